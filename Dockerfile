@@ -1,0 +1,20 @@
+# The gatekeeper's commands. Kafka is another image's business, so no jar and no Java is started in here.
+FROM python:3.11-slim
+
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /app
+
+# Apart from the code, so that a change of ours does not install all of this again.
+COPY requirements/runtime.txt requirements/runtime.txt
+RUN pip install --require-hashes -r requirements/runtime.txt
+
+COPY pyproject.toml README.md ./
+COPY schemas schemas
+COPY gatekeeper gatekeeper
+COPY streams streams
+RUN pip install --no-deps . \
+    && useradd --create-home --uid 10001 gatekeeper
+
+USER gatekeeper
+WORKDIR /home/gatekeeper
+ENTRYPOINT ["gatekeeper"]

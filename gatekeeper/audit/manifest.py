@@ -1,0 +1,72 @@
+"""The manifest of a transaction: what went in and out, chained to the partition's previous one (audit.md §2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from gatekeeper.audit import merkle
+from gatekeeper.judge import Judged
+from gatekeeper.policy import Policy
+from gatekeeper.spans import instant
+from schemas.codec import canonical
+
+
+def manifest(
+    *,
+    writer: str,
+    partition: int,
+    topic: str,
+    start: int,
+    to: int,
+    gaps: Iterable[tuple[int, int]],
+    judged: Sequence[Judged],
+    dead_facts: int,
+    as_of: Mapping[str, Sequence[int]],
+    prev: str | None,
+    policy: Policy,
+    t0: int,
+    t1: int,
+) -> bytes:
+    """Returns the canonical bytes of `schemas.audit.Manifest`.
+
+    The input is the offsets of `topic` from `start` up to `to`; each of `gaps` is a first offset and a length.
+    `judged` are its records in order, `dead_facts` the dead letters beside theirs. `as_of`: the next offset applied
+    when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous manifest's value, None for the
+    first. `t0`, `t1`: milliseconds since the epoch.
+    """
+    out = Counter(output.topic for one in judged for output in one.outputs)
+    return canonical(
+        {
+            "v": 1,
+            "writer": writer,
+            "kid": None,
+            "partition": partition,
+            "in": [
+                {
+                    "topic": topic,
+                    "from": start,
+                    "to": to,
+                    "n": len(judged),
+                    "gaps": [{"first": first, "n": n} for first, n in gaps],
+                }
+            ],
+            "asof": {name: list(positions) for name, positions in as_of.items()},
+            "out": {
+                "cleared": out["cleared"],
+                "review": out["review"],
+                "confirm": out["confirmations"],
+                "recall": out["recalls"],
+                "dead": out["deadletter"] + dead_facts,
+            },
+            "audit": {"from_id": judged[0].did if judged else None, "n": len(judged)},
+            "verdicts": Counter(one.verdict for one in judged),
+            "reasons": Counter(code for one in judged for code in one.codes),
+            "misplaced": sum(one.misplaced for one in judged),
+            "root": merkle.root([one.audit for one in judged]).hex(),
+            "prev": prev,
+            "policy": policy.ref,
+            "t0": instant(t0),
+            "t1": instant(t1),
+        }
+    )

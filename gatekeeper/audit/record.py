@@ -1,0 +1,88 @@
+"""The audit record of a decision: self-contained canonical JSON, whose stored bytes are hashed (audit.md §1)."""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter
+
+from gatekeeper.decide import Decision
+from gatekeeper.spans import instant
+from schemas.audit import Stage
+from schemas.codec import canonical
+from schemas.events import Consent, Reference, Send, Source, Suppression
+
+RULES = 1
+"""Version of the rules: a change that may change a verdict raises it."""
+
+
+def did(topic: str, partition: int, offset: int, stage: Stage) -> str:
+    """Returns the decision id, the same at every retry: base32 of SHA-256 over where the input stands, 26 letters."""
+    text = "\0".join(("gate/did/1", topic, str(partition), str(offset), stage))
+    return b32encode(sha256(text.encode()).digest())[:26].decode()
+
+
+@cache
+def schema_hash() -> str:
+    """Returns the SHA-256 of the contract's JSON schemas that decide() reads by."""
+    models: tuple[Any, ...] = (Send, Source, Consent, Suppression, Reference)
+    return sha256(canonical([TypeAdapter(model).json_schema() for model in models])).hexdigest()
+
+
+def judged_send(value: bytes) -> dict[str, Any]:
+    """Returns all of a send that decide() reads: without `delivery`, recipient id and tokens."""
+    send: dict[str, Any] = orjson.loads(value)
+    del send["recipient_id"]
+    send.pop("delivery", None)
+    del send["contact_point"]["token"]
+    for match in send.get("match", ()):
+        del match["token"]
+    return send
+
+
+def record(
+    decision: Decision,
+    *,
+    id_: str,
+    origin: Mapping[str, Any],
+    send: Mapping[str, Any] | None,
+    snapshot: bytes | None,
+    stage: Stage = "intake",
+    as_of: int | None = None,
+) -> bytes:
+    """Returns the bytes of `schemas.audit.AuditRecord`; `snapshot` goes in as it stands, not encoded again.
+
+    `origin`: topic, partition, offset and timestamp of the input. `send`: of `judged_send`, None = unreadable.
+    """
+    scope = send or {}
+    found: dict[str, Any] = {
+        "v": 1,
+        "did": id_,
+        "src": origin,
+        "campaign": scope.get("campaign_id"),
+        "controller": scope.get("controller_id"),
+        "channel": scope.get("channel"),
+        "purpose": scope.get("purpose"),
+        "message_class": scope.get("message_class"),
+        "verdict": decision.verdict,
+        "reasons": [
+            {"code": reason.code, "facts": reason.facts, "says": dict(reason.says)} for reason in decision.reasons
+        ],
+        "notes": decision.notes,
+        "obligations": decision.obligations,
+        "basis": decision.basis,
+        "send": send,
+        "facts": orjson.Fragment(snapshot) if snapshot is not None else None,
+        "policy": decision.policy.ref,
+        "at": instant(decision.at),
+        "engine": {"rules": RULES, "schema": schema_hash()},
+        "stage": stage,
+    }
+    if as_of is not None:
+        found["asof"] = instant(as_of)
+    return canonical(found)

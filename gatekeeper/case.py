@@ -1,0 +1,46 @@
+"""One send with all that decides it: what every rule is given to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gatekeeper import spans
+from gatekeeper.known import Facts
+from gatekeeper.policy import Policy
+from gatekeeper.reference import Reference
+from gatekeeper.spans import Span
+from schemas.events import Notice, Send, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds."""
+
+    send: Send
+    facts: Facts
+    reference: Reference
+    policy: Policy
+    at: int
+
+    def span(self, text: str) -> Span:
+        """Returns what a written time means under the policy."""
+        return spans.span(text, self.policy.timezone)
+
+    def day(self, text: str) -> str:
+        """Returns the calendar day of a written time, as the policy's country reads it."""
+        return spans.day(self.span(text).first, self.policy.timezone)
+
+    def notice(self, notice_id: str | None) -> Notice | None:
+        """Returns the notice of that id; one that is named but unknown counts as absent."""
+        return self.reference.notices.get(notice_id) if notice_id else None
+
+    def names_contact_point(self, source: Source) -> bool:
+        """Returns whether the source gives the send's contact point, with the token that the send has."""
+        return source.source_id in self.facts.contact_point_from and any(
+            point.id == self.send.contact_point.id for point in source.contact_points
+        )
+
+
+def below(purpose: str, wide: str) -> bool:
+    """Returns whether `purpose` is `wide` or below it: `a.b` is below `a`."""
+    return purpose == wide or purpose.startswith(f"{wide}.")

@@ -1,0 +1,60 @@
+"""The command line: `gatekeeper VERB`. Data on stdout, messages on stderr, exit codes of gatekeeper.errors."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.texts import text
+
+VERBS = {
+    "demo": "demo",
+    "broker": "broker",
+    "topics": "topics",
+    "worker": "worker",
+    "publish": "publish",
+    "withdraw": "withdraw",
+    "decide": "decide",
+    "deadletter": "deadletter",
+    "tail": "tail",
+    "status": "status",
+}
+"""Verb to the module of this package that holds it, as a click command named `command`."""
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"gatekeeper.cli.{VERBS[cmd_name]}").command
+        return command
+
+
+@click.group(cls=_Verbs, help=text("cli.gatekeeper"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="direct-mail-gatekeeper")
+def gatekeeper() -> None:
+    """Runs one verb."""
+
+
+def main() -> None:
+    """Runs the command line and exits with the documented code; an expected error is one sentence on stderr."""
+    try:
+        code = gatekeeper.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    except GatekeeperError as error:
+        click.echo(text("cli.error", message=str(error)), err=True)
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)

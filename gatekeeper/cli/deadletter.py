@@ -1,0 +1,178 @@
+"""`gatekeeper deadletter`: what the gate could not read, and the privacy manager's word that it is dealt with."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import UTC, datetime
+from time import time
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from gatekeeper.cli.output import age, json_option, note, printable, show_json, show_table
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import load
+from gatekeeper.texts import catalogue, text
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import Resolution
+from schemas.topics import FACT_TOPICS, logical_name
+from streams import deadletters
+from streams.client import Reader
+from streams.deadletters import DeadLetter, Source
+from streams.publisher import Outgoing, transact
+
+
+@click.group("deadletter", help=text("cli.deadletter"))
+def command() -> None:
+    """Holds the sub-commands."""
+
+
+@command.command("list", help=text("cli.deadletter_list"))
+@json_option
+def list_letters(as_json: bool) -> None:
+    """Prints one row a dead letter, oldest first."""
+    with Reader(load()) as reader:
+        letters = deadletters.read(reader)
+    if as_json:
+        for letter in letters:
+            show_json(_plain(letter))
+        return
+    now = time()
+    show_table(
+        [f"cli.column_{name}" for name in ("source", "fault", "field", "age", "resolved")],
+        [
+            (
+                letter.name,
+                _fault(letter),
+                letter.place or "-",
+                age(now - letter.record.timestamp / 1000),
+                _state(letter),
+            )
+            for letter in letters
+        ],
+    )
+
+
+@command.command("show", help=text("cli.deadletter_show"))
+@click.argument("source")
+@click.option("--raw", is_flag=True, help=text("cli.raw"))
+@json_option
+def show(source: str, raw: bool, as_json: bool) -> None:
+    """Prints all that is known of one dead letter; its bytes only when asked, as they may hold personal data."""
+    wanted = _source(source)
+    with Reader(load()) as reader:
+        letter = next((each for each in deadletters.read(reader) if each.source == wanted), None)
+    if letter is None:
+        raise UsageError("error.deadletter_absent", source=source)
+    if raw:
+        note("cli.raw_warning")
+    if as_json:
+        show_json(_plain(letter) | (_raw(letter) if raw else {}))
+        return
+    plain = _plain(letter)
+    says = {"fault": plain["message"], "resolved": _state(letter)}
+    for name in ("source", "reason", "fault", "field", "decision_id", "at", "place", "bytes", "resolved"):
+        if value := says.get(name, plain.get(name)):
+            click.echo(f"{text(f'cli.column_{name}')}: {value}")
+    if raw:
+        click.echo(f"{text('cli.column_key')}: {printable(letter.record.key or b'')}")
+        click.echo(f"{text('cli.column_value')}: {printable(letter.record.value or b'')}")
+
+
+@command.command("resolve", help=text("cli.deadletter_resolve"))
+@click.argument("source")
+@click.option("--by", required=True, help=text("cli.deadletter_by"))
+@click.option("--reason", required=True, help=text("cli.deadletter_reason"))
+@json_option
+def resolve(source: str, by: str, reason: str, as_json: bool) -> None:
+    """Writes the resolution of an unreadable fact, so that its person is free again."""
+    settings = load()
+    found = _source(source)
+    resolution = _resolution(found, by=by, reason=reason)
+    with Reader(settings) as reader:
+        if not any(letter.source == found for letter in deadletters.read(reader)) and _is_readable(reader, found):
+            raise UsageError("error.deadletter_readable", source=source)
+    key = f"resolution/{resolution.id}"
+    (place,) = transact(settings, [Outgoing("reference", key.encode(), encode(resolution))])
+    if as_json:
+        show_json({"source": source, "topic": settings.topic("reference"), "key": key, "offset": place.offset})
+    else:
+        click.echo(text("cli.deadletter_resolved", source=source, key=key))
+
+
+def _source(name: str) -> Source:
+    try:
+        topic, partition, offset = deadletters.parse_source(name)
+    except ValueError:
+        raise UsageError("error.source_invalid", source=name) from None
+    return logical_name(topic), partition, offset
+
+
+def _resolution(source: Source, *, by: str, reason: str) -> Resolution:
+    topic, partition, offset = source
+    if topic not in FACT_TOPICS:
+        raise UsageError("error.deadletter_no_fact", topics=", ".join(FACT_TOPICS))
+    try:
+        return Resolution(
+            v=1,
+            kind="resolution",
+            id=deadletters.resolution_id(source),
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            by=by,
+            reason=reason,
+            at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+    except ValidationError as error:
+        place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+    raise UsageError("error.option_invalid", option=f"--{place}" if place in ("by", "reason") else "SOURCE")
+
+
+def _is_readable(reader: Reader, source: Source) -> bool:
+    topic, partition, offset = source
+    record = reader.at(topic, partition=partition, offset=offset)
+    if record is None:
+        raise UsageError("error.record_absent", source="{}/{}/{}".format(*source))
+    try:
+        decode(topic, record.key, record.value)
+    except Unreadable:
+        return False
+    return True
+
+
+def _fault(letter: DeadLetter) -> str:
+    key = f"fault.{letter.fault}"
+    return text(key) if key in catalogue() else letter.fault or letter.record.header("gate-reason")
+
+
+def _state(letter: DeadLetter) -> str:
+    if letter.resolution:
+        return text("cli.resolved_by", by=letter.resolution.by, at=letter.resolution.at)
+    return text("cli.resolved_not") if letter.is_fact else text("cli.resolved_needless")
+
+
+def _plain(letter: DeadLetter) -> dict[str, Any]:
+    record = letter.record
+    return {
+        "source": letter.name,
+        "reason": record.header("gate-reason"),
+        "fault": letter.fault,
+        "message": _fault(letter),
+        "field": letter.place,
+        "decision_id": record.header("gate-decision-id") or None,
+        "at": datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds"),
+        "place": f"{record.topic}/{record.partition}/{record.offset}",
+        "bytes": len(record.value or b""),
+        "open": letter.is_open,
+        "resolution": letter.resolution.model_dump(mode="json") if letter.resolution else None,
+    }
+
+
+def _raw(letter: DeadLetter) -> dict[str, str | None]:
+    record = letter.record
+    return {
+        "key_base64": b64encode(record.key).decode() if record.key is not None else None,
+        "value_base64": b64encode(record.value).decode() if record.value is not None else None,
+    }

@@ -1,0 +1,130 @@
+"""`gatekeeper decide CASE.json`: judges one case from a file, with no broker, by the function that the worker uses."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, BinaryIO, Literal
+
+import click
+import jiter
+import orjson
+from pydantic import AfterValidator, Field, ValidationError
+
+from gatekeeper import policy as policies
+from gatekeeper.answer import answer
+from gatekeeper.cli.output import json_option, show_json
+from gatekeeper.decide import Decision, decide, only
+from gatekeeper.errors import UsageError
+from gatekeeper.facts import FactStore
+from gatekeeper.reasons import Found
+from gatekeeper.texts import text
+from schemas.codec import Unreadable, decode
+from schemas.events import Send
+from schemas.topics import FACT_TOPICS, TOPICS, logical_name
+from schemas.values import Id, Model, ZonedTime
+
+UNRULED = {"acts": "RELEASE_SUPERSEDED", "confirmations": "CONFIRMATION_PENDING"}
+"""Topics that a case may hold and no rule reads yet, with the first rule that will."""
+
+
+def _instant(value: str) -> str:
+    if len(value) == 10:
+        raise ValueError("is a day; write an instant such as 2026-11-24T10:00:00+09:00")
+    return value
+
+
+Instant = Annotated[ZonedTime, AfterValidator(_instant)]
+
+
+class _Event(Model):
+    topic: str
+    key: str | None = None
+    value: dict[str, Any] | None
+
+
+class _CaseFile(Model):
+    at: Instant
+    policy: Id = "jp-pmark"
+    reference: tuple[dict[str, Any], ...] = ()
+    facts: tuple[_Event, ...] = ()
+    send: dict[str, Any]
+    as_of: Instant | None = None
+    checkpoint: Literal["intake", "handoff"] = "intake"
+    unavailable: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    clearances: tuple[dict[str, Any], ...] = ()
+
+
+@click.command("decide", help=text("cli.decide"))
+@click.argument("case", type=click.File("rb"))
+@json_option
+@click.pass_context
+def command(context: click.Context, case: BinaryIO, as_json: bool) -> None:
+    """Prints the decision as JSON; exit 0 if clear, 1 if withheld, 2 for a file that is no case."""
+    decision = judge(_read(case.read(), file=case.name), file=case.name)
+    if as_json:
+        show_json(answer(decision))
+    else:
+        click.echo(orjson.dumps(answer(decision), option=orjson.OPT_INDENT_2).decode())
+    context.exit(0 if decision.verdict == "clear" else 1)
+
+
+def judge(case: _CaseFile, *, file: str) -> Decision:
+    """Returns the decision on a case. What of it cannot be read, or no rule reads yet, withholds it."""
+    policy = policies.load(case.policy)
+    at = _milliseconds(case.at)
+    store = FactStore()
+    events = [*(_reference(value, index, file=file) for index, value in enumerate(case.reference))]
+    events += [(f"facts.{index}", event) for index, event in enumerate(case.facts)]
+    unread = list(case.unavailable)
+    if case.clearances:
+        unread.append("clearances (DUPLICATE_SEND)")
+    for offset, (place, event) in enumerate(events):
+        topic = logical_name(event.topic)
+        if topic in FACT_TOPICS:
+            value = None if event.value is None else orjson.dumps(event.value)
+            key = None if event.key is None else event.key.encode()
+            if fault := store.apply(topic, 0, offset, key, value):
+                unread.append(f"{place}: {fault}")
+        elif topic in TOPICS:
+            unread.append(f"{place}: {topic} ({UNRULED.get(topic, 'no rule')})")
+        else:
+            raise UsageError("error.case_wrong", file=file, place=f"{place}.topic", detail=text("error.no_such_topic"))
+    try:
+        send: Send = decode("sends", None, orjson.dumps(case.send))
+    except Unreadable as fault:
+        return only(policy, at, [Found("EVENT_INVALID", (), {"case": "unreadable", "fault": str(fault)})])
+    facts = store.view(send)
+    # the case is one person's: what cannot be read of it is of that person, whomever it names
+    facts = dataclasses.replace(facts, unreadable=tuple(unread) or facts.unreadable)
+    as_of = _milliseconds(case.as_of) if case.as_of else None
+    return decide(send, facts, store.reference, policy, at, as_of=as_of)
+
+
+def _read(content: bytes, *, file: str) -> _CaseFile:
+    try:
+        jiter.from_json(content, allow_inf_nan=False, catch_duplicate_keys=True)
+        return _CaseFile.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "."
+        raise UsageError("error.case_wrong", file=file, place=place, detail=first["msg"]) from None
+    except ValueError as error:
+        raise UsageError("error.case_not_json", file=file, detail=str(error)) from None
+
+
+def _reference(value: dict[str, Any], index: int, *, file: str) -> tuple[str, _Event]:
+    """Returns a reference record, given as it stands on its topic or as its value alone."""
+    if "kind" in value:
+        return f"reference.{index}", _Event(topic="reference", value=value)
+    try:
+        return f"reference.{index}", _Event.model_validate({"topic": "reference", **value})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in ("reference", index, *first["loc"]))
+        raise UsageError("error.case_wrong", file=file, place=place, detail=first["msg"]) from None
+
+
+def _milliseconds(written: str) -> int:
+    since = datetime.fromisoformat(written) - datetime(1970, 1, 1, tzinfo=UTC)
+    return since // timedelta(milliseconds=1)

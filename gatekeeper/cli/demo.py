@@ -1,0 +1,172 @@
+"""`gatekeeper demo`: an invented retailer's campaign through the gate, on a Kafka of the demo's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
+from gatekeeper.demo.retailer import CAST, Person
+from gatekeeper.demo.scene import Scene, Told
+from gatekeeper.demo.tally import OUTPUTS, Tally
+from gatekeeper.demo.telling import explained, funnel
+from gatekeeper.errors import IncompleteError, IntegrityError
+from gatekeeper.settings import load
+from gatekeeper.texts import language, text
+from schemas.audit import Verdict
+
+PAUSE_SECONDS = 3.0
+STYLE: dict[Verdict, str] = {"clear": "green", "confirm": "cyan", "review": "yellow", "block": "red"}
+
+
+@click.command("demo", help=text("demo.help"))
+@click.option("--people", type=click.IntRange(50, 999_999), default=5000, show_default=True, help=text("demo.people"))
+@click.option("--sends", type=click.IntRange(len(CAST)), default=2000, show_default=True, help=text("demo.sends"))
+@click.option("--seed", type=int, default=7, show_default=True, help=text("demo.seed"))
+@click.option("--once", is_flag=True, help=text("demo.once"))
+@click.option("--keep", is_flag=True, help=text("demo.keep"))
+@json_option
+def command(people: int, sends: int, seed: int, once: bool, keep: bool, as_json: bool) -> None:
+    """Runs the acts of the scene and shows each one's result."""
+    with Scene(load(), people=people, seed=seed, keep=keep) as scene:
+        if keep:
+            note("demo.kept", folder=scene.folder)
+        tally, told = _play(scene, sends)
+        if as_json:
+            show_json(_summary(scene, tally, told, people=people))
+        else:
+            _show(scene, tally, told)
+        if tally.wrong():
+            raise IntegrityError("demo.wrong", count=tally.wrong())
+        if tally.missing():
+            raise IncompleteError("demo.missing", count=tally.missing(), total=sends)
+        if not once:
+            _go_on(scene, as_json=as_json)
+
+
+def _play(scene: Scene, sends: int) -> tuple[Tally, dict[Verdict, Told]]:
+    note("demo.starting_kafka")
+    with _bar("cli.broker_fetching", None) as bar:
+        scene.start_kafka(bar.total_and_done)
+    note("demo.loading", people=f"{scene.retailer.people:,}")
+    with _bar("demo.bar_facts", None) as bar:
+        facts = scene.load(bar.advance)
+    note("demo.starting_worker", facts=f"{facts:,}")
+    scene.start_worker()
+    note("demo.publishing", sends=f"{sends:,}")
+    with _bar("demo.bar_sends", sends) as bar:
+        places = scene.publish(scene.retailer.sends(sends), bar.advance)
+    with _bar("demo.bar_decisions", sends) as bar:
+        scene.await_decisions(sends, bar.advance)
+    note("demo.counting")
+    with _bar("demo.bar_audit", sends) as bar:
+        return scene.count(places, bar.advance)
+
+
+class _Bar:
+    """One row of a progress bar."""
+
+    def __init__(self, bar: Any, task: Any) -> None:
+        self._bar, self._task = bar, task
+
+    def advance(self, n: int) -> None:
+        self._bar.advance(self._task, n)
+
+    def total_and_done(self, done: int, total: int) -> None:
+        self._bar.update(self._task, completed=done, total=total)
+
+
+@contextmanager
+def _bar(key: str, total: int | None) -> Iterator[_Bar]:
+    with progress_bar() as bar:
+        yield _Bar(bar, bar.add_task(text(key), total=total))
+
+
+def _show(scene: Scene, tally: Tally, told: dict[Verdict, Told]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    _heading(console, text("demo.heading_funnel"))
+    columns = ["verdict", "reason", "sends", "share", "bar"][: 5 if console.is_terminal else 4]
+    rows = [row[: len(columns)] for row in funnel(tally)]
+    show_table([f"demo.column_{column}" for column in columns], rows, numbers=(2, 3))
+    if any(reason.startswith("FACTS_UNAVAILABLE") for _, reason in tally.funnel):
+        console.print(Text(text("demo.rules_to_come")))
+    _heading(console, text("demo.heading_explained"))
+    for verdict, person in scene.retailer.cast.items():
+        if verdict in told:
+            _explain(console, verdict, person, told[verdict])
+    _heading(console, text("demo.heading_count"))
+    went = tally.by_output()
+    counts = {topic: f"{went[topic]:,}" for topic in OUTPUTS}
+    total, audited = f"{len(tally.expected):,}", f"{sum(tally.decided.values()):,}"
+    console.print(Text(text("demo.counted", sends=total, audit=audited, **counts)))
+
+
+def _heading(console: Console, words: str) -> None:
+    console.print()
+    console.print(Text(words, style="bold"))
+
+
+def _explain(console: Console, expected: Verdict, person: Person, told: Told) -> None:
+    verdict = told.record.verdict
+    head = Text(f"{verdict:<8}", style=f"bold {STYLE[verdict]}")
+    console.print(head.append(f"{person.delivery.name} ({person.recipient_id})", style="default"))
+    for lang, sentence in explained(expected, told.record, told.decision):
+        console.print(Text(f"  {lang}  {sentence}"))
+    console.print()
+
+
+def _go_on(scene: Scene, *, as_json: bool) -> None:
+    """Sends the cleared person of the cast one piece after another, until Ctrl-C."""
+    person = scene.retailer.cast["clear"]
+    if not as_json:
+        console = Console(highlight=False, soft_wrap=True)
+        _heading(console, text("demo.heading_next"))
+        console.print(Text(text("demo.next_withdraw", name=person.delivery.name, person=person.recipient_id)))
+        console.print(Text(f"  {scene.withdraw_command(person)}", style="bold"))
+        console.print(Text(text("demo.next_end")))
+        console.print()
+    while True:
+        told = scene.send_again(person)
+        if as_json:
+            show_json(_told(told))
+        else:
+            _report(console, person, told)
+        scene.pause(PAUSE_SECONDS)
+
+
+def _report(console: Console, person: Person, told: Told) -> None:
+    verdict, decision = told.record.verdict, told.decision
+    line = Text(f"{datetime.now():%H:%M:%S}  {person.recipient_id}  ")
+    line.append(f"{verdict:<8}", style=STYLE[verdict])
+    if decision is not None and decision.reasons:
+        line.append(text("demo.again_withheld", sentence=getattr(decision.reasons[0], language())))
+    else:
+        line.append(text("demo.again_cleared"))
+    console.print(line)
+
+
+def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], *, people: int) -> dict[str, Any]:
+    return {
+        "people": people,
+        "sends": len(tally.expected),
+        "broker": scene.settings.bootstrap,
+        "verdicts": tally.by_verdict(),
+        "reasons": {reason: n for (_, reason), n in tally.funnel.items() if reason},
+        "outputs": tally.by_output(),
+        "audit": sum(tally.decided.values()),
+        "missing": tally.missing(),
+        "wrong": tally.wrong(),
+        "cast": {verdict: _told(one) for verdict, one in told.items()},
+        "withdraw": scene.withdraw_command(scene.retailer.cast["clear"]),
+    }
+
+
+def _told(told: Told) -> dict[str, Any]:
+    record = told.record
+    return {"verdict": record.verdict, "reasons": [reason.code for reason in record.reasons], "decision": record.did}

@@ -1,0 +1,106 @@
+"""`gatekeeper topics`: the topics of the registry, made on a broker and compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from gatekeeper.cli.output import json_option, show_json, show_table
+from gatekeeper.settings import Settings, load
+from gatekeeper.texts import text
+from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
+from streams import admin
+
+
+@click.group("topics", help=text("cli.topics"))
+def command() -> None:
+    """Holds the sub-commands."""
+
+
+@command.command("create", help=text("cli.topics_create"))
+@click.option("--repair", is_flag=True, help=text("cli.topics_repair"))
+@json_option
+def create(repair: bool, as_json: bool) -> None:
+    """Makes what is missing; exit 1 where a topic that was there differs from the registry."""
+    settings = load()
+    done = admin.create(settings)
+    differences = admin.verify(settings)
+    if repair:
+        admin.repair(settings, differences)
+        differences = admin.verify(settings)
+    if as_json:
+        show_json({"created": done.created, "existing": done.existing, "differences": _plain(differences)})
+    else:
+        click.echo(text("cli.topics_created", created=len(done.created), existing=len(done.existing)))
+        _print(differences)
+    _exit(differences)
+
+
+@command.command("verify", help=text("cli.topics_verify"))
+@json_option
+def verify(as_json: bool) -> None:
+    """Prints each difference; exit 1 where there is one."""
+    settings = load()
+    differences = admin.verify(settings)
+    if as_json:
+        show_json({"broker": settings.bootstrap, "differences": _plain(differences)})
+    elif differences:
+        _print(differences)
+    else:
+        click.echo(text("cli.topics_verified", count=len(TOPICS), broker=settings.bootstrap))
+    _exit(differences)
+
+
+@command.command("list", help=text("cli.topics_list"))
+@json_option
+def list_topics(as_json: bool) -> None:
+    """Prints the registry; needs no broker."""
+    settings = load()
+    rows = [_row(topic, settings) for topic in TOPICS.values()]
+    if as_json:
+        for row in rows:
+            show_json(row)
+    else:
+        columns = ("topic", "key", "writer", "readers", "partitions", "kept")
+        show_table(
+            [f"cli.column_{column}" for column in columns],
+            [[row[column] for column in columns] for row in rows],
+            numbers=(4,),
+        )
+
+
+def _row(topic: Topic, settings: Settings) -> dict[str, Any]:
+    return {
+        "topic": settings.topic(topic.name),
+        "key": topic.key,
+        "writer": topic.writer,
+        "readers": topic.readers,
+        "partitions": 1 if topic.partitions == "one" else settings.partitions,
+        "kept": _kept(topic, settings),
+    }
+
+
+def _kept(topic: Topic, settings: Settings) -> str:
+    config = topic.settings(audit_days=settings.audit_days, brokers=1)
+    if config["cleanup.policy"] == "compact":
+        return text("cli.kept_compacted")
+    if int(config["retention.ms"]) == FOREVER:
+        return text("cli.kept_forever")
+    return text("cli.kept_days", days=int(config["retention.ms"]) // DAY_MS)
+
+
+def _plain(differences: Sequence[admin.Difference]) -> list[dict[str, str]]:
+    return [{**asdict(each), "message": str(each)} for each in differences]
+
+
+def _print(differences: Sequence[admin.Difference]) -> None:
+    for each in differences:
+        click.echo(str(each))
+
+
+def _exit(differences: Sequence[admin.Difference]) -> None:
+    if differences:
+        click.get_current_context().exit(1)

@@ -1,0 +1,188 @@
+"""The ways in which みどり小売 (Midori Retail, invented) came to know its people, and the forms it used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from schemas.events import Controller, Entrustment, Method, Notice, ProviderCheck, Reference, Succession
+
+RETAILER, CARD, AOBA, GROUP = "C1", "C2", "AOBA", "G1"
+PURPOSE, BELOW = "mkt.dm.own", "service.points"
+
+REFERENCE: tuple[Reference, ...] = (
+    Controller(v=1, kind="controller", id=RETAILER, name="みどり小売株式会社", group=GROUP),
+    Controller(v=1, kind="controller", id=CARD, name="みどりカード株式会社", group=GROUP),
+    Controller(v=1, kind="controller", id=AOBA, name="旧あおば商店"),
+    *(
+        Notice(v=1, kind="notice", id=id_, controller_id=controller, name=name, purposes=purposes, complete=complete)
+        for id_, controller, name, purposes, complete in (
+            ("card-v1-2012", RETAILER, "ポイントカード申込書 2012", ("service.points",), False),
+            ("card-v1-2015", RETAILER, "ポイントカード申込書 2015", ("service.points", PURPOSE), False),
+            ("card-v2", RETAILER, "ポイントカード申込書 2018", ("service.points", PURPOSE), True),
+            ("ec-signup", RETAILER, "みどり屋オンライン 会員登録", ("service.orders", PURPOSE), True),
+            ("delivery-slip", RETAILER, "配送伝票・保証登録", ("service.delivery",), True),
+            ("survey", RETAILER, "店頭アンケート", ("service.survey", PURPOSE), True),
+            ("cardco-2020", CARD, "みどりカード入会申込書", ("service.card", PURPOSE), True),
+            ("aoba-2019", AOBA, "あおば商店 会員申込書", ("food.news",), True),
+        )
+    ),
+    Notice(
+        v=1,
+        kind="notice",
+        id="sweepstake-2023",
+        controller_id=RETAILER,
+        name="夏の懸賞応募はがき",
+        purposes=("service.survey", PURPOSE),
+        complete=True,
+        invalidated_at="2024-02-01",  # the box for direct mail came ticked
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One way of coming to know people: how many (weight), when, with what told, and how many said yes.
+
+    `postal` and `email` are per mille that agreed to that channel, `minors` per mille who may be minors.
+    `agreed` names controller and purpose of the yes; `method` None stands for people of whom no source is on file.
+    """
+
+    name: str
+    weight: int
+    method: Method | None
+    since: str
+    until: str | None = None
+    postal: int = 0
+    email: int = 0
+    minors: int = 0
+    agreed: tuple[str, str] = (RETAILER, PURPOSE)
+    told: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def _check(basis: str, *, filing: str | None = None, chain: tuple[str, ...] = ()) -> ProviderCheck:
+    return ProviderCheck.model_validate(
+        {
+            "checked_at": "2025-03-03",
+            "name": "さくら名簿センター株式会社",
+            "address": "緑山県若葉市青葉町9-9-9",
+            "representative": "代表取締役 見本太郎",
+            "how_obtained": "通販の購入者名簿",
+            "basis": basis,
+            "filing_no": filing,
+            "chain": chain,
+        },
+        strict=False,
+    )
+
+
+ORIGINS: tuple[Origin, ...] = (
+    Origin("card-v1-2012", 40, "direct.point_card", "2012-04-01", "2015-03-31", told={"notice_id": "card-v1-2012"}),
+    Origin(
+        "card-v1-2015",
+        180,
+        "direct.point_card",
+        "2015-04-01",
+        "2018-03-31",
+        postal=300,
+        told={"notice_id": "card-v1-2015"},
+    ),
+    Origin("card-v2", 240, "direct.point_card", "2018-04-01", postal=710, told={"notice_id": "card-v2"}),
+    Origin("ec", 210, "direct.ec_signup", "2016-06-01", postal=380, email=640, told={"notice_id": "ec-signup"}),
+    Origin("delivery", 90, "direct.contract", "2014-01-01", told={"notice_id": "delivery-slip"}),
+    # told on the telephone, with the purpose published only: no complete notice
+    Origin("support", 40, "direct.support_call", "2019-01-01", told={"purposes_told": (PURPOSE,)}),
+    Origin("survey", 40, "direct.store_survey", "2020-01-01", postal=550, minors=120, told={"notice_id": "survey"}),
+    Origin(
+        "sweepstake",
+        30,
+        "direct.sweepstake",
+        "2023-07-01",
+        "2023-08-31",
+        postal=900,
+        minors=60,
+        told={"notice_id": "sweepstake-2023"},
+    ),
+    # a gift's sender gave the address; its recipient knows nothing of it
+    Origin("gift", 40, "indirect.gift_recipient", "2017-06-15", told={"provided_by": "gift-sender"}),
+    Origin(
+        "joint-use",
+        40,
+        "indirect.joint_use",
+        "2021-01-01",
+        postal=600,
+        agreed=(CARD, PURPOSE),
+        told={"collected_by": CARD, "notice_id": "cardco-2020", "terms_id": "joint-2020", "shared_at": "2024-04-01"},
+    ),
+    Origin(
+        "succession",
+        20,
+        "indirect.succession",
+        "2019-01-01",
+        "2023-09-30",
+        postal=700,
+        agreed=(AOBA, "food.news"),
+        told={
+            "collected_by": AOBA,
+            "notice_id": "aoba-2019",
+            "succession": Succession(predecessor=AOBA, closed_at="2023-10-01", old_purposes=("food.news",)),
+        },
+    ),
+    Origin(
+        "broker-a",
+        9,
+        "indirect.purchased_list",
+        "2025-03-10",
+        "2025-03-10",
+        told={
+            "provided_by": "broker-a",
+            "batch_id": "A-2025-03",
+            "check": _check("opt_out_filing", filing="F-2025-0311"),
+        },
+    ),
+    Origin(
+        "broker-b",
+        3,
+        "indirect.purchased_list",
+        "2025-06-02",
+        "2025-06-02",
+        told={
+            "provided_by": "broker-b",
+            "batch_id": "B-2025-06",
+            "check": _check("opt_out_filing", filing="F-2025-0627", chain=("opt_out_filing",)),
+        },
+    ),
+    Origin(
+        "broker-c",
+        3,
+        "indirect.purchased_list",
+        "2025-09-09",
+        "2025-09-09",
+        told={"provided_by": "broker-c", "batch_id": "C-2025-09"},
+    ),
+    Origin(
+        "partner",
+        8,
+        "indirect.partner",
+        "2024-05-03",
+        "2024-05-06",
+        told={"provided_by": "harvest-festival", "batch_id": "P-2024-05", "check": _check("consent")},
+    ),
+    Origin("directory", 2, "public.directory", "2023-02-01", "2023-02-01", told={"batch_id": "D-2023-02"}),
+    Origin("register", 1, "public.register", "2023-03-01", "2023-03-01", told={"batch_id": "D-2023-03"}),
+    Origin(
+        "entrusted",
+        4,
+        "indirect.entrusted",
+        "2026-04-01",
+        told={
+            "provided_by": "hoshizora-foods",
+            "entrustment": Entrustment(entruster="hoshizora-foods", purposes=("campaign.office",)),
+        },
+    ),
+    # from the old mainframe: a flag "direct mail: yes", and nothing about where it came from
+    Origin("legacy", 30, "unknown.legacy", "2011-01-01", "2011-01-01"),
+    Origin("nowhere", 10, None, "2011-01-01", "2011-01-01"),
+)

@@ -1,0 +1,88 @@
+"""The demo's processes: a worker beside it, and signals that end the demo without leaving anything behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from gatekeeper.errors import IncompleteError, UnavailableError
+
+STOP_SECONDS = 15.0
+TAIL_LINES = 12
+_ENTRY = "from gatekeeper.cli import main; main()"
+
+
+class Interrupts:
+    """Turns Ctrl-C, SIGTERM and a lost terminal into KeyboardInterrupt, and holds it back where that would do harm."""
+
+    def __init__(self) -> None:
+        self._holding = False
+        self._came = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # one that is ignored (nohup, a script's background job) stays so
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._take)
+
+    def _take(self, number: int, frame: object) -> None:
+        if not self._holding:
+            raise KeyboardInterrupt
+        self._came = True
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets the block finish first, and interrupts after it."""
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding = False
+        if self._came:
+            raise KeyboardInterrupt
+
+
+class Worker:
+    """Runs `gatekeeper worker` with these environment variables beside ours; its log goes to a file."""
+
+    def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
+        self.log = log
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts the process; raises UnavailableError (3) where its log cannot be written."""
+        try:
+            log = self.log.open("wb")
+        except OSError as error:
+            raise UnavailableError("error.disk", path=self.log, detail=error.strerror) from None
+        with log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _ENTRY, "worker"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self._environment},
+                start_new_session=True,  # Ctrl-C reaches us, and we stop it in order
+            )
+
+    def check(self) -> None:
+        """Raises IncompleteError (5), with the end of its log, where the worker has ended."""
+        if self._process is not None and self._process.poll() is not None:
+            lines = self.log.read_text("utf-8", "replace").splitlines()
+            tail = "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
+            raise IncompleteError("demo.worker_ended", code=self._process.returncode, log=self.log, tail=tail)
+
+    def stop(self) -> None:
+        """Stops the worker in order, by force after STOP_SECONDS, and returns when it has gone."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

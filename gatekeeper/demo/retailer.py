@@ -1,0 +1,125 @@
+"""A believable retailer: invented people, where their data came from, what they agreed to, and campaigns to send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from random import Random
+
+from gatekeeper.demo import addresses
+from gatekeeper.demo.life import Event, Life
+from gatekeeper.demo.origins import ORIGINS, PURPOSE, REFERENCE, RETAILER, Origin
+from schemas.audit import Verdict
+from schemas.events import Delivery, Send, SendContactPoint
+
+CAST: dict[Verdict, tuple[str, str]] = {
+    "clear": ("佐藤 陽菜", "card-v2"),
+    "confirm": ("髙橋 實", "broker-a"),
+    "review": ("山﨑 碧", "survey"),
+    "block": ("𠮷田 一", "card-v2"),
+}
+"""The first people of every retailer, one a verdict: name, and the origin of their data."""
+LATE, TWICE = 0.01, 0.005
+MAIL_DAYS = (7, 45)
+_ORIGIN = {origin.name: origin for origin in ORIGINS}
+_WEIGHTS = [origin.weight for origin in ORIGINS]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One invented person: the contact point that mail goes to, and every fact about them, in order."""
+
+    recipient_id: str
+    origin: Origin
+    contact_point: SendContactPoint
+    delivery: Delivery
+    facts: tuple[Event, ...]
+
+
+class Retailer:
+    """Yields the same people, facts and sends for the same arguments, whatever else is asked of it.
+
+    `people` is their number, at least the cast's; nothing is dated after `today` but mail dates.
+    """
+
+    def __init__(self, *, people: int = 5000, seed: int = 7, today: date) -> None:
+        if people < len(CAST):
+            raise ValueError(f"the cast alone are {len(CAST)} people")
+        self.people = people
+        self.seed = seed
+        self.today = today
+
+    @cached_property
+    def cast(self) -> dict[Verdict, Person]:
+        """The explained people, by the verdict that a send to them gets."""
+        return {verdict: self.person(number) for number, verdict in enumerate(CAST, start=1)}
+
+    def person(self, number: int) -> Person:
+        """Returns the person of that number, from 1; their facts do not depend on how many people there are."""
+        rng = self._random(number)
+        recipient = f"R{number:06}"
+        delivery = addresses.invent(rng)
+        verdict = list(CAST)[number - 1] if number <= len(CAST) else None
+        if verdict:
+            name, origin = CAST[verdict][0], _ORIGIN[CAST[verdict][1]]
+            delivery = delivery.model_copy(update={"name": name})
+        else:
+            origin = rng.choices(ORIGINS, _WEIGHTS)[0]
+        token = addresses.token(delivery.postcode or "", *delivery.lines)
+        contact = SendContactPoint(id=f"{recipient}-A", token=token, country="JP")
+        life = Life(recipient, origin=origin, contact=contact, rng=rng, today=self.today)
+        return Person(recipient, origin, contact, delivery, tuple(life.scripted(verdict) if verdict else life.lived()))
+
+    def reference(self) -> Iterator[Event]:
+        """Yields the legal entities and the versions of their forms."""
+        for value in REFERENCE:
+            yield "reference", value
+
+    def facts(self) -> Iterator[Event]:
+        """Yields sources, consents and suppressions, with the noise of real feeds: some twice, some out of order."""
+        rng = self._random("noise")
+        held: list[Event] = []
+        for event in (event for number in range(1, self.people + 1) for event in self.person(number).facts):
+            luck = rng.random()
+            if luck >= LATE:
+                yield event
+            if luck < LATE + TWICE:
+                held.append(event)
+            if held and rng.random() < 0.1:
+                yield held.pop(0)
+        yield from held
+
+    def sends(self, n: int = 2000) -> Iterator[Send]:
+        """Yields n campaign sends, the cast first; nobody twice in a campaign, a new campaign when all had one."""
+        rng = self._random("sends")
+        others = range(len(CAST) + 1, self.people + 1)
+        for first in range(0, n, self.people):
+            size = min(n - first, self.people)
+            numbers = [*range(1, len(CAST) + 1), *rng.sample(others, max(size - len(CAST), 0))]
+            campaign = f"DM-{self.today:%Y%m}-{first // self.people + 1:02}"
+            mail_date = self.today + timedelta(days=rng.randint(*MAIL_DAYS))
+            for number in numbers[:size]:
+                yield self.send_to(self.person(number), campaign=campaign, mail_date=mail_date)
+
+    def send_to(self, person: Person, *, campaign: str, mail_date: date | None = None) -> Send:
+        """Returns one piece of direct mail to this person; within a campaign only the person tells events apart."""
+        return Send(
+            v=1,
+            event_id=f"{campaign}-{person.recipient_id}",
+            recipient_id=person.recipient_id,
+            campaign_id=campaign,
+            controller_id=RETAILER,
+            purpose=PURPOSE,
+            channel="postal",
+            message_class="marketing",
+            contact_point=person.contact_point,
+            template_id="winter-catalogue",
+            mail_date=(mail_date or self.today + timedelta(days=MAIL_DAYS[0])).isoformat(),
+            delivery=person.delivery,
+        )
+
+    def _random(self, of: int | str) -> Random:
+        """Returns a generator for one purpose, so that no purpose disturbs another."""
+        return Random(f"{self.seed}/{of}")  # noqa: S311 - invented data, no secret

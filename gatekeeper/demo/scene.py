@@ -1,0 +1,217 @@
+"""The demo: an invented retailer on a real Kafka with a real worker, from the first topic to the counted result."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain, islice
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from gatekeeper.demo.process import Interrupts, Worker
+from gatekeeper.demo.retailer import Person, Retailer
+from gatekeeper.demo.tally import OUTPUTS, Tally
+from gatekeeper.demo.telling import primary
+from gatekeeper.errors import IncompleteError, UnavailableError
+from gatekeeper.settings import Settings
+from schemas.audit import AuditRecord, Decision, Manifest, Verdict
+from schemas.codec import encode
+from schemas.events import Send
+from schemas.topics import FACT_TOPICS, subject_key
+from streams import admin
+from streams.broker import Broker
+from streams.client import Reader, Record
+from streams.jars import Progress as Fetching
+from streams.publisher import Place, Publisher
+
+WINDOW = 500
+STALL_SECONDS = 60.0
+LOOK_SECONDS = 0.3
+RECENT = 30
+"""Offsets of each partition that are read to find the newest decision."""
+
+_T = TypeVar("_T")
+Advance = Callable[[int], None]
+"""Told how many more are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One decision as its records tell it; `decision` is the review record's header, None for a cleared send."""
+
+    record: AuditRecord
+    decision: Decision | None
+
+
+class Scene:
+    """Sets everything up on entry and takes everything down on exit; the methods are the acts, in their order."""
+
+    def __init__(self, settings: Settings, *, people: int, seed: int, keep: bool = False) -> None:
+        self.retailer = Retailer(people=people, seed=seed, today=date.today())
+        self._given = settings
+        self._keep = keep
+        self._interrupts = Interrupts()
+        self._stack = ExitStack()
+        self._pieces = 0
+
+    def __enter__(self) -> Scene:
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="gatekeeper-demo-"))
+        except OSError as error:
+            raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
+        if not self._keep:
+            self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._interrupts.held():
+            self._stack.close()
+
+    def start_kafka(self, fetching: Fetching | None) -> None:
+        """Starts a broker of the demo's own and makes the topics; whatever GATEKEEPER_BROKER names is left alone."""
+        broker = Broker(self.folder / "kafka")
+        self._stack.callback(broker.stop)
+        broker.start(progress=fetching)
+        self.settings = self._given.model_copy(update={"broker": broker.bootstrap})
+        admin.create(self.settings)
+
+    def load(self, advance: Advance) -> int:
+        """Publishes reference and facts; returns how many."""
+        with ExitStack() as stack:
+            publishers = {topic: stack.enter_context(Publisher(self.settings, topic)) for topic in FACT_TOPICS}
+            done = 0
+            for window in _windows(chain(self.retailer.reference(), self.retailer.facts())):
+                for topic, publisher in publishers.items():
+                    _write(publisher, topic, [value for name, value in window if name == topic])
+                done += len(window)
+                advance(len(window))
+        return done
+
+    def start_worker(self) -> None:
+        """Starts the worker and returns when every partition has its owner, which then writes a first manifest."""
+        environment = {"GATEKEEPER_BROKER": self.settings.bootstrap, "GATEKEEPER_HTTP_PORT": "0"}
+        self._worker = Worker(self.folder / "worker.log", environment)
+        self._stack.callback(self._worker.stop)
+        with self._interrupts.held():
+            self._worker.start()
+        self._reader = self._stack.enter_context(Reader(self.settings))
+
+        def owned() -> int:
+            return len({record.partition for record in self._reader.read("manifests")})
+
+        self._until(owned, self.settings.partitions)
+
+    def publish(self, sends: Iterable[Send], advance: Advance) -> list[Place]:
+        """Publishes sends and returns where each stands."""
+        places: list[Place] = []
+        with Publisher(self.settings, "sends") as publisher:
+            for window in _windows(sends):
+                places += _write(publisher, "sends", window)
+                advance(len(window))
+                self._worker.check()
+        return places
+
+    def await_decisions(self, n: int, advance: Advance) -> None:
+        """Returns when the manifests count `n` decisions."""
+
+        def decided() -> int:
+            return sum(
+                Manifest.model_validate_json(record.value or b"").audit.n for record in self._reader.read("manifests")
+            )
+
+        self._until(decided, n, advance)
+
+    def count(self, places: Iterable[Place], advance: Advance) -> tuple[Tally, dict[Verdict, Told]]:
+        """Reads everything that the worker wrote; returns what became of the sends, and the cast's decisions."""
+        tally = Tally(frozenset((place.partition, place.offset) for place in places))
+        cast = {person.recipient_id.encode(): verdict for verdict, person in self.retailer.cast.items()}
+        headers: dict[str, tuple[Verdict, Decision | None]] = {}
+        for topic in OUTPUTS:
+            for record in self._reader.read(topic):
+                did = record.header("gate-decision-id")
+                tally.output(topic, did)
+                if record.key in cast:
+                    headers[did] = (cast[record.key], _decision(record))
+        told: dict[Verdict, Told] = {}
+        for record in self._reader.read("audit"):
+            found = AuditRecord.model_validate_json(record.value or b"")
+            tally.audit(found, primary(found))
+            if found.did in headers:
+                verdict, decision = headers[found.did]
+                told.setdefault(verdict, Told(found, decision))
+            advance(1)
+        return tally, told
+
+    def send_again(self, person: Person) -> Told:
+        """Sends this person one more piece, of a campaign of its own, and returns what was decided."""
+        self._pieces += 1
+        send = self.retailer.send_to(person, campaign=f"DM-AGAIN-{self._pieces:04}")
+        (place,) = self.publish([send], lambda _: None)
+        deadline = time.monotonic() + STALL_SECONDS
+        while time.monotonic() < deadline:
+            for record in self._reader.read("audit", last=RECENT):
+                found = AuditRecord.model_validate_json(record.value or b"")
+                if (found.src.partition, found.src.offset) == (place.partition, place.offset):
+                    return Told(found, self._said(found))
+            self.pause(LOOK_SECONDS)
+        raise IncompleteError("demo.stalled", done=0, total=1, seconds=int(STALL_SECONDS), log=self._worker.log)
+
+    def pause(self, seconds: float) -> None:
+        """Waits, and raises where the worker has ended."""
+        time.sleep(seconds)
+        self._worker.check()
+
+    def withdraw_command(self, person: Person) -> str:
+        """Returns the whole command that withdraws this person's consent, for a shell anywhere on this machine."""
+        ours = {name: value for name, value in os.environ.items() if name.startswith("GATEKEEPER_")}
+        ours = {**ours, "GATEKEEPER_BROKER": self.settings.bootstrap}
+        words = [f"{name}={shlex.quote(value)}" for name, value in sorted(ours.items())]
+        program = str(Path(sys.executable).with_name("gatekeeper"))
+        return " ".join([*words, shlex.quote(program), "withdraw", person.recipient_id])
+
+    def _said(self, found: AuditRecord) -> Decision | None:
+        records = self._reader.read("review", last=RECENT)
+        return next((_decision(one) for one in records if one.header("gate-decision-id") == found.did), None)
+
+    def _until(self, look: Callable[[], int], total: int, advance: Advance = lambda _: None) -> None:
+        """Returns when `look` counts `total`; raises IncompleteError (5) where nothing moves for STALL_SECONDS."""
+        done, moved_at = 0, time.monotonic()
+        while done < total:
+            if (now := look()) > done:
+                advance(now - done)
+                done, moved_at = now, time.monotonic()
+            elif time.monotonic() - moved_at > STALL_SECONDS:
+                raise IncompleteError(
+                    "demo.stalled", done=done, total=total, seconds=int(STALL_SECONDS), log=self._worker.log
+                )
+            else:
+                self.pause(LOOK_SECONDS)
+
+
+def _decision(record: Record) -> Decision | None:
+    said = record.header("gate-decision")
+    return Decision.model_validate_json(said) if said else None
+
+
+def _write(publisher: Publisher, topic: str, values: Sequence[BaseModel]) -> list[Place]:
+    places = publisher.write([(subject_key(topic, value).encode(), encode(value)) for value in values])
+    found = [place for place in places if place is not None]
+    if len(found) < len(values):
+        raise IncompleteError("demo.unacknowledged", topic=topic, count=len(values) - len(found))
+    return found
+
+
+def _windows(values: Iterable[_T]) -> Iterator[list[_T]]:
+    left = iter(values)
+    while window := list(islice(left, WINDOW)):
+        yield window

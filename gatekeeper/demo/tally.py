@@ -1,0 +1,64 @@
+"""The proof at the end of the demo: every send has one decision, one audit record, and one place where it went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from schemas.audit import AuditRecord, Verdict
+
+Position = tuple[int, int]
+"""Partition and offset of a send."""
+VERDICTS: tuple[Verdict, ...] = ("clear", "confirm", "review", "block")
+OUTPUTS = ("cleared", "review", "deadletter")
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts what became of the sends at `expected`; sends at other positions are not its business."""
+
+    expected: frozenset[Position]
+    decided: Counter[Position] = field(default_factory=Counter)
+    verdict: dict[str, Verdict] = field(default_factory=dict)
+    went: Counter[tuple[str, str]] = field(default_factory=Counter)
+    funnel: Counter[tuple[Verdict, str]] = field(default_factory=Counter)
+
+    def audit(self, record: AuditRecord, reason: str) -> None:
+        """Counts one audit record, in the funnel under its verdict and this reason."""
+        position = (record.src.partition, record.src.offset)
+        if position in self.expected:
+            self.decided[position] += 1
+            self.verdict[record.did] = record.verdict
+            self.funnel[record.verdict, reason] += 1
+
+    def output(self, topic: str, decision_id: str) -> None:
+        """Counts one record of `topic` (registry name) with the decision that sent it there."""
+        self.went[topic, decision_id] += 1
+
+    def by_verdict(self) -> dict[Verdict, int]:
+        """Returns how many sends got each verdict."""
+        return {verdict: sum(n for (v, _), n in self.funnel.items() if v == verdict) for verdict in VERDICTS}
+
+    def by_output(self) -> dict[str, int]:
+        """Returns how many of the expected sends' decisions put something on each topic."""
+        return {topic: sum(self.went[topic, did] for did in self.verdict) for topic in OUTPUTS}
+
+    def missing(self) -> int:
+        """Returns how many sends have no audit record, or a decision that put out nothing."""
+        undecided = sum(1 for position in self.expected if not self.decided[position])
+        return undecided + sum(1 for did in self.verdict if not self._places(did))
+
+    def wrong(self) -> int:
+        """Returns how many sends were decided twice, went to two places, or to one that their verdict forbids."""
+        twice = sum(1 for n in self.decided.values() if n > 1)
+        return twice + sum(1 for did, verdict in self.verdict.items() if not _fits(verdict, self._places(did)))
+
+    def _places(self, did: str) -> list[str]:
+        return [topic for topic in OUTPUTS for _ in range(self.went[topic, did])]
+
+
+def _fits(verdict: Verdict, places: Iterable[str]) -> bool:
+    """Tells whether a decision's outputs are at most one, and `cleared` for a clear send only."""
+    found = list(places)
+    return len(found) <= 1 and all((place == "cleared") == (verdict == "clear") for place in found)

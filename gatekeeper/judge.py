@@ -1,0 +1,212 @@
+"""One record of `sends` in, all that it leads to out: outputs with their headers, and the audit record."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from gatekeeper.answer import answer
+from gatekeeper.audit import record as audit
+from gatekeeper.decide import Decision, decide, only
+from gatekeeper.facts import FactStore
+from gatekeeper.known import Facts
+from gatekeeper.partitioner import partition_of
+from gatekeeper.policy import Policy
+from gatekeeper.reasons import Found
+from gatekeeper.spans import instant
+from schemas.codec import Unreadable, canonical, decode
+from schemas.events import Send
+from schemas.topics import logical_name
+
+Headers = tuple[tuple[str, bytes], ...]
+
+_OURS = ("ce_", "gate-")
+_INVALID = {
+    "controller": ("controller_unknown", "controller_id"),
+    "purpose": ("purpose_unknown", "purpose"),
+    "mail_date": ("mail_date_too_far", "mail_date"),
+}
+"""Fault and place of a send that can be read but not be judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as it came. `topic` as the broker names it, `timestamp` in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to write, to a topic of the registry."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one record: its outputs, and the one audit record that every record gets.
+
+    `misplaced`: Kafka's own partitioner would have put its recipient elsewhere. `failed`: a defect of ours withheld it.
+    """
+
+    outputs: tuple[Output, ...]
+    audit: bytes
+    did: str
+    verdict: str
+    codes: tuple[str, ...]
+    dead: bool
+    misplaced: bool
+    failed: bool
+
+
+class Judge:
+    """Judges records under one policy; `partitions` is how many `sends` has."""
+
+    def __init__(self, policy: Policy, partitions: int) -> None:
+        self.policy = policy
+        self.partitions = partitions
+
+    def judge(self, record: Record, store: FactStore, at: int, *, as_of: int | None = None) -> Judged:
+        """Returns what becomes of one record at that instant (milliseconds since the epoch). Never raises.
+
+        A defect of ours on this record withholds it as DECISION_FAILED; the others go on.
+        """
+        id_ = audit.did(record.topic, record.partition, record.offset, "intake")
+        send, facts = None, None
+        try:
+            send = decode(logical_name(record.topic), record.key, record.value)
+            facts = store.view(send)
+            decision = decide(send, facts, store.reference, self.policy, at, as_of=as_of)
+            return self._judged(record, send, facts, decision, id_=id_, as_of=as_of)
+        except Unreadable as fault:
+            return self._dead(record, only(self.policy, at, [_unread(fault)]), id_=id_)
+        except Exception as error:
+            return self._failed(record, send, facts, only(self.policy, at, [_failed(error)]), id_=id_, as_of=as_of)
+
+    def _failed(
+        self, record: Record, send: Send | None, facts: Facts | None, decision: Decision, *, id_: str, as_of: int | None
+    ) -> Judged:
+        """Withholds a record that a defect of ours could not judge; as a dead letter, if even that fails."""
+        if send is not None:
+            try:
+                return self._judged(record, send, facts, decision, id_=id_, as_of=as_of, failed=True)
+            except Exception as again:
+                decision = only(self.policy, decision.at, [_failed(again)])
+        return self._dead(record, decision, id_=id_, failed=True)
+
+    def _judged(
+        self,
+        record: Record,
+        send: Send,
+        facts: Facts | None,
+        decision: Decision,
+        *,
+        id_: str,
+        as_of: int | None,
+        failed: bool = False,
+    ) -> Judged:
+        value = record.value or b""
+        key = send.recipient_id.encode()
+        proof = audit.record(
+            decision,
+            id_=id_,
+            origin=_origin(record),
+            send=audit.judged_send(value),
+            snapshot=facts.snapshot if facts else None,
+            as_of=as_of,
+        )
+        dead = decision.codes == ("EVENT_INVALID",)
+        if dead:
+            outputs = (_dead_letter(record, id_, *_INVALID[decision.reasons[0].says["case"]]),)
+        elif decision.verdict == "clear":
+            outputs = (Output("cleared", key, value, self._headers(record, decision, id_)),)
+        else:
+            told = ("gate-decision", canonical(answer(decision, id_)))
+            outputs = (Output("review", key, value, (*self._headers(record, decision, id_), told)),)
+        return Judged(
+            outputs=outputs,
+            audit=proof,
+            did=id_,
+            verdict=decision.verdict,
+            codes=decision.codes,
+            dead=dead,
+            misplaced=partition_of(key, self.partitions) != record.partition,
+            failed=failed,
+        )
+
+    def _dead(self, record: Record, decision: Decision, *, id_: str, failed: bool = False) -> Judged:
+        """Returns what becomes of a record that could not even be read; its recipient is not known."""
+        says = decision.reasons[0].says
+        fault, _, place = says.get("fault", says.get("fingerprint", "")).partition(" at ")
+        letter = _dead_letter(record, id_, fault, place, decision.codes[0])
+        proof = audit.record(decision, id_=id_, origin=_origin(record), send=None, snapshot=None)
+        return Judged(
+            outputs=(letter,),
+            audit=proof,
+            did=id_,
+            verdict=decision.verdict,
+            codes=decision.codes,
+            dead=True,
+            misplaced=False,
+            failed=failed,
+        )
+
+    def _headers(self, record: Record, decision: Decision, id_: str) -> Headers:
+        """Returns the platform's headers, then CloudEvents in binary mode, then the gate's own."""
+        outcome = "cleared" if decision.verdict == "clear" else "withheld"
+        return (
+            *((name, value) for name, value in record.headers if not name.lower().startswith(_OURS)),
+            ("ce_specversion", b"1.0"),
+            ("ce_id", id_.encode()),
+            ("ce_source", f"/{record.topic}/{record.partition}".encode()),
+            ("ce_type", f"gatekeeper.send.{outcome}.v1".encode()),
+            ("ce_time", instant(decision.at).encode()),
+            ("gate-decision-id", id_.encode()),
+            ("gate-verdict", decision.verdict.encode()),
+            ("gate-policy", self.policy.name.encode()),
+            ("gate-obligations", ",".join(decision.obligations).encode()),
+        )
+
+
+def _origin(record: Record) -> dict[str, str | int]:
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": max(record.timestamp, 0),
+    }
+
+
+def _dead_letter(record: Record, id_: str, fault: str, place: str, reason: str = "EVENT_INVALID") -> Output:
+    headers = (
+        ("gate-reason", reason.encode()),
+        ("gate-fault", fault.encode()),
+        ("gate-place", place.encode()),
+        ("gate-source", f"{record.topic}/{record.partition}/{record.offset}".encode()),
+        ("gate-decision-id", id_.encode()),
+    )
+    return Output("deadletter", record.key, record.value, headers)
+
+
+def _unread(fault: Unreadable) -> Found:
+    return Found("EVENT_INVALID", (), {"case": "unreadable", "fault": str(fault)})
+
+
+def _failed(error: Exception) -> Found:
+    """Returns the reason with the error's type and where it arose, never its values."""
+    frames = traceback.extract_tb(error.__traceback__)
+    trail = "|".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.name}:{frame.lineno}" for frame in frames)
+    fingerprint = sha256(f"{type(error).__name__}|{trail}".encode()).hexdigest()[:12]
+    return Found("DECISION_FAILED", (), {"type": type(error).__name__, "fingerprint": fingerprint})

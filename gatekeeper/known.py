@@ -1,0 +1,178 @@
+"""What decide() sees of a person, read from the events' judged form.
+
+The judged form of an event is its canonical JSON without the recipient id, without tokens and without free text.
+The audit record stores the very bytes that decide() read, so a replay reads them again and finds the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from schemas.audit import Snapshot
+from schemas.codec import canonical
+from schemas.events import (
+    Consent,
+    Entrustment,
+    ProviderCheck,
+    Scope,
+    Source,
+    SourceContactPoint,
+    Succession,
+    Suppression,
+)
+
+CERTAIN = 1000
+"""The score of a stop that names the person, or a token that the send or a source of the person names."""
+
+_CHECK_TEXTS = ("name", "address", "representative", "how_obtained")
+_STATES = ("active", "quarantined", "illicit", "deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A suppression that names the person, with how surely it does (per mille)."""
+
+    stop: Suppression
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts of one person as they bear on one send.
+
+    `contact_point_from`: ids of the sources that give the send's contact point with its very token.
+    `unreadable`: records that could not be read; while there is one, nobody knows enough of the person.
+    `snapshot`: all of it as canonical JSON of `schemas.audit.Snapshot`.
+
+    The events are of the contract's own classes, but hold neither recipient id nor token: to read one is an error.
+    """
+
+    sources: tuple[Source, ...]
+    consents: tuple[Consent, ...]
+    suppressions: tuple[Hit, ...]
+    contact_point_from: frozenset[str]
+    unreadable: tuple[str, ...]
+    snapshot: bytes
+
+
+def judged(topic: str, value: bytes) -> tuple[bytes, list[tuple[str, str]]]:
+    """Returns the judged form of a readable event, and what was kept out of it: (token, contact point id) pairs."""
+    event: dict[str, Any] = orjson.loads(value)
+    event.pop("recipient_id", None)
+    if topic == "suppressions":
+        event.pop("token", None)
+    tokens = []
+    if topic == "sources":
+        for point in event.get("contact_points", ()):
+            tokens.append((point.pop("token"), point["id"]))
+        if check := event.get("check"):
+            for name in _CHECK_TEXTS:  # the rules ask only whether it is stated
+                if check.get(name):
+                    check[name] = "stated"
+                else:
+                    check.pop(name, None)
+    if b"null" in value:
+        event = {name: field for name, field in event.items() if field is not None}
+    return canonical(event), tokens
+
+
+@lru_cache(maxsize=16384)
+def sources(lines: bytes) -> tuple[Source, ...]:
+    """Reads the sources of one person from their judged forms, one a line, deleted ones left out.
+
+    Several versions of one source all stand, in the worst state that any of them has.
+    """
+    found = [_source(orjson.loads(line)) for line in lines.splitlines()]
+    worst: dict[str, int] = {}
+    for source in found:
+        worst[source.source_id] = max(worst.get(source.source_id, 0), _STATES.index(source.state))
+    kept = []
+    for source in found:
+        state = _STATES[worst[source.source_id]]
+        if state != "deleted":
+            kept.append(source if source.state == state else source.model_copy(update={"state": state}))
+    return tuple(kept)
+
+
+@lru_cache(maxsize=16384)
+def consents(lines: bytes) -> tuple[Consent, ...]:
+    """Reads the consent events of one person from their judged forms, one a line."""
+    return tuple(Consent.model_construct(None, **_tuples(orjson.loads(line))) for line in lines.splitlines())
+
+
+def hits(stops: Mapping[bytes, int]) -> tuple[Hit, ...]:
+    """Reads suppressions from their judged forms, in the order of these; corrected and rejected ones are left out.
+
+    A correction of one version corrects them all.
+    """
+    found = [Hit(_suppression(line), stops[line]) for line in sorted(stops)]
+    lifted = {(hit.stop.kind, hit.stop.suppression_id) for hit in found if _lifted(hit.stop)}
+    return tuple(hit for hit in found if (hit.stop.kind, hit.stop.suppression_id) not in lifted)
+
+
+def snapshot(
+    *,
+    source_lines: bytes,
+    consent_lines: bytes,
+    stops: Mapping[bytes, int],
+    contact_point_from: Iterable[str],
+    unreadable: Sequence[str],
+    refs: bytes,
+) -> bytes:
+    """Returns the canonical JSON of a Snapshot, spliced from the judged forms without encoding them again."""
+    stopped = b",".join(b'{"event":%b,"score":%d}' % (line, stops[line]) for line in sorted(stops))
+    return (
+        b'{"consents":[%b],"contact_point_from":%b,"refs":%b,"sources":[%b],"suppressions":[%b],"unreadable":%b}'
+    ) % (
+        consent_lines.replace(b"\n", b","),
+        canonical(sorted(contact_point_from)),
+        refs,
+        source_lines.replace(b"\n", b","),
+        stopped,
+        canonical(sorted(unreadable)),
+    )
+
+
+def read_snapshot(recorded: bytes) -> Facts:
+    """Returns the facts that a recorded snapshot holds, as decide() saw them; for replay."""
+    found = Snapshot.model_validate_json(recorded)
+    stops = {canonical(stop.event): stop.score for stop in found.suppressions}
+    return Facts(
+        sources=sources(b"\n".join(canonical(event) for event in found.sources)),
+        consents=consents(b"\n".join(canonical(event) for event in found.consents)),
+        suppressions=hits(stops),
+        contact_point_from=frozenset(found.contact_point_from),
+        unreadable=found.unreadable,
+        snapshot=recorded,
+    )
+
+
+def _source(event: dict[str, Any]) -> Source:
+    for name, model in (("check", ProviderCheck), ("succession", Succession), ("entrustment", Entrustment)):
+        if name in event:
+            event[name] = model.model_construct(None, **_tuples(event[name]))
+    if "contact_points" in event:
+        points = event["contact_points"]
+        event["contact_points"] = [SourceContactPoint.model_construct(None, **point) for point in points]
+    return Source.model_construct(None, **_tuples(event))
+
+
+@lru_cache(maxsize=4096)
+def _suppression(line: bytes) -> Suppression:
+    event = _tuples(orjson.loads(line))
+    if "scope" in event:
+        event["scope"] = Scope.model_construct(None, **_tuples(event["scope"]))
+    return Suppression.model_construct(None, **event)
+
+
+def _lifted(stop: Suppression) -> bool:
+    return stop.state == ("rejected" if stop.kind == "cessation" else "corrected")
+
+
+def _tuples(event: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(field) if type(field) is list else field for name, field in event.items()}

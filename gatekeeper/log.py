@@ -1,0 +1,80 @@
+"""Structured logs: one JSON object a line (coloured text on a terminal), with only the keys that are allowed.
+
+Our own loggers and those of Faust, mode and aiokafka go through the same formatter. A key that is not in ALLOWED
+is dropped, so that no name, address or contact value can reach a log by oversight.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+ALLOWED = frozenset(
+    """
+    event level logger timestamp reason error frames code repeated
+    topic partition partitions offset position first next n generation fault
+    clear confirm review block
+    broker port worker policy people seconds off_by_ms
+    """.split()
+)
+FOREIGN = {"faust": "WARNING", "mode": "WARNING", "aiokafka": "ERROR", "kafka": "ERROR", "asyncio": "WARNING"}
+REPEAT_SECONDS = 10.0
+"""A foreign logger's identical message is written at most this often."""
+
+
+def configure(level: str = "info") -> None:
+    """Sends all logs to stderr; `level` is the threshold of our own events."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Limit())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, _allowed, renderer])
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name, threshold in FOREIGN.items():
+        logging.getLogger(name).setLevel(threshold)
+
+
+def _allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {key: value for key, value in event.items() if key in ALLOWED}
+
+
+class _Limit(logging.Filter):
+    """Lets a foreign message through once in REPEAT_SECONDS: a broker that is away says the same a hundred times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(tuple(FOREIGN)):
+            return True
+        record.exc_info = None  # a traceback's text may quote a record
+        said = (record.name, str(record.msg))
+        now = time.monotonic()
+        if now - self._last.get(said, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            return False
+        self._last[said] = now
+        return True

@@ -1,0 +1,47 @@
+"""Whether a send can be judged at all, and whether its controller may send (domain rules 6.4.1, 6.1; J.4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatekeeper import spans
+from gatekeeper.case import Case
+from gatekeeper.reasons import Found
+from schemas.topics import CLEARED_DAYS, DAY_MS
+
+
+def unready(case: Case, as_of: int | None) -> Iterator[Found]:
+    """FACTS_UNAVAILABLE: a record about the person cannot be read. FACTS_STALE: the view is older than promised.
+
+    `as_of`: milliseconds since the epoch up to which all facts are known; None = up to now.
+    """
+    if case.facts.unreadable:
+        says = {"case": "unreadable", "what": ", ".join(case.facts.unreadable)}
+        yield Found("FACTS_UNAVAILABLE", case.facts.unreadable, says)
+    if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
+        yield Found("FACTS_STALE", (), {"as_of": spans.instant(as_of)})
+
+
+def invalid(case: Case) -> Iterator[Found]:
+    """EVENT_INVALID: a controller or purpose that nobody registered, or a mail date after what is kept for hand-off."""
+    send = case.send
+    if send.controller_id not in case.reference.controllers:
+        yield Found("EVENT_INVALID", (), {"case": "controller", "controller": send.controller_id})
+    elif send.purpose not in case.policy.purposes:
+        yield Found("EVENT_INVALID", (), {"case": "purpose", "purpose": send.purpose})
+    elif send.mail_date and case.span(send.mail_date).last > case.at + CLEARED_DAYS * DAY_MS * 1000:
+        says = {"case": "mail_date", "date": case.day(send.mail_date), "days": str(CLEARED_DAYS)}
+        yield Found("EVENT_INVALID", (), says)
+
+
+def suspended(case: Case) -> Iterator[Found]:
+    """SENDING_SUSPENDED: the controller's sending is frozen at this instant; an end before its start is no end."""
+    controller = case.reference.controllers[case.send.controller_id]
+    since, until = controller.suspended_since, controller.suspended_until
+    if since is None and until is None:
+        return
+    begun = case.span(since).first if since else -(2**62)
+    over = bool(until) and begun <= case.span(str(until)).last < case.at
+    if begun <= case.at and not over:
+        says = {"controller": controller.name or controller.id, "date": case.day(str(since or until))}
+        yield Found("SENDING_SUSPENDED", (f"controller/{controller.id}",), says)

@@ -1,0 +1,72 @@
+"""Settings: environment variables with the prefix GATEKEEPER_, read once by a composition root."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gatekeeper.errors import UsageError
+
+BROKER_FILE = Path(".gatekeeper/broker.json")
+"""Where `gatekeeper broker` leaves its address, below the working folder: `{"bootstrap": "host:port", "pid": n}`."""
+
+
+class Settings(BaseSettings):
+    """All settings, frozen. Times are seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEKEEPER_", frozen=True, extra="ignore")
+
+    broker: str = Field("", description="Kafka bootstrap servers; empty: the one `gatekeeper broker` started here")
+    prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]*$")] = Field("mail.", description="prefix of all topic names")
+    partitions: Annotated[int, Field(ge=1, le=256)] = Field(8, description="partitions of every partitioned topic")
+    application: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = Field(
+        "gatekeeper", description="consumer group and transactional ids, after the prefix"
+    )
+    worker: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$")] = Field(
+        "worker-0", description="static member id, one a worker"
+    )
+    policy: str = Field("jp-pmark", description="the policy in force")
+    http_host: str = Field("127.0.0.1", description="where /healthz and /readyz are served")
+    http_port: Annotated[int, Field(ge=0, le=65535)] = Field(8646, description="its port; 0 takes a free one")
+    max_lag: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="longest wait for the facts before FACTS_STALE; empty: the policy's max_lag"
+    )
+    session_timeout: Annotated[float, Field(ge=1, le=300)] = Field(10.0, description="consumer group session")
+    audit_days: Annotated[int, Field(ge=1)] = Field(1095, description="how long audit records are kept, in days")
+    replication: Annotated[int, Field(ge=0, le=9)] = Field(
+        0, description="replication factor of new topics; 0: 3 on three or more brokers, else 1"
+    )
+    log_level: str = Field("info", description="debug, info, warning or error")
+
+    @property
+    def bootstrap(self) -> str:
+        """Returns the bootstrap servers; raises UsageError (2) where neither setting nor broker file names one."""
+        if self.broker:
+            return self.broker
+        try:
+            return str(json.loads(BROKER_FILE.read_text("utf-8"))["bootstrap"])
+        except (OSError, ValueError, KeyError):
+            raise UsageError("error.broker_unknown") from None
+
+    @property
+    def group(self) -> str:
+        """Returns the consumer group, which is Faust's app id and begins the transactional ids."""
+        return f"{self.prefix}{self.application}"
+
+    def topic(self, name: str) -> str:
+        """Returns the name on the broker of the registry's topic `name`."""
+        return f"{self.prefix}{name}.v1"
+
+
+def load() -> Settings:
+    """Reads the environment; raises UsageError (2) that names the variable and what is wrong with it."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "GATEKEEPER_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise UsageError("error.setting_invalid", name=name, detail=first["msg"]) from None

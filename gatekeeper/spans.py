@@ -1,0 +1,48 @@
+"""Instants and spans: every time of the domain as whole microseconds since the epoch (domain rule 6.1)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from schemas.values import parse_time
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
+
+
+class Span(NamedTuple):
+    """What a written time may mean: a day is all its microseconds, an instant is one. Both ends belong to it."""
+
+    first: int
+    last: int
+
+
+@lru_cache(maxsize=65536)
+def span(text: str, zone: str) -> Span:
+    """Returns the span of an ISO 8601 text; a date or a time without offset is read in `zone`."""
+    parsed = parse_time(text)
+    if isinstance(parsed, datetime):
+        instant = _micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=ZoneInfo(zone)))
+        return Span(instant, instant)
+    start = datetime(parsed.year, parsed.month, parsed.day, tzinfo=ZoneInfo(zone))
+    return Span(_micros(start), _micros(start + _DAY) - 1)
+
+
+@lru_cache(maxsize=1024)
+def instant(milliseconds: int) -> str:
+    """Returns RFC 3339 in UTC with milliseconds."""
+    return (_EPOCH + timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03}Z"
+
+
+def day(micros: int, zone: str) -> str:
+    """Returns the calendar day of an instant in `zone`, as ISO 8601."""
+    found: date = (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone)).date()
+    return found.isoformat()
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND

@@ -1,0 +1,180 @@
+"""What the gate says of its own work: decisions, audit records and manifests, as models for whoever reads them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.values import Code, Id, Model
+
+Verdict = Literal["clear", "confirm", "review", "block"]
+Severity = Literal["HARD", "SOFT"]
+Stage = Literal["intake", "release", "handoff", "recall", "act"]
+Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+DecisionId = Annotated[str, StringConstraints(pattern=r"^[A-Z2-7]{26}$")]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+Version = Annotated[int, Field(ge=1, le=1)]
+
+
+class PolicyRef(Model):
+    """Which policy decided: id, version, and SHA-256 of its bytes."""
+
+    id: Id
+    version: Annotated[int, Field(ge=1)]
+    sha256: Digest
+
+
+class FoundReason(Model):
+    """A reason as recorded: its code, the ids of the facts it stands on, and what fills its sentence."""
+
+    code: Code
+    facts: tuple[str, ...]
+    says: dict[str, str]
+
+
+class Reason(Model):
+    """A reason as people and programs read it: with clause, remedy and its sentence in both languages."""
+
+    code: Code
+    clause: str
+    severity: Severity
+    remedy: tuple[Literal["R", "C", "F", "N", "W", "-"], ...]
+    facts: tuple[str, ...]
+    ja: str
+    en: str
+
+
+class Decision(Model):
+    """The answer to one send, as `gatekeeper decide` prints it and the header `gate-decision` carries it."""
+
+    v: Version
+    verdict: Verdict
+    primary: Code | None
+    reasons: tuple[Reason, ...]
+    notes: tuple[Code, ...]
+    obligations: tuple[Code, ...]
+    basis: Id | None
+    policy: PolicyRef | None
+    at: Instant
+    id: DecisionId | None = None
+
+
+class Origin(Model):
+    """Where the input of a decision stands: topic, partition, offset, and the broker's time stamp in milliseconds."""
+
+    topic: str
+    partition: Count
+    offset: Count
+    timestamp: Count
+
+
+class Stop(Model):
+    """A suppression that names the person, with how surely it does: 1000 per mille unless found by a weaker match."""
+
+    event: dict[str, Any]
+    score: Annotated[int, Field(ge=0, le=1000)]
+
+
+class Snapshot(Model):
+    """All that decide() saw of a person, without ids of the person, contact values or tokens.
+
+    `contact_point_from` names the sources that give the send's contact point with its very token.
+    `unreadable` names the records that could not be read.
+    `refs` names the reference data looked at by the SHA-256 of their bytes (None: named but unknown).
+    """
+
+    sources: tuple[dict[str, Any], ...]
+    consents: tuple[dict[str, Any], ...]
+    suppressions: tuple[Stop, ...]
+    contact_point_from: tuple[Id, ...]
+    unreadable: tuple[str, ...]
+    refs: dict[str, Digest | None]
+
+
+class Engine(Model):
+    """Which rules decided: version of the rules and hash of the schema."""
+
+    rules: Annotated[int, Field(ge=1)]
+    schema_: Annotated[Digest, Field(alias="schema")]
+
+
+class AuditRecord(Model):
+    """One decision, self-contained: replay derives the verdict again from `send`, `facts` and `policy` alone."""
+
+    v: Version
+    did: DecisionId
+    src: Origin
+    campaign: Id | None
+    controller: Id | None
+    channel: Code | None
+    purpose: Code | None
+    message_class: Code | None
+    verdict: Verdict
+    reasons: tuple[FoundReason, ...]
+    notes: tuple[Code, ...]
+    obligations: tuple[Code, ...]
+    basis: Id | None
+    send: dict[str, Any] | None
+    facts: Snapshot | None
+    policy: PolicyRef
+    at: Instant
+    engine: Engine
+    stage: Stage
+    asof: Instant | None = None
+
+
+class Gap(Model):
+    """Offsets that hold no readable record (markers, aborted transactions): `first` and how many."""
+
+    first: Count
+    n: Count
+
+
+class ManifestInput(Model):
+    """What a transaction took from one input topic: offsets `first` up to `to`, `n` records and the gaps."""
+
+    topic: str
+    first: Annotated[Count, Field(alias="from")]
+    to: Count
+    n: Count
+    gaps: tuple[Gap, ...]
+
+
+class ManifestOutputs(Model):
+    """How many records a transaction put out, by what became of the sends."""
+
+    cleared: Count
+    review: Count
+    confirm: Count
+    recall: Count
+    dead: Count
+
+
+class ManifestAudit(Model):
+    """The audit records of a transaction: the first one's decision id, and how many."""
+
+    from_id: DecisionId | None
+    n: Count
+
+
+class Manifest(Model):
+    """What one transaction did, chained to the partition's previous one by `prev` and to its records by `root`."""
+
+    v: Version
+    writer: str
+    kid: str | None
+    partition: Count
+    in_: Annotated[tuple[ManifestInput, ...], Field(alias="in")]
+    asof: dict[str, tuple[Count, ...]]
+    out: ManifestOutputs
+    audit: ManifestAudit
+    verdicts: dict[Verdict, Count]
+    reasons: dict[str, Count]
+    misplaced: Count
+    root: Digest
+    prev: Digest | None
+    policy: PolicyRef
+    t0: Instant
+    t1: Instant

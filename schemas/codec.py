@@ -1,0 +1,90 @@
+"""The one codec: bytes and headers to models and back, with the input rules of the contract.
+
+A record is refused, never repaired: over its byte cap, not UTF-8 JSON, a key twice in one object, nested too deep,
+a field unknown, missing or of another type, a number out of bounds or not an integer, or filed under another key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jiter
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from schemas.topics import TOPICS, subject_key
+
+SEND_BYTES = 16 * 1024
+VALUE_BYTES = 64 * 1024
+KEY_BYTES = 256
+
+
+class Unreadable(Exception):
+    """A record that cannot be read: `fault` says in what way, `place` names the field; no value is ever in it."""
+
+    def __init__(self, fault: str, place: str = "") -> None:
+        super().__init__(f"{fault} at {place}" if place else fault)
+        self.fault = fault
+        self.place = place
+
+
+def encode(model: BaseModel) -> bytes:
+    """Returns the wire form of a model: JSON in UTF-8, absent fields left out."""
+    return orjson.dumps(model.model_dump(mode="json", exclude_none=True, exclude_defaults=False))
+
+
+def canonical(value: Any) -> bytes:
+    """Returns canonical JSON (RFC 8785 for values without floats): sorted ASCII keys, no white space."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def decode(topic: str, key: bytes | None, value: bytes | None) -> Any:
+    """Reads one record of `topic` (registry name) into its model.
+
+    A record without key takes the key of its value; one whose key is another is refused.
+    Raises Unreadable with the fault and the field's place.
+    """
+    if value is None:
+        raise Unreadable("value_missing")
+    if len(value) > (SEND_BYTES if topic == "sends" else VALUE_BYTES):
+        raise Unreadable("value_too_long")
+    if key is not None and len(key) > KEY_BYTES:
+        raise Unreadable("key_too_long")
+    adapter = TOPICS[topic].adapter
+    if adapter is None:
+        raise LookupError(f"topic {topic} carries no model of its own")
+    try:
+        model = adapter.validate_json(value)
+    except ValidationError as error:
+        raise _unreadable(value, error) from None
+    # pydantic keeps the last of two equal keys; a value that reads differently elsewhere must not pass
+    _parse(value)
+    if key is not None and key != subject_key(topic, model).encode():
+        raise Unreadable("key_differs", "key")
+    return model
+
+
+def _parse(value: bytes) -> None:
+    try:
+        jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        if "uplicate" in str(error):
+            raise Unreadable("key_twice") from None
+        raise Unreadable("not_json") from None
+
+
+def _unreadable(value: bytes, error: ValidationError) -> Unreadable:
+    _parse(value)
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])[:120]
+    fault = {
+        "missing": "field_missing",
+        "extra_forbidden": "field_unknown",
+        "json_invalid": "not_json",
+        "union_tag_invalid": "kind_unknown",
+        "union_tag_not_found": "kind_missing",
+    }.get(first["type"], "field_invalid")
+    # an unknown field's name comes from outside and may be anything, a person's name included
+    if fault == "field_unknown":
+        place = ".".join(str(part) for part in first["loc"][:-1])
+    return Unreadable(fault, place)

@@ -1,0 +1,70 @@
+"""The scalar types of the contract: ids, codes, tokens and times, each refusing what it does not mean."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$"
+CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$"
+TOKEN_PATTERN = r"^t[1-9][0-9]?_[A-Za-z0-9_\-]{43}$"  # noqa: S105 (the shape of a token, not one)
+
+_PHONE = re.compile(r"(0[0-9]{9,10}|81[0-9]{9,10})")
+
+
+class Model(BaseModel):
+    """A value of the contract: strict (no coercion), frozen, and closed to unknown fields."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+def _surrogate(value: str) -> str:
+    if _PHONE.fullmatch(value.replace("-", "").replace(".", "")):
+        raise ValueError("looks like a telephone number; use the CRM's random surrogate id")
+    return value
+
+
+def parse_time(text: str) -> date | datetime:
+    """Reads an ISO 8601 date, local time or instant; raises ValueError for anything else.
+
+    A `date` is date-only; a `datetime` without `tzinfo` is in the policy's time zone (domain rule 6.1).
+    """
+    if len(text) == 10:
+        return date.fromisoformat(text)
+    if len(text) < 16 or text[10] != "T":
+        raise ValueError("is not an ISO 8601 date or time")
+    return datetime.fromisoformat(text)
+
+
+def _time(value: str) -> str:
+    _year_in_range(parse_time(value))
+    return value
+
+
+def _zoned(value: str) -> str:
+    parsed = parse_time(value)
+    if isinstance(parsed, datetime) and parsed.tzinfo is None:
+        raise ValueError("has no time zone; add an offset such as +09:00")
+    _year_in_range(parsed)
+    return value
+
+
+def _year_in_range(parsed: date | datetime) -> None:
+    if not 1900 <= parsed.year <= 2200:
+        raise ValueError("is outside the years 1900 to 2200")
+
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+RecipientId = Annotated[str, StringConstraints(pattern=ID_PATTERN), AfterValidator(_surrogate)]
+Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
+Token = Annotated[str, StringConstraints(pattern=TOKEN_PATTERN)]
+Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Time = Annotated[str, StringConstraints(max_length=40), AfterValidator(_time)]
+ZonedTime = Annotated[str, StringConstraints(max_length=40), AfterValidator(_zoned)]
+Any_ = Literal["*"]
+
+Channel = Literal["postal", "email", "sms", "phone", "fax", "push", "visit", "social"]
+MessageClass = Literal["marketing", "transactional", "safety_legal", "rights_reply", "confirmation"]

@@ -1,0 +1,184 @@
+"""The composition root: settings in, a Faust app with its agent and everything it stands on out."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import faust
+import structlog
+from faust.types import TP
+from yarl import URL
+
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.facts import FactStore
+from gatekeeper.judge import Judge
+from gatekeeper.policy import Policy
+from gatekeeper.policy import load as load_policy
+from gatekeeper.settings import Settings
+from streams import admin
+from streams.chunks import CREDIT_RECORDS, Chunk, Credit, Schema, Transport
+from streams.clock import Clock
+from streams.facts import Followers
+from streams.partition import Partition, Tools
+
+log = structlog.get_logger(__name__)
+
+FRESH_MS = 10_000
+"""The worker is ready while its facts are known to be complete up to at most this long ago."""
+
+
+OnFailure = Callable[[BaseException], None]
+
+
+class Gate:
+    """The partitions that this worker owns, from assignment to revocation, fed by the agent."""
+
+    def __init__(self, app: faust.App, tools: Tools, on_failure: OnFailure) -> None:
+        self.tools = tools
+        self.on_failure = on_failure
+        self._app = app
+        self._partitions: dict[int, Partition] = {}
+        self._generation: int | None = None
+
+    async def assigned(self, assigned: set[TP]) -> None:
+        """Takes over the assigned partitions, after another look at the topics (Kafka may have been changed)."""
+        await self.revoked()
+        settings = self.tools.settings
+        await asyncio.to_thread(admin.demand, settings)
+        self._generation = self._app.consumer_generation_id
+        self.tools.credit.reset()
+        for tp in sorted(assigned):
+            if tp.topic == settings.topic("sends"):
+                self._partitions[tp.partition] = partition = Partition(tp.partition, self.tools)
+                partition.start(self.on_failure)
+        log.info("assigned", partitions=sorted(self._partitions), generation=self._generation)
+
+    async def revoked(self) -> None:
+        """Gives all partitions up: awaited before the group rebalances, so that nothing of ours runs after it."""
+        partitions, self._partitions = list(self._partitions.values()), {}
+        await asyncio.gather(*(partition.stop() for partition in partitions))
+        self.tools.credit.reset()
+
+    def feed(self, chunk: Chunk) -> None:
+        """Hands a chunk to its partition; one of an older assignment is left for its owner to read again."""
+        partition = self._partitions.get(chunk.partition)
+        if partition is None or chunk.generation != self._generation:
+            self.tools.credit.give(chunk.partition, len(chunk.records), chunk.size)
+        else:
+            partition.offer(chunk)
+
+    def readiness(self) -> dict[str, Any]:
+        """Returns whether sends are judged at the moment, and if not, what they wait for."""
+        followers = self.tools.followers
+        waits = {str(p.number): p.waits_for for p in self._partitions.values() if p.waits_for}
+        fresh = self.tools.clock.now() - followers.as_of < FRESH_MS
+        return {
+            "ready": fresh and bool(self._partitions) and not waits,
+            "facts_fresh": fresh,
+            "partitions": sorted(self._partitions),
+            "waiting": waits,
+            "people": followers.store.people,
+            "unreadable_facts": len(followers.store.unreadable),
+            "policy": self.tools.judge.policy.name,
+        }
+
+
+def fail(error: BaseException) -> None:
+    """Ends the process at once, with nothing that could commit: a restart resumes from the ledger's head.
+
+    The log names the error's type and place, never its message unless it is one of ours: others may quote a record.
+    """
+    code = error.exit_code if isinstance(error, GatekeeperError) else 70
+    frames = [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    reason = str(error) if isinstance(error, GatekeeperError) else None
+    log.critical("stopped", error=type(error).__name__, reason=reason, frames=frames[-8:], code=code)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    policy: Policy | None = None,
+    transport: type[Transport] = Transport,
+    followers: type[Followers] = Followers,
+    on_failure: OnFailure = fail,
+) -> faust.App:
+    """Returns the app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
+
+    The others are what tests replace: a transport that loses records, facts without barrier, an end that they see. Raises UsageError (2) for a policy that cannot be loaded. Call it in a running loop.
+    """
+    policy = policy or load_policy(settings.policy)
+    if settings.max_lag is not None:
+        policy = dataclasses.replace(policy, max_lag_ms=int(settings.max_lag * 1000))
+    broker = "kafka://" + settings.bootstrap.replace(",", ";")
+    app = faust.App(
+        settings.group,
+        broker=broker,
+        store="memory://",
+        web_enabled=False,
+        topic_partitions=settings.partitions,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.worker or None,
+        consumer_max_fetch_size=1 << 20,
+        broker_max_poll_records=CREDIT_RECORDS,
+        broker_session_timeout=settings.session_timeout,
+        broker_heartbeat_interval=min(1.0, settings.session_timeout / 3),
+        broker_rebalance_timeout=max(10.0, settings.session_timeout),
+        stream_wait_empty=False,
+        worker_redirect_stdouts=False,
+    )
+    app.loop = asyncio.get_running_loop()
+    app.transport = transport([URL(url) for url in broker.split(";")], app, loop=app.loop)
+    app.credit = Credit()
+    app.followers = followers(settings, FactStore())
+    sends = settings.topic("sends")
+
+    async def seek(partition: int, offset: int) -> None:
+        await app.consumer.seek_wait({TP(sends, partition): offset})
+
+    app.gate = Gate(
+        app,
+        Tools(
+            settings=settings,
+            judge=Judge(policy, settings.partitions),
+            followers=app.followers,
+            credit=app.credit,
+            clock=Clock(),
+            seek=seek,
+            max_lag=policy.max_lag_ms / 1000,
+            max_skew_ms=policy.skew_ms,
+        ),
+        on_failure,
+    )
+    source = app.topic(sends, schema=Schema(), acks=False, partitions=settings.partitions)
+
+    @app.agent(source, name="gate")
+    async def gate(stream: Any) -> None:
+        # An exception must not reach Faust's supervisor: it would start the agent again and skip the chunk.
+        try:
+            async for chunk in stream.noack():
+                app.gate.feed(chunk)
+        except Exception as error:
+            on_failure(error)
+
+    @app.on_partitions_assigned.connect
+    async def assigned(_: Any, assigned: set[TP], **__: Any) -> None:
+        try:
+            await app.gate.assigned(assigned)
+        except Exception as error:
+            on_failure(error)
+
+    @app.on_partitions_revoked.connect
+    async def revoked(_: Any, revoked: set[TP], **__: Any) -> None:
+        await app.gate.revoked()
+
+    return app

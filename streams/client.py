@@ -1,0 +1,231 @@
+"""Kafka for the commands, reading: synchronous and bounded, without a consumer group, committing no position.
+
+Whoever reads the gate's topics must ask for `read_committed`, or sees what an aborted transaction left behind:
+Java, kafka-python and aiokafka do not by default. `Reader` does.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
+
+from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.settings import Settings
+from gatekeeper.texts import text
+
+CONNECT_MS = 6_000
+REQUEST_MS = 8_000
+STALL_SECONDS = 10.0
+"""Longest time that a read may make no progress before it is an error, not an answer."""
+
+# kafka-python logs keys and values at debug, and each attempt to connect as an error; the commands say it once
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it stands on a topic of the registry; `timestamp` is the broker's, in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+    def header(self, name: str) -> str:
+        """Returns the last header of this name, '' without one."""
+        return next((value.decode("utf-8", "replace") for key, value in reversed(self.headers) if key == name), "")
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Returns what every kafka-python client of ours is made with; raises UsageError (2) for a malformed address."""
+    addresses(settings)
+    return {
+        "bootstrap_servers": settings.bootstrap,
+        "client_id": f"{settings.application}-cli",
+        "bootstrap_timeout_ms": CONNECT_MS,
+        "request_timeout_ms": REQUEST_MS,
+    }
+
+
+def addresses(settings: Settings) -> list[tuple[str, int]]:
+    """Returns the bootstrap servers as host and port; raises UsageError (2) for one that is not `host:port`."""
+    found = []
+    for server in settings.bootstrap.split(","):
+        host, colon, port = server.strip().rpartition(":")
+        if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
+            raise UsageError("error.broker_address", broker=server.strip())
+        found.append((host.strip("[]"), int(port)))
+    return found
+
+
+@contextmanager
+def reaching(settings: Settings) -> Iterator[None]:
+    """Turns what Kafka raises into one sentence that names the broker.
+
+    Raises UnavailableError (3), or UsageError (2) where a topic is not there.
+    """
+    try:
+        yield
+    except UnknownTopicOrPartitionError:
+        raise UsageError("error.topics_missing", broker=settings.bootstrap) from None
+    except (KafkaError, OSError) as error:
+        raise UnavailableError(
+            "error.broker_unreachable", broker=settings.bootstrap, detail=_why(settings, error)
+        ) from None
+
+
+def _why(settings: Settings, error: Exception) -> str:
+    if not isinstance(error, KafkaTimeoutError):
+        return type(error).__name__
+    # the client only says that time is up; a plain connection knows more
+    key = "error.broker_silent"
+    for host, port in addresses(settings)[:2]:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except socket.gaierror:
+            key = "error.broker_nameless"
+        except ConnectionRefusedError:
+            key = "error.broker_refused"
+        except OSError:
+            pass
+    return text(key)
+
+
+class Reader:
+    """Reads committed records of the registry's topics.
+
+    Every method raises UnavailableError (3) without an answer, UsageError (2) where the topic is missing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __enter__(self) -> Self:
+        with reaching(self._settings):
+            self._consumer = KafkaConsumer(
+                **connection(self._settings),
+                group_id=None,
+                enable_auto_commit=False,
+                isolation_level="read_committed",
+                # only ever from an offset that was asked just before; retention may overtake it
+                auto_offset_reset="earliest",
+                allow_auto_create_topics=False,
+                fetch_max_wait_ms=100,
+                max_poll_records=2_000,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close(autocommit=False, timeout_ms=1_000)
+
+    def partitions(self, topic: str) -> list[TopicPartition]:
+        """Returns the partitions of a topic, in order."""
+        name = self._settings.topic(topic)
+        with reaching(self._settings):
+            numbers = self._consumer.partitions_for_topic(name)
+        if not numbers:
+            raise UsageError("error.topic_missing", topic=name, broker=self._settings.bootstrap)
+        return [TopicPartition(name, number) for number in sorted(numbers)]
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Returns the end of each partition for readers of committed records: the first offset not yet stable."""
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            found = self._consumer.end_offsets(partitions)
+        return {tp.partition: found[tp] for tp in partitions}
+
+    def starts(self, topic: str) -> dict[int, int]:
+        """Returns the first offset that each partition still keeps."""
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            found = self._consumer.beginning_offsets(partitions)
+        return {tp.partition: found[tp] for tp in partitions}
+
+    def read(self, topic: str, *, last: int | None = None) -> Iterator[Record]:
+        """Yields what stands on `topic` up to its ends as they were when asked, in order within a partition.
+
+        `last`: only so many offsets before the end of each partition.
+        """
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            ends = self._consumer.end_offsets(partitions)
+            starts = self._consumer.beginning_offsets(partitions)
+        if last is not None:
+            starts = {tp: max(start, ends[tp] - last) for tp, start in starts.items()}
+        yield from self._between(starts, ends)
+
+    def at(self, topic: str, *, partition: int, offset: int) -> Record | None:
+        """Returns the committed record at this place, None where there is none (any more)."""
+        tp = TopicPartition(self._settings.topic(topic), partition)
+        if tp not in self.partitions(topic):
+            return None
+        with reaching(self._settings):
+            start = self._consumer.beginning_offsets([tp])[tp]
+            end = self._consumer.end_offsets([tp])[tp]
+        if not start <= offset < end:
+            return None
+        return next(self._between({tp: offset}, {tp: offset + 1}), None)
+
+    def follow(self, topic: str, *, from_beginning: bool) -> Iterator[Record]:
+        """Yields what stands on `topic` (or nothing of it) and then what comes, without end."""
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            ask = self._consumer.beginning_offsets if from_beginning else self._consumer.end_offsets
+            self._seek(ask(partitions))
+            while True:
+                fetched = self._consumer.poll(timeout_ms=int(STALL_SECONDS * 500))
+                if not fetched:
+                    # a client that lost its broker waits for ever; asking tells quiet from gone
+                    self._consumer.end_offsets(partitions)
+                for records in fetched.values():
+                    yield from map(self._record, records)
+
+    def _seek(self, starts: dict[Any, int]) -> None:
+        self._consumer.assign(list(starts))
+        for tp, offset in starts.items():
+            self._consumer.seek(tp, offset)
+
+    def _between(self, starts: dict[Any, int], ends: dict[Any, int]) -> Iterator[Record]:
+        left = {tp for tp, start in starts.items() if start < ends[tp]}
+        if not left:
+            return
+        positions = {tp: starts[tp] for tp in left}
+        with reaching(self._settings):
+            self._seek(positions)
+            moved_at = monotonic()
+            while left:
+                fetched = self._consumer.poll(timeout_ms=200)
+                for tp, records in fetched.items():
+                    yield from (self._record(record) for record in records if record.offset < ends[tp])
+                for tp in tuple(left):
+                    # the position also passes commit markers, which are never handed out
+                    reached = self._consumer.position(tp, timeout_ms=REQUEST_MS) or positions[tp]
+                    if reached > positions[tp]:
+                        positions[tp], moved_at = reached, monotonic()
+                    if reached >= ends[tp]:
+                        left.discard(tp)
+                        self._consumer.pause(tp)
+                if monotonic() - moved_at > STALL_SECONDS:
+                    raise KafkaTimeoutError("no progress")
+
+    def _record(self, found: Any) -> Record:
+        return Record(
+            topic=found.topic.removeprefix(self._settings.prefix).removesuffix(".v1"),
+            partition=found.partition,
+            offset=found.offset,
+            timestamp=found.timestamp,
+            key=found.key,
+            value=found.value,
+            headers=tuple((name, value if value is not None else b"") for name, value in found.headers),
+        )

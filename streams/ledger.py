@@ -1,0 +1,76 @@
+"""What we decided and still matters, by partition: written in the partition's transactions, read whole after fencing.
+
+Entries of the compacted topic `ledger`: `head` (the position, the last manifest's hash and instant) and
+`dead/TOPIC/PARTITION/OFFSET` (an unreadable fact that has its dead letter).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from gatekeeper.errors import IntegrityError
+from schemas.codec import canonical
+from streams import offsets
+
+HEAD = b"head"
+_DEAD = "dead/"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a partition stands: written in every transaction, and the only position that is trusted.
+
+    `sends` and `acts` are the next offsets to take; `prev` is the SHA-256 (hex) of the last manifest's value, None
+    before the first; `at` is the last instant given to decide(), in milliseconds.
+    """
+
+    sends: int
+    acts: int = 0
+    prev: str | None = None
+    at: int = 0
+
+    def encode(self) -> bytes:
+        """Returns the entry's value."""
+        return canonical({"v": 1, "sends": self.sends, "acts": self.acts, "prev": self.prev, "at": self.at})
+
+    @classmethod
+    def decode(cls, value: bytes) -> Head:
+        """Reads the entry's value; raises IntegrityError (4) for anything that this engine did not write."""
+        try:
+            found = orjson.loads(value)
+            if found.pop("v") != 1:
+                raise ValueError("version")
+            return cls(**found)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise IntegrityError("error.ledger_unreadable") from None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The memory of one owned partition; it dies with the partition's task."""
+
+    head: Head | None = None
+    dead: set[str] = field(default_factory=set)
+
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Takes one entry, as read back or as just written."""
+        if key == HEAD:
+            self.head = Head.decode(value) if value is not None else None
+        elif value is not None:
+            self.dead.add(key.decode().removeprefix(_DEAD))
+
+
+def dead_key(topic: str, partition: int, offset: int) -> bytes:
+    """Returns the ledger key that remembers a dead letter for an unreadable fact."""
+    return f"{_DEAD}{topic}/{partition}/{offset}".encode()
+
+
+async def read(consumer: AIOKafkaConsumer, tp: TopicPartition) -> Ledger:
+    """Reads one ledger partition to its end; call it after the transactional producer has fenced the former owner."""
+    ledger = Ledger()
+    async for record in offsets.read(consumer, tp, *await offsets.bounds(consumer, tp)):
+        ledger.apply(record.key or b"", record.value)
+    return ledger

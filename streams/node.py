@@ -1,0 +1,90 @@
+"""What a node of one's own is told: its ports, its properties, and how it logs."""
+
+from __future__ import annotations
+
+import random
+import re
+import socket
+
+from gatekeeper.errors import UnavailableError
+
+HOST = "127.0.0.1"
+PORTS = range(20_000, 32_768)
+"""Where free ports are looked for: below those that systems give to outgoing connections. There, a client that keeps
+calling a broker which is down can be given that broker's own port, reach itself, and keep the broker out."""
+LOG4J = """\
+status=error
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d %p %c{1} %m%n
+rootLogger.level=warn
+rootLogger.appenderRef.console.ref=console
+logger.server.name=kafka.server.KafkaRaftServer
+logger.server.level=info
+"""
+
+
+def properties(port: int, controller: int) -> dict[str, str]:
+    """Returns the properties of a node of its own: nothing is replicated, and no topic appears unasked."""
+    one = dict.fromkeys(
+        (
+            "offsets.topic.replication.factor",
+            "transaction.state.log.replication.factor",
+            "transaction.state.log.min.isr",
+            "share.coordinator.state.topic.replication.factor",
+            "share.coordinator.state.topic.min.isr",
+        ),
+        "1",
+    )
+    few = dict.fromkeys(
+        (
+            "offsets.topic.num.partitions",
+            "transaction.state.log.num.partitions",
+            "share.coordinator.state.topic.num.partitions",
+        ),
+        "4",
+    )
+    return {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "listeners": f"CLIENT://{HOST}:{port},CONTROLLER://{HOST}:{controller}",
+        "advertised.listeners": f"CLIENT://{HOST}:{port}",
+        "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "CLIENT",
+        "controller.listener.names": "CONTROLLER",
+        "controller.quorum.voters": f"1@{HOST}:{controller}",
+        "auto.create.topics.enable": "false",
+        "group.initial.rebalance.delay.ms": "0",
+        "log.segment.bytes": str(64 * 2**20),
+        "log.cleaner.dedupe.buffer.size": str(16 * 2**20),
+        "num.network.threads": "2",
+        "num.io.threads": "4",
+        **one,
+        **few,
+    }
+
+
+def ports_in(text: str) -> tuple[int, int]:
+    """Returns the client and controller ports that the text of a properties file of ours names, 0 where it does not."""
+    found = re.search(r"^listeners=CLIENT://[\d.]+:(\d+),CONTROLLER://[\d.]+:(\d+)$", text, re.MULTILINE)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def is_free(port: int) -> bool:
+    """Returns whether a node could listen on `port` now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Kafka does: old connections do not count
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port(but: int = 0) -> int:
+    """Returns a port that is free now, and not `but`; UnavailableError (3) where none is found."""
+    for port in random.sample(PORTS, 200):
+        if port != but and is_free(port):
+            return port
+    raise UnavailableError("error.ports_taken", first=PORTS.start, last=PORTS.stop - 1)

@@ -1,0 +1,58 @@
+"""Reads that are bounded by offset and never by time: 'nothing there' is said only when the end was reached."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+READ_SECONDS = 30.0
+"""Longest time without any progress of a read before it is an error (TimeoutError), not an answer."""
+
+
+def probe(bootstrap: str) -> AIOKafkaConsumer:
+    """Returns a reader without group, for committed records only, that is to be assigned by hand."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="none",
+        fetch_max_wait_ms=50,
+    )
+
+
+async def bounds(consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, int]:
+    """Returns the first offset of the log, and the stable end: where the first open transaction, or the log, ends."""
+    async with asyncio.timeout(READ_SECONDS):
+        begin = (await consumer.beginning_offsets([tp]))[tp]
+        return begin, (await consumer.end_offsets([tp]))[tp]
+
+
+async def read(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> AsyncIterator[ConsumerRecord]:
+    """Yields the committed records from `begin` up to `end` (exclusive), which is at most the stable end.
+
+    Raises TimeoutError where the position does not move for READ_SECONDS; an aiokafka error as it comes.
+    """
+    consumer.assign([tp])
+    consumer.seek(tp, begin)
+    loop = asyncio.get_running_loop()
+    position, moved_at = begin, loop.time()
+    while position < end:
+        fetched = await consumer.getmany(tp, timeout_ms=100, max_records=5_000)
+        for record in fetched.get(tp, ()):
+            if record.offset >= end:
+                return
+            yield record
+        reached = await asyncio.wait_for(consumer.position(tp), READ_SECONDS)
+        if reached > position:
+            position, moved_at = reached, loop.time()
+        elif loop.time() - moved_at > READ_SECONDS:
+            raise TimeoutError(f"{tp.topic}/{tp.partition} stays at {position} of {end}")
+
+
+async def first_readable(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> int | None:
+    """Returns the offset of the first committed record in [begin, end), None if there is none."""
+    async for record in read(consumer, tp, begin, end):
+        return int(record.offset)
+    return None

@@ -1,0 +1,329 @@
+"""One owned partition of `sends`: its position, its judging, its transactions.
+
+The engine owns the position: it stands in the ledger's `head`, written in every transaction. Only contiguous records
+are accepted, and nothing that the transport says replaces a look at the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+from gatekeeper.audit.manifest import manifest
+from gatekeeper.judge import Judge, Judged, Record
+
+from gatekeeper.errors import IntegrityError, RestartError
+from gatekeeper.settings import Settings
+from streams import ledger, offsets
+from streams.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, size_of
+from streams.clock import Clock
+from streams.facts import Followers, Place
+from streams.transaction import Transaction, producer
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 2.0
+WRITE_DOWN_SECONDS = 30.0
+"""A position that moved over a hole is written down after this long, or retention would overtake the head."""
+TAKE_OVER_SECONDS = 60.0
+DRAIN_SECONDS = 3.0
+CLOCK_RETRY_SECONDS = 5.0
+FAILURES, OF_LAST = 10, 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all owned partitions of a worker share."""
+
+    settings: Settings
+    judge: Judge
+    followers: Followers
+    credit: Credit
+    clock: Clock
+    seek: Callable[[int, int], Awaitable[None]]
+    """Moves the transport back: partition, offset."""
+    max_lag: float
+    max_skew_ms: int
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What the next transaction takes: consecutive records and the holes between them."""
+
+    start: int
+    records: list[ConsumerRecord] = field(default_factory=list)
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+    size: int = 0
+
+
+class Partition:
+    """Owns one partition from its assignment to its revocation, or to the first thing that is not certain."""
+
+    def __init__(self, number: int, tools: Tools) -> None:
+        self.number = number
+        self.waits_for: str | None = "take_over"
+        """Why nothing is judged at the moment; None when all is well."""
+        self._tools = tools
+        self._sends = TopicPartition(tools.settings.topic("sends"), number)
+        self._chunks: deque[Chunk] = deque()
+        self._arrived = asyncio.Event()
+        self._committing: asyncio.Task[None] | None = None
+        self._failures: deque[bool] = deque(maxlen=OF_LAST)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, on_failure: Callable[[BaseException], None]) -> None:
+        """Begins to own the partition; `on_failure` hears of whatever ends that."""
+        self._on_failure = on_failure
+        self._task = asyncio.create_task(self._run(), name=f"partition-{self.number}")
+        self._task.add_done_callback(lambda t: None if t.cancelled() else on_failure(t.exception() or RuntimeError()))
+
+    def offer(self, chunk: Chunk) -> None:
+        """Takes a chunk of the current assignment; never blocks, as credit bounds what waits."""
+        self._chunks.append(chunk)
+        self._arrived.set()
+
+    async def stop(self) -> None:
+        """Gives the partition up: no new chunk, and the commit in flight gets DRAIN_SECONDS to finish."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=DRAIN_SECONDS + 3)
+
+    # -- the life of a partition ------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        self._writer = producer(self._tools.settings, self.number)
+        self._probe = offsets.probe(self._tools.settings.bootstrap)
+        try:
+            await self._take_over()
+            while True:
+                batch = await self._next_batch()
+                if batch is None:
+                    continue
+                transaction, position = await self._judged(batch)
+                await self._settled()
+                self._committing = asyncio.create_task(transaction.commit(position, self._tools.clock))
+                self._committing.add_done_callback(self._committed)
+                if not self._chunks:
+                    await self._settled()
+        finally:
+            await self._let_go()
+
+    async def _take_over(self) -> None:
+        """Fences the former owner, reads the ledger, and refuses a position that the log contradicts."""
+        async with asyncio.timeout(TAKE_OVER_SECONDS):
+            await asyncio.gather(self._writer.start(), self._probe.start())
+        settings = self._tools.settings
+        self._ledger = await ledger.read(self._probe, TopicPartition(settings.topic("ledger"), self.number))
+        begin, end = await offsets.bounds(self._probe, self._sends)
+        head = self._ledger.head
+        where = {"topic": self._sends.topic, "partition": self.number}
+        if head is None:
+            audit = TopicPartition(settings.topic("audit"), self.number)
+            if await offsets.first_readable(self._probe, audit, *await offsets.bounds(self._probe, audit)) is not None:
+                raise IntegrityError("error.head_missing", **where)
+            head = ledger.Head(sends=begin)
+        elif head.sends < begin:
+            raise IntegrityError("error.sends_expired", position=head.sends, begin=begin, **where)
+        elif head.sends > end:
+            raise IntegrityError("error.head_beyond_end", position=head.sends, end=end, **where)
+        self._head = head
+        self._next = head.sends
+        self._written_at = asyncio.get_running_loop().time()
+        self._unwritten_gaps: list[tuple[int, int]] = []
+        await self._measure_clock()
+        self.waits_for = None
+        log.info("partition_owned", partition=self.number, offset=self._next)
+
+    async def _let_go(self) -> None:
+        if self._committing is not None and not self._committing.done():
+            await asyncio.wait([self._committing], timeout=DRAIN_SECONDS)
+            self._committing.cancel()  # abandoned: the next owner's fencing aborts or finishes it
+        for closing in (self._writer.stop(), self._probe.stop()):
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(closing, 2)
+
+    async def _settled(self) -> None:
+        """Returns when the last transaction has committed; shielded, as a revocation must not cut it short."""
+        if self._committing is not None:
+            await asyncio.shield(self._committing)
+
+    def _committed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_failure(error)
+
+    # -- position ---------------------------------------------------------------------------------------
+
+    async def _next_batch(self) -> _Batch | None:
+        """Waits for records and returns what one transaction takes; None after a seek or an idle look."""
+        if not self._chunks:
+            try:
+                await asyncio.wait_for(self._arrived.wait(), IDLE_SECONDS)
+            except TimeoutError:
+                await self._look_ahead()
+        self._arrived.clear()
+        batch = _Batch(start=self._head.sends, gaps=self._unwritten_gaps)
+        while self._chunks and len(batch.records) < CHUNK_RECORDS and batch.size < CHUNK_BYTES:
+            chunk = self._chunks[0]
+            if chunk.first > self._next and not await self._hole_before(chunk.first, batch):
+                break
+            self._take(batch)
+        if not batch.records and not self._something_to_write_down():
+            return None
+        self._unwritten_gaps = []
+        return batch
+
+    def _take(self, batch: _Batch) -> None:
+        """Moves records of the first waiting chunk into the batch, as many as fit; drops what was taken before."""
+        chunk = self._chunks.popleft()
+        taken, size = 0, 0
+        for record in chunk.records:
+            length = size_of(record)
+            if len(batch.records) >= CHUNK_RECORDS or (batch.records and batch.size + length > CHUNK_BYTES):
+                break
+            taken, size = taken + 1, size + length
+            if record.offset >= self._next:
+                batch.records.append(record)
+                batch.size += length
+                self._next = record.offset + 1
+        self._tools.credit.give(self.number, taken, size)
+        if rest := chunk.records[taken:]:
+            self._chunks.appendleft(Chunk(chunk.topic, chunk.partition, rest, chunk.generation))
+
+    async def _hole_before(self, offset: int, batch: _Batch) -> bool:
+        """Looks into the log before `offset`: True if nothing readable is there, else goes back to it."""
+        found = await offsets.first_readable(self._probe, self._sends, self._next, offset + 1)
+        if found is not None and found < offset:
+            await self._seek_back()
+            return False
+        if found is None:
+            raise RestartError("error.record_vanished", topic=self._sends.topic, partition=self.number, offset=offset)
+        batch.gaps.append((self._next, offset - self._next))
+        self._next = offset
+        return True
+
+    async def _look_ahead(self) -> None:
+        """Asks the log itself whether something is there that the transport has not delivered."""
+        _, end = await offsets.bounds(self._probe, self._sends)
+        if end <= self._next:
+            return
+        if await offsets.first_readable(self._probe, self._sends, self._next, end) is not None:
+            await self._seek_back()
+        elif not self._chunks:
+            self._unwritten_gaps.append((self._next, end - self._next))
+            self._next = end
+
+    async def _seek_back(self) -> None:
+        log.warning("records_missed", partition=self.number, offset=self._next)
+        for chunk in self._chunks:
+            self._tools.credit.give(self.number, len(chunk.records), chunk.size)
+        self._chunks.clear()
+        await self._tools.seek(self.number, self._next)
+
+    def _something_to_write_down(self) -> bool:
+        overdue = asyncio.get_running_loop().time() - self._written_at > WRITE_DOWN_SECONDS
+        return bool(self._unreadable_facts()) or (bool(self._unwritten_gaps) and overdue)
+
+    def _unreadable_facts(self) -> list[Place]:
+        partitions = self._tools.settings.partitions
+        return [
+            place
+            for place in self._tools.followers.unreadable
+            if place[1] % partitions == self.number and "/".join(map(str, place)) not in self._ledger.dead
+        ]
+
+    # -- judging ----------------------------------------------------------------------------------------
+
+    async def _judged(self, batch: _Batch) -> tuple[Transaction, dict[TopicPartition, int]]:
+        """Passes the barrier, judges the batch without an await in between, and returns what is to be written."""
+        tools = self._tools
+        while tools.clock.off_by > tools.max_skew_ms:
+            self.waits_for = "clock"
+            log.error("clock_off", partition=self.number, off_by_ms=tools.clock.off_by)
+            await asyncio.sleep(CLOCK_RETRY_SECONDS)
+            await self._settled()
+            await self._measure_clock()
+        self.waits_for = "facts"
+        fresh = not batch.records or await tools.followers.barrier(tools.max_lag)
+        self.waits_for = None
+        # From here to the return there is no await: nothing can change between the barrier and the verdict.
+        t0 = tools.clock.now()
+        at = max(t0, self._head.at)
+        as_of = None if fresh else tools.followers.as_of
+        store = tools.followers.store
+        judged = [tools.judge.judge(_record(record), store, at, as_of=as_of) for record in batch.records]
+        self._failures.extend(one.failed for one in judged)
+        if sum(self._failures) >= FAILURES:
+            raise IntegrityError("error.decisions_failing", failures=FAILURES, of_last=OF_LAST, partition=self.number)
+        return self._transaction(batch, judged, self._next, at, t0), {self._sends: self._next}
+
+    def _transaction(self, batch: _Batch, judged: list[Judged], to: int, at: int, t0: int) -> Transaction:
+        """Gathers all that these decisions put out, and moves the head to `to`."""
+        tools = self._tools
+        transaction = Transaction(tools.settings, self._writer, self.number)
+        for one in judged:
+            for output in one.outputs:
+                transaction.add(output.topic, output.key, output.value, output.headers)
+            transaction.add("audit", one.did.encode(), one.audit)
+        dead_facts = self._unreadable_facts()
+        for place in dead_facts:
+            record, fault = tools.followers.unreadable[place]
+            transaction.add("deadletter", record.key, record.value, _fact_headers(place, fault))
+            entry = ledger.dead_key(*place)
+            transaction.add("ledger", entry, b"{}")
+            self._ledger.apply(entry, b"{}")
+        value = manifest(
+            writer=tools.settings.worker,
+            partition=self.number,
+            topic=self._sends.topic,
+            start=batch.start,
+            to=to,
+            gaps=batch.gaps,
+            judged=judged,
+            dead_facts=len(dead_facts),
+            as_of=tools.followers.positions(),
+            prev=self._head.prev,
+            policy=tools.judge.policy,
+            t0=t0,
+            t1=tools.clock.now(),
+        )
+        transaction.add("manifests", tools.settings.worker.encode(), value)
+        self._head = ledger.Head(sends=to, prev=hashlib.sha256(value).hexdigest(), at=at)
+        transaction.add("ledger", ledger.HEAD, self._head.encode())
+        self._written_at = asyncio.get_running_loop().time()
+        verdicts = Counter(one.verdict for one in judged)
+        log.debug("chunk_judged", partition=self.number, first=batch.start, next=to, n=len(judged), **verdicts)
+        return transaction
+
+    async def _measure_clock(self) -> None:
+        """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
+        here = self._head.sends  # not self._next: a batch may be waiting for this very answer
+        transaction = self._transaction(_Batch(start=here), [], here, self._head.at, self._tools.clock.now())
+        await transaction.commit({self._sends: here}, self._tools.clock)
+
+
+def _record(record: ConsumerRecord) -> Record:
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+    )
+
+
+def _fact_headers(place: Place, fault: str) -> list[tuple[str, bytes]]:
+    name, _, where = fault.partition(" at ")
+    return [
+        ("gate-reason", b"FACTS_UNAVAILABLE"),
+        ("gate-fault", name.encode()),
+        ("gate-place", where.encode()),
+        ("gate-source", "/".join(map(str, place)).encode()),
+    ]

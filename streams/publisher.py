@@ -1,0 +1,161 @@
+"""Kafka for the commands, writing: acknowledged by all in-sync replicas, singly or all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any, Self
+from uuid import uuid4
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from gatekeeper.errors import IncompleteError
+from gatekeeper.settings import Settings
+from streams.client import REQUEST_MS, Reader, connection, reaching
+
+DELIVERY_MS = 20_000
+"""How long a record may wait for its acknowledgement; an idempotent producer rides out a broker's restart in it."""
+TRANSACTION_MS = 10_000
+"""A command killed in the middle of a transaction holds up the barrier no longer than this and the broker's check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be written to a topic of the registry; without key its partition is any."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands on a topic of the registry."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Publisher:
+    """Writes to one topic outside of transactions, each record acknowledged by all in-sync replicas and written once.
+
+    Keyed records go where Kafka's murmur2 puts them, as with Java's producers: the order of a person's records and
+    the recognition of a duplicate depend on one partitioner for all.
+    """
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._settings = settings
+        self._topic = topic
+
+    def __enter__(self) -> Self:
+        _demand(self._settings, {self._topic})
+        with reaching(self._settings):
+            self._producer = _producer(self._settings, linger_ms=5, batch_size=256 * 1024)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _close(self._producer)
+
+    def write(self, records: Sequence[tuple[bytes | None, bytes]]) -> list[Place | None]:
+        """Writes records (key, value) and waits for the answers; returns where each stands, None without an answer.
+
+        A record without an answer may have been written all the same.
+        """
+        name, futures = self._settings.topic(self._topic), []
+        with suppress(KafkaTimeoutError):
+            for key, value in records:
+                futures.append(self._producer.send(name, key=key, value=value))
+            self._producer.flush(timeout=DELIVERY_MS / 1000 + 5)
+        places = [_place(self._topic, future) if future.succeeded() else None for future in futures]
+        return places + [None] * (len(records) - len(places))
+
+
+def transact(settings: Settings, records: Sequence[Outgoing]) -> list[Place]:
+    """Writes all records or none, in one transaction, and returns where they stand; what is returned is acknowledged.
+
+    Raises UnavailableError (3) or UsageError (2) where nothing was written, IncompleteError (5) where the answer to
+    the commit did not come and nobody can tell.
+    """
+    _demand(settings, {record.topic for record in records})
+    with reaching(settings):
+        producer = _producer(
+            settings,
+            transactional_id=f"{settings.application}-cli-{uuid4().hex}",
+            transaction_timeout_ms=TRANSACTION_MS,
+        )
+    try:
+        with reaching(settings):
+            producer.init_transactions()
+            producer.begin_transaction()
+            places = _written(producer, settings, records)
+        try:
+            _bounded(producer.commit_transaction)
+        except KafkaError:
+            raise IncompleteError("error.commit_unknown", broker=settings.bootstrap) from None
+        return places
+    finally:
+        _close(producer)
+
+
+def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> list[Place]:
+    try:
+        futures = [producer.send(settings.topic(each.topic), key=each.key, value=each.value) for each in records]
+        producer.flush(timeout=TRANSACTION_MS / 1000)
+        return [_place(record.topic, future) for record, future in zip(records, futures, strict=True)]
+    except KafkaError:
+        # without an abort that arrives the broker gives up by itself, and readers wait until then
+        with suppress(KafkaError):
+            _bounded(producer.abort_transaction)
+        raise
+
+
+def _demand(settings: Settings, topics: set[str]) -> None:
+    """Raises UsageError for a topic that is not there: a producer would only wait for it until its time is up."""
+    with Reader(settings) as reader:
+        for topic in topics:
+            reader.partitions(topic)
+
+
+def _producer(settings: Settings, **more: Any) -> Any:
+    return KafkaProducer(
+        **connection(settings),
+        acks="all",
+        enable_idempotence=True,
+        allow_auto_create_topics=False,
+        max_block_ms=REQUEST_MS,
+        delivery_timeout_ms=DELIVERY_MS,
+        **more,
+    )
+
+
+def _place(topic: str, future: Any) -> Place:
+    found = future.get(timeout=0)
+    return Place(topic, found.partition, found.offset)
+
+
+def _close(producer: Any) -> None:
+    with suppress(KafkaError):
+        producer.close(timeout=1)
+
+
+def _bounded(call: Callable[[], None]) -> None:
+    """Runs a call that kafka-python never lets time out; raises KafkaTimeoutError where it does not return."""
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            call()
+        except Exception as error:
+            failed.append(error)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(TRANSACTION_MS / 1000)
+    if thread.is_alive():
+        raise KafkaTimeoutError("no answer")
+    if failed:
+        raise failed[0]

@@ -1,0 +1,68 @@
+"""Kinds of bad bytes in `sends`: (name, key, value, fault). Each is one dead letter; its neighbours are decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from tests import world
+
+KEY = b"P-1"
+
+
+def _value(**fields: Any) -> bytes:
+    return orjson.dumps({**world.send(), **fields})
+
+
+def _without(name: str) -> bytes:
+    return orjson.dumps({k: v for k, v in world.send().items() if k != name})
+
+
+_GOOD = _value()
+
+BAD_SENDS: list[tuple[str, bytes | None, bytes | None, str]] = [
+    ("no value", KEY, None, "value_missing"),
+    ("empty value", KEY, b"", "not_json"),
+    ("not JSON", KEY, b"hello", "not_json"),
+    ("cut off", KEY, _GOOD[:-20], "not_json"),
+    ("something after the end", KEY, _GOOD + b"{}", "not_json"),
+    ("not UTF-8", KEY, _GOOD.replace(b"T-1", b"T-\xff\xfe"), "not_json"),
+    ("UTF-16", KEY, _GOOD.decode().encode("utf-16"), "not_json"),
+    ("byte order mark", KEY, b"\xef\xbb\xbf" + _GOOD, "not_json"),
+    ("half a surrogate pair", KEY, _GOOD.replace(b'"T-1"', b'"\\ud800"'), "not_json"),
+    ("not a number", KEY, _GOOD.replace(b'"v":1', b'"v":NaN'), "not_json"),
+    ("nested too deep", KEY, b"[" * 5_000 + b"]" * 5_000, "not_json"),
+    ("too long", KEY, _value(template_id="x" * 17_000), "value_too_long"),
+    ("a list", KEY, b"[" + _GOOD + b"]", "field_invalid"),
+    ("a string", KEY, b'"' + b"x" * 40 + b'"', "field_invalid"),
+    ("null", KEY, b"null", "field_invalid"),
+    ("a key twice", KEY, _GOOD.replace(b'"v":1', b'"v":1,"purpose":"mkt.dm.own"'), "key_twice"),
+    ("a key twice, deep inside", KEY, _GOOD.replace(b'"id":"cp-1"', b'"id":"cp-2","id":"cp-1"'), "key_twice"),
+    ("an unknown field", KEY, _value(priority="high"), "field_unknown"),
+    ("an unknown field, deep inside", KEY, _value(delivery={"name": "-", "nickname": "-"}), "field_unknown"),
+    ("a field missing", KEY, _without("campaign_id"), "field_missing"),
+    ("no contact point", KEY, _without("contact_point"), "field_missing"),
+    ("another version", KEY, _value(v=2), "field_invalid"),
+    ("a number as text", KEY, _value(v="1"), "field_invalid"),
+    ("a float", KEY, _value(v=1.0), "field_invalid"),
+    ("text as a number", KEY, _value(event_id=17), "field_invalid"),
+    ("a huge number", KEY, _GOOD.replace(b'"v":1', b'"v":' + b"9" * 400), "field_invalid"),
+    ("an unknown channel", KEY, _value(channel="pigeon"), "field_invalid"),
+    ("an unknown class", KEY, _value(message_class="advert"), "field_invalid"),
+    ("a country of three letters", KEY, _value(contact_point={**world.send()["contact_point"], "country": "JPN"}), "field_invalid"),
+    ("a token of the wrong length", KEY, _value(contact_point={"id": "cp-1", "token": "t1_abc"}), "field_invalid"),
+    ("an e-mail address as recipient", None, _value(recipient_id="hanako@mail.example"), "field_invalid"),
+    ("a telephone number as recipient", None, _value(recipient_id="090-0000-0000"), "field_invalid"),
+    ("a score above the scale", KEY, _value(match=[{"token": world.token("cp-2"), "score": 1001}]), "field_invalid"),
+    ("too many matches", KEY, _value(match=[{"token": world.token("cp-2"), "score": 1}] * 17), "field_invalid"),
+    ("a mail date without time zone", KEY, _value(mail_date="2026-12-01T10:00:00"), "field_invalid"),
+    ("a day that does not exist", KEY, _value(mail_date="2026-02-30"), "field_invalid"),
+    ("a line break in the name", KEY, _value(delivery={"name": "a\nb"}), "field_invalid"),
+    ("filed under another key", b"P-2", _GOOD, "key_differs"),
+    ("filed under bytes", b"\xff\x00", _GOOD, "key_differs"),
+    ("a key too long", b"P" * 300, _GOOD, "key_too_long"),
+    ("a sender nobody registered", KEY, _value(controller_id="C9"), "controller_unknown"),
+    ("a purpose nobody registered", KEY, _value(purpose="mkt.dm.other"), "purpose_unknown"),
+    ("a mail date years ahead", KEY, _value(mail_date="2199-01-01"), "mail_date_too_far"),
+]

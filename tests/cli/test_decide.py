@@ -1,0 +1,89 @@
+"""`gatekeeper decide`: a file that is no case is one sentence with file and place, and exit 2."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import world
+
+
+def case(**fields: Any) -> dict[str, Any]:
+    return {
+        "at": "2026-11-24T10:00:00+09:00",
+        "policy": "jp-pmark",
+        "reference": [value for _, value in world.REFERENCE],
+        "facts": [{"topic": topic, "key": "P-1", "value": value} for topic, value in (world.source(), world.consent())],
+        "send": world.send(),
+        **fields,
+    }
+
+
+def run(path: Path, content: str | None) -> subprocess.CompletedProcess[str]:
+    file = path / "case.json"
+    if content is not None:
+        file.write_text(content, "utf-8")
+    program = "from gatekeeper.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, "decide", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": ".", "GATEKEEPER_LANG": "en"},
+    )
+
+
+def test_clear_case_decided_then_json_and_exit_0(tmp_path: Path) -> None:
+    done = run(tmp_path, json.dumps(case()))
+    assert (done.returncode, json.loads(done.stdout)["verdict"], done.stderr) == (0, "clear", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "case.json"),
+        ("{", "not valid JSON"),
+        ('{"at": "2026-11-24T10:00:00+09:00", "at": "2026-11-24T10:00:00+09:00"}', "uplicate"),
+        ("[]", "wrong"),
+        (json.dumps(case(at="2026-11-24T10:00:00")), "at in"),
+        (json.dumps(case(at="2026-11-24")), "at in"),
+        (json.dumps(case(policy="nowhere")), "jp-pmark"),
+        (json.dumps(case(sends=[])), "sends in"),
+        (json.dumps(case(facts=[{"topic": "mail.consent.v1", "value": {}}])), "facts.0.topic"),
+        (json.dumps(case(facts=[{"topic": "consents"}])), "facts.0.value"),
+        (json.dumps(case(reference=[{"value": 1}])), "reference.0.value"),
+    ],
+)
+def test_bad_case_decided_then_one_sentence_and_exit_2(tmp_path: Path, content: str | None, said: str) -> None:
+    done = run(tmp_path, content)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "said"),
+    [
+        ({"send": {**world.send(), "mail_date": "2026-12-01T10:00:00"}}, "EVENT_INVALID", "mail_date"),
+        ({"facts": [{"topic": "consents", "value": {"v": 1}}]}, "FACTS_UNAVAILABLE", "facts.0"),
+        ({"facts": [{"topic": "mail.confirmations.v1", "value": {}}]}, "FACTS_UNAVAILABLE", "CONFIRMATION_PENDING"),
+        ({"facts": [{"topic": "acts", "value": {}}]}, "FACTS_UNAVAILABLE", "RELEASE_SUPERSEDED"),
+        ({"clearances": [{}]}, "FACTS_UNAVAILABLE", "DUPLICATE_SEND"),
+        ({"unavailable": ["consents"]}, "FACTS_UNAVAILABLE", "consents"),
+        ({"reference": []}, "EVENT_INVALID", "C1"),
+    ],
+)
+def test_case_that_cannot_be_judged_decided_then_withheld_and_exit_1(
+    tmp_path: Path, fields: dict[str, Any], reason: str, said: str
+) -> None:
+    done = run(tmp_path, json.dumps(case(**fields)))
+    assert done.returncode == 1, done.stderr
+    (told,) = json.loads(done.stdout)["reasons"]
+    assert told["code"] == reason
+    assert said in told["en"]

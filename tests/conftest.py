@@ -1,0 +1,90 @@
+"""What the tests share: one real Kafka a session, names in it that no other test has, and a repository of its jars."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from streams import jars
+from streams.broker import Broker
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Broker]:
+    """A running Kafka, the same for the whole session; tests that hurt a broker start their own."""
+    with Broker() as broker:
+        yield broker
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix for the topics of one test."""
+    return f"t{uuid.uuid4().hex}."
+
+
+class Mirror(ThreadingHTTPServer):
+    """A Maven repository of Kafka's jars on loopback, that can be told to serve them badly.
+
+    `faults` names, by jar, what the next answers are: an HTTP status, "damaged", "longer", "cut" or "silent".
+    """
+
+    daemon_threads = True
+
+    def __init__(self, cache: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.cache = cache
+        self.faults: dict[str, list[int | str]] = {}
+        self.asked: list[str] = []
+        self.over = threading.Event()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/maven"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Mirror
+
+    def do_GET(self) -> None:
+        path = self.path.removeprefix("/maven/")
+        jar = next(jar for jar in jars.locked() if jar.path == path)
+        self.server.asked.append(jar.name)
+        waiting = self.server.faults.get(jar.name)
+        fault = waiting.pop(0) if waiting else None
+        if isinstance(fault, int):
+            self.send_error(fault)
+            return
+        data = (self.server.cache / jar.name).read_bytes()
+        if fault == "damaged":
+            data = data[:100] + bytes([data[100] ^ 1]) + data[101:]
+        if fault == "longer":
+            data += b"x"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if fault == "silent":
+            self.server.over.wait()
+        self.wfile.write(data[:1000] if fault == "cut" else data)
+
+    def log_message(self, *args: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    """A running repository, which MAVEN_MIRROR_URL names."""
+    cache = jars.fetch()[0].parent
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Mirror(cache) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        monkeypatch.setenv("MAVEN_MIRROR_URL", server.address)
+        yield server
+        server.over.set()
+        server.shutdown()
+        thread.join()

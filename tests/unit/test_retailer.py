@@ -1,0 +1,161 @@
+"""The believable retailer: the same for the same seed, readable by the codec, and in the shares it promises."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import date, timedelta
+from itertools import islice, pairwise
+
+import pytest
+
+from gatekeeper.demo import addresses
+from gatekeeper.demo.life import Event
+from gatekeeper.demo.origins import ORIGINS, REFERENCE
+from gatekeeper.demo.retailer import CAST, Person, Retailer
+from schemas.codec import decode, encode
+from schemas.events import Consent, Notice, Source, Suppression
+from schemas.topics import CLEARED_DAYS, subject_key
+
+TODAY = date(2026, 11, 24)
+
+
+@pytest.fixture(scope="module")
+def retailer() -> Retailer:
+    return Retailer(people=2000, seed=11, today=TODAY)
+
+
+@pytest.fixture(scope="module")
+def crowd(retailer: Retailer) -> list[Person]:
+    return [retailer.person(number) for number in range(len(CAST) + 1, retailer.people + 1)]
+
+
+@pytest.fixture(scope="module")
+def facts(retailer: Retailer) -> list[Event]:
+    return list(retailer.facts())
+
+
+def _wire(event: Event) -> tuple[str, bytes, bytes]:
+    topic, value = event
+    return topic, subject_key(topic, value).encode(), encode(value)
+
+
+def test_given_the_same_seed_then_every_byte_is_the_same(retailer: Retailer, facts: list[Event]) -> None:
+    twin = Retailer(people=2000, seed=11, today=TODAY)
+    assert [_wire(event) for event in twin.facts()] == [_wire(event) for event in facts]
+    assert list(twin.sends(500)) == list(retailer.sends(500))
+
+
+def test_given_another_seed_then_other_people(retailer: Retailer) -> None:
+    assert Retailer(people=2000, seed=12, today=TODAY).person(100) != retailer.person(100)
+
+
+def test_given_fewer_people_then_the_first_ones_are_the_same(retailer: Retailer) -> None:
+    few = Retailer(people=50, seed=11, today=TODAY)
+    assert [few.person(n) for n in range(1, 51)] == [retailer.person(n) for n in range(1, 51)]
+
+
+def test_given_every_event_then_the_codec_reads_back_what_was_meant(retailer: Retailer, facts: list[Event]) -> None:
+    sends = [("sends", send) for send in retailer.sends(300)]
+    for event in [*retailer.reference(), *facts, *sends]:
+        assert decode(*_wire(event)) == event[1]
+
+
+def test_given_all_facts_then_none_but_a_mail_date_lies_in_the_future(facts: list[Event]) -> None:
+    for _, value in facts:
+        for name in ("acquired_at", "event_time", "recorded_at", "received_at"):
+            if time := getattr(value, name, None):
+                assert date.fromisoformat(time[:10]) < TODAY
+
+
+def test_given_all_origins_then_each_comes_in_its_share(crowd: list[Person]) -> None:
+    found = Counter(person.origin.name for person in crowd)
+    total = sum(origin.weight for origin in ORIGINS)
+    for origin in ORIGINS:
+        expected = len(crowd) * origin.weight / total
+        # four standard deviations of a binomial, and a little for the rare ones
+        assert abs(found[origin.name] - expected) <= 4 * expected**0.5 + 2, origin.name
+
+
+def test_given_all_origins_then_what_they_were_told_exists() -> None:
+    notices = {value.id for value in REFERENCE if isinstance(value, Notice)}
+    assert {origin.told["notice_id"] for origin in ORIGINS if "notice_id" in origin.told} == notices
+
+
+def test_given_all_people_then_six_in_a_hundred_objected_and_some_came_back(facts: list[Event]) -> None:
+    said: dict[str, list[str]] = {}
+    objections = set()
+    for _, value in facts:
+        if isinstance(value, Consent):
+            said.setdefault(value.recipient_id, []).append(value.record_id.rpartition("-")[2])
+        elif isinstance(value, Suppression) and value.kind in ("objection", "refusal_returned"):
+            objections.add(value.suppression_id)
+    back = {who for who, words in said.items() if "again" in words}
+    stopped = {who for who, words in said.items() if "stop" in words} - back
+    assert 0.045 <= (len(objections) + len(stopped)) / 2000 <= 0.075
+    assert 0.008 <= len(back) / 2000 <= 0.022
+
+
+def test_given_the_yes_of_a_form_then_seven_in_ten_of_the_card_and_four_in_ten_online(crowd: list[Person]) -> None:
+    asked, agreed = Counter[str](), Counter[str]()
+    for person in crowd:
+        asked[person.origin.name] += 1
+        agreed[person.origin.name] += any(
+            isinstance(value, Consent) and value.record_id.endswith("form") and "postal" in value.channels
+            for _, value in person.facts
+        )
+    assert 0.66 <= agreed["card-v2"] / asked["card-v2"] <= 0.76
+    assert 0.32 <= agreed["ec"] / asked["ec"] <= 0.44
+
+
+def test_given_the_feed_then_some_facts_come_twice_and_some_late(facts: list[Event]) -> None:
+    rows = [_wire(event) for event in facts]
+    assert 0 < len(rows) - len(set(rows)) < len(rows) * 0.02
+    people = [int(value.recipient_id[1:]) for _, value in facts if isinstance(value, Source)]
+    assert 0 < sum(one > two for one, two in pairwise(people)) < len(people) * 0.05
+
+
+def test_given_facts_then_no_name_or_address_of_a_person_is_in_them(facts: list[Event]) -> None:
+    text = b"\n".join(_wire(event)[2] for event in facts).decode()
+    provider = {"さくら名簿センター株式会社", "緑山県若葉市青葉町9-9-9", "代表取締役 見本太郎", "通販の購入者名簿"}
+    assert set(re.findall(r'"([^"]*[^\x00-\x7f"][^"]*)"', text)) == provider
+    assert not re.search(r"\b000-\d{4}\b", text)
+
+
+def test_given_sends_then_nobody_gets_two_of_one_campaign_and_the_cast_comes_first(retailer: Retailer) -> None:
+    sends = list(Retailer(people=40, seed=1, today=TODAY).sends(100))
+    assert len(sends) == 100
+    assert len({(send.recipient_id, send.campaign_id) for send in sends}) == 100
+    assert len({send.event_id for send in sends}) == 100
+    assert len({send.campaign_id for send in sends}) == 3
+    cast = [person.recipient_id for person in retailer.cast.values()]
+    assert [send.recipient_id for send in islice(retailer.sends(9), len(cast))] == cast
+
+
+@pytest.mark.parametrize("n", [0, 1, 4, 40, 41])
+def test_given_any_number_then_just_as_many_sends(n: int) -> None:
+    assert len(list(Retailer(people=40, seed=1, today=TODAY).sends(n))) == n
+
+
+def test_given_sends_then_their_mail_dates_lie_within_the_days_that_clearances_are_kept(retailer: Retailer) -> None:
+    for send in retailer.sends(100):
+        assert send.mail_date
+        assert TODAY < date.fromisoformat(send.mail_date) <= TODAY + timedelta(days=CLEARED_DAYS)
+
+
+def test_given_fewer_people_than_the_cast_then_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="cast"):
+        Retailer(people=3, today=TODAY)
+
+
+def test_given_addresses_then_the_hard_ways_of_writing_occur(crowd: list[Person]) -> None:
+    text = "\n".join("".join((person.delivery.name, *person.delivery.lines)) for person in crowd)
+    for hard in ("髙", "﨑", "𠮷", "ﾀﾅｶ", "丁目", "－", "ー", "上ル", "様方", "私書箱", "１"):
+        assert hard in text
+
+
+def test_given_one_address_in_two_widths_then_one_token() -> None:
+    token = addresses.token("000-0001", "緑山県若葉市", "青葉町1-2-3")
+    assert token == addresses.token("000-0001", "緑山県若葉市", "青葉町 １-２-３")
+    assert token != addresses.token("000-0001", "緑山県若葉市", "青葉町1-2-4")
+    assert re.fullmatch(r"t1_[A-Za-z0-9_-]{43}", token)

@@ -1,0 +1,376 @@
+"""What engine tests share: a campaign's world on real Kafka, workers in it, and what they must have written.
+
+The driver's producer and reader are librdkafka's, so that our own client library never judges itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from gatekeeper.policy import load as load_policy
+from gatekeeper.settings import Settings
+from schemas.audit import AuditRecord, Manifest
+from streams import admin
+from streams.app import create_app
+from streams.worker import start, stop
+
+TOKEN = "t1_" + "A" * 43
+DEADLINE = 60.0
+
+
+def until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
+    """Waits until `condition` returns something true, and returns it."""
+    end = time.monotonic() + deadline
+    while True:
+        if found := condition():
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline} s: {what}")
+        time.sleep(0.02)
+
+
+async def eventually(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
+    """Waits like `until`, and lets the loop run."""
+    end = time.monotonic() + deadline
+    while True:
+        if found := condition():
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline} s: {what}")
+        await asyncio.sleep(0.01)
+
+
+def controller(**more: Any) -> tuple[str, dict[str, Any]]:
+    return "controller/C1", {"v": 1, "kind": "controller", "id": "C1", **more}
+
+
+NOTICE = (
+    "notice/N1",
+    {"v": 1, "kind": "notice", "id": "N1", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": True},
+)
+
+
+def source(person: str) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "source_id": f"s-{person}",
+        "recipient_id": person,
+        "method": "direct.point_card",
+        "acquired_at": "2024-05-01",
+        "collected_by": "C1",
+        "notice_id": "N1",
+        "purposes_told": ["mkt.dm.own"],
+    }
+
+
+def consent(person: str, state: str = "Given", **more: Any) -> dict[str, Any]:
+    given = {"purpose": "mkt.dm.own", "channels": ["postal"], "notice_id": "N1", "evidence_ref": f"form-{person}"}
+    no = {"purpose": "*"}
+    return {
+        "v": 1,
+        "kind": "consent",
+        "record_id": f"{state}-{person}",
+        "recipient_id": person,
+        "controller_id": "C1",
+        "state": state,
+        "event_time": "2024-05-01T10:00:00+09:00" if state == "Given" else "2026-01-01T10:00:00+09:00",
+        "recorded_at": "2024-05-01T10:00:00+09:00",
+        "expressed_by": "subject",
+        "method": "paper",
+        **(given if state == "Given" else no),
+        **more,
+    }
+
+
+def send(person: str, number: int | str = 0, **more: Any) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "event_id": f"e-{number}",
+        "recipient_id": person,
+        "campaign_id": "K1",
+        "controller_id": "C1",
+        "purpose": "mkt.dm.own",
+        "channel": "postal",
+        "message_class": "marketing",
+        "contact_point": {"id": f"cp-{person}", "token": TOKEN, "country": "JP"},
+        "template_id": "T1",
+        "delivery": {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]},
+        **more,
+    }
+
+
+@dataclass
+class World:
+    """The topics of one test, a driver's producer, and all that is read back."""
+
+    bootstrap: str
+    prefix: str
+    partitions: int = 4
+    max_lag: float | None = None
+    application: str = "gk"
+    _producer: Producer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._producer = self.producer()
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            broker=self.bootstrap,
+            prefix=self.prefix,
+            partitions=self.partitions,
+            application=self.application,
+            http_port=0,
+            max_lag=self.max_lag,
+            session_timeout=6.0,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        found = {
+            "GATEKEEPER_BROKER": self.bootstrap,
+            "GATEKEEPER_PREFIX": self.prefix,
+            "GATEKEEPER_PARTITIONS": str(self.partitions),
+            "GATEKEEPER_APPLICATION": self.application,
+            "GATEKEEPER_HTTP_PORT": "0",
+            "GATEKEEPER_SESSION_TIMEOUT": "6",
+        }
+        return found | ({"GATEKEEPER_MAX_LAG": str(self.max_lag)} if self.max_lag else {})
+
+    def producer(self, **more: Any) -> Producer:
+        return Producer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "acks": "all",
+                "partitioner": "murmur2_random",
+                "queue.buffering.max.messages": 500_000,
+                **more,
+            }
+        )
+
+    def create(self) -> World:
+        """Makes the topics, and one controller with one notice."""
+        admin.create(self.settings)
+        self.put("reference", [controller(), NOTICE])
+        return self
+
+    def put(
+        self,
+        topic: str,
+        records: Iterable[tuple[str | bytes | None, dict[str, Any] | bytes | None]],
+        producer: Producer | None = None,
+    ) -> None:
+        """Writes records and returns when all are acknowledged (or, in a transaction, sent)."""
+        through = producer or self._producer
+        failed: list[Any] = []
+        for key, value in records:
+            data = orjson.dumps(value) if isinstance(value, dict) else value
+            while True:
+                try:
+                    through.produce(
+                        self.settings.topic(topic), data, key, on_delivery=lambda e, _: e and failed.append(e)
+                    )
+                    break
+                except BufferError:
+                    through.poll(0.1)
+            through.poll(0)
+        left = through.flush(60)
+        assert not left, f"{left} records not acknowledged"
+        assert not failed, failed[:3]
+
+    def people(self, names: Iterable[str]) -> None:
+        """Gives each a source and a consent, so that a send to them is clear."""
+        names = list(names)
+        self.put("sources", ((name, source(name)) for name in names))
+        self.put("consents", ((name, consent(name)) for name in names))
+
+    def sends(self, names: Iterable[str], first: int = 0) -> None:
+        self.put("sends", ((name, send(name, number)) for number, name in enumerate(names, first)))
+
+    # -- what came out ----------------------------------------------------------------------------------
+
+    def ends(self, topic: str, isolation: str = "read_committed") -> list[int]:
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "unused", "isolation.level": isolation})
+        try:
+            name = self.settings.topic(topic)
+            count = len(consumer.list_topics(name, timeout=10).topics[name].partitions)
+            return [consumer.get_watermark_offsets(TopicPartition(name, p), timeout=10)[1] for p in range(count)]
+        finally:
+            consumer.close()
+
+    def read(self, topic: str) -> list[Any]:
+        """Returns all committed records of a topic, by partition and offset."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "unused",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 50,
+            }
+        )
+        try:
+            name = self.settings.topic(topic)
+            count = len(consumer.list_topics(name, timeout=10).topics[name].partitions)
+            consumer.assign([TopicPartition(name, p, 0) for p in range(count)])
+            found, ended = [], set()
+            end = time.monotonic() + DEADLINE
+            while len(ended) < count:
+                assert time.monotonic() < end, f"{topic} could not be read to its end"
+                for message in consumer.consume(5_000, 0.5):
+                    if message.error():
+                        ended.add(message.partition())
+                    else:
+                        found.append(message)
+            return sorted(found, key=lambda m: (m.partition(), m.offset()))
+        finally:
+            consumer.close()
+
+    def audits(self) -> list[AuditRecord]:
+        return [AuditRecord.model_validate_json(m.value()) for m in self.read("audit")]
+
+    def verdicts(self) -> dict[str, tuple[str, str | None]]:
+        """Returns verdict and primary reason by the send's event id, from the audit records of readable sends."""
+        return {
+            a.send["event_id"]: (a.verdict, a.reasons[0].code if a.reasons else None) for a in self.audits() if a.send
+        }
+
+    def head(self, partition: int) -> dict[str, Any] | None:
+        found = [m for m in self.read("ledger") if m.partition() == partition and m.key() == b"head"]
+        return json.loads(found[-1].value()) if found else None
+
+    def await_audits(self, count: int, deadline: float = DEADLINE) -> None:
+        """Waits until `count` audit records are committed (markers make offsets an upper bound only)."""
+
+        def enough() -> bool:
+            return sum(self.ends("audit")) >= count and len(self.read("audit")) >= count
+
+        until(enough, f"{count} audit records", deadline)
+
+    def check(self, sent: int) -> Counter[str]:
+        """Asserts one output and one audit record for each send, and manifests contiguous up to the head."""
+        audits = self.audits()
+        sources = Counter((a.src.partition, a.src.offset) for a in audits)
+        assert len(audits) == sent == len(sources), (
+            f"{len(audits)} audit records, {len(sources)} distinct, {sent} sends"
+        )
+        out = {topic: self.read(topic) for topic in ("cleared", "review", "deadletter")}
+        dead = [m for m in out["deadletter"] if b"sends/" in dict(m.headers())["gate-source"]]
+        ids = Counter(dict(m.headers())["gate-decision-id"] for m in [*out["cleared"], *out["review"], *dead])
+        assert ids == Counter(a.did.encode() for a in audits), "outputs are not one for each audit record"
+        assert len(out["cleared"]) == sum(a.verdict == "clear" for a in audits)
+        self.check_manifests()
+        return Counter(a.verdict for a in audits)
+
+    def check_manifests(self) -> None:
+        """Asserts that each partition's manifests are contiguous, chained, and end at the ledger's head."""
+        import hashlib
+
+        by_partition: dict[int, list[bytes]] = {}
+        for message in self.read("manifests"):
+            by_partition.setdefault(message.partition(), []).append(message.value())
+        for partition, values in by_partition.items():
+            at, prev = None, None
+            for value in values:
+                manifest = Manifest.model_validate_json(value)
+                (taken,) = manifest.in_
+                assert at is None or taken.first == at, f"partition {partition}: manifest from {taken.first}, not {at}"
+                assert manifest.prev == prev
+                assert taken.n + sum(gap.n for gap in taken.gaps) == taken.to - taken.first
+                at, prev = taken.to, hashlib.sha256(value).hexdigest()
+            head = self.head(partition)
+            assert head is not None
+            assert (head["sends"], head["prev"]) == (at, prev)
+
+    # -- workers ----------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def worker(self, **parts: Any) -> AsyncIterator[Any]:
+        """Runs a worker in this process; `parts` replaces what create_app lets tests replace."""
+        failures: list[BaseException] = []
+        app = create_app(self.settings, policy=load_policy("jp-pmark"), on_failure=failures.append, **parts)
+        app.failures = failures
+        running = await start(app)
+        try:
+            yield app
+        finally:
+            await stop(app)
+            running.cancel()
+        if failures:
+            raise failures[0]
+
+    @contextlib.contextmanager
+    def process(self, log: Path, script: Path | None = None) -> Iterator[Supervised]:
+        """Runs the worker as a process of its own, and ends it."""
+        supervised = Supervised(self, log, script)
+        supervised.start()
+        try:
+            yield supervised
+        finally:
+            supervised.end()
+
+
+class Supervised:
+    """A worker's process, started again by whoever supervises it: this test."""
+
+    def __init__(self, world: World, log: Path, script: Path | None) -> None:
+        self.world, self.log = world, log
+        self.command = [sys.executable, str(script)] if script else [sys.executable, "-m", "gatekeeper", "worker"]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self.command, env=os.environ | self.world.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            )
+
+    def kill(self) -> None:
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        assert self.process
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def keep_alive(self) -> int | None:
+        """Starts it again if it has ended; returns the exit code it had, None while it runs."""
+        assert self.process
+        code = self.process.poll()
+        if code is not None:
+            self.start()
+        return code
+
+    def end(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:]
+
+
+def ask(port: int, page: str) -> tuple[int, dict[str, Any]]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
