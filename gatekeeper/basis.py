@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gatekeeper.case import Case
 from gatekeeper.consent import Standing
@@ -15,8 +15,7 @@ from schemas.events import Consent, Source
 _LANES = ("own", "shared", "other", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(NamedTuple):
     """A source judged by the lane of its acquisition method, with the consent that leaves it the best.
 
     `source` is None where none is on file. `reasons` may hold codes that are not in the catalogue yet.
@@ -42,7 +41,7 @@ def choose(case: Case, standing: Standing) -> Basis:
     judged = [_judge(case, source, standing) for source in counting or case.facts.sources]
     if not judged:
         return Basis(None, (*source_rules.unknown(case, None), *consent_rules.lacking(case, standing)))
-    best = min(judged, key=_rank)
+    best = _best(judged)
     extra = [] if counting else [Found("CONTACT_POINT_NOT_COVERED", tuple(s.source_id for s in case.facts.sources))]
     extra += unruled.conflict(case, best.source, counting)
     if best.reasons:
@@ -53,7 +52,7 @@ def choose(case: Case, standing: Standing) -> Basis:
 def _judge(case: Case, source: Source, standing: Standing) -> Basis:
     """Judges one source with each consent that stands, the latest first, and keeps the best."""
     lacking = (*unruled.source(case, source), *consent_rules.lacking(case, standing))
-    return min((_lane(case, source, consent, lacking) for consent in standing.stands or (None,)), key=_rank)
+    return _best([_lane(case, source, consent, lacking) for consent in standing.stands or (None,)])
 
 
 def _lane(case: Case, source: Source, consent: Consent | None, lacking: tuple[Found, ...]) -> Basis:
@@ -68,6 +67,10 @@ def _lane(case: Case, source: Source, consent: Consent | None, lacking: tuple[Fo
 
 def _counts(case: Case, source: Source) -> bool:
     return not source.contact_points or case.names_contact_point(source)
+
+
+def _best(judged: list[Basis]) -> Basis:
+    return judged[0] if len(judged) == 1 else min(judged, key=_rank)
 
 
 def _rank(basis: Basis) -> tuple[int, int, int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gatekeeper import spans
 from gatekeeper.known import Facts
@@ -12,8 +12,7 @@ from gatekeeper.spans import Span
 from schemas.events import Notice, Send, Source
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds."""
 
     send: Send

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gatekeeper.case import Case, below
 from gatekeeper.reasons import Found
@@ -17,8 +17,7 @@ SPEAKERS = ("subject", "guardian", "agent")
 _LONG_AGO = Span(-(2**62), -(2**62))
 
 
-@dataclass(frozen=True, slots=True)
-class No:
+class No(NamedTuple):
     """A withdrawal, refusal or objection: when it was said, and the contact point and channels that it names."""
 
     fact: str
@@ -28,8 +27,7 @@ class No:
     channels: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What a person's consent events come to for one send.
 
     `nos` are not lifted; if there is one, nothing stands. `stands` are the proven consents, the latest first.
@@ -98,13 +96,16 @@ def no_of(case: Case, event: Consent | Suppression) -> No:
 def _differs(case: Case, event: Consent, parties: frozenset[str]) -> tuple[str, ...]:
     """Returns in what a yes differs from the send, each as the reason it would give; () = in scope."""
     send = case.send
-    checks = (
-        ("CONTROLLER_MISMATCH", event.controller_id not in parties),
-        ("PURPOSE_NOT_COVERED", event.purpose != send.purpose),
-        ("CHANNEL_NOT_CONSENTED", send.channel not in event.channels),
-        ("CONTACT_POINT_NOT_COVERED", event.contact_point_id not in (None, send.contact_point.id)),
-    )
-    return tuple(code for code, differs in checks if differs)
+    differs = []
+    if event.controller_id not in parties:
+        differs.append("CONTROLLER_MISMATCH")
+    if event.purpose != send.purpose:
+        differs.append("PURPOSE_NOT_COVERED")
+    if send.channel not in event.channels:
+        differs.append("CHANNEL_NOT_CONSENTED")
+    if event.contact_point_id not in (None, send.contact_point.id):
+        differs.append("CONTACT_POINT_NOT_COVERED")
+    return tuple(differs)
 
 
 def _covers_send(case: Case, event: Consent, parties: frozenset[str]) -> bool:
@@ -129,20 +130,23 @@ def _names_as_much(event: Consent, no: No) -> bool:
 
 def _faults(case: Case, event: Consent) -> tuple[str, ...]:
     """Returns why a yes is not proven, each as the reason it gives; () = proven (rule 6.3.2)."""
-    notice, now = case.notice(event.notice_id), case.at
+    notice, now, faults = case.notice(event.notice_id), case.at, []
     by_import = "import" in (event.method, event.expressed_by)
-    evidence = event.evidence_ref or (notice and not by_import)
     starts = [case.span(text).last for text in (event.event_time, event.effective_from) if text]
-    checks = (
-        ("CONSENT_EVIDENCE_MISSING", not (event.event_time and evidence)),
-        ("CONSENT_BY_OTHER", event.expressed_by in ("family", "staff")),
-        # the round trip of double opt-in is not ruled on yet: neither its start nor its end proves anything
-        ("CONSENT_UNCONFIRMED", bool(event.double_opt_in or event.confirms)),
-        ("CONSENT_NOT_YET_VALID", max(starts, default=now) > now + case.policy.skew_ms * 1000),
-        (EXPIRED, bool(event.effective_to and case.span(event.effective_to).last < now)),
-        ("CONSENT_INVALIDATED", bool(notice and notice.invalidated_at)),
-    )
-    return tuple(code for code, holds in checks if holds)
+    if not (event.event_time and (event.evidence_ref or (notice and not by_import))):
+        faults.append("CONSENT_EVIDENCE_MISSING")
+    if event.expressed_by in ("family", "staff"):
+        faults.append("CONSENT_BY_OTHER")
+    # the round trip of double opt-in is not ruled on yet: neither its start nor its end proves anything
+    if event.double_opt_in or event.confirms:
+        faults.append("CONSENT_UNCONFIRMED")
+    if max(starts, default=now) > now + case.policy.skew_ms * 1000:
+        faults.append("CONSENT_NOT_YET_VALID")
+    if event.effective_to and case.span(event.effective_to).last < now:
+        faults.append(EXPIRED)
+    if notice and notice.invalidated_at:
+        faults.append("CONSENT_INVALIDATED")
+    return tuple(faults)
 
 
 def _near_miss(case: Case, events: Iterable[Consent], parties: frozenset[str]) -> tuple[Found, ...]:

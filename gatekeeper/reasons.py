@@ -6,9 +6,9 @@ The sentences stand in `texts/reason.toml`, under the same codes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from schemas.audit import Severity, Verdict
 
@@ -40,13 +40,12 @@ class Kind:
         return "confirm" if "C" in self.remedy and "R" not in self.remedy else "review"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A reason found: its code, the ids of the facts it stands on, and what fills its sentence."""
 
     code: str
     facts: tuple[str, ...] = ()
-    says: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    says: Mapping[str, str] = MappingProxyType({})
 
 
 J87 = "J.8.7 (JIS Q 15001:2017 A.3.4.2.7)"

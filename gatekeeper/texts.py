@@ -10,7 +10,7 @@ import os
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 Language = Literal["ja", "en"]
 
@@ -31,7 +31,7 @@ def catalogue() -> dict[str, dict[Language, str]]:
 def language() -> Language:
     """Returns the reader's language: `GATEKEEPER_LANG`, else the locale's, else English."""
     asked = os.environ.get("GATEKEEPER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
-    return cast(Language, "ja" if asked.lower().startswith("ja") else "en")
+    return "ja" if asked.lower().startswith("ja") else "en"
 
 
 def text(key: str, lang: Language | None = None, /, **values: Any) -> str:

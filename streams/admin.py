@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any, Literal
 
-from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
@@ -72,22 +73,24 @@ def create(settings: Settings) -> Creation:
         wrong = [each for each in _layout_differences(plans, described) if each.aspect == "partitions"]
         if wrong:
             raise _refusal(wrong)
-        missing = [plan for plan in plans if plan.name not in described]
-        if missing:
-            wanted = {
-                plan.name: {
-                    "num_partitions": plan.partitions,
-                    "replication_factor": plan.replication,
-                    "configs": plan.configs,
-                }
-                for plan in missing
+        wanted = {
+            plan.name: {
+                "num_partitions": plan.partitions,
+                "replication_factor": plan.replication,
+                "configs": plan.configs,
             }
-            # asked first for all, so that a refusal leaves nothing half done
-            _accepted(admin.create_topics(wanted, timeout_ms=REQUEST_MS, validate_only=True, raise_errors=False))
-            _accepted(admin.create_topics(wanted, timeout_ms=REQUEST_MS, raise_errors=False))
-            admin.wait_for_topics(list(wanted), timeout_ms=REQUEST_MS)
-        created = tuple(plan.name for plan in missing)
-        return Creation(created, tuple(plan.name for plan in plans if plan.name not in created))
+            for plan in plans
+            if plan.name not in described
+        }
+        # asked first for all, so that a refusal leaves nothing half done
+        for only_asked in (True, False):
+            if wanted:
+                answer = admin.create_topics(
+                    wanted, timeout_ms=REQUEST_MS, validate_only=only_asked, raise_errors=False
+                )
+                wanted = {name: wanted[name] for name in _accepted(answer)}
+        admin.wait_for_topics(list(wanted), timeout_ms=REQUEST_MS)
+        return Creation(tuple(wanted), tuple(plan.name for plan in plans if plan.name not in wanted))
 
 
 def verify(settings: Settings) -> list[Difference]:
@@ -121,10 +124,10 @@ def repair(settings: Settings, differences: Sequence[Difference]) -> None:
 
     Raises UsageError (2) where the broker refuses a value, UnavailableError (3) without a broker.
     """
-    wanted: dict[str, dict[str, Any]] = {}
+    wanted: dict[str, dict[str, str]] = {}
     for each in differences:
         if each.aspect == "setting":
-            wanted.setdefault(each.topic, {})[each.setting] = (AlterConfigOp.SET, each.expected)
+            wanted.setdefault(each.topic, {})[each.setting] = each.expected
     if not wanted:
         return
     with _admin(settings) as admin:
@@ -132,6 +135,12 @@ def repair(settings: Settings, differences: Sequence[Difference]) -> None:
         for name, answer in admin.alter_configs(resources)["topic"].items():
             if answer != "OK":
                 raise UsageError("error.topic_refused", topic=name, detail=answer)
+        # the controller has it; whoever asks a broker right away may still be told the old value
+        deadline = monotonic() + REQUEST_MS / 1000
+        while any(not configs.items() <= _configs(admin, [name])[name].items() for name, configs in wanted.items()):
+            if monotonic() > deadline:
+                raise KafkaTimeoutError("settings not in force")
+            sleep(0.05)
 
 
 @contextmanager
@@ -194,11 +203,15 @@ def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
     return {name: {key: row["value"] for key, row in rows[name].items()} for name in names}
 
 
-def _accepted(answer: dict[str, Any]) -> None:
+def _accepted(answer: dict[str, Any]) -> list[str]:
+    """Returns the topics that are not there yet: another `topics create` may be at work at the same time."""
+    names = []
     for row in answer["topics"]:
-        # another `topics create` at the same time is welcome to have made it
-        if row["error_code"] and for_code(row["error_code"]) is not TopicAlreadyExistsError:
+        if not row["error_code"]:
+            names.append(row["name"])
+        elif for_code(row["error_code"]) is not TopicAlreadyExistsError:
             raise UsageError("error.topic_refused", topic=row["name"], detail=row["error_message"])
+    return names
 
 
 def _refusal(differences: Sequence[Difference]) -> UsageError:

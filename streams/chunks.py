@@ -149,6 +149,14 @@ class Consumer(driver.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_Run]]:
+        try:
+            return await self._fetch(active_partitions, timeout)
+        except Exception as error:  # Faust would go on without a fetcher, and look alive
+            if not self.should_stop:
+                self.app.gate.on_failure(error)
+            raise
+
+    async def _fetch(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_Run]]:
         credit: Credit = self.app.credit
         credit.regained.clear()
         wanted = {tp for tp in active_partitions or self.assignment() if credit.has(tp.partition)}

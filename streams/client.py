@@ -178,11 +178,15 @@ class Reader:
         return next(self._between({tp: offset}, {tp: offset + 1}), None)
 
     def follow(self, topic: str, *, from_beginning: bool) -> Iterator[Record]:
-        """Yields what stands on `topic` (or nothing of it) and then what comes, without end."""
+        """Returns what stands on `topic` (or nothing of it) and then what comes from this call on, without end."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
             ask = self._consumer.beginning_offsets if from_beginning else self._consumer.end_offsets
             self._seek(ask(partitions))
+        return self._coming(partitions)
+
+    def _coming(self, partitions: list[TopicPartition]) -> Iterator[Record]:
+        with reaching(self._settings):
             while True:
                 fetched = self._consumer.poll(timeout_ms=int(STALL_SECONDS * 500))
                 if not fetched:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ CONNECTIONS = 8
 ATTEMPTS = 3
 TIMEOUT = 30.0
 """Seconds that one silent connection is waited for."""
+
+MIRROR = re.compile(r"https?://(\[[0-9A-Fa-f:]+\]|[^\s/@:\[\]]+)(:\d{1,5})?(/\S*)?")
 
 Progress = Callable[[int, int], None]
 """Called with the bytes fetched so far and the bytes to fetch; not called where nothing has to be fetched."""
@@ -74,8 +77,7 @@ def cache() -> Path:
 def repository() -> str:
     """Returns the base address that missing jars are fetched from; UsageError (2) for a mirror that cannot be one."""
     if mirror := os.environ.get("MAVEN_MIRROR_URL"):
-        parts = urlsplit(mirror)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        if not MIRROR.fullmatch(mirror):
             raise UsageError("error.mirror_invalid")  # not shown: it may hold a password
         return mirror.rstrip("/")
     from jgo.constants import MAVEN_CENTRAL_URL  # 0.2 s, and only a cold cache needs it
@@ -86,8 +88,9 @@ def repository() -> str:
 def fetch(*, progress: Progress | None = None) -> tuple[Path, ...]:
     """Returns the paths of all jars, each verified now; the missing and the damaged are fetched first.
 
-    Raises UsageError (2) where MAVEN_MIRROR_URL is no address, UnavailableError (3) where a jar cannot be fetched or the folder cannot be written, IntegrityError (4)
-    where the repository serves something else than the lock names. Each jar appears whole or not at all.
+    Raises UsageError (2) where MAVEN_MIRROR_URL is no address, UnavailableError (3) where a jar cannot be fetched or
+    the folder cannot be written, IntegrityError (4) where the repository serves something else than the lock names.
+    Each jar appears whole or not at all.
     """
     folder, jars = cache(), locked()
     wanted = [jar for jar in jars if not jar.stands_in(folder)]

@@ -137,6 +137,8 @@ class Partition:
         self._written_at = asyncio.get_running_loop().time()
         self._unwritten_gaps: list[tuple[int, int]] = []
         await self._measure_clock()
+        # the transport starts where the group's offsets say, and may have dropped records while it was assigned
+        await self._tools.seek(self.number, self._next)
         self.waits_for = None
         log.info("partition_owned", partition=self.number, offset=self._next)
 
@@ -254,7 +256,7 @@ class Partition:
         # From here to the return there is no await: nothing can change between the barrier and the verdict.
         t0 = tools.clock.now()
         at = max(t0, self._head.at)
-        as_of = None if fresh else tools.followers.as_of
+        as_of = None if fresh else min(tools.followers.as_of, at - tools.judge.policy.max_lag_ms - 1)
         store = tools.followers.store
         judged = [tools.judge.judge(_record(record), store, at, as_of=as_of) for record in batch.records]
         self._failures.extend(one.failed for one in judged)

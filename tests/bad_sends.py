@@ -50,7 +50,12 @@ BAD_SENDS: list[tuple[str, bytes | None, bytes | None, str]] = [
     ("a huge number", KEY, _GOOD.replace(b'"v":1', b'"v":' + b"9" * 400), "field_invalid"),
     ("an unknown channel", KEY, _value(channel="pigeon"), "field_invalid"),
     ("an unknown class", KEY, _value(message_class="advert"), "field_invalid"),
-    ("a country of three letters", KEY, _value(contact_point={**world.send()["contact_point"], "country": "JPN"}), "field_invalid"),
+    (
+        "a country of three letters",
+        KEY,
+        _value(contact_point={**world.send()["contact_point"], "country": "JPN"}),
+        "field_invalid",
+    ),
     ("a token of the wrong length", KEY, _value(contact_point={"id": "cp-1", "token": "t1_abc"}), "field_invalid"),
     ("an e-mail address as recipient", None, _value(recipient_id="hanako@mail.example"), "field_invalid"),
     ("a telephone number as recipient", None, _value(recipient_id="090-0000-0000"), "field_invalid"),

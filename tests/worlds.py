@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -30,6 +32,7 @@ from streams import admin
 from streams.app import create_app
 from streams.worker import start, stop
 
+Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
 TOKEN = "t1_" + "A" * 43
 DEADLINE = 60.0
 
@@ -125,6 +128,7 @@ class World:
     max_lag: float | None = None
     application: str = "gk"
     _producer: Producer = field(init=False)
+    _asker: Consumer | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._producer = self.producer()
@@ -160,6 +164,7 @@ class World:
                 "acks": "all",
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": 500_000,
+                "log_level": 0,
                 **more,
             }
         )
@@ -170,22 +175,20 @@ class World:
         self.put("reference", [controller(), NOTICE])
         return self
 
-    def put(
-        self,
-        topic: str,
-        records: Iterable[tuple[str | bytes | None, dict[str, Any] | bytes | None]],
-        producer: Producer | None = None,
-    ) -> None:
+    def put(self, topic: str, records: Iterable[Row], producer: Producer | None = None) -> None:
         """Writes records and returns when all are acknowledged (or, in a transaction, sent)."""
-        through = producer or self._producer
+        through, name = producer or self._producer, self.settings.topic(topic)
         failed: list[Any] = []
+
+        def delivered(error: Any, _: Any) -> None:
+            if error:
+                failed.append(error)
+
         for key, value in records:
             data = orjson.dumps(value) if isinstance(value, dict) else value
             while True:
                 try:
-                    through.produce(
-                        self.settings.topic(topic), data, key, on_delivery=lambda e, _: e and failed.append(e)
-                    )
+                    through.produce(name, data, key, on_delivery=delivered)
                     break
                 except BufferError:
                     through.poll(0.1)
@@ -193,6 +196,14 @@ class World:
         left = through.flush(60)
         assert not left, f"{left} records not acknowledged"
         assert not failed, failed[:3]
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Producer]:
+        """Gives a foreign producer an open transaction; whoever uses it commits or aborts."""
+        through = self.producer(**{"transactional.id": f"{self.prefix}foreign"})
+        through.init_transactions(30)
+        through.begin_transaction()
+        yield through
 
     def people(self, names: Iterable[str]) -> None:
         """Gives each a source and a consent, so that a send to them is clear."""
@@ -205,27 +216,17 @@ class World:
 
     # -- what came out ----------------------------------------------------------------------------------
 
-    def ends(self, topic: str, isolation: str = "read_committed") -> list[int]:
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "unused", "isolation.level": isolation})
-        try:
-            name = self.settings.topic(topic)
-            count = len(consumer.list_topics(name, timeout=10).topics[name].partitions)
-            return [consumer.get_watermark_offsets(TopicPartition(name, p), timeout=10)[1] for p in range(count)]
-        finally:
-            consumer.close()
+    def ends(self, topic: str) -> list[int]:
+        """Returns the stable end of each partition; markers count, so it is an upper bound of the records."""
+        name = self.settings.topic(topic)
+        if self._asker is None:
+            self._asker = self._consumer()
+        count = len(self._asker.list_topics(name, timeout=10).topics[name].partitions)
+        return [self._asker.get_watermark_offsets(TopicPartition(name, p), timeout=10)[1] for p in range(count)]
 
     def read(self, topic: str) -> list[Any]:
         """Returns all committed records of a topic, by partition and offset."""
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self.bootstrap,
-                "group.id": "unused",
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 50,
-            }
-        )
+        consumer = self._consumer()
         try:
             name = self.settings.topic(topic)
             count = len(consumer.list_topics(name, timeout=10).topics[name].partitions)
@@ -234,7 +235,7 @@ class World:
             end = time.monotonic() + DEADLINE
             while len(ended) < count:
                 assert time.monotonic() < end, f"{topic} could not be read to its end"
-                for message in consumer.consume(5_000, 0.5):
+                for message in consumer.consume(1_000, 0.02):
                     if message.error():
                         ended.add(message.partition())
                     else:
@@ -242,6 +243,19 @@ class World:
             return sorted(found, key=lambda m: (m.partition(), m.offset()))
         finally:
             consumer.close()
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "unused",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,
+                "log_level": 0,
+            }
+        )
 
     def audits(self) -> list[AuditRecord]:
         return [AuditRecord.model_validate_json(m.value()) for m in self.read("audit")]
@@ -281,8 +295,6 @@ class World:
 
     def check_manifests(self) -> None:
         """Asserts that each partition's manifests are contiguous, chained, and end at the ledger's head."""
-        import hashlib
-
         by_partition: dict[int, list[bytes]] = {}
         for message in self.read("manifests"):
             by_partition.setdefault(message.partition(), []).append(message.value())
@@ -302,11 +314,16 @@ class World:
     # -- workers ----------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def worker(self, **parts: Any) -> AsyncIterator[Any]:
-        """Runs a worker in this process; `parts` replaces what create_app lets tests replace."""
+    async def worker(self, *, fetched: int | None = None, **parts: Any) -> AsyncIterator[Any]:
+        """Runs a worker in this process; `parts` replaces what create_app lets tests replace.
+
+        `fetched`: at most so many records a fetch, to have many of them.
+        """
         failures: list[BaseException] = []
         app = create_app(self.settings, policy=load_policy("jp-pmark"), on_failure=failures.append, **parts)
         app.failures = failures
+        if fetched is not None:
+            app.conf.broker_max_poll_records = fetched
         running = await start(app)
         try:
             yield app

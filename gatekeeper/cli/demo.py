@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.table import Column, Table
 from rich.text import Text
 
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
@@ -46,7 +47,9 @@ def command(people: int, sends: int, seed: int, once: bool, keep: bool, as_json:
             raise IntegrityError("demo.wrong", count=tally.wrong())
         if tally.missing():
             raise IncompleteError("demo.missing", count=tally.missing(), total=sends)
-        if not once:
+        if once:
+            note("demo.next_without_once")
+        else:
             _go_on(scene, as_json=as_json)
 
 
@@ -117,7 +120,12 @@ def _explain(console: Console, expected: Verdict, person: Person, told: Told) ->
     head = Text(f"{verdict:<8}", style=f"bold {STYLE[verdict]}")
     console.print(head.append(f"{person.delivery.name} ({person.recipient_id})", style="default"))
     for lang, sentence in explained(expected, told.record, told.decision):
-        console.print(Text(f"  {lang}  {sentence}"))
+        if console.is_terminal:
+            row = Table.grid(Column(width=6), Column(overflow="fold"))
+            row.add_row(f"  {lang}", Text(sentence))
+            console.print(row, soft_wrap=False)
+        else:
+            console.print(Text(f"  {lang}  {sentence}"))
     console.print()
 
 
@@ -128,7 +136,9 @@ def _go_on(scene: Scene, *, as_json: bool) -> None:
         console = Console(highlight=False, soft_wrap=True)
         _heading(console, text("demo.heading_next"))
         console.print(Text(text("demo.next_withdraw", name=person.delivery.name, person=person.recipient_id)))
-        console.print(Text(f"  {scene.withdraw_command(person)}", style="bold"))
+        console.print(Text(f"  {scene.command('withdraw', person.recipient_id)}", style="bold"))
+        console.print(Text(text("demo.next_look")))
+        console.print(Text(f"  {scene.command('status')}", style="bold"))
         console.print(Text(text("demo.next_end")))
         console.print()
     while True:
@@ -163,7 +173,7 @@ def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], *, people: i
         "missing": tally.missing(),
         "wrong": tally.wrong(),
         "cast": {verdict: _told(one) for verdict, one in told.items()},
-        "withdraw": scene.withdraw_command(scene.retailer.cast["clear"]),
+        "withdraw": scene.command("withdraw", scene.retailer.cast["clear"].recipient_id),
     }
 
 

@@ -104,10 +104,9 @@ class Scene:
         self._stack.callback(self._worker.stop)
         with self._interrupts.held():
             self._worker.start()
-        self._reader = self._stack.enter_context(Reader(self.settings))
 
         def owned() -> int:
-            return len({record.partition for record in self._reader.read("manifests")})
+            return len({record.partition for record in self._read("manifests")})
 
         self._until(owned, self.settings.partitions)
 
@@ -125,9 +124,7 @@ class Scene:
         """Returns when the manifests count `n` decisions."""
 
         def decided() -> int:
-            return sum(
-                Manifest.model_validate_json(record.value or b"").audit.n for record in self._reader.read("manifests")
-            )
+            return sum(Manifest.model_validate_json(record.value or b"").audit.n for record in self._read("manifests"))
 
         self._until(decided, n, advance)
 
@@ -137,13 +134,13 @@ class Scene:
         cast = {person.recipient_id.encode(): verdict for verdict, person in self.retailer.cast.items()}
         headers: dict[str, tuple[Verdict, Decision | None]] = {}
         for topic in OUTPUTS:
-            for record in self._reader.read(topic):
+            for record in self._read(topic):
                 did = record.header("gate-decision-id")
                 tally.output(topic, did)
                 if record.key in cast:
                     headers[did] = (cast[record.key], _decision(record))
         told: dict[Verdict, Told] = {}
-        for record in self._reader.read("audit"):
+        for record in self._read("audit"):
             found = AuditRecord.model_validate_json(record.value or b"")
             tally.audit(found, primary(found))
             if found.did in headers:
@@ -159,7 +156,7 @@ class Scene:
         (place,) = self.publish([send], lambda _: None)
         deadline = time.monotonic() + STALL_SECONDS
         while time.monotonic() < deadline:
-            for record in self._reader.read("audit", last=RECENT):
+            for record in self._read("audit", last=RECENT):
                 found = AuditRecord.model_validate_json(record.value or b"")
                 if (found.src.partition, found.src.offset) == (place.partition, place.offset):
                     return Told(found, self._said(found))
@@ -171,16 +168,20 @@ class Scene:
         time.sleep(seconds)
         self._worker.check()
 
-    def withdraw_command(self, person: Person) -> str:
-        """Returns the whole command that withdraws this person's consent, for a shell anywhere on this machine."""
+    def command(self, *arguments: str) -> str:
+        """Returns `gatekeeper` with these arguments, whole, for a shell anywhere on this machine."""
         ours = {name: value for name, value in os.environ.items() if name.startswith("GATEKEEPER_")}
         ours = {**ours, "GATEKEEPER_BROKER": self.settings.bootstrap}
         words = [f"{name}={shlex.quote(value)}" for name, value in sorted(ours.items())]
         program = str(Path(sys.executable).with_name("gatekeeper"))
-        return " ".join([*words, shlex.quote(program), "withdraw", person.recipient_id])
+        return " ".join([*words, shlex.join((program, *arguments))])
+
+    def _read(self, topic: str, *, last: int | None = None) -> Iterator[Record]:
+        with Reader(self.settings) as reader:
+            yield from reader.read(topic, last=last)
 
     def _said(self, found: AuditRecord) -> Decision | None:
-        records = self._reader.read("review", last=RECENT)
+        records = self._read("review", last=RECENT)
         return next((_decision(one) for one in records if one.header("gate-decision-id") == found.did), None)
 
     def _until(self, look: Callable[[], int], total: int, advance: Advance = lambda _: None) -> None:

@@ -50,9 +50,10 @@ class Tally:
         return undecided + sum(1 for did in self.verdict if not self._places(did))
 
     def wrong(self) -> int:
-        """Returns how many sends were decided twice, went to two places, or to one that their verdict forbids."""
+        """Returns how many were decided twice, went to two places, to one that their verdict forbids, or undecided."""
         twice = sum(1 for n in self.decided.values() if n > 1)
-        return twice + sum(1 for did, verdict in self.verdict.items() if not _fits(verdict, self._places(did)))
+        misled = sum(1 for did, verdict in self.verdict.items() if not _fits(verdict, self._places(did)))
+        return twice + misled + sum(1 for _, did in self.went if did not in self.verdict)
 
     def _places(self, did: str) -> list[str]:
         return [topic for topic in OUTPUTS for _ in range(self.went[topic, did])]

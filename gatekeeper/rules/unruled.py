@@ -24,6 +24,7 @@ METHODS = {
     "public.register": "PUBLIC_SOURCE_UNCONFIRMED",
     "public.web": "PUBLIC_SOURCE_UNCONFIRMED",
 }
+BOUGHT = ("indirect.purchased_list", "indirect.partner")
 STOPS = {
     "cessation": "CESSATION_REQUESTED",
     "erasure": "SUBJECT_ERASED",
@@ -43,17 +44,21 @@ def send(case: Case) -> Iterator[Found]:
     """Yields the rules missing for the send itself: its channel, class, place, audience and flags."""
     send, policy = case.send, case.policy
     country = send.contact_point.country
-    checks = (
-        ("EMAIL_OPT_IN_MISSING", f"channel={send.channel}", send.channel in ("email", "sms", "fax")),
-        ("CHANNEL_NOT_CONSENTED", f"channel={send.channel}", send.channel in ("phone", "push", "visit", "social")),
-        ("DISPLAY_ITEMS_MISSING", f"message_class={send.message_class}", send.message_class != "marketing"),
-        ("SENSITIVE_AUDIENCE", "audience", bool(send.audience)),
-        ("IMPROPER_USE_TARGETING", "flags", bool(send.flags)),
-        ("JURISDICTION_UNKNOWN", "contact_point.country", country is None),
-        ("POLICY_UNKNOWN", f"contact_point.country={country}", bool(country) and country not in policy.jurisdictions),
-        ("POLICY_UNKNOWN", f"policy={policy.name}", case.at < policy.since),
-    )
-    return (_missing(code, what) for code, what, holds in checks if holds)
+    if send.channel != "postal":
+        told = send.channel in ("email", "sms", "fax")
+        yield _missing("EMAIL_OPT_IN_MISSING" if told else "CHANNEL_NOT_CONSENTED", f"channel={send.channel}")
+    if send.message_class != "marketing":
+        yield _missing("DISPLAY_ITEMS_MISSING", f"message_class={send.message_class}")
+    if send.audience:
+        yield _missing("SENSITIVE_AUDIENCE", "audience")
+    if send.flags:
+        yield _missing("IMPROPER_USE_TARGETING", "flags")
+    if country is None:
+        yield _missing("JURISDICTION_UNKNOWN", "contact_point.country")
+    elif country not in policy.jurisdictions:
+        yield _missing("POLICY_UNKNOWN", f"contact_point.country={country}")
+    if case.at < policy.since:
+        yield _missing("POLICY_UNKNOWN", f"policy={policy.name}")
 
 
 def person(case: Case) -> Iterator[Found]:
@@ -79,20 +84,22 @@ def person(case: Case) -> Iterator[Found]:
 
 def source(case: Case, source: Source) -> Iterator[Found]:
     """Yields the rules missing for one source: its method, state, contact point, batch, provider and notice."""
-    point = case.send.contact_point.id
-    derived = any(named.derived_from and named.id == point for named in source.contact_points)
-    bought = source.method in ("indirect.purchased_list", "indirect.partner")
+    id_, check, point = source.source_id, source.check, case.send.contact_point.id
     notice = case.notice(source.notice_id)
-    checks = (
-        (METHODS.get(source.method, ""), f"source.method={source.method}", source.method in METHODS),
-        ("SOURCE_ILLICIT", "source.state=illicit", source.state == "illicit"),
-        ("SOURCE_BATCH_QUARANTINED", "source.state=quarantined", source.state == "quarantined"),
-        ("SOURCE_BATCH_QUARANTINED", "source.batch_id", bool(source.batch_id) and source.check is None),
-        ("ENTRUSTED_COMMINGLED", "source.contact_points.derived_from", derived),
-        ("CONSENT_INVALIDATED", "notice.invalidated_at", bool(notice and notice.invalidated_at)),
-        *(_provider(source.check) if bought else ()),
-    )
-    return (_missing(code, what, source.source_id) for code, what, holds in checks if holds)
+    if rule := METHODS.get(source.method):
+        yield _missing(rule, f"source.method={source.method}", id_)
+    if source.state == "illicit":
+        yield _missing("SOURCE_ILLICIT", "source.state=illicit", id_)
+    if source.state == "quarantined":
+        yield _missing("SOURCE_BATCH_QUARANTINED", "source.state=quarantined", id_)
+    if source.batch_id and check is None:
+        yield _missing("SOURCE_BATCH_QUARANTINED", "source.batch_id", id_)
+    if any(named.derived_from and named.id == point for named in source.contact_points):
+        yield _missing("ENTRUSTED_COMMINGLED", "source.contact_points.derived_from", id_)
+    if notice and notice.invalidated_at:
+        yield _missing("CONSENT_INVALIDATED", "notice.invalidated_at", id_)
+    if source.method in BOUGHT:
+        yield from (_missing(code, what, id_) for code, what in _provider(check))
 
 
 def conflict(case: Case, basis: Source | None, counting: Iterable[Source]) -> list[Found]:
@@ -115,17 +122,17 @@ def conflict(case: Case, basis: Source | None, counting: Iterable[Source]) -> li
     return found
 
 
-def _provider(check: ProviderCheck | None) -> tuple[tuple[str, str, bool], ...]:
-    what = "source.check"
-    if check is None:
-        return (("SOURCE_CHECK_MISSING", what, True), ("PROVIDER_BASIS_MISSING", what, True))
-    stated = check.checked_at and check.name and check.address and check.representative and check.how_obtained
-    filed = check.basis == "consent" or (check.basis == "opt_out_filing" and check.filing_no)
-    return (
-        ("SOURCE_CHECK_MISSING", what, not stated),
-        ("PROVIDER_BASIS_MISSING", f"{what}.basis", not filed),
-        ("PROVIDER_OPTOUT_CHAIN", f"{what}.chain", bool(check.chain)),
+def _provider(check: ProviderCheck | None) -> Iterator[tuple[str, str]]:
+    stated = check and (
+        check.checked_at and check.name and check.address and check.representative and check.how_obtained
     )
+    filed = check and (check.basis == "consent" or (check.basis == "opt_out_filing" and check.filing_no))
+    if not stated:
+        yield "SOURCE_CHECK_MISSING", "source.check"
+    if not filed:
+        yield "PROVIDER_BASIS_MISSING", "source.check.basis"
+    if check and check.chain:
+        yield "PROVIDER_OPTOUT_CHAIN", "source.check.chain"
 
 
 def _missing(code: str, what: str, *facts: str) -> Found:

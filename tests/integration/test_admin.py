@@ -32,19 +32,33 @@ def names(outside: AdminClient, prefix: str) -> set[str]:
 
 def make(outside: AdminClient, name: str, partitions: int) -> None:
     outside.create_topics([NewTopic(name, partitions, 1)])[name].result(10)
+    _await(outside, name, there=True)
 
 
 def delete(outside: AdminClient, name: str) -> None:
     outside.delete_topics([name])[name].result(10)
+    _await(outside, name, there=False)
+
+
+def _await(outside: AdminClient, name: str, *, there: bool) -> None:
+    """Waits until the broker knows what the controller knows."""
     deadline = time.monotonic() + 10
-    while name in outside.list_topics(timeout=10).topics:  # the controller knows before the broker does
+    while (name in outside.list_topics(timeout=10).topics) is not there:
         assert time.monotonic() < deadline
+
+
+def config(outside: AdminClient, topic: str) -> dict[str, str | None]:
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    return {name: entry.value for name, entry in outside.describe_configs([resource])[resource].result(10).items()}
 
 
 def alter(outside: AdminClient, topic: str, setting: str, value: str) -> None:
     entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     outside.incremental_alter_configs([resource])[resource].result(10)
+    deadline = time.monotonic() + 10
+    while config(outside, topic)[setting] != value:
+        assert time.monotonic() < deadline
 
 
 def test_a_bare_broker_then_create_makes_every_topic_of_the_registry(settings: Settings, outside: AdminClient) -> None:
@@ -54,11 +68,10 @@ def test_a_bare_broker_then_create_makes_every_topic_of_the_registry(settings: S
     found = outside.list_topics(timeout=10).topics
     assert len(found[settings.topic("sends")].partitions) == 3
     assert len(found[settings.topic("reference")].partitions) == 1
-    resource = ConfigResource(ResourceType.TOPIC, settings.topic("consents"))
-    config = outside.describe_configs([resource])[resource].result(10)
-    assert config["retention.ms"].value == "-1"
-    assert config["message.timestamp.type"].value == "LogAppendTime"
-    assert config["unclean.leader.election.enable"].value == "false"
+    consents = config(outside, settings.topic("consents"))
+    assert consents["retention.ms"] == "-1"
+    assert consents["message.timestamp.type"] == "LogAppendTime"
+    assert consents["unclean.leader.election.enable"] == "false"
 
 
 def test_created_topics_then_verify_finds_nothing_and_create_does_nothing(settings: Settings) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.worlds import World, eventually, send
+from tests.worlds import World, eventually
 
 
 @pytest.fixture

@@ -85,7 +85,9 @@ def test_bad_send_judged_then_one_dead_letter_and_one_audit_record(
 
 
 def test_send_judged_then_the_audit_record_is_whole_and_names_nobody() -> None:
-    value = world.send(delivery={"name": "見本 花子", "lines": ["緑山県若葉市1-1"], "email": "h@mail.example"}, match=[])
+    value = world.send(
+        delivery={"name": "見本 花子", "lines": ["緑山県若葉市1-1"], "email": "h@mail.example"}, match=[]
+    )
     found = judged(record(orjson.dumps(value)), *CLEAR, world.suppression(kind="objection", token="cp-1"))
     read = AuditRecord.model_validate_json(found.audit)
 

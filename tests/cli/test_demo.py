@@ -1,0 +1,145 @@
+"""The demo as people run it: its own Kafka and worker, the counted result, and no process left however it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "demo", "--people", "150", "--sends", "120"]
+GONE_SECONDS = 30
+
+pytestmark = pytest.mark.timeout(150)
+
+
+class Demo:
+    """A running demo with its output, line by line."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said: list[str] = []
+
+    def until(self, pattern: str) -> str:
+        """Returns the first line from here on in which the pattern is found."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.said.append(line)
+            if re.search(pattern, line):
+                return line
+        raise AssertionError(f"the demo ended without {pattern!r}:\n{''.join(self.said)}")
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self) -> int:
+        """Waits for the end; returns the exit code."""
+        assert self.process.stdout
+        self.said += list(self.process.stdout)
+        return self.process.wait(GONE_SECONDS)
+
+
+@contextmanager
+def _demo(*arguments: str, tmp_path: Path, lang: str = "en") -> Iterator[Demo]:
+    environment = {**psutil.Process().environ(), "GATEKEEPER_LANG": lang, "TMPDIR": str(tmp_path)}
+    environment["PYTHONPATH"] = str(ROOT)
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT
+    )
+    try:
+        yield Demo(process)
+    finally:
+        process.terminate()
+        process.communicate(timeout=GONE_SECONDS)
+
+
+def _gone(processes: list[psutil.Process]) -> bool:
+    assert processes
+    return not psutil.wait_procs(processes, timeout=GONE_SECONDS)[1]
+
+
+def test_given_once_then_every_send_has_one_decision_and_nothing_is_left(tmp_path: Path) -> None:
+    with _demo("--once", "--json", tmp_path=tmp_path) as demo:
+        demo.until(r"\[4/5\]")
+        children = demo.children()
+        summary = json.loads(demo.until(r"^\{"))
+        assert demo.end() == 0
+    assert _gone(children)
+    assert list(tmp_path.iterdir()) == []
+    assert (summary["sends"], summary["audit"], summary["missing"], summary["wrong"]) == (120, 120, 0, 0)
+    assert sum(summary["outputs"].values()) == sum(summary["verdicts"].values()) == 120
+    assert summary["outputs"]["cleared"] == summary["verdicts"]["clear"] > 0
+    assert {verdict: told["verdict"] for verdict, told in summary["cast"].items()} == {
+        verdict: verdict for verdict in ("clear", "confirm", "review", "block")
+    }
+
+
+def test_given_a_withdrawal_from_another_terminal_then_the_next_piece_is_withheld(tmp_path: Path) -> None:
+    with _demo(tmp_path=tmp_path, lang="ja") as demo:
+        assert "120" in demo.until("監査記録 120 ")
+        command = demo.until(r"withdraw R").strip()
+        children = demo.children()
+        demo.until(r"R000001  clear .*送れます")
+        broker = re.search(r"GATEKEEPER_BROKER=\S+", command)
+        assert broker
+        withdraw = [*COMMAND[:3], "withdraw", command.split()[-1]]
+        environment = {"GATEKEEPER_BROKER": broker[0].partition("=")[2], "PYTHONPATH": str(ROOT)}
+        subprocess.run(withdraw, env={**psutil.Process().environ(), **environment}, check=True, capture_output=True)
+        # a piece that was judged before the acknowledgement may still be told
+        demo.until(r"R000001  (clear|block) ")
+        assert "撤回" in demo.until(r"R000001  (clear|block) ")
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.end() == 130
+    assert _gone(children)
+    assert "Traceback" not in "".join(demo.said)
+    # one explained decision of each verdict, in both languages
+    for verdict in ("clear", "confirm", "review", "block"):
+        place = next(n for n, line in enumerate(demo.said) if re.match(rf"{verdict} +\S+ \S+ \(R\d+\)", line))
+        told = "".join(demo.said[place : place + 8])
+        assert re.search(r"^  ja  ", told, re.M)
+        assert re.search(r"^  en  ", told, re.M)
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [(r"\[1/5\]", signal.SIGTERM), (r"\[3/5\]", signal.SIGINT), (r"\[4/5\]", signal.SIGHUP)],
+)
+def test_given_a_signal_at_any_moment_then_130_and_nothing_is_left(
+    tmp_path: Path, moment: str, number: signal.Signals
+) -> None:
+    with _demo(tmp_path=tmp_path) as demo:
+        demo.until(moment)
+        children = demo.children()
+        demo.process.send_signal(number)
+        assert demo.end() == 130
+    assert not psutil.wait_procs(children, timeout=GONE_SECONDS)[1]
+    assert "Traceback" not in "".join(demo.said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_given_a_worker_that_dies_then_the_end_of_its_log_is_shown_and_nothing_is_left(tmp_path: Path) -> None:
+    with _demo(tmp_path=tmp_path) as demo:
+        demo.until(r"R000001  clear ")
+        children = demo.children()
+        next(child for child in children if "worker" in child.cmdline()).kill()
+        assert demo.end() == 5
+    assert _gone(children)
+    said = "".join(demo.said)
+    assert "exit code -9" in said
+    assert "worker_started" in said
+    assert "Traceback" not in said
+
+
+def test_given_too_few_people_then_usage_and_nothing_is_started(tmp_path: Path) -> None:
+    with _demo("--people", "3", tmp_path=tmp_path) as demo:
+        assert demo.end() == 2
+    assert "--people" in "".join(demo.said)
+    assert list(tmp_path.iterdir()) == []

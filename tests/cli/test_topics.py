@@ -1,0 +1,86 @@
+"""`gatekeeper topics`: made, compared and listed; every drift by name and with exit code 1."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from gatekeeper.settings import Settings
+from schemas.topics import TOPICS
+
+
+def make(settings: Settings, topic: str, partitions: int) -> None:
+    outside = AdminClient({"bootstrap.servers": settings.broker})
+    name = settings.topic(topic)
+    outside.create_topics([NewTopic(name, partitions, 1)])[name].result(10)
+    deadline = time.monotonic() + 10
+    while name not in outside.list_topics(timeout=10).topics:  # the controller knows before the broker does
+        assert time.monotonic() < deadline
+
+
+def test_a_bare_broker_then_create_makes_all_and_verify_is_content(run, environment: Settings) -> None:
+    created = run("topics", "create", "--json")
+    assert created.code == 0
+    assert created.json["created"] == [environment.topic(name) for name in TOPICS]
+    again = run("topics", "create")
+    assert again.code == 0
+    assert f"already there: {len(TOPICS)}" in again.out
+    verified = run("topics", "verify")
+    assert (verified.code, verified.err) == (0, "")
+    assert environment.broker in verified.out
+
+
+def test_no_topics_then_verify_names_each_with_exit_1(run, environment: Settings) -> None:
+    found = run("topics", "verify", "--json")
+    assert found.code == 1
+    assert {each["topic"] for each in found.json["differences"]} == {environment.topic(name) for name in TOPICS}
+    spoken = run("topics", "verify")
+    assert spoken.code == 1
+    assert len(spoken.out.splitlines()) == len(TOPICS)
+
+
+def test_other_partitions_then_create_says_what_to_do_and_makes_nothing(run, environment: Settings) -> None:
+    make(environment, "audit", 5)
+    says = run("topics", "create").says(2)
+    assert environment.topic("audit") in says
+    assert "GATEKEEPER_PARTITIONS=5" in says
+    assert len(run("topics", "verify", "--json").json["differences"]) >= len(TOPICS)
+
+
+def test_a_drifted_topic_then_create_tells_and_repair_puts_it_right(run, environment: Settings) -> None:
+    make(environment, "consents", 4)
+    told = run("topics", "create")
+    assert told.code == 1
+    assert "retention.ms" in told.out
+    assert "--repair" in told.out
+    assert run("topics", "create", "--repair").code == 0
+    assert run("topics", "verify").code == 0
+
+
+def test_no_broker_at_all_then_list_still_prints_the_registry(run, nowhere: str) -> None:
+    listed = run("topics", "list", "--json")
+    rows = [json.loads(line) for line in listed.out.splitlines()]
+    assert [row["topic"] for row in rows] == [f"mail.{name}.v1" for name in TOPICS]
+    assert rows[0]["kept"] == "7 days"
+    table = run("topics", "list")
+    assert table.code == 0
+    assert all(f"mail.{name}.v1" in table.out for name in TOPICS)
+
+
+@pytest.mark.parametrize("verb", ["create", "verify"])
+def test_no_broker_then_one_sentence_names_it(run, nowhere: str, verb: str) -> None:
+    assert nowhere in run("topics", verb).says(3)
+
+
+def test_a_wrong_setting_then_one_sentence_names_the_variable(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEKEEPER_PARTITIONS", "many")
+    assert "GATEKEEPER_PARTITIONS" in run("topics", "verify").says(2)
+
+
+def test_no_broker_named_then_one_sentence_says_how(run, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GATEKEEPER_BROKER", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert "gatekeeper broker" in run("topics", "verify").says(2)

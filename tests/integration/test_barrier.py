@@ -1,0 +1,156 @@
+"""The first promise: no send is cleared after a withdrawal was acknowledged."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from streams.facts import Followers
+from tests.worlds import World, consent, controller, eventually, send
+
+
+class WithoutBarrier(Followers):
+    """The switch that exists only here: facts are followed, and nobody waits for them."""
+
+    async def barrier(self, timeout: float) -> bool:
+        return True
+
+
+@pytest.fixture
+def world(kafka, prefix) -> World:
+    world = World(kafka.bootstrap, prefix, max_lag=30.0).create()
+    world.people(["r1", "r2"])
+    return world
+
+
+@contextlib.asynccontextmanager
+async def held(followers: Followers) -> AsyncIterator[Callable[[], None]]:
+    """Stops a follower between two reads; yields what lets it go on."""
+    read, reached, go = followers._reader.getmany, asyncio.Event(), asyncio.Event()
+
+    async def waiting(*args, **kwargs):
+        reached.set()
+        await go.wait()
+        return await read(*args, **kwargs)
+
+    followers._reader.getmany = waiting
+    await reached.wait()
+    yield go.set
+    go.set()
+
+
+def withdrawal(world: World) -> None:
+    world.put("consents", [("r1", consent("r1", "Withdrawn"))])
+
+
+def transactional_withdrawal(world: World) -> None:
+    with world.transaction() as through:
+        world.put("consents", [("r1", consent("r1", "Withdrawn"))], through)
+        through.commit_transaction(30)
+
+
+def suspension(world: World) -> None:
+    world.put("reference", [controller(suspended_since="2026-01-01T09:00:00+09:00")])
+
+
+def objection(world: World) -> None:
+    value = {"v": 1, "kind": "objection", "suppression_id": "x1", "recipient_id": "r1", "received_at": "2026-01-01"}
+    world.put("suppressions", [("r1", value)])
+
+
+FACTS = {
+    withdrawal: "CONSENT_WITHDRAWN",
+    transactional_withdrawal: "CONSENT_WITHDRAWN",
+    suspension: "SENDING_SUSPENDED",
+    objection: "SUBJECT_OBJECTED",
+}
+
+
+async def send_after(world: World, fact: Callable[[World], None], followers: type[Followers], *, waits: bool) -> None:
+    async with world.worker(followers=followers) as app:
+        await eventually(lambda: app.followers.store.people == 2 and app.gate.readiness()["partitions"], "facts")
+        world.put("sends", [("r2", send("r2", "before"))])
+        await eventually(lambda: len(world.audits()) == 1, "a send before")
+        async with held(app.followers) as let_go:
+            await asyncio.to_thread(fact, world)  # acknowledged when this returns
+            world.put("sends", [("r1", send("r1", "after"))])
+            if waits:
+                await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "the barrier holds")
+                assert not app.gate.readiness()["ready"]
+                assert len(world.audits()) == 1, "judged although a fact was not applied"
+                let_go()
+            await eventually(lambda: len(world.audits()) == 2, "the send after")
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
+def test_given_an_acknowledged_fact_then_the_send_waits_for_it_and_is_withheld(world, fact):
+    asyncio.run(send_after(world, fact, Followers, waits=True))
+    assert world.verdicts() == {"e-before": ("clear", None), "e-after": ("block", FACTS[fact])}
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
+def test_given_no_barrier_then_the_same_send_is_cleared_so_the_test_above_can_fail(world, fact):
+    asyncio.run(send_after(world, fact, WithoutBarrier, waits=False))
+    assert world.verdicts()["e-after"] == ("clear", None)
+
+
+def test_given_an_open_foreign_transaction_then_sends_wait_and_are_withheld_as_stale(world):
+    world.max_lag = 2.0
+
+    async def run() -> None:
+        async with world.worker() as app:
+            await eventually(lambda: app.gate.readiness()["ready"], "readiness")
+            with world.transaction() as through:
+                world.put("consents", [("r2", consent("r2", "Withdrawn"))], through)
+                world.put("sends", [("r1", send("r1", "stale"))])
+                await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "the barrier holds")
+                assert not app.gate.readiness()["ready"]
+                await eventually(lambda: len(world.audits()) == 1, "the send, withheld")
+                await asyncio.to_thread(through.abort_transaction, 30)
+            world.put("sends", [("r1", send("r1", "later"))])
+            await eventually(lambda: len(world.audits()) == 2, "the send after")
+            await eventually(lambda: app.gate.readiness()["ready"], "readiness again")
+
+    asyncio.run(run())
+    assert world.verdicts() == {"e-stale": ("block", "FACTS_STALE"), "e-later": ("clear", None)}
+
+
+def test_given_a_race_of_2000_withdrawals_and_sends_then_none_is_cleared(world):
+    names = [f"p{i}" for i in range(2_000)]
+    world.people(names)
+
+    def race() -> None:
+        producer = world.producer(**{"linger.ms": 0})
+
+        def acknowledged(name: str) -> Callable:
+            def then(error, message) -> None:
+                assert error is None
+                producer.produce(world.settings.topic("sends"), encoded[name], name)
+
+            return then
+
+        for name in names:
+            fact = withdrawals[name]
+            producer.produce(world.settings.topic("consents"), fact, name, on_delivery=acknowledged(name))
+            producer.poll(0)
+        assert producer.flush(60) == 0
+        assert producer.flush(60) == 0  # what the last acknowledgements sent
+
+    import orjson
+
+    encoded = {name: orjson.dumps(send(name, name)) for name in names}
+    withdrawals = {name: orjson.dumps(consent(name, "Withdrawn")) for name in names}
+
+    async def run() -> None:
+        async with world.worker() as app:
+            await eventually(lambda: app.gate.readiness()["ready"], "readiness")
+            world.sends(names[:1_000], first=10_000)  # a flood before them
+            await asyncio.to_thread(race)
+            await eventually(lambda: sum(world.ends("audit")) >= 3_000 and len(world.audits()) == 3_000, "all sends")
+
+    asyncio.run(run())
+    verdicts = world.verdicts()
+    raced = [verdicts[f"e-{name}"] for name in names]
+    assert raced == [("block", "CONSENT_WITHDRAWN")] * 2_000
+    assert sum(verdict == "clear" for verdict, _ in verdicts.values()) > 0, "the flood before was cleared"

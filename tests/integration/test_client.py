@@ -1,0 +1,206 @@
+"""Reading and writing for the commands: only what is committed, up to an end that was asked, and never without end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.settings import Settings
+from streams import admin, client, publisher
+from streams.broker import Broker
+from streams.client import Reader
+from streams.publisher import Outgoing, Place, Publisher, transact
+
+
+@pytest.fixture
+def settings(kafka: Broker, prefix: str) -> Settings:
+    found = Settings(broker=kafka.bootstrap, prefix=prefix, partitions=3)
+    admin.create(found)
+    return found
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Broker, Settings]]:
+    """A broker that the test may hurt, and clients with less patience than usual."""
+    with Broker(tmp_path / "kafka") as broker:
+        settings = Settings(broker=broker.bootstrap, partitions=2)
+        admin.create(settings)
+        monkeypatch.setattr(client, "REQUEST_MS", 3_000)
+        monkeypatch.setattr(client, "STALL_SECONDS", 3.0)
+        monkeypatch.setattr(publisher, "REQUEST_MS", 3_000)
+        monkeypatch.setattr(publisher, "DELIVERY_MS", 4_000)
+        monkeypatch.setattr(publisher, "TRANSACTION_MS", 4_000)
+        yield broker, settings
+        os.kill(broker.pid, signal.SIGCONT)
+
+
+class Foreign:
+    """A transaction of another client."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._producer = Producer({"bootstrap.servers": settings.broker, "transactional.id": uuid.uuid4().hex})
+        self._settings = settings
+        self._producer.init_transactions(30)
+        self._producer.begin_transaction()
+
+    def write(self, value: bytes) -> None:
+        self._producer.produce(self._settings.topic("sends"), value, b"k", partition=0)
+        assert self._producer.flush(30) == 0
+
+    def commit(self) -> None:
+        self._producer.commit_transaction(30)
+
+    def abort(self) -> None:
+        self._producer.abort_transaction(30)
+
+
+def values(settings: Settings, topic: str = "sends") -> list[bytes | None]:
+    with Reader(settings) as reader:
+        return [record.value for record in reader.read(topic)]
+
+
+def test_aborted_and_open_transactions_then_only_what_is_committed_before_them_is_read(settings: Settings) -> None:
+    for value, outcome in ((b"committed", Foreign.commit), (b"aborted", Foreign.abort)):
+        foreign = Foreign(settings)
+        foreign.write(value)
+        outcome(foreign)
+    assert values(settings) == [b"committed"]
+    still_open = Foreign(settings)
+    still_open.write(b"open")
+    Producer({"bootstrap.servers": settings.broker}).produce(settings.topic("sends"), b"behind it", partition=0)
+    assert values(settings) == [b"committed"]
+    still_open.commit()
+
+
+def test_writing_during_a_read_then_it_ends_where_the_end_was(settings: Settings) -> None:
+    with Publisher(settings, "sends") as out, Reader(settings) as reader:
+        out.write([(b"a", b"before")] * 3)
+        found = reader.read("sends")
+        seen = [next(found).value]
+        out.write([(b"a", b"after")] * 3)
+        seen += [record.value for record in found]
+    assert seen == [b"before"] * 3
+
+
+def test_an_empty_topic_then_nothing_is_read(settings: Settings) -> None:
+    assert values(settings) == []
+
+
+def test_last_then_only_so_many_offsets_of_each_partition_are_read(settings: Settings) -> None:
+    with Publisher(settings, "reference") as out:
+        out.write([(b"k", b"%d" % number) for number in range(10)])
+    with Reader(settings) as reader:
+        assert [record.value for record in reader.read("reference", last=3)] == [b"7", b"8", b"9"]
+
+
+def test_following_from_now_then_only_what_comes_is_seen(settings: Settings) -> None:
+    with Publisher(settings, "sends") as out, Reader(settings) as reader, Reader(settings) as whole:
+        out.write([(b"a", b"old")])
+        news = reader.follow("sends", from_beginning=False)
+        everything = whole.follow("sends", from_beginning=True)
+        out.write([(b"a", b"new")])
+        assert next(news).value == b"new"
+        assert [next(everything).value, next(everything).value] == [b"old", b"new"]
+
+
+def test_a_place_then_the_record_there_or_none(settings: Settings) -> None:
+    (place,) = transact(settings, [Outgoing("consents", b"r1", b"value")])
+    with Reader(settings) as reader:
+        found = reader.at("consents", partition=place.partition, offset=place.offset)
+        assert found is not None
+        assert (found.topic, found.key, found.value) == ("consents", b"r1", b"value")
+        for partition, offset in ((place.partition, place.offset + 1), (place.partition, 99), (99, 0)):
+            assert reader.at("consents", partition=partition, offset=offset) is None
+
+
+def test_a_transaction_then_all_of_it_is_there(settings: Settings) -> None:
+    places = transact(settings, [Outgoing("consents", b"r1", b"one"), Outgoing("reference", b"x/1", b"two")])
+    assert [place.topic for place in places] == ["consents", "reference"]
+    assert values(settings, "consents") == [b"one"]
+    assert values(settings, "reference") == [b"two"]
+
+
+def test_a_transaction_with_one_record_that_is_refused_then_nothing_of_it_is_there(settings: Settings) -> None:
+    with pytest.raises(UnavailableError):
+        transact(settings, [Outgoing("consents", b"r1", b"one"), Outgoing("consents", b"r1", b"x" * 1_100_000)])
+    assert values(settings, "consents") == []
+
+
+def test_keyed_records_then_they_lie_where_librdkafka_puts_them_with_murmur2(settings: Settings) -> None:
+    keys = [f"r{number}".encode() for number in range(200)] + [b"", "山".encode(), b"\xff\x80" * 9]
+    with Publisher(settings, "sends") as out:
+        places = out.write([(key, b"{}") for key in keys])
+    found: dict[bytes, int] = {}
+    other = Producer({"bootstrap.servers": settings.broker, "partitioner": "murmur2_random"})
+    for key in keys:
+        other.produce(
+            settings.topic("review"),
+            b"{}",
+            key,
+            on_delivery=lambda _, done: found.update({done.key(): done.partition()}),
+        )
+    assert other.flush(30) == 0
+    # librdkafka's murmur2_random takes an empty key for none
+    assert {key: place.partition for key, place in zip(keys, places, strict=True) if key and place} == {
+        key: found[key] for key in keys if key
+    }
+    assert len({place.partition for place in places if place}) == 3
+
+
+def test_a_missing_topic_then_it_is_named_at_once(kafka: Broker, prefix: str) -> None:
+    settings = Settings(broker=kafka.bootstrap, prefix=prefix)
+    with pytest.raises(UsageError, match=settings.topic("consents")):
+        transact(settings, [Outgoing("consents", b"r", b"v")])
+    with pytest.raises(UsageError, match=settings.topic("sends")), Publisher(settings, "sends"):
+        pass
+    with pytest.raises(UsageError, match=settings.topic("audit")), Reader(settings) as reader:
+        list(reader.read("audit"))
+
+
+def test_a_broker_that_falls_silent_then_every_call_ends(own: tuple[Broker, Settings]) -> None:
+    broker, settings = own
+    with Publisher(settings, "sends") as out, Reader(settings) as reader:
+        assert out.write([(b"a", b"1")] * 2)[1] in (Place("sends", 0, 1), Place("sends", 1, 1))
+        os.kill(broker.pid, signal.SIGSTOP)
+        assert out.write([(b"a", b"2")] * 5) == [None] * 5
+        with pytest.raises(UnavailableError, match=settings.broker):
+            reader.ends("sends")
+        with pytest.raises(UnavailableError, match=settings.broker):
+            next(reader.follow("sends", from_beginning=False))
+        os.kill(broker.pid, signal.SIGCONT)
+
+
+def test_no_answer_to_a_commit_then_nobody_claims_to_know(
+    own: tuple[Broker, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, settings = own
+    flush = publisher.KafkaProducer.flush
+
+    def flush_and_fall_silent(self: object, timeout: float | None = None) -> None:
+        flush(self, timeout)
+        os.kill(broker.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(publisher.KafkaProducer, "flush", flush_and_fall_silent)
+    with pytest.raises(IncompleteError, match=settings.broker):
+        transact(settings, [Outgoing("consents", b"r1", b"one")])
+
+
+def test_debug_logs_on_then_kafka_python_still_says_no_value(settings: Settings) -> None:
+    program = (
+        "import logging, sys; logging.basicConfig(level=logging.DEBUG)\n"
+        "from gatekeeper.settings import Settings; from streams.publisher import Publisher\n"
+        "with Publisher(Settings(), 'sends') as out: out.write([(b'r1', b'hanako@mail.example')])\n"
+    )
+    told = os.environ | {"GATEKEEPER_BROKER": settings.broker, "GATEKEEPER_PREFIX": settings.prefix}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=told, check=True)
+    assert "hanako" not in done.stdout + done.stderr
+    assert values(settings) == [b"hanako@mail.example"]

@@ -1,0 +1,156 @@
+"""docker-compose.yml without a Docker engine: its Kafka settings boot, and what it names exists.
+
+The image apache/kafka turns KAFKA_* variables into properties with a class that lies in Kafka's own jar. Here that
+class does the same, and the properties it writes are booted on loopback.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+
+from gatekeeper.cli import VERBS
+from gatekeeper.settings import Settings
+from streams import jars, java, node
+from streams.broker import Broker
+
+HOUSE = Path(__file__).parents[2]
+SERVICES: dict[str, Any] = yaml.safe_load((HOUSE / "docker-compose.yml").read_text("utf-8"))["services"]
+DOCKERFILE = (HOUSE / "Dockerfile").read_text("utf-8")
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+LOG4J = """\
+Configuration:
+  Properties: {Property: []}
+  Appenders: {Console: {name: STDOUT}}
+  Loggers: {Root: {level: WARN, AppenderRef: [{ref: STDOUT}]}, Logger: []}
+"""
+
+
+def variables() -> dict[str, str]:
+    """Returns the environment that compose would give to Kafka."""
+    return {name: str(value) for name, value in SERVICES["kafka"]["environment"].items()}
+
+
+def rendered(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the properties that the image makes of `environment`, its data folder aside."""
+    for name in ("default", "mounted", "final"):
+        (folder / name).mkdir()
+    (folder / "default/server.properties").touch()
+    for name in ("log4j2.yaml", "tools-log4j2.yaml"):
+        (folder / "default" / name).write_text(LOG4J)
+    (folder / "log4j2.properties").write_text(node.LOG4J)
+    classpath = os.pathsep.join(map(str, jars.fetch()))
+    logging = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
+    command = [java.find(), logging, "-cp", classpath, "kafka.docker.KafkaDockerWrapper", "setup"]
+    folders = ["-D", str(folder / "default"), "-M", str(folder / "mounted"), "-F", str(folder / "final")]
+    # No other variable: every KAFKA_* would become a property. The class formats the data folder too, hence ours.
+    given = {**environment, "KAFKA_LOG_DIRS": str(folder / "formatted")}
+    done = subprocess.run([*command, *folders], env=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = (folder / "final/server.properties").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def on_loopback(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, int]]:
+    """Returns `environment` with its listeners moved to free ports of loopback, and those ports by listener."""
+    ports = {}
+    for listener, port in re.findall(r"(\w+)://[^:,]*:(\d+)", environment["KAFKA_LISTENERS"]):
+        ports[listener] = (port, node.free_port())
+    changed = dict(environment)
+    for name in ("KAFKA_LISTENERS", "KAFKA_ADVERTISED_LISTENERS", "KAFKA_CONTROLLER_QUORUM_VOTERS"):
+        for old, new in ports.values():
+            changed[name] = re.sub(rf"(//|@)[^:,@]*:{old}\b", rf"\g<1>{node.HOST}:{new}", changed[name])
+    return changed, {listener: new for listener, (_, new) in ports.items()}
+
+
+def test_given_the_compose_file_then_its_kafka_boots_with_the_settings_that_our_guarantees_stand_on(
+    tmp_path: Path,
+) -> None:
+    environment, ports = on_loopback(variables())
+    properties = rendered(tmp_path, environment)
+    assert len(ports) == 3
+    with Broker(tmp_path / "node", port=ports["INSIDE"], settings=properties, exact=True):
+        for port in (ports["INSIDE"], ports["HOST"]):
+            admin = AdminClient({"bootstrap.servers": f"{node.HOST}:{port}"})
+            (found,) = admin.describe_configs([ConfigResource(ResourceType.BROKER, "1")]).values()
+            told = {name: entry.value for name, entry in found.result(30).items()}
+            assert told["auto.create.topics.enable"] == "false"
+            assert told["transaction.state.log.replication.factor"] == "1"
+            assert told["offsets.topic.replication.factor"] == "1"
+
+
+def test_given_the_compose_file_then_every_kafka_variable_becomes_a_property(tmp_path: Path) -> None:
+    properties = rendered(tmp_path, variables())
+    scripts_only = {"KAFKA_HEAP_OPTS"}
+    asked = {name.removeprefix("KAFKA_").lower().replace("_", ".") for name in variables().keys() - scripts_only}
+    assert asked - {"cluster.id"} <= properties.keys()
+
+
+def test_given_kafka_then_its_data_is_on_the_volume_and_its_version_is_the_locked_one() -> None:
+    kafka = SERVICES["kafka"]
+    mounted = [volume.split(":")[1] for volume in kafka["volumes"]]
+    assert variables()["KAFKA_LOG_DIRS"] in mounted
+    locked = next(jar.path for jar in jars.locked() if jar.name.startswith("kafka_2.13"))
+    assert kafka["image"] == f"apache/kafka:{locked.split('/')[-2]}"
+
+
+def test_given_kafka_then_the_host_reaches_it_on_loopback_only() -> None:
+    advertised = dict(re.findall(r"(\w+)://([^,]+)", variables()["KAFKA_ADVERTISED_LISTENERS"]))
+    assert SERVICES["kafka"]["ports"] == [f"{advertised['HOST']}:9092"]
+    assert SERVICES["kafka"]["hostname"] == advertised["INSIDE"].split(":")[0]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_given_a_service_of_ours_then_its_verb_and_settings_exist_and_it_waits_for_kafka(name: str) -> None:
+    service = OURS[name]
+    advertised = dict(re.findall(r"(\w+)://([^,]+)", variables()["KAFKA_ADVERTISED_LISTENERS"]))
+    assert service["command"][0] in VERBS
+    for variable, value in service["environment"].items():
+        field = variable.removeprefix("GATEKEEPER_").lower()
+        assert field in Settings.model_fields, f"{variable} is no setting"
+        Settings.model_validate({field: value})
+    assert service["environment"]["GATEKEEPER_BROKER"] == advertised["INSIDE"]
+    assert service["depends_on"]["kafka"]["condition"] == "service_healthy"
+
+
+def test_given_the_worker_then_it_starts_after_the_topics_and_again_after_exit_70() -> None:
+    assert OURS["topics"]["command"] == ["topics", "create"]
+    assert OURS["topics"]["restart"] == "no"
+    assert OURS["worker"]["command"] == ["worker"]
+    assert OURS["worker"]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
+    assert OURS["worker"]["restart"] == "unless-stopped"
+
+
+def test_given_the_workers_health_check_then_it_fails_where_nothing_answers_and_asks_the_default_port() -> None:
+    kind, *command = OURS["worker"]["healthcheck"]["test"]
+    assert kind == "CMD"
+    address = f"http://{Settings.model_fields['http_host'].default}:{Settings.model_fields['http_port'].default}/readyz"
+    assert address in command[-1]
+    silent = command[-1].replace(str(Settings.model_fields["http_port"].default), "9")
+    assert subprocess.run(["python", *command[1:-1], silent], capture_output=True, check=False).returncode == 1
+
+
+def test_given_the_dockerfile_then_it_copies_what_exists_and_all_that_the_build_context_lets_in() -> None:
+    let_in = {line[1:].rstrip("/") for line in (HOUSE / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
+    copied: set[str] = set()
+    for line in DOCKERFILE.splitlines():
+        if line.startswith("COPY "):
+            copied |= set(shlex.split(line)[1:-1])
+    assert {source.split("/")[0] for source in copied} == let_in
+    assert [source for source in copied if not (HOUSE / source).exists()] == []
+
+
+def test_given_the_dockerfile_then_dependencies_are_hashed_and_it_runs_as_nobody_special() -> None:
+    assert "pip install --require-hashes -r requirements/runtime.txt" in DOCKERFILE
+    assert "pip install --no-deps ." in DOCKERFILE
+    assert re.search(r"^USER (?!root)\w+$", DOCKERFILE, re.MULTILINE)
+    assert 'ENTRYPOINT ["gatekeeper"]' in DOCKERFILE
