@@ -194,7 +194,7 @@ def _dead_letter(record: Record, id_: str, fault: str, place: str, reason: str =
         ("gate-reason", reason.encode()),
         ("gate-fault", fault.encode()),
         ("gate-place", place.encode()),
-        ("gate-source", f"{record.topic}/{record.partition}/{record.offset}".encode()),
+        ("gate-source", f"{logical_name(record.topic)}/{record.partition}/{record.offset}".encode()),
         ("gate-decision-id", id_.encode()),
     )
     return Output("deadletter", record.key, record.value, headers)

@@ -6,8 +6,10 @@ import asyncio
 import dataclasses
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -112,7 +114,8 @@ def create_app(
 ) -> faust.App:
     """Returns the app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
 
-    The others are what tests replace: a transport that loses records, facts without barrier, an end that they see. Raises UsageError (2) for a policy that cannot be loaded. Call it in a running loop.
+    The others are what tests replace: a transport that loses records, facts without barrier, an end that they see.
+    Raises UsageError (2) for a policy that cannot be loaded. Call it in a running loop.
     """
     policy = policy or load_policy(settings.policy)
     if settings.max_lag is not None:
@@ -122,6 +125,7 @@ def create_app(
         settings.group,
         broker=broker,
         store="memory://",
+        datadir=Path(tempfile.gettempdir()) / "gatekeeper-faust",  # Faust makes it, nothing is ever in it
         web_enabled=False,
         topic_partitions=settings.partitions,
         topic_disable_leader=True,

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from gatekeeper.policy import load as load_policy
 from gatekeeper.settings import Settings
@@ -236,10 +236,11 @@ class World:
             while len(ended) < count:
                 assert time.monotonic() < end, f"{topic} could not be read to its end"
                 for message in consumer.consume(1_000, 0.02):
-                    if message.error():
-                        ended.add(message.partition())
-                    else:
+                    error = message.error()
+                    if error is None:
                         found.append(message)
+                    elif error.code() == KafkaError._PARTITION_EOF:  # any other passes, or the deadline does
+                        ended.add(message.partition())
             return sorted(found, key=lambda m: (m.partition(), m.offset()))
         finally:
             consumer.close()
@@ -269,6 +270,11 @@ class World:
     def head(self, partition: int) -> dict[str, Any] | None:
         found = [m for m in self.read("ledger") if m.partition() == partition and m.key() == b"head"]
         return json.loads(found[-1].value()) if found else None
+
+    def decided(self) -> int:
+        """Returns how many sends have been decided, by the heads: exact where `sends` has no holes."""
+        heads = {m.partition(): json.loads(m.value()) for m in self.read("ledger") if m.key() == b"head"}
+        return sum(head["sends"] for head in heads.values())
 
     def await_audits(self, count: int, deadline: float = DEADLINE) -> None:
         """Waits until `count` audit records are committed (markers make offsets an upper bound only)."""
@@ -334,9 +340,9 @@ class World:
             raise failures[0]
 
     @contextlib.contextmanager
-    def process(self, log: Path, script: Path | None = None) -> Iterator[Supervised]:
-        """Runs the worker as a process of its own, and ends it."""
-        supervised = Supervised(self, log, script)
+    def process(self, log: Path, script: Path | None = None, **settings: str) -> Iterator[Supervised]:
+        """Runs the worker as a process of its own, and ends it; `settings` (`worker="w1"`) go over the world's."""
+        supervised = Supervised(self, log, script, settings)
         supervised.start()
         try:
             yield supervised
@@ -347,15 +353,16 @@ class World:
 class Supervised:
     """A worker's process, started again by whoever supervises it: this test."""
 
-    def __init__(self, world: World, log: Path, script: Path | None) -> None:
-        self.world, self.log = world, log
+    def __init__(self, world: World, log: Path, script: Path | None, settings: dict[str, str]) -> None:
+        self.log = log
+        self.environment = world.environment | {f"GATEKEEPER_{key.upper()}": value for key, value in settings.items()}
         self.command = [sys.executable, str(script)] if script else [sys.executable, "-m", "gatekeeper", "worker"]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                self.command, env=os.environ | self.world.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+                self.command, env=os.environ | self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
             )
 
     def kill(self) -> None:
@@ -363,10 +370,18 @@ class Supervised:
         self.process.kill()
         self.process.wait()
 
-    def stop(self) -> int:
+    def signal(self, number: signal.Signals) -> None:
         assert self.process
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """Waits until it ends by itself, and returns its exit code."""
+        assert self.process
         return self.process.wait(30)
+
+    def stop(self) -> int:
+        self.signal(signal.SIGTERM)
+        return self.wait()
 
     def keep_alive(self) -> int | None:
         """Starts it again if it has ended; returns the exit code it had, None while it runs."""
@@ -380,6 +395,12 @@ class Supervised:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Returns what its log says under this event; a line that is no JSON fails."""
+        # the last line may be half written
+        lines = self.log.read_text().splitlines(keepends=True)
+        return [e for e in map(json.loads, (line for line in lines if line.endswith("\n"))) if e["event"] == name]
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]

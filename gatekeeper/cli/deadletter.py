@@ -38,6 +38,9 @@ def list_letters(as_json: bool) -> None:
         for letter in letters:
             show_json(_plain(letter))
         return
+    if not letters:
+        note("cli.deadletter_none")
+        return
     now = time()
     show_table(
         [f"cli.column_{name}" for name in ("source", "fault", "field", "age", "resolved")],

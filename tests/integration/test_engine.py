@@ -1,10 +1,16 @@
 """The main job on real Kafka, with the worker in this process."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
-from tests.worlds import World, eventually
+from gatekeeper.errors import IntegrityError
+from gatekeeper.facts import FactStore
+from schemas.audit import Manifest
+from streams import chunks, partition
+from tests.bad_sends import BAD_SENDS
+from tests.worlds import World, eventually, send
 
 
 @pytest.fixture
@@ -28,3 +34,158 @@ def test_given_people_and_strangers_then_each_send_has_one_decision_and_one_audi
     assert verdicts == {"clear": 250, "block": 50}
     sent = {m.value() for m in world.read("sends")}
     assert {m.value() for m in world.read("cleared")} <= sent, "a cleared send is byte for byte what was published"
+
+
+class LosingConsumer(chunks.Consumer):
+    """Loses every twentieth fetch, and inside every twentieth other one record, before chunks are built."""
+
+    fetches = lost = 0
+
+    def _chunks(self, tp, records, generation):
+        records = list(records)
+        LosingConsumer.fetches += 1
+        kind = LosingConsumer.fetches % 20
+        if kind == 7:
+            LosingConsumer.lost += len(records)
+            return
+        if kind == 13:
+            LosingConsumer.lost += 1
+            del records[len(records) // 2]
+        yield from super()._chunks(tp, records, generation)
+
+
+class LosingTransport(chunks.Transport):
+    Consumer = LosingConsumer
+
+
+def test_given_fetches_lost_before_the_chunk_is_built_then_all_are_repaired(world):
+    world.people(f"r{i}" for i in range(50))
+    world.sends(f"r{i % 60}" for i in range(8_000))
+
+    async def run() -> None:
+        async with world.worker(transport=LosingTransport, fetched=50) as app:
+            await eventually(lambda: sum(world.ends("audit")) >= 8_000 and len(world.audits()) == 8_000, "all sends")
+            assert app.gate.readiness()["ready"]
+
+    asyncio.run(run())
+    assert LosingConsumer.lost > 100, "the test lost nothing"
+    world.check(8_000)
+
+
+def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the_manifests(world, monkeypatch):
+    monkeypatch.setattr(partition, "WRITE_DOWN_SECONDS", 0.0)
+    monkeypatch.setattr(partition, "IDLE_SECONDS", 0.2)
+    world.people(["r1"])
+    with world.transaction() as through:
+        world.put("sends", [("r1", send("r1", f"aborted-{i}")) for i in range(5)], through)
+        through.abort_transaction(30)
+        for number in range(3):
+            through.begin_transaction()
+            world.put("sends", [("r1", send("r1", f"kept-{number}"))], through)
+            through.commit_transaction(30)
+    owner = next(m.partition() for m in world.read("sends"))
+    end = world.ends("sends")[owner]
+
+    async def run() -> None:
+        async with world.worker():
+            await eventually(lambda: (world.head(owner) or {}).get("sends") == end, "the head at the end of the log")
+
+    asyncio.run(run())
+    world.check(3)
+    gaps = [gap for m in world.read("manifests") for gap in Manifest.model_validate_json(m.value()).in_[0].gaps]
+    assert sum(gap.n for gap in gaps) == end - 3
+
+
+def test_given_bad_bytes_then_one_dead_letter_each_and_the_neighbours_are_decided(world):
+    world.people(["r1"])
+    rows: list = []
+    for _, key, value, _ in BAD_SENDS:
+        rows += [("r1", send("r1", len(rows))), (key, value)]
+    world.put("sends", [*rows, ("r1", send("r1", "last"))])
+    good = len(BAD_SENDS) + 1
+
+    async def run() -> None:
+        async with world.worker():
+            await eventually(lambda: len(world.audits()) == len(rows) + 1, "all sends")
+
+    asyncio.run(run())
+    assert len(BAD_SENDS) >= 30
+    verdicts = world.check(len(rows) + 1)
+    assert verdicts == {"clear": good, "block": len(BAD_SENDS)}
+    found = Counter(dict(m.headers())["gate-fault"].decode() for m in world.read("deadletter"))
+    assert found == Counter(fault for _, _, _, fault in BAD_SENDS)
+    values = Counter(m.value() or b"" for m in world.read("deadletter"))
+    assert values == Counter(value or b"" for _, _, value, _ in BAD_SENDS), "a dead letter is the record as it came"
+
+
+def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolved(world):
+    world.people(["r1", "r2"])
+    world.put("consents", [("r1", b'{"v":1,"kind":"consent","state":"Withd'), (None, b"nobody's")])
+    place = next(
+        (m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r1" and b"Withd" in m.value()[-6:]
+    )
+    world.put("sends", [("r1", send("r1", "unreadable")), ("r2", send("r2", "other"))])
+    partition_, offset = place
+    resolution = {
+        "v": 1, "kind": "resolution", "id": "x1", "topic": "consents", "partition": partition_, "offset": offset,
+        "by": "pm", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",
+    }  # fmt: skip
+
+    async def run(then) -> None:
+        async with world.worker() as app:
+            await eventually(lambda: app.gate.readiness()["ready"], "readiness")
+            await then(app)
+
+    async def first(app) -> None:
+        await eventually(lambda: len(world.audits()) == 2 and len(world.read("deadletter")) == 2, "sends, dead letters")
+        assert app.gate.readiness()["unreadable_facts"] == 2
+
+    async def again(app) -> None:
+        world.put("sends", [("r1", send("r1", "again"))])
+        await eventually(lambda: len(world.audits()) == 3, "the send after a restart")
+        world.put("reference", [("resolution/x1", resolution)])
+        world.put("sends", [("r1", send("r1", "resolved"))])
+        await eventually(lambda: len(world.audits()) == 4, "the send after the resolution")
+
+    asyncio.run(run(first))
+    asyncio.run(run(again))
+    withheld = ("block", "FACTS_UNAVAILABLE")
+    assert world.verdicts() == {
+        "e-unreadable": withheld, "e-other": ("clear", None), "e-again": withheld, "e-resolved": ("clear", None),
+    }  # fmt: skip
+    letters = [dict(m.headers()) for m in world.read("deadletter")]
+    assert len(letters) == 2, "each unreadable fact has one dead letter, a restart included"
+    assert f"consents/{partition_}/{offset}".encode() in {letter["gate-source"] for letter in letters}
+    assert {message.value() for message in world.read("deadletter")} >= {b"nobody's"}
+
+
+def test_given_a_defect_on_some_records_then_those_are_withheld_and_on_many_nothing_is_committed(world, monkeypatch):
+    """The defect is planted: a view of the facts that raises for one person."""
+    world.people(["r1", "bad"])
+    view = FactStore.view
+
+    def defective(self, sent):
+        if sent.recipient_id == "bad":
+            raise ZeroDivisionError("山田 花子")
+        return view(self, sent)
+
+    monkeypatch.setattr(FactStore, "view", defective)
+    world.put("sends", [("r1", send("r1", 0)), ("bad", send("bad", 1)), ("r1", send("r1", 2))])
+
+    async def few() -> None:
+        async with world.worker():
+            await eventually(lambda: len(world.audits()) == 3, "all sends")
+
+    async def many() -> None:
+        async with world.worker() as app:
+            world.put("sends", (("bad", send("bad", f"many-{i}")) for i in range(20)))
+            await eventually(lambda: app.failures, "the worker stops")
+
+    asyncio.run(few())
+    world.check(3)
+    assert world.verdicts()["e-1"] == ("block", "DECISION_FAILED")
+    assert not any("花子".encode() in m.value() for m in world.read("audit"))
+    with pytest.raises(IntegrityError):
+        asyncio.run(many())
+    assert 3 <= len(world.audits()) < 3 + 20, "the batch that failed ten times was not committed"
+    world.check_manifests()

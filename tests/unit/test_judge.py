@@ -78,7 +78,7 @@ def test_bad_send_judged_then_one_dead_letter_and_one_audit_record(
     assert (output.topic, output.key, output.value) == ("deadletter", key, value)
     told = headers(found)
     assert (told["gate-reason"], told["gate-fault"]) == ("EVENT_INVALID", fault)
-    assert told["gate-source"] == "mail.sends.v1/3/41"
+    assert told["gate-source"] == "sends/3/41"
     assert told["gate-decision-id"] == found.did
     assert (found.dead, found.verdict, found.codes) == (True, "block", ("EVENT_INVALID",))
     assert AuditRecord.model_validate_json(found.audit).verdict == "block"

@@ -1,0 +1,160 @@
+"""`gatekeeper status`: positions from the ledger, counts from the manifests, and exit 1 for what needs a person."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from gatekeeper.settings import Settings
+
+POLICY = {"id": "jp-pmark", "version": 1, "sha256": "0" * 64}
+AT = "2026-04-01T00:00:00.000Z"
+
+
+def head(sends: int) -> bytes:
+    return json.dumps({"v": 1, "sends": sends, "acts": 0, "prev": None, "at": 1}).encode()
+
+
+def manifest(*, misplaced: int = 0, reasons: dict[str, int] | None = None, **verdicts: int) -> bytes:
+    cleared, review, dead = (verdicts.get(name, 0) for name in ("clear", "review", "block"))
+    value: dict[str, Any] = {
+        "v": 1,
+        "writer": "worker-0",
+        "kid": None,
+        "partition": 0,
+        "in": [{"topic": "mail.sends.v1", "from": 0, "to": 3, "n": 3, "gaps": []}],
+        "asof": {},
+        "out": {"cleared": cleared, "review": review, "confirm": 0, "recall": 0, "dead": dead},
+        "audit": {"from_id": None, "n": sum(verdicts.values())},
+        "verdicts": verdicts,
+        "reasons": reasons or {},
+        "misplaced": misplaced,
+        "root": "0" * 64,
+        "prev": None,
+        "policy": POLICY,
+        "t0": AT,
+        "t1": AT,
+    }
+    return json.dumps(value).encode()
+
+
+def dead_fact(system, source: str) -> None:
+    system.put("deadletter", b"{", headers=[("gate-source", source.encode()), ("gate-fault", b"not_json")])
+
+
+@contextmanager
+def worker_that_answers(status: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serves /readyz with this HTTP status where the settings expect a worker."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+            self.wfile.write(b'{"ready": %s}' % (b"true" if status == 200 else b"false"))
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        monkeypatch.setenv("GATEKEEPER_HTTP_PORT", str(server.server_port))
+        yield
+        server.shutdown()
+
+
+def test_nothing_decided_yet_then_all_sends_lag(run, system, a_send) -> None:
+    for number in range(3):
+        system.put("sends", json.dumps(a_send(number)).encode(), partition=1)
+    found = run("status", "--json")
+    assert found.code == 0
+    assert found.json["partitions"] == [
+        {"partition": 0, "end": 0, "position": None, "lag": 0},
+        {"partition": 1, "end": 3, "position": None, "lag": 3},
+    ]
+    assert found.json["lag"] == 3
+    assert found.json["worker"]["ready"] is None
+
+
+def test_heads_in_the_ledger_then_the_last_one_of_each_partition_is_the_position(run, system, a_send) -> None:
+    for number in range(4):
+        system.put("sends", json.dumps(a_send(number)).encode(), partition=0)
+    for position in (1, 2, 3):
+        system.put("ledger", head(position), key=b"head", partition=0)
+    system.put("ledger", b"{}", key=b"dead/consents/0/1", partition=0)
+    found = run("status", "--json").json
+    assert found["partitions"][0] == {"partition": 0, "end": 4, "position": 3, "lag": 1}
+    assert found["lag"] == 1
+
+
+def test_a_head_far_before_the_ledgers_end_then_it_is_still_found(run, system, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatekeeper.cli.status.HEAD_WITHIN", 2)
+    system.put("ledger", head(7), key=b"head")
+    for number in range(5):
+        system.put("ledger", b"{}", key=b"dead/consents/0/%d" % number)
+    assert run("status", "--json").json["partitions"][0]["position"] == 7
+
+
+def test_manifests_then_their_counts_are_summed(run, system) -> None:
+    system.put("manifests", manifest(clear=2, review=1, reasons={"CONSENT_MISSING": 1}), key=b"worker-0")
+    system.put("manifests", manifest(clear=1, block=4, reasons={"CONSENT_WITHDRAWN": 4}), partition=1)
+    found = run("status", "--json")
+    assert found.code == 0
+    assert found.json["verdicts"] == {"clear": 3, "review": 1, "block": 4}
+    assert found.json["reasons"] == {"CONSENT_WITHDRAWN": 4, "CONSENT_MISSING": 1}
+    assert (found.json["outputs"]["cleared"], found.json["outputs"]["dead"]) == (3, 4)
+    spoken = run("status")
+    assert (spoken.code, spoken.err) == (0, "")
+    assert "CONSENT_WITHDRAWN" in spoken.out
+
+
+def test_misplaced_keys_then_exit_1_and_the_setting_to_change(run, system) -> None:
+    system.put("manifests", manifest(misplaced=2, clear=2))
+    assert run("status", "--json").json["misplaced"] == 2
+    spoken = run("status")
+    assert spoken.code == 1
+    assert "partitioner=murmur2_random" in spoken.out
+
+
+def test_an_unreadable_fact_then_exit_1_until_it_is_resolved(run, system) -> None:
+    system.put("consents", b"{", key=b"r1")
+    dead_fact(system, "consents/0/0")
+    dead_fact(system, "sends/0/0")
+    assert run("status", "--json").json["unreadable_facts"] == ["consents/0/0"]
+    spoken = run("status")
+    assert spoken.code == 1
+    assert "consents/0/0" in spoken.out
+    assert run("deadletter", "resolve", "consents/0/0", "--by", "dpo-1", "--reason", "dealt with").code == 0
+    assert run("status").code == 0
+
+
+@pytest.mark.parametrize(("status", "ready", "part"), [(200, True, ": ready"), (503, False, "not ready")])
+def test_a_worker_that_answers_then_its_readiness_is_told(
+    run, system, monkeypatch: pytest.MonkeyPatch, status: int, ready: bool, part: str
+) -> None:
+    with worker_that_answers(status, monkeypatch):
+        assert run("status", "--json").json["worker"]["ready"] is ready
+        assert part in run("status").out
+
+
+def test_a_manifest_that_cannot_be_read_then_exit_4_names_its_place(run, system) -> None:
+    system.put("manifests", b"{}", partition=1)
+    assert "manifests/1/0" in run("status").says(4)
+
+
+def test_a_head_that_nobody_of_ours_wrote_then_exit_4(run, system) -> None:
+    system.put("ledger", b"{}", key=b"head")
+    run("status").says(4)
+
+
+def test_no_broker_then_one_sentence_names_it(run, nowhere: str) -> None:
+    assert nowhere in run("status").says(3)
+
+
+def test_no_topics_then_one_sentence_says_how_to_make_them(run, environment: Settings) -> None:
+    assert "topics create" in run("status").says(2)

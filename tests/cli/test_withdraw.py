@@ -1,0 +1,108 @@
+"""`gatekeeper withdraw`: for every controller or for none, acknowledged, and never echoing a contact value."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gatekeeper.settings import Settings
+from schemas.codec import decode
+from streams.client import Reader
+
+
+def reference(value: dict[str, Any]) -> bytes:
+    return json.dumps({"v": 1, **value}).encode()
+
+
+def name_controllers(system, *names: str) -> None:
+    for name in names:
+        value = reference({"kind": "controller", "id": name})
+        system.put("reference", value, key=f"controller/{name}".encode())
+
+
+def consents(system) -> list[Any]:
+    return [decode("consents", record.key, record.value) for record in system.records("consents")]
+
+
+def test_known_controllers_then_consent_is_withdrawn_from_each_for_every_purpose(run, system) -> None:
+    name_controllers(system, "midori", "midoriya", "midori")
+    done = run("withdraw", "r7", "--json")
+    assert (done.code, done.err) == (0, "")
+    events = {event.controller_id: event for event in consents(system)}
+    assert events.keys() == {"midori", "midoriya"}
+    for event in events.values():
+        assert (event.recipient_id, event.state, event.purpose, event.channels) == ("r7", "Withdrawn", "*", "*")
+        assert (event.expressed_by, event.method, event.event_time) == ("subject", "cli", None)
+    assert len({event.record_id for event in events.values()}) == 2
+    with Reader(system.settings) as reader:
+        for row in done.json["acknowledged"]:
+            found = reader.at("consents", partition=row["partition"], offset=row["offset"])
+            assert found is not None
+            assert json.loads(found.value)["record_id"] == row["record_id"]
+
+
+def test_without_json_then_it_says_binding_and_where_it_stands(run, system) -> None:
+    name_controllers(system, "midori")
+    done = run("withdraw", "r7")
+    assert done.code == 0
+    assert "binding from now" in done.out
+    assert f"{system.settings.topic('consents')}/" in done.out
+
+
+def test_scope_and_time_then_they_stand_in_the_event(run, system) -> None:
+    arguments = ("--controller", "midori", "--purpose", "marketing.books", "--channel", "email", "--channel", "postal")
+    assert run("withdraw", "r7", *arguments, "--at", "2026-04-01T09:00+09:00").code == 0
+    (event,) = consents(system)
+    assert (event.controller_id, event.purpose, event.channels) == ("midori", "marketing.books", ("email", "postal"))
+    assert event.event_time == "2026-04-01T09:00+09:00"
+
+
+def test_a_controller_whose_record_cannot_be_read_then_it_is_withdrawn_from_too(run, system) -> None:
+    name_controllers(system, "midori")
+    system.put("reference", b"{broken", key=b"controller/midoriya")
+    system.put("reference", b"{broken", key=b"notice/form-1")
+    assert run("withdraw", "r7").code == 0
+    assert {event.controller_id for event in consents(system)} == {"midori", "midoriya"}
+
+
+def test_no_controller_known_then_it_asks_for_one_and_writes_nothing(run, system) -> None:
+    assert "--controller" in run("withdraw", "r7").says(2)
+    assert consents(system) == []
+
+
+@pytest.mark.parametrize(
+    "contact", ["hanako@mail.example", "090-1234-5678", "0312345678", "+819012345678", "緑野花子", "r 7", ""]
+)
+def test_a_contact_value_for_an_id_then_it_is_refused_and_not_repeated(run, system, contact: str) -> None:
+    name_controllers(system, "midori")
+    says = run("withdraw", "--", contact).says(2)
+    assert not contact or contact not in says
+    assert consents(system) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--at", "yesterday"), ("--at", "2026-13-01"), ("--purpose", "a b"), ("--controller", "a@b")]
+)
+def test_an_option_of_another_form_then_it_is_named_and_nothing_is_written(
+    run, system, option: str, value: str
+) -> None:
+    name_controllers(system, "midori")
+    says = run("withdraw", "r7", option, value).says(2)
+    assert option in says
+    assert value not in says
+    assert consents(system) == []
+
+
+def test_one_controller_of_two_of_another_form_then_nothing_is_written(run, system) -> None:
+    assert "--controller" in run("withdraw", "r7", "--controller", "midori", "--controller", "a@b").says(2)
+    assert consents(system) == []
+
+
+def test_no_broker_then_one_sentence_names_it(run, nowhere: str) -> None:
+    assert nowhere in run("withdraw", "r7").says(3)
+
+
+def test_no_topics_then_one_sentence_says_how_to_make_them(run, environment: Settings) -> None:
+    assert "topics create" in run("withdraw", "r7", "--controller", "midori").says(2)
