@@ -18,7 +18,7 @@ ALLOWED = frozenset(
     """
     event level logger timestamp reason error frames code repeated
     topic partition partitions offset position first next n generation fault
-    clear confirm review block
+    clear confirm review block codes
     broker port worker policy people seconds off_by_ms
     """.split()
 )

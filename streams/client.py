@@ -197,6 +197,7 @@ class Reader:
 
     def _seek(self, starts: dict[Any, int]) -> None:
         self._consumer.assign(list(starts))
+        self._consumer.resume(*starts)  # a read before this one paused what it had finished
         for tp, offset in starts.items():
             self._consumer.seek(tp, offset)
 

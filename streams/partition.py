@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -298,6 +299,10 @@ class Partition:
         self._head = ledger.Head(sends=to, prev=hashlib.sha256(value).hexdigest(), at=at)
         transaction.add("ledger", ledger.HEAD, self._head.encode())
         self._written_at = asyncio.get_running_loop().time()
+        if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
+            for record, one in zip(batch.records, judged, strict=True):
+                if one.verdict != "clear":
+                    log.debug("send_withheld", partition=self.number, offset=record.offset, codes=one.codes)
         verdicts = Counter(one.verdict for one in judged)
         log.debug("chunk_judged", partition=self.number, first=batch.start, next=to, n=len(judged), **verdicts)
         return transaction

@@ -91,6 +91,14 @@ def test_writing_during_a_read_then_it_ends_where_the_end_was(settings: Settings
     assert seen == [b"before"] * 3
 
 
+def test_one_reader_for_several_reads_then_each_is_whole(settings: Settings) -> None:
+    with Publisher(settings, "sends") as out, Reader(settings) as reader:
+        out.write([(b"%d" % number, b"v") for number in range(30)])
+        counts = [sum(1 for _ in reader.read("sends")), sum(1 for _ in reader.read("reference"))]
+        counts += [sum(1 for _ in reader.read("sends", last=1)), sum(1 for _ in reader.read("sends"))]
+    assert counts == [30, 0, 3, 30]
+
+
 def test_an_empty_topic_then_nothing_is_read(settings: Settings) -> None:
     assert values(settings) == []
 

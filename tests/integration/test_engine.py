@@ -9,6 +9,7 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.facts import FactStore
 from schemas.audit import Manifest
 from streams import chunks, partition
+from streams.clock import Clock
 from tests.bad_sends import BAD_SENDS
 from tests.worlds import World, eventually, send
 
@@ -189,3 +190,23 @@ def test_given_a_defect_on_some_records_then_those_are_withheld_and_on_many_noth
         asyncio.run(many())
     assert 3 <= len(world.audits()) < 3 + 20, "the batch that failed ten times was not committed"
     world.check_manifests()
+
+
+def test_given_a_clock_off_by_more_than_the_skew_then_sends_wait_and_go_on_when_it_is_right(world, monkeypatch):
+    monkeypatch.setattr(partition, "CLOCK_RETRY_SECONDS", 0.1)
+    right = Clock.now
+    world.people(["r1"])
+
+    async def run() -> None:
+        with monkeypatch.context() as wrong:
+            wrong.setattr(Clock, "now", lambda self: right(self) + 600_000)
+            async with world.worker() as app:
+                world.put("sends", [("r1", send("r1", "early"))])
+                await eventually(lambda: "clock" in app.gate.readiness()["waiting"].values(), "the clock holds")
+                assert not world.audits()
+                wrong.undo()
+                await eventually(lambda: len(world.audits()) == 1, "the send")
+
+    asyncio.run(run())
+    world.check(1)
+    assert world.audits()[0].verdict == "clear"
