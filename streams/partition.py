@@ -1,7 +1,6 @@
-"""One owned partition of `sends`: its position, its judging, its transactions.
+"""One owned partition of `sends`: taken over, judged, committed, let go.
 
-The engine owns the position: it stands in the ledger's `head`, written in every transaction. Only contiguous records
-are accepted, and nothing that the transport says replaces a look at the log.
+The engine owns the position: it stands in the ledger's `head`, written in every transaction.
 """
 
 from __future__ import annotations
@@ -12,24 +11,24 @@ import hashlib
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
-from gatekeeper.audit.manifest import manifest
-from gatekeeper.judge import Judge, Judged, Record
 
-from gatekeeper.errors import IntegrityError, RestartError
+from gatekeeper.audit.manifest import manifest
+from gatekeeper.errors import IntegrityError
+from gatekeeper.judge import Judge, Judged, Record
 from gatekeeper.settings import Settings
 from streams import ledger, offsets
-from streams.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, size_of
+from streams.chunks import Chunk, Credit
 from streams.clock import Clock
 from streams.facts import Followers, Place
+from streams.intake import Batch, Intake
 from streams.transaction import Transaction, producer
 
 log = structlog.get_logger(__name__)
 
-IDLE_SECONDS = 2.0
 WRITE_DOWN_SECONDS = 30.0
 """A position that moved over a hole is written down after this long, or retention would overtake the head."""
 TAKE_OVER_SECONDS = 60.0
@@ -53,16 +52,6 @@ class Tools:
     max_skew_ms: int
 
 
-@dataclass(slots=True)
-class _Batch:
-    """What the next transaction takes: consecutive records and the holes between them."""
-
-    start: int
-    records: list[ConsumerRecord] = field(default_factory=list)
-    gaps: list[tuple[int, int]] = field(default_factory=list)
-    size: int = 0
-
-
 class Partition:
     """Owns one partition from its assignment to its revocation, or to the first thing that is not certain."""
 
@@ -72,8 +61,8 @@ class Partition:
         """Why nothing is judged at the moment; None when all is well."""
         self._tools = tools
         self._sends = TopicPartition(tools.settings.topic("sends"), number)
-        self._chunks: deque[Chunk] = deque()
-        self._arrived = asyncio.Event()
+        self._probe = offsets.probe(tools.settings.bootstrap)
+        self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek)
         self._committing: asyncio.Task[None] | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
         self._task: asyncio.Task[None] | None = None
@@ -85,9 +74,8 @@ class Partition:
         self._task.add_done_callback(lambda t: None if t.cancelled() else on_failure(t.exception() or RuntimeError()))
 
     def offer(self, chunk: Chunk) -> None:
-        """Takes a chunk of the current assignment; never blocks, as credit bounds what waits."""
-        self._chunks.append(chunk)
-        self._arrived.set()
+        """Takes a chunk of the current assignment."""
+        self._intake.offer(chunk)
 
     async def stop(self) -> None:
         """Gives the partition up: no new chunk, and the commit in flight gets DRAIN_SECONDS to finish."""
@@ -99,18 +87,19 @@ class Partition:
 
     async def _run(self) -> None:
         self._writer = producer(self._tools.settings, self.number)
-        self._probe = offsets.probe(self._tools.settings.bootstrap)
         try:
             await self._take_over()
             while True:
-                batch = await self._next_batch()
-                if batch is None:
+                batch = await self._intake.next_batch()
+                if not batch.records and not self._something_to_write_down():
                     continue
-                transaction, position = await self._judged(batch)
+                transaction = await self._judged(batch)
+                self._intake.written(batch)
                 await self._settled()
+                position = {self._sends: batch.to}
                 self._committing = asyncio.create_task(transaction.commit(position, self._tools.clock))
                 self._committing.add_done_callback(self._committed)
-                if not self._chunks:
+                if not self._intake.waiting:
                     await self._settled()
         finally:
             await self._let_go()
@@ -134,14 +123,10 @@ class Partition:
         elif head.sends > end:
             raise IntegrityError("error.head_beyond_end", position=head.sends, end=end, **where)
         self._head = head
-        self._next = head.sends
-        self._written_at = asyncio.get_running_loop().time()
-        self._unwritten_gaps: list[tuple[int, int]] = []
         await self._measure_clock()
-        # the transport starts where the group's offsets say, and may have dropped records while it was assigned
-        await self._tools.seek(self.number, self._next)
+        await self._intake.begin(head.sends)
         self.waits_for = None
-        log.info("partition_owned", partition=self.number, offset=self._next)
+        log.info("partition_owned", partition=self.number, offset=head.sends)
 
     async def _let_go(self) -> None:
         if self._committing is not None and not self._committing.done():
@@ -160,77 +145,11 @@ class Partition:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
 
-    # -- position ---------------------------------------------------------------------------------------
-
-    async def _next_batch(self) -> _Batch | None:
-        """Waits for records and returns what one transaction takes; None after a seek or an idle look."""
-        if not self._chunks:
-            try:
-                await asyncio.wait_for(self._arrived.wait(), IDLE_SECONDS)
-            except TimeoutError:
-                await self._look_ahead()
-        self._arrived.clear()
-        batch = _Batch(start=self._head.sends, gaps=self._unwritten_gaps)
-        while self._chunks and len(batch.records) < CHUNK_RECORDS and batch.size < CHUNK_BYTES:
-            chunk = self._chunks[0]
-            if chunk.first > self._next and not await self._hole_before(chunk.first, batch):
-                break
-            self._take(batch)
-        if not batch.records and not self._something_to_write_down():
-            return None
-        self._unwritten_gaps = []
-        return batch
-
-    def _take(self, batch: _Batch) -> None:
-        """Moves records of the first waiting chunk into the batch, as many as fit; drops what was taken before."""
-        chunk = self._chunks.popleft()
-        taken, size = 0, 0
-        for record in chunk.records:
-            length = size_of(record)
-            if len(batch.records) >= CHUNK_RECORDS or (batch.records and batch.size + length > CHUNK_BYTES):
-                break
-            taken, size = taken + 1, size + length
-            if record.offset >= self._next:
-                batch.records.append(record)
-                batch.size += length
-                self._next = record.offset + 1
-        self._tools.credit.give(self.number, taken, size)
-        if rest := chunk.records[taken:]:
-            self._chunks.appendleft(Chunk(chunk.topic, chunk.partition, rest, chunk.generation))
-
-    async def _hole_before(self, offset: int, batch: _Batch) -> bool:
-        """Looks into the log before `offset`: True if nothing readable is there, else goes back to it."""
-        found = await offsets.first_readable(self._probe, self._sends, self._next, offset + 1)
-        if found is not None and found < offset:
-            await self._seek_back()
-            return False
-        if found is None:
-            raise RestartError("error.record_vanished", topic=self._sends.topic, partition=self.number, offset=offset)
-        batch.gaps.append((self._next, offset - self._next))
-        self._next = offset
-        return True
-
-    async def _look_ahead(self) -> None:
-        """Asks the log itself whether something is there that the transport has not delivered."""
-        _, end = await offsets.bounds(self._probe, self._sends)
-        if end <= self._next:
-            return
-        if await offsets.first_readable(self._probe, self._sends, self._next, end) is not None:
-            await self._seek_back()
-        elif not self._chunks:
-            self._unwritten_gaps.append((self._next, end - self._next))
-            self._next = end
-
-    async def _seek_back(self) -> None:
-        log.warning("records_missed", partition=self.number, offset=self._next)
-        for chunk in self._chunks:
-            self._tools.credit.give(self.number, len(chunk.records), chunk.size)
-        self._chunks.clear()
-        await self._tools.seek(self.number, self._next)
+    # -- judging ----------------------------------------------------------------------------------------
 
     def _something_to_write_down(self) -> bool:
         overdue = asyncio.get_running_loop().time() - self._written_at > WRITE_DOWN_SECONDS
-        return bool(self._unreadable_facts()) or (bool(self._unwritten_gaps) and overdue)
+        return bool(self._unreadable_facts()) or (self._intake.moved and overdue)
 
     def _unreadable_facts(self) -> list[Place]:
         partitions = self._tools.settings.partitions
@@ -240,9 +159,7 @@ class Partition:
             if place[1] % partitions == self.number and "/".join(map(str, place)) not in self._ledger.dead
         ]
 
-    # -- judging ----------------------------------------------------------------------------------------
-
-    async def _judged(self, batch: _Batch) -> tuple[Transaction, dict[TopicPartition, int]]:
+    async def _judged(self, batch: Batch) -> Transaction:
         """Passes the barrier, judges the batch without an await in between, and returns what is to be written."""
         tools = self._tools
         while tools.clock.off_by > tools.max_skew_ms:
@@ -263,10 +180,10 @@ class Partition:
         self._failures.extend(one.failed for one in judged)
         if sum(self._failures) >= FAILURES:
             raise IntegrityError("error.decisions_failing", failures=FAILURES, of_last=OF_LAST, partition=self.number)
-        return self._transaction(batch, judged, self._next, at, t0), {self._sends: self._next}
+        return self._transaction(batch, judged, at, t0)
 
-    def _transaction(self, batch: _Batch, judged: list[Judged], to: int, at: int, t0: int) -> Transaction:
-        """Gathers all that these decisions put out, and moves the head to `to`."""
+    def _transaction(self, batch: Batch, judged: list[Judged], at: int, t0: int) -> Transaction:
+        """Gathers all that these decisions put out, and moves the head past the batch."""
         tools = self._tools
         transaction = Transaction(tools.settings, self._writer, self.number)
         for one in judged:
@@ -285,7 +202,7 @@ class Partition:
             partition=self.number,
             topic=self._sends.topic,
             start=batch.start,
-            to=to,
+            to=batch.to,
             gaps=batch.gaps,
             judged=judged,
             dead_facts=len(dead_facts),
@@ -296,7 +213,7 @@ class Partition:
             t1=tools.clock.now(),
         )
         transaction.add("manifests", tools.settings.worker.encode(), value)
-        self._head = ledger.Head(sends=to, prev=hashlib.sha256(value).hexdigest(), at=at)
+        self._head = ledger.Head(sends=batch.to, prev=hashlib.sha256(value).hexdigest(), at=at)
         transaction.add("ledger", ledger.HEAD, self._head.encode())
         self._written_at = asyncio.get_running_loop().time()
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
@@ -304,13 +221,13 @@ class Partition:
                 if one.verdict != "clear":
                     log.debug("send_withheld", partition=self.number, offset=record.offset, codes=one.codes)
         verdicts = Counter(one.verdict for one in judged)
-        log.debug("chunk_judged", partition=self.number, first=batch.start, next=to, n=len(judged), **verdicts)
+        log.debug("chunk_judged", partition=self.number, first=batch.start, next=batch.to, n=len(judged), **verdicts)
         return transaction
 
     async def _measure_clock(self) -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
-        here = self._head.sends  # not self._next: a batch may be waiting for this very answer
-        transaction = self._transaction(_Batch(start=here), [], here, self._head.at, self._tools.clock.now())
+        here = self._head.sends
+        transaction = self._transaction(Batch(here, here), [], self._head.at, self._tools.clock.now())
         await transaction.commit({self._sends: here}, self._tools.clock)
 
 

@@ -22,6 +22,9 @@ from streams.client import Reader
 from streams.deadletters import DeadLetter, Source
 from streams.publisher import Outgoing, transact
 
+SHOWN = 50
+"""A campaign with one wrong field is thousands of dead letters; a person reads so many."""
+
 
 @click.group("deadletter", help=text("cli.deadletter"))
 def command() -> None:
@@ -29,9 +32,10 @@ def command() -> None:
 
 
 @command.command("list", help=text("cli.deadletter_list"))
+@click.option("--all", "everything", is_flag=True, help=text("cli.deadletter_all", count=SHOWN))
 @json_option
-def list_letters(as_json: bool) -> None:
-    """Prints one row a dead letter, oldest first."""
+def list_letters(everything: bool, as_json: bool) -> None:
+    """Prints one row a dead letter, oldest first; as a table all that are open, and only the newest of the others."""
     with Reader(load()) as reader:
         letters = deadletters.read(reader)
     if as_json:
@@ -41,6 +45,7 @@ def list_letters(as_json: bool) -> None:
     if not letters:
         note("cli.deadletter_none")
         return
+    shown = letters if everything else [letter for letter in letters[:-SHOWN] if letter.is_open] + letters[-SHOWN:]
     now = time()
     show_table(
         [f"cli.column_{name}" for name in ("source", "fault", "field", "age", "resolved")],
@@ -52,9 +57,11 @@ def list_letters(as_json: bool) -> None:
                 age(now - letter.record.timestamp / 1000),
                 _state(letter),
             )
-            for letter in letters
+            for letter in shown
         ],
     )
+    if len(shown) < len(letters):
+        note("cli.deadletter_more", count=f"{len(letters) - len(shown):,}")
 
 
 @command.command("show", help=text("cli.deadletter_show"))
@@ -146,8 +153,12 @@ def _is_readable(reader: Reader, source: Source) -> bool:
 
 
 def _fault(letter: DeadLetter) -> str:
-    key = f"fault.{letter.fault}"
-    return text(key) if key in catalogue() else letter.fault or letter.record.header("gate-reason")
+    # `failed_TypeError`: the kind of a defect of ours, for developers
+    kind, _, defect = letter.fault.partition("failed_")
+    key = "fault.failed" if defect and not kind else f"fault.{letter.fault}"
+    if key not in catalogue():
+        return letter.fault or letter.record.header("gate-reason")
+    return text(key, defect=defect)
 
 
 def _state(letter: DeadLetter) -> str:

@@ -110,6 +110,7 @@ class Group:
 
     def delete(self) -> bool:
         """Deletes the group with all its offsets; False where a member has come back before that."""
+        print(self._admin.delete_groups([self.name]))
         ((_, error),) = self._admin.delete_groups([self.name])
         return error is NoError
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from gatekeeper.cli import deadletter
 from gatekeeper.settings import Settings
 from schemas.codec import decode
 
@@ -36,6 +37,29 @@ def test_dead_letters_then_the_list_says_why_and_never_what(run, system) -> None
     rows = [json.loads(line) for line in run("deadletter", "list", "--json").out.splitlines()]
     assert [(row["source"], row["open"]) for row in rows] == [("sends/1/120", False), ("consents/0/0", True)]
     assert "hanako" not in listed.out + json.dumps(rows)
+
+
+def test_more_than_a_person_reads_then_open_facts_are_never_left_out(
+    run, system, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadletter, "SHOWN", 2)
+    dead(system, "consents/0/0")
+    for offset in range(4):
+        dead(system, f"sends/0/{offset}", "purpose_unknown")
+    listed = run("deadletter", "list")
+    assert [line.split()[0] for line in listed.out.splitlines()[1:]] == ["consents/0/0", "sends/0/2", "sends/0/3"]
+    assert "2 more" in listed.err
+    everything = run("deadletter", "list", "--all")
+    assert len(everything.out.splitlines()) == 6
+    assert everything.err == ""
+
+
+def test_a_defect_of_ours_then_its_kind_is_told(run, system) -> None:
+    dead(system, "consents/0/0", "failed_KeyError")
+    dead(system, "consents/0/1", "never heard of")
+    listed = run("deadletter", "list").out
+    assert "a defect of the gate stopped it (KeyError)" in listed
+    assert "never heard of" in listed
 
 
 def test_one_without_our_headers_then_it_is_listed_all_the_same(run, system) -> None:

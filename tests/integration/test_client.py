@@ -122,6 +122,9 @@ def test_following_from_now_then_only_what_comes_is_seen(settings: Settings) -> 
 
 def test_a_place_then_the_record_there_or_none(settings: Settings) -> None:
     (place,) = transact(settings, [Outgoing("consents", b"r1", b"value")])
+    # the commit's marker lies between the two: its place holds no record, and not the next one either
+    (behind,) = transact(settings, [Outgoing("consents", b"r1", b"behind")])
+    assert behind.offset == place.offset + 2
     with Reader(settings) as reader:
         found = reader.at("consents", partition=place.partition, offset=place.offset)
         assert found is not None

@@ -8,7 +8,7 @@ import pytest
 from gatekeeper.errors import IntegrityError
 from gatekeeper.facts import FactStore
 from schemas.audit import Manifest
-from streams import chunks, partition
+from streams import chunks, intake, partition
 from streams.clock import Clock
 from tests.bad_sends import BAD_SENDS
 from tests.worlds import World, eventually, send
@@ -75,7 +75,7 @@ def test_given_fetches_lost_before_the_chunk_is_built_then_all_are_repaired(worl
 
 def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the_manifests(world, monkeypatch):
     monkeypatch.setattr(partition, "WRITE_DOWN_SECONDS", 0.0)
-    monkeypatch.setattr(partition, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(intake, "IDLE_SECONDS", 0.2)
     world.people(["r1"])
     with world.transaction() as through:
         world.put("sends", [("r1", send("r1", f"aborted-{i}")) for i in range(5)], through)

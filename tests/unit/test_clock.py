@@ -10,7 +10,9 @@ from streams.clock import Clock
     [(100, 120, 110, 0), (100, 120, 100, 0), (100, 120, 120, 0), (100, 120, 90, 10), (100, 120, 150, 30)],
     ids=["between", "at sending", "at acknowledgement", "ours is ahead", "ours is behind"],
 )
-def test_given_a_write_then_the_distance_is_what_the_broker_could_not_have_stamped(sent, acknowledged, appended, off_by):
+def test_given_a_write_then_the_distance_is_what_the_broker_could_not_have_stamped(
+    sent, acknowledged, appended, off_by
+):
     clock = Clock()
     clock.observe(sent=sent, acknowledged=acknowledged, appended=appended)
     assert clock.off_by == off_by

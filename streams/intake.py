@@ -1,0 +1,149 @@
+"""The records of one partition, contiguous: what the transport delivers, held against the log itself.
+
+The engine owns the position, and nothing that the transport says replaces a look at the log: every gap before a
+chunk's first record is checked by a read from the expected offset, and so is silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from gatekeeper.errors import RestartError
+from streams import offsets
+from streams.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, size_of
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 2.0
+"""After this long without a chunk the log is asked whether there is something to deliver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction takes: the offsets from `start` up to `to`, their records, and the holes between them.
+
+    Each gap is a first offset and a length; records and gaps together are all offsets of the range.
+    """
+
+    start: int
+    to: int
+    records: tuple[ConsumerRecord, ...] = ()
+    gaps: tuple[tuple[int, int], ...] = ()
+
+
+class Intake:
+    """Turns chunks into batches without a gap that the log does not have."""
+
+    def __init__(
+        self, tp: TopicPartition, probe: AIOKafkaConsumer, credit: Credit, seek: Callable[[int, int], Awaitable[None]]
+    ) -> None:
+        self._tp, self._probe, self._credit, self._seek = tp, probe, credit, seek
+        self._chunks: deque[Chunk] = deque()
+        self._arrived = asyncio.Event()
+        self._start = self._next = 0
+        self._gaps: list[tuple[int, int]] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Tells whether chunks wait."""
+        return bool(self._chunks)
+
+    @property
+    def moved(self) -> bool:
+        """Tells whether the position has passed holes that no batch has taken yet."""
+        return bool(self._gaps)
+
+    async def begin(self, offset: int) -> None:
+        """Starts at `offset`, and the transport with it: it began where the group's offsets say, which may be wrong."""
+        self._start = self._next = offset
+        await self._seek(self._tp.partition, offset)
+
+    def offer(self, chunk: Chunk) -> None:
+        """Takes a chunk of the current assignment; never blocks, as credit bounds what waits."""
+        self._chunks.append(chunk)
+        self._arrived.set()
+
+    async def next_batch(self) -> Batch:
+        """Returns the next batch; without records after an idle look or a step back.
+
+        Whoever writes the batch down calls `written`; one that was not written is part of the next.
+        """
+        if not self._chunks:
+            try:
+                await asyncio.wait_for(self._arrived.wait(), IDLE_SECONDS)
+            except TimeoutError:
+                await self._look_ahead()
+        self._arrived.clear()
+        taken: list[ConsumerRecord] = []
+        room = CHUNK_BYTES
+        while self._chunks and room > 0 and len(taken) < CHUNK_RECORDS:
+            chunk = self._chunks[0]
+            if chunk.first > self._next and not await self._is_hole(chunk.first):
+                break
+            room = self._take(taken, room)
+        return Batch(self._start, self._next, tuple(taken), tuple(self._gaps))
+
+    def written(self, batch: Batch) -> None:
+        """Begins the next batch where this one ended."""
+        self._start = batch.to
+        self._gaps = []
+
+    def _take(self, taken: list[ConsumerRecord], room: int) -> int:
+        """Moves the first chunk's records over, as many as there is room for; returns the room left, 0 if none."""
+        chunk = self._chunks.popleft()
+        moved, size = 0, 0
+        for record in chunk.records:
+            length = size_of(record)
+            if record.offset >= self._next:  # else it was taken before
+                if len(taken) >= CHUNK_RECORDS or (taken and length > room):
+                    self._chunks.appendleft(
+                        Chunk(chunk.topic, chunk.partition, chunk.records[moved:], chunk.generation)
+                    )
+                    room = 0
+                    break
+                taken.append(record)
+                room -= length
+                self._next = record.offset + 1
+            moved, size = moved + 1, size + length
+        self._credit.give(self._tp.partition, moved, size)
+        return room
+
+    async def _is_hole(self, offset: int) -> bool:
+        """Looks into the log before `offset`: True if nothing readable is there, else steps back to it."""
+        found = await offsets.first_readable(self._probe, self._tp, self._next, offset + 1)
+        if found is None:
+            raise RestartError(
+                "error.record_vanished", topic=self._tp.topic, partition=self._tp.partition, offset=offset
+            )
+        if found < offset:
+            await self._step_back()
+            return False
+        self._pass(offset)
+        return True
+
+    async def _look_ahead(self) -> None:
+        """Asks the log whether something is there that the transport has not delivered."""
+        _, end = await offsets.bounds(self._probe, self._tp)
+        if end <= self._next:
+            return
+        if await offsets.first_readable(self._probe, self._tp, self._next, end) is not None:
+            await self._step_back()
+        elif not self._chunks:
+            self._pass(end)
+
+    def _pass(self, offset: int) -> None:
+        self._gaps.append((self._next, offset - self._next))
+        self._next = offset
+
+    async def _step_back(self) -> None:
+        log.warning("records_missed", partition=self._tp.partition, offset=self._next)
+        for chunk in self._chunks:
+            self._credit.give(self._tp.partition, len(chunk.records), chunk.size)
+        self._chunks.clear()
+        await self._seek(self._tp.partition, self._next)

@@ -1,0 +1,62 @@
+"""Batches from chunks that are contiguous; gaps need a log and are tested on Kafka."""
+
+import asyncio
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from streams.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, runs
+from streams.intake import Batch, Intake
+from streams.offsets import probe
+
+TP = TopicPartition("t", 0)
+
+
+def record(offset: int, size: int) -> ConsumerRecord:
+    return ConsumerRecord("t", 0, offset, 0, 1, None, b"x" * size, None, 0, size, ())
+
+
+async def batches(records: list[ConsumerRecord], *, begin: int = 0) -> tuple[list[Batch], Credit]:
+    async def seek(partition: int, offset: int) -> None:
+        assert (partition, offset) == (0, begin), "contiguous records need no step back"
+
+    credit = Credit()
+    intake = Intake(TP, probe("127.0.0.1:1"), credit, seek)
+    await intake.begin(begin)
+    for run in runs(records):
+        chunk = Chunk("t", 0, run, 1)
+        credit.take(chunk)
+        intake.offer(chunk)
+    found = []
+    while intake.waiting:
+        batch = await intake.next_batch()
+        intake.written(batch)
+        found.append(batch)
+    return found, credit
+
+
+def check(found: list[Batch], first: int, last: int) -> None:
+    offsets = [r.offset for batch in found for r in batch.records]
+    assert offsets == list(range(first, last + 1)), "every record once, in order"
+    assert all(batch.start <= batch.records[0].offset and batch.to == batch.records[-1].offset + 1 for batch in found)
+    assert [batch.start for batch in found[1:]] == [batch.to for batch in found[:-1]]
+    assert all(len(batch.records) <= CHUNK_RECORDS for batch in found)
+    assert all(sum(len(r.value) for r in batch.records) <= CHUNK_BYTES for batch in found)
+
+
+def test_given_many_small_records_then_a_batch_takes_all_that_wait_up_to_its_bound():
+    found, credit = asyncio.run(batches([record(i, 10) for i in range(2_500)]))
+    check(found, 0, 2_499)
+    assert [len(batch.records) for batch in found] == [1_000, 1_000, 500]
+    assert credit.has(0)
+
+
+def test_given_records_that_fill_a_batch_in_bytes_then_the_rest_waits_for_the_next():
+    found, _ = asyncio.run(batches([record(i, CHUNK_BYTES // 4 - 1) for i in range(11)]))
+    check(found, 0, 10)
+    assert [len(batch.records) for batch in found] == [4, 4, 3]
+
+
+def test_given_records_taken_before_then_they_are_dropped():
+    found, credit = asyncio.run(batches([record(i, 10) for i in range(100)], begin=60))
+    check(found, 60, 99)
+    assert credit.has(0)
