@@ -5,14 +5,14 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_
 WORKDIR /app
 
 # Apart from the code, so that a change of ours does not install all of this again.
-COPY requirements/runtime.txt requirements/runtime.txt
-RUN pip install --require-hashes -r requirements/runtime.txt
+COPY requirements/build.txt requirements/runtime.txt requirements/
+RUN pip install --require-hashes -r requirements/build.txt -r requirements/runtime.txt
 
 COPY pyproject.toml README.md ./
 COPY schemas schemas
 COPY gatekeeper gatekeeper
 COPY streams streams
-RUN pip install --no-deps . \
+RUN pip install --no-deps --no-build-isolation . \
     && useradd --create-home --uid 10001 gatekeeper
 
 USER gatekeeper

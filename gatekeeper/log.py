@@ -15,12 +15,12 @@ from typing import Any
 import structlog
 
 ALLOWED = frozenset(
-    """
-    event level logger timestamp reason error frames code repeated
-    topic partition partitions offset position first next n generation fault
-    clear confirm review block codes
-    broker port worker policy people seconds off_by_ms
-    """.split()
+    {
+        "event", "level", "logger", "timestamp", "reason", "error", "frames", "code",
+        "topic", "partition", "partitions", "offset", "position", "first", "next", "n", "generation", "fault",
+        "clear", "confirm", "review", "block", "codes",
+        "broker", "port", "worker", "policy", "people", "seconds", "off_by_ms",
+    }  # fmt: skip
 )
 FOREIGN = {"faust": "WARNING", "mode": "WARNING", "aiokafka": "ERROR", "kafka": "ERROR", "asyncio": "WARNING"}
 REPEAT_SECONDS = 10.0

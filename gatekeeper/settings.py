@@ -21,7 +21,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GATEKEEPER_", frozen=True, extra="ignore")
 
     broker: str = Field("", description="Kafka bootstrap servers; empty: the one `gatekeeper broker` started here")
-    prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]*$")] = Field("mail.", description="prefix of all topic names")
+    prefix: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)*$")] = Field(
+        "mail.", description="prefix of all topic names, which ends in a dot"
+    )
     partitions: Annotated[int, Field(ge=1, le=256)] = Field(8, description="partitions of every partitioned topic")
     application: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = Field(
         "gatekeeper", description="consumer group and transactional ids, after the prefix"

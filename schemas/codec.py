@@ -30,7 +30,7 @@ class Unreadable(Exception):
 
 def encode(model: BaseModel) -> bytes:
     """Returns the wire form of a model: JSON in UTF-8, absent fields left out."""
-    return orjson.dumps(model.model_dump(mode="json", exclude_none=True, exclude_defaults=False))
+    return orjson.dumps(model.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def canonical(value: Any) -> bytes:

@@ -104,6 +104,8 @@ def subject_key(topic: str, value: Any) -> str:
     """Returns the key that a record with this model must have on `topic`."""
     if topic == "reference":
         return f"{value.kind}/{value.id}"
+    if topic in ("audit", "manifests"):
+        return str(value.did if topic == "audit" else value.writer)
     if topic == "suppressions":
         return str(value.recipient_id or value.token)
     return str(value.recipient_id)

@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 FRESH_MS = 10_000
 """The worker is ready while its facts are known to be complete up to at most this long ago."""
 
+UNREADABLE = 100
+"""So many unreadable facts are named by the readiness page; their dead letters name all."""
 
 OnFailure = Callable[[BaseException], None]
 
@@ -86,7 +88,7 @@ class Gate:
             "partitions": sorted(self._partitions),
             "waiting": waits,
             "people": followers.store.people,
-            "unreadable_facts": len(followers.store.unreadable),
+            "unreadable_facts": sorted("/".join(map(str, place)) for place in followers.store.unreadable)[:UNREADABLE],
             "policy": self.tools.judge.policy.name,
         }
 
@@ -125,7 +127,7 @@ def create_app(
         settings.group,
         broker=broker,
         store="memory://",
-        datadir=Path(tempfile.gettempdir()) / "gatekeeper-faust",  # Faust makes it, nothing is ever in it
+        datadir=Path(tempfile.mkdtemp(prefix="gatekeeper-faust-")),  # Faust wants one; nothing is ever in it
         web_enabled=False,
         topic_partitions=settings.partitions,
         topic_disable_leader=True,

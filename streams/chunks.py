@@ -96,6 +96,12 @@ class Credit:
         self._bytes[partition] = max(0, self._bytes[partition] - size)
         self.regained.set()
 
+    def forget(self, partition: int) -> None:
+        """Forgets what waits for a partition that is about to be read again: Faust drops chunks without a word."""
+        self._records.pop(partition, None)
+        self._bytes.pop(partition, None)
+        self.regained.set()
+
     def reset(self) -> None:
         """Forgets all that waits: the assignment has changed, and every owner reads again."""
         self._records.clear()

@@ -113,6 +113,11 @@ class Followers:
         self.as_of = max(self.as_of, asked_at)
         return True
 
+    async def ends(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Returns the ends of any partitions, uncommitted records included: asked as the barrier asks."""
+        found: dict[TopicPartition, int] = await self._asker.end_offsets(partitions)
+        return found
+
     def positions(self) -> dict[str, list[int]]:
         """Returns the next offset to apply, by registry topic and partition."""
         found: dict[str, list[int]] = {name: [] for name in FACT_TOPICS}

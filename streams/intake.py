@@ -143,7 +143,6 @@ class Intake:
 
     async def _step_back(self) -> None:
         log.warning("records_missed", partition=self._tp.partition, offset=self._next)
-        for chunk in self._chunks:
-            self._credit.give(self._tp.partition, len(chunk.records), chunk.size)
         self._chunks.clear()
+        self._credit.forget(self._tp.partition)  # of chunks that never arrived, too: nothing else would regain it
         await self._seek(self._tp.partition, self._next)

@@ -29,6 +29,17 @@ async def bounds(consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, i
         return begin, (await consumer.end_offsets([tp]))[tp]
 
 
+async def settles(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int, patience: float) -> bool:
+    """Returns True once no transaction is open below `end`, False where one still is after `patience` seconds."""
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + patience
+    while (await bounds(consumer, tp))[1] < end:
+        if loop.time() > give_up:
+            return False
+        await asyncio.sleep(0.1)
+    return True
+
+
 async def read(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> AsyncIterator[ConsumerRecord]:
     """Yields the committed records from `begin` up to `end` (exclusive), which is at most the stable end.
 

@@ -25,13 +25,15 @@ from streams.chunks import Chunk, Credit
 from streams.clock import Clock
 from streams.facts import Followers, Place
 from streams.intake import Batch, Intake
-from streams.transaction import Transaction, producer
+from streams.transaction import TRANSACTION_SECONDS, Transaction, producer
 
 log = structlog.get_logger(__name__)
 
 WRITE_DOWN_SECONDS = 30.0
 """A position that moved over a hole is written down after this long, or retention would overtake the head."""
 TAKE_OVER_SECONDS = 60.0
+HANGING_SECONDS = TRANSACTION_SECONDS + 5
+"""Whatever is open for longer is nobody's work any more; a next owner, if we are not the last, works meanwhile."""
 DRAIN_SECONDS = 3.0
 CLOCK_RETRY_SECONDS = 5.0
 FAILURES, OF_LAST = 10, 1_000
@@ -109,7 +111,9 @@ class Partition:
         async with asyncio.timeout(TAKE_OVER_SECONDS):
             await asyncio.gather(self._writer.start(), self._probe.start())
         settings = self._tools.settings
-        self._ledger = await ledger.read(self._probe, TopicPartition(settings.topic("ledger"), self.number))
+        past = TopicPartition(settings.topic("ledger"), self.number)
+        await self._refuse_hanging(past)
+        self._ledger = await ledger.read(self._probe, past)
         begin, end = await offsets.bounds(self._probe, self._sends)
         head = self._ledger.head
         where = {"topic": self._sends.topic, "partition": self.number}
@@ -127,6 +131,16 @@ class Partition:
         await self._intake.begin(head.sends)
         self.waits_for = None
         log.info("partition_owned", partition=self.number, offset=head.sends)
+
+    async def _refuse_hanging(self, tp: TopicPartition) -> None:
+        """Refuses a ledger in which a transaction is still open after the fencing, which finishes all of ours.
+
+        Kafka has then lost its markers (4.3 does, where the only broker dies between a commit and its markers:
+        KAFKA-20734). The ledger would not show what was decided, and our next commit would make that visible as well.
+        """
+        end = (await self._tools.followers.ends([tp]))[tp]
+        if not await offsets.settles(self._probe, tp, end, HANGING_SECONDS):
+            raise IntegrityError("error.transaction_hangs", topic=tp.topic, partition=tp.partition)
 
     async def _let_go(self) -> None:
         if self._committing is not None and not self._committing.done():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from typing import Any
 
@@ -41,6 +42,7 @@ async def start(app: faust.App) -> asyncio.Task[None]:
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait([running, waiting], timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
+    shutil.rmtree(app.conf.datadir, ignore_errors=True)  # made by Faust, and empty
     if running.done():
         running.result()
     if not ready.is_set():

@@ -51,8 +51,7 @@ def main() -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130
-    except BrokenPipeError:
-        sys.stderr.close()
+    except SystemExit:  # click's way to say that whoever read our output has read enough
         code = 0
     except GatekeeperError as error:
         click.echo(text("cli.error", message=str(error)), err=True)

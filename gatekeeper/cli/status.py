@@ -44,17 +44,20 @@ def command(as_json: bool) -> None:
     with Reader(settings) as reader:
         partitions = _partitions(reader)
         totals = _totals(reader)
-        unreadable = [letter.name for letter in deadletters.read(reader) if letter.is_open]
+        unreadable = {letter.name for letter in deadletters.read(reader) if letter.is_open}
+    worker = _worker(settings)
+    # facts are kept for ever and dead letters are not: the worker still knows what it cannot read
+    unreadable.update((worker["answer"] or {}).get("unreadable_facts", ()))
     state: dict[str, Any] = {
         "broker": settings.bootstrap,
-        "worker": _worker(settings),
+        "worker": worker,
         "partitions": [
             {"partition": each.partition, "end": each.end, "position": each.position, "lag": each.lag}
             for each in partitions
         ],
         "lag": sum(each.lag for each in partitions),
         **totals,
-        "unreadable_facts": unreadable,
+        "unreadable_facts": sorted(unreadable),
     }
     if as_json:
         show_json(state)

@@ -1,12 +1,14 @@
-"""What the crash tests share: moments of chance, a world of their own, its consumer group, and a flow of sends."""
+"""What the crash tests share: a Kafka to hurt, moments of chance, a world, its consumer group, and a flow of sends."""
 
 from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Self
 
 import pytest
 from kafka import TopicPartition
@@ -21,6 +23,19 @@ ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 """How often each crash test is run, every time with other moments: `scripts/chaos --rounds N`."""
 PEOPLE, KNOWN = 500, 400
 """Of those whom sends go to, a fifth is known to no source."""
+QUICK = {
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "4000",
+    "group.min.session.timeout.ms": "1000",
+}
+"""So that a dead broker may come back, and a dead worker is missed, sooner than by default."""
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A running Kafka of these tests alone, which they may kill and start again."""
+    with Broker(tmp_path_factory.mktemp("kafka"), settings=QUICK) as broker:
+        yield broker
 
 
 @pytest.fixture(params=range(ROUNDS), ids=lambda number: f"round-{number}")
@@ -58,13 +73,13 @@ class Flow:
     def publishing(self, count: int) -> Iterator[None]:
         """Publishes so many more meanwhile."""
         with ThreadPoolExecutor(1) as thread:
-            published: Future[None] = thread.submit(self.publish, count)
+            published = thread.submit(self.publish, count)
             yield
-        published.result()
+            published.result()
 
     def await_decided(self, count: int, *workers: Supervised) -> list[int]:
         """Waits for so many decisions, starts ended workers again, and returns the exit codes that they had."""
-        codes = []
+        codes: list[int] = []
 
         def enough() -> bool:
             codes.extend(code for worker in workers if (code := worker.keep_alive()) is not None)
@@ -73,6 +88,10 @@ class Flow:
         until(enough, f"{count} decisions")
         return codes
 
+    def await_more(self, count: int) -> None:
+        """Waits until so many have been decided from now on."""
+        self.await_decided(self.world.decided() + count)
+
     def interrupted(self) -> bool:
         """Tells whether some sends are decided and others not yet."""
         return 0 < self.world.decided() < self.sent
@@ -80,8 +99,8 @@ class Flow:
     def check(self, *workers: Supervised) -> list[int]:
         """Waits until all is decided, and asserts that it is decided once and rightly; returns as `await_decided`."""
         codes = self.await_decided(self.sent, *workers)
-        unknown = sum(number % PEOPLE >= KNOWN for number in range(self.sent))
-        assert self.world.check(self.sent) == {"clear": self.sent - unknown, "block": unknown}
+        expected = Counter("clear" if number % PEOPLE < KNOWN else "block" for number in range(self.sent))
+        assert self.world.check(self.sent) == expected
         return codes
 
 
@@ -91,11 +110,11 @@ class Group:
     def __init__(self, world: World) -> None:
         self.world = world
         self.name = world.settings.group
-        self._admin = KafkaAdminClient(bootstrap_servers=world.bootstrap)
         sends = world.settings.topic("sends")
         self.partitions = [TopicPartition(sends, number) for number in range(world.partitions)]
+        self._admin = KafkaAdminClient(bootstrap_servers=world.bootstrap)
 
-    def __enter__(self) -> Group:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,27 +128,23 @@ class Group:
         self._admin.remove_group_members(self.name, [MemberToRemove(group_instance_id=worker) for worker in workers])
 
     def delete(self) -> bool:
-        """Deletes the group with all its offsets; False where a member has come back before that."""
-        print(self._admin.delete_groups([self.name]))
-        ((_, error),) = self._admin.delete_groups([self.name])
-        return error is NoError
+        """Deletes the group with all its offsets; False where Kafka refuses, as a member is back already."""
+        return bool(self._admin.delete_groups([self.name])[self.name] == "OK")
 
     def delete_offsets(self, *partitions: TopicPartition) -> bool:
-        """Deletes the offsets of some partitions; False where Kafka refuses that."""
+        """Deletes the offsets of some partitions; False where Kafka refuses."""
         answer = self._admin.delete_group_offsets(self.name, partitions)
         return all(error is NoError for error in answer.values())
 
-    def write_offsets(self, offsets: dict[TopicPartition, int]) -> bool:
-        """Overwrites offsets; False where Kafka refuses that."""
-        wanted = {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()}
-        return all(error is NoError for error in self._admin.alter_group_offsets(self.name, wanted).values())
-
     def falsify(self) -> bool:
-        """Leaves each of four partitions another wrong offset: none, the first, the end, one beyond; False if refused."""
+        """Leaves four partitions without offset, with the first, the end, one beyond it; False where Kafka refuses."""
         ends = self.world.ends("sends")
         none, first, end, beyond = self.partitions
-        written = self.write_offsets({first: 0, end: ends[end.partition], beyond: ends[beyond.partition] + 1_000_000})
-        return written and self.delete_offsets(none)
+        wrong = {first: 0, end: ends[end.partition], beyond: ends[beyond.partition] + 1_000_000}
+        written = self._admin.alter_group_offsets(
+            self.name, {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in wrong.items()}
+        )
+        return all(error is NoError for error in written.values()) and self.delete_offsets(none)
 
     def in_transaction(self, partition: int) -> bool:
         """Tells whether the owner of a partition has a transaction open."""

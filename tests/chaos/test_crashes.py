@@ -1,79 +1,63 @@
 """Workers and brokers die, halt and come back while sends flow: each send has one output and one audit record.
 
-Each test asserts that it hurt in mid-flow, and `Flow.check` that nothing was lost, doubled, or decided wrongly, with
-manifests contiguous up to the ledger's head. The moments come from `chance`; `scripts/chaos` tries many.
+Each test asserts that it hurt in mid-flow; `Flow.check`, that nothing was lost, doubled or decided wrongly, and that
+the manifests are contiguous up to the ledger's head. The moments come from `chance`: `scripts/chaos` tries many.
 """
 
 import signal
 
-from streams.broker import Broker
 from tests.chaos.conftest import Flow, Group
-from tests.worlds import World, until
-
-MEMBER = "worker-0"
+from tests.worlds import until
 
 
-def test_given_five_kills_of_the_worker_in_30000_sends_then_each_is_decided_once(world, chance, tmp_path):
+def test_given_five_kills_and_a_graceful_stop_in_30000_sends_then_each_is_decided_once(world, chance, tmp_path):
     flow = Flow(world)
     flow.publish(10_000)
     with world.process(tmp_path / "worker.log") as worker:
-        for _ in range(4):
-            flow.await_decided(world.decided() + chance.randrange(1, 2_500))
+        for _ in range(5):
+            flow.await_more(chance.randrange(1, 2_500))
             worker.kill()
             assert flow.interrupted()
             worker.start()
-            flow.publish(5_000)
-        flow.await_decided(world.decided() + chance.randrange(1, 2_500))
-        worker.kill()
+            flow.publish(4_000)
+        flow.await_more(chance.randrange(1, 2_500))
+        assert worker.stop() == 0
         assert flow.interrupted()
         worker.start()
         assert flow.sent == 30_000
         flow.check()
 
 
-def test_given_kills_of_the_broker_while_sends_flow_then_each_is_decided_once(prefix, chance, tmp_path):
-    with Broker(tmp_path / "kafka") as broker:
-        world = World(broker.bootstrap, prefix).create()
-        flow = Flow(world)
-        flow.publish(5_000)
-        with world.process(tmp_path / "worker.log") as worker:
-            flow.await_decided(chance.randrange(1, 2_500))
-            with flow.publishing(5_000):
-                broker.kill()
-                broker.start()
-            codes = flow.check(worker)
-    assert set(codes) <= {3, 70}, "a worker that cannot go on says so by its exit code"
-
-
-def test_given_sigterm_in_mid_flow_then_exit_0_and_the_next_start_goes_on(world, chance, tmp_path):
+def test_given_a_kill_of_the_broker_while_sends_flow_then_each_is_decided_once(kafka, world, chance, tmp_path):
     flow = Flow(world)
-    flow.publish(8_000)
+    flow.publish(5_000)
     with world.process(tmp_path / "worker.log") as worker:
-        flow.await_decided(chance.randrange(1, 2_500))
-        assert worker.stop() == 0
-        assert flow.interrupted()
-        worker.start()
-        flow.check()
+        flow.await_more(chance.randrange(1, 2_500))
+        with flow.publishing(5_000):
+            kafka.kill()
+            kafka.start()
+        codes = flow.check(worker)
+    assert set(codes) <= {3, 70}, "a worker that cannot go on says so by its exit code, and may be started again"
 
 
 def test_given_group_offsets_lost_or_wrong_then_nothing_is_repeated_or_lost(world, chance, tmp_path):
     flow = Flow(world)
     flow.publish(4_000)
     with Group(world) as group, world.process(tmp_path / "worker.log") as worker:
-        flow.await_decided(chance.randrange(1, 2_000))
+        flow.await_more(chance.randrange(1, 2_000))
         assert not group.delete_offsets(*group.partitions), "Kafka refuses it while a member is subscribed"
 
         def without_member(change):
-            group.expel(MEMBER)
+            group.expel("worker-0")
             return change()
 
-        until(lambda: without_member(group.delete), "a moment without a member to delete the group in")
+        until(lambda: without_member(group.delete), "a moment without a member, to delete the group in")
         flow.publish(4_000)
         flow.await_decided(flow.sent)
-        until(lambda: without_member(group.falsify), "a moment without a member to falsify offsets in")
+        until(lambda: without_member(group.falsify), "a moment without a member, to falsify offsets in")
+        until(lambda: group.members() == 1, "the member is back, with the falsified offsets")
         flow.publish(4_000)
         flow.await_decided(flow.sent - chance.randrange(1, 2_000))
-
         worker.kill()
         flow.publish(4_000)
         assert without_member(group.falsify)
@@ -81,41 +65,42 @@ def test_given_group_offsets_lost_or_wrong_then_nothing_is_repeated_or_lost(worl
         flow.check()
 
 
-def test_given_two_workers_and_one_killed_or_halted_past_its_session_then_each_is_decided_once(world, chance, tmp_path):
+def test_given_one_of_two_workers_killed_or_halted_past_its_session_then_each_is_decided_once(world, chance, tmp_path):
     flow = Flow(world)
     flow.publish(4_000)
-    first = world.process(tmp_path / "first.log", worker="worker-0")
-    second = world.process(tmp_path / "second.log", worker="worker-1")
+    first = world.process(tmp_path / "first.log", worker="worker-0", session_timeout="3")
+    second = world.process(tmp_path / "second.log", worker="worker-1", session_timeout="3")
     with Group(world) as group, first as steady, second as hurt:
 
-        def owned():
-            return hurt.events("partition_owned")
-
-        def resumed():
-            until(lambda: group.members() == 2 and hurt.events("assigned")[-1]["partitions"], "both own partitions")
-
-        resumed()
-        flow.publish(4_000)
-        flow.await_decided(flow.sent - chance.randrange(1, 2_000))
-        hurt.kill()
-        flow.publish(4_000)
-        hurt.start()
-        flow.await_decided(flow.sent)
+        def shares():
+            """What each owns, once each has a part of the whole."""
+            assigned = [worker.events("assigned") for worker in (steady, hurt)]
+            found = [events[-1]["partitions"] for events in assigned if events]
+            whole = sorted(number for share in found for number in share)
+            return found if len(found) == 2 and all(found) and whole == list(range(world.partitions)) else None
 
         def halted_in_a_transaction():
+            _, share = until(shares, "both own partitions")
             flow.publish(1_000)
             hurt.signal(signal.SIGSTOP)
-            mine = hurt.events("assigned")[-1]["partitions"]
-            if any(all(group.in_transaction(p) for _ in range(5)) for p in mine):
+            if any(all(group.in_transaction(number) for _ in range(5)) for number in share):
                 return True
             hurt.signal(signal.SIGCONT)
             return False
 
+        until(shares, "both own partitions")
+        flow.await_decided(flow.sent)
+        flow.publish(8_000)
+        flow.await_more(chance.randrange(1, 2_500))
+        hurt.kill()
+        assert flow.interrupted()
+        hurt.start()
+        flow.publish(4_000)
+        flow.await_decided(flow.sent)
         until(halted_in_a_transaction, "a halt in a transaction")
-        flow.publish(2_000)
         flow.await_decided(flow.sent)  # by the other one, once the session has timed out
         hurt.signal(signal.SIGCONT)
-        assert hurt.wait() == 70
+        assert hurt.wait() == 70, "the zombie finds itself fenced, and ends"
         hurt.start()
         flow.publish(2_000)
         assert flow.check(steady, hurt) == []

@@ -40,7 +40,10 @@ def produce(broker: Broker, topic: str, *, value: bytes, commit: bool) -> None:
 
 
 def committed(broker: Broker, topic: str) -> list[bytes]:
-    """Returns the values that a read_committed reader finds from the start to the end."""
+    """Returns the values that a read_committed reader finds from the start to the end.
+
+    A commit is acknowledged before its marker is written: wait with `until` for what was just committed.
+    """
     consumer = Consumer(
         {
             "bootstrap.servers": broker.bootstrap,
@@ -83,7 +86,7 @@ def test_given_transactions_then_a_committed_reader_sees_the_committed_only(kafk
     create(kafka, topic)
     produce(kafka, topic, value=b"aborted", commit=False)
     produce(kafka, topic, value=b"committed", commit=True)
-    assert committed(kafka, topic) == [b"committed"]
+    until(lambda: committed(kafka, topic) == [b"committed"], "the committed record alone")
 
 
 def test_given_an_unknown_topic_then_it_is_not_made(kafka: Broker, prefix: str) -> None:
@@ -105,7 +108,7 @@ def test_given_kill_9_and_restart_then_address_and_committed_records_are_the_sam
         broker.start()
         assert broker.bootstrap == address
         produce(broker, "kept", value=b"after", commit=True)
-        assert committed(broker, "kept") == [b"before", b"after"]
+        until(lambda: committed(broker, "kept") == [b"before", b"after"], "both records")
 
 
 def test_given_an_orderly_stop_then_another_broker_on_the_folder_goes_on(tmp_path: Path) -> None:
@@ -117,7 +120,7 @@ def test_given_an_orderly_stop_then_another_broker_on_the_folder_goes_on(tmp_pat
     assert gone(pid)
     with Broker(tmp_path) as second:
         assert second.bootstrap == address
-        assert committed(second, "kept") == [b"before"]
+        until(lambda: committed(second, "kept") == [b"before"], "the record")
 
 
 def test_given_a_format_cut_short_then_the_next_start_does_it_again(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""The documents as the tests read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[2]
+PAGES = {
+    path.relative_to(HOUSE).as_posix(): path.read_text("utf-8")
+    for path in (HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").rglob("*.md")))
+}
+
+
+@pytest.fixture(params=PAGES, ids=str)
+def page(request: pytest.FixtureRequest) -> tuple[Path, str]:
+    """Each page in turn: its path and its text."""
+    return HOUSE / request.param, PAGES[request.param]
+
+
+@pytest.fixture(scope="session")
+def house() -> Path:
+    """The folder of the repository."""
+    return HOUSE
+
+
+@pytest.fixture(scope="session")
+def everything() -> str:
+    """All pages in one."""
+    return "\n".join(PAGES.values())
+
+
+@pytest.fixture(scope="session")
+def source() -> str:
+    """All of the code that the documents speak of, and its data."""
+    files = [HOUSE / "pyproject.toml", HOUSE / "docker-compose.yml", HOUSE / "Dockerfile"]
+    for folder in ("schemas", "gatekeeper", "streams"):
+        files += [path for path in (HOUSE / folder).rglob("*") if path.suffix in (".py", ".toml")]
+    return "\n".join(path.read_text("utf-8") for path in files)
+
+
+def rows(page: str, first: str) -> list[list[str]]:
+    """Returns the cells of the table whose first column is headed `first`, without back-ticks."""
+    lines = page.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {first} |"))
+    found = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        found.append([cell.strip().replace("`", "") for cell in line.strip("|").split("|")])
+    return found
+
+
+@pytest.fixture(scope="session")
+def table() -> object:
+    """Reads one table of a page: `table("docs/reference/topics.md", "topic")`."""
+    return lambda name, first: rows(PAGES[name], first)

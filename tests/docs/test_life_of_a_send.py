@@ -1,0 +1,39 @@
+"""The walk through the code: every function that it names exists."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "life-of-a-send.md"
+NAMES = sorted(set(re.findall(r"`((?:schemas|gatekeeper|streams)(?:\.\w+)+)`", PAGE.read_text("utf-8"))))
+
+
+def resolved(name: str) -> Any:
+    """Returns what a dotted name stands for; raises ImportError or AttributeError where there is nothing."""
+    parts = name.split(".")
+    found: Any = import_module(parts[0])
+    for number, part in enumerate(parts[1:], start=2):
+        # a function may have its module's name: gatekeeper.decide.decide
+        found = getattr(found, part) if hasattr(found, part) else import_module(".".join(parts[:number]))
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_name_in_the_walk_then_it_exists(name: str) -> None:
+    resolved(name)
+
+
+def test_name_that_is_gone_then_it_is_noticed() -> None:
+    with pytest.raises(ImportError):
+        resolved("streams.partition.Partition.renamed")
+
+
+def test_walk_then_it_names_each_room_on_the_way() -> None:
+    rooms = {".".join(name.split(".")[:2]) for name in NAMES}
+    streams = {"streams.chunks", "streams.intake", "streams.facts", "streams.partition", "streams.transaction"}
+    assert rooms >= {*streams, "gatekeeper.judge", "gatekeeper.decide", "gatekeeper.audit", "schemas.codec"}

@@ -1,0 +1,134 @@
+"""What exists is named in the documents, and what the documents name exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from gatekeeper.cli import VERBS, gatekeeper
+from gatekeeper.reasons import CATALOGUE
+from gatekeeper.settings import Settings
+from schemas.topics import TOPICS
+
+OUTSIDE = {"JAVA_HOME", "DUPLICATE_SEND", "CONCURRENT_TRANSACTIONS"}
+"""Names in capitals that are not ours, or not yet."""
+FOLDERS = ("schemas", "gatekeeper", "streams", "tests", "docs", "scripts", "requirements")
+CONTEXT = click.Context(gatekeeper)
+Page = tuple[Path, str]
+
+
+def code(page: str) -> list[str]:
+    """Returns what is set as code: the lines of blocks, and what stands between back-ticks."""
+    blocks = re.findall(r"^\s*```\w*\n(.*?)^\s*```", page, re.S | re.M)
+    rest = re.sub(r"^\s*```\w*\n.*?^\s*```", "", page, flags=re.S | re.M)
+    return [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", rest)
+
+
+def options(command: click.Command) -> set[str]:
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+
+
+def wrong_in(words: list[str]) -> str | None:
+    """Returns what of `gatekeeper WORDS` does not exist: the verb, its sub-command or an option."""
+    command: Any = gatekeeper
+    for word in words:
+        if isinstance(command, click.Group) and not word.startswith("-"):
+            command = command.get_command(CONTEXT, word)
+            if command is None:
+                return word
+        elif word.startswith("--") and word not in options(command):
+            return word
+    return None
+
+
+def test_every_command_then_it_is_named(everything: str) -> None:
+    wanted = []
+    for verb in VERBS:
+        command = gatekeeper.get_command(CONTEXT, verb)
+        assert command is not None
+        subs = command.list_commands(CONTEXT) if isinstance(command, click.Group) else [""]
+        wanted += [f"gatekeeper {verb} {sub}".strip() for sub in subs]
+    assert [name for name in wanted if name not in everything] == []
+
+
+def test_every_command_but_worker_then_it_takes_json_as_the_readme_says() -> None:
+    for verb in VERBS:
+        command: Any = gatekeeper.get_command(CONTEXT, verb)
+        for each in command.commands.values() if isinstance(command, click.Group) else [command]:
+            assert ("--json" in options(each)) == (verb != "worker"), verb
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"`{name}`" for name in TOPICS],
+        [f"`{code}`" for code in CATALOGUE],
+        [f"`GATEKEEPER_{name.upper()}`" for name in Settings.model_fields],
+    ],
+    ids=["topics", "reasons", "settings"],
+)
+def test_every_name_of_ours_then_it_is_in_the_documents(everything: str, names: list[str]) -> None:
+    assert names
+    assert [name for name in names if name not in everything] == []
+
+
+def test_commands_in_a_page_then_they_exist(page: Page) -> None:
+    wrong = []
+    for line in code(page[1]):
+        for found in re.finditer(r"(?:^|[\s/])gatekeeper ((?:[a-z]+|--).*)", line):
+            call = re.split(r" \||;|#| ·|  ", found[1])[0]
+            if bad := wrong_in(shlex.split(call)):
+                wrong.append((call, bad))
+        for script, arguments in re.findall(r"scripts/(demo|test)((?: --[a-z-]+)*)", line):
+            known = options(gatekeeper.get_command(CONTEXT, "demo") or gatekeeper) if script == "demo" else set()
+            wrong += [(line, word) for word in arguments.split() if word not in known]
+    assert wrong == []
+
+
+def test_paths_in_a_page_then_they_exist(house: Path, page: Page) -> None:
+    path, content = page
+    words = [word.strip("(),.:;") for snippet in code(content) for word in snippet.split()]
+    ours = re.compile(rf"(?:{'|'.join(FOLDERS)})/\S*|[\w.-]+\.(?:md|py|yml|toml|lock)")
+    missing = [word for word in words if ours.fullmatch(word) and not (house / word).exists()]
+    links = re.findall(r"\]\(([^)\s]+)\)", content)
+    for link in links:
+        target, _, anchor = link.partition("#")
+        found = path.parent / target if target else path
+        if not found.exists() or (anchor and anchor not in anchors(found)):
+            missing.append(link)
+    assert missing == []
+
+
+def anchors(path: Path) -> set[str]:
+    """Returns the anchors of a page's headings, as they are made from them where pages are shown."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_names_in_capitals_in_a_page_then_the_code_has_them(page: Page, source: str) -> None:
+    named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", page[1]))
+    assert sorted(name for name in named - OUTSIDE if not known(name, source)) == []
+
+
+def known(name: str, source: str) -> bool:
+    setting = name.removeprefix("GATEKEEPER_").lower()
+    if name.startswith("GATEKEEPER_") and setting in Settings.model_fields:
+        return True
+    return re.search(rf"\b{name}\b", source) is not None
+
+
+def test_names_in_code_in_a_page_then_the_code_has_them(page: Page, source: str) -> None:
+    named = {word for snippet in code(page[1]) for word in re.findall(r"^[a-z]+(?:_[a-z0-9]+)+$", snippet)}
+    assert sorted(name for name in named if not re.search(rf"\b{name}\b", source)) == []
+
+
+def test_pages_then_none_is_an_orphan(house: Path, everything: str) -> None:
+    linked = re.findall(r"\]\(([^)\s#]+\.md)", everything)
+    names = {Path(link).name for link in linked}
+    pages = [path for path in (house / "docs").rglob("*.md") if path.parent.name != "adr"]
+    assert [path.name for path in pages if path.name not in names] == []

@@ -1,0 +1,112 @@
+"""Tables of the documents, compared with what they tell of."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from gatekeeper import errors
+from gatekeeper.cli.decide import command
+from gatekeeper.reasons import CATALOGUE
+from gatekeeper.settings import Settings
+from schemas.codec import decode
+from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
+
+Table = Callable[[str, str], list[list[str]]]
+NAME = re.compile(r'"([A-Z]+(?:_[A-Z]+)+)"')
+
+
+def kept(topic: Topic) -> str:
+    if topic.keep_ms is None:
+        return "compacted"
+    return "for ever" if topic.keep_ms == FOREVER else f"{topic.keep_ms // DAY_MS:,} days"
+
+
+def test_topics_then_the_page_is_the_registry(table: Table) -> None:
+    partitions = {"n": "N", "any": "any", "one": "1"}
+    assert table("docs/reference/topics.md", "topic") == [
+        [topic.name, topic.key, topic.writer, topic.readers, partitions[topic.partitions], kept(topic)]
+        for topic in TOPICS.values()
+    ]
+
+
+def test_topic_settings_then_the_page_names_each_with_its_value(table: Table) -> None:
+    told = {setting: value for setting, value, _ in table("docs/reference/topics.md", "setting")}
+    found: dict[str, set[str]] = {}
+    for topic in TOPICS.values():
+        for brokers in (1, 3):
+            for setting, value in topic.settings(audit_days=1095, brokers=brokers).items():
+                found.setdefault(setting, set()).add(value)
+    assert told.keys() == found.keys()
+    for setting in found.keys() - {"retention.ms"}:
+        assert all(value in told[setting] for value in found[setting]), setting
+
+
+def test_reasons_then_the_page_is_the_catalogue(table: Table) -> None:
+    shown = [[row[0], *row[3:]] for row in table("docs/reference/reasons.md", "code")]
+    assert shown == [
+        [kind.code, kind.verdict, kind.severity, " ".join(kind.remedy), kind.clause] for kind in CATALOGUE.values()
+    ]
+
+
+def test_rules_to_come_then_the_page_names_them(house: Path) -> None:
+    files = [*(house / "gatekeeper" / "rules").glob("*.py"), house / "gatekeeper" / "cli" / "decide.py"]
+    files += [house / "gatekeeper" / f"{name}.py" for name in ("basis", "consent", "decide")]
+    named = set(NAME.findall("".join(path.read_text("utf-8") for path in files))) - CATALOGUE.keys()
+    page = (house / "docs" / "reference" / "reasons.md").read_text("utf-8")
+    assert len(named) > 30
+    assert sorted(code for code in named if f"`{code}`" not in page) == []
+
+
+def test_settings_then_the_readme_has_each_with_its_default(table: Table) -> None:
+    told = {name: default for name, default, _ in table("README.md", "variable")}
+    found = {
+        f"GATEKEEPER_{name.upper()}": "" if field.default is None else str(field.default)
+        for name, field in Settings.model_fields.items()
+    }
+    elsewhere = {"GATEKEEPER_LANG", "GATEKEEPER_JARS", "MAVEN_MIRROR_URL"}
+    assert {name: default for name, default in told.items() if name not in elsewhere} == found
+    assert elsewhere <= told.keys()
+
+
+def test_exit_codes_then_the_readme_has_each(table: Table) -> None:
+    told = {int(code) for code, _ in table("README.md", "code")}
+    kinds = [each for each in vars(errors).values() if isinstance(each, type)]
+    raised = {kind.exit_code for kind in kinds if issubclass(kind, errors.GatekeeperError)}
+    assert told == raised | {0, 1, 130}
+
+
+def test_headers_then_the_page_names_each(house: Path) -> None:
+    code = "".join((house / path).read_text("utf-8") for path in ("gatekeeper/judge.py", "streams/partition.py"))
+    written = set(re.findall(r'\("((?:gate-|ce_)[a-z-]+)"', code))
+    page = (house / "docs" / "reference" / "topics.md").read_text("utf-8")
+    told = set(re.findall(r"`((?:gate-|ce_)[a-z-]+)`", page.partition("## Headers")[2]))
+    assert len(written) > 10
+    assert told == written
+
+
+def test_dependencies_then_the_page_says_why_for_each(house: Path) -> None:
+    project = tomllib.loads((house / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    page = (house / "docs" / "adr" / "0008-dependencies.md").read_text("utf-8")
+    names = {re.split(r"[<>=~!\[ ]", line)[0] for line in wanted}
+    assert set(re.findall(r"`([a-z0-9-]+)`", "".join(re.findall(r"^\| (.*?) \|", page, re.M)))) == names
+
+
+def test_example_case_then_it_is_clear(house: Path) -> None:
+    done = CliRunner().invoke(command, [str(house / "docs" / "examples" / "case.json"), "--json"])
+    assert (done.exit_code, json.loads(done.output)["verdict"]) == (0, "clear")
+
+
+def test_example_sends_then_the_codec_takes_them(house: Path, everything: str) -> None:
+    lines = (house / "docs" / "examples" / "campaign.jsonl").read_bytes().splitlines()
+    blocks = [block.encode() for block in re.findall(r"```json\n(.*?)```", everything, re.S)]
+    assert lines
+    assert blocks
+    for value in (*lines, *blocks):
+        decode("sends", None, value)
