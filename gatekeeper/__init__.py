@@ -1,0 +1,1 @@
+"""The gate: what decides, what proves it, and the commands around them."""

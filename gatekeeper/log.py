@@ -20,8 +20,8 @@ ALLOWED = frozenset(
         "topic", "partition", "partitions", "offset", "position", "first", "next", "n", "generation", "fault",
         "clear", "confirm", "review", "block", "codes",
         "broker", "port", "worker", "policy", "people", "seconds", "off_by_ms",
-    }  # fmt: skip
-)
+    }
+)  # fmt: skip
 FOREIGN = {"faust": "WARNING", "mode": "WARNING", "aiokafka": "ERROR", "kafka": "ERROR", "asyncio": "WARNING"}
 REPEAT_SECONDS = 10.0
 """A foreign logger's identical message is written at most this often."""
