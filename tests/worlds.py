@@ -358,9 +358,11 @@ class Supervised:
         self.environment = world.environment | {f"GATEKEEPER_{key.upper()}": value for key, value in settings.items()}
         self.command = [sys.executable, str(script)] if script else [sys.executable, "-m", "gatekeeper", "worker"]
         self.process: subprocess.Popen[bytes] | None = None
+        self._began = 0
 
     def start(self) -> None:
         with self.log.open("ab") as out:
+            self._began = out.tell()
             self.process = subprocess.Popen(
                 self.command, env=os.environ | self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
             )
@@ -396,11 +398,24 @@ class Supervised:
             self.process.kill()
             self.process.wait()
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """Returns what its log says under this event; a line that is no JSON fails."""
-        # the last line may be half written
-        lines = self.log.read_text().splitlines(keepends=True)
-        return [e for e in map(json.loads, (line for line in lines if line.endswith("\n"))) if e["event"] == name]
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        """Returns what its log says under these events since its last start; a line that is no JSON fails."""
+        with self.log.open("rb") as log:
+            log.seek(self._began)
+            # the last line may be half written
+            events = [json.loads(line) for line in log if line.endswith(b"\n")]
+        return [event for event in events if event["event"] in names]
+
+    def owned(self) -> list[int]:
+        """Returns the partitions that it owns by its log, none before it has taken over all that it was assigned."""
+        assigned: list[int] = []
+        owned: list[int] = []
+        for event in self.events("assigned", "partition_owned"):
+            if event["event"] == "assigned":
+                assigned, owned = event["partitions"], []
+            else:
+                owned.append(event["partition"])
+        return assigned if sorted(owned) == assigned else []
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import uuid
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -11,8 +13,11 @@ from kafka.admin import KafkaAdminClient
 from gatekeeper.errors import IntegrityError
 from gatekeeper.texts import text
 from streams import admin, node, partition
+from streams.broker import Broker
 from tests.chaos.conftest import Flow
-from tests.worlds import Supervised, eventually
+from tests.worlds import Supervised, World, eventually
+
+pytestmark = pytest.mark.usefixtures("doomed")
 
 
 def refusal(worker: Supervised) -> tuple[int, str]:
@@ -24,30 +29,22 @@ def refusal(worker: Supervised) -> tuple[int, str]:
     return code, stopped["reason"]
 
 
-def test_given_what_a_worker_cannot_start_with_then_it_says_so_and_ends(world, tmp_path):
-    dead = f"{node.HOST}:{node.free_port()}"
-    topic = world.settings.topic("sends")
-    with ExitStack() as stack, socket.create_server((node.HOST, 0)) as other:
-        port = other.getsockname()[1]
-
-        def started(**settings: str) -> Supervised:
-            log = tmp_path / f"{len(list(tmp_path.iterdir()))}.log"
-            return stack.enter_context(world.process(log, lang="en", **settings))
-
-        no_broker, busy = started(broker=dead), started(http_port=str(port))
-        other_layout, no_topics = started(partitions="8"), started(prefix="elsewhere.")
-
-        refused = text("error.broker_refused", "en")
-        assert refusal(no_broker) == (3, text("error.broker_unreachable", "en", broker=dead, detail=refused))
-        assert refusal(busy) == (3, text("error.http_port_busy", "en", host=node.HOST, port=port))
-        code, sentence = refusal(other_layout)
-        assert (code, text("error.topic_partitions_differs", "en", topic=topic, found=4, expected=8) in sentence) == (
-            2,
-            True,
-        )
-        code, sentence = refusal(no_topics)
-        assert code == 2
-        assert "elsewhere.sends.v1" in sentence
+@pytest.fixture(scope="module")
+def doomed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Supervised]]:
+    """Workers that cannot start, by what is wrong; begun before the first test, as a missing broker is waited for."""
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.").create()
+    logs = tmp_path_factory.mktemp("doomed")
+    with ExitStack() as stack, socket.create_server((node.HOST, 0)) as taken:
+        settings = {
+            "no broker": {"broker": f"{node.HOST}:{node.free_port()}"},
+            "busy port": {"http_port": str(taken.getsockname()[1])},
+            "other layout": {"partitions": "8"},
+            "no topics": {"prefix": "elsewhere."},
+        }
+        yield {
+            name: stack.enter_context(world.process(logs / f"{name}.log", lang="en", **wrong))
+            for name, wrong in settings.items()
+        }
 
 
 def test_given_a_past_that_contradicts_itself_then_exit_4_and_nothing_is_decided(world, tmp_path):
@@ -97,3 +94,27 @@ def test_given_a_transaction_that_hangs_where_we_write_then_refused_until_it_end
         foreign.abort_transaction()
     asyncio.run(decided())
     flow.check()
+
+
+def test_given_no_broker_then_exit_3_and_the_address(doomed):
+    address = doomed["no broker"].environment["GATEKEEPER_BROKER"]
+    detail = text("error.broker_refused", "en")
+    assert refusal(doomed["no broker"]) == (3, text("error.broker_unreachable", "en", broker=address, detail=detail))
+
+
+def test_given_a_busy_port_then_exit_3_and_the_port(doomed):
+    port = doomed["busy port"].environment["GATEKEEPER_HTTP_PORT"]
+    assert refusal(doomed["busy port"]) == (3, text("error.http_port_busy", "en", host=node.HOST, port=port))
+
+
+def test_given_topics_of_another_layout_then_exit_2_and_what_differs(doomed):
+    code, sentence = refusal(doomed["other layout"])
+    topic = doomed["other layout"].environment["GATEKEEPER_PREFIX"] + "sends.v1"
+    assert code == 2
+    assert text("error.topic_partitions_differs", "en", topic=topic, found=4, expected=8) in sentence
+
+
+def test_given_no_topics_then_exit_2_and_what_is_missing(doomed):
+    code, sentence = refusal(doomed["no topics"])
+    assert code == 2
+    assert text("error.topic_missing_differs", "en", topic="elsewhere.sends.v1", found=0, expected=4) in sentence
