@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from gatekeeper.case import Case
-from gatekeeper.consent import Standing
-from gatekeeper.reasons import CATALOGUE, VERDICTS, Found
-from gatekeeper.rules import consent as consent_rules
+from gatekeeper.consent import Consents, Standing
+from gatekeeper.reasons import WORST, Found
+from gatekeeper.rules import channel as channel_rules
+from gatekeeper.rules import confirmation, will
 from gatekeeper.rules import source as source_rules
-from gatekeeper.rules import unruled
 from schemas.events import Consent, Source
 
-_LANES = ("own", "shared", "other", "unknown")
+_LANES = {"own": 0, "shared": 1, "other": 2, "unknown": 3}
+_MEASURED_BY_TERMS = ("PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH")
 
 
 class Basis(NamedTuple):
     """A source judged by the lane of its acquisition method, with the consent that leaves it the best.
 
-    `source` is None where none is on file. `reasons` may hold codes that are not in the catalogue yet.
+    `source` is None where none is on file. `covers`: some source covers the send's contact point. `standing`: the
+    person's consents as its lane reads them.
     """
 
     source: Source | None
     reasons: tuple[Found, ...]
+    standing: Standing
     notes: frozenset[str] = frozenset()
+    covers: bool = True
 
     @property
     def own(self) -> bool:
@@ -31,42 +36,127 @@ class Basis(NamedTuple):
         return self.source is not None and self.source.method.startswith("direct.")
 
 
-def choose(case: Case, standing: Standing) -> Basis:
-    """Returns the basis: the smallest by worst verdict, number of reasons, own before other, and source id.
-
-    Where the best is not clean and another source's reasons are not all known yet, theirs are added: that source
-    might have been the basis.
-    """
-    counting = [source for source in case.facts.sources if _counts(case, source)]
-    judged = [_judge(case, source, standing) for source in counting or case.facts.sources]
+def choose(case: Case, consents: Consents) -> Basis:
+    """Returns the basis: the smallest by worst verdict, number of reasons, own before other, and source id."""
+    sources = case.facts.sources
+    counting = [source for source in sources if not source.contact_points or case.names_contact_point(source)]
+    judged = [_judge(case, source, consents) for source in counting or sources]
     if not judged:
-        return Basis(None, (*source_rules.unknown(case, None), *consent_rules.lacking(case, standing)))
+        standing = consents.standing(_sender(case))
+        reasons = (*source_rules.unknown(case, None), *will.taken_back(case, standing), *standing.lacks)
+        return Basis(None, reasons, standing, covers=False)
     best = _best(judged)
-    extra = [] if counting else [Found("CONTACT_POINT_NOT_COVERED", tuple(s.source_id for s in case.facts.sources))]
-    extra += unruled.conflict(case, best.source, counting)
-    if best.reasons:
-        extra += [reason for other in judged if other is not best for reason in other.reasons if _unknown(reason)]
-    return Basis(best.source, (*best.reasons, *extra), best.notes)
+    extra: list[Found] = []
+    if not counting:
+        says = {"source": sources[0].source_id}
+        extra.append(Found("CONTACT_POINT_NOT_COVERED", tuple(source.source_id for source in sources), says))
+    if len(counting) > 1:
+        extra += _conflict(case, best, counting)
+    return best._replace(reasons=(*best.reasons, *extra), covers=bool(counting)) if extra else best
 
 
-def _judge(case: Case, source: Source, standing: Standing) -> Basis:
+def of(case: Case, source: Source, consents: Consents) -> Basis:
+    """Returns one source judged as if it were the only one."""
+    return _judge(case, source, consents)
+
+
+def _judge(case: Case, source: Source, consents: Consents) -> Basis:
     """Judges one source with each consent that stands, the latest first, and keeps the best."""
-    lacking = (*unruled.source(case, source), *consent_rules.lacking(case, standing))
-    return _best([_lane(case, source, consent, lacking) for consent in standing.stands or (None,)])
+    state = tuple(source_rules.state(case, source))
+    if source.method == "indirect.entrusted" and (refused := source_rules.own_use(case, source)):
+        return Basis(source, (*state, *refused), consents.standing(_sender(case)))
+    standing = consents.standing(_parties(case, source))
+    before = (*state, *will.taken_back(case, standing))
+    if len(standing.stands) < 2:
+        consent = standing.stands[0] if standing.stands else None
+        return _lane(case, source, consent, before=before, consents=consents, standing=standing)
+    return _best(
+        [_lane(case, source, one, before=before, consents=consents, standing=standing) for one in standing.stands]
+    )
 
 
-def _lane(case: Case, source: Source, consent: Consent | None, lacking: tuple[Found, ...]) -> Basis:
-    if source.method.startswith("direct."):
+def _lane(
+    case: Case,
+    source: Source,
+    consent: Consent | None,
+    *,
+    before: tuple[Found, ...],
+    consents: Consents,
+    standing: Standing,
+) -> Basis:
+    method, notes = source.method, frozenset[str]()
+    found = [*before]
+    lacks: Iterable[Found] = standing.lacks
+    asking = bool(lacks) and method != "unknown.legacy"
+    if method.startswith("direct."):
         reasons, notes = source_rules.own(case, source, consent)
-    elif source.method == "unknown.legacy":
-        reasons, notes = source_rules.unknown(case, source), frozenset()
-    else:
-        reasons, notes = source_rules.third_party(case, source, consent), frozenset()
-    return Basis(source, (*lacking, *reasons), notes)
+        found += reasons
+    elif method == "indirect.joint_use":
+        lacks = [reason for reason in lacks if reason.code not in _MEASURED_BY_TERMS]
+        hidden = len(lacks) < len(standing.lacks)
+        found += source_rules.joint_use(case, source, consent, hidden=hidden)
+    elif method == "indirect.succession":
+        found += source_rules.succession(case, source, consent)
+    elif method == "unknown.legacy":
+        found += source_rules.unknown(case, source)
+    elif method != "indirect.entrusted":
+        if method in source_rules.CHECKED:
+            found += source_rules.provider(case, source)
+        asking = False
+        rule = case.policy.asks_for(confirmation.rule_of(source))
+        if not confirmation.confirmed(case, source, consent):
+            asking = bool(rule or lacks)
+            if rule and not confirmation.asked(case, source):
+                found.append(confirmation.unconfirmed(source))
+            if not asking and (nos := confirmation.refusals(case, source, consents)):
+                found.append(confirmation.refused(case, nos))
+    if asking and (lifecycle := confirmation.lifecycle(case, source, consents)):
+        found += lifecycle
+        lacks = [reason for reason in lacks if reason.code != "CONSENT_MISSING"]
+    found += lacks
+    if case.send.channel != "postal" and consent is not None:
+        found += channel_rules.record(case, consent, consents)
+    return Basis(source, tuple(found), standing, notes)
 
 
-def _counts(case: Case, source: Source) -> bool:
-    return not source.contact_points or case.names_contact_point(source)
+def _sender(case: Case) -> frozenset[str]:
+    return frozenset((case.send.controller_id,))
+
+
+def _parties(case: Case, source: Source) -> frozenset[str]:
+    """Returns to whom a consent may have been given for a source of this lane to stand on it."""
+    sender = case.send.controller_id
+    if source.method == "indirect.joint_use":
+        return frozenset((sender, source.collected_by))
+    if source.method == "indirect.succession" and source.succession:
+        return frozenset((sender, source.succession.predecessor))
+    return frozenset((sender,))
+
+
+def _conflict(case: Case, best: Basis, counting: Iterable[Source]) -> list[Found]:
+    """SOURCE_CONFLICT: another source of the same contact point speaks against the basis.
+
+    So does one that is illicit, one of another class while the basis is unproven, and another version of the basis
+    that tells of another acquisition.
+    """
+    basis, against = best.source, []
+    assert basis is not None
+    faulty = any(reason.code == "CONSENT_EVIDENCE_MISSING" for reason in best.reasons)
+    unproven = faulty or basis.acquired_at is None
+    for other in counting:
+        if other is basis:
+            continue
+        twin = other.source_id == basis.source_id and (other.method, other.collected_by) != (
+            basis.method,
+            basis.collected_by,
+        )
+        named = other.source_id != basis.source_id and case.names_contact_point(other)
+        differs = unproven and source_rules.lane(other) != source_rules.lane(basis)
+        if twin or (named and (differs or source_rules.illicit(case, other))):
+            against.append(other.source_id)
+    if not against:
+        return []
+    return [Found("SOURCE_CONFLICT", (basis.source_id, *against), {"source": basis.source_id, "other": against[0]})]
 
 
 def _best(judged: list[Basis]) -> Basis:
@@ -75,13 +165,6 @@ def _best(judged: list[Basis]) -> Basis:
 
 def _rank(basis: Basis) -> tuple[int, int, int, str]:
     assert basis.source is not None
-    weights = [
-        len(VERDICTS) if _unknown(reason) else VERDICTS.index(CATALOGUE[reason.code].verdict)
-        for reason in basis.reasons
-    ]
-    lane = _LANES.index(source_rules.lane(basis.source))
-    return max(weights, default=0), len(weights), lane, basis.source.source_id
-
-
-def _unknown(reason: Found) -> bool:
-    return reason.code not in CATALOGUE
+    codes = {reason.code for reason in basis.reasons}
+    worst = max((WORST[code] for code in codes), default=0)
+    return worst, len(codes), _LANES[source_rules.lane(basis.source)], basis.source.source_id

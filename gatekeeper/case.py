@@ -9,7 +9,7 @@ from gatekeeper.known import Facts
 from gatekeeper.policy import Policy
 from gatekeeper.reference import Reference
 from gatekeeper.spans import Span
-from schemas.events import Notice, Send, Source
+from schemas.events import Batch, Notice, Send, Source, Template
 
 
 class Case(NamedTuple):
@@ -33,11 +33,30 @@ class Case(NamedTuple):
         """Returns the notice of that id; one that is named but unknown counts as absent."""
         return self.reference.notices.get(notice_id) if notice_id else None
 
+    def batch(self, source: Source) -> Batch | None:
+        """Returns the list that a source came with; one that is named but unknown counts as absent."""
+        return self.reference.batches.get(source.batch_id) if source.batch_id else None
+
+    def template(self, template_id: str) -> Template | None:
+        """Returns the template of that id; one that is named but unknown counts as absent."""
+        return self.reference.templates.get(template_id)
+
+    @property
+    def sender(self) -> str:
+        """The sender as people know it: its name, else its id."""
+        found = self.reference.controllers.get(self.send.controller_id)
+        return (found.name if found else None) or self.send.controller_id
+
     def names_contact_point(self, source: Source) -> bool:
         """Returns whether the source gives the send's contact point, with the token that the send has."""
         return source.source_id in self.facts.contact_point_from and any(
             point.id == self.send.contact_point.id for point in source.contact_points
         )
+
+
+def route(source: Source) -> str:
+    """Returns by what route the data came, as it must be stated to the person (取得方法)."""
+    return source.route or source.method
 
 
 def below(purpose: str, wide: str) -> bool:

@@ -7,14 +7,17 @@ from typing import NamedTuple
 
 from gatekeeper.case import Case, below
 from gatekeeper.reasons import Found
-from gatekeeper.spans import Span
-from schemas.events import GIVEN_STATES, NO_STATES, Consent, Suppression
+from gatekeeper.spans import LONG_AGO, Span, months_after
+from schemas.events import GIVEN_STATES, NO_STATES, Consent, Source, Suppression
 
 TIE, SUPERSEDED = "TIE_BROKEN_TO_DENY", "SUPERSEDED_BY_LATER_CONSENT"
 EXPIRED = "CONSENT_EXPIRED"
 SPEAKERS = ("subject", "guardian", "agent")
 """Whose yes can lift a no."""
-_LONG_AGO = Span(-(2**62), -(2**62))
+CLICKED = "doi_confirm"
+"""The method of the event that ends the round trip of a double opt-in."""
+_ALSO_OF_SOURCES = ("CONTROLLER_MISMATCH", "PURPOSE_NOT_COVERED", "CONTACT_POINT_NOT_COVERED", "CONSENT_INVALIDATED")
+_ENDS = ("Expired", "Invalidated", "Revoked")
 
 
 class No(NamedTuple):
@@ -32,6 +35,7 @@ class Standing(NamedTuple):
 
     `nos` are not lifted; if there is one, nothing stands. `stands` are the proven consents, the latest first.
     `lacks` says why there is none: faults, near misses, or CONSENT_MISSING. `lifters` may lift further nos.
+    `guardian`: a yes by the guardian is in scope that is not passed over for a yes of somebody else.
     """
 
     nos: tuple[No, ...]
@@ -39,45 +43,176 @@ class Standing(NamedTuple):
     lacks: tuple[Found, ...]
     lifters: tuple[Consent, ...]
     notes: frozenset[str]
+    guardian: bool
 
 
-def standing(case: Case, parties: frozenset[str]) -> Standing:
-    """Returns what stands for the purpose, channel and contact point of the send, given to one of `parties`."""
-    events = [event for event in case.facts.consents if event.event_type != "implied"]
-    in_scope = (event for event in events if event.state in GIVEN_STATES and not _differs(case, event, parties))
-    givens = [(event, _faults(case, event)) for event in in_scope]
-    # the latest first; of equal times the expired one first, since it ends the walk
-    givens.sort(key=lambda given: (_when(case, given[0]), EXPIRED in given[1]), reverse=True)
-    lifters = tuple(event for event, faults in givens if not faults and event.expressed_by in SPEAKERS)
-    nos = [no_of(case, event) for event in events if event.state in NO_STATES and _covers_send(case, event, parties)]
-    left, notes = unlifted(case, nos, lifters)
-    lacks = _found(givens[0][1], givens[0][0]) if givens else ()
-    if left:
-        beside = bool(givens) and _when(case, givens[0][0]).last > max(no.said.last for no in left)
-        return Standing(left, (), lacks if beside else (), lifters, notes)
-    stands = []
-    for event, faults in givens:
-        if not faults:
-            stands.append(event)
-        elif EXPIRED in faults:
-            break
-    if stands:
-        lacks = ()
-    elif not givens:
-        lacks = _near_miss(case, events, parties) or (_missing(case),)
-    return Standing((), tuple(stands), lacks, lifters, notes)
+class Consents:
+    """The consent events of one case: `standing` tells what they come to for a set of parties."""
+
+    __slots__ = ("_clicked", "_ends", "_faults", "_standing", "case", "nos", "yeses")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.yeses: list[Consent] = []
+        self.nos: list[Consent] = []
+        self._ends: list[Consent] = []
+        self._clicked: dict[str, list[Consent]] = {}
+        self._faults: dict[int, tuple[str, ...]] = {}
+        self._standing: dict[frozenset[str], Standing] = {}
+        for event in case.facts.consents:
+            if event.event_type == "implied":
+                continue
+            if event.state in GIVEN_STATES:
+                self.yeses.append(event)
+                if event.method == CLICKED and event.confirms:
+                    self._clicked.setdefault(event.confirms, []).append(event)
+            elif event.state in NO_STATES:
+                self.nos.append(event)
+            if event.state in _ENDS or event.voids:
+                self._ends.append(event)
+
+    def standing(self, parties: frozenset[str]) -> Standing:
+        """Returns what stands for the purpose, channel and contact point of the send, given to one of `parties`."""
+        found = self._standing.get(parties)
+        if found is None:
+            found = self._standing[parties] = self._stands(parties)
+        return found
+
+    def faults(self, event: Consent) -> tuple[str, ...]:
+        """Returns why a yes is not proven, each as the reason it gives; () = proven (rule 6.3.2)."""
+        found = self._faults.get(id(event))
+        if found is None:
+            found = self._faults[id(event)] = self._faulty(event)
+        return found
+
+    def evidence(self, event: Consent) -> str | None:
+        """Returns the evidence on file for a yes, its own or that of the click that completed it."""
+        clicks = self._clicked.get(event.record_id, ())
+        return event.evidence_ref or next((click.evidence_ref for click in clicks if click.evidence_ref), None)
+
+    def when(self, event: Consent) -> Span:
+        """Returns when an event counts as said: an undated yes long ago, an undated no when it was recorded."""
+        if event.event_time:
+            return self.case.span(event.event_time)
+        return LONG_AGO if event.state in GIVEN_STATES else self.case.span(event.recorded_at)
+
+    def _stands(self, parties: frozenset[str]) -> Standing:
+        case = self.case
+        due = case.policy.needs_consent(case.send.channel)
+        if not self.yeses and not self.nos:
+            return Standing((), (), (_missing(case),) if due else (), (), frozenset(), False)
+        givens = [(event, self.faults(event)) for event in self.yeses if not _differs(case, event, parties)]
+        if len(givens) > 1:
+            # the latest first; of equal times the expired one first, since it ends the walk
+            givens.sort(key=lambda given: (self.when(given[0]), EXPIRED in given[1]), reverse=True)
+        lifters = tuple(event for event, faults in givens if not faults and event.expressed_by in SPEAKERS)
+        lacks = _found(givens[0][1], givens[0][0]) if givens else ()
+        if self.nos and (nos := [no_of(case, event) for event in self.nos if _covers_send(case, event, parties)]):
+            left, notes = unlifted(case, nos, lifters)
+        else:
+            left, notes = (), frozenset()
+        stands: list[Consent] = []
+        if not left:
+            for event, faults in givens:
+                if not faults:
+                    stands.append(event)
+                elif EXPIRED in faults:
+                    break
+        if not due or stands:
+            lacks = ()
+        elif left:
+            later = bool(givens) and self.when(givens[0][0]).last > max(no.said.last for no in left)
+            lacks = lacks if later else ()
+        elif not givens:
+            lacks = self._near_miss(parties) or (_missing(case),)
+        by = [event.expressed_by for event in stands] or [event.expressed_by for event, _ in givens]
+        return Standing(left, tuple(stands), lacks, lifters, notes, "guardian" in by)
+
+    def _faulty(self, event: Consent) -> tuple[str, ...]:
+        case, faults = self.case, []
+        policy, now, notice = case.policy, case.at, case.notice(event.notice_id)
+        by_import = "import" in (event.method, event.expressed_by)
+        if not (event.event_time and (event.evidence_ref or (notice and not by_import) or self.evidence(event))):
+            faults.append("CONSENT_EVIDENCE_MISSING")
+        if event.expressed_by in ("family", "staff"):
+            faults.append("CONSENT_BY_OTHER")
+        if (event.double_opt_in or case.send.channel in policy.double_opt_in_channels) and event.method != CLICKED:
+            clicks = self._clicked.get(event.record_id, ())
+            if not any(self.when(click).last <= now + policy.skew_ms * 1000 for click in clicks):
+                faults.append("CONSENT_UNCONFIRMED")
+        starts = [case.span(text).last for text in (event.event_time, event.effective_from) if text]
+        if max(starts, default=now) > now + policy.skew_ms * 1000:
+            faults.append("CONSENT_NOT_YET_VALID")
+        if (
+            (event.effective_to and case.span(event.effective_to).last < now)
+            or self._aged(event)
+            or any(end.state == "Expired" and self._ended(event, end) for end in self._ends)
+        ):
+            faults.append(EXPIRED)
+        void = any(end.state != "Expired" and self._ended(event, end) for end in self._ends)
+        if void or (notice and notice.invalidated_at):
+            faults.append("CONSENT_INVALIDATED")
+        return tuple(faults)
+
+    def _aged(self, event: Consent) -> bool:
+        months = self.case.policy.consent_max_age_months
+        if months is None:
+            return False
+        return (
+            not event.event_time
+            or months_after(self.when(event).first, months, self.case.policy.timezone) < self.case.at
+        )
+
+    def _ended(self, yes: Consent, end: Consent) -> bool:
+        """Returns whether an event ends a yes: it names it, or names none and came later in the same scope."""
+        if end.voids:
+            return end.voids == yes.record_id
+        earlier = self.when(yes).first <= self.case.span(end.event_time or end.recorded_at).last
+        return earlier and _covers(end, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
+
+    def _near_miss(self, parties: frozenset[str]) -> tuple[Found, ...]:
+        """Returns in what the nearest proven yes differs that no no covers (rule 6.3.7); () without candidate."""
+        if not self.yeses:
+            return ()
+        others = {party for source in self.case.facts.sources for party in handed_by(source)} - parties
+        candidates = [
+            event
+            for event in self.yeses
+            if event.controller_id not in others
+            and not self.faults(event)
+            and not any(self._taken_back(event, no) for no in self.nos)
+        ]
+        if not candidates:
+            return ()
+        candidates.sort(key=self.when, reverse=True)
+        nearest = min(candidates, key=lambda event: len(_differs(self.case, event, parties)))
+        return _found(_differs(self.case, nearest, parties), nearest)
+
+    def _taken_back(self, yes: Consent, no: Consent) -> bool:
+        later_yes = self.when(yes).first > self.when(no).last
+        return not later_yes and _covers(no, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
+
+
+def handed_by(source: Source) -> Iterable[str]:
+    """Yields who had the data before the sender: the collector, the predecessor, the entruster."""
+    if source.method == "indirect.joint_use":
+        yield source.collected_by
+    if source.succession:
+        yield source.succession.predecessor
+    if source.entrustment:
+        yield source.entrustment.entruster
 
 
 def unlifted(case: Case, nos: Iterable[No], lifters: Iterable[Consent]) -> tuple[tuple[No, ...], frozenset[str]]:
     """Returns the nos that no later yes lifts, and the notes (rule 6.3.3). Overlapping spans go to the no."""
     left, notes = [], set()
     for no in nos:
-        able = [event for event in lifters if _names_as_much(event, no)]
-        if any(_when(case, event).first > no.said.last for event in able):
+        able = [case.span(event.event_time or "") for event in lifters if _names_as_much(event, no)]
+        if any(said.first > no.said.last for said in able):
             notes.add(SUPERSEDED)
             continue
         left.append(no)
-        if any(_when(case, event).last >= no.said.first for event in able):
+        if any(said.last >= no.said.first for said in able):
             notes.add(TIE)
     return tuple(left), frozenset(notes)
 
@@ -87,6 +222,8 @@ def no_of(case: Case, event: Consent | Suppression) -> No:
     if isinstance(event, Suppression):
         # it counts from the earlier of the two
         said = min(case.span(text) for text in (event.received_at, event.effective_at) if text)
+        if event.kind == "refusal_returned":
+            return No(event.suppression_id, event.kind, said, None, frozenset({"postal"}))
         named = event.scope.contact_point, event.scope.channels
         return No(event.suppression_id, event.kind, said, _point(named[0]), _channels(named[1]))
     said = case.span(event.event_time or event.recorded_at)
@@ -128,68 +265,17 @@ def _names_as_much(event: Consent, no: No) -> bool:
     return no.contact_point in (None, event.contact_point_id) and no.channels <= set(event.channels)
 
 
-def _faults(case: Case, event: Consent) -> tuple[str, ...]:
-    """Returns why a yes is not proven, each as the reason it gives; () = proven (rule 6.3.2)."""
-    notice, now, faults = case.notice(event.notice_id), case.at, []
-    by_import = "import" in (event.method, event.expressed_by)
-    starts = [case.span(text).last for text in (event.event_time, event.effective_from) if text]
-    if not (event.event_time and (event.evidence_ref or (notice and not by_import))):
-        faults.append("CONSENT_EVIDENCE_MISSING")
-    if event.expressed_by in ("family", "staff"):
-        faults.append("CONSENT_BY_OTHER")
-    # the round trip of double opt-in is not ruled on yet: neither its start nor its end proves anything
-    if event.double_opt_in or event.confirms:
-        faults.append("CONSENT_UNCONFIRMED")
-    if max(starts, default=now) > now + case.policy.skew_ms * 1000:
-        faults.append("CONSENT_NOT_YET_VALID")
-    if event.effective_to and case.span(event.effective_to).last < now:
-        faults.append(EXPIRED)
-    if notice and notice.invalidated_at:
-        faults.append("CONSENT_INVALIDATED")
-    return tuple(faults)
-
-
-def _near_miss(case: Case, events: Iterable[Consent], parties: frozenset[str]) -> tuple[Found, ...]:
-    """Returns in what the nearest proven yes differs that no no covers (rule 6.3.7); () without candidate."""
-    others: set[str] = set()
-    for source in case.facts.sources:
-        others.add(source.collected_by)
-        others.update({source.succession.predecessor} if source.succession else ())
-        others.update({source.entrustment.entruster} if source.entrustment else ())
-    nos = [event for event in events if event.state in NO_STATES]
-    candidates = [
-        event
-        for event in events
-        if event.state in GIVEN_STATES
-        and event.controller_id not in others - parties
-        and not _faults(case, event)
-        and not any(_taken_back(case, event, no) for no in nos)
-    ]
-    if not candidates:
-        return ()
-    candidates.sort(key=lambda event: _when(case, event), reverse=True)
-    nearest = min(candidates, key=lambda event: len(_differs(case, event, parties)))
-    return _found(_differs(case, nearest, parties), nearest)
-
-
-def _taken_back(case: Case, yes: Consent, no: Consent) -> bool:
-    later_yes = _when(case, yes).first > case.span(no.event_time or no.recorded_at).last
-    return not later_yes and _covers(no, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
-
-
 def _missing(case: Case) -> Found:
-    send = case.send
-    controller = case.reference.controllers.get(send.controller_id)
-    name = (controller.name if controller else None) or send.controller_id
-    return Found("CONSENT_MISSING", (), {"controller": name, "purpose": send.purpose, "channel": send.channel})
+    says = {"controller": case.sender, "purpose": case.send.purpose, "channel": case.send.channel}
+    return Found("CONSENT_MISSING", (), says)
 
 
 def _found(codes: Iterable[str], event: Consent) -> tuple[Found, ...]:
-    return tuple(Found(code, (event.record_id,)) for code in codes)
-
-
-def _when(case: Case, event: Consent) -> Span:
-    return case.span(event.event_time) if event.event_time else _LONG_AGO
+    says = {"consent": event.record_id}
+    return tuple(
+        Found(code, (event.record_id,), {**says, "case": "consent"} if code in _ALSO_OF_SOURCES else says)
+        for code in codes
+    )
 
 
 def _point(named: str | None) -> str | None:

@@ -6,17 +6,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gatekeeper import basis as bases
-from gatekeeper import consent
+from gatekeeper import release
+from gatekeeper.basis import Basis
 from gatekeeper.case import Case
+from gatekeeper.consent import Consents
 from gatekeeper.known import Facts
+from gatekeeper.packs import Packs
 from gatekeeper.policy import Policy
-from gatekeeper.reasons import CATALOGUE, Found, ordered, verdict
+from gatekeeper.reasons import ABSENCE, CATALOGUE, DECISIVE, WILL, Found, ordered, verdict
 from gatekeeper.reference import Reference
-from gatekeeper.rules import person, system, unruled, will
+from gatekeeper.rules import audience, channel, confirmation, person, system, will
+from gatekeeper.rules import source as source_rules
+from gatekeeper.rules.system import Checkpoint
 from schemas.audit import Verdict
 from schemas.events import Send
+from schemas.values import MessageClass
 
-STOP_CONTACT, STATE_SOURCE = "MUST_PRINT_STOP_CONTACT", "MUST_STATE_SOURCE"
+STOP_CONTACT, OPT_OUT = "MUST_PRINT_STOP_CONTACT", "MUST_CARRY_OPT_OUT"
+STATE_SOURCE, ENCLOSE_NOTICE = "MUST_STATE_SOURCE", "MUST_ENCLOSE_NOTICE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +50,40 @@ class Decision:
 
 
 def decide(
-    send: Send, facts: Facts, reference: Reference, policy: Policy, at: int, *, as_of: int | None = None
+    send: Send,
+    facts: Facts,
+    reference: Reference,
+    packs: Packs,
+    at: int,
+    *,
+    as_of: int | None = None,
+    checkpoint: Checkpoint = "intake",
+    clearance: str | None = None,
 ) -> Decision:
     """Returns whether this send may go out at that instant, and why.
 
     `at`: milliseconds since the epoch. `as_of`: the instant up to which all facts are known; None = `at`.
+    `clearance`: the decision that cleared this recipient, campaign and channel before, if it is live.
     Reads no clock and no file; the same arguments give the same decision. Nothing is cleared by an absence.
     """
-    case = Case(send=send, facts=facts, reference=reference, policy=policy, at=at * 1000)
-    ending = list(system.unready(case, as_of)) or list(system.invalid(case))
-    if ending:
+    policy = packs.deciding(send.contact_point.country, at)
+    case = Case(send=send, facts=facts, reference=reference, policy=policy or packs.at(at), at=at * 1000)
+    ending = list(system.unready(case, as_of))
+    if not ending and policy is None:
+        ending = [Found("POLICY_UNKNOWN", (), {"country": send.contact_point.country or "-"})]
+    if ending := ending or list(system.invalid(case)):
         return only(case.policy, at, ending)
-    standing = consent.standing(case, frozenset((send.controller_id,)))
-    basis = bases.choose(case, standing)
-    objections, notes = will.objected(case, standing)
-    found = [
-        *system.suspended(case),
-        *objections,
-        *person.age(case, standing),
-        *basis.reasons,
-        *unruled.send(case),
-        *unruled.person(case),
-    ]
-    if missing := [reason for reason in found if reason.code not in CATALOGUE]:
-        return only(case.policy, at, [_unruled(missing)])
-    reasons = ordered(_telling(found))
-    clear = not reasons
-    return Decision(
-        verdict=verdict(reasons),
-        reasons=reasons,
-        notes=tuple(sorted(standing.notes | notes | basis.notes)),
-        obligations=_obligations(basis) if clear else (),
-        basis=basis.source.source_id if basis.source else None,
-        at=at,
-        policy=policy,
-    )
+    found = [*system.unplaced(case), *system.twice(clearance, checkpoint)]
+    message_class = send.message_class
+    if message_class != "marketing" and not channel.shows(case, message_class):
+        message_class = "marketing"  # nobody gets past the gate by a label
+    if message_class == "marketing":
+        return _marketing(case, found)
+    if message_class == "confirmation":
+        return _confirmation(case, found)
+    if message_class == "transactional":
+        found += system.suspended(case)
+    return _decided(case, [*found, *person.reached(case)], message_class)
 
 
 def only(policy: Policy, at: int, reasons: Iterable[Found]) -> Decision:
@@ -86,26 +92,104 @@ def only(policy: Policy, at: int, reasons: Iterable[Found]) -> Decision:
     return Decision(verdict(found), found, (), (), None, at, policy)
 
 
-def _telling(found: list[Found]) -> list[Found]:
-    """Leaves absence reasons out beside a will reason or a HARD source reason of the basis (rule 6.4.2)."""
-    kinds = [CATALOGUE[reason.code] for reason in found]
-    if any(kind.group == "will" or (kind.group == "source" and kind.severity == "HARD") for kind in kinds):
-        return [reason for reason in found if not CATALOGUE[reason.code].absence]
+def _marketing(case: Case, found: list[Found]) -> Decision:
+    """Judges an advertisement: everything."""
+    consents = Consents(case)
+    basis = bases.choose(case, consents)
+    stops, lifted = will.stopped(case, consents) if case.facts.suppressions else ([], frozenset[str]())
+    found += system.suspended(case)
+    found += stops
+    found += basis.reasons
+    found += _status(case, basis)
+    if case.send.audience or case.send.flags:
+        found += audience.selected(case, consents)
+    unwilling = not WILL.isdisjoint([reason.code for reason in found])
+    if not unwilling:
+        found += channel.opted_in(case, consents)
+    found += channel.displayed(case)
+    if unwilling or not DECISIVE.isdisjoint([reason.code for reason in basis.reasons]):
+        found = [reason for reason in found if reason.code not in ABSENCE]
+    return _decided(case, found, "marketing", basis=basis, consents=consents, notes=lifted | basis.notes)
+
+
+def _confirmation(case: Case, found: list[Found]) -> Decision:
+    """Judges the question whether the person agrees (rule 6.6): by all that bars asking, not by consent and notice."""
+    send, consents = case.send, Consents(case)
+    source = next((one for one in case.facts.sources if one.source_id == send.source_id), None)
+    stops, lifted = will.stopped(case, consents)
+    found += system.suspended(case)
+    found += stops
+    if source is None:
+        basis = Basis(None, source_rules.unknown(case, None), consents.standing(frozenset((send.controller_id,))))
+    else:
+        basis = bases.of(case, source, consents)
+        if nos := confirmation.refusals(case, source, consents):
+            found.append(confirmation.refused(case, nos))
+    for reason in basis.reasons:
+        if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
+            found.append(reason)
+    found += _status(case, basis)
+    if source is not None and source.contact_points and not case.names_contact_point(source):
+        found.append(Found("CONTACT_POINT_NOT_COVERED", (source.source_id,), {"source": source.source_id}))
+    found += confirmation.barred(case, source, consents, template=send.template_id)
+    decision = _decided(case, found, "confirmation", basis=basis, notes=lifted | basis.standing.notes)
+    if decision.verdict != "confirm":
+        return decision
+    return _blocked(decision)  # one does not ask whether one may ask
+
+
+def _status(case: Case, basis: Basis) -> Iterable[Found]:
+    found = list(person.age(case, basis.standing))
+    if case.facts.suppressions:
+        found += person.reached(case)
+        found += person.ambiguous(case)
     return found
 
 
-def _unruled(missing: list[Found]) -> Found:
-    facts = sorted({fact for reason in missing for fact in reason.facts})
-    return Found(
-        "FACTS_UNAVAILABLE",
-        tuple(facts),
-        {
-            "case": "rule",
-            "rule": ", ".join(dict.fromkeys(reason.code for reason in missing)),
-            "what": ", ".join(dict.fromkeys(reason.says["what"] for reason in missing if "what" in reason.says)),
-        },
+def _decided(
+    case: Case,
+    found: list[Found],
+    message_class: MessageClass,
+    *,
+    basis: Basis | None = None,
+    consents: Consents | None = None,
+    notes: frozenset[str] = frozenset(),
+) -> Decision:
+    """Returns the decision on what was found: releases heard, and the conditions for asking looked at (rule 6.5)."""
+    reasons = ordered(found)
+    if case.facts.releases:
+        left, released = release.apply(case, reasons)
+        reasons, notes = ordered(left), notes | released
+    worst = verdict(reasons)
+    if worst == "confirm" and basis is not None and consents is not None:
+        ask = case.reference.ask
+        barred = list(confirmation.barred(case, basis.source, consents, template=ask.id if ask else None))
+        if barred or not basis.covers:
+            worst, reasons = "block", ordered((*reasons, *barred))
+    return Decision(
+        verdict=worst,
+        reasons=reasons,
+        notes=tuple(sorted(notes | basis.standing.notes if basis else notes)),
+        obligations=_obligations(case, worst, message_class, basis),
+        basis=basis.source.source_id if basis and basis.source else None,
+        at=case.at // 1000,
+        policy=case.policy,
     )
 
 
-def _obligations(basis: bases.Basis) -> tuple[str, ...]:
-    return (STOP_CONTACT,) if basis.own else (STOP_CONTACT, STATE_SOURCE)
+def _blocked(decision: Decision) -> Decision:
+    return Decision("block", decision.reasons, decision.notes, (), decision.basis, decision.at, decision.policy)
+
+
+def _obligations(case: Case, worst: Verdict, message_class: MessageClass, basis: Basis | None) -> tuple[str, ...]:
+    """Returns what the piece must carry (rule 6.9)."""
+    if worst == "confirm":
+        return (ENCLOSE_NOTICE,)
+    if worst != "clear" or basis is None:
+        return ()
+    found = [STOP_CONTACT] if message_class == "marketing" else [ENCLOSE_NOTICE]
+    if message_class == "marketing" and case.send.channel in channel.OPT_IN:
+        found.append(OPT_OUT)
+    if not basis.own:
+        found.append(STATE_SOURCE)
+    return tuple(found)

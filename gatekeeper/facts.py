@@ -1,14 +1,14 @@
 """The facts of everybody, folded from events: the same for the same set of events, in whatever order and number.
 
 A person is one bytes value of sorted, distinct lines: `s` a source, `t` a token that a source gave, `c` a consent
-event, `x` a suppression, each in its judged form (gatekeeper.known). About 1 KB a person, nothing for the garbage
-collector to walk, and decoded only when judged.
+event, `e` a further event, `x` a suppression, `a` an ask, `r` a reviewer's release, each in its judged form
+(gatekeeper.known). About 1 KB a person, nothing for the garbage collector to walk, and decoded only when judged.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,16 +18,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper import known
 from gatekeeper.known import CERTAIN, Facts
-from gatekeeper.reference import Reference
+from gatekeeper.reference import Reference, Referred, place_of
 from schemas.codec import Unreadable, canonical, decode
-from schemas.events import Consent, Controller, Notice, Resolution, Send, Source
+from schemas.events import Ask, Consent, PersonEvent, Release, Resolution, Send, Source, Suppression
 from schemas.topics import logical_name
 from schemas.values import RecipientId
 
 Place = tuple[str, int, int]
 """Topic (registry name), partition, offset."""
 
-CAPS = {b"s": 64, b"t": 2048, b"c": 256, b"x": 256}
+CAPS = {b"s": 64, b"t": 2048, b"c": 256, b"e": 256, b"x": 256, b"a": 256, b"r": 256}
 """How many lines of each kind count; of more none is kept, and the person is FACTS_UNAVAILABLE."""
 
 _OVERFULL = b"!"
@@ -51,7 +51,7 @@ class FactStore:
         self._named: dict[Place, frozenset[str]] = {}
         self._resolved: set[Place] = set()
         self._newest: dict[str, tuple[int, int]] = {}
-        self._refs: dict[tuple[str, tuple[str, ...]], bytes] = {}
+        self._refs: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
 
     @property
     def people(self) -> int:
@@ -81,24 +81,28 @@ class FactStore:
         tokens = {point.token: CERTAIN}
         for match in send.match:
             tokens[match.token] = max(match.score, tokens.get(match.token, 0))
-        given_by = set()
+        given_by, here = set(), {point.token, *(match.token for match in send.match)}
         for token, point_id, source_id in person.tokens:
             tokens[token] = CERTAIN
             if token == point.token and point_id == point.id:
                 given_by.add(source_id)
-        unreadable = list(person.overfull)
-        for token, score in tokens.items():
+        unreadable, elsewhere = list(person.overfull), set[bytes]()
+        for token, score in sorted(tokens.items(), key=lambda found: found[0] in here):
             if lines := self._by_token.get(token):
                 stopped = _person(lines)
                 unreadable += stopped.overfull
                 for line in stopped.stops:
+                    if token not in here and line not in stops:
+                        elsewhere.add(line)
+                    elif token in here:
+                        elsewhere.discard(line)
                     stops[line] = max(score, stops.get(line, 0))
         if self._withheld:
             unreadable += self._unreadable_for(send, person, tokens)
         return Facts(
             sources=person.sources,
             consents=person.consents,
-            suppressions=known.hits(stops) if stops else (),
+            suppressions=known.hits(stops, elsewhere) if stops else (),
             contact_point_from=frozenset(given_by),
             unreadable=tuple(sorted(set(unreadable))),
             snapshot=known.snapshot(
@@ -107,8 +111,15 @@ class FactStore:
                 stops=stops,
                 contact_point_from=given_by,
                 unreadable=sorted(set(unreadable)),
-                refs=self._references(send.controller_id, person.notices),
+                refs=self._references(send, person.refs),
+                elsewhere=elsewhere,
+                event_lines=person.event_lines,
+                ask_lines=person.ask_lines,
+                release_lines=person.release_lines,
             ),
+            events=person.events,
+            asks=person.asks,
+            releases=person.releases,
         )
 
     def _fold(self, topic: str, at: tuple[int, int], model: Any, value: bytes) -> None:
@@ -120,36 +131,33 @@ class FactStore:
             lines = [b"s" + line]
             lines += [f"t{token} {point} {model.source_id}".encode() for token, point in tokens]
             _add(self._people, model.recipient_id, lines)
-        elif topic == "consents":
-            _add(self._people, model.recipient_id, [b"c" + line])
-        elif model.recipient_id is not None:
-            _add(self._people, model.recipient_id, [b"x" + line])
-        else:
+        elif topic == "suppressions" and model.recipient_id is None:
             _add(self._by_token, model.token, [b"x" + line])
+        else:
+            _add(self._people, model.recipient_id, [_KINDS[type(model)] + line])
 
     def _unreadable_for(self, send: Send, person: _Person, tokens: Iterable[str]) -> list[str]:
         names = {send.recipient_id, f"controller/{send.controller_id}", f"template/{send.template_id}", *tokens}
-        names.update(f"notice/{notice}" for notice in person.notices)
-        for source in person.sources:
-            names.update((f"batch/{source.batch_id}", f"joint_use_terms/{source.terms_id}"))
-        places = set().union(*(self._withheld.get(name, ()) for name in names))
+        places = set().union(*(self._withheld.get(name, ()) for name in (*names, *person.refs)))
         return [f"{topic}/{partition}/{offset}" for topic, partition, offset in places]
 
-    def _references(self, controller: str, notices: tuple[str, ...]) -> bytes:
-        refs = self._refs.get((controller, notices))
+    def _references(self, send: Send, named: tuple[str, ...]) -> bytes:
+        """Returns the digests of all that a send and its person name, and of the template that asks people."""
+        refs = self._refs.get((send.controller_id, send.template_id, named))
         if refs is None:
-            keys = [f"controller/{controller}", *(f"notice/{notice}" for notice in notices)]
+            keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", *named}
+            keys.update({f"template/{self.reference.ask.id}"} if self.reference.ask else ())
             refs = canonical({key: self.reference.digests.get(key) for key in keys})
             if len(self._refs) >= 4096:
                 self._refs.clear()
-            self._refs[controller, notices] = refs
+            self._refs[send.controller_id, send.template_id, named] = refs
         return refs
 
-    def _refer(self, model: Controller | Notice | Resolution, value: bytes, at: tuple[int, int]) -> None:
+    def _refer(self, model: Referred | Resolution, value: bytes, at: tuple[int, int]) -> None:
         if isinstance(model, Resolution):
             self._resolve((logical_name(model.topic), model.partition, model.offset))
             return
-        key = f"{model.kind}/{model.id}"
+        key = place_of(model)
         if self._newest.get(key, at) <= at:  # read again from the start, an older record changes nothing
             self._newest[key] = at
             self.reference.put(model, value)
@@ -175,16 +183,25 @@ class FactStore:
                 del self._withheld[name]
 
 
+_KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", Release: b"r"}
+
+
 @dataclass(frozen=True, slots=True)
 class _Person:
     sources: tuple[Source, ...]
     consents: tuple[Consent, ...]
+    events: tuple[PersonEvent, ...]
+    asks: tuple[Ask, ...]
+    releases: tuple[Release, ...]
     stops: tuple[bytes, ...]
     tokens: tuple[tuple[str, ...], ...]
-    notices: tuple[str, ...]
+    refs: tuple[str, ...]
     overfull: tuple[str, ...]
     source_lines: bytes
     consent_lines: bytes
+    event_lines: bytes
+    ask_lines: bytes
+    release_lines: bytes
 
 
 @lru_cache(maxsize=16384)
@@ -193,25 +210,47 @@ def _person(lines: bytes) -> _Person:
     for line in lines.split(b"\n") if lines else ():
         kinds[line[:1]].append(line[1:])
     overfull = [kind.decode() for kind, found in kinds.items() if _OVERFULL in found]
-    clean = {kind: [line for line in found if line != _OVERFULL] for kind, found in kinds.items()}
-    source_lines, consent_lines = b"\n".join(clean[b"s"]), b"\n".join(clean[b"c"])
-    sources, consents = known.sources(source_lines), known.consents(consent_lines)
+    clean = {kind: b"\n".join(line for line in found if line != _OVERFULL) for kind, found in kinds.items()}
+    sources, consents, asks = known.sources(clean[b"s"]), known.consents(clean[b"c"]), known.asks(clean[b"a"])
     read = {source.source_id for source in sources}
-    notices = (*(source.notice_id for source in sources), *(event.notice_id for event in consents))
-    tokens = (tuple(line.decode().split(" ")) for line in clean[b"t"])
+    tokens = (tuple(line.decode().split(" ")) for line in clean[b"t"].splitlines())
     return _Person(
         sources=sources,
         consents=consents,
-        stops=tuple(clean[b"x"]),
+        events=known.events(clean[b"e"]),
+        asks=asks,
+        releases=known.releases(clean[b"r"]),
+        stops=tuple(clean[b"x"].splitlines()),
         tokens=tuple(token for token in tokens if token[2] in read),
-        notices=tuple(sorted({id_ for id_ in notices if id_})),
+        refs=tuple(sorted(_referred(sources, consents, asks))),
         overfull=tuple(f"too_many/{_TOO_MANY[kind]}" for kind in overfull),
-        source_lines=source_lines,
-        consent_lines=consent_lines,
+        source_lines=clean[b"s"],
+        consent_lines=clean[b"c"],
+        event_lines=clean[b"e"],
+        ask_lines=clean[b"a"],
+        release_lines=clean[b"r"],
     )
 
 
-_TOO_MANY = {"s": "sources", "t": "sources", "c": "consents", "x": "suppressions"}
+def _referred(sources: Iterable[Source], consents: Iterable[Consent], asks: Iterable[Ask]) -> set[str]:
+    """Returns the reference data that a person's facts name, each as kind/id."""
+    notices = (*(source.notice_id for source in sources), *(event.notice_id for event in consents))
+    found = {f"notice/{id_}" for id_ in notices if id_}
+    found.update(f"batch/{source.batch_id}" for source in sources if source.batch_id)
+    found.update(f"joint_use_terms/{source.terms_id}" for source in sources if source.terms_id)
+    found.update(f"template/{ask.template_id}" for ask in asks)
+    return found
+
+
+_TOO_MANY = {
+    "s": "sources",
+    "t": "sources",
+    "c": "consents",
+    "e": "consents",
+    "x": "suppressions",
+    "a": "confirmations",
+    "r": "acts",
+}
 
 
 def _add(found: dict[str, bytes], name: str, lines: list[bytes]) -> None:

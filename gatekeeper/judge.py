@@ -12,8 +12,8 @@ from gatekeeper.audit import record as audit
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.facts import FactStore
 from gatekeeper.known import Facts
+from gatekeeper.packs import Packs
 from gatekeeper.partitioner import partition_of
-from gatekeeper.policy import Policy
 from gatekeeper.reasons import Found
 from gatekeeper.spans import instant
 from schemas.codec import Unreadable, canonical, decode
@@ -27,6 +27,7 @@ _INVALID = {
     "controller": ("controller_unknown", "controller_id"),
     "purpose": ("purpose_unknown", "purpose"),
     "mail_date": ("mail_date_too_far", "mail_date"),
+    "confirmation": ("confirmation_incomplete", "source_id"),
 }
 """Fault and place of a send that can be read but not be judged."""
 
@@ -72,10 +73,10 @@ class Judged:
 
 
 class Judge:
-    """Judges records under one policy; `partitions` is how many `sends` has."""
+    """Judges records under the packs in use; `partitions` is how many `sends` has."""
 
-    def __init__(self, policy: Policy, partitions: int) -> None:
-        self.policy = policy
+    def __init__(self, packs: Packs, partitions: int) -> None:
+        self.packs = packs
         self.partitions = partitions
 
     def judge(self, record: Record, store: FactStore, at: int, *, as_of: int | None = None) -> Judged:
@@ -88,12 +89,14 @@ class Judge:
         try:
             send = decode(logical_name(record.topic), record.key, record.value)
             facts = store.view(send)
-            decision = decide(send, facts, store.reference, self.policy, at, as_of=as_of)
+            decision = decide(send, facts, store.reference, self.packs, at, as_of=as_of)
             return self._judged(record, send, facts, decision, id_=id_, as_of=as_of)
         except Unreadable as fault:
-            return self._dead(record, only(self.policy, at, [_unread(fault)]), id_=id_)
+            return self._dead(record, only(self.packs.at(at), at, [_unread(fault)]), id_=id_)
         except Exception as error:
-            return self._failed(record, send, facts, only(self.policy, at, [_failed(error)]), id_=id_, as_of=as_of)
+            return self._failed(
+                record, send, facts, only(self.packs.at(at), at, [_failed(error)]), id_=id_, as_of=as_of
+            )
 
     def _failed(
         self, record: Record, send: Send | None, facts: Facts | None, decision: Decision, *, id_: str, as_of: int | None
@@ -103,7 +106,7 @@ class Judge:
             try:
                 return self._judged(record, send, facts, decision, id_=id_, as_of=as_of, failed=True)
             except Exception as again:
-                decision = only(self.policy, decision.at, [_failed(again)])
+                decision = only(decision.policy, decision.at, [_failed(again)])
         return self._dead(record, decision, id_=id_, failed=True)
 
     def _judged(
@@ -175,7 +178,7 @@ class Judge:
             ("ce_time", instant(decision.at).encode()),
             ("gate-decision-id", id_.encode()),
             ("gate-verdict", decision.verdict.encode()),
-            ("gate-policy", self.policy.name.encode()),
+            ("gate-policy", decision.policy.name.encode()),
             ("gate-obligations", ",".join(decision.obligations).encode()),
         )
 

@@ -6,7 +6,7 @@ The audit record stores the very bytes that decide() read, so a replay reads the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -17,9 +17,12 @@ from pydantic import BaseModel
 from schemas.audit import Snapshot
 from schemas.codec import canonical
 from schemas.events import (
+    Ask,
     Consent,
     Entrustment,
+    PersonEvent,
     ProviderCheck,
+    Release,
     Scope,
     Source,
     SourceContactPoint,
@@ -36,10 +39,14 @@ _STATES = ("active", "quarantined", "illicit", "deleted")
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A suppression that names the person, with how surely it does (per mille)."""
+    """A suppression that names the person, with how surely it does (per mille).
+
+    `elsewhere`: it names only another contact point that a source of the person gives.
+    """
 
     stop: Suppression
     score: int
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,9 @@ class Facts:
     contact_point_from: frozenset[str]
     unreadable: tuple[str, ...]
     snapshot: bytes
+    events: tuple[PersonEvent, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    releases: tuple[Release, ...] = ()
 
 
 def judged(topic: str, value: bytes) -> tuple[bytes, list[tuple[str, str]]]:
@@ -67,6 +77,11 @@ def judged(topic: str, value: bytes) -> tuple[bytes, list[tuple[str, str]]]:
     event.pop("recipient_id", None)
     if topic == "suppressions":
         event.pop("token", None)
+    elif topic == "confirmations":
+        for name in ("contact_point", "contact_point_id"):  # the source says where it was asked about
+            event.pop(name, None)
+    elif topic == "acts":
+        event.pop("reason")  # free text; the act itself keeps it
     tokens = []
     if topic == "sources":
         for point in event.get("contact_points", ()):
@@ -106,12 +121,30 @@ def consents(lines: bytes) -> tuple[Consent, ...]:
     return tuple(_made(Consent, orjson.loads(line)) for line in lines.splitlines())
 
 
-def hits(stops: Mapping[bytes, int]) -> tuple[Hit, ...]:
+@lru_cache(maxsize=4096)
+def events(lines: bytes) -> tuple[PersonEvent, ...]:
+    """Reads the further events of one person from their judged forms, one a line."""
+    return tuple(_made(PersonEvent, orjson.loads(line)) for line in lines.splitlines())
+
+
+@lru_cache(maxsize=4096)
+def asks(lines: bytes) -> tuple[Ask, ...]:
+    """Reads what one person was asked from the judged forms, one a line."""
+    return tuple(_made(Ask, orjson.loads(line)) for line in lines.splitlines())
+
+
+@lru_cache(maxsize=1024)
+def releases(lines: bytes) -> tuple[Release, ...]:
+    """Reads what reviewers said of the person's sends from the judged forms, one a line."""
+    return tuple(_made(Release, orjson.loads(line)) for line in lines.splitlines())
+
+
+def hits(stops: Mapping[bytes, int], elsewhere: Collection[bytes] = ()) -> tuple[Hit, ...]:
     """Reads suppressions from their judged forms, in the order of these; corrected and rejected ones are left out.
 
     A correction of one version corrects them all.
     """
-    found = [Hit(_suppression(line), stops[line]) for line in sorted(stops)]
+    found = [Hit(_suppression(line), stops[line], line in elsewhere) for line in sorted(stops)]
     lifted = {(hit.stop.kind, hit.stop.suppression_id) for hit in found if _lifted(hit.stop)}
     return tuple(hit for hit in found if (hit.stop.kind, hit.stop.suppression_id) not in lifted)
 
@@ -124,33 +157,49 @@ def snapshot(
     contact_point_from: Iterable[str],
     unreadable: Sequence[str],
     refs: bytes,
+    elsewhere: Collection[bytes] = (),
+    event_lines: bytes = b"",
+    ask_lines: bytes = b"",
+    release_lines: bytes = b"",
 ) -> bytes:
     """Returns the canonical JSON of a Snapshot, spliced from the judged forms without encoding them again."""
-    stopped = b",".join(b'{"event":%b,"score":%d}' % (line, stops[line]) for line in sorted(stops))
-    return (
-        b'{"consents":[%b],"contact_point_from":%b,"refs":%b,"sources":[%b],"suppressions":[%b],"unreadable":%b}'
-    ) % (
-        consent_lines.replace(b"\n", b","),
-        canonical(sorted(contact_point_from)),
-        refs,
-        source_lines.replace(b"\n", b","),
-        stopped,
-        canonical(sorted(unreadable)),
+    stopped = b",".join(
+        b'{%b"event":%b,"score":%d}' % (b'"elsewhere":true,' if line in elsewhere else b"", line, stops[line])
+        for line in sorted(stops)
     )
+    parts = [b'"asks":[%b],' % ask_lines.replace(b"\n", b",")] if ask_lines else []
+    parts.append(b'"consents":[%b],' % consent_lines.replace(b"\n", b","))
+    parts.append(b'"contact_point_from":%b,' % canonical(sorted(contact_point_from)))
+    if event_lines:
+        parts.append(b'"events":[%b],' % event_lines.replace(b"\n", b","))
+    parts.append(b'"refs":%b,' % refs)
+    if release_lines:
+        parts.append(b'"releases":[%b],' % release_lines.replace(b"\n", b","))
+    parts.append(b'"sources":[%b],"suppressions":[%b],' % (source_lines.replace(b"\n", b","), stopped))
+    parts.append(b'"unreadable":%b' % canonical(sorted(unreadable)))
+    return b"{%b}" % b"".join(parts)
 
 
 def read_snapshot(recorded: bytes) -> Facts:
     """Returns the facts that a recorded snapshot holds, as decide() saw them; for replay."""
     found = Snapshot.model_validate_json(recorded)
     stops = {canonical(stop.event): stop.score for stop in found.suppressions}
+    elsewhere = {canonical(stop.event) for stop in found.suppressions if stop.elsewhere}
     return Facts(
-        sources=sources(b"\n".join(canonical(event) for event in found.sources)),
-        consents=consents(b"\n".join(canonical(event) for event in found.consents)),
-        suppressions=hits(stops),
+        sources=sources(_lines(found.sources)),
+        consents=consents(_lines(found.consents)),
+        suppressions=hits(stops, elsewhere),
         contact_point_from=frozenset(found.contact_point_from),
         unreadable=found.unreadable,
         snapshot=recorded,
+        events=events(_lines(found.events)),
+        asks=asks(_lines(found.asks)),
+        releases=releases(_lines(found.releases)),
     )
+
+
+def _lines(found: Iterable[dict[str, Any]]) -> bytes:
+    return b"\n".join(canonical(event) for event in found)
 
 
 def _source(event: dict[str, Any]) -> Source:
@@ -191,7 +240,19 @@ def _made(model: type[M], event: dict[str, Any]) -> M:
 
 
 _PARTS = (("check", ProviderCheck), ("succession", Succession), ("entrustment", Entrustment))
-_MODELS = (Source, SourceContactPoint, ProviderCheck, Succession, Entrustment, Consent, Suppression, Scope)
+_MODELS = (
+    Source,
+    SourceContactPoint,
+    ProviderCheck,
+    Succession,
+    Entrustment,
+    Consent,
+    PersonEvent,
+    Suppression,
+    Scope,
+    Ask,
+    Release,
+)
 _DEFAULTS: Mapping[type[BaseModel], dict[str, Any]] = {
     model: {name: field.default for name, field in model.model_fields.items() if not field.is_required()}
     for model in _MODELS

@@ -1,25 +1,55 @@
-"""The reference data that decide() looks up: legal entities and the versions of their notices."""
+"""The reference data that decide() looks up: legal entities, notices, terms of joint use, list batches, templates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from schemas.events import Controller, Notice
+from schemas.codec import canonical
+from schemas.events import Batch, Controller, JointUseTerms, Notice, PolicyVersion, Register, Template
+
+Referred = Controller | Notice | JointUseTerms | Batch | Template | PolicyVersion | Register
 
 
 @dataclass(slots=True)
 class Reference:
-    """Controllers and notices by id, and the SHA-256 of each one's bytes by its key; the last record of a key wins."""
+    """What each id stands for, the last record of a key winning; of terms of joint use every version stays.
+
+    `digests`: by `kind/id` the SHA-256 of the record's bytes, of terms that of all their versions.
+    `ask`: the template that asks people, None where no registered one may.
+    """
 
     controllers: dict[str, Controller] = field(default_factory=dict)
     notices: dict[str, Notice] = field(default_factory=dict)
+    terms: dict[str, dict[str, JointUseTerms]] = field(default_factory=dict)
+    batches: dict[str, Batch] = field(default_factory=dict)
+    templates: dict[str, Template] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    ask: Template | None = None
+    _versions: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def put(self, model: Controller | Notice, value: bytes) -> None:
-        """Takes one record in."""
-        if isinstance(model, Controller):
+    def put(self, model: Referred, value: bytes) -> None:
+        """Takes one record in. Policies and registers are recorded only: packs decide which version is in force."""
+        key, digest = f"{model.kind}/{model.id}", sha256(value).hexdigest()
+        if isinstance(model, JointUseTerms):
+            self.terms.setdefault(model.id, {})[str(model.version)] = model
+            versions = self._versions.setdefault(key, {})
+            versions[str(model.version)] = digest
+            digest = sha256(canonical(versions)).hexdigest()
+        elif isinstance(model, Controller):
             self.controllers[model.id] = model
-        else:
+        elif isinstance(model, Notice):
             self.notices[model.id] = model
-        self.digests[f"{model.kind}/{model.id}"] = sha256(value).hexdigest()
+        elif isinstance(model, Batch):
+            self.batches[model.id] = model
+        elif isinstance(model, Template):
+            self.templates[model.id] = model
+            asking = [id_ for id_, template in self.templates.items() if template.ask_complete]
+            self.ask = self.templates[min(asking)] if asking else None
+        self.digests[key] = digest
+
+
+def place_of(model: Referred) -> str:
+    """Returns the name under which a newer record replaces an older one."""
+    version = f"/{model.version}" if isinstance(model, JointUseTerms | PolicyVersion) else ""
+    return f"{model.kind}/{model.id}{version}"

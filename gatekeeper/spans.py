@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -21,6 +22,9 @@ class Span(NamedTuple):
     last: int
 
 
+LONG_AGO = Span(-(2**62), -(2**62))
+
+
 @lru_cache(maxsize=65536)
 def span(text: str, zone: str) -> Span:
     """Returns the span of an ISO 8601 text; a date or a time without offset is read in `zone`."""
@@ -32,6 +36,19 @@ def span(text: str, zone: str) -> Span:
     return Span(_micros(start), _micros(start + _DAY) - 1)
 
 
+@lru_cache(maxsize=65536)
+def months_after(micros: int, months: int, zone: str) -> int:
+    """Returns the instant that many calendar months later in `zone`; a day that the month lacks is its last."""
+    start = (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone))
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    return _micros(start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1])))
+
+
+def today(micros: int, zone: str) -> date:
+    """Returns the calendar day of an instant in `zone`."""
+    return (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone)).date()
+
+
 @lru_cache(maxsize=1024)
 def instant(milliseconds: int) -> str:
     """Returns RFC 3339 in UTC with milliseconds."""
@@ -40,8 +57,7 @@ def instant(milliseconds: int) -> str:
 
 def day(micros: int, zone: str) -> str:
     """Returns the calendar day of an instant in `zone`, as ISO 8601."""
-    found: date = (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone)).date()
-    return found.isoformat()
+    return today(micros, zone).isoformat()
 
 
 def _micros(moment: datetime) -> int:

@@ -71,9 +71,13 @@ class Origin(Model):
 
 
 class Stop(Model):
-    """A suppression that names the person, with how surely it does: 1000 per mille unless found by a weaker match."""
+    """A suppression that names the person, with how surely it does: 1000 per mille unless found by a weaker match.
+
+    `elsewhere`: it names only another contact point that a source of the person gives.
+    """
 
     event: dict[str, Any]
+    elsewhere: bool = False
     score: Annotated[int, Field(ge=0, le=1000)]
 
 
@@ -91,6 +95,9 @@ class Snapshot(Model):
     contact_point_from: tuple[Id, ...]
     unreadable: tuple[str, ...]
     refs: dict[str, Digest | None]
+    events: tuple[dict[str, Any], ...] = ()
+    asks: tuple[dict[str, Any], ...] = ()
+    releases: tuple[dict[str, Any], ...] = ()
 
 
 class Engine(Model):

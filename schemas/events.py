@@ -5,9 +5,9 @@ Every value has `"v": 1`; a `?` of the specification is a field with the default
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from schemas.values import Any_, Channel, Code, Id, Line, MessageClass, Model, RecipientId, Time, Token, ZonedTime
 
@@ -210,6 +210,39 @@ class Consent(Model):
         return self
 
 
+class PersonEvent(Model):
+    """What else became known of a person, on the topic of the consents.
+
+    `ask_undelivered`: the ask `request_id` came back. `notice_given`: the person got the notice about `source_id`.
+    `undeliverable_resolved`: the contact point (nothing named: every one) takes mail again. `identity_resolved`:
+    somebody looked at the weak matches known by then and they are not this person.
+    """
+
+    v: Version
+    kind: Literal["ask_undelivered", "notice_given", "undeliverable_resolved", "identity_resolved"]
+    recipient_id: RecipientId
+    record_id: Id | None = None
+    at: Time | None = None
+    recorded_at: Time | None = None
+    request_id: Id | None = None
+    source_id: Id | None = None
+    contact_point_id: Id | None = None
+    by: Id | None = None
+    evidence_ref: Id | None = None
+
+    @model_validator(mode="after")
+    def _says_which_and_when(self) -> PersonEvent:
+        needed = {"ask_undelivered": self.request_id, "notice_given": self.source_id}.get(self.kind, self.said)
+        if needed is None:
+            raise ValueError("names its ask, its source, or its time")
+        return self
+
+    @property
+    def said(self) -> str | None:
+        """When it happened, else when it was recorded."""
+        return self.at or self.recorded_at
+
+
 class Scope(Model):
     """What a suppression stops; what is not named is covered."""
 
@@ -276,6 +309,95 @@ class Notice(Model):
     accepted_legacy: bool | None = None
 
 
+class JointUseTerms(Model):
+    """A version of the published terms of joint use: who may use the data, for what, from when (APPI 27(5)(iii))."""
+
+    v: Version
+    kind: Literal["joint_use_terms"]
+    terms_id: Id
+    version: Annotated[int, Field(ge=0, lt=2**31)] | Id
+    published_at: Time
+    parties: Annotated[tuple[Id, ...], Field(max_length=256)]
+    purposes: Annotated[tuple[Code, ...], Field(max_length=64)]
+    complete: bool
+    name: Line | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the terms, shared by their versions."""
+        return self.terms_id
+
+
+class Batch(Model):
+    """A list that came as one: what was checked of its provider, and whether it was frozen or found illicit."""
+
+    v: Version
+    kind: Literal["batch"]
+    id: Id
+    check: ProviderCheck | None = None
+    state: Literal["active", "quarantined"] = "active"
+    flags: Annotated[tuple[Code, ...], Field(max_length=16)] = ()
+    name: Line | None = None
+
+
+class ShownPerson(Model):
+    """An identifiable person that a piece shows, with the release on file, if one is and was not withdrawn."""
+
+    release: Id | None = None
+    withdrawn: Time | bool | None = None
+
+
+def _by_class(value: Any) -> Any:
+    """Reads `{class: {channel: true}}` as `{class: [channel]}`; anything else is left to the type."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _channels(shown) for name, shown in value.items()}
+
+
+def _channels(shown: Any) -> Any:
+    if isinstance(shown, dict) and all(type(ok) is bool for ok in shown.values()):
+        return tuple(channel for channel, ok in shown.items() if ok)
+    return tuple(shown) if isinstance(shown, list) else shown
+
+
+class Template(Model):
+    """A piece as it is printed or mailed, with the word of its lint.
+
+    `display_ok`: for which class by which channels it shows sender, contact and how to stop. `ask_complete`: it
+    shows items a to f and leaves room for the route, so that it may ask a person (J.8.7).
+    """
+
+    v: Version
+    kind: Literal["template"]
+    id: Id
+    display_ok: Annotated[dict[MessageClass, tuple[Channel, ...]], BeforeValidator(_by_class)]
+    ask_complete: bool
+    persons: Annotated[tuple[ShownPerson, ...], Field(max_length=64)] = ()
+    name: Line | None = None
+
+
+class PolicyVersion(Model):
+    """A version of a policy put in force by the privacy manager; its rules are those of the pack with that hash."""
+
+    v: Version
+    kind: Literal["policy"]
+    id: Id
+    version: Annotated[int, Field(ge=1)]
+    jurisdictions: Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...], Field(max_length=64)]
+    effective_from: Time
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    by: Id | None = None
+
+
+class Register(Model):
+    """A register of people who want no mail, as it was last fetched."""
+
+    v: Version
+    kind: Literal["register"]
+    id: Id
+    file_date: Time
+
+
 class Resolution(Model):
     """The privacy manager's word that an unreadable record has been dealt with, so that its person is free again."""
 
@@ -290,5 +412,58 @@ class Resolution(Model):
     at: ZonedTime
 
 
-Reference = Annotated[Controller | Notice | Resolution, Field(discriminator="kind")]
-Fact = Source | Consent | Suppression
+Reference = Annotated[
+    Controller | Notice | JointUseTerms | Batch | Template | PolicyVersion | Register | Resolution,
+    Field(discriminator="kind"),
+]
+OnConsents = Annotated[Consent | PersonEvent, Field(discriminator="kind")]
+"""What the topic of the consents carries."""
+
+
+# -- what the worker and the reviewers say ------------------------------------------------------------
+
+
+class Ask(Model):
+    """A confirmation asked of a person: about which source, where, with what template and route stated (J.8.7)."""
+
+    v: Version
+    request_id: Id
+    recipient_id: RecipientId
+    source_id: Id
+    channel: Channel
+    template_id: Id
+    stated_route: Code
+    at: Time
+    contact_point: SendContactPoint | Id | None = None
+    contact_point_id: Id | None = None
+    campaign_id: Id | None = None
+    controller_id: Id | None = None
+    decision_id: Id | None = None
+    kind: Literal["ask"] | None = None
+
+
+class Release(Model):
+    """A reviewer's word on one decision: that its reasons need not withhold the piece, or that word taken back.
+
+    It holds for the send key: recipient, campaign and channel.
+    """
+
+    v: Version
+    kind: Literal["release", "release_revoked"]
+    recipient_id: RecipientId
+    campaign_id: Id
+    channel: Channel
+    decision_id: Id
+    by: Annotated[tuple[Id, ...], Field(min_length=1, max_length=4)] | Id
+    reason: Line
+    at: Time
+    reasons: Annotated[tuple[Code, ...], Field(max_length=64)] = ()
+    evidence_ref: Id | None = None
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Who stands for it."""
+        return frozenset((self.by,) if isinstance(self.by, str) else self.by)
+
+
+Fact = Source | Consent | PersonEvent | Suppression

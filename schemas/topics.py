@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from schemas.audit import AuditRecord, Manifest
-from schemas.events import Consent, Reference, Send, Source, Suppression
+from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Suppression
 
 DAY_MS = 86_400_000
 FOREVER = -1
@@ -63,7 +63,7 @@ def _registry() -> Mapping[str, Topic]:
     rows = (
         Topic("sends", "recipient id", "marketing platforms, publish", worker, "n", 7 * DAY_MS, send),
         Topic("sources", "recipient id", crm, worker, "any", FOREVER, TypeAdapter(Source)),
-        Topic("consents", "recipient id", f"{crm}, withdraw", worker, "any", FOREVER, TypeAdapter(Consent)),
+        Topic("consents", "recipient id", f"{crm}, withdraw", worker, "any", FOREVER, TypeAdapter(OnConsents)),
         Topic(
             "suppressions",
             "recipient id or token",
@@ -74,10 +74,10 @@ def _registry() -> Mapping[str, Topic]:
             TypeAdapter(Suppression),
         ),
         Topic("reference", "kind/id", "privacy manager", worker, "one", FOREVER, TypeAdapter(Reference)),
-        Topic("acts", "recipient id, or kind/id", "console, CLI", worker, "n", 90 * DAY_MS),
+        Topic("acts", "recipient id, or kind/id", "console, CLI", worker, "n", 90 * DAY_MS, TypeAdapter(Release)),
         Topic("cleared", "recipient id", worker, "mail platforms, handoff", "n", 60 * DAY_MS, send),
         Topic("review", "recipient id", worker, "console, CLI", "n", 60 * DAY_MS, send),
-        Topic("confirmations", "recipient id", worker, "print house", "n", 30 * DAY_MS),
+        Topic("confirmations", "recipient id", worker, "print house", "n", 30 * DAY_MS, TypeAdapter(Ask)),
         Topic("recalls", "recipient id", worker, "whoever got it cleared", "n", 30 * DAY_MS),
         Topic("audit", "decision id", worker, "seal, verify, replay", "n", 1095 * DAY_MS, TypeAdapter(AuditRecord)),
         Topic("manifests", "writer", worker, "seal, verify, status", "n", 1095 * DAY_MS, TypeAdapter(Manifest)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import sys
 import tempfile
@@ -20,8 +19,7 @@ from yarl import URL
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge
-from gatekeeper.policy import Policy
-from gatekeeper.policy import load as load_policy
+from gatekeeper.packs import Packs, load
 from gatekeeper.settings import Settings
 from streams import admin
 from streams.chunks import CREDIT_RECORDS, Chunk, Credit, Schema, Transport
@@ -89,7 +87,7 @@ class Gate:
             "waiting": waits,
             "people": followers.store.people,
             "unreadable_facts": sorted("/".join(map(str, place)) for place in followers.store.unreadable)[:UNREADABLE],
-            "policy": self.tools.judge.policy.name,
+            "policy": self.tools.judge.packs.at(self.tools.clock.now()).name,
         }
 
 
@@ -109,7 +107,7 @@ def fail(error: BaseException) -> None:
 def create_app(
     settings: Settings,
     *,
-    policy: Policy | None = None,
+    packs: Packs | None = None,
     transport: type[Transport] = Transport,
     followers: type[Followers] = Followers,
     on_failure: OnFailure = fail,
@@ -119,9 +117,11 @@ def create_app(
     The others are what tests replace: a transport that loses records, facts without barrier, an end that they see.
     Raises UsageError (2) for a policy that cannot be loaded. Call it in a running loop.
     """
-    policy = policy or load_policy(settings.policy)
+    packs = packs or load(settings.policy)
     if settings.max_lag is not None:
-        policy = dataclasses.replace(policy, max_lag_ms=int(settings.max_lag * 1000))
+        packs = packs.with_max_lag(int(settings.max_lag * 1000))
+    clock = Clock()
+    policy = packs.at(clock.now())
     broker = "kafka://" + settings.bootstrap.replace(",", ";")
     app = faust.App(
         settings.group,
@@ -155,10 +155,10 @@ def create_app(
         app,
         Tools(
             settings=settings,
-            judge=Judge(policy, settings.partitions),
+            judge=Judge(packs, settings.partitions),
             followers=app.followers,
             credit=app.credit,
-            clock=Clock(),
+            clock=clock,
             seek=seek,
             max_lag=policy.max_lag_ms / 1000,
             max_skew_ms=policy.skew_ms,

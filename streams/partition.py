@@ -188,7 +188,7 @@ class Partition:
         # From here to the return there is no await: nothing can change between the barrier and the verdict.
         t0 = tools.clock.now()
         at = max(t0, self._head.at)
-        as_of = None if fresh else min(tools.followers.as_of, at - tools.judge.policy.max_lag_ms - 1)
+        as_of = None if fresh else min(tools.followers.as_of, at - tools.judge.packs.at(at).max_lag_ms - 1)
         store = tools.followers.store
         judged = [tools.judge.judge(_record(record), store, at, as_of=as_of) for record in batch.records]
         self._failures.extend(one.failed for one in judged)
@@ -222,7 +222,7 @@ class Partition:
             dead_facts=len(dead_facts),
             as_of=tools.followers.positions(),
             prev=self._head.prev,
-            policy=tools.judge.policy,
+            policy=tools.judge.packs.at(at),
             t0=t0,
             t1=tools.clock.now(),
         )

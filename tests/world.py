@@ -47,7 +47,12 @@ def send(*, country: str | None = "JP", point: str = "cp-1", **fields: Any) -> d
     )
 
 
-def source(*, contact_points: Iterable[str] = ("cp-1",), **fields: Any) -> Event:
+def _point(named: str | dict[str, Any]) -> dict[str, Any]:
+    point = {"id": named} if isinstance(named, str) else named
+    return {**point, "token": token(point["id"])}
+
+
+def source(*, contact_points: Iterable[str | dict[str, Any]] = ("cp-1",), **fields: Any) -> Event:
     value = {
         "v": 1,
         "source_id": "S-1",
@@ -56,11 +61,12 @@ def source(*, contact_points: Iterable[str] = ("cp-1",), **fields: Any) -> Event
         "collected_by": "C1",
         "acquired_at": "2018-04-01",
         "notice_id": "OK",
-        "contact_points": [{"id": point, "token": token(point)} for point in contact_points],
+        "contact_points": [_point(point) for point in contact_points],
         **fields,
     }
-    if check := value.get("check"):
-        value["check"] = bare(check)
+    for part in ("check", "succession"):
+        if value.get(part):
+            value[part] = bare(value[part])
     return "sources", bare(value)
 
 
@@ -107,6 +113,72 @@ def notice(**fields: Any) -> Event:
     return "reference", bare({**value, **fields})
 
 
+def template(**fields: Any) -> Event:
+    shown = {
+        "marketing": ["postal", "email"],
+        "transactional": ["postal"],
+        "safety_legal": ["postal"],
+        "rights_reply": ["postal"],
+        "confirmation": ["postal", "email"],
+    }
+    value = {"v": 1, "kind": "template", "id": "T-1", "display_ok": shown, "ask_complete": True}
+    return "reference", bare({**value, **fields})
+
+
+def ask(**fields: Any) -> Event:
+    value = {
+        "v": 1,
+        "request_id": "Q-1",
+        "recipient_id": "P-1",
+        "source_id": "S-0",
+        "contact_point": {"id": "cp-1", "token": token("cp-1")},
+        "channel": "postal",
+        "template_id": "T-1",
+        "stated_route": "broker-a",
+        "at": "2026-11-14T10:00:00+09:00",
+    }
+    return "confirmations", bare({**value, **fields})
+
+
+def event(**fields: Any) -> Event:
+    return "consents", bare({"v": 1, "recipient_id": "P-1", "at": "2026-11-20T10:00:00+09:00", **fields})
+
+
+def act(**fields: Any) -> Event:
+    value = {
+        "v": 1,
+        "kind": "release",
+        "recipient_id": "P-1",
+        "campaign_id": "K-1",
+        "channel": "postal",
+        "decision_id": "D-1",
+        "by": "hanako",
+        "reason": "looked at the form",
+        "at": "2026-11-23T10:00:00+09:00",
+    }
+    return "acts", bare({**value, **fields})
+
+
+def terms(**fields: Any) -> Event:
+    value = {
+        "v": 1,
+        "kind": "joint_use_terms",
+        "terms_id": "JU",
+        "version": 1,
+        "published_at": "2020-04-01",
+        "parties": ["C1", "C2"],
+        "purposes": ["mkt.dm.own"],
+        "complete": True,
+    }
+    return "reference", bare({**value, **fields})
+
+
+def batch(**fields: Any) -> Event:
+    if check := fields.get("check"):
+        fields["check"] = bare(check)
+    return "reference", bare({"v": 1, "kind": "batch", "id": "B-1", **fields})
+
+
 REFERENCE: tuple[Event, ...] = (
     controller(),
     controller(id="C2", name="みどりカード"),
@@ -116,6 +188,19 @@ REFERENCE: tuple[Event, ...] = (
     notice(id="LEGACY", complete=False, accepted_legacy=True),
     notice(id="ROUTE-A", states_route="broker-a"),
     notice(id="PRETICKED", invalidated_at="2024-02-01"),
+    notice(id="C2-CARD", controller_id="C2"),
+    notice(id="AOBA-OK", controller_id="AOBA", purposes=["mkt.dm.food"]),
+    controller(id="AOBA", name="旧あおば商店", group=None),
+    controller(id="X", name="ほしぞら食品", group=None),
+    template(),
+    template(id="T-BARE", ask_complete=False),
+    template(id="T-FACE", persons=[{"release": "MR-1"}, {}]),
+    terms(),
+    terms(terms_id="JU-CARD", parties=["C2"]),
+    terms(terms_id="JU-BARE", complete=False),
+    terms(terms_id="JU", version=2, published_at="2025-04-01", purposes=["mkt.dm.own", "mkt.dm.finance"]),
+    batch(id="B-LEAK", flags=["leak"]),
+    batch(id="B-FROZEN", state="quarantined"),
 )
 
 

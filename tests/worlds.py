@@ -25,7 +25,7 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from gatekeeper.policy import load as load_policy
+from gatekeeper.packs import load as load_packs
 from gatekeeper.settings import Settings
 from schemas.audit import AuditRecord, Manifest
 from streams import admin
@@ -66,6 +66,10 @@ def controller(**more: Any) -> tuple[str, dict[str, Any]]:
 NOTICE = (
     "notice/N1",
     {"v": 1, "kind": "notice", "id": "N1", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": True},
+)
+TEMPLATE = (
+    "template/T1",
+    {"v": 1, "kind": "template", "id": "T1", "display_ok": {"marketing": ["postal"]}, "ask_complete": True},
 )
 
 
@@ -172,7 +176,7 @@ class World:
     def create(self) -> World:
         """Makes the topics, and one controller with one notice."""
         admin.create(self.settings)
-        self.put("reference", [controller(), NOTICE])
+        self.put("reference", [controller(), NOTICE, TEMPLATE])
         return self
 
     def put(self, topic: str, records: Iterable[Row], producer: Producer | None = None) -> None:
@@ -326,7 +330,7 @@ class World:
         `fetched`: at most so many records a fetch, to have many of them.
         """
         failures: list[BaseException] = []
-        app = create_app(self.settings, policy=load_policy("jp-pmark"), on_failure=failures.append, **parts)
+        app = create_app(self.settings, packs=load_packs("jp-pmark"), on_failure=failures.append, **parts)
         app.failures = failures
         if fetched is not None:
             app.conf.broker_max_poll_records = fetched

@@ -14,9 +14,9 @@ from gatekeeper.decide import Decision
 from gatekeeper.spans import instant
 from schemas.audit import Stage
 from schemas.codec import canonical
-from schemas.events import Consent, Reference, Send, Source, Suppression
+from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Suppression
 
-RULES = 1
+RULES = 2
 """Version of the rules: a change that may change a verdict raises it."""
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -34,7 +34,7 @@ def did(topic: str, partition: int, offset: int, stage: Stage) -> str:
 @cache
 def schema_hash() -> str:
     """Returns the SHA-256 of the contract's JSON schemas that decide() reads by."""
-    models: tuple[Any, ...] = (Send, Source, Consent, Suppression, Reference)
+    models: tuple[Any, ...] = (Send, Source, OnConsents, Suppression, Reference, Ask, Release)
     return sha256(canonical([TypeAdapter(model).json_schema() for model in models])).hexdigest()
 
 

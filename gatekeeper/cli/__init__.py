@@ -18,6 +18,7 @@ VERBS = {
     "publish": "publish",
     "withdraw": "withdraw",
     "decide": "decide",
+    "policy": "policy",
     "deadletter": "deadletter",
     "tail": "tail",
     "status": "status",

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO
 
 import click
 import jiter
 import orjson
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from gatekeeper import policy as policies
+from gatekeeper import packs
 from gatekeeper.answer import answer
 from gatekeeper.cli.output import json_option, show_json
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
 from gatekeeper.reasons import Found
+from gatekeeper.rules.system import Checkpoint
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
 from schemas.events import Send
 from schemas.topics import FACT_TOPICS, TOPICS, logical_name
-from schemas.values import Id, Model, ZonedTime
+from schemas.values import Channel, Id, Model, RecipientId, ZonedTime
 
-UNRULED = {"acts": "RELEASE_SUPERSEDED", "confirmations": "CONFIRMATION_PENDING"}
-"""Topics that a case may hold and no rule reads yet, with the first rule that will."""
+SAID_OF_SENDS = ("confirmations", "acts")
+"""Topics beside the facts that a case may hold: what the person was asked, and what reviewers said."""
 
 
 def _instant(value: str) -> str:
@@ -43,6 +44,27 @@ class _Event(Model):
     value: dict[str, Any] | None
 
 
+class _Clearance(BaseModel):
+    """A clearance that is live, or was recalled; of what else is written of it nothing is read."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    campaign_id: Id
+    channel: Channel
+    recipient_id: RecipientId | None = None
+    decision_id: Id | None = None
+    did: Id | None = None
+    recalled: bool | str | None = None
+    state: str | None = None
+
+    def of(self, send: Send) -> bool:
+        """Returns whether it is live and of the same recipient, campaign and channel."""
+        if self.recalled or self.state == "recalled":
+            return False
+        same = self.recipient_id in (None, send.recipient_id)
+        return same and (self.campaign_id, self.channel) == (send.campaign_id, send.channel)
+
+
 class _CaseFile(Model):
     at: Instant
     policy: Id = "jp-pmark"
@@ -50,7 +72,7 @@ class _CaseFile(Model):
     facts: tuple[_Event, ...] = ()
     send: dict[str, Any]
     as_of: Instant | None = None
-    checkpoint: Literal["intake", "handoff"] = "intake"
+    checkpoint: Checkpoint = "intake"
     unavailable: Annotated[tuple[str, ...], Field(max_length=64)] = ()
     clearances: tuple[dict[str, Any], ...] = ()
 
@@ -70,35 +92,51 @@ def command(context: click.Context, case: BinaryIO, as_json: bool) -> None:
 
 
 def judge(case: _CaseFile, *, file: str) -> Decision:
-    """Returns the decision on a case. What of it cannot be read, or no rule reads yet, withholds it."""
-    policy = policies.load(case.policy)
+    """Returns the decision on a case. What of it cannot be read withholds it."""
+    known = packs.load(case.policy)
     at = _milliseconds(case.at)
     store = FactStore()
     events = [*(_reference(value, index, file=file) for index, value in enumerate(case.reference))]
     events += [(f"facts.{index}", event) for index, event in enumerate(case.facts)]
     unread = list(case.unavailable)
-    if case.clearances:
-        unread.append("clearances (DUPLICATE_SEND)")
     for offset, (place, event) in enumerate(events):
         topic = logical_name(event.topic)
-        if topic in FACT_TOPICS:
-            value = None if event.value is None else orjson.dumps(event.value)
+        if topic in SAID_OF_SENDS or topic in FACT_TOPICS:
+            value = None if event.value is None else orjson.dumps(_whose(topic, event, case.send))
             key = None if event.key is None else event.key.encode()
             if fault := store.apply(topic, 0, offset, key, value):
                 unread.append(f"{place}: {fault}")
         elif topic in TOPICS:
-            unread.append(f"{place}: {topic} ({UNRULED.get(topic, 'no rule')})")
+            unread.append(f"{place}: {topic}")
         else:
             raise UsageError("error.case_wrong", file=file, place=f"{place}.topic", detail=text("error.no_such_topic"))
     try:
         send: Send = decode("sends", None, orjson.dumps(case.send))
     except Unreadable as fault:
-        return only(policy, at, [Found("EVENT_INVALID", (), {"case": "unreadable", "fault": str(fault)})])
+        reason = Found("EVENT_INVALID", (), {"case": "unreadable", "fault": str(fault)})
+        return only(known.at(at), at, [reason])
+    clearance = None
+    for index, written in enumerate(case.clearances):
+        try:
+            found = _Clearance.model_validate(written.get("send", {}) | written)
+        except ValidationError as error:
+            unread.append(f"clearances.{index}: {error.errors()[0]['type']}")
+            continue
+        if found.of(send):
+            clearance = found.did or found.decision_id or f"clearances/{index}"
     facts = store.view(send)
     # the case is one person's: what cannot be read of it is of that person, whomever it names
     facts = dataclasses.replace(facts, unreadable=tuple(unread) or facts.unreadable)
     as_of = _milliseconds(case.as_of) if case.as_of else None
-    return decide(send, facts, store.reference, policy, at, as_of=as_of)
+    return decide(send, facts, store.reference, known, at, as_of=as_of, checkpoint=case.checkpoint, clearance=clearance)
+
+
+def _whose(topic: str, event: _Event, send: dict[str, Any]) -> dict[str, Any]:
+    """Returns the value of an event, with the case's person where an ask or an act names nobody."""
+    value = event.value or {}
+    if topic in SAID_OF_SENDS and "recipient_id" not in value:
+        return {**value, "recipient_id": event.key or send.get("recipient_id")}
+    return value
 
 
 def _read(content: bytes, *, file: str) -> _CaseFile:

@@ -97,8 +97,6 @@ def _show(scene: Scene, tally: Tally, told: dict[Verdict, Told]) -> None:
     columns = ["verdict", "reason", "sends", "share", "bar"][: 5 if console.is_terminal else 4]
     rows = [row[: len(columns)] for row in funnel(tally)]
     show_table([f"demo.column_{column}" for column in columns], rows, numbers=(2, 3))
-    if any(reason.startswith("FACTS_UNAVAILABLE") for _, reason in tally.funnel):
-        console.print(Text(text("demo.rules_to_come")))
     _heading(console, text("demo.heading_explained"))
     for verdict, person in scene.retailer.cast.items():
         if verdict in told:

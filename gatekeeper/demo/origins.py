@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from schemas.events import Controller, Entrustment, Method, Notice, ProviderCheck, Reference, Succession
+from schemas.events import (
+    Batch,
+    Controller,
+    Entrustment,
+    JointUseTerms,
+    Method,
+    Notice,
+    ProviderCheck,
+    Reference,
+    Succession,
+    Template,
+)
 
 RETAILER, CARD, AOBA, GROUP = "C1", "C2", "AOBA", "G1"
 PURPOSE, BELOW = "mkt.dm.own", "service.points"
@@ -38,6 +49,43 @@ REFERENCE: tuple[Reference, ...] = (
         purposes=("service.survey", PURPOSE),
         complete=True,
         invalidated_at="2024-02-01",  # the box for direct mail came ticked
+    ),
+    *(
+        JointUseTerms(
+            v=1,
+            kind="joint_use_terms",
+            terms_id="joint-2020",
+            version=version,
+            published_at=day,
+            parties=(RETAILER, CARD, "C3", "C4"),
+            purposes=purposes,
+            complete=True,
+            name="みどりグループ共同利用",
+        )
+        for version, day, purposes in (
+            (1, "2020-04-01", ("service.card", PURPOSE)),
+            (2, "2025-04-01", ("service.card", PURPOSE, "mkt.dm.finance")),
+        )
+    ),
+    *(
+        Batch(v=1, kind="batch", id=id_)
+        for id_ in ("A-2025-03", "B-2025-06", "C-2025-09", "P-2024-05", "D-2023-02", "D-2023-03")
+    ),
+    Template(
+        v=1,
+        kind="template",
+        id="winter-catalogue",
+        name="冬のカタログ",
+        display_ok={"marketing": ("postal",)},
+        ask_complete=False,
+    ),
+    Template(
+        v=1,
+        kind="template",
+        id="may-we-write",
+        name="ご案内についてのお伺い",
+        display_ok={"confirmation": ("postal",)},
+        ask_complete=True,
     ),
 )
 

@@ -6,22 +6,15 @@ from collections.abc import Iterator
 
 from gatekeeper.demo.tally import VERDICTS, Tally
 from gatekeeper.texts import Language, text
-from schemas.audit import AuditRecord, Decision, FoundReason, Verdict
+from schemas.audit import AuditRecord, Decision, Verdict
 
 BAR = 30
 LANGUAGES: tuple[Language, Language] = ("ja", "en")
 
 
 def primary(record: AuditRecord) -> str:
-    """Returns the code of the first reason, with the first rule that it misses where it misses one; '' if clear."""
-    if not record.reasons:
-        return ""
-    first = record.reasons[0]
-    return f"{first.code}: {rule}" if (rule := _missing_rule(first)) else first.code
-
-
-def _missing_rule(reason: FoundReason) -> str:
-    return reason.says.get("rule", "").partition(",")[0]
+    """Returns the code of the first reason; '' if clear."""
+    return record.reasons[0].code if record.reasons else ""
 
 
 def funnel(tally: Tally) -> Iterator[tuple[Verdict, str, int, str, str]]:

@@ -1,20 +1,100 @@
-"""Who the person is: whether old enough to agree alone (domain rule 6.7)."""
+"""Who the person is, and whether mail reaches that person (domain rule 6.7; APPI 22)."""
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterator
+from datetime import date
 
 from gatekeeper.case import Case
-from gatekeeper.consent import Standing
+from gatekeeper.consent import Standing, no_of
+from gatekeeper.known import Hit
 from gatekeeper.reasons import Found
+from gatekeeper.rules.source import lane
+from gatekeeper.rules.will import CODES, bound
+from gatekeeper.spans import Span, day, today
+
+
+def reached(case: Case) -> Iterator[Found]:
+    """RECIPIENT_DECEASED, CONTACT_UNDELIVERABLE: no consent lifts them, only a correction or a newer address.
+
+    One known only by a match below the policy's floor is IDENTITY_AMBIGUOUS instead.
+    """
+    for hit in case.facts.suppressions:
+        kind = hit.stop.kind
+        if kind not in ("deceased", "undeliverable") or (kind == "undeliverable" and not _here(case, hit)):
+            continue
+        said = no_of(case, hit.stop).said
+        id_ = hit.stop.suppression_id
+        if hit.score < case.policy.match_floor:
+            yield from _ambiguous(case, hit, said)
+        elif kind == "deceased":
+            yield Found("RECIPIENT_DECEASED", (id_,), {"date": day(said.first, case.policy.timezone)})
+        elif not _mended(case, said):
+            yield Found("CONTACT_UNDELIVERABLE", (id_,), {"date": day(said.first, case.policy.timezone)})
+
+
+def ambiguous(case: Case) -> Iterator[Found]:
+    """IDENTITY_AMBIGUOUS: a stop of the will in scope that names somebody who may be this person, or not."""
+    for hit in case.facts.suppressions:
+        if hit.score < case.policy.match_floor and hit.stop.kind in CODES and bound(case, hit.stop) is not None:
+            yield from _ambiguous(case, hit, no_of(case, hit.stop).said)
 
 
 def age(case: Case, standing: Standing) -> Iterator[Found]:
-    """AGE_UNCERTAIN: a source says that the person may be a minor, none has a birth date, no guardian agreed."""
+    """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source says so, and nobody knows the birth date."""
+    if standing.guardian:
+        return
     sources = case.facts.sources
-    young = [source for source in sources if source.may_be_minor]
-    if not young or any(source.birth_date for source in sources):
-        return
-    if any(consent.expressed_by == "guardian" for consent in standing.stands):
-        return
-    yield Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), {"method": young[0].method})
+    if born := [source for source in sources if source.birth_date]:
+        youngest = max(_latest(str(source.birth_date)) for source in born)
+        now = today(case.at, case.policy.timezone)
+        years = now.year - youngest.year - ((now.month, now.day) < (youngest.month, youngest.day))
+        if years < case.policy.minor_age:
+            says = {"age": str(case.policy.minor_age)}
+            yield Found("MINOR_NO_GUARDIAN", tuple(sorted({source.source_id for source in born})), says)
+    elif young := [source for source in sources if source.may_be_minor]:
+        yield Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), {"method": young[0].method})
+
+
+def _latest(written: str) -> date:
+    """Returns the last day that a birth date may mean; of a day or month that does not exist, the wider one counts."""
+    year, month, in_month = (int(part) for part in f"{written}-00-00"[:10].split("-"))
+    if not 1 <= month <= 12:
+        return date(year, 12, 31)
+    last = monthrange(year, month)[1]
+    return date(year, month, in_month if 1 <= in_month <= last else last)
+
+
+def _here(case: Case, hit: Hit) -> bool:
+    """Returns whether a returned piece or a bounce was of the contact point and channel of the send."""
+    scope, send = hit.stop.scope, case.send
+    return (
+        not hit.elsewhere
+        and scope.contact_point in (None, "*", send.contact_point.id)
+        and (not scope.channels or "*" in scope.channels or send.channel in scope.channels)
+    )
+
+
+def _mended(case: Case, said: Span) -> bool:
+    """Returns whether the contact point was found to be good later: by hand, or by a later form of the person."""
+    point = case.send.contact_point.id
+    for event in case.facts.events:
+        named = event.contact_point_id in (None, point)
+        if event.kind == "undeliverable_resolved" and named and case.span(str(event.said)).first > said.last:
+            return True
+    return any(
+        lane(source) == "own"
+        and source.state == "active"
+        and source.acquired_at is not None
+        and case.span(source.acquired_at).first > said.last
+        and case.names_contact_point(source)
+        for source in case.facts.sources
+    )
+
+
+def _ambiguous(case: Case, hit: Hit, said: Span) -> Iterator[Found]:
+    for event in case.facts.events:
+        if event.kind == "identity_resolved" and case.span(str(event.said)).last >= said.first:
+            return
+    yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})

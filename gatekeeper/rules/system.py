@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from gatekeeper import spans
 from gatekeeper.case import Case
 from gatekeeper.reasons import Found
 from schemas.topics import CLEARED_DAYS, DAY_MS
+
+Checkpoint = Literal["intake", "handoff", "drop"]
 
 
 def unready(case: Case, as_of: int | None) -> Iterator[Found]:
@@ -23,7 +26,7 @@ def unready(case: Case, as_of: int | None) -> Iterator[Found]:
 
 
 def invalid(case: Case) -> Iterator[Found]:
-    """EVENT_INVALID: a controller or purpose that nobody registered, or a mail date after what is kept for hand-off."""
+    """EVENT_INVALID: an unregistered controller or purpose, a mail date too far, a confirmation without source."""
     send = case.send
     if send.controller_id not in case.reference.controllers:
         yield Found("EVENT_INVALID", (), {"case": "controller", "controller": send.controller_id})
@@ -32,6 +35,8 @@ def invalid(case: Case) -> Iterator[Found]:
     elif send.mail_date and case.span(send.mail_date).last > case.at + CLEARED_DAYS * DAY_MS * 1000:
         says = {"case": "mail_date", "date": case.day(send.mail_date), "days": str(CLEARED_DAYS)}
         yield Found("EVENT_INVALID", (), says)
+    elif send.message_class == "confirmation" and (send.source_id is None or send.request_id is None):
+        yield Found("EVENT_INVALID", (), {"case": "confirmation"})
 
 
 def suspended(case: Case) -> Iterator[Found]:
@@ -45,3 +50,15 @@ def suspended(case: Case) -> Iterator[Found]:
     if begun <= case.at and not over:
         says = {"controller": controller.name or controller.id, "date": case.day(str(since or until))}
         yield Found("SENDING_SUSPENDED", (f"controller/{controller.id}",), says)
+
+
+def unplaced(case: Case) -> Iterator[Found]:
+    """JURISDICTION_UNKNOWN: no country is known of the address; the strictest policy decides."""
+    if case.send.contact_point.country is None:
+        yield Found("JURISDICTION_UNKNOWN", (), {"policy": case.policy.name})
+
+
+def twice(clearance: str | None, checkpoint: Checkpoint) -> Iterator[Found]:
+    """DUPLICATE_SEND: at intake, this recipient has a live clearance of this campaign by this channel."""
+    if clearance is not None and checkpoint == "intake":
+        yield Found("DUPLICATE_SEND", (clearance,), {"clearance": clearance})

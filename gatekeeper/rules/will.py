@@ -1,40 +1,86 @@
-"""The person's will: an objection or a withdrawal in scope is enough (domain rules 3.4.3, 6.3.3, 6.7)."""
+"""The person's will: one no in scope is enough, by whatever route it came (domain rules 3.4.3, 6.3.3, 6.7)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from gatekeeper.case import Case, below
-from gatekeeper.consent import No, Standing, no_of, unlifted
+from gatekeeper.consent import Consents, No, Standing, no_of, unlifted
 from gatekeeper.reasons import Found
 from gatekeeper.spans import day
-from schemas.events import Scope
+from schemas.events import Suppression
+
+CODES = {
+    "objection": "SUBJECT_OBJECTED",
+    "cessation": "CESSATION_REQUESTED",
+    "erasure": "SUBJECT_ERASED",
+    "refusal_returned": "POSTAL_REFUSAL_RETURNED",
+}
 
 
-def objected(case: Case, standing: Standing) -> tuple[list[Found], frozenset[str]]:
-    """SUBJECT_OBJECTED: an objection in scope that no later consent lifts, with the notes of lifting.
+def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]]:
+    """SUBJECT_OBJECTED, CESSATION_REQUESTED, SUBJECT_ERASED, POSTAL_REFUSAL_RETURNED, with the notes of lifting.
 
-    One found only by a match below the policy's floor is IDENTITY_AMBIGUOUS instead.
+    One found only by a match below the policy's floor is IDENTITY_AMBIGUOUS instead (rules/person.py). Objections to
+    the predecessor of a succession bind the sender.
     """
-    found, sure = [], []
+    left: dict[str, list[No]] = {}
+    notes = set[str]()
     for hit in case.facts.suppressions:
-        if hit.stop.kind != "objection" or not _stops(case, hit.stop.scope):
+        stop = hit.stop
+        if stop.kind not in CODES or hit.score < case.policy.match_floor:
             continue
-        if hit.score >= case.policy.match_floor:
-            sure.append(no_of(case, hit.stop))
-        else:
-            found.append(Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,)))
-    left, notes = unlifted(case, sure, standing.lifters)
-    if left:
-        found.append(_said(case, "SUBJECT_OBJECTED", left))
-    return found, notes
+        parties = bound(case, stop)
+        if parties is None:
+            continue
+        no = no_of(case, stop)
+        if stop.kind == "cessation" and stop.state in (None, "open", "active"):
+            left.setdefault(stop.kind, []).append(no)
+            continue
+        still, told = unlifted(case, (no,), consents.standing(parties).lifters)
+        notes |= told
+        if still:
+            left.setdefault(stop.kind, []).append(no)
+    return [_said(case, CODES[kind], nos) for kind, nos in left.items()], frozenset(notes)
 
 
 def taken_back(case: Case, standing: Standing) -> Iterator[Found]:
     """CONSENT_WITHDRAWN and CONSENT_REFUSED: a no in scope that no later consent lifts."""
+    if not standing.nos:
+        return
     for state, code in (("Withdrawn", "CONSENT_WITHDRAWN"), ("Refused", "CONSENT_REFUSED")):
         if nos := [no for no in standing.nos if no.kind == state]:
             yield _said(case, code, nos)
+
+
+def bound(case: Case, stop: Suppression) -> frozenset[str] | None:
+    """Returns to whom a yes must be given that may lift a stop; None where its scope does not cover the send.
+
+    What a scope does not name is covered.
+    """
+    send, scope = case.send, stop.scope
+    sender = frozenset((send.controller_id,))
+    returned = stop.kind == "refusal_returned"  # by post, for every purpose and address
+    if returned and send.channel != "postal":
+        return None
+    if not returned and not (
+        (scope.purpose in (None, "*") or below(send.purpose, str(scope.purpose)))
+        and (not scope.channels or "*" in scope.channels or send.channel in scope.channels)
+        and scope.contact_point in (None, "*", send.contact_point.id)
+    ):
+        return None
+    group = case.reference.controllers[send.controller_id].group
+    if (
+        (scope.controller is None and scope.group is None)
+        or "*" in (scope.controller, scope.group)
+        or send.controller_id == scope.controller
+        or (group is not None and group == scope.group)
+    ):
+        return sender
+    for source in case.facts.sources:
+        if source.succession and source.succession.predecessor == scope.controller:
+            return sender | {scope.controller}
+    return None
 
 
 def _said(case: Case, code: str, nos: Iterable[No]) -> Found:
@@ -43,22 +89,4 @@ def _said(case: Case, code: str, nos: Iterable[No]) -> Found:
         code,
         tuple(sorted({no.fact for no in nos})),
         {"date": day(newest.said.first, case.policy.timezone)},
-    )
-
-
-def _stops(case: Case, scope: Scope) -> bool:
-    """Returns whether the scope of a suppression covers the send; what it does not name is covered."""
-    send = case.send
-    group = case.reference.controllers[send.controller_id].group
-    party = (
-        (scope.controller is None and scope.group is None)
-        or "*" in (scope.controller, scope.group)
-        or send.controller_id == scope.controller
-        or (group is not None and group == scope.group)
-    )
-    return (
-        party
-        and (scope.purpose in (None, "*") or below(send.purpose, str(scope.purpose)))
-        and (not scope.channels or "*" in scope.channels or send.channel in scope.channels)
-        and scope.contact_point in (None, "*", send.contact_point.id)
     )

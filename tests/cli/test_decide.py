@@ -72,9 +72,10 @@ def test_bad_case_decided_then_one_sentence_and_exit_2(tmp_path: Path, content: 
     [
         ({"send": {**world.send(), "mail_date": "2026-12-01T10:00:00"}}, "EVENT_INVALID", "mail_date"),
         ({"facts": [{"topic": "consents", "value": {"v": 1}}]}, "FACTS_UNAVAILABLE", "facts.0"),
-        ({"facts": [{"topic": "mail.confirmations.v1", "value": {}}]}, "FACTS_UNAVAILABLE", "CONFIRMATION_PENDING"),
-        ({"facts": [{"topic": "acts", "value": {}}]}, "FACTS_UNAVAILABLE", "RELEASE_SUPERSEDED"),
-        ({"clearances": [{}]}, "FACTS_UNAVAILABLE", "DUPLICATE_SEND"),
+        ({"facts": [{"topic": "mail.confirmations.v1", "value": {}}]}, "FACTS_UNAVAILABLE", "facts.0"),
+        ({"facts": [{"topic": "acts", "value": {}}]}, "FACTS_UNAVAILABLE", "facts.0"),
+        ({"facts": [{"topic": "ledger", "value": {}}]}, "FACTS_UNAVAILABLE", "ledger"),
+        ({"clearances": [{}]}, "FACTS_UNAVAILABLE", "clearances.0"),
         ({"unavailable": ["consents"]}, "FACTS_UNAVAILABLE", "consents"),
         ({"reference": []}, "EVENT_INVALID", "C1"),
     ],

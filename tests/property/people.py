@@ -38,33 +38,47 @@ CHECK = {
     "how_obtained": "D",
     "basis": "consent",
 }
-RULED_METHODS = ("direct.point_card", "direct.support_call", "indirect.purchased_list", "unknown.legacy")
-OTHER_METHODS = ("indirect.joint_use", "indirect.referral", "public.web")
+METHODS = (
+    "direct.point_card",
+    "direct.point_card",
+    "direct.support_call",
+    "indirect.purchased_list",
+    "indirect.joint_use",
+    "indirect.succession",
+    "indirect.entrusted",
+    "indirect.gift_recipient",
+    "public.web",
+    "unknown.legacy",
+)
 
 numbers = st.integers(0, 3)
 times = st.sampled_from(TIMES)
 
 
-def sources(*, ruled: bool) -> st.SearchStrategy[world.Event]:
-    """Sources; `ruled`: only such as the rules so far know, none of them a warning."""
-    methods = RULED_METHODS if ruled else RULED_METHODS + OTHER_METHODS
+def sources(*, warning: bool) -> st.SearchStrategy[world.Event]:
+    """Sources; `warning`: also such as warn of themselves or of the person."""
     fields: dict[str, Any] = {
         "source_id": numbers.map("S-{}".format),
-        "method": st.sampled_from(methods),
+        "method": st.sampled_from(METHODS),
         "notice_id": st.sampled_from(NOTICES),
         "collected_by": st.sampled_from(("C1", "C1", "C2")),
         "acquired_at": st.none() | times,
         "contact_points": st.sampled_from((("cp-1",), ("cp-1",), ("cp-2",), (), POINTS)),
         "purposes_told": st.sampled_from(((), ("mkt.dm.own",))).map(list),
         "check": st.sampled_from((None, CHECK, CHECK)),
-        "route": st.sampled_from((None, "broker-a")),
+        "route": st.sampled_from((None, "broker-a", "broker-a")),
+        "terms_id": st.sampled_from((None, "JU", "JU", "JU-CARD", "NOWHERE")),
+        "succession": st.sampled_from(
+            (None, {"predecessor": "C2", "closed_at": "2023-10-01", "old_purposes": ["mkt.dm.own"]})
+        ),
+        "entrustment": st.sampled_from((None, {"entruster": "C1", "purposes": ["mkt.dm.own"]})),
     }
-    if not ruled:
+    if warning:
         fields |= {
             "state": st.sampled_from(("active", "active", "deleted", "illicit", "quarantined")),
             "may_be_minor": st.none() | st.booleans(),
             "birth_date": st.sampled_from((None, None, "2015", "2001-02-28")),
-            "batch_id": st.sampled_from((None, "B-1")),
+            "batch_id": st.sampled_from((None, "B-1", "B-LEAK", "B-FROZEN")),
         }
     return st.fixed_dictionaries(fields).map(lambda made: world.source(**made))
 
@@ -84,6 +98,8 @@ def givens() -> st.SearchStrategy[world.Event]:
             "method": st.sampled_from(("paper", "web", "import")),
             "notice_id": st.sampled_from(NOTICES),
             "evidence_ref": st.sampled_from((None, "scan-1", "scan-1")),
+            "answers": st.sampled_from((None, None, "Q-0", "Q-1")),
+            "double_opt_in": st.sampled_from((None, None, True)),
         }
     ).map(lambda made: world.consent(**made))
 
@@ -113,7 +129,7 @@ def nos() -> st.SearchStrategy[world.Event]:
 
 
 def others() -> st.SearchStrategy[world.Event]:
-    """Events that no rule reads yet."""
+    """Ends of consents, and stops that are not the will's."""
     consents = st.fixed_dictionaries(
         {
             "record_id": numbers.map("O-{}".format),
@@ -127,21 +143,70 @@ def others() -> st.SearchStrategy[world.Event]:
     stops = st.fixed_dictionaries(
         {
             "suppression_id": numbers.map("Y-{}".format),
-            "kind": st.sampled_from(("cessation", "deceased", "refusal_returned", "external")),
+            "kind": st.sampled_from(
+                ("cessation", "deceased", "undeliverable", "erasure", "refusal_returned", "external")
+            ),
             "state": st.sampled_from((None, "active", "corrected", "open", "rejected")),
         }
     ).map(lambda made: world.suppression(**made))
     return consents | stops
 
 
+def asked() -> st.SearchStrategy[world.Event]:
+    """What the person was asked, and what else became known."""
+    asks = st.fixed_dictionaries(
+        {
+            "request_id": numbers.map("Q-{}".format),
+            "source_id": numbers.map("S-{}".format),
+            "template_id": st.sampled_from(("T-1", "T-1", "T-BARE", "T-9")),
+            "stated_route": st.sampled_from(("broker-a", "direct.point_card")),
+            "at": st.sampled_from(TIMES),
+        }
+    ).map(lambda made: world.ask(**made))
+    events = st.sampled_from(
+        (
+            {"kind": "ask_undelivered", "request_id": "Q-0"},
+            {"kind": "notice_given", "source_id": "S-0"},
+            {"kind": "undeliverable_resolved"},
+            {"kind": "identity_resolved"},
+        )
+    ).map(lambda made: world.event(**made))
+    return asks | events
+
+
+def releases() -> st.SearchStrategy[world.Event]:
+    """What reviewers said."""
+    return st.fixed_dictionaries(
+        {
+            "kind": st.sampled_from(("release", "release", "release_revoked")),
+            "decision_id": numbers.map("D-{}".format),
+            "by": st.sampled_from(("hanako", "taro")),
+            "at": st.sampled_from(("2026-11-23", "2026-11-24T09:00:00+09:00", "2026-10-01", "2027-01-01")),
+            "reasons": st.lists(
+                st.sampled_from(
+                    (
+                        "AGE_UNCERTAIN",
+                        "SOURCE_CONFLICT",
+                        "CONSENT_MISSING",
+                        "SUBJECT_OBJECTED",
+                        "CONTACT_POINT_NOT_COVERED",
+                    )
+                ),
+                max_size=3,
+            ),
+            "evidence_ref": st.sampled_from((None, "memo-1")),
+        }
+    ).map(lambda made: world.act(**made))
+
+
 def people() -> st.SearchStrategy[list[world.Event]]:
     """Anything that may be known of a person."""
-    return st.lists(sources(ruled=False) | givens() | nos() | others(), max_size=8)
+    return st.lists(sources(warning=True) | givens() | nos() | others() | asked() | releases(), max_size=9)
 
 
 def ruled_people() -> st.SearchStrategy[list[world.Event]]:
-    """People of whom only sources and consents are known that the rules so far read."""
-    return st.lists(sources(ruled=True) | givens(), max_size=6)
+    """People of whom sources and consents are known, and no warning."""
+    return st.lists(sources(warning=False) | givens(), max_size=6)
 
 
 def sends() -> st.SearchStrategy[dict[str, Any]]:
@@ -156,6 +221,9 @@ def sends() -> st.SearchStrategy[dict[str, Any]]:
                 st.fixed_dictionaries({"token": st.just("cp-9"), "score": st.sampled_from((0, 899, 900))}), max_size=2
             ),
             "mail_date": st.sampled_from((None, "2026-12-20", "2030-01-01")),
-            "audience": st.sampled_from(([], [], [], ["x"])),
+            "audience": st.sampled_from(([], [], [], ["health.check"])),
+            "message_class": st.sampled_from(("marketing", "marketing", "marketing", "transactional", "confirmation")),
+            "source_id": st.sampled_from(("S-0", "S-1")),
+            "request_id": st.just("Q-0"),
         }
     ).map(lambda made: world.send(**made))

@@ -13,7 +13,7 @@ import pytest
 from gatekeeper.audit.manifest import manifest
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged, Record
-from gatekeeper.policy import load
+from gatekeeper.packs import load
 from schemas.audit import AuditRecord, Decision, Manifest
 from tests import world
 from tests.bad_sends import BAD_SENDS
@@ -64,7 +64,7 @@ def test_withheld_send_judged_then_review_has_the_bytes_and_the_decision() -> No
     told = headers(found)
     decision = Decision.model_validate_json(told["gate-decision"])
     assert (decision.verdict, decision.id) == ("confirm", found.did)
-    assert told["gate-obligations"] == ""
+    assert told["gate-obligations"] == "MUST_ENCLOSE_NOTICE"
 
 
 @pytest.mark.parametrize(("name", "key", "value", "fault"), BAD_SENDS, ids=[bad[0] for bad in BAD_SENDS])
@@ -95,7 +95,7 @@ def test_send_judged_then_the_audit_record_is_whole_and_names_nobody() -> None:
     assert read.facts is not None
     assert set(read.send) == set(value) - {"delivery", "recipient_id"}
     assert read.facts.contact_point_from == ("S-1",)
-    assert set(read.facts.refs) == {"controller/C1", "notice/OK"}
+    assert set(read.facts.refs) == {"controller/C1", "notice/OK", "template/T-1"}
     for secret in ("P-1", "見本", "緑山", "h@mail", world.token("cp-1")):
         assert secret.encode() not in found.audit
     assert found.audit == orjson.dumps(orjson.loads(found.audit), option=orjson.OPT_SORT_KEYS)
@@ -171,7 +171,7 @@ def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
         dead_facts=1,
         as_of={"consents": [5, 7]},
         prev="0" * 64,
-        policy=JUDGE.policy,
+        policy=JUDGE.packs.at(world.T),
         t0=world.T,
         t1=world.T + 5,
     )

@@ -8,13 +8,15 @@ from importlib.resources import files
 import pytest
 
 from gatekeeper.errors import UsageError
-from gatekeeper.policy import load, read
+from gatekeeper.packs import load, shipped
+from gatekeeper.policy import read
+from gatekeeper.widening import differences
 
 SHIPPED = files("gatekeeper").joinpath("policies", "jp-pmark.toml").read_bytes()
 
 
 def test_shipped_policy_loaded_then_named_by_its_bytes() -> None:
-    policy = load("jp-pmark")
+    policy = load("jp-pmark").home[0]
     assert policy.ref == {"id": "jp-pmark", "version": 1, "sha256": sha256(SHIPPED).hexdigest()}
     assert "mkt.dm.own" in policy.purposes
     assert policy.name == "jp-pmark@1"
@@ -35,6 +37,14 @@ def test_shipped_policy_loaded_then_named_by_its_bytes() -> None:
         (b'jurisdictions = ["JP"]', b"jurisdictions = []", "jurisdictions", "at least 1"),
         (b"version = 1", b"version = 1\nswitch_off = true", "switch_off", "unknown key"),
         (b"version = 1", b"version = ", "TOML", "line"),
+        (b"[rules]", b'[rules]\nSUBJECT_OBJECTED = "off"', "rules.SUBJECT_OBJECTED", "cannot be switched off"),
+        (b"[rules]", b'[rules]\nFACTS_UNAVAILABLE = "off"', "rules.FACTS_UNAVAILABLE", "cannot be switched off"),
+        (b"[rules]", b'[rules]\nSOURCE_UNKNOWN = "off"', "rules.SOURCE_UNKNOWN", "cannot be switched off"),
+        (b"[rules]", b'[rules]\nNOTICE_ITEM_MISSING = "off"', "rules.NOTICE_ITEM_MISSING", "NOTICE_ITEMS_MISSING"),
+        (b"[rules]", b'[rules]\nNOTICE_ITEMS_MISSING = "purpose"', "rules.NOTICE_ITEMS_MISSING", "on"),
+        (b"[rules]", b"[rules]\nNOTICE_ITEMS_MISSING = false", "rules.NOTICE_ITEMS_MISSING", "on"),
+        (b'["postal", "email"]', b'["postal", "mail"]', "parameters.confirm_channels", "email"),
+        (b"ask_cap = 1", b"ask_cap = 0", "parameters.ask_cap", "greater"),
     ],
 )
 def test_policy_with_a_mistake_read_then_refused_with_place_and_hint(
@@ -52,3 +62,49 @@ def test_policy_with_a_mistake_read_then_refused_with_place_and_hint(
 def test_unknown_policy_loaded_then_refused_naming_the_known() -> None:
     with pytest.raises(UsageError, match="jp-pmark"):
         load("jp-nothing")
+
+
+def test_amendment_shipped_then_in_force_from_its_day_only() -> None:
+    packs = load("jp-pmark")
+    first_day = 1_845_990_000_000  # 2028-07-01T00:00:00+09:00
+    assert (packs.at(first_day).name, packs.at(first_day).minor_age) == ("jp-pmark@2", 16)
+    assert (packs.at(first_day - 1).name, packs.at(first_day - 1).minor_age) == ("jp-pmark@1", 15)
+    assert len({policy.sha256 for policy in packs.home + packs.strictest}) == 4
+
+
+def test_country_asked_for_then_home_decides_its_own_and_the_strictest_what_nobody_knows() -> None:
+    packs, now = load("jp-appi"), 1_795_482_000_000
+    names = [(policy and policy.name) for policy in (packs.deciding(c, now) for c in ("JP", None, "GB"))]
+    assert names == ["jp-appi@1", "strictest@1", None]
+    assert packs.deciding("JP", 0) is None
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> None:
+    strictest = shipped()["strictest"][version]
+    for name, versions in shipped().items():
+        wider = [one.key for one in differences(versions[version], strictest) if one.widens]
+        assert set(wider) <= {"jurisdictions"}, name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wider"),
+    [
+        (b"minor_age = 15", b"minor_age = 14", ["minor_age"]),
+        (b"minor_age = 15", b"minor_age = 16", []),
+        (b"ask_cap = 1", b"ask_cap = 2", ["ask_cap"]),
+        (b'consent_channels = ["*"]', b'consent_channels = ["email"]', ["consent_channels"]),
+        (b"[rules]", b'[rules]\nNOTICE_ITEMS_MISSING = "off"', ["off"]),
+        (b"[rules]", b'[rules]\nJOINT_USE_NOT_COVERED = "purpose"', ["purpose_only"]),
+        (b"postal = 30", b"postal = 60", ["confirm_days"]),
+        (b'"mkt.dm.own",', b'"mkt.dm.own", "mkt.dm.more",', ["purposes"]),
+        (b'  "diabetic",\n', b"", ["sensitive"]),
+        (b"ask_cap = 1", b"ask_cap = 1\nsource_max_age_months = 36", []),
+    ],
+)
+def test_policy_changed_then_what_widens_is_told(old: bytes, new: bytes, wider: list[str]) -> None:
+    assert old in SHIPPED
+    before, after = read(SHIPPED, file="a.toml"), read(SHIPPED.replace(old, new), file="b.toml")
+    found = differences(before, after)
+    assert len(found) == 1
+    assert [one.key for one in found if one.widens] == wider

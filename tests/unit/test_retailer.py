@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 
 import pytest
 
-from gatekeeper import policy
+from gatekeeper import packs
 from gatekeeper.demo import addresses
 from gatekeeper.demo.life import Event
 from gatekeeper.demo.origins import ORIGINS, REFERENCE
@@ -176,7 +176,7 @@ def tally(retailer: Retailer, facts: list[Event]) -> Tally:
     for offset, event in enumerate([*retailer.reference(), *facts]):
         topic, key, value = _wire(event)
         assert store.apply(topic, 0, offset, key, value) is None
-    judge = Judge(policy.load("jp-pmark"), partitions=1)
+    judge = Judge(packs.load("jp-pmark"), partitions=1)
     sends = list(retailer.sends(retailer.people))
     found = Tally(frozenset((0, offset) for offset in range(len(sends))))
     for offset, send in enumerate(sends):
@@ -195,27 +195,36 @@ def test_given_everybody_judged_then_every_verdict_occurs_and_the_cast_gets_its_
     shares = {verdict: n / retailer.people for verdict, n in tally.by_verdict().items()}
     assert sum(shares.values()) == pytest.approx(1)
     assert 0.20 <= shares["clear"] <= 0.35
-    assert 0.25 <= shares["confirm"] <= 0.45
+    assert 0.45 <= shares["confirm"] <= 0.65
     assert 0 < shares["review"] <= 0.02
     assert list(tally.verdict.values())[: len(CAST)] == list(CAST)
 
 
-def test_given_everybody_judged_then_all_seven_rules_have_somebody_and_most_people_are_ruled_on(tally: Tally) -> None:
-    reasons = Counter[str]()
-    for (_, reason), n in tally.funnel.items():
-        reasons[reason.partition(":")[0]] += n
-    assert set(reasons) == {
+def test_given_everybody_judged_then_each_story_of_the_retailer_has_its_reason(tally: Tally) -> None:
+    reasons = {reason for _, reason in tally.funnel}
+    assert reasons == {
         "",
         "SUBJECT_OBJECTED",
         "CONSENT_WITHDRAWN",
+        "POSTAL_REFUSAL_RETURNED",
         "SOURCE_UNKNOWN",
-        "THIRD_PARTY_UNCONFIRMED",
-        "NOTICE_ITEMS_MISSING",
-        "CONSENT_MISSING",
+        "SOURCE_CHECK_MISSING",
+        "PROVIDER_OPTOUT_CHAIN",
+        "ENTRUSTED_OWN_USE",
+        "RECIPIENT_DECEASED",
+        "CONTACT_UNDELIVERABLE",
         "AGE_UNCERTAIN",
-        "FACTS_UNAVAILABLE",
+        "THIRD_PARTY_UNCONFIRMED",
+        "PUBLIC_SOURCE_UNCONFIRMED",
+        "REFERRAL_UNCONFIRMED",
+        "SUCCESSION_NOT_COVERED",
+        "JOINT_USE_NOT_COVERED",
+        "NOTICE_ITEMS_MISSING",
+        "PURPOSE_NOT_COVERED",
+        "CHANNEL_NOT_CONSENTED",
+        "CONSENT_MISSING",
+        "CONSENT_INVALIDATED",
     }
-    assert reasons["FACTS_UNAVAILABLE"] < reasons.total() * 0.45
 
 
 def test_given_everybody_judged_then_the_count_comes_out(retailer: Retailer, tally: Tally) -> None:

@@ -1,0 +1,78 @@
+"""Prints how many microseconds a decision takes on the demo's people, by group of rules. Nothing is asserted.
+
+Run: python benchmarks/rules.py [people]
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any
+
+from gatekeeper import basis
+from gatekeeper.case import Case
+from gatekeeper.consent import Consents
+from gatekeeper.decide import decide
+from gatekeeper.demo.retailer import Retailer
+from gatekeeper.facts import FactStore
+from gatekeeper.packs import load
+from gatekeeper.reasons import ordered
+from gatekeeper.rules import channel, person, system, will
+from schemas.codec import encode
+from schemas.topics import subject_key
+
+AT = 1_795_482_000_000
+ROUNDS = 5
+
+
+def main(people: int) -> None:
+    """Judges a campaign to that many people, each group of rules alone and all together."""
+    retailer = Retailer(people=people, today=date(2026, 11, 24))
+    store = FactStore()
+    for offset, (topic, value) in enumerate([*retailer.reference(), *retailer.facts()]):
+        store.apply(topic, 0, offset, subject_key(topic, value).encode(), encode(value))
+    sends, packs = list(retailer.sends(people)), load("jp-pmark")
+    policy = packs.at(AT)
+    views = [store.view(send) for send in sends]
+    cases = [Case(send, view, store.reference, policy, AT * 1000) for send, view in zip(sends, views, strict=True)]
+    sender = frozenset({sends[0].controller_id})
+    read = [Consents(case) for case in cases]
+    standings = [consents.standing(sender) for consents in read]
+    bases = [basis.choose(case, consents) for case, consents in zip(cases, read, strict=True)]
+    both = list(zip(cases, read, strict=True))
+    gc.freeze()
+
+    groups: dict[str, tuple[Callable[[Any], Any], Iterable[Any]]] = {
+        "facts: view of a person": (store.view, sends),
+        "system": (lambda c: [*system.unready(c, None), *system.invalid(c), *system.suspended(c)], cases),
+        "consents: what stands": (lambda c: Consents(c).standing(sender), cases),
+        "source: basis": (lambda one: basis.choose(*one), both),
+        "will": (lambda one: will.stopped(*one), both),
+        "person": (
+            lambda one: [*person.age(*one), *person.reached(one[0]), *person.ambiguous(one[0])],
+            list(zip(cases, standings, strict=True)),
+        ),
+        "channel and display": (lambda one: [*channel.opted_in(*one), *channel.displayed(one[0])], both),
+        "order": (lambda found: ordered(found.reasons), bases),
+        "decide(): all of it": (
+            lambda one: decide(one[0], one[1], store.reference, packs, AT),
+            list(zip(sends, views, strict=True)),
+        ),
+    }
+    for name, (rule, arguments) in groups.items():
+        best = min(_timed(rule, arguments) for _ in range(ROUNDS))
+        print(f"{name:28} {best / people * 1e6:6.1f} µs")
+
+
+def _timed(rule: Callable[[Any], Any], arguments: Iterable[Any]) -> float:
+    begun = time.perf_counter()
+    for one in arguments:
+        rule(one)
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000)

@@ -1,0 +1,36 @@
+"""The key that turns a normalised value into a token: 32 bytes that only the operator has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from stat import S_IMODE, S_ISREG
+
+from gatekeeper.errors import UsageError
+
+SETTING = "GATEKEEPER_TOKEN_KEY"
+"""Names the file; a path, never the key itself, which would stand in process lists and container descriptions."""
+
+KEY_BYTES = 32
+
+
+def read_key(path: Path) -> bytes:
+    """Returns the 32 bytes of the key file.
+
+    Raises UsageError (2) where it cannot be read, is no plain file, is open to others than its owner, or is not
+    exactly 32 bytes long; the message says how to make one. Never shows a byte of it.
+    """
+    try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode):
+            raise UsageError("error.token_key_kind", path=path, setting=SETTING)
+        if mode := S_IMODE(status.st_mode) & 0o077:
+            raise UsageError("error.token_key_open", path=path, setting=SETTING, mode=f"{mode:03o}")
+        with path.open("rb") as file:
+            key = file.read(KEY_BYTES + 1)
+    except OSError as error:
+        raise UsageError(
+            "error.token_key_missing", path=path, setting=SETTING, detail=error.strerror or "?", size=KEY_BYTES
+        ) from None
+    if len(key) != KEY_BYTES:
+        raise UsageError("error.token_key_size", path=path, setting=SETTING, size=KEY_BYTES)
+    return key

@@ -1,0 +1,76 @@
+"""Letters that are alike: one form for every width, script variant and dash."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from unicodedata import normalize
+
+from joyokanji import convert
+
+HIRAGANA = {katakana: katakana - 0x60 for katakana in range(0x30A1, 0x30F7)}
+"""For `str.translate`: every katakana as its hiragana."""
+
+_DASHES = "\u02d7\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u2500\u2501\ufe58\ufe63"
+_INVISIBLE = [0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]
+_SPACED_MARKS = {0x309B: "\u3099", 0x309C: "\u309a"}  # NFKC would put a space before these two
+_TO_ONE_FORM: dict[int, str | None] = {**dict.fromkeys(_INVISIBLE), **dict.fromkeys(map(ord, _DASHES), "-")}
+
+# A dash after kana is a long vowel, unless a number or a Latin letter follows: コ－ポ, but ハイツー101.
+_LONG_VOWEL = re.compile(r"(?<=[ぁ-ゖァ-ヺ])[-ー]+(?![-ー0-9a-z])")
+_DASH = re.compile(r"(?<![ぁ-ゖァ-ヺー])ー+|ー+(?=[-0-9a-z])")
+_AGAIN = re.compile(r"([\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff])々")
+
+
+def settled(step: Callable[[str], str], text: str) -> str:
+    """Returns `step` applied until it changes nothing more, so that the result is a fixed point of it.
+
+    Real spellings take one round and a look; the bound is for text made to be difficult.
+    """
+    for _ in range(64):
+        again = step(text)
+        if again == text:
+            return text
+        text = again
+    return text
+
+
+def alike(text: str) -> str:
+    """Returns `text` in one form: NFKC, lower case, today's kanji, one dash, one long vowel, no invisible letters.
+
+    White space and punctuation stay. Idempotent.
+    """
+    return settled(_alike, text)
+
+
+def _alike(text: str) -> str:
+    folded = normalize("NFKC", normalize("NFKC", text.translate(_SPACED_MARKS)).casefold()).translate(_table())
+    if "々" in folded:
+        folded = _AGAIN.sub(r"\1\1", folded)
+    return _DASH.sub("-", _LONG_VOWEL.sub("ー", folded))
+
+
+@cache
+def _table() -> Mapping[int, str | None]:
+    """One table for `str.translate`, of joyokanji's 旧字体 and our own."""
+    olds = map(chr, range(0x4E00, 0xA000))
+    table = {**_TO_ONE_FORM, **{ord(old): new for old in olds if (new := convert(old)) != old}}
+    for new, others in _kanji()["same"].items():
+        table.update((ord(other), convert(new)) for other in others)
+    return table
+
+
+@cache
+def similar() -> Mapping[str, str]:
+    """Returns the characters that are mistaken for each other: each with those of its group, without itself."""
+    groups: list[str] = _kanji()["similar"]["groups"]
+    return {letter: group.replace(letter, "") for group in groups for letter in group}
+
+
+@cache
+def _kanji() -> dict[str, Any]:
+    return tomllib.loads(files("gatekeeper.identity").joinpath("kanji.toml").read_text("utf-8"))

@@ -1,0 +1,33 @@
+"""Names: one form for every way to write a person's own name."""
+
+from __future__ import annotations
+
+import re
+
+from gatekeeper.identity.letters import alike, settled
+
+_COMPANY = re.compile(r"\((株|有)\)")
+_FORMER = re.compile(r"[(\[〔【「]\s*旧姓?[^)\]〕】」]*[)\]〕】」]?|旧姓.*$")
+_READING = re.compile(r"[(\[〔【][ぁ-ゖァ-ヺー\s・]+[)\]〕】]")
+_NOT_LETTERS = re.compile(r"[\W_]+")
+_HONORIFIC = re.compile(r"(.{2,}?)(?:様|さま|サマ|殿|御中)+")
+_SMALL = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
+
+
+def normalise_name(text: str) -> str:
+    """Returns the name without spaces, marks, honorifics, reading or former name; "" where nothing is left.
+
+    Small katakana become large, as old systems print them. A former name (旧姓) in brackets is left out; standing
+    alone in place of today's it is another name. Order, kanji against kana, and Latin against Japanese script are
+    kept as they are written. Idempotent.
+    """
+    return settled(_normalise, alike(text))
+
+
+def _normalise(text: str) -> str:
+    if "(" in text or "旧" in text or "〔" in text or "【" in text or "[" in text or "「" in text:
+        text = _COMPANY.sub(lambda found: "株式会社" if found[1] == "株" else "有限会社", text)
+        text = _READING.sub("", _FORMER.sub("", text))
+    letters = _NOT_LETTERS.sub("", text).translate(_SMALL)
+    honoured = _HONORIFIC.fullmatch(letters)
+    return alike(honoured[1] if honoured else letters)

