@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$"
 CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$"
@@ -68,3 +68,8 @@ Any_ = Literal["*"]
 
 Channel = Literal["postal", "email", "sms", "phone", "fax", "push", "visit", "social"]
 MessageClass = Literal["marketing", "transactional", "safety_legal", "rights_reply", "confirmation"]
+
+Version = Annotated[int, Field(ge=1, le=1)]
+PerMille = Annotated[int, Field(ge=0, le=1000)]
+Offset = Annotated[int, Field(ge=0, lt=2**53)]
+Channels = Annotated[tuple[Channel | Any_, ...], Field(max_length=9)] | Any_

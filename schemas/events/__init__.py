@@ -1,0 +1,60 @@
+"""What the world tells the gate: sends, and the facts and reference data that decide them (domain rule 6.1).
+
+One file a topic. Every value has `"v": 1`; a `?` of the specification is a field with the default None or ().
+"""
+
+from schemas.events.acts import Release
+from schemas.events.asks import Ask
+from schemas.events.consents import GIVEN_STATES, NO_STATES, Consent, ConsentState, OnConsents, PersonEvent
+from schemas.events.reference import (
+    Batch,
+    Controller,
+    JointUseTerms,
+    Notice,
+    PolicyVersion,
+    Reference,
+    Register,
+    Resolution,
+    ShownPerson,
+    Template,
+)
+from schemas.events.sends import Delivery, Match, Send, SendContactPoint
+from schemas.events.sources import Entrustment, Method, ProviderCheck, Source, SourceContactPoint, Succession
+from schemas.events.suppressions import Scope, Suppression, SuppressionKind
+
+Fact = Source | Consent | PersonEvent | Suppression
+
+__all__ = [
+    "GIVEN_STATES",
+    "NO_STATES",
+    "Ask",
+    "Batch",
+    "Consent",
+    "ConsentState",
+    "Controller",
+    "Delivery",
+    "Entrustment",
+    "Fact",
+    "JointUseTerms",
+    "Match",
+    "Method",
+    "Notice",
+    "OnConsents",
+    "PersonEvent",
+    "PolicyVersion",
+    "ProviderCheck",
+    "Reference",
+    "Register",
+    "Release",
+    "Resolution",
+    "Scope",
+    "Send",
+    "SendContactPoint",
+    "ShownPerson",
+    "Source",
+    "SourceContactPoint",
+    "Succession",
+    "Suppression",
+    "SuppressionKind",
+    "Template",
+]

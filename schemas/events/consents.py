@@ -1,0 +1,105 @@
+"""What a person said, and what happened to it: the events of `consents` (domain rules 6.1, 6.3)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from schemas.values import (
+    Any_,
+    Channels,
+    Code,
+    Id,
+    Model,
+    RecipientId,
+    Time,
+    Version,
+)
+
+ConsentState = Literal[
+    "Unknown",
+    "Requested",
+    "RequestDeferred",
+    "Refused",
+    "Given",
+    "RenewedGiven",
+    "Expired",
+    "Invalidated",
+    "Revoked",
+    "Withdrawn",
+]
+GIVEN_STATES = frozenset({"Given", "RenewedGiven"})
+NO_STATES = frozenset({"Withdrawn", "Refused"})
+
+
+class Consent(Model):
+    """A consent event: a yes names exactly what it covers; a no may say `*` or nothing, and then covers all."""
+
+    v: Version
+    kind: Literal["consent"]
+    record_id: Id
+    recipient_id: RecipientId
+    controller_id: Id | Any_
+    state: ConsentState
+    recorded_at: Time
+    expressed_by: Literal["subject", "guardian", "agent", "family", "staff", "import"]
+    method: Code
+    purpose: Code | Any_ | None = None
+    channels: Channels = ()
+    contact_point_id: Id | Any_ | None = None
+    event_time: Time | None = None
+    event_type: Literal["expressed", "explicit", "implied"] | None = None
+    notice_id: Id | None = None
+    evidence_ref: Id | None = None
+    double_opt_in: bool | None = None
+    confirms: Id | None = None
+    answers: Id | None = None
+    voids: Id | None = None
+    effective_from: Time | None = None
+    effective_to: Time | None = None
+
+    @model_validator(mode="after")
+    def _a_yes_is_exact_and_a_no_is_dated(self) -> Consent:
+        if self.state in GIVEN_STATES:
+            wide = "*" in (self.controller_id, self.purpose, self.contact_point_id) or "*" in self.channels
+            if wide or self.purpose is None or not self.channels:
+                raise ValueError("a Given names its controller, purpose and channels; '*' and nothing are for a no")
+        return self
+
+
+class PersonEvent(Model):
+    """What else became known of a person, on the topic of the consents.
+
+    `ask_undelivered`: the ask `request_id` came back. `notice_given`: the person got the notice about `source_id`.
+    `undeliverable_resolved`: the contact point (nothing named: every one) takes mail again. `identity_resolved`:
+    somebody looked at the weak matches known by then and they are not this person.
+    """
+
+    v: Version
+    kind: Literal["ask_undelivered", "notice_given", "undeliverable_resolved", "identity_resolved"]
+    recipient_id: RecipientId
+    record_id: Id | None = None
+    at: Time | None = None
+    recorded_at: Time | None = None
+    request_id: Id | None = None
+    source_id: Id | None = None
+    contact_point_id: Id | None = None
+    by: Id | None = None
+    evidence_ref: Id | None = None
+
+    @model_validator(mode="after")
+    def _says_which_and_when(self) -> PersonEvent:
+        needed = {"ask_undelivered": self.request_id, "notice_given": self.source_id}.get(self.kind, self.said)
+        if needed is None:
+            raise ValueError("names its ask, its source, or its time")
+        return self
+
+    @property
+    def said(self) -> str | None:
+        """When it happened, else when it was recorded."""
+        return self.at or self.recorded_at
+
+
+OnConsents = Annotated[Consent | PersonEvent, Field(discriminator="kind")]
+"""What the topic of the consents carries."""

@@ -1,0 +1,157 @@
+"""What sends and facts refer to: the records of `reference` (domain rule 6.1)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from schemas.events.sources import ProviderCheck
+from schemas.values import (
+    Channel,
+    Code,
+    Id,
+    Line,
+    MessageClass,
+    Model,
+    Offset,
+    Time,
+    Version,
+    ZonedTime,
+)
+
+
+class Controller(Model):
+    """A legal entity in whose name mail is sent, and whether its sending is frozen (J.4.2)."""
+
+    v: Version
+    kind: Literal["controller"]
+    id: Id
+    name: Line | None = None
+    group: Id | None = None
+    suspended_since: Time | None = None
+    suspended_until: Time | None = None
+
+
+class Notice(Model):
+    """A version of a form or notice; `complete` is the word of the lint that items a to f stand in it (J.8.5)."""
+
+    v: Version
+    kind: Literal["notice"]
+    id: Id
+    controller_id: Id
+    purposes: Annotated[tuple[Code, ...], Field(max_length=32)]
+    complete: bool
+    name: Line | None = None
+    states_route: Code | None = None
+    invalidated_at: Time | None = None
+    accepted_legacy: bool | None = None
+
+
+class JointUseTerms(Model):
+    """A version of the published terms of joint use: who may use the data, for what, from when (APPI 27(5)(iii))."""
+
+    v: Version
+    kind: Literal["joint_use_terms"]
+    terms_id: Id
+    version: Annotated[int, Field(ge=0, lt=2**31)] | Id
+    published_at: Time
+    parties: Annotated[tuple[Id, ...], Field(max_length=256)]
+    purposes: Annotated[tuple[Code, ...], Field(max_length=64)]
+    complete: bool
+    name: Line | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the terms, shared by their versions."""
+        return self.terms_id
+
+
+class Batch(Model):
+    """A list that came as one: what was checked of its provider, and whether it was frozen or found illicit."""
+
+    v: Version
+    kind: Literal["batch"]
+    id: Id
+    check: ProviderCheck | None = None
+    state: Literal["active", "quarantined"] = "active"
+    flags: Annotated[tuple[Code, ...], Field(max_length=16)] = ()
+    name: Line | None = None
+
+
+class ShownPerson(Model):
+    """An identifiable person that a piece shows, with the release on file, if one is and was not withdrawn."""
+
+    release: Id | None = None
+    withdrawn: Time | bool | None = None
+
+
+def _by_class(value: Any) -> Any:
+    """Reads `{class: {channel: true}}` as `{class: [channel]}`; anything else is left to the type."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _channels(shown) for name, shown in value.items()}
+
+
+def _channels(shown: Any) -> Any:
+    if isinstance(shown, dict) and all(type(ok) is bool for ok in shown.values()):
+        return tuple(channel for channel, ok in shown.items() if ok)
+    return tuple(shown) if isinstance(shown, list) else shown
+
+
+class Template(Model):
+    """A piece as it is printed or mailed, with the word of its lint.
+
+    `display_ok`: for which class by which channels it shows sender, contact and how to stop. `ask_complete`: it
+    shows items a to f and leaves room for the route, so that it may ask a person (J.8.7).
+    """
+
+    v: Version
+    kind: Literal["template"]
+    id: Id
+    display_ok: Annotated[dict[MessageClass, tuple[Channel, ...]], BeforeValidator(_by_class)]
+    ask_complete: bool
+    persons: Annotated[tuple[ShownPerson, ...], Field(max_length=64)] = ()
+    name: Line | None = None
+
+
+class PolicyVersion(Model):
+    """A version of a policy put in force by the privacy manager; its rules are those of the pack with that hash."""
+
+    v: Version
+    kind: Literal["policy"]
+    id: Id
+    version: Annotated[int, Field(ge=1)]
+    jurisdictions: Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...], Field(max_length=64)]
+    effective_from: Time
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    by: Id | None = None
+
+
+class Register(Model):
+    """A register of people who want no mail, as it was last fetched."""
+
+    v: Version
+    kind: Literal["register"]
+    id: Id
+    file_date: Time
+
+
+class Resolution(Model):
+    """The privacy manager's word that an unreadable record has been dealt with, so that its person is free again."""
+
+    v: Version
+    kind: Literal["resolution"]
+    id: Id
+    topic: Id
+    partition: Annotated[int, Field(ge=0, lt=2**31)]
+    offset: Offset
+    by: Id
+    reason: Line
+    at: ZonedTime
+
+
+Reference = Annotated[
+    Controller | Notice | JointUseTerms | Batch | Template | PolicyVersion | Register | Resolution,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,70 @@
+"""What a marketing platform asks for: one piece to one recipient (domain rule 6.1)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from schemas.values import (
+    Channel,
+    Code,
+    Id,
+    Line,
+    MessageClass,
+    Model,
+    PerMille,
+    RecipientId,
+    Token,
+    Version,
+    ZonedTime,
+)
+
+
+class SendContactPoint(Model):
+    """The contact point a send is addressed to; the country is the address's, never guessed."""
+
+    id: Id
+    token: Token
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+
+class Match(Model):
+    """A further token that identity resolution found for the recipient, with its score in per mille."""
+
+    token: Token
+    score: PerMille
+
+
+class Delivery(Model):
+    """Name and address as printed. Personal data: it never leaves `sends`, `cleared`, `review` and `deadletter`."""
+
+    name: Line
+    postcode: Line | None = None
+    lines: Annotated[tuple[Line, ...], Field(max_length=8)] = ()
+    email: Line | None = None
+    phone: Line | None = None
+
+
+class Send(Model):
+    """One piece to one recipient of one campaign."""
+
+    v: Version
+    event_id: Id
+    recipient_id: RecipientId
+    campaign_id: Id
+    controller_id: Id
+    purpose: Code
+    channel: Channel
+    message_class: MessageClass
+    contact_point: SendContactPoint
+    template_id: Id
+    match: Annotated[tuple[Match, ...], Field(max_length=16)] = ()
+    audience: Annotated[tuple[Code, ...], Field(max_length=32)] = ()
+    flags: Annotated[tuple[Code, ...], Field(max_length=16)] = ()
+    li_ref: Id | None = None
+    source_id: Id | None = None
+    request_id: Id | None = None
+    ground: Code | None = None
+    mail_date: ZonedTime | None = None
+    delivery: Delivery | None = None

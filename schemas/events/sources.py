@@ -1,0 +1,105 @@
+"""How a person's data were got: the events of `sources` (domain rule 6.1)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.values import (
+    Code,
+    Id,
+    Line,
+    Model,
+    RecipientId,
+    Time,
+    Token,
+    Version,
+)
+
+Method = Literal[
+    "direct.point_card",
+    "direct.ec_signup",
+    "direct.contract",
+    "direct.support_call",
+    "direct.store_survey",
+    "direct.sweepstake",
+    "direct.business_card",
+    "direct.observed",
+    "indirect.purchased_list",
+    "indirect.partner",
+    "indirect.joint_use",
+    "indirect.entrusted",
+    "indirect.succession",
+    "indirect.referral",
+    "indirect.gift_recipient",
+    "public.directory",
+    "public.gazette",
+    "public.register",
+    "public.web",
+    "unknown.legacy",
+]
+
+
+class SourceContactPoint(Model):
+    """A contact point that a data source gave; `derived_from` = corrected by matching with entrusted data."""
+
+    id: Id
+    token: Token
+    derived_from: Id | None = None
+
+
+class ProviderCheck(Model):
+    """What was checked of a provider before its data were taken (APPI 30)."""
+
+    checked_at: Time | None = None
+    name: Line | None = None
+    address: Line | None = None
+    representative: Line | None = None
+    how_obtained: Line | None = None
+    basis: Literal["consent", "opt_out_filing", "other"] | None = None
+    filing_no: Id | None = None
+    chain: Annotated[tuple[Code, ...], Field(max_length=16)] = ()
+
+
+class Succession(Model):
+    """The predecessor of a merger or transfer, and what its customers had been told (J.8.7 c)."""
+
+    predecessor: Id
+    closed_at: Time
+    old_purposes: Annotated[tuple[Code, ...], Field(max_length=32)] = ()
+
+
+class Entrustment(Model):
+    """Who entrusted the data to us, and for what (J.8.7 b)."""
+
+    entruster: Id
+    purposes: Annotated[tuple[Code, ...], Field(max_length=32)] = ()
+
+
+class Source(Model):
+    """One acquisition of a person's data: how, when, from whom, and what the person was shown."""
+
+    v: Version
+    source_id: Id
+    recipient_id: RecipientId
+    method: Method
+    acquired_at: Time | None = None
+    collected_by: Id
+    state: Literal["active", "quarantined", "illicit", "deleted"] = "active"
+    contact_points: Annotated[tuple[SourceContactPoint, ...], Field(max_length=32)] = ()
+    shared_at: Time | None = None
+    last_contact_at: Time | None = None
+    provided_by: Id | None = None
+    notice_id: Id | None = None
+    purposes_told: Annotated[tuple[Code, ...], Field(max_length=32)] = ()
+    route: Code | None = None
+    batch_id: Id | None = None
+    check: ProviderCheck | None = None
+    terms_id: Id | None = None
+    succession: Succession | None = None
+    entrustment: Entrustment | None = None
+    evidence_ref: Id | None = None
+    birth_date: Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}(-[01][0-9](-[0-3][0-9])?)?$")] | None = None
+    may_be_minor: bool | None = None
+    relationship: Literal["customer", "prospect"] | None = None

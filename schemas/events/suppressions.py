@@ -1,0 +1,55 @@
+"""What must not be sent, to a person or a token: the events of `suppressions` (domain rule 6.1)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from schemas.values import (
+    Any_,
+    Channels,
+    Code,
+    Id,
+    Model,
+    RecipientId,
+    Time,
+    Token,
+    Version,
+)
+
+
+class Scope(Model):
+    """What a suppression stops; what is not named is covered."""
+
+    controller: Id | Any_ | None = None
+    group: Id | Any_ | None = None
+    purpose: Code | Any_ | None = None
+    channels: Channels = ()
+    contact_point: Id | Any_ | None = None
+
+
+SuppressionKind = Literal[
+    "objection", "cessation", "erasure", "refusal_returned", "deceased", "undeliverable", "external"
+]
+
+
+class Suppression(Model):
+    """A stop: of a person, or of a token (a normalised name, address or number under the project's key)."""
+
+    v: Version
+    kind: SuppressionKind
+    suppression_id: Id
+    received_at: Time
+    token: Token | None = None
+    recipient_id: RecipientId | None = None
+    scope: Scope = Scope()
+    effective_at: Time | None = None
+    state: Literal["active", "corrected", "open", "upheld", "rejected"] | None = None
+    register_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _names_someone(self) -> Suppression:
+        if (self.token is None) == (self.recipient_id is None):
+            raise ValueError("a suppression names exactly one of token and recipient_id")
+        return self
