@@ -151,6 +151,6 @@ def test_given_the_dockerfile_then_it_copies_what_exists_and_all_that_the_build_
 
 def test_given_the_dockerfile_then_dependencies_are_hashed_and_it_runs_as_nobody_special() -> None:
     assert "pip install --require-hashes -r requirements/build.txt -r requirements/runtime.txt" in DOCKERFILE
-    assert "pip install --no-deps ." in DOCKERFILE
+    assert "pip install --no-deps --no-build-isolation ." in DOCKERFILE
     assert re.search(r"^USER (?!root)\w+$", DOCKERFILE, re.MULTILINE)
     assert 'ENTRYPOINT ["gatekeeper"]' in DOCKERFILE
