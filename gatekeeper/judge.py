@@ -16,7 +16,7 @@ from gatekeeper.packs import Packs
 from gatekeeper.partitioner import partition_of
 from gatekeeper.reasons import Found
 from gatekeeper.spans import instant
-from schemas.codec import Unreadable, canonical, decode
+from schemas.codec import HEADER_BYTES, Unreadable, canonical, decode
 from schemas.events import Send
 from schemas.topics import logical_name
 
@@ -87,6 +87,8 @@ class Judge:
         id_ = audit.did(record.topic, record.partition, record.offset, "intake")
         send, facts = None, None
         try:
+            if sum(len(name) + len(value or b"") for name, value in record.headers) > HEADER_BYTES:
+                raise Unreadable("headers_too_long")
             send = decode(logical_name(record.topic), record.key, record.value)
             facts = store.view(send)
             decision = decide(send, facts, store.reference, self.packs, at, as_of=as_of)

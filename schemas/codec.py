@@ -17,6 +17,8 @@ from schemas.topics import TOPICS, subject_key
 SEND_BYTES = 16 * 1024
 VALUE_BYTES = 64 * 1024
 KEY_BYTES = 256
+HEADER_BYTES = 16 * 1024
+"""Names and values of all headers: the platform's are passed on, and must not burst a batch."""
 
 
 class Unreadable(Exception):

@@ -16,7 +16,7 @@ import structlog
 from faust.types import TP
 from yarl import URL
 
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.errors import GatekeeperError, RestartError
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge
 from gatekeeper.packs import Packs, load
@@ -175,6 +175,9 @@ def create_app(
                 app.gate.feed(chunk)
         except Exception as error:
             on_failure(error)
+        else:
+            if not app.should_stop:
+                on_failure(RestartError("error.faust_stopped"))
 
     @app.on_partitions_assigned.connect
     async def assigned(_: Any, assigned: set[TP], **__: Any) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import faust
@@ -38,7 +38,7 @@ class Chunk:
 
     topic: str
     partition: int
-    records: tuple[ConsumerRecord, ...]
+    records: tuple[ConsumerRecord, ...] = field(repr=False)  # personal data: no log may print them
     generation: int
 
     @property
@@ -53,8 +53,9 @@ class Chunk:
 
 
 def size_of(record: ConsumerRecord) -> int:
-    """Returns the bytes that a record's key and value take."""
-    return len(record.key or b"") + len(record.value or b"")
+    """Returns the bytes that a record's key, value and headers take."""
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
 
 
 def runs(records: Iterable[ConsumerRecord]) -> Iterator[tuple[ConsumerRecord, ...]]:

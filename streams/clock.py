@@ -9,15 +9,24 @@ class Clock:
     """Milliseconds since the epoch, and how far the broker's LogAppendTime is known to be from them."""
 
     def __init__(self) -> None:
-        self.off_by = 0
+        self._off_by = 0
+        self._started: int | None = None
 
     def now(self) -> int:
         """Returns the worker's time."""
         return time.time_ns() // 1_000_000
 
+    @property
+    def off_by(self) -> int:
+        """Milliseconds that the clock was off when last observed, or has jumped since against monotonic time."""
+        if self._started is None:
+            return self._off_by
+        return max(self._off_by, abs(self._start() - self._started))
+
+    def _start(self) -> int:
+        return self.now() - time.monotonic_ns() // 1_000_000
+
     def observe(self, *, sent: int, acknowledged: int, appended: int) -> None:
         """Learns from one write: the broker's time stamp should lie between its sending and its acknowledgement."""
-        if appended < sent:
-            self.off_by = sent - appended
-        else:
-            self.off_by = max(0, appended - acknowledged)
+        self._started = self._start()
+        self._off_by = sent - appended if appended < sent else max(0, appended - acknowledged)

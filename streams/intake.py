@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 2.0
 """After this long without a chunk the log is asked whether there is something to deliver."""
 
+STEPS_BACK = 15
+"""So many steps back to the same offset mean that the transport delivers nothing: a restart may mend it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -48,6 +51,7 @@ class Intake:
         self._arrived = asyncio.Event()
         self._start = self._next = 0
         self._gaps: list[tuple[int, int]] = []
+        self._steps_back, self._stepped_to = 0, -1
 
     @property
     def waiting(self) -> bool:
@@ -62,6 +66,8 @@ class Intake:
     async def begin(self, offset: int) -> None:
         """Starts at `offset`, and the transport with it: it began where the group's offsets say, which may be wrong."""
         self._start = self._next = offset
+        self._chunks.clear()
+        self._credit.forget(self._tp.partition)
         await self._seek(self._tp.partition, offset)
 
     def offer(self, chunk: Chunk) -> None:
@@ -76,7 +82,8 @@ class Intake:
         """
         if not self._chunks:
             try:
-                await asyncio.wait_for(self._arrived.wait(), IDLE_SECONDS)
+                async with asyncio.timeout(IDLE_SECONDS):  # wait_for of 3.11 can swallow a cancellation
+                    await self._arrived.wait()
             except TimeoutError:
                 await self._look_ahead()
         self._arrived.clear()
@@ -143,6 +150,11 @@ class Intake:
 
     async def _step_back(self) -> None:
         log.warning("records_missed", partition=self._tp.partition, offset=self._next)
+        self._steps_back = self._steps_back + 1 if self._next == self._stepped_to else 1
+        self._stepped_to = self._next
+        if self._steps_back > STEPS_BACK:
+            topic, partition = self._tp
+            raise RestartError("error.nothing_delivered", topic=topic, partition=partition, offset=self._next)
         self._chunks.clear()
         self._credit.forget(self._tp.partition)  # of chunks that never arrived, too: nothing else would regain it
         await self._seek(self._tp.partition, self._next)

@@ -55,7 +55,8 @@ async def read(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: 
             if record.offset >= end:
                 return
             yield record
-        reached = await asyncio.wait_for(consumer.position(tp), READ_SECONDS)
+        async with asyncio.timeout(READ_SECONDS):
+            reached = await consumer.position(tp)
         if reached > position:
             position, moved_at = reached, loop.time()
         elif loop.time() - moved_at > READ_SECONDS:

@@ -21,7 +21,7 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.judge import Judge, Judged, Record
 from gatekeeper.settings import Settings
 from streams import ledger, offsets
-from streams.chunks import Chunk, Credit
+from streams.chunks import CHUNK_BYTES, Chunk, Credit, size_of
 from streams.clock import Clock
 from streams.facts import Followers, Place
 from streams.intake import Batch, Intake
@@ -36,6 +36,7 @@ HANGING_SECONDS = TRANSACTION_SECONDS + 5
 """Whatever is open for longer is nobody's work any more; a next owner, if we are not the last, works meanwhile."""
 DRAIN_SECONDS = 3.0
 CLOCK_RETRY_SECONDS = 5.0
+DEAD_FACTS = 200
 FAILURES, OF_LAST = 10, 1_000
 
 
@@ -167,11 +168,14 @@ class Partition:
 
     def _unreadable_facts(self) -> list[Place]:
         partitions = self._tools.settings.partitions
-        return [
-            place
-            for place in self._tools.followers.unreadable
-            if place[1] % partitions == self.number and "/".join(map(str, place)) not in self._ledger.dead
-        ]
+        found, size = [], 0
+        for place, (record, _) in self._tools.followers.unreadable.items():
+            if place[1] % partitions == self.number and "/".join(map(str, place)) not in self._ledger.dead:
+                found.append(place)
+                size += size_of(record)
+                if len(found) >= DEAD_FACTS or size > CHUNK_BYTES:
+                    break  # the rest goes with the next transactions
+        return found
 
     async def _judged(self, batch: Batch) -> Transaction:
         """Passes the barrier, judges the batch without an await in between, and returns what is to be written."""
@@ -187,6 +191,8 @@ class Partition:
         self.waits_for = None
         # From here to the return there is no await: nothing can change between the barrier and the verdict.
         t0 = tools.clock.now()
+        if self._head.at - t0 > tools.max_skew_ms:
+            raise IntegrityError("error.clock_before_head", partition=self.number, ahead_ms=self._head.at - t0)
         at = max(t0, self._head.at)
         as_of = None if fresh else min(tools.followers.as_of, at - tools.judge.packs.at(at).max_lag_ms - 1)
         store = tools.followers.store

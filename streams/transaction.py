@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import aiokafka.producer.sender
@@ -12,9 +13,13 @@ from aiokafka.structs import OffsetAndMetadata
 
 from gatekeeper.errors import RestartError
 from gatekeeper.settings import Settings
+from schemas.codec import KEY_BYTES
+from schemas.topics import MAX_MESSAGE_BYTES
 from streams.clock import Clock
 
 BATCH_BYTES = 1_000_000
+DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
+"""A record beyond this came compressed or at the very limit, and its dead letter can only name it by hash."""
 TRANSACTION_SECONDS = 15.0
 
 # After CONCURRENT_TRANSACTIONS (the markers of the last commit are still being written) aiokafka waits 20 ms;
@@ -47,6 +52,9 @@ class Transaction:
         self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
     ) -> None:
         """Adds one record for `topic` (registry name); raises RestartError (70) where it fits in no batch."""
+        if topic == "deadletter" and len(key or b"") + len(value or b"") > DEAD_LETTER_BYTES:
+            told = [("gate-size", str(len(value or b"")).encode()), ("gate-sha256", _digest(value))]
+            key, value, headers = (key or b"")[:KEY_BYTES], None, [*headers, *told]
         if key is None and value is None:
             key = b""  # Kafka takes such a record, aiokafka does not
         batches = self._batches.setdefault(topic, [])
@@ -75,3 +83,7 @@ class Transaction:
             _, *metadata = await asyncio.gather(mirror, *written)
             clock.observe(sent=sent, acknowledged=clock.now(), appended=max(m.timestamp for m in metadata))
             await self._writer.commit_transaction()
+
+
+def _digest(value: bytes | None) -> bytes:
+    return hashlib.sha256(value or b"").hexdigest().encode()

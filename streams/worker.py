@@ -101,6 +101,7 @@ async def _work(settings: Settings) -> int:
     log.info("worker_started", worker=settings.worker, broker=settings.bootstrap, port=port)
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stopping.done():
+        running.result()
         raise RestartError("error.faust_stopped")
     await stop(app)
     log.info("worker_stopped", worker=settings.worker, code=stopping.result())
@@ -109,8 +110,12 @@ async def _work(settings: Settings) -> int:
 
 def run(settings: Settings) -> None:
     """Runs the worker until a signal and ends the process: 0 after SIGTERM, 130 after SIGINT, else the error's code."""
-    try:
-        code = asyncio.run(_work(settings))
-    except Exception as error:
-        fail(error)
-    os._exit(code)  # Faust's threads would outlive the loop
+
+    async def to_the_end() -> None:
+        try:
+            code = await _work(settings)
+        except Exception as error:
+            fail(error)
+        os._exit(code)  # here and not after the loop: what is left of Faust must not delay the end
+
+    asyncio.run(to_the_end())

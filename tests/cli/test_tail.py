@@ -40,8 +40,8 @@ def test_a_send_then_it_is_printed_without_its_delivery(run, system, a_send) -> 
         ("sends", b"hanako@mail.example"),
         ("consents", b'{"v":1,"kind":"consent","recipient_id":"hanako@mail.example"}'),
         ("deadletter", b'{"delivery":{"name":"x"},"note":"hanako"}'),
-        ("acts", b"hanako"),
-        ("acts", b'{"send":[{"delivery":{"name":"hanako"}}]}'),
+        ("recalls", b"hanako"),
+        ("recalls", b'{"send":[{"delivery":{"name":"hanako"}}]}'),
     ],
 )
 def test_what_cannot_be_read_then_nothing_of_it_is_printed(run, system, topic: str, value: bytes) -> None:
@@ -80,8 +80,8 @@ def test_a_tombstone_then_it_is_printed_as_none(run, system) -> None:
 
 def test_max_then_it_stops_by_itself(run, system) -> None:
     for number in range(5):
-        system.put("acts", b"%d" % number)
-    done = run("tail", "acts", "--from-beginning", "--max", "3", "--json")
+        system.put("recalls", b"%d" % number)
+    done = run("tail", "recalls", "--from-beginning", "--max", "3", "--json")
     assert done.code == 0
     assert [json.loads(line)["value"] for line in done.out.splitlines()] == [0, 1, 2]
 
@@ -92,9 +92,9 @@ def test_every_topic_of_the_registry_then_it_can_be_read(run, system) -> None:
 
 
 def test_following_and_ctrl_c_then_130_and_no_traceback(system) -> None:
-    system.put("acts", b'"first"')
+    system.put("recalls", b'"first"')
     with subprocess.Popen(
-        [sys.executable, "-m", "gatekeeper", "tail", "acts", "--from-beginning"],
+        [sys.executable, "-m", "gatekeeper", "tail", "recalls", "--from-beginning"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -102,7 +102,7 @@ def test_following_and_ctrl_c_then_130_and_no_traceback(system) -> None:
     ) as tail:
         assert tail.stdout is not None
         assert "first" in tail.stdout.readline()
-        system.put("acts", b'"second"')
+        system.put("recalls", b'"second"')
         assert "second" in tail.stdout.readline()
         tail.send_signal(signal.SIGINT)
         _, said = tail.communicate(timeout=30)

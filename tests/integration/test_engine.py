@@ -1,8 +1,10 @@
 """The main job on real Kafka, with the worker in this process."""
 
 import asyncio
+import hashlib
 from collections import Counter
 
+import orjson
 import pytest
 
 from gatekeeper.errors import IntegrityError
@@ -210,3 +212,25 @@ def test_given_a_clock_off_by_more_than_the_skew_then_sends_wait_and_go_on_when_
     asyncio.run(run())
     world.check(1)
     assert world.audits()[0].verdict == "clear"
+
+
+def test_given_records_too_large_to_write_again_then_they_are_named_by_hash_and_the_rest_goes_on(world):
+    world.people(["r1"])
+    wide = world.producer(**{"message.max.bytes": 4_000_000, "compression.type": "gzip"})
+    world.put("sends", [("r1", send("r1", 0)), ("r1", b" " * 2_000_000), ("r1", send("r1", 2))], wide)
+    world.put("consents", [("r2", b" " * 2_000_000)], wide)
+    headers = [("x-note", b"n" * 900_000)]
+    wide.produce(world.settings.topic("sends"), orjson.dumps(send("r1", 3)), "r1", headers=headers)
+    assert wide.flush(30) == 0
+
+    async def run() -> None:
+        async with world.worker():
+            await eventually(lambda: len(world.audits()) == 4 and len(world.read("deadletter")) == 3, "all sends")
+
+    asyncio.run(run())
+    assert world.check(4) == {"clear": 2, "block": 2}
+    letters = {dict(m.headers())["gate-source"].split(b"/")[0]: dict(m.headers()) for m in world.read("deadletter")}
+    assert letters[b"consents"]["gate-size"] == b"2000000"
+    assert letters[b"consents"]["gate-sha256"] == hashlib.sha256(b" " * 2_000_000).hexdigest().encode()
+    faults = Counter(dict(m.headers())["gate-fault"].decode() for m in world.read("deadletter"))
+    assert faults == {"value_too_long": 2, "headers_too_long": 1}
