@@ -61,4 +61,5 @@ def route(source: Source) -> str:
 
 def below(purpose: str, wide: str) -> bool:
     """Returns whether `purpose` is `wide` or below it: `a.b` is below `a`."""
+    wide = wide.rstrip(".")
     return purpose == wide or purpose.startswith(f"{wide}.")

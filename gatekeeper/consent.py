@@ -180,7 +180,7 @@ class Consents:
             for event in self.yeses
             if event.controller_id not in others
             and not self.faults(event)
-            and not any(self._taken_back(event, no) for no in self.nos)
+            and not any(self.taken_back(event, no) for no in self.nos)
         ]
         if not candidates:
             return ()
@@ -188,7 +188,8 @@ class Consents:
         nearest = min(candidates, key=lambda event: len(_differs(self.case, event, parties)))
         return _found(_differs(self.case, nearest, parties), nearest)
 
-    def _taken_back(self, yes: Consent, no: Consent) -> bool:
+    def taken_back(self, yes: Consent, no: Consent) -> bool:
+        """Returns whether a no covers all that a yes says, and the yes is not later."""
         later_yes = self.when(yes).first > self.when(no).last
         return not later_yes and _covers(no, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
 
@@ -220,8 +221,9 @@ def unlifted(case: Case, nos: Iterable[No], lifters: Iterable[Consent]) -> tuple
 def no_of(case: Case, event: Consent | Suppression) -> No:
     """Returns the no that a withdrawal, a refusal or a suppression says."""
     if isinstance(event, Suppression):
-        # it counts from the earlier of the two
-        said = min(case.span(text) for text in (event.received_at, event.effective_at) if text)
+        # it counts from the earlier of the two, and only a yes after the later lifts it
+        spans = [case.span(text) for text in (event.received_at, event.effective_at) if text]
+        said = Span(min(span.first for span in spans), max(span.last for span in spans))
         if event.kind == "refusal_returned":
             return No(event.suppression_id, event.kind, said, None, frozenset({"postal"}))
         named = event.scope.contact_point, event.scope.channels

@@ -88,7 +88,7 @@ def judged(topic: str, value: bytes) -> tuple[bytes, list[tuple[str, str]]]:
             tokens.append((point.pop("token"), point["id"]))
         if check := event.get("check"):
             for name in _CHECK_TEXTS:  # the rules ask only whether it is stated
-                if check.get(name):
+                if (check.get(name) or "").strip():
                     check[name] = "stated"
                 else:
                     check.pop(name, None)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+TICK_MS = 10
+"""Below this a difference of the two clocks is rounding, and no jump."""
+
 
 class Clock:
     """Milliseconds since the epoch, and how far the broker's LogAppendTime is known to be from them."""
@@ -21,7 +24,8 @@ class Clock:
         """Milliseconds that the clock was off when last observed, or has jumped since against monotonic time."""
         if self._started is None:
             return self._off_by
-        return max(self._off_by, abs(self._start() - self._started))
+        jump = abs(self._start() - self._started)
+        return max(self._off_by, jump if jump > TICK_MS else 0)
 
     def _start(self) -> int:
         return self.now() - time.monotonic_ns() // 1_000_000

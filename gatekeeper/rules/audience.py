@@ -26,11 +26,15 @@ def selected(case: Case, consents: Consents) -> Iterator[Found]:
 def _sensitive(case: Case, attribute: str) -> bool:
     """Returns whether the policy lists the attribute, or a word of it."""
     listed = case.policy.sensitive
-    return attribute in listed or not listed.isdisjoint(_BETWEEN.split(attribute.lower()))
+    attribute = attribute.lower()
+    return attribute in listed or not listed.isdisjoint(_BETWEEN.split(attribute))
 
 
 def _agreed(case: Case, attribute: str, consents: Consents) -> bool:
     return any(
-        event.purpose == attribute and event.controller_id == case.send.controller_id and not consents.faults(event)
+        event.purpose == attribute
+        and event.controller_id == case.send.controller_id
+        and not consents.faults(event)
+        and not any(consents.taken_back(event, no) for no in consents.nos)
         for event in consents.yeses
     )

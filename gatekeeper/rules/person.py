@@ -81,20 +81,26 @@ def _mended(case: Case, said: Span) -> bool:
     point = case.send.contact_point.id
     for event in case.facts.events:
         named = event.contact_point_id in (None, point)
-        if event.kind == "undeliverable_resolved" and named and case.span(str(event.said)).first > said.last:
+        if event.kind == "undeliverable_resolved" and named and _later(case, str(event.said), said):
             return True
     return any(
         lane(source) == "own"
         and source.state == "active"
         and source.acquired_at is not None
-        and case.span(source.acquired_at).first > said.last
+        and _later(case, source.acquired_at, said)
         and case.names_contact_point(source)
         for source in case.facts.sources
     )
 
 
+def _later(case: Case, when: str, said: Span) -> bool:
+    """Returns whether `when` is after what was said, and not in a future that a clock ahead made up."""
+    first = case.span(when).first
+    return said.last < first <= case.at + case.policy.skew_ms * 1000
+
+
 def _ambiguous(case: Case, hit: Hit, said: Span) -> Iterator[Found]:
     for event in case.facts.events:
-        if event.kind == "identity_resolved" and case.span(str(event.said)).last >= said.first:
+        if event.kind == "identity_resolved" and _later(case, str(event.said), said):
             return
     yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})

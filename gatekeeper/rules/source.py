@@ -176,7 +176,8 @@ def _shown(case: Case, source: Source, consent: Consent | None, parties: frozens
     if rule in case.policy.purpose_only:
         return True
     notice = case.notice((consent.notice_id if consent else None) or source.notice_id)
-    return bool(consent and notice and notice.complete and notice.controller_id in parties)
+    sound = notice is not None and notice.complete and not notice.invalidated_at
+    return bool(consent and notice and sound and notice.controller_id in parties)
 
 
 def _complete(check: ProviderCheck) -> bool:
@@ -186,8 +187,9 @@ def _complete(check: ProviderCheck) -> bool:
 
 def _lawful(check: ProviderCheck) -> bool:
     by_right = check.basis == "consent" or (check.basis == "opt_out_filing" and bool(check.filing_no))
-    return by_right and "other" not in check.chain
+    return by_right and "other" not in {basis.lower() for basis in check.chain}
 
 
 def _opt_out(basis: str) -> bool:
+    basis = basis.lower()
     return "opt_out" in basis or "optout" in basis or "opt-out" in basis

@@ -78,8 +78,12 @@ def bound(case: Case, stop: Suppression) -> frozenset[str] | None:
     ):
         return sender
     for source in case.facts.sources:
-        if source.succession and source.succession.predecessor == scope.controller:
-            return sender | {scope.controller}
+        if source.succession is None:
+            continue
+        predecessor = source.succession.predecessor
+        known = case.reference.controllers.get(predecessor)
+        if predecessor == scope.controller or (known and known.group is not None and known.group == scope.group):
+            return sender | {predecessor}
     return None
 
 

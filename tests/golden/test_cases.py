@@ -31,7 +31,13 @@ ROWS = (
     ("events", world.event, "record_id", "E"),
     ("acts", world.act, "decision_id", "D"),
 )
-REFERENCE = {"template": world.template, "batch": world.batch, "notice": world.notice, "joint_use_terms": world.terms}
+REFERENCE = {
+    "batch": world.batch,
+    "controller": world.controller,
+    "joint_use_terms": world.terms,
+    "notice": world.notice,
+    "template": world.template,
+}
 
 
 def events(case: dict[str, Any]) -> tuple[list[world.Event], list[world.Event]]:
