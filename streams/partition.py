@@ -136,8 +136,8 @@ class Partition:
     async def _refuse_hanging(self, tp: TopicPartition) -> None:
         """Refuses a ledger in which a transaction is still open after the fencing, which finishes all of ours.
 
-        Kafka has then lost its markers (4.3 does, where the only broker dies between a commit and its markers:
-        KAFKA-20734). The ledger would not show what was decided, and our next commit would make that visible as well.
+        Kafka has then lost its markers, as can happen where the only broker dies between a commit and its markers.
+        The ledger would not show what was decided, and our next commit would make that visible as well.
         """
         end = (await self._tools.followers.ends([tp]))[tp]
         if not await offsets.settles(self._probe, tp, end, HANGING_SECONDS):
