@@ -11,7 +11,7 @@ from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from streams import jars
 
 LOCKED = {jar.name: jar for jar in jars.locked()}
-CLIENTS = "kafka-clients-4.3.1.jar"
+CLIENTS = next(name for name in LOCKED if name.startswith("kafka-clients-"))
 
 
 @pytest.fixture
