@@ -235,7 +235,8 @@ class World:
             name = self.settings.topic(topic)
             count = len(consumer.list_topics(name, timeout=10).topics[name].partitions)
             consumer.assign([TopicPartition(name, p, 0) for p in range(count)])
-            found, ended = [], set()
+            found: list[Any] = []
+            ended: set[int] = set()
             end = time.monotonic() + DEADLINE
             while len(ended) < count:
                 assert time.monotonic() < end, f"{topic} could not be read to its end"
