@@ -13,6 +13,7 @@ from typing import Any
 
 import faust
 import structlog
+from aiokafka.errors import ProducerFenced
 from faust.types import TP
 from yarl import URL
 
@@ -96,10 +97,16 @@ def fail(error: BaseException) -> None:
 
     The log names the error's type and place, never its message unless it is one of ours: others may quote a record.
     """
-    code = error.exit_code if isinstance(error, GatekeeperError) else 70
-    frames = [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    reason = str(error) if isinstance(error, GatekeeperError) else None
-    log.critical("stopped", error=type(error).__name__, reason=reason, frames=frames[-8:], code=code)
+    if isinstance(error, ProducerFenced):  # another worker owns the partition now, as it should
+        error = RestartError("error.fenced")
+    if isinstance(error, GatekeeperError):
+        log.critical("stopped", error=type(error).__name__, reason=str(error), code=error.exit_code)
+        code = error.exit_code
+    else:
+        trail = traceback.extract_tb(error.__traceback__)[-8:]
+        frames = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in trail]
+        log.critical("stopped", error=type(error).__name__, frames=frames, code=70)
+        code = 70
     sys.stderr.flush()
     os._exit(code)
 
