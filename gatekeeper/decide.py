@@ -70,7 +70,7 @@ def decide(
     case = Case(send=send, facts=facts, reference=reference, policy=policy or packs.at(at), at=at * 1000)
     ending = list(system.unready(case, as_of))
     if not ending and policy is None:
-        ending = [Found("POLICY_UNKNOWN", (), {"country": send.contact_point.country or "-"})]
+        ending = [system.ungoverned(send.contact_point.country, packs.bar(send.contact_point.country, at))]
     if ending := ending or list(system.invalid(case)):
         return only(case.policy, at, ending)
     found = [*system.unplaced(case), *system.twice(clearance, checkpoint)]

@@ -17,10 +17,11 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper import known
+from gatekeeper.activation import Activations
 from gatekeeper.known import CERTAIN, Facts
 from gatekeeper.reference import Reference, Referred, place_of
 from schemas.codec import Unreadable, canonical, decode
-from schemas.events import Ask, Consent, PersonEvent, Release, Resolution, Send, Source, Suppression
+from schemas.events import Ask, Consent, PersonEvent, PolicyVersion, Release, Resolution, Send, Source, Suppression
 from schemas.topics import logical_name
 from schemas.values import RecipientId
 
@@ -31,6 +32,7 @@ CAPS = {b"s": 64, b"t": 2048, b"c": 256, b"e": 256, b"x": 256, b"a": 256, b"r": 
 """How many lines of each kind count; of more none is kept, and the person is FACTS_UNAVAILABLE."""
 
 _OVERFULL = b"!"
+_POLICY = "policy/"
 _ID = TypeAdapter(RecipientId)
 _NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-]{1,64})"')
 _NAMES_REFERENCE = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}")
@@ -41,6 +43,7 @@ class FactStore:
 
     def __init__(self) -> None:
         self.reference = Reference()
+        self.activations = Activations()
         self.unreadable: dict[Place, str] = {}
         """Records that could not be read and are not resolved, with their fault."""
         self.stray: dict[Place, str] = {}
@@ -70,7 +73,7 @@ class FactStore:
             fault = str(unreadable)
         except Exception as error:  # a defect of ours must not stop the facts of everybody else
             fault = f"failed_{type(error).__name__}"
-        self._withhold((topic, partition, offset), fault, _named(topic, key, value or b""))
+        self._withhold((topic, partition, offset), fault, _named(topic, key, value or b""), value or b"")
         return fault
 
     def view(self, send: Send) -> Facts:
@@ -159,11 +162,13 @@ class FactStore:
             return
         key = place_of(model)
         if self._newest.get(key, at) <= at:  # read again from the start, an older record changes nothing
+            if isinstance(model, PolicyVersion):
+                self.activations.put(at, model)
             self._newest[key] = at
             self.reference.put(model, value)
             self._refs.clear()
 
-    def _withhold(self, place: Place, fault: str, names: frozenset[str]) -> None:
+    def _withhold(self, place: Place, fault: str, names: frozenset[str], value: bytes) -> None:
         if place in self._resolved:
             return
         self.unreadable[place] = fault
@@ -172,9 +177,13 @@ class FactStore:
         self._named[place] = names
         for name in names:
             self._withheld.setdefault(name, set()).add(place)
+        if policies := frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY)):
+            self.activations.bar(place[1:], policies, value)
 
     def _resolve(self, place: Place) -> None:
         self._resolved.add(place)
+        if place[0] == "reference":
+            self.activations.free(place[1:])
         self.unreadable.pop(place, None)
         self.stray.pop(place, None)
         for name in self._named.pop(place, ()):

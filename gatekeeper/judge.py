@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from gatekeeper.activation import Activations
 from gatekeeper.answer import answer
 from gatekeeper.audit import record as audit
 from gatekeeper.decide import Decision, decide, only
@@ -16,6 +17,7 @@ from gatekeeper.packs import Packs
 from gatekeeper.partitioner import partition_of
 from gatekeeper.reasons import Found
 from gatekeeper.spans import instant
+from schemas.audit import Mode
 from schemas.codec import HEADER_BYTES, Unreadable, canonical, decode
 from schemas.events import Send
 from schemas.topics import logical_name
@@ -73,11 +75,23 @@ class Judged:
 
 
 class Judge:
-    """Judges records under the packs in use; `partitions` is how many `sends` has."""
+    """Judges records under the packs in use; `partitions` is how many `sends` has.
 
-    def __init__(self, packs: Packs, partitions: int) -> None:
+    In shadow mode nothing is cleared: what would be goes to `review`, marked as all else is.
+    """
+
+    def __init__(self, packs: Packs, partitions: int, mode: Mode = "live") -> None:
         self.packs = packs
         self.partitions = partitions
+        self.mode = mode
+        self._held: tuple[Activations, int, Packs] | None = None
+
+    def holding(self, store: FactStore) -> Packs:
+        """Returns the packs that hold by what the store knows: the same ones until it hears of a policy."""
+        known = store.activations
+        if self._held is None or self._held[0] is not known or self._held[1] != known.revision:
+            self._held = known, known.revision, known.over(self.packs)
+        return self._held[2]
 
     def judge(self, record: Record, store: FactStore, at: int, *, as_of: int | None = None) -> Judged:
         """Returns what becomes of one record at that instant (milliseconds since the epoch). Never raises.
@@ -85,20 +99,19 @@ class Judge:
         A defect of ours on this record withholds it as DECISION_FAILED; the others go on.
         """
         id_ = audit.did(record.topic, record.partition, record.offset, "intake")
+        packs = self.holding(store)
         send, facts = None, None
         try:
             if sum(len(name) + len(value or b"") for name, value in record.headers) > HEADER_BYTES:
                 raise Unreadable("headers_too_long")
             send = decode(logical_name(record.topic), record.key, record.value)
             facts = store.view(send)
-            decision = decide(send, facts, store.reference, self.packs, at, as_of=as_of)
+            decision = decide(send, facts, store.reference, packs, at, as_of=as_of)
             return self._judged(record, send, facts, decision, id_=id_, as_of=as_of)
         except Unreadable as fault:
-            return self._dead(record, only(self.packs.at(at), at, [_unread(fault)]), id_=id_)
+            return self._dead(record, only(packs.at(at), at, [_unread(fault)]), id_=id_)
         except Exception as error:
-            return self._failed(
-                record, send, facts, only(self.packs.at(at), at, [_failed(error)]), id_=id_, as_of=as_of
-            )
+            return self._failed(record, send, facts, only(packs.at(at), at, [_failed(error)]), id_=id_, as_of=as_of)
 
     def _failed(
         self, record: Record, send: Send | None, facts: Facts | None, decision: Decision, *, id_: str, as_of: int | None
@@ -131,11 +144,12 @@ class Judge:
             send=audit.judged_send(value),
             snapshot=facts.snapshot if facts else None,
             as_of=as_of,
+            mode=self.mode,
         )
         dead = decision.codes == ("EVENT_INVALID",)
         if dead:
-            outputs = (_dead_letter(record, id_, *_INVALID[decision.reasons[0].says["case"]]),)
-        elif decision.verdict == "clear":
+            outputs = (self._dead_letter(record, id_, *_INVALID[decision.reasons[0].says["case"]]),)
+        elif decision.verdict == "clear" and self.mode == "live":
             outputs = (Output("cleared", key, value, self._headers(record, decision, id_)),)
         else:
             told = ("gate-decision", canonical(answer(decision, id_)))
@@ -155,8 +169,8 @@ class Judge:
         """Returns what becomes of a record that could not even be read; its recipient is not known."""
         says = decision.reasons[0].says
         fault, _, place = says.get("fault", says.get("fingerprint", "")).partition(" at ")
-        letter = _dead_letter(record, id_, fault, place, decision.codes[0])
-        proof = audit.record(decision, id_=id_, origin=_origin(record), send=None, snapshot=None)
+        letter = self._dead_letter(record, id_, fault, place, decision.codes[0])
+        proof = audit.record(decision, id_=id_, origin=_origin(record), send=None, snapshot=None, mode=self.mode)
         return Judged(
             outputs=(letter,),
             audit=proof,
@@ -171,6 +185,8 @@ class Judge:
     def _headers(self, record: Record, decision: Decision, id_: str) -> Headers:
         """Returns the platform's headers, then CloudEvents in binary mode, then the gate's own."""
         outcome = "cleared" if decision.verdict == "clear" else "withheld"
+        if self.mode == "shadow":
+            outcome = "shadowed"  # nobody may take it for a clearance
         return (
             *((name, value) for name, value in record.headers if not name.lower().startswith(_OURS)),
             ("ce_specversion", b"1.0"),
@@ -182,7 +198,22 @@ class Judge:
             ("gate-verdict", decision.verdict.encode()),
             ("gate-policy", decision.policy.name.encode()),
             ("gate-obligations", ",".join(decision.obligations).encode()),
+            *self._mark(),
         )
+
+    def _mark(self) -> Headers:
+        return (("gate-mode", b"shadow"),) if self.mode == "shadow" else ()
+
+    def _dead_letter(self, record: Record, id_: str, fault: str, place: str, reason: str = "EVENT_INVALID") -> Output:
+        headers = (
+            ("gate-reason", reason.encode()),
+            ("gate-fault", fault.encode()),
+            ("gate-place", place.encode()),
+            ("gate-source", f"{logical_name(record.topic)}/{record.partition}/{record.offset}".encode()),
+            ("gate-decision-id", id_.encode()),
+            *self._mark(),
+        )
+        return Output("deadletter", record.key, record.value, headers)
 
 
 def _origin(record: Record) -> dict[str, str | int]:
@@ -192,17 +223,6 @@ def _origin(record: Record) -> dict[str, str | int]:
         "offset": record.offset,
         "timestamp": max(record.timestamp, 0),
     }
-
-
-def _dead_letter(record: Record, id_: str, fault: str, place: str, reason: str = "EVENT_INVALID") -> Output:
-    headers = (
-        ("gate-reason", reason.encode()),
-        ("gate-fault", fault.encode()),
-        ("gate-place", place.encode()),
-        ("gate-source", f"{logical_name(record.topic)}/{record.partition}/{record.offset}".encode()),
-        ("gate-decision-id", id_.encode()),
-    )
-    return Output("deadletter", record.key, record.value, headers)
 
 
 def _unread(fault: Unreadable) -> Found:

@@ -19,7 +19,7 @@ ALLOWED = frozenset(
         "event", "level", "logger", "timestamp", "reason", "error", "frames", "code",
         "topic", "partition", "partitions", "offset", "position", "first", "next", "n", "generation", "fault",
         "clear", "confirm", "review", "block", "codes",
-        "broker", "port", "worker", "policy", "people", "seconds", "off_by_ms",
+        "broker", "port", "worker", "mode", "policy", "people", "seconds", "off_by_ms",
     }
 )  # fmt: skip
 FOREIGN = {"faust": "WARNING", "mode": "WARNING", "aiokafka": "ERROR", "kafka": "ERROR", "asyncio": "WARNING"}

@@ -109,7 +109,7 @@ def read(content: bytes, *, file: str) -> Policy:
     except ValidationError as error:
         place, hint = _first(error)
         raise UsageError("error.policy_wrong", file=file, place=place, hint=hint) from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UsageError("error.policy_not_toml", file=file, detail=str(error)) from None
     for code, setting in found.rules.items():
         if why := _untunable(code, setting):

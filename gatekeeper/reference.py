@@ -29,7 +29,7 @@ class Reference:
     _versions: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def put(self, model: Referred, value: bytes) -> None:
-        """Takes one record in. Policies and registers are recorded only: packs decide which version is in force."""
+        """Takes one record in. Policies and registers are recorded only: FactStore.activations has the versions."""
         key, digest = f"{model.kind}/{model.id}", sha256(value).hexdigest()
         if isinstance(model, JointUseTerms):
             self.terms.setdefault(model.id, {})[str(model.version)] = model

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatekeeper.errors import UsageError
+from schemas.audit import Mode
 
 BROKER_FILE = Path(".gatekeeper/broker.json")
 """Where `gatekeeper broker` leaves its address, below the working folder: `{"bootstrap": "host:port", "pid": n}`."""
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
         "worker-0", description="static member id, one a worker"
     )
     policy: str = Field("jp-pmark", description="the policy in force")
+    mode: Mode = Field("live", description="live, or shadow: all is judged and nothing goes out")
     http_host: str = Field("127.0.0.1", description="where /healthz and /readyz are served")
     http_port: Annotated[int, Field(ge=0, le=65535)] = Field(8646, description="its port; 0 takes a free one")
     max_lag: Annotated[float, Field(gt=0)] | None = Field(

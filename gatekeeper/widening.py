@@ -33,6 +33,11 @@ def differences(old: Policy, new: Policy) -> list[Difference]:
     return found
 
 
+def wider(old: Policy, new: Policy) -> list[str]:
+    """Returns the lines by which `new` lets through what `old` withholds."""
+    return [one.key for one in differences(old, new) if one.widens]
+
+
 def _widens(key: str, old: Policy, new: Policy) -> bool:
     before, after = getattr(old, key), getattr(new, key)
     if key in _UP:  # no limit is the widest

@@ -11,6 +11,8 @@ from schemas.values import Code, Id, Model
 Verdict = Literal["clear", "confirm", "review", "block"]
 Severity = Literal["HARD", "SOFT"]
 Stage = Literal["intake", "release", "handoff", "recall", "act"]
+Mode = Literal["live", "shadow"]
+"""Whether what is cleared goes out, or all is only judged beside another process."""
 Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 DecisionId = Annotated[str, StringConstraints(pattern=r"^[A-Z2-7]{26}$")]
@@ -130,6 +132,7 @@ class AuditRecord(Model):
     engine: Engine
     stage: Stage
     asof: Instant | None = None
+    mode: Mode = "live"
 
 
 class Gap(Model):
@@ -185,3 +188,4 @@ class Manifest(Model):
     policy: PolicyRef
     t0: Instant
     t1: Instant
+    mode: Mode = "live"

@@ -77,18 +77,25 @@ class Gate:
             partition.offer(chunk)
 
     def readiness(self) -> dict[str, Any]:
-        """Returns whether sends are judged at the moment, and if not, what they wait for."""
+        """Returns whether sends are judged at the moment, and if not, what they wait for.
+
+        A policy that nobody knows withholds them all, and that is not ready either.
+        """
         followers = self.tools.followers
         waits = {str(p.number): p.waits_for for p in self._partitions.values() if p.waits_for}
-        fresh = self.tools.clock.now() - followers.as_of < FRESH_MS
+        now = self.tools.clock.now()
+        fresh = now - followers.as_of < FRESH_MS
+        barred = {bar.id: bar.what for bar in self.tools.packs.barring(now)}
         return {
-            "ready": fresh and bool(self._partitions) and not waits,
+            "ready": fresh and bool(self._partitions) and not waits and not barred,
+            "mode": self.tools.settings.mode,
             "facts_fresh": fresh,
             "partitions": sorted(self._partitions),
             "waiting": waits,
             "people": followers.store.people,
             "unreadable_facts": sorted("/".join(map(str, place)) for place in followers.store.unreadable)[:UNREADABLE],
-            "policy": self.tools.judge.packs.at(self.tools.clock.now()).name,
+            "policy": self.tools.policy.name,
+            "policy_unknown": barred,
         }
 
 
@@ -128,7 +135,6 @@ def create_app(
     if settings.max_lag is not None:
         packs = packs.with_max_lag(int(settings.max_lag * 1000))
     clock = Clock()
-    policy = packs.at(clock.now())
     broker = "kafka://" + settings.bootstrap.replace(",", ";")
     app = faust.App(
         settings.group,
@@ -162,13 +168,11 @@ def create_app(
         app,
         Tools(
             settings=settings,
-            judge=Judge(packs, settings.partitions),
+            judge=Judge(packs, settings.partitions, settings.mode),
             followers=app.followers,
             credit=app.credit,
             clock=clock,
             seek=seek,
-            max_lag=policy.max_lag_ms / 1000,
-            max_skew_ms=policy.skew_ms,
         ),
         on_failure,
     )

@@ -6,12 +6,13 @@ Entries of the compacted topic `ledger`: `head` (the position, the last manifest
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from gatekeeper.errors import IntegrityError
+from schemas.audit import Mode
 from schemas.codec import canonical
 from streams import offsets
 
@@ -24,17 +25,19 @@ class Head:
     """Where a partition stands: written in every transaction, and the only position that is trusted.
 
     `sends` and `acts` are the next offsets to take; `prev` is the SHA-256 (hex) of the last manifest's value, None
-    before the first; `at` is the last instant given to decide(), in milliseconds.
+    before the first; `at` is the last instant given to decide(), in milliseconds; `mode` is that of
+    the gate, which never changes: a shadow's decisions are none of a live gate.
     """
 
     sends: int
     acts: int = 0
     prev: str | None = None
     at: int = 0
+    mode: Mode = "live"
 
     def encode(self) -> bytes:
         """Returns the entry's value."""
-        return canonical({"v": 1, "sends": self.sends, "acts": self.acts, "prev": self.prev, "at": self.at})
+        return canonical({"v": 1, **asdict(self)})
 
     @classmethod
     def decode(cls, value: bytes) -> Head:

@@ -11,7 +11,7 @@ import hashlib
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -19,6 +19,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper.audit.manifest import manifest
 from gatekeeper.errors import IntegrityError
 from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.packs import Packs
+from gatekeeper.policy import Policy
 from gatekeeper.settings import Settings
 from streams import ledger, offsets
 from streams.chunks import CHUNK_BYTES, Chunk, Credit, size_of
@@ -51,8 +53,16 @@ class Tools:
     clock: Clock
     seek: Callable[[int, int], Awaitable[None]]
     """Moves the transport back: partition, offset."""
-    max_lag: float
-    max_skew_ms: int
+
+    @property
+    def packs(self) -> Packs:
+        """The packs that hold by the facts applied so far."""
+        return self.judge.holding(self.followers.store)
+
+    @property
+    def policy(self) -> Policy:
+        """The version in force by the worker's clock."""
+        return self.packs.at(self.clock.now())
 
 
 class Partition:
@@ -68,6 +78,7 @@ class Partition:
         self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek)
         self._committing: asyncio.Task[None] | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
+        self._policy = ""
         self._task: asyncio.Task[None] | None = None
 
     def start(self, on_failure: Callable[[BaseException], None]) -> None:
@@ -122,7 +133,9 @@ class Partition:
             audit = TopicPartition(settings.topic("audit"), self.number)
             if await offsets.first_readable(self._probe, audit, *await offsets.bounds(self._probe, audit)) is not None:
                 raise IntegrityError("error.head_missing", **where)
-            head = ledger.Head(sends=begin)
+            head = ledger.Head(sends=begin, mode=settings.mode)
+        elif head.mode != settings.mode:
+            raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **where)
         elif head.sends < begin:
             raise IntegrityError("error.sends_expired", position=head.sends, begin=begin, **where)
         elif head.sends > end:
@@ -180,21 +193,21 @@ class Partition:
     async def _judged(self, batch: Batch) -> Transaction:
         """Passes the barrier, judges the batch without an await in between, and returns what is to be written."""
         tools = self._tools
-        while tools.clock.off_by > tools.max_skew_ms:
+        while tools.clock.off_by > tools.policy.skew_ms:
             self.waits_for = "clock"
             log.error("clock_off", partition=self.number, off_by_ms=tools.clock.off_by)
             await asyncio.sleep(CLOCK_RETRY_SECONDS)
             await self._settled()
             await self._measure_clock()
         self.waits_for = "facts"
-        fresh = not batch.records or await tools.followers.barrier(tools.max_lag)
+        fresh = not batch.records or await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
         self.waits_for = None
         # From here to the return there is no await: nothing can change between the barrier and the verdict.
         t0 = tools.clock.now()
-        if self._head.at - t0 > tools.max_skew_ms:
+        if self._head.at - t0 > tools.policy.skew_ms:
             raise IntegrityError("error.clock_before_head", partition=self.number, ahead_ms=self._head.at - t0)
         at = max(t0, self._head.at)
-        as_of = None if fresh else min(tools.followers.as_of, at - tools.judge.packs.at(at).max_lag_ms - 1)
+        as_of = None if fresh else min(tools.followers.as_of, at - tools.packs.at(at).max_lag_ms - 1)
         store = tools.followers.store
         judged = [tools.judge.judge(_record(record), store, at, as_of=as_of) for record in batch.records]
         self._failures.extend(one.failed for one in judged)
@@ -210,6 +223,10 @@ class Partition:
             for output in one.outputs:
                 transaction.add(output.topic, output.key, output.value, output.headers)
             transaction.add("audit", one.did.encode(), one.audit)
+        policy = tools.packs.at(at)
+        if policy.sha256 != self._policy:
+            self._policy = policy.sha256
+            log.info("policy_in_force", partition=self.number, offset=batch.start, policy=policy.name)
         dead_facts = self._unreadable_facts()
         for place in dead_facts:
             record, fault = tools.followers.unreadable[place]
@@ -228,12 +245,13 @@ class Partition:
             dead_facts=len(dead_facts),
             as_of=tools.followers.positions(),
             prev=self._head.prev,
-            policy=tools.judge.packs.at(at),
+            policy=policy,
             t0=t0,
             t1=tools.clock.now(),
+            mode=tools.settings.mode,
         )
         transaction.add("manifests", tools.settings.worker.encode(), value)
-        self._head = ledger.Head(sends=batch.to, prev=hashlib.sha256(value).hexdigest(), at=at)
+        self._head = replace(self._head, sends=batch.to, prev=hashlib.sha256(value).hexdigest(), at=at)
         transaction.add("ledger", ledger.HEAD, self._head.encode())
         self._written_at = asyncio.get_running_loop().time()
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):

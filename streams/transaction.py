@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 
-from gatekeeper.errors import RestartError
+from gatekeeper.errors import IntegrityError, RestartError
 from gatekeeper.settings import Settings
 from schemas.codec import KEY_BYTES
 from schemas.topics import MAX_MESSAGE_BYTES
@@ -21,6 +21,8 @@ BATCH_BYTES = 1_000_000
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
 """A record beyond this came compressed or at the very limit, and its dead letter can only name it by hash."""
 TRANSACTION_SECONDS = 15.0
+GOING_OUT = ("cleared", "confirmations", "recalls")
+"""Topics that other people act on; a shadow writes none of them, whatever the rest of the engine believes."""
 
 # After CONCURRENT_TRANSACTIONS (the markers of the last commit are still being written) aiokafka waits 20 ms;
 # with 2 ms a transaction takes 9 ms instead of 35. A private name: tests/unit/test_private_names.py.
@@ -46,12 +48,18 @@ class Transaction:
 
     def __init__(self, settings: Settings, writer: AIOKafkaProducer, partition: int) -> None:
         self._settings, self._writer, self._partition = settings, writer, partition
+        self._forbidden = GOING_OUT if settings.mode == "shadow" else ()
         self._batches: dict[str, list[BatchBuilder]] = {}
 
     def add(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
     ) -> None:
-        """Adds one record for `topic` (registry name); raises RestartError (70) where it fits in no batch."""
+        """Adds one record for `topic` (registry name).
+
+        Raises RestartError (70) where it fits in no batch, and IntegrityError (4) where a shadow would send it out.
+        """
+        if topic in self._forbidden:
+            raise IntegrityError("error.shadow_sends", topic=topic)
         if topic == "deadletter" and len(key or b"") + len(value or b"") > DEAD_LETTER_BYTES:
             told = [("gate-size", str(len(value or b"")).encode()), ("gate-sha256", _digest(value))]
             key, value, headers = (key or b"")[:KEY_BYTES], None, [*headers, *told]

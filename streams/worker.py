@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gatekeeper.errors import RestartError, UnavailableError
 from gatekeeper.settings import Settings
-from streams import admin
+from streams import admin, heads
 from streams.app import create_app, fail
 
 log = structlog.get_logger(__name__)
@@ -82,6 +82,7 @@ async def serve_health(app: faust.App, settings: Settings) -> int:
 
 async def _work(settings: Settings) -> int:
     await asyncio.to_thread(admin.demand, settings)
+    await asyncio.to_thread(heads.demand_mode, settings)
     app = create_app(settings)
     port = await serve_health(app, settings)
     loop = asyncio.get_running_loop()
@@ -98,7 +99,9 @@ async def _work(settings: Settings) -> int:
     if not starting.done():
         return stopping.result()
     running = starting.result()
-    log.info("worker_started", worker=settings.worker, broker=settings.bootstrap, port=port)
+    log.info("worker_started", worker=settings.worker, broker=settings.bootstrap, port=port, mode=settings.mode)
+    if settings.mode == "shadow":
+        log.warning("shadow_nothing_goes_out", worker=settings.worker, mode=settings.mode)
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not stopping.done():
         running.result()

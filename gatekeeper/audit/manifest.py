@@ -9,6 +9,7 @@ from gatekeeper.audit import merkle
 from gatekeeper.judge import Judged
 from gatekeeper.policy import Policy
 from gatekeeper.spans import instant
+from schemas.audit import Mode
 from schemas.codec import canonical
 
 
@@ -27,6 +28,7 @@ def manifest(
     policy: Policy,
     t0: int,
     t1: int,
+    mode: Mode = "live",
 ) -> bytes:
     """Returns the canonical bytes of `schemas.audit.Manifest`.
 
@@ -68,5 +70,6 @@ def manifest(
             "policy": policy.ref,
             "t0": instant(t0),
             "t1": instant(t1),
+            **({"mode": mode} if mode != "live" else {}),
         }
     )

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from gatekeeper.decide import Decision
 from gatekeeper.spans import instant
-from schemas.audit import Stage
+from schemas.audit import Mode, Stage
 from schemas.codec import canonical
 from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Suppression
 
@@ -58,6 +58,7 @@ def record(
     snapshot: bytes | None,
     stage: Stage = "intake",
     as_of: int | None = None,
+    mode: Mode = "live",
 ) -> bytes:
     """Returns the bytes of `schemas.audit.AuditRecord`; `snapshot` goes in as it stands, not encoded again.
 
@@ -89,4 +90,6 @@ def record(
     }
     if as_of is not None:
         found["asof"] = instant(as_of)
+    if mode != "live":
+        found["mode"] = mode
     return canonical(found)

@@ -128,6 +128,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
     # the case is one person's: what cannot be read of it is of that person, whomever it names
     facts = dataclasses.replace(facts, unreadable=tuple(unread) or facts.unreadable)
     as_of = _milliseconds(case.as_of) if case.as_of else None
+    known = store.activations.over(known)
     return decide(send, facts, store.reference, known, at, as_of=as_of, checkpoint=case.checkpoint, clearance=clearance)
 
 

@@ -17,12 +17,10 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
-from streams import deadletters
+from streams import deadletters, heads
 from streams.client import Reader
-from streams.ledger import HEAD, Head
+from streams.ledger import Head
 
-HEAD_WITHIN = 10_000
-"""A head is in every transaction, so the newest lies near the end; only where it does not, all is read."""
 READY_SECONDS = 2.0
 
 
@@ -39,10 +37,12 @@ class Partition:
 @click.command("status", help=text("cli.status"))
 @json_option
 def command(as_json: bool) -> None:
-    """Prints the state; exit 1 where a fact cannot be read or keys lie on the wrong partition."""
+    """Prints the state; exit 1 where a fact or the policy cannot be read, or keys lie on the wrong partition."""
     settings = load()
     with Reader(settings) as reader:
-        partitions = _partitions(reader)
+        # heads first: read after the ends they could be ahead of them
+        found = heads.read(reader)
+        partitions = _partitions(reader, found)
         totals = _totals(reader)
         unreadable = {letter.name for letter in deadletters.read(reader) if letter.is_open}
     worker = _worker(settings)
@@ -50,6 +50,7 @@ def command(as_json: bool) -> None:
     unreadable.update((worker["answer"] or {}).get("unreadable_facts", ()))
     state: dict[str, Any] = {
         "broker": settings.bootstrap,
+        "mode": next((head.mode for head in found.values()), settings.mode),
         "worker": worker,
         "partitions": [
             {"partition": each.partition, "end": each.end, "position": each.position, "lag": each.lag}
@@ -63,30 +64,17 @@ def command(as_json: bool) -> None:
         show_json(state)
     else:
         _print(state)
-    if unreadable or state["misplaced"]:
+    if unreadable or state["misplaced"] or (worker["answer"] or {}).get("policy_unknown"):
         click.get_current_context().exit(1)
 
 
-def _partitions(reader: Reader) -> list[Partition]:
-    # positions first: read after the ends they could be ahead of them
-    positions = _positions(reader)
+def _partitions(reader: Reader, found: dict[int, Head]) -> list[Partition]:
+    positions = {number: head.sends for number, head in found.items()}
     starts, ends = reader.starts("sends"), reader.ends("sends")
     return [
         Partition(number, end, positions.get(number), max(0, end - positions.get(number, starts[number])))
         for number, end in ends.items()
     ]
-
-
-def _positions(reader: Reader) -> dict[int, int]:
-    partitions = {tp.partition for tp in reader.partitions("ledger")}
-    for last in (HEAD_WITHIN, None):
-        found = {}
-        for record in reader.read("ledger", last=last):
-            if record.key == HEAD and record.value is not None:
-                found[record.partition] = Head.decode(record.value).sends
-        if found.keys() == partitions:
-            break
-    return found
 
 
 def _totals(reader: Reader) -> dict[str, Any]:
@@ -139,6 +127,13 @@ def _print(state: dict[str, Any]) -> None:
     worker = state["worker"]
     said = {True: "cli.status_ready", False: "cli.status_unready", None: "cli.status_no_worker"}[worker["ready"]]
     click.echo(text(said, address=worker["address"]))
+    if state["mode"] == "shadow":
+        click.echo(text("cli.status_shadow"))
+    answer = worker["answer"] or {}
+    if "policy" in answer:
+        click.echo(text("cli.status_policy", policy=answer["policy"]))
+    for policy, what in answer.get("policy_unknown", {}).items():
+        click.echo(text("cli.status_policy_unknown", policy=policy, what=what))
     show_table(
         ("cli.column_partition", "cli.column_end", "cli.column_position", "cli.column_lag"),
         [

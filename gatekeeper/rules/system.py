@@ -7,6 +7,7 @@ from typing import Literal
 
 from gatekeeper import spans
 from gatekeeper.case import Case
+from gatekeeper.packs import Bar
 from gatekeeper.reasons import Found
 from schemas.topics import CLEARED_DAYS, DAY_MS
 
@@ -23,6 +24,14 @@ def unready(case: Case, as_of: int | None) -> Iterator[Found]:
         yield Found("FACTS_UNAVAILABLE", case.facts.unreadable, says)
     if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
         yield Found("FACTS_STALE", (), {"as_of": spans.instant(as_of)})
+
+
+def ungoverned(country: str | None, bar: Bar | None) -> Found:
+    """POLICY_UNKNOWN: no policy is in force for the place, or a record of it bars the one that was."""
+    if bar is None:
+        return Found("POLICY_UNKNOWN", (), {"country": country or "-"})
+    facts = (bar.what,) if bar.case == "unreadable" else ()
+    return Found("POLICY_UNKNOWN", facts, {"case": bar.case, "policy": bar.id, "what": bar.what})
 
 
 def invalid(case: Case) -> Iterator[Found]:

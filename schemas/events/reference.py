@@ -116,14 +116,20 @@ class Template(Model):
 
 
 class PolicyVersion(Model):
-    """A version of a policy put in force by the privacy manager; its rules are those of the pack with that hash."""
+    """A version of a policy, put in force by the privacy manager.
+
+    `toml` is its whole text and `sha256` the hash of that text's bytes; without a text it is the shipped version.
+    """
 
     v: Version
     kind: Literal["policy"]
     id: Id
     version: Annotated[int, Field(ge=1)]
-    jurisdictions: Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...], Field(max_length=64)]
+    jurisdictions: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")], ...], Field(max_length=64)
+    ]
     effective_from: Time
+    toml: Annotated[str, StringConstraints(max_length=60 * 1024)] | None = None
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     by: Id | None = None
 
