@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from gatekeeper.cli.output import age, json_option, note, printable, show_json, show_table
 from gatekeeper.errors import UsageError
+from gatekeeper.facts import FactStore
 from gatekeeper.settings import load
 from gatekeeper.texts import catalogue, text
-from schemas.codec import Unreadable, decode, encode
+from schemas.codec import encode
 from schemas.events import Resolution
 from schemas.topics import FACT_TOPICS, logical_name
 from streams import deadletters
@@ -145,11 +146,7 @@ def _is_readable(reader: Reader, source: Source) -> bool:
     record = reader.at(topic, partition=partition, offset=offset)
     if record is None:
         raise UsageError("error.record_absent", source="{}/{}/{}".format(*source))
-    try:
-        decode(topic, record.key, record.value)
-    except Unreadable:
-        return False
-    return True
+    return FactStore().apply(topic, partition, offset, record.key, record.value) is None
 
 
 def _fault(letter: DeadLetter) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from gatekeeper import packs
+from gatekeeper.cli import activate
+from gatekeeper.cli.activate import every, file_policy, named, read_known, show_differences
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.errors import UsageError
-from gatekeeper.policy import Policy, read
+from gatekeeper.policy import Policy
+from gatekeeper.settings import load
 from gatekeeper.spans import instant
 from gatekeeper.texts import text
 from gatekeeper.widening import differences
@@ -22,16 +24,59 @@ def command() -> None:
     """Holds the sub-commands."""
 
 
+command.add_command(activate.command)
+
+_OFFLINE = ("policy", "since", "countries", "sha256")
+
+
 @command.command("list", help=text("cli.policy_list"))
+@click.option("--live", is_flag=True, help=text("cli.policy_live"))
 @json_option
-def list_policies(as_json: bool) -> None:
-    """Prints every version of every shipped pack."""
-    found = [policy for versions in packs.shipped().values() for policy in versions]
+def list_policies(live: bool, as_json: bool) -> None:
+    """Prints every version of every shipped pack; with --live those that the running system decides by."""
+    rows = _live() if live else [_plainly(policy) for policy in every()]
     if as_json:
-        show_json([{**policy.ref, "effective_from": _since(policy)} for policy in found])
+        show_json(rows)
         return
-    rows = [(policy.name, _since(policy), " ".join(sorted(policy.jurisdictions)), policy.sha256) for policy in found]
-    show_table([f"cli.column_{name}" for name in ("policy", "since", "countries", "sha256")], rows)
+    columns = ("policy", "since", "countries", "state", "by", "place", "sha256") if live else _OFFLINE
+    show_table([f"cli.column_{name}" for name in columns], [[_cell(row, name) for name in columns] for row in rows])
+
+
+def _plainly(policy: Policy) -> dict[str, Any]:
+    return {**policy.ref, "effective_from": _since(policy), "jurisdictions": sorted(policy.jurisdictions)}
+
+
+def _live() -> list[dict[str, Any]]:
+    """Returns the versions as they take force, pack by pack, with who put each in force, and what bars a pack."""
+    known = read_known(load())
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    rows: list[dict[str, Any]] = []
+    for id_ in packs.shipped():
+        held = known.over(id_)
+        barring = [bar for bar in held.barring(now) if bar.id == id_]
+        places = {policy: order for order, policy in known.store.activations.of(id_)}
+        for policy in held.home:
+            state = "scheduled" if policy.since > now * 1000 else "past"
+            if policy == held.at(now) and state == "past":
+                state = "barred" if barring else "in_force"
+            order = places.get(policy)
+            by = known.records[order].by if order else None
+            place = "reference/{}/{}".format(*order) if order else None
+            rows.append({**_plainly(policy), "state": state, "by": by, "place": place})
+        for bar in held.bars:
+            if bar.id == id_ and bar.until > now * 1000:
+                rows.append({"id": id_, "state": bar.case, "place": bar.what, "effective_from": None})
+    return rows
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    if column == "policy":
+        return f"{row['id']}@{row['version']}" if "version" in row else str(row["id"])
+    if column == "state":
+        return text(f"cli.policy_{row['state']}")
+    name = {"since": "effective_from", "countries": "jurisdictions"}.get(column, column)
+    found = row.get(name)
+    return " ".join(found) if isinstance(found, list) else found or "-"
 
 
 @command.command("show", help=text("cli.policy_show"))
@@ -39,7 +84,7 @@ def list_policies(as_json: bool) -> None:
 @json_option
 def show(policy: str, as_json: bool) -> None:
     """Prints one version line by line: POLICY is a file, an id (its newest version) or id@version."""
-    found = _named(policy)
+    found = named(policy, every())
     plain = {field.name: _plain(getattr(found, field.name)) for field in fields(Policy) if field.name != "since"}
     plain["effective_from"] = _since(found)
     if as_json:
@@ -55,7 +100,7 @@ def show(policy: str, as_json: bool) -> None:
 @json_option
 def lint(files: tuple[str, ...], as_json: bool) -> None:
     """Reads policy files as the worker would; exit 2 with file, key path and hint for the first that is wrong."""
-    found = {file: _from_file(file) for file in files}
+    found = {file: file_policy(file) for file in files}
     if as_json:
         show_json([{"file": file, **policy.ref} for file, policy in found.items()])
     for file, policy in found.items():
@@ -69,34 +114,12 @@ def lint(files: tuple[str, ...], as_json: bool) -> None:
 @click.pass_context
 def diff(context: click.Context, old: str, new: str, as_json: bool) -> None:
     """Prints what differs from OLD to NEW; exit 1 where the new one lets more through."""
-    found = differences(_named(old), _named(new))
+    found = differences(named(old, every()), named(new, every()))
     if as_json:
         show_json([one._asdict() for one in found])
     else:
-        widens = text("cli.policy_widens")
-        rows = [(one.key, one.old, one.new, widens if one.widens else "") for one in found]
-        show_table([f"cli.column_{name}" for name in ("key", "old", "new", "effect")], rows)
+        show_differences(found)
     context.exit(1 if any(one.widens for one in found) else 0)
-
-
-def _named(name: str) -> Policy:
-    """Returns a policy by file, id or id@version."""
-    if name.endswith(".toml"):
-        return _from_file(name)
-    id_, _, version = name.partition("@")
-    shipped = packs.shipped()
-    found = [policy for policy in shipped.get(id_, ()) if not version or str(policy.version) == version]
-    if not found:
-        known = ", ".join(policy.name for versions in shipped.values() for policy in versions)
-        raise UsageError("error.policy_unknown", name=name, known=known)
-    return found[-1]
-
-
-def _from_file(file: str) -> Policy:
-    try:
-        return read(Path(file).read_bytes(), file=file)
-    except OSError as error:
-        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
 
 
 def _since(policy: Policy) -> str:

@@ -99,7 +99,11 @@ class Scene:
 
     def start_worker(self) -> None:
         """Starts the worker and returns when every partition has its owner, which then writes a first manifest."""
-        environment = {"GATEKEEPER_BROKER": self.settings.bootstrap, "GATEKEEPER_HTTP_PORT": "0"}
+        environment = {
+            "GATEKEEPER_BROKER": self.settings.bootstrap,
+            "GATEKEEPER_HTTP_PORT": "0",
+            "GATEKEEPER_MODE": "live",
+        }
         self._worker = Worker(self.folder / "worker.log", environment)
         self._stack.callback(self._worker.stop)
         with self._interrupts.held():

@@ -1,0 +1,45 @@
+"""Policies for tests: the shipped texts, changed, and the records that put them in force."""
+
+from __future__ import annotations
+
+import tomllib
+from hashlib import sha256
+from typing import Any
+
+from gatekeeper import packs
+from gatekeeper.spans import instant
+from tests import world
+
+
+def shipped(id_: str, version: int) -> str:
+    """Returns the text of a shipped version."""
+    return next(packs.shipped_text(policy) for policy in packs.shipped()[id_] if policy.version == version)
+
+
+def text(version: int, *changes: tuple[str, str], of: str | None = None) -> str:
+    """Returns the text of jp-pmark, or of another, with another version number and some other lines."""
+    content = shipped("jp-pmark", 1) if of is None else of
+    for old, new in (("version = 1", f"version = {version}"), *changes):
+        assert old in content
+        content = content.replace(old, new)
+    return content
+
+
+def record(content: str, since: int = world.T, **other: Any) -> dict[str, Any]:
+    """Returns the record of that text, from `since` (milliseconds) on; `other` replaces fields, None takes one away."""
+    try:
+        said = tomllib.loads(content)
+    except (ValueError, RecursionError):
+        said = {}
+    fields = {
+        "v": 1,
+        "kind": "policy",
+        "id": said.get("id", "jp-pmark"),
+        "version": said.get("version", 3),
+        "jurisdictions": said.get("jurisdictions", ["JP"]),
+        "effective_from": instant(since),
+        "toml": content,
+        "sha256": sha256(content.encode()).hexdigest(),
+        "by": "pm-7",
+    }
+    return {name: value for name, value in {**fields, **other}.items() if value is not None}

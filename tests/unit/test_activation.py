@@ -1,0 +1,210 @@
+"""Versions put in force by records of `reference`: which one holds when, and what bars a policy."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.decide import Decision, decide
+from gatekeeper.facts import FactStore
+from gatekeeper.judge import Judge, Record
+from gatekeeper.packs import Packs, load
+from schemas.audit import AuditRecord
+from schemas.events import Send
+from tests import world
+from tests.policies import record, shipped, text
+
+BASE = load("jp-pmark")
+DAY = 86_400_000
+
+
+def store(*values: dict[str, Any] | bytes, faults: int = 0) -> FactStore:
+    found = world.store(world.source(), world.consent())
+    said = []
+    for offset, value in enumerate(values, 100):
+        key, data = (b"policy/jp-pmark", value) if isinstance(value, bytes) else (None, orjson.dumps(value))
+        said.append(found.apply("reference", 0, offset, key, data))
+    assert sum(fault is not None for fault in said) == faults, said
+    return found
+
+
+def packs(known: FactStore) -> Packs:
+    return known.activations.over(BASE)
+
+
+def names(known: FactStore, *days: int, country: str | None = "JP") -> list[str | None]:
+    """Returns which version decides on those days from T on."""
+    found = (packs(known).deciding(country, world.T + day * DAY) for day in days)
+    return [policy and policy.name for policy in found]
+
+
+def decided(known: FactStore, **fields: Any) -> Decision:
+    one = Send.model_validate_json(orjson.dumps(world.send(**fields)))
+    return decide(one, known.view(one), known.reference, packs(known), world.T)
+
+
+def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
+    value = record(text(3, ("ask_cap = 1", "ask_cap = 2")), world.T + DAY)
+    known = store(value)
+    assert names(known, 0, 1, 2) == ["jp-pmark@1", "jp-pmark@3", "jp-pmark@3"]
+    held = packs(known)
+    assert held.deciding("JP", world.T + DAY - 1) is BASE.home[0]
+    assert held.at(world.T + DAY).ref == {"id": "jp-pmark", "version": 3, "sha256": value["sha256"]}
+
+
+def test_shipped_amendment_then_it_takes_over_on_its_day_unless_it_was_activated_earlier() -> None:
+    assert names(store(record(text(3))), 0, 600) == ["jp-pmark@3", "jp-pmark@2"]
+    strict = record(shipped("strictest", 2))
+    known = store(strict, record(shipped("jp-pmark", 2)), record(text(3), world.T + DAY))
+    assert names(known, 0, 1, 600) == ["jp-pmark@2", "jp-pmark@3", "jp-pmark@3"]
+
+
+def test_two_of_one_day_then_the_last_word_holds_and_order_on_the_topic_alone_says_which() -> None:
+    first, second = record(text(4)), record(text(3))
+    assert names(store(first, second), 0) == ["jp-pmark@3"]
+    assert names(store(second, first), 0) == ["jp-pmark@4"]
+    again = FactStore()
+    for offset, value in ((101, second), (100, first), (101, second)):
+        assert again.apply("reference", 0, offset, None, orjson.dumps(value)) is None
+    assert names(again, 0) == ["jp-pmark@3"]
+
+
+def test_version_activated_again_with_a_later_day_then_the_former_text_holds_until_then() -> None:
+    strict, changed = text(3), text(3, ("ask_cap = 1", "ask_cap = 2"))
+    known = store(record(strict), record(changed, world.T + DAY))
+    held = packs(known)
+    assert [held.at(world.T + day * DAY).ask_cap for day in (0, 1)] == [1, 2]
+
+
+def test_record_without_text_then_it_is_the_shipped_version() -> None:
+    known = store(record(shipped("strictest", 2)), record(text(2), toml=None, sha256=None))
+    assert packs(known).at(world.T).sha256 == BASE.home[1].sha256
+
+
+BAD = {
+    "not toml": record(text(3).replace("[rules]", "[rules"), world.T),
+    "will switched off": record(text(3, ("[rules]", '[rules]\nSUBJECT_OBJECTED = "off"'))),
+    "fail closed switched off": record(text(3, ("[rules]", '[rules]\nFACTS_UNAVAILABLE = "off"'))),
+    "unknown rule": record(text(3, ("[rules]", '[rules]\nNEW_RULE = "on"'))),
+    "hash of another": record(text(3), sha256="0" * 64),
+    "no hash": record(text(3), sha256=None),
+    "another version": record(text(3), version=4),
+    "another place": record(text(3), jurisdictions=["GB"]),
+    "no text": record(text(3), toml=None, sha256=None),
+    "deep": record(text(3) + "\nx = " + "[" * 5000),
+    "unknown field": record(text(3), also="this"),
+    "text in another type": record(text(3), toml=7),
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_bad_record_then_nothing_is_decided_under_its_policy(bad: dict[str, Any]) -> None:
+    known = store(bad, faults=1)
+    assert names(known, 0, 600) == [None, None]
+    assert names(known, 0, country=None) == [None], "nobody can say what the strictest pack had to be stricter than"
+    found = decided(known)
+    assert (found.verdict, found.codes, found.reasons[0].facts) == ("block", ("POLICY_UNKNOWN",), ("reference/0/100",))
+    assert found.policy.name == "jp-pmark@1"
+    assert ("reference", 0, 100) in known.unreadable
+
+
+def test_bad_record_of_a_later_day_then_the_old_version_decides_until_then() -> None:
+    known = store(record(text(3), world.T + DAY, sha256="0" * 64), faults=1)
+    assert names(known, 0, 1) == ["jp-pmark@1", None]
+
+
+def test_bad_record_without_a_day_of_its_own_then_it_bars_at_once() -> None:
+    for value in (b"", b"{", b'{"kind":"policy"}', orjson.dumps(record(text(3), effective_from="soon"))):
+        assert names(store(value, faults=1), 0) == [None]
+
+
+def test_bad_record_of_a_policy_that_is_not_in_use_then_nothing_is_barred() -> None:
+    other = text(3, ('id = "jp-pmark"', 'id = "midori"'))
+    known = store(record(other, sha256="0" * 64), faults=1)
+    assert names(known, 0) == ["jp-pmark@1"]
+    assert ("reference", 0, 100) in known.unreadable
+
+
+def test_bad_strictest_then_only_those_without_country_are_barred() -> None:
+    known = store(record(text(3, of=shipped("strictest", 1)), sha256="0" * 64), faults=1)
+    assert names(known, 0) == ["jp-pmark@1"]
+    assert names(known, 0, country=None) == [None]
+
+
+def test_bad_record_resolved_then_the_old_version_decides_again() -> None:
+    place = {"topic": "reference", "partition": 0, "offset": 100}
+    said = {"by": "pm-7", "reason": "a typing error", "at": "2026-11-24T10:00:00+09:00"}
+    resolution = {"v": 1, "kind": "resolution", "id": "reference-0-100", **place, **said}
+    bad = record(text(3), sha256="0" * 64)
+    assert names(store(bad, resolution, faults=1), 0) == ["jp-pmark@1"]
+    assert names(store(bad, resolution, bad, faults=2), 0) == [None], "each record is resolved for itself"
+
+
+def test_good_record_after_a_bad_one_then_it_ends_the_bar_on_its_day() -> None:
+    bad = record(text(3), world.T, sha256="0" * 64)
+    assert names(store(bad, record(text(3), world.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@3"]
+    assert names(store(bad, record(text(4), world.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@4"]
+    assert names(store(record(text(4), world.T), bad, faults=1), 0) == [None], "what came before mends nothing"
+    later = record(text(3), world.T + 9 * DAY, sha256="0" * 64)
+    assert names(store(later, record(text(4)), faults=1), 0, 9) == ["jp-pmark@4", None], "another version, another day"
+    assert names(store(later, record(text(3)), faults=1), 0, 9) == ["jp-pmark@3", "jp-pmark@3"]
+
+
+def test_home_stricter_than_the_strictest_then_nobody_without_country_is_judged_by_the_looser_one() -> None:
+    stricter = record(text(3, ("minor_age = 15", "minor_age = 18")))
+    known = store(stricter)
+    assert names(known, 0) == ["jp-pmark@3"]
+    assert names(known, 0, country=None) == [None]
+    (reason,) = decided(known, country=None).reasons
+    assert reason.says == {"case": "looser", "policy": "strictest", "what": "minor_age"}
+    known = store(stricter, record(text(3, ("minor_age = 15", "minor_age = 18"), of=shipped("strictest", 1))))
+    assert names(known, 0, country=None) == ["strictest@3"]
+
+
+def test_override_of_the_longest_lag_then_it_goes_over_activated_versions_too() -> None:
+    held = store(record(text(3))).activations.over(BASE.with_max_lag(2_000))
+    assert {policy.max_lag_ms for policy in held.home + held.strictest} == {2_000}
+
+
+def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> None:
+    judge, known, content = Judge(BASE, 8), world.store(world.source(), world.consent()), text(3)
+    send = Record("mail.sends.v1", 0, 7, world.T, None, orjson.dumps(world.send()))
+
+    def decides() -> AuditRecord:
+        return AuditRecord.model_validate_json(judge.judge(send, known, world.T).audit)
+
+    before = judge.holding(known)
+    assert decides().policy.model_dump() == BASE.home[0].ref
+    assert judge.holding(known) is before, "made anew only when a record of a policy came"
+    assert known.apply("reference", 0, 100, None, orjson.dumps(record(content))) is None
+    after = decides()
+    assert after.verdict == "clear"
+    assert after.policy.model_dump() == {"id": "jp-pmark", "version": 3, "sha256": sha256(content.encode()).hexdigest()}
+    assert known.apply("reference", 0, 101, b"policy/jp-pmark", b"{") is not None
+    assert decides().verdict == "block"
+
+
+def test_tightened_by_activation_then_nothing_becomes_clear() -> None:
+    facts = (world.source(notice_id="CARD-V1"), world.source(source_id="S-2", method="public.web"), world.consent())
+    base = load("jp-appi")
+    for chosen in (facts, facts[:1], facts[1:], (world.source(), world.consent()), (world.source(),)):
+        for channel in ("postal", "email"):
+            known = world.store(*chosen)
+            send = Send.model_validate_json(orjson.dumps(world.send(channel=channel)))
+            before = decide(send, known.view(send), known.reference, base, world.T)
+            appi = text(3, ('id = "jp-pmark"', 'id = "jp-appi"'))
+            assert known.apply("reference", 0, 100, None, orjson.dumps(record(appi))) is None
+            after = decide(send, known.view(send), known.reference, known.activations.over(base), world.T)
+            assert after.policy.name == "jp-appi@3"
+            assert before.verdict == "clear" or after.verdict != "clear"
+
+
+def test_day_without_zone_then_it_is_read_where_the_policy_is() -> None:
+    known = store(record(text(3), effective_from="2026-11-25"))
+    begins = int(datetime(2026, 11, 24, 15, tzinfo=UTC).timestamp() * 1000)
+    assert packs(known).at(begins).version == 3
+    assert packs(known).at(begins - 1).version == 1
