@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from hashlib import sha256
 from typing import Any
@@ -19,7 +20,8 @@ def shipped(id_: str, version: int) -> str:
 def text(version: int, *changes: tuple[str, str], of: str | None = None) -> str:
     """Returns the text of jp-pmark, or of another, with another version number and some other lines."""
     content = shipped("jp-pmark", 1) if of is None else of
-    for old, new in (("version = 1", f"version = {version}"), *changes):
+    content = re.sub(r"^version = \d+", f"version = {version}", content, flags=re.M)
+    for old, new in changes:
         assert old in content
         content = content.replace(old, new)
     return content

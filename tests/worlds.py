@@ -27,7 +27,7 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from gatekeeper.packs import load as load_packs
 from gatekeeper.settings import Settings
-from schemas.audit import AuditRecord, Manifest
+from schemas.audit import AuditRecord, Manifest, Mode
 from streams import admin
 from streams.app import create_app
 from streams.worker import start, stop
@@ -131,6 +131,7 @@ class World:
     partitions: int = 4
     max_lag: float | None = None
     application: str = "gk"
+    mode: Mode = "live"
     _producer: Producer = field(init=False)
     _asker: Consumer | None = field(init=False, default=None)
 
@@ -146,6 +147,7 @@ class World:
             application=self.application,
             http_port=0,
             max_lag=self.max_lag,
+            mode=self.mode,
             session_timeout=6.0,
         )
 
@@ -158,6 +160,7 @@ class World:
             "GATEKEEPER_APPLICATION": self.application,
             "GATEKEEPER_HTTP_PORT": "0",
             "GATEKEEPER_SESSION_TIMEOUT": "6",
+            "GATEKEEPER_MODE": self.mode,
         }
         return found | ({"GATEKEEPER_MAX_LAG": str(self.max_lag)} if self.max_lag else {})
 

@@ -1,0 +1,156 @@
+"""`gatekeeper policy activate`: checked, compared, refused where it must be, and written as workers read it."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.cli.activate import read_known
+from schemas.codec import decode
+from tests.policies import record, shipped, text
+
+TIGHTER = ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24")
+
+
+@pytest.fixture
+def file(tmp_path: Path):
+    """Writes a policy file and returns its name."""
+
+    def write(content: str, name: str = "mine.toml") -> str:
+        (tmp_path / name).write_bytes(content.encode())
+        return str(tmp_path / name)
+
+    return write
+
+
+def activate(run, policy: str, *more: str):
+    return run("policy", "activate", policy, "--by", "pm-7", "--yes", *more)
+
+
+def test_tighter_file_then_its_whole_text_is_written_and_holds_from_now(run, system, file) -> None:
+    both = [text(3, TIGHTER, of=shipped("strictest", 1)), text(3, TIGHTER)]
+    for content in both:
+        done = activate(run, file(content), "--from", "now", "--json")
+        assert done.code == 0, done
+        assert done.json["activated"] is True
+        assert [one["key"] for one in done.json["differences"]] == ["consent_max_age_months"]
+    records = [decode("reference", one.key, one.value) for one in system.records("reference")]
+    assert [(one.id, one.version, one.by, one.toml) for one in records] == [
+        ("strictest", 3, "pm-7", both[0]),
+        ("jp-pmark", 3, "pm-7", both[1]),
+    ]
+    assert records[1].sha256 == done.json["sha256"] == sha256(both[1].encode()).hexdigest()
+    assert done.json["offset"] == system.records("reference")[1].offset
+
+    listed = {f"{one['id']}@{one['version']}": one for one in run("policy", "list", "--live", "--json").json}
+    assert (listed["jp-pmark@3"]["state"], listed["jp-pmark@3"]["by"]) == ("in_force", "pm-7")
+    assert (listed["jp-pmark@1"]["state"], listed["jp-pmark@2"]["state"]) == ("past", "scheduled")
+    assert "jp-pmark@3" not in run("policy", "list").out
+
+
+def test_without_json_then_it_tells_differences_place_and_what_follows(run, system, file) -> None:
+    done = activate(run, file(text(3)), "--from", "now")
+    assert done.code == 0
+    assert "jp-pmark@3 is in force" in done.out
+    assert "reference/0/0" in done.out
+    assert "jp-pmark@2 takes over" in done.err
+    assert "policy list --live" in done.out
+    assert "in force" in run("policy", "list", "--live").out
+
+
+def test_wider_file_then_it_is_refused_with_its_lines_and_written_only_when_allowed(run, system, file) -> None:
+    wide = file(text(3, ("[rules]", '[rules]\nNOTICE_ITEMS_MISSING = "off"')))
+    done = activate(run, wide, "--from", "now", "--json")
+    assert (done.code, done.json["activated"]) == (1, False)
+    assert "--allow-widening" in done.err
+    assert system.records("reference") == []
+    assert activate(run, wide, "--from", "now", "--allow-widening").code == 0
+    assert len(system.records("reference")) == 1
+
+
+def test_wider_only_from_a_later_turn_on_then_it_is_refused_as_well(run, system, file) -> None:
+    for of in ("strictest", "jp-pmark"):
+        content = text(3, TIGHTER, of=shipped(of, 2))
+        assert activate(run, file(content), "--from", "2030-01-01T00:00:00+09:00").code == 0
+    plain = file(text(4))
+    assert activate(run, plain, "--from", "now").code == 0
+    done = activate(run, plain, "--from", "2031-01-01")
+    assert done.code == 1
+    assert "consent_max_age_months" in done.err
+
+
+def test_file_with_a_mistake_then_file_key_and_hint_and_no_broker_is_asked(run, nowhere: str, file) -> None:
+    says = activate(run, file(text(3, ("minor_age", "minor_aeg")))).says(2)
+    assert "mine.toml" in says
+    assert "parameters.minor_aeg" in says
+    assert "rules.SUBJECT_OBJECTED" in activate(
+        run, file(text(3, ("[rules]", '[rules]\nSUBJECT_OBJECTED = "off"')))
+    ).says(2)
+    assert "nowhere.toml" in activate(run, "nowhere.toml").says(2)
+    assert nowhere in activate(run, file(text(3)), "--from", "now").says(3)
+
+
+def test_day_that_is_over_then_it_is_refused(run, system, file) -> None:
+    assert "--from now" in activate(run, file(text(3))).says(2)
+    assert "--from now" in activate(run, file(text(3)), "--from", "2026-01-01").says(2)
+    assert "--from" in activate(run, file(text(3)), "--from", "yesterday").says(2)
+    assert system.records("reference") == []
+
+
+def test_stricter_than_the_strictest_then_it_is_refused_until_that_is_stricter(run, system) -> None:
+    assert "minor_age" in activate(run, "jp-pmark@2", "--from", "now").says(2)
+    assert activate(run, "strictest@2", "--from", "now").code == 0
+    assert activate(run, "jp-pmark@2", "--from", "now").code == 0
+    held = read_known(system.settings).over("jp-pmark")
+    assert [policy.name for policy in held.home] == ["jp-pmark@1", "jp-pmark@2"]
+    looser = activate(run, "strictest@1", "--from", "now", "--allow-widening").says(2)
+    assert "jp-" in looser
+
+
+def test_number_of_another_text_then_it_is_refused(run, system, file) -> None:
+    assert "version 3" in activate(run, file(text(2)), "--from", "now").says(2)
+    assert activate(run, file(text(3)), "--from", "now").code == 0
+    assert "version 4" in activate(run, file(text(3, ("ask_cap = 1", "ask_cap = 2"))), "--from", "now").says(2)
+    assert activate(run, "jp-pmark@3", "--from", "now").code == 0, "known by its name from now on"
+
+
+def test_policy_that_nothing_is_judged_by_then_it_is_refused_naming_the_known(run, system, file) -> None:
+    other = file(text(1, ('id = "jp-pmark"', 'id = "midori"')))
+    assert "jp-pmark" in activate(run, other, "--from", "now").says(2)
+    assert "jp-pmark@1" in activate(run, "jp-pmark@9").says(2)
+
+
+def test_options_of_another_form_then_they_are_named(run, system, file) -> None:
+    done = run("policy", "activate", file(text(3)), "--by", "緑野 花子", "--yes", "--from", "now")
+    says = done.says(2)
+    assert "--by" in says
+    assert "花子" not in says
+    assert "60 KiB" in activate(run, file(text(3) + "# " + "x" * 61_440), "--from", "now").says(2)
+    assert "60 KiB" in activate(run, file(text(3) + "#" + '"' * 40_000), "--from", "now").says(2)
+
+
+def test_nobody_to_ask_then_nothing_is_written(run, system, file) -> None:
+    done = run("policy", "activate", file(text(3)), "--by", "pm-7", "--from", "now")
+    assert done.code == 2
+    assert "--yes" in done.err
+    assert system.records("reference") == []
+
+
+def test_unreadable_record_of_a_policy_then_status_and_list_tell_and_a_new_version_ends_it(run, system, file) -> None:
+    bad = record(text(3), sha256="0" * 64, effective_from="2026-01-01")
+    system.put("reference", json.dumps(bad).encode(), key=b"policy/jp-pmark")
+    rows = run("policy", "list", "--live", "--json").json
+    assert {row["state"] for row in rows if row["id"] == "jp-pmark"} == {"barred", "scheduled", "unreadable"}
+    assert "unreadable record" in run("policy", "list", "--live").out
+    assert activate(run, file(text(3)), "--from", "now").code == 0
+    rows = run("policy", "list", "--live", "--json").json
+    assert {row["state"] for row in rows if row["id"] == "jp-pmark"} == {"in_force", "past", "scheduled"}
+
+
+def test_record_that_no_dead_letter_tells_of_then_it_can_be_resolved(run, system) -> None:
+    system.put("reference", json.dumps(record(text(3), sha256="0" * 64)).encode(), key=b"policy/jp-pmark")
+    assert run("deadletter", "resolve", "reference/0/0", "--by", "pm-7", "--reason", "typed wrong").code == 0
+    assert read_known(system.settings).over("jp-pmark").bars == ()

@@ -1,0 +1,119 @@
+"""A policy put in force while sends flow, and one that nobody can read, with the worker in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import orjson
+import pytest
+
+from schemas.audit import AuditRecord, Manifest
+from tests.policies import record, text
+from tests.worlds import World, eventually
+
+PEOPLE = [f"r{number}" for number in range(20)]
+TIGHTER = text(3, ("ask_cap = 1", "ask_cap = 1\nsource_max_age_months = 12"))
+"""All of the test's people gave their data in 2024."""
+
+
+@pytest.fixture
+def world(kafka, prefix) -> World:
+    return World(kafka.bootstrap, prefix).create()
+
+
+def put(world: World, value: dict[str, Any]) -> None:
+    world.put("reference", [(f"policy/{value['id']}", value)])
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def sends(world: World, count: int, first: int = 0) -> None:
+    world.sends((PEOPLE[number % len(PEOPLE)] for number in range(count)), first)
+
+
+def by_manifest(world: World) -> list[tuple[Manifest, list[AuditRecord]]]:
+    """Returns each manifest with the audit records of its transaction."""
+    audits: dict[int, list[AuditRecord]] = {}
+    for message in world.read("audit"):
+        audits.setdefault(message.partition(), []).append(AuditRecord.model_validate_json(message.value()))
+    found = []
+    for message in world.read("manifests"):
+        manifest = Manifest.model_validate_json(message.value())
+        rest = audits.get(message.partition(), [])
+        found.append((manifest, rest[: manifest.audit.n]))
+        del rest[: manifest.audit.n]
+    assert not any(audits.values())
+    return found
+
+
+def test_given_sends_that_flow_when_a_version_is_activated_then_it_decides_from_a_chunk_on(world):
+    world.people(PEOPLE)
+    before: set[str] = set()
+
+    async def run() -> None:
+        async with world.worker(fetched=20) as app:
+            await asyncio.to_thread(sends, world, 400)
+            await eventually(lambda: len(world.audits()) >= 200, "half of the sends")
+            before.update(audit.did for audit in world.audits())
+            flowing = asyncio.create_task(asyncio.to_thread(sends, world, 2_000, 400))
+            await asyncio.to_thread(put, world, record(TIGHTER, now()))
+            await flowing
+            await asyncio.to_thread(sends, world, 400, 2_400)  # all of them after its acknowledgement
+            await eventually(lambda: world.decided() == 2_800, "all sends")
+            assert app.gate.readiness()["policy"] == "jp-pmark@3"
+        async with world.worker() as app:  # made anew from the topic, in its order
+            await asyncio.to_thread(sends, world, 100, 2_800)
+            await eventually(lambda: world.decided() == 2_900, "sends after a restart")
+
+    asyncio.run(run())
+    world.check(2_900)
+    number = {audit.did: int(str(audit.send and audit.send["event_id"])[2:]) for audit in world.audits()}
+    versions: dict[int, list[int]] = {}
+    for manifest, audits in by_manifest(world):
+        assert {audit.policy for audit in audits} <= {manifest.policy}, "a chunk is decided by one version"
+        versions.setdefault(manifest.partition, []).append(manifest.policy.version)
+        for audit in audits:
+            assert (audit.verdict, audit.policy.version) in {("clear", 1), ("confirm", 3)}
+            assert number[audit.did] < 2_400 or audit.policy.version == 3
+            assert audit.did not in before or audit.policy.version == 1
+    assert all(found == sorted(found) for found in versions.values()), "no partition goes back to the old version"
+    assert {1, 3} == {version for found in versions.values() for version in found}
+    shas = {audit.policy.sha256 for audit in world.audits() if audit.policy.version == 3}
+    assert shas == {record(TIGHTER)["sha256"]}
+    named = {dict(m.headers())["gate-policy"] for m in world.read("review")}
+    assert named == {b"jp-pmark@3"}
+
+
+def test_given_a_record_that_cannot_be_put_in_force_then_all_is_withheld_until_a_good_one(world):
+    world.people(PEOPLE)
+
+    async def run() -> None:
+        async with world.worker() as app:
+            await asyncio.to_thread(sends, world, 20)
+            await eventually(lambda: len(world.audits()) == 20, "sends before it")
+            loose = text(3, ("[rules]", '[rules]\nSUBJECT_OBJECTED = "off"'))
+            await asyncio.to_thread(put, world, record(loose, now()))
+            await asyncio.to_thread(sends, world, 20, 20)
+            await eventually(lambda: len(world.audits()) == 40, "sends under no policy")
+            said = app.gate.readiness()
+            assert said["ready"] is False
+            place = next(iter(said["unreadable_facts"]))
+            assert said["policy_unknown"] == {"jp-pmark": place}
+            await asyncio.to_thread(put, world, record(text(3), now()))
+            await asyncio.to_thread(sends, world, 20, 40)
+            await eventually(lambda: len(world.audits()) == 60, "sends after a good one")
+            await eventually(lambda: app.gate.readiness()["ready"], "a ready worker")
+            await eventually(lambda: len(world.read("deadletter")) == 1, "the dead letter of the record")
+
+    asyncio.run(run())
+    verdicts = world.verdicts()
+    assert {verdicts[f"e-{number}"] for number in range(20)} == {("clear", None)}
+    assert {verdicts[f"e-{number}"] for number in range(20, 40)} == {("block", "POLICY_UNKNOWN")}
+    assert {verdicts[f"e-{number}"] for number in range(40, 60)} == {("clear", None)}
+    (letter,) = world.read("deadletter")
+    assert dict(letter.headers())["gate-fault"] == b"policy_wrong"
+    assert orjson.loads(letter.value())["kind"] == "policy"
