@@ -3,32 +3,46 @@
 A person is one bytes value of sorted, distinct lines: `s` a source, `t` a token that a source gave, `c` a consent
 event, `e` a further event, `x` a suppression, `a` an ask, `r` a reviewer's release, each in its judged form
 (gatekeeper.known). About 1 KB a person, nothing for the garbage collector to walk, and decoded only when judged.
+A token has the same: `x` a suppression that names it, `w` one of which it is only a less exact reading.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper import known
 from gatekeeper.activation import Activations
+from gatekeeper.identity import Identified, Printed
 from gatekeeper.known import CERTAIN, Facts
 from gatekeeper.reference import Reference, Referred, place_of
+from schemas.audit import Printing
 from schemas.codec import Unreadable, canonical, decode
-from schemas.events import Ask, Consent, PersonEvent, PolicyVersion, Release, Resolution, Send, Source, Suppression
+from schemas.events import (
+    Ask,
+    Consent,
+    PersonEvent,
+    PolicyVersion,
+    Release,
+    Resolution,
+    Send,
+    SendContactPoint,
+    Source,
+    Suppression,
+)
 from schemas.topics import logical_name
 from schemas.values import RecipientId
 
 Place = tuple[str, int, int]
 """Topic (registry name), partition, offset."""
 
-CAPS = {b"s": 64, b"t": 2048, b"c": 256, b"e": 256, b"x": 256, b"a": 256, b"r": 256}
+CAPS = {b"s": 64, b"t": 4096, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"a": 256, b"r": 256}
 """How many lines of each kind count; of more none is kept, and the person is FACTS_UNAVAILABLE."""
 
 _OVERFULL = b"!"
@@ -76,43 +90,35 @@ class FactStore:
         self._withhold((topic, partition, offset), fault, _named(topic, key, value or b""), value or b"")
         return fault
 
-    def view(self, send: Send) -> Facts:
-        """Returns what is known that bears on `send`."""
+    def view(self, send: Send, printed: Printed | None = None) -> Facts:
+        """Returns what is known that bears on `send`.
+
+        `printed`: what its delivery comes to (`identity.printed`); of a send without one the token it names counts.
+        """
         person = _person(self._people.get(send.recipient_id, b""))
-        point = send.contact_point
-        stops = dict.fromkeys(person.stops, CERTAIN)
-        tokens = {point.token: CERTAIN}
-        for match in send.match:
-            tokens[match.token] = max(match.score, tokens.get(match.token, 0))
-        given_by, here = set(), {point.token, *(match.token for match in send.match)}
-        for token, point_id, source_id in person.tokens:
-            tokens[token] = CERTAIN
-            if token == point.token and point_id == point.id:
-                given_by.add(source_id)
-        unreadable, elsewhere = list(person.overfull), set[bytes]()
-        for token, score in sorted(tokens.items(), key=lambda found: found[0] in here):
-            if lines := self._by_token.get(token):
-                stopped = _person(lines)
-                unreadable += stopped.overfull
-                for line in stopped.stops:
-                    if token not in here and line not in stops:
-                        elsewhere.add(line)
-                    elif token in here:
-                        elsewhere.discard(line)
-                    stops[line] = max(score, stops.get(line, 0))
+        at = printed if isinstance(printed, Identified) else None
+        given_by, near = _covering(person, send.contact_point, at)
+        tokens, readings, here = _spellings(person, send, at, near)
+        stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
+        unreadable = [*person.overfull, *overfull]
         if self._withheld:
-            unreadable += self._unreadable_for(send, person, tokens)
+            unreadable += self._unreadable_for(send, person, {**readings, **tokens})
+        how: Printing | None = "tokenised" if isinstance(printed, Identified) else printed
         return Facts(
             sources=person.sources,
             consents=person.consents,
             suppressions=known.hits(stops, elsewhere) if stops else (),
-            contact_point_from=frozenset(given_by),
+            contact_point_from=given_by,
+            contact_point_near=near,
+            printed=how,
             unreadable=tuple(sorted(set(unreadable))),
             snapshot=known.snapshot(
                 source_lines=person.source_lines,
                 consent_lines=person.consent_lines,
                 stops=stops,
                 contact_point_from=given_by,
+                contact_point_near=near,
+                printed=how,
                 unreadable=sorted(set(unreadable)),
                 refs=self._references(send, person.refs),
                 elsewhere=elsewhere,
@@ -125,6 +131,32 @@ class FactStore:
             releases=person.releases,
         )
 
+    def _stops(
+        self, person: _Person, tokens: Mapping[str, int], readings: Mapping[str, int], here: Collection[str]
+    ) -> tuple[dict[bytes, int], set[bytes], list[str]]:
+        """Returns the stops of the person with how surely each is one, those only of another contact point, faults.
+
+        A reading of a stop meets a whole spelling, and a reading of a spelling a whole stop. Two readings never meet:
+        the rooms 101 and 102 share one.
+        """
+        stops = dict.fromkeys(person.stops, CERTAIN)
+        at_hand, elsewhere, overfull = set(person.stops), set[bytes](), list[str]()
+
+        def add(token: str, line: bytes, score: int) -> None:
+            stops[line] = max(score, stops.get(line, 0))
+            (at_hand if token in here else elsewhere).add(line)
+
+        for exact, found in ((True, tokens), (False, readings)):
+            for token, score in found.items():
+                if lines := self._by_token.get(token):
+                    stopped = _person(lines)
+                    overfull += stopped.overfull
+                    for line in stopped.stops:
+                        add(token, line, score)
+                    for weaker, line in stopped.near if exact else ():
+                        add(token, line, score * weaker // CERTAIN)
+        return stops, elsewhere - at_hand, overfull
+
     def _fold(self, topic: str, at: tuple[int, int], model: Any, value: bytes) -> None:
         if topic == "reference":
             self._refer(model, value, at)
@@ -132,10 +164,12 @@ class FactStore:
         line, tokens = known.judged(topic, value)
         if topic == "sources":
             lines = [b"s" + line]
-            lines += [f"t{token} {point} {model.source_id}".encode() for token, point in tokens]
+            lines += [f"t{one.token} {one.point} {model.source_id} {one.score}".encode() for one in tokens]
             _add(self._people, model.recipient_id, lines)
-        elif topic == "suppressions" and model.recipient_id is None:
-            _add(self._by_token, model.token, [b"x" + line])
+        elif topic == "suppressions" and tokens:
+            _add(self._by_token, tokens[0].token, [b"x" + line])
+            for one in tokens[1:]:
+                _add(self._by_token, one.token, [b"w%d %b" % (one.score, line)])
         else:
             _add(self._people, model.recipient_id, [_KINDS[type(model)] + line])
 
@@ -192,6 +226,15 @@ class FactStore:
                 del self._withheld[name]
 
 
+class Given(NamedTuple):
+    """A token that a source gives for a contact point, or a reading of that one, with its score."""
+
+    token: str
+    point: str
+    source: str
+    score: int
+
+
 _KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", Release: b"r"}
 
 
@@ -203,7 +246,8 @@ class _Person:
     asks: tuple[Ask, ...]
     releases: tuple[Release, ...]
     stops: tuple[bytes, ...]
-    tokens: tuple[tuple[str, ...], ...]
+    near: tuple[tuple[int, bytes], ...]
+    tokens: tuple[Given, ...]
     refs: tuple[str, ...]
     overfull: tuple[str, ...]
     source_lines: bytes
@@ -222,7 +266,8 @@ def _person(lines: bytes) -> _Person:
     clean = {kind: b"\n".join(line for line in found if line != _OVERFULL) for kind, found in kinds.items()}
     sources, consents, asks = known.sources(clean[b"s"]), known.consents(clean[b"c"]), known.asks(clean[b"a"])
     read = {source.source_id for source in sources}
-    tokens = (tuple(line.decode().split(" ")) for line in clean[b"t"].splitlines())
+    tokens = (_given(*line.decode().split(" ")) for line in clean[b"t"].splitlines())
+    near = (line.partition(b" ") for line in clean[b"w"].splitlines())
     return _Person(
         sources=sources,
         consents=consents,
@@ -230,7 +275,8 @@ def _person(lines: bytes) -> _Person:
         asks=asks,
         releases=known.releases(clean[b"r"]),
         stops=tuple(clean[b"x"].splitlines()),
-        tokens=tuple(token for token in tokens if token[2] in read),
+        near=tuple((int(score), line) for score, _, line in near),
+        tokens=tuple(token for token in tokens if token.source in read),
         refs=tuple(sorted(_referred(sources, consents, asks))),
         overfull=tuple(f"too_many/{_TOO_MANY[kind]}" for kind in overfull),
         source_lines=clean[b"s"],
@@ -239,6 +285,49 @@ def _person(lines: bytes) -> _Person:
         ask_lines=clean[b"a"],
         release_lines=clean[b"r"],
     )
+
+
+def _covering(person: _Person, point: SendContactPoint, at: Identified | None) -> tuple[frozenset[str], dict[str, int]]:
+    """Returns the sources that give the contact point just so, and those that give it near enough to ask, with scores.
+
+    `at`: the address printed; of a send without one the token it names counts.
+    """
+    token, readings = at or (point.token, ())
+    less = dict(readings)
+    given_by, near = set[str](), dict[str, int]()
+    for one in person.tokens:
+        if one.point != point.id:
+            continue
+        score = one.score if one.token == token else less.get(one.token, 0) if one.score == CERTAIN else 0
+        if score == CERTAIN:
+            given_by.add(one.source)
+        elif score:
+            near[one.source] = max(score, near.get(one.source, 0))
+    return frozenset(given_by), {source: score for source, score in near.items() if source not in given_by}
+
+
+def _spellings(
+    person: _Person, send: Send, at: Identified | None, near: Collection[str]
+) -> tuple[dict[str, int], dict[str, int], set[str]]:
+    """Returns the tokens that stops are looked up by, their readings, and which of them are of the send's own point."""
+    point = send.contact_point
+    tokens, readings = {point.token: CERTAIN}, dict[str, int]()
+    for match in send.match:
+        tokens[match.token] = max(match.score, tokens.get(match.token, 0))
+    if at:
+        tokens[at.token] = CERTAIN
+        readings.update(at.readings)
+    here = {*tokens, *readings}
+    for one in person.tokens:
+        found = tokens if one.score == CERTAIN else readings
+        found[one.token] = max(one.score, found.get(one.token, 0))
+        if one.point == point.id and one.source in near:
+            here.add(one.token)
+    return tokens, readings, here
+
+
+def _given(token: str, point: str, source: str, score: str) -> Given:
+    return Given(token, point, source, int(score))
 
 
 def _referred(sources: Iterable[Source], consents: Iterable[Consent], asks: Iterable[Ask]) -> set[str]:
@@ -257,6 +346,7 @@ _TOO_MANY = {
     "c": "consents",
     "e": "consents",
     "x": "suppressions",
+    "w": "suppressions",
     "a": "confirmations",
     "r": "acts",
 }

@@ -7,14 +7,14 @@ The audit record stores the very bytes that decide() read, so a replay reads the
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from pydantic import BaseModel
 
-from schemas.audit import Snapshot
+from schemas.audit import Printing, Snapshot
 from schemas.codec import canonical
 from schemas.events import (
     Ask,
@@ -53,7 +53,9 @@ class Hit:
 class Facts:
     """The facts of one person as they bear on one send.
 
-    `contact_point_from`: ids of the sources that give the send's contact point with its very token.
+    `contact_point_from`: ids of the sources that give the send's contact point with the very token of what is printed.
+    `contact_point_near`: ids of those that give it in a more or less exact spelling, with the score (per mille).
+    `printed`: what became of the send's delivery; None where it carries none, and the token it names was taken.
     `unreadable`: records that could not be read; while there is one, nobody knows enough of the person.
     `snapshot`: all of it as canonical JSON of `schemas.audit.Snapshot`.
 
@@ -69,23 +71,33 @@ class Facts:
     events: tuple[PersonEvent, ...] = ()
     asks: tuple[Ask, ...] = ()
     releases: tuple[Release, ...] = ()
+    contact_point_near: Mapping[str, int] = field(default_factory=dict)
+    printed: Printing | None = None
 
 
-def judged(topic: str, value: bytes) -> tuple[bytes, list[tuple[str, str]]]:
-    """Returns the judged form of a readable event, and what was kept out of it: (token, contact point id) pairs."""
+class Token(NamedTuple):
+    """A token that an event names, with the contact point it is of, and how surely it is that ("" for a stop's)."""
+
+    token: str
+    point: str
+    score: int = CERTAIN
+
+
+def judged(topic: str, value: bytes) -> tuple[bytes, list[Token]]:
+    """Returns the judged form of a readable event, and the tokens that were kept out of it."""
     event: dict[str, Any] = orjson.loads(value)
     event.pop("recipient_id", None)
+    tokens: list[Token] = []
     if topic == "suppressions":
-        event.pop("token", None)
+        tokens = _tokens(event, "")
     elif topic == "confirmations":
         for name in ("contact_point", "contact_point_id"):  # the source says where it was asked about
             event.pop(name, None)
     elif topic == "acts":
         event.pop("reason")  # free text; the act itself keeps it
-    tokens = []
     if topic == "sources":
         for point in event.get("contact_points", ()):
-            tokens.append((point.pop("token"), point["id"]))
+            tokens += _tokens(point, point["id"])
         if check := event.get("check"):
             for name in _CHECK_TEXTS:  # the rules ask only whether it is stated
                 if (check.get(name) or "").strip():
@@ -95,6 +107,12 @@ def judged(topic: str, value: bytes) -> tuple[bytes, list[tuple[str, str]]]:
     if b"null" in value or b"[]" in value:  # one meaning, one form
         event = {name: field for name, field in event.items() if field is not None and field != []}
     return canonical(event), tokens
+
+
+def _tokens(named: dict[str, Any], point: str) -> list[Token]:
+    token, readings = named.pop("token", None), named.pop("readings", None) or ()
+    less = [Token(reading["token"], point, reading["score"]) for reading in readings]
+    return [Token(token, point), *less] if token else []
 
 
 @lru_cache(maxsize=16384)
@@ -161,6 +179,8 @@ def snapshot(
     event_lines: bytes = b"",
     ask_lines: bytes = b"",
     release_lines: bytes = b"",
+    contact_point_near: Mapping[str, int] | None = None,
+    printed: Printing | None = None,
 ) -> bytes:
     """Returns the canonical JSON of a Snapshot, spliced from the judged forms without encoding them again."""
     stopped = b",".join(
@@ -170,8 +190,12 @@ def snapshot(
     parts = [b'"asks":[%b],' % ask_lines.replace(b"\n", b",")] if ask_lines else []
     parts.append(b'"consents":[%b],' % consent_lines.replace(b"\n", b","))
     parts.append(b'"contact_point_from":%b,' % canonical(sorted(contact_point_from)))
+    if contact_point_near:
+        parts.append(b'"contact_point_near":%b,' % canonical(contact_point_near))
     if event_lines:
         parts.append(b'"events":[%b],' % event_lines.replace(b"\n", b","))
+    if printed:
+        parts.append(b'"printed":"%b",' % printed.encode())
     parts.append(b'"refs":%b,' % refs)
     if release_lines:
         parts.append(b'"releases":[%b],' % release_lines.replace(b"\n", b","))
@@ -190,6 +214,8 @@ def read_snapshot(recorded: bytes) -> Facts:
         consents=consents(_lines(found.consents)),
         suppressions=hits(stops, elsewhere),
         contact_point_from=frozenset(found.contact_point_from),
+        contact_point_near=found.contact_point_near,
+        printed=found.printed,
         unreadable=found.unreadable,
         snapshot=recorded,
         events=events(_lines(found.events)),
@@ -228,9 +254,9 @@ M = TypeVar("M", bound=BaseModel)
 
 def _made(model: type[M], event: dict[str, Any]) -> M:
     """Returns `model_construct` of an event that was validated when it came in, at a fifth of its cost."""
-    for name, field in event.items():
-        if type(field) is list:
-            event[name] = tuple(field)
+    for name, value in event.items():
+        if type(value) is list:
+            event[name] = tuple(value)
     made = model.__new__(model)
     object.__setattr__(made, "__dict__", _DEFAULTS[model] | event)
     object.__setattr__(made, "__pydantic_fields_set__", set(event))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.values import Code, Id, Model
+from schemas.values import Code, Id, Model, PerMille
 
 Verdict = Literal["clear", "confirm", "review", "block"]
 Severity = Literal["HARD", "SOFT"]
@@ -18,6 +18,8 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 DecisionId = Annotated[str, StringConstraints(pattern=r"^[A-Z2-7]{26}$")]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Version = Annotated[int, Field(ge=1, le=1)]
+Printing = Literal["tokenised", "not_an_address", "no_key"]
+"""What became of a send's delivery: compared, of no use on its channel, or there was no key to compare it with."""
 
 
 class PolicyRef(Model):
@@ -80,13 +82,15 @@ class Stop(Model):
 
     event: dict[str, Any]
     elsewhere: bool = False
-    score: Annotated[int, Field(ge=0, le=1000)]
+    score: PerMille
 
 
 class Snapshot(Model):
     """All that decide() saw of a person, without ids of the person, contact values or tokens.
 
-    `contact_point_from` names the sources that give the send's contact point with its very token.
+    `contact_point_from` names the sources that give the send's contact point with the very token of what is printed,
+    `contact_point_near` those that give it in a more or less exact spelling, with the score.
+    `printed` tells what became of the delivery; None: the send carried none, and the token it names was taken.
     `unreadable` names the records that could not be read.
     `refs` names the reference data looked at by the SHA-256 of their bytes (None: named but unknown).
     """
@@ -100,6 +104,8 @@ class Snapshot(Model):
     events: tuple[dict[str, Any], ...] = ()
     asks: tuple[dict[str, Any], ...] = ()
     releases: tuple[dict[str, Any], ...] = ()
+    contact_point_near: dict[str, PerMille] = Field(default_factory=dict)
+    printed: Printing | None = None
 
 
 class Engine(Model):

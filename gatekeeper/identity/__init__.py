@@ -11,13 +11,15 @@ from gatekeeper.identity.key import read_key
 from gatekeeper.identity.match import match, readings
 from gatekeeper.identity.name import normalise_name
 from gatekeeper.identity.postal import Postal, normalise_postal, postal
-from gatekeeper.identity.token import VERSION, Tokens, delivery_token, normalise, token
+from gatekeeper.identity.token import VERSION, Identified, Printed, Tokens, identify, normalise, printed, token
 
 __all__ = [
     "VERSION",
+    "Identified",
     "Postal",
+    "Printed",
     "Tokens",
-    "delivery_token",
+    "identify",
     "match",
     "normalise",
     "normalise_email",
@@ -25,6 +27,7 @@ __all__ = [
     "normalise_phone",
     "normalise_postal",
     "postal",
+    "printed",
     "read_key",
     "readings",
     "token",

@@ -7,6 +7,7 @@ from itertools import islice
 
 from gatekeeper.identity.letters import HIRAGANA, similar
 from gatekeeper.identity.postal import Postal
+from schemas.events.sends import READINGS
 
 CARE_MISSING = 950
 """One says with whom the person lives, the other does not."""
@@ -20,8 +21,6 @@ NUMBER_MISSING = 800
 """One lacks the room, or other numbers at the end."""
 CARE_DIFFERS = 700
 """Both say with whom, and differ."""
-
-MOST_READINGS = 32
 
 
 def match(one: str, other: str) -> int:
@@ -63,7 +62,7 @@ def readings(value: str) -> dict[str, int]:
         for reading in (Postal(name, postcode, whole.place, numbers, care),)
     }
     found.pop(value, None)
-    return dict(sorted(found.items(), key=lambda item: -item[1])[:MOST_READINGS])
+    return dict(sorted(found.items(), key=lambda item: -item[1])[:READINGS])
 
 
 def _name(one: str, other: str) -> int:

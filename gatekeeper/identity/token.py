@@ -5,17 +5,20 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from gatekeeper.identity.contact import normalise_email, normalise_phone
 from gatekeeper.identity.key import KEY_BYTES
+from gatekeeper.identity.match import readings
 from gatekeeper.identity.postal import normalise_postal
-from schemas.events import Delivery
+from schemas.events import Delivery, Send
 from schemas.values import Channel
 
 VERSION = 1
 """Of the normaliser. Tokens of two versions never meet: an old one stays while suppressions made with it do."""
 
 MEMO = 16_384
+_WRITTEN = ("postal", "visit")
 
 
 def token(key: bytes, value: str) -> str:
@@ -49,17 +52,46 @@ def normalise(channel: Channel, delivery: Delivery) -> str:
             return ""
 
 
-def delivery_token(key: bytes, channel: Channel, delivery: Delivery) -> str | None:
-    """Returns the token that the contact point of a send with this `delivery` must have; None where it can have none.
+class Identified(NamedTuple):
+    """What a contact value is known by: its token, and the tokens of its less exact readings with their scores.
+
+    A record that is less exact than the value is met by a reading of the value; one that is more exact, by a reading
+    of its own, which it must carry (`SourceContactPoint.readings`, `Suppression.readings`).
+    """
+
+    token: str
+    readings: tuple[tuple[str, int], ...] = ()
+    """Surest first, scores in per mille below 1000, at most `schemas.events.sends.READINGS`."""
+
+
+Printed = Identified | Literal["not_an_address", "no_key"]
+"""What a send's delivery comes to. `not_an_address`: it lacks what the channel needs, or that cannot be read."""
+
+
+def identify(key: bytes, channel: Channel, delivery: Delivery) -> Identified | None:
+    """Returns what `delivery` is known by on `channel`; None where it can be known by nothing.
 
     None is never a match: what is printed cannot be bound to a contact point, and the send must not pass.
     """
     value = normalise(channel, delivery)
-    return token(key, value) if value else None
+    if not value:
+        return None
+    less = readings(value) if channel in _WRITTEN else {}
+    return Identified(token(key, value), tuple((token(key, one), score) for one, score in less.items()))
+
+
+def printed(tokens: Tokens | None, send: Send) -> Printed | None:
+    """Returns what the delivery of `send` comes to; None where it carries none, and the token it names is judged.
+
+    `tokens`: None where no key is known; nobody can then say whether the address printed is the one judged.
+    """
+    if send.delivery is None:
+        return None
+    return "no_key" if tokens is None else tokens.of(send.channel, send.delivery) or "not_an_address"
 
 
 class Tokens:
-    """Remembers the tokens of the spellings seen last, so that a known one costs no more than a look.
+    """Remembers what the spellings seen last are known by, so that a known one costs no more than a look.
 
     Holds spellings in memory and nowhere else, at most `size` of them; the one not seen for longest goes first.
     """
@@ -68,15 +100,15 @@ class Tokens:
         @lru_cache(maxsize=size)
         def remembered(
             channel: Channel, name: str, postcode: str | None, lines: tuple[str, ...], contact: str | None
-        ) -> str | None:
+        ) -> Identified | None:
             spelling = Delivery.model_construct(name=name, postcode=postcode, lines=lines, email=contact, phone=contact)
-            return delivery_token(key, channel, spelling)
+            return identify(key, channel, spelling)
 
         self._remembered = remembered
 
-    def of(self, channel: Channel, delivery: Delivery) -> str | None:
-        """Returns `delivery_token` of the key, the channel and the delivery."""
-        if channel in ("postal", "visit"):
+    def of(self, channel: Channel, delivery: Delivery) -> Identified | None:
+        """Returns `identify` of the key, the channel and the delivery."""
+        if channel in _WRITTEN:
             return self._remembered("postal", delivery.name, delivery.postcode, delivery.lines, None)
         return self._remembered(channel, "", None, (), delivery.email if channel == "email" else delivery.phone)
 

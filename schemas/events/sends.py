@@ -29,8 +29,12 @@ class SendContactPoint(Model):
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
 
 
+READINGS = 32
+"""So many less exact spellings of one contact value are looked for at most."""
+
+
 class Match(Model):
-    """A further token that identity resolution found for the recipient, with its score in per mille."""
+    """A further token for what a record names, with its score in per mille: how surely it is the same."""
 
     token: Token
     score: PerMille

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from schemas.events.sends import READINGS, Match
 from schemas.values import (
     Code,
     Id,
@@ -42,11 +43,15 @@ Method = Literal[
 
 
 class SourceContactPoint(Model):
-    """A contact point that a data source gave; `derived_from` = corrected by matching with entrusted data."""
+    """A contact point that a data source gave; `derived_from` = corrected by matching with entrusted data.
+
+    `readings`: the tokens of its less exact spellings, for a send that is printed so.
+    """
 
     id: Id
     token: Token
     derived_from: Id | None = None
+    readings: Annotated[tuple[Match, ...], Field(max_length=READINGS)] = ()
 
 
 class ProviderCheck(Model):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from schemas.events.sends import READINGS, Match
 from schemas.values import (
     Any_,
     Channels,
@@ -35,7 +36,11 @@ SuppressionKind = Literal[
 
 
 class Suppression(Model):
-    """A stop: of a person, or of a token (a normalised name, address or number under the project's key)."""
+    """A stop: of a person, or of a token (a normalised name, address or number under the project's key).
+
+    `readings`: the tokens of less exact spellings of what the token names, for a send that is printed so; a correction
+    of the stop names them again.
+    """
 
     v: Version
     kind: SuppressionKind
@@ -43,6 +48,7 @@ class Suppression(Model):
     received_at: Time
     token: Token | None = None
     recipient_id: RecipientId | None = None
+    readings: Annotated[tuple[Match, ...], Field(max_length=READINGS)] = ()
     scope: Scope = Scope()
     effective_at: Time | None = None
     state: Literal["active", "corrected", "open", "upheld", "rejected"] | None = None
@@ -52,4 +58,6 @@ class Suppression(Model):
     def _names_someone(self) -> Suppression:
         if (self.token is None) == (self.recipient_id is None):
             raise ValueError("a suppression names exactly one of token and recipient_id")
+        if self.readings and self.token is None:
+            raise ValueError("readings are of a token, and a person has none")
         return self

@@ -98,7 +98,8 @@ def test_delivery_then_each_channel_has_the_token_of_what_it_uses() -> None:
     full = HOME.model_copy(update={"email": "Makoto@Mail.example", "phone": "03-0000-1234"})
 
     def made(channel: Any, of: Delivery = full) -> str | None:
-        return identity.delivery_token(KEY, channel, of)
+        known = identity.identify(KEY, channel, of)
+        return known.token if known else None
 
     assert made("postal") == made("visit") == identity.token(KEY, identity.normalise_postal(HOME))
     assert made("email") == identity.token(KEY, "makoto@mail.example")
@@ -108,7 +109,7 @@ def test_delivery_then_each_channel_has_the_token_of_what_it_uses() -> None:
 
 
 def test_other_key_then_another_token() -> None:
-    assert identity.delivery_token(KEY, "postal", HOME) != identity.delivery_token(KEY[::-1], "postal", HOME)
+    assert identity.identify(KEY, "postal", HOME) != identity.identify(KEY[::-1], "postal", HOME)
 
 
 def test_no_value_of_the_normaliser_then_no_score() -> None:
@@ -137,8 +138,8 @@ def test_memo_then_it_answers_as_without_it_and_stays_within_its_bound() -> None
     people = [HOME.model_copy(update={"name": f"林 {n}", "email": f"p{n}@mail.example"}) for n in range(40)]
     for channel in ("postal", "email", "phone", "postal"):
         for person in people:
-            assert memo.of(channel, person) == identity.delivery_token(KEY, channel, person)
-            assert memo.of(channel, person) == identity.delivery_token(KEY, channel, person)
+            assert memo.of(channel, person) == identity.identify(KEY, channel, person)
+            assert memo.of(channel, person) == identity.identify(KEY, channel, person)
     assert len(memo) == 8
 
 
