@@ -39,8 +39,9 @@ class Basis(NamedTuple):
 def choose(case: Case, consents: Consents) -> Basis:
     """Returns the basis: the smallest by worst verdict, number of reasons, own before other, and source id."""
     sources = case.facts.sources
-    counting = [source for source in sources if not source.contact_points or case.names_contact_point(source)]
-    judged = [_judge(case, source, consents) for source in counting or sources]
+    counting = [source for source in sources if case.covers(source)]
+    nearly = [] if counting else [source for source in sources if source.source_id in case.facts.contact_point_near]
+    judged = [_judge(case, source, consents) for source in counting or nearly or sources]
     if not judged:
         standing = consents.standing(_sender(case))
         reasons = (*source_rules.unknown(case, None), *will.taken_back(case, standing), *standing.lacks)
@@ -48,11 +49,10 @@ def choose(case: Case, consents: Consents) -> Basis:
     best = _best(judged)
     extra: list[Found] = []
     if not counting:
-        says = {"source": sources[0].source_id}
-        extra.append(Found("CONTACT_POINT_NOT_COVERED", tuple(source.source_id for source in sources), says))
+        extra.append(source_rules.uncovered(case, nearly or sources))
     if len(counting) > 1:
         extra += _conflict(case, best, counting)
-    return best._replace(reasons=(*best.reasons, *extra), covers=bool(counting)) if extra else best
+    return best._replace(reasons=(*best.reasons, *extra), covers=bool(counting or nearly)) if extra else best
 
 
 def of(case: Case, source: Source, consents: Consents) -> Basis:

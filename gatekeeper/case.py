@@ -47,11 +47,20 @@ class Case(NamedTuple):
         found = self.reference.controllers.get(self.send.controller_id)
         return (found.name if found else None) or self.send.controller_id
 
+    def covers(self, source: Source) -> bool:
+        """Returns whether the source covers the send's contact point: it gives that one, or none, which is all.
+
+        What is printed and is no address of the channel is covered by nothing.
+        """
+        if self.facts.printed == "not_an_address":
+            return False
+        return not source.contact_points or self.names_contact_point(source)
+
     def names_contact_point(self, source: Source) -> bool:
-        """Returns whether the source gives the send's contact point, with the token that the send has."""
-        return source.source_id in self.facts.contact_point_from and any(
-            point.id == self.send.contact_point.id for point in source.contact_points
-        )
+        """Returns whether the source gives the send's contact point, in a spelling as near as the policy asks."""
+        facts, id_ = self.facts, source.source_id
+        given = id_ in facts.contact_point_from or facts.contact_point_near.get(id_, 0) >= self.policy.match_floor
+        return given and any(point.id == self.send.contact_point.id for point in source.contact_points)
 
 
 def route(source: Source) -> str:

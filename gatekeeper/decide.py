@@ -129,8 +129,8 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
         if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
             found.append(reason)
     found += _status(case, basis)
-    if source is not None and source.contact_points and not case.names_contact_point(source):
-        found.append(Found("CONTACT_POINT_NOT_COVERED", (source.source_id,), {"source": source.source_id}))
+    if source is not None and not case.covers(source):
+        found.append(source_rules.uncovered(case, (source,)))
     found += confirmation.barred(case, source, consents, template=send.template_id)
     decision = _decided(case, found, "confirmation", basis=basis, notes=lifted | basis.standing.notes)
     if decision.verdict != "confirm":

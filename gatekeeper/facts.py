@@ -97,7 +97,7 @@ class FactStore:
         """
         person = _person(self._people.get(send.recipient_id, b""))
         at = printed if isinstance(printed, Identified) else None
-        given_by, near = _covering(person, send.contact_point, at)
+        given_by, near = _covering(person, send.contact_point, at) if at or printed is None else (frozenset(), {})
         tokens, readings, here = _spellings(person, send, at, near)
         stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
         unreadable = [*person.overfull, *overfull]

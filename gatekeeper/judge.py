@@ -12,6 +12,7 @@ from gatekeeper.answer import answer
 from gatekeeper.audit import record as audit
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.facts import FactStore
+from gatekeeper.identity import Tokens, printed
 from gatekeeper.known import Facts
 from gatekeeper.packs import Packs
 from gatekeeper.partitioner import partition_of
@@ -78,12 +79,14 @@ class Judge:
     """Judges records under the packs in use; `partitions` is how many `sends` has.
 
     In shadow mode nothing is cleared: what would be goes to `review`, marked as all else is.
+    `tokens` make out whether the address printed is the one judged; without them a send that prints one is withheld.
     """
 
-    def __init__(self, packs: Packs, partitions: int, mode: Mode = "live") -> None:
+    def __init__(self, packs: Packs, partitions: int, mode: Mode = "live", *, tokens: Tokens | None = None) -> None:
         self.packs = packs
         self.partitions = partitions
         self.mode = mode
+        self.tokens = tokens
         self._held: tuple[Activations, int, Packs] | None = None
 
     def holding(self, store: FactStore) -> Packs:
@@ -105,7 +108,7 @@ class Judge:
             if sum(len(name) + len(value or b"") for name, value in record.headers) > HEADER_BYTES:
                 raise Unreadable("headers_too_long")
             send = decode(logical_name(record.topic), record.key, record.value)
-            facts = store.view(send)
+            facts = store.view(send, printed(self.tokens, send))
             decision = decide(send, facts, store.reference, packs, at, as_of=as_of)
             return self._judged(record, send, facts, decision, id_=id_, as_of=as_of)
         except Unreadable as fault:
@@ -145,6 +148,7 @@ class Judge:
             snapshot=facts.snapshot if facts else None,
             as_of=as_of,
             mode=self.mode,
+            normalised=facts is not None and facts.printed == "tokenised",
         )
         dead = decision.codes == ("EVENT_INVALID",)
         if dead:

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     )
     policy: str = Field("jp-pmark", description="the policy in force")
     mode: Mode = Field("live", description="live, or shadow: all is judged and nothing goes out")
+    token_key: str = Field(
+        "", description="file of the key that makes tokens; empty: none, and sends with a delivery are withheld"
+    )
     http_host: str = Field("127.0.0.1", description="where /healthz and /readyz are served")
     http_port: Annotated[int, Field(ge=0, le=65535)] = Field(8646, description="its port; 0 takes a free one")
     max_lag: Annotated[float, Field(gt=0)] | None = Field(

@@ -109,10 +109,11 @@ class Snapshot(Model):
 
 
 class Engine(Model):
-    """Which rules decided: version of the rules and hash of the schema."""
+    """Which rules decided: version of the rules and hash of the schema, and of Unicode where text was normalised."""
 
     rules: Annotated[int, Field(ge=1)]
     schema_: Annotated[Digest, Field(alias="schema")]
+    unicode: Code | None = None
 
 
 class AuditRecord(Model):

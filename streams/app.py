@@ -19,6 +19,7 @@ from yarl import URL
 
 from gatekeeper.errors import GatekeeperError, RestartError
 from gatekeeper.facts import FactStore
+from gatekeeper.identity import open_tokens
 from gatekeeper.judge import Judge
 from gatekeeper.packs import Packs, load
 from gatekeeper.settings import Settings
@@ -129,11 +130,14 @@ def create_app(
     """Returns the app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
 
     The others are what tests replace: a transport that loses records, facts without barrier, an end that they see.
-    Raises UsageError (2) for a policy that cannot be loaded. Call it in a running loop.
+    Raises UsageError (2) for a policy or a token key that cannot be loaded. Call it in a running loop.
     """
     packs = packs or load(settings.policy)
     if settings.max_lag is not None:
         packs = packs.with_max_lag(int(settings.max_lag * 1000))
+    tokens = open_tokens(settings.token_key)
+    if tokens is None:
+        log.warning("no_token_key")
     clock = Clock()
     broker = "kafka://" + settings.bootstrap.replace(",", ";")
     app = faust.App(
@@ -168,7 +172,7 @@ def create_app(
         app,
         Tools(
             settings=settings,
-            judge=Judge(packs, settings.partitions, settings.mode),
+            judge=Judge(packs, settings.partitions, settings.mode, tokens=tokens),
             followers=app.followers,
             credit=app.credit,
             clock=clock,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from typing import Any
+from unicodedata import unidata_version
 
 import orjson
 from pydantic import TypeAdapter
@@ -16,7 +17,7 @@ from schemas.audit import Mode, Stage
 from schemas.codec import canonical
 from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Suppression
 
-RULES = 2
+RULES = 3
 """Version of the rules: a change that may change a verdict raises it."""
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -59,10 +60,12 @@ def record(
     stage: Stage = "intake",
     as_of: int | None = None,
     mode: Mode = "live",
+    normalised: bool = False,
 ) -> bytes:
     """Returns the bytes of `schemas.audit.AuditRecord`; `snapshot` goes in as it stands, not encoded again.
 
     `origin`: topic, partition, offset and timestamp of the input. `send`: of `judged_send`, None = unreadable.
+    `normalised`: what is printed was made alike and compared, by this machine's Unicode tables.
     """
     scope = send or {}
     found: dict[str, Any] = {
@@ -88,6 +91,8 @@ def record(
         "engine": {"rules": RULES, "schema": schema_hash()},
         "stage": stage,
     }
+    if normalised:
+        found["engine"]["unicode"] = unidata_version
     if as_of is not None:
         found["asof"] = instant(as_of)
     if mode != "live":

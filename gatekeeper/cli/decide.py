@@ -11,12 +11,13 @@ import jiter
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from gatekeeper import packs
+from gatekeeper import packs, settings
 from gatekeeper.answer import answer
-from gatekeeper.cli.output import json_option, show_json
+from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
+from gatekeeper.identity import open_tokens, printed
 from gatekeeper.reasons import Found
 from gatekeeper.rules.system import Checkpoint
 from gatekeeper.texts import text
@@ -92,7 +93,11 @@ def command(context: click.Context, case: BinaryIO, as_json: bool) -> None:
 
 
 def judge(case: _CaseFile, *, file: str) -> Decision:
-    """Returns the decision on a case. What of it cannot be read withholds it."""
+    """Returns the decision on a case. What of it cannot be read withholds it.
+
+    Unlike the worker, where no token key is set it judges a send with a delivery by the token that the send names,
+    and says so: a case is written by hand, and nothing goes out on its word.
+    """
     known = packs.load(case.policy)
     at = _milliseconds(case.at)
     store = FactStore()
@@ -124,7 +129,11 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
             continue
         if found.of(send):
             clearance = found.did or found.decision_id or f"clearances/{index}"
-    facts = store.view(send)
+    delivered = printed(open_tokens(settings.load().token_key), send)
+    if delivered == "no_key":
+        note("cli.decide_no_key")
+        delivered = None
+    facts = store.view(send, delivered)
     # the case is one person's: what cannot be read of it is of that person, whomever it names
     facts = dataclasses.replace(facts, unreadable=tuple(unread) or facts.unreadable)
     as_of = _milliseconds(case.as_of) if case.as_of else None

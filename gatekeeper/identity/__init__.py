@@ -11,7 +11,17 @@ from gatekeeper.identity.key import read_key
 from gatekeeper.identity.match import match, readings
 from gatekeeper.identity.name import normalise_name
 from gatekeeper.identity.postal import Postal, normalise_postal, postal
-from gatekeeper.identity.token import VERSION, Identified, Printed, Tokens, identify, normalise, printed, token
+from gatekeeper.identity.token import (
+    VERSION,
+    Identified,
+    Printed,
+    Tokens,
+    identify,
+    normalise,
+    open_tokens,
+    printed,
+    token,
+)
 
 __all__ = [
     "VERSION",
@@ -26,6 +36,7 @@ __all__ = [
     "normalise_name",
     "normalise_phone",
     "normalise_postal",
+    "open_tokens",
     "postal",
     "printed",
     "read_key",

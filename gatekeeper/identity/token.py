@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from gatekeeper.identity.contact import normalise_email, normalise_phone
-from gatekeeper.identity.key import KEY_BYTES
+from gatekeeper.identity.key import KEY_BYTES, read_key
 from gatekeeper.identity.match import readings
 from gatekeeper.identity.postal import normalise_postal
 from schemas.events import Delivery, Send
@@ -88,6 +89,11 @@ def printed(tokens: Tokens | None, send: Send) -> Printed | None:
     if send.delivery is None:
         return None
     return "no_key" if tokens is None else tokens.of(send.channel, send.delivery) or "not_an_address"
+
+
+def open_tokens(path: str) -> Tokens | None:
+    """Returns the tokens of the key file at `path`; None for "". Raises UsageError (2) as `read_key` does."""
+    return Tokens(read_key(Path(path))) if path else None
 
 
 class Tokens:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from gatekeeper.case import Case, route
@@ -46,6 +46,21 @@ def state(case: Case, source: Source) -> Iterator[Found]:
         last = [case.span(text).last for text in (source.acquired_at, source.last_contact_at) if text]
         if not last or months_after(max(last), months, case.policy.timezone) < case.at:
             yield Found("SOURCE_STALE", (id_,), {"method": source.method, "months": str(months)})
+
+
+def uncovered(case: Case, sources: Sequence[Source]) -> Found:
+    """CONTACT_POINT_NOT_COVERED: the sources give another contact point, or what is printed is no address.
+
+    IDENTITY_AMBIGUOUS instead: they all give it in a spelling that may be the same, but less surely than by the
+    policy's floor.
+    """
+    facts = tuple(source.source_id for source in sources)
+    scores = [case.facts.contact_point_near.get(id_, 0) for id_ in facts]
+    if all(scores):
+        return Found("IDENTITY_AMBIGUOUS", facts, {"case": "address", "source": facts[0], "score": str(max(scores))})
+    if case.facts.printed == "not_an_address":
+        return Found("CONTACT_POINT_NOT_COVERED", facts, {"case": "printed", "channel": case.send.channel})
+    return Found("CONTACT_POINT_NOT_COVERED", facts, {"source": facts[0]})
 
 
 def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found], frozenset[str]]:

@@ -15,13 +15,16 @@ Checkpoint = Literal["intake", "handoff", "drop"]
 
 
 def unready(case: Case, as_of: int | None) -> Iterator[Found]:
-    """FACTS_UNAVAILABLE: a record about the person cannot be read. FACTS_STALE: the view is older than promised.
+    """FACTS_UNAVAILABLE: a record about the person cannot be read, or no key is there to compare what is printed.
 
+    FACTS_STALE: the view is older than promised.
     `as_of`: milliseconds since the epoch up to which all facts are known; None = up to now.
     """
     if case.facts.unreadable:
         says = {"case": "unreadable", "what": ", ".join(case.facts.unreadable)}
         yield Found("FACTS_UNAVAILABLE", case.facts.unreadable, says)
+    elif case.facts.printed == "no_key":
+        yield Found("FACTS_UNAVAILABLE", (), {"case": "no_key"})
     if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
         yield Found("FACTS_STALE", (), {"as_of": spans.instant(as_of)})
 
