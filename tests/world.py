@@ -10,7 +10,12 @@ from typing import Any
 import orjson
 
 from gatekeeper.facts import FactStore
+from gatekeeper.identity import Tokens
+from schemas.events import Delivery
+from schemas.values import Channel
 
+KEY = bytes(range(32))
+TOKENS = Tokens(KEY)
 T = 1_795_482_000_000
 """2026-11-24T10:00:00+09:00 in milliseconds."""
 
@@ -20,6 +25,13 @@ Event = tuple[str, dict[str, Any]]
 
 def token(name: str) -> str:
     return "t1_" + sha256(name.encode()).hexdigest()[:43]
+
+
+def known_by(written: dict[str, Any], channel: Channel = "postal") -> dict[str, Any]:
+    """Returns token and readings of a contact value as it is written, as an import puts them on file."""
+    found = TOKENS.of(channel, Delivery.model_validate_json(orjson.dumps(written)))
+    assert found, written
+    return {"token": found.token, "readings": [{"token": one, "score": score} for one, score in found.readings]}
 
 
 def bare(value: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +60,10 @@ def send(*, country: str | None = "JP", point: str = "cp-1", **fields: Any) -> d
 
 
 def _point(named: str | dict[str, Any]) -> dict[str, Any]:
-    point = {"id": named} if isinstance(named, str) else named
+    point = {"id": named} if isinstance(named, str) else dict(named)
+    channel = point.pop("channel", "postal")
+    if written := point.pop("written", None):
+        return {**point, **known_by(written, channel)}
     return {**point, "token": token(point["id"])}
 
 
@@ -92,13 +107,14 @@ def consent(**fields: Any) -> Event:
 
 
 def suppression(**fields: Any) -> Event:
-    named = {"token": token(fields.pop("token"))} if "token" in fields else {"recipient_id": "P-1"}
+    token_of, written = fields.pop("token", None), fields.pop("written", None)
+    named = {"token": token(token_of)} if token_of else {"recipient_id": "P-1"}
     value = {
         "v": 1,
         "kind": "objection",
         "suppression_id": "X-1",
         "received_at": "2026-01-01T10:00:00+09:00",
-        **named,
+        **(known_by(written) if written else named),
         **fields,
     }
     return "suppressions", bare(value)

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from gatekeeper.answer import answer
 from gatekeeper.cli.decide import command
 from gatekeeper.decide import decide
+from gatekeeper.identity import printed
 from gatekeeper.packs import load
 from gatekeeper.reasons import CATALOGUE
 from schemas.audit import Decision
@@ -55,7 +56,7 @@ def test_golden_case_decided_then_as_the_table_says(name: str) -> None:
     reference, facts = events(case)
     store = world.store(*facts, reference=reference)
     send = Send.model_validate_json(json.dumps(world.send(**case.get("send", {}))))
-    view = store.view(send)
+    view = store.view(send, printed(world.TOKENS, send))
     if case.get("unavailable"):
         view = dataclasses.replace(view, unreadable=tuple(case["unavailable"]))
     decision = decide(
@@ -89,7 +90,10 @@ def test_golden_case_printed_by_the_command_then_the_same(name: str, tmp_path: P
         **{field: case[field] for field in ("as_of", "unavailable", "checkpoint", "clearances") if field in case},
     }
     file.write_text(json.dumps(content), "utf-8")
-    result = CliRunner().invoke(command, [str(file), "--json"])
+    key = tmp_path / "key"
+    key.touch(0o600)
+    key.write_bytes(world.KEY)
+    result = CliRunner(env={"GATEKEEPER_TOKEN_KEY": str(key)}).invoke(command, [str(file), "--json"])
     assert result.exit_code == (0 if case["verdict"] == "clear" else 1), result.output
     printed = json.loads(result.stdout)
     Decision.model_validate_json(result.stdout)
@@ -118,7 +122,8 @@ def test_golden_case_withheld_then_each_reason_says_clause_and_next_step_in_both
         store = world.store(*facts, reference=reference)
         send = Send.model_validate_json(json.dumps(world.send(**case.get("send", {}))))
         packs = load(case.get("policy", "jp-pmark"))
-        decision = decide(send, store.view(send), store.reference, packs, world.T, clearance="D-1")
+        view = store.view(send, printed(world.TOKENS, send))
+        decision = decide(send, view, store.reference, packs, world.T, clearance="D-1")
         for reason in answer(decision)["reasons"]:
             assert reason["clause"], name
             assert reason["remedy"], name

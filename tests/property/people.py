@@ -9,6 +9,16 @@ from hypothesis import strategies as st
 from tests import world
 
 POINTS = ("cp-1", "cp-2")
+HOME, FLAT, LODGER, AWAY = (
+    {"name": name, "lines": [f"東京都渋谷区神宮前{line}"]}
+    for name, line in (
+        ("高橋 一郎", "1-2-3"),
+        ("髙橋 一郎 様", "一丁目２番３号 みどりハイツ101"),
+        ("高橋一郎", "1-2-3 佐藤様方"),
+        ("斎藤 一郎", "9-9-9"),
+    )
+)
+WRITTEN = (HOME, FLAT, LODGER, AWAY)
 TIMES = (
     "2023-01-01",
     "2024-05-01",
@@ -63,7 +73,9 @@ def sources(*, warning: bool) -> st.SearchStrategy[world.Event]:
         "notice_id": st.sampled_from(NOTICES),
         "collected_by": st.sampled_from(("C1", "C1", "C2")),
         "acquired_at": st.none() | times,
-        "contact_points": st.sampled_from((("cp-1",), ("cp-1",), ("cp-2",), (), POINTS)),
+        "contact_points": st.sampled_from(
+            (("cp-1",), ("cp-1",), ("cp-2",), (), POINTS, *([{"id": "cp-1", "written": one}] for one in WRITTEN))
+        ),
         "purposes_told": st.sampled_from(((), ("mkt.dm.own",))).map(list),
         "check": st.sampled_from((None, CHECK, CHECK)),
         "route": st.sampled_from((None, "broker-a", "broker-a")),
@@ -123,7 +135,7 @@ def nos() -> st.SearchStrategy[world.Event]:
             "received_at": times,
             "scope": st.sampled_from(SCOPES),
         },
-        optional={"token": st.sampled_from((*POINTS, "cp-9"))},
+        optional={"token": st.sampled_from((*POINTS, "cp-9")), "written": st.sampled_from((None, None, *WRITTEN))},
     ).map(lambda made: world.suppression(**made))
     return said | stopped
 
@@ -225,5 +237,6 @@ def sends() -> st.SearchStrategy[dict[str, Any]]:
             "message_class": st.sampled_from(("marketing", "marketing", "marketing", "transactional", "confirmation")),
             "source_id": st.sampled_from(("S-0", "S-1")),
             "request_id": st.just("Q-0"),
+            "delivery": st.sampled_from((None, None, *WRITTEN, {"name": "高橋 一郎"})),
         }
     ).map(lambda made: world.send(**made))

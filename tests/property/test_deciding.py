@@ -13,8 +13,9 @@ from gatekeeper.answer import answer
 from gatekeeper.audit.record import RULES
 from gatekeeper.decide import Decision, decide
 from gatekeeper.facts import FactStore
+from gatekeeper.identity import printed
 from gatekeeper.judge import Judge, Judged, Record
-from gatekeeper.known import read_snapshot
+from gatekeeper.known import Facts, read_snapshot
 from gatekeeper.packs import load
 from gatekeeper.reasons import CATALOGUE, VERDICTS
 from schemas.audit import AuditRecord
@@ -25,7 +26,7 @@ from tests import world
 from tests.property import people
 
 POLICY = load("jp-pmark")
-JUDGE = Judge(POLICY, 8)
+JUDGE = Judge(POLICY, 8, tokens=world.TOKENS)
 FEW = settings(max_examples=150, deadline=None)
 
 
@@ -33,9 +34,13 @@ def read(send: dict[str, Any]) -> Send:
     return Send.model_validate_json(orjson.dumps(send))
 
 
+def viewed(store: FactStore, send: Send) -> Facts:
+    return store.view(send, printed(world.TOKENS, send))
+
+
 def decided(facts: list[world.Event], send: dict[str, Any] | None = None) -> Decision:
     store, one = world.store(*facts), read(send or world.send())
-    return decide(one, store.view(one), store.reference, POLICY, world.T)
+    return decide(one, viewed(store, one), store.reference, POLICY, world.T)
 
 
 def judged(facts: list[world.Event], send: dict[str, Any]) -> tuple[Judged, FactStore]:
@@ -73,7 +78,7 @@ def test_hard_reason_then_no_release_makes_it_clear(facts: Any, send: Any, acts:
 @given(people.people(), people.sends())
 def test_policy_tightened_then_nothing_becomes_clear(facts: Any, send: Any) -> None:
     store, one = world.store(*facts), read(send)
-    view = store.view(one)
+    view = viewed(store, one)
     if decide(one, view, store.reference, load("jp-appi"), world.T).verdict != "clear":
         assert decide(one, view, store.reference, POLICY, world.T).verdict != "clear"
 
@@ -109,9 +114,9 @@ def test_reference_removed_then_nothing_becomes_clear(facts: Any, removed: Any) 
     one = read(world.send())
     full = world.store(*facts)
     less = world.store(*facts, reference=[event for event in world.REFERENCE if event is not removed])
-    if decide(one, full.view(one), full.reference, POLICY, world.T).verdict != "clear":
+    if decide(one, viewed(full, one), full.reference, POLICY, world.T).verdict != "clear":
         warning = removed[1].get("id") in ("PRETICKED", "B-LEAK", "B-FROZEN", "T-FACE")
-        assert warning or decide(one, less.view(one), less.reference, POLICY, world.T).verdict != "clear"
+        assert warning or decide(one, viewed(less, one), less.reference, POLICY, world.T).verdict != "clear"
 
 
 @FEW
@@ -119,7 +124,7 @@ def test_reference_removed_then_nothing_becomes_clear(facts: Any, removed: Any) 
 def test_anything_judged_then_never_fails_and_is_well_formed(facts: Any, send: Any) -> None:
     found, store = judged(facts, send)
     record = AuditRecord.model_validate_json(found.audit)
-    decision = decide(read(send), store.view(read(send)), store.reference, POLICY, world.T)
+    decision = decide(read(send), viewed(store, read(send)), store.reference, POLICY, world.T)
     printed = Printed.model_validate_json(orjson.dumps(answer(decision)))
 
     assert not found.failed

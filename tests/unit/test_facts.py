@@ -171,6 +171,35 @@ def test_controller_suspended_then_only_within_its_time(since: str | None, until
     assert decided(store).codes == (("SENDING_SUSPENDED",) if suspended else ())
 
 
+WRITTEN = {"name": "高橋 一郎", "lines": ["東京都渋谷区神宮前1-2-3 みどりハイツ101"]}
+
+
+def test_readings_that_are_nobodys_then_the_event_is_unreadable() -> None:
+    value = {**world.suppression()[1], "readings": world.known_by(WRITTEN)["readings"]}
+    assert FactStore().apply("suppressions", 0, 0, None, orjson.dumps(value)) == "field_invalid"
+
+
+def test_many_readings_of_a_source_then_one_value_holds_them_all() -> None:
+    score = [{"token": world.token(f"r-{n}"), "score": 800} for n in range(33)]
+    point = {"id": "cp-1", "token": world.token("cp-1"), "readings": score[:32]}
+    topic, value = world.source()
+    store = FactStore()
+    assert store.apply(topic, 0, 0, None, orjson.dumps({**value, "contact_points": [point]})) is None
+    point["readings"] = score
+    assert "readings" in str(store.apply(topic, 0, 1, None, orjson.dumps({**value, "contact_points": [point]})))
+
+
+def test_stop_known_by_a_reading_then_too_many_of_them_are_unavailable() -> None:
+    store = clear_store()
+    near = {"token": world.token("cp-1"), "score": 800}
+    for n in range(257):
+        value = {**world.suppression(suppression_id=f"X-{n}", token=f"t-{n}")[1], "readings": [near]}
+        assert store.apply("suppressions", 0, n, None, orjson.dumps(value)) is None
+        if n == 0:
+            assert decided(store).codes == ("IDENTITY_AMBIGUOUS",)
+    assert decided(store).codes == ("FACTS_UNAVAILABLE",)
+
+
 def test_people_counted_then_once_each() -> None:
     store = clear_store()
     store.apply("sources", 0, 90, None, orjson.dumps(world.source(recipient_id="P-2")[1]))

@@ -5,20 +5,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import unicodedata
 from typing import Any
 
 import orjson
 import pytest
 
 from gatekeeper.audit.manifest import manifest
+from gatekeeper.decide import decide
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.known import read_snapshot
 from gatekeeper.packs import load
 from schemas.audit import AuditRecord, Decision, Manifest
+from schemas.codec import canonical
+from schemas.events import Send
 from tests import world
 from tests.bad_sends import BAD_SENDS
 
-JUDGE = Judge(load("jp-pmark"), 8)
+JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS)
 CLEAR = (world.source(), world.consent())
 
 
@@ -88,17 +93,85 @@ def test_send_judged_then_the_audit_record_is_whole_and_names_nobody() -> None:
     value = world.send(
         delivery={"name": "見本 花子", "lines": ["緑山県若葉市1-1"], "email": "h@mail.example"}, match=[]
     )
-    found = judged(record(orjson.dumps(value)), *CLEAR, world.suppression(kind="objection", token="cp-1"))
+    source = world.source(contact_points=[{"id": "cp-1", "written": value["delivery"]}])
+    found = judged(record(orjson.dumps(value)), source, world.consent(), world.suppression(token="cp-1"))
     read = AuditRecord.model_validate_json(found.audit)
 
     assert read.send is not None
     assert read.facts is not None
     assert set(read.send) == set(value) - {"delivery", "recipient_id"}
     assert read.facts.contact_point_from == ("S-1",)
+    assert read.facts.printed == "tokenised"
     assert set(read.facts.refs) == {"controller/C1", "notice/OK", "template/T-1"}
-    for secret in ("P-1", "見本", "緑山", "h@mail", world.token("cp-1")):
+    assert read.engine.unicode == unicodedata.unidata_version
+    for secret in ("P-1", "見本", "緑山", "h@mail", "t1_"):
         assert secret.encode() not in found.audit
     assert found.audit == orjson.dumps(orjson.loads(found.audit), option=orjson.OPT_SORT_KEYS)
+
+
+FLAT = {"name": "見本 花子", "lines": ["緑山県若葉市青葉町1-2-3 みどりハイツ101"]}
+HOUSE = {"name": "見本花子 様", "lines": ["緑山県若葉市青葉町一丁目２番３号"]}
+
+
+def sent(delivery: dict[str, Any] | None, **fields: Any) -> Record:
+    return record(orjson.dumps(world.send(delivery=delivery, **fields)))
+
+
+def test_delivery_near_a_stop_and_a_source_then_the_record_holds_the_scores_and_replays() -> None:
+    source = world.source(contact_points=[{"id": "cp-1", "written": FLAT}])
+    next_door = {"name": "見本 花子", "lines": ["緑山県若葉市青葉町1-2-3-202"]}
+    found = judged(sent(HOUSE), source, world.consent(), world.suppression(written=next_door))
+    read = AuditRecord.model_validate_json(found.audit)
+
+    assert found.codes == ("IDENTITY_AMBIGUOUS",)
+    assert read.facts is not None
+    assert (read.facts.contact_point_from, read.facts.contact_point_near) == ((), {"S-1": 800})
+    assert [stop.score for stop in read.facts.suppressions] == [800]
+    assert read.reasons[0].facts == ("S-1", "X-1")
+    assert b"t1_" not in found.audit
+    assert replayed(found) == found.codes
+
+
+@pytest.mark.parametrize(
+    ("delivery", "key", "codes", "printed"),
+    [
+        (FLAT, True, (), "tokenised"),
+        (HOUSE, True, ("IDENTITY_AMBIGUOUS",), "tokenised"),
+        ({"name": "見本 花子"}, True, ("CONTACT_POINT_NOT_COVERED",), "not_an_address"),
+        ({"name": "", "lines": FLAT["lines"]}, True, ("CONTACT_POINT_NOT_COVERED",), "not_an_address"),
+        (FLAT, False, ("FACTS_UNAVAILABLE",), "no_key"),
+        (None, False, ("CONTACT_POINT_NOT_COVERED",), None),
+        (None, True, ("CONTACT_POINT_NOT_COVERED",), None),
+    ],
+)
+def test_delivery_judged_then_the_record_says_what_became_of_it_and_replays(
+    delivery: dict[str, Any] | None, key: bool, codes: tuple[str, ...], printed: str | None
+) -> None:
+    source = world.source(contact_points=[{"id": "cp-1", "written": FLAT}])
+    judge = Judge(load("jp-pmark"), 8, tokens=world.TOKENS if key else None)
+    found = judge.judge(sent(delivery), world.store(source, world.consent()), world.T)
+    read = AuditRecord.model_validate_json(found.audit)
+
+    assert found.codes == codes
+    assert read.facts is not None
+    assert read.facts.printed == printed
+    assert (read.engine.unicode is not None) == (printed == "tokenised")
+    assert replayed(found) == codes
+    assert found.outputs[0].value == sent(delivery).value
+
+
+def test_send_without_delivery_then_a_worker_without_key_clears_it() -> None:
+    judge = Judge(load("jp-pmark"), 8)
+    assert judge.judge(record(), world.store(*CLEAR), world.T).verdict == "clear"
+
+
+def replayed(found: Judged) -> tuple[str, ...]:
+    """Decides again from the record alone, and the reference."""
+    read = json.loads(found.audit)
+    again = read["send"] | {"recipient_id": "nobody"}
+    again["contact_point"]["token"] = world.token("nobody")
+    one = Send.model_validate_json(json.dumps(again))
+    return decide(one, read_snapshot(canonical(read["facts"])), world.store().reference, JUDGE.packs, world.T).codes
 
 
 def test_decision_id_given_then_as_the_specification_says() -> None:
@@ -124,10 +197,10 @@ def test_provider_check_recorded_then_without_its_texts() -> None:
 class _Broken(FactStore):
     """A store with a defect: it fails on one person."""
 
-    def view(self, send: Any) -> Any:
+    def view(self, send: Any, printed: Any = None) -> Any:
         if send.recipient_id == "P-1":
             raise ValueError("見本 花子")
-        return super().view(send)
+        return super().view(send, printed)
 
 
 def test_defect_on_one_record_then_that_one_is_withheld_without_its_values() -> None:
