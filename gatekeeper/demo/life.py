@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from gatekeeper.demo import addresses
 from gatekeeper.demo.origins import GROUP, PURPOSE, RETAILER, Origin
+from gatekeeper.identity import Identified
 from schemas.audit import Verdict
-from schemas.events import Consent, Scope, SendContactPoint, Source, SourceContactPoint, Suppression
+from schemas.events import Consent, Match, Scope, Source, SourceContactPoint, Suppression
 
+_JAPAN = timezone(timedelta(hours=9))
 Event = tuple[str, BaseModel]
 """Topic (registry name) and the value to publish there; its key is `schemas.topics.subject_key`."""
 
 OBJECTED, RETURNED, UNDELIVERABLE, DECEASED = 0.054, 0.006, 0.022, 0.008
 BY_WEB = 0.5  # of the objections of those who had said yes: a click in the preference centre, a Withdrawn
 CAME_BACK = 0.03  # of those who had said yes: took it back and later said yes again
-TWO_CONTACT_POINTS = 0.35
+ROUTES = {"phone": 45, "web": 25, "shop": 15, "letter": 5}  # of an objection that is no Withdrawn
+ERASED_BEFORE = 0.15  # of those on a bought list: they had themselves erased, and the list brings them back
+BORN = 0.5  # of the minors: the form asked for the birth date
+CLICKED = 0.9  # of those who asked for e-mail: followed the link that confirms it
+CLOCK_AHEAD = 0.001  # of the events of a device
+LATE_HOURS = 7.8  # mean delay until an event is recorded; one in a hundred takes 36 hours
+FLAGS = ("1", "1", "1", "可", "○", "Y", "", "9")
+"""What the old mainframe's dm_flag held; "" and "9" were no yes."""
+
+
+class Contacts(NamedTuple):
+    """What a person's addresses are known by."""
+
+    home: Identified
+    mail: Identified | None
 
 
 class Life:
     """What happened between one person and the retailer, told as facts."""
 
-    def __init__(self, recipient: str, *, origin: Origin, contact: SendContactPoint, rng: Random, today: date) -> None:
+    def __init__(self, recipient: str, *, origin: Origin, contacts: Contacts, rng: Random, today: date) -> None:
         self.recipient = recipient
         self.origin = origin
-        self.contact = contact
+        self.contacts = contacts
         self.rng = rng
         self.today = today
         self.met = self._day(date.fromisoformat(origin.since), date.fromisoformat(origin.until or "9999-12-31"))
@@ -46,15 +61,21 @@ class Life:
         """Yields the facts of anybody else, by the shares of their origin."""
         origin, rng = self.origin, self.rng
         if origin.method is not None:
-            yield self._source(may_be_minor=True if rng.random() * 1000 < origin.minors else None)
+            minor = rng.random() * 1000 < origin.minors
+            born = f"{self.today.year - rng.randint(9, 14)}-04-02" if minor and rng.random() < BORN else None
+            yield self._source(may_be_minor=True if minor and not born else None, birth_date=born)
         # who wants the catalogue by post wants the e-mail too, where both were asked
         luck = rng.random() * 1000
-        channels = tuple(name for name, share in (("postal", origin.postal), ("email", origin.email)) if luck < share)
-        if channels:
-            yield self._given("form", self.met, channels)
-        if origin.name == "legacy":
+        if luck < origin.postal:
+            yield self._given("form", self.met, ("postal",))
+        if luck < origin.email:
+            yield from self._mail()
+        if origin.name == "legacy" and rng.choice(FLAGS) not in ("", "9"):
             yield self._flag()
-        yield from self._regrets(said_yes=bool(channels))
+        if origin.method == "indirect.purchased_list" and rng.random() < ERASED_BEFORE:
+            yield self._stop("erasure", self._day(date(2020, 1, 1), self.met), by_address=True)
+        else:
+            yield from self._regrets(said_yes=luck < max(origin.postal, origin.email))
 
     def _regrets(self, *, said_yes: bool) -> Iterator[Event]:
         """Yields what came later: a no, a no taken back by a new yes, a piece that came back, a death."""
@@ -74,11 +95,12 @@ class Life:
             yield self._withdrawn(day)
             yield self._given("again", self._day(day + timedelta(days=1), self.today), ("postal",))
 
-    def _source(self, *, may_be_minor: bool | None) -> Event:
-        contacts = [SourceContactPoint(id=self.contact.id, token=self.contact.token)]
-        if self.rng.random() < TWO_CONTACT_POINTS:
-            mail = f"{self.recipient.lower()}@mail.example"
-            contacts.append(SourceContactPoint(id=f"{self.recipient}-E", token=addresses.token(mail)))
+    def _source(self, *, may_be_minor: bool | None, birth_date: str | None = None) -> Event:
+        contacts = [
+            SourceContactPoint(id=f"{self.recipient}-{mark}", token=known.token, readings=_readings(known))
+            for mark, known in (("A", self.contacts.home), ("E", self.contacts.mail))
+            if known
+        ]
         fields: dict[str, Any] = {"collected_by": RETAILER, **self.origin.told}
         return "sources", Source(
             v=1,
@@ -88,6 +110,7 @@ class Life:
             acquired_at=self.met.isoformat(),
             contact_points=tuple(contacts),
             may_be_minor=may_be_minor,
+            birth_date=birth_date,
             **fields,
         )
 
@@ -105,6 +128,15 @@ class Life:
             evidence_ref=f"scan-{self.recipient}-{occasion}",
             method="web" if again or self.origin.name == "ec" else "paper",
         )
+
+    def _mail(self) -> Iterator[Event]:
+        """Yields the yes to e-mail, and the click on the link that completes it."""
+        fields: dict[str, Any] = {"controller_id": RETAILER, "purpose": PURPOSE, "channels": ("email",)}
+        fields |= {"notice_id": self.origin.told.get("notice_id"), "evidence_ref": f"log-{self.recipient}-mail"}
+        yield self._consent("mail", "Given", self.met, method="web", double_opt_in=True, **fields)
+        if self.rng.random() < CLICKED:
+            fields["confirms"] = f"K-{self.recipient}-mail"
+            yield self._consent("click", "Given", self.met, method="doi_confirm", **fields)
 
     def _withdrawn(self, day: date) -> Event:
         return self._consent(
@@ -130,17 +162,23 @@ class Life:
     def _objection(self, kind: Any, day: date) -> Event:
         """Returns a stop: of the person, or, where the call centre or the post office knew no more, of the address."""
         by_address = kind in ("undeliverable", "refusal_returned") or self.rng.random() < 0.2
+        return self._stop(kind, day, by_address=by_address)
+
+    def _stop(self, kind: Any, day: date, *, by_address: bool) -> Event:
         scope = Scope(controller=RETAILER) if self.rng.random() < 0.7 else Scope(group=GROUP)
         if kind == "refusal_returned":
             scope = Scope(controller=RETAILER, purpose="*", channels=("postal",))
+        route = self.rng.choices(list(ROUTES), list(ROUTES.values()))[0] if kind == "objection" else kind
+        home = self.contacts.home
         return "suppressions", Suppression(
             v=1,
             kind=kind,
-            suppression_id=f"X-{self.recipient}",
+            suppression_id=f"X-{self.recipient}-{route}",
             received_at=self._at(day),
-            token=self.contact.token if by_address else None,
+            token=home.token if by_address else None,
+            readings=_readings(home) if by_address else (),
             recipient_id=None if by_address else self.recipient,
-            scope=Scope() if kind in ("deceased", "undeliverable") else scope,
+            scope=Scope() if kind in ("deceased", "undeliverable", "erasure") else scope,
         )
 
     def _later(self) -> date:
@@ -148,15 +186,19 @@ class Life:
 
     def _consent(self, occasion: str, state: Any, day: date, **fields: Any) -> Event:
         at = self._at(day)
+        paper = fields["method"] == "paper"
+        if not paper and self.rng.random() < CLOCK_AHEAD:
+            event_time = self._at(self.today + timedelta(days=self.rng.randint(1, 30)))
+        else:
+            event_time = day.isoformat() if paper else at  # a paper form carries a date only
         return "consents", Consent(
             v=1,
             kind="consent",
             record_id=f"K-{self.recipient}-{occasion}",
             recipient_id=self.recipient,
             state=state,
-            # a paper form carries a date only
-            event_time=day.isoformat() if fields["method"] == "paper" else at,
-            recorded_at=at,
+            event_time=event_time,
+            recorded_at=self._recorded(day),
             expressed_by="subject",
             **fields,
         )
@@ -167,4 +209,20 @@ class Life:
         return min(first, last) + timedelta(days=self.rng.randint(0, max((last - first).days, 0)))
 
     def _at(self, day: date) -> str:
-        return f"{day.isoformat()}T{self.rng.randint(8, 20):02}:{self.rng.randint(0, 59):02}:00+09:00"
+        """Returns an instant of that day in Japan, as one or another system writes it; some leave the zone out."""
+        local = datetime(day.year, day.month, day.day, self.rng.randint(0, 23), self.rng.randint(0, 59), tzinfo=_JAPAN)
+        luck = self.rng.random()
+        if luck < 0.1:
+            return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return local.isoformat() if luck < 0.95 else local.replace(tzinfo=None).isoformat()
+
+    def _recorded(self, day: date) -> str:
+        """Returns when what happened that day was on record: most at once, a few days later, none after yesterday."""
+        late = timedelta(hours=20) + timedelta(hours=self.rng.expovariate(1 / LATE_HOURS))
+        at = datetime(day.year, day.month, day.day, tzinfo=_JAPAN) + late
+        yesterday = datetime(self.today.year, self.today.month, self.today.day, tzinfo=_JAPAN) - timedelta(minutes=1)
+        return min(at, yesterday).isoformat(timespec="seconds")
+
+
+def _readings(known: Identified) -> tuple[Match, ...]:
+    return tuple(Match(token=token, score=score) for token, score in known.readings)

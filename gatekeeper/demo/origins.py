@@ -50,6 +50,16 @@ REFERENCE: tuple[Reference, ...] = (
         complete=True,
         invalidated_at="2024-02-01",  # the box for direct mail came ticked
     ),
+    Notice(
+        v=1,
+        kind="notice",
+        id="festival-2024",
+        controller_id=RETAILER,
+        name="収穫祭 来場者アンケート",
+        purposes=(PURPOSE,),
+        complete=True,
+        states_route="harvest-festival",  # half of the guests ticked a box that names us and the festival
+    ),
     *(
         JointUseTerms(
             v=1,
@@ -216,7 +226,14 @@ ORIGINS: tuple[Origin, ...] = (
         "indirect.partner",
         "2024-05-03",
         "2024-05-06",
-        told={"provided_by": "harvest-festival", "batch_id": "P-2024-05", "check": _check("consent")},
+        postal=500,
+        told={
+            "provided_by": "harvest-festival",
+            "route": "harvest-festival",
+            "batch_id": "P-2024-05",
+            "check": _check("consent"),
+            "notice_id": "festival-2024",
+        },
     ),
     Origin("directory", 2, "public.directory", "2023-02-01", "2023-02-01", told={"batch_id": "D-2023-02"}),
     Origin("register", 1, "public.register", "2023-03-01", "2023-03-01", told={"batch_id": "D-2023-03"}),

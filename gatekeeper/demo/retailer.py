@@ -9,10 +9,13 @@ from functools import cached_property
 from random import Random
 
 from gatekeeper.demo import addresses
-from gatekeeper.demo.life import Event, Life
+from gatekeeper.demo.addresses import Address
+from gatekeeper.demo.life import Contacts, Event, Life
 from gatekeeper.demo.origins import ORIGINS, PURPOSE, REFERENCE, RETAILER, Origin
+from gatekeeper.identity import Identified, Tokens
 from schemas.audit import Verdict
 from schemas.events import Delivery, Send, SendContactPoint
+from schemas.values import Channel
 
 CAST: dict[Verdict, tuple[str, str]] = {
     "clear": ("佐藤 陽菜", "card-v2"),
@@ -22,6 +25,11 @@ CAST: dict[Verdict, tuple[str, str]] = {
 }
 """The first people of every retailer, one a verdict: name, and the origin of their data."""
 LATE, TWICE = 0.01, 0.005
+DOUBLE = 0.03  # of the people: the one before them once more, under another id
+HOUSEHOLD = 0.012  # share a mailbox with the one before them
+TWO_CONTACT_POINTS = 0.35
+RESPELLED, MISTAKEN = 0.2, 0.01
+"""Of the sends: printed in another spelling than on file; printed with an address that went wrong."""
 MAIL_DAYS = (7, 45)
 _ORIGIN = {origin.name: origin for origin in ORIGINS}
 _WEIGHTS = [origin.weight for origin in ORIGINS]
@@ -33,9 +41,14 @@ class Person:
 
     recipient_id: str
     origin: Origin
+    address: Address
     contact_point: SendContactPoint
-    delivery: Delivery
     facts: tuple[Event, ...]
+
+    @property
+    def delivery(self) -> Delivery:
+        """Name and address as they were first written down."""
+        return self.address.written()
 
 
 class Retailer:
@@ -50,6 +63,7 @@ class Retailer:
         self.people = people
         self.seed = seed
         self.today = today
+        self._tokens = Tokens(addresses.KEY)
 
     @cached_property
     def cast(self) -> dict[Verdict, Person]:
@@ -60,17 +74,36 @@ class Retailer:
         """Returns the person of that number, from 1; their facts do not depend on how many people there are."""
         rng = self._random(number)
         recipient = f"R{number:06}"
-        delivery = addresses.invent(rng)
+        address = self._address(number, rng)
         verdict = list(CAST)[number - 1] if number <= len(CAST) else None
         if verdict:
             name, origin = CAST[verdict][0], _ORIGIN[CAST[verdict][1]]
-            delivery = delivery.model_copy(update={"name": name})
+            address = address._replace(names=addresses.names_of(name))
         else:
             origin = rng.choices(ORIGINS, _WEIGHTS)[0]
-        token = addresses.token(delivery.postcode or "", *delivery.lines)
-        contact = SendContactPoint(id=f"{recipient}-A", token=token, country="JP")
-        life = Life(recipient, origin=origin, contact=contact, rng=rng, today=self.today)
-        return Person(recipient, origin, contact, delivery, tuple(life.scripted(verdict) if verdict else life.lived()))
+        home = self._known_by("postal", address.written())
+        has_mail = rng.random() < TWO_CONTACT_POINTS or self._shares(number) or self._shares(number + 1)
+        mail = self._known_by("email", addresses.mailbox(self._mailbox(number))) if has_mail else None
+        life = Life(recipient, origin=origin, contacts=Contacts(home, mail), rng=rng, today=self.today)
+        contact = SendContactPoint(id=f"{recipient}-A", token=home.token, country="JP")
+        return Person(recipient, origin, address, contact, tuple(life.scripted(verdict) if verdict else life.lived()))
+
+    def _address(self, number: int, rng: Random) -> Address:
+        """Returns where the person lives; a double is the one before, under the same name."""
+        address = addresses.invent(rng)
+        double = number > len(CAST) + 1 and rng.random() < DOUBLE
+        return self._address(number - 1, self._random(number - 1)) if double else address
+
+    def _shares(self, number: int) -> bool:
+        return number > len(CAST) + 1 and self._random(f"household/{number}").random() < HOUSEHOLD
+
+    def _mailbox(self, number: int) -> int:
+        return self._mailbox(number - 1) if self._shares(number) else number
+
+    def _known_by(self, channel: Channel, delivery: Delivery) -> Identified:
+        found = self._tokens.of(channel, delivery)
+        assert found is not None, "the demo's people can all be written to"
+        return found
 
     def reference(self) -> Iterator[Event]:
         """Yields the legal entities and the versions of their forms."""
@@ -104,7 +137,17 @@ class Retailer:
                 yield self.send_to(self.person(number), campaign=campaign, mail_date=mail_date)
 
     def send_to(self, person: Person, *, campaign: str, mail_date: date | None = None) -> Send:
-        """Returns one piece of direct mail to this person; within a campaign only the person tells events apart."""
+        """Returns one piece of direct mail to this person; within a campaign only the person tells events apart.
+
+        One in five prints the address in another spelling, and a few, never the cast's, one that went wrong.
+        """
+        rng = self._random(f"{campaign}/{person.recipient_id}")
+        luck, cast = rng.random(), int(person.recipient_id[1:]) <= len(CAST)
+        delivery = person.delivery
+        if luck < RESPELLED:
+            delivery = person.address.written(rng)
+        elif luck < RESPELLED + MISTAKEN and not cast:
+            delivery = person.address.mistaken(rng)
         return Send(
             v=1,
             event_id=f"{campaign}-{person.recipient_id}",
@@ -117,7 +160,7 @@ class Retailer:
             contact_point=person.contact_point,
             template_id="winter-catalogue",
             mail_date=(mail_date or self.today + timedelta(days=MAIL_DAYS[0])).isoformat(),
-            delivery=person.delivery,
+            delivery=delivery,
         )
 
     def _random(self, of: int | str) -> Random:

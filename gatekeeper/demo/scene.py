@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from gatekeeper.demo import addresses
 from gatekeeper.demo.process import Interrupts, Worker
 from gatekeeper.demo.retailer import Person, Retailer
 from gatekeeper.demo.tally import OUTPUTS, Tally
@@ -99,10 +100,14 @@ class Scene:
 
     def start_worker(self) -> None:
         """Starts the worker and returns when every partition has its owner, which then writes a first manifest."""
+        key = self.folder / "token.key"
+        key.touch(0o600)
+        key.write_bytes(addresses.KEY)
         environment = {
             "GATEKEEPER_BROKER": self.settings.bootstrap,
             "GATEKEEPER_HTTP_PORT": "0",
             "GATEKEEPER_MODE": "live",
+            "GATEKEEPER_TOKEN_KEY": str(key),
         }
         self._worker = Worker(self.folder / "worker.log", environment)
         self._stack.callback(self._worker.stop)
