@@ -6,19 +6,23 @@ The driver's producer and reader are librdkafka's, so that our own client librar
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +35,22 @@ from schemas.audit import AuditRecord, Manifest, Mode
 from streams import admin
 from streams.app import create_app
 from streams.worker import start, stop
+from tests.world import KEY
 
 Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
 TOKEN = "t1_" + "A" * 43
 DEADLINE = 60.0
+
+
+@cache
+def key_file() -> Path:
+    """Returns the file of the token key that worlds use; of the session, and gone after it."""
+    folder = Path(tempfile.mkdtemp(prefix="gatekeeper-key-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file = folder / "token.key"
+    file.touch(0o600)
+    file.write_bytes(KEY)
+    return file
 
 
 def until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
@@ -132,6 +148,7 @@ class World:
     max_lag: float | None = None
     application: str = "gk"
     mode: Mode = "live"
+    token_key: str = field(default_factory=lambda: str(key_file()))
     _producer: Producer = field(init=False)
     _asker: Consumer | None = field(init=False, default=None)
 
@@ -145,6 +162,7 @@ class World:
             prefix=self.prefix,
             partitions=self.partitions,
             application=self.application,
+            token_key=self.token_key,
             http_port=0,
             max_lag=self.max_lag,
             mode=self.mode,
@@ -158,6 +176,7 @@ class World:
             "GATEKEEPER_PREFIX": self.prefix,
             "GATEKEEPER_PARTITIONS": str(self.partitions),
             "GATEKEEPER_APPLICATION": self.application,
+            "GATEKEEPER_TOKEN_KEY": self.token_key,
             "GATEKEEPER_HTTP_PORT": "0",
             "GATEKEEPER_SESSION_TIMEOUT": "6",
             "GATEKEEPER_MODE": self.mode,

@@ -1,0 +1,96 @@
+"""The address printed is the address judged, through the running worker; and it is in nothing that the worker says."""
+
+import base64
+import unicodedata
+from pathlib import Path
+from urllib.parse import quote
+
+import orjson
+import pytest
+
+from gatekeeper.texts import text
+from tests.world import known_by
+from tests.worlds import World, consent, send, source
+
+HOME = {"name": "髙橋 橘花", "postcode": "150-0001", "lines": ["東京都渋谷区神宮前1-2-3"], "phone": "03-0000-4321"}
+SPELLED = {"name": "高橋橘花 様", "lines": ["渋谷区神宮前一丁目２番３号"], "email": "kikka@mail.example"}
+OTHER = {"name": "ﾏﾘｱ･ｶﾅﾘﾔ", "lines": ["緑山県若葉市青葉町9-8-7 ﾐﾄﾞﾘﾊｲﾂ606"]}
+CANARIES = ("橘花", "神宮前", "ｶﾅﾘﾔ", "青葉町", "kikka", "0000-4321", "0000432")
+
+
+@pytest.fixture
+def world(kafka, prefix) -> World:
+    return World(kafka.bootstrap, prefix).create()
+
+
+def people(world: World) -> None:
+    point = {"id": "cp", **known_by(HOME)}
+    world.put("sources", [(name, source(name) | {"contact_points": [point]}) for name in ("r1", "r2", "r3")])
+    world.put("sources", [("r4", source("r4"))])
+    world.put("consents", [(name, consent(name)) for name in ("r1", "r2", "r3", "r4")])
+    erased = {"v": 1, "kind": "erasure", "suppression_id": "x1", "received_at": "2025-01-01", **known_by(OTHER)}
+    world.put("suppressions", [(erased["token"], erased)])
+
+
+def sends(world: World) -> dict[str, bytes]:
+    """Publishes one send to each and returns their bytes, by recipient."""
+    point = {"id": "cp", "token": known_by(HOME)["token"], "country": "JP"}
+    printed = {"r1": HOME, "r2": SPELLED, "r3": OTHER, "r4": OTHER}
+    made = {
+        name: orjson.dumps(send(name, name, contact_point=point, delivery=delivery))
+        for name, delivery in printed.items()
+    }
+    world.put("sends", [(name, value) for name, value in made.items()])
+    return made
+
+
+def test_given_addresses_in_many_spellings_then_the_ones_judged_go_out_and_nothing_tells_them(world, tmp_path: Path):
+    people(world)
+    made = sends(world)
+    log = tmp_path / "worker.log"
+    with world.process(log, log_level="debug"):
+        world.await_audits(len(made))
+    assert world.verdicts() == {
+        "r1": ("clear", None),
+        "r2": ("clear", None),
+        "r3": ("block", "SUBJECT_ERASED"),
+        "r4": ("block", "SUBJECT_ERASED"),
+    }
+    assert {audit.facts.printed for audit in world.audits() if audit.facts} == {"tokenised"}
+    assert {m.key().decode(): m.value() for m in world.read("cleared")} == {name: made[name] for name in ("r1", "r2")}
+    world.check(len(made))
+
+    said = log.read_bytes()
+    for topic in ("audit", "manifests", "ledger"):
+        for message in world.read(topic):
+            said += b"\n" + (message.key() or b"") + b"\n" + (message.value() or b"")
+    for topic in ("cleared", "review"):
+        said += b"\n".join(value for message in world.read(topic) for _, value in message.headers())
+    assert b"SUBJECT_ERASED" in said
+    for canary in CANARIES:
+        for form in ("NFC", "NFD", "NFKC"):
+            plain = unicodedata.normalize(form, canary)
+            for way in (plain, quote(plain), orjson.dumps(plain).decode().strip('"'), ascii(plain).strip("'")):
+                assert way.encode() not in said, way
+            assert base64.b64encode(plain.encode())[:-4] not in said
+    assert b"t1_" not in said, "a token"
+
+
+def test_given_no_key_then_a_send_with_a_delivery_is_withheld_and_one_without_is_judged(kafka, prefix, tmp_path):
+    world = World(kafka.bootstrap, prefix, token_key="").create()
+    world.people(["r1", "r2"])
+    world.put("sends", [("r1", send("r1", "with")), ("r2", send("r2", "without", delivery=None))])
+    with world.process(tmp_path / "worker.log") as worker:
+        world.await_audits(2)
+        assert worker.events("no_token_key")
+    assert world.verdicts() == {"with": ("block", "FACTS_UNAVAILABLE"), "without": ("clear", None)}
+
+
+def test_given_a_key_that_others_can_read_then_exit_2_and_what_to_do(world, tmp_path):
+    key = tmp_path / "open.key"
+    key.write_bytes(bytes(32))
+    key.chmod(0o640)
+    with world.process(tmp_path / "worker.log", lang="en", token_key=str(key)) as worker:
+        assert worker.wait() == 2
+        (stopped,) = worker.events("stopped")
+    assert stopped["reason"] == text("error.token_key_open", "en", path=key, setting="GATEKEEPER_TOKEN_KEY", mode="040")
