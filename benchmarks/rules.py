@@ -16,8 +16,10 @@ from gatekeeper import basis
 from gatekeeper.case import Case
 from gatekeeper.consent import Consents
 from gatekeeper.decide import decide
+from gatekeeper.demo.addresses import KEY
 from gatekeeper.demo.retailer import Retailer
 from gatekeeper.facts import FactStore
+from gatekeeper.identity import Tokens, identify, printed
 from gatekeeper.packs import load
 from gatekeeper.reasons import ordered
 from gatekeeper.rules import channel, person, system, will
@@ -35,8 +37,9 @@ def main(people: int) -> None:
     for offset, (topic, value) in enumerate([*retailer.reference(), *retailer.facts()]):
         store.apply(topic, 0, offset, subject_key(topic, value).encode(), encode(value))
     sends, packs = list(retailer.sends(people)), load("jp-pmark")
-    policy = packs.at(AT)
-    views = [store.view(send) for send in sends]
+    policy, tokens = packs.at(AT), Tokens(KEY)
+    made = [(send, printed(tokens, send)) for send in sends]
+    views = [store.view(*one) for one in made]
     cases = [Case(send, view, store.reference, policy, AT * 1000) for send, view in zip(sends, views, strict=True)]
     sender = frozenset({sends[0].controller_id})
     read = [Consents(case) for case in cases]
@@ -46,7 +49,9 @@ def main(people: int) -> None:
     gc.freeze()
 
     groups: dict[str, tuple[Callable[[Any], Any], Iterable[Any]]] = {
-        "facts: view of a person": (store.view, sends),
+        "identity: a new spelling": (lambda send: identify(KEY, send.channel, send.delivery), sends),
+        "identity: a known spelling": (lambda send: printed(tokens, send), sends),
+        "facts: view of a person": (lambda one: store.view(*one), made),
         "system": (lambda c: [*system.unready(c, None), *system.invalid(c), *system.suspended(c)], cases),
         "consents: what stands": (lambda c: Consents(c).standing(sender), cases),
         "source: basis": (lambda one: basis.choose(*one), both),

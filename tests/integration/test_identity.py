@@ -15,6 +15,7 @@ from tests.worlds import World, consent, send, source
 HOME = {"name": "髙橋 橘花", "postcode": "150-0001", "lines": ["東京都渋谷区神宮前1-2-3"], "phone": "03-0000-4321"}
 SPELLED = {"name": "高橋橘花 様", "lines": ["渋谷区神宮前一丁目２番３号"], "email": "kikka@mail.example"}
 OTHER = {"name": "ﾏﾘｱ･ｶﾅﾘﾔ", "lines": ["緑山県若葉市青葉町9-8-7 ﾐﾄﾞﾘﾊｲﾂ606"]}
+MOVED = {"name": "髙橋 橘花", "lines": ["東京都渋谷区神宮前1-2-33"]}
 CANARIES = ("橘花", "神宮前", "ｶﾅﾘﾔ", "青葉町", "kikka", "0000-4321", "0000432")
 
 
@@ -25,9 +26,9 @@ def world(kafka, prefix) -> World:
 
 def people(world: World) -> None:
     point = {"id": "cp", **known_by(HOME)}
-    world.put("sources", [(name, source(name) | {"contact_points": [point]}) for name in ("r1", "r2", "r3")])
+    world.put("sources", [(name, source(name) | {"contact_points": [point]}) for name in ("r1", "r2", "r3", "r5")])
     world.put("sources", [("r4", source("r4"))])
-    world.put("consents", [(name, consent(name)) for name in ("r1", "r2", "r3", "r4")])
+    world.put("consents", [(name, consent(name)) for name in ("r1", "r2", "r3", "r4", "r5")])
     erased = {"v": 1, "kind": "erasure", "suppression_id": "x1", "received_at": "2025-01-01", **known_by(OTHER)}
     world.put("suppressions", [(erased["token"], erased)])
 
@@ -35,12 +36,12 @@ def people(world: World) -> None:
 def sends(world: World) -> dict[str, bytes]:
     """Publishes one send to each and returns their bytes, by recipient."""
     point = {"id": "cp", "token": known_by(HOME)["token"], "country": "JP"}
-    printed = {"r1": HOME, "r2": SPELLED, "r3": OTHER, "r4": OTHER}
+    printed = {"r1": HOME, "r2": SPELLED, "r3": OTHER, "r4": OTHER, "r5": MOVED}
     made = {
         name: orjson.dumps(send(name, name, contact_point=point, delivery=delivery))
         for name, delivery in printed.items()
     }
-    world.put("sends", [(name, value) for name, value in made.items()])
+    world.put("sends", made.items())
     return made
 
 
@@ -51,10 +52,11 @@ def test_given_addresses_in_many_spellings_then_the_ones_judged_go_out_and_nothi
     with world.process(log, log_level="debug"):
         world.await_audits(len(made))
     assert world.verdicts() == {
-        "r1": ("clear", None),
-        "r2": ("clear", None),
-        "r3": ("block", "SUBJECT_ERASED"),
-        "r4": ("block", "SUBJECT_ERASED"),
+        "e-r1": ("clear", None),
+        "e-r2": ("clear", None),
+        "e-r3": ("block", "SUBJECT_ERASED"),
+        "e-r4": ("block", "SUBJECT_ERASED"),
+        "e-r5": ("block", "CONTACT_POINT_NOT_COVERED"),
     }
     assert {audit.facts.printed for audit in world.audits() if audit.facts} == {"tokenised"}
     assert {m.key().decode(): m.value() for m in world.read("cleared")} == {name: made[name] for name in ("r1", "r2")}
@@ -83,7 +85,7 @@ def test_given_no_key_then_a_send_with_a_delivery_is_withheld_and_one_without_is
     with world.process(tmp_path / "worker.log") as worker:
         world.await_audits(2)
         assert worker.events("no_token_key")
-    assert world.verdicts() == {"with": ("block", "FACTS_UNAVAILABLE"), "without": ("clear", None)}
+    assert world.verdicts() == {"e-with": ("block", "FACTS_UNAVAILABLE"), "e-without": ("clear", None)}
 
 
 def test_given_a_key_that_others_can_read_then_exit_2_and_what_to_do(world, tmp_path):
