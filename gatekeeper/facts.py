@@ -146,15 +146,14 @@ class FactStore:
             stops[line] = max(score, stops.get(line, 0))
             (at_hand if token in here else elsewhere).add(line)
 
-        for exact, found in ((True, tokens), (False, readings)):
-            for token, score in found.items():
-                if lines := self._by_token.get(token):
-                    stopped = _person(lines)
-                    overfull += stopped.overfull
-                    for line in stopped.stops:
-                        add(token, line, score)
-                    for weaker, line in stopped.near if exact else ():
-                        add(token, line, score * weaker // CERTAIN)
+        for found in (tokens, readings):
+            for token in found.keys() & self._by_token.keys():
+                stopped, score = _person(self._by_token[token]), found[token]
+                overfull += stopped.overfull
+                for line in stopped.stops:
+                    add(token, line, score)
+                for weaker, line in stopped.near if found is tokens else ():
+                    add(token, line, score * weaker // CERTAIN)
         return stops, elsewhere - at_hand, overfull
 
     def _fold(self, topic: str, at: tuple[int, int], model: Any, value: bytes) -> None:
@@ -248,6 +247,8 @@ class _Person:
     stops: tuple[bytes, ...]
     near: tuple[tuple[int, bytes], ...]
     tokens: tuple[Given, ...]
+    exact: dict[str, int]
+    less: dict[str, int]
     refs: tuple[str, ...]
     overfull: tuple[str, ...]
     source_lines: bytes
@@ -266,8 +267,9 @@ def _person(lines: bytes) -> _Person:
     clean = {kind: b"\n".join(line for line in found if line != _OVERFULL) for kind, found in kinds.items()}
     sources, consents, asks = known.sources(clean[b"s"]), known.consents(clean[b"c"]), known.asks(clean[b"a"])
     read = {source.source_id for source in sources}
-    tokens = (_given(*line.decode().split(" ")) for line in clean[b"t"].splitlines())
+    given = (_given(*line.decode().split(" ")) for line in clean[b"t"].splitlines())
     near = (line.partition(b" ") for line in clean[b"w"].splitlines())
+    tokens = tuple(sorted((token for token in given if token.source in read), key=lambda one: one.score))
     return _Person(
         sources=sources,
         consents=consents,
@@ -276,7 +278,9 @@ def _person(lines: bytes) -> _Person:
         releases=known.releases(clean[b"r"]),
         stops=tuple(clean[b"x"].splitlines()),
         near=tuple((int(score), line) for score, _, line in near),
-        tokens=tuple(token for token in tokens if token.source in read),
+        tokens=tokens,
+        exact={one.token: CERTAIN for one in tokens if one.score == CERTAIN},
+        less={one.token: one.score for one in tokens if one.score < CERTAIN},
         refs=tuple(sorted(_referred(sources, consents, asks))),
         overfull=tuple(f"too_many/{_TOO_MANY[kind]}" for kind in overfull),
         source_lines=clean[b"s"],
@@ -311,18 +315,19 @@ def _spellings(
 ) -> tuple[dict[str, int], dict[str, int], set[str]]:
     """Returns the tokens that stops are looked up by, their readings, and which of them are of the send's own point."""
     point = send.contact_point
-    tokens, readings = {point.token: CERTAIN}, dict[str, int]()
-    for match in send.match:
-        tokens[match.token] = max(match.score, tokens.get(match.token, 0))
+    tokens, readings = {**person.exact, point.token: CERTAIN}, dict(person.less)
+    here = {point.token}
     if at:
         tokens[at.token] = CERTAIN
-        readings.update(at.readings)
-    here = {*tokens, *readings}
-    for one in person.tokens:
-        found = tokens if one.score == CERTAIN else readings
-        found[one.token] = max(one.score, found.get(one.token, 0))
-        if one.point == point.id and one.source in near:
-            here.add(one.token)
+        here.add(at.token)
+        for token, score in at.readings:
+            readings[token] = max(score, readings.get(token, 0))
+            here.add(token)
+    for match in send.match:
+        tokens[match.token] = max(match.score, tokens.get(match.token, 0))
+        here.add(match.token)
+    if near:
+        here.update(one.token for one in person.tokens if one.point == point.id and one.source in near)
     return tokens, readings, here
 
 
