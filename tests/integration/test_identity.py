@@ -10,7 +10,7 @@ import pytest
 
 from gatekeeper.texts import text
 from tests.world import known_by
-from tests.worlds import World, consent, send, source
+from tests.worlds import World, consent, send, source, until
 
 HOME = {"name": "髙橋 橘花", "postcode": "150-0001", "lines": ["東京都渋谷区神宮前1-2-3"], "phone": "03-0000-4321"}
 SPELLED = {"name": "高橋橘花 様", "lines": ["渋谷区神宮前一丁目２番３号"], "email": "kikka@mail.example"}
@@ -49,7 +49,8 @@ def test_given_addresses_in_many_spellings_then_the_ones_judged_go_out_and_nothi
     people(world)
     made = sends(world)
     log = tmp_path / "worker.log"
-    with world.process(log, log_level="debug"):
+    with world.process(log, log_level="debug") as worker:
+        until(worker.owned, "partitions that are owned")
         world.await_audits(len(made))
     assert world.verdicts() == {
         "e-r1": ("clear", None),
@@ -83,6 +84,7 @@ def test_given_no_key_then_a_send_with_a_delivery_is_withheld_and_one_without_is
     world.people(["r1", "r2"])
     world.put("sends", [("r1", send("r1", "with")), ("r2", send("r2", "without", delivery=None))])
     with world.process(tmp_path / "worker.log") as worker:
+        until(worker.owned, "partitions that are owned")
         world.await_audits(2)
         assert worker.events("no_token_key")
     assert world.verdicts() == {"e-with": ("block", "FACTS_UNAVAILABLE"), "e-without": ("clear", None)}
