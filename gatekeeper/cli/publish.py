@@ -20,13 +20,10 @@ from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.codec import KEY_BYTES, Unreadable, decode
 from schemas.topics import FACT_TOPICS, MAX_MESSAGE_BYTES, subject_key
-from streams.publisher import Publisher
+from streams.publisher import WINDOW_RECORDS, Publisher
 
 LINE_BYTES = MAX_MESSAGE_BYTES - 4096
 """A longer line no broker of ours takes, whatever is in it; the rest is room for the batch around it."""
-WINDOW_LINES = 2_000
-WINDOW_BYTES = 4 * 1024 * 1024
-"""So much is under way at once; after a failure no more than this is uncertain."""
 
 Line = tuple[int, bytes]
 """Its number in the file, from 1, and its bytes without the line break."""
@@ -49,7 +46,7 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
         handle.seek(0)
         lines = (line for line in _lines(handle, file) if from_line <= line[0] <= last)
         with Publisher(settings, topic) as publisher:
-            published = _publish(publisher, lines, topic=topic, total=last - from_line + 1)
+            published = _publish(publisher, lines, topic=topic, first=from_line, last=last)
     seconds = round(monotonic() - started, 3)
     if as_json:
         show_json({"file": str(file), "topic": settings.topic(topic), "published": published, "seconds": seconds})
@@ -116,38 +113,21 @@ def _check(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) ->
     return last
 
 
-def _publish(publisher: Publisher, lines: Iterator[Line], *, topic: str, total: int) -> int:
+def _publish(publisher: Publisher, lines: Iterator[Line], *, topic: str, first: int, last: int) -> int:
     """Publishes window by window; returns how many lines are acknowledged, raises IncompleteError (5) where not all."""
-    done, line = 0, 0
+    done, line = 0, first
     with progress_bar() as bar:
-        task = bar.add_task(text("cli.publish_publishing"), total=total)
+        task = bar.add_task(text("cli.publish_publishing"), total=last - first + 1)
         try:
-            for window in _windows(lines):
-                line = window[0][0]
-                places = publisher.write([(_key(topic, value), value) for _, value in window])
-                done += sum(place is not None for place in places)
-                if None in places:
-                    line = window[places.index(None)][0]
-                    raise IncompleteError("error.publish_stopped", done=done, line=line, window=WINDOW_LINES)
-                line = window[-1][0] + 1
-                bar.advance(task, len(window))
+            for window in publisher.write_lines((number, _key(topic, value), value) for number, value in lines):
+                done, line = done + window.acknowledged, window.next_line
+                if not window.whole:
+                    raise IncompleteError("error.publish_stopped", done=done, line=line, window=WINDOW_RECORDS)
+                bar.update(task, completed=line - first)
         except KeyboardInterrupt:
-            note("error.publish_stopped", done=done, line=line, window=WINDOW_LINES)
+            note("error.publish_stopped", done=done, line=line, window=WINDOW_RECORDS)
             raise
     return done
-
-
-def _windows(lines: Iterator[Line]) -> Iterator[list[Line]]:
-    window: list[Line] = []
-    size = 0
-    for line in lines:
-        window.append(line)
-        size += len(line[1])
-        if len(window) >= WINDOW_LINES or size >= WINDOW_BYTES:
-            yield window
-            window, size = [], 0
-    if window:
-        yield window
 
 
 def _key(topic: str, value: bytes) -> bytes | None:

@@ -121,7 +121,7 @@ def test_a_broker_that_dies_midway_then_the_acknowledged_lines_and_the_way_on_ar
             return whole(self, records)
 
         monkeypatch.setattr(Publisher, "write", write_once_and_kill)
-        monkeypatch.setattr(publish, "WINDOW_LINES", 20)
+        monkeypatch.setattr(publisher, "WINDOW_RECORDS", 20)
         monkeypatch.setattr(publisher, "DELIVERY_MS", 3_000)
         monkeypatch.setattr(publisher, "REQUEST_MS", 2_000)
         monkeypatch.setattr(client, "REQUEST_MS", 2_000)
