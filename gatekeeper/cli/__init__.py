@@ -16,6 +16,7 @@ VERBS = {
     "topics": "topics",
     "worker": "worker",
     "publish": "publish",
+    "import": "import_",
     "withdraw": "withdraw",
     "decide": "decide",
     "policy": "policy",

@@ -4,17 +4,20 @@ Nothing here knows Kafka, a clock or a file's name: bytes come in, events and re
 Names and addresses of a row stay in this room: an event holds their tokens, a rejection the number of its line.
 """
 
+from gatekeeper.lists import dates
 from gatekeeper.lists.columns import ColumnMap, read_map
 from gatekeeper.lists.events import Event, Outcome, Rejected, Silent, events, json_events
-from gatekeeper.lists.rows import Form, survey
+from gatekeeper.lists.rows import Encoding, Form, survey
 
 __all__ = [
     "ColumnMap",
+    "Encoding",
     "Event",
     "Form",
     "Outcome",
     "Rejected",
     "Silent",
+    "dates",
     "events",
     "json_events",
     "read_map",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import IO, Any
@@ -74,7 +74,7 @@ def events(
     list_date: str,
     from_line: int = 1,
 ) -> Iterator[Outcome]:
-    """Yields what each row of a CSV file comes to, in the order of the file, from a line on.
+    """Reads the header of a CSV file, and returns what each row comes to, in the order of the file, from a line on.
 
     `columns`: None for a list whose columns are named as fields. `list_date`: when the list was drawn up, for the
     records of rows that do not say it. `tokens`: None only where the map makes none.
@@ -90,15 +90,8 @@ def events(
             key = "error.column_missing" if count == 0 else "error.column_twice"
             raise UsageError(key, file=file, column=column, field=path)
     maker = _Maker(columns, tokens, list_date)
-    for row in coming:
-        if row.line < from_line:
-            continue
-        if row.cause:
-            yield Rejected(row.line, row.last_line, "", "", f"row.{row.cause}")
-        elif any(row.cells) and len(row.cells) != len(header.cells):
-            yield Rejected(row.line, row.last_line, "", "", "row.cells_differ")
-        elif any(row.cells):
-            yield maker.outcome(row, dict(zip(header.cells, row.cells, strict=True)))
+    names = header.cells
+    return (maker.outcome(row, names) for row in coming if row.line >= from_line and (row.cause or any(row.cells)))
 
 
 def json_events(handle: IO[bytes], *, topic: str, from_line: int = 1) -> Iterator[Outcome]:
@@ -123,8 +116,11 @@ class _Maker:
         self._list_date = list_date
         self._skips = [(cell.column, cell.skip) for cell in columns.cells if cell.skip]
 
-    def outcome(self, row: Row, cells: Mapping[str, str]) -> Outcome:
+    def outcome(self, row: Row, header: Sequence[str]) -> Outcome:
         """Returns what a row comes to; never raises for what stands in it."""
+        if row.cause or len(row.cells) != len(header):
+            return Rejected(row.line, row.last_line, "", "", f"row.{row.cause or 'cells_differ'}")
+        cells = dict(zip(header, row.cells, strict=True))
         if any(alike(cells[column]) in skip for column, skip in self._skips):
             return Silent(row.line)
         try:
