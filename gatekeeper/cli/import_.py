@@ -105,7 +105,7 @@ class _List:
     ) -> None:
         self._settings, self._topic, self._file, self._handle, self._first = settings, topic, file, handle, from_line
         is_json = file.suffix.lower() in JSON_LINES
-        path = rejects or file.with_name(f"{file.name}.rejected.{'jsonl' if is_json else 'csv'}")
+        path = rejects or file.with_name(f"{file.name}.{topic}.rejected.{'jsonl' if is_json else 'csv'}")
         for given in (file, map_file):
             if given is not None and given.resolve() == path.resolve():
                 raise UsageError("error.rejects_overwrites", path=path)

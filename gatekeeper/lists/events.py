@@ -202,7 +202,7 @@ class _Maker:
             email=parts.get(contact.email or "") or None,
             phone=parts.get(contact.phone or "") or None,
         )
-        known = self._tokens.of(contact.channel, delivery) if self._tokens else None
+        known = self._tokens.of(contact.channel, delivery) if self._tokens is not None else None
         if known is None:
             raise Unfit("contact_unreadable", contact.places[0])
         readings = [{"token": token, "score": score} for token, score in known.readings]
