@@ -96,9 +96,10 @@ class ColumnMap:
         """All values that come from one column."""
         return tuple(node for _, node in _leaves(self.root) if isinstance(node, Cell))
 
-    def first_column(self, field: str) -> str:
-        """Returns the first column that feeds a field of the event, or a part of it."""
-        return next((column for path, column in self.needs if path.partition(".")[0] == field), "")
+    @property
+    def contact_column(self) -> str:
+        """The first column of a contact value, "" where there is none."""
+        return next((node.places[0] for _, node in _leaves(self.root) if isinstance(node, Contact)), "")
 
 
 def read_map(content: bytes, *, topic: str, file: str) -> ColumnMap:

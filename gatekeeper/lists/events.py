@@ -135,7 +135,7 @@ class _Maker:
         # a source without contact point would stand for all of them, and a stop of nobody for nobody
         for name, other in (("contact_points", ""), ("token", "recipient_id")):
             if name in self._map.root and name not in made and other not in made:
-                raise Unfit("contact_missing", self._map.first_column(name))
+                raise Unfit("contact_missing", self._map.contact_column)
         return made
 
     def _completed(self, made: dict[str, Any]) -> dict[str, Any]:
