@@ -216,10 +216,10 @@ def test_a_broker_that_dies_midway_then_the_line_to_go_on_from_is_told_and_nothi
         monkeypatch.setattr(client, "REQUEST_MS", 2_000)
         says = run("import", "consents", str(file), "--list-date", "2026-11-01").says(3)
         assert "acknowledged 18 records" in says
-        assert "--from-line 21 --list-date 2026-11-01" in says  # line 11 was rejected
+        assert "--from-line 22 --list-date 2026-11-01" in says  # lines 11 and 21 were rejected
         monkeypatch.undo()
         monkeypatch.setenv("GATEKEEPER_BROKER", broker.start().bootstrap)
-        done = run("import", "consents", str(file), "--from-line", "21", "--list-date", "2026-11-01", "--json")
+        done = run("import", "consents", str(file), "--from-line", "22", "--list-date", "2026-11-01", "--json")
         assert (done.code, done.json["published"]) == (1, 18)
         with Reader(Settings()) as reader:
             keys = [record.key for record in reader.read("consents")]
