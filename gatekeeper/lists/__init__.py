@@ -5,8 +5,9 @@ Names and addresses of a row stay in this room: an event holds their tokens, a r
 """
 
 from gatekeeper.lists import dates
-from gatekeeper.lists.columns import ColumnMap, read_map
+from gatekeeper.lists.columns import ColumnMap
 from gatekeeper.lists.events import Event, Outcome, Rejected, Silent, events, json_events
+from gatekeeper.lists.mapping import read_map
 from gatekeeper.lists.rows import Encoding, Form, survey
 
 __all__ = [

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from gatekeeper.errors import UsageError
 from gatekeeper.identity import Tokens
 from gatekeeper.lists.cells import Unfit
-from gatekeeper.lists.columns import Cell, ColumnMap, Constant, Contact, Node, alike, by_name
+from gatekeeper.lists.columns import Cell, ColumnMap, Constant, Contact, Node, alike
+from gatekeeper.lists.mapping import by_name
 from gatekeeper.lists.rows import BOM, Encoding, Row, lines, rows
 from schemas.codec import Unreadable, canonical, decode
 from schemas.events import GIVEN_STATES, Delivery
