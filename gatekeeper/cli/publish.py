@@ -16,20 +16,16 @@ import jiter
 
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.files import LINE_BYTES, Line, lines
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.codec import KEY_BYTES, Unreadable, decode
-from schemas.topics import FACT_TOPICS, MAX_MESSAGE_BYTES, subject_key
+from schemas.topics import FACT_TOPICS, subject_key
 from streams.publisher import Publisher
 
-LINE_BYTES = MAX_MESSAGE_BYTES - 4096
-"""A longer line no broker of ours takes, whatever is in it; the rest is room for the batch around it."""
 WINDOW_LINES = 2_000
 WINDOW_BYTES = 4 * 1024 * 1024
 """So much is under way at once; after a failure no more than this is uncertain."""
-
-Line = tuple[int, bytes]
-"""Its number in the file, from 1, and its bytes without the line break."""
 
 
 @click.command("publish", help=text("cli.publish"))
@@ -42,14 +38,14 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
     """Publishes the file's lines as they are, or none of them."""
     settings = load()
     started = monotonic()
-    with _opened(file) as handle:
+    with opened(file) as handle:
         last = _check(handle, file, topic=topic, allow_invalid=allow_invalid)
         if from_line > last:
             raise UsageError("error.publish_beyond", file=file, line=from_line, last=last)
         handle.seek(0)
-        lines = (line for line in _lines(handle, file) if from_line <= line[0] <= last)
+        wanted = (line for line in _lines(handle, file) if from_line <= line[0] <= last)
         with Publisher(settings, topic) as publisher:
-            published = _publish(publisher, lines, topic=topic, total=last - from_line + 1)
+            published = _publish(publisher, wanted, topic=topic, total=last - from_line + 1)
     seconds = round(monotonic() - started, 3)
     if as_json:
         show_json({"file": str(file), "topic": settings.topic(topic), "published": published, "seconds": seconds})
@@ -59,7 +55,7 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[IO[bytes]]:
+def opened(file: Path) -> Iterator[IO[bytes]]:
     """Yields the file, or all of stdin, to be read twice."""
     if str(file) != "-":
         try:
@@ -79,15 +75,11 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
 
 
 def _lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
-    number = 0
     try:
-        # bounded, or a file without line breaks would be read into memory whole
-        while raw := handle.readline(LINE_BYTES):
-            number += 1
-            if len(raw) == LINE_BYTES and not raw.endswith(b"\n"):
+        for number, value in lines(handle):
+            if len(value) == LINE_BYTES:
                 raise UsageError("error.line_too_long", file=file, line=number, limit=LINE_BYTES)
-            if value := raw.rstrip(b"\r\n"):
-                yield number, value
+            yield number, value
     except OSError as error:
         raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
 
@@ -116,13 +108,13 @@ def _check(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) ->
     return last
 
 
-def _publish(publisher: Publisher, lines: Iterator[Line], *, topic: str, total: int) -> int:
+def _publish(publisher: Publisher, wanted: Iterator[Line], *, topic: str, total: int) -> int:
     """Publishes window by window; returns how many lines are acknowledged, raises IncompleteError (5) where not all."""
     done, line = 0, 0
     with progress_bar() as bar:
         task = bar.add_task(text("cli.publish_publishing"), total=total)
         try:
-            for window in _windows(lines):
+            for window in _windows(wanted):
                 line = window[0][0]
                 places = publisher.write([(_key(topic, value), value) for _, value in window])
                 done += sum(place is not None for place in places)
@@ -137,10 +129,10 @@ def _publish(publisher: Publisher, lines: Iterator[Line], *, topic: str, total: 
     return done
 
 
-def _windows(lines: Iterator[Line]) -> Iterator[list[Line]]:
+def _windows(wanted: Iterator[Line]) -> Iterator[list[Line]]:
     window: list[Line] = []
     size = 0
-    for line in lines:
+    for line in wanted:
         window.append(line)
         size += len(line[1])
         if len(window) >= WINDOW_LINES or size >= WINDOW_BYTES:
