@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -11,6 +13,7 @@ import jiter
 import orjson
 
 from gatekeeper.errors import UsageError
+from gatekeeper.facts import FactStore
 from schemas.codec import Unreadable
 from schemas.events import Send
 from schemas.topics import FACT_TOPICS, MAX_MESSAGE_BYTES, logical_name
@@ -24,24 +27,47 @@ Line = tuple[int, bytes]
 """Its number in the file, from 1, and its bytes without the line break; cut at LINE_BYTES, more than any record has."""
 
 
-class FactLine(NamedTuple):
-    """One event of a file: the topic it belongs on (registry name), its line, its key if it names one, its value."""
+class Unread(NamedTuple):
+    """A line of facts that could not be read, and why."""
 
+    file: Path
+    line: int
+    fault: str
+
+
+class _Event(NamedTuple):
     topic: str
-    number: int
     key: bytes | None
     value: bytes | None
 
 
-def lines(handle: IO[bytes]) -> Iterator[Line]:
-    """Yields what stands on each line that is not empty, in bounded memory. Raises OSError."""
+@contextmanager
+def opened(file: Path) -> Iterator[IO[bytes]]:
+    """Yields the file, or stdin for `-`; raises UsageError (2) for one that cannot be opened."""
+    if str(file) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        handle = file.open("rb")
+    except OSError as error:
+        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
+    with handle:
+        yield handle
+
+
+def lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
+    """Yields what stands on each line that is not empty, in bounded memory; raises UsageError (2) where it fails."""
     number, ended = 0, True
-    # a file without line breaks would be read into memory whole
-    while raw := handle.readline(LINE_BYTES):
-        begins, ended = ended, raw.endswith(b"\n")
-        number += begins
-        if begins and (value := raw.rstrip(b"\r\n")):
-            yield number, value
+    try:
+        # a file without line breaks would be read into memory whole
+        while raw := handle.readline(LINE_BYTES):
+            begins, ended = ended, raw.endswith(b"\n")
+            number += begins
+            value = raw.rstrip(b"\r\n") if ended or len(raw) < LINE_BYTES else raw
+            if begins and value:
+                yield number, value
+    except OSError as error:
+        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
 
 
 def campaign(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
@@ -49,33 +75,52 @@ def campaign(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unrea
 
     A CSV file has field names in its first line: `contact_point.id` is a field within a field, `match.0.token` one
     within a list. An empty cell is an absent field, and `v` may be left out. A row is one line.
-    Raises UsageError (2) where the columns are not those of a send, OSError.
+    Raises UsageError (2) where the columns are not those of a send.
     """
-    return _rows(lines(handle), file) if file.suffix.lower() == ".csv" else lines(handle)
+    found = lines(handle, file)
+    return _rows(found, file) if file.suffix.lower() == ".csv" else found
 
 
-def facts(handle: IO[bytes], topic: str | None = None) -> Iterator[FactLine]:
-    """Yields the events of a file, one a line: values of `topic`, or each with its topic beside it. Raises OSError.
+def fold(paths: Iterable[Path], store: FactStore) -> Iterator[Unread | None]:
+    """Takes facts from files into a store: yields, for each of their lines, None or why it could not be read.
 
-    A line that names no topic of ours is yielded as it stands, to be refused: whomever it names is withheld.
-    A resolution is left out, since the record that it resolves has its place on a broker and not in a file.
+    A path is a file with one event a line, `{"topic", "key"?, "value"}`, or a folder with a file of values for each
+    topic, such as `sources.jsonl`. A line that names no topic of ours is refused: whomever it names is withheld.
+    Raises UsageError (2) for a file that is not there: nobody may be cleared because it is missing.
     """
-    for number, value in lines(handle):
-        found = FactLine(topic, number, None, value) if topic else _event(number, value)
-        if found.topic != "reference" or not _resolves(found.value or b""):
-            yield found
+    for number, (file, topic) in enumerate([found for path in paths for found in _fact_files(path)]):
+        with opened(file) as handle:
+            for line, value in lines(handle, file):
+                event = _Event(topic, None, value) if topic else _event(value)
+                # what a resolution resolves has its place on a broker, and none in a file
+                if event.topic == "reference" and _resolves(event.value or b""):
+                    fault = None
+                else:
+                    fault = store.apply(event.topic, number, line, event.key, event.value)
+                yield Unread(file, line, fault) if fault else None
 
 
-def _event(number: int, line: bytes) -> FactLine:
+def _fact_files(path: Path) -> Iterator[tuple[Path, str | None]]:
+    if not path.is_dir():
+        yield path, None
+        return
+    for topic in FACT_TOPICS:
+        yield path / f"{topic}.jsonl", topic
+    for topic in SAID_OF_SENDS:
+        if (file := path / f"{topic}.jsonl").exists():
+            yield file, topic
+
+
+def _event(line: bytes) -> _Event:
     try:
         event = jiter.from_json(line, allow_inf_nan=False, catch_duplicate_keys=True)
         topic, key, value = logical_name(event["topic"]), event.get("key"), event["value"]
         if topic in (*FACT_TOPICS, *SAID_OF_SENDS) and event.keys() <= {"topic", "key", "value"}:
             written = None if value is None else orjson.dumps(value)
-            return FactLine(topic, number, None if key is None else key.encode(), written)
+            return _Event(topic, None if key is None else key.encode(), written)
     except (ValueError, LookupError, TypeError, AttributeError):
         pass
-    return FactLine("consents", number, None, line)
+    return _Event("consents", None, line)
 
 
 def _resolves(value: bytes) -> bool:
@@ -108,8 +153,9 @@ def _columns(line: bytes, file: Path) -> list[str]:
     if missing := [name for name in wanted if name not in tops]:
         raise UsageError("error.columns_missing", file=file, columns=", ".join(missing))
     for place, column in enumerate(columns):
-        unknown = column.partition(".")[0] not in Send.model_fields
-        if unknown or any(other == column or other.startswith(f"{column}.") for other in columns[:place] + columns[place + 1:]):
+        others = (*columns[:place], *columns[place + 1 :])
+        taken = any(other == column or other.startswith(f"{column}.") for other in others)
+        if taken or column.partition(".")[0] not in Send.model_fields:
             # a column's name comes from outside and may be anything: it is told by its place
             raise UsageError("error.column_wrong", file=file, column=place + 1)
     return columns

@@ -116,6 +116,14 @@ class Preflight:
         """Returns each reason with its weight: the one that withholds most first, then the one that cures most."""
         return sorted(self._weights.items(), key=lambda one: (-one[1].withheld, -one[1].recoverable, one[0]))
 
+    def sources(self) -> list[tuple[str, Counter[Grade]]]:
+        """Returns the grades of the sends' evidence by acquisition method, the most frequent method first."""
+        return sorted(self.evidence.items(), key=lambda one: (-one[1].total(), one[0]))
+
+    def returners(self) -> list[tuple[tuple[str, str, str | None], set[str]]]:
+        """Returns who came back, by (the reason they left for, acquisition method, batch), most people first."""
+        return sorted(self.returned.items(), key=lambda one: (-len(one[1]), one[0][:2], one[0][2] or ""))
+
 
 def cures(decision: Decision) -> Mapping[str, tuple[Remedy, ...]]:
     """Returns, for each reason of a decision, those of its remedies that alone would leave the send clear."""

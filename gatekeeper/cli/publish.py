@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import jiter
 
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
-from gatekeeper.files import LINE_BYTES, Line, lines
+from gatekeeper.files import LINE_BYTES, Line, lines, opened
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.codec import KEY_BYTES, Unreadable, decode
@@ -38,7 +37,7 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
     """Publishes the file's lines as they are, or none of them."""
     settings = load()
     started = monotonic()
-    with opened(file) as handle:
+    with _to_read_twice(file) as handle:
         last = _check(handle, file, topic=topic, allow_invalid=allow_invalid)
         if from_line > last:
             raise UsageError("error.publish_beyond", file=file, line=from_line, last=last)
@@ -55,33 +54,25 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[IO[bytes]]:
-    """Yields the file, or all of stdin, to be read twice."""
-    if str(file) != "-":
-        try:
-            handle = file.open("rb")
-        except OSError as error:
-            raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
-        with handle:
+def _to_read_twice(file: Path) -> Iterator[IO[bytes]]:
+    with opened(file) as handle:
+        if str(file) != "-":
             yield handle
-        return
-    with tempfile.TemporaryFile() as spool:
-        try:
-            shutil.copyfileobj(sys.stdin.buffer, spool)
-            spool.seek(0)
-        except OSError as error:
-            raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
-        yield spool
+            return
+        with tempfile.TemporaryFile() as spool:
+            try:
+                shutil.copyfileobj(handle, spool)
+                spool.seek(0)
+            except OSError as error:
+                raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
+            yield spool
 
 
 def _lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
-    try:
-        for number, value in lines(handle):
-            if len(value) == LINE_BYTES:
-                raise UsageError("error.line_too_long", file=file, line=number, limit=LINE_BYTES)
-            yield number, value
-    except OSError as error:
-        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
+    for number, value in lines(handle, file):
+        if len(value) == LINE_BYTES:
+            raise UsageError("error.line_too_long", file=file, line=number, limit=LINE_BYTES)
+        yield number, value
 
 
 def _check(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) -> int:
