@@ -18,7 +18,6 @@ from gatekeeper.cli.output import (
     json_option,
     note,
     progress_bar,
-    share,
     show_bars,
     show_funnel,
     show_heading,
@@ -228,12 +227,9 @@ def _show(preflight: Preflight) -> None:
     show_funnel(preflight.funnel)
     if reasons := preflight.ranked():
         show_heading("cli.check_reasons")
-        columns = ("reason", "withheld", "share", "recoverable", "remedy")
-        rows = [
-            (code, one.withheld, share(one.withheld, total), one.recoverable, _remedies(code), one.withheld)
-            for code, one in reasons
-        ]
-        show_bars([f"cli.column_{column}" for column in columns], rows, total=total, numbers=(1, 2, 3))
+        columns = ("reason", "withheld", "recoverable", "remedy")
+        rows = [(code, one.withheld, one.recoverable, _remedies(code), one.withheld) for code, one in reasons]
+        show_bars([f"cli.column_{column}" for column in columns], rows, total=total, numbers=(1, 2))
     if preflight.cured:
         show_heading("cli.check_cures")
         cured = [(text(f"word.remedy.{remedy}"), n, n) for remedy, n in preflight.cured.most_common()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from typing import Any
+from typing import Any, Literal
 
 import click
 import orjson
@@ -29,17 +29,21 @@ def show_json(value: Any) -> None:
     click.echo(orjson.dumps(plain).decode())
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[int] = ()) -> None:
+def show_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[int] = (), whole: Sequence[int] = ()
+) -> None:
     """Prints a table on stdout, `columns` being catalogue keys; those at `numbers` are set to the right.
 
-    On a terminal it fits the width; elsewhere no cell is ever cut, so that other programs can read it.
+    On a terminal it fits the width, those at `whole` being broken last; elsewhere no cell is ever cut, so that other
+    programs can read it.
     """
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 100_000
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
-        table.add_column(text(column), justify="right" if place in numbers else "left", overflow="fold")
+        side: Literal["right", "left"] = "right" if place in numbers else "left"
+        table.add_column(text(column), justify=side, overflow="fold", no_wrap=place in whole)
     for row in rows:
         table.add_row(*(Text(cell if isinstance(cell, str) else f"{cell:,}") for cell in row))
     console.print(table)
@@ -60,7 +64,7 @@ def show_bars(
     """Prints a table whose rows end in one count more than there are columns: on a terminal as a bar, of `total`."""
     if Console().is_terminal:
         drawn = [(*row[:-1], "█" * max(1, round(_BAR * row[-1] / total)) if row[-1] else "") for row in rows]
-        show_table((*columns, "cli.column_bar"), drawn, numbers=numbers)
+        show_table((*columns, "cli.column_bar"), drawn, numbers=numbers, whole=(0, 1))
     else:
         show_table(columns, [row[:-1] for row in rows], numbers=numbers)
 
