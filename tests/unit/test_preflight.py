@@ -67,6 +67,8 @@ FACTS = (
     consent("child"),
     source("mail"),
     consent("mail", channels=["email"], evidence_ref=None),
+    source("moved", contact_points=("cp-old",)),
+    consent("moved"),
     source("flag", method="unknown.legacy", notice_id=None),
     consent("flag", event_time=None, evidence_ref=None, notice_id=None, method="import", expressed_by="import"),
 )
@@ -95,6 +97,8 @@ SENDS = (
         {"EMAIL_CONSENT_RECORD_MISSING": ("F",)},
     ),
     ("flag", {}, "block", ("SOURCE_UNKNOWN", "CONSENT_EVIDENCE_MISSING"), {}),
+    # no source gives the new address, so nobody may ask there, but one may be added
+    ("moved", {}, "block", ("CONTACT_POINT_NOT_COVERED",), {"CONTACT_POINT_NOT_COVERED": ("F",)}),
     ("mistaken", {"controller_id": "C9"}, "block", ("EVENT_INVALID",), {}),
 )
 
@@ -142,6 +146,7 @@ def test_campaign_then_the_funnel_counts_every_line_once(preflight: Preflight) -
         ("block", "SUBJECT_OBJECTED"): 2,
         ("block", "SUBJECT_ERASED"): 1,
         ("block", "EMAIL_CONSENT_RECORD_MISSING"): 1,
+        ("block", "CONTACT_POINT_NOT_COVERED"): 1,
         ("block", "EVENT_INVALID"): 2,
         ("block", "DUPLICATE_SEND"): 1,
     }
@@ -158,18 +163,19 @@ def test_campaign_then_reasons_are_ranked_by_what_they_withhold_and_what_one_cur
         ("SOURCE_CHECK_MISSING", 2, 0),
         ("SOURCE_UNKNOWN", 2, 0),
         ("AGE_UNCERTAIN", 1, 1),
+        ("CONTACT_POINT_NOT_COVERED", 1, 1),
         ("EMAIL_CONSENT_RECORD_MISSING", 1, 1),
         ("THIRD_PARTY_UNCONFIRMED", 1, 1),
         ("CONSENT_EVIDENCE_MISSING", 1, 0),
         ("DUPLICATE_SEND", 1, 0),
         ("SUBJECT_ERASED", 1, 0),
     ]
-    assert preflight.cured == {"C": 3, "N": 2, "R": 1, "F": 1}
+    assert preflight.cured == {"C": 3, "N": 2, "F": 2, "R": 1}
 
 
 def test_campaign_then_evidence_is_graded_by_data_source(preflight: Preflight) -> None:
     assert {method: dict(counts) for method, counts in preflight.sources()} == {
-        "direct.point_card": {"A": 4, "-": 1, "C": 1},
+        "direct.point_card": {"A": 5, "-": 1, "C": 1},
         "indirect.purchased_list": {"-": 4},
         "none": {"-": 1},
         "unknown.legacy": {"D": 1},
