@@ -56,10 +56,10 @@ class Fault:
 
 @click.command("check", help=text("cli.check"))
 @click.argument("campaign", type=click.Path(allow_dash=True, path_type=Path))
-@click.option("--facts", "paths", multiple=True, type=click.Path(path_type=Path), help=text("cli.check_facts"))
-@click.option("--policy", help=text("cli.check_policy"))
-@click.option("--at", "written_at", help=text("cli.check_at"))
-@click.option("--out", type=click.Path(path_type=Path), help=text("cli.check_out"))
+@click.option("--facts", "paths", multiple=True, type=click.Path(path_type=Path), help=text("check.facts"))
+@click.option("--policy", help=text("check.policy"))
+@click.option("--at", "written_at", help=text("check.at"))
+@click.option("--out", type=click.Path(path_type=Path), help=text("check.out"))
 @json_option
 @click.pass_context
 def command(
@@ -85,6 +85,7 @@ def command(
             raise UsageError("error.campaign_empty", file=campaign)
         store = FactStore()
         unread_facts = _from_files(paths, store) if paths else _from_system(settings, store)
+        known = store.activations.over(known)
         with written(out) if out else nullcontext() as write:
             preflight, unread_sends = _judge(chain((first,), lines), store, known, at=at, write=write)
     summary = {
@@ -119,7 +120,7 @@ def _milliseconds(written_at: str | None, known: Packs) -> int:
 def _from_files(paths: tuple[Path, ...], store: FactStore) -> list[Fault]:
     found = []
     with progress_bar() as bar:
-        task = bar.add_task(text("cli.check_reading"), total=None)
+        task = bar.add_task(text("check.reading"), total=None)
         for fault in files.fold(paths, store):
             bar.advance(task)
             if fault:
@@ -131,7 +132,7 @@ def _from_system(settings: Settings, store: FactStore) -> list[Fault]:
     """Reads the fact topics up to their ends of now, as a worker that starts now would."""
     with Reader(settings) as reader, progress_bar() as bar:
         held = sum(sum(reader.ends(topic).values()) - sum(reader.starts(topic).values()) for topic in FACT_TOPICS)
-        task = bar.add_task(text("cli.check_reading"), total=held)
+        task = bar.add_task(text("check.reading"), total=held)
         for topic in FACT_TOPICS:
             for record in reader.read(topic):
                 store.apply(topic, record.partition, record.offset, record.key, record.value)
@@ -146,7 +147,7 @@ def _judge(
     earlier: dict[tuple[str, str, str], int] = {}
     cleared: dict[tuple[str, str, str], int] = {}
     with progress_bar() as bar:
-        task = bar.add_task(text("cli.check_judging"), total=None)
+        task = bar.add_task(text("check.judging"), total=None)
         for line, value in lines:
             checked, fault = _checked(line, value, store, known, at=at, earlier=earlier, cleared=cleared)
             if fault:
@@ -223,44 +224,44 @@ def _summary(preflight: Preflight) -> dict[str, Any]:
 
 def _show(preflight: Preflight) -> None:
     total = preflight.sends
-    show_heading("cli.check_funnel")
+    show_heading("check.funnel")
     show_funnel(preflight.funnel)
     if reasons := preflight.ranked():
-        show_heading("cli.check_reasons")
-        columns = ("reason", "withheld", "recoverable", "remedy")
+        show_heading("check.reasons")
+        columns = ("cli.column_reason", "check.column_withheld", "check.column_recoverable", "check.column_remedy")
         rows = [(code, one.withheld, one.recoverable, _remedies(code), one.withheld) for code, one in reasons]
-        show_bars([f"cli.column_{column}" for column in columns], rows, total=total, numbers=(1, 2))
+        show_bars(columns, rows, total=total, numbers=(1, 2))
     if preflight.cured:
-        show_heading("cli.check_cures")
+        show_heading("check.cures")
         cured = [(text(f"word.remedy.{remedy}"), n, n) for remedy, n in preflight.cured.most_common()]
-        show_bars(("cli.column_remedy", "cli.column_recoverable"), cured, total=total, numbers=(1,))
+        show_bars(("check.column_remedy", "check.column_recoverable"), cured, total=total, numbers=(1,))
     if preflight.evidence:
-        show_heading("cli.check_evidence")
+        show_heading("check.evidence")
         graded = [(_method(method), *(counts[grade] for grade in GRADES)) for method, counts in preflight.sources()]
-        grades = [f"cli.column_grade_{'none' if grade == '-' else grade}" for grade in GRADES]
-        show_table(["cli.column_method", *grades], graded, numbers=range(1, 1 + len(GRADES)))
-        click.echo(text("cli.check_grades"))
+        grades = [f"check.column_grade_{'none' if grade == '-' else grade}" for grade in GRADES]
+        show_table(["check.column_method", *grades], graded, numbers=range(1, 1 + len(GRADES)))
+        click.echo(text("check.grades"))
     if preflight.returned:
-        show_heading("cli.check_returned")
+        show_heading("check.returned")
         back = [
             (left, _method(method), batch or "", len(people)) for (left, method, batch), people in preflight.returners()
         ]
-        show_table([f"cli.column_{column}" for column in ("left", "came_by", "batch", "people")], back, numbers=(3,))
+        show_table([f"check.column_{column}" for column in ("left", "came_by", "batch", "people")], back, numbers=(3,))
     click.echo()
     clear, withheld = f"{total - preflight.withheld:,}", f"{preflight.withheld:,}"
-    click.echo(text("cli.check_done", sends=f"{total:,}", clear=clear, withheld=withheld))
+    click.echo(text("check.done", sends=f"{total:,}", clear=clear, withheld=withheld))
 
 
 def _tell(preflight: Preflight, sends: list[Fault], facts: list[Fault], *, out: Path | None) -> None:
     """Says on stderr what of the input was not as it should be, and where the withheld sends are written."""
-    for key, faults in (("cli.check_unreadable_sends", sends), ("cli.check_unreadable_facts", facts)):
+    for key, faults in (("check.unreadable_sends", sends), ("check.unreadable_facts", facts)):
         if faults:
             shown = "; ".join(f"{one.where} ({_fault(one.fault)})" for one in faults[:SHOWN])
             note(key, count=f"{len(faults):,}", shown=shown)
     if preflight.duplicates:
-        note("cli.check_duplicates", count=f"{preflight.duplicates:,}")
+        note("check.duplicates", count=f"{preflight.duplicates:,}")
     if out:
-        note("cli.check_written", count=f"{preflight.withheld:,}", file=out)
+        note("check.written", count=f"{preflight.withheld:,}", file=out)
 
 
 def _fault(fault: str) -> str:

@@ -13,9 +13,10 @@ from typing import IO
 import click
 import jiter
 
+from gatekeeper import files
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
-from gatekeeper.files import LINE_BYTES, Line, lines, opened
+from gatekeeper.files import LINE_BYTES, Line
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.codec import KEY_BYTES, Unreadable, decode
@@ -42,9 +43,9 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
         if from_line > last:
             raise UsageError("error.publish_beyond", file=file, line=from_line, last=last)
         handle.seek(0)
-        wanted = (line for line in _lines(handle, file) if from_line <= line[0] <= last)
+        lines = (line for line in _lines(handle, file) if from_line <= line[0] <= last)
         with Publisher(settings, topic) as publisher:
-            published = _publish(publisher, wanted, topic=topic, total=last - from_line + 1)
+            published = _publish(publisher, lines, topic=topic, total=last - from_line + 1)
     seconds = round(monotonic() - started, 3)
     if as_json:
         show_json({"file": str(file), "topic": settings.topic(topic), "published": published, "seconds": seconds})
@@ -55,7 +56,7 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
 
 @contextmanager
 def _to_read_twice(file: Path) -> Iterator[IO[bytes]]:
-    with opened(file) as handle:
+    with files.opened(file) as handle:
         if str(file) != "-":
             yield handle
             return
@@ -69,7 +70,7 @@ def _to_read_twice(file: Path) -> Iterator[IO[bytes]]:
 
 
 def _lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
-    for number, value in lines(handle, file):
+    for number, value in files.lines(handle, file):
         if len(value) == LINE_BYTES:
             raise UsageError("error.line_too_long", file=file, line=number, limit=LINE_BYTES)
         yield number, value
@@ -99,13 +100,13 @@ def _check(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) ->
     return last
 
 
-def _publish(publisher: Publisher, wanted: Iterator[Line], *, topic: str, total: int) -> int:
+def _publish(publisher: Publisher, lines: Iterator[Line], *, topic: str, total: int) -> int:
     """Publishes window by window; returns how many lines are acknowledged, raises IncompleteError (5) where not all."""
     done, line = 0, 0
     with progress_bar() as bar:
         task = bar.add_task(text("cli.publish_publishing"), total=total)
         try:
-            for window in _windows(wanted):
+            for window in _windows(lines):
                 line = window[0][0]
                 places = publisher.write([(_key(topic, value), value) for _, value in window])
                 done += sum(place is not None for place in places)
@@ -120,10 +121,10 @@ def _publish(publisher: Publisher, wanted: Iterator[Line], *, topic: str, total:
     return done
 
 
-def _windows(wanted: Iterator[Line]) -> Iterator[list[Line]]:
+def _windows(lines: Iterator[Line]) -> Iterator[list[Line]]:
     window: list[Line] = []
     size = 0
-    for line in wanted:
+    for line in lines:
         window.append(line)
         size += len(line[1])
         if len(window) >= WINDOW_LINES or size >= WINDOW_BYTES:

@@ -54,7 +54,7 @@ def facts(tmp_path: Path) -> str:
 def test_all_clear_then_exit_0_and_nothing_is_said_of_it(run, tmp_path: Path, facts: str) -> None:
     done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", facts, "--at", AT)
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[-1] == text("cli.check_done", sends=1, clear=1, withheld=0)
+    assert done.out.splitlines()[-1] == text("check.done", sends=1, clear=1, withheld=0)
 
 
 def test_one_withheld_then_exit_1_with_reasons_cures_and_a_row_of_it(run, tmp_path: Path, facts: str) -> None:
@@ -251,6 +251,20 @@ def test_other_policy_then_it_decides(run, tmp_path: Path) -> None:
     assert run("check", campaign, "--facts", facts, "--at", AT).code == 1
     assert run("check", campaign, "--facts", facts, "--at", AT, "--policy", "jp-appi").code == 0
     assert "jp-pmark" in run("check", campaign, "--facts", facts, "--policy", "nowhere").says(2)
+
+
+def test_version_of_the_policy_put_in_force_by_the_facts_then_it_decides(run, tmp_path: Path) -> None:
+    campaign = jsonl(tmp_path / "c.jsonl", [world.send()])
+    fifteen = [world.source(birth_date="2011-06-01"), world.consent()]
+    before = run("check", campaign, "--facts", events(tmp_path / "facts.jsonl", *fifteen), "--at", AT, "--json")
+    assert (before.code, before.json["policy"]["version"]) == (0, 1)
+    second = {"v": 1, "kind": "policy", "id": "jp-pmark", "version": 2, "jurisdictions": ["JP"]}
+    activated = ("reference", {**second, "effective_from": "2026-11-01"})
+    after = run(
+        "check", campaign, "--facts", events(tmp_path / "more.jsonl", *fifteen, activated), "--at", AT, "--json"
+    )
+    assert (after.code, after.json["policy"]["version"]) == (1, 2)
+    assert [one["code"] for one in after.json["reasons"]] == ["MINOR_NO_GUARDIAN"]
 
 
 @pytest.mark.parametrize(
