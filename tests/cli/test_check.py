@@ -256,7 +256,8 @@ def test_other_policy_then_it_decides(run, tmp_path: Path) -> None:
 def test_version_of_the_policy_put_in_force_by_the_facts_then_it_decides(run, tmp_path: Path) -> None:
     campaign = jsonl(tmp_path / "c.jsonl", [world.send()])
     fifteen = [world.source(birth_date="2011-06-01"), world.consent()]
-    before = run("check", campaign, "--facts", events(tmp_path / "facts.jsonl", *fifteen), "--at", AT, "--json")
+    facts = events(tmp_path / "facts.jsonl", *fifteen)
+    before = run("check", campaign, "--facts", facts, "--at", AT, "--json")
     assert (before.code, before.json["policy"]["version"]) == (0, 1)
     second = {"v": 1, "kind": "policy", "id": "jp-pmark", "version": 2, "jurisdictions": ["JP"]}
     activated = ("reference", {**second, "effective_from": "2026-11-01"})
