@@ -28,7 +28,10 @@ STATE_SOURCE, ENCLOSE_NOTICE = "MUST_STATE_SOURCE", "MUST_ENCLOSE_NOTICE"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer to one send. `basis`: the id of the source it stands on. `at`: milliseconds since the epoch."""
+    """The answer to one send. `basis`: the id of the source it stands on. `at`: milliseconds since the epoch.
+
+    `left_out`: absence reasons that a reason said more than, and that would come back without it (rule 6.4.2).
+    """
 
     verdict: Verdict
     reasons: tuple[Found, ...]
@@ -37,6 +40,7 @@ class Decision:
     basis: str | None
     at: int
     policy: Policy
+    left_out: tuple[str, ...] = ()
 
     @property
     def primary(self) -> str | None:
@@ -107,9 +111,12 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
     if not unwilling:
         found += channel.opted_in(case, consents)
     found += channel.displayed(case)
+    left_out: tuple[str, ...] = ()
     if unwilling or not DECISIVE.isdisjoint([reason.code for reason in basis.reasons]):
+        left_out = tuple(sorted({reason.code for reason in found if reason.code in ABSENCE}))
         found = [reason for reason in found if reason.code not in ABSENCE]
-    return _decided(case, found, "marketing", basis=basis, consents=consents, notes=lifted | basis.notes)
+    notes = lifted | basis.notes
+    return _decided(case, found, "marketing", basis=basis, consents=consents, notes=notes, left_out=left_out)
 
 
 def _confirmation(case: Case, found: list[Found]) -> Decision:
@@ -154,6 +161,7 @@ def _decided(
     basis: Basis | None = None,
     consents: Consents | None = None,
     notes: frozenset[str] = frozenset(),
+    left_out: tuple[str, ...] = (),
 ) -> Decision:
     """Returns the decision on what was found: releases heard, and the conditions for asking looked at (rule 6.5)."""
     reasons = ordered(found)
@@ -174,6 +182,7 @@ def _decided(
         basis=basis.source.source_id if basis and basis.source else None,
         at=case.at // 1000,
         policy=case.policy,
+        left_out=left_out,
     )
 
 

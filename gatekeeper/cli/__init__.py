@@ -15,6 +15,7 @@ VERBS = {
     "broker": "broker",
     "topics": "topics",
     "worker": "worker",
+    "check": "check",
     "publish": "publish",
     "import": "import_",
     "withdraw": "withdraw",
