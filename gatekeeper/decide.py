@@ -107,6 +107,7 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
     if not unwilling:
         found += channel.opted_in(case, consents)
     found += channel.displayed(case)
+    found += channel.unreleased(case)
     if unwilling or not DECISIVE.isdisjoint([reason.code for reason in basis.reasons]):
         found = [reason for reason in found if reason.code not in ABSENCE]
     return _decided(case, found, "marketing", basis=basis, consents=consents, notes=lifted | basis.notes)
@@ -115,21 +116,24 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
 def _confirmation(case: Case, found: list[Found]) -> Decision:
     """Judges the question whether the person agrees (rule 6.6): by all that bars asking, not by consent and notice."""
     send, consents = case.send, Consents(case)
-    source = next((one for one in case.facts.sources if one.source_id == send.source_id), None)
+    versions = [one for one in case.facts.sources if one.source_id == send.source_id]
     stops, lifted = will.stopped(case, consents)
     found += system.suspended(case)
     found += stops
-    if source is None:
-        basis = Basis(None, source_rules.unknown(case, None), consents.standing(frozenset((send.controller_id,))))
+    if versions:
+        basis = bases.of(case, versions, consents)
     else:
-        basis = bases.of(case, source, consents)
-        if nos := confirmation.refusals(case, source, consents):
-            found.append(confirmation.refused(case, nos))
+        standing = consents.standing(frozenset((send.controller_id,)))
+        basis = Basis(None, (*source_rules.unknown(case, None), *will.taken_back(case, standing)), standing)
+    source = basis.source
+    if source is not None and (nos := confirmation.refusals(case, source, consents)):
+        found.append(confirmation.refused(case, nos))
     for reason in basis.reasons:
         if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
             found.append(reason)
     found += _status(case, basis)
-    if source is not None and not case.covers(source):
+    found += channel.unreleased(case)
+    if source is not None and not any(case.covers(version) for version in versions):
         found.append(source_rules.uncovered(case, (source,)))
     found += confirmation.barred(case, source, consents, template=send.template_id)
     decision = _decided(case, found, "confirmation", basis=basis, notes=lifted | basis.standing.notes)

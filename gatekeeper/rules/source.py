@@ -98,7 +98,7 @@ def provider(case: Case, source: Source) -> Iterator[Found]:
     """SOURCE_CHECK_MISSING, PROVIDER_BASIS_MISSING, PROVIDER_OPTOUT_CHAIN: what was checked of the provider."""
     batch, policy = case.batch(source), case.policy
     checks = [check for check in (source.check, batch.check if batch else None) if check]
-    check = next((one for one in checks if _complete(one)), None)
+    check = next((one for one in checks if _complete(case, one)), None)
     facts = (source.source_id, f"batch/{source.batch_id}") if source.batch_id else (source.source_id,)
     says = {"provider": source.provided_by or source.route or source.collected_by}
     if check is None and policy.asks_for("SOURCE_CHECK_MISSING"):
@@ -195,9 +195,10 @@ def _shown(case: Case, source: Source, consent: Consent | None, parties: frozens
     return bool(consent and notice and sound and notice.controller_id in parties)
 
 
-def _complete(check: ProviderCheck) -> bool:
-    """Returns whether name, address, representative and history of the provider were checked, and when (APPI 30)."""
-    return bool(check.checked_at and check.name and check.address and check.representative and check.how_obtained)
+def _complete(case: Case, check: ProviderCheck) -> bool:
+    """Returns whether name, address, representative and history of the provider were checked by now (APPI 30)."""
+    stated = check.checked_at and check.name and check.address and check.representative and check.how_obtained
+    return bool(stated) and case.span(str(check.checked_at)).last <= case.at + case.policy.skew_ms * 1000
 
 
 def _lawful(check: ProviderCheck) -> bool:
