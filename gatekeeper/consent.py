@@ -121,7 +121,7 @@ class Consents:
         if not due or stands:
             lacks = ()
         elif left:
-            later = bool(givens) and self.when(givens[0][0]).last > max(no.said.last for no in left)
+            later = bool(givens) and self.when(givens[0][0]).first > max(no.said.last for no in left)
             lacks = lacks if later else ()
         elif not givens:
             lacks = self._near_miss(parties) or (_missing(case),)

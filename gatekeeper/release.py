@@ -50,15 +50,15 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
     alive = [release for release in given if case.at < case.span(release.at).first + ttl]
     taken = {code for code in _named(alive) if code in CATALOGUE and CATALOGUE[code].severity == "SOFT"}
     left = [reason for reason in reasons if reason.code not in taken]
-    if any(CATALOGUE[reason.code].severity == "HARD" for reason in left):
-        if alive:
-            left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
-        return left, frozenset()
+    released = len(left) < len(reasons)
+    if alive and any(CATALOGUE[reason.code].severity == "HARD" for reason in left):
+        left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
+        released = False
     over = [release for release in given if release not in alive]
     if covered := {reason.code for reason in left} & _named(over):
         facts = tuple(sorted({release.decision_id for release in over}))
         left.append(Found("RELEASE_EXPIRED", facts, {"reasons": ", ".join(sorted(covered))}))
-    return left, frozenset((RELEASED,)) if len(left) < len(reasons) else frozenset()
+    return left, frozenset((RELEASED,)) if released else frozenset()
 
 
 def _given(case: Case) -> list[Release]:
