@@ -113,6 +113,19 @@ def givens() -> st.SearchStrategy[world.Event]:
             "answers": st.sampled_from((None, None, "Q-0", "Q-1")),
             "double_opt_in": st.sampled_from((None, None, True)),
         }
+    ).map(lambda made: world.consent(**made)) | clicks()
+
+
+def clicks() -> st.SearchStrategy[world.Event]:
+    """Ends of the round trip of a double opt-in, some of nothing on file."""
+    return st.fixed_dictionaries(
+        {
+            "record_id": numbers.map("D-{}".format),
+            "method": st.just("doi_confirm"),
+            "confirms": st.none() | numbers.map("R-{}".format),
+            "controller_id": st.sampled_from(("C1", "C1", "C2")),
+            "event_time": st.none() | times,
+        }
     ).map(lambda made: world.consent(**made))
 
 
@@ -158,10 +171,20 @@ def others() -> st.SearchStrategy[world.Event]:
             "kind": st.sampled_from(
                 ("cessation", "deceased", "undeliverable", "erasure", "refusal_returned", "external")
             ),
-            "state": st.sampled_from((None, "active", "corrected", "open", "rejected")),
-        }
+            "state": st.sampled_from((None, "active", "corrected", "open", "upheld", "rejected")),
+            "received_at": times,
+        },
+        optional={"token": st.just("cp-9")},
     ).map(lambda made: world.suppression(**made))
-    return consents | stops
+    corrections = st.fixed_dictionaries(
+        {
+            "suppression_id": numbers.map("X-{}".format),
+            "state": st.sampled_from(("active", "corrected")),
+            "received_at": times,
+        },
+        optional={"token": st.just("cp-9")},
+    ).map(lambda made: world.suppression(**made))
+    return consents | stops | corrections
 
 
 def asked() -> st.SearchStrategy[world.Event]:
