@@ -147,20 +147,19 @@ class Consents:
             round_trip = [event]
         if not round_trip:
             faults.append("CONSENT_UNCONFIRMED")
+        latest = now + policy.skew_ms * 1000
         starts = [case.span(text).last for text in (event.event_time, event.effective_from) if text]
-        if max(starts, default=now) > now + policy.skew_ms * 1000:
+        if starts and max(starts) > latest:
             faults.append("CONSENT_NOT_YET_VALID")
-        if (
-            (event.effective_to and case.span(event.effective_to).last < now)
-            or self._aged(event)
-            or any(end.state == "Expired" and self._ended(event, end) for end in self._ends)
-        ):
+        ends = [end.state for end in self._ends if self._ended(event, end)] if self._ends else []
+        over = event.effective_to is not None and case.span(event.effective_to).last < now
+        if over or "Expired" in ends or self._aged(event):
             faults.append(EXPIRED)
-        void = any(end.state != "Expired" and self._ended(event, end) for end in self._ends)
-        if void or (notice and notice.invalidated_at):
+        if (notice and notice.invalidated_at) or any(state != "Expired" for state in ends):
             faults.append("CONSENT_INVALIDATED")
-        faults += [fault for record in begun for fault in self.faults(record)]  # a click is as good as what it ends
-        return tuple(dict.fromkeys(faults))
+        if begun:  # a click is as good as what it completes
+            faults += [fault for record in begun for fault in self.faults(record) if fault not in faults]
+        return tuple(faults)
 
     def _clicks(self, event: Consent) -> list[Consent]:
         """Returns the events that end the round trip of a double opt-in which `event` began."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gatekeeper import basis as bases
 from gatekeeper import release
@@ -26,8 +26,7 @@ STOP_CONTACT, OPT_OUT = "MUST_PRINT_STOP_CONTACT", "MUST_CARRY_OPT_OUT"
 STATE_SOURCE, ENCLOSE_NOTICE = "MUST_STATE_SOURCE", "MUST_ENCLOSE_NOTICE"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The answer to one send. `basis`: the id of the source it stands on. `at`: milliseconds since the epoch."""
 
     verdict: Verdict
@@ -136,10 +135,10 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
     if source is not None and not any(case.covers(version) for version in versions):
         found.append(source_rules.uncovered(case, (source,)))
     found += confirmation.barred(case, source, consents, template=send.template_id)
-    decision = _decided(case, found, "confirmation", basis=basis, notes=lifted | basis.standing.notes)
+    decision = _decided(case, found, "confirmation", basis=basis, notes=lifted)
     if decision.verdict != "confirm":
         return decision
-    return _blocked(decision)  # one does not ask whether one may ask
+    return decision._replace(verdict="block", obligations=())  # one does not ask whether one may ask
 
 
 def _status(case: Case, basis: Basis) -> Iterable[Found]:
@@ -164,6 +163,8 @@ def _decided(
     if case.facts.releases:
         left, released = release.apply(case, reasons)
         reasons, notes = ordered(left), notes | released
+    if basis is not None:
+        notes |= basis.standing.notes
     worst = verdict(reasons)
     if worst == "confirm" and basis is not None and consents is not None:
         ask = case.reference.ask
@@ -173,16 +174,12 @@ def _decided(
     return Decision(
         verdict=worst,
         reasons=reasons,
-        notes=tuple(sorted(notes | basis.standing.notes if basis else notes)),
+        notes=tuple(sorted(notes)) if notes else (),
         obligations=_obligations(case, worst, message_class, basis),
         basis=basis.source.source_id if basis and basis.source else None,
         at=case.at // 1000,
         policy=case.policy,
     )
-
-
-def _blocked(decision: Decision) -> Decision:
-    return Decision("block", decision.reasons, decision.notes, (), decision.basis, decision.at, decision.policy)
 
 
 def _obligations(case: Case, worst: Verdict, message_class: MessageClass, basis: Basis | None) -> tuple[str, ...]:

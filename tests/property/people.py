@@ -97,23 +97,26 @@ def sources(*, warning: bool) -> st.SearchStrategy[world.Event]:
 
 def givens() -> st.SearchStrategy[world.Event]:
     """Consents given, proven and faulty ones."""
-    return st.fixed_dictionaries(
-        {
-            "record_id": numbers.map("R-{}".format),
-            "state": st.sampled_from(("Given", "RenewedGiven")),
-            "controller_id": st.sampled_from(("C1", "C1", "C1", "C2")),
-            "purpose": st.sampled_from(("mkt.dm.own", "mkt.dm.own", "service.points")),
-            "channels": st.sampled_from((["postal"], ["postal", "email"], ["email"])),
-            "contact_point_id": st.sampled_from((None, None, *POINTS)),
-            "event_time": st.none() | times,
-            "expressed_by": st.sampled_from(("subject", "subject", "guardian", "family", "import")),
-            "method": st.sampled_from(("paper", "web", "import")),
-            "notice_id": st.sampled_from(NOTICES),
-            "evidence_ref": st.sampled_from((None, "scan-1", "scan-1")),
-            "answers": st.sampled_from((None, None, "Q-0", "Q-1")),
-            "double_opt_in": st.sampled_from((None, None, True)),
-        }
-    ).map(lambda made: world.consent(**made)) | clicks()
+    return (
+        st.fixed_dictionaries(
+            {
+                "record_id": numbers.map("R-{}".format),
+                "state": st.sampled_from(("Given", "RenewedGiven")),
+                "controller_id": st.sampled_from(("C1", "C1", "C1", "C2")),
+                "purpose": st.sampled_from(("mkt.dm.own", "mkt.dm.own", "service.points")),
+                "channels": st.sampled_from((["postal"], ["postal", "email"], ["email"])),
+                "contact_point_id": st.sampled_from((None, None, *POINTS)),
+                "event_time": st.none() | times,
+                "expressed_by": st.sampled_from(("subject", "subject", "guardian", "family", "import")),
+                "method": st.sampled_from(("paper", "web", "import")),
+                "notice_id": st.sampled_from(NOTICES),
+                "evidence_ref": st.sampled_from((None, "scan-1", "scan-1")),
+                "answers": st.sampled_from((None, None, "Q-0", "Q-1")),
+                "double_opt_in": st.sampled_from((None, None, True)),
+            }
+        ).map(lambda made: world.consent(**made))
+        | clicks()
+    )
 
 
 def clicks() -> st.SearchStrategy[world.Event]:
