@@ -64,7 +64,7 @@ def read(lines: tuple[str, ...], postcode: str | None) -> Written:
     care = ""
     with_whom = _CARE.search(text)
     if with_whom and (with_whom[1] or _DIGIT.search(text, 0, with_whom.start())):  # 枚方 and 北方 are towns
-        care = normalise_name(with_whom[1] or with_whom[2])
+        care = normalise_name(with_whom[1] or with_whom[2])[-20:]  # 株式会社 is longer than the ㈱ it was found as
         text = f"{text[: with_whom.start()]} {text[with_whom.end() :]}"
     place, numbers = parts = _split(text)
     for _ in range(64):  # until the parts, written again, are the same parts
