@@ -97,7 +97,7 @@ def test_given_two_people_where_two_are_needed_then_the_same_one_is_refused(worl
     world.put("sources", [("y0", own), ("y0", {k: v for k, v in other.items() if v is not None})])
     world.put("consents", [("y0", {k: v for k, v in consent("y0").items()
                                    if k not in ("evidence_ref", "notice_id", "event_time")})])  # fmt: skip
-    world.put("sends", [("y0", send("y0", 0))])
+    world.put("sends", [("y0", send("y0", 0, delivery=None))])
 
     async def run() -> None:
         async with world.worker():
