@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -90,12 +90,15 @@ class FactStore:
         self._withhold((topic, partition, offset), fault, _named(topic, key, value or b""), value or b"")
         return fault
 
-    def view(self, send: Send, printed: Printed | None = None) -> Facts:
+    def view(self, send: Send, printed: Printed | None = None, *, asks: bytes = b"", releases: bytes = b"") -> Facts:
         """Returns what is known that bears on `send`.
 
         `printed`: what its delivery comes to (`identity.printed`); of a send without one the token it names counts.
+        `asks`, `releases`: in their judged form, one a line, what a worker remembers beside the facts.
         """
         person = _person(self._people.get(send.recipient_id, b""))
+        if asks or releases:
+            person = _joined(person, asks, releases)
         at = printed if isinstance(printed, Identified) else None
         given_by, near = _covering(person, send.contact_point, at) if at or printed is None else (frozenset(), {})
         tokens, readings, here = _spellings(person, send, at, near)
@@ -160,6 +163,8 @@ class FactStore:
         if topic == "reference":
             self._refer(model, value, at)
             return
+        if type(model) not in _KINDS and topic == "acts":
+            raise Unreadable("kind_unknown", "kind")  # what is done about an item is no fact of a person
         line, tokens = known.judged(topic, value)
         if topic == "sources":
             lines = [b"s" + line]
@@ -333,6 +338,21 @@ def _spellings(
 
 def _given(token: str, point: str, source: str, score: str) -> Given:
     return Given(token, point, source, int(score))
+
+
+def _joined(person: _Person, ask_lines: bytes, release_lines: bytes) -> _Person:
+    """Returns the person with asks and releases from elsewhere beside those in the facts."""
+    ask_lines = b"\n".join(sorted({*person.ask_lines.splitlines(), *ask_lines.splitlines()}))
+    release_lines = b"\n".join(sorted({*person.release_lines.splitlines(), *release_lines.splitlines()}))
+    asks = known.asks(ask_lines)
+    return replace(
+        person,
+        asks=asks,
+        releases=known.releases(release_lines),
+        refs=tuple(sorted({*person.refs, *_referred((), (), asks)})),
+        ask_lines=ask_lines,
+        release_lines=release_lines,
+    )
 
 
 def _referred(sources: Iterable[Source], consents: Iterable[Consent], asks: Iterable[Ask]) -> set[str]:

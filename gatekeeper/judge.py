@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from gatekeeper import memory as entries
+from gatekeeper import spans
 from gatekeeper.activation import Activations
 from gatekeeper.answer import answer
 from gatekeeper.audit import record as audit
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.facts import FactStore
-from gatekeeper.identity import Tokens, printed
+from gatekeeper.identity import Printed, Tokens, printed
 from gatekeeper.known import Facts
+from gatekeeper.memory import Entry, Memory
 from gatekeeper.packs import Packs
 from gatekeeper.partitioner import partition_of
 from gatekeeper.reasons import Found
+from gatekeeper.release import RELEASED
 from gatekeeper.spans import instant
 from schemas.audit import Mode
 from schemas.codec import HEADER_BYTES, Unreadable, canonical, decode
@@ -26,6 +30,8 @@ from schemas.topics import logical_name
 Headers = tuple[tuple[str, bytes], ...]
 
 _OURS = ("ce_", "gate-")
+INFORMATIONAL = ("DUPLICATE_SEND",)
+"""A send withheld for this alone needs nobody: the piece went out already."""
 _INVALID = {
     "controller": ("controller_unknown", "controller_id"),
     "purpose": ("purpose_unknown", "purpose"),
@@ -62,17 +68,19 @@ class Output:
 class Judged:
     """What became of one record: its outputs, and the one audit record that every record gets.
 
+    `verdict`: None where nothing was told, as of an act that only closes an item. `entries`: what is to be remembered.
     `misplaced`: Kafka's own partitioner would have put its recipient elsewhere. `failed`: a defect of ours withheld it.
     """
 
     outputs: tuple[Output, ...]
     audit: bytes
     did: str
-    verdict: str
+    verdict: str | None
     codes: tuple[str, ...]
     dead: bool
     misplaced: bool
     failed: bool
+    entries: tuple[Entry, ...] = ()
 
 
 class Judge:
@@ -96,9 +104,12 @@ class Judge:
             self._held = known, known.revision, known.over(self.packs)
         return self._held[2]
 
-    def judge(self, record: Record, store: FactStore, at: int, *, as_of: int | None = None) -> Judged:
+    def judge(
+        self, record: Record, store: FactStore, at: int, *, as_of: int | None = None, memory: Memory | None = None
+    ) -> Judged:
         """Returns what becomes of one record at that instant (milliseconds since the epoch). Never raises.
 
+        `memory`: what was decided before; the entries of the result are put into it by whoever writes them.
         A defect of ours on this record withholds it as DECISION_FAILED; the others go on.
         """
         id_ = audit.did(record.topic, record.partition, record.offset, "intake")
@@ -108,9 +119,14 @@ class Judge:
             if sum(len(name) + len(value or b"") for name, value in record.headers) > HEADER_BYTES:
                 raise Unreadable("headers_too_long")
             send = decode(logical_name(record.topic), record.key, record.value)
-            facts = store.view(send, printed(self.tokens, send))
-            decision = decide(send, facts, store.reference, packs, at, as_of=as_of)
-            return self._judged(record, send, facts, decision, id_=id_, as_of=as_of)
+            memory, at_point = memory or Memory(), printed(self.tokens, send)
+            known = memory.about(send, at)
+            facts = store.view(send, at_point, asks=known.asks, releases=known.releases)
+            before = known.clearance.did if known.clearance else None
+            decision = decide(send, facts, store.reference, packs, at, as_of=as_of, clearance=before)
+            judged = self._judged(record, send, facts, decision, id_=id_, as_of=as_of, clearance=before)
+            kept = remembered(send, record.value or b"", at_point, decision, id_=id_, memory=memory)
+            return replace(judged, entries=kept)
         except Unreadable as fault:
             return self._dead(record, only(packs.at(at), at, [invalid(fault)]), id_=id_)
         except Exception as error:
@@ -136,28 +152,25 @@ class Judge:
         *,
         id_: str,
         as_of: int | None,
+        clearance: str | None = None,
         failed: bool = False,
     ) -> Judged:
-        value = record.value or b""
-        key = send.recipient_id.encode()
         proof = audit.record(
             decision,
             id_=id_,
-            origin=_origin(record),
-            send=audit.judged_send(value),
+            origin=origin(record),
+            send=audit.judged_send(record.value or b""),
             snapshot=facts.snapshot if facts else None,
             as_of=as_of,
+            clearance=clearance,
             mode=self.mode,
             normalised=facts is not None and facts.printed == "tokenised",
         )
         dead = decision.codes == ("EVENT_INVALID",)
         if dead:
-            outputs = (self._dead_letter(record, id_, *_INVALID[decision.reasons[0].says["case"]]),)
-        elif decision.verdict == "clear" and self.mode == "live":
-            outputs = (Output("cleared", key, value, self._headers(record, decision, id_)),)
+            outputs = (self.dead_letter(record, id_, *_INVALID[decision.reasons[0].says["case"]]),)
         else:
-            told = ("gate-decision", canonical(answer(decision, id_)))
-            outputs = (Output("review", key, value, (*self._headers(record, decision, id_), told)),)
+            outputs = (self.told(record, send, decision, id_),)
         return Judged(
             outputs=outputs,
             audit=proof,
@@ -165,7 +178,7 @@ class Judge:
             verdict=decision.verdict,
             codes=decision.codes,
             dead=dead,
-            misplaced=partition_of(key, self.partitions) != record.partition,
+            misplaced=partition_of(send.recipient_id.encode(), self.partitions) != record.partition,
             failed=failed,
         )
 
@@ -173,8 +186,8 @@ class Judge:
         """Returns what becomes of a record that could not even be read; its recipient is not known."""
         says = decision.reasons[0].says
         fault, _, place = says.get("fault", says.get("fingerprint", "")).partition(" at ")
-        letter = self._dead_letter(record, id_, fault, place, decision.codes[0])
-        proof = audit.record(decision, id_=id_, origin=_origin(record), send=None, snapshot=None, mode=self.mode)
+        letter = self.dead_letter(record, id_, fault, place, decision.codes[0])
+        proof = audit.record(decision, id_=id_, origin=origin(record), send=None, snapshot=None, mode=self.mode)
         return Judged(
             outputs=(letter,),
             audit=proof,
@@ -186,12 +199,16 @@ class Judge:
             failed=failed,
         )
 
-    def _headers(self, record: Record, decision: Decision, id_: str) -> Headers:
-        """Returns the platform's headers, then CloudEvents in binary mode, then the gate's own."""
-        outcome = "cleared" if decision.verdict == "clear" else "withheld"
+    def told(self, record: Record, send: Send, decision: Decision, id_: str) -> Output:
+        """Returns the send, byte for byte, with the decision in its headers: on `cleared`, or on `review`.
+
+        The headers are the platform's, then CloudEvents in binary mode, then the gate's own.
+        """
+        clear = decision.verdict == "clear" and self.mode == "live"
+        outcome = "cleared" if clear else "withheld"
         if self.mode == "shadow":
             outcome = "shadowed"  # nobody may take it for a clearance
-        return (
+        headers = [
             *((name, value) for name, value in record.headers if not name.lower().startswith(_OURS)),
             ("ce_specversion", b"1.0"),
             ("ce_id", id_.encode()),
@@ -203,12 +220,18 @@ class Judge:
             ("gate-policy", decision.policy.name.encode()),
             ("gate-obligations", ",".join(decision.obligations).encode()),
             *self._mark(),
-        )
+        ]
+        if decision.codes == INFORMATIONAL:
+            headers.append(("gate-disposition", b"informational"))
+        if not clear:
+            headers.append(("gate-decision", canonical(answer(decision, id_))))
+        return Output("cleared" if clear else "review", send.recipient_id.encode(), record.value, tuple(headers))
 
     def _mark(self) -> Headers:
         return (("gate-mode", b"shadow"),) if self.mode == "shadow" else ()
 
-    def _dead_letter(self, record: Record, id_: str, fault: str, place: str, reason: str = "EVENT_INVALID") -> Output:
+    def dead_letter(self, record: Record, id_: str, fault: str, place: str, reason: str = "EVENT_INVALID") -> Output:
+        """Returns a record as it came, set aside with what is wrong with it."""
         headers = (
             ("gate-reason", reason.encode()),
             ("gate-fault", fault.encode()),
@@ -220,7 +243,37 @@ class Judge:
         return Output("deadletter", record.key, record.value, headers)
 
 
-def _origin(record: Record) -> dict[str, str | int]:
+def remembered(
+    send: Send, value: bytes, at_point: Printed | None, decision: Decision, *, id_: str, memory: Memory
+) -> tuple[Entry, ...]:
+    """Returns what a decision on a send adds to the memory, and what it takes out of it.
+
+    `value`: the send's bytes. `at_point`: what its delivery comes to.
+    """
+    if "RELEASE_SUPERSEDED" in decision.codes:  # a hard fact ends a release for good
+        return tuple(Entry(key, None) for key in memory.releases(send))
+    if decision.verdict != "clear":
+        return ()
+    policy = decision.policy
+    until = decision.at + policy.dedupe_ms
+    if send.mail_date:
+        until = max(until, spans.span(send.mail_date, policy.timezone).last // 1000 + 1)
+    return (
+        entries.clearance(
+            value,
+            send,
+            did=id_,
+            at=decision.at,
+            until=until,
+            basis=decision.basis,
+            released=RELEASED in decision.notes,
+            printed=at_point,
+        ),
+    )
+
+
+def origin(record: Record) -> dict[str, str | int]:
+    """Returns where a record stands, as its audit record says it."""
     return {
         "topic": record.topic,
         "partition": record.partition,
@@ -236,7 +289,11 @@ def invalid(fault: Unreadable) -> Found:
 
 def defect(error: Exception) -> Found:
     """Returns the reason of a defect of ours: the error's type and where it arose, never its values."""
+    return Found("DECISION_FAILED", (), {"type": type(error).__name__, "fingerprint": fingerprint(error)})
+
+
+def fingerprint(error: Exception) -> str:
+    """Returns twelve letters that stand for an error's type and where it arose, never for its values."""
     frames = traceback.extract_tb(error.__traceback__)
     trail = "|".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.name}:{frame.lineno}" for frame in frames)
-    fingerprint = sha256(f"{type(error).__name__}|{trail}".encode()).hexdigest()[:12]
-    return Found("DECISION_FAILED", (), {"type": type(error).__name__, "fingerprint": fingerprint})
+    return sha256(f"{type(error).__name__}|{trail}".encode()).hexdigest()[:12]

@@ -64,6 +64,7 @@ class Policy:
     max_lag_ms: int
     match_floor: int
     release_ttl_ms: int
+    dedupe_ms: int
     minor_age: int
     ask_cap: int
     consent_max_age_months: int | None
@@ -161,6 +162,7 @@ class _Parameters(Model):
     max_lag_ms: Annotated[int, Field(gt=0, le=86_400_000)]
     match_floor: Annotated[int, Field(ge=0, le=1000)]
     release_ttl_ms: Annotated[int, Field(gt=0, le=2_592_000_000)]
+    dedupe_ms: Annotated[int, Field(gt=0, le=31_622_400_000)] = 2_592_000_000
     minor_age: Annotated[int, Field(ge=0, le=20)]
     ask_cap: Annotated[int, Field(ge=1, le=3)]
     consent_channels: frozenset[Channel | Any_]

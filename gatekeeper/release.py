@@ -39,7 +39,8 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
 def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[str]]:
     """Returns the reasons that are left when the releases of the send key are heard, and the note of a release.
 
-    Alive, it takes out the SOFT reasons that it names; a HARD reason ends it, and is joined by RELEASE_SUPERSEDED.
+    Alive, it takes out the SOFT reasons that it names; a HARD reason ends it, and is joined by RELEASE_SUPERSEDED,
+    except DUPLICATE_SEND, which only says that the release has had its effect.
     Run out, it leaves all, and is joined by RELEASE_EXPIRED where it covered one.
     """
     reasons = list(found)
@@ -51,7 +52,7 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
     taken = {code for code in _named(alive) if code in CATALOGUE and CATALOGUE[code].severity == "SOFT"}
     left = [reason for reason in reasons if reason.code not in taken]
     released = len(left) < len(reasons)
-    if alive and any(CATALOGUE[reason.code].severity == "HARD" for reason in left):
+    if alive and any(CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in left):
         left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
         released = False
     over = [release for release in given if release not in alive]

@@ -116,8 +116,45 @@ class Engine(Model):
     unicode: Code | None = None
 
 
+Outcome = Literal[
+    "recorded",
+    "cleared",
+    "withheld",
+    "waiting",
+    "upheld",
+    "asked",
+    "reopened",
+    "recalled",
+    "undone",
+    "refused",
+    "unreadable",
+    "failed",
+]
+"""What became of an act; `waiting` is one of two people."""
+
+
+class Acted(Model):
+    """Who did what to which item (a decision id), and what became of it; `code` says why it was refused.
+
+    Its reason in words stays on `acts`.
+    """
+
+    act_id: Id | None
+    kind: Code | None
+    by: Annotated[tuple[Id, ...], Field(max_length=4)] | Id | None
+    at: str | None
+    evidence_ref: Id | None
+    item: str | None
+    outcome: Outcome
+    code: Code | None
+
+
 class AuditRecord(Model):
-    """One decision, self-contained: replay derives the verdict again from `send`, `facts` and `policy` alone."""
+    """One decision, self-contained: replay derives the verdict again from `send`, `facts` and `policy` alone.
+
+    `clearance`: the decision that had cleared the same piece before, as decide() was told.
+    `act`: of a person, where the input was one; `verdict` is None where it decided nothing.
+    """
 
     v: Version
     did: DecisionId
@@ -127,7 +164,7 @@ class AuditRecord(Model):
     channel: Code | None
     purpose: Code | None
     message_class: Code | None
-    verdict: Verdict
+    verdict: Verdict | None
     reasons: tuple[FoundReason, ...]
     notes: tuple[Code, ...]
     obligations: tuple[Code, ...]
@@ -140,6 +177,8 @@ class AuditRecord(Model):
     stage: Stage
     asof: Instant | None = None
     mode: Mode = "live"
+    clearance: DecisionId | None = None
+    act: Acted | None = None
 
 
 class Gap(Model):

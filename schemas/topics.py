@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from schemas.audit import AuditRecord, Manifest
-from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Suppression
+from schemas.events import Act, Ask, OnConsents, Recall, Reference, Send, Source, Suppression
 
 DAY_MS = 86_400_000
 FOREVER = -1
@@ -74,11 +74,11 @@ def _registry() -> Mapping[str, Topic]:
             TypeAdapter(Suppression),
         ),
         Topic("reference", "kind/id", "privacy manager", worker, "one", FOREVER, TypeAdapter(Reference)),
-        Topic("acts", "recipient id, or kind/id", "console, CLI", worker, "n", 90 * DAY_MS, TypeAdapter(Release)),
+        Topic("acts", "recipient id, or kind/id", "console, CLI", worker, "n", 90 * DAY_MS, TypeAdapter(Act)),
         Topic("cleared", "recipient id", worker, "mail platforms, handoff", "n", 60 * DAY_MS, send),
         Topic("review", "recipient id", worker, "console, CLI", "n", 60 * DAY_MS, send),
         Topic("confirmations", "recipient id", worker, "print house", "n", 30 * DAY_MS, TypeAdapter(Ask)),
-        Topic("recalls", "recipient id", worker, "whoever got it cleared", "n", 30 * DAY_MS),
+        Topic("recalls", "recipient id", worker, "whoever got it cleared", "n", 30 * DAY_MS, TypeAdapter(Recall)),
         Topic("audit", "decision id", worker, "seal, verify, replay", "n", 1095 * DAY_MS, TypeAdapter(AuditRecord)),
         Topic("manifests", "writer", worker, "seal, verify, status", "n", 1095 * DAY_MS, TypeAdapter(Manifest)),
         Topic("ledger", "entry", worker, worker, "n", None),
@@ -108,4 +108,6 @@ def subject_key(topic: str, value: Any) -> str:
         return str(value.did if topic == "audit" else value.writer)
     if topic == "suppressions":
         return str(value.recipient_id or value.token)
+    if topic == "acts":
+        return str(value.recipient_id or value.subject)
     return str(value.recipient_id)

@@ -7,6 +7,7 @@ chunk's first record is checked by a read from the expected offset, and so is si
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -27,9 +28,17 @@ STEPS_BACK = 15
 """So many steps back to the same offset mean that the transport delivers nothing: a restart may mend it."""
 
 
+async def arrival(arrived: asyncio.Event) -> None:
+    """Returns when a chunk has arrived since the last call, or when it is time to look ahead."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(IDLE_SECONDS):  # wait_for of 3.11 can swallow a cancellation
+            await arrived.wait()
+    arrived.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction takes: the offsets from `start` up to `to`, their records, and the holes between them.
+    """What one transaction takes of a topic: the offsets from `start` up to `to`, their records, and the holes.
 
     Each gap is a first offset and a length; records and gaps together are all offsets of the range.
     """
@@ -44,11 +53,19 @@ class Intake:
     """Turns chunks into batches without a gap that the log does not have."""
 
     def __init__(
-        self, tp: TopicPartition, probe: AIOKafkaConsumer, credit: Credit, seek: Callable[[int, int], Awaitable[None]]
+        self,
+        tp: TopicPartition,
+        probe: AIOKafkaConsumer,
+        credit: Credit,
+        seek: Callable[[int, int], Awaitable[None]],
+        arrived: asyncio.Event,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._tp, self._probe, self._credit, self._seek = tp, probe, credit, seek
+        """`arrived`: told of every chunk. `busy`: whether chunks are on their way, and silence means nothing."""
+        self._busy = busy
+        self._tp, self._probe, self._credit, self._seek, self._arrived = tp, probe, credit, seek, arrived
         self._chunks: deque[Chunk] = deque()
-        self._arrived = asyncio.Event()
+        self._heard_at = 0.0
         self._start = self._next = 0
         self._gaps: list[tuple[int, int]] = []
         self._steps_back, self._stepped_to = 0, -1
@@ -66,27 +83,27 @@ class Intake:
     async def begin(self, offset: int) -> None:
         """Starts at `offset`, and the transport with it: it began where the group's offsets say, which may be wrong."""
         self._start = self._next = offset
+        self._heard_at = asyncio.get_running_loop().time()
         self._chunks.clear()
         self._credit.forget(self._tp.partition)
         await self._seek(self._tp.partition, offset)
 
     def offer(self, chunk: Chunk) -> None:
-        """Takes a chunk of the current assignment; never blocks, as credit bounds what waits."""
+        """Takes a chunk of the current assignment, and says so; never blocks, as credit bounds what waits."""
         self._chunks.append(chunk)
         self._arrived.set()
 
     async def next_batch(self) -> Batch:
-        """Returns the next batch; without records after an idle look or a step back.
+        """Returns the next batch of what waits; without records where nothing does, or after a step back.
 
         Whoever writes the batch down calls `written`; one that was not written is part of the next.
         """
-        if not self._chunks:
-            try:
-                async with asyncio.timeout(IDLE_SECONDS):  # wait_for of 3.11 can swallow a cancellation
-                    await self._arrived.wait()
-            except TimeoutError:
-                await self._look_ahead()
-        self._arrived.clear()
+        now = asyncio.get_running_loop().time()
+        if self._chunks or self._busy():
+            self._heard_at = now
+        elif now - self._heard_at >= IDLE_SECONDS:
+            await self._look_ahead()
+            self._heard_at = now
         taken: list[ConsumerRecord] = []
         room = CHUNK_BYTES
         while self._chunks and room > 0 and len(taken) < CHUNK_RECORDS:

@@ -1,7 +1,8 @@
 """What we decided and still matters, by partition: written in the partition's transactions, read whole after fencing.
 
-Entries of the compacted topic `ledger`: `head` (the position, the last manifest's hash and instant) and
-`dead/TOPIC/PARTITION/OFFSET` (an unreadable fact that has its dead letter).
+Entries of the compacted topic `ledger`: `head` (the position, the last manifest's hash and instant),
+`dead/TOPIC/PARTITION/OFFSET` (an unreadable fact that has its dead letter), and those about people, whose kinds
+`gatekeeper.memory` knows. A kind that nobody knows was written by a newer engine, which must not be undone.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from gatekeeper.errors import IntegrityError
+from gatekeeper.memory import Memory
 from schemas.audit import Mode
 from schemas.codec import canonical
 from streams import offsets
 
 HEAD = b"head"
-_DEAD = "dead/"
+_DEAD = b"dead/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +58,22 @@ class Ledger:
     """The memory of one owned partition; it dies with the partition's task."""
 
     head: Head | None = None
-    dead: set[str] = field(default_factory=set)
+    dead: set[bytes] = field(default_factory=set)
+    memory: Memory = field(default_factory=Memory)
 
     def apply(self, key: bytes, value: bytes | None) -> None:
-        """Takes one entry, as read back or as just written."""
+        """Takes one entry as read back; raises IntegrityError (4) for what this engine did not write."""
         if key == HEAD:
             self.head = Head.decode(value) if value is not None else None
-        elif value is not None:
-            self.dead.add(key.decode().removeprefix(_DEAD))
+        elif key.startswith(_DEAD):
+            self.dead.add(key)
+        else:
+            self.memory.take(key, value)
 
 
 def dead_key(topic: str, partition: int, offset: int) -> bytes:
     """Returns the ledger key that remembers a dead letter for an unreadable fact."""
-    return f"{_DEAD}{topic}/{partition}/{offset}".encode()
+    return b"%b%b/%d/%d" % (_DEAD, topic.encode(), partition, offset)
 
 
 async def read(consumer: AIOKafkaConsumer, tp: TopicPartition) -> Ledger:

@@ -11,14 +11,17 @@ READ_SECONDS = 30.0
 """Longest time without any progress of a read before it is an error (TimeoutError), not an answer."""
 
 
-def probe(bootstrap: str) -> AIOKafkaConsumer:
-    """Returns a reader without group, for committed records only, that is to be assigned by hand."""
+def probe(bootstrap: str, *, wait_ms: int = 50) -> AIOKafkaConsumer:
+    """Returns a reader without group, for committed records only, that is to be assigned by hand.
+
+    `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with.
+    """
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         enable_auto_commit=False,
         isolation_level="read_committed",
         auto_offset_reset="none",
-        fetch_max_wait_ms=50,
+        fetch_max_wait_ms=wait_ms,
     )
 
 

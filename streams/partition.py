@@ -1,4 +1,4 @@
-"""One owned partition of `sends`: taken over, judged, committed, let go.
+"""One owned partition of `sends`, and the acts of its number: taken over, judged, committed, let go.
 
 The engine owns the position: it stands in the ledger's `head`, written in every transaction.
 """
@@ -16,17 +16,19 @@ from dataclasses import dataclass, replace
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper.audit.manifest import manifest
+from gatekeeper.acting import Acting
+from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.errors import IntegrityError
 from gatekeeper.judge import Judge, Judged, Record
 from gatekeeper.packs import Packs
 from gatekeeper.policy import Policy
 from gatekeeper.settings import Settings
 from streams import ledger, offsets
+from streams.acts import Acts
 from streams.chunks import CHUNK_BYTES, Chunk, Credit, size_of
 from streams.clock import Clock
 from streams.facts import Followers, Place
-from streams.intake import Batch, Intake
+from streams.intake import Batch, Intake, arrival
 from streams.transaction import TRANSACTION_SECONDS, Transaction, producer
 
 log = structlog.get_logger(__name__)
@@ -39,6 +41,8 @@ HANGING_SECONDS = TRANSACTION_SECONDS + 5
 DRAIN_SECONDS = 3.0
 CLOCK_RETRY_SECONDS = 5.0
 DEAD_FACTS = 200
+TOMBSTONES = 1_000
+"""At most so many entries of the ledger that no longer matter are taken out in one transaction."""
 FAILURES, OF_LAST = 10, 1_000
 
 
@@ -75,7 +79,18 @@ class Partition:
         self._tools = tools
         self._sends = TopicPartition(tools.settings.topic("sends"), number)
         self._probe = offsets.probe(tools.settings.bootstrap)
-        self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek)
+        self._arrived = asyncio.Event()
+        self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek, self._arrived)
+        self._acts = Acts(tools.settings, number)
+        self._acting = Acting(tools.judge)
+        self._act_intake = Intake(
+            self._acts.tp,
+            self._probe,
+            self._acts.credit,
+            self._acts.seek,
+            self._arrived,
+            busy=lambda: self._acts.busy,
+        )
         self._committing: asyncio.Task[None] | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
         self._policy = ""
@@ -104,16 +119,19 @@ class Partition:
         try:
             await self._take_over()
             while True:
-                batch = await self._intake.next_batch()
-                if not batch.records and not self._something_to_write_down():
+                if not self._waiting:
+                    await arrival(self._arrived)
+                sends, acts = await self._intake.next_batch(), await self._act_intake.next_batch()
+                if not (sends.records or acts.records or self._something_to_write_down()):
                     continue
-                transaction = await self._judged(batch)
-                self._intake.written(batch)
+                transaction = await self._judged(sends, acts)
+                self._intake.written(sends)
+                self._act_intake.written(acts)
                 await self._settled()
-                position = {self._sends: batch.to}
+                position = {self._sends: sends.to, self._acts.tp: acts.to}
                 self._committing = asyncio.create_task(transaction.commit(position, self._tools.clock))
-                self._committing.add_done_callback(self._committed)
-                if not self._intake.waiting:
+                self._committing.add_done_callback(self._ended)
+                if not self._waiting:
                     await self._settled()
         finally:
             await self._let_go()
@@ -121,30 +139,42 @@ class Partition:
     async def _take_over(self) -> None:
         """Fences the former owner, reads the ledger, and refuses a position that the log contradicts."""
         async with asyncio.timeout(TAKE_OVER_SECONDS):
-            await asyncio.gather(self._writer.start(), self._probe.start())
+            await asyncio.gather(self._writer.start(), self._probe.start(), self._acts.start())
         settings = self._tools.settings
         past = TopicPartition(settings.topic("ledger"), self.number)
         await self._refuse_hanging(past)
         self._ledger = await ledger.read(self._probe, past)
-        begin, end = await offsets.bounds(self._probe, self._sends)
-        head = self._ledger.head
         where = {"topic": self._sends.topic, "partition": self.number}
-        if head is None:
+        if self._ledger.head is None:
             audit = TopicPartition(settings.topic("audit"), self.number)
             if await offsets.first_readable(self._probe, audit, *await offsets.bounds(self._probe, audit)) is not None:
                 raise IntegrityError("error.head_missing", **where)
-            head = ledger.Head(sends=begin, mode=settings.mode)
-        elif head.mode != settings.mode:
-            raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **where)
-        elif head.sends < begin:
-            raise IntegrityError("error.sends_expired", position=head.sends, begin=begin, **where)
-        elif head.sends > end:
-            raise IntegrityError("error.head_beyond_end", position=head.sends, end=end, **where)
-        self._head = head
+        elif self._ledger.head.mode != settings.mode:
+            raise IntegrityError(
+                "error.ledger_of_other_mode", written=self._ledger.head.mode, mode=settings.mode, **where
+            )
+        begin = {tp: await self._begin(tp) for tp in (self._sends, self._acts.tp)}
+        self._head = self._ledger.head or ledger.Head(
+            sends=begin[self._sends], acts=begin[self._acts.tp], mode=settings.mode
+        )
         await self._measure_clock()
-        await self._intake.begin(head.sends)
+        await self._intake.begin(self._head.sends)
+        await self._act_intake.begin(self._head.acts)
+        self._acts.follow(self._act_intake.offer).add_done_callback(self._ended)
         self.waits_for = None
-        log.info("partition_owned", partition=self.number, offset=head.sends)
+        log.info("partition_owned", partition=self.number, offset=self._head.sends)
+
+    async def _begin(self, tp: TopicPartition) -> int:
+        """Returns the first offset of an input; refuses a head that lies before it, or beyond its end."""
+        begin, end = await offsets.bounds(self._probe, tp)
+        if (head := self._ledger.head) is not None:
+            position = head.sends if tp == self._sends else head.acts
+            where = {"topic": tp.topic, "partition": tp.partition, "position": position}
+            if position < begin:
+                raise IntegrityError("error.sends_expired", begin=begin, **where)
+            if position > end:
+                raise IntegrityError("error.head_beyond_end", end=end, **where)
+        return begin
 
     async def _refuse_hanging(self, tp: TopicPartition) -> None:
         """Refuses a ledger in which a transaction is still open after the fencing, which finishes all of ours.
@@ -160,7 +190,7 @@ class Partition:
         if self._committing is not None and not self._committing.done():
             await asyncio.wait([self._committing], timeout=DRAIN_SECONDS)
             self._committing.cancel()  # abandoned: the next owner's fencing aborts or finishes it
-        for closing in (self._writer.stop(), self._probe.stop()):
+        for closing in (self._writer.stop(), self._probe.stop(), self._acts.stop()):
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(closing, 2)
 
@@ -169,7 +199,11 @@ class Partition:
         if self._committing is not None:
             await asyncio.shield(self._committing)
 
-    def _committed(self, task: asyncio.Task[None]) -> None:
+    @property
+    def _waiting(self) -> bool:
+        return self._intake.waiting or self._act_intake.waiting
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
 
@@ -177,21 +211,21 @@ class Partition:
 
     def _something_to_write_down(self) -> bool:
         overdue = asyncio.get_running_loop().time() - self._written_at > WRITE_DOWN_SECONDS
-        return bool(self._unreadable_facts()) or (self._intake.moved and overdue)
+        return bool(self._unreadable_facts()) or ((self._intake.moved or self._act_intake.moved) and overdue)
 
     def _unreadable_facts(self) -> list[Place]:
         partitions = self._tools.settings.partitions
         found, size = [], 0
         for place, (record, _) in self._tools.followers.unreadable.items():
-            if place[1] % partitions == self.number and "/".join(map(str, place)) not in self._ledger.dead:
+            if place[1] % partitions == self.number and ledger.dead_key(*place) not in self._ledger.dead:
                 found.append(place)
                 size += size_of(record)
                 if len(found) >= DEAD_FACTS or size > CHUNK_BYTES:
                     break  # the rest goes with the next transactions
         return found
 
-    async def _judged(self, batch: Batch) -> Transaction:
-        """Passes the barrier, judges the batch without an await in between, and returns what is to be written."""
+    async def _judged(self, sends: Batch, acts: Batch) -> Transaction:
+        """Passes the barrier, judges both without an await in between, and returns what is to be written."""
         tools = self._tools
         while tools.clock.off_by > tools.policy.skew_ms:
             self.waits_for = "clock"
@@ -200,7 +234,7 @@ class Partition:
             await self._settled()
             await self._measure_clock()
         self.waits_for = "facts"
-        fresh = not batch.records or await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
+        fresh = not (sends.records or acts.records) or await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
         self.waits_for = None
         # From here to the return there is no await: nothing can change between the barrier and the verdict.
         t0 = tools.clock.now()
@@ -208,39 +242,58 @@ class Partition:
             raise IntegrityError("error.clock_before_head", partition=self.number, ahead_ms=self._head.at - t0)
         at = max(t0, self._head.at)
         as_of = None if fresh else min(tools.followers.as_of, at - tools.packs.at(at).max_lag_ms - 1)
-        store = tools.followers.store
-        judged = [tools.judge.judge(_record(record), store, at, as_of=as_of) for record in batch.records]
+        store, memory = tools.followers.store, self._ledger.memory
+        judged = []
+        for record in sends.records:
+            judged.append(tools.judge.judge(_record(record), store, at, as_of=as_of, memory=memory))
+            self._remember(judged[-1])
+        for record in acts.records:
+            item = self._acts.items.pop(record.offset, None)
+            reviewed = _record(item) if item else None
+            judged.append(self._acting.act(_record(record), reviewed, store, memory, at, as_of=as_of))
+            self._remember(judged[-1])
         self._failures.extend(one.failed for one in judged)
         if sum(self._failures) >= FAILURES:
             raise IntegrityError("error.decisions_failing", failures=FAILURES, of_last=OF_LAST, partition=self.number)
-        return self._transaction(batch, judged, at, t0)
+        return self._transaction(sends, acts, judged, at, t0)
 
-    def _transaction(self, batch: Batch, judged: list[Judged], at: int, t0: int) -> Transaction:
-        """Gathers all that these decisions put out, and moves the head past the batch."""
+    def _remember(self, judged: Judged) -> None:
+        """Lets the next record see what was decided on this one; if it is not written, this memory ends with us."""
+        for entry in judged.entries:
+            self._ledger.memory.put(entry)
+
+    def _transaction(self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int) -> Transaction:
+        """Gathers all that these decisions put out, and moves the head past the batches."""
         tools = self._tools
         transaction = Transaction(tools.settings, self._writer, self.number)
         for one in judged:
             for output in one.outputs:
                 transaction.add(output.topic, output.key, output.value, output.headers)
             transaction.add("audit", one.did.encode(), one.audit)
+            for entry in one.entries:
+                transaction.add("ledger", entry.key, entry.value)
+        for entry in self._ledger.memory.due(at, TOMBSTONES):
+            transaction.add("ledger", entry.key, entry.value)
+            self._ledger.memory.put(entry)
         policy = tools.packs.at(at)
         if policy.sha256 != self._policy:
             self._policy = policy.sha256
-            log.info("policy_in_force", partition=self.number, offset=batch.start, policy=policy.name)
+            log.info("policy_in_force", partition=self.number, offset=sends.start, policy=policy.name)
         dead_facts = self._unreadable_facts()
         for place in dead_facts:
             record, fault = tools.followers.unreadable[place]
             transaction.add("deadletter", record.key, record.value, _fact_headers(place, fault))
-            entry = ledger.dead_key(*place)
-            transaction.add("ledger", entry, b"{}")
-            self._ledger.apply(entry, b"{}")
+            key = ledger.dead_key(*place)
+            transaction.add("ledger", key, b"{}")
+            self._ledger.apply(key, b"{}")
         value = manifest(
             writer=tools.settings.worker,
             partition=self.number,
-            topic=self._sends.topic,
-            start=batch.start,
-            to=batch.to,
-            gaps=batch.gaps,
+            taken=[
+                _taken(tp.topic, batch)
+                for tp, batch in ((self._sends, sends), (self._acts.tp, acts))
+                if tp == self._sends or batch.to > batch.start
+            ],
             judged=judged,
             dead_facts=len(dead_facts),
             as_of=tools.followers.positions(),
@@ -251,22 +304,26 @@ class Partition:
             mode=tools.settings.mode,
         )
         transaction.add("manifests", tools.settings.worker.encode(), value)
-        self._head = replace(self._head, sends=batch.to, prev=hashlib.sha256(value).hexdigest(), at=at)
+        self._head = replace(self._head, sends=sends.to, acts=acts.to, prev=hashlib.sha256(value).hexdigest(), at=at)
         transaction.add("ledger", ledger.HEAD, self._head.encode())
         self._written_at = asyncio.get_running_loop().time()
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
-            for record, one in zip(batch.records, judged, strict=True):
+            for record, one in zip(sends.records, judged, strict=False):
                 if one.verdict != "clear":
                     log.debug("send_withheld", partition=self.number, offset=record.offset, codes=one.codes)
-        verdicts = Counter(one.verdict for one in judged)
-        log.debug("chunk_judged", partition=self.number, first=batch.start, next=batch.to, n=len(judged), **verdicts)
+        verdicts = Counter(one.verdict for one in judged if one.verdict)
+        log.debug("chunk_judged", partition=self.number, first=sends.start, next=sends.to, n=len(judged), **verdicts)
         return transaction
 
     async def _measure_clock(self) -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
-        here = self._head.sends
-        transaction = self._transaction(Batch(here, here), [], self._head.at, self._tools.clock.now())
-        await transaction.commit({self._sends: here}, self._tools.clock)
+        sends, acts = Batch(self._head.sends, self._head.sends), Batch(self._head.acts, self._head.acts)
+        transaction = self._transaction(sends, acts, [], self._head.at, self._tools.clock.now())
+        await transaction.commit({self._sends: sends.to, self._acts.tp: acts.to}, self._tools.clock)
+
+
+def _taken(topic: str, batch: Batch) -> Taken:
+    return Taken(topic, batch.start, batch.to, len(batch.records), batch.gaps)
 
 
 def _record(record: ConsumerRecord) -> Record:

@@ -175,6 +175,22 @@ def act(**fields: Any) -> Event:
     return "acts", bare({**value, **fields})
 
 
+def item_act(kind: str, item: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Returns an act about an item of the review queue, as `told` of a desk or a reader names it."""
+    named = {name: item[name] for name in item if name != "reasons" or kind == "release"}
+    value = {
+        "v": 1,
+        "kind": kind,
+        "act_id": f"{kind}-1",
+        "by": "hanako",
+        "reason": "looked at the form",
+        "at": "2026-11-24T09:59:00+09:00",
+        **named,
+        **fields,
+    }
+    return bare(value)
+
+
 def terms(**fields: Any) -> Event:
     value = {
         "v": 1,

@@ -22,6 +22,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,27 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from gatekeeper.packs import load as load_packs
 from gatekeeper.settings import Settings
 from schemas.audit import AuditRecord, Manifest, Mode
+from schemas.topics import logical_name
 from streams import admin
 from streams.app import create_app
 from streams.worker import start, stop
-from tests.world import KEY
+from tests.world import KEY, item_act
 
 Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
 TOKEN = "t1_" + "A" * 43
 DEADLINE = 60.0
+_STATES: dict[Any, str] = {
+    ("redecide", "cleared"): "redecided",
+    ("redecide", "withheld"): "redecided",
+    "cleared": "released",
+    "withheld": "released",
+    "waiting": "proposed",
+    "upheld": "upheld",
+    "asked": "asked",
+    "undone": "undone",
+    "recalled": "undone",
+}
+"""What an act leaves of its item, by its outcome."""
 
 
 @cache
@@ -89,7 +103,7 @@ TEMPLATE = (
 )
 
 
-def source(person: str) -> dict[str, Any]:
+def source(person: str, **more: Any) -> dict[str, Any]:
     return {
         "v": 1,
         "source_id": f"s-{person}",
@@ -99,6 +113,7 @@ def source(person: str) -> dict[str, Any]:
         "collected_by": "C1",
         "notice_id": "N1",
         "purposes_told": ["mkt.dm.own"],
+        **more,
     }
 
 
@@ -122,11 +137,12 @@ def consent(person: str, state: str = "Given", **more: Any) -> dict[str, Any]:
 
 
 def send(person: str, number: int | str = 0, **more: Any) -> dict[str, Any]:
+    """Returns a send of a campaign of its own: the same number again is the same piece again."""
     return {
         "v": 1,
         "event_id": f"e-{number}",
         "recipient_id": person,
-        "campaign_id": "K1",
+        "campaign_id": f"K-{number}",
         "controller_id": "C1",
         "purpose": "mkt.dm.own",
         "channel": "postal",
@@ -201,8 +217,11 @@ class World:
         self.put("reference", [controller(), NOTICE, TEMPLATE])
         return self
 
-    def put(self, topic: str, records: Iterable[Row], producer: Producer | None = None) -> None:
-        """Writes records and returns when all are acknowledged (or, in a transaction, sent)."""
+    def put(self, topic: str, records: Iterable[Row], producer: Producer | None = None, *, partition: int = -1) -> None:
+        """Writes records and returns when all are acknowledged (or, in a transaction, sent).
+
+        `partition`: where to, if it is not the key's.
+        """
         through, name = producer or self._producer, self.settings.topic(topic)
         failed: list[Any] = []
 
@@ -214,7 +233,7 @@ class World:
             data = orjson.dumps(value) if isinstance(value, dict) else value
             while True:
                 try:
-                    through.produce(name, data, key, on_delivery=delivered)
+                    through.produce(name, data, key, partition=partition, on_delivery=delivered)
                     break
                 except BufferError:
                     through.poll(0.1)
@@ -231,14 +250,36 @@ class World:
         through.begin_transaction()
         yield through
 
-    def people(self, names: Iterable[str]) -> None:
-        """Gives each a source and a consent, so that a send to them is clear."""
+    def people(self, names: Iterable[str], **more: Any) -> None:
+        """Gives each a source and a consent, so that a send to them is clear; `more`: of the source."""
         names = list(names)
-        self.put("sources", ((name, source(name)) for name in names))
+        self.put("sources", ((name, source(name, **more)) for name in names))
         self.put("consents", ((name, consent(name)) for name in names))
 
     def sends(self, names: Iterable[str], first: int = 0) -> None:
         self.put("sends", ((name, send(name, number)) for number, name in enumerate(names, first)))
+
+    def act(self, kind: str, item: dict[str, Any], producer: Producer | None = None, **more: Any) -> None:
+        """Writes an act about an item, as `items` names it, to the partition of its record on `review`."""
+        value = item_act(kind, item, at=datetime.now(UTC).isoformat(), **more)
+        self.put("acts", [(value["recipient_id"], value)], producer, partition=item["review"]["partition"])
+
+    def items(self) -> dict[str, dict[str, Any]]:
+        """Returns how an act names each item of the review queue, by the send's event id; the newest of each."""
+        found = {}
+        for message in self.read("review"):
+            sent, decision = json.loads(message.value()), json.loads(dict(message.headers())["gate-decision"])
+            found[sent["event_id"]] = {
+                **{name: sent[name] for name in ("recipient_id", "campaign_id", "channel")},
+                "decision_id": decision["id"],
+                "review": {"partition": message.partition(), "offset": message.offset()},
+                "reasons": [reason["code"] for reason in decision["reasons"]],
+            }
+        return found
+
+    def outcomes(self) -> dict[str, tuple[str, str | None]]:
+        """Returns outcome and code of each act that could be read, by its id."""
+        return {a.act.act_id: (a.act.outcome, a.act.code) for a in self.acted().values() if a.act and a.act.act_id}
 
     # -- what came out ----------------------------------------------------------------------------------
 
@@ -291,7 +332,9 @@ class World:
     def verdicts(self) -> dict[str, tuple[str, str | None]]:
         """Returns verdict and primary reason by the send's event id, from the audit records of readable sends."""
         return {
-            a.send["event_id"]: (a.verdict, a.reasons[0].code if a.reasons else None) for a in self.audits() if a.send
+            a.send["event_id"]: (a.verdict, a.reasons[0].code if a.reasons else None)
+            for a in self.audits()
+            if a.send and a.stage == "intake"
         }
 
     def heads(self) -> dict[int, dict[str, Any]]:
@@ -313,8 +356,11 @@ class World:
         until(enough, f"{count} audit records", deadline)
 
     def check(self, sent: int) -> Counter[str]:
-        """Asserts one output and one audit record for each send, and manifests contiguous up to the head."""
-        audits = self.audits()
+        """Asserts one output and one audit record for each send, and manifests contiguous up to the head.
+
+        Of acts it asserts the same, and of the ledger that it is what all of these decisions leave.
+        """
+        acts, audits = self.acted(), [a for a in self.audits() if a.stage == "intake"]
         sources = Counter((a.src.partition, a.src.offset) for a in audits)
         assert len(audits) == sent == len(sources), (
             f"{len(audits)} audit records, {len(sources)} distinct, {sent} sends"
@@ -322,10 +368,56 @@ class World:
         out = {topic: self.read(topic) for topic in ("cleared", "review", "deadletter")}
         dead = [m for m in out["deadletter"] if b"sends/" in dict(m.headers())["gate-source"]]
         ids = Counter(dict(m.headers())["gate-decision-id"] for m in [*out["cleared"], *out["review"], *dead])
-        assert ids == Counter(a.did.encode() for a in audits), "outputs are not one for each audit record"
-        assert len(out["cleared"]) == sum(a.verdict == "clear" for a in audits)
+        told = [a.did for a in acts.values() if a.act.outcome in ("cleared", "withheld")]
+        assert ids == Counter(did.encode() for did in [*(a.did for a in audits), *told]), "not one output for each"
+        cleared = [*(a for a in audits if a.verdict == "clear"), *(a for a in acts.values() if a.verdict == "clear")]
+        assert len(out["cleared"]) == len(cleared)
         self.check_manifests()
+        self.check_ledger()
         return Counter(a.verdict for a in audits)
+
+    def acted(self) -> dict[tuple[int, int], AuditRecord]:
+        """Returns the audit records of acts in the order of the log, one each, by partition and offset of the act."""
+        found = [a for a in self.audits() if a.act]
+        by_place = {(a.src.partition, a.src.offset): a for a in found}
+        assert len(by_place) == len(found), "an act has two audit records"
+        return by_place
+
+    def ledger(self) -> dict[bytes, dict[str, Any]]:
+        """Returns the entries about people as the ledger's log leaves them."""
+        found: dict[bytes, dict[str, Any]] = {}
+        for message in self.read("ledger"):
+            if message.key() == b"head" or message.key().startswith(b"dead/"):
+                continue
+            if message.value() is None:
+                found.pop(message.key(), None)
+            else:
+                found[message.key()] = json.loads(message.value())
+        return found
+
+    def check_ledger(self) -> None:
+        """Asserts that the ledger is what the committed decisions imply: clearances, asks, and what is done with."""
+        ledger = self.ledger()
+        cleared = {}
+        for message in self.read("cleared"):
+            value = json.loads(message.value())
+            key = f"clear/{value['recipient_id']}/{value['campaign_id']}/{value['channel']}"
+            assert key not in cleared, f"cleared twice: {key}"
+            cleared[key] = dict(message.headers())["gate-decision-id"].decode()
+        for message in self.read("recalls"):
+            value = json.loads(message.value())
+            key = f"clear/{value['recipient_id']}/{value['campaign_id']}/{value['channel']}"
+            assert cleared.pop(key) == value["decision_id"], f"recalled, and not cleared: {key}"
+        assert {k.decode(): v["did"] for k, v in ledger.items() if k.startswith(b"clear/")} == cleared
+        asked = {f"ask/{m.key().decode()}/{json.loads(m.value())['request_id']}" for m in self.read("confirmations")}
+        assert {k.decode() for k in ledger if k.startswith(b"ask/")} == asked
+        state: dict[str, str] = {}
+        for a in self.acted().values():
+            if a.act.outcome == "reopened":
+                del state[a.act.item]
+            elif after := _STATES.get((a.act.kind, a.act.outcome), _STATES.get(a.act.outcome)):
+                state[a.act.item] = after
+        assert {k.decode().split("/")[2]: v["state"] for k, v in ledger.items() if k.startswith(b"act/")} == state
 
     def check_manifests(self) -> None:
         """Asserts that each partition's manifests are contiguous, chained, and end at the ledger's head."""
@@ -338,16 +430,19 @@ class World:
             by_partition.setdefault(message.partition(), []).append(message.value())
         ends = {}
         for partition, values in by_partition.items():
-            at, prev = None, None
+            at, prev = {"sends": None, "acts": 0}, None
             for value in values:
                 manifest = Manifest.model_validate_json(value)
-                (taken,) = manifest.in_
-                assert at is None or taken.first == at, f"partition {partition}: manifest from {taken.first}, not {at}"
                 assert manifest.prev == prev
-                assert taken.n + sum(gap.n for gap in taken.gaps) == taken.to - taken.first
-                at, prev = taken.to, hashlib.sha256(value).hexdigest()
-            ends[partition] = (at, prev)
-        heads = {partition: (head["sends"], head["prev"]) for partition, head in self.heads().items()}
+                assert manifest.audit.n == sum(taken.n for taken in manifest.in_)
+                for taken in manifest.in_:
+                    topic = logical_name(taken.topic)
+                    assert at[topic] in (None, taken.first), f"{topic}/{partition}: from {taken.first}, not {at[topic]}"
+                    assert taken.n + sum(gap.n for gap in taken.gaps) == taken.to - taken.first
+                    at[topic] = taken.to
+                prev = hashlib.sha256(value).hexdigest()
+            ends[partition] = (at["sends"], at["acts"], prev)
+        heads = {partition: (head["sends"], head["acts"], head["prev"]) for partition, head in self.heads().items()}
         return all(heads.get(partition) == end for partition, end in ends.items())
 
     # -- workers ----------------------------------------------------------------------------------------
@@ -359,7 +454,8 @@ class World:
         `fetched`: at most so many records a fetch, to have many of them.
         """
         failures: list[BaseException] = []
-        app = create_app(self.settings, packs=load_packs("jp-pmark"), on_failure=failures.append, **parts)
+        parts.setdefault("packs", load_packs("jp-pmark"))
+        app = create_app(self.settings, on_failure=failures.append, **parts)
         app.failures = failures
         if fetched is not None:
             app.conf.broker_max_poll_records = fetched

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from gatekeeper.audit import merkle
 from gatekeeper.judge import Judged
@@ -13,14 +14,24 @@ from schemas.audit import Mode
 from schemas.codec import canonical
 
 
+class Taken(NamedTuple):
+    """What a transaction took of one topic: `n` records at the offsets from `start` up to `to`.
+
+    Each of `gaps` is a first offset and a length.
+    """
+
+    topic: str
+    start: int
+    to: int
+    n: int
+    gaps: Sequence[tuple[int, int]] = ()
+
+
 def manifest(
     *,
     writer: str,
     partition: int,
-    topic: str,
-    start: int,
-    to: int,
-    gaps: Iterable[tuple[int, int]],
+    taken: Sequence[Taken],
     judged: Sequence[Judged],
     dead_facts: int,
     as_of: Mapping[str, Sequence[int]],
@@ -32,10 +43,9 @@ def manifest(
 ) -> bytes:
     """Returns the canonical bytes of `schemas.audit.Manifest`.
 
-    The input is the offsets of `topic` from `start` up to `to`; each of `gaps` is a first offset and a length.
-    `judged` are its records in order, `dead_facts` the dead letters beside theirs. `as_of`: the next offset applied
-    when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous manifest's value, None for the
-    first. `t0`, `t1`: milliseconds since the epoch.
+    `judged` are the records of all that was taken, in that order, `dead_facts` the dead letters beside theirs.
+    `as_of`: the next offset applied when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous
+    manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch.
     """
     out = Counter(output.topic for one in judged for output in one.outputs)
     return canonical(
@@ -46,12 +56,13 @@ def manifest(
             "partition": partition,
             "in": [
                 {
-                    "topic": topic,
-                    "from": start,
-                    "to": to,
-                    "n": len(judged),
-                    "gaps": [{"first": first, "n": n} for first, n in gaps],
+                    "topic": one.topic,
+                    "from": one.start,
+                    "to": one.to,
+                    "n": one.n,
+                    "gaps": [{"first": first, "n": n} for first, n in one.gaps],
                 }
+                for one in taken
             ],
             "asof": {name: list(positions) for name, positions in as_of.items()},
             "out": {
@@ -62,7 +73,7 @@ def manifest(
                 "dead": out["deadletter"] + dead_facts,
             },
             "audit": {"from_id": judged[0].did if judged else None, "n": len(judged)},
-            "verdicts": Counter(one.verdict for one in judged),
+            "verdicts": Counter(one.verdict for one in judged if one.verdict),
             "reasons": Counter(code for one in judged for code in one.codes),
             "misplaced": sum(one.misplaced for one in judged),
             "root": merkle.root([one.audit for one in judged]).hex(),

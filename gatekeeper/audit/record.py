@@ -12,6 +12,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from gatekeeper.decide import Decision
+from gatekeeper.policy import Policy
 from gatekeeper.spans import instant
 from schemas.audit import Mode, Stage
 from schemas.codec import canonical
@@ -61,40 +62,88 @@ def record(
     as_of: int | None = None,
     mode: Mode = "live",
     normalised: bool = False,
+    clearance: str | None = None,
+    act: Mapping[str, Any] | None = None,
 ) -> bytes:
     """Returns the bytes of `schemas.audit.AuditRecord`; `snapshot` goes in as it stands, not encoded again.
 
     `origin`: topic, partition, offset and timestamp of the input. `send`: of `judged_send`, None = unreadable.
     `normalised`: what is printed was made alike and compared, by this machine's Unicode tables.
+    `clearance`: as decide() was given it. `act`: the fields of `schemas.audit.Acted`, where that was judged.
     """
-    scope = send or {}
+    found = _record(decision.policy, decision.at, id_=id_, origin=origin, stage=stage, send=send, act=act, mode=mode)
+    found["verdict"] = decision.verdict
+    found["reasons"] = [
+        {"code": reason.code, "facts": reason.facts, "says": dict(reason.says)} for reason in decision.reasons
+    ]
+    found["notes"], found["obligations"], found["basis"] = decision.notes, decision.obligations, decision.basis
+    found["facts"] = orjson.Fragment(snapshot) if snapshot is not None else None
+    if as_of is not None:
+        found["asof"] = instant(as_of)
+    if clearance is not None:
+        found["clearance"] = clearance
+    if normalised:
+        found["engine"]["unicode"] = unidata_version
+    return canonical(found)
+
+
+def record_of_act(
+    policy: Policy,
+    at: int,
+    *,
+    id_: str,
+    origin: Mapping[str, Any],
+    stage: Stage,
+    act: Mapping[str, Any],
+    scope: Mapping[str, Any] | None = None,
+    mode: Mode = "live",
+) -> bytes:
+    """Returns the bytes of `schemas.audit.AuditRecord` of an act that decided nothing; `scope`: the item's send."""
+    found = _record(policy, at, id_=id_, origin=origin, stage=stage, send=None, act=act, mode=mode)
+    found.update(_scope(scope or {}))
+    return canonical(found)
+
+
+def _record(
+    policy: Policy,
+    at: int,
+    *,
+    id_: str,
+    origin: Mapping[str, Any],
+    stage: Stage,
+    send: Mapping[str, Any] | None,
+    act: Mapping[str, Any] | None,
+    mode: Mode,
+) -> dict[str, Any]:
     found: dict[str, Any] = {
         "v": 1,
         "did": id_,
         "src": origin,
-        "campaign": scope.get("campaign_id"),
-        "controller": scope.get("controller_id"),
-        "channel": scope.get("channel"),
-        "purpose": scope.get("purpose"),
-        "message_class": scope.get("message_class"),
-        "verdict": decision.verdict,
-        "reasons": [
-            {"code": reason.code, "facts": reason.facts, "says": dict(reason.says)} for reason in decision.reasons
-        ],
-        "notes": decision.notes,
-        "obligations": decision.obligations,
-        "basis": decision.basis,
+        **_scope(send or {}),
+        "verdict": None,
+        "reasons": (),
+        "notes": (),
+        "obligations": (),
+        "basis": None,
         "send": send,
-        "facts": orjson.Fragment(snapshot) if snapshot is not None else None,
-        "policy": decision.policy.ref,
-        "at": instant(decision.at),
+        "facts": None,
+        "policy": policy.ref,
+        "at": instant(at),
         "engine": {"rules": RULES, "schema": schema_hash()},
         "stage": stage,
     }
-    if normalised:
-        found["engine"]["unicode"] = unidata_version
-    if as_of is not None:
-        found["asof"] = instant(as_of)
+    if act is not None:
+        found["act"] = act
     if mode != "live":
         found["mode"] = mode
-    return canonical(found)
+    return found
+
+
+def _scope(send: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "campaign": send.get("campaign_id"),
+        "controller": send.get("controller_id"),
+        "channel": send.get("channel"),
+        "purpose": send.get("purpose"),
+        "message_class": send.get("message_class"),
+    }

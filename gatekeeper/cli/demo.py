@@ -107,7 +107,7 @@ def _show(scene: Scene, tally: Tally, told: dict[Verdict, Told]) -> None:
 
 
 def _explain(console: Console, expected: Verdict, person: Person, told: Told) -> None:
-    verdict = told.record.verdict
+    verdict = told.record.verdict or "block"
     head = Text(f"{verdict:<8}", style=f"bold {STYLE[verdict]}")
     console.print(head.append(f"{person.delivery.name} ({person.recipient_id})", style="default"))
     for lang, sentence in explained(expected, told.record, told.decision):
@@ -142,7 +142,7 @@ def _go_on(scene: Scene, *, as_json: bool) -> None:
 
 
 def _report(console: Console, person: Person, told: Told) -> None:
-    verdict, decision = told.record.verdict, told.decision
+    verdict, decision = told.record.verdict or "block", told.decision
     line = Text(f"{datetime.now():%H:%M:%S}  {person.recipient_id}  ")
     line.append(f"{verdict:<8}", style=STYLE[verdict])
     if decision is not None and decision.reasons:

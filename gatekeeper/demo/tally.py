@@ -25,9 +25,9 @@ class Tally:
     funnel: Counter[tuple[Verdict, str]] = field(default_factory=Counter)
 
     def audit(self, record: AuditRecord, reason: str) -> None:
-        """Counts one audit record, in the funnel under its verdict and this reason."""
+        """Counts the audit record of one send, in the funnel under its verdict and this reason."""
         position = (record.src.partition, record.src.offset)
-        if position in self.expected:
+        if record.stage == "intake" and record.verdict and position in self.expected:
             self.decided[position] += 1
             self.verdict[record.did] = record.verdict
             self.funnel[record.verdict, reason] += 1

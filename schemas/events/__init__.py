@@ -3,9 +3,10 @@
 One file a topic. Every value has `"v": 1`; a `?` of the specification is a field with the default None or ().
 """
 
-from schemas.events.acts import Release
+from schemas.events.acts import Act, ItemAct, PairedAct, Release, ReviewPlace
 from schemas.events.asks import Ask
 from schemas.events.consents import GIVEN_STATES, NO_STATES, Consent, ConsentState, OnConsents, PersonEvent
+from schemas.events.recalls import Recall
 from schemas.events.reference import (
     Batch,
     Controller,
@@ -27,6 +28,7 @@ Fact = Source | Consent | PersonEvent | Suppression
 __all__ = [
     "GIVEN_STATES",
     "NO_STATES",
+    "Act",
     "Ask",
     "Batch",
     "Consent",
@@ -35,18 +37,22 @@ __all__ = [
     "Delivery",
     "Entrustment",
     "Fact",
+    "ItemAct",
     "JointUseTerms",
     "Match",
     "Method",
     "Notice",
     "OnConsents",
+    "PairedAct",
     "PersonEvent",
     "PolicyVersion",
     "ProviderCheck",
+    "Recall",
     "Reference",
     "Register",
     "Release",
     "Resolution",
+    "ReviewPlace",
     "Scope",
     "Send",
     "SendContactPoint",

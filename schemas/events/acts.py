@@ -1,10 +1,10 @@
-"""What reviewers say: the records of `acts` (domain rules 6.1, 6.8)."""
+"""What people do about withheld sends, or beside a fact: the records of `acts` (domain rules 6.1, 6.8)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from schemas.values import (
     Channel,
@@ -12,16 +12,26 @@ from schemas.values import (
     Id,
     Line,
     Model,
+    Offset,
     RecipientId,
     Time,
     Version,
+    ZonedTime,
 )
+
+
+class ReviewPlace(Model):
+    """Where the item stands on `review`."""
+
+    partition: Annotated[int, Field(ge=0, lt=2**31)]
+    offset: Offset
 
 
 class Release(Model):
     """A reviewer's word on one decision: that its reasons need not withhold the piece, or that word taken back.
 
-    It holds for the send key: recipient, campaign and channel.
+    It holds for the send key: recipient, campaign and channel. On `acts` it needs `act_id` and `review`, is one
+    person's, and is taken back by an undo; `release_revoked` and several people are for case files.
     """
 
     v: Version
@@ -35,8 +45,59 @@ class Release(Model):
     at: Time
     reasons: Annotated[tuple[Code, ...], Field(max_length=64)] = ()
     evidence_ref: Id | None = None
+    act_id: Id | None = None
+    review: ReviewPlace | None = None
 
     @property
     def people(self) -> frozenset[str]:
         """Who stands for it."""
         return frozenset((self.by,) if isinstance(self.by, str) else self.by)
+
+
+class ItemAct(Model):
+    """What else a person does about one item of the review queue.
+
+    `approve`: the second person's word on a release. `undoes`: the act that an undo takes back, None = the one that
+    stands. `note`, `reveal` and `claim` are only recorded; the others are judged.
+    """
+
+    v: Version
+    kind: Literal["approve", "uphold", "ask", "redecide", "undo", "note", "reveal", "claim"]
+    act_id: Id
+    at: ZonedTime
+    by: Id
+    recipient_id: RecipientId
+    campaign_id: Id
+    channel: Channel
+    decision_id: Id
+    review: ReviewPlace
+    reason: Line = ""
+    evidence_ref: Id | None = None
+    undoes: Id | None = None
+
+
+class PairedAct(Model):
+    """Who did it and why, for a fact that was written in the same transaction; the fact itself decides.
+
+    It is about one person, or about a `subject`: a reference record as kind/id.
+    """
+
+    v: Version
+    kind: Literal["withdraw", "suspend", "resume", "quarantine", "activate"]
+    act_id: Id
+    at: ZonedTime
+    by: Id
+    recipient_id: RecipientId | None = None
+    subject: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}$")] | None = None
+    reason: Line = ""
+    evidence_ref: Id | None = None
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> Self:
+        if (self.recipient_id is None) == (self.subject is None):
+            raise ValueError("names either a recipient or a subject")
+        return self
+
+
+Act = Annotated[Release | ItemAct | PairedAct, Field(discriminator="kind")]
+"""One record of `acts`, told by its `kind`."""

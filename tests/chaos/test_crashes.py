@@ -7,7 +7,7 @@ the manifests are contiguous up to the ledger's head. The moments come from `cha
 import signal
 
 from tests.chaos.conftest import Flow, Group
-from tests.worlds import until
+from tests.worlds import send, until
 
 
 def test_given_five_kills_of_the_worker_in_30000_sends_then_each_is_decided_once(world, chance, tmp_path):
@@ -94,3 +94,25 @@ def test_given_one_of_two_workers_killed_or_halted_past_its_session_then_each_is
         hurt.start()
         flow.publish(2_000)
         assert flow.check(steady, hurt) == []
+
+
+def test_given_kills_of_the_worker_while_people_act_then_each_act_is_answered_once(world, chance, tmp_path):
+    flow = Flow(world)
+    young = [f"y{number}" for number in range(300)]
+    world.people(young, may_be_minor=True)
+    world.put("sends", ((name, send(name, name)) for name in young))
+    with world.process(tmp_path / "worker.log") as worker:
+        until(lambda: len(world.items()) == len(young), "items to act on")
+        for number, (name, item) in enumerate(sorted(world.items().items())):
+            world.act(chance.choice(("release", "uphold", "ask", "redecide")), item, act_id=f"a-{name}")
+            world.act("release", item, act_id=f"b-{name}", by="taro")
+            if number % 20 == 0:
+                flow.publish(200)
+            if number % 100 == 50:
+                worker.kill()
+                worker.start()
+        until(lambda: len(world.acted()) == 2 * len(young), "every act answered")
+        flow.await_decided(flow.sent + len(young))
+    released = [a.act.item for a in world.acted().values() if a.act and a.stage == "release" and a.verdict == "clear"]
+    assert len(released) == len(set(released)) > 0
+    world.check(flow.sent + len(young))

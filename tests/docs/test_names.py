@@ -15,7 +15,7 @@ from gatekeeper.reasons import CATALOGUE
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 
-OUTSIDE = {"JAVA_HOME", "DUPLICATE_SEND", "CONCURRENT_TRANSACTIONS"}
+OUTSIDE = {"JAVA_HOME", "CONCURRENT_TRANSACTIONS"}
 """Names in capitals that are not ours, or not yet."""
 FOLDERS = ("schemas", "gatekeeper", "streams", "tests", "docs", "scripts", "requirements")
 CONTEXT = click.Context(gatekeeper)

@@ -74,7 +74,13 @@ def test_exit_codes_then_the_readme_has_each(table: Table) -> None:
 def test_headers_then_the_page_names_each(house: Path) -> None:
     code = "".join(
         (house / path).read_text("utf-8")
-        for path in ("gatekeeper/judge.py", "streams/partition.py", "streams/transaction.py")
+        for path in (
+            "gatekeeper/asking.py",
+            "gatekeeper/judge.py",
+            "gatekeeper/recall.py",
+            "streams/partition.py",
+            "streams/transaction.py",
+        )
     )
     written = set(re.findall(r'\("((?:gate-|ce_)[a-z0-9-]+)"', code))
     page = (house / "docs" / "reference" / "topics.md").read_text("utf-8")

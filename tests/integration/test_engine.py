@@ -167,10 +167,10 @@ def test_given_a_defect_on_some_records_then_those_are_withheld_and_on_many_noth
     world.people(["r1", "bad"])
     view = FactStore.view
 
-    def defective(self, sent):
+    def defective(self, sent, **more):
         if sent.recipient_id == "bad":
             raise ZeroDivisionError("山田 花子")
-        return view(self, sent)
+        return view(self, sent, **more)
 
     monkeypatch.setattr(FactStore, "view", defective)
     world.put("sends", [("r1", send("r1", 0)), ("bad", send("bad", 1)), ("r1", send("r1", 2))])

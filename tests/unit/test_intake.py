@@ -20,7 +20,7 @@ async def batches(records: list[ConsumerRecord], *, begin: int = 0) -> tuple[lis
         assert (partition, offset) == (0, begin), "contiguous records need no step back"
 
     credit = Credit()
-    intake = Intake(TP, probe("127.0.0.1:1"), credit, seek)
+    intake = Intake(TP, probe("127.0.0.1:1"), credit, seek, asyncio.Event())
     await intake.begin(begin)
     for run in runs(records):
         chunk = Chunk("t", 0, run, 1)

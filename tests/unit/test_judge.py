@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.manifest import manifest
+from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.decide import decide
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged, Record
@@ -197,10 +197,10 @@ def test_provider_check_recorded_then_without_its_texts() -> None:
 class _Broken(FactStore):
     """A store with a defect: it fails on one person."""
 
-    def view(self, send: Any, printed: Any = None) -> Any:
+    def view(self, send: Any, printed: Any = None, **more: Any) -> Any:
         if send.recipient_id == "P-1":
             raise ValueError("見本 花子")
-        return super().view(send, printed)
+        return super().view(send, printed, **more)
 
 
 def test_defect_on_one_record_then_that_one_is_withheld_without_its_values() -> None:
@@ -236,10 +236,7 @@ def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
     value = manifest(
         writer="worker-0",
         partition=3,
-        topic="mail.sends.v1",
-        start=10,
-        to=14,
-        gaps=[(12, 1)],
+        taken=[Taken("mail.sends.v1", 10, 14, 3, [(12, 1)]), Taken("mail.acts.v1", 2, 3, 0, [(2, 1)])],
         judged=some,
         dead_facts=1,
         as_of={"consents": [5, 7]},
@@ -249,8 +246,9 @@ def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
         t1=world.T + 5,
     )
     read = Manifest.model_validate_json(value)
-    (taken,) = read.in_
-    assert taken.n + sum(gap.n for gap in taken.gaps) == taken.to - taken.first
+    assert [taken.topic for taken in read.in_] == ["mail.sends.v1", "mail.acts.v1"]
+    for taken in read.in_:
+        assert taken.n + sum(gap.n for gap in taken.gaps) == taken.to - taken.first
     assert read.out.model_dump() == {"cleared": 1, "review": 1, "confirm": 0, "recall": 0, "dead": 2}
     assert (read.audit.n, read.audit.from_id) == (3, some[0].did)
     assert read.verdicts == {"clear": 1, "confirm": 1, "block": 1}

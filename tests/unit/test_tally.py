@@ -14,7 +14,7 @@ def _record(offset: int, verdict: Verdict) -> AuditRecord:
     fields: dict[str, Any] = dict.fromkeys(AuditRecord.model_fields)
     src = {"topic": "mail.sends.v1", "partition": 0, "offset": offset, "timestamp": 0}
     return AuditRecord.model_construct(
-        **{**fields, "did": f"D{offset}", "verdict": verdict, "reasons": (), "src": _Origin(**src)}
+        **{**fields, "did": f"D{offset}", "stage": "intake", "verdict": verdict, "reasons": (), "src": _Origin(**src)}
     )
 
 

@@ -1,0 +1,97 @@
+"""Measures what a partition's memory costs: bytes a live clearance, and the time in which a new owner reads it back.
+
+python benchmarks/ledger.py                     1,000,000 clearances, through a Kafka of its own
+python benchmarks/ledger.py --clearances 100000
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import resource
+import time
+
+import orjson
+from aiokafka import TopicPartition
+from confluent_kafka import Producer
+
+from gatekeeper import memory
+from gatekeeper.settings import Settings
+from schemas.events import Send
+from streams import admin, ledger, offsets
+from streams.broker import Broker
+from tests import world
+
+NOW = world.T
+DAYS = 30
+
+
+def value(number: int) -> bytes:
+    """Returns a send as a platform publishes it, each of another person."""
+    name = f"R{number:09}"
+    delivery = {"name": "見本 花子", "postcode": "100-0000", "lines": ["東京都千代田区見本町1-2-3"]}
+    fields = {"recipient_id": name, "event_id": f"DM-2026-AUTUMN-{name}", "campaign_id": "DM-2026-AUTUMN"}
+    return orjson.dumps(world.send(point=f"{name}-P", mail_date="2026-12-10", delivery=delivery, **fields))
+
+
+def entry(number: int) -> memory.Entry:
+    """Returns the entry of its clearance."""
+    sent = value(number)
+    send = Send.model_validate_json(sent)
+    until = NOW + DAYS * 86_400_000 + number % 86_400_000
+    did = f"{number:026}".translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
+    return memory.clearance(sent, send, did=did, at=NOW, until=until, basis=f"S-{number}", released=False)
+
+
+def resident() -> int:
+    """Returns the memory of this process at its peak, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+async def rebuild(settings: Settings) -> ledger.Ledger:
+    """Reads the ledger as a new owner does."""
+    probe = offsets.probe(settings.bootstrap)
+    await probe.start()
+    try:
+        return await ledger.read(probe, TopicPartition(settings.topic("ledger"), 0))
+    finally:
+        await probe.stop()
+
+
+def main() -> None:
+    """Writes the entries, reads them back, and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clearances", type=int, default=1_000_000)
+    count = parser.parse_args().clearances
+    with Broker() as broker:
+        settings = Settings(broker=broker.bootstrap, partitions=1)
+        admin.create(settings)
+        producer = Producer(
+            {"bootstrap.servers": broker.bootstrap, "acks": "all", "linger.ms": 20, "message.max.bytes": 900_000}
+        )
+        size, topic, began = 0, settings.topic("ledger"), time.perf_counter()
+        for number in range(count):
+            one = entry(number)
+            size += len(one.key) + len(one.value or b"")
+            producer.produce(topic, one.value, one.key, partition=0)
+            if number % 20_000 == 0:
+                producer.flush()
+        assert producer.flush(60) == 0
+        print(f"{count:,} clearances, {size / count:.0f} bytes each as written ({time.perf_counter() - began:.1f} s)")
+        before, began = resident(), time.perf_counter()
+        found = asyncio.run(rebuild(settings))
+        took = time.perf_counter() - began
+        assert found.memory.people == count
+        print(f"rebuilt in {took:.1f} s ({count / took:,.0f} a second), {(resident() - before) / count:.0f} bytes each")
+        send = Send.model_validate_json(value(count // 2))
+        began = time.perf_counter()
+        for _ in range(10_000):
+            assert found.memory.about(send, NOW).clearance
+        print(f"a duplicate is found in {(time.perf_counter() - began) / 10_000 * 1e6:.1f} µs")
+        began = time.perf_counter()
+        due = found.memory.due(NOW + 2 * DAYS * 86_400_000, 1_000)
+        print(f"{len(due):,} that no longer matter are found in {(time.perf_counter() - began) * 1e3:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

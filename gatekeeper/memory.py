@@ -1,0 +1,276 @@
+"""What was decided and still matters, of one partition: clearances, asks, releases, and what was done about an item.
+
+An entry is a key `kind/RECIPIENT/rest` and canonical JSON with `v` and `until`, the instant (milliseconds) from which
+it no longer matters (null: it always does). A person is one bytes value with an entry a line: next to nothing for the
+garbage collector to walk, and decoded only when used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatekeeper.errors import IntegrityError
+from gatekeeper.identity import Identified, Printed
+from schemas.codec import canonical
+from schemas.events import Send
+from schemas.topics import DAY_MS
+
+CLEAR, ASK, RELEASE, ACT = b"clear", b"ask", b"release", b"act"
+KINDS = frozenset((CLEAR, ASK, RELEASE, ACT))
+"""Every kind of entry about a person that this engine knows; another was written by a newer one."""
+
+
+class Entry(NamedTuple):
+    """One entry to write; without value it is taken out. `until` as in the value."""
+
+    key: bytes
+    value: bytes | None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """A send that was cleared and is not recalled: by which decision, on which source, and whether by a release.
+
+    `at`, `until`: milliseconds since the epoch. `send`: without `delivery`; `printed`: what that came to.
+    """
+
+    did: str
+    at: int
+    until: int
+    basis: str | None
+    released: bool
+    send: Send
+    printed: Printed | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The key of its entry: one a recipient, campaign and channel."""
+        return clear_key(self.send)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was done about one item: its state, by which act of whom, and to which decision that led.
+
+    `said`: the judged form of the release that it is about, None without one.
+    """
+
+    state: str
+    act_id: str
+    by: str
+    did: str | None = None
+    said: dict[str, Any] | None = None
+
+
+class Remembered(NamedTuple):
+    """What bears on one send: the live clearance of its key, the asks of its person, the releases of its key.
+
+    Asks and releases are in their judged form, one a line.
+    """
+
+    clearance: Clearance | None = None
+    asks: bytes = b""
+    releases: bytes = b""
+
+
+NOTHING = Remembered()
+
+
+class Memory:
+    """Entries in, answers out; whoever writes an entry puts it in at once, so that the next send sees it."""
+
+    def __init__(self) -> None:
+        self._people: dict[bytes, bytes] = {}
+        self._due: dict[int, list[bytes]] = {}  # by the day of `until`, whose entries to look at when it is over
+
+    @property
+    def people(self) -> int:
+        """How many people anything is remembered of."""
+        return len(self._people)
+
+    def take(self, key: bytes, value: bytes | None) -> None:
+        """Puts in an entry as read back; raises IntegrityError (4) for anything that this engine did not write."""
+        if key.partition(b"/")[0] not in KINDS:
+            raise IntegrityError("error.ledger_newer", kind=key.partition(b"/")[0].decode("utf-8", "replace")[:40])
+        if value is None:
+            self.put(Entry(key, None))
+            return
+        try:
+            found = orjson.loads(value)
+            version, until = found["v"], found["until"]
+        except (ValueError, KeyError, TypeError):
+            raise IntegrityError("error.ledger_unreadable") from None
+        if version != 1 or key.count(b"/") < 2:
+            raise IntegrityError("error.ledger_unreadable")
+        self.put(Entry(key, value, until))
+
+    def put(self, entry: Entry) -> None:
+        """Puts in an entry, in the place of the one with its key; one without value takes that out."""
+        kind, owner, rest = entry.key.split(b"/", 2)
+        name = b"%b/%b " % (kind, rest)
+        had = self._people.get(owner)
+        lines = [line for line in had.split(b"\n") if not line.startswith(name)] if had else []
+        if entry.value is not None:
+            lines.append(name + entry.value)
+            if entry.until is not None:
+                self._due.setdefault(entry.until // DAY_MS, []).append(owner)
+        if lines:
+            self._people[owner] = b"\n".join(lines) if len(lines) > 1 else lines[0]
+        elif had:
+            del self._people[owner]
+
+    def about(self, send: Send, at: int) -> Remembered:
+        """Returns what bears on this send at an instant."""
+        lines = self._people.get(send.recipient_id.encode())
+        if lines is None:
+            return NOTHING
+        clearance, asks, releases = None, [], []
+        key = f"{send.campaign_id}/{send.channel}".encode()
+        cleared, released = b"clear/%b " % key, b"release/%b/" % key
+        for line in lines.split(b"\n"):
+            if line.startswith(cleared):
+                clearance = _clearance(line, send.recipient_id)
+            elif line.startswith(b"ask/"):
+                asks.append(_said(line))
+            elif line.startswith(released):
+                releases.append(_said(line))
+        live = clearance if clearance and at < clearance.until else None
+        return Remembered(live, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)))
+
+    def releases(self, send: Send) -> tuple[bytes, ...]:
+        """Returns the keys of the releases of the send's key."""
+        prefix = f"release/{send.campaign_id}/{send.channel}/".encode()
+        owner = send.recipient_id.encode()
+        return tuple(_key(owner, line) for line in self._lines(owner) if line.startswith(prefix))
+
+    def standing(self, recipient_id: str, did: str) -> Standing | None:
+        """Returns what was done about the item with this decision id, None if nothing."""
+        name = f"act/{did} ".encode()
+        for line in self._lines(recipient_id.encode()):
+            if line.startswith(name):
+                found = orjson.loads(line[len(name) :])
+                return Standing(found["state"], found["act_id"], found["by"], found["did"], found["said"])
+        return None
+
+    def clearances(self, at: int, recipient_id: str | None = None) -> Iterator[Clearance]:
+        """Yields the live clearances of one person, or of everybody."""
+        owners = list(self._people) if recipient_id is None else [recipient_id.encode()]
+        for owner in owners:
+            for line in self._lines(owner):
+                if line.startswith(b"clear/"):
+                    found = _clearance(line, owner.decode())
+                    if at < found.until:
+                        yield found
+
+    def due(self, at: int, limit: int) -> list[Entry]:
+        """Returns what takes out at most `limit` entries that no longer matter; a day's, once the day is over."""
+        found: list[Entry] = []
+        while self._due and (min(self._due) + 1) * DAY_MS <= at:
+            day = min(self._due)
+            owners = self._due[day]
+            while owners:
+                over = [Entry(_key(owners[-1], line), None) for line in self._lines(owners[-1]) if _over(line, at)]
+                if found and len(found) + len(over) > limit:
+                    return found
+                found += over
+                owners.pop()
+            del self._due[day]
+        return list(dict.fromkeys(found))
+
+    def _lines(self, owner: bytes) -> list[bytes]:
+        lines = self._people.get(owner)
+        return lines.split(b"\n") if lines else []
+
+
+def clear_key(send: Send) -> bytes:
+    """Returns the key of the entry that a clearance of this send has."""
+    return f"clear/{send.recipient_id}/{send.campaign_id}/{send.channel}".encode()
+
+
+def clearance(
+    value: bytes,
+    send: Send,
+    *,
+    did: str,
+    at: int,
+    until: int,
+    basis: str | None,
+    released: bool,
+    printed: Printed | None = None,
+) -> Entry:
+    """Returns the entry of a cleared send, `value` being its bytes as published."""
+    kept = orjson.loads(value)
+    kept.pop("delivery", None)
+    for name in _OF_KEY:
+        del kept[name]
+    at_point: Any = [printed.token, *printed.readings] if isinstance(printed, Identified) else printed
+    fields = {"did": did, "at": at, "basis": basis, "released": released, "send": kept, "printed": at_point}
+    return _entry(clear_key(send), until, **fields)
+
+
+def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -> Entry:
+    """Returns the entry of an ask, `said` being its judged form: one ask a source is all, so it always matters."""
+    return _entry(f"ask/{recipient_id}/{request_id}".encode(), None, said=said, **more)
+
+
+def release_key(send: Send, item: str) -> bytes:
+    """Returns the key of the entry of a release of this item."""
+    return f"release/{send.recipient_id}/{send.campaign_id}/{send.channel}/{item}".encode()
+
+
+def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry:
+    """Returns the entry of a release of this item, `said` being its judged form."""
+    return _entry(release_key(send, item), until, said=said)
+
+
+def act_key(recipient_id: str, item: str) -> bytes:
+    """Returns the key of the entry that says what was done about an item."""
+    return f"act/{recipient_id}/{item}".encode()
+
+
+def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
+    """Returns the entry that says what was done about an item."""
+    fields = {name: getattr(standing, name) for name in ("state", "act_id", "by", "did", "said")}
+    return _entry(act_key(recipient_id, item), until, **fields)
+
+
+_OF_KEY = ("recipient_id", "campaign_id", "channel")
+
+
+def _entry(key: bytes, until: int | None, **fields: Any) -> Entry:
+    return Entry(key, canonical({"v": 1, "until": until, **fields}), until)
+
+
+def _key(owner: bytes, line: bytes) -> bytes:
+    kind, rest = line.partition(b" ")[0].split(b"/", 1)
+    return b"%b/%b/%b" % (kind, owner, rest)
+
+
+def _value(line: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(line.partition(b" ")[2])
+    return found
+
+
+def _said(line: bytes) -> bytes:
+    return canonical(_value(line)["said"])
+
+
+def _over(line: bytes, at: int) -> bool:
+    until = _value(line)["until"]
+    return until is not None and until <= at
+
+
+def _clearance(line: bytes, recipient_id: str) -> Clearance:
+    name, _, value = line.partition(b" ")
+    _, campaign, channel = name.decode().split("/")
+    found = orjson.loads(value)
+    found["send"].update(recipient_id=recipient_id, campaign_id=campaign, channel=channel)
+    send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]
+    if isinstance(printed, list):
+        printed = Identified(printed[0], tuple((token, score) for token, score in printed[1:]))
+    return Clearance(found["did"], found["at"], found["until"], found["basis"], found["released"], send, printed)

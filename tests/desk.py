@@ -1,0 +1,97 @@
+"""One partition without Kafka: sends and acts judged in turn, and what they left in memory and on the topics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from gatekeeper.acting import Acting
+from gatekeeper.facts import FactStore
+from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.memory import Memory
+from gatekeeper.packs import load
+from schemas.audit import AuditRecord
+from tests import world
+
+JUDGE = Judge(load("jp-pmark"), 8)
+YOUNG = (world.source(may_be_minor=True), world.consent())
+"""AGE_UNCERTAIN: a colleague may release it, or ask."""
+CHECK = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
+BOUGHT = {"method": "indirect.purchased_list", "provided_by": "broker-a", "check": {**CHECK, "basis": "consent"}}
+TWO = (
+    world.source(notice_id=None, acquired_at=None, purposes_told=["mkt.dm.own"]),
+    world.source(source_id="S-2", notice_id=None, **BOUGHT),
+    world.consent(evidence_ref=None, notice_id=None, event_time=None),
+)
+"""SOURCE_CONFLICT and what is soft beside it: two people must release it."""
+
+
+class Desk:
+    """What the worker does for one partition, and what a reviewer sees of it."""
+
+    def __init__(self, *facts: world.Event, judge: Judge = JUDGE) -> None:
+        self.judge = judge
+        self.store: FactStore = world.store(*facts)
+        self.memory = Memory()
+        self.review: list[Record] = []
+        self.out: list[tuple[str, str]] = []
+        """Topic and decision id of all that was put out."""
+        self.records: list[AuditRecord] = []
+        self.at = world.T
+        self._sends = self._acts = 0
+
+    def learn(self, *facts: world.Event) -> None:
+        """Applies further facts."""
+        for topic, value in facts:
+            assert self.store.apply(topic, 1, len(self.records), None, orjson.dumps(value)) is None
+
+    def send(self, sent: dict[str, Any] | None = None, **fields: Any) -> Judged:
+        """Judges a send, given whole or by what is special about it."""
+        self._sends += 1
+        value = orjson.dumps(sent or world.send(**fields))
+        record = Record("mail.sends.v1", 3, self._sends, self.at, b"P-1", value)
+        return self._written(self.judge.judge(record, self.store, self.at, memory=self.memory), value)
+
+    def act(self, kind: str, item: int = -1, **fields: Any) -> tuple[str, str | None]:
+        """Judges an act about an item (which one of `review`); returns its outcome and the refusal's code."""
+        return self.judged(world.item_act(kind, self.told(item), **fields))
+
+    def told(self, item: int = -1) -> dict[str, Any]:
+        """Returns how an act names an item."""
+        if not self.review:
+            return {}
+        record, place = self.review[item], item % len(self.review)
+        decision = orjson.loads(dict(record.headers)["gate-decision"])
+        said = orjson.loads(record.value or b"")
+        names = {name: said[name] for name in ("recipient_id", "campaign_id", "channel")}
+        soft = [reason["code"] for reason in decision["reasons"]]
+        return {**names, "decision_id": decision["id"], "review": {"partition": 3, "offset": place}, "reasons": soft}
+
+    def judged(self, value: dict[str, Any] | bytes) -> tuple[str, str | None]:
+        """Judges a record of `acts`."""
+        self._acts += 1
+        data = value if isinstance(value, bytes) else orjson.dumps(value)
+        record = Record("mail.acts.v1", 3, self._acts, self.at, None, data)
+        place = orjson.loads(data).get("review") if isinstance(value, dict) else None
+        there = place is not None and 0 <= place["offset"] < len(self.review)
+        item = self.review[place["offset"]] if there and place else None
+        found = Acting(self.judge).act(record, item, self.store, self.memory, self.at)
+        self._written(found, item.value if item else None)
+        act = self.records[-1].act
+        assert act is not None
+        return act.outcome, act.code
+
+    def _written(self, found: Judged, value: bytes | None) -> Judged:
+        for entry in found.entries:
+            self.memory.put(entry)
+        self.records.append(AuditRecord.model_validate_json(found.audit))
+        for output in found.outputs:
+            self.out.append((output.topic, found.did))
+            if output.topic in ("cleared", "review"):
+                assert output.value == value, "the very bytes"
+            if output.topic == "review":
+                place = len(self.review)
+                headers = output.headers
+                self.review.append(Record("mail.review.v1", 3, place, self.at, output.key, output.value, headers))
+        return found

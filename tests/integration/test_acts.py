@@ -1,0 +1,238 @@
+"""What people do about withheld sends, on real Kafka: each act is answered once, whoever else acts meanwhile."""
+
+import asyncio
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import orjson
+import pytest
+
+from tests.world import item_act
+from tests.worlds import World, consent, eventually, send, source
+
+NOW = {"at": "2026-01-01T09:00:00+09:00"}
+
+
+@pytest.fixture
+def world(kafka, prefix) -> World:
+    return World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create()
+
+
+def young(world: World, count: int) -> list[str]:
+    """People of whom it is not known whether they are of age: a reviewer may release what is sent to them."""
+    names = [f"y{number}" for number in range(count)]
+    world.people(names, may_be_minor=True)
+    world.put("sends", ((name, send(name, name)) for name in names))
+    return names
+
+
+async def items(world: World, count: int) -> dict:
+    await eventually(lambda: sum(world.ends("review")) >= count and len(world.items()) == count, f"{count} items")
+    return world.items()
+
+
+async def answered(world: World, count: int) -> None:
+    def enough() -> bool:
+        return sum(world.ends("audit")) >= count and len(world.acted()) >= count
+
+    await eventually(enough, f"{count} acts answered")
+
+
+def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(world):
+    young(world, 4)
+    world.put("sends", [("u1", send("u1", "u1"))])
+    bad = [b"", b"{", b'{"v":1,"kind":"fly"}', b"x" * 70_000]
+    outcomes = {
+        "wrong-decision": ("refused", "item_differs"),
+        "no-such-place": ("refused", "item_unknown"),
+        "another-partition": ("refused", "item_elsewhere"),
+        "hard": ("refused", "hard"),
+        "good": ("cleared", None),
+        "late": ("refused", "closed"),
+        "expired": ("refused", "release_expired"),
+        "upheld": ("upheld", None),
+        "seen": ("recorded", None),
+        "last": ("cleared", None),
+    }
+
+    async def run() -> None:
+        async with world.worker():
+            found = await items(world, 5)
+            item, elsewhere = found["e-y0"], found["e-y1"]
+            there = item["review"]["partition"]
+            world.act("release", item, act_id="wrong-decision", decision_id="A" * 26)
+            world.act("release", item, act_id="no-such-place", review={"partition": there, "offset": 99_999})
+            value = item_act("release", item, act_id="another-partition")
+            world.put("acts", [("y0", value)], partition=1 - there)
+            world.act("release", found["e-u1"], act_id="hard", evidence_ref="x")
+            for each in bad:
+                world.put("acts", [(None, each)], partition=there)
+            world.act("release", item, act_id="good")
+            world.act("release", item, act_id="late")
+            world.put("acts", [("y1", item_act("release", elsewhere, act_id="expired") | NOW)],
+                      partition=elsewhere["review"]["partition"])  # fmt: skip
+            world.act("uphold", elsewhere, act_id="upheld")
+            world.act("reveal", elsewhere, act_id="seen")
+            world.act("release", found["e-y3"], act_id="last")
+            await answered(world, len(outcomes) + len(bad))
+            world.put("sends", [("y0", send("y0", "next"))])
+            await eventually(lambda: "e-next" in world.verdicts(), "the next send")
+
+    asyncio.run(run())
+    assert world.outcomes() == outcomes
+    assert Counter(a.act.outcome for a in world.acted().values())["unreadable"] == len(bad)
+    letters = [dict(m.headers())["gate-source"] for m in world.read("deadletter")]
+    assert sum(letter.startswith(b"acts/") for letter in letters) == len(bad)
+    world.check(6)
+
+
+def test_given_two_people_where_two_are_needed_then_the_same_one_is_refused(world):
+    bought = {"method": "indirect.purchased_list", "provided_by": "broker-a", "notice_id": None}
+    check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
+    points = {"contact_points": [{"id": "cp-y0", "token": "t1_" + "A" * 43}], "recipient_id": "y0"}
+    own = {"v": 1, "source_id": "own", "method": "direct.point_card", "collected_by": "C1",
+           "purposes_told": ["mkt.dm.own"], **points}  # fmt: skip
+    other = {"v": 1, "source_id": "other", "collected_by": "C1", **bought, **points,
+             "check": {**check, "basis": "consent"}}  # fmt: skip
+    world.put("sources", [("y0", own), ("y0", {k: v for k, v in other.items() if v is not None})])
+    world.put("consents", [("y0", {k: v for k, v in consent("y0").items()
+                                   if k not in ("evidence_ref", "notice_id", "event_time")})])  # fmt: skip
+    world.put("sends", [("y0", send("y0", 0, delivery=None))])
+
+    async def run() -> None:
+        async with world.worker():
+            item = (await items(world, 1))["e-0"]
+            assert "SOURCE_CONFLICT" in item["reasons"]
+            world.act("release", item, act_id="first", evidence_ref="scan")
+            world.act("approve", item, act_id="same")
+            await answered(world, 2)
+        async with world.worker():  # what the first one said is remembered
+            world.act("approve", item, act_id="second", by="taro")
+            await answered(world, 3)
+
+    asyncio.run(run())
+    assert world.outcomes() == {
+        "first": ("waiting", None), "same": ("refused", "same_person"), "second": ("cleared", None),
+    }  # fmt: skip
+    world.check(1)
+
+
+def test_given_two_clients_racing_on_100_items_then_each_item_has_one_outcome(world):
+    names = young(world, 100)
+
+    def client(found: dict, who: str, kinds: list[str]) -> None:
+        producer = world.producer()
+        for number, name in enumerate(names):
+            kind = kinds[number % len(kinds)]
+            world.act(kind, found[f"e-{name}"], producer, act_id=f"{who}-{name}", by=who)
+
+    async def run() -> None:
+        async with world.worker():
+            found = await items(world, 100)
+            with ThreadPoolExecutor(2) as threads:
+                loop = asyncio.get_running_loop()
+                await asyncio.gather(
+                    loop.run_in_executor(threads, client, found, "hanako", ["release", "uphold"]),
+                    loop.run_in_executor(threads, client, found, "taro", ["uphold", "release", "release"]),
+                )
+            await answered(world, 200)
+
+    asyncio.run(run())
+    by_item = Counter(a.act.item for a in world.acted().values() if a.act.outcome in ("cleared", "upheld"))
+    assert len(by_item) == 100
+    assert set(by_item.values()) == {1}
+    assert Counter(world.outcomes().values())["refused", "closed"] == 100
+    world.check(100)
+
+
+def test_given_a_withdrawal_acknowledged_before_the_release_then_it_wins_every_time(world):
+    names = young(world, 200)
+
+    def race(found: dict) -> None:
+        producer = world.producer(**{"linger.ms": 0})
+        for name in names:
+            world.put("consents", [(name, consent(name, "Withdrawn"))], producer)  # acknowledged when it returns
+            world.act("release", found[f"e-{name}"], producer, act_id=f"a-{name}")
+
+    async def run() -> None:
+        async with world.worker() as app:
+            found = await items(world, 200)
+            await eventually(lambda: app.gate.readiness()["ready"], "readiness")
+            await asyncio.to_thread(race, found)
+            await answered(world, 200)
+
+    asyncio.run(run())
+    assert Counter(world.outcomes().values()) == {("withheld", None): 200}
+    reasons = Counter(code for a in world.acted().values() for code in (r.code for r in a.reasons))
+    assert reasons["RELEASE_SUPERSEDED"] == reasons["CONSENT_WITHDRAWN"] == 200
+    assert world.read("cleared") == []
+    world.check(200)
+
+
+def test_given_an_undo_then_what_was_released_is_recalled_once(world):
+    young(world, 1)
+
+    async def run() -> None:
+        async with world.worker():
+            item = (await items(world, 1))["e-y0"]
+            world.act("release", item, act_id="release")
+            world.act("undo", item, act_id="undo", undoes="release")
+            world.act("undo", item, act_id="undo-again", undoes="release")
+            await answered(world, 3)
+
+    asyncio.run(run())
+    assert world.outcomes() == {
+        "release": ("cleared", None), "undo": ("recalled", None), "undo-again": ("refused", "nothing_to_undo"),
+    }  # fmt: skip
+    (recall,) = world.read("recalls")
+    assert recall.key() == b"y0"
+    world.check(1)
+
+
+def test_given_a_person_asked_then_silence_withholds_and_a_yes_clears(world):
+    world.put("sources", [("y0", source("y0"))])
+    world.put("sends", [("y0", send("y0", 0))])
+
+    async def run() -> None:
+        async with world.worker():
+            item = (await items(world, 1))["e-0"]
+            assert item["reasons"] == ["CONSENT_MISSING"]
+            world.act("ask", item, act_id="ask")
+            await answered(world, 1)
+            world.put("sends", [("y0", send("y0", 1))])
+            await eventually(lambda: "e-1" in world.verdicts(), "the next send")
+            (request,) = world.read("confirmations")
+            yes = consent("y0", event_time="2026-01-01T00:00:00+09:00")
+            asked = orjson.loads(request.value())
+            world.put("consents", [("y0", yes | {"answers": asked["request_id"], "event_time": asked["at"]})])
+            world.act("redecide", item, act_id="redecide")
+            await answered(world, 2)
+
+    asyncio.run(run())
+    assert world.verdicts()["e-1"] == ("block", "CONFIRMATION_PENDING")
+    assert world.outcomes() == {"ask": ("asked", None), "redecide": ("cleared", None)}
+    world.check(2)
+
+
+def test_given_an_act_beside_its_fact_in_one_transaction_then_both_bind_and_holes_are_passed(world):
+    world.people(["r1"])
+    act = {"v": 1, "kind": "withdraw", "act_id": "w1", "by": "cc-1", "recipient_id": "r1", **NOW}
+    with world.transaction() as through:
+        world.put("consents", [("r1", consent("r1", "Withdrawn"))], through)
+        world.put("acts", [("r1", act)], through)
+        through.commit_transaction(30)
+        through.begin_transaction()
+        world.put("acts", [("r1", {**act, "act_id": "w2"})], through)
+        through.abort_transaction(30)
+    world.put("acts", [("r1", {**act, "act_id": "w3"})])
+    world.put("sends", [("r1", send("r1", 0))])
+
+    async def run() -> None:
+        async with world.worker():
+            await answered(world, 2)
+            await eventually(lambda: "e-0" in world.verdicts(), "the send")
+
+    asyncio.run(run())
+    assert world.outcomes() == {"w1": ("recorded", None), "w3": ("recorded", None)}
+    assert world.verdicts() == {"e-0": ("block", "CONSENT_WITHDRAWN")}
+    world.check(1)

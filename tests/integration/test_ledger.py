@@ -1,0 +1,148 @@
+"""What a partition remembers, on real Kafka: in its transactions, across restarts and compaction, and no longer."""
+
+import asyncio
+import dataclasses
+
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from gatekeeper.errors import IntegrityError
+from gatekeeper.packs import Packs, load
+from streams.transaction import Transaction
+from tests.worlds import World, eventually, send
+
+CLEAR, TWICE = ("clear", None), ("block", "DUPLICATE_SEND")
+
+
+@pytest.fixture
+def world(kafka, prefix) -> World:
+    world = World(kafka.bootstrap, prefix, partitions=2).create()
+    world.people(["r1"])
+    return world
+
+
+def again(number: int | str) -> tuple:
+    """Returns another send of the same piece."""
+    return "r1", send("r1", 0, event_id=f"e-{number}")
+
+
+def first_and(count: int) -> dict:
+    return {"e-0": CLEAR} | {f"e-{number}": TWICE for number in range(1, count + 1)}
+
+
+async def decided(world: World, count: int) -> None:
+    await eventually(lambda: sum(world.ends("audit")) >= count and len(world.audits()) == count, f"{count} decisions")
+
+
+def test_given_duplicates_in_a_chunk_in_the_next_and_after_a_restart_then_one_piece_goes_out(world):
+    world.put("sends", [again(number) for number in range(3)])
+    world.put("sends", [("r1", send("r1", "other")), ("r1", send("r1", 0, event_id="e-mail", channel="email"))])
+
+    async def run(number: int) -> None:
+        async with world.worker():
+            await decided(world, number + 2)
+            world.put("sends", [again(number)])
+            await decided(world, number + 3)
+
+    asyncio.run(run(3))
+    asyncio.run(run(4))
+    verdicts = world.verdicts()
+    assert verdicts.pop("e-other") == CLEAR
+    assert verdicts.pop("e-mail")[1] != "DUPLICATE_SEND"
+    assert verdicts == first_and(4)
+    world.check(7)
+    informational = [m for m in world.read("review") if dict(m.headers()).get("gate-disposition") == b"informational"]
+    assert len(informational) == 4
+    assert {audit.clearance for audit in world.audits()} == {None, world.audits()[0].did}
+
+
+def test_given_a_withheld_send_then_it_may_be_tried_again(world):
+    world.put("sends", [("r2", send("r2", 0, event_id="e-early"))])
+
+    async def run() -> None:
+        async with world.worker():
+            await decided(world, 1)
+            world.people(["r2"])
+            world.put("sends", [("r2", send("r2", 0, event_id="e-late"))])
+            await decided(world, 2)
+
+    asyncio.run(run())
+    assert world.verdicts() == {"e-early": ("block", "SOURCE_UNKNOWN"), "e-late": CLEAR}
+
+
+def test_given_a_compacted_ledger_then_a_duplicate_is_still_known(world):
+    ledger = ConfigResource(ConfigResourceType.TOPIC, world.settings.topic("ledger"))
+    ledger.configs = {"segment.ms": "100", "min.cleanable.dirty.ratio": "0.001", "min.compaction.lag.ms": "0"}
+    world.put("sends", [again(0)])
+
+    async def run(number: int) -> None:
+        async with world.worker():
+            await decided(world, number)
+            world.put("sends", [again(number)])
+            await decided(world, number + 1)
+
+    asyncio.run(run(1))
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+        admin.alter_configs([ledger])
+    asyncio.run(run(2))  # so that a segment is rolled: the last one is never compacted
+    before = len(world.read("ledger"))
+
+    async def compacted() -> None:
+        await eventually(lambda: len(world.read("ledger")) < before, "compaction")
+
+    asyncio.run(compacted())
+    asyncio.run(run(3))
+    assert world.verdicts() == first_and(3)
+    world.check(4)
+
+
+def test_given_the_window_over_then_the_piece_may_go_out_again(world):
+    packs = load("jp-pmark")
+    short = Packs(*(tuple(dataclasses.replace(p, dedupe_ms=1) for p in v) for v in (packs.home, packs.strictest)))
+    world.put("sends", [again(0)])
+
+    async def run() -> None:
+        async with world.worker(packs=short):
+            await decided(world, 1)
+            world.put("sends", [again(1)])
+            await decided(world, 2)
+
+    asyncio.run(run())
+    assert world.verdicts() == {"e-0": CLEAR, "e-1": CLEAR}
+
+
+def test_given_a_revocation_before_the_commit_then_the_same_worker_has_no_phantom_clearance(world, monkeypatch):
+    commit, held = Transaction.commit, asyncio.Event()
+
+    async def holding(self, position, clock):
+        if "cleared" in self._batches and not held.is_set():
+            held.set()
+            await asyncio.Event().wait()
+        await commit(self, position, clock)
+
+    monkeypatch.setattr(Transaction, "commit", holding)
+
+    async def run() -> None:
+        async with world.worker() as app:
+            await eventually(lambda: app.gate.readiness()["ready"], "readiness")
+            assigned = app.consumer.assignment()
+            world.put("sends", [again(0)])
+            await held.wait()
+            await app.gate.assigned(set(assigned))
+            await decided(world, 1)
+
+    asyncio.run(run())
+    assert world.verdicts() == {"e-0": CLEAR}
+    world.check(1)
+
+
+def test_given_an_entry_of_a_newer_engine_then_its_partition_is_refused(world):
+    world.put("ledger", [("sealed/r1/x", {"v": 1, "until": None})])
+
+    async def run() -> None:
+        async with world.worker() as app:
+            await eventually(lambda: app.failures, "a refusal")
+
+    with pytest.raises(IntegrityError) as caught:
+        asyncio.run(run())
+    assert caught.value.key == "error.ledger_newer"

@@ -1,0 +1,128 @@
+"""What a partition remembers: what is put in is found, what no longer matters is taken out, what is strange stops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper import memory
+from gatekeeper.errors import IntegrityError
+from gatekeeper.identity import Identified
+from gatekeeper.memory import Entry, Memory, Standing
+from schemas.events import Send
+from schemas.topics import DAY_MS
+from tests import world
+
+AT = world.T
+
+
+def send(**fields: Any) -> Send:
+    return Send.model_validate_json(orjson.dumps(world.send(**fields)))
+
+
+def cleared(until: int = AT + DAY_MS, did: str = "D", **fields: Any) -> Entry:
+    one = world.send(delivery={"name": "見本 花子"}, **fields)
+    value = orjson.dumps(one)
+    return memory.clearance(value, send(**fields), did=did, at=AT, until=until, basis="S-1", released=False)
+
+
+def held(*entries: Entry) -> Memory:
+    found = Memory()
+    for entry in entries:
+        found.put(entry)
+    return found
+
+
+def test_clearance_put_in_then_its_send_key_finds_it_until_its_end_and_no_other_does() -> None:
+    found = held(cleared(), cleared(campaign_id="K-2", did="D2"), cleared(recipient_id="P-2", did="D3"))
+    assert found.about(send(), AT).clearance is not None
+    assert found.about(send(), AT + DAY_MS - 1).clearance is not None
+    assert found.about(send(), AT + DAY_MS).clearance is None
+    assert found.about(send(channel="email"), AT).clearance is None
+    other = found.about(send(recipient_id="P-2"), AT).clearance
+    assert other is not None
+    assert (other.did, other.basis, other.send) == ("D3", "S-1", send(recipient_id="P-2"))
+
+
+def test_clearance_of_a_printed_address_then_what_it_is_known_by_is_kept() -> None:
+    at_point = Identified(world.token("cp-1"), ((world.token("less"), 900),))
+    value = orjson.dumps(world.send())
+    fields = {"did": "D", "at": AT, "until": AT + 1, "basis": None, "released": True, "printed": at_point}
+    found = held(memory.clearance(value, send(), **fields)).about(send(), AT).clearance  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.printed, found.released, found.basis) == (at_point, True, None)
+
+
+def test_clearance_put_in_then_no_delivery_is_kept() -> None:
+    assert "見本".encode() not in (cleared().value or b"")
+
+
+def test_entry_put_in_again_then_it_takes_the_place_of_the_first_and_nothing_takes_it_out() -> None:
+    found = held(cleared(), cleared(did="D9"))
+    clearance = found.about(send(), AT).clearance
+    assert clearance is not None
+    assert clearance.did == "D9"
+    assert [one.did for one in found.clearances(AT)] == ["D9"]
+    found.put(Entry(clearance.key, None))
+    assert found.people == 0
+    found.put(Entry(clearance.key, None))
+
+
+def test_entries_read_back_then_the_same_is_remembered() -> None:
+    said = {"kind": "release", "decision_id": "D"}
+    standing = Standing("released", "a-1", "hanako", "D2", said)
+    entries = [
+        cleared(),
+        memory.ask("P-1", "Q", {"request_id": "Q"}),
+        memory.release(send(), "D", said, until=AT + 1),
+        memory.act("P-1", "D", standing, until=AT + 1),
+    ]
+    first, again = held(*entries), Memory()
+    for entry in entries:
+        again.take(entry.key, entry.value)
+    for one in (first, again):
+        about = one.about(send(), AT)
+        assert about.clearance is not None
+        assert about.asks == b'{"request_id":"Q"}'
+        assert orjson.loads(about.releases) == said
+        assert one.standing("P-1", "D") == standing
+        assert one.standing("P-1", "D2") is None
+    assert again.due(AT + 99 * DAY_MS, 100) == first.due(AT + 99 * DAY_MS, 100)
+
+
+def test_days_over_then_what_ended_in_them_is_due_at_most_so_many_at_a_time_and_asks_stay() -> None:
+    found = held(*(cleared(recipient_id=f"P-{number}") for number in range(25)), memory.ask("P-1", "Q", {}))
+    assert found.due(AT, 10) == []
+    swept = []
+    while due := found.due(AT + 3 * DAY_MS, 10):
+        assert len(due) <= 10
+        for entry in due:
+            found.put(entry)
+        swept += due
+    assert sorted(entry.key for entry in swept) == sorted(f"clear/P-{n}/K-1/postal".encode() for n in range(25))
+    assert found.people == 1
+    assert found.about(send(), AT).asks
+
+
+def test_entry_renewed_then_the_day_of_the_first_takes_nothing_out() -> None:
+    found = held(cleared(), cleared(until=AT + 9 * DAY_MS))
+    assert found.due(AT + 3 * DAY_MS, 10) == []
+    assert len(found.due(AT + 11 * DAY_MS, 10)) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        (b"salt/P-1", b'{"v":1,"until":null}', "error.ledger_newer"),
+        (b"clear/P-1/K-1/postal", b'{"v":2,"until":null}', "error.ledger_unreadable"),
+        (b"clear/P-1/K-1/postal", b"{}", "error.ledger_unreadable"),
+        (b"clear/P-1/K-1/postal", b"\xff", "error.ledger_unreadable"),
+        (b"clear/P-1", b'{"v":1,"until":null}', "error.ledger_unreadable"),
+    ],
+)
+def test_entry_that_this_engine_did_not_write_then_it_stops(key: bytes, value: bytes, error: str) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        Memory().take(key, value)
+    assert caught.value.key == error
