@@ -112,9 +112,12 @@ class Queue:
     _answers: dict[str, dict[tuple[int, int], Doing]] = field(default_factory=dict)
 
     def review(self, partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> None:
-        """Takes in one record of `review`."""
+        """Takes in one record of `review`; what was withheld in shadow mode waits for nobody, and is no item."""
+        told = dict(headers)
+        if told.get("gate-mode") == b"shadow":
+            return
         try:
-            decision = Decision.model_validate_json(dict(headers).get("gate-decision", b""))
+            decision = Decision.model_validate_json(told.get("gate-decision", b""))
             send = Send.model_validate_json(value or b"")
             if decision.id is None:
                 raise ValueError

@@ -50,7 +50,7 @@ def list_items(filters: tuple[str, ...], everything: bool, as_json: bool) -> Non
         note("cli.review_none")
         return
     shown = found if everything else found[:SHOWN]
-    names = ("decision_id", "state", "verdict", "reason", "campaign", "channel", "recipient", "mail_date", "age", "by")
+    names = ("decision_id", "state", "verdict", "reason", "campaign", "channel", "recipient", "mail_date", "age", "who")
     show_table(
         [f"cli.column_{name}" for name in names],
         [
@@ -96,7 +96,7 @@ def show(id_: str, as_json: bool) -> None:
     rows = {**plain(item), "state": text(f"act.state_{item.state}"), "seen": instant(item.seen)}
     for name in ("decision_id", "state", "verdict", "campaign", "channel", "recipient", "controller", "purpose"):
         click.echo(f"{text(f'cli.column_{name}')}: {rows[name]}")
-    for name, column in (("source", "basis"), ("mail_date", "mail_date"), ("seen", "seen"), ("by", "by")):
+    for name, column in (("source", "basis"), ("mail_date", "mail_date"), ("seen", "seen"), ("by", "who")):
         if rows[name]:
             click.echo(f"{text(f'cli.column_{column}')}: {rows[name]}")
     for reason in decision.reasons:

@@ -60,6 +60,14 @@ def test_records_that_hold_no_item_then_they_are_counted_and_the_rest_is_read() 
     assert len(list(queue.items())) == 1
 
 
+def test_a_record_of_a_shadow_then_it_is_no_item() -> None:
+    desk, queue = Desk(*YOUNG), Queue()
+    desk.send()
+    queue.review(3, 0, desk.review[0].value, [*desk.review[0].headers, ("gate-mode", b"shadow")])
+    assert list(queue.items()) == []
+    assert queue.unread == 0
+
+
 def test_an_item_then_its_remedies_and_due_day_are_told() -> None:
     desk, queue = Desk(*YOUNG), Queue()
     desk.send(mail_date="2026-12-01")
