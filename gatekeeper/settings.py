@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatekeeper.errors import UsageError
 from schemas.audit import Mode
+from schemas.values import ID_PATTERN
 
 BROKER_FILE = Path(".gatekeeper/broker.json")
 """Where `gatekeeper broker` leaves its address, below the working folder: `{"bootstrap": "host:port", "pid": n}`."""
@@ -46,6 +47,9 @@ class Settings(BaseSettings):
     audit_days: Annotated[int, Field(ge=1)] = Field(1095, description="how long audit records are kept, in days")
     replication: Annotated[int, Field(ge=0, le=9)] = Field(
         0, description="replication factor of new topics; 0: 3 on three or more brokers, else 1"
+    )
+    user: Annotated[str, Field(pattern=rf"^$|{ID_PATTERN}")] = Field(
+        "", description="who acts: a staff id, not a name; --by goes before it"
     )
     log_level: str = Field("info", description="debug, info, warning or error")
 

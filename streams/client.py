@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -152,10 +152,11 @@ class Reader:
             found = self._consumer.beginning_offsets(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
-    def read(self, topic: str, *, last: int | None = None) -> Iterator[Record]:
+    def read(self, topic: str, *, last: int | None = None, since: int | None = None) -> Iterator[Record]:
         """Yields what stands on `topic` up to its ends as they were when asked, in order within a partition.
 
-        `last`: only so many offsets before the end of each partition.
+        `last`: only so many offsets before the end of each partition. `since`: only what the broker has had since
+        then, in milliseconds.
         """
         partitions = self.partitions(topic)
         with reaching(self._settings):
@@ -163,6 +164,10 @@ class Reader:
             starts = self._consumer.beginning_offsets(partitions)
         if last is not None:
             starts = {tp: max(start, ends[tp] - last) for tp, start in starts.items()}
+        if since is not None:
+            with reaching(self._settings):
+                found = self._consumer.offsets_for_times(dict.fromkeys(partitions, since))
+            starts = {tp: max(start, found[tp].offset if found[tp] else ends[tp]) for tp, start in starts.items()}
         yield from self._between(starts, ends)
 
     def at(self, topic: str, *, partition: int, offset: int) -> Record | None:
@@ -183,17 +188,24 @@ class Reader:
         with reaching(self._settings):
             ask = self._consumer.beginning_offsets if from_beginning else self._consumer.end_offsets
             self._seek(ask(partitions))
-        return self._coming(partitions)
+        return (record for records in self._coming(partitions, STALL_SECONDS / 2) for record in records)
 
-    def _coming(self, partitions: list[TopicPartition]) -> Iterator[Record]:
+    def coming(self, topic: str, starts: Mapping[int, int], *, seconds: float) -> Iterator[list[Record]]:
+        """Returns what comes from these offsets on, without end; an empty list each time that long nothing came."""
+        name = self._settings.topic(topic)
+        partitions = {TopicPartition(name, number): offset for number, offset in starts.items()}
+        with reaching(self._settings):
+            self._seek(partitions)
+        return self._coming(list(partitions), seconds)
+
+    def _coming(self, partitions: list[TopicPartition], seconds: float) -> Iterator[list[Record]]:
         with reaching(self._settings):
             while True:
-                fetched = self._consumer.poll(timeout_ms=int(STALL_SECONDS * 500))
+                fetched = self._consumer.poll(timeout_ms=int(seconds * 1000))
                 if not fetched:
                     # a client that lost its broker waits for ever; asking tells quiet from gone
                     self._consumer.end_offsets(partitions)
-                for records in fetched.values():
-                    yield from map(self._record, records)
+                yield [self._record(record) for records in fetched.values() for record in records]
 
     def _seek(self, starts: dict[Any, int]) -> None:
         self._consumer.assign(list(starts))

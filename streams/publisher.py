@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
 from threading import Thread
 from typing import Any, Self
 from uuid import uuid4
@@ -30,11 +31,12 @@ FromLine = tuple[int, bytes | None, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record to be written to a topic of the registry; without key its partition is any."""
+    """A record to be written to a topic of the registry; without partition its key decides, without both it is any."""
 
     topic: str
     key: bytes | None
     value: bytes
+    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +80,17 @@ class Publisher:
     def __exit__(self, *_: object) -> None:
         _close(self._producer)
 
-    def write(self, records: Sequence[tuple[bytes | None, bytes]]) -> list[Place | None]:
+    def write(
+        self, records: Sequence[tuple[bytes | None, bytes]], partitions: Sequence[int] | None = None
+    ) -> list[Place | None]:
         """Writes records (key, value) and waits for the answers; returns where each stands, None without an answer.
 
-        A record without an answer may have been written all the same.
+        `partitions`: where each goes, whatever its key says. A record without an answer may have been written.
         """
         name, futures = self._settings.topic(self._topic), []
         with suppress(KafkaTimeoutError):
-            for key, value in records:
-                futures.append(self._producer.send(name, key=key, value=value))
+            for (key, value), partition in zip(records, partitions or repeat(None, len(records)), strict=True):
+                futures.append(self._producer.send(name, key=key, value=value, partition=partition))
             self._producer.flush(timeout=DELIVERY_MS / 1000 + 5)
         places = [_place(self._topic, future) if future.succeeded() else None for future in futures]
         return places + [None] * (len(records) - len(places))
@@ -144,7 +148,10 @@ def _windows(records: Iterable[FromLine]) -> Iterator[list[FromLine]]:
 
 def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> list[Place]:
     try:
-        futures = [producer.send(settings.topic(each.topic), key=each.key, value=each.value) for each in records]
+        futures = [
+            producer.send(settings.topic(each.topic), key=each.key, value=each.value, partition=each.partition)
+            for each in records
+        ]
         producer.flush(timeout=TRANSACTION_MS / 1000)
         return [_place(record.topic, future) for record, future in zip(records, futures, strict=True)]
     except KafkaError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from gatekeeper import packs
 from gatekeeper.activation import Order
 from gatekeeper.cli.output import json_option, note, show_json, show_table
+from gatekeeper.cli.who import by_option, confirmed, person, yes_option
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
 from gatekeeper.packs import STRICTEST, Packs
@@ -24,8 +24,9 @@ from gatekeeper.texts import text
 from gatekeeper.widening import Difference, differences, wider
 from schemas.codec import VALUE_BYTES, Unreadable, decode, encode
 from schemas.events import PolicyVersion
+from streams import pairs
 from streams.client import Reader
-from streams.publisher import Outgoing, Place, transact
+from streams.publisher import Outgoing
 
 AFTER_ALL: Order = (0, 2**53)
 """Where a record that is not written yet would stand."""
@@ -49,26 +50,33 @@ class Known(NamedTuple):
 
 @click.command("activate", help=text("cli.policy_activate"))
 @click.argument("policy")
-@click.option("--by", required=True, help=text("cli.policy_by"))
+@by_option
 @click.option("--from", "since", help=text("cli.policy_from"))
 @click.option("--allow-widening", is_flag=True, help=text("cli.policy_allow_widening"))
-@click.option("--yes", is_flag=True, help=text("cli.policy_yes"))
+@yes_option
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, policy: str, by: str, since: str | None, allow_widening: bool, yes: bool, as_json: bool
+    context: click.Context,
+    policy: str,
+    by: str | None,
+    since: str | None,
+    allow_widening: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Writes the version to `reference`; exit 1 where it lets more through and that was not allowed."""
     from_file = policy.endswith(".toml")
     given = file_policy(policy) if from_file else None  # refused before any broker is asked
     settings = load()
+    who = person(settings, by)
     known = read_known(settings)
     new = given or named(policy, every(known))
     content = Path(policy).read_bytes().decode() if from_file else known.text(new)
     now = int(datetime.now(UTC).timestamp() * 1000)
     before = _packs(known, new)
     begins = _begins(new, since, now=now, skew_ms=before.at(now).skew_ms)
-    record = _record(new, content, begins=begins, by=by)
+    record = _record(new, content, begins=begins, by=who)
     old = before.at(begins)
     after = _checked(known, new, record, begins=begins)
     found = differences(old, new)
@@ -83,13 +91,12 @@ def command(
             )
         note("cli.policy_widening_refused", new=new.name, lines=", ".join(widening))
         context.exit(1)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UsageError("error.needs_yes")
-        click.confirm(text("cli.policy_sure", new=new.name, since=instant(begins)), abort=True, err=True)
-    place = _write(settings, record)
+    confirmed(text("cli.policy_sure", new=new.name, since=instant(begins)), 1, yes=yes)
+    act = pairs.act("activate", by=who, subject=f"policy/{record.id}")
+    fact = Outgoing("reference", f"policy/{record.id}".encode(), encode(record))
+    (place,) = pairs.write(settings, [fact], act).facts
     if as_json:
-        told = {**new.ref, "activated": True, "effective_from": record.effective_from, "by": by, "over": old.name}
+        told = {**new.ref, "activated": True, "effective_from": record.effective_from, "by": who, "over": old.name}
         where = {"topic": settings.topic(place.topic), "partition": place.partition, "offset": place.offset}
         show_json({**told, "differences": [one._asdict() for one in found], **where})
     else:
@@ -220,9 +227,3 @@ def _widening(before: Packs, after: Packs, *, begins: int) -> list[str]:
     turns = {policy.since // 1000 for policy in before.home + after.home}
     days = sorted({begins, *(turn for turn in turns if turn > begins)})
     return sorted({line for day in days for line in wider(before.at(day), after.at(day))})
-
-
-def _write(settings: Settings, record: PolicyVersion) -> Place:
-    """Writes the record, all or nothing; what else belongs to the act goes into the same transaction."""
-    (place,) = transact(settings, [Outgoing("reference", f"policy/{record.id}".encode(), encode(record))])
-    return place

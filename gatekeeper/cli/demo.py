@@ -127,7 +127,7 @@ def _go_on(scene: Scene, *, as_json: bool) -> None:
         console = Console(highlight=False, soft_wrap=True)
         show_heading("demo.heading_next")
         console.print(Text(text("demo.next_withdraw", name=person.delivery.name, person=person.recipient_id)))
-        console.print(Text(f"  {scene.command('withdraw', person.recipient_id)}", style="bold"))
+        console.print(Text(f"  {scene.command('withdraw', '--by', 'demo', person.recipient_id)}", style="bold"))
         console.print(Text(text("demo.next_look")))
         console.print(Text(f"  {scene.command('status')}", style="bold"))
         console.print(Text(text("demo.next_end")))
@@ -164,7 +164,7 @@ def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], *, people: i
         "missing": tally.missing(),
         "wrong": tally.wrong(),
         "cast": {verdict: _told(one) for verdict, one in told.items()},
-        "withdraw": scene.command("withdraw", scene.retailer.cast["clear"].recipient_id),
+        "withdraw": scene.command("withdraw", "--by", "demo", scene.retailer.cast["clear"].recipient_id),
     }
 
 

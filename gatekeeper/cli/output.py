@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any, Literal
@@ -104,3 +105,13 @@ def printable(data: bytes) -> str:
     """Returns bytes as text that cannot drive a terminal: what is not UTF-8 or not printable is escaped."""
     whole = data.decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in whole)
+
+
+def by_terminal(context: click.Context, parameter: click.Parameter, value: bool | None) -> bool:
+    """Returns whether JSON is wanted: as asked, else wherever stdout is no terminal."""
+    return not sys.stdout.isatty() if value is None else value
+
+
+lines_option = click.option(
+    "--json/--table", "as_json", default=None, callback=by_terminal, help=text("cli.json_or_table")
+)

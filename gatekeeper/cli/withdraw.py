@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, get_args
 from uuid import uuid4
 
 import click
 from pydantic import ValidationError
 
+from gatekeeper.cli.amended import controllers
 from gatekeeper.cli.output import json_option, show_json, show_table
+from gatekeeper.cli.who import by_option, evidence_option, person
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from schemas.codec import Unreadable, decode, encode
-from schemas.events import Consent, Controller
+from schemas.codec import encode
+from schemas.events import Consent
 from schemas.values import Channel
+from streams import pairs
 from streams.client import Reader
-from streams.publisher import Outgoing, transact
+from streams.publisher import Outgoing
 
 _OPTIONS = {"recipient_id": "RECIPIENT", "controller_id": "--controller", "purpose": "--purpose", "event_time": "--at"}
 
@@ -30,6 +32,9 @@ _OPTIONS = {"recipient_id": "RECIPIENT", "controller_id": "--controller", "purpo
     "--channel", "channels", multiple=True, type=click.Choice(get_args(Channel)), help=text("cli.withdraw_channel")
 )
 @click.option("--at", help=text("cli.withdraw_at"))
+@click.option("--reason", default="", help=text("cli.act_reason"))
+@evidence_option
+@by_option
 @json_option
 def command(
     recipient: str,
@@ -37,16 +42,21 @@ def command(
     purpose: str,
     channels: tuple[Channel, ...],
     at: str | None,
+    reason: str,
+    evidence: str | None,
+    by: str | None,
     as_json: bool,
 ) -> None:
-    """Writes a Withdrawn event for each controller, all of them or none."""
+    """Writes a Withdrawn event for each controller and the act that says who entered them, all of it or nothing."""
     settings = load()
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    said = {"purpose": purpose, "channels": channels or "*", "event_time": at, "recorded_at": now}
+    who = person(settings, by)
+    act = pairs.act("withdraw", by=who, recipient_id=recipient, reason=reason, evidence_ref=evidence)
+    said = {"purpose": purpose, "channels": channels or "*", "event_time": at, "recorded_at": act.at}
     _event(recipient, controllers[0] if controllers else "any", **said)  # refused before any broker is asked
     chosen = sorted(set(controllers)) or _known_controllers(settings)
     events = [_event(recipient, controller, **said) for controller in chosen]
-    places = transact(settings, [Outgoing("consents", recipient.encode(), encode(event)) for event in events])
+    facts = [Outgoing("consents", recipient.encode(), encode(event)) for event in events]
+    pair = pairs.write(settings, facts, act)
     rows = [
         {
             "controller_id": event.controller_id,
@@ -55,10 +65,11 @@ def command(
             "partition": place.partition,
             "offset": place.offset,
         }
-        for event, place in zip(events, places, strict=True)
+        for event, place in zip(events, pair.facts, strict=True)
     ]
     if as_json:
-        show_json({"recipient_id": recipient, "purpose": purpose, "channels": said["channels"], "acknowledged": rows})
+        told = {"recipient_id": recipient, "purpose": purpose, "channels": said["channels"], "acknowledged": rows}
+        show_json({**told, "act_id": pair.act_id, "by": who})
         return
     click.echo(text("cli.withdraw_done", count=len(rows)))
     show_table(
@@ -89,19 +100,8 @@ def _event(recipient: str, controller: str, **said: Any) -> Consent:
 
 
 def _known_controllers(settings: Settings) -> list[str]:
-    """Returns every controller that `reference` names, also one whose record cannot be read."""
-    found = set()
     with Reader(settings) as reader:
-        for record in reader.read("reference"):
-            try:
-                value = decode("reference", record.key, record.value)
-            except Unreadable:
-                kind, _, name = (record.key or b"").decode("utf-8", "replace").partition("/")
-                if kind == "controller" and name:
-                    found.add(name)
-            else:
-                if isinstance(value, Controller):
-                    found.add(value.id)
+        found = controllers(reader)
     if not found:
         raise UsageError("error.controller_unknown", topic=settings.topic("reference"))
-    return sorted(found)
+    return found

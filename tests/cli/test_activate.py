@@ -44,6 +44,11 @@ def test_tighter_file_then_its_whole_text_is_written_and_holds_from_now(run, sys
     ]
     assert records[1].sha256 == done.json["sha256"] == sha256(both[1].encode()).hexdigest()
     assert done.json["offset"] == system.records("reference")[1].offset
+    acts = [decode("acts", one.key, one.value) for one in system.records("acts")]
+    assert {(act.kind, act.subject, act.by) for act in acts} == {
+        ("activate", "policy/strictest", "pm-7"),
+        ("activate", "policy/jp-pmark", "pm-7"),
+    }
 
     listed = {f"{one['id']}@{one['version']}": one for one in run("policy", "list", "--live", "--json").json}
     assert (listed["jp-pmark@3"]["state"], listed["jp-pmark@3"]["by"]) == ("in_force", "pm-7")

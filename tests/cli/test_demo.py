@@ -85,12 +85,12 @@ def test_given_once_then_every_send_has_one_decision_and_nothing_is_left(tmp_pat
 def test_given_a_withdrawal_from_another_terminal_then_the_next_piece_is_withheld(tmp_path: Path) -> None:
     with _demo(tmp_path=tmp_path, lang="ja") as demo:
         assert "120" in demo.until("監査記録 120 ")
-        command = demo.until(r"withdraw R").strip()
+        command = demo.until(r"withdraw --by demo R").strip()
         children = demo.children()
         demo.until(r"R000001  clear .*送れます")
         broker = re.search(r"GATEKEEPER_BROKER=\S+", command)
         assert broker
-        withdraw = [*COMMAND[:3], "withdraw", command.split()[-1]]
+        withdraw = [*COMMAND[:3], *command.split()[-4:]]
         environment = {"GATEKEEPER_BROKER": broker[0].partition("=")[2], "PYTHONPATH": str(ROOT)}
         subprocess.run(withdraw, env={**psutil.Process().environ(), **environment}, check=True, capture_output=True)
         # a piece that was judged before the acknowledgement may still be told

@@ -100,8 +100,15 @@ def test_one_controller_of_two_of_another_form_then_nothing_is_written(run, syst
     assert consents(system) == []
 
 
+def test_nobody_named_then_it_asks_who_and_writes_nothing(run, system, monkeypatch: pytest.MonkeyPatch) -> None:
+    name_controllers(system, "midori")
+    monkeypatch.delenv("GATEKEEPER_USER")
+    assert "--by" in run("withdraw", "r7").says(2)
+    assert consents(system) == []
+
+
 def test_no_broker_then_one_sentence_names_it(run, nowhere: str) -> None:
-    assert nowhere in run("withdraw", "r7").says(3)
+    assert nowhere in run("withdraw", "r7", "--by", "hanako").says(3)
 
 
 def test_no_topics_then_one_sentence_says_how_to_make_them(run, environment: Settings) -> None:

@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.settings import Settings
-from streams import admin, client, publisher
+from streams import admin, client, pairs, publisher
 from streams.broker import Broker
 from streams.client import Reader
 from streams.publisher import Outgoing, Place, Publisher, transact
@@ -203,6 +203,22 @@ def test_no_answer_to_a_commit_then_nobody_claims_to_know(
     monkeypatch.setattr(publisher.KafkaProducer, "flush", flush_and_fall_silent)
     with pytest.raises(IncompleteError, match=settings.broker):
         transact(settings, [Outgoing("consents", b"r1", b"one")])
+
+
+def test_no_answer_to_the_commit_of_a_pair_then_it_says_how_to_find_out(
+    own: tuple[Broker, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, settings = own
+    flush = publisher.KafkaProducer.flush
+
+    def flush_and_fall_silent(self: object, timeout: float | None = None) -> None:
+        flush(self, timeout)
+        os.kill(broker.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(publisher.KafkaProducer, "flush", flush_and_fall_silent)
+    act = pairs.act("withdraw", by="hanako", recipient_id="r1")
+    with pytest.raises(UnavailableError, match=rf"tail acts.*{act.act_id}"):
+        pairs.write(settings, [Outgoing("consents", b"r1", b"one")], act)
 
 
 def test_debug_logs_on_then_kafka_python_still_says_no_value(settings: Settings) -> None:

@@ -1,0 +1,156 @@
+"""`gatekeeper review`: the queue of withheld sends, read and acted on from a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from time import time
+from typing import Any
+
+import click
+
+from gatekeeper.cli import acts
+from gatekeeper.cli.output import age, lines_option, note, show_json, show_table
+from gatekeeper.errors import UsageError
+from gatekeeper.query import KEYS, parse
+from gatekeeper.queue import Doing, Item
+from gatekeeper.reasons import CATALOGUE
+from gatekeeper.settings import load
+from gatekeeper.spans import instant
+from gatekeeper.texts import language, text
+from schemas.audit import Decision
+from streams import reviews
+from streams.client import Reader
+
+SHOWN = 50
+"""A campaign without a source is thousands of items; a person reads so many."""
+
+command = acts.command
+
+
+@command.command("list", help=text("cli.review_list", keys=", ".join(KEYS)))
+@click.option("--filter", "filters", multiple=True, help=text("cli.filter"))
+@click.option("--all", "everything", is_flag=True, help=text("cli.review_all", count=SHOWN))
+@lines_option
+def list_items(filters: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """Prints one row an item, the most urgent first."""
+    query, settings = parse(*filters), load()
+    now = int(time() * 1000)
+    zone = acts.timezone(settings, now)
+    with Reader(settings) as reader:
+        queue = reviews.read(reader)
+    if queue.unread:
+        note("cli.review_unread", count=queue.unread)
+    found = urgent((item for item in queue.items() if query.matches(item, now=now, zone=zone)), zone)
+    if as_json:
+        for item in found:
+            show_json(plain(item))
+        return
+    if not found:
+        note("cli.review_none")
+        return
+    shown = found if everything else found[:SHOWN]
+    names = ("decision_id", "state", "verdict", "reason", "campaign", "channel", "recipient", "mail_date", "age", "who")
+    show_table(
+        [f"cli.column_{name}" for name in names],
+        [
+            (
+                item.id,
+                text(f"act.state_{item.state}"),
+                item.verdict,
+                item.primary + (f" +{len(item.codes) - 1}" if len(item.codes) > 1 else ""),
+                item.campaign,
+                item.channel,
+                item.recipient,
+                left(item, now, zone),
+                age((now - item.seen) / 1000),
+                item.by or "-",
+            )
+            for item in shown
+        ],
+    )
+    if len(shown) < len(found):
+        note("cli.review_more", count=f"{len(found) - len(shown):,}")
+
+
+@command.command("show", help=text("cli.review_show"))
+@click.argument("id_", metavar="ID")
+@lines_option
+def show(id_: str, as_json: bool) -> None:
+    """Prints one item: why it is withheld, by which clause, what would change that, and what was done so far."""
+    with Reader(load()) as reader:
+        queue = reviews.read(reader)
+        item = queue.item(id_)
+        if item is None:
+            raise UsageError("error.item_unknown")
+        record = reader.at("review", partition=item.place.partition, offset=item.place.offset)
+    if record is None:
+        raise UsageError("error.item_unknown")
+    decision = Decision.model_validate_json(record.header("gate-decision"))
+    doings = queue.doings(id_)
+    if as_json:
+        show_json(
+            {**plain(item), "decision": decision.model_dump(mode="json"), "acts": [asdict(doing) for doing in doings]}
+        )
+        return
+    rows = {**plain(item), "state": text(f"act.state_{item.state}"), "seen": instant(item.seen)}
+    for name in ("decision_id", "state", "verdict", "campaign", "channel", "recipient", "controller", "purpose"):
+        click.echo(f"{text(f'cli.column_{name}')}: {rows[name]}")
+    for name, column in (("source", "basis"), ("mail_date", "mail_date"), ("seen", "seen"), ("by", "who")):
+        if rows[name]:
+            click.echo(f"{text(f'cli.column_{column}')}: {rows[name]}")
+    for reason in decision.reasons:
+        click.echo(f"\n{reason.code}  [{reason.clause}]")
+        click.echo(f"  {getattr(reason, language())}")
+        for remedy in CATALOGUE[reason.code].remedy if reason.code in CATALOGUE else reason.remedy:
+            click.echo(f"  → {text('act.remedy_' + remedy.replace('-', 'never'))}")
+        if reason.facts:
+            click.echo(f"  {text('cli.column_facts')}: {', '.join(reason.facts)}")
+    click.echo("\n" + text("cli.review_acts" if doings else "cli.review_no_acts"))
+    for doing in doings:
+        click.echo(f"  {_told(doing)}")
+
+
+def urgent(items: Iterable[Item], zone: str) -> list[Item]:
+    """Returns items in the order in which they need somebody: by mail date, then the longest withheld."""
+    return sorted(items, key=lambda item: (item.due(zone) or 2**63, item.seen, item.id))
+
+
+def left(item: Item, now: int, zone: str) -> str:
+    """Returns the day of mailing with the time that is left to it."""
+    due = item.due(zone)
+    if due is None or item.mail_date is None:
+        return "-"
+    return f"{item.mail_date[:10]} ({age((due - now) / 1000) if due > now else text('cli.too_late')})"
+
+
+def plain(item: Item) -> dict[str, Any]:
+    """Returns an item for programs."""
+    return {
+        "decision_id": item.id,
+        "state": item.state,
+        "verdict": item.verdict,
+        "primary": item.primary,
+        "reasons": item.codes,
+        "remedies": item.remedies,
+        "campaign": item.campaign,
+        "channel": item.channel,
+        "purpose": item.purpose,
+        "controller": item.controller,
+        "source": item.source,
+        "recipient": item.recipient,
+        "mail_date": item.mail_date,
+        "seen": instant(item.seen),
+        "by": item.by,
+        "at": item.at,
+        "review": {"partition": item.place.partition, "offset": item.place.offset},
+    }
+
+
+def _told(doing: Doing) -> str:
+    said = [doing.at, ", ".join(doing.by), doing.kind, acts.sentence(doing.outcome, doing.code)]
+    if doing.evidence:
+        said.append(f"({doing.evidence})")
+    if doing.reason:
+        said.append(f"“{doing.reason}”")
+    return " ".join(said)

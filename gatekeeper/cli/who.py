@@ -1,0 +1,41 @@
+"""Who acts, and a word before it is done: what the verbs share that write what a person decided."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import click
+
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import Settings
+from gatekeeper.texts import text
+from schemas.values import ID_PATTERN
+
+TYPED_ABOVE = 100
+"""More than this is confirmed by typing the number: a yes is given too easily."""
+
+by_option = click.option("--by", help=text("cli.by"))
+evidence_option = click.option("--evidence", help=text("cli.evidence"))
+yes_option = click.option("--yes", is_flag=True, help=text("cli.yes"))
+
+
+def person(settings: Settings, by: str | None) -> str:
+    """Returns the id of who acts: as given, else of the setting; raises UsageError (2) without or of another form."""
+    if not (found := by or settings.user):
+        raise UsageError("error.user_missing")
+    if not re.fullmatch(ID_PATTERN, found):
+        raise UsageError("error.option_invalid", option="--by")
+    return found
+
+
+def confirmed(question: str, count: int, *, yes: bool) -> None:
+    """Returns where it shall be done; else aborts (130), or raises UsageError (2) where there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("error.needs_yes")
+    if count <= TYPED_ABOVE:
+        click.confirm(question, abort=True, err=True)
+    elif click.prompt(f"{question} {text('cli.type_count', count=count)}", err=True, default="") != str(count):
+        raise click.Abort

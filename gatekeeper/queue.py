@@ -1,0 +1,229 @@
+"""The review queue as people read it: withheld sends, and what was done about each; a view of the topics alone.
+
+Pure, and indifferent to the order in which the topics are read: `review` says what there is, `acts` what was asked and
+why, `audit` what became of it. State is what the worker answered, never what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from gatekeeper import spans
+from gatekeeper.judge import INFORMATIONAL
+from gatekeeper.reasons import CATALOGUE, Found, Remedy
+from gatekeeper.review import State
+from schemas.audit import Acted, Decision
+from schemas.codec import Unreadable, decode
+from schemas.events import ItemAct, Release, ReviewPlace, Send
+
+WAITING: tuple[State, ...] = ("open", "proposed", "asked")
+"""The states in which somebody or something is still waited for."""
+
+_AFTER: Mapping[str, State] = {
+    "waiting": "proposed",
+    "upheld": "upheld",
+    "asked": "asked",
+    "reopened": "open",
+    "undone": "undone",
+    "recalled": "undone",
+}
+"""What an act leaves of its item, by its outcome; a decision closes it, as its act says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One withheld send. `seen`: when it was withheld, in milliseconds. `source`: the id of the one it stands on.
+
+    `by` and `at`: who left it in its state, and when they asked for that.
+    """
+
+    id: str
+    place: ReviewPlace
+    recipient: str
+    campaign: str
+    channel: str
+    purpose: str
+    controller: str
+    source: str | None
+    verdict: str
+    codes: tuple[str, ...]
+    mail_date: str | None
+    seen: int
+    state: State = "open"
+    by: str | None = None
+    at: str | None = None
+
+    @property
+    def primary(self) -> str:
+        """Returns the reason that is told first."""
+        return self.codes[0] if self.codes else ""
+
+    @property
+    def informational(self) -> bool:
+        """Returns whether it needs nobody: the same piece went out already."""
+        return self.codes == INFORMATIONAL
+
+    @property
+    def reasons(self) -> tuple[Found, ...]:
+        """Returns its reasons as the rules of a release read them."""
+        return tuple(Found(code) for code in self.codes)
+
+    @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """Returns what can cure it: each remedy of its reasons once, in their order."""
+        return tuple(dict.fromkeys(cure for code in self.codes if code in CATALOGUE for cure in CATALOGUE[code].remedy))
+
+    def due(self, zone: str) -> int | None:
+        """Returns from when the piece is too late, in milliseconds, None without a mail date."""
+        return spans.span(self.mail_date, zone).last // 1000 + 1 if self.mail_date else None
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """One act about an item: what was asked, and what became of it; `outcome` is None until the worker answers.
+
+    `did`: its audit record, which is also the decision that it led to.
+    """
+
+    act_id: str
+    item: str
+    kind: str
+    by: tuple[str, ...]
+    at: str
+    reason: str | None = None
+    evidence: str | None = None
+    outcome: str | None = None
+    code: str | None = None
+    did: str | None = None
+
+
+@dataclass(slots=True)
+class Queue:
+    """All items of `review`, with their states; `unread` counts the records that hold none."""
+
+    unread: int = 0
+    _items: dict[str, Item] = field(default_factory=dict)
+    _asked: dict[str, Doing] = field(default_factory=dict)
+    _answers: dict[str, dict[tuple[int, int], Doing]] = field(default_factory=dict)
+
+    def review(self, partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> None:
+        """Takes in one record of `review`; what was withheld in shadow mode waits for nobody, and is no item."""
+        told = dict(headers)
+        if told.get("gate-mode") == b"shadow":
+            return
+        try:
+            decision = Decision.model_validate_json(told.get("gate-decision", b""))
+            send = Send.model_validate_json(value or b"")
+            if decision.id is None:
+                raise ValueError
+        except ValueError:
+            self.unread += 1
+            return
+        self._items[decision.id] = Item(
+            id=decision.id,
+            place=ReviewPlace(partition=partition, offset=offset),
+            recipient=send.recipient_id,
+            campaign=send.campaign_id,
+            channel=send.channel,
+            purpose=send.purpose,
+            controller=send.controller_id,
+            source=decision.basis,
+            verdict=decision.verdict,
+            codes=tuple(reason.code for reason in decision.reasons),
+            mail_date=send.mail_date,
+            seen=spans.span(decision.at, "UTC").first // 1000,
+        )
+
+    def act(self, key: bytes | None, value: bytes | None) -> None:
+        """Takes in one record of `acts`; what cannot be read is a dead letter, and nothing was done by it."""
+        try:
+            act = decode("acts", key, value)
+        except Unreadable:
+            return
+        if isinstance(act, Release | ItemAct) and act.act_id is not None:
+            doing = Doing(
+                act.act_id, act.decision_id, act.kind, _people(act.by), act.at, act.reason or None, act.evidence_ref
+            )
+            self._asked.setdefault(act.act_id, doing)
+
+    def audit(self, partition: int, offset: int, value: bytes | None) -> None:
+        """Takes in one record of `audit`; those of no act about an item say nothing here."""
+        if value is None or b'"act":{' not in value:
+            return
+        try:
+            found = orjson.loads(value)
+            acted = Acted.model_validate_json(orjson.dumps(found["act"]))
+            did = str(found["did"])
+        except (ValueError, LookupError, TypeError, ValidationError):
+            return
+        if acted.item is None or acted.act_id is None:
+            return
+        doing = Doing(
+            acted.act_id,
+            acted.item,
+            acted.kind or "",
+            _people(acted.by),
+            acted.at or "",
+            None,
+            acted.evidence_ref,
+            acted.outcome,
+            acted.code,
+            did,
+        )
+        # an item's acts are judged in the order of its partition, and their audit records stand in it
+        self._answers.setdefault(acted.item, {})[partition, offset] = doing
+
+    def items(self) -> Iterator[Item]:
+        """Yields every item as it stands, in no order."""
+        return (self._standing(item) for item in self._items.values())
+
+    def item(self, id_: str) -> Item | None:
+        """Returns one item as it stands, None where `review` has none with this decision id."""
+        found = self._items.get(id_)
+        return self._standing(found) if found else None
+
+    def doings(self, id_: str) -> list[Doing]:
+        """Returns what was done about an item, in the order in which it was judged, what waits for its answer last."""
+        answered = [self._with_reason(doing) for _, doing in sorted(self._answers.get(id_, {}).items())]
+        told = {doing.act_id for doing in answered}
+        waiting = [one for one in self._asked.values() if one.item == id_ and one.act_id not in told]
+        return answered + sorted(waiting, key=lambda doing: (doing.at, doing.act_id))
+
+    def run(self, prefix: str) -> dict[str, Doing]:
+        """Returns by item what was asked under act ids that begin like this, answered or not."""
+        return {one.item: one for act_id, one in self._asked.items() if act_id.startswith(prefix)}
+
+    def answer(self, item: str, act_id: str) -> Doing | None:
+        """Returns what became of an act, None as long as the worker has not said; the first word on it counts."""
+        found = [one for _, one in sorted(self._answers.get(item, {}).items()) if one.act_id == act_id]
+        return next((one for one in found if one.code != "repeated"), found[0] if found else None)
+
+    def _with_reason(self, doing: Doing) -> Doing:
+        asked = self._asked.get(doing.act_id)
+        return replace(doing, reason=asked.reason) if asked else doing
+
+    def _standing(self, item: Item) -> Item:
+        state: State = "open"
+        by, at = None, None
+        for _, doing in sorted(self._answers.get(item.id, {}).items()):
+            after = _after(doing)
+            if after == "open":
+                state, by, at = after, None, None
+            elif after is not None or (doing.kind == "claim" and state == "open"):
+                state, by, at = after or state, next(iter(doing.by), None), doing.at
+        return replace(item, state=state, by=by, at=at)
+
+
+def _after(doing: Doing) -> State | None:
+    if doing.outcome in ("cleared", "withheld"):
+        return "redecided" if doing.kind == "redecide" else "released"
+    return _AFTER.get(doing.outcome or "")
+
+
+def _people(by: Any) -> tuple[str, ...]:
+    return (by,) if isinstance(by, str) else tuple(by or ())

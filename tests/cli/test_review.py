@@ -1,0 +1,314 @@
+"""`gatekeeper review` with a worker that answers: each act once, each outcome in a sentence, nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams import reviews
+from streams.broker import Broker
+from streams.client import Reader
+from tests.cli.conftest import Outcome, Run
+from tests.worlds import Supervised, World, send, source, until
+
+REASON = ("--reason", "looked at the form", "--yes")
+
+
+@pytest.fixture(scope="module")
+def office(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Supervised]]:
+    """A world with its worker for all tests of this page; each has campaigns of its own in it."""
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create()
+    with world.process(tmp_path_factory.mktemp("worker") / "log") as worker:
+        yield world, worker
+
+
+@pytest.fixture
+def world(office: tuple[World, Supervised], monkeypatch: pytest.MonkeyPatch) -> World:
+    """The shared world, named to the commands; who acts is hanako."""
+    for name, value in office[0].environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GATEKEEPER_USER", "hanako")
+    return office[0]
+
+
+@pytest.fixture
+def campaign() -> str:
+    """The name of a campaign of one test."""
+    return f"c{uuid.uuid4().hex[:12]}"
+
+
+def publish(world: World, names: list[str], campaign: str, **more: Any) -> list[str]:
+    """Publishes a piece to each and waits until they are items; returns their ids in the order of names."""
+    world.put("sends", ((name, send(name, f"{campaign}-{name}", campaign_id=campaign, **more)) for name in names))
+    return until(lambda: items(world, names, campaign), "items")
+
+
+def items(world: World, names: list[str], campaign: str) -> list[str]:
+    with Reader(world.settings) as reader:
+        found = {item.recipient: item.id for item in reviews.read(reader).items() if item.campaign == campaign}
+    return [found[name] for name in names] if found.keys() == {*names} else []
+
+
+def young(world: World, campaign: str, count: int = 1, **more: Any) -> list[str]:
+    """People who may be minors: a reviewer may release what is sent to them."""
+    names = [f"{campaign}-{number}" for number in range(count)]
+    world.people(names, may_be_minor=True)
+    return publish(world, names, campaign, **more)
+
+
+def lines(done: Outcome) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+def one(done: Outcome) -> dict[str, Any]:
+    (line,) = lines(done)
+    return line
+
+
+def cleared(world: World, campaign: str) -> list[str]:
+    return [
+        sent["recipient_id"]
+        for m in world.read("cleared")
+        if (sent := json.loads(m.value()))["campaign_id"] == campaign
+    ]
+
+
+def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_whom(
+    run: Run, world: World, campaign: str
+) -> None:
+    world.put("sources", [(campaign, source(campaign, may_be_minor=True))])
+    (id_,) = publish(world, [campaign], campaign, mail_date="2026-12-10")
+    assert lines(run("review", "list", "--filter", f"campaign={campaign}"))[0]["reasons"] == [
+        "AGE_UNCERTAIN",
+        "CONSENT_MISSING",
+    ]
+    refused = run("review", "release", id_, *REASON)
+    assert (refused.code, one(refused)["code"]) == (1, "evidence")
+    assert "--evidence" in one(refused)["message"]
+    done = run("review", "release", id_, *REASON, "--evidence", "scan-9")
+    assert (done.code, one(done)["outcome"], done.err) == (0, "cleared", "")
+    assert cleared(world, campaign) == [campaign]
+    again = run("review", "release", id_, *REASON, "--evidence", "scan-9")
+    assert (again.code, one(again)["code"]) == (1, "closed")
+    assert cleared(world, campaign) == [campaign]
+    shown = one(run("review", "show", id_))
+    assert (shown["state"], shown["by"]) == ("released", "hanako")
+    (act,) = shown["acts"]
+    assert (act["kind"], act["outcome"], act["evidence"]) == ("release", "cleared", "scan-9")
+    assert act["reason"] == "looked at the form"
+    assert run("review", "list", "--filter", f"campaign={campaign}").out == ""
+    assert one(run("review", "list", "--filter", f"campaign={campaign}&state=released"))["decision_id"] == id_
+
+
+def test_a_hard_item_then_its_release_is_refused_with_the_sentence_and_nothing_is_written(
+    run: Run, world: World, campaign: str
+) -> None:
+    (id_,) = publish(world, [campaign], campaign)
+    before = world.ends("acts")
+    done = run("review", "release", id_, *REASON, "--evidence", "scan-9")
+    assert (done.code, one(done)["code"]) == (1, "hard")
+    assert "review show" in one(done)["message"]
+    assert world.ends("acts") == before
+    shown = run("review", "show", id_, "--table")
+    assert shown.code == 0
+    assert all(part in shown.out for part in ("SOURCE_UNKNOWN", "J.8.7", "may be mended", "Nothing was done"))
+    assert "例 花子" not in shown.out
+
+
+def test_a_wrong_id_then_it_is_told_and_the_right_one_is_done(run: Run, world: World, campaign: str) -> None:
+    (id_,) = young(world, campaign)
+    done = run("review", "uphold", "A" * 26, id_, *REASON)
+    assert done.code == 1
+    assert [(row["id"], row["outcome"], row["code"]) for row in lines(done)] == [
+        ("A" * 26, "refused", "item_unknown"),
+        (id_, "upheld", None),
+    ]
+    assert "60 days" in run("review", "show", "A" * 26).says(2)
+
+
+def test_the_same_call_again_then_nothing_is_written_twice(run: Run, world: World, campaign: str) -> None:
+    (id_,) = young(world, campaign)
+    call = ("review", "release", id_, *REASON, "--run", campaign)
+    assert one(run(*call))["outcome"] == "cleared"
+    before = world.ends("acts")
+    again = run(*call)
+    assert (again.code, one(again)["outcome"]) == (0, "cleared")
+    on = run("review", "release", *REASON, "--run", campaign)
+    assert (on.code, one(on)["id"], one(on)["outcome"]) == (0, id_, "cleared")
+    assert world.ends("acts") == before
+    assert cleared(world, campaign) == [f"{campaign}-0"]
+
+
+def test_four_eyes_then_the_same_person_is_refused_and_another_one_clears(
+    run: Run, world: World, campaign: str
+) -> None:
+    points = {"contact_points": [{"id": f"cp-{campaign}", "token": "t1_" + "A" * 43}]}
+    world.people([campaign], **points)
+    world.put("sources", [(campaign, {**source(campaign, **points), "source_id": "bad", "state": "illicit"})])
+    (id_,) = publish(world, [campaign], campaign)
+    first = run("review", "release", id_, *REASON)
+    assert (first.code, one(first)["outcome"]) == (0, "waiting")
+    assert "approve" in one(first)["message"]
+    assert one(run("review", "show", id_))["state"] == "proposed"
+    same = run("review", "approve", id_)
+    assert (same.code, one(same)["code"]) == (1, "same_person")
+    other = run("review", "approve", id_, "--by", "taro")
+    assert (other.code, one(other)["outcome"]) == (0, "cleared")
+    assert cleared(world, campaign) == [campaign]
+
+
+def test_fifty_items_by_filter_then_each_is_told_and_what_cannot_be_is_said_before(
+    run: Run, world: World, campaign: str
+) -> None:
+    young(world, campaign, 50)
+    publish(world, [f"{campaign}-x"], f"{campaign}-x")
+    both = f"campaign={campaign},{campaign}-x"
+    unasked = run("review", "release", "--filter", both, "--reason", "looked at the forms")
+    assert unasked.code == 2
+    assert "--yes" in unasked.err
+    assert cleared(world, campaign) == []
+    done = run("review", "release", "--filter", both, *REASON)
+    assert done.code == 1, "one of them is hard"
+    assert Counter(row["outcome"] for row in lines(done)) == {"cleared": 50, "refused": 1}
+    assert "release: 50 " in done.err
+    assert done.err.count("such as") == 5
+    assert "Cannot be done: 1." in done.err
+    assert len(cleared(world, campaign)) == len({*cleared(world, campaign)}) == 50
+
+
+def test_undo_then_what_was_released_is_recalled(run: Run, world: World, campaign: str) -> None:
+    (id_,) = young(world, campaign)
+    assert one(run("review", "release", id_, *REASON))["outcome"] == "cleared"
+    done = run("review", "undo", "--filter", f"campaign={campaign}", *REASON)
+    assert (done.code, one(done)["outcome"]) == (0, "recalled")
+    assert one(run("review", "show", id_))["state"] == "undone"
+    twice = run("review", "undo", id_, *REASON)
+    assert (twice.code, one(twice)["code"]) == (1, "nothing_to_undo")
+
+
+def test_redecided_after_a_fact_was_mended_then_it_is_cleared(run: Run, world: World, campaign: str) -> None:
+    (id_,) = publish(world, [campaign], campaign)
+    still = run("review", "redecide", id_)
+    assert (still.code, one(still)["outcome"]) == (1, "withheld")
+    world.people([campaign])
+    done = run("review", "redecide", "--filter", f"campaign={campaign}&primary=SOURCE_UNKNOWN", "--yes")
+    assert (done.code, one(done)["outcome"]) == (0, "cleared")
+
+
+def test_a_note_then_it_is_recorded_and_the_item_stays_open(run: Run, world: World, campaign: str) -> None:
+    (id_,) = young(world, campaign)
+    done = run("review", "note", id_, "--reason", "asked the shop")
+    assert (done.code, one(done)["outcome"]) == (0, "recorded")
+    shown = run("review", "show", id_, "--table")
+    assert "asked the shop" in shown.out
+    assert one(run("review", "list", "--filter", f"id={id_}"))["state"] == "open"
+
+
+def test_an_ask_then_the_person_is_asked(run: Run, world: World, campaign: str) -> None:
+    world.put("sources", [(campaign, source(campaign))])
+    (id_,) = publish(world, [campaign], campaign)
+    done = run("review", "ask", id_)
+    assert (done.code, one(done)["outcome"]) == (0, "asked")
+    assert one(run("review", "show", id_))["state"] == "asked"
+    again = run("review", "ask", id_)
+    assert (again.code, one(again)["code"]) == (1, "closed")
+
+
+def test_no_worker_then_exit_5_says_how_to_go_on_and_going_on_does_nothing_twice(
+    run: Run, office: tuple[World, Supervised], world: World, campaign: str
+) -> None:
+    ids = young(world, campaign, 2)
+    worker = office[1]
+    worker.stop()
+    try:
+        done = run("review", "uphold", *ids, *REASON, "--wait", "0.5", "--run", campaign)
+        assert done.code == 5
+        assert [row["outcome"] for row in lines(done)] == [None, None]
+        assert f"--run {campaign}" in done.err
+        waiting = one(run("review", "show", ids[0]))
+        assert (waiting["state"], waiting["acts"][0]["outcome"]) == ("open", None)
+        assert run("review", "uphold", *ids, *REASON, "--no-wait", "--run", campaign).code == 0
+        before = world.ends("acts")
+    finally:
+        worker.start()
+    on = run("review", "uphold", *REASON, "--run", campaign)
+    assert on.code == 0
+    assert {row["id"]: row["outcome"] for row in lines(on)} == dict.fromkeys(ids, "upheld")
+    assert world.ends("acts") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("review", "release", "A" * 26), "--reason"),
+        (("review", "release", "A" * 26, "--reason", " "), "--reason"),
+        (("review", "release", "--reason", "x"), "--filter"),
+        (("review", "release", "A" * 26, "--filter", "", "--reason", "x"), "--filter"),
+        (("review", "uphold", "A" * 26, "--reason", "x", "--by", "花子"), "--by"),
+        (("review", "list", "--filter", "colour=red"), "older_than"),
+        (("review", "list", "--filter", "older_than=red"), "3d"),
+    ],
+)
+def test_a_wrong_call_then_one_sentence_says_what(
+    run: Run, world: World, arguments: tuple[str, ...], says: str
+) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+    assert "Traceback" not in done.err
+
+
+def test_nobody_named_then_it_asks_who(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GATEKEEPER_USER")
+    assert "GATEKEEPER_USER" in run("review", "uphold", "A" * 26, "--reason", "x").says(2)
+
+
+def test_no_broker_then_one_sentence_names_it(run: Run, nowhere: str) -> None:
+    assert nowhere in run("review", "list").says(3)
+
+
+def test_a_list_as_a_table_then_the_nearest_mail_date_is_first(run: Run, world: World, campaign: str) -> None:
+    late, soon, none = (
+        young(world, f"{campaign}-{day}", mail_date=day and f"2026-12-{day}")[0] for day in ("20", "05", None)
+    )
+    shown = run("review", "list", "--table", "--filter", f"campaign={campaign}-20,{campaign}-05,{campaign}-None")
+    header, *rows = shown.out.splitlines()
+    assert [row.split()[0] for row in rows] == [soon, late, none]
+    assert "2026-12-05 (" in rows[0]
+    assert "mail date" in header
+    assert shown.err == ""
+
+
+def test_two_clients_racing_on_300_items_then_each_has_one_outcome(world: World, campaign: str) -> None:
+    ids = young(world, campaign, 300)
+    calls = [
+        [sys.executable, "-m", "gatekeeper", "review", kind, "--filter", f"campaign={campaign}", *REASON, "--by", by]
+        for kind, by in (("release", "hanako"), ("uphold", "taro"))
+    ]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    running = [
+        subprocess.Popen(
+            call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment
+        )
+        for call in calls
+    ]
+    told: dict[str, list[str]] = {}
+    for process in running:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode in (0, 1), err
+        for line in out.splitlines():
+            row = json.loads(line)
+            told.setdefault(row["id"], []).append(row["outcome"] if row["code"] is None else row["code"])
+    assert all(sorted(each) in (["cleared"], ["upheld"], ["cleared", "closed"], ["closed", "upheld"])
+               for each in told.values()), Counter(map(tuple, map(sorted, told.values())))  # fmt: skip
+    assert told.keys() == {*ids}
+    assert len(cleared(world, campaign)) == sum("cleared" in each for each in told.values())

@@ -1,0 +1,192 @@
+"""`gatekeeper suspend`, `resume` and `source quarantine`: fact and act together, and who was last is told."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatekeeper.settings import Settings
+from schemas.codec import decode, encode
+from schemas.events import Controller
+from streams import pairs, publisher
+from streams.broker import Broker
+from streams.client import Reader
+from streams.publisher import Outgoing, transact
+from tests.cli.conftest import Run, System
+from tests.worlds import World, send, source, until
+
+
+def controller(system: System, name: str = "midori", **more: Any) -> None:
+    value = {"v": 1, "kind": "controller", "id": name, "name": "みどり小売", "group": "midori-holdings", **more}
+    system.put("reference", json.dumps(value).encode(), key=f"controller/{name}".encode())
+
+
+def records(system: System, topic: str) -> list[Any]:
+    return [decode(topic, record.key, record.value) for record in system.records(topic)]
+
+
+def test_suspended_then_resumed_then_the_other_fields_stay_and_each_has_its_act(run: Run, system: System) -> None:
+    controller(system)
+    done = run("suspend", "midori", "--reason", "mark suspended", "--until", "2026-12-31", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert run("resume", "midori", "--by", "taro").code == 0
+    _, suspended, resumed = records(system, "reference")
+    assert (suspended.name, suspended.group) == (resumed.name, resumed.group) == ("みどり小売", "midori-holdings")
+    assert suspended.suspended_until == "2026-12-31"
+    assert suspended.suspended_since
+    assert (resumed.suspended_since, resumed.suspended_until) == (None, None)
+    assert [(act.kind, act.by, act.subject, act.reason) for act in records(system, "acts")] == [
+        ("suspend", "hanako", "controller/midori", "mark suspended"),
+        ("resume", "taro", "controller/midori", ""),
+    ]
+    assert "not suspended" in run("resume", "midori").says(2)
+
+
+def test_a_controller_nobody_knows_then_the_known_ones_are_named(run: Run, system: System) -> None:
+    controller(system)
+    assert "midori" in run("suspend", "midoriya", "--reason", "x").says(2)
+    assert records(system, "acts") == []
+
+
+def test_a_record_that_cannot_be_read_then_it_is_not_overwritten(run: Run, system: System) -> None:
+    controller(system)
+    system.put("reference", b"{broken", key=b"controller/midori")
+    assert "reference/0/1" in run("suspend", "midori", "--reason", "x").says(4)
+    assert records(system, "acts") == []
+
+
+@pytest.mark.parametrize(("option", "value"), [("--from", "soon"), ("--until", "2026-13-01"), ("--by", "緑野花子")])
+def test_an_option_of_another_form_then_it_is_named_and_nothing_is_written(
+    run: Run, system: System, option: str, value: str
+) -> None:
+    controller(system)
+    says = run("suspend", "midori", "--reason", "x", option, value).says(2)
+    assert option in says
+    assert value not in says
+    assert len(records(system, "reference")) == 1
+    assert records(system, "acts") == []
+
+
+def other_manager(system: System, by: str) -> None:
+    with Reader(system.settings) as reader:
+        found = pairs.newest(reader, Controller, "midori")
+    assert found
+    act = pairs.act("suspend", by=by, subject="controller/midori")
+    pairs.amend(system.settings, found, act, suspended_since="2026-01-01")
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_two_managers_at_once_then_it_is_told_who_was_last(
+    run: Run, system: System, monkeypatch: pytest.MonkeyPatch, last: bool
+) -> None:
+    controller(system)
+    through = publisher.transact
+    calls: list[int] = []
+
+    def beside(settings: Settings, written: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            return through(settings, written)
+        if not last:
+            other_manager(system, "taro")
+        done = through(settings, written)
+        if last:
+            other_manager(system, "taro")
+        return done
+
+    monkeypatch.setattr(pairs, "transact", beside)
+    done = run("suspend", "midori", "--reason", "x", "--json")
+    assert done.code == 1
+    assert done.json["last"] is not last
+    assert done.json["rival"]["by"] == "taro"
+    assert "taro" in done.err
+    assert ("their record counts" in done.err) is last
+
+
+def test_a_batch_then_it_is_quarantined_and_its_check_stays(run: Run, system: System) -> None:
+    check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d",
+             "basis": "consent"}  # fmt: skip
+    value = {"v": 1, "kind": "batch", "id": "B1", "check": check, "flags": ["bought"]}
+    system.put("reference", json.dumps(value).encode(), key=b"batch/B1")
+    done = run("source", "quarantine", "B1", "--reason", "stolen", "--evidence", "report-1")
+    assert done.code == 0
+    before, after = records(system, "reference")
+    assert (after.state, after.check, after.flags) == ("quarantined", before.check, ("bought",))
+    (act,) = records(system, "acts")
+    assert (act.kind, act.subject, act.evidence_ref) == ("quarantine", "batch/B1", "report-1")
+
+
+def test_a_batch_that_only_sources_name_then_it_is_quarantined_and_one_that_nothing_names_is_not(
+    run: Run, system: System
+) -> None:
+    system.put("sources", json.dumps(source("r1", batch_id="B2")).encode(), key=b"r1")
+    assert run("source", "quarantine", "B2", "--reason", "stolen").code == 0
+    assert records(system, "reference")[0].state == "quarantined"
+    assert "B3" in run("source", "quarantine", "B3", "--reason", "stolen").says(2)
+
+
+def test_a_withdrawal_then_it_and_its_act_are_there(run: Run, system: System) -> None:
+    controller(system)
+    done = run("withdraw", "r7", "--reason", "called us", "--json")
+    (event,), (act,) = records(system, "consents"), records(system, "acts")
+    assert (event.state, act.kind, act.recipient_id, act.by) == ("Withdrawn", "withdraw", "r7", "hanako")
+    assert (done.json["act_id"], event.recorded_at) == (act.act_id, act.at)
+
+
+def test_a_writer_gone_between_the_two_then_neither_is_there(
+    run: Run, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller(system)
+    written = publisher._written
+
+    def cut_off(producer: Any, settings: Settings, records: Any) -> Any:
+        written(producer, settings, records)  # both are on their topics by now
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(publisher, "_written", cut_off)
+    monkeypatch.setattr(publisher, "TRANSACTION_MS", 1_000)
+    assert run("withdraw", "r7", "--controller", "midori").code == 130
+    monkeypatch.undo()
+    # the broker gives up on the transaction by itself, and then what is written next can be read
+    settings = system.settings
+
+    def ended() -> bool:
+        transact(settings, [Outgoing("acts", b"x", encode(pairs.act("withdraw", by="x", recipient_id="x")))])
+        return bool(system.records("acts"))
+
+    until(ended, "the end of the transaction that was cut off")
+    assert system.records("consents") == []
+    assert {act.by for act in records(system, "acts")} == {"x"}
+
+
+@pytest.fixture
+def world(kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+    found = World(kafka.bootstrap, prefix, partitions=2, max_lag=60.0).create()
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GATEKEEPER_USER", "hanako")
+    with found.process(tmp_path / "log"):
+        yield found
+
+
+def test_suspended_then_the_next_send_is_withheld_and_after_resuming_it_is_cleared(run: Run, world: World) -> None:
+    world.people(["r1"])
+
+    def verdict(number: int) -> tuple[str, str | None]:
+        world.put("sends", [("r1", send("r1", number))])
+        return until(lambda: world.verdicts().get(f"e-{number}"), "the decision")
+
+    assert verdict(1) == ("clear", None)
+    assert run("suspend", "C1", "--reason", "incident 7").code == 0
+    assert verdict(2) == ("block", "SENDING_SUSPENDED")
+    assert run("resume", "C1").code == 0
+    assert verdict(3) == ("clear", None)
+    again = run("review", "redecide", "--filter", "reason=SENDING_SUSPENDED", "--yes")
+    assert (again.code, again.json["outcome"]) == (0, "cleared")
+    until(lambda: len(world.acted()) == 3, "an audit record of each act")
+    assert Counter(a.act.outcome for a in world.acted().values()) == {"recorded": 2, "cleared": 1}

@@ -1,0 +1,78 @@
+"""The review queue as a view of its topics: what waits for an answer, what cannot be read, what a claim says."""
+
+from __future__ import annotations
+
+import orjson
+
+from gatekeeper.queue import Queue
+from tests import world
+from tests.desk import YOUNG, Desk
+
+
+def desk_and_queue() -> tuple[Desk, Queue]:
+    desk, queue = Desk(*YOUNG), Queue()
+    desk.send()
+    queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
+    return desk, queue
+
+
+def test_an_act_without_answer_then_the_item_is_as_it_was_and_the_act_waits() -> None:
+    desk, queue = desk_and_queue()
+    queue.act(None, orjson.dumps(world.item_act("release", desk.told(), act_id="run.1")))
+    (item,) = queue.items()
+    assert (item.state, item.by) == ("open", None)
+    (doing,) = queue.doings(item.id)
+    assert (doing.kind, doing.by, doing.outcome) == ("release", ("hanako",), None)
+    assert queue.answer(item.id, "run.1") is None
+    assert queue.run("run.").keys() == {item.id}
+    assert queue.run("other.") == {}
+
+
+def test_the_same_act_twice_then_its_first_answer_counts() -> None:
+    desk, queue = desk_and_queue()
+    for offset in range(2):
+        desk.act("uphold", act_id="run.1")
+        queue.audit(3, offset, desk.records[-1].model_dump_json(by_alias=True).encode())
+    (item,) = queue.items()
+    answer = queue.answer(item.id, "run.1")
+    assert answer is not None
+    assert (answer.outcome, answer.code) == ("upheld", None)
+    assert [doing.code for doing in queue.doings(item.id)] == [None, "repeated"]
+
+
+def test_a_claim_then_it_says_who_and_leaves_the_item_open() -> None:
+    desk, queue = desk_and_queue()
+    desk.act("claim", act_id="c", by="taro")
+    queue.audit(3, 0, desk.records[-1].model_dump_json(by_alias=True).encode())
+    (item,) = queue.items()
+    assert (item.state, item.by) == ("open", "taro")
+
+
+def test_records_that_hold_no_item_then_they_are_counted_and_the_rest_is_read() -> None:
+    desk, queue = desk_and_queue()
+    queue.review(0, 0, b"{", ())
+    queue.review(0, 1, None, (("gate-decision", b"{}"),))
+    queue.review(0, 2, desk.review[0].value, (("gate-decision", b"[]"),))
+    for bad in (None, b"", b'"act":{', b'{"act":{}}', b'{"act":{"act_id":"x"},"did":1}'):
+        queue.audit(0, 3, bad)
+        queue.act(None, bad)
+    assert queue.unread == 3
+    assert len(list(queue.items())) == 1
+
+
+def test_a_record_of_a_shadow_then_it_is_no_item() -> None:
+    desk, queue = Desk(*YOUNG), Queue()
+    desk.send()
+    queue.review(3, 0, desk.review[0].value, [*desk.review[0].headers, ("gate-mode", b"shadow")])
+    assert list(queue.items()) == []
+    assert queue.unread == 0
+
+
+def test_an_item_then_its_remedies_and_due_day_are_told() -> None:
+    desk, queue = Desk(*YOUNG), Queue()
+    desk.send(mail_date="2026-12-01")
+    queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
+    (item,) = queue.items()
+    assert item.codes == ("AGE_UNCERTAIN",)
+    assert item.remedies == ("R", "C")
+    assert item.due("Asia/Tokyo") == 1_796_137_200_000  # the first millisecond of 2 December in Japan
