@@ -24,6 +24,10 @@ from streams.publisher import Outgoing
 _OPTIONS = {"recipient_id": "RECIPIENT", "controller_id": "--controller", "purpose": "--purpose", "event_time": "--at"}
 
 
+UNNAMED = "unnamed"
+"""Who entered a withdrawal where nobody says: a stop is not refused for want of a name."""
+
+
 @click.command("withdraw", help=text("cli.withdraw"))
 @click.argument("recipient")
 @click.option("--controller", "controllers", multiple=True, help=text("cli.withdraw_controller"))
@@ -49,7 +53,7 @@ def command(
 ) -> None:
     """Writes a Withdrawn event for each controller and the act that says who entered them, all of it or nothing."""
     settings = load()
-    who = person(settings, by)
+    who = person(settings, by or settings.user or UNNAMED)
     act = pairs.act("withdraw", by=who, recipient_id=recipient, reason=reason, evidence_ref=evidence)
     said = {"purpose": purpose, "channels": channels or "*", "event_time": at, "recorded_at": act.at}
     _event(recipient, controllers[0] if controllers else "any", **said)  # refused before any broker is asked
