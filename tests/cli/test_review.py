@@ -154,7 +154,7 @@ def test_four_eyes_then_the_same_person_is_refused_and_another_one_clears(
     points = {"contact_points": [{"id": f"cp-{campaign}", "token": "t1_" + "A" * 43}]}
     world.people([campaign], **points)
     world.put("sources", [(campaign, {**source(campaign, **points), "source_id": "bad", "state": "illicit"})])
-    (id_,) = publish(world, [campaign], campaign)
+    (id_,) = publish(world, [campaign], campaign, delivery=None)
     first = run("review", "release", id_, *REASON)
     assert (first.code, one(first)["outcome"]) == (0, "waiting")
     assert "approve" in one(first)["message"]
