@@ -14,17 +14,16 @@ import orjson
 
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
+from gatekeeper.lists import rows
 from schemas.codec import Unreadable
 from schemas.events import Send
-from schemas.topics import FACT_TOPICS, MAX_MESSAGE_BYTES, logical_name
+from schemas.topics import FACT_TOPICS, logical_name
 
-LINE_BYTES = MAX_MESSAGE_BYTES - 4096
-"""A longer line no broker of ours takes, whatever is in it; the rest is room for the batch around it."""
 SAID_OF_SENDS = ("confirmations", "acts")
 """Topics beside the facts that files may hold: what people were asked, and what reviewers said."""
 
 Line = tuple[int, bytes]
-"""Its number in the file, from 1, and its bytes without the line break; cut at LINE_BYTES, more than any record has."""
+"""Its number in the file, from 1, and its bytes without the line break; of one longer than any record its beginning."""
 
 
 class Unread(NamedTuple):
@@ -47,38 +46,36 @@ def opened(file: Path) -> Iterator[IO[bytes]]:
     if str(file) == "-":
         yield sys.stdin.buffer
         return
-    try:
+    with _reading(file):
         handle = file.open("rb")
-    except OSError as error:
-        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
     with handle:
         yield handle
 
 
-def lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
-    """Yields what stands on each line that is not empty, in bounded memory; raises UsageError (2) where it fails."""
-    number, ended = 0, True
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
     try:
-        # a file without line breaks would be read into memory whole
-        while raw := handle.readline(LINE_BYTES):
-            begins, ended = ended, raw.endswith(b"\n")
-            number += begins
-            value = raw.rstrip(b"\r\n") if ended or len(raw) < LINE_BYTES else raw
-            if begins and value:
-                yield number, value
+        yield
     except OSError as error:
         raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
+
+
+def lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
+    """Yields what stands on each line that is not empty, in bounded memory; raises UsageError (2) where it fails."""
+    with _reading(file):
+        for number, raw, _ in rows.lines(handle):
+            if value := raw.rstrip(b"\r\n"):
+                yield number, value
 
 
 def campaign(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
     """Yields the sends of a campaign as JSON: a JSONL file as it is, a CSV file (by its name) row by row.
 
     A CSV file has field names in its first line: `contact_point.id` is a field within a field, `match.0.token` one
-    within a list. An empty cell is an absent field, and `v` may be left out. A row is one line.
+    within a list. An empty cell is an absent field, and `v` may be left out.
     Raises UsageError (2) where the columns are not those of a send.
     """
-    found = lines(handle, file)
-    return _rows(found, file) if file.suffix.lower() == ".csv" else found
+    return _rows(handle, file) if file.suffix.lower() == ".csv" else lines(handle, file)
 
 
 def fold(paths: Iterable[Path], store: FactStore) -> Iterator[Unread | None]:
@@ -130,24 +127,37 @@ def _resolves(value: bytes) -> bool:
         return False
 
 
-def _rows(found: Iterator[Line], file: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
-    columns = _columns(next(found, (1, b""))[1], file)
-    for number, line in found:
-        try:
-            cells = _cells(line)
-            if len(cells) != len(columns):
-                raise ValueError
-            yield number, orjson.dumps(_nested(zip(columns, cells, strict=True)))
-        except (csv.Error, ValueError, orjson.JSONEncodeError):
-            yield number, Unreadable("row_wrong")
+def _rows(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
+    with _reading(file):
+        encoding = rows.survey(handle).encoding
+        handle.seek(0)
+        columns: list[str] = []
+        # each line alone: no field of a send holds a line break, and a quotation left open takes no other line
+        for number, raw, _ in rows.lines(handle):
+            cells = _cells(raw, encoding)
+            if not columns:
+                columns = _columns([] if isinstance(cells, str) else cells, file)
+            elif isinstance(cells, str):
+                yield number, Unreadable(cells)
+            elif len(cells) == len(columns):
+                yield number, orjson.dumps(_nested(zip(columns, cells, strict=True)))
+            elif cells:
+                yield number, Unreadable("cells_differ")
 
 
-def _columns(line: bytes, file: Path) -> list[str]:
-    """Returns the columns of a campaign; a file without its header must not be taken for one."""
+def _cells(raw: bytes, encoding: rows.Encoding) -> list[str] | str:
+    """Returns the cells of a line; a key of texts/row.toml where it has none."""
+    written = rows.decoded(raw, encoding)
+    if written is None:
+        return "not_encoded"
     try:
-        columns = _cells(line)
-    except (csv.Error, ValueError):
-        columns = []
+        return [cell.strip() for cell in next(csv.reader([written], strict=True), [])]
+    except csv.Error:
+        return "not_csv"
+
+
+def _columns(columns: list[str], file: Path) -> list[str]:
+    """Returns the columns of a campaign; a file without its header must not be taken for one."""
     tops = {column.partition(".")[0] for column in columns}
     wanted = [name for name, field in Send.model_fields.items() if field.is_required() and name != "v"]
     if missing := [name for name in wanted if name not in tops]:
@@ -159,11 +169,6 @@ def _columns(line: bytes, file: Path) -> list[str]:
             # a column's name comes from outside and may be anything: it is told by its place
             raise UsageError("error.column_wrong", file=file, column=place + 1)
     return columns
-
-
-def _cells(line: bytes) -> list[str]:
-    # each line alone, or one quote left open would swallow all that follows
-    return next(csv.reader([line.decode("utf-8-sig")], strict=True), [])
 
 
 def _nested(row: Iterable[tuple[str, str]]) -> dict[str, Any]:

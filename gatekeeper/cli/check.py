@@ -8,33 +8,24 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper import files, packs, spans
-from gatekeeper.cli.output import (
-    json_option,
-    note,
-    progress_bar,
-    show_bars,
-    show_funnel,
-    show_heading,
-    show_json,
-    show_table,
-)
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json
+from gatekeeper.cli.preflight import show, summary
 from gatekeeper.cli.withheld import Write, written
-from gatekeeper.decide import decide, only
+from gatekeeper.decide import Decision, decide, only
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import Tokens, open_tokens, printed
 from gatekeeper.judge import defect, invalid
 from gatekeeper.packs import Packs
-from gatekeeper.preflight import GRADES, Checked, Preflight
-from gatekeeper.reasons import CATALOGUE, VERDICTS
+from gatekeeper.preflight import Checked, Preflight
+from gatekeeper.reasons import Found
 from gatekeeper.settings import Settings, load
-from gatekeeper.texts import text
+from gatekeeper.texts import catalogue, text
 from schemas.codec import Unreadable, decode
 from schemas.topics import FACT_TOPICS
 from schemas.values import ZonedTime
@@ -75,8 +66,8 @@ def command(
     """Prints what a campaign would come to; exit 1 where a send is withheld or a fact cannot be read."""
     settings = load()
     known = packs.load(policy or settings.policy)
-    at = _milliseconds(written_at, known)
     tokens = open_tokens(settings.token_key)
+    at = _milliseconds(written_at, known)
     if out and any(out.exists() and path.exists() and out.samefile(path) for path in (campaign, *paths)):
         raise UsageError("error.out_is_input", file=out)
     with files.opened(campaign) as handle:
@@ -87,23 +78,25 @@ def command(
             raise UsageError("error.campaign_empty", file=campaign)
         store = FactStore()
         unread_facts = _from_files(paths, store) if paths else _from_system(settings, store)
-        known = store.activations.over(known)
         with written(out) if out else nullcontext() as write:
-            preflight, unread_sends = _judge(chain((first,), lines), store, known, at=at, tokens=tokens, write=write)
-    summary = {
+            judge = _Judge(store, store.activations.over(known), tokens, at)
+            preflight, unread_sends = _judge(chain((first,), lines), judge, write)
+    told = {
         "campaign": str(campaign),
         "facts": [str(path) for path in paths] or settings.bootstrap,
-        "policy": known.at(at).ref,
+        "policy": judge.known.at(at).ref,
         "at": spans.instant(at),
-        **_summary(preflight),
+        **summary(preflight),
         "unreadable_sends": [asdict(fault) for fault in unread_sends[:TOLD]],
         "unreadable_facts": [asdict(fault) for fault in unread_facts[:TOLD]],
         "out": str(out) if out else None,
     }
     if as_json:
-        show_json(summary)
+        show_json(told)
     else:
-        _show(preflight)
+        show(preflight)
+    if judge.keyless:
+        note("check.no_key")
     _tell(preflight, unread_sends, unread_facts, out=out)
     context.exit(1 if preflight.withheld or unread_facts else 0)
 
@@ -143,24 +136,16 @@ def _from_system(settings: Settings, store: FactStore) -> list[Fault]:
 
 
 def _judge(
-    lines: Iterator[tuple[int, bytes | Unreadable]],
-    store: FactStore,
-    known: Packs,
-    *,
-    at: int,
-    tokens: Tokens | None,
-    write: Write | None,
+    lines: Iterator[tuple[int, bytes | Unreadable]], judge: _Judge, write: Write | None
 ) -> tuple[Preflight, list[Fault]]:
     preflight, unreadable = Preflight(), list[Fault]()
-    earlier: dict[tuple[str, str, str], int] = {}
-    cleared: dict[tuple[str, str, str], int] = {}
     with progress_bar() as bar:
         task = bar.add_task(text("check.judging"), total=None)
         for line, value in lines:
-            checked, fault = _checked(line, value, store, known, at=at, tokens=tokens, earlier=earlier, cleared=cleared)
+            checked, fault = judge.checked(line, value)
             if fault:
                 unreadable.append(Fault(str(line), fault))
-            returned = preflight.add(checked, store.reference)
+            returned = preflight.add(checked, judge.store.reference)
             if write and checked.decision.verdict != "clear":
                 write(checked, returned)
             if preflight.sends % STEP == 0:
@@ -168,97 +153,42 @@ def _judge(
     return preflight, unreadable
 
 
-def _checked(
-    line: int,
-    value: bytes | Unreadable,
-    store: FactStore,
-    known: Packs,
-    *,
-    at: int,
-    tokens: Tokens | None,
-    earlier: dict[tuple[str, str, str], int],
-    cleared: dict[tuple[str, str, str], int],
-) -> tuple[Checked, str | None]:
-    """Judges one line as a worker would, lines before it having been judged; returns why, if it cannot be read."""
-    send, facts, twin = None, None, None
-    try:
-        if isinstance(value, Unreadable):
-            raise value
-        send = decode("sends", None, value)
-        key = send.recipient_id, send.campaign_id, send.channel
-        twin = earlier.setdefault(key, line)
-        facts = store.view(send, printed(tokens, send))
-        clearance = f"line/{cleared[key]}" if key in cleared else None
-        decision = decide(send, facts, store.reference, known, at, clearance=clearance)
-        if decision.verdict == "clear":
-            cleared[key] = line
-    except Unreadable as fault:
-        return Checked(line, only(known.at(at), at, [invalid(fault)])), str(fault)
-    except Exception as error:  # a defect of ours on one line must not stop the rest
-        decision = only(known.at(at), at, [defect(error)])
-    return Checked(line, decision, send, facts, duplicate_of=twin if twin != line else None), None
+class _Judge:
+    """Judges the lines of a campaign one after another at one instant, as a worker would judge the sends."""
 
+    def __init__(self, store: FactStore, known: Packs, tokens: Tokens | None, at: int) -> None:
+        self.store = store
+        self.known = known
+        self.keyless = False
+        self._tokens = tokens
+        self._at = at
+        self._earlier: dict[tuple[str, str, str], int] = {}
+        self._cleared: dict[tuple[str, str, str], int] = {}
 
-def _summary(preflight: Preflight) -> dict[str, Any]:
-    verdicts = dict.fromkeys(VERDICTS, 0)
-    for (verdict, _), n in preflight.funnel.items():
-        verdicts[verdict] += n
-    return {
-        "sends": preflight.sends,
-        "withheld": preflight.withheld,
-        "duplicates": preflight.duplicates,
-        "verdicts": verdicts,
-        "funnel": [
-            {"verdict": verdict, "primary": primary or None, "sends": n}
-            for (verdict, primary), n in preflight.funnel.most_common()
-        ],
-        "reasons": [
-            {
-                "code": code,
-                "remedy": CATALOGUE[code].remedy,
-                "withheld": weight.withheld,
-                "recoverable": weight.recoverable,
-                "by": dict(weight.by),
-            }
-            for code, weight in preflight.ranked()
-        ],
-        "cures": dict(preflight.cured.most_common()),
-        "evidence": {method: {grade: counts[grade] for grade in GRADES} for method, counts in preflight.sources()},
-        "returned": [
-            {"left": left, "method": method, "batch": batch, "recipients": sorted(people)}
-            for (left, method, batch), people in preflight.returners()
-        ],
-    }
+    def checked(self, line: int, value: bytes | Unreadable) -> tuple[Checked, str | None]:
+        """Returns the line judged, and why it cannot be read if it cannot. Never raises."""
+        send, facts, twin = None, None, line
+        try:
+            if isinstance(value, Unreadable):
+                raise value
+            send = decode("sends", None, value)
+            key = send.recipient_id, send.campaign_id, send.channel
+            twin = self._earlier.setdefault(key, line)
+            delivered = printed(self._tokens, send)
+            self.keyless = self.keyless or delivered == "no_key"
+            facts = self.store.view(send, delivered)
+            clearance = f"line/{self._cleared[key]}" if key in self._cleared else None
+            decision = decide(send, facts, self.store.reference, self.known, self._at, clearance=clearance)
+            if decision.verdict == "clear":
+                self._cleared[key] = line
+        except Unreadable as fault:
+            return Checked(line, self._only(invalid(fault))), str(fault)
+        except Exception as error:  # a defect of ours on one line must not stop the rest
+            decision = self._only(defect(error))
+        return Checked(line, decision, send, facts, duplicate_of=twin if twin != line else None), None
 
-
-def _show(preflight: Preflight) -> None:
-    total = preflight.sends
-    show_heading("check.funnel")
-    show_funnel(preflight.funnel)
-    if reasons := preflight.ranked():
-        show_heading("check.reasons")
-        columns = ("cli.column_reason", "check.column_withheld", "check.column_recoverable", "check.column_remedy")
-        rows = [(code, one.withheld, one.recoverable, _remedies(code), one.withheld) for code, one in reasons]
-        show_bars(columns, rows, total=total, numbers=(1, 2))
-    if preflight.cured:
-        show_heading("check.cures")
-        cured = [(text(f"word.remedy.{remedy}"), n, n) for remedy, n in preflight.cured.most_common()]
-        show_bars(("check.column_remedy", "check.column_recoverable"), cured, total=total, numbers=(1,))
-    if preflight.evidence:
-        show_heading("check.evidence")
-        graded = [(_method(method), *(counts[grade] for grade in GRADES)) for method, counts in preflight.sources()]
-        grades = [f"check.column_grade_{'none' if grade == '-' else grade}" for grade in GRADES]
-        show_table(["check.column_method", *grades], graded, numbers=range(1, 1 + len(GRADES)))
-        click.echo(text("check.grades"))
-    if preflight.returned:
-        show_heading("check.returned")
-        back = [
-            (left, _method(method), batch or "", len(people)) for (left, method, batch), people in preflight.returners()
-        ]
-        show_table([f"check.column_{column}" for column in ("left", "came_by", "batch", "people")], back, numbers=(3,))
-    click.echo()
-    clear, withheld = f"{total - preflight.withheld:,}", f"{preflight.withheld:,}"
-    click.echo(text("check.done", sends=f"{total:,}", clear=clear, withheld=withheld))
+    def _only(self, reason: Found) -> Decision:
+        return only(self.known.at(self._at), self._at, [reason])
 
 
 def _tell(preflight: Preflight, sends: list[Fault], facts: list[Fault], *, out: Path | None) -> None:
@@ -275,13 +205,6 @@ def _tell(preflight: Preflight, sends: list[Fault], facts: list[Fault], *, out: 
 
 def _fault(fault: str) -> str:
     name, _, place = fault.partition(" at ")
-    said = text("fault.failed" if name.startswith("failed_") else f"fault.{name}")
+    key = next(key for key in (f"fault.{name}", f"row.{name}", "fault.failed") if key in catalogue())
+    said = text(key)
     return f"{said}: {place}" if place else said
-
-
-def _remedies(code: str) -> str:
-    return " / ".join(text(f"word.remedy.{remedy}") for remedy in CATALOGUE[code].remedy)
-
-
-def _method(method: str) -> str:
-    return text(f"word.method.{method}")

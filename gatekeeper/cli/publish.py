@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +14,19 @@ from typing import IO
 import click
 import jiter
 
-from gatekeeper import files
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
-from gatekeeper.files import LINE_BYTES, Line
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.codec import KEY_BYTES, Unreadable, decode
-from schemas.topics import FACT_TOPICS, subject_key
+from schemas.topics import FACT_TOPICS, MAX_MESSAGE_BYTES, subject_key
 from streams.publisher import WINDOW_RECORDS, Publisher
+
+LINE_BYTES = MAX_MESSAGE_BYTES - 4096
+"""A longer line no broker of ours takes, whatever is in it; the rest is room for the batch around it."""
+
+Line = tuple[int, bytes]
+"""Its number in the file, from 1, and its bytes without the line break."""
 
 
 @click.command("publish", help=text("cli.publish"))
@@ -34,7 +39,7 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
     """Publishes the file's lines as they are, or none of them."""
     settings = load()
     started = monotonic()
-    with _to_read_twice(file) as handle:
+    with _opened(file) as handle:
         last = _check(handle, file, topic=topic, allow_invalid=allow_invalid)
         if from_line > last:
             raise UsageError("error.publish_beyond", file=file, line=from_line, last=last)
@@ -51,25 +56,37 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
 
 
 @contextmanager
-def _to_read_twice(file: Path) -> Iterator[IO[bytes]]:
-    with files.opened(file) as handle:
-        if str(file) != "-":
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    """Yields the file, or all of stdin, to be read twice."""
+    if str(file) != "-":
+        try:
+            handle = file.open("rb")
+        except OSError as error:
+            raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
+        with handle:
             yield handle
-            return
-        with tempfile.TemporaryFile() as spool:
-            try:
-                shutil.copyfileobj(handle, spool)
-                spool.seek(0)
-            except OSError as error:
-                raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
-            yield spool
+        return
+    with tempfile.TemporaryFile() as spool:
+        try:
+            shutil.copyfileobj(sys.stdin.buffer, spool)
+            spool.seek(0)
+        except OSError as error:
+            raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
+        yield spool
 
 
 def _lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
-    for number, value in files.lines(handle, file):
-        if len(value) == LINE_BYTES:
-            raise UsageError("error.line_too_long", file=file, line=number, limit=LINE_BYTES)
-        yield number, value
+    number = 0
+    try:
+        # bounded, or a file without line breaks would be read into memory whole
+        while raw := handle.readline(LINE_BYTES):
+            number += 1
+            if len(raw) == LINE_BYTES and not raw.endswith(b"\n"):
+                raise UsageError("error.line_too_long", file=file, line=number, limit=LINE_BYTES)
+            if value := raw.rstrip(b"\r\n"):
+                yield number, value
+    except OSError as error:
+        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
 
 
 def _check(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) -> int:

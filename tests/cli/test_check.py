@@ -162,12 +162,66 @@ def test_csv_rows_that_are_none_then_each_counts_as_invalid_and_the_rest_is_judg
     good = ",".join(str(cell) for cell in cells.values())
     rows = [",".join(cells), f'"{good}', good, f"{good},more", good.replace("postal", "pigeon")]
     table = tmp_path / "c.csv"
-    table.write_bytes("\r\n".join(rows).encode() + b"\r\n\xff\xfe" + good.encode())
+    table.write_bytes("\r\n".join(rows).encode("utf-8-sig") + b"\r\n\xff\xfe" + good.encode())
     done = run("check", str(table), "--facts", facts, "--at", AT, "--json")
     assert done.code == 1
     assert done.json["verdicts"]["clear"] == 1
     faults = [(one["where"], one["fault"]) for one in done.json["unreadable_sends"]]
-    assert faults == [("2", "row_wrong"), ("4", "row_wrong"), ("5", "field_invalid at channel"), ("6", "row_wrong")]
+    assert faults == [
+        ("2", "not_csv"),
+        ("4", "cells_differ"),
+        ("5", "field_invalid at channel"),
+        ("6", "not_encoded"),
+    ]
+
+
+@pytest.fixture
+def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key that the tests' tokens are made with, where the settings name it."""
+    file = tmp_path / "token.key"
+    file.touch(0o600)
+    file.write_bytes(world.KEY)
+    monkeypatch.setenv("GATEKEEPER_TOKEN_KEY", str(file))
+
+
+HOME = {"name": "見本 花子", "postcode": "100-0001", "lines": ["東京都千代田区千代田1-1"]}
+ELSEWHERE = {**HOME, "lines": ["東京都千代田区千代田9-9"]}
+
+
+def delivered(tmp_path: Path, *deliveries: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """Facts of people who live at HOME, and a send to each, printed as `deliveries` say."""
+    known, sends = list[world.Event](), []
+    for number, delivery in enumerate(deliveries):
+        name = f"P{number}"
+        point = {"id": f"cp-{name}", **world.known_by(HOME)}
+        topic, source = world.source(source_id=f"S-{name}", recipient_id=name)
+        known += [(topic, {**source, "contact_points": [point]}), *person(name)[1:]]
+        contact = {"id": point["id"], "token": point["token"], "country": "JP"}
+        sends.append({**send(name), "contact_point": contact, "delivery": delivery})
+    return events(tmp_path / "homes.jsonl", *known), sends
+
+
+def test_address_printed_that_is_not_the_one_judged_then_withheld_as_by_a_worker(run, tmp_path: Path, key) -> None:
+    facts, sends = delivered(tmp_path, HOME, ELSEWHERE)
+    done = run("check", jsonl(tmp_path / "c.jsonl", sends), "--facts", facts, "--at", AT, "--json")
+    assert {one["primary"]: one["sends"] for one in done.json["funnel"]} == {None: 1, "CONTACT_POINT_NOT_COVERED": 1}
+
+
+def test_address_printed_without_a_token_key_then_withheld_and_told_why(run, tmp_path: Path) -> None:
+    facts, sends = delivered(tmp_path, HOME)
+    done = run("check", jsonl(tmp_path / "c.jsonl", sends), "--facts", facts, "--at", AT, "--json")
+    assert (done.code, done.json["funnel"][0]["primary"]) == (1, "FACTS_UNAVAILABLE")
+    assert "GATEKEEPER_TOKEN_KEY" in done.err
+
+
+def test_csv_as_japanese_excel_writes_it_then_the_address_is_read(run, tmp_path: Path, key) -> None:
+    facts, sends = delivered(tmp_path, HOME, ELSEWHERE)
+    rows = [dict(flat(one)) for one in sends]
+    written = io.StringIO()
+    csv.DictWriter(written, list(rows[0])).writerows([dict(zip(rows[0], rows[0], strict=True)), *rows])
+    (tmp_path / "c.csv").write_text(written.getvalue(), "cp932")
+    done = run("check", str(tmp_path / "c.csv"), "--facts", facts, "--at", AT, "--json")
+    assert {one["primary"]: one["sends"] for one in done.json["funnel"]} == {None: 1, "CONTACT_POINT_NOT_COVERED": 1}
 
 
 def test_same_send_twice_then_only_the_first_is_clear(run, tmp_path: Path, facts: str) -> None:
@@ -274,7 +328,7 @@ def test_version_of_the_policy_put_in_force_by_the_facts_then_it_decides(run, tm
         ("c.jsonl", None, "c.jsonl"),
         ("c.jsonl", "", "c.jsonl"),
         ("c.jsonl", "\n\n", "c.jsonl"),
-        ("c.csv", "", "recipient_id"),
+        ("c.csv", "", "c.csv"),
         ("c.csv", "R1,緑野 花子\n", "recipient_id"),
         ("c.csv", '"', "recipient_id"),
     ],
