@@ -60,7 +60,10 @@ def main(people: int) -> None:
             lambda one: [*person.age(*one), *person.reached(one[0]), *person.ambiguous(one[0])],
             list(zip(cases, standings, strict=True)),
         ),
-        "channel and display": (lambda one: [*channel.opted_in(*one), *channel.displayed(one[0])], both),
+        "channel and display": (
+            lambda one: [*channel.opted_in(*one), *channel.displayed(one[0]), *channel.unreleased(one[0])],
+            both,
+        ),
         "order": (lambda found: ordered(found.reasons), bases),
         "decide(): all of it": (
             lambda one: decide(one[0], one[1], store.reference, packs, AT),

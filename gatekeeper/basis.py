@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gatekeeper.case import Case
@@ -41,7 +41,7 @@ def choose(case: Case, consents: Consents) -> Basis:
     sources = case.facts.sources
     counting = [source for source in sources if case.covers(source)]
     nearly = [] if counting else [source for source in sources if source.source_id in case.facts.contact_point_near]
-    judged = [_judge(case, source, consents) for source in counting or nearly or sources]
+    judged = [of(case, versions, consents) for versions in _versions(sources, counting or nearly or sources)]
     if not judged:
         standing = consents.standing(_sender(case))
         reasons = (*source_rules.unknown(case, None), *will.taken_back(case, standing), *standing.lacks)
@@ -55,9 +55,21 @@ def choose(case: Case, consents: Consents) -> Basis:
     return best._replace(reasons=(*best.reasons, *extra), covers=bool(counting or nearly)) if extra else best
 
 
-def of(case: Case, source: Source, consents: Consents) -> Basis:
-    """Returns one source judged as if it were the only one."""
-    return _judge(case, source, consents)
+def of(case: Case, versions: Sequence[Source], consents: Consents) -> Basis:
+    """Returns one source judged as if it were the only one; of several versions the worst, with what all have."""
+    judged = [_judge(case, source, consents) for source in versions]
+    if len(judged) == 1:
+        return judged[0]
+    reasons = tuple(reason for one in judged for reason in one.reasons)
+    return max(judged, key=_rank)._replace(reasons=reasons, notes=frozenset().union(*(one.notes for one in judged)))
+
+
+def _versions(sources: Sequence[Source], counting: Sequence[Source]) -> Iterable[Sequence[Source]]:
+    """Returns the sources that count, one after the other, each as all its versions."""
+    if len(sources) == 1:
+        return (sources,)
+    ids = dict.fromkeys(source.source_id for source in counting)
+    return [[source for source in sources if source.source_id == id_] for id_ in ids]
 
 
 def _judge(case: Case, source: Source, consents: Consents) -> Basis:

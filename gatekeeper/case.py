@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gatekeeper import spans
-from gatekeeper.known import Facts
+from gatekeeper.known import Facts, Hit
 from gatekeeper.policy import Policy
 from gatekeeper.reference import Reference
 from gatekeeper.spans import Span
-from schemas.events import Batch, Notice, Send, Source, Template
+from schemas.events import Batch, Notice, Send, Source, Suppression, Template
 
 
 class Case(NamedTuple):
@@ -42,6 +42,29 @@ class Case(NamedTuple):
         return self.reference.templates.get(template_id)
 
     @property
+    def stops(self) -> tuple[Hit, ...]:
+        """The suppressions that stand: neither corrected or rejected, nor overtaken by a later version.
+
+        A version settles others only that name the person no more surely than it does and were received no later.
+        """
+        hits = self.facts.suppressions
+        settling = [hit for hit in hits if _withdraws(hit.stop) or hit.stop.state == "upheld"]
+        if not settling:
+            return hits
+        return tuple(
+            hit
+            for hit in hits
+            if not _withdraws(hit.stop) and not any(self._settles(by, hit) for by in settling if by is not hit)
+        )
+
+    def _settles(self, by: Hit, hit: Hit) -> bool:
+        if (by.stop.kind, by.stop.suppression_id) != (hit.stop.kind, hit.stop.suppression_id) or by.score < hit.score:
+            return False
+        settled, said = self.span(hit.stop.received_at), self.span(by.stop.received_at)
+        later = said == settled or said.first >= settled.last
+        return later and (_withdraws(by.stop) or is_open(hit.stop))
+
+    @property
     def sender(self) -> str:
         """The sender as people know it: its name, else its id."""
         found = self.reference.controllers.get(self.send.controller_id)
@@ -60,7 +83,16 @@ class Case(NamedTuple):
         """Returns whether the source gives the send's contact point, in a spelling as near as the policy asks."""
         facts, id_ = self.facts, source.source_id
         given = id_ in facts.contact_point_from or facts.contact_point_near.get(id_, 0) >= self.policy.match_floor
-        return given and any(point.id == self.send.contact_point.id for point in source.contact_points)
+        return given and self.send.contact_point.id in [point.id for point in source.contact_points]
+
+
+def is_open(stop: Suppression) -> bool:
+    """Returns whether a stop is a request for cessation that nobody has decided yet."""
+    return stop.kind == "cessation" and stop.state in (None, "open", "active")
+
+
+def _withdraws(stop: Suppression) -> bool:
+    return stop.state == ("rejected" if stop.kind == "cessation" else "corrected")
 
 
 def route(source: Source) -> str:

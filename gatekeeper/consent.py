@@ -35,7 +35,8 @@ class Standing(NamedTuple):
 
     `nos` are not lifted; if there is one, nothing stands. `stands` are the proven consents, the latest first.
     `lacks` says why there is none: faults, near misses, or CONSENT_MISSING. `lifters` may lift further nos.
-    `guardian`: a yes by the guardian is in scope that is not passed over for a yes of somebody else.
+    `guardian`: a yes by the guardian stands, or none at all stands, one of the guardian is in scope, and its faults
+    are told.
     """
 
     nos: tuple[No, ...]
@@ -64,7 +65,7 @@ class Consents:
                 continue
             if event.state in GIVEN_STATES:
                 self.yeses.append(event)
-                if event.method == CLICKED and event.confirms:
+                if event.confirms and _by(event) == CLICKED:
                     self._clicked.setdefault(event.confirms, []).append(event)
             elif event.state in NO_STATES:
                 self.nos.append(event)
@@ -87,8 +88,7 @@ class Consents:
 
     def evidence(self, event: Consent) -> str | None:
         """Returns the evidence on file for a yes, its own or that of the click that completed it."""
-        clicks = self._clicked.get(event.record_id, ())
-        return event.evidence_ref or next((click.evidence_ref for click in clicks if click.evidence_ref), None)
+        return event.evidence_ref or next((one.evidence_ref for one in self._clicks(event) if one.evidence_ref), None)
 
     def when(self, event: Consent) -> Span:
         """Returns when an event counts as said: an undated yes long ago, an undated no when it was recorded."""
@@ -121,38 +121,63 @@ class Consents:
         if not due or stands:
             lacks = ()
         elif left:
-            later = bool(givens) and self.when(givens[0][0]).last > max(no.said.last for no in left)
+            later = bool(givens) and self.when(givens[0][0]).first > max(no.said.last for no in left)
             lacks = lacks if later else ()
         elif not givens:
             lacks = self._near_miss(parties) or (_missing(case),)
-        by = [event.expressed_by for event in stands] or [event.expressed_by for event, _ in givens]
+        by = [event.expressed_by for event in stands]
+        if due and not stands:  # their faults are told, and withhold
+            by = [event.expressed_by for event, _ in givens]
         return Standing(left, tuple(stands), lacks, lifters, notes, "guardian" in by)
 
     def _faulty(self, event: Consent) -> tuple[str, ...]:
         case, faults = self.case, []
         policy, now, notice = case.policy, case.at, case.notice(event.notice_id)
-        by_import = "import" in (event.method, event.expressed_by)
+        by_import = "import" in (_by(event), event.expressed_by)
         if not (event.event_time and (event.evidence_ref or (notice and not by_import) or self.evidence(event))):
             faults.append("CONSENT_EVIDENCE_MISSING")
         if event.expressed_by in ("family", "staff"):
             faults.append("CONSENT_BY_OTHER")
-        if (event.double_opt_in or case.send.channel in policy.double_opt_in_channels) and event.method != CLICKED:
-            clicks = self._clicked.get(event.record_id, ())
-            if not any(self.when(click).last <= now + policy.skew_ms * 1000 for click in clicks):
-                faults.append("CONSENT_UNCONFIRMED")
+        begun: list[Consent] = []
+        if _by(event) == CLICKED:
+            begun = round_trip = self._begun(event)
+        elif event.double_opt_in or case.send.channel in policy.double_opt_in_channels:
+            round_trip = self._clicks(event)
+        else:
+            round_trip = [event]
+        if not round_trip:
+            faults.append("CONSENT_UNCONFIRMED")
+        latest = now + policy.skew_ms * 1000
         starts = [case.span(text).last for text in (event.event_time, event.effective_from) if text]
-        if max(starts, default=now) > now + policy.skew_ms * 1000:
+        if starts and max(starts) > latest:
             faults.append("CONSENT_NOT_YET_VALID")
-        if (
-            (event.effective_to and case.span(event.effective_to).last < now)
-            or self._aged(event)
-            or any(end.state == "Expired" and self._ended(event, end) for end in self._ends)
-        ):
+        ends = [end.state for end in self._ends if self._ended(event, end)] if self._ends else []
+        over = event.effective_to is not None and case.span(event.effective_to).last < now
+        if over or "Expired" in ends or self._aged(event):
             faults.append(EXPIRED)
-        void = any(end.state != "Expired" and self._ended(event, end) for end in self._ends)
-        if void or (notice and notice.invalidated_at):
+        if (notice and notice.invalidated_at) or any(state != "Expired" for state in ends):
             faults.append("CONSENT_INVALIDATED")
+        if begun:  # a click is as good as what it completes
+            faults += [fault for record in begun for fault in self.faults(record) if fault not in faults]
         return tuple(faults)
+
+    def _clicks(self, event: Consent) -> list[Consent]:
+        """Returns the events that end the round trip of a double opt-in which `event` began."""
+        return [one for one in self._clicked.get(event.record_id, ()) if self._completes(one, event)]
+
+    def _begun(self, click: Consent) -> list[Consent]:
+        """Returns the yeses that a click completes."""
+        return [one for one in self.yeses if one.record_id == click.confirms and self._completes(click, one)]
+
+    def _completes(self, click: Consent, event: Consent) -> bool:
+        """Returns whether a click completes a yes: to the same company, not before it nor in the future, not ended."""
+        said = self.when(click).last
+        return (
+            _by(event) != CLICKED
+            and click.controller_id == event.controller_id
+            and self.when(event).first <= said <= self.case.at + self.case.policy.skew_ms * 1000
+            and not any(self._ended(click, end) for end in self._ends)
+        )
 
     def _aged(self, event: Consent) -> bool:
         months = self.case.policy.consent_max_age_months
@@ -245,6 +270,11 @@ def _differs(case: Case, event: Consent, parties: frozenset[str]) -> tuple[str, 
     if event.contact_point_id not in (None, send.contact_point.id):
         differs.append("CONTACT_POINT_NOT_COVERED")
     return tuple(differs)
+
+
+def _by(event: Consent) -> str:
+    """Returns by what method a consent came, in one case of letters."""
+    return event.method.lower()
 
 
 def _covers_send(case: Case, event: Consent, parties: frozenset[str]) -> bool:

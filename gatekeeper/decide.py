@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gatekeeper import basis as bases
 from gatekeeper import release
@@ -26,9 +26,11 @@ STOP_CONTACT, OPT_OUT = "MUST_PRINT_STOP_CONTACT", "MUST_CARRY_OPT_OUT"
 STATE_SOURCE, ENCLOSE_NOTICE = "MUST_STATE_SOURCE", "MUST_ENCLOSE_NOTICE"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer to one send. `basis`: the id of the source it stands on. `at`: milliseconds since the epoch."""
+class Decision(NamedTuple):
+    """The answer to one send. `basis`: the id of the source it stands on. `at`: milliseconds since the epoch.
+
+    `left_out`: absence reasons that a reason said more than, and that would come back without it (rule 6.4.2).
+    """
 
     verdict: Verdict
     reasons: tuple[Found, ...]
@@ -37,6 +39,7 @@ class Decision:
     basis: str | None
     at: int
     policy: Policy
+    left_out: tuple[str, ...] = ()
 
     @property
     def primary(self) -> str | None:
@@ -107,35 +110,42 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
     if not unwilling:
         found += channel.opted_in(case, consents)
     found += channel.displayed(case)
+    found += channel.unreleased(case)
+    left_out: tuple[str, ...] = ()
     if unwilling or not DECISIVE.isdisjoint([reason.code for reason in basis.reasons]):
+        left_out = tuple(sorted({reason.code for reason in found if reason.code in ABSENCE}))
         found = [reason for reason in found if reason.code not in ABSENCE]
-    return _decided(case, found, "marketing", basis=basis, consents=consents, notes=lifted | basis.notes)
+    notes = lifted | basis.notes
+    return _decided(case, found, "marketing", basis=basis, consents=consents, notes=notes, left_out=left_out)
 
 
 def _confirmation(case: Case, found: list[Found]) -> Decision:
     """Judges the question whether the person agrees (rule 6.6): by all that bars asking, not by consent and notice."""
     send, consents = case.send, Consents(case)
-    source = next((one for one in case.facts.sources if one.source_id == send.source_id), None)
+    versions = [one for one in case.facts.sources if one.source_id == send.source_id]
     stops, lifted = will.stopped(case, consents)
     found += system.suspended(case)
     found += stops
-    if source is None:
-        basis = Basis(None, source_rules.unknown(case, None), consents.standing(frozenset((send.controller_id,))))
+    if versions:
+        basis = bases.of(case, versions, consents)
     else:
-        basis = bases.of(case, source, consents)
-        if nos := confirmation.refusals(case, source, consents):
-            found.append(confirmation.refused(case, nos))
+        standing = consents.standing(frozenset((send.controller_id,)))
+        basis = Basis(None, (*source_rules.unknown(case, None), *will.taken_back(case, standing)), standing)
+    source = basis.source
+    if source is not None and (nos := confirmation.refusals(case, source, consents)):
+        found.append(confirmation.refused(case, nos))
     for reason in basis.reasons:
         if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
             found.append(reason)
     found += _status(case, basis)
-    if source is not None and not case.covers(source):
+    found += channel.unreleased(case)
+    if source is not None and not any(case.covers(version) for version in versions):
         found.append(source_rules.uncovered(case, (source,)))
     found += confirmation.barred(case, source, consents, template=send.template_id)
-    decision = _decided(case, found, "confirmation", basis=basis, notes=lifted | basis.standing.notes)
+    decision = _decided(case, found, "confirmation", basis=basis, notes=lifted)
     if decision.verdict != "confirm":
         return decision
-    return _blocked(decision)  # one does not ask whether one may ask
+    return decision._replace(verdict="block", obligations=())  # one does not ask whether one may ask
 
 
 def _status(case: Case, basis: Basis) -> Iterable[Found]:
@@ -154,12 +164,15 @@ def _decided(
     basis: Basis | None = None,
     consents: Consents | None = None,
     notes: frozenset[str] = frozenset(),
+    left_out: tuple[str, ...] = (),
 ) -> Decision:
     """Returns the decision on what was found: releases heard, and the conditions for asking looked at (rule 6.5)."""
     reasons = ordered(found)
     if case.facts.releases:
         left, released = release.apply(case, reasons)
         reasons, notes = ordered(left), notes | released
+    if basis is not None:
+        notes |= basis.standing.notes
     worst = verdict(reasons)
     if worst == "confirm" and basis is not None and consents is not None:
         ask = case.reference.ask
@@ -169,16 +182,13 @@ def _decided(
     return Decision(
         verdict=worst,
         reasons=reasons,
-        notes=tuple(sorted(notes | basis.standing.notes if basis else notes)),
+        notes=tuple(sorted(notes)) if notes else (),
         obligations=_obligations(case, worst, message_class, basis),
         basis=basis.source.source_id if basis and basis.source else None,
         at=case.at // 1000,
         policy=case.policy,
+        left_out=left_out,
     )
-
-
-def _blocked(decision: Decision) -> Decision:
-    return Decision("block", decision.reasons, decision.notes, (), decision.basis, decision.at, decision.policy)
 
 
 def _obligations(case: Case, worst: Verdict, message_class: MessageClass, basis: Basis | None) -> tuple[str, ...]:

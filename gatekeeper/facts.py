@@ -403,8 +403,8 @@ def _named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
         read = None
     if isinstance(read, dict):
         names.update(str(read.get(name)).encode() for name in ("recipient_id", "token"))
-        if topic == "reference":
-            names.add(f"{read.get('kind')}/{read.get('id')}".encode())
+        if topic == "reference" and (id_ := read.get("id") or read.get("terms_id")):
+            names.add(f"{read.get('kind')}/{id_}".encode())
     texts = {name.decode("utf-8", "replace") for name in names}
     if topic == "reference":
         return frozenset(text for text in texts if _NAMES_REFERENCE.fullmatch(text))

@@ -128,9 +128,9 @@ class Judge:
             kept = remembered(send, record.value or b"", at_point, decision, id_=id_, memory=memory)
             return replace(judged, entries=kept)
         except Unreadable as fault:
-            return self._dead(record, only(packs.at(at), at, [_unread(fault)]), id_=id_)
+            return self._dead(record, only(packs.at(at), at, [invalid(fault)]), id_=id_)
         except Exception as error:
-            return self._failed(record, send, facts, only(packs.at(at), at, [_failed(error)]), id_=id_, as_of=as_of)
+            return self._failed(record, send, facts, only(packs.at(at), at, [defect(error)]), id_=id_, as_of=as_of)
 
     def _failed(
         self, record: Record, send: Send | None, facts: Facts | None, decision: Decision, *, id_: str, as_of: int | None
@@ -140,7 +140,7 @@ class Judge:
             try:
                 return self._judged(record, send, facts, decision, id_=id_, as_of=as_of, failed=True)
             except Exception as again:
-                decision = only(decision.policy, decision.at, [_failed(again)])
+                decision = only(decision.policy, decision.at, [defect(again)])
         return self._dead(record, decision, id_=id_, failed=True)
 
     def _judged(
@@ -282,11 +282,13 @@ def origin(record: Record) -> dict[str, str | int]:
     }
 
 
-def _unread(fault: Unreadable) -> Found:
+def invalid(fault: Unreadable) -> Found:
+    """Returns the reason of a send that cannot be read."""
     return Found("EVENT_INVALID", (), {"case": "unreadable", "fault": str(fault)})
 
 
-def _failed(error: Exception) -> Found:
+def defect(error: Exception) -> Found:
+    """Returns the reason of a defect of ours: the error's type and where it arose, never its values."""
     return Found("DECISION_FAILED", (), {"type": type(error).__name__, "fingerprint": fingerprint(error)})
 
 

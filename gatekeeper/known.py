@@ -34,7 +34,8 @@ CERTAIN = 1000
 """The score of a stop that names the person, or a token that the send or a source of the person names."""
 
 _CHECK_TEXTS = ("name", "address", "representative", "how_obtained")
-_STATES = ("active", "quarantined", "illicit", "deleted")
+_STATES = ("active", "quarantined", "deleted", "illicit")
+"""Of a source, the strongest last: what is deleted is not read, but what was found illicit stays so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +120,15 @@ def _tokens(named: dict[str, Any], point: str) -> list[Token]:
 def sources(lines: bytes) -> tuple[Source, ...]:
     """Reads the sources of one person from their judged forms, one a line, deleted ones left out.
 
-    Several versions of one source all stand, in the worst state that any of them has.
+    Several versions of one source all stand, in the strongest state that any of them has.
     """
     found = [_source(orjson.loads(line)) for line in lines.splitlines()]
-    worst: dict[str, int] = {}
+    strongest: dict[str, int] = {}
     for source in found:
-        worst[source.source_id] = max(worst.get(source.source_id, 0), _STATES.index(source.state))
+        strongest[source.source_id] = max(strongest.get(source.source_id, 0), _STATES.index(source.state))
     kept = []
     for source in found:
-        state = _STATES[worst[source.source_id]]
+        state = _STATES[strongest[source.source_id]]
         if state != "deleted":
             kept.append(source if source.state == state else source.model_copy(update={"state": state}))
     return tuple(kept)
@@ -158,13 +159,8 @@ def releases(lines: bytes) -> tuple[Release, ...]:
 
 
 def hits(stops: Mapping[bytes, int], elsewhere: Collection[bytes] = ()) -> tuple[Hit, ...]:
-    """Reads suppressions from their judged forms, in the order of these; corrected and rejected ones are left out.
-
-    A correction of one version corrects them all.
-    """
-    found = [Hit(_suppression(line), stops[line], line in elsewhere) for line in sorted(stops)]
-    lifted = {(hit.stop.kind, hit.stop.suppression_id) for hit in found if _lifted(hit.stop)}
-    return tuple(hit for hit in found if (hit.stop.kind, hit.stop.suppression_id) not in lifted)
+    """Reads suppressions from their judged forms, in the order of these."""
+    return tuple(Hit(_suppression(line), stops[line], line in elsewhere) for line in sorted(stops))
 
 
 def snapshot(
@@ -243,10 +239,6 @@ def _suppression(line: bytes) -> Suppression:
     if "scope" in event:
         event["scope"] = _made(Scope, event["scope"])
     return _made(Suppression, event)
-
-
-def _lifted(stop: Suppression) -> bool:
-    return stop.state == ("rejected" if stop.kind == "cessation" else "corrected")
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -163,7 +163,7 @@ _CLASS: Mapping[Group, int] = {
 
 def verdict(found: Iterable[Found]) -> Verdict:
     """Returns the worst of what the reasons lead to; `clear` of none."""
-    return VERDICTS[max((WORST[reason.code] for reason in found), default=0)]
+    return VERDICTS[max([WORST[reason.code] for reason in found], default=0)]
 
 
 def ordered(found: Iterable[Found]) -> tuple[Found, ...]:

@@ -17,7 +17,8 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
     """Returns why a release of a decision with these reasons is refused; None = it may be given.
 
     `hard`: a HARD reason stands. `not_releasable`: no reason has the remedy R. `incomplete`: it does not name every
-    SOFT reason. `evidence`: one without R needs evidence. `two_persons`: one person alone is not enough.
+    SOFT reason. `surplus`: it names one that was not found. `evidence`: one without R needs evidence. `two_persons`:
+    one person alone is not enough.
     """
     kinds = [CATALOGUE[reason.code] for reason in reasons]
     if any(kind.severity == "HARD" for kind in kinds):
@@ -26,6 +27,8 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
         return "not_releasable"
     if not {kind.code for kind in kinds} <= set(release.reasons):
         return "incomplete"
+    if not set(release.reasons) <= {kind.code for kind in kinds}:
+        return "surplus"
     if release.evidence_ref is None and any("R" not in kind.remedy for kind in kinds):
         return "evidence"
     if len(release.people) < 2 and any(kind.code in TWO_PERSONS for kind in kinds):
@@ -48,15 +51,15 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
     alive = [release for release in given if case.at < case.span(release.at).first + ttl]
     taken = {code for code in _named(alive) if code in CATALOGUE and CATALOGUE[code].severity == "SOFT"}
     left = [reason for reason in reasons if reason.code not in taken]
-    if any(CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in left):
-        if alive:
-            left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
-        return left, frozenset()
+    released = len(left) < len(reasons)
+    if alive and any(CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in left):
+        left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
+        released = False
     over = [release for release in given if release not in alive]
     if covered := {reason.code for reason in left} & _named(over):
         facts = tuple(sorted({release.decision_id for release in over}))
         left.append(Found("RELEASE_EXPIRED", facts, {"reasons": ", ".join(sorted(covered))}))
-    return left, frozenset((RELEASED,)) if len(left) < len(reasons) else frozenset()
+    return left, frozenset((RELEASED,)) if released else frozenset()
 
 
 def _given(case: Case) -> list[Release]:

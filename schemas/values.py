@@ -64,6 +64,7 @@ Token = Annotated[str, StringConstraints(pattern=TOKEN_PATTERN)]
 Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Time = Annotated[str, StringConstraints(max_length=40), AfterValidator(_time)]
 ZonedTime = Annotated[str, StringConstraints(max_length=40), AfterValidator(_zoned)]
+BirthDate = Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}(-[01][0-9](-[0-3][0-9])?)?$")]
 Any_ = Literal["*"]
 
 Channel = Literal["postal", "email", "sms", "phone", "fax", "push", "visit", "social"]

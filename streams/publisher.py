@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
@@ -20,6 +20,12 @@ DELIVERY_MS = 20_000
 """How long a record may wait for its acknowledgement; an idempotent producer rides out a broker's restart in it."""
 TRANSACTION_MS = 10_000
 """A command killed in the middle of a transaction holds up the barrier no longer than this and the broker's check."""
+WINDOW_RECORDS = 2_000
+WINDOW_BYTES = 4 * 1024 * 1024
+"""So much of a file is under way at once; after a failure no more than this is uncertain."""
+
+FromLine = tuple[int, bytes | None, bytes]
+"""A record of a file: the number of its line, its key and its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,18 @@ class Place:
     topic: str
     partition: int
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How a part of a file went: how many of its records are acknowledged, and the line to go on from.
+
+    `whole` unless one had no answer; that one's line is then the line to go on from, and nothing more was written.
+    """
+
+    acknowledged: int
+    next_line: int
+    whole: bool
 
 
 class Publisher:
@@ -73,6 +91,16 @@ class Publisher:
         places = [_place(self._topic, future) if future.succeeded() else None for future in futures]
         return places + [None] * (len(records) - len(places))
 
+    def write_lines(self, records: Iterable[FromLine]) -> Iterator[Window]:
+        """Writes the records of a file, window by window, and yields how each went; ends with one that is not whole."""
+        for window in _windows(records):
+            places = self.write([(key, value) for _, key, value in window])
+            whole = None not in places
+            line = window[-1][0] + 1 if whole else window[places.index(None)][0]
+            yield Window(sum(place is not None for place in places), line, whole)
+            if not whole:
+                return
+
 
 def transact(settings: Settings, records: Sequence[Outgoing]) -> list[Place]:
     """Writes all records or none, in one transaction, and returns where they stand; what is returned is acknowledged.
@@ -99,6 +127,19 @@ def transact(settings: Settings, records: Sequence[Outgoing]) -> list[Place]:
         return places
     finally:
         _close(producer)
+
+
+def _windows(records: Iterable[FromLine]) -> Iterator[list[FromLine]]:
+    window: list[FromLine] = []
+    size = 0
+    for record in records:
+        window.append(record)
+        size += len(record[2])
+        if len(window) >= WINDOW_RECORDS or size >= WINDOW_BYTES:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
 
 
 def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> list[Place]:

@@ -17,17 +17,15 @@ from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
+from gatekeeper.files import SAID_OF_SENDS
 from gatekeeper.identity import open_tokens, printed
-from gatekeeper.reasons import Found
+from gatekeeper.judge import invalid
 from gatekeeper.rules.system import Checkpoint
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
 from schemas.events import Send
 from schemas.topics import FACT_TOPICS, TOPICS, logical_name
 from schemas.values import Channel, Id, Model, RecipientId, ZonedTime
-
-SAID_OF_SENDS = ("confirmations", "acts")
-"""Topics beside the facts that a case may hold: what the person was asked, and what reviewers said."""
 
 
 def _instant(value: str) -> str:
@@ -118,8 +116,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
     try:
         send: Send = decode("sends", None, orjson.dumps(case.send))
     except Unreadable as fault:
-        reason = Found("EVENT_INVALID", (), {"case": "unreadable", "fault": str(fault)})
-        return only(known.at(at), at, [reason])
+        return only(known.at(at), at, [invalid(fault)])
     clearance = None
     for index, written in enumerate(case.clearances):
         try:

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
+from gatekeeper.cli.output import json_option, note, progress_bar, show_funnel, show_heading, show_json
 from gatekeeper.demo.retailer import CAST, Person
 from gatekeeper.demo.scene import Scene, Told
 from gatekeeper.demo.tally import OUTPUTS, Tally
-from gatekeeper.demo.telling import explained, funnel
+from gatekeeper.demo.telling import explained
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
@@ -93,24 +93,17 @@ def _bar(key: str, total: int | None) -> Iterator[_Bar]:
 
 def _show(scene: Scene, tally: Tally, told: dict[Verdict, Told]) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    _heading(console, text("demo.heading_funnel"))
-    columns = ["verdict", "reason", "sends", "share", "bar"][: 5 if console.is_terminal else 4]
-    rows = [row[: len(columns)] for row in funnel(tally)]
-    show_table([f"demo.column_{column}" for column in columns], rows, numbers=(2, 3))
-    _heading(console, text("demo.heading_explained"))
+    show_heading("demo.heading_funnel")
+    show_funnel(tally.funnel)
+    show_heading("demo.heading_explained")
     for verdict, person in scene.retailer.cast.items():
         if verdict in told:
             _explain(console, verdict, person, told[verdict])
-    _heading(console, text("demo.heading_count"))
+    show_heading("demo.heading_count")
     went = tally.by_output()
     counts = {topic: f"{went[topic]:,}" for topic in OUTPUTS}
     total, audited = f"{len(tally.expected):,}", f"{sum(tally.decided.values()):,}"
     console.print(Text(text("demo.counted", sends=total, audit=audited, **counts)))
-
-
-def _heading(console: Console, words: str) -> None:
-    console.print()
-    console.print(Text(words, style="bold"))
 
 
 def _explain(console: Console, expected: Verdict, person: Person, told: Told) -> None:
@@ -132,7 +125,7 @@ def _go_on(scene: Scene, *, as_json: bool) -> None:
     person = scene.retailer.cast["clear"]
     if not as_json:
         console = Console(highlight=False, soft_wrap=True)
-        _heading(console, text("demo.heading_next"))
+        show_heading("demo.heading_next")
         console.print(Text(text("demo.next_withdraw", name=person.delivery.name, person=person.recipient_id)))
         console.print(Text(f"  {scene.command('withdraw', person.recipient_id)}", style="bold"))
         console.print(Text(text("demo.next_look")))

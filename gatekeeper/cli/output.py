@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from typing import Any
+from typing import Any, Literal
 
 import click
 import orjson
@@ -13,10 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from gatekeeper.reasons import VERDICTS
 from gatekeeper.texts import text
+from schemas.audit import Verdict
 
 json_option = click.option("--json", "as_json", is_flag=True, help=text("cli.json"))
 
+_BAR = 30
 _AGES = ((86_400, "cli.age_days"), (3_600, "cli.age_hours"), (60, "cli.age_minutes"), (1, "cli.age_seconds"))
 
 
@@ -26,20 +29,56 @@ def show_json(value: Any) -> None:
     click.echo(orjson.dumps(plain).decode())
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[int] = ()) -> None:
+def show_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[int] = (), whole: Sequence[int] = ()
+) -> None:
     """Prints a table on stdout, `columns` being catalogue keys; those at `numbers` are set to the right.
 
-    On a terminal it fits the width; elsewhere no cell is ever cut, so that other programs can read it.
+    On a terminal it fits the width, those at `whole` being broken last; elsewhere no cell is ever cut, so that other
+    programs can read it.
     """
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 100_000
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
-        table.add_column(text(column), justify="right" if place in numbers else "left", overflow="fold")
+        side: Literal["right", "left"] = "right" if place in numbers else "left"
+        table.add_column(text(column), justify=side, overflow="fold", no_wrap=place in whole)
     for row in rows:
         table.add_row(*(Text(cell if isinstance(cell, str) else f"{cell:,}") for cell in row))
     console.print(table)
+
+
+def show_funnel(counts: Mapping[tuple[Verdict, str], int]) -> None:
+    """Prints sends by verdict and primary reason ('' if clear): mildest verdict first, then the most frequent."""
+    order = sorted(counts.items(), key=lambda row: (VERDICTS.index(row[0][0]), -row[1], row[0][1]))
+    total = sum(counts.values())
+    rows = [(verdict, reason, n, share(n, total), n) for (verdict, reason), n in order]
+    columns = ("verdict", "primary", "sends", "share")
+    show_bars([f"cli.column_{column}" for column in columns], rows, total=total, numbers=(2, 3))
+
+
+def show_bars(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, total: int, numbers: Sequence[int] = ()
+) -> None:
+    """Prints a table whose rows end in one count more than there are columns: on a terminal as a bar, of `total`."""
+    if Console().is_terminal:
+        drawn = [(*row[:-1], "█" * max(1, round(_BAR * row[-1] / total)) if row[-1] else "") for row in rows]
+        show_table((*columns, "cli.column_bar"), drawn, numbers=numbers, whole=(0, 1))
+    else:
+        show_table(columns, [row[:-1] for row in rows], numbers=numbers)
+
+
+def share(n: int, total: int) -> str:
+    """Returns a part of a whole in per cent."""
+    return f"{100 * n / (total or 1):.1f} %"
+
+
+def show_heading(key: str) -> None:
+    """Prints a heading of the catalogue on stdout, after an empty line."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print()
+    console.print(Text(text(key), style="bold"))
 
 
 def note(key: str, **values: Any) -> None:

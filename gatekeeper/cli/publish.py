@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,22 +13,15 @@ from typing import IO
 import click
 import jiter
 
+from gatekeeper import files
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.files import LINE_BYTES, Line
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.codec import KEY_BYTES, Unreadable, decode
-from schemas.topics import FACT_TOPICS, MAX_MESSAGE_BYTES, subject_key
-from streams.publisher import Publisher
-
-LINE_BYTES = MAX_MESSAGE_BYTES - 4096
-"""A longer line no broker of ours takes, whatever is in it; the rest is room for the batch around it."""
-WINDOW_LINES = 2_000
-WINDOW_BYTES = 4 * 1024 * 1024
-"""So much is under way at once; after a failure no more than this is uncertain."""
-
-Line = tuple[int, bytes]
-"""Its number in the file, from 1, and its bytes without the line break."""
+from schemas.topics import FACT_TOPICS, subject_key
+from streams.publisher import WINDOW_RECORDS, Publisher
 
 
 @click.command("publish", help=text("cli.publish"))
@@ -42,14 +34,14 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
     """Publishes the file's lines as they are, or none of them."""
     settings = load()
     started = monotonic()
-    with _opened(file) as handle:
+    with _to_read_twice(file) as handle:
         last = _check(handle, file, topic=topic, allow_invalid=allow_invalid)
         if from_line > last:
             raise UsageError("error.publish_beyond", file=file, line=from_line, last=last)
         handle.seek(0)
         lines = (line for line in _lines(handle, file) if from_line <= line[0] <= last)
         with Publisher(settings, topic) as publisher:
-            published = _publish(publisher, lines, topic=topic, total=last - from_line + 1)
+            published = _publish(publisher, lines, topic=topic, first=from_line, last=last)
     seconds = round(monotonic() - started, 3)
     if as_json:
         show_json({"file": str(file), "topic": settings.topic(topic), "published": published, "seconds": seconds})
@@ -59,37 +51,25 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[IO[bytes]]:
-    """Yields the file, or all of stdin, to be read twice."""
-    if str(file) != "-":
-        try:
-            handle = file.open("rb")
-        except OSError as error:
-            raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
-        with handle:
+def _to_read_twice(file: Path) -> Iterator[IO[bytes]]:
+    with files.opened(file) as handle:
+        if str(file) != "-":
             yield handle
-        return
-    with tempfile.TemporaryFile() as spool:
-        try:
-            shutil.copyfileobj(sys.stdin.buffer, spool)
-            spool.seek(0)
-        except OSError as error:
-            raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
-        yield spool
+            return
+        with tempfile.TemporaryFile() as spool:
+            try:
+                shutil.copyfileobj(handle, spool)
+                spool.seek(0)
+            except OSError as error:
+                raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
+            yield spool
 
 
 def _lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
-    number = 0
-    try:
-        # bounded, or a file without line breaks would be read into memory whole
-        while raw := handle.readline(LINE_BYTES):
-            number += 1
-            if len(raw) == LINE_BYTES and not raw.endswith(b"\n"):
-                raise UsageError("error.line_too_long", file=file, line=number, limit=LINE_BYTES)
-            if value := raw.rstrip(b"\r\n"):
-                yield number, value
-    except OSError as error:
-        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
+    for number, value in files.lines(handle, file):
+        if len(value) == LINE_BYTES:
+            raise UsageError("error.line_too_long", file=file, line=number, limit=LINE_BYTES)
+        yield number, value
 
 
 def _check(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) -> int:
@@ -116,38 +96,21 @@ def _check(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) ->
     return last
 
 
-def _publish(publisher: Publisher, lines: Iterator[Line], *, topic: str, total: int) -> int:
+def _publish(publisher: Publisher, lines: Iterator[Line], *, topic: str, first: int, last: int) -> int:
     """Publishes window by window; returns how many lines are acknowledged, raises IncompleteError (5) where not all."""
-    done, line = 0, 0
+    done, line = 0, first
     with progress_bar() as bar:
-        task = bar.add_task(text("cli.publish_publishing"), total=total)
+        task = bar.add_task(text("cli.publish_publishing"), total=last - first + 1)
         try:
-            for window in _windows(lines):
-                line = window[0][0]
-                places = publisher.write([(_key(topic, value), value) for _, value in window])
-                done += sum(place is not None for place in places)
-                if None in places:
-                    line = window[places.index(None)][0]
-                    raise IncompleteError("error.publish_stopped", done=done, line=line, window=WINDOW_LINES)
-                line = window[-1][0] + 1
-                bar.advance(task, len(window))
+            for window in publisher.write_lines((number, _key(topic, value), value) for number, value in lines):
+                done, line = done + window.acknowledged, window.next_line
+                if not window.whole:
+                    raise IncompleteError("error.publish_stopped", done=done, line=line, window=WINDOW_RECORDS)
+                bar.update(task, completed=line - first)
         except KeyboardInterrupt:
-            note("error.publish_stopped", done=done, line=line, window=WINDOW_LINES)
+            note("error.publish_stopped", done=done, line=line, window=WINDOW_RECORDS)
             raise
     return done
-
-
-def _windows(lines: Iterator[Line]) -> Iterator[list[Line]]:
-    window: list[Line] = []
-    size = 0
-    for line in lines:
-        window.append(line)
-        size += len(line[1])
-        if len(window) >= WINDOW_LINES or size >= WINDOW_BYTES:
-            yield window
-            window, size = [], 0
-    if window:
-        yield window
 
 
 def _key(topic: str, value: bytes) -> bytes | None:

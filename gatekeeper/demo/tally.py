@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from gatekeeper.reasons import VERDICTS
 from schemas.audit import AuditRecord, Verdict
 
 Position = tuple[int, int]
 """Partition and offset of a send."""
-VERDICTS: tuple[Verdict, ...] = ("clear", "confirm", "review", "block")
 OUTPUTS = ("cleared", "review", "deadletter")
 
 

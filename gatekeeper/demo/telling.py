@@ -1,28 +1,18 @@
-"""What the demo tells of decisions: the funnel, and one decision of each verdict with its person's story."""
+"""What the demo tells of decisions: one of each verdict, with its person's story."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gatekeeper.demo.tally import VERDICTS, Tally
 from gatekeeper.texts import Language, text
 from schemas.audit import AuditRecord, Decision, Verdict
 
-BAR = 30
 LANGUAGES: tuple[Language, Language] = ("ja", "en")
 
 
 def primary(record: AuditRecord) -> str:
     """Returns the code of the first reason; '' if clear."""
     return record.reasons[0].code if record.reasons else ""
-
-
-def funnel(tally: Tally) -> Iterator[tuple[Verdict, str, int, str, str]]:
-    """Yields verdict, primary reason, number of sends, share and bar; mildest verdict first, then the most frequent."""
-    total = sum(tally.funnel.values()) or 1
-    order = sorted(tally.funnel.items(), key=lambda row: (VERDICTS.index(row[0][0]), -row[1], row[0][1]))
-    for (verdict, reason), n in order:
-        yield verdict, reason, n, f"{100 * n / total:.1f} %", "█" * max(1, round(BAR * n / total))
 
 
 def explained(verdict: Verdict, record: AuditRecord, decision: Decision | None) -> Iterator[tuple[Language, str]]:

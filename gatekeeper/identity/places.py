@@ -38,13 +38,15 @@ def settle(place: str, postcode: str) -> tuple[str, str]:
         return full, postcode
     city = found.prefecture + found.city
     kyoto = found.city.startswith("京都市")
-    if full.startswith(city):
-        rest = full[len(city) :]
-        if kyoto and found.town and rest.endswith(found.town) and "通" in rest:  # streets without a direction
-            return city + found.town, postcode
-        return full, postcode if kyoto or not rest.startswith(found.town) else ""
-    rest = _after_former(full.removeprefix(found.prefecture), found)
-    return (city + rest, postcode if kyoto else "") if rest else (full, postcode)
+    if not full.startswith(city):
+        rest = _after_former(full.removeprefix(found.prefecture), found)
+        if not rest:
+            return full, postcode
+        full = _WAY.sub(r"\1", city + rest)
+    rest = full[len(city) :]
+    if kyoto and found.town and rest.endswith(found.town) and "通" in rest:  # streets without a direction
+        return city + found.town, postcode
+    return full, postcode if kyoto or not rest.startswith(found.town) else ""
 
 
 def _after_former(place: str, found: Town) -> str:

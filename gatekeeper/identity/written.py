@@ -15,7 +15,7 @@ _TENS = {"十": 10, "百": 100, "千": 1000}
 
 _POSTCODE = re.compile(r"〒?\s*([0-9]{3})-?([0-9]{4})")
 _MARKED_POSTCODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{4})(?![0-9])")
-_CARE = re.compile(r"([^\s\d-]{1,20}?)様方|(?<=[\d\s])([^\s\d-]{1,20}?)方$")
+_CARE = re.compile(r"([^\s\d-]{1,20}?)様方|(?<=[\d\s])(?!番|丁|号|条|線|地割|区|階)([^\s\d-]{1,20}?)方$")
 _DIGIT = re.compile(r"[0-9]")
 # At most nine and from their first on, so that a line of nothing but numerals takes no longer than another.
 _COUNTED = re.compile(rf"(?<![{_NUMERALS}])[{_NUMERALS}]{{1,9}}(?=丁目|番|号|条|線|地割|区|階(?![一-鿿]))")
@@ -64,7 +64,7 @@ def read(lines: tuple[str, ...], postcode: str | None) -> Written:
     care = ""
     with_whom = _CARE.search(text)
     if with_whom and (with_whom[1] or _DIGIT.search(text, 0, with_whom.start())):  # 枚方 and 北方 are towns
-        care = normalise_name(with_whom[1] or with_whom[2])
+        care = normalise_name(with_whom[1] or with_whom[2])[-20:]  # 株式会社 is longer than the ㈱ it was found as
         text = f"{text[: with_whom.start()]} {text[with_whom.end() :]}"
     place, numbers = parts = _split(text)
     for _ in range(64):  # until the parts, written again, are the same parts

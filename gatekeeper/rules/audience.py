@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from gatekeeper.case import Case
 from gatekeeper.consent import Consents
@@ -15,7 +16,7 @@ _BETWEEN = re.compile(r"[._\-]")
 def selected(case: Case, consents: Consents) -> Iterator[Found]:
     """SENSITIVE_AUDIENCE: a sensitive attribute without a consent to it. IMPROPER_USE_TARGETING: a warning flag."""
     send = case.send
-    unasked = [attribute for attribute in send.audience if _sensitive(case, attribute)]
+    unasked = [attribute for attribute in send.audience if _sensitive(attribute, case.policy.sensitive)]
     unasked = [attribute for attribute in unasked if not _agreed(case, attribute, consents)]
     if unasked:
         yield Found("SENSITIVE_AUDIENCE", (), {"attribute": ", ".join(sorted(set(unasked)))})
@@ -23,11 +24,15 @@ def selected(case: Case, consents: Consents) -> Iterator[Found]:
         yield Found("IMPROPER_USE_TARGETING", (), {"flag": ", ".join(sorted(set(send.flags)))})
 
 
-def _sensitive(case: Case, attribute: str) -> bool:
-    """Returns whether the policy lists the attribute, or a word of it."""
-    listed = case.policy.sensitive
-    attribute = attribute.lower()
-    return attribute in listed or not listed.isdisjoint(_BETWEEN.split(attribute))
+@lru_cache(maxsize=1024)
+def _sensitive(attribute: str, listed: frozenset[str]) -> bool:
+    """Returns whether a listed code stands in the attribute, as one or several of its words."""
+    return any(_words(code) in _words(attribute) for code in listed)
+
+
+def _words(code: str) -> str:
+    """Returns a code as its words between bars: `buyers_of.Diabetes` as `|buyers|of|diabetes|`."""
+    return f"|{_BETWEEN.sub('|', code.lower())}|"
 
 
 def _agreed(case: Case, attribute: str, consents: Consents) -> bool:

@@ -37,10 +37,15 @@ def shows(case: Case, message_class: MessageClass) -> bool:
 
 
 def displayed(case: Case) -> Iterator[Found]:
-    """DISPLAY_ITEMS_MISSING: sender, contact, how to stop. CREATIVE_PERSON_UNRELEASED: somebody shown never agreed."""
-    send, template = case.send, case.template(case.send.template_id)
-    facts = (f"template/{send.template_id}",)
+    """DISPLAY_ITEMS_MISSING: the template lacks sender, contact, or how to stop."""
     if not shows(case, "marketing"):
-        yield Found("DISPLAY_ITEMS_MISSING", facts, {"template": send.template_id, "channel": send.channel})
+        says = {"template": case.send.template_id, "channel": case.send.channel}
+        yield Found("DISPLAY_ITEMS_MISSING", (f"template/{case.send.template_id}",), says)
+
+
+def unreleased(case: Case) -> Iterator[Found]:
+    """CREATIVE_PERSON_UNRELEASED: the piece shows somebody who never agreed to it, or no longer does."""
+    id_ = case.send.template_id
+    template = case.template(id_)
     if template and template.persons and any(not one.release or one.withdrawn for one in template.persons):
-        yield Found("CREATIVE_PERSON_UNRELEASED", facts, {"template": send.template_id})
+        yield Found("CREATIVE_PERSON_UNRELEASED", (f"template/{id_}",), {"template": id_})

@@ -58,7 +58,12 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
     yes = any(event.answers == ask.request_id for event in consents.yeses)
     if yes and not sound(case, source, ask):
         return (Found("CONFIRMATION_DEFECTIVE", facts, {"case": "answered", **says}),)
-    if nos := refusals(case, source, consents):
+    nos = [
+        no
+        for no in refusals(case, source, consents)
+        if no.answers == ask.request_id or consents.when(no).last >= case.span(ask.at).first
+    ]
+    if nos:
         return (refused(case, nos),)
     if _returned(case, ask):
         return (Found("CONFIRMATION_UNDELIVERED", facts, says),)
@@ -68,9 +73,9 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
 
 
 def refusals(case: Case, source: Source, consents: Consents) -> list[Consent]:
-    """Returns the noes that answer the newest ask for this source."""
-    asks = _asks(case, source)
-    return [event for event in consents.nos if asks and event.answers == asks[-1].request_id]
+    """Returns the noes that answer an ask for this source."""
+    asked_as = {ask.request_id for ask in _asks(case, source)}
+    return [event for event in consents.nos if event.answers in asked_as]
 
 
 def refused(case: Case, nos: list[Consent]) -> Found:
@@ -121,7 +126,9 @@ def _asks(case: Case, source: Source) -> list[Ask]:
 
 def _counts(case: Case, source: Source, ask: Ask, consents: Consents) -> bool:
     """Returns whether an ask counts for the cap: not returned, not a defective one that got a yes, not this one."""
-    if _returned(case, ask) or ask.request_id == case.send.request_id:
+    send = case.send
+    this = ask.request_id == send.request_id and ask.campaign_id in (None, send.campaign_id)
+    if this or _returned(case, ask):
         return False
     return sound(case, source, ask) or not any(event.answers == ask.request_id for event in consents.yeses)
 

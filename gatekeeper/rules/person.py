@@ -20,7 +20,7 @@ def reached(case: Case) -> Iterator[Found]:
 
     One known only by a match below the policy's floor is IDENTITY_AMBIGUOUS instead.
     """
-    for hit in case.facts.suppressions:
+    for hit in case.stops:
         kind = hit.stop.kind
         if kind not in ("deceased", "undeliverable") or (kind == "undeliverable" and not _here(case, hit)):
             continue
@@ -36,7 +36,7 @@ def reached(case: Case) -> Iterator[Found]:
 
 def ambiguous(case: Case) -> Iterator[Found]:
     """IDENTITY_AMBIGUOUS: a stop of the will in scope that names somebody who may be this person, or not."""
-    for hit in case.facts.suppressions:
+    for hit in case.stops:
         if hit.score < case.policy.match_floor and hit.stop.kind in CODES and bound(case, hit.stop) is not None:
             yield from _ambiguous(case, hit, no_of(case, hit.stop).said)
 

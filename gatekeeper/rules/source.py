@@ -98,15 +98,15 @@ def provider(case: Case, source: Source) -> Iterator[Found]:
     """SOURCE_CHECK_MISSING, PROVIDER_BASIS_MISSING, PROVIDER_OPTOUT_CHAIN: what was checked of the provider."""
     batch, policy = case.batch(source), case.policy
     checks = [check for check in (source.check, batch.check if batch else None) if check]
-    check = next((one for one in checks if _complete(one)), None)
+    made = [one for one in checks if _complete(case, one)]
     facts = (source.source_id, f"batch/{source.batch_id}") if source.batch_id else (source.source_id,)
     says = {"provider": source.provided_by or source.route or source.collected_by}
-    if check is None and policy.asks_for("SOURCE_CHECK_MISSING"):
+    if not made and policy.asks_for("SOURCE_CHECK_MISSING"):
         yield Found("SOURCE_CHECK_MISSING", facts, says)
     chain = [basis for one in checks for basis in one.chain]
     if policy.asks_for("PROVIDER_OPTOUT_CHAIN") and any(_opt_out(basis) for basis in chain):
         yield Found("PROVIDER_OPTOUT_CHAIN", facts, says)
-    elif policy.asks_for("PROVIDER_BASIS_MISSING") and (check is None or not _lawful(check)):
+    elif policy.asks_for("PROVIDER_BASIS_MISSING") and not (made and all(_lawful(one) for one in made)):
         yield Found("PROVIDER_BASIS_MISSING", facts, says)
 
 
@@ -190,14 +190,18 @@ def _shown(case: Case, source: Source, consent: Consent | None, parties: frozens
     """Returns whether who collected the data had shown a complete notice and has the person's consent."""
     if rule in case.policy.purpose_only:
         return True
-    notice = case.notice((consent.notice_id if consent else None) or source.notice_id)
-    sound = notice is not None and notice.complete and not notice.invalidated_at
-    return bool(consent and notice and sound and notice.controller_id in parties)
+    if consent is None:
+        return False
+    shown = [case.notice(named) for named in (consent.notice_id, source.notice_id) if named]
+    return bool(shown) and all(
+        notice and notice.complete and not notice.invalidated_at and notice.controller_id in parties for notice in shown
+    )
 
 
-def _complete(check: ProviderCheck) -> bool:
-    """Returns whether name, address, representative and history of the provider were checked, and when (APPI 30)."""
-    return bool(check.checked_at and check.name and check.address and check.representative and check.how_obtained)
+def _complete(case: Case, check: ProviderCheck) -> bool:
+    """Returns whether name, address, representative and history of the provider were checked by now (APPI 30)."""
+    stated = check.checked_at and check.name and check.address and check.representative and check.how_obtained
+    return bool(stated) and case.span(str(check.checked_at)).last <= case.at + case.policy.skew_ms * 1000
 
 
 def _lawful(check: ProviderCheck) -> bool:

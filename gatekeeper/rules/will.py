@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gatekeeper.case import Case, below
+from gatekeeper.case import Case, below, is_open
 from gatekeeper.consent import Consents, No, Standing, no_of, unlifted
 from gatekeeper.reasons import Found
 from gatekeeper.spans import day
@@ -26,7 +26,7 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
     """
     left: dict[str, list[No]] = {}
     notes = set[str]()
-    for hit in case.facts.suppressions:
+    for hit in case.stops:
         stop = hit.stop
         if stop.kind not in CODES or hit.score < case.policy.match_floor:
             continue
@@ -34,7 +34,7 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
         if parties is None:
             continue
         no = no_of(case, stop)
-        if stop.kind == "cessation" and stop.state in (None, "open", "active"):
+        if is_open(stop):
             left.setdefault(stop.kind, []).append(no)
             continue
         still, told = unlifted(case, (no,), consents.standing(parties).lifters)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from schemas.events.sends import READINGS, Match
 from schemas.values import (
+    BirthDate,
     Code,
     Id,
     Line,
@@ -105,6 +106,6 @@ class Source(Model):
     succession: Succession | None = None
     entrustment: Entrustment | None = None
     evidence_ref: Id | None = None
-    birth_date: Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}(-[01][0-9](-[0-3][0-9])?)?$")] | None = None
+    birth_date: BirthDate | None = None
     may_be_minor: bool | None = None
     relationship: Literal["customer", "prospect"] | None = None

@@ -121,7 +121,7 @@ def test_a_broker_that_dies_midway_then_the_acknowledged_lines_and_the_way_on_ar
             return whole(self, records)
 
         monkeypatch.setattr(Publisher, "write", write_once_and_kill)
-        monkeypatch.setattr(publish, "WINDOW_LINES", 20)
+        monkeypatch.setattr(publisher, "WINDOW_RECORDS", 20)
         monkeypatch.setattr(publisher, "DELIVERY_MS", 3_000)
         monkeypatch.setattr(publisher, "REQUEST_MS", 2_000)
         monkeypatch.setattr(client, "REQUEST_MS", 2_000)
@@ -158,7 +158,11 @@ def test_every_fault_of_the_codec_then_it_has_a_sentence_in_both_languages(a_sen
         seen.add(refused.value.fault)
     sentences = {key.removeprefix("fault."): both for key, both in catalogue().items() if key.startswith("fault.")}
     judged = {"controller_unknown", "purpose_unknown", "mail_date_too_far", "headers_too_long", "failed"}
-    assert seen | judged == sentences.keys(), "a fault without a sentence, or a sentence without a fault"
+    of_policies = {"policy_text_missing", "policy_wrong", "policy_hash_differs", "policy_differs"}
+    of_rows = {"row_wrong"}
+    assert seen | judged | of_policies | of_rows == sentences.keys(), (
+        "a fault without a sentence, or a sentence without a fault"
+    )
     assert all(both["ja"] and both["en"] for both in sentences.values())
 
 

@@ -97,21 +97,37 @@ def sources(*, warning: bool) -> st.SearchStrategy[world.Event]:
 
 def givens() -> st.SearchStrategy[world.Event]:
     """Consents given, proven and faulty ones."""
+    return (
+        st.fixed_dictionaries(
+            {
+                "record_id": numbers.map("R-{}".format),
+                "state": st.sampled_from(("Given", "RenewedGiven")),
+                "controller_id": st.sampled_from(("C1", "C1", "C1", "C2")),
+                "purpose": st.sampled_from(("mkt.dm.own", "mkt.dm.own", "service.points")),
+                "channels": st.sampled_from((["postal"], ["postal", "email"], ["email"])),
+                "contact_point_id": st.sampled_from((None, None, *POINTS)),
+                "event_time": st.none() | times,
+                "expressed_by": st.sampled_from(("subject", "subject", "guardian", "family", "import")),
+                "method": st.sampled_from(("paper", "web", "import")),
+                "notice_id": st.sampled_from(NOTICES),
+                "evidence_ref": st.sampled_from((None, "scan-1", "scan-1")),
+                "answers": st.sampled_from((None, None, "Q-0", "Q-1")),
+                "double_opt_in": st.sampled_from((None, None, True)),
+            }
+        ).map(lambda made: world.consent(**made))
+        | clicks()
+    )
+
+
+def clicks() -> st.SearchStrategy[world.Event]:
+    """Ends of the round trip of a double opt-in, some of nothing on file."""
     return st.fixed_dictionaries(
         {
-            "record_id": numbers.map("R-{}".format),
-            "state": st.sampled_from(("Given", "RenewedGiven")),
-            "controller_id": st.sampled_from(("C1", "C1", "C1", "C2")),
-            "purpose": st.sampled_from(("mkt.dm.own", "mkt.dm.own", "service.points")),
-            "channels": st.sampled_from((["postal"], ["postal", "email"], ["email"])),
-            "contact_point_id": st.sampled_from((None, None, *POINTS)),
+            "record_id": numbers.map("D-{}".format),
+            "method": st.just("doi_confirm"),
+            "confirms": st.none() | numbers.map("R-{}".format),
+            "controller_id": st.sampled_from(("C1", "C1", "C2")),
             "event_time": st.none() | times,
-            "expressed_by": st.sampled_from(("subject", "subject", "guardian", "family", "import")),
-            "method": st.sampled_from(("paper", "web", "import")),
-            "notice_id": st.sampled_from(NOTICES),
-            "evidence_ref": st.sampled_from((None, "scan-1", "scan-1")),
-            "answers": st.sampled_from((None, None, "Q-0", "Q-1")),
-            "double_opt_in": st.sampled_from((None, None, True)),
         }
     ).map(lambda made: world.consent(**made))
 
@@ -158,10 +174,20 @@ def others() -> st.SearchStrategy[world.Event]:
             "kind": st.sampled_from(
                 ("cessation", "deceased", "undeliverable", "erasure", "refusal_returned", "external")
             ),
-            "state": st.sampled_from((None, "active", "corrected", "open", "rejected")),
-        }
+            "state": st.sampled_from((None, "active", "corrected", "open", "upheld", "rejected")),
+            "received_at": times,
+        },
+        optional={"token": st.just("cp-9")},
     ).map(lambda made: world.suppression(**made))
-    return consents | stops
+    corrections = st.fixed_dictionaries(
+        {
+            "suppression_id": numbers.map("X-{}".format),
+            "state": st.sampled_from(("active", "corrected")),
+            "received_at": times,
+        },
+        optional={"token": st.just("cp-9")},
+    ).map(lambda made: world.suppression(**made))
+    return consents | stops | corrections
 
 
 def asked() -> st.SearchStrategy[world.Event]:

@@ -70,6 +70,10 @@ def test_any_mailbox_or_line_normalised_twice_then_it_is_as_once(mailbox: str, l
 
 @FEW
 @given(TEXT, CODES, st.lists(TEXT, max_size=3))
+@example("東京都", None, ["一番町方"])
+@example("東京都", None, ["一番 町方"])
+@example("誠", "6040941", ["亀屋町上る東京都"])
+@example("誠", None, ["東京都" * 6 + "㈱様方"])
 def test_any_delivery_written_from_its_parts_then_it_has_the_same_value(
     name: str, postcode: str | None, lines: list[str]
 ) -> None:

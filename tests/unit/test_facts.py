@@ -24,7 +24,7 @@ def decided(store: FactStore, **fields: Any) -> Decision:
 
 
 def clear_store() -> FactStore:
-    return world.store(world.source(), world.consent())
+    return world.store(world.source(terms_id="JU"), world.consent())
 
 
 UNREADABLE = [
@@ -40,6 +40,7 @@ UNREADABLE = [
     ("a controller", "reference", b"controller/C1", b"{"),
     ("a controller's tombstone", "reference", b"controller/C1", None),
     ("a notice, by its value", "reference", None, b'{"kind":"notice","id":"OK"}'),
+    ("terms of joint use, by their value", "reference", None, b'{"kind":"joint_use_terms","terms_id":"JU"}'),
     ("a template", "reference", b"template/T-1", b'{"kind":"template","id":"T-1","v":1}'),
 ]
 
@@ -79,7 +80,8 @@ def test_unreadable_fact_of_another_then_withholds_nobody_else() -> None:
 def test_unreadable_fact_that_names_nobody_then_is_stray(key: bytes | None) -> None:
     store = clear_store()
     store.apply("consents", 0, 50, key, b"{")
-    assert list(store.stray) == [("consents", 0, 50)]
+    store.apply("reference", 0, 51, key, b'{"kind":"notice"}')
+    assert list(store.stray) == [("consents", 0, 50), ("reference", 0, 51)]
     assert decided(store).verdict == "clear"
 
 
@@ -131,7 +133,7 @@ def test_source_version_with_a_worse_state_then_that_state_holds() -> None:
 def test_source_version_of_another_method_then_withheld() -> None:
     bought = world.source(method="indirect.purchased_list")
     found = decided(world.store(world.source(), bought, world.consent()))
-    assert found.codes == ("SOURCE_CONFLICT",)
+    assert found.codes == ("SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING", "SOURCE_CONFLICT")
 
 
 def test_token_of_a_deleted_source_then_no_longer_the_persons() -> None:

@@ -1,0 +1,258 @@
+"""`gatekeeper import`: list files onto the fact topics, row by row; what cannot be read is set aside with its cause."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import IO, Any, Literal, Self
+
+import click
+import orjson
+
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json
+from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.identity import open_tokens
+from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates, events, json_events, read_map, survey
+from gatekeeper.settings import Settings, load
+from gatekeeper.texts import text
+from schemas.topics import FACT_TOPICS
+from streams.publisher import FromLine, Publisher
+
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+"""A file with such a name is one JSON value a line, any other is CSV."""
+_COLUMNS = ("line", "last_line", "column", "field", "cause", "sentence")
+
+
+@click.group("import", help=text("cli.import"))
+def command() -> None:
+    """Holds one sub-command a topic."""
+
+
+def _verb(topic: str) -> None:
+    @command.command(topic, help=text(f"cli.import_{topic}"))
+    @click.argument("file", type=click.Path(path_type=Path))
+    @click.option("--map", "map_file", type=click.Path(path_type=Path), help=text("cli.import_map"))
+    @click.option(
+        "--encoding",
+        type=click.Choice(("auto", "utf-8", "cp932")),
+        default="auto",
+        show_default=True,
+        help=text("cli.import_encoding"),
+    )
+    @click.option("--list-date", help=text("cli.import_list_date"))
+    @click.option("--rejects", type=click.Path(path_type=Path), help=text("cli.import_rejects"))
+    @click.option("--from-line", type=click.IntRange(min=1), default=1, help=text("cli.import_from_line"))
+    @click.option("--dry-run", is_flag=True, help=text("cli.import_dry_run"))
+    @json_option
+    @click.pass_context
+    def import_(context: click.Context, /, file: Path, dry_run: bool, as_json: bool, **given: Any) -> None:
+        """Imports one list; exit 1 where rows were rejected."""
+        settings, started = load(), monotonic()
+        with _reading(file):
+            handle = file.open("rb")
+        with handle:
+            found = _List(settings, topic, file, handle, **given)
+            right = found.check() if dry_run else found.publish()
+        told = {
+            "file": str(file),
+            "topic": settings.topic(topic),
+            "published": 0 if dry_run else right,
+            "right": right,
+            "silent": found.silent,
+            "rejected": found.causes.total(),
+            "causes": dict(found.causes),
+            "rejects": str(found.rejects.path) if found.causes else None,
+            "encoding": found.encoding,
+            "list_date": found.date,
+            "seconds": round(monotonic() - started, 3),
+        }
+        if as_json:
+            show_json(told)
+        else:
+            shown = {name: f"{told[name]:,}" for name in ("right", "silent", "rejected")}
+            key = "cli.import_checked" if dry_run else "cli.import_done"
+            click.echo(text(key, file=file, topic=told["topic"], seconds=f"{told['seconds']:.1f}", **shown))
+        if found.causes:
+            note("cli.import_rejected", path=found.rejects.path)
+        context.exit(1 if found.causes else 0)
+
+
+for _topic in FACT_TOPICS:
+    _verb(_topic)
+
+
+class _List:
+    """One list being imported. What is wrong with the call, the map or the header is found before any row."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        topic: str,
+        file: Path,
+        handle: IO[bytes],
+        *,
+        map_file: Path | None,
+        encoding: Literal["auto", "utf-8", "cp932"],
+        list_date: str | None,
+        rejects: Path | None,
+        from_line: int,
+    ) -> None:
+        self._settings, self._topic, self._file, self._handle, self._first = settings, topic, file, handle, from_line
+        is_json = file.suffix.lower() in JSON_LINES
+        path = rejects or file.with_name(f"{file.name}.{topic}.rejected.{'jsonl' if is_json else 'csv'}")
+        for given in (file, map_file):
+            if given is not None and given.resolve() == path.resolve():
+                raise UsageError("error.rejects_overwrites", path=path)
+        with _reading(file):
+            form = survey(handle)
+            handle.seek(0)
+            changed = datetime.fromtimestamp(os.fstat(handle.fileno()).st_mtime, UTC)
+        self.rejects = _Rejects(path, from_line=from_line, as_json=is_json)
+        self.causes: Counter[str] = Counter()
+        self.silent = 0
+        self.encoding: Encoding = "utf-8" if is_json else form.encoding if encoding == "auto" else encoding
+        self.date = _date(list_date) if list_date else changed.isoformat(timespec="seconds")
+        self._lines = form.lines
+        if is_json and map_file:
+            raise UsageError("error.map_needless", file=file)
+        self._outcomes = json_events(handle, topic=topic, from_line=from_line) if is_json else self._csv(map_file)
+        if encoding == "auto" and self.encoding == "cp932":
+            note("cli.import_encoded", file=file)
+
+    def check(self) -> int:
+        """Returns how many rows would be published; rejected ones are set aside."""
+        right = 0
+        with self.rejects, progress_bar() as bar:
+            task = bar.add_task(text("cli.import_reading"), total=self._lines)
+            for right, (line, _, _) in enumerate(self._records(), start=1):
+                if right % 1000 == 0:
+                    bar.update(task, completed=line)
+        return right
+
+    def publish(self) -> int:
+        """Publishes the rows window by window; returns how many are acknowledged, raises UnavailableError (3)."""
+        done, line = 0, self._first
+        with Publisher(self._settings, self._topic) as publisher, self.rejects, progress_bar() as bar:
+            task = bar.add_task(text("cli.import_reading"), total=self._lines)
+            try:
+                for window in publisher.write_lines(self._records()):
+                    done, line = done + window.acknowledged, window.next_line
+                    if not window.whole:
+                        raise UnavailableError("error.import_stopped", done=done, line=line, date=self.date)
+                    bar.update(task, completed=line)
+            except KeyboardInterrupt:
+                note("error.import_stopped", done=done, line=line, date=self.date)
+                raise
+        return done
+
+    def _csv(self, map_file: Path | None) -> Iterator[Outcome]:
+        columns = tokens = None
+        if map_file:
+            with _reading(map_file):
+                content = map_file.read_bytes()
+            columns = read_map(content, topic=self._topic, file=str(map_file))
+            tokens = open_tokens(self._settings.token_key) if columns.makes_tokens else None
+            if columns.makes_tokens and tokens is None:
+                raise UsageError("error.token_key_unset")
+        with _reading(self._file):
+            return events(
+                self._handle,
+                columns,
+                topic=self._topic,
+                file=str(self._file),
+                encoding=self.encoding,
+                tokens=tokens,
+                list_date=self.date,
+                from_line=self._first,
+            )
+
+    def _records(self) -> Iterator[FromLine]:
+        with _reading(self._file):
+            for outcome in self._outcomes:
+                if isinstance(outcome, Event):
+                    yield outcome.line, outcome.key, outcome.value
+                elif isinstance(outcome, Rejected):
+                    self.causes[outcome.cause.partition(".")[2]] += 1
+                    self.rejects.add(outcome)
+                else:
+                    self.silent += 1
+
+
+class _Rejects:
+    """The file of the rows that were rejected, gone where there are none; what it says of lines before stays.
+
+    In CSV with the mark of UTF-8, so that Excel reads it.
+    """
+
+    def __init__(self, path: Path, *, from_line: int, as_json: bool) -> None:
+        self.path = path
+        self._first, self._as_json = from_line, as_json
+        self._any = False
+
+    def __enter__(self) -> Self:
+        with self._writing():
+            earlier = self._earlier() if self._first > 1 and self.path.exists() else []
+            self._handle: IO[str] = self.path.open("w", encoding="utf-8" if self._as_json else "utf-8-sig", newline="")
+            if not self._as_json:
+                csv.writer(self._handle).writerow(_COLUMNS)
+            for row in earlier:
+                self._write(row)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._writing():
+            self._handle.close()
+            if not self._any:
+                self.path.unlink()
+
+    def add(self, rejected: Rejected) -> None:
+        """Writes one line; raises UnavailableError (3) where the disk takes no more."""
+        cause = rejected.cause.partition(".")[2]
+        places = (rejected.line, rejected.last_line, rejected.column, rejected.field)
+        with self._writing():
+            self._write(dict(zip(_COLUMNS, (*places, cause, text(rejected.cause)), strict=True)))
+
+    def _write(self, row: dict[str, Any]) -> None:
+        self._any = True
+        if self._as_json:
+            self._handle.write(orjson.dumps(row).decode() + "\n")
+        else:
+            csv.DictWriter(self._handle, _COLUMNS).writerow(row)
+
+    def _earlier(self) -> list[dict[str, Any]]:
+        """Returns what an earlier run said of the lines before the first one of this."""
+        try:
+            with self.path.open(encoding="utf-8-sig", newline="") as handle:
+                rows = map(orjson.loads, handle) if self._as_json else csv.DictReader(handle)
+                found = [{name: row[name] for name in _COLUMNS} for row in rows]
+            return [row for row in found if int(row["line"]) < self._first]
+        except (ValueError, LookupError, TypeError, csv.Error):
+            raise UsageError("error.rejects_foreign", path=self.path) from None
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UnavailableError("error.disk", path=self.path, detail=error.strerror or "?") from None
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError("error.file_unreadable", file=file, detail=error.strerror or str(error)) from None
+
+
+def _date(written: str) -> str:
+    try:
+        return dates.time(written)
+    except ValueError:
+        raise UsageError("error.list_date_invalid") from None

@@ -1,0 +1,99 @@
+"""The file of what a campaign's check withholds: a send a line, with its reasons and remedies, no contact value."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
+
+import orjson
+
+from gatekeeper.answer import sentence
+from gatekeeper.errors import UnavailableError
+from gatekeeper.preflight import Checked, Return, cures
+from gatekeeper.reasons import CATALOGUE
+from gatekeeper.texts import language
+
+COLUMNS = (
+    "line",
+    "event_id",
+    "recipient_id",
+    "campaign_id",
+    "channel",
+    "verdict",
+    "primary",
+    "remedy",
+    "reasons",
+    "cures",
+    "duplicate_of",
+    "left",
+    "came_by",
+    "batch",
+    "next",
+)
+
+Write = Callable[[Checked, Return | None], None]
+
+
+@contextmanager
+def written(file: Path) -> Iterator[Write]:
+    """Yields what writes one withheld send, as CSV by the file's name, else as JSON.
+
+    The file takes its place only when all is written. Raises UnavailableError (3) where it cannot be.
+    """
+    part = None
+    try:
+        with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=file.parent, delete=False) as handle:
+            part = Path(handle.name)
+            yield _rows(handle) if file.suffix.lower() == ".csv" else _values(handle)
+        part.replace(file)
+    except OSError as error:
+        raise UnavailableError("error.disk", path=file, detail=error.strerror) from None
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+def _rows(handle: IO[str]) -> Write:
+    handle.write("\ufeff")  # without it Excel does not read UTF-8
+    rows = csv.DictWriter(handle, COLUMNS)
+    rows.writeheader()
+
+    def write(checked: Checked, returned: Return | None) -> None:
+        row = _row(checked, returned)
+        rows.writerow({name: " ".join(cell) if isinstance(cell, tuple | list) else cell for name, cell in row.items()})
+
+    return write
+
+
+def _values(handle: IO[str]) -> Write:
+    def write(checked: Checked, returned: Return | None) -> None:
+        handle.write(orjson.dumps(_row(checked, returned)).decode() + "\n")
+
+    return write
+
+
+def _row(checked: Checked, returned: Return | None) -> dict[str, Any]:
+    decision, send = checked.decision, checked.send
+    primary = decision.reasons[0]
+    clearing = {remedy for remedies in cures(decision).values() for remedy in remedies}
+    return {
+        "line": checked.line,
+        "event_id": send.event_id if send else None,
+        "recipient_id": send.recipient_id if send else None,
+        "campaign_id": send.campaign_id if send else None,
+        "channel": send.channel if send else None,
+        "verdict": decision.verdict,
+        "primary": primary.code,
+        "remedy": CATALOGUE[primary.code].remedy,
+        "reasons": decision.codes,
+        "cures": sorted(clearing),
+        "duplicate_of": checked.duplicate_of,
+        "left": returned.left if returned else None,
+        "came_by": returned.source or returned.method if returned else None,
+        "batch": returned.batch if returned else None,
+        "next": sentence(primary, language()),
+    }

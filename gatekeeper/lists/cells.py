@@ -1,0 +1,112 @@
+"""A cell's text as the value of an event's field: the field's own type says how it is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from gatekeeper.lists import dates
+from schemas.values import BirthDate, Model, Time, ZonedTime
+
+Hint = Any
+"""A type as it is annotated, such as `Time | None`."""
+Read = Callable[[str], Any]
+
+_BETWEEN = re.compile(r"[\s,;|、]+")
+_YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
+
+
+class Unfit(Exception):
+    """A row that cannot become an event: `cause` is a key of texts/row.toml, `column` as the map names it."""
+
+    def __init__(self, cause: str, column: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.column = column
+
+
+def inside(hint: Hint, key: str) -> Hint | None:
+    """Returns the type of the field (of a list, the item) `key` within a value of that type; None where there is none.
+
+    Where several models have the field, it is that of the first.
+    """
+    for kind in alternatives(hint):
+        if isinstance(kind, type) and issubclass(kind, Model):
+            fields = get_type_hints(kind, include_extras=True)
+            if key in fields:
+                return fields[key]
+        elif _origin(kind) is tuple and key.isdecimal():
+            return get_args(kind)[0]
+        elif _origin(kind) is dict:
+            return get_args(kind)[1]
+    return None
+
+
+def alternatives(hint: Hint) -> Iterator[Hint]:
+    """Yields what a value of that type may be, its bounds taken off; days and times keep their names."""
+    if any(hint == named for named in (Time, ZonedTime, BirthDate)):
+        yield hint
+    elif _origin(hint) is Annotated:
+        yield from alternatives(get_args(hint)[0])
+    elif _origin(hint) in (Union, UnionType):
+        for each in get_args(hint):
+            yield from alternatives(each)
+    else:
+        yield hint
+
+
+def reader(hint: Hint, pattern: str | None = None) -> Read | None:
+    """Returns how a cell becomes a value of that type; None where no cell can: the value has parts of its own.
+
+    `pattern`: of `strptime`, for a day or time that is not written in one of the ways of `dates.time`.
+    What is read is only of the right kind: bounds and vocabulary are the contract's to judge.
+    """
+    kinds = list(alternatives(hint))
+    if any(_has_parts(kind) for kind in kinds):
+        return None
+    if any(_origin(kind) is tuple for kind in kinds):
+        return lambda text: [part for part in _BETWEEN.split(text) if part]
+    if bool in kinds:
+        return lambda text: _yes_or_no(text, or_time=Time in kinds)
+    if int in kinds:
+        return lambda text: _number(text, or_text=len([kind for kind in kinds if kind is not type(None)]) > 1)
+    if BirthDate in kinds:
+        return lambda text: _day(text, dates.birth_date, pattern)
+    if Time in kinds or ZonedTime in kinds:
+        return lambda text: _day(text, dates.time, pattern)
+    return str
+
+
+def _origin(hint: Hint) -> Any:
+    return get_origin(hint)
+
+
+def _has_parts(kind: Hint) -> bool:
+    if _origin(kind) is tuple:
+        return any(_has_parts(each) for each in alternatives(get_args(kind)[0]))
+    return _origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, Model))
+
+
+def _yes_or_no(text: str, *, or_time: bool) -> Any:
+    if text.casefold() in _YES_OR_NO:
+        return _YES_OR_NO[text.casefold()]
+    if or_time:
+        return _day(text, dates.time, None)
+    raise Unfit("not_yes_or_no")
+
+
+def _number(text: str, *, or_text: bool) -> Any:
+    if re.fullmatch(r"-?[0-9]{1,18}", text):
+        return int(text)
+    if or_text:
+        return text
+    raise Unfit("not_a_number")
+
+
+def _day(text: str, read: Callable[[str], str], pattern: str | None) -> str:
+    try:
+        return dates.formatted(text, pattern) if pattern else read(text)
+    except ValueError:
+        raise Unfit("time_unclear") from None

@@ -1,0 +1,244 @@
+"""From rows to events: each row becomes one event of its topic, says nothing, or is rejected with a cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import IO, Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from gatekeeper.errors import UsageError
+from gatekeeper.identity import Tokens
+from gatekeeper.lists.cells import Unfit
+from gatekeeper.lists.columns import Cell, ColumnMap, Constant, Contact, Node, alike
+from gatekeeper.lists.mapping import by_name
+from gatekeeper.lists.rows import BOM, Encoding, Row, lines, rows
+from schemas.codec import Unreadable, canonical, decode
+from schemas.events import GIVEN_STATES, Delivery
+from schemas.topics import subject_key
+from schemas.values import Line
+
+_SAYS = {
+    "sources": ("source_id", ""),
+    "consents": ("record_id", "recorded_at"),
+    "suppressions": ("suppression_id", "received_at"),
+}
+"""By topic the id of an event, and what says when it was recorded: filled in where no column says them."""
+_ABSENT = object()
+_TEXT = TypeAdapter(Line)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A record of a fact topic, as it is to be published, with the line that it comes from."""
+
+    line: int
+    key: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row of which nothing is published: its lines, the map's name of the column, the event's field, and the cause.
+
+    `cause` is a key of texts/row.toml or texts/fault.toml, both named in full. No value of the row is in it.
+    """
+
+    line: int
+    last_line: int
+    column: str
+    field: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A row of which one cell says, by the map, that the row says nothing."""
+
+    line: int
+
+
+Outcome = Event | Rejected | Silent
+
+
+def events(
+    handle: IO[bytes],
+    columns: ColumnMap | None,
+    *,
+    topic: str,
+    file: str,
+    encoding: Encoding,
+    tokens: Tokens | None,
+    list_date: str,
+    from_line: int = 1,
+) -> Iterator[Outcome]:
+    """Reads the header of a CSV file, and returns what each row comes to, in the order of the file, from a line on.
+
+    `columns`: None for a list whose columns are named as fields. `list_date`: when the list was drawn up, for the
+    records of rows that do not say it. `tokens`: None only where the map makes none.
+    Raises UsageError (2) for a file without header, or one whose header lacks a column of the map or has it twice.
+    """
+    coming = rows(handle, encoding)
+    header = next((row for row in coming if any(row.cells) or row.cause), None)
+    if header is None or header.cause:
+        raise UsageError("error.header_unreadable", file=file)
+    columns = columns or by_name(header.cells, topic=topic, file=file)
+    for path, column in columns.needs:
+        if (count := header.cells.count(column)) != 1:
+            key = "error.column_missing" if count == 0 else "error.column_twice"
+            raise UsageError(key, file=file, column=column, field=path)
+    maker = _Maker(columns, tokens, list_date)
+    names = header.cells
+    return (maker.outcome(row, names) for row in coming if row.line >= from_line and (row.cause or any(row.cells)))
+
+
+def json_events(handle: IO[bytes], *, topic: str, from_line: int = 1) -> Iterator[Outcome]:
+    """Yields what each line of a JSONL file comes to, from a line on: an event's value as it stands on its topic."""
+    for line in lines(handle):
+        value = line.raw.rstrip(b"\r\n")
+        if line.number < from_line:
+            continue
+        if not line.whole:
+            yield Rejected(line.number, line.number, "", "", "row.line_too_long")
+        elif value.strip():
+            # the mark that some editors begin a file with is no JSON
+            yield _checked(topic, Row(line.number, line.number, []), value.removeprefix(BOM), {})
+
+
+class _Maker:
+    """Makes events of rows by one column map."""
+
+    def __init__(self, columns: ColumnMap, tokens: Tokens | None, list_date: str) -> None:
+        self._map = columns
+        self._tokens = tokens
+        self._list_date = list_date
+        self._skips = [(cell.column, cell.skip) for cell in columns.cells if cell.skip]
+
+    def outcome(self, row: Row, header: Sequence[str]) -> Outcome:
+        """Returns what a row comes to; never raises for what stands in it."""
+        if row.cause or len(row.cells) != len(header):
+            return Rejected(row.line, row.last_line, "", "", f"row.{row.cause or 'cells_differ'}")
+        cells = dict(zip(header, row.cells, strict=True))
+        if any(alike(cells[column]) in skip for column, skip in self._skips):
+            return Silent(row.line)
+        try:
+            event = self._completed(self._root(cells))
+        except Unfit as unfit:
+            field = next((path for path, column in self._map.needs if column == unfit.column), "")
+            return Rejected(row.line, row.last_line, unfit.column, field, f"row.{unfit.cause}")
+        return _checked(self._map.topic, row, orjson.dumps(event), self._map.column_of)
+
+    def _root(self, cells: Mapping[str, str]) -> dict[str, Any]:
+        made = self._object(self._map.root, cells)
+        # a source without contact point would stand for all of them, and a stop of nobody for nobody
+        for name, other in (("contact_points", ""), ("token", "recipient_id")):
+            if name in self._map.root and name not in made and other not in made:
+                raise Unfit("contact_missing", self._map.contact_column)
+        return made
+
+    def _completed(self, made: dict[str, Any]) -> dict[str, Any]:
+        """Returns the event with what its row need not say: version, kind, method, id and date."""
+        topic = self._map.topic
+        event: dict[str, Any] = {"v": 1, **({"kind": "consent"} if topic == "consents" else {}), **made}
+        if topic == "consents":
+            if event["kind"] != "consent":
+                return event
+            event = {"method": "import", "expressed_by": "import", **event}
+            if event.get("state") in GIVEN_STATES and "evidence_ref" not in event:
+                event["method"] = "import"  # a yes without its evidence is not proven by what a map says of its form
+        name, date = _SAYS.get(topic, ("", ""))
+        if name and name not in event:
+            # of the event, which holds tokens for contact values: the same row again is the same fact again
+            event[name] = f"list-{sha256(canonical(event)).hexdigest()[:40]}"
+        if date and date not in event:
+            event[date] = self._list_date
+        return event
+
+    def _filled(self, node: Node, cells: Mapping[str, str]) -> Any:
+        if isinstance(node, Constant):
+            return node.value
+        if isinstance(node, Cell):
+            return _cell(node, cells[node.column])
+        if isinstance(node, list):
+            parts = [self._filled(each, cells) for each in node]
+            return [part for part in parts if part is not _ABSENT] or _ABSENT
+        if isinstance(node, dict):
+            return self._object(node, cells) or _ABSENT
+        raise TypeError(node)
+
+    def _object(self, node: dict[str, Node], cells: Mapping[str, str]) -> dict[str, Any]:
+        """Returns the part with what the row says of it; nothing where the row says nothing, or names no contact."""
+        found: dict[str, Any] = {}
+        said = False
+        for key, each in node.items():
+            if isinstance(each, Contact):
+                known = self._known(each, cells)
+                if known is None and node is not self._map.root:
+                    return {}
+                found.update(known or {})
+            elif (value := self._filled(each, cells)) is not _ABSENT:
+                found[key] = value
+            else:
+                continue
+            said = said or not isinstance(each, Constant)
+        return found if said or node is self._map.root else {}
+
+    def _known(self, contact: Contact, cells: Mapping[str, str]) -> dict[str, Any] | None:
+        """Returns the token of a contact value and its readings; None where the row gives no value."""
+        parts = {column: " ".join(cells[column].split()) for column in contact.columns}
+        if not any(parts[column] for column in contact.places):
+            return None
+        for column, part in parts.items():
+            try:
+                _TEXT.validate_python(part)
+            except ValidationError:
+                raise Unfit("contact_unreadable", column) from None
+        delivery = Delivery(
+            name=parts.get(contact.name or "") or "-",
+            postcode=parts.get(contact.postcode or "") or None,
+            lines=tuple(parts[column] for column in contact.lines if parts[column]),
+            email=parts.get(contact.email or "") or None,
+            phone=parts.get(contact.phone or "") or None,
+        )
+        known = self._tokens.of(contact.channel, delivery) if self._tokens is not None else None
+        if known is None:
+            raise Unfit("contact_unreadable", contact.places[0])
+        readings = [{"token": token, "score": score} for token, score in known.readings]
+        return {"token": known.token, **({"readings": readings} if readings else {})}
+
+
+def _cell(node: Cell, text: str) -> Any:
+    spelling = alike(text)
+    if node.values is not None and spelling in node.values:
+        return node.values[spelling]
+    if spelling in node.absent:
+        return _ABSENT
+    if node.values is not None:
+        raise Unfit("value_unknown", node.column)
+    try:
+        return node.read(f"{node.prefix}{text}{node.suffix}")
+    except Unfit as unfit:
+        raise Unfit(unfit.cause, node.column) from None
+
+
+def _checked(topic: str, row: Row, value: bytes, column_of: Mapping[str, str]) -> Outcome:
+    """Returns the event if the worker would read it, else the rejection."""
+    try:
+        model = decode(topic, None, value)
+    except Unreadable as fault:
+        place = fault.place
+        if topic in ("consents", "reference"):  # several kinds: the place begins with the kind
+            place = place.partition(".")[2]
+        if fault.fault in ("kind_unknown", "kind_missing"):
+            place = "kind"
+        return Rejected(row.line, row.last_line, _column(place, column_of), place, f"fault.{fault.fault}")
+    return Event(row.line, subject_key(topic, model).encode(), value)
+
+
+def _column(place: str, column_of: Mapping[str, str]) -> str:
+    while place and place not in column_of:
+        place = place.rpartition(".")[0]
+    return column_of.get(place, "")

@@ -1,0 +1,335 @@
+"""`gatekeeper check`: a campaign judged before it is published, from files and from the running system."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatekeeper.texts import language, text
+from tests import world
+
+AT = "2026-11-24T10:00:00+09:00"
+
+
+def person(name: str) -> list[world.Event]:
+    """Somebody who may be written to: a point card with a complete form, and a yes."""
+    point = (f"cp-{name}",)
+    return [
+        world.source(source_id=f"S-{name}", recipient_id=name, contact_points=point),
+        world.consent(record_id=f"R-{name}", recipient_id=name),
+    ]
+
+
+def objection(name: str) -> world.Event:
+    topic, value = world.suppression(suppression_id=f"X-{name}")
+    return topic, {**value, "recipient_id": name}
+
+
+def send(name: str, **fields: Any) -> dict[str, Any]:
+    return world.send(event_id=f"E-{name}", recipient_id=name, point=f"cp-{name}", **fields)
+
+
+def jsonl(path: Path, values: Iterable[Any]) -> str:
+    lines = (value if isinstance(value, str) else json.dumps(value) for value in values)
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    return str(path)
+
+
+def events(path: Path, *known: world.Event) -> str:
+    """A file of facts as a case has them, each with its topic."""
+    return jsonl(path, ({"topic": f"mail.{topic}.v1", "value": value} for topic, value in (*world.REFERENCE, *known)))
+
+
+@pytest.fixture
+def facts(tmp_path: Path) -> str:
+    return events(tmp_path / "facts.jsonl", *person("yes"), *person("no"), objection("no"))
+
+
+def test_all_clear_then_exit_0_and_nothing_is_said_of_it(run, tmp_path: Path, facts: str) -> None:
+    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", facts, "--at", AT)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-1] == text("check.done", sends=1, clear=1, withheld=0)
+
+
+def test_one_withheld_then_exit_1_with_reasons_cures_and_a_row_of_it(run, tmp_path: Path, facts: str) -> None:
+    out = tmp_path / "withheld.jsonl"
+    campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), "", send("stranger")])
+    done = run("check", campaign, "--facts", facts, "--at", AT, "--out", str(out), "--json")
+    assert done.code == 1
+    assert (done.json["sends"], done.json["withheld"]) == (3, 2)
+    assert done.json["verdicts"] == {"clear": 1, "confirm": 0, "review": 0, "block": 2}
+    assert done.json["at"] == "2026-11-24T01:00:00.000Z"
+    assert done.json["cures"] == {"N": 1}
+    first, second = (json.loads(line) for line in out.read_text("utf-8").splitlines())
+    assert (first["line"], first["recipient_id"], first["primary"]) == (2, "no", "SUBJECT_OBJECTED")
+    assert (first["remedy"], first["cures"]) == (["N"], ["N"])
+    assert (second["line"], second["recipient_id"], second["reasons"]) == (4, "stranger", ["SOURCE_UNKNOWN"])
+    assert "withheld.jsonl" in done.err
+
+
+def test_printed_campaign_then_a_plain_table_with_every_reason(run, tmp_path: Path, facts: str) -> None:
+    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes"), send("no")]), "--facts", facts, "--at", AT)
+    assert done.code == 1
+    assert "SUBJECT_OBJECTED" in done.out
+    assert "█" not in done.out
+    assert "\x1b" not in done.out
+
+
+def test_on_a_terminal_then_a_bar_stands_beside_each_reason(
+    run, tmp_path: Path, facts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes"), send("no")]), "--facts", facts, "--at", AT)
+    rows = [line for line in done.out.splitlines() if "SUBJECT_OBJECTED" in line]
+    assert len(rows) == 2
+    assert all("█" in row for row in rows)
+
+
+def test_reader_of_japanese_then_all_is_said_in_japanese(
+    run, tmp_path: Path, facts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEKEEPER_LANG", "ja")
+    language.cache_clear()
+    try:
+        done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes"), send("no")]), "--facts", facts, "--at", AT)
+    finally:
+        language.cache_clear()
+    assert "送れるもの 1 通、保留 1 通" in done.out
+    assert "本人の新たな意思" in done.out
+    assert "ポイントカード申込書" in done.out
+
+
+def test_personal_values_in_the_campaign_then_none_is_put_out(run, tmp_path: Path, facts: str) -> None:
+    delivery = {"name": "緑野 花子", "lines": ["緑市若葉町1-2-3"], "email": "hanako@mail.example"}
+    campaign = jsonl(tmp_path / "c.jsonl", [send("no", delivery=delivery), {**send("yes"), "緑野 花子": 1}])
+    for name in ("withheld.csv", "withheld.jsonl"):
+        out = tmp_path / name
+        done = run("check", campaign, "--facts", facts, "--at", AT, "--out", str(out), "--json")
+        for said in (done.out, done.err, out.read_text("utf-8-sig")):
+            assert not [value for value in ("花子", "若葉町", "hanako") if value in said]
+
+
+def test_csv_campaign_then_judged_as_the_same_lines_of_json(run, tmp_path: Path, facts: str) -> None:
+    sends = [send("yes", audience=["loyal", "near"]), send("no"), send("yes", campaign_id="K-2", country=None)]
+    rows = [dict(flat(one)) for one in sends]
+    columns = list(dict.fromkeys(name for row in rows for name in row if name != "v"))
+    written = io.StringIO()
+    writer = csv.DictWriter(written, columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    table = tmp_path / "c.CSV"
+    table.write_text("\ufeff" + written.getvalue(), "utf-8")
+    arguments = ("--facts", facts, "--at", AT, "--json")
+    one, other = run("check", str(table), *arguments), run("check", jsonl(tmp_path / "c.jsonl", sends), *arguments)
+    assert one.code == other.code == 1
+    assert {**one.json, "campaign": ""} == {**other.json, "campaign": ""}
+    assert one.json["verdicts"] == {"clear": 1, "confirm": 0, "review": 1, "block": 1}
+
+
+def flat(value: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from flat(inner, f"{prefix}{name}.")
+    else:
+        yield prefix.removesuffix("."), value
+
+
+def test_garbage_lines_then_each_counts_as_invalid_and_the_rest_is_judged(run, tmp_path: Path, facts: str) -> None:
+    lines = ["{broken", send("yes"), "\x00\x01", json.dumps({**send("yes"), "channel": "pigeon"}), "x" * 20_000]
+    done = run("check", jsonl(tmp_path / "c.jsonl", lines), "--facts", facts, "--at", AT, "--json")
+    assert done.code == 1
+    assert done.json["verdicts"]["clear"] == 1
+    assert done.json["funnel"][0] == {"verdict": "block", "primary": "EVENT_INVALID", "sends": 4}
+    assert done.json["unreadable_sends"] == [
+        {"where": "1", "fault": "not_json"},
+        {"where": "3", "fault": "not_json"},
+        {"where": "4", "fault": "field_invalid at channel"},
+        {"where": "5", "fault": "value_too_long"},
+    ]
+
+
+def test_csv_rows_that_are_none_then_each_counts_as_invalid_and_the_rest_is_judged(
+    run, tmp_path: Path, facts: str
+) -> None:
+    cells = dict(flat(send("yes")))
+    good = ",".join(str(cell) for cell in cells.values())
+    rows = [",".join(cells), f'"{good}', good, f"{good},more", good.replace("postal", "pigeon")]
+    table = tmp_path / "c.csv"
+    table.write_bytes("\r\n".join(rows).encode() + b"\r\n\xff\xfe" + good.encode())
+    done = run("check", str(table), "--facts", facts, "--at", AT, "--json")
+    assert done.code == 1
+    assert done.json["verdicts"]["clear"] == 1
+    faults = [(one["where"], one["fault"]) for one in done.json["unreadable_sends"]]
+    assert faults == [("2", "row_wrong"), ("4", "row_wrong"), ("5", "field_invalid at channel"), ("6", "row_wrong")]
+
+
+def test_same_send_twice_then_only_the_first_is_clear(run, tmp_path: Path, facts: str) -> None:
+    twice = [send("yes"), send("yes"), send("yes", campaign_id="K-2"), send("no"), send("no")]
+    done = run("check", jsonl(tmp_path / "c.jsonl", twice), "--facts", facts, "--at", AT, "--json")
+    assert done.code == 1
+    assert done.json["duplicates"] == 2
+    assert {one["primary"]: one["sends"] for one in done.json["funnel"]} == {
+        None: 2,
+        "SUBJECT_OBJECTED": 2,  # what is withheld may be tried again
+        "DUPLICATE_SEND": 1,
+    }
+
+
+def test_fact_that_cannot_be_read_then_its_person_is_withheld_and_it_is_told(run, tmp_path: Path, facts: str) -> None:
+    broken = [
+        {"topic": "consents", "value": {"v": 1, "kind": "consent", "recipient_id": "yes"}},
+        '{"topic": "consents", "value": {"recipient_id": "other", ',
+        {"topic": "consent", "value": {"recipient_id": "third"}},
+        "nobody knows whose",
+    ]
+    more = jsonl(tmp_path / "more.jsonl", broken)
+    campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("other"), send("third"), send("no")])
+    done = run("check", campaign, "--facts", facts, "--facts", more, "--at", AT, "--json")
+    assert done.code == 1
+    reasons = {one["primary"]: one["sends"] for one in done.json["funnel"]}
+    assert reasons == {"FACTS_UNAVAILABLE": 3, "SUBJECT_OBJECTED": 1}
+    assert [one["where"] for one in done.json["unreadable_facts"]] == [f"{more}:{line}" for line in (1, 2, 3, 4)]
+
+
+def test_only_a_fact_that_names_nobody_cannot_be_read_then_exit_1(run, tmp_path: Path, facts: str) -> None:
+    more = jsonl(tmp_path / "more.jsonl", ["???"])
+    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", facts, "--facts", more, "--at", AT)
+    assert done.code == 1
+    assert f"{more}:1" in done.err
+
+
+def test_resolution_in_a_file_then_it_frees_nobody(run, tmp_path: Path, facts: str) -> None:
+    resolved = {"v": 1, "kind": "resolution", "id": "r1", "topic": "consents", "partition": 1, "offset": 2}
+    resolved |= {"by": "pm-7", "reason": "entered again", "at": AT}
+    lines = [{"topic": "reference", "value": resolved}, {"topic": "consents", "value": {"recipient_id": "yes"}}]
+    more = jsonl(tmp_path / "more.jsonl", lines)
+    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", facts, "--facts", more, "--at", AT)
+    assert "FACTS_UNAVAILABLE" in done.out
+
+
+def folder(path: Path, *known: world.Event) -> Path:
+    path.mkdir()
+    for topic in ("sources", "consents", "suppressions", "reference"):
+        jsonl(path / f"{topic}.jsonl", [value for name, value in (*world.REFERENCE, *known) if name == topic])
+    return path
+
+
+def test_folder_of_facts_then_judged_by_them(run, tmp_path: Path) -> None:
+    facts = folder(tmp_path / "facts", *person("yes"), *person("no"), objection("no"))
+    campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no")])
+    done = run("check", campaign, "--facts", str(facts), "--at", AT, "--json")
+    assert done.json["verdicts"] == {"clear": 1, "confirm": 0, "review": 0, "block": 1}
+
+
+def test_folder_without_suppressions_then_refused_since_an_absence_clears_nobody(run, tmp_path: Path) -> None:
+    facts = folder(tmp_path / "facts", *person("yes"))
+    (facts / "suppressions.jsonl").unlink()
+    done = run("check", jsonl(tmp_path / "c.jsonl", [send("yes")]), "--facts", str(facts), "--at", AT)
+    assert "suppressions.jsonl" in done.says(2)
+
+
+def test_mail_date_then_judged_as_of_that_day(run, tmp_path: Path) -> None:
+    until = world.consent(recipient_id="P-1", effective_to="2026-11-30")
+    facts = events(tmp_path / "facts.jsonl", world.source(), until)
+    campaign = jsonl(tmp_path / "c.jsonl", [world.send()])
+    assert run("check", campaign, "--facts", facts, "--at", "2026-11-30").code == 0
+    late = run("check", campaign, "--facts", facts, "--at", "2026-12-01", "--json")
+    assert (late.code, late.json["at"]) == (1, "2026-11-30T15:00:00.000Z")
+    assert late.json["reasons"][0]["code"] == "CONSENT_EXPIRED"
+
+
+def test_other_policy_then_it_decides(run, tmp_path: Path) -> None:
+    facts = events(tmp_path / "facts.jsonl", world.source())
+    campaign = jsonl(tmp_path / "c.jsonl", [world.send()])
+    assert run("check", campaign, "--facts", facts, "--at", AT).code == 1
+    assert run("check", campaign, "--facts", facts, "--at", AT, "--policy", "jp-appi").code == 0
+    assert "jp-pmark" in run("check", campaign, "--facts", facts, "--policy", "nowhere").says(2)
+
+
+def test_version_of_the_policy_put_in_force_by_the_facts_then_it_decides(run, tmp_path: Path) -> None:
+    campaign = jsonl(tmp_path / "c.jsonl", [world.send()])
+    fifteen = [world.source(birth_date="2011-06-01"), world.consent()]
+    facts = events(tmp_path / "facts.jsonl", *fifteen)
+    before = run("check", campaign, "--facts", facts, "--at", AT, "--json")
+    assert (before.code, before.json["policy"]["version"]) == (0, 1)
+    second = {"v": 1, "kind": "policy", "id": "jp-pmark", "version": 2, "jurisdictions": ["JP"]}
+    activated = ("reference", {**second, "effective_from": "2026-11-01"})
+    after = run(
+        "check", campaign, "--facts", events(tmp_path / "more.jsonl", *fifteen, activated), "--at", AT, "--json"
+    )
+    assert (after.code, after.json["policy"]["version"]) == (1, 2)
+    assert [one["code"] for one in after.json["reasons"]] == ["MINOR_NO_GUARDIAN"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("c.jsonl", None, "c.jsonl"),
+        ("c.jsonl", "", "c.jsonl"),
+        ("c.jsonl", "\n\n", "c.jsonl"),
+        ("c.csv", "", "recipient_id"),
+        ("c.csv", "R1,緑野 花子\n", "recipient_id"),
+        ("c.csv", '"', "recipient_id"),
+    ],
+)
+def test_campaign_that_is_none_then_one_sentence_and_exit_2(
+    run, tmp_path: Path, facts: str, name: str, content: str | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content, "utf-8")
+    says = run("check", str(tmp_path / name), "--facts", facts).says(2)
+    assert said in says
+    assert "花子" not in says
+
+
+@pytest.mark.parametrize(("column", "place"), [("花子", 11), ("contact_point", 11), ("recipient_id", 2)])
+def test_csv_with_a_wrong_column_then_told_by_its_place(
+    run, tmp_path: Path, facts: str, column: str, place: int
+) -> None:
+    columns = [name for name, _ in flat(send("yes")) if name not in ("v", "contact_point.country")]
+    (tmp_path / "c.csv").write_text(",".join([*columns, column]), "utf-8")
+    assert len(columns) == 10
+    says = run("check", str(tmp_path / "c.csv"), "--facts", facts).says(2)
+    assert str(place) in says
+    assert "花子" not in says
+
+
+def test_directory_or_missing_facts_or_an_input_as_output_then_exit_2(run, tmp_path: Path, facts: str) -> None:
+    campaign = jsonl(tmp_path / "c.jsonl", [send("yes")])
+    assert str(tmp_path) in run("check", str(tmp_path), "--facts", facts).says(2)
+    assert "nothere" in run("check", campaign, "--facts", str(tmp_path / "nothere")).says(2)
+    assert "c.jsonl" in run("check", campaign, "--facts", facts, "--out", campaign).says(2)
+    assert "--at" in run("check", campaign, "--facts", facts, "--at", "tomorrow").says(2)
+
+
+def test_output_that_cannot_be_written_then_exit_3(run, tmp_path: Path, facts: str) -> None:
+    campaign = jsonl(tmp_path / "c.jsonl", [send("no")])
+    assert "w.csv" in run("check", campaign, "--facts", facts, "--out", str(tmp_path / "no" / "w.csv")).says(3)
+
+
+def test_no_broker_then_exit_3_that_names_it(run, tmp_path: Path, nowhere: str) -> None:
+    assert nowhere in run("check", jsonl(tmp_path / "c.jsonl", [send("yes")])).says(3)
+
+
+def test_running_system_then_judged_by_what_stands_on_its_topics(run, system, tmp_path: Path) -> None:
+    for topic, value in (*world.REFERENCE, *person("yes"), *person("no"), objection("no")):
+        system.put(topic, json.dumps(value).encode(), partition=0)
+    system.put("consents", b"{broken", key=b"other", partition=1)
+    campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), send("other")])
+    done = run("check", campaign, "--at", AT, "--json")
+    assert done.code == 1
+    assert {one["primary"]: one["sends"] for one in done.json["funnel"]} == {
+        None: 1,
+        "SUBJECT_OBJECTED": 1,
+        "FACTS_UNAVAILABLE": 1,
+    }
+    assert done.json["facts"] == system.settings.bootstrap
+    assert done.json["unreadable_facts"] == [{"where": "consents/1/0", "fault": "not_json"}]
+    assert system.records("sends") == []

@@ -1,0 +1,229 @@
+"""`gatekeeper import`: good rows on the topic, bad ones in a file with their cause, and no name or address anywhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from gatekeeper import identity
+from gatekeeper.settings import Settings
+from schemas.events import Delivery
+from streams import admin, client, publisher
+from streams.broker import Broker
+from streams.client import Reader
+from streams.publisher import Publisher
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+KEY = bytes(range(32))
+MAP = """
+recipient_id = { column = "番号" }
+method = "direct.point_card"
+collected_by = "C1"
+acquired_at = { column = "入会日" }
+[[contact_points]]
+id = { column = "番号", suffix = "-A" }
+token = { channel = "postal", name = "氏名", lines = ["住所"] }
+"""
+CANARIES = ("金糸雀", "カナリア町", "kanaria")
+ROWS = """番号,氏名,住所,入会日
+R1,金糸雀 花子,緑山県若葉市カナリア町1-2-3,令和元年5月1日
+R2,金糸雀 次郎,緑山県若葉市カナリア町1-2-4,5/1/2019
+kanaria@mail.example,金糸雀 三郎,緑山県若葉市カナリア町1-2-5,2019-05-01
+R4,金糸雀 四郎,緑山県若葉市カナリア町1-2-6,2020-02-29 24:00
+R5,,緑山県若葉市カナリア町1-2-7,2019-05-01
+"""
+
+
+@pytest.fixture
+def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A token key, and its setting."""
+    path = tmp_path / "token.key"
+    path.write_bytes(KEY)
+    path.chmod(0o600)
+    monkeypatch.setenv("GATEKEEPER_TOKEN_KEY", str(path))
+    return path
+
+
+@pytest.fixture
+def members(tmp_path: Path) -> tuple[str, ...]:
+    """A list with good and bad rows, as Japanese Excel writes it, and its map: the arguments that name them."""
+    (tmp_path / "members.csv").write_text(ROWS, "cp932", newline="\r\n")
+    (tmp_path / "map.toml").write_text(MAP, "utf-8")
+    return str(tmp_path / "members.csv"), "--map", str(tmp_path / "map.toml")
+
+
+def rejects(path: str) -> list[tuple[str, str, str]]:
+    rows = csv.DictReader(Path(path).read_text("utf-8-sig").splitlines())
+    return [(row["line"], row["column"], row["cause"]) for row in rows]
+
+
+def test_list_with_bad_rows_then_the_good_ones_are_published_and_no_name_or_address_is_anywhere(
+    run, system, key, members, tmp_path: Path
+) -> None:
+    done = run("import", "sources", *members, "--list-date", "2026-11-01", "--json")
+    assert done.code == 1, done
+    assert (done.json["published"], done.json["rejected"], done.json["encoding"]) == (2, 3, "cp932")
+    assert "CP932" in done.err
+    known = identity.identify(KEY, "postal", Delivery(name="金糸雀花子", lines=("緑山県若葉市カナリア町一丁目2番3号",)))
+    assert known is not None
+    records = sorted(system.records("sources"), key=lambda record: record.key)
+    assert [record.key for record in records] == [b"R1", b"R4"]
+    events = [json.loads(record.value) for record in records]
+    assert [event["acquired_at"] for event in events] == ["2019-05-01", "2020-03-01T00:00:00"]
+    assert events[0]["source_id"].startswith("list-")
+    assert events[0] == {
+        "v": 1,
+        "source_id": events[0]["source_id"],
+        "recipient_id": "R1",
+        "method": "direct.point_card",
+        "collected_by": "C1",
+        "acquired_at": "2019-05-01",
+        "contact_points": [
+            {
+                "id": "R1-A",
+                "token": known.token,
+                "readings": [{"token": token, "score": score} for token, score in known.readings],
+            }
+        ],
+    }
+    assert rejects(done.json["rejects"]) == [
+        ("3", "入会日", "time_unclear"),
+        ("4", "番号", "field_invalid"),
+        ("6", "住所", "contact_unreadable"),
+    ]
+    written = (
+        *(record.value.decode() for record in records),
+        Path(done.json["rejects"]).read_text("utf-8"),
+        *(done.out, done.err),
+    )
+    assert not any(canary in text for canary in CANARIES for text in written)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("map.toml", "members.csv", "members.csv.sources.rejected.csv", "token.key")
+    ]
+
+
+def test_list_again_then_the_same_records_and_a_clean_list_leaves_no_rejects(
+    run, system, key, members, tmp_path: Path
+) -> None:
+    run("import", "sources", *members)
+    os.utime(members[0], (1, 1))
+    run("import", "sources", *members)
+    values = [record.value for record in system.records("sources")]
+    assert len(values) == 4
+    assert len(set(values)) == 2
+    Path(members[0]).write_text("\n".join(ROWS.splitlines()[:2]), "utf-8")
+    done = run("import", "sources", *members, "--json")
+    assert (done.code, done.json["rejects"], done.err) == (0, None, "")
+    assert not (tmp_path / "members.csv.sources.rejected.csv").exists()
+
+
+def test_examples_then_a_list_gives_sources_consents_and_stops_of_one_token(run, system, key, tmp_path: Path) -> None:
+    told = {}
+    for topic, name, column_map in (
+        ("sources", "card-members", "card-members-sources"),
+        ("consents", "card-members", "card-members-consents"),
+        ("suppressions", "stop-list", "stop-list"),
+    ):
+        arguments = (str(EXAMPLES / f"{name}.csv"), "--map", str(EXAMPLES / f"{column_map}.toml"))
+        told[topic] = run("import", topic, *arguments, "--rejects", str(tmp_path / "rejects"), "--json").json
+    assert [(each["published"], each["silent"], each["rejected"]) for each in told.values()] == [
+        *((5, 0, 0), (4, 1, 0), (2, 0, 0))
+    ]
+    sources = {record.key: json.loads(record.value) for record in system.records("sources")}
+    stops = {record.key.decode() for record in system.records("suppressions")}
+    assert sources[b"R100001"]["contact_points"][0]["token"] in stops
+    yes = {record.key: json.loads(record.value) for record in system.records("consents")}
+    assert (yes[b"R100003"]["state"], yes[b"R100003"]["method"]) == ("Given", "import")
+    assert yes[b"R100002"]["event_time"] == "2019-05-02T00:00:00"
+
+
+def test_json_lines_then_bad_ones_are_set_aside_and_good_ones_go_on(run, system, tmp_path: Path) -> None:
+    file = tmp_path / "reference.jsonl"
+    good = '{"v":1, "kind":"controller", "id":"C1"}'
+    file.write_text(f'{good}\n{{"v":1,"kind":"notice","id":"n"}}\nkanaria\n', "utf-8")
+    done = run("import", "reference", str(file), "--json")
+    assert (done.code, done.json["causes"]) == (1, {"field_missing": 1, "not_json": 1})
+    assert [record.value.decode() for record in system.records("reference")] == [good]
+    lines = Path(done.json["rejects"]).read_text("utf-8")
+    assert done.json["rejects"].endswith("reference.jsonl.reference.rejected.jsonl")
+    assert [json.loads(line)["line"] for line in lines.splitlines()] == [2, 3]
+    assert "kanaria" not in lines
+
+
+def test_dry_run_then_no_broker_is_asked(run, nowhere: str, key, members) -> None:
+    done = run("import", "sources", *members, "--dry-run")
+    assert done.code == 1
+    assert "2 rows are right" in done.out
+    assert "members.csv.sources.rejected.csv" in done.err
+    assert nowhere in run("import", "sources", *members).err
+
+
+def test_call_that_is_wrong_then_one_sentence_and_nothing_is_written(
+    run, members, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEKEEPER_BROKER", "127.0.0.1:1")
+    file, _, column_map = members
+    before = sorted(tmp_path.iterdir())
+    assert "GATEKEEPER_TOKEN_KEY" in run("import", "sources", *members, "--encoding", "cp932").says(2)
+    Path(column_map).write_text(MAP.replace("acquired_at", "aquired_at"), "utf-8")
+    says = run("import", "sources", *members).says(2)
+    assert all(part in says for part in (column_map, "aquired_at", "did you mean acquired_at"))
+    assert "none.toml" in run("import", "sources", file, "--map", str(tmp_path / "none.toml")).says(2)
+    assert "none.csv" in run("import", "sources", str(tmp_path / "none.csv")).says(2)
+    assert str(tmp_path) in run("import", "sources", str(tmp_path)).says(2)
+    assert "Column 1" in run("import", "sources", file, "--encoding", "cp932").says(2)
+    assert "--list-date" in run("import", "sources", file, "--list-date", "5/1/2019").says(2)
+    assert "input" in run("import", "sources", file, "--rejects", file).says(2)
+    (tmp_path / "x.jsonl").touch()
+    assert "--map" in run("import", "sources", str(tmp_path / "x.jsonl"), "--map", column_map).says(2)
+    (tmp_path / "x.jsonl").unlink()
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_rejects_of_another_kind_then_going_on_does_not_overwrite_them(run, key, members, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n1,2\n")
+    arguments = (*members, "--dry-run", "--encoding", "cp932", "--from-line", "3", "--rejects", str(other))
+    assert str(other) in run("import", "sources", *arguments).says(2)
+    assert other.read_text() == "a,b\n1,2\n"
+
+
+def test_a_broker_that_dies_midway_then_the_line_to_go_on_from_is_told_and_nothing_is_lost(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"R{number},{'G' if number % 10 else 'owl'}iven,C1,mkt.dm.own,postal" for number in range(1, 41)]
+    file = tmp_path / "consents.csv"
+    file.write_text("\n".join(["recipient_id,state,controller_id,purpose,channels", *rows]))
+    with Broker(tmp_path / "kafka") as broker:
+        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
+        admin.create(Settings())
+        whole, written = Publisher.write, []
+
+        def write_once_and_kill(self: Publisher, records: list[tuple[bytes | None, bytes]]) -> list[object]:
+            if written:
+                broker.kill()
+            written.append(records)
+            return whole(self, records)
+
+        monkeypatch.setattr(Publisher, "write", write_once_and_kill)
+        monkeypatch.setattr(publisher, "WINDOW_RECORDS", 18)
+        monkeypatch.setattr(publisher, "DELIVERY_MS", 3_000)
+        monkeypatch.setattr(publisher, "REQUEST_MS", 2_000)
+        monkeypatch.setattr(client, "REQUEST_MS", 2_000)
+        says = run("import", "consents", str(file), "--list-date", "2026-11-01").says(3)
+        assert "acknowledged 18 records" in says
+        assert "--from-line 22 --list-date 2026-11-01" in says  # lines 11 and 21 were rejected
+        monkeypatch.undo()
+        monkeypatch.setenv("GATEKEEPER_BROKER", broker.start().bootstrap)
+        done = run("import", "consents", str(file), "--from-line", "22", "--list-date", "2026-11-01", "--json")
+        assert (done.code, done.json["published"]) == (1, 18)
+        with Reader(Settings()) as reader:
+            keys = [record.key for record in reader.read("consents")]
+    assert sorted(keys) == sorted(f"R{number}".encode() for number in range(1, 41) if number % 10)
+    assert rejects(done.json["rejects"]) == [
+        (str(number + 1), "state", "field_invalid") for number in range(10, 41, 10)
+    ]

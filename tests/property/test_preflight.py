@@ -1,0 +1,77 @@
+"""What holds for every campaign's check: nothing is counted twice, and a cure that is promised really clears."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatekeeper.decide import Decision, decide
+from gatekeeper.packs import load
+from gatekeeper.preflight import Checked, Preflight, cured, cures
+from gatekeeper.reasons import verdict
+from schemas.events import Send
+from tests import world
+from tests.property import people
+
+PACKS = load("jp-pmark")
+NOW = "2026-11-24T09:59:59+09:00"
+FEW = settings(max_examples=150, deadline=None)
+
+
+def checked(facts: list[world.Event], send: dict[str, Any]) -> tuple[Checked, Any]:
+    store, one = world.store(*facts), Send.model_validate_json(orjson.dumps(send))
+    view = store.view(one)
+    return Checked(1, decide(one, view, store.reference, PACKS, world.T), one, view), store.reference
+
+
+def decided(facts: list[world.Event], send: dict[str, Any]) -> Decision:
+    return checked(facts, send)[0].decision
+
+
+@FEW
+@given(st.lists(st.tuples(people.people(), people.sends()), max_size=6))
+def test_campaign_then_it_adds_up(campaign: Any) -> None:
+    preflight = Preflight()
+    for facts, send in campaign:
+        preflight.add(*checked(facts, send))
+    assert preflight.sends == sum(preflight.funnel.values()) == len(campaign)
+    assert sum(n for (verdict, _), n in preflight.funnel.items() if verdict != "clear") == preflight.withheld
+    for _, weight in preflight.ranked():
+        assert 0 <= weight.recoverable <= weight.withheld <= preflight.withheld
+        assert all(n <= weight.recoverable for n in weight.by.values())
+    assert all(n <= preflight.withheld for n in preflight.cured.values())
+    assert sum(counts.total() for _, counts in preflight.sources()) <= preflight.sends
+
+
+@FEW
+@given(people.people(), people.sends())
+def test_cure_promised_then_without_what_it_takes_away_the_verdict_is_clear(facts: Any, send: Any) -> None:
+    decision = decided(facts, send)
+    for code, remedies in cures(decision).items():
+        for remedy in remedies:
+            taken = cured(decision, code, remedy)
+            assert code in taken
+            assert verdict(reason for reason in decision.reasons if reason.code not in taken) == "clear"
+
+
+@FEW
+@given(st.lists(people.sources(warning=True) | people.givens() | people.nos() | people.asked(), min_size=1, max_size=6))
+def test_new_act_of_the_person_promised_as_cure_then_it_clears(facts: Any) -> None:
+    facts = [(topic, value) for topic, value in facts if not _ahead(value)]  # a no with a clock ahead is not lifted
+    promised = {remedy for remedies in cures(decided(facts, world.send())).values() for remedy in remedies}
+    if promised & {"C", "N"}:
+        assert decided([*facts, *signed_anew()], world.send()).verdict == "clear"
+
+
+def signed_anew() -> list[world.Event]:
+    """A complete form of today that names contact point and channel, signed by whoever may sign for the person."""
+    said = {"event_time": NOW, "recorded_at": NOW, "expressed_by": "guardian", "contact_point_id": "cp-1"}
+    return [world.source(source_id="S-NEW", acquired_at=NOW), world.consent(record_id="R-NEW", **said)]
+
+
+def _ahead(value: dict[str, Any]) -> bool:
+    times = [value.get(name) for name in ("event_time", "received_at", "effective_at")]
+    return any(time and time[:10] >= "2026-11-24" for time in times)

@@ -1,0 +1,334 @@
+"""Lists: how days are written, what a column map may say, and what each row comes to."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.errors import UsageError
+from gatekeeper.identity import Tokens
+from gatekeeper.lists import Event, Outcome, Rejected, Silent, dates, events, json_events, read_map, survey
+from gatekeeper.lists.rows import LINE_BYTES, ROW_LINES, rows
+from gatekeeper.texts import catalogue
+from schemas.events import Delivery
+
+TOKENS = Tokens(bytes(range(32)))
+MEMBER = 'recipient_id = { column = "番号" }\n'
+SOURCE = MEMBER + 'method = "direct.point_card"\ncollected_by = "C1"\n'
+CONSENT = MEMBER + 'controller_id = "C1"\npurpose = "mkt.dm.own"\nchannels = ["postal"]\n'
+ADDRESS = 'channel = "postal", name = "氏名", postcode = "〒", lines = ["住所", "建物"]'
+FLAG = """
+[state]
+column = "DM可否"
+values = { "1" = "Given", "可" = "Given", "○" = "Given", "Y" = "Given", "否" = "Withdrawn" }
+skip = ["", "9"]
+"""
+
+
+def read(text: str | bytes, column_map: str | None = None, topic: str = "sources", **more: Any) -> list[Outcome]:
+    content = text.encode() if isinstance(text, str) else text
+    columns = None if column_map is None else read_map(column_map.encode(), topic=topic, file="map.toml")
+    given = {"encoding": "utf-8", "tokens": TOKENS, "list_date": "2026-11-01", **more}
+    return list(events(io.BytesIO(content), columns, topic=topic, file="list.csv", **given))
+
+
+def values(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+    assert all(isinstance(each, Event) for each in outcomes), outcomes
+    return [orjson.loads(each.value) for each in outcomes if isinstance(each, Event)]
+
+
+def rejected(outcomes: list[Outcome]) -> list[tuple[int, str, str]]:
+    return [(each.line, each.column, each.cause) for each in outcomes if isinstance(each, Rejected)]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2019-05-01", "2019-05-01"),
+        ("2019/5/1", "2019-05-01"),
+        ("２０１９年５月１日（水）", "2019-05-01"),
+        ("20190501", "2019-05-01"),
+        ("令和元年5月1日", "2019-05-01"),
+        ("㋿元年5月1日", "2019-05-01"),
+        ("令和 元年 5月 1日 9時5分", "2019-05-01T09:05:00"),
+        ("R1.5.1", "2019-05-01"),
+        ("R01/05/01 24:00", "2019-05-02T00:00:00"),
+        ("平成31年4月30日", "2019-04-30"),
+        ("平成31年5月1日", "2019-05-01"),  # forms with the old era stayed valid
+        ("昭和64年1月7日", "1989-01-07"),
+        ("S45.3.2", "1970-03-02"),
+        ("令和2年2月29日", "2020-02-29"),
+        ("2018/04/01 0:00:00", "2018-04-01T00:00:00"),
+        ("2019/12/31 24:00", "2020-01-01T00:00:00"),
+        ("2020-02-28 24:00", "2020-02-29T00:00:00"),
+        ("2026-03-31T15:00Z", "2026-03-31T15:00:00+00:00"),
+        ("2026-04-01 00:00:00.5+0900", "2026-04-01T00:00:00.500000+09:00"),
+    ],
+)
+def test_day_or_time_as_people_write_it_then_it_is_iso(written: str, meant: str) -> None:
+    assert dates.time(written) == meant
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("", "5/1/2019", "19/5/1", "43586", "2019", "2019-05", "2019-02-29", "平成元年1月7日", "令和元年4月30日"),
+        *("令和0年5月1日", "R元.13.1", "2019-05-01 24:01", "2019-05-01 25:00", "2019-05-01 10:5", "2019/5/1 2"),
+        *("2019-05-01T", "2019.5-1", "明日", "9999-12-31 24:00", "2019-05-01 10:00+99:99"),
+    ],
+)
+def test_day_that_is_none_or_may_be_two_then_it_is_refused(written: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 (what it says is never shown)
+        dates.time(written)
+
+
+def test_birth_date_then_as_much_of_it_as_is_written() -> None:
+    written = ("昭和45年", "昭和45年3月", "1970/03/02 0:00:00", "S45.3.2", "1970-03", "19700302")
+    assert [dates.birth_date(each) for each in written] == [
+        *("1970", "1970-03", "1970-03-02", "1970-03-02", "1970-03", "1970-03-02")
+    ]
+    with pytest.raises(ValueError, match="no time"):
+        dates.birth_date("1970-03-02 10:00")
+
+
+@pytest.mark.parametrize("flag", ["1", "１", "可", "○", " Y "])
+def test_flag_alone_then_it_is_an_undated_import_without_evidence(flag: str) -> None:
+    (consent,) = values(read(f"番号,DM可否\nR1,{flag}\n", CONSENT + FLAG, "consents"))
+    assert (consent["state"], consent["method"], consent["expressed_by"]) == ("Given", "import", "import")
+    assert "event_time" not in consent
+    assert "evidence_ref" not in consent
+
+
+def test_flag_that_says_nothing_or_is_unknown_then_silence_or_a_rejection() -> None:
+    found = read("番号,DM可否\nR1,\nR2,9\nR3,はい\nR4,否\n", CONSENT + FLAG, "consents")
+    assert [type(each) for each in found] == [Silent, Silent, Rejected, Event]
+    assert rejected(found) == [(4, "DM可否", "row.value_unknown")]
+
+
+def test_yes_without_evidence_then_a_map_cannot_make_more_of_it_than_an_import() -> None:
+    said = 'method = "point_card"\nexpressed_by = "subject"\nnotice_id = "form-1"\nstate = "Given"\n'
+    evidence = 'evidence_ref = { column = "証跡" }\nevent_time = { column = "日" }\n'
+    found = read("番号,証跡,日\nR1,,R1.5.1\nR2,scan-2,R1.5.1\n", CONSENT + said + evidence, "consents")
+    assert [each["method"] for each in values(found)] == ["import", "point_card"]
+
+
+def test_row_twice_then_it_is_the_same_event_whatever_day_the_list_is_of() -> None:
+    list_ = "番号,DM可否\nR1,1\nR2,1\nR1,1\n"
+    first, other, again = values(read(list_, CONSENT + FLAG, "consents"))
+    assert first == again
+    assert first["record_id"] != other["record_id"]
+    (later, *_) = values(read(list_, CONSENT + FLAG, "consents", list_date="2026-12-01"))
+    assert later == {**first, "recorded_at": "2026-12-01"}
+
+
+def test_name_and_address_then_the_token_of_that_contact_point_and_nothing_else_of_them() -> None:
+    columns = SOURCE + f'[[contact_points]]\nid = {{ column = "番号", suffix = "-A" }}\ntoken = {{ {ADDRESS} }}\n'
+    line = "R1,髙橋 一郎様,150-0001,渋谷区神宮前一丁目2番3号,みどりハイツ101"
+    (found,) = read(f"番号,氏名,〒,住所,建物\n{line}\n", columns)
+    assert isinstance(found, Event)
+    known = TOKENS.of("postal", Delivery(name="高橋一郎", lines=("東京都渋谷区神宮前1-2-3-101",)))
+    assert known is not None
+    (point,) = orjson.loads(found.value)["contact_points"]
+    assert (point["id"], point["token"]) == ("R1-A", known.token)
+    assert point["readings"] == [{"token": token, "score": score} for token, score in known.readings]
+    assert not any(part.encode() in found.value + found.key for part in ("橋", "渋谷", "150", "みどり"))
+
+
+def test_contact_points_that_are_empty_or_unreadable_then_left_out_or_rejected() -> None:
+    columns = SOURCE + (
+        f'[[contact_points]]\nid = {{ column = "番号", suffix = "-A" }}\ntoken = {{ {ADDRESS} }}\n'
+        '[[contact_points]]\nid = { column = "番号", suffix = "-M" }\n'
+        'token = { channel = "email", email = "メール" }\n'
+    )
+    found = read(
+        "番号,氏名,〒,住所,建物,メール\n"
+        "R1,林 誠,,渋谷区神宮前1-2-3,,\n"
+        "R2,林 誠,,,,makoto@mail.example\n"
+        "R3,林 誠,,,,\n"
+        "R4,林 誠,,,,makoto\n"
+        "R5,,,渋谷区神宮前1-2-3,,\n"
+        f"R6,林 誠,,渋谷区{'あ' * 200},,\n",
+        columns,
+    )
+    assert [[point["id"] for point in each["contact_points"]] for each in values(found[:2])] == [["R1-A"], ["R2-M"]]
+    assert rejected(found) == [
+        (4, "住所", "row.contact_missing"),
+        (5, "メール", "row.contact_unreadable"),
+        (6, "住所", "row.contact_unreadable"),
+        (7, "住所", "row.contact_unreadable"),
+    ]
+
+
+def test_stop_of_an_address_then_it_is_filed_under_its_token_and_dated() -> None:
+    columns = f'kind = "objection"\nreceived_at = {{ column = "日" }}\ntoken = {{ {ADDRESS} }}\n'
+    found = read("氏名,〒,住所,建物,日\n林 誠,,渋谷区神宮前1-2-3,,\n林 誠,,,,R8.4.1\n", columns, "suppressions")
+    assert isinstance(found[0], Event)
+    stop = orjson.loads(found[0].value)
+    assert (found[0].key.decode(), stop["received_at"]) == (stop["token"], "2026-11-01")
+    assert rejected(found) == [(3, "住所", "row.contact_missing")]
+
+
+def test_columns_named_as_fields_then_no_map_is_needed() -> None:
+    header = "v,kind,id,controller_id,purposes,complete,invalidated_at"
+    (notice,) = values(read(f'{header}\n1,notice,form-1,C1,"mkt.dm.own, a.b",true,R1.5.1\n', topic="reference"))
+    assert (notice["purposes"], notice["complete"]) == (["mkt.dm.own", "a.b"], True)
+    assert notice["invalidated_at"] == "2019-05-01"
+    header = "recipient_id,method,collected_by,contact_points.0.id,contact_points.0.token,check.basis"
+    (source,) = values(read(f"{header}\nR1,indirect.partner,C1,R1-A,t1_{'A' * 43},\n"))
+    assert source["contact_points"] == [{"id": "R1-A", "token": f"t1_{'A' * 43}"}]
+    assert "check" not in source
+    header = "id,kind,display_ok.marketing,ask_complete"
+    (template,) = values(read(f"{header}\nleaflet,template,postal email,0\n", topic="reference"))
+    assert template["display_ok"] == {"marketing": ["postal", "email"]}
+
+
+def test_kinds_of_cells_then_a_wrong_one_is_named_with_its_column() -> None:
+    found = read(
+        "kind,id,terms_id,version,published_at,parties,purposes,complete\n"
+        "joint_use_terms,,t-1,2,R1.5.1,C1;C2,mkt,1\n"
+        "joint_use_terms,,t-1,2,5/1/2019,C1,mkt,1\n"
+        "joint_use_terms,,t-1,2,R1.5.1,C1,mkt,yes\n"
+        "joint_use_terms,,t-1,2,R1.5.1,C 1/,mkt,1\n"
+        "owl,x,,,,,,\n"
+        "template,x,,,,,,\n"
+        "batch,,,,,,,\n",
+        topic="reference",
+    )
+    assert isinstance(found[0], Event)
+    assert rejected(found) == [
+        (3, "published_at", "row.time_unclear"),
+        (4, "complete", "row.not_yes_or_no"),
+        (5, "parties", "fault.field_invalid"),
+        (6, "kind", "fault.kind_unknown"),
+        (7, "", "fault.field_missing"),
+        (8, "id", "fault.field_missing"),
+    ]
+
+
+def test_pattern_of_a_map_then_days_are_read_by_it_alone() -> None:
+    columns = SOURCE + 'acquired_at = { column = "日", format = "%m/%d/%Y" }\n'
+    found = read("番号,日\nR1,5/1/2019\nR2,2019-05-01\n", columns)
+    assert values(found[:1])[0]["acquired_at"] == "2019-05-01"
+    assert rejected(found) == [(3, "日", "row.time_unclear")]
+
+
+def test_telephone_number_for_a_member_number_then_it_is_rejected_and_not_repeated() -> None:
+    found = read("番号\n090-1234-5678\n", SOURCE)
+    assert rejected(found) == [(2, "番号", "fault.field_invalid")]
+    assert "1234" not in repr(found)
+
+
+def test_rows_that_are_no_csv_then_each_costs_itself_alone() -> None:
+    found = read(
+        b'\xef\xbb\xbf\xe7\x95\xaa\xe5\x8f\xb7,memo\r\nR1,"two\r\nlines"\r\nR2,"a"b\r\nR3,\r\n\r\nR4,x,y\r\n,\r\n'
+        + b"R5,\xff\r\nR6,"
+        + b"x" * LINE_BYTES
+        + b'\r\nR7,"never closed\r\nR8,\r\n',
+        SOURCE,
+    )
+    assert [each["recipient_id"] for each in values([each for each in found if isinstance(each, Event)])] == [
+        *("R1", "R3", "R8")
+    ]
+    assert rejected(found) == [
+        (4, "", "row.not_csv"),
+        (7, "", "row.cells_differ"),
+        (9, "", "row.not_encoded"),
+        (10, "", "row.line_too_long"),
+        (11, "", "row.not_csv"),
+    ]
+
+
+def test_quotation_that_ends_too_late_then_the_rows_behind_it_are_read() -> None:
+    content = 'a,b\n1,"open\n' + "2,x\n" * ROW_LINES + '3,"\n'
+    found = list(rows(io.BytesIO(content.encode()), "utf-8"))
+    assert [row.line for row in found if row.cause] == [2, ROW_LINES + 3]
+    assert sum(row.cells == ["2", "x"] for row in found) == ROW_LINES
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("番号,氏名\nR1,髙橋\n".encode(), "utf-8"),
+        ("番号,氏名\nR1,髙橋\n".encode("cp932"), "cp932"),
+        ("番号,氏名\r\nR1,ﾀﾅｶ①\r\n".encode("cp932"), "cp932"),
+        ("\ufeff番号\n".encode() + b"\xff\n\xff\n\xff\n", "utf-8"),
+        ("番号,氏名\nR1,髙橋\n".encode() + b"R2,\xff\n", "utf-8"),
+        (b"id\nR1\n", "utf-8"),
+        (b"", "utf-8"),
+    ],
+)
+def test_bytes_of_a_list_then_its_encoding_is_seen(content: bytes, encoding: str) -> None:
+    assert survey(io.BytesIO(content)).encoding == encoding
+
+
+def test_list_of_excel_in_japan_then_it_is_read() -> None:
+    columns = SOURCE + f'[[contact_points]]\nid = "A"\ntoken = {{ {ADDRESS} }}\n'
+    text = "番号,氏名,〒,住所,建物\r\nR1,髙橋 一郎,150-0001,渋谷区神宮前１－２－３,\r\n"
+    assert values(read(text.encode("cp932"), columns, encoding="cp932")) == values(read(text, columns))
+
+
+def test_json_lines_then_each_is_as_it_stands_or_rejected() -> None:
+    good = b'{"v": 1, "kind": "controller",  "id": "C1"}'
+    content = b"\xef\xbb\xbf" + good + b"\r\n\n" + good[:-1] + b'}}\n{"v":1,"kind":"owl"}\n' + good[:-1] + b',"name":1}'
+    found = list(json_events(io.BytesIO(content), topic="reference"))
+    assert found[0] == Event(1, b"controller/C1", good)
+    assert [(each.line, each.field, each.cause) for each in found[1:] if isinstance(each, Rejected)] == [
+        (3, "", "fault.not_json"),
+        (4, "kind", "fault.kind_unknown"),
+        (5, "name", "fault.field_invalid"),
+    ]
+    assert list(json_events(io.BytesIO(content), topic="reference", from_line=4)) == found[2:]
+
+
+@pytest.mark.parametrize(
+    ("column_map", "place", "hint"),
+    [
+        ("method = 'direct.point_card'", ".", "no field"),
+        (MEMBER + "methd = 'direct.point_card'", "methd", "method"),
+        (MEMBER + "[check]\nbasiss = { column = 'x' }", "check.basiss", "basis"),
+        (MEMBER + "method = 'carrier.pigeon'", "method", "wrong type"),
+        (MEMBER + "purposes_told = 'mkt'", "purposes_told", "wrong type"),
+        ("recipient_id = { column = '番号', prefx = 'a' }", "recipient_id.prefx", "prefix"),
+        ("recipient_id = { column = 1 }", "recipient_id.column", "wrong type"),
+        (MEMBER + "check = { column = '番号' }", "check", "its parts"),
+        (MEMBER + "acquired_at = { column = '日', format = 'day' }", "acquired_at.format", "strptime"),
+        (MEMBER + "acquired_at = { column = '日', format = '%Q' }", "acquired_at.format", "strptime"),
+        (MEMBER + "state = { column = 'x', values = { a = 'actve' } }", "state.values.a", "wrong type"),
+        (MEMBER + "route = { channel = 'email', email = 'x' }", "route", "token only"),
+        (MEMBER + "[[contact_points]]\ntoken = { channel = 'postal', name = 'x' }", "contact_points.0.token", "lines"),
+        (MEMBER + "[[contact_points]]\ntoken = { channel = 'push', phone = 'x' }", "contact_points.0.token", "push"),
+    ],
+)
+def test_map_that_is_wrong_then_file_key_and_hint(column_map: str, place: str, hint: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_map(column_map.encode(), topic="sources", file="map.toml")
+    assert all(part in str(refused.value) for part in ("map.toml", f"Key {place} ", hint))
+
+
+def test_map_that_is_no_toml_then_one_sentence() -> None:
+    for content in (b"= 1", b"\xff", b"a = 1\na = 2"):
+        with pytest.raises(UsageError, match=r"map\.toml is not TOML"):
+            read_map(content, topic="sources", file="map.toml")
+
+
+def test_header_that_does_not_fit_then_the_column_is_named_by_the_map_or_by_number() -> None:
+    with pytest.raises(UsageError, match="no column “番号”"):
+        read("氏名\nx\n", SOURCE)
+    with pytest.raises(UsageError, match="more than once"):
+        read("番号,番号\nx,y\n", SOURCE)
+    with pytest.raises(UsageError, match=r"Column 2 of list\.csv") as refused:
+        read("recipient_id,林 誠\nx,y\n")
+    assert "林" not in str(refused.value)
+    for content in ("", "\n\n", '"\n'):
+        with pytest.raises(UsageError, match="no header"):
+            read(content)
+
+
+def test_every_cause_of_a_row_then_a_sentence_in_both_languages() -> None:
+    for key, both in catalogue().items():
+        if key.startswith(("row.", "map.")):
+            assert both["ja"], key
+            assert both["en"], key

@@ -1,0 +1,258 @@
+"""The sums of a campaign's check: exact numbers on a small campaign, and what one cure would really leave."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.decide import Decision, decide, only
+from gatekeeper.judge import invalid
+from gatekeeper.packs import load
+from gatekeeper.preflight import Checked, Preflight, Return, cures
+from schemas.codec import Unreadable
+from schemas.events import Send
+from tests import world
+
+PACKS = load("jp-pmark")
+CHECK = {
+    "checked_at": "2025-03-03",
+    "name": "A",
+    "address": "B",
+    "representative": "C",
+    "how_obtained": "D",
+    "basis": "consent",
+}
+
+
+def source(person: str, **fields: Any) -> world.Event:
+    return world.source(
+        **{"source_id": f"S-{person}", "recipient_id": person, "contact_points": (f"cp-{person}",), **fields}
+    )
+
+
+def consent(person: str, **fields: Any) -> world.Event:
+    return world.consent(**{"record_id": f"R-{person}", "recipient_id": person, **fields})
+
+
+def bought(person: str, **fields: Any) -> world.Event:
+    fields = {"notice_id": None, "acquired_at": "2025-03-10", "batch_id": "A-2025-03", **fields}
+    return source(person, method="indirect.purchased_list", **fields)
+
+
+def stop(**fields: Any) -> world.Event:
+    kind, value = world.suppression(**{"received_at": "2020-05-01T10:00:00+09:00", **fields})
+    if "recipient_id" in fields:
+        value["recipient_id"] = fields["recipient_id"]
+    return kind, value
+
+
+FACTS = (
+    source("agreed"),
+    consent("agreed"),
+    source("silent"),
+    bought("bought", check=CHECK),
+    bought("unchecked"),
+    source("objected"),
+    consent("objected"),
+    stop(suppression_id="X-1", recipient_id="objected", received_at="2025-06-01"),
+    # the same address under another id, five years after its objection
+    bought("again", check=CHECK),
+    stop(suppression_id="X-2", token="cp-again"),
+    bought("erased", acquired_at=None),
+    stop(suppression_id="X-3", token="cp-erased", kind="erasure"),
+    source("child", may_be_minor=True),
+    consent("child"),
+    source("mail"),
+    consent("mail", channels=["email"], evidence_ref=None),
+    source("moved", contact_points=("cp-old",)),
+    consent("moved"),
+    source("flag", method="unknown.legacy", notice_id=None),
+    consent("flag", event_time=None, evidence_ref=None, notice_id=None, method="import", expressed_by="import"),
+)
+SENDS = (
+    ("agreed", {}, "clear", (), {}),
+    ("silent", {}, "confirm", ("CONSENT_MISSING",), {"CONSENT_MISSING": ("C",)}),
+    (
+        "bought",
+        {},
+        "confirm",
+        ("THIRD_PARTY_UNCONFIRMED", "CONSENT_MISSING"),
+        {"THIRD_PARTY_UNCONFIRMED": ("C",), "CONSENT_MISSING": ("C",)},
+    ),
+    # the check would be one record, but then the person must still be asked
+    ("unchecked", {}, "block", ("SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING"), {}),
+    ("nobody", {}, "block", ("SOURCE_UNKNOWN",), {}),
+    ("objected", {}, "block", ("SUBJECT_OBJECTED",), {"SUBJECT_OBJECTED": ("N",)}),
+    ("again", {}, "block", ("SUBJECT_OBJECTED",), {"SUBJECT_OBJECTED": ("N",)}),
+    ("erased", {}, "block", ("SUBJECT_ERASED", "SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING"), {}),
+    ("child", {}, "review", ("AGE_UNCERTAIN",), {"AGE_UNCERTAIN": ("R", "C")}),
+    (
+        "mail",
+        {"channel": "email"},
+        "block",
+        ("EMAIL_CONSENT_RECORD_MISSING",),
+        {"EMAIL_CONSENT_RECORD_MISSING": ("F",)},
+    ),
+    ("flag", {}, "block", ("SOURCE_UNKNOWN", "CONSENT_EVIDENCE_MISSING"), {}),
+    # no source gives the new address, so nobody may ask there, but one may be added
+    ("moved", {}, "block", ("CONTACT_POINT_NOT_COVERED",), {"CONTACT_POINT_NOT_COVERED": ("F",)}),
+    ("mistaken", {"controller_id": "C9"}, "block", ("EVENT_INVALID",), {}),
+)
+
+
+@cache
+def campaign() -> tuple[Preflight, dict[str, tuple[Decision, Return | None]]]:
+    """The sums and, by recipient, the decisions; with the first send once more, and a line that cannot be read."""
+    store, preflight, found = world.store(*FACTS), Preflight(), {}
+    for line, (person, fields, *_) in enumerate((*SENDS, SENDS[0]), start=1):
+        twin = 1 if line > len(SENDS) else None
+        value = world.send(recipient_id=person, point=f"cp-{person}", **fields)
+        send = Send.model_validate_json(orjson.dumps(value))
+        facts = store.view(send)
+        decision = decide(send, facts, store.reference, PACKS, world.T, clearance="line/1" if twin else None)
+        returned = preflight.add(Checked(line, decision, send, facts, duplicate_of=twin), store.reference)
+        found.setdefault(person, (decision, returned))
+    broken = only(PACKS.at(world.T), world.T, [invalid(Unreadable("not_json"))])
+    preflight.add(Checked(len(SENDS) + 2, broken), store.reference)
+    return preflight, found
+
+
+@pytest.fixture
+def preflight() -> Preflight:
+    return campaign()[0]
+
+
+@pytest.mark.parametrize(("person", "fields", "verdict", "codes", "clearing"), SENDS, ids=[row[0] for row in SENDS])
+def test_send_of_the_campaign_then_its_reasons_and_the_cures_that_clear_it(
+    person: str, fields: Any, verdict: str, codes: Any, clearing: Any
+) -> None:
+    decision, _ = campaign()[1][person]
+    assert (decision.verdict, decision.codes) == (verdict, codes)
+    assert {code: remedies for code, remedies in cures(decision).items() if remedies} == clearing
+
+
+def test_campaign_then_the_funnel_counts_every_line_once(preflight: Preflight) -> None:
+    assert (preflight.sends, preflight.withheld, preflight.duplicates) == (len(SENDS) + 2, len(SENDS) + 1, 1)
+    assert preflight.funnel == {
+        ("clear", ""): 1,
+        ("confirm", "CONSENT_MISSING"): 1,
+        ("confirm", "THIRD_PARTY_UNCONFIRMED"): 1,
+        ("review", "AGE_UNCERTAIN"): 1,
+        ("block", "SOURCE_CHECK_MISSING"): 1,
+        ("block", "SOURCE_UNKNOWN"): 2,
+        ("block", "SUBJECT_OBJECTED"): 2,
+        ("block", "SUBJECT_ERASED"): 1,
+        ("block", "EMAIL_CONSENT_RECORD_MISSING"): 1,
+        ("block", "CONTACT_POINT_NOT_COVERED"): 1,
+        ("block", "EVENT_INVALID"): 2,
+        ("block", "DUPLICATE_SEND"): 1,
+    }
+
+
+def test_campaign_then_reasons_are_ranked_by_what_they_withhold_and_what_one_cure_recovers(
+    preflight: Preflight,
+) -> None:
+    assert [(code, weight.withheld, weight.recoverable) for code, weight in preflight.ranked()] == [
+        ("CONSENT_MISSING", 2, 2),
+        ("SUBJECT_OBJECTED", 2, 2),
+        ("EVENT_INVALID", 2, 0),
+        ("PROVIDER_BASIS_MISSING", 2, 0),
+        ("SOURCE_CHECK_MISSING", 2, 0),
+        ("SOURCE_UNKNOWN", 2, 0),
+        ("AGE_UNCERTAIN", 1, 1),
+        ("CONTACT_POINT_NOT_COVERED", 1, 1),
+        ("EMAIL_CONSENT_RECORD_MISSING", 1, 1),
+        ("THIRD_PARTY_UNCONFIRMED", 1, 1),
+        ("CONSENT_EVIDENCE_MISSING", 1, 0),
+        ("DUPLICATE_SEND", 1, 0),
+        ("SUBJECT_ERASED", 1, 0),
+    ]
+    assert preflight.cured == {"C": 3, "N": 2, "F": 2, "R": 1}
+
+
+def test_campaign_then_evidence_is_graded_by_data_source(preflight: Preflight) -> None:
+    assert {method: dict(counts) for method, counts in preflight.sources()} == {
+        "direct.point_card": {"A": 5, "-": 1, "C": 1},
+        "indirect.purchased_list": {"-": 4},
+        "none": {"-": 1},
+        "unknown.legacy": {"D": 1},
+    }
+
+
+@pytest.mark.parametrize(("confirmed", "promised"), [(True, ("F",)), (False, ())])
+def test_list_without_its_check_then_the_check_is_promised_as_cure_only_where_it_clears(
+    confirmed: bool, promised: tuple[str, ...]
+) -> None:
+    def decided(**fields: Any) -> Decision:
+        facts = [bought("P-1", route="broker-a", **fields)]
+        facts += [world.consent(notice_id="ROUTE-A")] if confirmed else []
+        store = world.store(*facts)
+        send = Send.model_validate_json(orjson.dumps(world.send(point="cp-P-1")))
+        return decide(send, store.view(send), store.reference, PACKS, world.T)
+
+    assert decided().codes == ("SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING")
+    assert cures(decided()) == {"SOURCE_CHECK_MISSING": promised, "PROVIDER_BASIS_MISSING": promised}
+    assert (decided(check=CHECK).verdict == "clear") == bool(promised)
+
+
+@pytest.mark.parametrize(
+    ("fields", "grade"),
+    [
+        ({}, "A"),
+        ({"notice_id": "C2-CARD"}, "B"),
+        ({"notice_id": "NOWHERE"}, "B"),
+        ({"event_time": None}, "B"),
+        ({"evidence_ref": None}, "C"),
+        ({"evidence_ref": None, "event_time": None}, "D"),
+        ({"purpose": "service.points"}, "-"),
+        ({"channels": ["email"]}, "-"),
+        ({"event_type": "implied"}, "-"),
+        ({"state": "Withdrawn"}, "-"),
+    ],
+)
+def test_yes_on_file_then_its_grade(fields: dict[str, Any], grade: str) -> None:
+    store, preflight = world.store(world.source(), world.consent(**fields)), Preflight()
+    send = Send.model_validate_json(orjson.dumps(world.send()))
+    facts = store.view(send)
+    preflight.add(Checked(1, decide(send, facts, store.reference, PACKS, world.T), send, facts), store.reference)
+    assert [dict(counts) for _, counts in preflight.sources()] == [{grade: 1}]
+
+
+def test_campaign_then_who_left_and_came_back_is_told_with_the_list(preflight: Preflight) -> None:
+    assert preflight.returners() == [
+        (("SUBJECT_ERASED", "indirect.purchased_list", None), {"erased"}),
+        (("SUBJECT_OBJECTED", "indirect.purchased_list", "A-2025-03"), {"again"}),
+    ]
+    assert campaign()[1]["again"][1] == Return("SUBJECT_OBJECTED", "indirect.purchased_list", "S-again", "A-2025-03")
+
+
+@pytest.mark.parametrize(
+    ("acquired", "back"),
+    [("2026-01-02", True), ("2026-01-01", False), ("2018-04-01", False), (None, False)],
+    ids=["later", "same day", "earlier", "undated"],
+)
+def test_withdrawn_and_a_further_source_then_back_only_if_it_was_acquired_later(
+    acquired: str | None, back: bool
+) -> None:
+    taken = world.consent(record_id="R-2", state="Withdrawn", event_time="2026-01-01", purpose="*")
+    store = world.store(world.source(), world.consent(), taken, world.source(source_id="S-2", acquired_at=acquired))
+    send = Send.model_validate_json(orjson.dumps(world.send()))
+    facts = store.view(send)
+    decision = decide(send, facts, store.reference, PACKS, world.T)
+    assert decision.codes == ("CONSENT_WITHDRAWN",)
+    returned = Preflight().add(Checked(1, decision, send, facts), store.reference)
+    assert (returned is not None) == back
+
+
+def test_withdrawn_then_agreed_again_then_nobody_is_told_as_returned() -> None:
+    taken = world.consent(record_id="R-2", state="Withdrawn", event_time="2025-01-01", purpose="*")
+    again = world.consent(record_id="R-3", event_time="2026-02-01")
+    store = world.store(world.source(), taken, again, world.source(source_id="S-2", acquired_at="2026-02-01"))
+    send = Send.model_validate_json(orjson.dumps(world.send()))
+    facts = store.view(send)
+    decision = decide(send, facts, store.reference, PACKS, world.T)
+    assert decision.verdict == "clear"
+    assert Preflight().add(Checked(1, decision, send, facts), store.reference) is None
