@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gatekeeper import asking, memory, review
 from gatekeeper.audit import record as audit
+from gatekeeper.confirmation import code as codes
 from gatekeeper.decide import Decision, decide
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import Printed, printed
@@ -17,12 +18,15 @@ from gatekeeper.memory import Entry, Memory, Standing
 from gatekeeper.policy import Policy
 from gatekeeper.recall import recall
 from gatekeeper.review import Call, Item
+from gatekeeper.spans import instant
 from schemas.audit import Outcome, Stage
 from schemas.codec import Unreadable, canonical, decode
 from schemas.events import Act, ItemAct, PairedAct, Release, ReviewPlace
 
 RECORDED = ("note", "reveal", "claim")
 """What is done about an item and changes nothing: it is kept in the audit trail, and that is all."""
+ITSELF = "gatekeeper"
+"""Who redecides a send whose person has answered."""
 
 
 def reviewed(key: bytes | None, value: bytes | None) -> ReviewPlace | None:
@@ -55,10 +59,14 @@ class _Result:
 
 
 class Acting:
-    """Judges acts, each against the item that it names, as `judge` judges sends."""
+    """Judges acts, each against the item that it names, as `judge` judges sends.
 
-    def __init__(self, judge: Judge) -> None:
+    `chance` gives so many random bytes, for answer codes that nobody can guess.
+    """
+
+    def __init__(self, judge: Judge, chance: Callable[[int], bytes]) -> None:
         self._judge = judge
+        self._chance = chance
 
     def act(
         self,
@@ -82,11 +90,42 @@ class Acting:
             return self._unread(record, fault, at, policy)
         try:
             found = review.item(item.key, item.value, dict(item.headers)) if item else None
-            done = _Doing(self._judge, store, memory, at, as_of, record, act).done(item, found)
+            done = _Doing(self._judge, store, memory, at, as_of, record, act, self._chance).done(item, found)
             return self._told(record, act, found, item, done, at, as_of, policy)
         except Exception as error:
             failed = _Result("failed", f"{type(error).__name__}-{fingerprint(error)}")
             return self._told(record, act, None, None, failed, at, as_of, policy)
+
+    def reconsider(
+        self, item: Record, store: FactStore, memory: Memory, at: int, *, as_of: int | None = None
+    ) -> Judged | None:
+        """Returns what becomes of an item whose person was asked, judged again since more is known of the person.
+
+        It is the redecision that a colleague could ask for, done by the gate itself: only one that clears the send is
+        to be written. None where `item`, a record of `review`, does not wait (any more). Never raises.
+        """
+        try:
+            found = review.item(item.key, item.value, dict(item.headers))
+            if found is None:
+                return None
+            act = ItemAct(
+                v=1,
+                kind="redecide",
+                act_id=audit.did(item.topic, item.partition, item.offset, "act"),
+                at=instant(at),
+                by=ITSELF,
+                recipient_id=found.send.recipient_id,
+                campaign_id=found.send.campaign_id,
+                channel=found.send.channel,
+                decision_id=found.did,
+                review=ReviewPlace(partition=item.partition, offset=item.offset),
+            )
+            done = _Doing(self._judge, store, memory, at, as_of, item, act, self._chance).done(item, found)
+            if done.decision is None:
+                return None
+            return self._told(item, act, found, item, done, at, as_of, self._judge.holding(store).at(at))
+        except Exception:
+            return None  # the send stays withheld, and an act about it will tell of the defect
 
     def _told(
         self,
@@ -127,7 +166,7 @@ class Acting:
                 mode=self._judge.mode,
                 normalised=done.decision.facts.printed == "tokenised",
             )
-        emitted = done.decision.decision if done.decision and done.outcome != "asked" else None
+        emitted = done.decision.decision if done.decision and done.outcome in ("cleared", "withheld") else None
         return Judged(
             outputs=done.outputs,
             audit=proof,
@@ -168,6 +207,7 @@ class _Doing:
     as_of: int | None
     record: Record
     act: Act
+    chance: Callable[[int], bytes]
 
     def done(self, item: Record | None, found: Item | None) -> _Result:
         act = self.act
@@ -210,6 +250,9 @@ class _Doing:
         id_ = did(self.record, act)
         decided = self._decided(found, call.said)
         decision = decided.decision
+        standing = self.memory.standing(act.recipient_id, found.did)
+        if call.step == "redecide" and standing and standing.state == "asked" and asking.PENDING in decision.codes:
+            return _Result("refused", "awaits_answer", decided)  # an item anew would wait for nothing
         output = self.judge.told(item, found.send, decision, id_)
         value, at_point = item.value or b"", decided.printed
         entries = remembered(found.send, value, at_point, decision, id_=id_, memory=self.memory)
@@ -224,11 +267,13 @@ class _Doing:
         id_ = did(self.record, act)
         decided = self._decided(found)
         decision, facts, reference = decided.decision, decided.facts, self.store.reference
-        asked = asking.request(found.send, facts, reference, decision, item=found.did, id_=id_)
-        if asked is None:
-            return _Result("refused", "not_confirmable")
+        asked = asking.request(
+            found.send, facts, reference, decision, item=found.did, id_=id_, entropy=self.chance(codes.ENTROPY_BYTES)
+        )
+        if asked.code not in (None, "waits_along"):
+            return _Result("refused", asked.code)
         entries = (*asked.entries, self._closed(act, found, "asked", did=id_))
-        return _Result("asked", None, decided, asked.outputs, entries)
+        return _Result("asked", asked.code, decided, asked.outputs, entries)
 
     def _undone(self, act: Release | ItemAct, found: Item, standing: Standing | None) -> _Result:
         """The release no longer counts, and what it cleared is called back."""
@@ -252,7 +297,8 @@ class _Doing:
         said: Mapping[str, Any] | None = None,
     ) -> Entry:
         by = act.by if isinstance(act.by, str) else act.by[0]
-        standing = Standing(state, act.act_id or "", by, did, dict(said) if said is not None else None)
+        offset = act.review.offset if act.review and state == "asked" else None
+        standing = Standing(state, act.act_id or "", by, did, dict(said) if said is not None else None, offset)
         return memory.act(act.recipient_id, found.did, standing, until=found.until)
 
 

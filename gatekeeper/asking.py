@@ -7,7 +7,9 @@ from typing import NamedTuple
 import orjson
 
 from gatekeeper import memory
-from gatekeeper.case import route
+from gatekeeper.case import Case, route
+from gatekeeper.confirmation import code as codes
+from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.decide import Decision
 from gatekeeper.judge import Output
 from gatekeeper.known import Facts, judged
@@ -17,24 +19,40 @@ from gatekeeper.spans import instant
 from schemas.codec import encode
 from schemas.events import Ask, Send
 
+PENDING = "CONFIRMATION_PENDING"
+
 
 class Asked(NamedTuple):
-    """What an ask puts out, and what of it is remembered."""
+    """What an ask puts out and what of it is remembered, or the code for which it is refused.
 
-    outputs: tuple[Output, ...]
-    entries: tuple[Entry, ...]
+    `waits_along` is no refusal: the person has been asked already, and the item waits for the same answer.
+    """
+
+    outputs: tuple[Output, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    code: str | None = None
 
 
-def request(send: Send, facts: Facts, reference: Reference, decision: Decision, *, item: str, id_: str) -> Asked | None:
-    """Returns the request to the person of a withheld send, None where the person may not be asked about it now.
+def request(
+    send: Send, facts: Facts, reference: Reference, decision: Decision, *, item: str, id_: str, entropy: bytes
+) -> Asked:
+    """Returns the request to the person of a withheld send, or why the person may not be asked about it now.
 
     `decision`: of this moment; it says `confirm` only where nothing bars asking. `item`: the decision id of the
-    withheld send, `id_`: that of the act, which becomes the request's id.
+    withheld send, `id_`: that of the act, which becomes the request's id. `entropy`: random bytes, for the answer code.
+    Refused: `not_confirmable`, and `notice_lacks.ITEMS` where the letter does not pass its lint.
     """
     source = next((one for one in facts.sources if one.source_id == decision.basis), None)
     template = reference.ask
+    if PENDING in decision.codes:
+        return Asked(code="waits_along")
     if decision.verdict != "confirm" or source is None or template is None:
-        return None
+        return Asked(code="not_confirmable")
+    case = Case(send=send, facts=facts, reference=reference, policy=decision.policy, at=decision.at * 1000)
+    question = Question(case, source, template, code=codes.new(entropy), answer_by=last_day(case))
+    written = letter(question)
+    if written.missing:
+        return Asked(code=".".join(("notice_lacks", *written.missing)))
     ask = Ask(
         v=1,
         kind="ask",
@@ -49,9 +67,18 @@ def request(send: Send, facts: Facts, reference: Reference, decision: Decision, 
         campaign_id=send.campaign_id,
         controller_id=send.controller_id,
         decision_id=item,
+        purpose=send.purpose,
+        notice_id=template.notice_id,
+        answer_by=question.answer_by.isoformat(),
+        answer_code=question.code,
+        text=written.text,
+        delivery=send.delivery,
     )
     value = encode(ask)
     said, _ = judged("confirmations", value)
     headers = (("gate-decision-id", id_.encode()),)
     output = Output("confirmations", send.recipient_id.encode(), value, headers)
-    return Asked((output,), (memory.ask(send.recipient_id, id_, orjson.loads(said)),))
+    entry = memory.ask(
+        send.recipient_id, id_, orjson.loads(said), answer_code=question.code, contact_point_id=send.contact_point.id
+    )
+    return Asked((output,), (entry,))

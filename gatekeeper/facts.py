@@ -9,7 +9,7 @@ A token has the same: `x` a suppression that names it, `w` one of which it is on
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ from schemas.events import (
     Source,
     Suppression,
 )
-from schemas.topics import logical_name
+from schemas.topics import logical_name, subject_key
 from schemas.values import RecipientId
 
 Place = tuple[str, int, int]
@@ -62,6 +62,8 @@ class FactStore:
         """Records that could not be read and are not resolved, with their fault."""
         self.stray: dict[Place, str] = {}
         """Those of them that name nobody, and so can withhold nobody."""
+        self.listeners: list[Callable[[str], None]] = []
+        """Each is told whom a record is about once it is applied: a recipient id, a token, or a reference's kind/id."""
         self._people: dict[str, bytes] = {}
         self._by_token: dict[str, bytes] = {}
         self._withheld: dict[str, set[Place]] = {}  # recipient id, token, or a reference's kind/id
@@ -81,12 +83,16 @@ class FactStore:
         `topic` is the registry name. An unreadable record withholds whom it names until a resolution names it.
         """
         try:
-            self._fold(topic, (partition, offset), decode(topic, key, value), value or b"")
-            return None
+            model = decode(topic, key, value)
+            self._fold(topic, (partition, offset), model, value or b"")
         except Unreadable as unreadable:
             fault = str(unreadable)
         except Exception as error:  # a defect of ours must not stop the facts of everybody else
             fault = f"failed_{type(error).__name__}"
+        else:
+            for listener in self.listeners:
+                listener(subject_key(topic, model))
+            return None
         self._withhold((topic, partition, offset), fault, _named(topic, key, value or b""), value or b"")
         return fault
 

@@ -92,7 +92,8 @@ def judged(topic: str, value: bytes) -> tuple[bytes, list[Token]]:
     if topic == "suppressions":
         tokens = _tokens(event, "")
     elif topic == "confirmations":
-        for name in ("contact_point", "contact_point_id"):  # the source says where it was asked about
+        # the source says where it was asked about; the text and its delivery are for the print house
+        for name in ("contact_point", "contact_point_id", "text", "answer_code", "delivery"):
             event.pop(name, None)
     elif topic == "acts":
         event.pop("reason")  # free text; the act itself keeps it

@@ -8,7 +8,7 @@ garbage collector to walk, and decoded only when used.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,7 +16,7 @@ import orjson
 from gatekeeper.errors import IntegrityError
 from gatekeeper.identity import Identified, Printed
 from schemas.codec import canonical
-from schemas.events import Send
+from schemas.events import Ask, Send
 from schemas.topics import DAY_MS
 
 CLEAR, ASK, RELEASE, ACT = b"clear", b"ask", b"release", b"act"
@@ -57,7 +57,8 @@ class Clearance:
 class Standing:
     """What was done about one item: its state, by which act of whom, and to which decision that led.
 
-    `said`: the judged form of the release that it is about, None without one.
+    `said`: the judged form of the release that it is about, None without one. `offset`: of an item whose person was
+    asked, where it stands on `review`.
     """
 
     state: str
@@ -65,6 +66,7 @@ class Standing:
     by: str
     did: str | None = None
     said: dict[str, Any] | None = None
+    offset: int | None = None
 
 
 class Remembered(NamedTuple):
@@ -154,8 +156,20 @@ class Memory:
         for line in self._lines(recipient_id.encode()):
             if line.startswith(name):
                 found = orjson.loads(line[len(name) :])
-                return Standing(found["state"], found["act_id"], found["by"], found["did"], found["said"])
+                return _standing(found)
         return None
+
+    def waiting(self, recipient_id: str | None = None) -> Iterator[tuple[str, int]]:
+        """Yields the items whose person was asked and that still wait, of one person or of everybody.
+
+        Each is its recipient and its offset on `review`.
+        """
+        owners = list(self._people) if recipient_id is None else [recipient_id.encode()]
+        for owner in owners:
+            for line in self._lines(owner):
+                found = _standing(_value(line)) if line.startswith(b"act/") else None
+                if found and found.state == "asked" and found.offset is not None:
+                    yield owner.decode(), found.offset
 
     def clearances(self, at: int, recipient_id: str | None = None) -> Iterator[Clearance]:
         """Yields the live clearances of one person, or of everybody."""
@@ -218,6 +232,17 @@ def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -
     return _entry(f"ask/{recipient_id}/{request_id}".encode(), None, said=said, **more)
 
 
+def asked(key: bytes, value: bytes) -> Ask | None:
+    """Returns the ask that an entry of the ledger holds, without text and delivery; None for any other entry."""
+    kind, _, rest = key.partition(b"/")
+    if kind != ASK:
+        return None
+    found = orjson.loads(value)
+    owner = {"recipient_id": rest.partition(b"/")[0].decode()}
+    more = {name: found[name] for name in ("answer_code", "contact_point_id") if name in found}
+    return Ask.model_validate_json(canonical({**found["said"], **owner, **more}))
+
+
 def release_key(send: Send, item: str) -> bytes:
     """Returns the key of the entry of a release of this item."""
     return f"release/{send.recipient_id}/{send.campaign_id}/{send.channel}/{item}".encode()
@@ -235,8 +260,7 @@ def act_key(recipient_id: str, item: str) -> bytes:
 
 def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
     """Returns the entry that says what was done about an item."""
-    fields = {name: getattr(standing, name) for name in ("state", "act_id", "by", "did", "said")}
-    return _entry(act_key(recipient_id, item), until, **fields)
+    return _entry(act_key(recipient_id, item), until, **asdict(standing))
 
 
 _OF_KEY = ("recipient_id", "campaign_id", "channel")
@@ -254,6 +278,10 @@ def _key(owner: bytes, line: bytes) -> bytes:
 def _value(line: bytes) -> dict[str, Any]:
     found: dict[str, Any] = orjson.loads(line.partition(b" ")[2])
     return found
+
+
+def _standing(found: dict[str, Any]) -> Standing:
+    return Standing(**{name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")})
 
 
 def _said(line: bytes) -> bytes:

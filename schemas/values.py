@@ -65,6 +65,9 @@ Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x
 Time = Annotated[str, StringConstraints(max_length=40), AfterValidator(_time)]
 ZonedTime = Annotated[str, StringConstraints(max_length=40), AfterValidator(_zoned)]
 BirthDate = Annotated[str, StringConstraints(pattern=r"^[12][0-9]{3}(-[01][0-9](-[0-3][0-9])?)?$")]
+Prose = Annotated[str, StringConstraints(min_length=1, max_length=8000)]
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_time)]
+AnswerCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{12}$")]
 Any_ = Literal["*"]
 
 Channel = Literal["postal", "email", "sms", "phone", "fax", "push", "visit", "social"]

@@ -6,7 +6,7 @@ A reader of its own waits for them, so that sends wait neither for acts nor for 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -17,8 +17,6 @@ from streams.chunks import Chunk, Credit, runs
 
 WAIT_MS = 500
 READ_RECORDS = 200
-NEAR = 500
-"""Items that stand no further apart are looked up in one read."""
 
 
 class Acts:
@@ -68,7 +66,7 @@ class Acts:
             fetched = await self._reader.getmany(self.tp, timeout_ms=WAIT_MS, max_records=READ_RECORDS)
             records = fetched.get(self.tp, [])
             self.busy = bool(records)
-            await self._look_up(records)
+            await self._look(records)
             if self._moved:
                 continue  # somebody has gone back meanwhile, and these come again
             for run in runs(records):
@@ -76,27 +74,10 @@ class Acts:
                 self.credit.take(chunk)
                 offer(chunk)
 
-    async def _look_up(self, acts: list[ConsumerRecord]) -> None:
-        """Reads the records of `review` that these acts name."""
-        named = {act.offset: reviewed(act.key, act.value) for act in acts}
-        here = {act: place.offset for act, place in named.items() if place and place.partition == self.tp.partition}
-        if not here:
-            return
-        begin, end = await offsets.bounds(self._looker, self._review)
-        found = {}
-        for first, last in _near(offset for offset in here.values() if begin <= offset < end):
-            async for record in offsets.read(self._looker, self._review, first, last + 1):
-                found[record.offset] = record
-        self._looker.unsubscribe()  # or it would go on asking for what comes next
-        self.items.update({act: found[offset] for act, offset in here.items() if offset in found})
-
-
-def _near(places: Iterable[int]) -> list[tuple[int, int]]:
-    """Returns the places as few ranges, each from its first to its last."""
-    ranges: list[tuple[int, int]] = []
-    for place in sorted(set(places)):
-        if ranges and place - ranges[-1][1] <= NEAR:
-            ranges[-1] = (ranges[-1][0], place)
-        else:
-            ranges.append((place, place))
-    return ranges
+    async def _look(self, records: Sequence[ConsumerRecord]) -> None:
+        """Reads the items that acts name, all in one go: one by one, the log would be asked again meanwhile."""
+        places = {record.offset: reviewed(record.key, record.value) for record in records}
+        wanted = {act: place.offset for act, place in places.items() if place and place.partition == self.tp.partition}
+        if wanted:
+            found = await offsets.some(self._looker, self._review, wanted.values())
+            self.items.update({act: found[offset] for act, offset in wanted.items() if offset in found})

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 READ_SECONDS = 30.0
 """Longest time without any progress of a read before it is an error (TimeoutError), not an answer."""
+
+NEAR = 500
+"""A reader that wants records no further apart goes on reading; setting out anew takes about as long."""
 
 
 def probe(bootstrap: str, *, wait_ms: int = 50) -> AIOKafkaConsumer:
@@ -64,6 +68,27 @@ async def read(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: 
             position, moved_at = reached, loop.time()
         elif loop.time() - moved_at > READ_SECONDS:
             raise TimeoutError(f"{tp.topic}/{tp.partition} stays at {position} of {end}")
+
+
+async def some(consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Iterable[int]) -> dict[int, ConsumerRecord]:
+    """Returns the committed records at these offsets, without those that are not there.
+
+    Those that stand near each other are read in one go.
+    """
+    begin, end = await bounds(consumer, tp)
+    left = deque(sorted({offset for offset in wanted if begin <= offset < end}))
+    found: dict[int, ConsumerRecord] = {}
+    while left:
+        first = last = left[0]
+        stretch = set()
+        while left and left[0] - last <= NEAR:
+            last = left.popleft()
+            stretch.add(last)
+        async for record in read(consumer, tp, first, last + 1):
+            if record.offset in stretch:
+                found[record.offset] = record
+    consumer.unsubscribe()  # or it would go on asking for what comes next
+    return found
 
 
 async def first_readable(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> int | None:

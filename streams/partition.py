@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import secrets
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from streams.chunks import CHUNK_BYTES, Chunk, Credit, size_of
 from streams.clock import Clock
 from streams.facts import Followers, Place
 from streams.intake import Batch, Intake, arrival
+from streams.touched import Touched
 from streams.transaction import TRANSACTION_SECONDS, Transaction, producer
 
 log = structlog.get_logger(__name__)
@@ -43,6 +45,10 @@ CLOCK_RETRY_SECONDS = 5.0
 DEAD_FACTS = 200
 TOMBSTONES = 1_000
 """At most so many entries of the ledger that no longer matter are taken out in one transaction."""
+TOUCHED = 50
+"""Of so many people whom facts have touched at most, the waiting sends are judged again in one transaction."""
+TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "FACTS_STALE"))
+"""Reasons that end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
 
 
@@ -82,7 +88,8 @@ class Partition:
         self._arrived = asyncio.Event()
         self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek, self._arrived)
         self._acts = Acts(tools.settings, number)
-        self._acting = Acting(tools.judge)
+        self._acting = Acting(tools.judge, secrets.token_bytes)
+        self._touched = Touched(tools.followers.store, self._arrived)
         self._act_intake = Intake(
             self._acts.tp,
             self._probe,
@@ -122,9 +129,10 @@ class Partition:
                 if not self._waiting:
                     await arrival(self._arrived)
                 sends, acts = await self._intake.next_batch(), await self._act_intake.next_batch()
-                if not (sends.records or acts.records or self._something_to_write_down()):
+                items = await self._items_of(self._touched.take(TOUCHED))
+                if not (sends.records or acts.records or items or self._something_to_write_down()):
                     continue
-                transaction = await self._judged(sends, acts)
+                transaction = await self._judged(sends, acts, items)
                 self._intake.written(sends)
                 self._act_intake.written(acts)
                 await self._settled()
@@ -161,6 +169,10 @@ class Partition:
         await self._intake.begin(self._head.sends)
         await self._act_intake.begin(self._head.acts)
         self._acts.follow(self._act_intake.offer).add_done_callback(self._ended)
+        memory = self._ledger.memory
+        self._touched.watch(
+            concerns=lambda name: any(memory.waiting(name)), everybody=lambda: (name for name, _ in memory.waiting())
+        )
         self.waits_for = None
         log.info("partition_owned", partition=self.number, offset=self._head.sends)
 
@@ -187,6 +199,7 @@ class Partition:
             raise IntegrityError("error.transaction_hangs", topic=tp.topic, partition=tp.partition)
 
     async def _let_go(self) -> None:
+        self._touched.stop()
         if self._committing is not None and not self._committing.done():
             await asyncio.wait([self._committing], timeout=DRAIN_SECONDS)
             self._committing.cancel()  # abandoned: the next owner's fencing aborts or finishes it
@@ -224,8 +237,16 @@ class Partition:
                     break  # the rest goes with the next transactions
         return found
 
-    async def _judged(self, sends: Batch, acts: Batch) -> Transaction:
-        """Passes the barrier, judges both without an await in between, and returns what is to be written."""
+    async def _items_of(self, people: list[str]) -> list[ConsumerRecord]:
+        """Returns the records of `review` that wait for an answer of these people."""
+        wanted = [offset for name in people for _, offset in self._ledger.memory.waiting(name)]
+        if not wanted:
+            return []
+        review = TopicPartition(self._tools.settings.topic("review"), self.number)
+        return list((await offsets.some(self._probe, review, wanted)).values())
+
+    async def _judged(self, sends: Batch, acts: Batch, items: list[ConsumerRecord]) -> Transaction:
+        """Passes the barrier, judges all without an await in between, and returns what is to be written."""
         tools = self._tools
         while tools.clock.off_by > tools.policy.skew_ms:
             self.waits_for = "clock"
@@ -234,7 +255,8 @@ class Partition:
             await self._settled()
             await self._measure_clock()
         self.waits_for = "facts"
-        fresh = not (sends.records or acts.records) or await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
+        idle = not (sends.records or acts.records or items)
+        fresh = idle or await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
         self.waits_for = None
         # From here to the return there is no await: nothing can change between the barrier and the verdict.
         t0 = tools.clock.now()
@@ -252,6 +274,13 @@ class Partition:
             reviewed = _record(item) if item else None
             judged.append(self._acting.act(_record(record), reviewed, store, memory, at, as_of=as_of))
             self._remember(judged[-1])
+        for item in items:
+            again = self._acting.reconsider(_record(item), store, memory, at, as_of=as_of)
+            if again is not None and again.verdict == "clear":
+                judged.append(again)
+                self._remember(again)
+            elif again is not None and not TIMELY.isdisjoint(again.codes):
+                self._touched.later((item.key or b"").decode())
         self._failures.extend(one.failed for one in judged)
         if sum(self._failures) >= FAILURES:
             raise IntegrityError("error.decisions_failing", failures=FAILURES, of_last=OF_LAST, partition=self.number)

@@ -8,13 +8,15 @@ import orjson
 
 from gatekeeper.acting import Acting
 from gatekeeper.facts import FactStore
-from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.judge import Judge, Judged, Output, Record
 from gatekeeper.memory import Memory
 from gatekeeper.packs import load
 from schemas.audit import AuditRecord
+from schemas.codec import decode
+from schemas.events import Ask
 from tests import world
 
-JUDGE = Judge(load("jp-pmark"), 8)
+JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS)
 YOUNG = (world.source(may_be_minor=True), world.consent())
 """AGE_UNCERTAIN: a colleague may release it, or ask."""
 CHECK = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
@@ -34,6 +36,9 @@ class Desk:
         self.judge = judge
         self.store: FactStore = world.store(*facts)
         self.memory = Memory()
+        self.acting = Acting(judge, lambda size: bytes(range(size)))
+        self.ledger: dict[bytes, bytes] = {}
+        self.outputs: dict[str, list[Output]] = {}
         self.review: list[Record] = []
         self.out: list[tuple[str, str]] = []
         """Topic and decision id of all that was put out."""
@@ -50,7 +55,7 @@ class Desk:
         """Judges a send, given whole or by what is special about it."""
         self._sends += 1
         value = orjson.dumps(sent or world.send(**fields))
-        record = Record("mail.sends.v1", 3, self._sends, self.at, b"P-1", value)
+        record = Record("mail.sends.v1", 3, self._sends, self.at, None, value)
         return self._written(self.judge.judge(record, self.store, self.at, memory=self.memory), value)
 
     def act(self, kind: str, item: int = -1, **fields: Any) -> tuple[str, str | None]:
@@ -76,18 +81,36 @@ class Desk:
         place = orjson.loads(data).get("review") if isinstance(value, dict) else None
         there = place is not None and 0 <= place["offset"] < len(self.review)
         item = self.review[place["offset"]] if there and place else None
-        found = Acting(self.judge).act(record, item, self.store, self.memory, self.at)
+        found = self.acting.act(record, item, self.store, self.memory, self.at)
         self._written(found, item.value if item else None)
         act = self.records[-1].act
         assert act is not None
         return act.outcome, act.code
 
+    def reconsider(self) -> list[str | None]:
+        """Judges again whoever waits for an answer; returns the verdicts."""
+        found = []
+        for _, place in list(self.memory.waiting()):
+            item = self.review[place]
+            judged = self.acting.reconsider(item, self.store, self.memory, self.at)
+            assert judged is not None
+            found.append(judged.verdict)
+            if judged.verdict == "clear":
+                self._written(judged, item.value)
+        return found
+
+    def asks(self) -> list[Ask]:
+        """Returns what stands on `confirmations`."""
+        return [decode("confirmations", one.key, one.value) for one in self.outputs.get("confirmations", ())]
+
     def _written(self, found: Judged, value: bytes | None) -> Judged:
         for entry in found.entries:
             self.memory.put(entry)
+            self.ledger[entry.key] = entry.value or b""
         self.records.append(AuditRecord.model_validate_json(found.audit))
         for output in found.outputs:
             self.out.append((output.topic, found.did))
+            self.outputs.setdefault(output.topic, []).append(output)
             if output.topic in ("cleared", "review"):
                 assert output.value == value, "the very bytes"
             if output.topic == "review":

@@ -120,6 +120,18 @@ def suppression(**fields: Any) -> Event:
     return "suppressions", bare(value)
 
 
+NOTICE_ITEMS: dict[str, Any] = {
+    "manager": "見本 花子",
+    "department": "お客様情報管理室",
+    "contact": "電話 0120-000-000",
+    "purposes": {"mkt.dm.own": "当社の商品と催事のご案内"},
+    "provision": "none",
+    "outsourcing": True,
+    "window": "お客様相談室 privacy@midori.example",
+    "reply": {"postal": "同封のはがきにご記入のうえ、ご返送ください", "email": "https://midori.example/answer"},
+}
+
+
 def controller(**fields: Any) -> Event:
     return "reference", bare({"v": 1, "kind": "controller", "id": "C1", "name": "みどり小売", "group": "G1", **fields})
 
@@ -211,8 +223,18 @@ def batch(**fields: Any) -> Event:
     return "reference", bare({"v": 1, "kind": "batch", "id": "B-1", **fields})
 
 
+CHECK = {
+    "checked_at": "2025-03-03",
+    "name": "さくら名簿センター株式会社",
+    "address": "緑山県若葉市青葉町9-9-9",
+    "representative": "代表取締役 見本太郎",
+    "how_obtained": "通販の購入者名簿",
+    "basis": "opt_out_filing",
+    "filing_no": "F-2025-0311",
+}
+
 REFERENCE: tuple[Event, ...] = (
-    controller(),
+    controller(notice_items=NOTICE_ITEMS),
     controller(id="C2", name="みどりカード"),
     notice(name="ポイントカード申込書 2018"),
     notice(id="CARD-V1", complete=False),
@@ -224,13 +246,14 @@ REFERENCE: tuple[Event, ...] = (
     notice(id="AOBA-OK", controller_id="AOBA", purposes=["mkt.dm.food"]),
     controller(id="AOBA", name="旧あおば商店", group=None),
     controller(id="X", name="ほしぞら食品", group=None),
-    template(),
+    template(notice_id="OK"),
     template(id="T-BARE", ask_complete=False),
     template(id="T-FACE", persons=[{"release": "MR-1"}, {}]),
     terms(),
     terms(terms_id="JU-CARD", parties=["C2"]),
     terms(terms_id="JU-BARE", complete=False),
     terms(terms_id="JU", version=2, published_at="2025-04-01", purposes=["mkt.dm.own", "mkt.dm.finance"]),
+    batch(id="B-SAKURA", name="通販購入者名簿", check=CHECK),
     batch(id="B-LEAK", flags=["leak"]),
     batch(id="B-FROZEN", state="quarantined"),
 )

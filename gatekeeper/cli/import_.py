@@ -15,18 +15,33 @@ from typing import IO, Any, Literal, Self
 import click
 import orjson
 
+from gatekeeper import packs
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
+from gatekeeper.confirmation.answers import Questions, read_file
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates, events, json_events, read_map, survey
+from gatekeeper.memory import asked
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
+from schemas.codec import Unreadable, decode
+from schemas.events import Consent, PersonEvent
 from schemas.topics import FACT_TOPICS
+from streams.client import Reader, Record
 from streams.publisher import FromLine, Publisher
 
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 """A file with such a name is one JSON value a line, any other is CSV."""
 _COLUMNS = ("line", "last_line", "column", "field", "cause", "sentence")
+
+
+_encoding = click.option(
+    "--encoding",
+    type=click.Choice(("auto", "utf-8", "cp932")),
+    default="auto",
+    show_default=True,
+    help=text("cli.import_encoding"),
+)
 
 
 @click.group("import", help=text("cli.import"))
@@ -38,13 +53,7 @@ def _verb(topic: str) -> None:
     @command.command(topic, help=text(f"cli.import_{topic}"))
     @click.argument("file", type=click.Path(path_type=Path))
     @click.option("--map", "map_file", type=click.Path(path_type=Path), help=text("cli.import_map"))
-    @click.option(
-        "--encoding",
-        type=click.Choice(("auto", "utf-8", "cp932")),
-        default="auto",
-        show_default=True,
-        help=text("cli.import_encoding"),
-    )
+    @_encoding
     @click.option("--list-date", help=text("cli.import_list_date"))
     @click.option("--rejects", type=click.Path(path_type=Path), help=text("cli.import_rejects"))
     @click.option("--from-line", type=click.IntRange(min=1), default=1, help=text("cli.import_from_line"))
@@ -53,42 +62,65 @@ def _verb(topic: str) -> None:
     @click.pass_context
     def import_(context: click.Context, /, file: Path, dry_run: bool, as_json: bool, **given: Any) -> None:
         """Imports one list; exit 1 where rows were rejected."""
-        settings, started = load(), monotonic()
-        with _reading(file):
-            handle = file.open("rb")
-        with handle:
-            found = _List(settings, topic, file, handle, **given)
-            right = found.check() if dry_run else found.publish()
-        told = {
-            "file": str(file),
-            "topic": settings.topic(topic),
-            "published": 0 if dry_run else right,
-            "right": right,
-            "silent": found.silent,
-            "rejected": found.causes.total(),
-            "causes": dict(found.causes),
-            "rejects": str(found.rejects.path) if found.causes else None,
-            "encoding": found.encoding,
-            "list_date": found.date,
-            "seconds": round(monotonic() - started, 3),
-        }
-        if as_json:
-            show_json(told)
-        else:
-            shown = {name: f"{told[name]:,}" for name in ("right", "silent", "rejected")}
-            key = "cli.import_checked" if dry_run else "cli.import_done"
-            click.echo(text(key, file=file, topic=told["topic"], seconds=f"{told['seconds']:.1f}", **shown))
-        if found.causes:
-            note("cli.import_rejected", path=found.rejects.path)
-        context.exit(1 if found.causes else 0)
+        _run(context, _List, topic, file, dry_run=dry_run, as_json=as_json, **given)
+
+
+def _run(
+    context: click.Context, kind: type[_List], topic: str, file: Path, *, dry_run: bool, as_json: bool, **given: Any
+) -> None:
+    """Imports one list, tells what came of it, and exits: with 1 where rows were rejected."""
+    settings, started = load(), monotonic()
+    with _reading(file):
+        handle = file.open("rb")
+    with handle:
+        found = kind(settings, topic, file, handle, **given)
+        right = found.check() if dry_run else found.publish()
+    told = {
+        "file": str(file),
+        "topic": settings.topic(topic),
+        "published": 0 if dry_run else right,
+        "right": right,
+        "silent": found.silent,
+        "rejected": found.causes.total(),
+        "causes": dict(found.causes),
+        "rejects": str(found.rejects.path) if found.causes else None,
+        "encoding": found.encoding,
+        "list_date": found.date,
+        "seconds": round(monotonic() - started, 3),
+    }
+    if as_json:
+        show_json(told)
+    else:
+        shown = {name: f"{told[name]:,}" for name in ("right", "silent", "rejected")}
+        key = "cli.import_checked" if dry_run else "cli.import_done"
+        click.echo(text(key, file=file, topic=told["topic"], seconds=f"{told['seconds']:.1f}", **shown))
+    if found.causes:
+        note("cli.import_rejected", path=found.rejects.path)
+    context.exit(1 if found.causes else 0)
 
 
 for _topic in FACT_TOPICS:
     _verb(_topic)
 
 
+@command.command("answers", help=text("cli.import_answers"))
+@click.argument("file", type=click.Path(path_type=Path))
+@_encoding
+@click.option("--rejects", type=click.Path(path_type=Path), help=text("cli.import_rejects"))
+@click.option("--from-line", type=click.IntRange(min=1), default=1, help=text("cli.import_from_line"))
+@click.option("--dry-run", is_flag=True, help=text("cli.import_answers_dry_run"))
+@json_option
+@click.pass_context
+def answers(context: click.Context, /, file: Path, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Imports answers; each is the consent or the refusal of the person who was asked."""
+    more = {**given, "map_file": None, "list_date": None}
+    _run(context, _Answers, "consents", file, dry_run=dry_run, as_json=as_json, **more)
+
+
 class _List:
     """One list being imported. What is wrong with the call, the map or the header is found before any row."""
+
+    lines_of_json: tuple[str, ...] = JSON_LINES
 
     def __init__(
         self,
@@ -104,7 +136,7 @@ class _List:
         from_line: int,
     ) -> None:
         self._settings, self._topic, self._file, self._handle, self._first = settings, topic, file, handle, from_line
-        is_json = file.suffix.lower() in JSON_LINES
+        is_json = file.suffix.lower() in self.lines_of_json
         path = rejects or file.with_name(f"{file.name}.{topic}.rejected.{'jsonl' if is_json else 'csv'}")
         for given in (file, map_file):
             if given is not None and given.resolve() == path.resolve():
@@ -182,6 +214,42 @@ class _List:
                     self.rejects.add(outcome)
                 else:
                     self.silent += 1
+
+
+class _Answers(_List):
+    """Answers to confirmations: CSV only, and each row is held against what was asked and what was answered."""
+
+    lines_of_json = ()
+
+    def _csv(self, map_file: Path | None) -> Iterator[Outcome]:
+        now = datetime.now(UTC)
+        with Reader(self._settings) as reader, progress_bar() as bar:
+            bar.add_task(text("cli.import_questions"), total=None)
+            ledger = {record.key or b"": record.value for record in reader.read("ledger")}
+            asks = [ask for key, value in ledger.items() if value and (ask := asked(key, value))]
+            questions = Questions(asks, filter(None, map(_said, reader.read("consents"))))
+        with _reading(self._file):
+            return read_file(
+                self._handle,
+                questions,
+                file=str(self._file),
+                encoding=self.encoding,
+                now=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                zone=packs.load(self._settings.policy).at(int(now.timestamp() * 1000)).timezone,
+                from_line=self._first,
+            )
+
+
+def _said(record: Record) -> Consent | PersonEvent | None:
+    """Returns an event that says what became of a question; None for any other, without reading all of it."""
+    value = record.value or b""
+    if b'"answers"' not in value and b'"ask_undelivered"' not in value:
+        return None
+    try:
+        found: Consent | PersonEvent = decode("consents", record.key, value)
+    except Unreadable:
+        return None  # it withholds its person until it is resolved
+    return found
 
 
 class _Rejects:

@@ -18,8 +18,11 @@ from schemas.topics import TOPICS, logical_name
 from streams.client import Reader, Record
 
 MASK = "…"
-PERSONAL = frozenset({"delivery", "reason", "representative"})
-"""Fields of readable values that hold names, addresses or words about people; an unreadable value is left out whole."""
+PERSONAL = frozenset({"answer_code", "delivery", "reason", "representative"})
+"""Fields of readable values that hold names and addresses, words about people, or the code that answers for them.
+
+A value that cannot be read is left out whole.
+"""
 OURS = ("gate-", "ce_")
 """Headers of the worker's own topics; what others put into a header, nobody knows."""
 

@@ -14,6 +14,7 @@ from schemas.events import (
     JointUseTerms,
     Method,
     Notice,
+    NoticeItems,
     ProviderCheck,
     Reference,
     Succession,
@@ -23,8 +24,43 @@ from schemas.events import (
 RETAILER, CARD, AOBA, GROUP = "C1", "C2", "AOBA", "G1"
 PURPOSE, BELOW = "mkt.dm.own", "service.points"
 
+
+def _check(
+    basis: str, *, name: str = "さくら名簿センター株式会社", filing: str | None = None, chain: tuple[str, ...] = ()
+) -> ProviderCheck:
+    return ProviderCheck.model_validate(
+        {
+            "checked_at": "2025-03-03",
+            "name": name,
+            "address": "緑山県若葉市青葉町9-9-9",
+            "representative": "代表取締役 見本太郎",
+            "how_obtained": "通販の購入者名簿",
+            "basis": basis,
+            "filing_no": filing,
+            "chain": chain,
+        },
+        strict=False,
+    )
+
+
 REFERENCE: tuple[Reference, ...] = (
-    Controller(v=1, kind="controller", id=RETAILER, name="みどり小売株式会社", group=GROUP),
+    Controller(
+        v=1,
+        kind="controller",
+        id=RETAILER,
+        name="みどり小売株式会社",
+        group=GROUP,
+        notice_items=NoticeItems(
+            manager="見本 花子（個人情報保護管理者）",
+            department="お客様情報管理室",
+            contact="電話 0120-000-000（平日9時から17時）",
+            purposes={PURPOSE: "みどりマート・みどり屋オンラインの商品と催事のご案内"},
+            provision="none",
+            outsourcing=True,
+            window="お客様相談室 privacy@midori.example",
+            reply={"postal": "同封のはがきにご記入のうえ、切手を貼らずにご返送ください"},
+        ),
+    ),
     Controller(v=1, kind="controller", id=CARD, name="みどりカード株式会社", group=GROUP),
     Controller(v=1, kind="controller", id=AOBA, name="旧あおば商店"),
     *(
@@ -36,6 +72,7 @@ REFERENCE: tuple[Reference, ...] = (
             ("ec-signup", RETAILER, "みどり屋オンライン 会員登録", ("service.orders", PURPOSE), True),
             ("delivery-slip", RETAILER, "配送伝票・保証登録", ("service.delivery",), True),
             ("survey", RETAILER, "店頭アンケート", ("service.survey", PURPOSE), True),
+            ("may-we-write-2026", RETAILER, "ご案内についてのお伺い 2026", (PURPOSE,), True),
             ("cardco-2020", CARD, "みどりカード入会申込書", ("service.card", PURPOSE), True),
             ("aoba-2019", AOBA, "あおば商店 会員申込書", ("food.news",), True),
         )
@@ -78,8 +115,15 @@ REFERENCE: tuple[Reference, ...] = (
         )
     ),
     *(
-        Batch(v=1, kind="batch", id=id_)
-        for id_ in ("A-2025-03", "B-2025-06", "C-2025-09", "P-2024-05", "D-2023-02", "D-2023-03")
+        Batch(v=1, kind="batch", id=id_, name=name, check=check)
+        for id_, name, check in (
+            ("A-2025-03", "通販購入者名簿", _check("opt_out_filing", filing="F-2025-0311")),
+            ("B-2025-06", None, None),
+            ("C-2025-09", None, None),
+            ("P-2024-05", "収穫祭 来場者アンケート", _check("consent", name="わかば収穫祭実行委員会")),
+            ("D-2023-02", "若葉市商工名鑑", None),
+            ("D-2023-03", "法人登記簿", None),
+        )
     ),
     Template(
         v=1,
@@ -96,6 +140,7 @@ REFERENCE: tuple[Reference, ...] = (
         name="ご案内についてのお伺い",
         display_ok={"confirmation": ("postal",)},
         ask_complete=True,
+        notice_id="may-we-write-2026",
     ),
 )
 
@@ -118,22 +163,6 @@ class Origin:
     minors: int = 0
     agreed: tuple[str, str] = (RETAILER, PURPOSE)
     told: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-
-def _check(basis: str, *, filing: str | None = None, chain: tuple[str, ...] = ()) -> ProviderCheck:
-    return ProviderCheck.model_validate(
-        {
-            "checked_at": "2025-03-03",
-            "name": "さくら名簿センター株式会社",
-            "address": "緑山県若葉市青葉町9-9-9",
-            "representative": "代表取締役 見本太郎",
-            "how_obtained": "通販の購入者名簿",
-            "basis": basis,
-            "filing_no": filing,
-            "chain": chain,
-        },
-        strict=False,
-    )
 
 
 ORIGINS: tuple[Origin, ...] = (

@@ -81,18 +81,33 @@ def events(
     records of rows that do not say it. `tokens`: None only where the map makes none.
     Raises UsageError (2) for a file without header, or one whose header lacks a column of the map or has it twice.
     """
+    names, coming = headed(handle, encoding, file=file, from_line=from_line)
+    columns = columns or by_name(names, topic=topic, file=file)
+    for path, column in columns.needs:
+        demand(names, column, file=file, field=path)
+    maker = _Maker(columns, tokens, list_date)
+    return (maker.outcome(row, names) for row in coming)
+
+
+def headed(
+    handle: IO[bytes], encoding: Encoding, *, file: str, from_line: int = 1
+) -> tuple[Sequence[str], Iterator[Row]]:
+    """Returns the header of a CSV file, and its rows from a line on, without empty ones.
+
+    Raises UsageError (2) for a file without header.
+    """
     coming = rows(handle, encoding)
     header = next((row for row in coming if any(row.cells) or row.cause), None)
     if header is None or header.cause:
         raise UsageError("error.header_unreadable", file=file)
-    columns = columns or by_name(header.cells, topic=topic, file=file)
-    for path, column in columns.needs:
-        if (count := header.cells.count(column)) != 1:
-            key = "error.column_missing" if count == 0 else "error.column_twice"
-            raise UsageError(key, file=file, column=column, field=path)
-    maker = _Maker(columns, tokens, list_date)
-    names = header.cells
-    return (maker.outcome(row, names) for row in coming if row.line >= from_line and (row.cause or any(row.cells)))
+    return header.cells, (row for row in coming if row.line >= from_line and (row.cause or any(row.cells)))
+
+
+def demand(header: Sequence[str], column: str, *, file: str, field: str) -> None:
+    """Raises UsageError (2) unless a header has this column just once; `field`: what it is needed for."""
+    if (count := header.count(column)) != 1:
+        key = "error.column_missing" if count == 0 else "error.column_twice"
+        raise UsageError(key, file=file, column=column, field=field)
 
 
 def json_events(handle: IO[bytes], *, topic: str, from_line: int = 1) -> Iterator[Outcome]:

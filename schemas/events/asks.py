@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from schemas.events.sends import SendContactPoint
-from schemas.values import (
-    Channel,
-    Code,
-    Id,
-    Model,
-    RecipientId,
-    Time,
-    Version,
-)
+from schemas.events.sends import Delivery, SendContactPoint
+from schemas.values import AnswerCode, Channel, Code, Day, Id, Model, Prose, RecipientId, Time, Version
 
 
 class Ask(Model):
-    """A confirmation asked of a person: about which source, where, with what template and route stated (J.8.7)."""
+    """A confirmation asked of a person: about which source, where, with what template and route stated (J.8.7).
+
+    As the gate writes it, it also has all that the print house and the one who enters the answers need: `text` to be
+    printed word for word, `answer_code`, the last day to answer, `purpose` and `notice_id` that a yes agrees to, and
+    the `delivery` of the send that was held.
+    """
 
     v: Version
     request_id: Id
@@ -33,3 +30,9 @@ class Ask(Model):
     controller_id: Id | None = None
     decision_id: Id | None = None
     kind: Literal["ask"] | None = None
+    purpose: Code | None = None
+    notice_id: Id | None = None
+    answer_by: Day | None = None
+    answer_code: AnswerCode | None = None
+    text: Prose | None = None
+    delivery: Delivery | None = None

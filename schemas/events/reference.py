@@ -21,14 +21,42 @@ from schemas.values import (
 )
 
 
+class Provision(Model):
+    """A planned provision of the data to third parties, as a notice must state it (J.8.5 d)."""
+
+    purpose: Line
+    items: Line
+    means: Line
+    recipients: Line
+    contract: Line
+
+
+class NoticeItems(Model):
+    """What a controller tells whoever it asks: items b to f, in the words to be printed (J.8.7).
+
+    `purposes` puts a purpose's code into words, `reply` says by channel how to answer. `provision` and `outsourcing`
+    say what is planned, "none" and False included; what is absent is not known, and then nobody is asked.
+    """
+
+    manager: Line | None = None
+    department: Line | None = None
+    contact: Line | None = None
+    purposes: dict[Code, Line] = Field(default_factory=dict, max_length=64)
+    provision: Provision | Literal["none"] | None = None
+    outsourcing: bool | None = None
+    window: Line | None = None
+    reply: dict[Channel, Line] = Field(default_factory=dict)
+
+
 class Controller(Model):
-    """A legal entity in whose name mail is sent, and whether its sending is frozen (J.4.2)."""
+    """A legal entity in whose name mail is sent, what it tells people, and whether it is frozen (J.4.2, J.8.7)."""
 
     v: Version
     kind: Literal["controller"]
     id: Id
     name: Line | None = None
     group: Id | None = None
+    notice_items: NoticeItems | None = None
     suspended_since: Time | None = None
     suspended_until: Time | None = None
 
@@ -103,7 +131,8 @@ class Template(Model):
     """A piece as it is printed or mailed, with the word of its lint.
 
     `display_ok`: for which class by which channels it shows sender, contact and how to stop. `ask_complete`: it
-    shows items a to f and leaves room for the route, so that it may ask a person (J.8.7).
+    shows items a to f and leaves room for the route, so that it may ask a person (J.8.7). `notice_id` is the notice
+    that a person agrees to who says yes to it.
     """
 
     v: Version
@@ -111,6 +140,7 @@ class Template(Model):
     id: Id
     display_ok: Annotated[dict[MessageClass, tuple[Channel, ...]], BeforeValidator(_by_class)]
     ask_complete: bool
+    notice_id: Id | None = None
     persons: Annotated[tuple[ShownPerson, ...], Field(max_length=64)] = ()
     name: Line | None = None
 

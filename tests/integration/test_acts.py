@@ -4,11 +4,10 @@ import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-import orjson
 import pytest
 
 from tests.world import item_act
-from tests.worlds import World, consent, eventually, send, source
+from tests.worlds import World, consent, eventually, send
 
 NOW = {"at": "2026-01-01T09:00:00+09:00"}
 
@@ -187,31 +186,6 @@ def test_given_an_undo_then_what_was_released_is_recalled_once(world):
     (recall,) = world.read("recalls")
     assert recall.key() == b"y0"
     world.check(1)
-
-
-def test_given_a_person_asked_then_silence_withholds_and_a_yes_clears(world):
-    world.put("sources", [("y0", source("y0"))])
-    world.put("sends", [("y0", send("y0", 0))])
-
-    async def run() -> None:
-        async with world.worker():
-            item = (await items(world, 1))["e-0"]
-            assert item["reasons"] == ["CONSENT_MISSING"]
-            world.act("ask", item, act_id="ask")
-            await answered(world, 1)
-            world.put("sends", [("y0", send("y0", 1))])
-            await eventually(lambda: "e-1" in world.verdicts(), "the next send")
-            (request,) = world.read("confirmations")
-            yes = consent("y0", event_time="2026-01-01T00:00:00+09:00")
-            asked = orjson.loads(request.value())
-            world.put("consents", [("y0", yes | {"answers": asked["request_id"], "event_time": asked["at"]})])
-            world.act("redecide", item, act_id="redecide")
-            await answered(world, 2)
-
-    asyncio.run(run())
-    assert world.verdicts()["e-1"] == ("block", "CONFIRMATION_PENDING")
-    assert world.outcomes() == {"ask": ("asked", None), "redecide": ("cleared", None)}
-    world.check(2)
 
 
 def test_given_an_act_beside_its_fact_in_one_transaction_then_both_bind_and_holes_are_passed(world):

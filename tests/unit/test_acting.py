@@ -137,7 +137,7 @@ def test_soft_item_without_r_then_it_is_asked_not_released() -> None:
     assert desk.out[-1] == ("confirmations", desk.records[-1].did)
     assert desk.records[-1].verdict == "confirm"
     assert desk.act("ask", act_id="ask-2") == ("refused", "closed")
-    assert desk.act("redecide") == ("withheld", None)
+    assert desk.act("redecide") == ("refused", "awaits_answer")
     assert [reason.code for reason in desk.records[-1].reasons] == ["CONFIRMATION_PENDING"]
     desk.at += 31 * DAY_MS
     assert desk.send().codes == ("CONFIRMATION_LAPSED",)

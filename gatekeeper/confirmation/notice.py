@@ -1,0 +1,183 @@
+"""The letter that asks a person whether we may write, built from facts, and the lint that it must pass (J.8.7).
+
+Nothing in it is guessed: an item that no fact gives stays empty, the lint names it, and the letter does not leave.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import date
+from string import Formatter
+from typing import NamedTuple
+
+from gatekeeper.case import Case
+from gatekeeper.confirmation import code as codes
+from gatekeeper.spans import today
+from gatekeeper.texts import Language, catalogue, text
+from schemas.events import NoticeItems, Provision, Source, Template
+
+ITEMS: Mapping[str, tuple[str, ...]] = {
+    "a": ("organisation",),
+    "b": ("manager", "department", "contact"),
+    "c": ("purpose",),
+    "d": ("provision",),
+    "e": ("outsourcing",),
+    "f": ("window",),
+    "route": ("route",),
+    "reply": ("reply", "code", "answer_by"),
+}
+"""What must stand in the letter, item by item: J.8.7 a to f, 取得方法, and how to answer by when."""
+FORM = "form"
+"""One item more, not in the text: the registered notice that a yes agrees to, or the yes would cure nothing."""
+
+_HOLLOW = re.compile(
+    r"(個人情報(の)?(保護)?管理者|(the)?privacymanager|当社|第三者|名簿業者|未定|なし|未記入|tbd|none)"
+)
+"""Words that name nobody and nothing; alone they are no item (J.8.5 b)."""
+_OPTIONAL = ("named", "acquired")
+
+
+class Question(NamedTuple):
+    """What a letter asks: whether the held send of `case` may go out, about the source that it stands on.
+
+    `template` is the one that asks, `code` the answer code, `answer_by` the last day to answer.
+    """
+
+    case: Case
+    source: Source
+    template: Template
+    code: str
+    answer_by: date
+
+
+class Letter(NamedTuple):
+    """A finished text, and the items that its lint misses; only one that misses nothing may leave."""
+
+    text: str
+    missing: tuple[str, ...]
+
+
+def letter(question: Question) -> Letter:
+    """Returns the letter that puts a question, linted."""
+    values = stated(question)
+    written = text("notice.letter", _language(question.case), **values).strip() + "\n"
+    missing = lint(written, values)
+    return Letter(written, missing if _form(question) else (*missing, FORM))
+
+
+def lint(written: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Returns the items that a finished text does not state concretely; () = it may leave.
+
+    `values`: what the facts say must stand in it, as of `stated`.
+    """
+    return tuple(
+        item
+        for item, names in ITEMS.items()
+        if not all(_concrete(name, values[name]) and values[name] in written for name in names)
+    )
+
+
+def stated(question: Question) -> dict[str, str]:
+    """Returns the words of the letter by name; "" for those that no fact gives."""
+    case, language = question.case, _language(question.case)
+    controller = case.reference.controllers.get(case.send.controller_id)
+    items = (controller.notice_items if controller else None) or NoticeItems()
+    return {
+        "organisation": (controller.name if controller else None) or "",
+        "manager": items.manager or "",
+        "department": items.department or "",
+        "contact": items.contact or "",
+        "purpose": items.purposes.get(case.send.purpose, ""),
+        "provision": _provision(items.provision, language),
+        "outsourcing": _outsourcing(items.outsourcing, language),
+        "window": items.window or "",
+        "reply": items.reply.get(case.send.channel, ""),
+        "route": route(case, question.source, language),
+        "channel": text(f"word.channel.{case.send.channel}", language),
+        "code": codes.shown(question.code),
+        "answer_by": _day(question.answer_by, language),
+    }
+
+
+def route(case: Case, source: Source, language: Language) -> str:
+    """Returns by what route the data came, as it is printed (取得方法); "" where that cannot be said concretely."""
+    kind = "direct" if source.method.startswith("direct.") else source.method
+    sentence = catalogue().get(f"notice.route.{kind}")
+    if sentence is None:
+        return ""
+    batch, notice = case.batch(source), case.notice(source.notice_id)
+    values = {
+        "provider": (batch.check.name if batch and batch.check else None) or _name(case, source.provided_by),
+        "collector": _name(case, source.collected_by),
+        "predecessor": _name(case, source.succession.predecessor if source.succession else None),
+        "entruster": _name(case, source.entrustment.entruster if source.entrustment else None),
+        "list": (batch.name if batch else None) or "",
+        "form": (notice.name if notice else None) or text(f"word.method.{source.method}", language),
+        "acquired": "",
+        "named": "",
+    }
+    if values["list"]:
+        values["named"] = text("notice.named", language, list=values["list"])
+    if source.acquired_at:
+        day = today(case.span(source.acquired_at).first, case.policy.timezone)
+        values["acquired"] = text("notice.acquired", language, year=day.year, month=day.month)
+    wanted = {name for _, name, _, _ in Formatter().parse(sentence[language]) if name}
+    if not all(_concrete(name, values[name]) for name in wanted.difference(_OPTIONAL)):
+        return ""
+    return sentence[language].format(**values)
+
+
+def last_day(case: Case) -> date:
+    """Returns the last day to answer a question that is put at the case's instant, by the send's channel."""
+    return today(case.at + case.policy.window_ms(case.send.channel) * 1000, case.policy.timezone)
+
+
+def _concrete(name: str, value: str) -> bool:
+    """Returns whether words say something: not nothing, no empty phrase, and a contact is one that can be reached."""
+    bare = re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", value)).lower()
+    if not bare or _HOLLOW.fullmatch(bare):
+        return False
+    return name != "contact" or bool(re.search(r"[0-9]|@", unicodedata.normalize("NFKC", value)))
+
+
+def _form(question: Question) -> bool:
+    """Returns whether a yes will stand on a notice of the sender's that is complete and tells the purpose."""
+    send, notice = question.case.send, question.case.notice(question.template.notice_id)
+    return bool(
+        notice
+        and notice.complete
+        and not notice.invalidated_at
+        and notice.controller_id == send.controller_id
+        and send.purpose in notice.purposes
+    )
+
+
+def _provision(planned: Provision | str | None, language: Language) -> str:
+    if planned is None:
+        return ""
+    if isinstance(planned, Provision):
+        parts = planned.model_dump()
+        complete = all(_concrete(name, value) for name, value in parts.items())
+        return text("notice.provision", language, **parts) if complete else ""
+    return text("notice.provision_none", language)
+
+
+def _outsourcing(planned: bool | None, language: Language) -> str:
+    if planned is None:
+        return ""
+    return text("notice.outsourcing" if planned else "notice.outsourcing_none", language)
+
+
+def _name(case: Case, party: str | None) -> str:
+    found = case.reference.controllers.get(party) if party else None
+    return (found.name if found else None) or ""
+
+
+def _day(day: date, language: Language) -> str:
+    return text("notice.date", language, year=day.year, month=day.month, day=day.day)
+
+
+def _language(case: Case) -> Language:
+    return "ja" if case.send.contact_point.country in (None, "JP") else "en"

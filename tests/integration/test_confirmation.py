@@ -1,0 +1,209 @@
+"""A person asked on real Kafka: one request, a yes that lets the held send go out, a no, and silence."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from gatekeeper import memory
+from gatekeeper.confirmation import code as codes
+from gatekeeper.confirmation.answers import Questions
+from schemas.codec import decode, encode
+from streams import touched
+from streams.clock import Clock
+from tests import world as facts
+from tests.worlds import NOTICE, TEMPLATE, World, controller, eventually, send, until
+
+DAY_MS = 86_400_000
+LIST = ("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": facts.CHECK})
+ASKING = (
+    "template/T1",
+    {**TEMPLATE[1], "display_ok": {"marketing": ["postal"], "confirmation": ["postal"]}, "notice_id": "N1"},
+)
+
+
+@pytest.fixture
+def world(kafka, prefix) -> World:
+    found = World(kafka.bootstrap, prefix, partitions=2).create()
+    sender = controller(name="みどり小売株式会社", notice_items=facts.NOTICE_ITEMS)
+    found.put("reference", [sender, NOTICE, ASKING, LIST])
+    return found
+
+
+def bought(world: World, *names: str) -> None:
+    """Gives each a source that a broker sold."""
+    for name in names:
+        source = {
+            "v": 1,
+            "source_id": f"s-{name}",
+            "recipient_id": name,
+            "method": "indirect.purchased_list",
+            "acquired_at": "2025-03-10",
+            "collected_by": "broker-a",
+            "batch_id": "B-1",
+        }
+        world.put("sources", [(name, source)])
+
+
+def ask(world: World) -> None:
+    """Asks about every item of the review queue."""
+    for event, item in world.items().items():
+        world.act("ask", item, act_id=f"ask-{event}")
+
+
+def asks(world: World) -> list:
+    return [decode("confirmations", message.key(), message.value()) for message in world.read("confirmations")]
+
+
+def answer(world: World, name: str, said: str) -> None:
+    """Puts the consent event of a card that came back yesterday, found by its code in the ledger."""
+    (code,) = {ask.answer_code for ask in asks(world) if ask.recipient_id == name}
+    entries = [(m.key(), m.value()) for m in world.read("ledger") if m.value() is not None]
+    questions = Questions([ask for key, value in entries if (ask := memory.asked(key, value))], [])
+    row = {"code": codes.shown(code), "answer": said, "date": now(), "evidence_ref": "scan-1"}
+    consent = questions.answer(row, now=now(), zone="Asia/Tokyo")
+    world.put("consents", [(name, encode(consent))])
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def primary(world: World) -> dict[str, str]:
+    return {event: code for event, (_, code) in world.verdicts().items()}
+
+
+def outcomes(world: World) -> list[str]:
+    return sorted(record.act.outcome for record in world.acted().values())
+
+
+def test_given_asks_then_one_request_each_and_a_yes_clears_and_a_no_withholds_for_good(world):
+    bought(world, "yes", "no")
+    world.put("sends", [(name, send(name, name)) for name in ("yes", "no")])
+
+    async def run() -> None:
+        async with world.worker():
+            await eventually(lambda: len(world.read("review")) == 2, "two items")
+            ask(world)
+            ask(world)  # the same acts again
+            await eventually(lambda: len(world.acted()) == 4, "four answers to the acts")
+            answer(world, "no", "no")
+            answer(world, "yes", "yes")
+            await eventually(lambda: len(world.read("cleared")) == 1, "the send of who said yes")
+            world.put("sends", [(name, send(name, f"{name}-again")) for name in ("yes", "no")])
+            await eventually(lambda: len(world.audits()) == 2 + 4 + 1 + 2, "later sends")
+
+    asyncio.run(run())
+    assert {ask.recipient_id for ask in asks(world)} == {"yes", "no"}
+    assert len(asks(world)) == 2
+    assert outcomes(world) == ["asked", "asked", "cleared", "refused", "refused"]
+    assert primary(world) == {
+        "e-yes": "THIRD_PARTY_UNCONFIRMED",
+        "e-no": "THIRD_PARTY_UNCONFIRMED",
+        "e-yes-again": None,
+        "e-no-again": "CONSENT_REFUSED",
+    }
+    cleared = next(m for m in world.read("cleared") if orjson.loads(m.value())["event_id"] == "e-yes")
+    assert cleared.value() in {m.value() for m in world.read("sends")}
+    world.check(4)
+
+
+def test_given_a_yes_while_no_worker_runs_then_the_next_one_clears_the_send_once(world):
+    bought(world, "p1")
+    world.put("sends", [("p1", send("p1"))])
+
+    async def asked() -> None:
+        async with world.worker():
+            await eventually(lambda: world.read("review"), "an item")
+            ask(world)
+            await eventually(lambda: world.acted(), "the act")
+
+    async def answered() -> None:
+        async with world.worker():
+            await eventually(lambda: world.read("cleared"), "the send")
+            world.put("reference", [LIST])  # touches everybody who still waits: nobody
+            world.put("sends", [("p1", send("p1", "later"))])
+            await eventually(lambda: len(world.audits()) == 4, "a later send")
+
+    asyncio.run(asked())
+    answer(world, "p1", "yes")
+    asyncio.run(answered())
+    assert outcomes(world) == ["asked", "cleared"]
+    world.check(2)
+
+
+def test_given_silence_then_pending_and_after_the_window_lapsed_by_time_alone(world, monkeypatch):
+    bought(world, "p1")
+    world.put("sends", [("p1", send("p1", "first"))])
+    right = Clock.now
+
+    async def asked() -> None:
+        async with world.worker():
+            await eventually(lambda: world.read("review"), "an item")
+            ask(world)
+            await eventually(lambda: world.acted(), "the act")
+            world.put("sends", [("p1", send("p1", "soon"))])
+            await eventually(lambda: len(world.audits()) == 3, "a send in the window")
+
+    async def a_month_later() -> None:
+        async with world.worker():
+            world.put("sends", [("p1", send("p1", "late"))])
+            await eventually(lambda: len(world.audits()) == 4, "a send after it")
+
+    asyncio.run(asked())
+    monkeypatch.setattr(Clock, "now", lambda self: right(self) + 31 * DAY_MS)
+    monkeypatch.setattr(Clock, "observe", lambda *_, **__: None)  # the broker stays behind
+    asyncio.run(a_month_later())
+    assert primary(world) == {
+        "e-first": "THIRD_PARTY_UNCONFIRMED",
+        "e-soon": "CONFIRMATION_PENDING",
+        "e-late": "CONFIRMATION_LAPSED",
+    }
+    assert len(asks(world)) == 1
+    world.check(3)
+
+
+def test_given_a_yes_that_counts_only_later_then_time_alone_clears_the_send(world, monkeypatch):
+    monkeypatch.setattr(touched, "AGAIN_SECONDS", 0.1)
+    bought(world, "p1")
+    world.put("sends", [("p1", send("p1"))])
+    soon = (datetime.now(UTC) + timedelta(minutes=5, seconds=4)).isoformat(timespec="milliseconds")
+
+    async def run() -> None:
+        async with world.worker():
+            await eventually(lambda: world.read("review"), "an item")
+            ask(world)
+            await eventually(lambda: world.acted(), "the act")
+            (asked,) = asks(world)
+            _, consent = facts.consent(
+                recipient_id="p1", notice_id="N1", answers=asked.request_id, event_time=soon, record_id="R-9"
+            )
+            world.put("consents", [("p1", consent)])
+            await eventually(lambda: world.read("cleared"), "the send, once the yes counts")
+
+    asyncio.run(run())
+    assert outcomes(world) == ["asked", "cleared"]
+    world.check(1)
+
+
+def test_given_kills_among_sixty_asks_and_answers_then_one_request_and_one_cleared_send_each(world, tmp_path):
+    names = [f"p{number}" for number in range(60)]
+    bought(world, *names)
+    world.put("sends", [(name, send(name, name)) for name in names])
+    with world.process(tmp_path / "worker.log") as worker:
+        until(lambda: len(world.read("review")) == 60, "sixty items")
+        ask(world)
+        until(lambda: world.acted(), "an act")
+        worker.kill()
+        worker.start()
+        until(lambda: len(world.acted()) == 60, "sixty acts")
+        for name in names[:30]:
+            answer(world, name, "yes")
+        until(lambda: world.read("cleared"), "a cleared send")
+        worker.kill()
+        worker.start()
+        until(lambda: len(world.read("cleared")) == 30, "thirty cleared sends")
+        world.check(60)
+    assert sorted(ask.recipient_id for ask in asks(world)) == sorted(names)
+    assert outcomes(world) == ["asked"] * 60 + ["cleared"] * 30

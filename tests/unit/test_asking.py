@@ -1,0 +1,185 @@
+"""A person asked, from the act to the answer: one request, one wait, at most one send that goes out (J.8.7)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gatekeeper import memory
+from gatekeeper.confirmation import code as codes
+from gatekeeper.confirmation.answers import Questions
+from tests import world
+from tests.desk import Desk
+
+DAY = 86_400_000
+DELIVERY = {"name": "見本 一郎", "postcode": "999-0001", "lines": ["緑山県若葉市青葉町1-2-3"]}
+BROKER = {
+    "method": "indirect.purchased_list",
+    "batch_id": "B-SAKURA",
+    "notice_id": None,
+    "route": "broker-a",
+    "contact_points": [{"id": "cp-1", "written": DELIVERY}],
+}
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk(world.source(**BROKER))
+
+
+def answered(desk: Desk, **row: str) -> world.Event:
+    """Returns the consent event that a card with the code of the only ask leads to."""
+    questions = Questions([ask for key, value in desk.ledger.items() if (ask := memory.asked(key, value))], [])
+    code = desk.asks()[0].answer_code or ""
+    row = {"code": codes.shown(code), "answer": "yes", "date": "2026-11-25", "evidence_ref": "scan-1", **row}
+    consent = questions.answer(row, now="2026-11-30T00:00:00.000Z", zone="Asia/Tokyo")
+    return "consents", json.loads(consent.model_dump_json(exclude_none=True))
+
+
+def asked(desk: Desk, **fields: Any) -> None:
+    """Sends one piece and asks about it."""
+    desk.send(delivery=DELIVERY, **fields)
+    assert desk.act("ask") == ("asked", None)
+
+
+def test_ask_then_one_request_with_the_linted_letter_and_all_that_the_print_house_needs(desk: Desk) -> None:
+    asked(desk)
+    (ask,) = desk.asks()
+    assert ask.request_id == desk.records[-1].did
+    assert (ask.recipient_id, ask.purpose, ask.notice_id, ask.answer_by) == ("P-1", "mkt.dm.own", "OK", "2026-12-24")
+    assert ask.delivery
+    assert ask.delivery.name == DELIVERY["name"]
+    assert codes.read(ask.answer_code or "") == ask.answer_code
+    assert ask.text
+    assert codes.shown(ask.answer_code or "") in ask.text
+    assert "さくら名簿センター株式会社から購入した名簿「通販購入者名簿」" in ask.text
+
+
+def test_ask_then_neither_ledger_nor_audit_holds_name_address_letter_or_the_audit_the_code(desk: Desk) -> None:
+    asked(desk)
+    (ask,) = desk.asks()
+    kept = b"\n".join(desk.ledger.values()).decode()
+    told = desk.records[-1].model_dump_json()
+    for words in ("見本", "若葉", "お伺い"):
+        assert words not in kept
+        assert words not in told
+    assert ask.answer_code
+    assert ask.answer_code not in told
+
+
+def test_asked_then_the_next_send_waits_and_in_the_end_lapses_by_time_alone(desk: Desk) -> None:
+    asked(desk)
+    desk.at += DAY
+    assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONFIRMATION_PENDING",)
+    desk.at += 30 * DAY
+    assert desk.send(campaign_id="K-3", delivery=DELIVERY).codes == ("CONFIRMATION_LAPSED",)
+
+
+def test_asked_twice_then_one_request(desk: Desk) -> None:
+    asked(desk)
+    assert desk.act("ask", act_id="ask-2") == ("refused", "closed")
+    assert len(desk.asks()) == 1
+
+
+def test_second_send_of_the_person_asked_then_it_waits_for_the_same_answer(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    assert desk.act("ask", act_id="ask-2") == ("asked", "waits_along")
+    assert len(desk.asks()) == 1
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear", "clear"]
+    assert len(desk.outputs["cleared"]) == 2
+
+
+def test_colleague_redecides_while_the_answer_is_awaited_then_refused_and_it_waits_on(desk: Desk) -> None:
+    asked(desk)
+    assert desk.act("redecide") == ("refused", "awaits_answer")
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear"]
+
+
+def test_person_who_may_not_be_asked_then_refused(desk: Desk) -> None:
+    desk.send(delivery=DELIVERY)
+    desk.learn(world.suppression())
+    assert desk.act("ask") == ("refused", "not_confirmable")
+    assert desk.asks() == []
+
+
+def test_facts_that_do_not_fill_the_letter_then_refused_with_the_items() -> None:
+    wrong = {**world.NOTICE_ITEMS, "window": "未定"}
+    desk = Desk(
+        world.controller(notice_items=wrong), world.source(**{**BROKER, "batch_id": None, "check": world.CHECK})
+    )
+    desk.send(delivery=DELIVERY)
+    assert desk.act("ask") == ("refused", "notice_lacks.f.route")
+    assert desk.asks() == []
+
+
+def test_yes_then_the_send_that_waited_is_cleared_once_by_the_gate_itself(desk: Desk) -> None:
+    asked(desk)
+    assert desk.reconsider() == [None]
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear"]
+    assert desk.reconsider() == []
+    (cleared,) = desk.outputs["cleared"]
+    assert b"MUST_STATE_SOURCE" in dict(cleared.headers)["gate-obligations"]
+    record = desk.records[-1]
+    assert record.act
+    assert (record.act.kind, record.act.by, record.act.outcome) == ("redecide", "gatekeeper", "cleared")
+
+
+def test_yes_of_today_then_it_waits_until_the_day_is_over(desk: Desk) -> None:
+    asked(desk)
+    desk.learn(answered(desk, date="2026-11-24"))
+    assert desk.reconsider() == ["block"]
+    desk.at += DAY
+    assert desk.reconsider() == ["clear"]
+
+
+def test_late_yes_then_cleared_from_then_on_if_the_send_is_still_wanted(desk: Desk) -> None:
+    asked(desk)
+    desk.at = world.T + 31 * DAY
+    assert desk.reconsider() == ["block"]
+    _, consent = answered(desk)
+    desk.learn(("consents", {**consent, "event_time": "2026-12-26"}))
+    desk.at = world.T + 34 * DAY
+    assert desk.reconsider() == ["clear"]
+
+
+def test_yes_after_the_mail_date_then_nothing_goes_out(desk: Desk) -> None:
+    asked(desk, mail_date="2026-11-26")
+    desk.learn(answered(desk))
+    desk.at = world.T + 4 * DAY
+    assert desk.acting.reconsider(desk.review[0], desk.store, desk.memory, desk.at) is None
+
+
+def test_no_then_blocked_for_good(desk: Desk) -> None:
+    asked(desk)
+    desk.learn(answered(desk, answer="no"))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["block"]
+    assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONSENT_REFUSED",)
+
+
+def test_yes_with_a_code_of_another_then_it_moves_nobody(desk: Desk) -> None:
+    asked(desk)
+    _, consent = answered(desk)
+    desk.learn(world.source(**{**BROKER, "recipient_id": "P-2", "source_id": "S-2"}))
+    desk.learn(("consents", {**consent, "recipient_id": "P-2"}))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == [None]
+    assert desk.send(recipient_id="P-2", delivery=DELIVERY).codes == ("THIRD_PARTY_UNCONFIRMED",)
+
+
+def test_withdrawn_after_the_yes_then_it_stays_withheld(desk: Desk) -> None:
+    asked(desk)
+    desk.learn(answered(desk))
+    desk.learn(world.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-26", purpose="*", channels="*"))
+    desk.at += 3 * DAY
+    assert desk.reconsider() == ["block"]
+    assert "cleared" not in desk.outputs

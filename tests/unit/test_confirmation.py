@@ -1,0 +1,324 @@
+"""The question to a person: its letter, its lint, its answer code, and what comes back (J.8.7)."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatekeeper.case import Case
+from gatekeeper.confirmation import code as codes
+from gatekeeper.confirmation.answers import Questions, Unanswerable
+from gatekeeper.confirmation.notice import ITEMS, Question, last_day, letter, lint, stated
+from gatekeeper.packs import load
+from schemas.events import Ask, Consent, PersonEvent, Send
+from tests import world
+
+CODE = codes.new(b"\x01\x23\x45\x67\x89\xab\xcd")
+CHECK = {"name": "さくら名簿センター株式会社", "address": "x", "representative": "x", "how_obtained": "x"}
+
+
+def question(
+    *, items: dict[str, Any] | None = world.NOTICE_ITEMS, template: dict[str, Any] | None = None, **fields: Any
+) -> Question:
+    """Returns the question about one source; `fields` are the source's, `method` among them."""
+    country = fields.pop("country", "JP")
+    fields = {"method": "indirect.purchased_list", "batch_id": "B-SAKURA", "acquired_at": "2025-03-10", **fields}
+    store = world.store(
+        world.source(**fields),
+        reference=(
+            *world.REFERENCE,
+            world.controller(name="みどり小売株式会社", notice_items=items),
+            world.template(**{"notice_id": "OK", **(template or {})}),
+            world.batch(id="B-2025-06", check={**CHECK, "name": "もみじ名簿株式会社"}),
+            world.batch(id="BARE"),
+        ),
+    )
+    send = Send.model_validate_json(json.dumps(world.send(country=country)))
+    facts = store.view(send)
+    packs = load("jp-pmark")
+    case = Case(send=send, facts=facts, reference=store.reference, policy=packs.at(world.T), at=world.T * 1000)
+    asking = store.reference.templates["T-1"]
+    return Question(case, facts.sources[0], asking, CODE, last_day(case))
+
+
+def test_facts_complete_then_the_letter_holds_every_item_and_the_route() -> None:
+    found = letter(question())
+    assert found.missing == ()
+    for words in (
+        "みどり小売株式会社",
+        "お客様情報管理室　見本 花子（連絡先　電話 0120-000-000）",
+        "当社の商品と催事のご案内",
+        "第三者に提供する予定はありません",
+        "外部に委託することがあります",
+        "お客様相談室 privacy@midori.example",
+        "さくら名簿センター株式会社から購入した名簿「通販購入者名簿」（2025年3月に取得）",
+        "同封のはがき",
+        codes.shown(CODE),
+        "2026年12月24日",
+        "郵送",
+    ):
+        assert words in found.text
+    assert "{" not in found.text
+
+
+def test_asked_then_thirty_days_by_post_to_answer() -> None:
+    assert last_day(question().case) == date(2026, 12, 24)
+
+
+@pytest.mark.parametrize(
+    ("item", "without"),
+    [
+        ("b", {"manager": None}),
+        ("b", {"manager": "個人情報保護管理者"}),
+        ("b", {"manager": "　個人情報保護管理者。"}),
+        ("b", {"department": None}),
+        ("b", {"contact": None}),
+        ("b", {"contact": "担当まで"}),
+        ("c", {"purposes": {"mkt.dm.food": "食品のご案内"}}),
+        ("d", {"provision": None}),
+        (
+            "d",
+            {
+                "provision": {
+                    "purpose": "販売促進",
+                    "items": "住所",
+                    "means": "郵送",
+                    "recipients": "-",
+                    "contract": "あり",
+                }
+            },
+        ),
+        ("e", {"outsourcing": None}),
+        ("f", {"window": None}),
+        ("f", {"window": "未定"}),
+        ("reply", {"reply": {"email": "https://midori.example/answer"}}),
+    ],
+)
+def test_item_without_fact_then_the_lint_names_it(item: str, without: dict[str, Any]) -> None:
+    items = {name: value for name, value in {**world.NOTICE_ITEMS, **without}.items() if value is not None}
+    assert letter(question(items=items)).missing == (item,)
+
+
+def test_controller_that_tells_nothing_then_all_but_its_name_and_the_route_are_missing() -> None:
+    assert letter(question(items=None)).missing == ("b", "c", "d", "e", "f", "reply")
+
+
+def test_provision_planned_then_all_its_parts_are_printed() -> None:
+    planned = {
+        "purpose": "共同の催事の案内",
+        "items": "氏名、住所",
+        "means": "暗号化した電子媒体",
+        "recipients": "みどりカード株式会社",
+        "contract": "個人情報の取扱いに関する契約を締結",
+    }
+    found = letter(question(items={**world.NOTICE_ITEMS, "provision": planned, "outsourcing": False}))
+    assert found.missing == ()
+    assert all(words in found.text for words in planned.values())
+    assert "取扱いを委託する予定はありません" in found.text
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_words_of_an_item_taken_out_of_the_text_then_the_lint_names_it(item: str) -> None:
+    asked = question()
+    values = stated(asked)
+    written = letter(asked).text
+    for name in ITEMS[item]:
+        assert item in lint(written.replace(values[name], ""), values)
+
+
+def test_route_of_another_source_stated_then_the_lint_names_the_route() -> None:
+    written = letter(question()).text
+    assert lint(written, stated(question(batch_id="B-2025-06"))) == ("route",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"method": "indirect.partner", "provided_by": "X", "batch_id": None}, "ほしぞら食品からの提供"),
+        ({"method": "indirect.gift_recipient", "batch_id": None}, "ご注文主様"),
+        ({"method": "indirect.referral", "batch_id": None}, "ご紹介（2025年3月に取得）"),
+        ({"method": "public.directory"}, "公開された名簿「通販購入者名簿」"),
+        ({"method": "indirect.joint_use", "collected_by": "C2"}, "みどりカードが取得した情報の共同利用"),
+        ({"method": "direct.point_card"}, "ポイントカード申込書 2018（2025年3月に取得）"),
+        ({"method": "direct.contract", "notice_id": None, "acquired_at": None}, "契約・配送伝票・保証登録"),
+        (
+            {"method": "indirect.succession", "succession": {"predecessor": "AOBA", "closed_at": "2023-10-01"}},
+            "旧あおば商店からの事業の承継",
+        ),
+    ],
+)
+def test_source_of_any_lane_then_its_route_is_said_concretely(fields: dict[str, Any], words: str) -> None:
+    found = letter(question(**fields))
+    assert found.missing == ()
+    assert words in found.text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"batch_id": None},
+        {"batch_id": "BARE"},
+        {"batch_id": "BARE", "provided_by": "broker-nobody-registered"},
+        {"method": "public.directory", "batch_id": "BARE"},
+        {"method": "indirect.joint_use", "collected_by": "C9"},
+        {"method": "indirect.succession"},
+        {"method": "unknown.legacy"},
+    ],
+)
+def test_source_whose_route_cannot_be_named_then_nothing_is_guessed(fields: dict[str, Any]) -> None:
+    assert letter(question(**fields)).missing == ("route",)
+
+
+@pytest.mark.parametrize("notice", [None, "NOBODY-REGISTERED", "CARD-V1", "POINTS-V1", "PRETICKED", "C2-CARD"])
+def test_yes_would_stand_on_no_sound_notice_then_the_form_is_missing(notice: str | None) -> None:
+    assert letter(question(template={"notice_id": notice})).missing == ("form",)
+
+
+def test_example_of_the_how_to_then_its_letter_passes() -> None:
+    example = Path(__file__).parents[2] / "docs" / "examples" / "asking.jsonl"
+    reference = [("reference", json.loads(line)) for line in example.read_text("utf-8").splitlines()]
+    store = world.store(world.source(method="indirect.purchased_list", batch_id="A-2025-03"), reference=reference)
+    send = Send.model_validate_json(json.dumps(world.send()))
+    facts, asking = store.view(send), store.reference.ask
+    policy = load("jp-pmark").at(world.T)
+    case = Case(send=send, facts=facts, reference=store.reference, policy=policy, at=world.T * 1000)
+    assert asking
+    assert letter(Question(case, facts.sources[0], asking, CODE, last_day(case))).missing == ()
+
+
+def test_recipient_abroad_then_the_letter_is_in_english() -> None:
+    found = letter(question(country="GB"))
+    assert found.missing == ()
+    assert "How we got your data: a list" in found.text
+
+
+# -- the answer code --------------------------------------------------------------------------------------
+
+
+def test_code_as_people_write_it_then_the_same_code() -> None:
+    made = codes.new(bytes(7))
+    assert made == "000000000000"
+    for written in ("0000-0000-0000", "oooo oooo oooo", "ＯＯＯＯ－００００－oOoO", " 0000ー0000ー0000 "):
+        assert codes.read(written) == made
+    assert codes.read(codes.shown(CODE).lower()) == CODE
+
+
+@pytest.mark.parametrize("written", ["", "0000-0000-000", "0000-0000-00000", "000000000001", "U00000000000", "住所"])
+def test_no_code_then_none(written: str) -> None:
+    assert codes.read(written) is None
+
+
+def test_two_characters_in_each_others_place_then_refused() -> None:
+    for first, second in combinations(range(codes.LENGTH), 2):
+        swapped = list(CODE)
+        swapped[first], swapped[second] = swapped[second], swapped[first]
+        assert codes.read("".join(swapped)) == (CODE if CODE[first] == CODE[second] else None)
+
+
+# -- the answers ------------------------------------------------------------------------------------------
+
+NOW = "2026-12-01T10:00:00.000Z"
+ASKED = {"controller_id": "C1", "purpose": "mkt.dm.own", "notice_id": "OK", "answer_by": "2026-12-14"}
+
+
+def asked(**fields: Any) -> Ask:
+    _, value = world.ask(**{**ASKED, "answer_code": CODE, **fields})
+    return Ask.model_validate_json(json.dumps(value))
+
+
+def row(**fields: str) -> dict[str, str]:
+    return {"code": codes.shown(CODE), "answer": "yes", "date": "2026-11-20", "evidence_ref": "scan-7", **fields}
+
+
+def answer(questions: Questions, **fields: str) -> Consent:
+    return questions.answer(row(**fields), now=NOW, zone="Asia/Tokyo")
+
+
+def fault(questions: Questions, **fields: str) -> str:
+    with pytest.raises(Unanswerable) as caught:
+        answer(questions, **fields)
+    return caught.value.fault
+
+
+def test_yes_then_a_consent_to_exactly_what_was_asked() -> None:
+    found = answer(Questions([asked()], []))
+    assert found.model_dump(exclude_none=True) == {
+        "v": 1,
+        "kind": "consent",
+        "record_id": "answer-Q-1-yes",
+        "recipient_id": "P-1",
+        "controller_id": "C1",
+        "state": "Given",
+        "event_type": "explicit",
+        "event_time": "2026-11-20",
+        "recorded_at": NOW,
+        "expressed_by": "subject",
+        "method": "postcard",
+        "purpose": "mkt.dm.own",
+        "channels": ("postal",),
+        "contact_point_id": "cp-1",
+        "notice_id": "OK",
+        "evidence_ref": "scan-7",
+        "answers": "Q-1",
+    }
+
+
+def test_no_without_date_and_evidence_then_a_refusal_of_every_address() -> None:
+    found = answer(Questions([asked()], []), answer="いいえ", date="", evidence_ref="")
+    assert (found.state, found.contact_point_id, found.event_time) == ("Refused", None, None)
+
+
+def test_yes_after_the_last_day_then_a_consent_from_its_own_date() -> None:
+    found = answer(Questions([asked(answer_by="2026-11-15")], []), date="2026-11-25")
+    assert (found.state, found.event_time) == ("Given", "2026-11-25")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"code": codes.shown(CODE)[:-1] + "0"}, "answer_code_wrong"),
+        ({"code": ""}, "answer_code_wrong"),
+        ({"code": codes.new(bytes(7))}, "answer_code_unknown"),
+        ({"recipient_id": "P-2"}, "answer_code_of_another"),
+        ({"answer": "maybe"}, "answer_unclear"),
+        ({"date": ""}, "answer_undated"),
+        ({"date": "20.11.2026"}, "answer_date_unclear"),
+        ({"date": "2026-11-13"}, "answer_before_question"),
+        ({"date": "2026-12-02"}, "answer_ahead"),
+        ({"evidence_ref": ""}, "answer_without_evidence"),
+        ({"evidence_ref": "スキャン 7"}, "field_invalid"),
+        ({"channel": "pigeon"}, "answer_channel_unknown"),
+    ],
+)
+def test_bad_answer_then_refused_with_its_cause(fields: dict[str, str], expected: str) -> None:
+    assert fault(Questions([asked()], []), **fields) == expected
+
+
+def test_code_that_two_questions_share_then_neither_is_answered() -> None:
+    assert fault(Questions([asked(), asked(request_id="Q-2", recipient_id="P-2")], [])) == "answer_code_shared"
+
+
+def test_answered_before_then_the_same_code_gives_no_second_yes() -> None:
+    questions = Questions([asked()], [])
+    yes = answer(questions)
+    assert fault(questions) == "answer_code_spent"
+    assert fault(Questions([asked()], [yes])) == "answer_code_spent"
+
+
+def test_yes_then_no_then_the_no_is_heard_and_ends_the_code() -> None:
+    questions = Questions([asked()], [])
+    answer(questions)
+    assert answer(questions, answer="no").state == "Refused"
+    assert fault(questions) == fault(questions, answer="no") == "answer_code_spent"
+
+
+def test_yes_to_a_letter_that_came_back_then_refused_but_a_no_is_heard() -> None:
+    _, value = world.event(kind="ask_undelivered", request_id="Q-1")
+    questions = Questions([asked()], [PersonEvent.model_validate_json(json.dumps(value))])
+    assert fault(questions) == "answer_to_returned"
+    assert answer(questions, answer="no").state == "Refused"
