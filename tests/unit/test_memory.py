@@ -112,14 +112,19 @@ def test_entry_renewed_then_the_day_of_the_first_takes_nothing_out() -> None:
     assert len(found.due(AT + 11 * DAY_MS, 10)) == 1
 
 
+def test_entry_that_could_not_be_read_back_then_it_is_not_made() -> None:
+    with pytest.raises(ValueError, match="sort"):
+        memory.ask("P-1", "Q", {}, window=1)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "error"),
     [
-        (b"salt/P-1", b'{"v":1,"until":null}', "error.ledger_newer"),
-        (b"clear/P-1/K-1/postal", b'{"v":2,"until":null}', "error.ledger_unreadable"),
+        (b"salt/P-1", b'{"until":null,"v":1}', "error.ledger_newer"),
+        (b"clear/P-1/K-1/postal", b'{"until":null,"v":2}', "error.ledger_unreadable"),
         (b"clear/P-1/K-1/postal", b"{}", "error.ledger_unreadable"),
         (b"clear/P-1/K-1/postal", b"\xff", "error.ledger_unreadable"),
-        (b"clear/P-1", b'{"v":1,"until":null}', "error.ledger_unreadable"),
+        (b"clear/P-1", b'{"until":null,"v":1}', "error.ledger_unreadable"),
     ],
 )
 def test_entry_that_this_engine_did_not_write_then_it_stops(key: bytes, value: bytes, error: str) -> None:
