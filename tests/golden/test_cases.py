@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from gatekeeper.answer import answer
@@ -21,34 +20,7 @@ from gatekeeper.reasons import CATALOGUE
 from schemas.audit import Decision
 from schemas.events import Send
 from tests import world
-
-CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text("utf-8"))
-
-ROWS = (
-    ("sources", world.source, "source_id", "S"),
-    ("consents", world.consent, "record_id", "R"),
-    ("suppressions", world.suppression, "suppression_id", "X"),
-    ("asks", world.ask, "request_id", "Q"),
-    ("events", world.event, "record_id", "E"),
-    ("acts", world.act, "decision_id", "D"),
-)
-REFERENCE = {
-    "batch": world.batch,
-    "controller": world.controller,
-    "joint_use_terms": world.terms,
-    "notice": world.notice,
-    "template": world.template,
-}
-
-
-def events(case: dict[str, Any]) -> tuple[list[world.Event], list[world.Event]]:
-    reference = [world.controller(suspended_since=case.get("suspended_since")), *world.REFERENCE[1:]]
-    reference += [REFERENCE[fields["kind"]](**fields) for fields in case.get("reference", ())]
-    facts = []
-    for rows, make, id_, mark in ROWS:
-        facts += [make(**{id_: f"{mark}-{n}", **fields}) for n, fields in enumerate(case.get(rows, ()))]
-    return reference, facts
-
+from tests.golden.table import CASES, events
 
 @pytest.mark.parametrize("name", CASES)
 def test_golden_case_decided_then_as_the_table_says(name: str) -> None:

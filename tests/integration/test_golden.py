@@ -1,0 +1,82 @@
+"""Golden cases through the running worker: each is a person of its own, and all of them are one world."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import Any
+
+import orjson
+
+from gatekeeper.decide import Decision, decide
+from gatekeeper.facts import FactStore
+from gatekeeper.identity import printed
+from gatekeeper.packs import load
+from gatekeeper.reference import place_of
+from schemas.codec import decode
+from tests import world as invented
+from tests.golden.table import CASES, events
+from tests.worlds import World, eventually
+
+NOT_ON_TOPICS = {
+    *("acts", "asks", "as_of", "at", "checkpoint", "clearances", "policy", "unavailable"),
+    *("reference", "suspended_since"),  # would be everybody's
+}
+_INVENTED_TOKEN = re.compile(r"t1_[0-9a-f]{43}")
+
+
+def own(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Returns an event of a case as one of a person and contact points that no other case has."""
+    text = orjson.dumps(value).decode().replace('"P-1"', f'"P-{name}"').replace('"E-1"', f'"{name}"')
+    return orjson.loads(_INVENTED_TOKEN.sub(lambda found: invented.token(name + found.group()), text))
+
+
+def by_now(store: FactStore, send: dict[str, Any]) -> Decision:
+    read = decode("sends", None, orjson.dumps(send))
+    facts = store.view(read, printed(invented.TOKENS, read))
+    return decide(read, facts, store.reference, load("jp-pmark"), int(time.time() * 1000))
+
+
+def of_one_person(case: dict[str, Any]) -> bool:
+    """Returns whether nothing of the case bears on others, or comes otherwise than by its topic."""
+    stops_an_address = any("written" in stop for stop in case.get("suppressions", ()))
+    return not stops_an_address and NOT_ON_TOPICS.isdisjoint(case)
+
+
+def as_the_table(case: dict[str, Any], decision: Decision) -> bool:
+    return (decision.verdict, list(decision.codes)) == (case["verdict"], case.get("reasons", []))
+
+
+def test_golden_cases_published_then_the_worker_writes_what_the_table_says(kafka, prefix):
+    cases = {name: case for name, case in CASES.items() if of_one_person(case)}
+    facts = {name: [(topic, own(name, value)) for topic, value in events(case)[1]] for name, case in cases.items()}
+    sends = {name: own(name, invented.send(**case.get("send", {}))) for name, case in cases.items()}
+    store = invented.store(*(fact for one in facts.values() for fact in one))
+    # today's date may decide some otherwise
+    told = {name for name, case in cases.items() if as_the_table(case, by_now(store, sends[name]))}
+    assert {cases[name]["verdict"] for name in told} == {"clear", "confirm", "review", "block"}
+    assert len({code for name in told for code in cases[name].get("reasons", ())}) >= 30
+    assert len(told) >= 100
+
+    world = World(kafka.bootstrap, prefix).create()
+    for topic, value in invented.REFERENCE:
+        world.put(topic, [(place_of(decode(topic, None, orjson.dumps(value))), value)])
+    for one in facts.values():
+        for topic, value in one:
+            world.put(topic, [(value.get("recipient_id") or value["token"], value)])
+    world.put("sends", [(send["recipient_id"], send) for send in sends.values()])
+
+    async def judge() -> None:
+        async with world.worker():
+            await eventually(lambda: world.decided() == len(sends), "all sends")
+
+    asyncio.run(judge())
+    world.check(len(sends))
+    written = {audit.send["event_id"]: audit for audit in world.audits() if audit.send}
+    for name in told:
+        case, audit = cases[name], written[name]
+        assert audit.verdict == case["verdict"], name
+        assert [reason.code for reason in audit.reasons] == case.get("reasons", []), name
+        assert list(audit.notes) == case.get("notes", []), name
+        assert set(case.get("obligations", ())) <= set(audit.obligations), name
