@@ -22,6 +22,7 @@ from schemas.events import Send
 from tests import world
 from tests.golden.table import CASES, events
 
+
 @pytest.mark.parametrize("name", CASES)
 def test_golden_case_decided_then_as_the_table_says(name: str) -> None:
     case = CASES[name]
