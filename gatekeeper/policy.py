@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, Literal
@@ -12,10 +11,12 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from gatekeeper.errors import UsageError
 from gatekeeper.reasons import CATALOGUE
 from gatekeeper.spans import span
+from gatekeeper.texts import near, text, wrong
 from schemas.values import Any_, Channel, Code, Id, Model, ZonedTime
 
 Setting = Literal["on", "purpose", "off"]
@@ -135,12 +136,11 @@ def read(content: bytes, *, file: str) -> Policy:
 def _untunable(code: str, setting: Setting) -> str | None:
     """Returns why a rule cannot have that setting, or None."""
     if code not in CATALOGUE:
-        close = get_close_matches(code, TUNABLE, 1)
-        return f"unknown rule; did you mean {close[0]}?" if close else "unknown rule"
+        return text("wrong.rule", near=near(code, TUNABLE))
     if code not in TUNABLE and setting != "on":
-        return "is in force under every policy and cannot be switched off; take the line out"
+        return text("wrong.rule_fixed")
     if code not in PURPOSE_ONLY and setting == "purpose":
-        return 'is either "on" or "off"'
+        return text("wrong.rule_on_or_off")
     return None
 
 
@@ -148,7 +148,7 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError("is no time zone; write one such as Asia/Tokyo") from None
+        raise PydanticCustomError("no_zone", "is no time zone") from None
     return name
 
 
@@ -194,6 +194,5 @@ def _first(error: ValidationError) -> tuple[str, str]:
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         fields = _Parameters.model_fields if len(first["loc"]) > 1 else _File.model_fields
-        close = get_close_matches(str(first["loc"][-1]), fields, 1)
-        return place, f"unknown key; did you mean {close[0]}?" if close else "unknown key"
-    return place, first["msg"].removeprefix("Value error, ")
+        return place, text("wrong.key", near=near(str(first["loc"][-1]), fields))
+    return place, wrong(first)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatekeeper.errors import UsageError
+from gatekeeper.texts import wrong
 from schemas.audit import Mode
 from schemas.values import ID_PATTERN
 
@@ -51,7 +52,7 @@ class Settings(BaseSettings):
     user: Annotated[str, Field(pattern=rf"^$|{ID_PATTERN}")] = Field(
         "", description="who acts: a staff id, not a name; --by goes before it"
     )
-    log_level: str = Field("info", description="debug, info, warning or error")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="threshold of our own events")
 
     @property
     def bootstrap(self) -> str:
@@ -80,4 +81,4 @@ def load() -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "GATEKEEPER_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise UsageError("error.setting_invalid", name=name, detail=first["msg"]) from None
+        raise UsageError("error.setting_invalid", name=name, detail=wrong(first)) from None

@@ -8,11 +8,22 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
 Language = Literal["ja", "en"]
+_ALSO = {
+    "int_parsing": "int_type",
+    "int_from_float": "int_type",
+    "model_type": "object",
+    "dict_type": "object",
+    "tuple_type": "list",
+    "frozen_set_type": "list",
+}
+"""Types of pydantic's errors that have the sentence of another."""
 
 
 @cache
@@ -37,3 +48,16 @@ def language() -> Language:
 def text(key: str, lang: Language | None = None, /, **values: Any) -> str:
     """Returns one sentence of the catalogue with `values` filled in; KeyError for a key that is not in it."""
     return catalogue()[key][lang or language()].format(**values)
+
+
+def wrong(error: Mapping[str, Any]) -> str:
+    """Returns what pydantic found wrong with one value, as the hint of a sentence; never the value."""
+    kind = _ALSO.get(error["type"], error["type"])
+    key = f"wrong.{kind}"
+    return text(key, **error.get("ctx", {})) if key in catalogue() else text("wrong.value")
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Returns a known name that is like this one, as words to put behind a sentence."""
+    close = get_close_matches(name, list(known), 1)
+    return text("wrong.did_you_mean", name=close[0]) if close else ""

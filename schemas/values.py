@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$"
 CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$"
@@ -47,7 +48,7 @@ def _time(value: str) -> str:
 def _zoned(value: str) -> str:
     parsed = parse_time(value)
     if isinstance(parsed, datetime) and parsed.tzinfo is None:
-        raise ValueError("has no time zone; add an offset such as +09:00")
+        raise PydanticCustomError("no_time_zone", "has no time zone; add an offset such as +09:00")
     _year_in_range(parsed)
     return value
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, BinaryIO
+from pathlib import Path
+from typing import Annotated, Any
 
 import click
 import jiter
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from gatekeeper import packs, settings
 from gatekeeper.answer import answer
@@ -17,11 +19,11 @@ from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
-from gatekeeper.files import SAID_OF_SENDS
+from gatekeeper.files import SAID_OF_SENDS, opened
 from gatekeeper.identity import open_tokens, printed
 from gatekeeper.judge import invalid
 from gatekeeper.rules.system import Checkpoint
-from gatekeeper.texts import text
+from gatekeeper.texts import text, wrong
 from schemas.codec import Unreadable, decode
 from schemas.events import Send
 from schemas.topics import FACT_TOPICS, TOPICS, logical_name
@@ -30,7 +32,7 @@ from schemas.values import Channel, Id, Model, RecipientId, ZonedTime
 
 def _instant(value: str) -> str:
     if len(value) == 10:
-        raise ValueError("is a day; write an instant such as 2026-11-24T10:00:00+09:00")
+        raise PydanticCustomError("a_day", "is a day")
     return value
 
 
@@ -77,12 +79,14 @@ class _CaseFile(Model):
 
 
 @click.command("decide", help=text("cli.decide"))
-@click.argument("case", type=click.File("rb"))
+@click.argument("case", type=click.Path(allow_dash=True, path_type=Path))
 @json_option
 @click.pass_context
-def command(context: click.Context, case: BinaryIO, as_json: bool) -> None:
+def command(context: click.Context, case: Path, as_json: bool) -> None:
     """Prints the decision as JSON; exit 0 if clear, 1 if withheld, 2 for a file that is no case."""
-    decision = judge(_read(case.read(), file=case.name), file=case.name)
+    with opened(case) as handle:
+        content = handle.read()
+    decision = judge(_read(content, file=str(case)), file=str(case))
     if as_json:
         show_json(answer(decision))
     else:
@@ -153,7 +157,7 @@ def _read(content: bytes, *, file: str) -> _CaseFile:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "."
-        raise UsageError("error.case_wrong", file=file, place=place, detail=first["msg"]) from None
+        raise UsageError("error.case_wrong", file=file, place=place, detail=wrong(first)) from None
     except ValueError as error:
         raise UsageError("error.case_not_json", file=file, detail=str(error)) from None
 
@@ -167,7 +171,7 @@ def _reference(value: dict[str, Any], index: int, *, file: str) -> tuple[str, _E
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in ("reference", index, *first["loc"]))
-        raise UsageError("error.case_wrong", file=file, place=place, detail=first["msg"]) from None
+        raise UsageError("error.case_wrong", file=file, place=place, detail=wrong(first)) from None
 
 
 def _milliseconds(written: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from difflib import get_close_matches
 from typing import Annotated, Any, get_args
 
 import orjson
@@ -15,7 +14,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.lists import dates
 from gatekeeper.lists.cells import Hint, alternatives, inside, reader
 from gatekeeper.lists.columns import Cell, ColumnMap, Constant, Contact, Node, alike, leaves
-from gatekeeper.texts import text
+from gatekeeper.texts import near, text, wrong
 from schemas.events import OnConsents, Reference, Source, Suppression
 from schemas.values import Channel, Model
 
@@ -149,7 +148,7 @@ class _Reading:
             within = inside(hint, key)
             if within is None:
                 names = [name for kind in alternatives(hint) for name in getattr(kind, "model_fields", ())]
-                raise self._wrong((*path, key), "map.field_unknown", near=_near(key, names))
+                raise self._wrong((*path, key), "map.field_unknown", near=near(key, names))
             found[key] = self._node(each, within, (*path, key))
         return found
 
@@ -190,7 +189,7 @@ class _Reading:
         try:
             TypeAdapter(hint).validate_json(orjson.dumps(plain), strict=True)
         except (ValidationError, TypeError):
-            raise self._wrong(path, "map.value_wrong") from None
+            raise self._wrong(path, "wrong.value") from None
         return Constant(plain)
 
     def _checked(self, model: type[Model], value: dict[str, Any], path: tuple[str, ...]) -> Any:
@@ -199,13 +198,14 @@ class _Reading:
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)
         except TypeError:
-            raise self._wrong(path, "map.value_wrong") from None
+            raise self._wrong(path, "wrong.value") from None
         # a key that is mistyped is also missing: what was written says more
         first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
         key = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
-            raise self._wrong((*path, key), "map.key_unknown", near=_near(key, model.model_fields))
-        raise self._wrong((*path, key), "map.value_wrong")
+            raise self._wrong((*path, key), "wrong.key", near=near(key, model.model_fields))
+        place = ".".join((*path, key))
+        raise UsageError("error.map_wrong", file=self.file, place=place, hint=wrong(first))
 
     def _wrong(self, path: tuple[str, ...], hint: str, **values: Any) -> UsageError:
         place = ".".join(path) or "."
@@ -222,12 +222,6 @@ def _feeds(value: Any) -> bool:
 def _kinds(shape: Hint) -> tuple[Any, ...]:
     kind = inside(shape, "kind")
     return get_args(kind) if kind is not None else ()
-
-
-def _near(name: str, known: Any) -> str:
-    """Returns a known name that is like this one, as words to put behind a sentence."""
-    close = get_close_matches(name, list(known), 1)
-    return text("map.did_you_mean", name=close[0]) if close else ""
 
 
 def _plain(value: Any) -> Any:

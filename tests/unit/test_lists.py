@@ -292,7 +292,7 @@ def test_json_lines_then_each_is_as_it_stands_or_rejected() -> None:
         (MEMBER + "method = 'carrier.pigeon'", "method", "wrong type"),
         (MEMBER + "purposes_told = 'mkt'", "purposes_told", "wrong type"),
         ("recipient_id = { column = '番号', prefx = 'a' }", "recipient_id.prefx", "prefix"),
-        ("recipient_id = { column = 1 }", "recipient_id.column", "wrong type"),
+        ("recipient_id = { column = 1 }", "recipient_id.column", "must be a text"),
         (MEMBER + "check = { column = '番号' }", "check", "its parts"),
         (MEMBER + "acquired_at = { column = '日', format = 'day' }", "acquired_at.format", "strptime"),
         (MEMBER + "acquired_at = { column = '日', format = '%Q' }", "acquired_at.format", "strptime"),

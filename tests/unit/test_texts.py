@@ -1,0 +1,97 @@
+"""What is wrong with a setting, a policy, a column map or a case is said in the reader's language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from gatekeeper import settings
+from gatekeeper.cli import decide
+from gatekeeper.errors import UsageError
+from gatekeeper.lists import mapping
+from gatekeeper.policy import read
+from gatekeeper.texts import language
+from tests.unit.test_policy import SHIPPED
+
+ENGLISH = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
+
+
+@pytest.fixture
+def japanese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("GATEKEEPER_LANG", "ja")
+    language.cache_clear()
+    yield
+    language.cache_clear()
+
+
+def policy(old: bytes, new: bytes) -> Callable[[], object]:
+    return lambda: read(SHIPPED.replace(old, new), file="mine.toml")
+
+
+def case(content: bytes) -> Callable[[], object]:
+    return lambda: decide._read(content, file="case.json")
+
+
+def column_map(content: bytes) -> Callable[[], object]:
+    return lambda: mapping.read_map(content, topic="sources", file="map.toml")
+
+
+@pytest.mark.usefixtures("japanese")
+@pytest.mark.parametrize(
+    ("wrong", "place", "hint"),
+    [
+        (policy(b"skew_ms", b"skw_ms"), "parameters.skw_ms", "skew_ms のことですか"),
+        (policy(b"[rules]", b'[rules]\nSUBJECT_OBJECTED = "off"'), "rules.SUBJECT_OBJECTED", "止めることはできません"),
+        (policy(b"[rules]", b'[rules]\nNOTICE_ITEM_MISSING = "off"'), "rules.NOTICE_ITEM", "NOTICE_ITEMS_MISSING の"),
+        (policy(b"ask_cap = 1", b"ask_cap = 0"), "parameters.ask_cap", "1 以上"),
+        (policy(b"ask_cap = 1", b'ask_cap = "1"'), "parameters.ask_cap", "整数"),
+        (policy(b"Asia/Tokyo", b"Asia/Edo"), "timezone", "Asia/Tokyo"),
+        (policy(b"T00:00:00+09:00", b"T00:00:00"), "effective_from", "時差"),
+        (policy(b'jurisdictions = ["JP"]', b"jurisdictions = []"), "jurisdictions", "1 個以上"),
+        (case(b'{"at": "2026-11-24", "send": {}}'), "at", "日付だけ"),
+        (case(b'{"at": "2026-11-24T10:00:00", "send": {}}'), "at", "時差"),
+        (case(b'{"at": "2026-11-24T10:00:00Z"}'), "send", "必須"),
+        (case(b'{"at": "2026-11-24T10:00:00Z", "send": {}, "zz": 1}'), "zz", "知らない"),
+        (case(b"[]"), "case.json", "オブジェクト"),
+        (
+            lambda: mapping.read_map(b"recipient_id = { column = 1 }", topic="sources", file="map.toml"),
+            "column",
+            "文字列",
+        ),
+    ],
+)
+def test_given_a_value_that_is_wrong_then_place_and_hint_in_japanese(
+    wrong: Callable[[], object], place: str, hint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        wrong()
+    said = str(caught.value)
+    assert place in said
+    assert hint in said
+    assert not ENGLISH.search(said)
+
+
+@pytest.mark.usefixtures("japanese")
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("GATEKEEPER_MODE", "test", "'live' or 'shadow'"),
+        ("GATEKEEPER_LOG_LEVEL", "loud", "'debug'"),
+        ("GATEKEEPER_PARTITIONS", "x", "整数"),
+        ("GATEKEEPER_PARTITIONS", "257", "256 以下"),
+        ("GATEKEEPER_PREFIX", "Bad", "形式"),
+        ("GATEKEEPER_MAX_LAG", "0", "より大きい"),
+    ],
+)
+def test_given_a_setting_that_is_wrong_then_its_variable_and_hint_in_japanese(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError) as caught:
+        settings.load()
+    said = str(caught.value)
+    assert name in said
+    assert hint in said
+    assert "Input should" not in said
