@@ -39,6 +39,9 @@ def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language) 
     for name in ("method", "channel"):
         if name in values:
             values[name] = text(f"word.{name}.{values[name]}", language)
+    if "channels" in values:
+        named = [text(f"word.channel.{channel}", language) for channel in values["channels"].split()]
+        values["channels"] = ("・" if language == "ja" else ", ").join(named)
     return text(f"reason.{code}_{case}" if case else f"reason.{code}", language, **values)
 
 

@@ -66,9 +66,13 @@ class Case(NamedTuple):
 
     @property
     def sender(self) -> str:
-        """The sender as people know it: its name, else its id."""
-        found = self.reference.controllers.get(self.send.controller_id)
-        return (found.name if found else None) or self.send.controller_id
+        """The sender as people know it."""
+        return self.party(self.send.controller_id)
+
+    def party(self, id_: str) -> str:
+        """Returns a company as people know it: its name, else its id."""
+        found = self.reference.controllers.get(id_)
+        return (found.name if found else None) or id_
 
     def covers(self, source: Source) -> bool:
         """Returns whether the source covers the send's contact point: it gives that one, or none, which is all.

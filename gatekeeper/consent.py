@@ -106,7 +106,7 @@ class Consents:
             # the latest first; of equal times the expired one first, since it ends the walk
             givens.sort(key=lambda given: (self.when(given[0]), EXPIRED in given[1]), reverse=True)
         lifters = tuple(event for event, faults in givens if not faults and event.expressed_by in SPEAKERS)
-        lacks = _found(givens[0][1], givens[0][0]) if givens else ()
+        lacks = self._found(givens[0][1], givens[0][0]) if givens else ()
         if self.nos and (nos := [no_of(case, event) for event in self.nos if _covers_send(case, event, parties)]):
             left, notes = unlifted(case, nos, lifters)
         else:
@@ -211,7 +211,26 @@ class Consents:
             return ()
         candidates.sort(key=self.when, reverse=True)
         nearest = min(candidates, key=lambda event: len(_differs(self.case, event, parties)))
-        return _found(_differs(self.case, nearest, parties), nearest)
+        return self._found(_differs(self.case, nearest, parties), nearest)
+
+    def _found(self, codes: Iterable[str], event: Consent) -> tuple[Found, ...]:
+        return tuple(Found(code, (event.record_id,), self._says(code, event)) for code in codes)
+
+    def _says(self, code: str, event: Consent) -> dict[str, str]:
+        """Returns what fills the sentence that tells why a yes is not proven, or not for this send."""
+        says, case = {"consent": event.record_id}, self.case
+        if code in _ALSO_OF_SOURCES:
+            says["case"] = "consent"
+        if code == "CONTROLLER_MISMATCH":
+            says["collector"] = case.party(event.controller_id)
+        elif code == "CHANNEL_NOT_CONSENTED":
+            says["channels"] = " ".join(sorted(event.channels))
+        elif code == EXPIRED and event.effective_to and case.span(event.effective_to).last < case.at:
+            says |= {"case": "until", "date": case.day(event.effective_to)}
+        elif code == "CONSENT_NOT_YET_VALID":
+            starts = [text for text in (event.event_time, event.effective_from) if text]
+            says["date"] = case.day(max(starts, key=lambda text: case.span(text).last))
+        return says
 
     def taken_back(self, yes: Consent, no: Consent) -> bool:
         """Returns whether a no covers all that a yes says, and the yes is not later."""
@@ -300,14 +319,6 @@ def _names_as_much(event: Consent, no: No) -> bool:
 def _missing(case: Case) -> Found:
     says = {"controller": case.sender, "purpose": case.send.purpose, "channel": case.send.channel}
     return Found("CONSENT_MISSING", (), says)
-
-
-def _found(codes: Iterable[str], event: Consent) -> tuple[Found, ...]:
-    says = {"consent": event.record_id}
-    return tuple(
-        Found(code, (event.record_id,), {**says, "case": "consent"} if code in _ALSO_OF_SOURCES else says)
-        for code in codes
-    )
 
 
 def _point(named: str | None) -> str | None:

@@ -361,13 +361,17 @@ def _joined(person: _Person, ask_lines: bytes, release_lines: bytes) -> _Person:
     )
 
 
-def _referred(sources: Iterable[Source], consents: Iterable[Consent], asks: Iterable[Ask]) -> set[str]:
+def _referred(sources: Collection[Source], consents: Collection[Consent], asks: Collection[Ask]) -> set[str]:
     """Returns the reference data that a person's facts name, each as kind/id."""
     notices = (*(source.notice_id for source in sources), *(event.notice_id for event in consents))
     found = {f"notice/{id_}" for id_ in notices if id_}
     found.update(f"batch/{source.batch_id}" for source in sources if source.batch_id)
     found.update(f"joint_use_terms/{source.terms_id}" for source in sources if source.terms_id)
     found.update(f"template/{ask.template_id}" for ask in asks)
+    companies = {source.collected_by for source in sources} | {event.controller_id for event in consents}
+    companies |= {source.succession.predecessor for source in sources if source.succession}
+    companies |= {source.entrustment.entruster for source in sources if source.entrustment}
+    found.update(f"controller/{id_}" for id_ in companies - {"*"})
     return found
 
 

@@ -55,6 +55,11 @@ def instant(milliseconds: int) -> str:
     return (_EPOCH + timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03}Z"
 
 
+def local(micros: int, zone: str) -> str:
+    """Returns an instant as the clocks of `zone` show it, in ISO 8601 with its offset, to the second."""
+    return (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
+
+
 def day(micros: int, zone: str) -> str:
     """Returns the calendar day of an instant in `zone`, as ISO 8601."""
     return today(micros, zone).isoformat()

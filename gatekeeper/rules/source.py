@@ -76,7 +76,8 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
     facts = (source.source_id, f"notice/{named}") if named else (source.source_id,)
     if source.collected_by != sender or (notice and notice.controller_id != sender):
         collector = source.collected_by if source.collected_by != sender or not notice else notice.controller_id
-        found.append(Found("CONTROLLER_MISMATCH", facts, {"collector": collector, "controller": case.sender}))
+        says = {"collector": case.party(collector), "controller": case.sender}
+        found.append(Found("CONTROLLER_MISMATCH", facts, says))
     if not told:
         found.append(Found("PURPOSE_NOT_COVERED", facts, {"method": source.method, "purpose": purpose}))
     if consent and notice and notice.invalidated_at:
@@ -117,7 +118,7 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
     """
     policy, id_ = case.policy, source.source_id
     facts = (id_, f"joint_use_terms/{source.terms_id}") if source.terms_id else (id_,)
-    says = {"collector": source.collected_by, "terms": source.terms_id or "-", "purpose": case.send.purpose}
+    says = {"collector": case.party(source.collected_by), "terms": source.terms_id or "-", "purpose": case.send.purpose}
     shared = source.shared_at or source.acquired_at
     versions = case.reference.terms.get(source.terms_id or "", {}).values()
     before = [
@@ -144,7 +145,7 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
 def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[Found]:
     """SUCCESSION_NOT_COVERED, with PURPOSE_NOT_COVERED where the old purposes end (J.8.7 c)."""
     deal = source.succession
-    says = {"predecessor": deal.predecessor if deal else "-", "purpose": case.send.purpose}
+    says = {"predecessor": case.party(deal.predecessor) if deal else "-", "purpose": case.send.purpose}
     covered = bool(deal and case.send.purpose in deal.old_purposes)
     parties = frozenset((deal.predecessor,) if deal else ()) | {case.send.controller_id}
     rule = case.policy.asks_for("SUCCESSION_NOT_COVERED")
@@ -161,7 +162,8 @@ def own_use(case: Case, source: Source) -> tuple[Found, ...]:
         return ()
     if trust and trust.entruster == case.send.controller_id and case.send.purpose in trust.purposes:
         return ()
-    return (Found("ENTRUSTED_OWN_USE", (source.source_id,), {"entruster": trust.entruster if trust else "-"}),)
+    entruster = case.party(trust.entruster) if trust else "-"
+    return (Found("ENTRUSTED_OWN_USE", (source.source_id,), {"entruster": entruster}),)
 
 
 def unknown(case: Case, source: Source | None) -> tuple[Found, ...]:

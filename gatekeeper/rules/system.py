@@ -26,7 +26,7 @@ def unready(case: Case, as_of: int | None) -> Iterator[Found]:
     elif case.facts.printed == "no_key":
         yield Found("FACTS_UNAVAILABLE", (), {"case": "no_key"})
     if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
-        yield Found("FACTS_STALE", (), {"as_of": spans.instant(as_of)})
+        yield Found("FACTS_STALE", (), {"as_of": spans.local(as_of * 1000, case.policy.timezone)})
 
 
 def ungoverned(country: str | None, bar: Bar | None) -> Found:

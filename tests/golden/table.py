@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,8 @@ def events(case: dict[str, Any]) -> tuple[list[world.Event], list[world.Event]]:
     for rows, make, id_, mark in _ROWS:
         facts += [make(**{id_: f"{mark}-{n}", **fields}) for n, fields in enumerate(case.get(rows, ()))]
     return reference, facts
+
+
+def millis(written: str) -> int:
+    """Returns an instant in milliseconds since the epoch."""
+    return int(datetime.fromisoformat(written).timestamp() * 1000)

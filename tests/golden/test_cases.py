@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from gatekeeper.reasons import CATALOGUE
 from schemas.audit import Decision
 from schemas.events import Send
 from tests import world
-from tests.golden.table import CASES, events
+from tests.golden.table import CASES, events, millis
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -74,10 +73,6 @@ def test_golden_case_printed_by_the_command_then_the_same(name: str, tmp_path: P
     assert printed["verdict"] == case["verdict"]
     assert [reason["code"] for reason in printed["reasons"]] == case.get("reasons", [])
     assert printed["primary"] == (case["reasons"][0] if case.get("reasons") else None)
-
-
-def millis(written: str) -> int:
-    return int(datetime.fromisoformat(written).timestamp() * 1000)
 
 
 def live(clearance: dict[str, Any]) -> bool:

@@ -206,3 +206,12 @@ def test_people_counted_then_once_each() -> None:
     store = clear_store()
     store.apply("sources", 0, 90, None, orjson.dumps(world.source(recipient_id="P-2")[1]))
     assert store.people == 2
+
+
+def test_company_that_a_persons_data_came_from_then_its_record_is_among_what_the_decision_stands_on() -> None:
+    taken = {"predecessor": "AOBA", "closed_at": "2023-10-01", "old_purposes": ["mkt.dm.food"]}
+    found = world.store(world.source(method="indirect.succession", collected_by="AOBA", succession=taken))
+    view = found.view(send())
+    assert b'"controller/AOBA":"' in view.snapshot
+    found.apply("reference", 0, 999, b"controller/AOBA", b"{")
+    assert found.view(send()).unreadable, "its group may bind the successor"

@@ -1,18 +1,25 @@
-"""What is wrong with a setting, a policy, a column map or a case is said in the reader's language."""
+"""Sentences: what is wrong is said in the reader's language, and reasons name what they stand on."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 
+import orjson
 import pytest
 
 from gatekeeper import settings
-from gatekeeper.cli import decide
+from gatekeeper.answer import answer
+from gatekeeper.cli.decide import _read as read_case
+from gatekeeper.decide import decide
 from gatekeeper.errors import UsageError
 from gatekeeper.lists import mapping
+from gatekeeper.packs import load
 from gatekeeper.policy import read
 from gatekeeper.texts import language
+from schemas.codec import decode
+from tests import world
+from tests.golden.table import CASES, events, millis
 from tests.unit.test_policy import SHIPPED
 
 ENGLISH = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
@@ -31,7 +38,7 @@ def policy(old: bytes, new: bytes) -> Callable[[], object]:
 
 
 def case(content: bytes) -> Callable[[], object]:
-    return lambda: decide._read(content, file="case.json")
+    return lambda: read_case(content, file="case.json")
 
 
 def column_map(content: bytes) -> Callable[[], object]:
@@ -95,3 +102,31 @@ def test_given_a_setting_that_is_wrong_then_its_variable_and_hint_in_japanese(
     assert name in said
     assert hint in said
     assert "Input should" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "ja", "en"),
+    [
+        ("G03", "メールだけ", "for e-mail only"),
+        ("G23", "みどりカード", "みどりカード"),
+        ("G27", "旧あおば商店", "旧あおば商店"),
+        ("G28", "ほしぞら食品", "ほしぞら食品"),
+        ("G34", "2026-12-01", "2026-12-01"),
+        ("G36", "2026-10-31", "2026-10-31"),
+        ("G37", "みどりカード", "みどりカード"),
+        ("G53", "2026-11-24T09:20:00+09:00", "2026-11-24T09:20:00+09:00"),
+    ],
+)
+def test_given_a_reason_then_its_sentences_name_the_date_the_channel_or_the_company(
+    name: str, ja: str, en: str
+) -> None:
+    case = CASES[name]
+    reference, facts = events(case)
+    found = world.store(*facts, reference=reference)
+    send = decode("sends", None, orjson.dumps(world.send(**case.get("send", {}))))
+    as_of = millis(case["as_of"]) if "as_of" in case else None
+    decision = decide(send, found.view(send), found.reference, load("jp-pmark"), world.T, as_of=as_of)
+    assert decision.codes == tuple(case["reasons"])
+    said = answer(decision)["reasons"][0]
+    assert ja in said["ja"]
+    assert en in said["en"]
