@@ -14,7 +14,7 @@ from gatekeeper.cli.activate import every, file_policy, named, read_known, show_
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.policy import Policy
 from gatekeeper.settings import load
-from gatekeeper.spans import instant
+from gatekeeper.spans import local
 from gatekeeper.texts import text
 from gatekeeper.widening import differences
 
@@ -123,7 +123,7 @@ def diff(context: click.Context, old: str, new: str, as_json: bool) -> None:
 
 
 def _since(policy: Policy) -> str:
-    return instant(policy.since // 1000)
+    return local(policy.since, policy.timezone)
 
 
 def _plain(value: Any) -> Any:

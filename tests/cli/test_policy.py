@@ -26,6 +26,7 @@ def test_policies_listed_then_every_version_with_its_hash() -> None:
     names = [(one["id"], one["version"]) for one in json.loads(out)]
     assert names == [(id_, version) for id_ in ("jp-appi", "jp-pmark", "strictest") for version in (1, 2)]
     assert "jp-pmark@2" in run("list")[1]
+    assert json.loads(out)[0]["effective_from"] == "2024-10-01T00:00:00+09:00", "as the policy's country reads it"
 
 
 def test_policy_shown_then_by_version_and_else_the_newest() -> None:
