@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -13,8 +14,8 @@ from gatekeeper.decide import Decision, decide
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import printed
 from gatekeeper.packs import load
-from gatekeeper.reference import place_of
 from schemas.codec import decode
+from schemas.topics import subject_key
 from tests import world as invented
 from tests.golden.table import CASES, events
 from tests.worlds import World, eventually
@@ -52,7 +53,7 @@ def test_golden_cases_published_then_the_worker_writes_what_the_table_says(kafka
     cases = {name: case for name, case in CASES.items() if of_one_person(case)}
     facts = {name: [(topic, own(name, value)) for topic, value in events(case)[1]] for name, case in cases.items()}
     sends = {name: own(name, invented.send(**case.get("send", {}))) for name, case in cases.items()}
-    store = invented.store(*(fact for one in facts.values() for fact in one))
+    store = invented.store(*chain(*facts.values()))
     # today's date may decide some otherwise
     told = {name for name, case in cases.items() if as_the_table(case, by_now(store, sends[name]))}
     assert {cases[name]["verdict"] for name in told} == {"clear", "confirm", "review", "block"}
@@ -60,11 +61,9 @@ def test_golden_cases_published_then_the_worker_writes_what_the_table_says(kafka
     assert len(told) >= 100
 
     world = World(kafka.bootstrap, prefix).create()
-    for topic, value in invented.REFERENCE:
-        world.put(topic, [(place_of(decode(topic, None, orjson.dumps(value))), value)])
-    for one in facts.values():
-        for topic, value in one:
-            world.put(topic, [(value.get("recipient_id") or value["token"], value)])
+    for topic in ("reference", "sources", "consents", "suppressions"):
+        told_on = [value for to, value in (*invented.REFERENCE, *chain(*facts.values())) if to == topic]
+        world.put(topic, [(subject_key(topic, decode(topic, None, orjson.dumps(value))), value) for value in told_on])
     world.put("sends", [(send["recipient_id"], send) for send in sends.values()])
 
     async def judge() -> None:
