@@ -118,12 +118,10 @@ def sentence(outcome: str | None, code: str | None) -> str:
     """Returns what became of an act in one sentence, with what to do next."""
     if outcome is None:
         return text("act.unanswered")
-    if outcome == "refused":
-        # of a code such as notice_lacks.name the first part is the sentence's
-        kind, _, detail = (code or "").partition(".")
-        key = f"act.refused_{kind}" if f"act.refused_{kind}" in catalogue() else "act.refused"
-        return text(key, code=code, detail=detail)
-    return text(f"act.{outcome}", code=code)
+    # of a code such as notice_lacks.name the first part is the sentence's
+    kind, _, detail = (code or "").partition(".")
+    key = f"act.{outcome}_{kind}" if f"act.{outcome}_{kind}" in catalogue() else f"act.{outcome}"
+    return text(key, code=code, detail=detail)
 
 
 def _verb(kind: str) -> None:
