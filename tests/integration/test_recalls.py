@@ -89,7 +89,7 @@ def test_given_a_list_quarantined_then_its_50_are_recalled_once_and_facts_of_a_n
     world.put("consents", [("o0", consent("o0", "Withdrawn"))])
     asyncio.run(run(101, 101))  # that one comes after whatever was recalled twice
     assert Counter(reason for reasons in recalled(world).values() for reason in reasons) == {
-        "SOURCE_QUARANTINED": 50,
+        "SOURCE_BATCH_QUARANTINED": 50,
         "CONSENT_WITHDRAWN": 51,
     }
     world.check(150)
