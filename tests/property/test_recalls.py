@@ -1,4 +1,4 @@
-"""Whatever is cleared stands until a fact comes; whatever facts come, what is left is what would be cleared now (P4)."""
+"""What is cleared stands until a fact comes; whatever facts come, what is left would be cleared now (P4)."""
 
 from __future__ import annotations
 
