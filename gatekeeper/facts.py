@@ -9,7 +9,7 @@ A token has the same: `x` a suppression that names it, `w` one of which it is on
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -50,7 +50,8 @@ _POLICY = "policy/"
 _ID = TypeAdapter(RecipientId)
 _NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-]{1,64})"')
 _NAMES_REFERENCE = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}")
-_WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
+_WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
+"""An id or token in the lines of a person, or a line's kind, which stands before it without a gap."""
 
 
 class FactStore:
@@ -98,13 +99,9 @@ class FactStore:
                 listener(name)
         return fault
 
-    def mentions(self, recipient_id: str, names: Collection[str]) -> bool:
+    def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
         """Tells whether what is known of a person may name one of these tokens or ids; never a no where it does."""
-        return any(
-            # a token's line begins with its kind
-            word in names or word[1:] in names
-            for word in map(bytes.decode, _WORD.findall(self._people.get(recipient_id, b"")))
-        )
+        return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id, b"")))
 
     def view(self, send: Send, printed: Printed | None = None, *, asks: bytes = b"", releases: bytes = b"") -> Facts:
         """Returns what is known that bears on `send`.

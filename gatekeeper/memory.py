@@ -8,7 +8,7 @@ garbage collector to walk, and decoded only when used.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -157,10 +157,9 @@ class Memory:
         """Yields everybody of whom anything was remembered at the first step."""
         return map(bytes.decode, list(self._people))
 
-    def mentions(self, recipient_id: str, names: Collection[str]) -> bool:
+    def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
         """Tells whether what is remembered of a person may name one of these tokens; never a no where it does."""
-        lines = self._people.get(recipient_id.encode(), b"")
-        return any(word in names for word in map(bytes.decode, _WORD.findall(lines)))
+        return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id.encode(), b"")))
 
     def releases(self, send: Send) -> tuple[bytes, ...]:
         """Returns the keys of the releases of the send's key."""

@@ -23,7 +23,7 @@ STEP = 500
 """At most so many people are looked at in one step of a walk."""
 NAMED_BY_PEOPLE = ("batch", "notice", "joint_use_terms")
 """Kinds of `reference` that bear on those alone whose facts name them."""
-EVERYBODY = "/"
+EVERYBODY = b"/"
 """Stands for whatever concerns everybody; no id is like it."""
 HASHED = "t1_"
 """How every token begins."""
@@ -38,8 +38,8 @@ class Touched:
         self._names: dict[str, None] = {}
         self._later: dict[str, float] = {}
         self._walk: Iterator[str] | None = None
-        self._sought: set[str] = set()
-        self._next: set[str] = set()  # what the walk after this one looks for
+        self._sought: set[bytes] = set()
+        self._next: set[bytes] = set()  # what the walk after this one looks for
 
     def watch(self, memory: Memory) -> None:
         """Begins to listen, with everybody touched of whom anything is remembered."""
@@ -106,11 +106,11 @@ class Touched:
         """Hears of a fact: about a person, a token, or a record of `reference` (kind/id)."""
         kind, slash, id_ = name.partition("/")
         if slash:
-            self._next.add(id_ if kind in NAMED_BY_PEOPLE else EVERYBODY)
+            self._next.add(id_.encode() if kind in NAMED_BY_PEOPLE else EVERYBODY)
         elif self._memory.knows(name):
             self._names[name] = None
         elif name.startswith(HASHED):
-            self._next.add(name)
+            self._next.add(name.encode())
         else:
             return
         self._arrived.set()
