@@ -40,7 +40,8 @@ def entry(number: int) -> memory.Entry:
     send = Send.model_validate_json(sent)
     until = NOW + DAYS * 86_400_000 + number % 86_400_000
     did = f"{number:026}".translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
-    return memory.clearance(sent, send, did=did, at=NOW, until=until, basis=f"S-{number}", released=False)
+    src = {"topic": "mail.sends.v1", "partition": 0, "offset": number, "timestamp": NOW}
+    return memory.clearance(sent, send, did=did, at=NOW, until=until, basis=f"S-{number}", released=False, src=src)
 
 
 def resident() -> int:

@@ -255,7 +255,8 @@ class _Doing:
             return _Result("refused", "awaits_answer", decided)  # an item anew would wait for nothing
         output = self.judge.told(item, found.send, decision, id_)
         value, at_point = item.value or b"", decided.printed
-        entries = remembered(found.send, value, at_point, decision, id_=id_, memory=self.memory)
+        src = origin(self.record)
+        entries = remembered(found.send, value, at_point, decision, id_=id_, src=src, memory=self.memory)
         if call.said is not None and "RELEASE_SUPERSEDED" not in decision.codes:
             entries += (memory.release(found.send, found.did, dict(call.said), until=self.at + review.KEPT_MS),)
         state: review.State = "redecided" if call.said is None else "released"

@@ -9,7 +9,7 @@ A token has the same: `x` a suppression that names it, `w` one of which it is on
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -50,6 +50,8 @@ _POLICY = "policy/"
 _ID = TypeAdapter(RecipientId)
 _NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-]{1,64})"')
 _NAMES_REFERENCE = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}")
+_WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
+"""An id or token in the lines of a person, or a line's kind, which stands before it without a gap."""
 
 
 class FactStore:
@@ -82,19 +84,24 @@ class FactStore:
 
         `topic` is the registry name. An unreadable record withholds whom it names until a resolution names it.
         """
+        fault = None
         try:
-            model = decode(topic, key, value)
-            self._fold(topic, (partition, offset), model, value or b"")
+            names = self._fold(topic, (partition, offset), decode(topic, key, value), value or b"")
         except Unreadable as unreadable:
             fault = str(unreadable)
         except Exception as error:  # a defect of ours must not stop the facts of everybody else
             fault = f"failed_{type(error).__name__}"
-        else:
-            for listener in self.listeners:
-                listener(subject_key(topic, model))
-            return None
-        self._withhold((topic, partition, offset), fault, _named(topic, key, value or b""), value or b"")
+        if fault is not None:
+            names = _named(topic, key, value or b"")
+            self._withhold((topic, partition, offset), fault, names, value or b"")
+        for listener in self.listeners:
+            for name in names:
+                listener(name)
         return fault
+
+    def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
+        """Tells whether what is known of a person may name one of these tokens or ids; never a no where it does."""
+        return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id, b"")))
 
     def view(self, send: Send, printed: Printed | None = None, *, asks: bytes = b"", releases: bytes = b"") -> Facts:
         """Returns what is known that bears on `send`.
@@ -165,10 +172,11 @@ class FactStore:
                     add(token, line, score * weaker // CERTAIN)
         return stops, elsewhere - at_hand, overfull
 
-    def _fold(self, topic: str, at: tuple[int, int], model: Any, value: bytes) -> None:
+    def _fold(self, topic: str, at: tuple[int, int], model: Any, value: bytes) -> Collection[str]:
+        """Takes a readable record in; returns whom it is about, a suppression by token by each of its readings."""
         if topic == "reference":
             self._refer(model, value, at)
-            return
+            return (subject_key(topic, model),)
         if type(model) not in _KINDS and topic == "acts":
             raise Unreadable("kind_unknown", "kind")  # what is done about an item is no fact of a person
         line, tokens = known.judged(topic, value)
@@ -180,8 +188,10 @@ class FactStore:
             _add(self._by_token, tokens[0].token, [b"x" + line])
             for one in tokens[1:]:
                 _add(self._by_token, one.token, [b"w%d %b" % (one.score, line)])
+            return [one.token for one in tokens]
         else:
             _add(self._people, model.recipient_id, [_KINDS[type(model)] + line])
+        return (model.recipient_id,)
 
     def _unreadable_for(self, send: Send, person: _Person, tokens: Iterable[str]) -> list[str]:
         names = {send.recipient_id, f"controller/{send.controller_id}", f"template/{send.template_id}", *tokens}

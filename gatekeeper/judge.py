@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Any
 
 from gatekeeper import memory as entries
 from gatekeeper import spans
@@ -125,7 +126,7 @@ class Judge:
             before = known.clearance.did if known.clearance else None
             decision = decide(send, facts, store.reference, packs, at, as_of=as_of, clearance=before)
             judged = self._judged(record, send, facts, decision, id_=id_, as_of=as_of, clearance=before)
-            kept = remembered(send, record.value or b"", at_point, decision, id_=id_, memory=memory)
+            kept = remembered(send, record.value or b"", at_point, decision, id_=id_, src=origin(record), memory=memory)
             return replace(judged, entries=kept)
         except Unreadable as fault:
             return self._dead(record, only(packs.at(at), at, [invalid(fault)]), id_=id_)
@@ -244,14 +245,21 @@ class Judge:
 
 
 def remembered(
-    send: Send, value: bytes, at_point: Printed | None, decision: Decision, *, id_: str, memory: Memory
+    send: Send,
+    value: bytes,
+    at_point: Printed | None,
+    decision: Decision,
+    *,
+    id_: str,
+    src: dict[str, Any],
+    memory: Memory,
 ) -> tuple[Entry, ...]:
     """Returns what a decision on a send adds to the memory, and what it takes out of it.
 
-    `value`: the send's bytes. `at_point`: what its delivery comes to.
+    `value`: the send's bytes. `at_point`: what its delivery comes to. `src`: the `origin` of what was judged.
     """
-    if "RELEASE_SUPERSEDED" in decision.codes:  # a hard fact ends a release for good
-        return tuple(Entry(key, None) for key in memory.releases(send))
+    if ended := superseded(send, decision, memory):
+        return ended
     if decision.verdict != "clear":
         return ()
     policy = decision.policy
@@ -267,12 +275,20 @@ def remembered(
             until=until,
             basis=decision.basis,
             released=RELEASED in decision.notes,
+            src=src,
             printed=at_point,
         ),
     )
 
 
-def origin(record: Record) -> dict[str, str | int]:
+def superseded(send: Send, decision: Decision, memory: Memory) -> tuple[Entry, ...]:
+    """Returns what takes out the releases of the send's key, where a hard fact ended them for good."""
+    if "RELEASE_SUPERSEDED" not in decision.codes:
+        return ()
+    return tuple(Entry(key, None) for key in memory.releases(send))
+
+
+def origin(record: Record) -> dict[str, Any]:
     """Returns where a record stands, as its audit record says it."""
     return {
         "topic": record.topic,

@@ -8,7 +8,7 @@ garbage collector to walk, and decoded only when used.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from schemas.topics import DAY_MS
 CLEAR, ASK, RELEASE, ACT = b"clear", b"ask", b"release", b"act"
 KINDS = frozenset((CLEAR, ASK, RELEASE, ACT))
 """Every kind of entry about a person that this engine knows; another was written by a newer one."""
+_WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
 
 
 _ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
@@ -41,7 +42,8 @@ class Entry(NamedTuple):
 class Clearance:
     """A send that was cleared and is not recalled: by which decision, on which source, and whether by a release.
 
-    `at`, `until`: milliseconds since the epoch. `send`: without `delivery`; `printed`: what that came to.
+    `at`, `until`: milliseconds since the epoch. `src`: where the input stands that was cleared, as in its audit record.
+    `send`: without `delivery`; `printed`: what that came to.
     """
 
     did: str
@@ -49,6 +51,7 @@ class Clearance:
     until: int
     basis: str | None
     released: bool
+    src: dict[str, Any]
     send: Send
     printed: Printed | None = None
 
@@ -146,6 +149,18 @@ class Memory:
         live = clearance if clearance and at < clearance.until else None
         return Remembered(live, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)))
 
+    def knows(self, recipient_id: str) -> bool:
+        """Tells whether anything is remembered of a person."""
+        return recipient_id.encode() in self._people
+
+    def names(self) -> Iterator[str]:
+        """Yields everybody of whom anything was remembered at the first step."""
+        return map(bytes.decode, list(self._people))
+
+    def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
+        """Tells whether what is remembered of a person may name one of these tokens; never a no where it does."""
+        return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id.encode(), b"")))
+
     def releases(self, send: Send) -> tuple[bytes, ...]:
         """Returns the keys of the releases of the send's key."""
         prefix = f"release/{send.campaign_id}/{send.channel}/".encode()
@@ -217,16 +232,18 @@ def clearance(
     until: int,
     basis: str | None,
     released: bool,
+    src: dict[str, Any],
     printed: Printed | None = None,
 ) -> Entry:
-    """Returns the entry of a cleared send, `value` being its bytes as published."""
+    """Returns the entry of a cleared send, `value` being its bytes as published, `src` where its input stands."""
     kept = orjson.loads(value)
     kept.pop("delivery", None)
     for name in _OF_KEY:
         del kept[name]
     at_point: Any = [printed.token, *printed.readings] if isinstance(printed, Identified) else printed
-    fields = {"did": did, "at": at, "basis": basis, "released": released, "send": kept, "printed": at_point}
-    return _entry(clear_key(send), until, **fields)
+    fields: dict[str, Any] = {"did": did, "at": at, "basis": basis, "released": released, "send": kept}
+    fields["src"] = [src[name] for name in _PLACE]
+    return _entry(clear_key(send), until, **fields, printed=at_point)
 
 
 def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -> Entry:
@@ -266,6 +283,7 @@ def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entr
 
 
 _OF_KEY = ("recipient_id", "campaign_id", "channel")
+_PLACE = ("topic", "partition", "offset", "timestamp")
 
 
 def _entry(key: bytes, until: int | None, **fields: Any) -> Entry:
@@ -305,4 +323,13 @@ def _clearance(line: bytes, recipient_id: str) -> Clearance:
     send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]
     if isinstance(printed, list):
         printed = Identified(printed[0], tuple((token, score) for token, score in printed[1:]))
-    return Clearance(found["did"], found["at"], found["until"], found["basis"], found["released"], send, printed)
+    return Clearance(
+        did=found["did"],
+        at=found["at"],
+        until=found["until"],
+        basis=found["basis"],
+        released=found["released"],
+        src=dict(zip(_PLACE, found["src"], strict=True)),
+        send=send,
+        printed=printed,
+    )

@@ -1,15 +1,28 @@
-"""A clearance called back: what goes out on `recalls`, and what is forgotten with it."""
+"""A clearance judged again, and called back where it no longer stands: what goes out, and what is forgotten with it.
+
+What was cleared stays so until something speaks against it. An unreadable record about the person may be a no, and
+calls back; so does a defect of ours. What only delays the answer for everybody does not: facts that come late, a
+policy or another reference record that cannot be read. Then nothing new is cleared, and once it is known what
+holds, the clearance is judged again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import sha256
 
-from gatekeeper.judge import Output
-from gatekeeper.memory import Clearance, Entry
+from gatekeeper.audit import record as audit
+from gatekeeper.decide import Decision, decide, only
+from gatekeeper.facts import FactStore
+from gatekeeper.judge import Judge, Judged, Output, defect, superseded
+from gatekeeper.known import Facts
+from gatekeeper.memory import Clearance, Entry, Memory
 from gatekeeper.spans import instant
 from schemas.codec import encode
 from schemas.events import Recall
+
+UNDECIDED = ("FACTS_STALE", "POLICY_UNKNOWN")
+"""Reasons that say nothing of the piece, only that nobody can tell at the moment."""
 
 
 def recall_id(clearance: str) -> str:
@@ -37,3 +50,70 @@ def recall(clearance: Clearance, *, id_: str, at: int, reasons: Iterable[str] = 
     )
     headers = (("gate-decision-id", id_.encode()),)
     return Output("recalls", send.recipient_id.encode(), encode(value), headers), Entry(clearance.key, None)
+
+
+def weighed(
+    judge: Judge, clearance: Clearance, store: FactStore, memory: Memory, at: int, *, as_of: int | None = None
+) -> Judged | None:
+    """Returns the recall of a live clearance with its audit record, None where it stands. Never raises.
+
+    `at`: milliseconds. `as_of`: as decide() takes it. The record's id comes from the input that was cleared, so
+    there is one recall at most. Of a defect of ours nothing good is known: it calls back.
+    """
+    send, facts, failed = clearance.send, None, False
+    try:
+        known = memory.about(send, at)
+        facts = store.view(send, clearance.printed, asks=known.asks, releases=known.releases)
+        reference, packs = store.reference, judge.holding(store)
+        decision = decide(send, facts, reference, packs, at, as_of=as_of, checkpoint="handoff", clearance=clearance.did)
+    except Exception as error:
+        decision, failed = only(judge.holding(store).at(at), at, [defect(error)]), True
+    if decision.verdict == "clear" or _undecided(decision):
+        return None
+    return _recalled(judge, clearance, decision, facts, memory, as_of=as_of, failed=failed)
+
+
+def _undecided(decision: Decision) -> bool:
+    return all(
+        reason.code in UNDECIDED
+        or (reason.code == "FACTS_UNAVAILABLE" and all(place.startswith("reference/") for place in reason.facts))
+        for reason in decision.reasons
+    )
+
+
+def _recalled(
+    judge: Judge,
+    clearance: Clearance,
+    decision: Decision,
+    facts: Facts | None,
+    memory: Memory,
+    *,
+    as_of: int | None,
+    failed: bool,
+) -> Judged:
+    send, src = clearance.send, clearance.src
+    id_ = audit.did(src["topic"], src["partition"], src["offset"], "recall")
+    proof = audit.record(
+        decision,
+        id_=id_,
+        origin=src,
+        send=audit.judged_send(encode(send)),
+        snapshot=facts.snapshot if facts else None,
+        stage="recall",
+        as_of=as_of,
+        clearance=clearance.did,
+        mode=judge.mode,
+        normalised=facts is not None and facts.printed == "tokenised",
+    )
+    output, forgotten = recall(clearance, id_=id_, at=decision.at, reasons=decision.codes)
+    return Judged(
+        outputs=(output,),
+        audit=proof,
+        did=id_,
+        verdict=None,
+        codes=(),
+        dead=False,
+        misplaced=False,
+        failed=failed,
+        entries=(forgotten, *superseded(send, decision, memory)),
+    )

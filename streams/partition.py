@@ -23,6 +23,7 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.judge import Judge, Judged, Record
 from gatekeeper.packs import Packs
 from gatekeeper.policy import Policy
+from gatekeeper.recall import weighed
 from gatekeeper.settings import Settings
 from streams import ledger, offsets
 from streams.acts import Acts
@@ -45,8 +46,8 @@ CLOCK_RETRY_SECONDS = 5.0
 DEAD_FACTS = 200
 TOMBSTONES = 1_000
 """At most so many entries of the ledger that no longer matter are taken out in one transaction."""
-TOUCHED = 50
-"""Of so many people whom facts have touched at most, the waiting sends are judged again in one transaction."""
+TOUCHED, RECALLS = 100, 1_000
+"""At most so many people are judged again at a time, that sends do not wait, and so many recalls go out together."""
 TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "FACTS_STALE"))
 """Reasons that end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
@@ -129,10 +130,13 @@ class Partition:
                 if not self._waiting:
                     await arrival(self._arrived)
                 sends, acts = await self._intake.next_batch(), await self._act_intake.next_batch()
-                items = await self._items_of(self._touched.take(TOUCHED))
-                if not (sends.records or acts.records or items or self._something_to_write_down()):
+                touched = self._touched.take(TOUCHED)
+                items = await self._items_of(touched)
+                if not (sends.records or acts.records or touched or self._something_to_write_down()):
                     continue
-                transaction = await self._judged(sends, acts, items)
+                transaction = await self._judged(sends, acts, touched, items)
+                if transaction is None:
+                    continue
                 self._intake.written(sends)
                 self._act_intake.written(acts)
                 await self._settled()
@@ -169,10 +173,8 @@ class Partition:
         await self._intake.begin(self._head.sends)
         await self._act_intake.begin(self._head.acts)
         self._acts.follow(self._act_intake.offer).add_done_callback(self._ended)
-        memory = self._ledger.memory
-        self._touched.watch(
-            concerns=lambda name: any(memory.waiting(name)), everybody=lambda: (name for name, _ in memory.waiting())
-        )
+        if settings.mode == "live":  # what a shadow would clear went nowhere
+            self._touched.watch(self._ledger.memory)
         self.waits_for = None
         log.info("partition_owned", partition=self.number, offset=self._head.sends)
 
@@ -245,8 +247,13 @@ class Partition:
         review = TopicPartition(self._tools.settings.topic("review"), self.number)
         return list((await offsets.some(self._probe, review, wanted)).values())
 
-    async def _judged(self, sends: Batch, acts: Batch, items: list[ConsumerRecord]) -> Transaction:
-        """Passes the barrier, judges all without an await in between, and returns what is to be written."""
+    async def _judged(
+        self, sends: Batch, acts: Batch, touched: list[str], items: list[ConsumerRecord]
+    ) -> Transaction | None:
+        """Passes the barrier, judges all without an await in between, and returns what is to be written, if anything.
+
+        `touched`: people whose clearances are judged again, before the sends: what is recalled makes no duplicate.
+        """
         tools = self._tools
         while tools.clock.off_by > tools.policy.skew_ms:
             self.waits_for = "clock"
@@ -255,7 +262,7 @@ class Partition:
             await self._settled()
             await self._measure_clock()
         self.waits_for = "facts"
-        idle = not (sends.records or acts.records or items)
+        idle = not (sends.records or acts.records or touched)
         fresh = idle or await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
         self.waits_for = None
         # From here to the return there is no await: nothing can change between the barrier and the verdict.
@@ -265,7 +272,9 @@ class Partition:
         at = max(t0, self._head.at)
         as_of = None if fresh else min(tools.followers.as_of, at - tools.packs.at(at).max_lag_ms - 1)
         store, memory = tools.followers.store, self._ledger.memory
-        judged = []
+        judged = self._recalled(touched, at) if fresh else []
+        if not fresh:
+            self._touched.again(touched)  # what is late says nothing against a clearance
         for record in sends.records:
             judged.append(tools.judge.judge(_record(record), store, at, as_of=as_of, memory=memory))
             self._remember(judged[-1])
@@ -284,7 +293,23 @@ class Partition:
         self._failures.extend(one.failed for one in judged)
         if sum(self._failures) >= FAILURES:
             raise IntegrityError("error.decisions_failing", failures=FAILURES, of_last=OF_LAST, partition=self.number)
+        if not (judged or sends.records or acts.records or self._something_to_write_down()):
+            return None
         return self._transaction(sends, acts, judged, at, t0)
+
+    def _recalled(self, touched: list[str], at: int) -> list[Judged]:
+        """Returns the recalls of what people were cleared for and no longer stands, and remembers each at once."""
+        found: list[Judged] = []
+        for place, name in enumerate(touched):
+            for clearance in list(self._ledger.memory.clearances(at, name)):
+                if len(found) == RECALLS:
+                    self._touched.again(touched[place:])
+                    return found
+                store, memory = self._tools.followers.store, self._ledger.memory
+                if one := weighed(self._tools.judge, clearance, store, memory, at):
+                    found.append(one)
+                    self._remember(one)
+        return found
 
     def _remember(self, judged: Judged) -> None:
         """Lets the next record see what was decided on this one; if it is not written, this memory ends with us."""
@@ -307,6 +332,7 @@ class Partition:
         policy = tools.packs.at(at)
         if policy.sha256 != self._policy:
             self._policy = policy.sha256
+            self._touched.everybody()
             log.info("policy_in_force", partition=self.number, offset=sends.start, policy=policy.name)
         dead_facts = self._unreadable_facts()
         for place in dead_facts:
@@ -337,9 +363,9 @@ class Partition:
         transaction.add("ledger", ledger.HEAD, self._head.encode())
         self._written_at = asyncio.get_running_loop().time()
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
-            for record, one in zip(sends.records, judged, strict=False):
-                if one.verdict != "clear":
-                    log.debug("send_withheld", partition=self.number, offset=record.offset, codes=one.codes)
+            for one in judged:
+                if one.verdict not in (None, "clear"):
+                    log.debug("send_withheld", partition=self.number, decision=one.did, codes=one.codes)
         verdicts = Counter(one.verdict for one in judged if one.verdict)
         log.debug("chunk_judged", partition=self.number, first=sends.start, next=sends.to, n=len(judged), **verdicts)
         return transaction

@@ -11,6 +11,7 @@ from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged, Output, Record
 from gatekeeper.memory import Memory
 from gatekeeper.packs import load
+from gatekeeper.recall import weighed
 from schemas.audit import AuditRecord
 from schemas.codec import decode
 from schemas.events import Ask
@@ -57,6 +58,12 @@ class Desk:
         value = orjson.dumps(sent or world.send(**fields))
         record = Record("mail.sends.v1", 3, self._sends, self.at, None, value)
         return self._written(self.judge.judge(record, self.store, self.at, memory=self.memory), value)
+
+    def weigh(self) -> list[Judged]:
+        """Judges every live clearance again; returns the recalls."""
+        clearances = list(self.memory.clearances(self.at))
+        found = [weighed(self.judge, one, self.store, self.memory, self.at) for one in clearances]
+        return [self._written(one, None) for one in found if one]
 
     def act(self, kind: str, item: int = -1, **fields: Any) -> tuple[str, str | None]:
         """Judges an act about an item (which one of `review`); returns its outcome and the refusal's code."""

@@ -401,16 +401,20 @@ class World:
     def check_ledger(self) -> None:
         """Asserts that the ledger is what the committed decisions imply: clearances, asks, and what is done with."""
         ledger = self.ledger()
-        cleared = {}
+        live = {}
         for message in self.read("cleared"):
             value = json.loads(message.value())
             key = f"clear/{value['recipient_id']}/{value['campaign_id']}/{value['channel']}"
-            assert key not in cleared, f"cleared twice: {key}"
-            cleared[key] = dict(message.headers())["gate-decision-id"].decode()
+            live[dict(message.headers())["gate-decision-id"].decode()] = key
+        by = Counter(a.did for a in self.audits() if a.stage == "recall" or (a.act and a.act.outcome == "recalled"))
         for message in self.read("recalls"):
             value = json.loads(message.value())
             key = f"clear/{value['recipient_id']}/{value['campaign_id']}/{value['channel']}"
-            assert cleared.pop(key) == value["decision_id"], f"recalled, and not cleared: {key}"
+            assert live.pop(value["decision_id"], None) == key, f"recalled twice, or never cleared: {key}"
+            by[dict(message.headers())["gate-decision-id"].decode()] -= 1
+        assert set(by.values()) <= {0}, "not one audit record for each recall"
+        cleared = {key: did for did, key in live.items()}
+        assert len(cleared) == len(live), "cleared twice"
         assert {k.decode(): v["did"] for k, v in ledger.items() if k.startswith(b"clear/")} == cleared
         asked = {f"ask/{m.key().decode()}/{json.loads(m.value())['request_id']}" for m in self.read("confirmations")}
         assert {k.decode() for k in ledger if k.startswith(b"ask/")} == asked

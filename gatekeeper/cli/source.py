@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from time import time
+
 import click
 
+from gatekeeper import packs
 from gatekeeper.cli.amended import told
-from gatekeeper.cli.output import json_option
+from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
 from gatekeeper.cli.who import by_option, evidence_option, person
 from gatekeeper.errors import UsageError
+from gatekeeper.reach import Reach
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
@@ -24,16 +29,55 @@ def command() -> None:
 
 @command.command("quarantine", help=text("cli.source_quarantine"))
 @click.argument("batch")
-@click.option("--reason", required=True, help=text("cli.act_reason"))
+@click.option("--reason", help=text("cli.act_reason"))
 @evidence_option
 @by_option
+@click.option("--dry-run", is_flag=True, help=text("cli.quarantine_dry_run"))
 @json_option
-def quarantine(batch: str, reason: str, evidence: str | None, by: str | None, as_json: bool) -> None:
-    """Writes the batch's record as quarantined, and the act; exit 1 where somebody else changed it meanwhile."""
+def quarantine(
+    batch: str, reason: str | None, evidence: str | None, by: str | None, dry_run: bool, as_json: bool
+) -> None:
+    """Writes the batch's record as quarantined, and the act; exit 1 where somebody else changed it meanwhile.
+
+    With `--dry-run` nothing is written, and what the quarantine would meet is told.
+    """
     settings = load()
+    if dry_run:
+        _foretold(settings, batch, as_json)
+        return
+    if reason is None:
+        raise click.MissingParameter(param_hint="'--reason'", param_type="option")
     who = person(settings, by)
     act = pairs.act("quarantine", by=who, subject=f"batch/{batch}", reason=reason, evidence_ref=evidence)
     told(settings, _batch(settings, batch), act, as_json, state="quarantined")
+
+
+def _foretold(settings: Settings, batch: str, as_json: bool) -> None:
+    """Tells who came with a list, and which of their pieces a quarantine can still stop."""
+    state = _batch(settings, batch).model.state
+    reach, now = Reach(batch), int(time() * 1000)
+    with Reader(settings) as reader, progress_bar() as bar:
+        task = bar.add_task(text("check.reading"), total=None)
+        for record in reader.read("sources"):
+            reach.source(record.key, record.value)
+            bar.advance(task)
+        for record in reader.read("ledger"):
+            reach.entry(record.partition, record.key, record.value)
+            bar.advance(task)
+    rows = reach.campaigns(now, packs.load(settings.policy).at(now).timezone)
+    totals = {name: sum(getattr(row, name) for row in rows) for name in ("clearances", "standing", "ahead")}
+    if as_json:
+        told = [asdict(row) for row in rows]
+        show_json({"batch": batch, "state": state, "people": reach.people, **totals, "campaigns": told})
+        return
+    numbers = {name: f"{n:,}" for name, n in totals.items()}
+    click.echo(text("cli.quarantine_foretold", batch=batch, people=f"{reach.people:,}", **numbers))
+    if rows:
+        show_table(
+            [f"cli.column_{name}" for name in ("campaign", "channel", "clearances", "standing", "ahead", "mail_date")],
+            [(r.campaign, r.channel, r.clearances, r.standing, r.ahead, r.next or "-") for r in rows],
+            numbers=(2, 3, 4),
+        )
 
 
 def _batch(settings: Settings, id_: str) -> Stored[Batch]:

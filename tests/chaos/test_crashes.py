@@ -116,3 +116,23 @@ def test_given_kills_of_the_worker_while_people_act_then_each_act_is_answered_on
     released = [a.act.item for a in world.acted().values() if a.act and a.stage == "release" and a.verdict == "clear"]
     assert len(released) == len(set(released)) > 0
     world.check(flow.sent + len(young))
+
+
+def test_given_kills_of_the_worker_while_a_list_is_called_back_then_each_piece_is_recalled_once(
+    world, chance, tmp_path
+):
+    people = [f"s{number}" for number in range(3_000)]
+    world.people(people, batch_id="B1")
+    world.put("sends", ((name, send(name, name)) for name in people))
+    with world.process(tmp_path / "worker.log") as worker:
+        until(lambda: world.decided() >= len(people), "decisions")
+        world.put("reference", [("batch/B1", {"v": 1, "kind": "batch", "id": "B1", "state": "quarantined"})])
+        for _ in range(2):
+            before = len(world.read("recalls"))
+            wanted = before + chance.randrange(1, 600)
+            until(lambda wanted=wanted: sum(world.ends("recalls")) >= wanted, "more recalls")
+            worker.kill()
+            assert len(world.read("recalls")) < len(people), "in the middle"
+            worker.start()
+        until(lambda: len(world.read("recalls")) >= len(people), "every recall")
+    world.check(len(people))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gatekeeper import memory
 from gatekeeper.settings import Settings
 from schemas.codec import decode, encode
 from schemas.events import Controller
@@ -190,3 +191,25 @@ def test_suspended_then_the_next_send_is_withheld_and_after_resuming_it_is_clear
     assert (again.code, again.json["outcome"]) == (0, "cleared")
     until(lambda: len(world.acted()) == 3, "an audit record of each act")
     assert Counter(a.act.outcome for a in world.acted().values()) == {"recorded": 2, "cleared": 1}
+
+
+def test_a_dry_run_then_people_and_what_can_be_recalled_are_told_and_nothing_is_written(
+    run: Run, system: System
+) -> None:
+    for name in ("r1", "r2"):
+        system.put("sources", json.dumps(source(name, batch_id="B2")).encode(), key=name.encode())
+    value = json.dumps(send("r1", 0)).encode()
+    place = {"topic": system.settings.topic("sends"), "partition": 0, "offset": 0, "timestamp": 0}
+    entry = memory.clearance(
+        value, decode("sends", b"r1", value), did="D", at=0, until=2**52, basis="s-r1", released=False, src=place
+    )
+    system.put("ledger", entry.value, key=entry.key)
+    done = run("source", "quarantine", "B2", "--dry-run", "--json")
+    assert (done.code, done.err) == (0, "")
+    row = {"campaign": "K-0", "channel": "postal", "clearances": 1, "standing": 1, "ahead": 1, "next": None}
+    totals = {"people": 2, "clearances": 1, "standing": 1, "ahead": 1}
+    assert done.json == {"batch": "B2", "state": "active", **totals, "campaigns": [row]}
+    assert "K-0" in run("source", "quarantine", "B2", "--dry-run").out
+    assert (records(system, "reference"), records(system, "acts")) == ([], [])
+    assert run("source", "quarantine", "B2").code == 2
+    assert "B3" in run("source", "quarantine", "B3", "--dry-run").says(2)

@@ -16,6 +16,7 @@ from schemas.topics import DAY_MS
 from tests import world
 
 AT = world.T
+SRC = {"topic": "mail.sends.v1", "partition": 3, "offset": 7, "timestamp": AT}
 
 
 def send(**fields: Any) -> Send:
@@ -25,7 +26,7 @@ def send(**fields: Any) -> Send:
 def cleared(until: int = AT + DAY_MS, did: str = "D", **fields: Any) -> Entry:
     one = world.send(delivery={"name": "見本 花子"}, **fields)
     value = orjson.dumps(one)
-    return memory.clearance(value, send(**fields), did=did, at=AT, until=until, basis="S-1", released=False)
+    return memory.clearance(value, send(**fields), did=did, at=AT, until=until, basis="S-1", released=False, src=SRC)
 
 
 def held(*entries: Entry) -> Memory:
@@ -49,10 +50,10 @@ def test_clearance_put_in_then_its_send_key_finds_it_until_its_end_and_no_other_
 def test_clearance_of_a_printed_address_then_what_it_is_known_by_is_kept() -> None:
     at_point = Identified(world.token("cp-1"), ((world.token("less"), 900),))
     value = orjson.dumps(world.send())
-    fields = {"did": "D", "at": AT, "until": AT + 1, "basis": None, "released": True, "printed": at_point}
+    fields = {"did": "D", "at": AT, "until": AT + 1, "basis": None, "released": True, "src": SRC, "printed": at_point}
     found = held(memory.clearance(value, send(), **fields)).about(send(), AT).clearance  # type: ignore[arg-type]
     assert found is not None
-    assert (found.printed, found.released, found.basis) == (at_point, True, None)
+    assert (found.printed, found.released, found.basis, found.src) == (at_point, True, None, SRC)
 
 
 def test_clearance_put_in_then_no_delivery_is_kept() -> None:

@@ -1,0 +1,179 @@
+"""What was cleared and no longer stands is called back on real Kafka: once, and whenever the fact arrived."""
+
+import asyncio
+import json
+from collections import Counter
+
+import pytest
+
+from streams.transaction import Transaction
+from tests.worlds import TOKEN, World, consent, controller, eventually, send
+
+BATCH = {"v": 1, "kind": "batch", "id": "B1"}
+FROZEN = ("batch/B1", {**BATCH, "state": "quarantined"})
+
+
+@pytest.fixture
+def world(kafka, prefix) -> World:
+    world = World(kafka.bootstrap, prefix, partitions=2).create()
+    world.put("reference", [("batch/B1", BATCH)])
+    return world
+
+
+def recalled(world: World) -> dict[str, list[str]]:
+    """Returns the reasons of each recall, by the event id of what was cleared."""
+    found = [json.loads(message.value()) for message in world.read("recalls")]
+    assert len({one["recall_id"] for one in found}) == len(found), "recalled twice"
+    return {one["event_id"]: one["reasons"] for one in found}
+
+
+async def cleared(world: World, count: int) -> None:
+    await eventually(lambda: sum(world.ends("cleared")) >= count and len(world.read("cleared")) == count, "clearances")
+
+
+async def recalls(world: World, count: int) -> dict[str, list[str]]:
+    await eventually(lambda: sum(world.ends("recalls")) >= count and len(recalled(world)) >= count, "recalls")
+    return recalled(world)
+
+
+def test_given_a_withdrawal_after_the_clearance_then_one_recall_and_the_key_is_free(world):
+    world.people(["r1", "r2"])
+    world.sends(["r1", "r2"])
+
+    async def run() -> None:
+        async with world.worker():
+            await cleared(world, 2)
+            world.put("consents", [("r1", consent("r1", "Withdrawn"))])
+            assert await recalls(world, 1) == {"e-0": ["CONSENT_WITHDRAWN"]}
+            world.put("sends", [("r1", send("r1", 0, event_id="e-again")), ("r2", send("r2", 1, event_id="e-twice"))])
+            await eventually(lambda: {"e-again", "e-twice"} <= world.verdicts().keys(), "two more decisions")
+            yes = consent("r1", record_id="yes", event_time="2026-02-01T10:00:00+09:00")
+            world.put("consents", [("r1", yes), ("r1", consent("r1", "Withdrawn"))])  # the no a second time is no news
+            world.put("sends", [("r1", send("r1", 0, event_id="e-anew"))])
+            await cleared(world, 3)
+
+    asyncio.run(run())
+    assert world.verdicts() == {
+        "e-0": ("clear", None),
+        "e-1": ("clear", None),
+        "e-again": ("block", "CONSENT_WITHDRAWN"),
+        "e-twice": ("block", "DUPLICATE_SEND"),
+        "e-anew": ("clear", None),
+    }
+    assert len(recalled(world)) == 1
+    (record,) = [a for a in world.audits() if a.stage == "recall"]
+    (first,) = [a for a in world.audits() if a.stage == "intake" and a.send and a.send["event_id"] == "e-0"]
+    assert (record.clearance, record.src, record.verdict) == (first.did, first.src, "block")
+    (message,) = world.read("recalls")
+    assert dict(message.headers())["gate-decision-id"] == record.did.encode()
+    world.check(5)
+
+
+def test_given_a_list_quarantined_then_its_50_are_recalled_once_and_facts_of_a_night_without_worker_too(world):
+    stolen, own, night = ([f"{kind}{number}" for number in range(50)] for kind in ("s", "o", "n"))
+    world.people(stolen, batch_id="B1")
+    world.people([*own, *night])
+    world.put("sends", ((name, send(name, name)) for name in [*stolen, *own, *night]))
+
+    async def run(first: int, then: int) -> None:
+        async with world.worker():
+            await cleared(world, 150)
+            await recalls(world, first)
+            world.put("reference", [FROZEN])
+            await recalls(world, then)
+
+    asyncio.run(run(0, 50))
+    assert set(recalled(world)) == {f"e-{name}" for name in stolen}
+    world.put("consents", ((name, consent(name, "Withdrawn")) for name in night))
+    asyncio.run(run(100, 100))
+    world.put("consents", [("o0", consent("o0", "Withdrawn"))])
+    asyncio.run(run(101, 101))  # that one comes after whatever was recalled twice
+    assert Counter(reason for reasons in recalled(world).values() for reason in reasons) == {
+        "SOURCE_BATCH_QUARANTINED": 50,
+        "CONSENT_WITHDRAWN": 51,
+    }
+    world.check(150)
+
+
+def test_given_a_withdrawal_between_judging_and_commit_then_it_is_recalled(world, monkeypatch):
+    world.people(["r1"])
+    world.sends(["r1"])
+    commit, held = Transaction.commit, asyncio.Event()
+
+    async def holding(self, position, clock):
+        if "cleared" in self._batches and not held.is_set():
+            await asyncio.to_thread(world.put, "consents", [("r1", consent("r1", "Withdrawn"))])
+            held.set()
+        await commit(self, position, clock)
+
+    monkeypatch.setattr(Transaction, "commit", holding)
+
+    async def run() -> None:
+        async with world.worker():
+            assert await recalls(world, 1) == {"e-0": ["CONSENT_WITHDRAWN"]}
+
+    asyncio.run(run())
+    assert held.is_set()
+    world.check(1)
+
+
+TOUCHING = {
+    "an objection by a token": ("suppressions", TOKEN, {
+        "v": 1, "kind": "objection", "suppression_id": "x1", "token": TOKEN, "received_at": "2026-01-01T10:00:00+09:00",
+    }),
+    "an objection that is one less exactly": ("suppressions", "t1_" + "B" * 43, {
+        "v": 1, "kind": "objection", "suppression_id": "x1", "token": "t1_" + "B" * 43,
+        "readings": [{"token": TOKEN, "score": 950}], "received_at": "2026-01-01T10:00:00+09:00",
+    }),
+    "a controller suspended": ("reference", *controller(suspended_since="2026-01-01")),
+    "a notice found void": ("reference", "notice/N1", {
+        "v": 1, "kind": "notice", "id": "N1", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": False,
+    }),
+    "a template without what it must show": ("reference", "template/T1", {"v": 1, "kind": "template", "id": "T1"}),
+    "a record about the person that cannot be read": ("consents", "r1", b"{"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fact", TOUCHING.values(), ids=TOUCHING)
+def test_given_whatever_touches_a_clearance_then_it_is_recalled(world, fact):
+    topic, key, value = fact
+    world.people(["r1"])
+    world.sends(["r1"])
+
+    async def run() -> None:
+        async with world.worker():
+            await cleared(world, 1)
+            world.put(topic, [(key, value)])
+            await recalls(world, 1)
+
+    asyncio.run(run())
+    world.check(1)
+
+
+def test_given_a_reference_record_that_cannot_be_read_then_nothing_is_recalled_until_one_is(world):
+    world.people(["r1"])
+    world.sends(["r1"])
+
+    async def run() -> None:
+        async with world.worker():
+            await cleared(world, 1)
+            world.put("reference", [("controller/C1", b"{"), ("policy/jp-pmark", b"{")])
+            world.sends(["r1"], first=1)
+            await eventually(lambda: "e-1" in world.verdicts(), "a send withheld for it")
+            assert world.verdicts()["e-1"][0] == "block"
+            assert recalled(world) == {}
+            world.put("consents", [("r1", consent("r1", "Withdrawn"))])
+            world.put("reference", [resolved(number, offset) for number, offset in enumerate(unread(world))])
+            assert await recalls(world, 1) == {"e-0": ["CONSENT_WITHDRAWN"]}
+
+    asyncio.run(run())
+    world.check(2)
+
+
+def unread(world: World) -> list[int]:
+    return [m.offset() for m in world.read("reference") if m.value() == b"{"]
+
+
+def resolved(number: int, offset: int) -> tuple[str, dict]:
+    value = {"v": 1, "kind": "resolution", "id": f"R{number}", "topic": "reference", "partition": 0, "offset": offset}
+    return f"resolution/R{number}", {**value, "by": "pm-7", "reason": "entered again", "at": "2026-01-01T10:00:00Z"}

@@ -1,0 +1,42 @@
+"""What is cleared stands until a fact comes; whatever facts come, what is left would be cleared now (P4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatekeeper.decide import decide
+from tests import world
+from tests.desk import JUDGE, YOUNG, Desk
+from tests.property import people
+
+FEW = settings(max_examples=300, deadline=None)
+
+
+def known() -> st.SearchStrategy[list[world.Event]]:
+    """Returns people of whom most may be written to."""
+    return st.sampled_from((list(YOUNG), [world.source(), world.consent()])) | people.people()
+
+
+@FEW
+@given(known(), people.sends() | st.just(world.send()), st.lists(people.nos() | people.givens(), max_size=4))
+def test_any_facts_after_a_clearance_then_what_is_left_is_clear_now_and_nothing_is_recalled_twice(
+    facts: Any, send: Any, news: Any
+) -> None:
+    desk = Desk(*[event for event in facts if event[0] != "acts"])
+    if desk.send(send).verdict == "review":
+        desk.act("release", evidence_ref="scan-9")
+    assert desk.weigh() == [], "cleared, and recalled with nothing new"
+    before = [one.did for one in desk.memory.clearances(desk.at)]
+    recalled = 0
+    for fact in news:
+        desk.learn(fact)
+        recalled += len(desk.weigh())
+        for clearance in desk.memory.clearances(desk.at):
+            about = desk.memory.about(clearance.send, desk.at)
+            view = desk.store.view(clearance.send, clearance.printed, asks=about.asks, releases=about.releases)
+            assert decide(clearance.send, view, desk.store.reference, JUDGE.packs, desk.at).verdict == "clear"
+    assert recalled == len(before) - len(list(desk.memory.clearances(desk.at)))
+    assert len({did for topic, did in desk.out if topic == "recalls"}) == recalled
