@@ -20,6 +20,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper.acting import Acting
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.errors import IntegrityError
+from gatekeeper.handoff import MOST, Walk, walk
 from gatekeeper.judge import Judge, Judged, Record
 from gatekeeper.packs import Packs
 from gatekeeper.policy import Policy
@@ -98,6 +99,9 @@ class Partition:
             self._arrived,
             busy=lambda: self._acts.busy,
         )
+        self._walk: Walk | None = None
+        self._left: Batch | None = None
+        """Acts taken and not judged yet: the first one is about a campaign, whose clearances are on their way."""
         self._committing: asyncio.Task[None] | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
         self._policy = ""
@@ -128,11 +132,12 @@ class Partition:
             while True:
                 if not self._waiting:
                     await arrival(self._arrived)
-                sends, acts = await self._intake.next_batch(), await self._act_intake.next_batch()
+                sends = await self._intake.next_batch()
+                acts = self._left or await self._act_intake.next_batch()
                 items = await self._items_of(self._touched.take(TOUCHED))
                 if not (sends.records or acts.records or items or self._something_to_write_down()):
                     continue
-                transaction = await self._judged(sends, acts, items)
+                transaction, acts, self._left = await self._judged(sends, acts, items)
                 self._intake.written(sends)
                 self._act_intake.written(acts)
                 await self._settled()
@@ -214,7 +219,7 @@ class Partition:
 
     @property
     def _waiting(self) -> bool:
-        return self._intake.waiting or self._act_intake.waiting
+        return self._intake.waiting or self._act_intake.waiting or self._left is not None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -245,8 +250,13 @@ class Partition:
         review = TopicPartition(self._tools.settings.topic("review"), self.number)
         return list((await offsets.some(self._probe, review, wanted)).values())
 
-    async def _judged(self, sends: Batch, acts: Batch, items: list[ConsumerRecord]) -> Transaction:
-        """Passes the barrier, judges all without an await in between, and returns what is to be written."""
+    async def _judged(
+        self, sends: Batch, acts: Batch, items: list[ConsumerRecord]
+    ) -> tuple[Transaction, Batch, Batch | None]:
+        """Passes the barrier, judges all without an await in between, and returns what is to be written.
+
+        With it the acts that are then judged, and those that are left for the next transaction.
+        """
         tools = self._tools
         while tools.clock.off_by > tools.policy.skew_ms:
             self.waits_for = "clock"
@@ -269,7 +279,21 @@ class Partition:
         for record in sends.records:
             judged.append(tools.judge.judge(_record(record), store, at, as_of=as_of, memory=memory))
             self._remember(judged[-1])
+        left: Batch | None = None
+        most = MOST
         for record in acts.records:
+            self._walk = self._walk or walk(tools.judge, _record(record), memory)
+            if self._walk is not None:
+                # what may be handed on is only judged with all facts applied; till then the act waits
+                for one in self._walk.step(store, memory, at, most=most) if fresh else ():
+                    judged.append(one)
+                    self._remember(one)
+                    most = max(0, most - 1)
+                if not self._walk.done:
+                    acts, left = acts.cut(record.offset)
+                    break
+                self._walk = None
+                continue
             item = self._acts.items.pop(record.offset, None)
             reviewed = _record(item) if item else None
             judged.append(self._acting.act(_record(record), reviewed, store, memory, at, as_of=as_of))
@@ -284,7 +308,7 @@ class Partition:
         self._failures.extend(one.failed for one in judged)
         if sum(self._failures) >= FAILURES:
             raise IntegrityError("error.decisions_failing", failures=FAILURES, of_last=OF_LAST, partition=self.number)
-        return self._transaction(sends, acts, judged, at, t0)
+        return self._transaction(sends, acts, judged, at, t0), acts, left
 
     def _remember(self, judged: Judged) -> None:
         """Lets the next record see what was decided on this one; if it is not written, this memory ends with us."""
