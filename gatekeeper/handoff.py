@@ -95,7 +95,12 @@ class Walk:
             snapshot=facts.snapshot if facts else None,
             stage="handoff",
             clearance=clearance.did,
-            act=acted(self._act, "handed" if handed else "recalled", item=clearance.did),
+            act=acted(
+                self._act,
+                "handed" if handed else "recalled",
+                "again" if handed and clearance.handed is not None else None,
+                item=clearance.did,
+            ),
             normalised=facts is not None and facts.printed == "tokenised",
         )
         return _judged(id_, proof, outputs, (entry,), failed="DECISION_FAILED" in decision.codes)

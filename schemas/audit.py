@@ -138,6 +138,7 @@ Outcome = Literal[
 class Acted(Model):
     """Who did what to which item, and what became of it; `code` says why it was refused.
 
+    Of what was handed off before, `code` is `again`.
     `item`: a decision id, of a record of `review`, or of the clearance that was handed off or fell.
     Its reason in words stays on `acts`.
     """
