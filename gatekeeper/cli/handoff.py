@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.who import by_option, person
-from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import decode
@@ -115,7 +115,7 @@ def carried_out(settings: Settings, reader: Reader, act: CampaignAct, *, resumed
 def _saying_how_to_go_on(act: CampaignAct) -> Iterator[None]:
     try:
         yield
-    except BaseException:
+    except (UnavailableError, IncompleteError, KeyboardInterrupt):
         note("cli.run_again", run=act.act_id)
         raise
 
