@@ -42,7 +42,8 @@ def command(delivered: Path, out: Path | None, as_json: bool) -> None:
         if kind is None:
             right.add(did)
         else:
-            found.append(Finding(row, kind, did))
+            # what cannot be read may be anything, a person's name included
+            found.append(Finding(Delivered(row.line) if kind == "unreadable" else row, kind, did))
     missing = _missing(books, rows, right)
     if out is not None:
         _write(out, found)
@@ -129,8 +130,7 @@ def _write(file: Path, found: list[Finding]) -> None:
         handle.write("\ufeff")  # without it Excel does not read UTF-8
         rows = csv.DictWriter(handle, COLUMNS)
         rows.writeheader()
-        rows.writerows(_plain(one) for one in found if one.kind != "unreadable")
-        rows.writerows({"line": one.row.line, "finding": one.kind} for one in found if one.kind == "unreadable")
+        rows.writerows(_plain(one) for one in found)
 
 
 def _print(found: list[Finding], rows: int, counts: Any, missing: int) -> None:
@@ -140,13 +140,11 @@ def _print(found: list[Finding], rows: int, counts: Any, missing: int) -> None:
     if missing:
         note("cli.reconcile_missing", count=f"{missing:,}")
     if found:
-        listed = [one for one in found if one.kind != "unreadable"]
-        listed += [Finding(Delivered(one.row.line), one.kind, "") for one in found if one.kind == "unreadable"]
         show_table(
             ["cli.column_line", "cli.column_finding", "cli.column_decision_id", "cli.column_recipient"],
             [
                 (one.row.line, one.kind, one.decision or one.row.decision_id or "-", one.row.recipient_id or "-")
-                for one in listed[:SHOWN]
+                for one in found[:SHOWN]
             ],
             numbers=(0,),
         )
