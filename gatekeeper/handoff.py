@@ -26,8 +26,6 @@ MOST = 1_000
 
 def walk(judge: Judge, record: Record, memory: Memory) -> Walk | None:
     """Returns the walk that a record of `acts` asks for, None where it is about no campaign."""
-    if b'"campaign/' not in (record.value or b""):
-        return None  # nearly all acts are about one item, and are read once
     try:
         act = decode("acts", record.key, record.value)
     except Unreadable:
