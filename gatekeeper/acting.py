@@ -21,7 +21,7 @@ from gatekeeper.review import Call, Item
 from gatekeeper.spans import instant
 from schemas.audit import Outcome, Stage
 from schemas.codec import Unreadable, canonical, decode
-from schemas.events import Act, ItemAct, PairedAct, Release, ReviewPlace
+from schemas.events import Act, CampaignAct, ItemAct, PairedAct, Release, ReviewPlace
 
 RECORDED = ("note", "reveal", "claim")
 """What is done about an item and changes nothing: it is kept in the audit trail, and that is all."""
@@ -35,7 +35,7 @@ def reviewed(key: bytes | None, value: bytes | None) -> ReviewPlace | None:
         act: Act = decode("acts", key, value)
     except Unreadable:
         return None
-    return None if isinstance(act, PairedAct) or act.kind in RECORDED else act.review
+    return act.review if isinstance(act, Release | ItemAct) and act.kind not in RECORDED else None
 
 
 class _Decided(NamedTuple):
@@ -139,7 +139,7 @@ class Acting:
         policy: Policy,
     ) -> Judged:
         id_ = did(record, act)
-        acted = _acted(act, done.outcome, done.code)
+        said = acted(act, done.outcome, done.code)
         send = audit.judged_send(item.value or b"") if item and found else None
         if done.decision is None:
             proof = audit.record_of_act(
@@ -148,7 +148,7 @@ class Acting:
                 id_=id_,
                 origin=origin(record),
                 stage=_stage(act),
-                act=acted,
+                act=said,
                 scope=send,
                 mode=self._judge.mode,
             )
@@ -162,7 +162,7 @@ class Acting:
                 stage=_stage(act),
                 as_of=as_of,
                 clearance=done.decision.clearance,
-                act=acted,
+                act=said,
                 mode=self._judge.mode,
                 normalised=done.decision.facts.printed == "tokenised",
             )
@@ -187,7 +187,7 @@ class Acting:
             id_=id_,
             origin=origin(record),
             stage="act",
-            act=_acted(None, "unreadable", fault.fault),
+            act=acted(None, "unreadable", fault.fault),
             mode=self._judge.mode,
         )
         letter = self._judge.dead_letter(record, id_, fault.fault, fault.place)
@@ -211,7 +211,7 @@ class _Doing:
 
     def done(self, item: Record | None, found: Item | None) -> _Result:
         act = self.act
-        if isinstance(act, PairedAct) or act.kind in RECORDED:
+        if isinstance(act, PairedAct | CampaignAct) or act.kind in RECORDED:
             return _Result("recorded")
         if self.judge.mode == "shadow":
             return _Result("refused", "shadow")  # what a shadow withholds, nobody waits for
@@ -312,8 +312,10 @@ def _stage(act: Act) -> Stage:
     return "release" if act.kind in ("release", "approve") else "act"
 
 
-def _acted(act: Act | None, outcome: Outcome, code: str | None) -> dict[str, Any]:
-    item = None if act is None or isinstance(act, PairedAct) else act.decision_id
+def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: str | None = None) -> dict[str, Any]:
+    """Returns the fields of `schemas.audit.Acted`; `item`: what it was done to, where the act does not name it."""
+    if isinstance(act, Release | ItemAct):
+        item = act.decision_id
     by: str | Sequence[str] | None = act.by if act else None
     return {
         "act_id": act.act_id if act else None,

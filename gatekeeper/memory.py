@@ -44,6 +44,7 @@ class Clearance:
 
     `at`, `until`: milliseconds since the epoch. `src`: where the input stands that was cleared, as in its audit record.
     `send`: without `delivery`; `printed`: what that came to.
+    `handed`: the act by which it was handed to the print house last.
     """
 
     did: str
@@ -54,6 +55,7 @@ class Clearance:
     src: dict[str, Any]
     send: Send
     printed: Printed | None = None
+    handed: str | None = None
 
     @property
     def key(self) -> bytes:
@@ -198,6 +200,34 @@ class Memory:
                     if at < found.until:
                         yield found
 
+    def of_campaign(self, campaign: str, channel: str | None = None) -> list[tuple[str, str]]:
+        """Returns recipient and channel of each clearance of a campaign; nothing is decoded, as there may be many."""
+        start = f"clear/{campaign}/".encode()
+        return [
+            (owner.decode(), found)
+            for owner, lines in self._people.items()
+            if start in lines
+            for line in lines.split(b"\n")
+            if line.startswith(start)
+            and (found := line.partition(b" ")[0][len(start) :].decode())
+            and channel in (None, found)
+        ]
+
+    def clearance(self, recipient_id: str, campaign: str, channel: str, at: int) -> Clearance | None:
+        """Returns one clearance, None where it does not live at that instant."""
+        name = f"clear/{campaign}/{channel} ".encode()
+        for line in self._lines(recipient_id.encode()):
+            if line.startswith(name):
+                found = _clearance(line, recipient_id)
+                return found if at < found.until else None
+        return None
+
+    def handed(self, clearance: Clearance, act_id: str) -> Entry:
+        """Returns the entry of a clearance as handed off by this act, all else being kept as it stands."""
+        name = f"clear/{clearance.send.campaign_id}/{clearance.send.channel} ".encode()
+        (line,) = (each for each in self._lines(clearance.send.recipient_id.encode()) if each.startswith(name))
+        return Entry(clearance.key, canonical(_value(line) | {"handed": act_id}), clearance.until)
+
     def due(self, at: int, limit: int) -> list[Entry]:
         """Returns what takes out at most `limit` entries that no longer matter; a day's, once the day is over."""
         found: list[Entry] = []
@@ -323,13 +353,6 @@ def _clearance(line: bytes, recipient_id: str) -> Clearance:
     send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]
     if isinstance(printed, list):
         printed = Identified(printed[0], tuple((token, score) for token, score in printed[1:]))
-    return Clearance(
-        did=found["did"],
-        at=found["at"],
-        until=found["until"],
-        basis=found["basis"],
-        released=found["released"],
-        src=dict(zip(_PLACE, found["src"], strict=True)),
-        send=send,
-        printed=printed,
-    )
+    fields = {name: found[name] for name in ("did", "at", "until", "basis", "released")}
+    src = dict(zip(_PLACE, found["src"], strict=True))
+    return Clearance(**fields, src=src, send=send, printed=printed, handed=found.get("handed"))

@@ -161,8 +161,8 @@ class Queue:
             did = str(found["did"])
         except (ValueError, LookupError, TypeError, ValidationError):
             return
-        if acted.item is None or acted.act_id is None:
-            return
+        if acted.item is None or acted.act_id is None or acted.kind in ("handoff", "cancel"):
+            return  # what it is about is a clearance, and no item
         doing = Doing(
             acted.act_id,
             acted.item,

@@ -129,13 +129,17 @@ Outcome = Literal[
     "refused",
     "unreadable",
     "failed",
+    "handed",
+    "done",
 ]
-"""What became of an act; `waiting` is one of two people."""
+"""What became of an act, or of a clearance by it; `waiting` is one of two people, `done` all of a campaign."""
 
 
 class Acted(Model):
-    """Who did what to which item (a decision id), and what became of it; `code` says why it was refused.
+    """Who did what to which item, and what became of it; `code` says why it was refused.
 
+    Of what was handed off before, `code` is `again`.
+    `item`: a decision id, of a record of `review`, or of the clearance that was handed off or fell.
     Its reason in words stays on `acts`.
     """
 

@@ -109,5 +109,5 @@ def subject_key(topic: str, value: Any) -> str:
     if topic == "suppressions":
         return str(value.recipient_id or value.token)
     if topic == "acts":
-        return str(value.recipient_id or value.subject)
+        return str(getattr(value, "recipient_id", None) or value.subject)
     return str(value.recipient_id)

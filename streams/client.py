@@ -152,6 +152,14 @@ class Reader:
             found = self._consumer.beginning_offsets(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
+    def since(self, topic: str, at: int) -> dict[int, int]:
+        """Returns the first offset of each partition that the broker has had since then (milliseconds), or its end."""
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            ends = self._consumer.end_offsets(partitions)
+            found = self._consumer.offsets_for_times(dict.fromkeys(partitions, at))
+        return {tp.partition: found[tp].offset if found[tp] else ends[tp] for tp in partitions}
+
     def read(self, topic: str, *, last: int | None = None, since: int | None = None) -> Iterator[Record]:
         """Yields what stands on `topic` up to its ends as they were when asked, in order within a partition.
 
@@ -165,9 +173,8 @@ class Reader:
         if last is not None:
             starts = {tp: max(start, ends[tp] - last) for tp, start in starts.items()}
         if since is not None:
-            with reaching(self._settings):
-                found = self._consumer.offsets_for_times(dict.fromkeys(partitions, since))
-            starts = {tp: max(start, found[tp].offset if found[tp] else ends[tp]) for tp, start in starts.items()}
+            begun = self.since(topic, since)
+            starts = {tp: max(start, min(begun[tp.partition], ends[tp])) for tp, start in starts.items()}
         yield from self._between(starts, ends)
 
     def at(self, topic: str, *, partition: int, offset: int) -> Record | None:

@@ -48,6 +48,13 @@ class Batch:
     records: tuple[ConsumerRecord, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
 
+    def cut(self, offset: int) -> tuple[Batch, Batch]:
+        """Returns what comes before the record at this offset, and the rest."""
+        before = tuple(record for record in self.records if record.offset < offset)
+        gaps = tuple(gap for gap in self.gaps if gap[0] < offset)
+        rest = Batch(offset, self.to, self.records[len(before) :], self.gaps[len(gaps) :])
+        return Batch(self.start, offset, before, gaps), rest
+
 
 class Intake:
     """Turns chunks into batches without a gap that the log does not have."""

@@ -20,6 +20,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper.acting import Acting
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.errors import IntegrityError
+from gatekeeper.handoff import MOST, Walk, walk
 from gatekeeper.judge import Judge, Judged, Record
 from gatekeeper.packs import Packs
 from gatekeeper.policy import Policy
@@ -99,6 +100,9 @@ class Partition:
             self._arrived,
             busy=lambda: self._acts.busy,
         )
+        self._walk: Walk | None = None
+        self._left: Batch | None = None
+        """Acts taken and not judged yet: the first one is about a campaign, whose clearances are on their way."""
         self._committing: asyncio.Task[None] | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
         self._policy = ""
@@ -129,12 +133,13 @@ class Partition:
             while True:
                 if not self._waiting:
                     await arrival(self._arrived)
-                sends, acts = await self._intake.next_batch(), await self._act_intake.next_batch()
+                sends = await self._intake.next_batch()
+                acts = self._left or await self._act_intake.next_batch()
                 touched = self._touched.take(TOUCHED)
                 items = await self._items_of(touched)
                 if not (sends.records or acts.records or touched or self._something_to_write_down()):
                     continue
-                transaction = await self._judged(sends, acts, touched, items)
+                transaction, acts, self._left = await self._judged(sends, acts, touched, items)
                 if transaction is None:
                     continue
                 self._intake.written(sends)
@@ -216,7 +221,7 @@ class Partition:
 
     @property
     def _waiting(self) -> bool:
-        return self._intake.waiting or self._act_intake.waiting
+        return self._intake.waiting or self._act_intake.waiting or self._left is not None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -249,9 +254,10 @@ class Partition:
 
     async def _judged(
         self, sends: Batch, acts: Batch, touched: list[str], items: list[ConsumerRecord]
-    ) -> Transaction | None:
+    ) -> tuple[Transaction | None, Batch, Batch | None]:
         """Passes the barrier, judges all without an await in between, and returns what is to be written, if anything.
 
+        With it the acts that are then judged, and those that are left for the next transaction.
         `touched`: people whose clearances are judged again, before the sends: what is recalled makes no duplicate.
         """
         tools = self._tools
@@ -278,7 +284,21 @@ class Partition:
         for record in sends.records:
             judged.append(tools.judge.judge(_record(record), store, at, as_of=as_of, memory=memory))
             self._remember(judged[-1])
+        left: Batch | None = None
+        most = MOST
         for record in acts.records:
+            self._walk = self._walk or walk(tools.judge, _record(record), memory)
+            if self._walk is not None:
+                # what may be handed on is only judged with all facts applied; till then the act waits
+                for one in self._walk.step(store, memory, at, most=most) if fresh else ():
+                    judged.append(one)
+                    self._remember(one)
+                    most = max(0, most - 1)
+                if not self._walk.done:
+                    acts, left = acts.cut(record.offset)
+                    break
+                self._walk = None
+                continue
             item = self._acts.items.pop(record.offset, None)
             reviewed = _record(item) if item else None
             judged.append(self._acting.act(_record(record), reviewed, store, memory, at, as_of=as_of))
@@ -293,9 +313,9 @@ class Partition:
         self._failures.extend(one.failed for one in judged)
         if sum(self._failures) >= FAILURES:
             raise IntegrityError("error.decisions_failing", failures=FAILURES, of_last=OF_LAST, partition=self.number)
-        if not (judged or sends.records or acts.records or self._something_to_write_down()):
-            return None
-        return self._transaction(sends, acts, judged, at, t0)
+        if not (judged or sends.records or acts.records or left or self._something_to_write_down()):
+            return None, acts, left
+        return self._transaction(sends, acts, judged, at, t0), acts, left
 
     def _recalled(self, touched: list[str], at: int) -> list[Judged]:
         """Returns the recalls of what people were cleared for and no longer stands, and remembers each at once."""

@@ -8,10 +8,12 @@ import orjson
 
 from gatekeeper.acting import Acting
 from gatekeeper.facts import FactStore
+from gatekeeper.handoff import walk
 from gatekeeper.judge import Judge, Judged, Output, Record
 from gatekeeper.memory import Memory
 from gatekeeper.packs import load
 from gatekeeper.recall import weighed
+from gatekeeper.spans import instant
 from schemas.audit import AuditRecord
 from schemas.codec import decode
 from schemas.events import Ask
@@ -109,6 +111,27 @@ class Desk:
     def asks(self) -> list[Ask]:
         """Returns what stands on `confirmations`."""
         return [decode("confirmations", one.key, one.value) for one in self.outputs.get("confirmations", ())]
+
+    def campaign(
+        self, kind: str, *, most: int = 1_000, steps: int | None = None, **fields: Any
+    ) -> list[tuple[str, str]]:
+        """Judges an act about the campaign K-1, `most` clearances a step; returns each record's outcome and item.
+
+        `steps`: only so many of them, as if the worker ended then.
+        """
+        named = {"subject": "campaign/K-1", "act_id": f"{kind}-1", **fields}
+        act = {"v": 1, "kind": kind, "at": instant(self.at), "by": "hanako", **named}
+        place = int.from_bytes(named["act_id"].encode()) % 2**40  # the same act stands where it stood
+        record = Record("mail.acts.v1", 3, place, self.at, None, orjson.dumps(act))
+        found = walk(self.judge, record, self.memory)
+        assert found is not None
+        before = len(self.records)
+        while not found.done and steps != 0:
+            for judged in found.step(self.store, self.memory, self.at, most=most):
+                self._written(judged, None)
+            steps = None if steps is None else steps - 1
+        acts = [record.act for record in self.records[before:]]
+        return [(act.outcome, act.item or "") for act in acts if act]
 
     def _written(self, found: Judged, value: bytes | None) -> Judged:
         for entry in found.entries:

@@ -381,7 +381,7 @@ class World:
 
         The gate's own redecision of a send whose person has answered stands where that send stands on `review`.
         """
-        found = [a for a in self.audits() if a.act]
+        found = [a for a in self.audits() if a.act and a.stage in ("act", "release")]
         by_place = {(logical_name(a.src.topic), a.src.partition, a.src.offset): a for a in found}
         assert len(by_place) == len(found), "an act has two audit records"
         return by_place

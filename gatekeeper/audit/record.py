@@ -25,9 +25,12 @@ _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 
 
-def did(topic: str, partition: int, offset: int, stage: Stage) -> str:
-    """Returns the decision id, the same at every retry: base32 of SHA-256 over where the input stands, 26 letters."""
-    text = "\0".join(("gate/did/1", topic, str(partition), str(offset), stage))
+def did(topic: str, partition: int, offset: int, stage: Stage, clearance: str = "") -> str:
+    """Returns the decision id, the same at every retry: base32 of SHA-256 over where the input stands, 26 letters.
+
+    `clearance`: which one was judged again, where one input has many of them judged.
+    """
+    text = "\0".join(("gate/did/1", topic, str(partition), str(offset), stage, *filter(None, (clearance,))))
     # 26 letters are 130 bits, taken as 13 pairs; base64.b32encode alone would take longer than the hash
     bits = int.from_bytes(sha256(text.encode()).digest()[:17], "big") >> 6
     return "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)])

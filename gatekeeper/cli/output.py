@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from typing import Any, Literal
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any, Literal
 
 import click
 import orjson
@@ -14,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from gatekeeper.errors import UnavailableError
 from gatekeeper.reasons import VERDICTS
 from gatekeeper.texts import text
 from schemas.audit import Verdict
@@ -85,6 +89,25 @@ def show_heading(key: str) -> None:
 def note(key: str, **values: Any) -> None:
     """Prints one sentence of the catalogue on stderr."""
     click.echo(text(key, **values), err=True)
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[IO[str]]:
+    """Yields what is to be written; the file takes its place only when all is, readable by its owner alone.
+
+    Raises UnavailableError (3) where it cannot be written.
+    """
+    part = None
+    try:
+        with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=file.parent, delete=False) as handle:
+            part = Path(handle.name)
+            yield handle
+        part.replace(file)
+    except OSError as error:
+        raise UnavailableError("error.disk", path=file, detail=error.strerror) from None
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
 
 
 def progress_bar() -> Progress:

@@ -6,13 +6,12 @@ import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 import orjson
 
 from gatekeeper.answer import sentence
-from gatekeeper.errors import UnavailableError
+from gatekeeper.cli.output import whole
 from gatekeeper.preflight import Checked, Return, cures
 from gatekeeper.reasons import CATALOGUE
 from gatekeeper.texts import language
@@ -44,17 +43,8 @@ def written(file: Path) -> Iterator[Write]:
 
     The file takes its place only when all is written. Raises UnavailableError (3) where it cannot be.
     """
-    part = None
-    try:
-        with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=file.parent, delete=False) as handle:
-            part = Path(handle.name)
-            yield _rows(handle) if file.suffix.lower() == ".csv" else _values(handle)
-        part.replace(file)
-    except OSError as error:
-        raise UnavailableError("error.disk", path=file, detail=error.strerror) from None
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
+    with whole(file) as handle:
+        yield _rows(handle) if file.suffix.lower() == ".csv" else _values(handle)
 
 
 def _rows(handle: IO[str]) -> Write:

@@ -76,6 +76,30 @@ class ItemAct(Model):
     undoes: Id | None = None
 
 
+class CampaignAct(Model):
+    """What a person does about all that is cleared of one campaign: handed to a print house, or called back.
+
+    One record a partition of `sends`, each with the same `act_id`. `subject`: campaign/ID. `channel`: None = any.
+    `again`: what was handed off before is handed off once more.
+    """
+
+    v: Version
+    kind: Literal["handoff", "cancel"]
+    act_id: Id
+    at: ZonedTime
+    by: Id
+    subject: Annotated[str, StringConstraints(pattern=r"^campaign/[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
+    channel: Channel | None = None
+    again: bool = False
+    reason: Line = ""
+    evidence_ref: Id | None = None
+
+    @property
+    def campaign(self) -> str:
+        """The campaign's id."""
+        return self.subject.partition("/")[2]
+
+
 class PairedAct(Model):
     """Who did it and why, for a fact that was written in the same transaction; the fact itself decides.
 
@@ -99,5 +123,5 @@ class PairedAct(Model):
         return self
 
 
-Act = Annotated[Release | ItemAct | PairedAct, Field(discriminator="kind")]
+Act = Annotated[Release | ItemAct | PairedAct | CampaignAct, Field(discriminator="kind")]
 """One record of `acts`, told by its `kind`."""

@@ -13,7 +13,7 @@ class Recall(Model):
     """A piece that was cleared and must not go out any more.
 
     `decision_id`: the decision that cleared it. `recall_id` derives from that alone, so a recall said twice is one.
-    `reasons`: why it does not stand; none where the release that cleared it was undone.
+    `reasons`: why it does not stand; none where a person called it back.
     """
 
     v: Version

@@ -60,3 +60,15 @@ def test_given_records_taken_before_then_they_are_dropped():
     found, credit = asyncio.run(batches([record(i, 10) for i in range(100)], begin=60))
     check(found, 60, 99)
     assert credit.has(0)
+
+
+def test_batch_cut_at_a_record_then_both_parts_hold_all_records_and_holes_of_it() -> None:
+    whole = Batch(3, 20, (record(5, 1), record(6, 1), record(9, 1), record(15, 1)), ((3, 2), (7, 2), (10, 5), (16, 4)))
+    for place in (5, 6, 9, 15):
+        before, rest = whole.cut(place)
+        assert (before.start, before.to, rest.start, rest.to) == (3, place, place, 20)
+        assert before.records + rest.records == whole.records
+        assert before.gaps + rest.gaps == whole.gaps
+        assert rest.records[0].offset == place
+        for part in (before, rest):
+            assert len(part.records) + sum(length for _, length in part.gaps) == part.to - part.start

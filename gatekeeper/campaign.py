@@ -1,0 +1,88 @@
+"""What became of a campaign's pieces, as the records of the gate tell it: decided, cleared, handed off, called back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from schemas.codec import Unreadable, decode
+
+
+@dataclass(slots=True)
+class Campaign:
+    """The pieces of one campaign, by the ids of their decisions; records come in the order of their partition.
+
+    `published`: how many of its sends still stand on the topic. `withheld`: primary reason by decision.
+    `handed`: the clearances that were handed off, by which act last.
+    """
+
+    id: str
+    published: int = 0
+    decided: int = 0
+    cleared: set[str] = field(default_factory=set)
+    withheld: dict[str, str] = field(default_factory=dict)
+    recalled: set[str] = field(default_factory=set)
+    handed: dict[str, str] = field(default_factory=dict)
+
+    def send(self, value: bytes | None) -> None:
+        """Takes in a record of `sends`; one that cannot be read belongs to no campaign."""
+        if value is not None and self.id.encode() in value:
+            try:
+                self.published += decode("sends", None, value).campaign_id == self.id
+            except Unreadable:
+                pass
+
+    def audit(self, value: bytes | None) -> None:
+        """Takes in a record of `audit`."""
+        if value is None or f'"campaign":"{self.id}"'.encode() not in value:
+            return
+        found: dict[str, Any] = orjson.loads(value)
+        if found["campaign"] != self.id or found.get("mode", "live") != "live":
+            return
+        did, act, reasons = found["did"], found.get("act"), found["reasons"]
+        if found["stage"] == "intake":
+            self.decided += 1
+        elif act is None:
+            return
+        elif act["outcome"] == "handed":
+            self.handed[act["item"]] = act["act_id"]
+            return
+        elif act["outcome"] in ("cleared", "withheld"):
+            self.withheld.pop(act["item"], None)
+        else:
+            return
+        if found["verdict"] == "clear":
+            self.cleared.add(did)
+        else:
+            self.withheld[did] = reasons[0]["code"] if reasons else ""
+
+    def recall(self, value: bytes | None) -> None:
+        """Takes in a record of `recalls`."""
+        if value is not None and self.id.encode() in value:
+            found = orjson.loads(value)
+            if found["campaign_id"] == self.id:
+                self.recalled.add(found["decision_id"])
+
+    def told(self, expected: int | None = None) -> dict[str, Any]:
+        """Returns the counts. `expected`: how many pieces there are to be; None = as many as were published.
+
+        It is done when all of them are decided, and what was cleared is handed off or called back.
+        """
+        wanted = max(self.published, self.decided) if expected is None else expected
+        waiting = len(self.cleared - self.recalled - self.handed.keys())
+        return {
+            "campaign": self.id,
+            "expected": wanted,
+            "decided": self.decided,
+            "cleared": len(self.cleared),
+            "withheld": len(self.withheld),
+            "reasons": dict(sorted(Counter(self.withheld.values()).items(), key=lambda one: (-one[1], one[0]))),
+            "recalled": len(self.recalled),
+            "handed_off": len(self.handed),
+            "recalled_after_hand_off": len(self.recalled & self.handed.keys()),
+            "waiting_for_hand_off": waiting,
+            "done": 0 < wanted <= self.decided and not waiting,
+        }

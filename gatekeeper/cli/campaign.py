@@ -1,0 +1,108 @@
+"""`gatekeeper campaign`: how far a campaign is, and all that is cleared of it called back."""
+
+from __future__ import annotations
+
+from time import time
+from typing import Any
+
+import click
+
+from gatekeeper.campaign import Campaign
+from gatekeeper.cli.handoff import campaign_act, carried_out, run_option, wait_option
+from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
+from gatekeeper.cli.who import by_option, confirmed, evidence_option, person, yes_option
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import load
+from gatekeeper.texts import text
+from schemas.topics import DAY_MS
+from streams.client import Reader
+
+KEPT_DAYS = 90
+"""No piece of a campaign is decided, handed off or called back over a longer time."""
+_SHOWN = (
+    "expected",
+    "decided",
+    "cleared",
+    "withheld",
+    "recalled",
+    "handed_off",
+    "recalled_after_hand_off",
+    "waiting_for_hand_off",
+)
+
+
+@click.group("campaign", help=text("cli.campaign"))
+def command() -> None:
+    """Holds the sub-commands."""
+
+
+@command.command("show", help=text("cli.campaign_show", days=KEPT_DAYS))
+@click.argument("campaign")
+@click.option("--expected", type=click.IntRange(min=0), help=text("cli.campaign_expected"))
+@json_option
+def show(campaign: str, expected: int | None, as_json: bool) -> None:
+    """Prints the counts; exit 1 while something is left to do."""
+    with Reader(load()) as reader:
+        told = read(reader, campaign).told(expected)
+    if as_json:
+        show_json(told)
+    else:
+        rows: list[tuple[str, Any]] = [(text(f"cli.campaign_{name}_"), told[name]) for name in _SHOWN]
+        place = _SHOWN.index("withheld") + 1
+        rows[place:place] = [(f"  {code}", count) for code, count in told["reasons"].items()]
+        rows.append((text("cli.campaign_done_"), text("cli.yes_word" if told["done"] else "cli.no_word")))
+        show_table(("cli.column_what", "cli.column_sends"), rows, numbers=(1,))
+    click.get_current_context().exit(0 if told["done"] else 1)
+
+
+@command.command("cancel", help=text("cli.campaign_cancel"))
+@click.argument("campaign")
+@click.option("--reason", required=True, help=text("cli.act_reason"))
+@evidence_option
+@by_option
+@yes_option
+@run_option
+@wait_option
+@json_option
+def cancel(
+    campaign: str,
+    reason: str,
+    evidence: str | None,
+    by: str | None,
+    yes: bool,
+    run_id: str | None,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Has every clearance of the campaign recalled; what is sent of it later is judged as any other."""
+    settings = load()
+    who = person(settings, by)
+    if not reason.strip():
+        raise UsageError("error.option_invalid", option="--reason")
+    act = campaign_act("cancel", campaign, who, run_id, reason=reason, evidence_ref=evidence)
+    with Reader(settings) as reader:
+        if run_id is None:
+            found = read(reader, campaign)
+            if not (live := len(found.cleared - found.recalled)):
+                raise UsageError("error.campaign_nothing", campaign=campaign)
+            confirmed(text("cli.cancel_sure", campaign=campaign, count=f"{live:,}"), live, yes=yes)
+        run = carried_out(settings, reader, act, resumed=run_id is not None, seconds=wait)
+    told = {"campaign": campaign, "run": run.act.act_id, "recalled": len(run.recalled)}
+    if as_json:
+        show_json(told)
+    else:
+        click.echo(text("cli.cancel_done", **told))
+
+
+def read(reader: Reader, id_: str) -> Campaign:
+    """Returns what the gate's topics say of a campaign."""
+    found = Campaign(id_)
+    since = int(time() * 1000) - KEPT_DAYS * DAY_MS
+    takes = {"recalls": found.recall, "audit": found.audit, "sends": found.send}
+    with progress_bar() as bar:
+        task = bar.add_task(text("cli.campaign_reading"), total=None)
+        for topic, take in takes.items():
+            for record in reader.read(topic, since=since):
+                take(record.value)
+                bar.advance(task)
+    return found

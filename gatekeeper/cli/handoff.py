@@ -1,0 +1,166 @@
+"""`gatekeeper handoff`: the pieces of a campaign that stand by the facts of now, as a file for the print house."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+import click
+from pydantic import ValidationError
+
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
+from gatekeeper.cli.who import by_option, person
+from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.settings import Settings, load
+from gatekeeper.texts import text
+from schemas.codec import decode
+from schemas.events import CampaignAct, Delivery, Send
+from streams import handoffs, pairs
+from streams.client import Reader, Record
+from streams.handoffs import Run
+
+WAIT_SECONDS = 60.0
+LINES = 8
+"""As many lines as an address may have."""
+COLUMNS = (
+    "decision_id",
+    "recipient_id",
+    "campaign_id",
+    "channel",
+    "template_id",
+    "mail_date",
+    "name",
+    "postcode",
+    *(f"line_{number}" for number in range(1, LINES + 1)),
+    "obligations",
+    "again",
+)
+_OPTIONS = {"act_id": "--run", "by": "--by", "reason": "--reason", "subject": "CAMPAIGN"}
+
+wait_option = click.option(
+    "--wait", type=click.FloatRange(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait")
+)
+run_option = click.option("--run", "run_id", help=text("cli.run"))
+
+
+@click.command("handoff", help=text("cli.handoff"))
+@click.argument("campaign")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=text("cli.handoff_out"))
+@click.option("--again", is_flag=True, help=text("cli.handoff_again"))
+@by_option
+@run_option
+@wait_option
+@json_option
+def command(
+    campaign: str, out: Path, again: bool, by: str | None, run_id: str | None, wait: float, as_json: bool
+) -> None:
+    """Writes the act, waits for its answers, then writes the file; exit 5 where a partition has not answered."""
+    settings = load()
+    if out.exists():
+        raise UsageError("error.file_exists", file=out)
+    said = campaign_act("handoff", campaign, person(settings, by), run_id, channel="postal", again=again)
+    with Reader(settings) as reader, whole(out) as handle:
+        run = carried_out(settings, reader, said, resumed=run_id is not None, seconds=wait)
+        written = _write(handle, run, _pieces(reader, run))
+    fallen, before = len(run.recalled), sum(run.handed.values())
+    told = {"campaign": campaign, "run": run.act.act_id, "file": str(out), "written": written, "again": before,
+            "recalled": fallen, "recalled_since": len(run.handed) - written}  # fmt: skip
+    if as_json:
+        show_json(told)
+        return
+    click.echo(text("cli.handoff_done", **told))
+    if not run.handed:
+        note("cli.handoff_nothing", campaign=campaign)
+
+
+def campaign_act(kind: str, campaign: str, by: str, run_id: str | None, **more: Any) -> CampaignAct:
+    """Returns an act of now about a campaign; raises UsageError (2) that names the option with a wrong value."""
+    said = {"v": 1, "kind": kind, "act_id": run_id or uuid4().hex[:12], "at": pairs.now(), "by": by}
+    try:
+        return CampaignAct.model_validate({**said, "subject": f"campaign/{campaign}", **more})
+    except ValidationError as error:
+        place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+    raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place))
+
+
+def carried_out(settings: Settings, reader: Reader, act: CampaignAct, *, resumed: bool, seconds: float) -> Run:
+    """Writes the act, unless a run of its id goes on, and returns its run when all partitions have answered.
+
+    Raises IncompleteError (5) where one has not; UsageError (2) where the run's id is another act's, or the gate is a
+    shadow.
+    """
+    run = handoffs.resume(settings, reader, act.act_id) if resumed else None
+    if run is not None and (run.act.kind, run.act.subject) != (act.kind, act.subject):
+        raise UsageError("error.run_of_another", run=act.act_id, kind=run.act.kind, subject=run.act.subject)
+    with _saying_how_to_go_on(act):
+        run = run or handoffs.begin(settings, reader, act)
+        with progress_bar() as bar:
+            task = bar.add_task(text("cli.handoff_waiting"), total=len(run.waiting))
+            total = len(run.waiting)
+            for told in handoffs.answers(reader, run, seconds=seconds):
+                bar.update(task, completed=total - len(told.waiting))
+    if run.waiting:
+        numbers = ", ".join(map(str, sorted(run.waiting.values())))
+        raise IncompleteError("error.campaign_unanswered", partitions=numbers, run=act.act_id)
+    if run.refused:
+        raise UsageError("error.campaign_shadow")
+    return run
+
+
+@contextmanager
+def _saying_how_to_go_on(act: CampaignAct) -> Iterator[None]:
+    try:
+        yield
+    except (UnavailableError, IncompleteError, KeyboardInterrupt):
+        note("cli.run_again", run=act.act_id)
+        raise
+
+
+def _pieces(reader: Reader, run: Run) -> dict[str, Record]:
+    """Returns the cleared records that were handed off and are not called back since, in the order of their ids."""
+    found = {}
+    with progress_bar() as bar:
+        task = bar.add_task(text("cli.handoff_reading"), total=len(run.handed))
+        for record in reader.read("cleared"):
+            did = record.header("gate-decision-id")
+            if did in run.handed:
+                found[did] = record
+                bar.advance(task)
+    if missing := run.handed.keys() - found.keys():
+        raise IntegrityError("error.handed_missing", count=len(missing), example=min(missing))
+    campaign = run.act.campaign.encode()
+    recalled = (decode("recalls", r.key, r.value) for r in reader.read("recalls") if campaign in (r.value or b""))
+    since = {recall.decision_id for recall in recalled}
+    return {did: found[did] for did in sorted(found) if did not in since}
+
+
+def _write(handle: IO[str], run: Run, pieces: dict[str, Record]) -> int:
+    handle.write("\ufeff")  # without it Excel does not read UTF-8
+    rows = csv.DictWriter(handle, COLUMNS)
+    rows.writeheader()
+    for did, record in pieces.items():
+        send: Send = decode("cleared", record.key, record.value)
+        rows.writerow(_row(did, send, record.header("gate-obligations"), again=run.handed[did]))
+    return len(pieces)
+
+
+def _row(did: str, send: Send, obligations: str, *, again: bool) -> dict[str, str]:
+    to = send.delivery or Delivery(name="")
+    lines = [*to.lines, *[""] * LINES][:LINES]
+    return {
+        "decision_id": did,
+        "recipient_id": send.recipient_id,
+        "campaign_id": send.campaign_id,
+        "channel": send.channel,
+        "template_id": send.template_id,
+        "mail_date": send.mail_date or "",
+        "name": to.name,
+        "postcode": to.postcode or "",
+        **{f"line_{number}": line for number, line in enumerate(lines, 1)},
+        "obligations": obligations.replace(",", " "),
+        "again": "yes" if again else "",
+    }

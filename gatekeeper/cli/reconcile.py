@@ -1,0 +1,152 @@
+"""`gatekeeper reconcile`: what the print house says it sent, against what was cleared, handed off and called back."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from time import time
+from typing import Any
+
+import click
+import orjson
+
+from gatekeeper import packs
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
+from gatekeeper.errors import UsageError
+from gatekeeper.files import opened
+from gatekeeper.reconciliation import KEY, Books, Delivered, Finding, counted
+from gatekeeper.settings import Settings, load
+from gatekeeper.texts import text
+from schemas.codec import Unreadable, decode
+from streams.client import Reader
+
+SHOWN = 50
+COLUMNS = ("line", "finding", "decision_id", *KEY, "date")
+
+
+@click.command("reconcile", help=text("cli.reconcile"))
+@click.argument("delivered", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=text("cli.reconcile_out"))
+@json_option
+def command(delivered: Path, out: Path | None, as_json: bool) -> None:
+    """Compares row by row; exit 1 where a row is not right."""
+    settings = load()
+    rows = list(_rows(delivered))
+    if not rows:
+        raise UsageError("error.file_empty", file=delivered)
+    books = _books(settings)
+    right: set[str] = set()
+    found = []
+    for row, did, kind in books.compare(rows):
+        if kind is None:
+            right.add(did)
+        else:
+            # what cannot be read may be anything, a person's name included
+            found.append(Finding(Delivered(row.line) if kind == "unreadable" else row, kind, did))
+    missing = _missing(books, rows, right)
+    if out is not None:
+        _write(out, found)
+    counts = counted(found)
+    if as_json:
+        listed = [_plain(one) for one in found]
+        show_json({"file": str(delivered), "rows": len(rows), "right": len(rows) - len(found),
+                   "findings": counts, "handed_and_not_sent": missing, "found": listed})  # fmt: skip
+    else:
+        _print(found, len(rows), counts, missing)
+    click.get_current_context().exit(1 if found else 0)
+
+
+def _rows(file: Path) -> Iterator[Delivered]:
+    """Yields the rows of the file; a row that is no CSV comes with nothing said, which is no piece's."""
+    with opened(file) as handle:
+        lines = (line.decode("utf-8-sig" if number == 0 else "utf-8", "replace") for number, line in enumerate(handle))
+        reader = csv.reader(lines)
+        try:
+            names = [name.strip() for name in next(reader, [])]
+        except csv.Error:
+            names = []
+        if "decision_id" not in names and not {*KEY} <= {*names}:
+            raise UsageError("error.delivered_columns", file=file, columns=", ".join(KEY))
+        places = {name: names.index(name) for name in ("decision_id", *KEY, "date") if name in names}
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                yield Delivered(line)
+                continue
+            if any(cells):
+                said = {name: cells[place].strip() for name, place in places.items() if place < len(cells)}
+                yield Delivered(line, **said)
+
+
+def _books(settings: Settings) -> Books:
+    books = Books(packs.load(settings.policy).at(int(time() * 1000)).timezone)
+    with Reader(settings) as reader, progress_bar() as bar:
+        task = bar.add_task(text("cli.reconcile_reading"), total=None)
+        for topic, held in (("cleared", books.cleared), ("review", books.withheld)):
+            for record in reader.read(topic):
+                bar.advance(task)
+                did = record.header("gate-decision-id")
+                try:
+                    send = decode(topic, record.key, record.value)
+                except Unreadable:
+                    continue
+                if record.header("gate-mode") != "shadow":
+                    held[did] = (send.recipient_id, send.campaign_id, send.channel)
+        for record in reader.read("recalls"):
+            books.recalled[orjson.loads(record.value or b"{}").get("decision_id", "")] = record.timestamp
+        for record in reader.read("audit"):
+            bar.advance(task)
+            if b'"stage":"handoff"' in (record.value or b""):
+                act = orjson.loads(record.value or b"")["act"]
+                if act["outcome"] == "handed":
+                    books.handed.add(act["item"])
+    return books
+
+
+def _missing(books: Books, rows: list[Delivered], right: set[str]) -> int:
+    """Returns how many pieces of the file's campaigns were handed off, stand, and are not in it."""
+    named = {row.campaign_id for row in rows} | {books.cleared[did][1] for did in right}
+    due = {did for did in books.handed - books.recalled.keys() if books.cleared.get(did, ("", "", ""))[1] in named}
+    return len(due - right)
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    row = finding.row
+    return {
+        "line": row.line,
+        "finding": finding.kind,
+        "decision_id": finding.decision or row.decision_id,
+        **{name: getattr(row, name) for name in (*KEY, "date")},
+    }
+
+
+def _write(file: Path, found: list[Finding]) -> None:
+    with whole(file) as handle:
+        handle.write("\ufeff")  # without it Excel does not read UTF-8
+        rows = csv.DictWriter(handle, COLUMNS)
+        rows.writeheader()
+        rows.writerows(_plain(one) for one in found)
+
+
+def _print(found: list[Finding], rows: int, counts: Any, missing: int) -> None:
+    click.echo(text("cli.reconcile_right", right=f"{rows - len(found):,}", rows=f"{rows:,}"))
+    for kind, count in counts.items():
+        click.echo(f"{count:>7,}  {kind:<11} {text(f'cli.reconcile_{kind}')}")
+    if missing:
+        note("cli.reconcile_missing", count=f"{missing:,}")
+    if found:
+        show_table(
+            ["cli.column_line", "cli.column_finding", "cli.column_decision_id", "cli.column_recipient"],
+            [
+                (one.row.line, one.kind, one.decision or one.row.decision_id or "-", one.row.recipient_id or "-")
+                for one in found[:SHOWN]
+            ],
+            numbers=(0,),
+        )
+        if len(found) > SHOWN:
+            note("cli.reconcile_more", count=f"{len(found) - SHOWN:,}")

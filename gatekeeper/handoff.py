@@ -1,0 +1,152 @@
+"""An act about a campaign in, what becomes of each of its clearances out: handed to the print house, or called back.
+
+A partition's clearances are walked in steps, and each step is one transaction. There is no progress to remember: what
+was handed off says by which act, what was recalled is gone, so a walk begun anew goes on where the last one ended.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatekeeper.acting import acted, did
+from gatekeeper.audit import record as audit
+from gatekeeper.decide import Decision, decide, only
+from gatekeeper.facts import FactStore
+from gatekeeper.judge import Judge, Judged, Output, Record, defect, origin
+from gatekeeper.known import Facts
+from gatekeeper.memory import Clearance, Entry, Memory
+from gatekeeper.recall import recall
+from schemas.audit import Stage
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import CampaignAct
+
+MOST = 1_000
+"""So many clearances are looked at in one transaction."""
+
+
+def walk(judge: Judge, record: Record, memory: Memory) -> Walk | None:
+    """Returns the walk that a record of `acts` asks for, None where it is about no campaign."""
+    try:
+        act = decode("acts", record.key, record.value)
+    except Unreadable:
+        return None
+    return Walk(judge, record, act, memory) if isinstance(act, CampaignAct) else None
+
+
+class Walk:
+    """One act about a campaign, on its way through a partition's clearances."""
+
+    def __init__(self, judge: Judge, record: Record, act: CampaignAct, memory: Memory) -> None:
+        self._judge, self._record, self._act = judge, record, act
+        self._left = [] if judge.mode == "shadow" else memory.of_campaign(act.campaign, act.channel)
+        self.done = False
+        """Whether the act has had its answer, and nothing is left to do."""
+
+    def step(self, store: FactStore, memory: Memory, at: int, *, most: int = MOST) -> list[Judged]:
+        """Returns what becomes of at most so many clearances at that instant; after the last one, the act's answer.
+
+        All facts acknowledged before must be applied: it is not called while they are late. The entries of what is
+        returned are put into `memory` before the next step, and written with it. A defect of ours in deciding on one
+        calls that one back.
+        """
+        taken, self._left = self._left[:most], self._left[most:]
+        found = []
+        for recipient_id, channel in taken:
+            clearance = memory.clearance(recipient_id, self._act.campaign, channel, at)
+            if clearance is not None and (judged := self._of(clearance, store, memory, at)) is not None:
+                found.append(judged)
+        if not self._left:
+            self.done = True
+            found.append(self._answer(store, at))
+        return found
+
+    def _of(self, clearance: Clearance, store: FactStore, memory: Memory, at: int) -> Judged | None:
+        if self._act.kind == "cancel":
+            return self._cancelled(clearance, store, at)
+        if clearance.handed == self._act.act_id or (clearance.handed is not None and not self._act.again):
+            return None
+        packs = self._judge.holding(store)
+        try:
+            known = memory.about(clearance.send, at)
+            facts = store.view(clearance.send, clearance.printed, asks=known.asks, releases=known.releases)
+            decision = decide(
+                clearance.send, facts, store.reference, packs, at, checkpoint="handoff", clearance=clearance.did
+            )
+            return self._decided(clearance, decision, facts, memory)
+        except Exception as error:  # a defect of ours: nobody knows whether it may go out, so it does not
+            return self._decided(clearance, only(packs.at(at), at, [defect(error)]), None, memory)
+
+    def _decided(self, clearance: Clearance, decision: Decision, facts: Facts | None, memory: Memory) -> Judged:
+        id_ = self._id("handoff", clearance)
+        handed = decision.verdict == "clear"
+        outputs: tuple[Output, ...] = ()
+        if handed:
+            entry = memory.handed(clearance, self._act.act_id)
+        else:
+            output, entry = recall(clearance, id_=id_, at=decision.at, reasons=decision.codes)
+            outputs = (output,)
+        proof = audit.record(
+            decision,
+            id_=id_,
+            origin=origin(self._record),
+            send=audit.judged_send(encode(clearance.send)),
+            snapshot=facts.snapshot if facts else None,
+            stage="handoff",
+            clearance=clearance.did,
+            act=acted(
+                self._act,
+                "handed" if handed else "recalled",
+                "again" if handed and clearance.handed is not None else None,
+                item=clearance.did,
+            ),
+            normalised=facts is not None and facts.printed == "tokenised",
+        )
+        return _judged(id_, proof, outputs, (entry,), failed="DECISION_FAILED" in decision.codes)
+
+    def _cancelled(self, clearance: Clearance, store: FactStore, at: int) -> Judged:
+        """Called back by a person's word; nothing is decided about the piece."""
+        id_ = self._id("recall", clearance)
+        output, forgotten = recall(clearance, id_=id_, at=at)
+        said = acted(self._act, "recalled", item=clearance.did)
+        scope = audit.judged_send(encode(clearance.send))
+        return _judged(id_, self._said(store, at, id_, "recall", said, scope), (output,), (forgotten,))
+
+    def _answer(self, store: FactStore, at: int) -> Judged:
+        # a shadow has let nothing out
+        said = acted(self._act, "refused", "shadow") if self._judge.mode == "shadow" else acted(self._act, "done")
+        id_ = did(self._record, self._act)
+        scope = {"campaign_id": self._act.campaign, "channel": self._act.channel}
+        return _judged(id_, self._said(store, at, id_, "act", said, scope), (), ())
+
+    def _said(
+        self, store: FactStore, at: int, id_: str, stage: Stage, said: dict[str, Any], scope: dict[str, Any]
+    ) -> bytes:
+        return audit.record_of_act(
+            self._judge.holding(store).at(at),
+            at,
+            id_=id_,
+            origin=origin(self._record),
+            stage=stage,
+            act=said,
+            scope=scope,
+            mode=self._judge.mode,
+        )
+
+    def _id(self, stage: Stage, clearance: Clearance) -> str:
+        return audit.did(self._record.topic, self._record.partition, self._record.offset, stage, clearance.did)
+
+
+def _judged(
+    id_: str, proof: bytes, outputs: tuple[Output, ...], entries: tuple[Entry, ...], *, failed: bool = False
+) -> Judged:
+    return Judged(
+        outputs=outputs,
+        audit=proof,
+        did=id_,
+        verdict=None,
+        codes=(),
+        dead=False,
+        misplaced=False,
+        failed=failed,
+        entries=entries,
+    )

@@ -1,0 +1,100 @@
+"""Acts about a campaign on Kafka: one to each partition, and the answers of the partitions' owners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from time import monotonic
+
+import orjson
+
+from gatekeeper.audit import record as audit
+from gatekeeper.settings import Settings
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import CampaignAct
+from schemas.topics import subject_key
+from streams.client import Reader
+from streams.publisher import Outgoing, transact
+
+TICK_SECONDS = 0.25
+CLOCKS_MS = 60_000
+"""So far may the clocks of two brokers be apart, each of which dates what it stores."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One act, where it stands on each partition, and what has been answered to it so far.
+
+    `waiting`: the id of the audit record that says that a partition is done. `handed`: the clearances handed off, and
+    whether they had been before. `recalled`: how many fell.
+    """
+
+    act: CampaignAct
+    waiting: dict[str, int]
+    starts: dict[int, int]
+    handed: dict[str, bool] = field(default_factory=dict)
+    recalled: set[str] = field(default_factory=set)
+    refused: str | None = None
+
+    def take(self, value: bytes | None) -> None:
+        """Takes in a record of `audit`."""
+        if value is None or f'"act_id":"{self.act.act_id}"'.encode() not in value:
+            return
+        found = orjson.loads(value)
+        act, did = found["act"], found["did"]
+        if self.waiting.pop(did, None) is not None:
+            self.refused = act["code"] or self.refused
+        elif act["kind"] == self.act.kind and act["outcome"] == "handed":
+            self.handed[act["item"]] = act["code"] == "again"
+        elif act["kind"] == self.act.kind and act["outcome"] == "recalled":
+            self.recalled.add(act["item"])
+
+
+def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:
+    """Writes the act to every partition, or to none, and returns its run, of which nothing is answered yet.
+
+    Raises what `streams.publisher.transact` does.
+    """
+    starts = reader.ends("audit")  # an answer comes after its act
+    key, value = subject_key("acts", act).encode(), encode(act)
+    numbers = [tp.partition for tp in reader.partitions("acts")]
+    places = transact(settings, [Outgoing("acts", key, value, number) for number in numbers])
+    return Run(act, {_did(settings, place.partition, place.offset): place.partition for place in places}, starts)
+
+
+def resume(settings: Settings, reader: Reader, act_id: str) -> Run | None:
+    """Returns the run whose act has this id, None where none was written."""
+    places: dict[int, int] = {}
+    first: tuple[CampaignAct, int] | None = None
+    for record in reader.read("acts"):
+        if act_id.encode() not in (record.value or b""):
+            continue
+        try:
+            act = decode("acts", record.key, record.value)
+        except Unreadable:
+            continue
+        if isinstance(act, CampaignAct) and act.act_id == act_id:
+            first = first or (act, record.timestamp)
+            places.setdefault(record.partition, record.offset)
+    if first is None:
+        return None
+    starts = reader.since("audit", first[1] - CLOCKS_MS)
+    return Run(first[0], {_did(settings, *place): place[0] for place in places.items()}, starts)
+
+
+def answers(reader: Reader, run: Run, *, seconds: float) -> Iterator[Run]:
+    """Yields the run each time that more is answered; ends when every partition is done, or after so long a silence."""
+    told_at = monotonic()
+    for records in reader.coming("audit", run.starts, seconds=TICK_SECONDS):
+        before = len(run.waiting), len(run.handed), len(run.recalled)
+        for record in records:
+            run.take(record.value)
+        if (len(run.waiting), len(run.handed), len(run.recalled)) != before:
+            told_at = monotonic()
+            yield run
+        if not run.waiting or (not records and monotonic() - told_at > seconds):
+            return
+
+
+def _did(settings: Settings, partition: int, offset: int) -> str:
+    return audit.did(settings.topic("acts"), partition, offset, "act")

@@ -1,0 +1,205 @@
+"""A campaign handed to the print house, called back, and held against what was sent; with a worker that answers."""
+
+from __future__ import annotations
+
+import csv
+import stat
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.broker import Broker
+from tests.cli.conftest import Run, System
+from tests.worlds import Supervised, World, consent, send, until
+
+HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
+CANARIES = ("金糸雀", "青葉荘")
+
+
+@pytest.fixture(scope="module")
+def office(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Supervised]]:
+    """A world with its worker for all tests of this page; each has campaigns of its own in it."""
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create()
+    with world.process(tmp_path_factory.mktemp("worker") / "log") as worker:
+        yield world, worker
+
+
+@pytest.fixture
+def world(office: tuple[World, Supervised], monkeypatch: pytest.MonkeyPatch) -> World:
+    """The shared world, named to the commands; who acts is hanako."""
+    for name, value in office[0].environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GATEKEEPER_USER", "hanako")
+    return office[0]
+
+
+@pytest.fixture
+def campaign() -> str:
+    """The name of a campaign of one test."""
+    return f"c{uuid.uuid4().hex[:12]}"
+
+
+def cleared(world: World, campaign: str, count: int) -> list[str]:
+    """Publishes a piece to so many people, waits until all are cleared, and returns who they are."""
+    names = [f"{campaign}-{number}" for number in range(count)]
+    world.people(names)
+    world.put("sends", ((name, send(name, name, campaign_id=campaign, delivery=HOME)) for name in names))
+    until(lambda: len(of(world, "cleared", campaign)) == count, "all cleared")
+    return names
+
+
+def of(world: World, topic: str, campaign: str) -> list[Any]:
+    return [m for m in world.read(topic) if f'"{campaign}"'.encode() in (m.value() or b"")]
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def withdrawn(world: World, names: list[str]) -> None:
+    no = {"state": "Withdrawn", "channels": "*"}
+    world.put("consents", ((name, consent(name, **no)) for name in names))
+
+
+def test_some_withdrew_then_the_file_has_the_others_once_and_a_second_run_adds_nothing(
+    run: Run, world: World, campaign: str, tmp_path: Path
+) -> None:
+    names = cleared(world, campaign, 20)
+    withdrawn(world, names[:3])
+    out = tmp_path / "out.csv"
+    done = run("handoff", campaign, "--out", str(out), "--json")
+    assert (done.code, done.err) == (0, "")
+    told = done.json
+    assert {key: told[key] for key in ("written", "recalled", "again", "recalled_since")} == {
+        "written": 17, "recalled": 3, "again": 0, "recalled_since": 0,
+    }  # fmt: skip
+    written = rows(out)
+    assert sorted(row["recipient_id"] for row in written) == sorted(names[3:])
+    ids = {dict(m.headers())["gate-decision-id"].decode() for m in of(world, "cleared", campaign)}
+    assert {row["decision_id"] for row in written} < ids
+    first = written[0]
+    assert (first["name"], first["postcode"], first["line_1"], first["line_2"], first["line_3"]) == (
+        HOME["name"], "100-0000", "見本町1-2-3", "青葉荘", "",
+    )  # fmt: skip
+    assert (first["obligations"], first["again"]) == ("MUST_PRINT_STOP_CONTACT", "")
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    recalls = of(world, "recalls", campaign)
+    assert {m.key().decode() for m in recalls} == set(names[:3])
+    assert all(b"CONSENT_WITHDRAWN" in m.value() for m in recalls)
+
+    second = run("handoff", campaign, "--out", str(tmp_path / "second.csv"), "--json")
+    assert (second.code, second.json["written"], rows(tmp_path / "second.csv")) == (0, 0, [])
+    assert "--again" in second.err or second.err == ""
+    same = run("handoff", campaign, "--out", str(tmp_path / "same.csv"), "--run", told["run"], "--json")
+    assert (same.code, (tmp_path / "same.csv").read_bytes()) == (0, out.read_bytes())
+    again = run("handoff", campaign, "--out", str(tmp_path / "again.csv"), "--again", "--json")
+    assert (again.json["written"], again.json["again"]) == (17, 17)
+    assert {row["again"] for row in rows(tmp_path / "again.csv")} == {"yes"}
+
+    shown = run("campaign", "show", campaign, "--expected", "20", "--json")
+    assert shown.code == 0
+    assert shown.json == {
+        "campaign": campaign, "expected": 20, "decided": 20, "cleared": 20, "withheld": 0, "reasons": {},
+        "recalled": 3, "handed_off": 17, "recalled_after_hand_off": 0, "waiting_for_hand_off": 0, "done": True,
+    }  # fmt: skip
+    for topic in ("acts", "audit", "manifests", "ledger", "recalls"):
+        written_bytes = b"".join((m.value() or b"") + str(m.headers()).encode() for m in world.read(topic))
+        assert not [name for name in CANARIES if name.encode() in written_bytes], topic
+    for said in (done, second, same, again, shown):
+        assert not [name for name in CANARIES if name in said.out + said.err]
+
+
+def test_file_that_is_there_or_cannot_be_then_nothing_is_done(
+    run: Run, world: World, campaign: str, tmp_path: Path
+) -> None:
+    before = world.ends("acts")
+    there = tmp_path / "there.csv"
+    there.write_text("addresses")
+    assert str(there) in run("handoff", campaign, "--out", str(there)).says(2)
+    assert there.read_text() == "addresses"
+    run("handoff", campaign, "--out", str(tmp_path / "no" / "folder.csv")).says(3)
+    assert "CAMPAIGN" in run("handoff", "山田 太郎", "--out", str(tmp_path / "x.csv")).says(2)
+    assert world.ends("acts") == before
+    assert list(tmp_path.iterdir()) == [there]
+
+
+def test_run_of_another_then_it_says_whose(run: Run, world: World, campaign: str, tmp_path: Path) -> None:
+    made = run("handoff", campaign, "--out", str(tmp_path / "a.csv"), "--json")
+    assert (made.code, made.json["written"]) == (0, 0)
+    other = run("handoff", "another", "--out", str(tmp_path / "b.csv"), "--run", made.json["run"])
+    assert campaign in other.says(2)
+
+
+def test_cancel_then_all_that_is_cleared_is_recalled_once_also_what_was_handed_off(
+    run: Run, world: World, campaign: str, tmp_path: Path
+) -> None:
+    names = cleared(world, campaign, 5)
+    assert run("handoff", campaign, "--out", str(tmp_path / "out.csv")).code == 0
+    assert "--yes" in run("campaign", "cancel", campaign, "--reason", "misprint").says(2)
+    done = run("campaign", "cancel", campaign, "--reason", "misprint", "--yes", "--json")
+    assert (done.code, done.json["recalled"]) == (0, 5)
+    assert Counter(m.key().decode() for m in of(world, "recalls", campaign)) == dict.fromkeys(names, 1)
+    assert campaign in run("campaign", "cancel", campaign, "--reason", "misprint", "--yes").says(2)
+    shown = run("campaign", "show", campaign, "--json")
+    assert (shown.code, shown.json["recalled_after_hand_off"], shown.json["done"]) == (0, 5, True)
+
+
+def test_delivered_rows_then_each_that_is_not_right_is_told(
+    run: Run, world: World, campaign: str, tmp_path: Path
+) -> None:
+    names = cleared(world, campaign, 4)
+    out, sent, report = tmp_path / "out.csv", tmp_path / "sent.csv", tmp_path / "report.csv"
+    assert run("handoff", campaign, "--out", str(out)).code == 0
+    late = f"{campaign}-late"
+    world.people([late])
+    nobody = f"{campaign}-nobody"
+    more = {"campaign_id": campaign}
+    world.put("sends", [(late, send(late, late, **more)), (nobody, send(nobody, nobody, **more))])
+    until(lambda: of(world, "review", campaign) and len(of(world, "cleared", campaign)) == 5, "two more decided")
+    assert run("reconcile", str(out), "--json").code == 0
+    lines = [f"{name},{campaign},postal" for name in (*names[:3], names[0], late, nobody, "stranger", "花子")]
+    sent.write_text("recipient_id,campaign_id,channel\n" + "\n".join(lines) + "\n", "utf-8")
+    done = run("reconcile", str(sent), "--out", str(report), "--json")
+    assert done.code == 1
+    assert {one["line"]: one["finding"] for one in done.json["found"]} == {
+        5: "twice", 6: "not_handed", 7: "withheld", 8: "unknown", 9: "unreadable",
+    }  # fmt: skip
+    assert (done.json["rows"], done.json["right"], done.json["handed_and_not_sent"]) == (8, 3, 1)
+    assert {row["finding"] for row in rows(report)} == {"twice", "not_handed", "withheld", "unknown", "unreadable"}
+    for text in (done.out, report.read_text("utf-8"), run("reconcile", str(sent)).out):
+        assert "花子" not in text
+    sent.write_text("name\nx\n")
+    assert "decision_id" in run("reconcile", str(sent)).says(2)
+
+
+def test_worker_down_then_it_waits_says_so_and_the_same_run_goes_on_to_the_end(
+    run: Run, office: tuple[World, Supervised], world: World, campaign: str, tmp_path: Path
+) -> None:
+    worker = office[1]
+    names = cleared(world, campaign, 8)
+    assert worker.stop() == 0
+    try:
+        out = tmp_path / "out.csv"
+        said = run("handoff", campaign, "--out", str(out), "--run", f"r-{campaign}", "--wait", "1").says(5)
+        assert "0, 1" in said
+        assert f"--run r-{campaign}" in said
+        assert not out.exists()
+        withdrawn(world, names[:2])
+    finally:
+        worker.start()
+    done = run("handoff", campaign, "--out", str(out), "--run", f"r-{campaign}", "--json")
+    assert (done.code, done.json["written"], done.json["recalled"]) == (0, 6, 2)
+    acts = [m for m in world.read("acts") if f"r-{campaign}".encode() in m.value()]
+    assert sorted(m.partition() for m in acts) == [0, 1]
+
+
+def test_no_worker_ever_and_no_topics_then_a_sentence(run: Run, system: System, tmp_path: Path, nowhere: str) -> None:
+    out = str(tmp_path / "out.csv")
+    run("handoff", "K1", "--out", out).says(3)
+    run("campaign", "show", "K1").says(3)
+    run("reconcile", str(tmp_path / "none.csv")).says(2)

@@ -1,0 +1,115 @@
+"""A campaign handed off on real Kafka: an acknowledged withdrawal wins, a worker's end doubles and loses nothing."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.worlds import World, consent, eventually, send, until
+
+NO = {"state": "Withdrawn", "channels": "*"}
+
+
+@pytest.fixture
+def world(kafka, prefix) -> World:
+    return World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create()
+
+
+def hand_off(world: World, campaign: str, **more) -> None:
+    """Writes the act to each partition."""
+    act = {"v": 1, "kind": "handoff", "act_id": f"run-{campaign}", "at": datetime.now(UTC).isoformat(), "by": "hanako",
+           "subject": f"campaign/{campaign}", **more}  # fmt: skip
+    for partition in range(world.partitions):
+        world.put("acts", [(act["subject"], act)], partition=partition)
+
+
+def judged(world: World, campaign: str) -> dict[str, str]:
+    """Returns the outcome of each clearance of a campaign that was judged again, by its decision id."""
+    found = [a.act for a in world.audits() if a.stage == "handoff" and a.campaign == campaign]
+    assert len({act.item for act in found}) == len(found), "judged twice by one act"
+    return {act.item: act.outcome for act in found}
+
+
+def done(world: World, campaign: str) -> bool:
+    return [a.act_id for a in (a.act for a in world.acted().values()) if a.outcome == "done"].count(
+        f"run-{campaign}"
+    ) == world.partitions
+
+
+def people_of(world: World, campaign: str) -> dict[str, str]:
+    """Returns who each clearance is for, by its decision id."""
+    return {
+        dict(m.headers())["gate-decision-id"].decode(): m.key().decode()
+        for m in world.read("cleared")
+        if orjson.loads(m.value())["campaign_id"] == campaign
+    }
+
+
+def test_given_withdrawals_at_the_time_of_the_hand_off_then_those_acknowledged_before_it_win_every_time(world):
+    rounds, size = 8, 30
+
+    async def race(number: int) -> None:
+        campaign = f"race{number}"
+        names = [f"{campaign}-{n}" for n in range(size)]
+        world.people(names)
+        world.put("sends", ((name, send(name, name, campaign_id=campaign)) for name in names))
+        await eventually(lambda: len(people_of(world, campaign)) == size, "all cleared")
+        acknowledged: list[str] = []
+        before: list[str] = []
+
+        def withdraw() -> None:
+            producer = world.producer()
+            for name in names:
+                world.put("consents", [(name, consent(name, **NO))], producer)
+                acknowledged.append(name)
+
+        def hand() -> None:
+            until(lambda: len(acknowledged) >= 3 + number, "some withdrawals")
+            before.extend(acknowledged)
+            hand_off(world, campaign)
+
+        await asyncio.gather(asyncio.to_thread(withdraw), asyncio.to_thread(hand))
+        await eventually(lambda: done(world, campaign), "an answer of each partition")
+        outcomes, people = judged(world, campaign), people_of(world, campaign)
+        assert {people[did] for did, outcome in outcomes.items() if outcome == "recalled"} >= set(before)
+        assert outcomes.keys() == people.keys()
+
+    async def run() -> None:
+        async with world.worker():
+            for number in range(rounds):
+                await race(number)
+
+    asyncio.run(run())
+    world.check(rounds * size)
+
+
+def test_given_a_worker_killed_within_a_hand_off_then_the_next_one_ends_it_and_each_piece_has_one_outcome(
+    world, tmp_path: Path
+):
+    count = 6_000  # three transactions a partition
+    names = [f"p{number}" for number in range(count)]
+    world.people(names)
+    world.put("sends", ((name, send(name, name, campaign_id="K")) for name in names))
+    with world.process(tmp_path / "log") as worker:
+        until(lambda: world.decided() == count, "all decided", 120)
+        world.put("consents", ((name, consent(name, **NO)) for name in names[::10]))
+        hand_off(world, "K")
+        until(lambda: any(entry.get("handed") for entry in world.ledger().values()), "the first ones handed off")
+        worker.kill()
+        begun = len(judged(world, "K"))
+        worker.start()
+        until(lambda: done(world, "K"), "an answer of each partition", 120)
+        worker.stop()
+    outcomes = judged(world, "K")
+    assert begun > 0
+    assert Counter(outcomes.values()) == {"handed": count * 9 // 10, "recalled": count // 10}
+    assert outcomes.keys() == people_of(world, "K").keys()
+    handed = {
+        entry["did"] for key, entry in world.ledger().items() if key.startswith(b"clear/") and entry.get("handed")
+    }
+    assert handed == {did for did, outcome in outcomes.items() if outcome == "handed"}
+    assert len(world.read("recalls")) == count // 10
+    world.check(count)

@@ -1,0 +1,52 @@
+"""The counts of a campaign, from the records that a desk leaves."""
+
+from __future__ import annotations
+
+import orjson
+
+from gatekeeper.campaign import Campaign
+from tests import world
+from tests.desk import YOUNG, Desk
+from tests.unit.test_handoff import facts, no
+
+
+def told(desk: Desk, expected: int | None = None) -> dict[str, object]:
+    found = Campaign("K-1")
+    for record in desk.records:
+        found.audit(orjson.dumps(record.model_dump(mode="json", by_alias=True)))
+    for output in desk.outputs.get("recalls", ()):
+        found.recall(output.value)
+    return found.told(expected)
+
+
+def test_pieces_in_every_state_then_each_is_counted_once() -> None:
+    desk = Desk(*facts("P-2"), *facts("P-3"), *YOUNG)
+    desk.send(recipient_id="P-1")
+    desk.send(recipient_id="P-2")
+    desk.send(recipient_id="P-3")
+    desk.send(recipient_id="P-4")
+    desk.send(recipient_id="P-2", campaign_id="K-2")
+    assert told(desk) == {
+        "campaign": "K-1", "expected": 4, "decided": 4, "cleared": 2, "withheld": 2,
+        "reasons": {"AGE_UNCERTAIN": 1, "SOURCE_UNKNOWN": 1}, "recalled": 0, "handed_off": 0,
+        "recalled_after_hand_off": 0, "waiting_for_hand_off": 2, "done": False,
+    }  # fmt: skip
+    assert desk.act("release", item=0) == ("cleared", None)
+    desk.learn(no("P-3"))
+    desk.campaign("handoff")
+    after = told(desk, 4)
+    assert (after["cleared"], after["withheld"], after["reasons"]) == (3, 1, {"SOURCE_UNKNOWN": 1})
+    assert (after["recalled"], after["handed_off"], after["done"]) == (1, 2, True)
+    desk.campaign("cancel")
+    assert told(desk)["recalled_after_hand_off"] == 2
+    assert told(desk, 5)["done"] is False
+
+
+def test_sends_published_then_only_those_of_the_campaign_count() -> None:
+    found = Campaign("K-1")
+    for value in (world.send(), world.send(campaign_id="K-2", event_id="K-1"), {"campaign_id": "K-1"}):
+        found.send(orjson.dumps(value))
+    found.send(b"{")
+    found.send(None)
+    assert found.told()["expected"] == 1
+    assert found.told()["done"] is False
