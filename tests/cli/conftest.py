@@ -74,9 +74,18 @@ class System:
         partition: int = 0,
     ) -> None:
         """Writes one record with another client than ours."""
+        failed: list[object] = []
         producer = Producer({"bootstrap.servers": self.settings.broker})
-        producer.produce(self.settings.topic(topic), value, key, partition=partition, headers=list(headers))
+        producer.produce(
+            self.settings.topic(topic),
+            value,
+            key,
+            partition=partition,
+            headers=list(headers),
+            on_delivery=lambda error, _: failed.append(error) if error else None,
+        )
         assert producer.flush(30) == 0
+        assert not failed, failed
 
     def records(self, topic: str) -> list[Record]:
         """Returns what stands on a topic."""

@@ -80,7 +80,7 @@ def test_a_tombstone_then_it_is_printed_as_none(run, system) -> None:
 
 def test_max_then_it_stops_by_itself(run, system) -> None:
     for number in range(5):
-        system.put("ledger", b"%d" % number)
+        system.put("ledger", b"%d" % number, key=b"%d" % number)
     done = run("tail", "ledger", "--from-beginning", "--max", "3", "--json")
     assert done.code == 0
     assert [json.loads(line)["value"] for line in done.out.splitlines()] == [0, 1, 2]
@@ -92,7 +92,7 @@ def test_every_topic_of_the_registry_then_it_can_be_read(run, system) -> None:
 
 
 def test_following_and_ctrl_c_then_130_and_no_traceback(system) -> None:
-    system.put("ledger", b'"first"')
+    system.put("ledger", b'"first"', key=b"1")
     with subprocess.Popen(
         [sys.executable, "-m", "gatekeeper", "tail", "ledger", "--from-beginning"],
         stdout=subprocess.PIPE,
@@ -102,7 +102,7 @@ def test_following_and_ctrl_c_then_130_and_no_traceback(system) -> None:
     ) as tail:
         assert tail.stdout is not None
         assert "first" in tail.stdout.readline()
-        system.put("ledger", b'"second"')
+        system.put("ledger", b'"second"', key=b"2")
         assert "second" in tail.stdout.readline()
         tail.send_signal(signal.SIGINT)
         _, said = tail.communicate(timeout=30)
