@@ -37,7 +37,7 @@ from schemas.topics import logical_name
 from streams import admin
 from streams.app import create_app
 from streams.worker import start, stop
-from tests.world import KEY, item_act
+from tests.world import KEY, NOTICE_ITEMS, item_act
 
 Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
 TOKEN = "t1_" + "A" * 43
@@ -215,6 +215,14 @@ class World:
         """Makes the topics, and one controller with one notice."""
         admin.create(self.settings)
         self.put("reference", [controller(), NOTICE, TEMPLATE])
+        return self
+
+    def may_ask(self) -> World:
+        """Registers what a company needs to ask people: items b to f of its notice, and a template for it."""
+        shown = {"marketing": ["postal"], "confirmation": ["postal"]}
+        template = {**TEMPLATE[1], "display_ok": shown, "notice_id": "N1"}
+        sender = controller(name="みどり小売株式会社", notice_items=NOTICE_ITEMS)
+        self.put("reference", [sender, (TEMPLATE[0], template)])
         return self
 
     def put(self, topic: str, records: Iterable[Row], producer: Producer | None = None, *, partition: int = -1) -> None:

@@ -134,7 +134,7 @@ def test_given_a_worker_that_dies_then_the_end_of_its_log_is_shown_and_nothing_i
     assert _gone(children)
     said = "".join(demo.said)
     assert "exit code -9" in said
-    assert "worker_started" in said
+    assert '"logger": "streams.' in said
     assert "Traceback" not in said
 
 

@@ -159,7 +159,8 @@ def test_every_fault_of_the_codec_then_it_has_a_sentence_in_both_languages(a_sen
     sentences = {key.removeprefix("fault."): both for key, both in catalogue().items() if key.startswith("fault.")}
     judged = {"controller_unknown", "purpose_unknown", "mail_date_too_far", "headers_too_long", "failed"}
     of_policies = {"policy_text_missing", "policy_wrong", "policy_hash_differs", "policy_differs"}
-    assert seen | judged | of_policies == sentences.keys(), "a fault without a sentence, or a sentence without a fault"
+    told = {name for name in sentences if not name.startswith("answer_")}
+    assert seen | judged | of_policies == told, "a fault without a sentence, or a sentence without a fault"
     assert all(both["ja"] and both["en"] for both in sentences.values())
 
 

@@ -26,7 +26,7 @@ REASON = ("--reason", "looked at the form", "--yes")
 @pytest.fixture(scope="module")
 def office(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Supervised]]:
     """A world with its worker for all tests of this page; each has campaigns of its own in it."""
-    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create()
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create().may_ask()
     with world.process(tmp_path_factory.mktemp("worker") / "log") as worker:
         yield world, worker
 

@@ -13,21 +13,16 @@ from schemas.codec import decode, encode
 from streams import touched
 from streams.clock import Clock
 from tests import world as facts
-from tests.worlds import NOTICE, TEMPLATE, World, controller, eventually, send, until
+from tests.worlds import World, eventually, send, until
 
 DAY_MS = 86_400_000
 LIST = ("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": facts.CHECK})
-ASKING = (
-    "template/T1",
-    {**TEMPLATE[1], "display_ok": {"marketing": ["postal"], "confirmation": ["postal"]}, "notice_id": "N1"},
-)
 
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    found = World(kafka.bootstrap, prefix, partitions=2).create()
-    sender = controller(name="みどり小売株式会社", notice_items=facts.NOTICE_ITEMS)
-    found.put("reference", [sender, NOTICE, ASKING, LIST])
+    found = World(kafka.bootstrap, prefix, partitions=2).create().may_ask()
+    found.put("reference", [LIST])
     return found
 
 
