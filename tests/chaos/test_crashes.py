@@ -121,7 +121,7 @@ def test_given_kills_of_the_worker_while_people_act_then_each_act_is_answered_on
 def test_given_kills_of_the_worker_while_a_list_is_called_back_then_each_piece_is_recalled_once(
     world, chance, tmp_path
 ):
-    people = [f"s{number}" for number in range(3_000)]
+    people = [f"s{number}" for number in range(6_000)]
     world.people(people, batch_id="B1")
     world.put("sends", ((name, send(name, name)) for name in people))
     with world.process(tmp_path / "worker.log") as worker:

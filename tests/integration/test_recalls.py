@@ -129,7 +129,9 @@ TOUCHING = {
     "a notice found void": ("reference", "notice/N1", {
         "v": 1, "kind": "notice", "id": "N1", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": False,
     }),
-    "a template without what it must show": ("reference", "template/T1", {"v": 1, "kind": "template", "id": "T1"}),
+    "a template without what it must show": ("reference", "template/T1", {
+        "v": 1, "kind": "template", "id": "T1", "display_ok": {}, "ask_complete": True,
+    }),
     "a record about the person that cannot be read": ("consents", "r1", b"{"),
 }  # fmt: skip
 
