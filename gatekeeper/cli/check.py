@@ -21,6 +21,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import Tokens, open_tokens, printed
 from gatekeeper.judge import defect, invalid
+from gatekeeper.memory import Memory
 from gatekeeper.packs import Packs
 from gatekeeper.preflight import Checked, Preflight
 from gatekeeper.reasons import Found
@@ -30,6 +31,7 @@ from schemas.codec import Unreadable, decode
 from schemas.topics import FACT_TOPICS
 from schemas.values import ZonedTime
 from streams.client import Reader
+from streams.ledger import Ledger
 
 SHOWN = 5
 """So many of the lines that cannot be read are told one by one."""
@@ -77,9 +79,10 @@ def command(
         if first is None:
             raise UsageError("error.campaign_empty", file=campaign)
         store = FactStore()
-        unread_facts = _from_files(paths, store) if paths else _from_system(settings, store)
+        memory = Memory()
+        unread_facts = _from_files(paths, store) if paths else _from_system(settings, store, memory)
         with written(out) if out else nullcontext() as write:
-            judge = _Judge(store, store.activations.over(known), tokens, at)
+            judge = _Judge(store, memory, store.activations.over(known), tokens=tokens, at=at)
             preflight, unread_sends = _judge(chain((first,), lines), judge, write)
     told = {
         "campaign": str(campaign),
@@ -123,14 +126,19 @@ def _from_files(paths: tuple[Path, ...], store: FactStore) -> list[Fault]:
     return found
 
 
-def _from_system(settings: Settings, store: FactStore) -> list[Fault]:
-    """Reads the fact topics up to their ends of now, as a worker that starts now would."""
+def _from_system(settings: Settings, store: FactStore, memory: Memory) -> list[Fault]:
+    """Reads the fact topics and the ledger up to their ends of now, as workers that start now would."""
     with Reader(settings) as reader, progress_bar() as bar:
-        held = sum(sum(reader.ends(topic).values()) - sum(reader.starts(topic).values()) for topic in FACT_TOPICS)
+        topics = (*FACT_TOPICS, "ledger")
+        held = sum(sum(reader.ends(topic).values()) - sum(reader.starts(topic).values()) for topic in topics)
         task = bar.add_task(text("check.reading"), total=held)
-        for topic in FACT_TOPICS:
+        ledger = Ledger(memory=memory)
+        for topic in topics:
             for record in reader.read(topic):
-                store.apply(topic, record.partition, record.offset, record.key, record.value)
+                if topic == "ledger":
+                    ledger.apply(record.key or b"", record.value)
+                else:
+                    store.apply(topic, record.partition, record.offset, record.key, record.value)
                 bar.advance(task)
     return [Fault("/".join(map(str, place)), fault) for place, fault in sorted(store.unreadable.items())]
 
@@ -156,8 +164,9 @@ def _judge(
 class _Judge:
     """Judges the lines of a campaign one after another at one instant, as a worker would judge the sends."""
 
-    def __init__(self, store: FactStore, known: Packs, tokens: Tokens | None, at: int) -> None:
+    def __init__(self, store: FactStore, memory: Memory, known: Packs, *, tokens: Tokens | None, at: int) -> None:
         self.store = store
+        self.memory = memory
         self.known = known
         self.keyless = False
         self._tokens = tokens
@@ -176,8 +185,11 @@ class _Judge:
             twin = self._earlier.setdefault(key, line)
             delivered = printed(self._tokens, send)
             self.keyless = self.keyless or delivered == "no_key"
-            facts = self.store.view(send, delivered)
-            clearance = f"line/{self._cleared[key]}" if key in self._cleared else None
+            told = self.memory.about(send, self._at)
+            facts = self.store.view(send, delivered, asks=told.asks, releases=told.releases)
+            clearance = told.clearance.did if told.clearance else None
+            if key in self._cleared:
+                clearance = f"line/{self._cleared[key]}"
             decision = decide(send, facts, self.store.reference, self.known, self._at, clearance=clearance)
             if decision.verdict == "clear":
                 self._cleared[key] = line

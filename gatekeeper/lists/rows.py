@@ -103,11 +103,11 @@ def decoded(raw: bytes, encoding: Encoding) -> str | None:
 def _row(taken: list[Line], encoding: Encoding) -> Row | None:
     """Returns the row that begins the lines; None where it may go on behind them."""
     first, last = taken[0].number, taken[-1].number
-    if not taken[-1].whole:
-        return Row(first, last, [], "line_too_long")
-    texts = [text for line in taken if (text := decoded(line.raw, encoding)) is not None]
+    texts = [text for line in taken if line.whole and (text := decoded(line.raw, encoding)) is not None]
     if len(texts) < len(taken):
-        return Row(first, last, [], "not_encoded")
+        cause = "not_encoded" if taken[-1].whole else "line_too_long"
+        # a quotation that runs into a broken line loses its first line; those between may be rows of their own
+        return Row(first, first, [], cause if len(taken) == 1 else "not_csv")
     feed = iter(texts)
     try:
         cells = next(csv.reader(feed, strict=True), [])

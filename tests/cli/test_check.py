@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from gatekeeper import memory
 from gatekeeper.texts import language, text
+from schemas.events import Send
 from tests import world
 
 AT = "2026-11-24T10:00:00+09:00"
@@ -376,11 +378,23 @@ def test_running_system_then_judged_by_what_stands_on_its_topics(run, system, tm
     for topic, value in (*world.REFERENCE, *person("yes"), *person("no"), objection("no")):
         system.put(topic, json.dumps(value).encode(), partition=0)
     system.put("consents", b"{broken", key=b"other", partition=1)
-    campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), send("other")])
+    again = send("yes", campaign_id="K-0")
+    entry = memory.clearance(
+        json.dumps(again).encode(),
+        Send.model_validate_json(json.dumps(again)),
+        did="D-0",
+        at=world.T - 1000,
+        until=world.T + 1000,
+        basis=None,
+        released=False,
+    )
+    system.put("ledger", entry.value, key=entry.key, partition=1)
+    campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), send("other"), again])
     done = run("check", campaign, "--at", AT, "--json")
     assert done.code == 1
     assert {one["primary"]: one["sends"] for one in done.json["funnel"]} == {
         None: 1,
+        "DUPLICATE_SEND": 1,
         "SUBJECT_OBJECTED": 1,
         "FACTS_UNAVAILABLE": 1,
     }

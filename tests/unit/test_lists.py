@@ -241,6 +241,18 @@ def test_rows_that_are_no_csv_then_each_costs_itself_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize("broken", [b"\xff,7\n", b"x" * LINE_BYTES + b"y\n"], ids=["not encoded", "too long"])
+def test_quotation_that_runs_into_a_broken_line_then_the_rows_between_are_read(broken: bytes) -> None:
+    found = list(rows(io.BytesIO(b'a,b\n"1,2\n3,4\n5,6\n' + broken + b"8,9\n"), "utf-8"))
+    assert [(row.line, row.cells) for row in found if not row.cause] == [
+        (1, ["a", "b"]),
+        (3, ["3", "4"]),
+        (4, ["5", "6"]),
+        (6, ["8", "9"]),
+    ]
+    assert [row.line for row in found if row.cause] == [2, 5]
+
+
 def test_quotation_that_ends_too_late_then_the_rows_behind_it_are_read() -> None:
     content = 'a,b\n1,"open\n' + "2,x\n" * ROW_LINES + '3,"\n'
     found = list(rows(io.BytesIO(content.encode()), "utf-8"))
