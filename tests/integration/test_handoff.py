@@ -96,15 +96,16 @@ def test_given_a_worker_killed_within_a_hand_off_then_the_next_one_ends_it_and_e
     with world.process(tmp_path / "log") as worker:
         until(lambda: world.decided() == count, "all decided", 120)
         world.put("consents", ((name, consent(name, **NO)) for name in names[::10]))
+        before = sum(world.ends("audit"))
         hand_off(world, "K")
-        until(lambda: any(entry.get("handed") for entry in world.ledger().values()), "the first ones handed off")
+        until(lambda: sum(world.ends("audit")) > before, "the first ones handed off")
         worker.kill()
         begun = len(judged(world, "K"))
         worker.start()
         until(lambda: done(world, "K"), "an answer of each partition", 120)
         worker.stop()
     outcomes = judged(world, "K")
-    assert begun > 0
+    assert begun < count, "the worker had ended it before it was killed"
     assert Counter(outcomes.values()) == {"handed": count * 9 // 10, "recalled": count // 10}
     assert outcomes.keys() == people_of(world, "K").keys()
     handed = {
