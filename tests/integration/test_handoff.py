@@ -39,6 +39,13 @@ def done(world: World, campaign: str) -> bool:
     ) == world.partitions
 
 
+def called_back(world: World) -> set[str]:
+    """Returns the clearances that are recalled, each once."""
+    found = [orjson.loads(m.value())["decision_id"] for m in world.read("recalls")]
+    assert len(set(found)) == len(found), "recalled twice"
+    return set(found)
+
+
 def people_of(world: World, campaign: str) -> dict[str, str]:
     """Returns who each clearance is for, by its decision id."""
     return {
@@ -74,8 +81,10 @@ def test_given_withdrawals_at_the_time_of_the_hand_off_then_those_acknowledged_b
         await asyncio.gather(asyncio.to_thread(withdraw), asyncio.to_thread(hand))
         await eventually(lambda: done(world, campaign), "an answer of each partition")
         outcomes, people = judged(world, campaign), people_of(world, campaign)
-        assert {people[did] for did, outcome in outcomes.items() if outcome == "recalled"} >= set(before)
-        assert outcomes.keys() == people.keys()
+        handed = {did for did, outcome in outcomes.items() if outcome == "handed"}
+        assert not {people[did] for did in handed} & set(before)
+        # whoever withdrew may be called back by that alone, before the hand-off comes to it
+        assert handed | called_back(world) >= people.keys()
 
     async def run() -> None:
         async with world.worker():
@@ -106,11 +115,11 @@ def test_given_a_worker_killed_within_a_hand_off_then_the_next_one_ends_it_and_e
         worker.stop()
     outcomes = judged(world, "K")
     assert begun < count, "the worker had ended it before it was killed"
-    assert Counter(outcomes.values()) == {"handed": count * 9 // 10, "recalled": count // 10}
-    assert outcomes.keys() == people_of(world, "K").keys()
+    assert Counter(outcomes.values())["handed"] == count * 9 // 10
+    assert outcomes.keys() | called_back(world) == people_of(world, "K").keys()
     handed = {
         entry["did"] for key, entry in world.ledger().items() if key.startswith(b"clear/") and entry.get("handed")
     }
     assert handed == {did for did, outcome in outcomes.items() if outcome == "handed"}
-    assert len(world.read("recalls")) == count // 10
+    assert len(called_back(world)) == count // 10
     world.check(count)
