@@ -156,7 +156,9 @@ class FactStore:
         the rooms 101 and 102 share one.
         """
         stops = dict.fromkeys(person.stops, CERTAIN)
-        at_hand, elsewhere, overfull = set(person.stops), set[bytes](), list[str]()
+        at_hand = set(person.stops)
+        elsewhere: set[bytes] = set()
+        overfull: list[str] = []
 
         def add(token: str, line: bytes, score: int) -> None:
             stops[line] = max(score, stops.get(line, 0))
@@ -319,7 +321,8 @@ def _covering(person: _Person, point: SendContactPoint, at: Identified | None) -
     """
     token, readings = at or (point.token, ())
     less = dict(readings)
-    given_by, near = set[str](), dict[str, int]()
+    given_by: set[str] = set()
+    near: dict[str, int] = {}
     for one in person.tokens:
         if one.point != point.id:
             continue
