@@ -116,9 +116,10 @@ class FactStore:
         given_by, near = _covering(person, send.contact_point, at) if at or printed is None else (frozenset(), {})
         tokens, readings, here = _spellings(person, send, at, near)
         stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
-        unreadable = [*person.overfull, *overfull]
+        faults = {*person.overfull, *overfull}
         if self._withheld:
-            unreadable += self._unreadable_for(send, person, {**readings, **tokens})
+            faults.update(self._unreadable_for(send, person, {**readings, **tokens}))
+        unreadable = tuple(sorted(faults))
         how: Printing | None = "tokenised" if isinstance(printed, Identified) else printed
         return Facts(
             sources=person.sources,
@@ -127,7 +128,7 @@ class FactStore:
             contact_point_from=given_by,
             contact_point_near=near,
             printed=how,
-            unreadable=tuple(sorted(set(unreadable))),
+            unreadable=unreadable,
             snapshot=known.snapshot(
                 source_lines=person.source_lines,
                 consent_lines=person.consent_lines,
@@ -135,7 +136,7 @@ class FactStore:
                 contact_point_from=given_by,
                 contact_point_near=near,
                 printed=how,
-                unreadable=sorted(set(unreadable)),
+                unreadable=unreadable,
                 refs=self._references(send, person.refs),
                 elsewhere=elsewhere,
                 event_lines=person.event_lines,
