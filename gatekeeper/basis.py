@@ -96,7 +96,8 @@ def _lane(
     consents: Consents,
     standing: Standing,
 ) -> Basis:
-    method, notes = source.method, frozenset[str]()
+    notes: frozenset[str] = frozenset()
+    method = source.method
     found = [*before]
     lacks: Iterable[Found] = standing.lacks
     asking = bool(lacks) and method != "unknown.legacy"

@@ -133,13 +133,14 @@ class Consents:
     def _faulty(self, event: Consent) -> tuple[str, ...]:
         case, faults = self.case, []
         policy, now, notice = case.policy, case.at, case.notice(event.notice_id)
-        by_import = "import" in (_by(event), event.expressed_by)
+        by = _by(event)
+        by_import = "import" in (by, event.expressed_by)
         if not (event.event_time and (event.evidence_ref or (notice and not by_import) or self.evidence(event))):
             faults.append("CONSENT_EVIDENCE_MISSING")
         if event.expressed_by in ("family", "staff"):
             faults.append("CONSENT_BY_OTHER")
         begun: list[Consent] = []
-        if _by(event) == CLICKED:
+        if by == CLICKED:
             begun = round_trip = self._begun(event)
         elif event.double_opt_in or case.send.channel in policy.double_opt_in_channels:
             round_trip = self._clicks(event)

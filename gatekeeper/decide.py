@@ -24,6 +24,7 @@ from schemas.values import MessageClass
 
 STOP_CONTACT, OPT_OUT = "MUST_PRINT_STOP_CONTACT", "MUST_CARRY_OPT_OUT"
 STATE_SOURCE, ENCLOSE_NOTICE = "MUST_STATE_SOURCE", "MUST_ENCLOSE_NOTICE"
+_NO_NOTES: frozenset[str] = frozenset()
 
 
 class Decision(NamedTuple):
@@ -99,7 +100,7 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
     """Judges an advertisement: everything."""
     consents = Consents(case)
     basis = bases.choose(case, consents)
-    stops, lifted = will.stopped(case, consents) if case.facts.suppressions else ([], frozenset[str]())
+    stops, lifted = will.stopped(case, consents) if case.facts.suppressions else ([], _NO_NOTES)
     found += system.suspended(case)
     found += stops
     found += basis.reasons
@@ -163,7 +164,7 @@ def _decided(
     *,
     basis: Basis | None = None,
     consents: Consents | None = None,
-    notes: frozenset[str] = frozenset(),
+    notes: frozenset[str] = _NO_NOTES,
     left_out: tuple[str, ...] = (),
 ) -> Decision:
     """Returns the decision on what was found: releases heard, and the conditions for asking looked at (rule 6.5)."""

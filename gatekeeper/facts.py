@@ -116,9 +116,10 @@ class FactStore:
         given_by, near = _covering(person, send.contact_point, at) if at or printed is None else (frozenset(), {})
         tokens, readings, here = _spellings(person, send, at, near)
         stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
-        unreadable = [*person.overfull, *overfull]
+        faults = {*person.overfull, *overfull}
         if self._withheld:
-            unreadable += self._unreadable_for(send, person, {**readings, **tokens})
+            faults.update(self._unreadable_for(send, person, {**readings, **tokens}))
+        unreadable = tuple(sorted(faults))
         how: Printing | None = "tokenised" if isinstance(printed, Identified) else printed
         return Facts(
             sources=person.sources,
@@ -127,7 +128,7 @@ class FactStore:
             contact_point_from=given_by,
             contact_point_near=near,
             printed=how,
-            unreadable=tuple(sorted(set(unreadable))),
+            unreadable=unreadable,
             snapshot=known.snapshot(
                 source_lines=person.source_lines,
                 consent_lines=person.consent_lines,
@@ -135,7 +136,7 @@ class FactStore:
                 contact_point_from=given_by,
                 contact_point_near=near,
                 printed=how,
-                unreadable=sorted(set(unreadable)),
+                unreadable=unreadable,
                 refs=self._references(send, person.refs),
                 elsewhere=elsewhere,
                 event_lines=person.event_lines,
@@ -156,7 +157,9 @@ class FactStore:
         the rooms 101 and 102 share one.
         """
         stops = dict.fromkeys(person.stops, CERTAIN)
-        at_hand, elsewhere, overfull = set(person.stops), set[bytes](), list[str]()
+        at_hand = set(person.stops)
+        elsewhere: set[bytes] = set()
+        overfull: list[str] = []
 
         def add(token: str, line: bytes, score: int) -> None:
             stops[line] = max(score, stops.get(line, 0))
@@ -319,7 +322,8 @@ def _covering(person: _Person, point: SendContactPoint, at: Identified | None) -
     """
     token, readings = at or (point.token, ())
     less = dict(readings)
-    given_by, near = set[str](), dict[str, int]()
+    given_by: set[str] = set()
+    near: dict[str, int] = {}
     for one in person.tokens:
         if one.point != point.id:
             continue

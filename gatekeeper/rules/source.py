@@ -8,7 +8,7 @@ from typing import Literal
 from gatekeeper.case import Case, route
 from gatekeeper.reasons import Found
 from gatekeeper.spans import months_after
-from schemas.events import Consent, Notice, ProviderCheck, Source
+from schemas.events import Batch, Consent, Notice, ProviderCheck, Source
 
 LEGACY_FORM = "LEGACY_FORM_ACCEPTED"
 Lane = Literal["own", "shared", "other", "unknown"]
@@ -27,7 +27,10 @@ def lane(source: Source) -> Lane:
 
 def illicit(case: Case, source: Source) -> bool:
     """Returns whether the source or the list it came with has an unlawful origin."""
-    batch = case.batch(source)
+    return _illicit(source, case.batch(source))
+
+
+def _illicit(source: Source, batch: Batch | None) -> bool:
     return source.state == "illicit" or bool(batch and batch.flags)
 
 
@@ -35,7 +38,7 @@ def state(case: Case, source: Source) -> Iterator[Found]:
     """SOURCE_ILLICIT, SOURCE_BATCH_QUARANTINED, ENTRUSTED_COMMINGLED, SOURCE_STALE: of a source in any lane."""
     batch, id_, point = case.batch(source), source.source_id, case.send.contact_point.id
     facts = (id_, f"batch/{source.batch_id}") if source.batch_id else (id_,)
-    if illicit(case, source):
+    if _illicit(source, batch):
         yield Found("SOURCE_ILLICIT", facts, {"method": source.method, "source": id_})
     if source.state == "quarantined" or (batch and batch.state == "quarantined"):
         yield Found("SOURCE_BATCH_QUARANTINED", facts, {"batch": source.batch_id or id_})

@@ -25,7 +25,7 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
     the predecessor of a succession bind the sender.
     """
     left: dict[str, list[No]] = {}
-    notes = set[str]()
+    notes: set[str] = set()
     for hit in case.stops:
         stop = hit.stop
         if stop.kind not in CODES or hit.score < case.policy.match_floor:
