@@ -12,7 +12,7 @@ from gatekeeper.acting import acted, did
 from gatekeeper.audit import record as audit
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.facts import FactStore
-from gatekeeper.judge import Judge, Judged, Output, Record, defect, origin
+from gatekeeper.judge import Judge, Judged, Output, Record, defect, origin, superseded
 from gatekeeper.known import Facts
 from gatekeeper.memory import Clearance, Entry, Memory
 from gatekeeper.recall import recall
@@ -80,11 +80,12 @@ class Walk:
         id_ = self._id("handoff", clearance)
         handed = decision.verdict == "clear"
         outputs: tuple[Output, ...] = ()
+        kills: tuple[Entry, ...] = ()
         if handed:
             entry = memory.handed(clearance, self._act.act_id)
         else:
             output, entry = recall(clearance, id_=id_, at=decision.at, reasons=decision.codes)
-            outputs = (output,)
+            outputs, kills = (output,), superseded(clearance.send, decision, memory)
         proof = audit.record(
             decision,
             id_=id_,
@@ -101,7 +102,7 @@ class Walk:
             ),
             normalised=facts is not None and facts.printed == "tokenised",
         )
-        return _judged(id_, proof, outputs, (entry,), failed="DECISION_FAILED" in decision.codes)
+        return _judged(id_, proof, outputs, (entry, *kills), failed="DECISION_FAILED" in decision.codes)
 
     def _cancelled(self, clearance: Clearance, store: FactStore, at: int) -> Judged:
         """Called back by a person's word; nothing is decided about the piece."""

@@ -17,6 +17,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.reasons import CATALOGUE
 from gatekeeper.spans import span
 from gatekeeper.texts import near, text, wrong
+from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.values import Any_, Channel, Code, Id, Model, ZonedTime
 
 Setting = Literal["on", "purpose", "off"]
@@ -162,7 +163,7 @@ class _Parameters(Model):
     max_lag_ms: Annotated[int, Field(gt=0, le=86_400_000)]
     match_floor: Annotated[int, Field(ge=0, le=1000)]
     release_ttl_ms: Annotated[int, Field(gt=0, le=2_592_000_000)]
-    dedupe_ms: Annotated[int, Field(gt=0, le=31_622_400_000)] = 2_592_000_000
+    dedupe_ms: Annotated[int, Field(gt=0, le=CLEARED_DAYS * DAY_MS)] = 2_592_000_000
     minor_age: Annotated[int, Field(ge=0, le=20)]
     ask_cap: Annotated[int, Field(ge=1, le=3)]
     consent_channels: frozenset[Channel | Any_]

@@ -31,7 +31,7 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
         return "surplus"
     if release.evidence_ref is None and any("R" not in kind.remedy for kind in kinds):
         return "evidence"
-    if len(release.people) < 2 and any(kind.code in TWO_PERSONS for kind in kinds):
+    if len({by.casefold() for by in release.people}) < 2 and any(kind.code in TWO_PERSONS for kind in kinds):
         return "two_persons"
     return None
 
@@ -93,5 +93,5 @@ def _named(releases: Iterable[Release]) -> set[str]:
     people: dict[str, set[str]] = {}
     for release in releases:
         for code in release.reasons:
-            people.setdefault(code, set()).update(release.people)
+            people.setdefault(code, set()).update(by.casefold() for by in release.people)
     return {code for code, by in people.items() if code not in TWO_PERSONS or len(by) > 1}

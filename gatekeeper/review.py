@@ -129,7 +129,7 @@ def _release(act: Release, found: Item, at: int, policy: Policy) -> Call:
 
 
 def _approval(act: ItemAct, standing: Standing, said: Mapping[str, Any], at: int, policy: Policy) -> Call:
-    if act.by == standing.by:
+    if act.by.casefold() == standing.by.casefold():
         return Call(None, "same_person")
     if spans.span(said["at"], policy.timezone).first + policy.release_ttl_ms * 1000 <= at * 1000:
         return Call(None, "release_expired")

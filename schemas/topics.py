@@ -78,7 +78,7 @@ def _registry() -> Mapping[str, Topic]:
         Topic("cleared", "recipient id", worker, "mail platforms, handoff", "n", 60 * DAY_MS, send),
         Topic("review", "recipient id", worker, "console, CLI", "n", 60 * DAY_MS, send),
         Topic("confirmations", "recipient id", worker, "print house", "n", 30 * DAY_MS, TypeAdapter(Ask)),
-        Topic("recalls", "recipient id", worker, "whoever got it cleared", "n", 30 * DAY_MS, TypeAdapter(Recall)),
+        Topic("recalls", "recipient id", worker, "whoever got it cleared", "n", 90 * DAY_MS, TypeAdapter(Recall)),
         Topic("audit", "decision id", worker, "seal, verify, replay", "n", 1095 * DAY_MS, TypeAdapter(AuditRecord)),
         Topic("manifests", "writer", worker, "seal, verify, status", "n", 1095 * DAY_MS, TypeAdapter(Manifest)),
         Topic("ledger", "entry", worker, "worker, import answers", "n", None),

@@ -49,6 +49,12 @@ class Run:
         elif act["kind"] == self.act.kind and act["outcome"] == "recalled":
             self.recalled.add(act["item"])
 
+    def confirm(self, anew: Run) -> None:
+        """Takes the answers to a later act of the same campaign for what stands, and keeps what was told of each."""
+        ours = {did for did, again in anew.handed.items() if did in self.handed or not again or self.act.again}
+        self.handed = {did: self.handed.get(did, anew.handed[did]) for did in ours}
+        self.recalled |= anew.recalled
+
 
 def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:
     """Writes the act to every partition, or to none, and returns its run, of which nothing is answered yet.

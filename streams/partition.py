@@ -49,7 +49,7 @@ TOMBSTONES = 1_000
 """At most so many entries of the ledger that no longer matter are taken out in one transaction."""
 TOUCHED, RECALLS = 100, 1_000
 """At most so many people are judged again at a time, that sends do not wait, and so many recalls go out together."""
-TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "FACTS_STALE"))
+TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "FACTS_STALE", "SENDING_SUSPENDED", "DUPLICATE_SEND"))
 """Reasons that end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
 

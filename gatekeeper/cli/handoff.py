@@ -65,6 +65,9 @@ def command(
     said = campaign_act("handoff", campaign, person(settings, by), run_id, channel="postal", again=again)
     with Reader(settings) as reader, whole(out) as handle:
         run = carried_out(settings, reader, said, resumed=run_id is not None, seconds=wait)
+        if run.act is not said:  # answered perhaps long ago: what stands now is for the worker to say
+            anew = said.model_copy(update={"act_id": f"{said.act_id}.{uuid4().hex[:6]}", "again": True})
+            run.confirm(carried_out(settings, reader, anew, resumed=False, seconds=wait, name=said.act_id))
         written = _write(handle, run, _pieces(reader, run))
     fallen, before = len(run.recalled), sum(run.handed.values())
     told = {"campaign": campaign, "run": run.act.act_id, "file": str(out), "written": written, "again": before,
@@ -87,16 +90,19 @@ def campaign_act(kind: str, campaign: str, by: str, run_id: str | None, **more: 
     raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place))
 
 
-def carried_out(settings: Settings, reader: Reader, act: CampaignAct, *, resumed: bool, seconds: float) -> Run:
+def carried_out(
+    settings: Settings, reader: Reader, act: CampaignAct, *, resumed: bool, seconds: float, name: str | None = None
+) -> Run:
     """Writes the act, unless a run of its id goes on, and returns its run when all partitions have answered.
 
+    `name`: the run to go on with, where it is not the act's own.
     Raises IncompleteError (5) where one has not; UsageError (2) where the run's id is another act's, or the gate is a
     shadow.
     """
     run = handoffs.resume(settings, reader, act.act_id) if resumed else None
     if run is not None and (run.act.kind, run.act.subject) != (act.kind, act.subject):
         raise UsageError("error.run_of_another", run=act.act_id, kind=run.act.kind, subject=run.act.subject)
-    with _saying_how_to_go_on(act):
+    with _saying_how_to_go_on(name or act.act_id):
         run = run or handoffs.begin(settings, reader, act)
         with progress_bar() as bar:
             task = bar.add_task(text("cli.handoff_waiting"), total=len(run.waiting))
@@ -105,18 +111,18 @@ def carried_out(settings: Settings, reader: Reader, act: CampaignAct, *, resumed
                 bar.update(task, completed=total - len(told.waiting))
     if run.waiting:
         numbers = ", ".join(map(str, sorted(run.waiting.values())))
-        raise IncompleteError("error.campaign_unanswered", partitions=numbers, run=act.act_id)
+        raise IncompleteError("error.campaign_unanswered", partitions=numbers, run=name or act.act_id)
     if run.refused:
         raise UsageError("error.campaign_shadow")
     return run
 
 
 @contextmanager
-def _saying_how_to_go_on(act: CampaignAct) -> Iterator[None]:
+def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
     try:
         yield
     except (UnavailableError, IncompleteError, KeyboardInterrupt):
-        note("cli.run_again", run=act.act_id)
+        note("cli.run_again", run=run_id)
         raise
 
 

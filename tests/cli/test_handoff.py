@@ -193,8 +193,26 @@ def test_worker_down_then_it_waits_says_so_and_the_same_run_goes_on_to_the_end(
     done = run("handoff", campaign, "--out", str(out), "--run", f"r-{campaign}", "--json")
     assert (done.code, done.json["written"]) == (0, 6)
     assert Counter(m.key().decode() for m in of(world, "recalls", campaign)) == dict.fromkeys(names[:2], 1)
-    acts = [m for m in world.read("acts") if f"r-{campaign}".encode() in m.value()]
+    acts = [m for m in world.read("acts") if f'"act_id":"r-{campaign}"'.encode() in m.value()]
     assert sorted(m.partition() for m in acts) == [0, 1]
+
+
+def test_an_answered_run_again_then_its_file_holds_whom_the_worker_still_lets_through(
+    run: Run, office: tuple[World, Supervised], world: World, campaign: str, tmp_path: Path
+) -> None:
+    worker = office[1]
+    names = cleared(world, campaign, 6)
+    file, lost = ("--run", f"r-{campaign}", "--wait", "1", "--out"), tmp_path / "lost.csv"
+    assert run("handoff", campaign, *file[:2], "--out", str(lost)).code == 0
+    assert worker.stop() == 0
+    try:
+        withdrawn(world, names[:2])
+        assert f"--run r-{campaign}:" in run("handoff", campaign, *file, str(tmp_path / "a.csv")).says(5)
+    finally:
+        worker.start()
+    done = run("handoff", campaign, *file[:2], "--out", str(tmp_path / "b.csv"), "--json")
+    assert (done.code, done.json["written"], done.json["again"]) == (0, 4, 0)
+    assert {row["recipient_id"] for row in rows(tmp_path / "b.csv")} == set(names[2:])
 
 
 def test_no_worker_ever_and_no_topics_then_a_sentence(run: Run, system: System, tmp_path: Path, nowhere: str) -> None:

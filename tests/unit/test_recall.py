@@ -72,6 +72,16 @@ def test_released_then_a_no_calls_it_back_and_the_release_is_gone() -> None:
     assert desk.memory.about(send, desk.at).releases == b""
 
 
+def test_released_then_a_no_at_the_hand_off_calls_it_back_and_the_release_is_gone() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    assert desk.act("release") == ("cleared", None)
+    desk.learn(NO)
+    assert [outcome for outcome, _ in desk.campaign("handoff")] == ["recalled", "done"]
+    send = Send.model_validate_json(orjson.dumps(world.send()))
+    assert desk.memory.about(send, desk.at).releases == b""
+
+
 @pytest.mark.parametrize(
     ("topic", "key", "recalls"),
     [
