@@ -387,6 +387,7 @@ def test_running_system_then_judged_by_what_stands_on_its_topics(run, system, tm
         until=world.T + 1000,
         basis=None,
         released=False,
+        src={"topic": "sends", "partition": 0, "offset": 0, "timestamp": world.T},
     )
     system.put("ledger", entry.value, key=entry.key, partition=1)
     campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), send("other"), again])

@@ -19,6 +19,7 @@ from streams import admin, client, pairs, publisher
 from streams.broker import Broker
 from streams.client import Reader
 from streams.publisher import Outgoing, Place, Publisher, transact
+from tests.worlds import until
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ def test_a_broker_that_falls_silent_then_every_call_ends(own: tuple[Broker, Sett
     broker, settings = own
     with Publisher(settings, "sends") as out, Reader(settings) as reader:
         assert out.write([(b"a", b"1")] * 2)[1] in (Place("sends", 0, 1), Place("sends", 1, 1))
-        os.kill(broker.pid, signal.SIGSTOP)
+        silence(broker)
         assert out.write([(b"a", b"2")] * 5) == [None] * 5
         with pytest.raises(UnavailableError, match=settings.broker):
             reader.ends("sends")
@@ -190,17 +191,28 @@ def test_a_broker_that_falls_silent_then_every_call_ends(own: tuple[Broker, Sett
         os.kill(broker.pid, signal.SIGCONT)
 
 
-def test_no_answer_to_a_commit_then_nobody_claims_to_know(
-    own: tuple[Broker, Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broker, settings = own
+def silence(broker: Broker) -> None:
+    """Halts the broker, and returns when its last thread has halted."""
+    os.kill(broker.pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{broker.pid}/task")
+    until(lambda: all((one / "stat").read_text().rpartition(") ")[2][0] == "T" for one in threads.iterdir()), "a halt")
+
+
+def fall_silent_before_commits(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     flush = publisher.KafkaProducer.flush
 
     def flush_and_fall_silent(self: object, timeout: float | None = None) -> None:
         flush(self, timeout)
-        os.kill(broker.pid, signal.SIGSTOP)
+        silence(broker)
 
     monkeypatch.setattr(publisher.KafkaProducer, "flush", flush_and_fall_silent)
+
+
+def test_no_answer_to_a_commit_then_nobody_claims_to_know(
+    own: tuple[Broker, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, settings = own
+    fall_silent_before_commits(broker, monkeypatch)
     with pytest.raises(IncompleteError, match=settings.broker):
         transact(settings, [Outgoing("consents", b"r1", b"one")])
 
@@ -209,13 +221,7 @@ def test_no_answer_to_the_commit_of_a_pair_then_it_says_how_to_find_out(
     own: tuple[Broker, Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker, settings = own
-    flush = publisher.KafkaProducer.flush
-
-    def flush_and_fall_silent(self: object, timeout: float | None = None) -> None:
-        flush(self, timeout)
-        os.kill(broker.pid, signal.SIGSTOP)
-
-    monkeypatch.setattr(publisher.KafkaProducer, "flush", flush_and_fall_silent)
+    fall_silent_before_commits(broker, monkeypatch)
     act = pairs.act("withdraw", by="hanako", recipient_id="r1")
     with pytest.raises(UnavailableError, match=rf"tail acts.*{act.act_id}"):
         pairs.write(settings, [Outgoing("consents", b"r1", b"one")], act)
