@@ -68,7 +68,7 @@ def weighed(
         decision = decide(send, facts, reference, packs, at, as_of=as_of, checkpoint="handoff", clearance=clearance.did)
     except Exception as error:
         decision, failed = only(judge.holding(store).at(at), at, [defect(error)]), True
-    if decision.verdict == "clear" or _undecided(decision):
+    if decision.verdict == "clear" or _undecided(decision) or (clearance.released and _outlived(decision)):
         return None
     return _recalled(judge, clearance, decision, facts, memory, as_of=as_of, failed=failed)
 
@@ -79,6 +79,12 @@ def _undecided(decision: Decision) -> bool:
         or (reason.code == "FACTS_UNAVAILABLE" and all(place.startswith("reference/") for place in reason.facts))
         for reason in decision.reasons
     )
+
+
+def _outlived(decision: Decision) -> bool:
+    """Tells whether nothing but the end of its release speaks against a piece, which went out while that was alive."""
+    ended = next((reason for reason in decision.reasons if reason.code == "RELEASE_EXPIRED"), None)
+    return ended is not None and {*decision.codes} <= {ended.code, *ended.says["reasons"].split(", ")}
 
 
 def _recalled(
