@@ -7,11 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
+from streams.broker import Broker
+from tests.worlds import World, send
 
 POLICY = {"id": "jp-pmark", "version": 1, "sha256": "0" * 64}
 AT = "2026-04-01T00:00:00.000Z"
@@ -119,6 +123,23 @@ def test_misplaced_keys_then_exit_1_and_the_setting_to_change(run, system) -> No
     spoken = run("status")
     assert spoken.code == 1
     assert "partitioner=murmur2_random" in spoken.out
+
+
+def test_a_producer_with_librdkafkas_own_partitioner_then_all_is_judged_right_and_the_misplaced_are_counted(
+    run, environment: Settings, kafka: Broker, prefix: str, tmp_path: Path
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=2).create()
+    names = [f"p{number}" for number in range(40)]
+    world.people(names[:30])
+    sends = ((name, send(name, name)) for name in names)
+    world.put("sends", sends, world.producer(partitioner="consistent_random"))
+    with world.process(tmp_path / "worker.log"):
+        world.await_audits(len(names))
+    assert world.check(len(names)) == {"clear": 30, "block": 10}
+    misplaced = sum(partition_of(message.key(), 2) != message.partition() for message in world.read("sends"))
+    assert 0 < misplaced < len(names)
+    assert run("status", "--json").json["misplaced"] == misplaced
+    assert run("status").code == 1
 
 
 def test_an_unreadable_fact_then_exit_1_until_it_is_resolved(run, system) -> None:
