@@ -164,7 +164,7 @@ class Broker:
         if not node.is_free(self._port):
             raise UnavailableError("error.port_busy", port=self._port)
         if controller in (0, self._port) or not node.is_free(controller):
-            controller = node.free_port(but=self._port)
+            controller = node.free_port(self._port)
         return {**node.properties(self._port, controller), **self._settings}
 
     def _take_folder(self) -> None:

@@ -82,9 +82,9 @@ def is_free(port: int) -> bool:
         return True
 
 
-def free_port(but: int = 0) -> int:
-    """Returns a port that is free now, and not `but`; UnavailableError (3) where none is found."""
+def free_port(*but: int) -> int:
+    """Returns a port that is free now, and none of `but`; UnavailableError (3) where none is found."""
     for port in random.sample(PORTS, 200):
-        if port != but and is_free(port):
+        if port not in but and is_free(port):
             return port
     raise UnavailableError("error.ports_taken", first=PORTS.start, last=PORTS.stop - 1)

@@ -62,9 +62,9 @@ def rendered(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
 
 def on_loopback(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, int]]:
     """Returns `environment` with its listeners moved to free ports of loopback, and those ports by listener."""
-    ports = {}
+    ports: dict[str, tuple[str, int]] = {}
     for listener, port in re.findall(r"(\w+)://[^:,]*:(\d+)", environment["KAFKA_LISTENERS"]):
-        ports[listener] = (port, node.free_port())
+        ports[listener] = (port, node.free_port(*(taken for _, taken in ports.values())))
     changed = dict(environment)
     for name in ("KAFKA_LISTENERS", "KAFKA_ADVERTISED_LISTENERS", "KAFKA_CONTROLLER_QUORUM_VOTERS"):
         for old, new in ports.values():
