@@ -15,7 +15,7 @@ from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged, Output, Record, defect, origin, superseded
 from gatekeeper.known import Facts
 from gatekeeper.memory import Clearance, Entry, Memory
-from gatekeeper.recall import recall
+from gatekeeper.recall import outcome, recall
 from schemas.audit import Stage
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import CampaignAct
@@ -102,7 +102,7 @@ class Walk:
             ),
             normalised=facts is not None and facts.printed == "tokenised",
         )
-        return _judged(id_, proof, outputs, (entry, *kills), failed="DECISION_FAILED" in decision.codes)
+        return outcome(id_, proof, outputs, (entry, *kills), failed="DECISION_FAILED" in decision.codes)
 
     def _cancelled(self, clearance: Clearance, store: FactStore, at: int) -> Judged:
         """Called back by a person's word; nothing is decided about the piece."""
@@ -110,14 +110,14 @@ class Walk:
         output, forgotten = recall(clearance, id_=id_, at=at)
         said = acted(self._act, "recalled", item=clearance.did)
         scope = audit.judged_send(encode(clearance.send))
-        return _judged(id_, self._said(store, at, id_, "recall", said, scope), (output,), (forgotten,))
+        return outcome(id_, self._said(store, at, id_, "recall", said, scope), (output,), (forgotten,))
 
     def _answer(self, store: FactStore, at: int) -> Judged:
         # a shadow has let nothing out
         said = acted(self._act, "refused", "shadow") if self._judge.mode == "shadow" else acted(self._act, "done")
         id_ = did(self._record, self._act)
         scope = {"campaign_id": self._act.campaign, "channel": self._act.channel}
-        return _judged(id_, self._said(store, at, id_, "act", said, scope), (), ())
+        return outcome(id_, self._said(store, at, id_, "act", said, scope), (), ())
 
     def _said(
         self, store: FactStore, at: int, id_: str, stage: Stage, said: dict[str, Any], scope: dict[str, Any]
@@ -135,19 +135,3 @@ class Walk:
 
     def _id(self, stage: Stage, clearance: Clearance) -> str:
         return audit.did(self._record.topic, self._record.partition, self._record.offset, stage, clearance.did)
-
-
-def _judged(
-    id_: str, proof: bytes, outputs: tuple[Output, ...], entries: tuple[Entry, ...], *, failed: bool = False
-) -> Judged:
-    return Judged(
-        outputs=outputs,
-        audit=proof,
-        did=id_,
-        verdict=None,
-        codes=(),
-        dead=False,
-        misplaced=False,
-        failed=failed,
-        entries=entries,
-    )

@@ -112,8 +112,15 @@ def _recalled(
         normalised=facts is not None and facts.printed == "tokenised",
     )
     output, forgotten = recall(clearance, id_=id_, at=decision.at, reasons=decision.codes)
+    return outcome(id_, proof, (output,), (forgotten, *superseded(send, decision, memory)), failed=failed)
+
+
+def outcome(
+    id_: str, proof: bytes, outputs: tuple[Output, ...], entries: tuple[Entry, ...], *, failed: bool = False
+) -> Judged:
+    """Returns what becomes of a clearance, or of an act about many: no verdict on a send, which has had its own."""
     return Judged(
-        outputs=(output,),
+        outputs=outputs,
         audit=proof,
         did=id_,
         verdict=None,
@@ -121,5 +128,5 @@ def _recalled(
         dead=False,
         misplaced=False,
         failed=failed,
-        entries=(forgotten, *superseded(send, decision, memory)),
+        entries=entries,
     )

@@ -15,16 +15,9 @@ from gatekeeper.preflight import Checked, Preflight, Return, cures
 from schemas.codec import Unreadable
 from schemas.events import Send
 from tests import world
+from tests.property.people import CHECK
 
 PACKS = load("jp-pmark")
-CHECK = {
-    "checked_at": "2025-03-03",
-    "name": "A",
-    "address": "B",
-    "representative": "C",
-    "how_obtained": "D",
-    "basis": "consent",
-}
 
 
 def source(person: str, **fields: Any) -> world.Event:
