@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     token_key: str = Field(
         "", description="file of the key that makes tokens; empty: none, and sends with a delivery are withheld"
     )
+    keys: str = Field(
+        ".gatekeeper/keys", description="folder of the keys that sign, and of those that make people unknown in proofs"
+    )
     http_host: str = Field("127.0.0.1", description="where /healthz and /readyz are served")
     http_port: Annotated[int, Field(ge=0, le=65535)] = Field(8646, description="its port; 0 takes a free one")
     max_lag: Annotated[float, Field(gt=0)] | None = Field(

@@ -92,7 +92,7 @@ def test_commands_in_a_page_then_they_exist(page: Page) -> None:
 
 def test_paths_in_a_page_then_they_exist(house: Path, page: Page) -> None:
     path, content = page
-    words = [word.strip("(),.:;") for snippet in code(content) for word in snippet.split()]
+    words = [word.lstrip("(").rstrip("(),.:;") for snippet in code(content) for word in snippet.split()]
     ours = re.compile(rf"(?:{'|'.join(FOLDERS)})/\S*|[\w.-]+\.(?:md|py|yml|toml|lock)")
     missing = [word for word in words if ours.fullmatch(word) and not (house / word).exists()]
     links = re.findall(r"\]\(([^)\s]+)\)", content)

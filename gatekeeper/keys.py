@@ -1,0 +1,182 @@
+"""The keys that proofs stand on: a folder of files, one a role and a number; the highest number is the one in use.
+
+`ROLE-N.key` is secret (mode 0600 in a folder of 0700) and `ROLE-N.pub` is for everybody. A machine holds the secrets
+of its own roles only: a worker `master` and `worker`, the sealer `log`, a witness `witness`. Signing keys are
+written as C2SP signed notes write theirs, `NAME+HASH+BASE64`; a master key is 32 random bytes in hex.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gatekeeper.errors import UsageError
+
+SIGNERS = ("worker", "log", "witness")
+ROLES = ("master", *SIGNERS)
+MASTER_BYTES = 32
+ED25519, COSIGNATURE = b"\x01", b"\x04"
+"""Kinds of signature in a note: of a log or a worker, and of a witness, whose signature holds its time."""
+_SECRET = "PRIVATE+KEY+"  # noqa: S105 - how C2SP begins a signing key, not one
+_FILE = re.compile(r"(master|worker|log|witness)-([1-9][0-9]{0,5})\.(key|pub)")
+
+State = Literal["in use", "former", "public only"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """An Ed25519 key that signs. `kid` is `NAME+HASH`, which a signature names its key by."""
+
+    name: str
+    kind: bytes
+    private: Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def public(self) -> bytes:
+        """The 32 bytes of the public key."""
+        return self.private.public_key().public_bytes_raw()
+
+    @property
+    def kid(self) -> str:
+        """Name and hash: `NAME+HASH`, the hash being 8 hex digits."""
+        return f"{self.name}+{self.hash.hex()}"
+
+    @property
+    def hash(self) -> bytes:
+        """Four bytes that stand for name, kind and key (C2SP signed-note)."""
+        return sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:4]
+
+    @property
+    def verifier(self) -> str:
+        """What others need to check a signature: `NAME+HASH+BASE64`."""
+        return f"{self.kid}+{base64.b64encode(self.kind + self.public).decode()}"
+
+    def sign(self, message: bytes) -> bytes:
+        """Returns the 64 bytes of the signature."""
+        return self.private.sign(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of the folder: its role and number, its files' path without ending, and what can be done with it."""
+
+    role: str
+    number: int
+    state: State
+    verifier: str | None
+
+
+class Keys:
+    """The keys in a folder, each read when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def numbers(self, role: str, ending: str = "key") -> list[int]:
+        """Returns the numbers of a role's keys that have such a file, ascending."""
+        if not self.folder.is_dir():
+            return []
+        found = (_FILE.fullmatch(path.name) for path in self.folder.iterdir())
+        return sorted(int(m[2]) for m in found if m and m[1] == role and m[3] == ending)
+
+    def signer(self, role: str) -> Signer:
+        """Returns the key in use of a role; raises UsageError (2) where there is none, or it is open to others."""
+        text = self._secret(role, self._newest(role))
+        return _signer(text) or self._unreadable(role, self._newest(role))
+
+    def masters(self) -> dict[int, bytes]:
+        """Returns the master keys by number; raises UsageError (2) where there is none, or one is open to others.
+
+        The highest number serves people who are new; the others, those whose salt names them.
+        """
+        self._newest("master")
+        found = {}
+        for number in self.numbers("master"):
+            try:
+                found[number] = bytes.fromhex(self._secret("master", number))
+            except ValueError:
+                found[number] = b""
+            if len(found[number]) != MASTER_BYTES:
+                self._unreadable("master", number)
+        return found
+
+    def verifiers(self, role: str) -> list[str]:
+        """Returns the public keys of a role, `NAME+HASH+BASE64`, by number."""
+        return [self._path(role, number, "pub").read_text("ascii").strip() for number in self.numbers(role, "pub")]
+
+    def make(self, role: str, name: str) -> Key:
+        """Writes a new key of a role, which is then the one in use; `name` is what a signature calls itself by.
+
+        Raises FileExistsError where another did the same at this moment, and OSError.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        number = max([0, *self.numbers(role), *self.numbers(role, "pub")]) + 1
+        if role == "master":
+            self._write(role, number, "key", secrets.token_hex(MASTER_BYTES))
+            return Key(role, number, "in use", None)
+        signer = Signer(name, COSIGNATURE if role == "witness" else ED25519, Ed25519PrivateKey.generate())
+        seed = base64.b64encode(ED25519 + signer.private.private_bytes_raw()).decode()
+        self._write(role, number, "pub", signer.verifier)
+        self._write(role, number, "key", f"{_SECRET}{signer.kid}+{seed}")
+        return Key(role, number, "in use", signer.verifier)
+
+    def known(self) -> list[Key]:
+        """Returns every key of the folder, by role and number."""
+        found = []
+        for role in ROLES:
+            secret, public = self.numbers(role), self.numbers(role, "pub")
+            for number in sorted({*secret, *public}):
+                state: State = "public only" if number not in secret else "former" if number < secret[-1] else "in use"
+                verifier = self._path(role, number, "pub").read_text("ascii").strip() if number in public else None
+                found.append(Key(role, number, state, verifier))
+        return found
+
+    def _newest(self, role: str) -> int:
+        numbers = self.numbers(role)
+        if not numbers:
+            raise UsageError("error.key_missing", role=role, folder=self.folder)
+        return numbers[-1]
+
+    def _path(self, role: str, number: int, ending: str) -> Path:
+        return self.folder / f"{role}-{number}.{ending}"
+
+    def _secret(self, role: str, number: int) -> str:
+        path = self._path(role, number, "key")
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode & 0o777
+            if mode & 0o077:
+                raise UsageError("error.key_open", path=path, mode=f"{mode:03o}")
+            return file.read(4096).decode("ascii", "replace").strip()
+
+    def _write(self, role: str, number: int, ending: str, text: str) -> None:
+        path = self._path(role, number, ending)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(f"{text}\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _unreadable(self, role: str, number: int) -> Signer:
+        raise UsageError("error.key_unreadable", path=self._path(role, number, "key"))
+
+
+def _signer(text: str) -> Signer | None:
+    name, _, rest = text.removeprefix(_SECRET).partition("+")
+    hash_, _, seed = rest.partition("+")
+    try:
+        raw = base64.b64decode(seed, validate=True)
+        private = Ed25519PrivateKey.from_private_bytes(raw[1:])
+    except ValueError:
+        return None
+    for kind in (ED25519, COSIGNATURE):  # the hash is over the public key's kind, and tells which it is
+        signer = Signer(name, kind, private)
+        if signer.hash.hex() == hash_ and raw[:1] == ED25519:
+            return signer
+    return None
