@@ -68,7 +68,8 @@ class Standing:
     """What was done about one item: its state, by which act of whom, and to which decision that led.
 
     `said`: the judged form of the release that it is about, None without one. `offset`: of an item whose person was
-    asked, where it stands on `review`.
+    asked, where it stands on `review`, as long as the gate itself judges it again. `before`: the acts done earlier, of
+    which a late copy must not count.
     """
 
     state: str
@@ -77,6 +78,12 @@ class Standing:
     did: str | None = None
     said: dict[str, Any] | None = None
     offset: int | None = None
+    before: tuple[str, ...] = ()
+
+    @property
+    def acts(self) -> tuple[str, ...]:
+        """Every act done about the item, the last one last."""
+        return *self.before, self.act_id
 
 
 class Remembered(NamedTuple):
@@ -302,14 +309,9 @@ def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry
     return _entry(release_key(send, item), until, said=said)
 
 
-def act_key(recipient_id: str, item: str) -> bytes:
-    """Returns the key of the entry that says what was done about an item."""
-    return f"act/{recipient_id}/{item}".encode()
-
-
 def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
     """Returns the entry that says what was done about an item."""
-    return _entry(act_key(recipient_id, item), until, **asdict(standing))
+    return _entry(f"act/{recipient_id}/{item}".encode(), until, **asdict(standing))
 
 
 _OF_KEY = ("recipient_id", "campaign_id", "channel")
@@ -333,7 +335,8 @@ def _value(line: bytes) -> dict[str, Any]:
 
 
 def _standing(found: dict[str, Any]) -> Standing:
-    return Standing(**{name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")})
+    fields = {name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
+    return Standing(**fields, before=tuple(found.get("before", ())))
 
 
 def _said(line: bytes) -> bytes:

@@ -305,10 +305,10 @@ class Partition:
             self._remember(judged[-1])
         for item in items:
             again = self._acting.reconsider(_record(item), store, memory, at, as_of=as_of)
-            if again is not None and again.verdict == "clear":
-                judged.append(again)
-                self._remember(again)
-            elif again is not None and not TIMELY.isdisjoint(again.codes):
+            if again.judged is not None:
+                judged.append(again.judged)
+                self._remember(again.judged)
+            if not TIMELY.isdisjoint(again.codes):
                 self._touched.later((item.key or b"").decode())
         self._failures.extend(one.failed for one in judged)
         if sum(self._failures) >= FAILURES:

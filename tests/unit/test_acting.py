@@ -198,6 +198,23 @@ def test_undo_of_upholding_then_the_item_is_open_again(desk: Desk) -> None:
     assert desk.act("release") == ("cleared", None)
 
 
+def test_late_copy_of_an_act_that_was_undone_then_it_counts_no_more(desk: Desk) -> None:
+    assert desk.act("uphold") == ("upheld", None)
+    assert desk.act("undo") == ("reopened", None)
+    assert desk.act("uphold") == ("refused", "repeated")
+    assert desk.act("uphold", act_id="uphold-2") == ("upheld", None)
+    assert desk.act("undo") == ("refused", "repeated"), "the first undo took back another act"
+    assert desk.act("undo", act_id="undo-2") == ("reopened", None)
+    assert desk.act("uphold", act_id="uphold-2") == ("refused", "repeated")
+    assert desk.act("release") == ("cleared", None)
+
+
+def test_late_copy_of_the_first_of_two_after_its_undo_then_it_counts_no_more(conflicted: Desk) -> None:
+    assert conflicted.act("release", evidence_ref="scan-9") == ("waiting", None)
+    assert conflicted.act("undo", by="taro") == ("reopened", None)
+    assert conflicted.act("release", evidence_ref="scan-9") == ("refused", "repeated")
+
+
 def test_item_too_old_or_mailed_already_then_it_is_expired() -> None:
     desk = Desk(*YOUNG)
     desk.send(mail_date="2026-11-25")
