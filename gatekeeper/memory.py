@@ -26,6 +26,8 @@ KINDS = frozenset((CLEAR, ASK, RELEASE, ACT))
 _WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
 
 
+_ASKED = b',"state":"asked",'
+"""What the value of an item's entry has that waits for an answer."""
 _ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
 """How every value ends, its keys being sorted: a million of them need not be read whole at a take-over."""
 
@@ -105,12 +107,18 @@ class Memory:
 
     def __init__(self) -> None:
         self._people: dict[bytes, bytes] = {}
+        self._asked: set[bytes] = set()
         self._due: dict[int, list[bytes]] = {}  # by the day of `until`, whose entries to look at when it is over
 
     @property
     def people(self) -> int:
         """How many people anything is remembered of."""
         return len(self._people)
+
+    @property
+    def asked(self) -> int:
+        """How many items wait for the answer of a person who was asked."""
+        return len(self._asked)
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """Puts in an entry as read back; raises IntegrityError (4) for anything that this engine did not write."""
@@ -139,6 +147,9 @@ class Memory:
             self._people[owner] = b"\n".join(lines) if len(lines) > 1 else lines[0]
         elif had:
             del self._people[owner]
+        if kind == ACT:
+            waits = entry.value is not None and _ASKED in entry.value
+            (self._asked.add if waits else self._asked.discard)(entry.key)
 
     def about(self, send: Send, at: int) -> Remembered:
         """Returns what bears on this send at an instant."""

@@ -96,6 +96,22 @@ def test_second_send_of_the_person_asked_then_it_waits_for_the_same_answer(desk:
     assert len(desk.outputs["cleared"]) == 2
 
 
+def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    desk.act("ask", act_id="ask-2")
+    again = memory.Memory()
+    for key, value in desk.ledger.items():
+        again.take(key, value)
+    assert desk.memory.asked == again.asked == 2
+    assert desk.act("uphold", item=0) == ("upheld", None)
+    assert desk.memory.asked == 1
+    desk.at += 100 * DAY
+    for entry in desk.memory.due(desk.at, 100):
+        desk.memory.put(entry)
+    assert desk.memory.asked == 0
+
+
 def test_colleague_redecides_while_the_answer_is_awaited_then_refused_and_it_waits_on(desk: Desk) -> None:
     asked(desk)
     assert desk.act("redecide") == ("refused", "awaits_answer")
