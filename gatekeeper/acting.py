@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from gatekeeper import asking, memory, review
@@ -387,4 +388,10 @@ def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: s
         "item": item,
         "outcome": outcome,
         "code": code,
+        "why": _why(act) if act and act.reason else None,
     }
+
+
+def _why(act: Act) -> str:
+    """Returns what proves the reason in words, which may name a person and so is never in the audit itself."""
+    return sha256(f"gate/why/1\0{act.act_id or ''}\0{act.reason}".encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -54,6 +55,16 @@ def test_reason_in_words_then_it_is_in_no_record_and_no_entry(desk: Desk) -> Non
     desk.act("release", reason="花子 said so")
     assert "花子" not in str([record.model_dump() for record in desk.records])
     assert "花子".encode() not in b"".join(desk.memory._people.values())
+
+
+def test_reason_in_words_then_its_digest_proves_it_to_whoever_kept_it(desk: Desk) -> None:
+    desk.act("note", act_id="n-1", reason="花子 said so")
+    desk.act("note", act_id="n-2", reason="花子 said so")
+    desk.act("note", act_id="n-3", reason="")
+    first, second, none = (record.act.why for record in desk.records[-3:] if record.act)
+    assert first == sha256("gate/why/1\0n-1\0花子 said so".encode()).hexdigest()
+    assert second not in (None, first), "who reads two records must not learn that their reasons are one"
+    assert none is None
 
 
 def test_release_alive_then_a_later_send_of_its_key_is_clear_until_it_expires() -> None:
