@@ -69,7 +69,9 @@ class Walk:
         packs = self._judge.holding(store)
         try:
             known = memory.about(clearance.send, at)
-            facts = store.view(clearance.send, clearance.printed, asks=known.asks, releases=known.releases)
+            facts = store.view(
+                clearance.send, clearance.printed, asks=known.asks, releases=known.releases, erased=known.erased
+            )
             decision = decide(
                 clearance.send, facts, store.reference, packs, at, checkpoint="handoff", clearance=clearance.did
             )
