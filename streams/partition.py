@@ -21,7 +21,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper.acting import Acting
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.errors import IntegrityError
-from gatekeeper.handoff import MOST, Walk, walk
+from gatekeeper.handoff import MOST, Walk, decides, walk
 from gatekeeper.judge import Judge, Judged, Record, marked
 from gatekeeper.keys import Signer
 from gatekeeper.packs import Packs
@@ -111,6 +111,8 @@ class Partition:
         self._left: Batch | None = None
         """Acts taken and not judged yet: the first one is about a campaign, whose clearances are on their way."""
         self._committing: asyncio.Task[None] | None = None
+        self._late = False
+        """Whether the facts did not come when they were waited for last."""
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
         self._policy = ""
         self._task: asyncio.Task[None] | None = None
@@ -140,9 +142,11 @@ class Partition:
             while True:
                 if not self._waiting:
                     await arrival(self._arrived)
-                sends = await self._intake.next_batch()
                 acts = self._left or await self._act_intake.next_batch()
-                touched = self._touched.take(TOUCHED)
+                sends, touched = self._intake.nothing(), list[str]()
+                # a cancellation needs no facts, and while they are late it does not wait behind what does
+                if not self._late or not acts.records or decides(_record(acts.records[0])):
+                    sends, touched = await self._intake.next_batch(), self._touched.take(TOUCHED)
                 items = await self._items_of(touched)
                 if not (sends.records or acts.records or touched or self._something_to_write_down()):
                     continue
@@ -278,8 +282,10 @@ class Partition:
             await self._settled()
             await self._measure_clock()
         self.waits_for = "facts"
-        idle = not (sends.records or acts.records or touched)
-        fresh = idle or await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
+        needed = bool(sends.records or touched or (acts.records and decides(_record(acts.records[0]))))
+        fresh = needed and await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
+        if needed:
+            self._late = not fresh
         self.waits_for = None
         # From here to the return there is no await: nothing can change between the barrier and the verdict.
         t0 = tools.clock.now()
@@ -297,10 +303,15 @@ class Partition:
         left: Batch | None = None
         most = MOST
         for record in acts.records:
+            if not needed and decides(_record(record)):
+                acts, left = acts.cut(record.offset)
+                break
             self._walk = self._walk or walk(tools.judge, _record(record), memory)
             if self._walk is not None:
                 # what may be handed on is only judged with all facts applied; till then the act waits
-                for one in self._walk.step(store, memory, at, most=most) if fresh else ():
+                for one in (
+                    self._walk.step(store, memory, at, most=most) if fresh or not decides(_record(record)) else ()
+                ):
                     judged.append(one)
                     self._remember(one)
                     most = max(0, most - 1)
