@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gatekeeper import spans
 from gatekeeper.known import Facts, Hit
@@ -12,8 +12,9 @@ from gatekeeper.spans import Span
 from schemas.events import Batch, Notice, Send, Source, Suppression, Template
 
 
-class Case(NamedTuple):
-    """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds."""
+@dataclass(slots=True)
+class Case:
+    """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds; never changed."""
 
     send: Send
     facts: Facts
