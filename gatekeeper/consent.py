@@ -263,18 +263,20 @@ def unlifted(case: Case, nos: Iterable[No], lifters: Iterable[Consent]) -> tuple
     return tuple(left), frozenset(notes)
 
 
-def no_of(case: Case, event: Consent | Suppression) -> No:
-    """Returns the no that a withdrawal, a refusal or a suppression says."""
-    if isinstance(event, Suppression):
-        # it counts from the earlier of the two, and only a yes after the later lifts it
-        spans = [case.span(text) for text in (event.received_at, event.effective_at) if text]
-        said = Span(min(span.first for span in spans), max(span.last for span in spans))
-        if event.kind == "refusal_returned":
-            return No(event.suppression_id, event.kind, said, None, frozenset({"postal"}))
-        named = event.scope.contact_point, event.scope.channels
-        return No(event.suppression_id, event.kind, said, _point(named[0]), _channels(named[1]))
+def no_of(case: Case, event: Consent) -> No:
+    """Returns the no that a withdrawal or a refusal says."""
     said = case.span(event.event_time or event.recorded_at)
     return No(event.record_id, event.state, said, _point(event.contact_point_id), _channels(event.channels))
+
+
+def stop_of(case: Case, stop: Suppression) -> No:
+    """Returns the no that a suppression says: from the earlier of its times on, and only a yes after both lifts it."""
+    spans = [case.span(text) for text in (stop.received_at, stop.effective_at) if text]
+    said = Span(min(span.first for span in spans), max(span.last for span in spans))
+    if stop.kind == "refusal_returned":
+        return No(stop.suppression_id, stop.kind, said, None, frozenset({"postal"}))
+    named = stop.scope.contact_point, stop.scope.channels
+    return No(stop.suppression_id, stop.kind, said, _point(named[0]), _channels(named[1]))
 
 
 def _differs(case: Case, event: Consent, parties: frozenset[str]) -> tuple[str, ...]:

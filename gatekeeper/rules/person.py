@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from gatekeeper.case import Case
-from gatekeeper.consent import Standing, no_of
+from gatekeeper.consent import Standing, stop_of
 from gatekeeper.known import Hit
 from gatekeeper.reasons import Found
 from gatekeeper.rules.source import lane
@@ -24,7 +24,7 @@ def reached(case: Case) -> Iterator[Found]:
         kind = hit.stop.kind
         if kind not in ("deceased", "undeliverable") or (kind == "undeliverable" and not _here(case, hit)):
             continue
-        said = no_of(case, hit.stop).said
+        said = stop_of(case, hit.stop).said
         id_ = hit.stop.suppression_id
         if hit.score < case.policy.match_floor:
             yield from _ambiguous(case, hit, said)
@@ -38,7 +38,7 @@ def ambiguous(case: Case) -> Iterator[Found]:
     """IDENTITY_AMBIGUOUS: a stop of the will in scope that names somebody who may be this person, or not."""
     for hit in case.stops:
         if hit.score < case.policy.match_floor and hit.stop.kind in CODES and bound(case, hit.stop) is not None:
-            yield from _ambiguous(case, hit, no_of(case, hit.stop).said)
+            yield from _ambiguous(case, hit, stop_of(case, hit.stop).said)
 
 
 def age(case: Case, standing: Standing) -> Iterator[Found]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from gatekeeper.case import Case, below, is_open
-from gatekeeper.consent import Consents, No, Standing, no_of, unlifted
+from gatekeeper.consent import Consents, No, Standing, stop_of, unlifted
 from gatekeeper.reasons import Found
 from gatekeeper.spans import Span, day
 from schemas.events import Suppression
@@ -35,7 +35,7 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
         parties = bound(case, stop)
         if parties is None:
             continue
-        no = no_of(case, stop)
+        no = stop_of(case, stop)
         if is_open(stop):
             left.setdefault(stop.kind, []).append(no)
             continue
