@@ -57,9 +57,9 @@ def choose(case: Case, consents: Consents) -> Basis:
 
 def of(case: Case, versions: Sequence[Source], consents: Consents) -> Basis:
     """Returns one source judged as if it were the only one; of several versions the worst, with what all have."""
+    if len(versions) == 1:
+        return _judge(case, versions[0], consents)
     judged = [_judge(case, source, consents) for source in versions]
-    if len(judged) == 1:
-        return judged[0]
     reasons = tuple(reason for one in judged for reason in one.reasons)
     return max(judged, key=_rank)._replace(reasons=reasons, notes=frozenset().union(*(one.notes for one in judged)))
 

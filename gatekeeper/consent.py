@@ -105,7 +105,7 @@ class Consents:
         if len(givens) > 1:
             # the latest first; of equal times the expired one first, since it ends the walk
             givens.sort(key=lambda given: (self.when(given[0]), EXPIRED in given[1]), reverse=True)
-        lifters = tuple(event for event, faults in givens if not faults and event.expressed_by in SPEAKERS)
+        lifters = tuple([event for event, faults in givens if not faults and event.expressed_by in SPEAKERS])
         lacks = self._found(givens[0][1], givens[0][0]) if givens else ()
         if self.nos and (nos := [no_of(case, event) for event in self.nos if _covers_send(case, event, parties)]):
             left, notes = unlifted(case, nos, lifters)
@@ -125,10 +125,11 @@ class Consents:
             lacks = lacks if later else ()
         elif not givens:
             lacks = self._near_miss(parties) or (_missing(case),)
-        by = [event.expressed_by for event in stands]
+        speaking = stands
         if due and not stands:  # their faults are told, and withhold
-            by = [event.expressed_by for event, _ in givens]
-        return Standing(left, tuple(stands), lacks, lifters, notes, "guardian" in by)
+            speaking = [event for event, _ in givens]
+        guardian = "guardian" in [event.expressed_by for event in speaking]
+        return Standing(left, tuple(stands), lacks, lifters, notes, guardian)
 
     def _faulty(self, event: Consent) -> tuple[str, ...]:
         case, faults = self.case, []
@@ -149,14 +150,15 @@ class Consents:
         if not round_trip:
             faults.append("CONSENT_UNCONFIRMED")
         latest = now + policy.skew_ms * 1000
-        starts = [case.span(text).last for text in (event.event_time, event.effective_from) if text]
-        if starts and max(starts) > latest:
-            faults.append("CONSENT_NOT_YET_VALID")
+        for begins in (event.event_time, event.effective_from):
+            if begins and case.span(begins).last > latest:
+                faults.append("CONSENT_NOT_YET_VALID")
+                break
         ends = [end.state for end in self._ends if self._ended(event, end)] if self._ends else []
         over = event.effective_to is not None and case.span(event.effective_to).last < now
         if over or "Expired" in ends or self._aged(event):
             faults.append(EXPIRED)
-        if (notice and notice.invalidated_at) or any(state != "Expired" for state in ends):
+        if (notice and notice.invalidated_at) or (ends and any(state != "Expired" for state in ends)):
             faults.append("CONSENT_INVALIDATED")
         if begun:  # a click is as good as what it completes
             faults += [fault for record in begun for fault in self.faults(record) if fault not in faults]
