@@ -74,7 +74,7 @@ def _versions(sources: Sequence[Source], counting: Sequence[Source]) -> Iterable
 
 def _judge(case: Case, source: Source, consents: Consents) -> Basis:
     """Judges one source with each consent that stands, the latest first, and keeps the best."""
-    state = tuple(source_rules.state(case, source))
+    state = source_rules.state(case, source)
     if source.method == "indirect.entrusted" and (refused := source_rules.own_use(case, source)):
         return Basis(source, (*state, *refused), consents.standing(_sender(case)))
     standing = consents.standing(_parties(case, source))

@@ -41,10 +41,10 @@ def ambiguous(case: Case) -> Iterator[Found]:
             yield from _ambiguous(case, hit, stop_of(case, hit.stop).said)
 
 
-def age(case: Case, standing: Standing) -> Iterator[Found]:
+def age(case: Case, standing: Standing) -> tuple[Found, ...]:
     """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source says so, and nobody knows the birth date."""
     if standing.guardian:
-        return
+        return ()
     sources = case.facts.sources
     if born := [source for source in sources if source.birth_date]:
         youngest = max(_latest(str(source.birth_date)) for source in born)
@@ -52,9 +52,10 @@ def age(case: Case, standing: Standing) -> Iterator[Found]:
         years = now.year - youngest.year - ((now.month, now.day) < (youngest.month, youngest.day))
         if years < case.policy.minor_age:
             says = {"age": str(case.policy.minor_age)}
-            yield Found("MINOR_NO_GUARDIAN", tuple(sorted({source.source_id for source in born})), says)
+            return (Found("MINOR_NO_GUARDIAN", tuple(sorted({source.source_id for source in born})), says),)
     elif young := [source for source in sources if source.may_be_minor]:
-        yield Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), {"method": young[0].method})
+        return (Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), {"method": young[0].method}),)
+    return ()
 
 
 def _latest(written: str) -> date:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from gatekeeper.case import Case, below, is_open
 from gatekeeper.consent import Consents, No, Standing, stop_of, unlifted
@@ -46,13 +46,14 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
     return [_said(case, CODES[kind], nos) for kind, nos in left.items()], frozenset(notes)
 
 
-def taken_back(case: Case, standing: Standing) -> Iterator[Found]:
+def taken_back(case: Case, standing: Standing) -> list[Found]:
     """CONSENT_WITHDRAWN and CONSENT_REFUSED: a no in scope that no later consent lifts."""
-    if not standing.nos:
-        return
-    for state, code in (("Withdrawn", "CONSENT_WITHDRAWN"), ("Refused", "CONSENT_REFUSED")):
-        if nos := [no for no in standing.nos if no.kind == state]:
-            yield _said(case, code, nos)
+    found: list[Found] = []
+    if standing.nos:
+        for state, code in (("Withdrawn", "CONSENT_WITHDRAWN"), ("Refused", "CONSENT_REFUSED")):
+            if nos := [no for no in standing.nos if no.kind == state]:
+                found.append(_said(case, code, nos))
+    return found
 
 
 def bound(case: Case, stop: Suppression) -> frozenset[str] | None:
