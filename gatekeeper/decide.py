@@ -90,7 +90,7 @@ def decide(
     return _decided(case, [*found, *person.reached(case)], message_class)
 
 
-def only(policy: Policy, at: int, reasons: Iterable[Found]) -> Decision:
+def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:
     """Returns a decision that ends with these reasons, nothing else having been looked at (rule 6.4.1)."""
     found = ordered(reasons)
     return Decision(verdict(found), found, (), (), None, at, policy)
@@ -132,7 +132,7 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
     if versions:
         basis = bases.of(case, versions, consents)
     else:
-        standing = consents.standing(frozenset((send.controller_id,)))
+        standing = consents.standing((send.controller_id,))
         basis = Basis(None, (*source_rules.unknown(case, None), *will.taken_back(case, standing)), standing)
     source = basis.source
     if source is not None and (nos := confirmation.refusals(case, source, consents)):

@@ -56,13 +56,12 @@ def taken_back(case: Case, standing: Standing) -> list[Found]:
     return found
 
 
-def bound(case: Case, stop: Suppression) -> frozenset[str] | None:
+def bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
     """Returns to whom a yes must be given that may lift a stop; None where its scope does not cover the send.
 
     What a scope does not name is covered.
     """
     send, scope = case.send, stop.scope
-    sender = frozenset((send.controller_id,))
     returned = stop.kind == "refusal_returned"  # by post, for every purpose and address
     if returned and send.channel != "postal":
         return None
@@ -79,14 +78,14 @@ def bound(case: Case, stop: Suppression) -> frozenset[str] | None:
         or send.controller_id == scope.controller
         or (group is not None and group == scope.group)
     ):
-        return sender
+        return (send.controller_id,)
     for source in case.facts.sources:
         if source.succession is None:
             continue
         predecessor = source.succession.predecessor
         known = case.reference.controllers.get(predecessor)
         if predecessor == scope.controller or (known and known.group is not None and known.group == scope.group):
-            return sender | {predecessor}
+            return send.controller_id, predecessor
     return None
 
 
