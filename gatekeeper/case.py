@@ -12,9 +12,9 @@ from gatekeeper.spans import Span
 from schemas.events import Batch, Notice, Send, Source, Suppression, Template
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Case:
-    """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds; never changed."""
+    """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds."""
 
     send: Send
     facts: Facts

@@ -125,11 +125,10 @@ class Consents:
             lacks = lacks if later else ()
         elif not givens:
             lacks = self._near_miss(parties) or (_missing(case),)
-        speaking = stands
+        by = [event.expressed_by for event in stands]
         if due and not stands:  # their faults are told, and withhold
-            speaking = [event for event, _ in givens]
-        guardian = "guardian" in [event.expressed_by for event in speaking]
-        return Standing(left, tuple(stands), lacks, lifters, notes, guardian)
+            by = [event.expressed_by for event, _ in givens]
+        return Standing(left, tuple(stands), lacks, lifters, notes, "guardian" in by)
 
     def _faulty(self, event: Consent) -> tuple[str, ...]:
         case, faults = self.case, []

