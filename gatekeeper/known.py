@@ -249,10 +249,10 @@ M = TypeVar("M", bound=BaseModel)
 
 def _made(model: type[M], event: dict[str, Any]) -> M:
     """Returns an event that was validated when it came in, as the bare form of its class."""
-    for name, value in event.items():
-        if type(value) is list:
-            event[name] = tuple(value)
-    return cast("M", _BARE[model](**event))
+    bare = _BARE[model]
+    fields = bare.__dataclass_fields__
+    kept = {name: tuple(value) if type(value) is list else value for name, value in event.items() if name in fields}
+    return cast("M", bare(**kept))
 
 
 def _bare(model: type[BaseModel]) -> type[Any]:
