@@ -18,7 +18,7 @@ from schemas.audit import AuditRecord
 from schemas.codec import decode
 from schemas.events import Ask
 from tests import world
-from tests.implied import Implied, Piece, shown
+from tests.implied import Implied, Piece
 
 JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
 YOUNG = (world.source(may_be_minor=True), world.consent())
@@ -48,6 +48,7 @@ class Desk:
         """Topic and decision id of all that was put out."""
         self.records: list[AuditRecord] = []
         self.at = world.T
+        self._swept = 0
         self._pieces: dict[str, Piece] = {}
         self._sends = self._acts = 0
 
@@ -137,9 +138,8 @@ class Desk:
 
     def check_ledger(self) -> None:
         """Asserts that the ledger is what the audit records imply, no entry more or less."""
-        implied = Implied(self.judge.packs, self._pieces).take(self.records).left(self.at)
         ledger = {key.decode(): orjson.loads(value) for key, value in self.ledger.items() if value}
-        assert {key: shown(key, value) for key, value in ledger.items()} == implied
+        Implied(self.judge.packs, self._pieces).take(self.records).check(ledger, self._swept)
 
     def _kept(self, entry: Entry) -> None:
         self.memory.put(entry)
@@ -148,6 +148,7 @@ class Desk:
     def _written(self, found: Judged, value: bytes | None) -> Judged:
         for entry in found.entries:
             self._kept(entry)
+        self._swept = self.at
         for entry in self.memory.due(self.at, 1_000):
             self._kept(entry)
         self.records.append(AuditRecord.model_validate_json(found.audit))

@@ -39,18 +39,9 @@ class Piece(NamedTuple):
         return f"{self.recipient_id}/{self.campaign_id}/{self.channel}"
 
 
-def shown(key: str, value: dict[str, Any]) -> dict[str, Any]:
-    """Returns what of a ledger entry the audit records imply."""
-    kind = key.partition("/")[0]
-    found = {name: value.get(name) for name in SHOWN[kind]}
-    if kind == "release":
-        found |= {"of": value["said"]["decision_id"], "by": value["said"]["by"]}
-    return found
-
-
 @dataclass
 class Implied:
-    """One partition: `take` its audit records in their order; `left` is what its ledger holds after them.
+    """One partition: `take` its audit records in their order, then `check` its ledger.
 
     Raises AssertionError for what no order of events may bring about: a piece cleared while it is cleared, a recall
     of what is not, an item closed twice or released twice. `pieces`: by decision id, of all that is told.
@@ -87,13 +78,14 @@ class Implied:
                 self._acted(a, a.act, piece, at, superseded=superseded)
         return self
 
-    def left(self, at: int) -> dict[str, dict[str, Any]]:
-        """Returns the entries after a last transaction at that instant, which took out those of days that are over."""
-        return {
-            key: value
-            for key, value in self._entries.items()
-            if value["until"] is None or (value["until"] // DAY_MS + 1) * DAY_MS > at
-        }
+    def check(self, ledger: dict[str, dict[str, Any]], at: int) -> None:
+        """Asserts that this is the ledger after a last transaction at that instant.
+
+        What no longer matters is gone when its day is over, and may be before.
+        """
+        left = {key: value for key, value in self._entries.items() if key in ledger or not _passed(value, at)}
+        left = {key: value for key, value in left.items() if not _passed(value, at, day=True)}
+        assert {key: _shown(key, value) for key, value in ledger.items()} == left
 
     def _live(self, piece: Piece, at: int) -> dict[str, Any]:
         entry = self._entries.get(f"clear/{piece.key}")
@@ -161,6 +153,21 @@ class Implied:
     def _policy(self, a: AuditRecord) -> Policy:
         known = (*self.packs.home, *self.packs.strictest)
         return next((one for one in known if (one.id, one.version) == (a.policy.id, a.policy.version)), known[0])
+
+
+def _shown(key: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Returns what of a ledger entry the audit records imply."""
+    kind = key.partition("/")[0]
+    found = {name: value.get(name) for name in SHOWN[kind]}
+    if kind == "release":
+        found |= {"of": value["said"]["decision_id"], "by": value["said"]["by"]}
+    return found
+
+
+def _passed(entry: dict[str, Any], at: int, *, day: bool = False) -> bool:
+    """Tells whether an entry no longer matters; `day`: whether its whole day is over."""
+    until = entry["until"]
+    return until is not None and (until // DAY_MS * DAY_MS + DAY_MS if day else until) <= at
 
 
 def _ms(instant: str) -> int:
