@@ -428,7 +428,7 @@ class World:
         def read() -> tuple[Any, ...] | None:
             """All of one moment; None where a worker wrote meanwhile."""
             before = self.ends("ledger")
-            found = self.audits(), self.heads(), self._ledgers(), self._pieces(), self._asks(), self.read("recalls")
+            found = self.audits(), self.heads(), self._ledgers(), self.pieces(), self._asks(), self.read("recalls")
             return found if self.ends("ledger") == before else None
 
         audits, heads, ledgers, pieces, asks, recalls = until(read, "a moment in which no worker writes")
@@ -442,7 +442,7 @@ class World:
         kept = {key: value for ledger in ledgers.values() for key, value in ledger.items() if key.startswith("ask/")}
         assert {key: value["answer_code"] for key, value in kept.items()} == asks
 
-    def _pieces(self) -> dict[str, Piece]:
+    def pieces(self) -> dict[str, Piece]:
         """Returns whom and what each decision was about that is told."""
         found = {}
         for message in (*self.read("cleared"), *self.read("review")):
