@@ -14,13 +14,20 @@ from schemas.topics import DAY_MS
 
 ACTED_ON_DAYS = 60
 CLOSED = ("released", "redecided", "upheld")
-STATES = {"waiting": "proposed", "upheld": "upheld", "asked": "asked", "undone": "undone", "recalled": "undone"}
+STATES = {
+    "waiting": "proposed",
+    "upheld": "upheld",
+    "asked": "asked",
+    "reopened": "open",
+    "undone": "undone",
+    "recalled": "undone",
+}
 """What an act leaves of its item, by its outcome."""
 SHOWN = {
     "clear": ("did", "at", "until", "basis", "released", "src", "handed"),
     "ask": ("until",),
     "release": ("until",),
-    "act": ("state", "act_id", "by", "did", "offset", "until"),
+    "act": ("state", "act_id", "by", "did", "offset", "before", "until"),
 }
 """What of an entry is held against the records, by its kind; of a release also who gave it for which decision."""
 
@@ -52,16 +59,22 @@ class Implied:
     _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     _decided: dict[str, int] = field(default_factory=dict)
     _released: set[str] = field(default_factory=set)
+    _named: dict[str, str] = field(default_factory=dict)
+    """Who is meant by the pseudonyms of these records."""
 
     def take(self, records: Iterable[AuditRecord]) -> Implied:
         """Draws what follows from these records."""
         for a in records:
             at = _ms(a.at)
             self._decided[a.did] = at
+            if a.act and a.act.outcome == "recorded" and a.act.kind == "erase":
+                self._erased(a)
             piece = self.pieces.get((a.act and a.act.item) or (a.clearance if a.stage == "recall" else None) or a.did)
             if piece is None:
                 assert a.verdict != "clear", f"cleared, and not told: {a.did}"
                 continue
+            if a.subj:
+                self._named[a.subj] = piece.recipient_id
             superseded = any(reason.code == "RELEASE_SUPERSEDED" for reason in a.reasons)
             if superseded:
                 for key in [key for key in self._entries if key.startswith(f"release/{piece.key}/")]:
@@ -81,11 +94,20 @@ class Implied:
     def check(self, ledger: dict[str, dict[str, Any]], at: int) -> None:
         """Asserts that this is the ledger after a last transaction at that instant.
 
-        What no longer matters is gone when its day is over, and may be before.
+        What no longer matters is gone when its day is over, and may be before. Whoever is named has a salt.
         """
         left = {key: value for key, value in self._entries.items() if key in ledger or not _passed(value, at)}
         left = {key: value for key, value in left.items() if not _passed(value, at, day=True)}
-        assert {key: _shown(key, value) for key, value in ledger.items()} == left
+        held = {key: value for key, value in ledger.items() if not key.startswith("salt/")}
+        assert {key: _shown(key, value) for key, value in held.items()} == left
+        salted = {key.split("/")[1] for key in ledger if key.startswith("salt/")}
+        assert salted >= {*self._named.values()}, "a person who is named by a pseudonym has no salt"
+
+    def _erased(self, a: AuditRecord) -> None:
+        """Of whoever was erased nothing is kept but what is cleared, until it is called back."""
+        owner = self._named.get(a.subj or "")
+        for key in [key for key in self._entries if key.split("/")[1] == owner and not key.startswith("clear/")]:
+            del self._entries[key]
 
     def _live(self, piece: Piece, at: int) -> dict[str, Any]:
         entry = self._entries.get(f"clear/{piece.key}")
@@ -120,9 +142,8 @@ class Implied:
         assert act.item is not None
         key, release = f"act/{piece.recipient_id}/{act.item}", f"release/{piece.key}/{act.item}"
         before = self._entries.get(key)
-        if act.outcome == "reopened":
-            del self._entries[key]
-            return
+        if act.outcome == "failed" and act.by in (None, "gatekeeper") and before:
+            before["offset"] = None  # the gate judges it no more by itself
         decided = act.outcome in ("cleared", "withheld")
         state = STATES.get(act.outcome)
         if decided:
@@ -147,6 +168,7 @@ class Implied:
             "by": act.by,
             "did": a.did if decided or state == "asked" else None,
             "offset": piece.offset if state == "asked" else None,
+            "before": [*before["before"], before["act_id"]] if before else [],
             "until": self._decided[act.item] + ACTED_ON_DAYS * DAY_MS,
         }
 
