@@ -19,7 +19,7 @@ import re
 import sys
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -811,14 +811,13 @@ class _Records:
 
     def take(self, one: _Manifest, ahead: Iterable[_Manifest]) -> None:
         """Takes the records of the next manifest, and tells what is wrong with them."""
-        count = one.said["audit"]["n"]
-        taken = self._next(count)
-        if (
-            len(taken) < count
-            or root_of([sha256(b"\x00" + record).digest() for record in taken]).hex() != one.said["root"]
-        ):
+        audit = one.said["audit"]
+        taken = self._next(audit["n"])
+        if not _fits(taken, one.said):
+            taken = self._strays(one, taken, ahead)
+        if not _fits(taken, one.said):
             taken = self._damaged(one, taken, ahead)
-        elif taken and b'"did":"%s"' % str(one.said["audit"]["from_id"]).encode() not in taken[0]:
+        elif taken and not _is(taken[0], str(audit["from_id"])):
             self._report.add("from_id", CHANGED, one.place)
         self._report.records += len(taken)
         if self._lines.floats:
@@ -838,23 +837,23 @@ class _Records:
         found = [self._back.popleft() for _ in range(min(count, len(self._back)))]
         return found + list(islice(self._coming, count - len(found)))
 
+    def _strays(self, one: _Manifest, taken: list[bytes], ahead: Iterable[_Manifest]) -> list[bytes]:
+        """Passes over records that stand before those of the manifest; returns as many as it has from there on."""
+        audit = one.said["audit"]
+        place = self._seek({str(audit["from_id"])}, taken, 2 * audit["n"], _starts(ahead))
+        if not place:
+            return self._first(taken, audit["n"])
+        self._report.add("strays", CHANGED, one.place, count=place)
+        taken = taken[place:]
+        return self._first(taken + self._next(audit["n"] - len(taken)), audit["n"])
+
     def _damaged(self, one: _Manifest, taken: list[bytes], ahead: Iterable[_Manifest]) -> list[bytes]:
         """Finds out where the next manifest's records begin; returns the records that stand before them."""
-        later = [found.said["audit"] for found in ahead]
-        starts = {str(audit["from_id"]).encode() for audit in later if audit["n"]}
-        count, most = one.said["audit"]["n"], one.said["audit"]["n"] + sum(audit["n"] for audit in later)
-        end = None
-        for place in range(most):
-            if place == len(taken):
-                if not (more := self._next(1)):
-                    break
-                taken += more
-            if (did := _DID.search(taken[place])) and did[1] in starts:
-                end = place
-                break
+        count = one.said["audit"]["n"]
+        most = count + sum(found.said["audit"]["n"] for found in ahead)
+        end = self._seek(_starts(ahead), taken, most)
         short = end is None and len(taken) < count
-        found = taken[: count if end is None else end]
-        self._back.extendleft(reversed(taken[len(found) :]))
+        found = self._first(taken, count if end is None else end)
         if short:
             self._report.add("records_end", INCOMPLETE, one.place, count=len(found), wanted=count)
         elif len(found) != count:
@@ -863,9 +862,35 @@ class _Records:
             self._report.add("root", CHANGED, one.place, count=count)
         return found
 
+    def _first(self, taken: list[bytes], count: int) -> list[bytes]:
+        """Returns the first of some records, and keeps the rest for the next manifest."""
+        self._back.extendleft(reversed(taken[count:]))
+        return taken[:count]
+
+    def _seek(self, dids: set[str], taken: list[bytes], most: int, stop: Collection[str] = ()) -> int | None:
+        """Returns where the first record with one of these decision ids is, adding to `taken` as it goes.
+
+        None where there is none among so many, or before one of those at which to stop.
+        """
+        for place in range(most):
+            if place == len(taken):
+                if not (more := self._next(1)):
+                    return None
+                taken += more
+            if did := _DID.search(taken[place]):
+                if (found := did[1].decode()) in dids:
+                    return place
+                if found in stop:
+                    return None
+        return None
+
     def _sources(self, one: _Manifest, records: Sequence[bytes]) -> None:
         """Checks that each input of the manifest has its record, once, and no other partition's is among them."""
         sends, *others = one.said["in"]
+        if sum(taken["to"] - taken["from"] - sum(gap["n"] for gap in taken["gaps"]) for taken in one.said["in"]) > max(
+            10_000, 2 * len(records)
+        ):
+            return  # told already; they are too many to be named
         expected = _offsets(sends)
         partition, topic = one.said["partition"], sends["topic"]
         middle = b',"partition":%d,"timestamp":' % partition
@@ -914,6 +939,20 @@ class _Records:
         ]
         for name, offset in lacking:
             self._report.add("no_record", CHANGED, one.place, topic=name, input=offset)
+
+
+def _fits(records: Sequence[bytes], said: dict[str, Any]) -> bool:
+    if len(records) != said["audit"]["n"]:
+        return False
+    return root_of([sha256(b"\x00" + record).digest() for record in records]).hex() == str(said["root"])
+
+
+def _is(record: bytes, did: str) -> bool:
+    return f'"did":"{did}"'.encode() in record
+
+
+def _starts(ahead: Iterable[_Manifest]) -> set[str]:
+    return {str(one.said["audit"]["from_id"]) for one in ahead if one.said["audit"]["n"]}
 
 
 def _offsets(taken: dict[str, Any]) -> Iterator[int]:
@@ -1063,6 +1102,7 @@ SAYS = {
     "skipped": ("{topic} のオフセット {expected} から始まるはずが {first} から始まっています。", "It begins at offset {first} of {topic}, and {expected} comes next."),
     "range": ("{topic} のオフセット {first} から {to} の件数と欠番が合いません。", "Records and gaps do not add up from offset {first} to {to} of {topic}."),
     "too_few": ("入力 {inputs} 件に対して監査記録は {count} 件です。", "There are {count} audit records for {inputs} inputs."),
+    "strays": ("この前に、どのマニフェストにも属さない記録が {count} 件あります。", "Before it stand {count} records that belong to no manifest."),
     "root": ("{count} 件の記録のどれかが、署名されたものと違います。", "One or more of its {count} records are not those that were signed."),
     "record_count": ("記録が {wanted} 件のはずが {count} 件あります。", "It has {count} records, and {wanted} were signed."),
     "from_id": ("最初の記録の決定 ID が違います。", "Its first record has another decision id than it says."),
