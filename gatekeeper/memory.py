@@ -1,4 +1,4 @@
-"""What was decided and still matters, of one partition: clearances, asks, releases, and what was done about an item.
+"""What was decided and still matters, of one partition: clearances, asks, releases, what was done about an item, salts.
 
 An entry is a key `kind/RECIPIENT/rest` and canonical JSON with `v` and `until`, the instant (milliseconds) from which
 it no longer matters (null: it always does). A person is one bytes value with an entry a line: next to nothing for the
@@ -20,12 +20,15 @@ from schemas.codec import canonical
 from schemas.events import Ask, Send
 from schemas.topics import DAY_MS
 
-CLEAR, ASK, RELEASE, ACT = b"clear", b"ask", b"release", b"act"
-KINDS = frozenset((CLEAR, ASK, RELEASE, ACT))
+CLEAR, ASK, RELEASE, ACT, SALT = b"clear", b"ask", b"release", b"act", b"salt"
+KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, SALT))
 """Every kind of entry about a person that this engine knows; another was written by a newer one."""
+SALT_BYTES = 16
 _WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
 
 
+_ASKED = b',"state":"asked",'
+"""What the value of an item's entry has that waits for an answer."""
 _ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
 """How every value ends, its keys being sorted: a million of them need not be read whole at a take-over."""
 
@@ -68,7 +71,8 @@ class Standing:
     """What was done about one item: its state, by which act of whom, and to which decision that led.
 
     `said`: the judged form of the release that it is about, None without one. `offset`: of an item whose person was
-    asked, where it stands on `review`.
+    asked, where it stands on `review`, as long as the gate itself judges it again. `before`: the acts done earlier, of
+    which a late copy must not count.
     """
 
     state: str
@@ -77,6 +81,19 @@ class Standing:
     did: str | None = None
     said: dict[str, Any] | None = None
     offset: int | None = None
+    before: tuple[str, ...] = ()
+
+    @property
+    def acts(self) -> tuple[str, ...]:
+        """Every act done about the item, the last one last."""
+        return *self.before, self.act_id
+
+
+class Salt(NamedTuple):
+    """What makes a person unknown in proofs: 16 random bytes and the number of the master key they go with."""
+
+    master: int
+    salt: bytes
 
 
 class Remembered(NamedTuple):
@@ -98,12 +115,24 @@ class Memory:
 
     def __init__(self) -> None:
         self._people: dict[bytes, bytes] = {}
+        self._salts: dict[bytes, bytes] = {}  # everybody has one, and most have nothing else
+        self._asked: set[bytes] = set()
         self._due: dict[int, list[bytes]] = {}  # by the day of `until`, whose entries to look at when it is over
 
     @property
     def people(self) -> int:
         """How many people anything is remembered of."""
         return len(self._people)
+
+    @property
+    def masters(self) -> set[int]:
+        """The numbers of the master keys that salts go with."""
+        return {int(kept[SALT_BYTES:]) for kept in self._salts.values() if len(kept) > SALT_BYTES}
+
+    @property
+    def asked(self) -> int:
+        """How many items wait for the answer of a person who was asked."""
+        return len(self._asked)
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """Puts in an entry as read back; raises IntegrityError (4) for anything that this engine did not write."""
@@ -121,6 +150,9 @@ class Memory:
     def put(self, entry: Entry) -> None:
         """Puts in an entry, in the place of the one with its key; one without value takes that out."""
         kind, owner, rest = entry.key.split(b"/", 2)
+        if kind == SALT:
+            self._salted(owner, entry.value)
+            return
         name = b"%b/%b " % (kind, rest)
         had = self._people.get(owner)
         lines = [line for line in had.split(b"\n") if not line.startswith(name)] if had else []
@@ -132,6 +164,32 @@ class Memory:
             self._people[owner] = b"\n".join(lines) if len(lines) > 1 else lines[0]
         elif had:
             del self._people[owner]
+        if kind == ACT:
+            waits = entry.value is not None and _ASKED in entry.value
+            (self._asked.add if waits else self._asked.discard)(entry.key)
+
+    def _salted(self, owner: bytes, value: bytes | None) -> None:
+        if value is None:
+            self._salts.pop(owner, None)
+            return
+        found = orjson.loads(value)
+        try:
+            if "erased" in found:
+                self._salts[owner] = b"%d" % found["erased"]  # at most 16 digits: shorter than any salt
+            else:
+                self._salts[owner] = b"%b%d" % (bytes.fromhex(found["salt"]), found["master"])
+        except (KeyError, TypeError, ValueError):
+            raise IntegrityError("error.ledger_unreadable") from None
+
+    def salt(self, recipient_id: str) -> Salt | None:
+        """Returns a person's salt; None for somebody new, and for whoever was erased."""
+        kept = self._salts.get(recipient_id.encode(), b"")
+        return Salt(int(kept[SALT_BYTES:]), kept[:SALT_BYTES]) if len(kept) > SALT_BYTES else None
+
+    def erased_at(self, recipient_id: str) -> int | None:
+        """Returns when a person was erased (milliseconds), None for whoever was not, or was readmitted."""
+        kept = self._salts.get(recipient_id.encode(), b"")
+        return int(kept) if 0 < len(kept) <= SALT_BYTES else None
 
     def about(self, send: Send, at: int) -> Remembered:
         """Returns what bears on this send at an instant."""
@@ -302,14 +360,28 @@ def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry
     return _entry(release_key(send, item), until, said=said)
 
 
-def act_key(recipient_id: str, item: str) -> bytes:
-    """Returns the key of the entry that says what was done about an item."""
-    return f"act/{recipient_id}/{item}".encode()
-
-
 def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
     """Returns the entry that says what was done about an item."""
-    return _entry(act_key(recipient_id, item), until, **asdict(standing))
+    return _entry(f"act/{recipient_id}/{item}".encode(), until, **asdict(standing))
+
+
+def salt(recipient_id: str, master: int, salt: bytes) -> Entry:
+    """Returns the entry of a person's salt, which goes with the master key of that number."""
+    return _entry(_salt_key(recipient_id), None, master=master, salt=salt.hex())
+
+
+def erased(recipient_id: str, at: int) -> Entry:
+    """Returns the mark in the place of a person's salt: there is none, and none is made until they are readmitted."""
+    return _entry(_salt_key(recipient_id), None, erased=at)
+
+
+def readmitted(recipient_id: str) -> Entry:
+    """Returns what takes the mark of an erased person out again."""
+    return Entry(_salt_key(recipient_id), None)
+
+
+def _salt_key(recipient_id: str) -> bytes:
+    return f"salt/{recipient_id}/".encode()
 
 
 _OF_KEY = ("recipient_id", "campaign_id", "channel")
@@ -333,7 +405,8 @@ def _value(line: bytes) -> dict[str, Any]:
 
 
 def _standing(found: dict[str, Any]) -> Standing:
-    return Standing(**{name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")})
+    fields = {name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
+    return Standing(**fields, before=tuple(found.get("before", ())))
 
 
 def _said(line: bytes) -> bytes:
