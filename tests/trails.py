@@ -16,8 +16,10 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper import keys
-from gatekeeper.audit import merkle, verify
+from gatekeeper.audit import verify
+from gatekeeper.audit.log import Log
 from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.audit.note import cosignature
 from gatekeeper.facts import FactStore
 from gatekeeper.handoff import walk
 from gatekeeper.judge import Judge, Judged, Record
@@ -31,7 +33,7 @@ from tests import world
 
 GROUP = "mail.gatekeeper"
 PACKS = load("jp-pmark")
-JUDGE = Judge(PACKS, 8, tokens=world.TOKENS)
+JUDGE = Judge(PACKS, 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
 
 
 def key(name: str, *, kind: bytes = keys.ED25519, seed: int = 0) -> Signer:
@@ -80,6 +82,7 @@ class Trail:
         taken, judged = desk.transaction(size)
         value = manifest(
             writer="worker-0",
+            kid=self.worker.kid,
             partition=desk.number,
             taken=taken,
             judged=judged,
@@ -90,7 +93,6 @@ class Trail:
             t0=desk.at,
             t1=desk.at + 5,
         )
-        value = canonical({**orjson.loads(value), "kid": self.worker.kid})
         desk.prev = sha256(value).hexdigest()
         records = tuple(one.audit for one in judged)
         self.steps.append(
@@ -139,35 +141,40 @@ def lines(file: Path, values: Sequence[bytes]) -> None:
 
 
 def seal(leaves: Sequence[bytes], folder: Path, log: Signer, witness: Signer | None, *, at: int) -> None:
-    """Writes a whole log of tiles with its checkpoint, cosigned if there is a witness."""
-    level, number = [verify.leaf_hash(leaf) for leaf in leaves], 0
-    while level:
-        for place in range(0, len(level), 256):
-            part = level[place : place + 256]
-            _tile(folder / "tile" / str(number), place // 256, b"".join(part), len(part))
-        whole = range(0, len(level) - 255, 256)
-        level, number = [verify.root_of(level[place : place + 256]) for place in whole], number + 1
-    framed = [len(leaf).to_bytes(2, "big") + leaf for leaf in leaves]
-    for place in range(0, len(framed), 256):
-        part = framed[place : place + 256]
-        _tile(folder / "tile" / "entries", place // 256, b"".join(part), len(part))
-    root = base64.b64encode(merkle.root(leaves)).decode()
-    (folder / "checkpoint").write_text(note(f"{log.name}\n{len(leaves)}\n{root}\n", log, witness, at=at), "utf-8")
+    """Writes a log of these leaves with its checkpoint, cosigned at that second if there is a witness."""
+    files = _Files()
+    sealed = Log(files, signer=lambda: log, verifiers=[verify.parse_vkey(log.verifier)])
+    for leaf in leaves:
+        sealed.append(leaf)
+    text = sealed.seal(b"").note.body
+    line = cosignature(text, witness, time=at) if witness else ""
+    files.write("checkpoint", files.found["checkpoint"] + line.encode())
+    for name, content in files.found.items():
+        if not name.startswith("state/"):
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
 
 
-def note(body: str, log: Signer, witness: Signer | None, *, at: int) -> str:
-    """Returns a checkpoint signed by its log, and by its witness at that second."""
-    signed = [f"— {log.name} {base64.b64encode(log.hash + log.sign(body.encode())).decode()}"]
-    if witness is not None:
-        sig = at.to_bytes(8, "big") + witness.sign(f"cosignature/v1\ntime {at}\n{body}".encode())
-        signed.append(f"— {witness.name} {base64.b64encode(witness.hash + sig).decode()}")
-    return body + "\n" + "".join(f"{one}\n" for one in signed)
+class _Files:
+    """The files of a log in memory."""
 
+    def __init__(self) -> None:
+        self.found: dict[str, bytes] = {}
 
-def _tile(folder: Path, number: int, data: bytes, count: int) -> None:
-    file = folder / (verify.tile_name(number) + (f".p/{count}" if count < 256 else ""))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(data)
+    def read(self, name: str) -> bytes | None:
+        return self.found.get(name)
+
+    def names(self, folder: str) -> list[str]:
+        return [name.removeprefix(f"{folder}/") for name in self.found if name.startswith(f"{folder}/")]
+
+    def write(self, name: str, content: bytes) -> None:
+        self.found[name] = content
+
+    publish = write
+
+    def remove(self, name: str) -> None:
+        self.found.pop(name, None)
 
 
 class _Desk:
