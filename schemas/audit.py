@@ -156,6 +156,7 @@ class Acted(Model):
 class AuditRecord(Model):
     """One decision, self-contained: replay derives the verdict again from `send`, `facts` and `policy` alone.
 
+    `asof`, `max_lag_ms`: the instant up to which all facts were known, where they were late, and the longest lag.
     `clearance`: the decision that had cleared the same piece before, as decide() was told.
     `act`: of a person, where the input was one; `verdict` is None where it decided nothing.
     """
@@ -180,6 +181,7 @@ class AuditRecord(Model):
     engine: Engine
     stage: Stage
     asof: Instant | None = None
+    max_lag_ms: Count | None = None
     mode: Mode = "live"
     clearance: DecisionId | None = None
     act: Acted | None = None
