@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 import orjson
 
-from gatekeeper import packs
+from gatekeeper.audit.trail import Trail
 from gatekeeper.errors import UsageError
 from gatekeeper.policy import Policy, read
 from gatekeeper.reference import Reference
 from schemas.codec import Unreadable, canonical, decode
-from schemas.events import JointUseTerms, PolicyVersion
 
 TERMS = "joint_use_terms/"
 """Of joint-use terms a record names all versions together: the hash of canonical JSON, version to SHA-256."""
@@ -30,10 +28,10 @@ class Missing(Exception):
 
 
 class Library:
-    """Policies and reference data by hash; `find` gives the bytes, None where it has none. Each is read once."""
+    """Policies and reference data of a trail by hash, each made out once."""
 
-    def __init__(self, find: Callable[[str], bytes | None]) -> None:
-        self._find = find
+    def __init__(self, trail: Trail) -> None:
+        self._trail = trail
         self._policies: dict[str, Policy] = {}
         self._references: dict[bytes, Reference] = {}
 
@@ -80,40 +78,7 @@ class Library:
             raise Missing("reference", digest) from None
 
     def _bytes(self, kind: str, digest: str) -> bytes:
-        found = self._find(digest)
+        found = self._trail.policy(digest) if kind == "policy" else self._trail.reference(digest)
         if found is None or sha256(found).hexdigest() != digest:
             raise Missing(kind, digest)
         return found
-
-
-@cache
-def shipped() -> Mapping[str, bytes]:
-    """Returns the texts of the shipped policies by hash."""
-    texts = (packs.shipped_text(policy).encode() for versions in packs.shipped().values() for policy in versions)
-    return {sha256(text).hexdigest(): text for text in texts}
-
-
-def held(values: Iterable[bytes]) -> dict[str, bytes]:
-    """Returns all that records may name of the topic `reference`, read from its start, and the shipped policies.
-
-    Each value is under its hash; so are the text of each policy and, of terms, what names their versions together at
-    each time.
-    """
-    found = dict(shipped())
-    terms: dict[str, dict[str, str]] = {}
-    for value in values:
-        try:
-            model = decode("reference", None, value)
-        except Unreadable:
-            continue
-        digest = sha256(value).hexdigest()
-        found[digest] = value
-        if isinstance(model, PolicyVersion) and model.toml is not None:
-            text = model.toml.encode()
-            found[sha256(text).hexdigest()] = text
-        elif isinstance(model, JointUseTerms):
-            versions = terms.setdefault(model.terms_id, {})
-            versions[str(model.version)] = digest
-            whole = canonical(versions)
-            found[sha256(whole).hexdigest()] = whole
-    return found
