@@ -82,8 +82,11 @@ class Case(NamedTuple):
         return self.send is None and [reason.code for reason in self.record.reasons] == ["EVENT_INVALID"]
 
 
-def replay(value: bytes, library: Library) -> Replayed:
-    """Returns what becomes of one record, `value` being its bytes as stored. Never raises."""
+def replay(value: bytes, library: Library, *, under: Packs | None = None) -> Replayed:
+    """Returns what becomes of one record, `value` being its bytes as stored. Never raises.
+
+    `under`: the packs that were in force, where they are known; else the policy that the record names is taken for it.
+    """
     try:
         record = AuditRecord.model_validate_json(value)
         said: dict[str, Any] = orjson.loads(value)
@@ -91,10 +94,10 @@ def replay(value: bytes, library: Library) -> Replayed:
         return Replayed("unknown", _ABSENT, why="record")
     try:
         if record.verdict is None:
-            derived, finding = _silent(record, said, library), "silent"
+            derived, finding = _silent(record, said, library, under), "silent"
         else:
             case = read(record, said, library)
-            derived, finding = _rebuilt(case, decided(case, library)), "told" if case.told else "same"
+            derived, finding = _rebuilt(case, decided(case, library, under)), "told" if case.told else "same"
     except Missing as missing:
         return Replayed("unknown", record.did, record.stage, why=f"{missing.kind} {missing.digest}")
     except Unjudged as unjudged:
@@ -123,12 +126,13 @@ def read(record: AuditRecord, said: dict[str, Any], library: Library) -> Case:
     return Case(record, said, policy, send, facts)
 
 
-def decided(case: Case, library: Library, *, under: Packs | None = None) -> Decision:
-    """Returns the decision that follows; `under`: by other packs than it was made by. Raises Missing and Unjudged."""
+def decided(case: Case, library: Library, under: Packs | None = None) -> Decision:
+    """Returns the decision that follows; `under`: by these packs, whatever the record says. Raises as `read` does."""
     record, at = case.record, milliseconds(case.record.at)
+    policy = under.at(at) if under else case.policy
     reasons = [Found(reason.code, reason.facts, reason.says) for reason in record.reasons]
     if case.unread or [reason.code for reason in reasons] == ["DECISION_FAILED"]:
-        return only(case.policy, at, reasons)
+        return only(policy, at, reasons)
     if case.send is None or case.facts is None or record.facts is None:
         raise Unjudged("send" if case.send is None else "facts")
     reference = library.reference(record.facts.refs)
@@ -144,7 +148,7 @@ def decided(case: Case, library: Library, *, under: Packs | None = None) -> Deci
             clearance=record.clearance,
         )
     except Exception as error:  # facts that no worker of ours could have judged
-        return only(case.policy, at, [defect(error)])
+        return only(policy, at, [defect(error)])
 
 
 def milliseconds(written: str) -> int:
@@ -230,12 +234,12 @@ def _outcome(stage: Stage, outcome: str, decision: Decision) -> str:
     return "cleared" if decision.verdict == "clear" else "withheld"
 
 
-def _silent(record: AuditRecord, said: dict[str, Any], library: Library) -> dict[str, Any]:
+def _silent(record: AuditRecord, said: dict[str, Any], library: Library, under: Packs | None) -> dict[str, Any]:
     """Returns the record of an act that decided nothing, as it must be."""
-    act = said.get("act") or {}
+    act, at = said.get("act") or {}, milliseconds(record.at)
     proof = audit.record_of_act(
-        library.policy(record.policy.sha256),
-        milliseconds(record.at),
+        under.at(at) if under else library.policy(record.policy.sha256),
+        at,
         id_=_did(record, record.act.item if record.act and record.stage == "recall" else None),
         origin=said["src"],
         stage=record.stage,
