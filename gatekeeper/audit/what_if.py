@@ -47,8 +47,9 @@ class Cell:
 class WhatIf:
     """Counts what a policy would have said of sends; it takes the place of the home pack, or of the strictest one.
 
-    Only decisions at intake count, with the facts of then: that another first piece would have gone out, or nobody
-    would have been asked, is not followed up. What no policy can change is left out: unreadable sends, defects.
+    Only decisions at intake count, with the facts of then: that another piece would have been the first, or somebody
+    would not have been asked, is not followed up. Left out is what does not depend on a policy's text: sends that could not
+    be read, defects, and that no policy was in force.
     """
 
     def __init__(self, new: Policy, library: Library) -> None:
@@ -65,8 +66,9 @@ class WhatIf:
             record = AuditRecord.model_validate_json(value)
             if record.stage != "intake" or record.verdict is None:
                 return
-            case = read(record, orjson.loads(value), self._library)
-            if case.unread or "DECISION_FAILED" in (reason.code for reason in record.reasons):
+            said = orjson.loads(value)
+            case = read(record, said, self._library)
+            if case.told:
                 self.left_out += 1
                 return
             new = decided(case, self._library, self._packs(case))
@@ -79,7 +81,7 @@ class WhatIf:
         names: dict[By, str] = {"verdict": "", "reason": f"{before} → {new.primary or NONE}"}
         names |= {"source": method, "campaign": record.campaign or NONE}
         for by, name in names.items():
-            self.cells[Change(by, name, record.verdict, new.verdict)].add(record.subj)
+            self.cells[Change(by, name, record.verdict, new.verdict)].add(said.get("subj"))
 
     def rows(self, by: By, *, changed: bool = True) -> Iterator[tuple[Change, Cell]]:
         """Yields the rows of one kind, most sends first; `changed`: only where the verdict is another."""
@@ -100,8 +102,9 @@ class WhatIf:
 
     def _packs(self, case: Case) -> Packs:
         """Returns packs with the new version in its place, and beside it the one that decided."""
-        lagging = case.record.max_lag_ms
+        own = self._library.policy(case.policy.sha256).max_lag_ms
+        over = case.record.max_lag_ms if case.record.max_lag_ms != own else None  # a setting goes over every version
         old = dataclasses.replace(case.policy, since=LONG_AGO.first)
         strictest = self.new.id == STRICTEST
         packs = Packs((old,), (self._forever,)) if strictest else Packs((self._forever,), (old,))
-        return packs.with_max_lag(lagging)
+        return packs.with_max_lag(over)
