@@ -48,8 +48,8 @@ class WhatIf:
     """Counts what a policy would have said of sends; it takes the place of the home pack, or of the strictest one.
 
     Only decisions at intake count, with the facts of then: that another piece would have been the first, or somebody
-    would not have been asked, is not followed up. Left out is what does not depend on a policy's text: sends that could not
-    be read, defects, and that no policy was in force.
+    would not have been asked, is not followed up. Left out is what does not depend on a policy's text: sends that
+    could not be read, defects, and that no policy was in force.
     """
 
     def __init__(self, new: Policy, library: Library) -> None:
