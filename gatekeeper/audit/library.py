@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from typing import Protocol
 
 import orjson
 
-from gatekeeper.audit.trail import Trail
 from gatekeeper.errors import UsageError
 from gatekeeper.policy import Policy, read
 from gatekeeper.reference import Reference
@@ -27,11 +27,23 @@ class Missing(Exception):
         self.digest = digest
 
 
-class Library:
-    """Policies and reference data of a trail by hash, each made out once."""
+class Shelf(Protocol):
+    """Bytes by hash, None where there are none: of every `gatekeeper.audit.trail.Trail`."""
 
-    def __init__(self, trail: Trail) -> None:
-        self._trail = trail
+    def policy(self, sha256: str) -> bytes | None:
+        """Returns the bytes of a policy version."""
+        ...
+
+    def reference(self, sha256: str) -> bytes | None:
+        """Returns the bytes of a record of `reference`, or those that name all versions of terms together."""
+        ...
+
+
+class Library:
+    """Policies and reference data of a shelf, each made out once."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
         self._policies: dict[str, Policy] = {}
         self._references: dict[bytes, Reference] = {}
 
@@ -78,7 +90,7 @@ class Library:
             raise Missing("reference", digest) from None
 
     def _bytes(self, kind: str, digest: str) -> bytes:
-        found = self._trail.policy(digest) if kind == "policy" else self._trail.reference(digest)
+        found = self._shelf.policy(digest) if kind == "policy" else self._shelf.reference(digest)
         if found is None or sha256(found).hexdigest() != digest:
             raise Missing(kind, digest)
         return found

@@ -40,6 +40,7 @@ RESULTS = frozenset(("cleared", "withheld", "asked", "handed"))
 """What an act comes to only by a decision."""
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 _ABSENT = "-"
+_TELLING = ("verdict", "reasons")
 
 
 class Replayed(NamedTuple):
@@ -104,7 +105,7 @@ def replay(value: bytes, library: Library, *, under: Packs | None = None) -> Rep
         return Replayed("drift", record.did, record.stage, str(unjudged), _shown(said, str(unjudged)), _ABSENT)
     if canonical(derived) == value:
         return Replayed(finding, record.did, record.stage)  # type: ignore[arg-type]
-    place, before, after = difference(said, derived) or ("", "", "")
+    place, before, after = _first(said, derived)
     if record.engine.rules != audit.RULES:
         return Replayed("unknown", record.did, record.stage, place, before, after, f"rules {record.engine.rules}")
     return Replayed("drift", record.did, record.stage, place, before, after)
@@ -178,6 +179,15 @@ def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, 
         return None
     one, other = canonical(recorded), canonical(derived)
     return None if one == other else (place, one.decode(), other.decode())
+
+
+def _first(said: Mapping[str, Any], derived: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Returns the first difference of two records, the verdict's before all; none where only the bytes differ."""
+    for name in (*_TELLING, *sorted({*said, *derived} - {*_TELLING})):
+        one, other = ({name: of[name]} if name in of else {} for of in (said, derived))
+        if found := difference(one, other):
+            return found
+    return "", _ABSENT, _ABSENT
 
 
 def _shown(of: Mapping[str, Any], name: str) -> str:
