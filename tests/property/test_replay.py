@@ -1,4 +1,4 @@
-"""Whatever is known of a person: each record of theirs is derived again byte for byte, and its facts are found again."""
+"""Whatever is known of a person: each record is derived again byte for byte, and its facts are found again."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_any_person_then_the_facts_at_the_positions_of_then_are_those_recorded(
     desk = Recorded(*(event for event in facts if event[0] in FACTS))
     for offset, (topic, value) in enumerate(known):
         archive.apply(topic, 0, offset, None, orjson.dumps(value))
-    at = dict.fromkeys((*FACTS, "reference"), [len(known)])
+    at = {topic: [len(known)] for topic in (*FACTS, "reference")}
     for offset, (topic, value) in enumerate(later, start=len(known)):
         if topic in FACTS:
             archive.apply(topic, 0, offset, None, orjson.dumps(value))

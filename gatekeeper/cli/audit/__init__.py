@@ -7,7 +7,7 @@ import click
 from gatekeeper.cli import Verbs
 from gatekeeper.texts import text
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {"replay": "replay", "what-if": "what_if"}
 """Verb to the module of this package that holds it, as a click command named `command`."""
 
 
