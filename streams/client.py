@@ -189,15 +189,17 @@ class Reader:
 
     def at(self, topic: str, *, partition: int, offset: int) -> Record | None:
         """Returns the committed record at this place, None where there is none (any more)."""
+        return next(self.between(topic, partition=partition, start=offset, end=offset + 1), None)
+
+    def between(self, topic: str, *, partition: int, start: int, end: int) -> Iterator[Record]:
+        """Yields what is committed on one partition from `start` up to `end` (exclusive), as far as it is kept."""
         tp = TopicPartition(self._settings.topic(topic), partition)
         if tp not in self.partitions(topic):
-            return None
+            return
         with reaching(self._settings):
-            start = self._consumer.beginning_offsets([tp])[tp]
-            end = self._consumer.end_offsets([tp])[tp]
-        if not start <= offset < end:
-            return None
-        return next(self._between({tp: offset}, {tp: offset + 1}), None)
+            start = max(start, self._consumer.beginning_offsets([tp])[tp])
+            end = min(end, self._consumer.end_offsets([tp])[tp])
+        yield from self._between({tp: start}, {tp: end})
 
     def follow(self, topic: str, *, from_beginning: bool) -> Iterator[Record]:
         """Returns what stands on `topic` (or nothing of it) and then what comes from this call on, without end."""
