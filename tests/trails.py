@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import gzip
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -127,6 +130,23 @@ class Trail:
             ours = [step for step in steps if step.partition == partition]
             lines(folder / "manifests" / f"{partition}.ndjson.gz", [line(step) for step in ours])
             lines(folder / "records" / f"{partition}.ndjson.gz", [one for step in ours for one in step.records])
+
+
+def alone(folder: Path, *arguments: str, script: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a copy of verify.py with the standard library and `cryptography`, and nothing else of this machine's.
+
+    `folder`: where that little environment is made.
+    """
+    lib = folder / "lib"
+    if not lib.exists():
+        lib.mkdir(parents=True)
+        for name in ("cryptography", "_cffi_backend"):
+            origin = Path(str(find_spec(name).origin))  # type: ignore[union-attr]
+            origin = origin.parent if origin.name == "__init__.py" else origin
+            (lib / origin.name).symlink_to(origin)
+    run = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    command = [sys.executable, "-I", "-S", "-c", run, str(lib), str(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={"LANG": "C.UTF-8"})
 
 
 def line(step: Step) -> bytes:

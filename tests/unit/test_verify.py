@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pytest
 
 from gatekeeper.audit import merkle, verify
 from schemas.codec import canonical
-from tests.trails import Step, Trail, seal
+from tests.trails import Step, Trail, alone, key, seal
 
 TRIALS = int(os.environ.get("GATEKEEPER_TRIALS", "10"))
 """Of each way to tamper; five times as many clean logs. On demand: GATEKEEPER_TRIALS=100."""
@@ -243,3 +244,207 @@ def test_clean_logs_then_there_is_no_alarm(tmp_path: Path) -> None:
         records += report.records
         shutil.rmtree(folder)
     assert records > 5 * TRIALS
+
+
+# -- what cannot be verified, and what is not all there -----------------------------------------------------------
+
+
+def truncated_tile(trail: Trail, folder: Path) -> None:
+    (tile,) = (folder / "log" / "tile" / "0").rglob("000.p/*")
+    tile.write_bytes(tile.read_bytes()[:-5])
+
+
+def truncated_entries(trail: Trail, folder: Path) -> None:
+    (tile,) = (folder / "log" / "tile" / "entries").rglob("000.p/*")
+    tile.write_bytes(tile.read_bytes()[:-5])
+
+
+def missing_tile(trail: Trail, folder: Path) -> None:
+    shutil.rmtree(folder / "log" / "tile" / "0")
+
+
+def checkpoint_of_another_log(trail: Trail, folder: Path) -> None:
+    seal([step.value for step in trail.steps], folder / "log", key("other.gatekeeper"), None, at=0)
+
+
+def key_of_another_log(trail: Trail, folder: Path) -> None:
+    seal([step.value for step in trail.steps], folder / "log", key(trail.log.name, seed=77), None, at=0)
+
+
+def unknown_worker_key(trail: Trail, folder: Path) -> None:
+    (folder / "keys" / "worker-1.pub").unlink()
+
+
+def damaged_key(trail: Trail, folder: Path) -> None:
+    (folder / "keys" / "worker-1.pub").write_text("mail.gatekeeper/worker+00000000+AAAA", "ascii")
+
+
+def a_float(trail: Trail, folder: Path) -> None:
+    """Its worker signed it, and its log sealed it: canonical it is not."""
+    number = some(trail, Random(1))
+    records = trail.steps[number].records
+    changed_ = (records[0].replace(b'"timestamp":1', b'"timestamp":1.5e'), *records[1:])
+    trail.steps = rechained(trail, number, tuple(changed_))
+    trail.put(folder, trail.steps)
+    shutil.rmtree(folder / "log")
+    seal([step.value for step in trail.steps], folder / "log", trail.log, trail.witness, at=0)
+
+
+def missing_records(trail: Trail, folder: Path) -> None:
+    (folder / "records" / "0.ndjson.gz").unlink()
+
+
+def cut_records(trail: Trail, folder: Path) -> None:
+    file = folder / "records" / "0.ndjson.gz"
+    file.write_bytes(file.read_bytes()[:-30])
+
+
+def missing_about(trail: Trail, folder: Path) -> None:
+    (folder / "export.json").unlink()
+
+
+def not_gzip(trail: Trail, folder: Path) -> None:
+    (folder / "manifests" / "0.ndjson.gz").write_bytes(b"not compressed")
+
+
+def no_log(trail: Trail, folder: Path) -> None:
+    shutil.rmtree(folder / "log")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "codes"),
+    [
+        (truncated_tile, {"tile_short"}),
+        (truncated_entries, {"tile_short"}),
+        (missing_tile, {"missing"}),
+        (checkpoint_of_another_log, {"other_log"}),
+        (key_of_another_log, {"unknown_log"}),
+        (unknown_worker_key, {"unknown_key"}),
+        (damaged_key, {"key"}),
+        (a_float, {"float_at", "record"}),
+        (missing_records, {"missing"}),
+        (cut_records, {"cut", "file"}),
+        (missing_about, {"missing"}),
+        (not_gzip, {"file"}),
+        (no_log, {"missing"}),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
+    tmp_path: Path, spoil: Callable[[Trail, Path], None], codes: set[str]
+) -> None:
+    trail = Trail(seed=4).write(12)
+    folder = trail.export(tmp_path / "export")
+    spoil(trail, folder)
+    report = check(trail, folder)
+    assert report.exit_code == 4
+    assert {one.code for one in report.findings} <= codes
+    for lang in ("ja", "en"):
+        assert all(one.text(lang) for one in report.findings)
+
+
+def test_an_end_that_is_not_sealed_then_it_is_incomplete_and_named(tmp_path: Path) -> None:
+    trail = Trail(seed=5).write(10)
+    report = check(trail, trail.export(tmp_path / "export", sealed=7))
+    assert report.exit_code == 5
+    assert report.unsealed == 3
+    named = {(one.partition, one.offset) for one in report.findings}
+    assert named <= {(step.partition, step.offset) for step in trail.steps[7:]}
+
+
+def test_nothing_sealed_then_it_is_incomplete(tmp_path: Path) -> None:
+    folder = Trail(seed=5).write(4).export(tmp_path / "export", sealed=0)
+    assert [one.code for one in verify.verify(folder).findings] == ["no_log"]
+    assert verify.verify(folder).exit_code == 5
+
+
+def test_records_that_end_too_early_then_it_is_incomplete(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=5).write(4)
+    folder = trail.export(tmp_path / "export")
+    trail.put(folder, changed(trail, 3, records=trail.steps[3].records[:-1]))
+    report = check(trail, folder)
+    assert "records_end" in {one.code for one in report.findings}
+
+
+@pytest.mark.parametrize(("witness", "min_size", "said"), [(1, None, "witnessed"), (0, 5, "long_enough"), (0, 0, "")])
+def test_verified_then_it_says_what_it_could_not_exclude(
+    tmp_path: Path, witness: bool, min_size: int | None, said: str
+) -> None:
+    trail = Trail(seed=6).write(6)
+    folder = trail.export(tmp_path / "export")
+    key_ = verify.parse_vkey(trail.witness.verifier) if witness else None
+    report = verify.verify(folder, witness=key_, min_size=min_size or None)
+    assert report.exit_code == 0
+    assert (said or "not_excluded") in [code for code, _ in report.says]
+    assert any("Not excluded" in line for line in report.lines("en"))
+    assert any("除外できません" in line for line in report.lines("ja"))
+
+
+def test_log_rolled_back_to_an_older_checkpoint_then_the_size_wanted_tells(tmp_path: Path) -> None:
+    trail = Trail(seed=6).write(9)
+    whole, before = trail.steps, trail.steps[:5]
+    trail.steps = before
+    folder = trail.export(tmp_path / "export")
+    assert check(trail, folder).exit_code == 0  # that is what it was then
+    report = check(trail, folder, min_size=len(whole))
+    assert (report.exit_code, [one.code for one in report.findings]) == (1, ["too_small"])
+
+
+def test_a_range_then_its_manifests_alone_are_wanted(tmp_path: Path) -> None:
+    trail = Trail(seed=8).write(14)
+    times = sorted(step_value(step)["t1"] for step in trail.steps)
+    first, to = times[4], times[10]
+    folder = trail.export(tmp_path / "export", **{"from": first, "to": to})
+    trail.put(folder, [step for step in trail.steps if first <= step_value(step)["t1"] < to])
+    report = check(trail, folder)
+    assert (report.exit_code, report.manifests) == (0, 6)
+    assert "only" in [code for code, _ in report.says]
+    gone = [step for step in trail.steps if first <= step_value(step)["t1"] < to][1:]
+    trail.put(folder, gone)
+    assert check(trail, folder).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (b'{"a":1}', False),
+        (b'{"a":"1.5","b":["2.5",",3.5"],"c":true}', False),
+        (b'{"at":"2026-11-24T01:00:00.000Z","says":{"codes":"A, E, 1.5"}}', False),
+        (b'{"a\\":1.5":2}', True),
+        (b'{"a\\":1.5":2}', False),
+        (b'{"a":1.5}', True),
+        (b'{"a":-0.0}', True),
+        (b'{"a":1e5}', True),
+        (b'{"a":1E-5}', True),
+        (b'{"a":[1,2.5]}', True),
+        (b'{"a":[[0.5]]}', True),
+        (b'{"a": 1.5}', True),
+        (b'{"a":[true,1e1]}', True),
+        (b'{"a":NaN}', True),
+        (b'{"a":-Infinity}', True),
+    ],
+)
+def test_a_number_that_is_no_integer_then_it_is_seen_and_in_a_string_it_is_not(value: bytes, found: bool) -> None:
+    assert verify.holds_float(value) == found
+
+
+def test_sentences_then_each_is_there_in_both_languages_with_the_same_blanks() -> None:
+    for code, (ja, en) in verify.SAYS.items():
+        assert ja != en, code
+        blanks = [sorted(set(re.findall(r"\{(\w+)", text))) for text in (ja, en)]
+        assert blanks[0] == blanks[1], code
+    source = Path(verify.__file__).read_text("utf-8")
+    used = set(re.findall(r'(?:add|append|Trouble|say)\(+"(\w+)"', source)) | set(re.findall(r'yield "(\w+)"', source))
+    assert used <= verify.SAYS.keys()
+
+
+def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_path: Path) -> None:
+    trail = Trail(seed=9).write(5)
+    folder = trail.export(tmp_path / "export")
+    right = alone(tmp_path, str(folder), "--witness", trail.witness.verifier, script=folder / "verify.py")
+    assert (right.returncode, right.stderr) == (0, ""), right
+    trail.put(folder, trail.steps[1:])
+    wrong = alone(tmp_path, str(folder), "--json", script=folder / "verify.py")
+    assert wrong.returncode == 1
+    assert orjson.loads(wrong.stdout)["exit"] == 1
+    assert alone(tmp_path, str(folder), "--witness", "nobody", script=folder / "verify.py").returncode == 2
