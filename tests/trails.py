@@ -63,6 +63,8 @@ class Trail:
     partitions: int = 3
     seed: int = 0
     witnessed_at: int = 1_795_483_000
+    acting: float = 0.3
+    """How often a transaction has a withdrawal in it, and how often a hand-off."""
     steps: list[Step] = field(default_factory=list)
     worker: Signer = field(init=False)
     log: Signer = field(init=False)
@@ -73,7 +75,7 @@ class Trail:
         self.log = key(GROUP, seed=self.seed)
         self.witness = key(f"{GROUP}/witness", kind=keys.COSIGNATURE, seed=self.seed)
         self._random = Random(self.seed)
-        self._desks = [_Desk(number, self._random) for number in range(self.partitions)]
+        self._desks = [_Desk(number, self._random, self.acting) for number in range(self.partitions)]
 
     def write(self, count: int, size: int = 6) -> Trail:
         """Lets each transaction take about `size` sends, on partitions in any order."""
@@ -200,8 +202,8 @@ class _Files:
 class _Desk:
     """One partition: invented people of every kind, sends to them, a withdrawal, a hand-off."""
 
-    def __init__(self, number: int, random: Random) -> None:
-        self.number, self._random = number, random
+    def __init__(self, number: int, random: Random, acting: float) -> None:
+        self.number, self._random, self._acting = number, random, acting
         self.at, self.offset = world.T, 0
         self.prev: str | None = None
         self._sends, self._acts, self._count = 100 * number, 10, 0
@@ -212,7 +214,7 @@ class _Desk:
         """Returns what one transaction takes, and what becomes of it."""
         self.at += self._random.randrange(1_000, 60_000)
         judged: list[Judged] = []
-        if self._count and self._random.random() < 0.3:
+        if self._count and self._random.random() < self._acting:
             person = f"P-{self.number}-{self._random.randrange(self._count)}"
             topic, value = world.suppression(suppression_id=f"X-{self._count}", recipient_id=person)
             assert self.store.apply(topic, 1, self._count, None, orjson.dumps(value)) is None
@@ -227,7 +229,7 @@ class _Desk:
                 self._sends += 2
             self._remember(judged, JUDGE.judge(self._send(), self.store, self.at, memory=self.memory))
         taken = [Taken(f"{GROUP.partition('.')[0]}.sends.v1", start, self._sends, n, gaps)]
-        if self._random.random() < 0.3:
+        if self._random.random() < self._acting:
             self._handoff(judged)
             taken.append(Taken("mail.acts.v1", self._acts - 1, self._acts, 1))
         return taken, judged

@@ -283,7 +283,7 @@ def a_float(trail: Trail, folder: Path) -> None:
     """Its worker signed it, and its log sealed it: canonical it is not."""
     number = some(trail, Random(1))
     records = trail.steps[number].records
-    changed_ = (records[0].replace(b'"timestamp":1', b'"timestamp":1.5e'), *records[1:])
+    changed_ = (records[0].replace(b'"version":1}', b'"version":1.0}'), *records[1:])
     trail.steps = rechained(trail, number, tuple(changed_))
     trail.put(folder, trail.steps)
     shutil.rmtree(folder / "log")
@@ -321,7 +321,7 @@ def no_log(trail: Trail, folder: Path) -> None:
         (key_of_another_log, {"unknown_log"}),
         (unknown_worker_key, {"unknown_key"}),
         (damaged_key, {"key"}),
-        (a_float, {"float_at", "record"}),
+        (a_float, {"float_at"}),
         (missing_records, {"missing"}),
         (cut_records, {"cut", "file"}),
         (missing_about, {"missing"}),
@@ -410,7 +410,7 @@ def test_a_range_then_its_manifests_alone_are_wanted(tmp_path: Path) -> None:
         (b'{"a":1}', False),
         (b'{"a":"1.5","b":["2.5",",3.5"],"c":true}', False),
         (b'{"at":"2026-11-24T01:00:00.000Z","says":{"codes":"A, E, 1.5"}}', False),
-        (b'{"a\\":1.5":2}', True),
+        (b'{"a\\\\":1.5}', True),
         (b'{"a\\":1.5":2}', False),
         (b'{"a":1.5}', True),
         (b'{"a":-0.0}', True),
