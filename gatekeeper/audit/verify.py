@@ -834,26 +834,30 @@ class _Records:
             self._report.add("left_over", CHANGED, None, partition=number, count=count)
 
     def _next(self, count: int) -> list[bytes]:
+        count = max(0, count)
         if not self._back:
             return list(islice(self._coming, count))
         found = [self._back.popleft() for _ in range(min(count, len(self._back)))]
         return found + list(islice(self._coming, count - len(found)))
 
     def _strays(self, one: _Manifest, taken: list[bytes], ahead: Iterable[_Manifest]) -> list[bytes]:
-        """Passes over records that stand before those of the manifest; returns as many as it has from there on."""
+        """Passes over records that stand before those of the manifest, if those are whole; returns its records."""
         audit = one.said["audit"]
         place = self._seek({str(audit["from_id"])}, taken, 2 * audit["n"], _starts(ahead))
-        if not place:
-            return self._first(taken, audit["n"])
-        self._report.add("strays", CHANGED, one.place, count=place)
-        taken = taken[place:]
-        return self._first(taken + self._next(audit["n"] - len(taken)), audit["n"])
+        if place:
+            taken += self._next(place + audit["n"] - len(taken))
+            if _fits(taken[place : place + audit["n"]], one.said):
+                self._report.add("strays", CHANGED, one.place, count=place)
+                return self._first(taken[place:], audit["n"])
+        return self._first(taken, audit["n"])
 
     def _damaged(self, one: _Manifest, taken: list[bytes], ahead: Iterable[_Manifest]) -> list[bytes]:
         """Finds out where the next manifest's records begin; returns the records that stand before them."""
-        count = one.said["audit"]["n"]
-        most = count + sum(found.said["audit"]["n"] for found in ahead)
-        end = self._seek(_starts(ahead), taken, most)
+        starts, count = _starts(ahead), one.said["audit"]["n"]
+        most = 2 * count + sum(found.said["audit"]["n"] for found in ahead)
+        end = self._seek(starts, taken, most)
+        if end is None and not starts and len(taken) > count:
+            end = len(taken)  # nothing comes behind it
         short = end is None and len(taken) < count
         found = self._first(taken, count if end is None else end)
         if short:
