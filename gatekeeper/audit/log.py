@@ -11,13 +11,22 @@ A crash leaves the checkpoint and all that it covers; what was written beyond is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from gatekeeper.audit import merkle
-from gatekeeper.audit.note import Checkpoint, NoteError, Signing, Verifier, opened, parted, said, signed
+from gatekeeper.audit.note import Signing, checkpoint, signed
+from gatekeeper.audit.verify import (
+    TILE,
+    Checkpoint,
+    Vkey,
+    check_consistency,
+    leaf_hash,
+    node_hash,
+    open_checkpoint,
+    root_of,
+    tile_name,
+)
 from gatekeeper.errors import IntegrityError
 
-TILE = 256
 LEAF_BYTES = 65_535
 CHECKPOINT = "checkpoint"
 
@@ -45,24 +54,13 @@ class Storing(Reading, Protocol):
         """Takes a file away, if it is there."""
 
 
-class Proven(NamedTuple):
-    """A checkpoint whose signature is right, and the whole note."""
-
-    checkpoint: Checkpoint
-    note: str
-
-
 def path(level: int | str, number: int, width: int = TILE) -> str:
     """Returns the name of a tile: `tile/0/x001/234.p/5` for the five first of the 1,234th."""
-    digits = f"{number:03}"
-    digits = digits.zfill(-(-len(digits) // 3) * 3)
-    groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
-    name = "/".join([*(f"x{group}" for group in groups[:-1]), groups[-1]])
-    return f"tile/{level}/{name}" + (f".p/{width}" if width < TILE else "")
+    return f"tile/{level}/{tile_name(number)}" + (f".p/{width}" if width < TILE else "")
 
 
-def newest(files: Reading, verifiers: Sequence[Verifier]) -> Proven | None:
-    """Returns the checkpoint that stands, None where there is none.
+def newest(files: Reading, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] | None:
+    """Returns the checkpoint that stands and its whole note, None where there is none.
 
     `verifiers`: the log's keys, former ones too, whose name is its origin. Raises IntegrityError (4) for one that
     they did not sign, or of another log.
@@ -70,14 +68,12 @@ def newest(files: Reading, verifiers: Sequence[Verifier]) -> Proven | None:
     if (raw := files.read(CHECKPOINT)) is None:
         return None
     try:
-        note = raw.decode()
-        text, signatures = opened(note, verifiers)
-        found = Checkpoint.read(text)
-    except (NoteError, UnicodeDecodeError):
+        found = open_checkpoint(raw.decode())
+    except ValueError:
         raise IntegrityError("error.log_checkpoint_wrong") from None
-    if found.origin not in {signature.verifier.name for signature in signatures}:
+    if not any(found.note.signed(key) for key in verifiers if key.name == found.origin):
         raise IntegrityError("error.log_checkpoint_wrong")
-    return Proven(found, note)
+    return found, raw.decode()
 
 
 class Tree:
@@ -89,7 +85,7 @@ class Tree:
 
     def root(self) -> bytes:
         """Returns the 32 bytes of the root."""
-        return self._over(0, self.size) if self.size else merkle.EMPTY
+        return self._over(0, self.size) if self.size else root_of([])
 
     def leaves(self, start: int = 0) -> list[bytes]:
         """Returns the leaves of the tile of entries in which `start` lies, from there on."""
@@ -148,10 +144,10 @@ class Tree:
         """Returns the root over the leaves from `low` to `high`, which the RFC's splits lead to."""
         if (n := high - low) & (n - 1):
             split = low + _split(n)
-            return merkle.node(self._over(low, split), self._over(split, high))
+            return node_hash(self._over(low, split), self._over(split, high))
         level, height = divmod(n.bit_length() - 1, 8)
         first = (low >> 8 * level) % TILE
-        return merkle.over(self.hashes(level, low >> 8 * (level + 1))[first : first + (1 << height)])
+        return root_of(self.hashes(level, low >> 8 * (level + 1))[first : first + (1 << height)])
 
     def _tile(self, level: int | str, number: int, width: int) -> bytes:
         name = path(level, number, width)
@@ -170,7 +166,7 @@ class Tree:
 class Log:
     """The log for its one writer: leaves are appended, and sealed together by the next checkpoint."""
 
-    def __init__(self, files: Storing, *, signer: Callable[[], Signing], verifiers: Sequence[Verifier]) -> None:
+    def __init__(self, files: Storing, *, signer: Callable[[], Signing], verifiers: Sequence[Vkey]) -> None:
         """Takes up the log where its checkpoint left it; an empty folder gets the checkpoint of an empty log first.
 
         `signer`: gives the log's key in use, whose name is the log's origin. `verifiers`: its keys, former ones too.
@@ -180,13 +176,12 @@ class Log:
         self._files, self._signer = files, signer
         self._edges: list[list[bytes]] = []
         self._entries: list[bytes] = []
-        origin = signer().name
-        found = newest(files, verifiers)
+        found, origin = newest(files, verifiers), signer().name
         if found is None and files.names("tile"):
             raise IntegrityError("error.log_checkpoint_missing")
-        if found is not None and found.checkpoint.origin != origin:
-            raise IntegrityError("error.log_other", found=found.checkpoint.origin, wanted=origin)
-        self.sealed = found.checkpoint if found else Checkpoint(origin, 0, merkle.EMPTY)
+        if found is not None and found[0].origin != origin:
+            raise IntegrityError("error.log_other", found=found[0].origin, wanted=origin)
+        self.sealed = found[0] if found else open_checkpoint(signed(checkpoint(origin, 0, root_of([])), signer()))
         self.size = self._before = self.sealed.size
         self._take_up()
         if found is None:
@@ -210,14 +205,14 @@ class Log:
             self._files.write(path("entries", self.size // TILE), b"".join(self._entries))
             self._entries = []
         self.size += 1
-        hash_, level = merkle.leaf(leaf), 0
+        hash_, level = leaf_hash(leaf), 0
         while True:
             edge = self._edge(level)
             edge.append(hash_)
             if len(edge) < TILE:
                 break
             self._files.write(path(level, (self.size >> 8 * (level + 1)) - 1), b"".join(edge))
-            hash_ = merkle.over(edge)
+            hash_ = root_of(edge)
             edge.clear()
             level += 1
         return self.size - 1
@@ -227,8 +222,8 @@ class Log:
         below: list[bytes] = []
         for edge in self._edges:
             hashes = edge + below
-            below = [merkle.over(hashes)] if hashes else []
-        return below[0] if below else merkle.EMPTY
+            below = [root_of(hashes)] if hashes else []
+        return below[0] if below else root_of([])
 
     def seal(self, state: bytes) -> Checkpoint:
         """Publishes a checkpoint over all leaves, signed by the key in use, together with the writer's state.
@@ -243,30 +238,30 @@ class Log:
             self._files.write(path("entries", self.size // TILE, len(self._entries)), b"".join(self._entries))
         self._files.write(f"state/{self.size}", state)
         key = self._signer()
-        new = Checkpoint(key.name, self.size, self.root())
-        self._demand_extension(new)
-        self._files.publish(CHECKPOINT, signed(new.text, key).encode())
-        old, self.sealed = self.sealed, new
+        self._demand_extension()
+        note = signed(checkpoint(key.name, self.size, self.root()), key)
+        self._files.publish(CHECKPOINT, note.encode())
+        old, self.sealed = self.sealed, open_checkpoint(note)
         self._tidy(old.size)
-        return new
+        return self.sealed
 
-    def cosign(self, cosigned: bytes, witnesses: Sequence[Verifier]) -> bool:
+    def cosign(self, cosigned: bytes, witnesses: Sequence[Vkey]) -> bool:
         """Adds a witness's line to the checkpoint that stands, so that whoever reads it finds both.
 
         Returns whether it was added: it is of this checkpoint, by a key that is known and right, and not there yet.
         """
-        raw = self._files.read(CHECKPOINT) or b""
+        standing = (self._files.read(CHECKPOINT) or b"").decode()
         try:
-            text, lines = parted(raw.decode())
-            theirs, more = parted(cosigned.decode())
-            _, signatures = opened(cosigned.decode(), witnesses)
-        except (NoteError, UnicodeDecodeError):
+            ours, theirs = open_checkpoint(standing).note, open_checkpoint(cosigned.decode()).note
+        except ValueError:
             return False
-        right = {(one.verifier.name, one.verifier.hash) for one in signatures} - {said(line)[:2] for line in lines}
-        added = [line for line in more if said(line)[:2] in right]
-        if theirs != text or not added:
+        there = {signature[:2] for signature in ours.signatures}
+        right = {(key.name, key.hash) for key in witnesses if theirs.signed(key)} - there
+        lines = cosigned.decode().rpartition("\n\n")[2].splitlines(keepends=True)
+        added = [line for line, one in zip(lines, theirs.signatures, strict=True) if one[:2] in right]
+        if theirs.body != ours.body or not added:
             return False
-        self._files.publish(CHECKPOINT, raw + "".join(added).encode())
+        self._files.publish(CHECKPOINT, (standing + "".join(added)).encode())
         return True
 
     def _take_up(self) -> None:
@@ -279,7 +274,7 @@ class Log:
         self._entries = [len(leaf).to_bytes(2, "big") + leaf for leaf in leaves]
         if not (tree.root() == self.root() == self.sealed.root):
             raise IntegrityError("error.log_tree_differs", size=self.size)
-        if width and [merkle.leaf(leaf) for leaf in leaves] != self._edge(0):
+        if width and [leaf_hash(leaf) for leaf in leaves] != self._edge(0):
             raise IntegrityError("error.log_tile_wrong", name=path("entries", number, width))
 
     def _edge(self, level: int) -> list[bytes]:
@@ -287,13 +282,10 @@ class Log:
             self._edges.append([])
         return self._edges[level]
 
-    def _demand_extension(self, new: Checkpoint) -> None:
-        old = self.sealed
-        tree = Tree(self._files, new.size)
-        proof = tree.consistency(old.size)
-        sizes = {"old_size": old.size, "new_size": new.size}
-        right = merkle.consistent(**sizes, old_root=old.root, new_root=new.root, proof=proof)
-        if not right or tree.root() != new.root or old.origin != new.origin:
+    def _demand_extension(self) -> None:
+        old, tree = self.sealed, Tree(self._files, self.size)
+        right = check_consistency(old.size, old.root, self.size, self.root(), tree.consistency(old.size))
+        if not right or tree.root() != self.root() or self._signer().name != old.origin:
             raise IntegrityError("error.log_tree_differs", size=old.size)
 
     def _tidy(self, old: int) -> None:

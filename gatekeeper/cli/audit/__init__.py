@@ -7,7 +7,10 @@ import click
 from gatekeeper.cli import Verbs
 from gatekeeper.texts import text
 
-VERBS: dict[str, str] = {}
+VERBS = {
+    "seal": "seal",
+    "witness": "witness",
+}
 """Verb to the module of this package that holds it, as a click command named `command`."""
 
 
