@@ -14,7 +14,7 @@ from schemas.codec import canonical
 SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"
 
 
-def manifest(kid: str | None, *, partition: int = 0, prev: str | None = None, taken: Sequence[Taken] = ()) -> bytes:
+def manifest(kid: str, *, partition: int = 0, prev: str | None = None, taken: Sequence[Taken] = ()) -> bytes:
     """Returns a manifest's bytes; what tests do not look at is filled in."""
     return canonical(
         {
@@ -63,7 +63,6 @@ class Writer:
     def next(self, n: int = 2, **other: Any) -> tuple[bytes, str]:
         """Returns value and signature; `other` replaces what manifest() is given."""
         taken = [Taken(SENDS, self.at, self.at + n, n)] if n else []
-        given: dict[str, Any] = {"partition": self.partition, "prev": self.prev, "taken": taken, **other}
-        value = manifest(other.pop("kid", self.signer.kid), **{k: v for k, v in given.items() if k != "kid"})
+        value = manifest(self.signer.kid, **{"partition": self.partition, "prev": self.prev, "taken": taken, **other})
         self.prev, self.at = sha256(value).hexdigest(), self.at + n
         return value, signature(self.signer, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
@@ -17,6 +17,7 @@ from gatekeeper.shelf import Shelf
 sizes = st.integers(1, 700)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(sizes, min_size=1, max_size=4, unique=True).map(sorted), st.data())
 def test_log_sealed_in_steps_then_its_roots_and_proofs_are_those_of_another_implementation(
     steps: list[int], data: st.DataObject

@@ -94,7 +94,7 @@ def test_given_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_
         "unreadable": lambda: signed_by(mine, b'{"v":1}'),
         "too_long": lambda: signed_by(mine, b"x" * 65_536),
         "moved": lambda: signed_by(mine, manifest(mine.kid, partition=3, prev=writer.prev)),
-        "unsigned": lambda: (manifest(None, prev=writer.prev), ""),
+        "unsigned": lambda: (manifest(mine.kid, prev=writer.prev), ""),
         "key_unknown": lambda: signed_by(stranger, manifest(stranger.kid, prev=writer.prev)),
         "forged": lambda: signed_by(stranger, manifest(mine.kid, prev=writer.prev)),
     }
