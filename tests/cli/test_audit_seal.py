@@ -21,7 +21,7 @@ from gatekeeper.audit.log import Tree, newest
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
 from gatekeeper.shelf import Shelf
-from streams import sealing
+from streams import admin, sealing
 from streams.sealing import Sealer, Told
 from tests.cli.conftest import Run, System
 from tests.manifests import Writer
@@ -149,13 +149,11 @@ def test_given_an_old_copy_of_the_folder_then_4_and_nothing_is_signed(
 def test_given_a_log_of_other_topics_then_4(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from streams import admin
-
     put(system, 0, writers[0].next())
     run("audit", "seal", "--once")
     monkeypatch.setenv("GATEKEEPER_PREFIX", f"x{os.urandom(8).hex()}.")
     admin.create(Settings())
-    assert "other" not in run("audit", "seal", "--once").says(4)[:5]
+    assert "ends at offset 0" in run("audit", "seal", "--once").says(4)
 
 
 def test_given_no_key_or_no_broker_then_one_sentence(
