@@ -120,7 +120,7 @@ class Sealer:
         self._settings, self._told, self._seconds, self._report = settings, told, seconds, report
         self._keys = Keys(settings.key_folder)
         self._files = Shelf(settings.log_folder)
-        self._sealed_at = -seconds
+        self._sealed_at = monotonic()
 
     def run(self, *, once: bool) -> None:
         """Seals without end, or with `once` what stands there now.
@@ -137,7 +137,7 @@ class Sealer:
                     self._take(record)
                     positions[record.partition] = record.offset + 1
                     self._seal_in_time()
-                self._seal_in_time(now=once)
+                self._seal_in_time(now=True)
                 if once:
                     return
                 for records in reader.coming("manifests", positions, seconds=LOOK_SECONDS):

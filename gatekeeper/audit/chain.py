@@ -109,7 +109,7 @@ class Chain:
             return wrong("unreadable")
         if manifest.partition != partition:
             return wrong("moved", own=manifest.partition)
-        if not manifest.kid or not signature:
+        if not signature:
             return wrong("unsigned")
         if (key := self._key(manifest.kid)) is None:
             return wrong("key_unknown", kid=manifest.kid)
