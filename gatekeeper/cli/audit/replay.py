@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ SHOWN = 100
 """So many findings are told one by one."""
 SAVE_SECONDS = 2.0
 FINDINGS = ("same", "told", "silent", "drift", "unknown")
+COUNTS = ("findings", "stages", "facts")
 _LONGEST = 200
 
 
@@ -58,6 +59,12 @@ class Report:
         if replayed.finding in ("drift", "unknown") and len(self.found) < SHOWN:
             place = {"partition": link.partition, "offset": link.offset, "record": number}
             self.found.append({**place, **replayed._asdict()})
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """All of it as JSON takes it."""
+        counts = {name: dict(getattr(self, name)) for name in COUNTS}
+        return {"records": self.findings.total(), **counts, "found": self.found, "troubles": list(self.troubles)}
 
     @property
     def exit_code(self) -> int:
@@ -105,9 +112,7 @@ def command(
                 save()
                 pace.done(len(link.records))
     if as_json:
-        told = asdict(report)
-        del told["next"]
-        show_json({"records": report.findings.total(), **told})
+        show_json(report.plain)
     else:
         _show(report, live=live)
     context.exit(report.exit_code)
@@ -147,7 +152,7 @@ def _begun(state: Path | None, of: dict[str, Any]) -> Report:
             raise UsageError("error.state_of_another", file=state)
         report.next = dict(said["next"])
         if not said["ended"]:
-            for name in ("findings", "stages", "facts"):
+            for name in COUNTS:
                 getattr(report, name).update(said[name])
             report.found = list(said["found"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -163,9 +168,7 @@ def _kept(state: Path | None, of: dict[str, Any], report: Report) -> Iterator[Ca
     def write(*, ended: bool) -> None:
         if state is not None:
             with whole(state) as file:
-                said = {"of": of, "ended": ended, **asdict(report)}
-                del said["troubles"]
-                file.write(canonical(said).decode())
+                file.write(canonical({"of": of, "ended": ended, "next": report.next, **report.plain}).decode())
 
     def save() -> None:
         nonlocal written
