@@ -142,7 +142,8 @@ class Acted(Model):
 
     Of what was handed off before, `code` is `again`.
     `item`: a decision id, of a record of `review`, or of the clearance that was handed off or fell.
-    Its reason in words stays on `acts`.
+    `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without one. The words
+    themselves stay on `acts`.
     """
 
     act_id: Id | None
@@ -153,6 +154,7 @@ class Acted(Model):
     item: str | None
     outcome: Outcome
     code: Code | None
+    why: Digest | None = None
 
 
 class AuditRecord(Model):

@@ -22,12 +22,13 @@ from gatekeeper.acting import Acting
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.errors import IntegrityError
 from gatekeeper.handoff import MOST, Walk, walk
-from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.judge import Judge, Judged, Record, marked
 from gatekeeper.keys import Signer
 from gatekeeper.packs import Packs
 from gatekeeper.policy import Policy
 from gatekeeper.recall import weighed
 from gatekeeper.settings import Settings
+from schemas.audit import Mode
 from streams import ledger, offsets
 from streams.acts import Acts
 from streams.chunks import CHUNK_BYTES, Chunk, Credit, size_of
@@ -314,10 +315,10 @@ class Partition:
             self._remember(judged[-1])
         for item in items:
             again = self._acting.reconsider(_record(item), store, memory, at, as_of=as_of)
-            if again is not None and again.verdict == "clear":
-                judged.append(again)
-                self._remember(again)
-            elif again is not None and not TIMELY.isdisjoint(again.codes):
+            if again.judged is not None:
+                judged.append(again.judged)
+                self._remember(again.judged)
+            if not TIMELY.isdisjoint(again.codes):
                 self._touched.later((item.key or b"").decode())
         self._failures.extend(one.failed for one in judged)
         if sum(self._failures) >= FAILURES:
@@ -366,7 +367,7 @@ class Partition:
         dead_facts = self._unreadable_facts()
         for place in dead_facts:
             record, fault = tools.followers.unreadable[place]
-            transaction.add("deadletter", record.key, record.value, _fact_headers(place, fault))
+            transaction.add("deadletter", record.key, record.value, _fact_headers(place, fault, tools.settings.mode))
             key = ledger.dead_key(*place)
             transaction.add("ledger", key, b"{}")
             self._ledger.apply(key, b"{}")
@@ -390,7 +391,8 @@ class Partition:
         )
         signature = [("gate-sig", base64.b64encode(tools.signer.sign(value)))]
         transaction.add("manifests", tools.settings.worker.encode(), value, signature)
-        self._head = replace(self._head, sends=sends.to, acts=acts.to, prev=hashlib.sha256(value).hexdigest(), at=at)
+        prev, asked = hashlib.sha256(value).hexdigest(), self._ledger.memory.asked
+        self._head = replace(self._head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked)
         transaction.add("ledger", ledger.HEAD, self._head.encode())
         self._written_at = asyncio.get_running_loop().time()
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
@@ -424,11 +426,12 @@ def _record(record: ConsumerRecord) -> Record:
     )
 
 
-def _fact_headers(place: Place, fault: str) -> list[tuple[str, bytes]]:
+def _fact_headers(place: Place, fault: str, mode: Mode) -> list[tuple[str, bytes]]:
     name, _, where = fault.partition(" at ")
     return [
         ("gate-reason", b"FACTS_UNAVAILABLE"),
         ("gate-fault", name.encode()),
         ("gate-place", where.encode()),
         ("gate-source", "/".join(map(str, place)).encode()),
+        *marked(mode),
     ]
