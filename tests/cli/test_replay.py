@@ -1,11 +1,11 @@
-"""`gatekeeper audit replay --live` and `what-if --live`: what honest workers wrote is found right, and what others did."""
+"""`gatekeeper audit replay --live` and `what-if --live`: honest workers are found right, and others are named."""
 
 from __future__ import annotations
 
 import base64
 import json
 import uuid
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import orjson
 import pytest
 
 from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.audit.record import RULES, schema_hash
 from gatekeeper.audit.subject import Subjects
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged, Record
-from gatekeeper.keys import Keys, key_name
+from gatekeeper.keys import Keys
 from gatekeeper.packs import load
 from schemas.codec import canonical
 from schemas.topics import FACT_TOPICS
@@ -53,11 +54,11 @@ def history(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture
-def world(history: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(history: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """That world, named to the commands."""
     for name, value in history.environment.items():
         monkeypatch.setenv(name, value)
-    yield history
+    return history
 
 
 class Forger:
@@ -84,7 +85,7 @@ class Forger:
 
     def write(self, judged: Judged) -> int:
         """Writes the transaction; returns the offset of its manifest."""
-        key = Keys(Path(self.world.keys)).signer("worker", key_name(self.world.settings.group, "worker"))
+        key = Keys(Path(self.world.keys)).signer("worker")
         value = manifest(
             writer="forger",
             kid=key.kid,
@@ -141,20 +142,18 @@ def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: Wo
         forger = Forger(world, person)
         judged = forger.judged(without=without)
         audit = canonical({**orjson.loads(judged.audit), **changed})
-        offset = forger.write(judged.__class__(**{n: getattr(judged, n) for n in judged.__slots__} | {"audit": audit}))
+        offset = forger.write(replace(judged, audit=audit))
         expected.append({"partition": forger.record.partition, "offset": offset, "record": 0, "place": place})
 
-    forged("cora", "", without="nothing")  # and this one tells the truth
+    forged("cora", "nothing: this one tells the truth")
     expected.clear()
     forged("nobody", "verdict", verdict="clear", reasons=[])
     forged("ben", "facts.consents[1]", without="Withdrawn")
+    forged("cora", "policy.id", policy=load("jp-appi").home[0].ref)
     unread = {"code": "EVENT_INVALID", "facts": [], "says": {"case": "unreadable", "fault": "not_json"}}
-    nothing = {"send": None, "facts": None, "basis": None, "obligations": []}
-    scope = dict.fromkeys(("campaign", "controller", "channel", "purpose", "message_class"))
-    engine = {name: value for name, value in orjson.loads(Forger(world, "anna").judged().audit)["engine"].items()}
-    del engine["unicode"]
-    forged("anna", "reasons[0].says", verdict="block", reasons=[unread], engine=engine, **nothing, **scope)
-    forged("cora", "policy.id", policy={**load("jp-appi").home[0].ref})
+    empty = dict.fromkeys(("campaign", "controller", "channel", "purpose", "message_class", "send", "facts", "basis"))
+    engine = {"rules": RULES, "schema": schema_hash()}
+    forged("anna", "reasons[0].says", verdict="block", reasons=[unread], obligations=[], engine=engine, **empty)
 
     done = run(*ALL)
     found = [{name: one[name] for name in ("partition", "offset", "record", "place")} for one in done.json["found"]]
