@@ -18,8 +18,10 @@ from gatekeeper.audit.subject import Subjects
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged, Record
 from gatekeeper.keys import Keys
+from gatekeeper.memory import Memory, release
 from gatekeeper.packs import load
-from schemas.codec import canonical
+from gatekeeper.spans import instant
+from schemas.codec import canonical, decode
 from schemas.topics import FACT_TOPICS
 from streams.broker import Broker
 from tests.cli.conftest import Run
@@ -74,14 +76,22 @@ class Forger:
         self.record = Record(*place, message.key(), message.value())
         self.judge = Judge(load("jp-pmark"), 2, tokens=TOKENS, subjects=Subjects({1: KEY}, lambda size: bytes(size)))
 
-    def judged(self, *, without: str = "nothing") -> Judged:
-        """Returns what an honest worker would have written, had it not known of the facts of one kind of event."""
+    def judged(self, *, without: str = "nothing", released: str | None = None) -> Judged:
+        """Returns what an honest worker would have written, had it not known of the facts of one kind of event.
+
+        `released`: a reason for which somebody is said to have released the piece.
+        """
         store = FactStore()
         for topic in FACT_TOPICS:
             for message in self.world.read(topic):
                 if without.encode() not in message.value():
                     store.apply(topic, message.partition(), message.offset(), message.key(), message.value())
-        return self.judge.judge(self.record, store, self.record.timestamp)
+        memory, sent = Memory(), decode("sends", None, self.record.value)
+        if released:
+            said = {"campaign_id": sent.campaign_id, "channel": "postal", "decision_id": "A" * 26, "by": "hanako"}
+            said |= {"v": 1, "kind": "release", "at": instant(self.record.timestamp), "reasons": [released]}
+            memory.put(release(sent, "A" * 26, said, until=self.record.timestamp * 2))
+        return self.judge.judge(self.record, store, self.record.timestamp, memory=memory)
 
     def write(self, judged: Judged) -> int:
         """Writes the transaction; returns the offset of its manifest."""
@@ -138,9 +148,11 @@ def test_what_if_on_the_running_system_then_as_over_an_export(world: World, run:
 def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: World, run: Run) -> None:
     expected: list[dict[str, Any]] = []
 
-    def forged(person: str, place: str, *, without: str = "nothing", **changed: Any) -> None:
+    def forged(
+        person: str, place: str, *, without: str = "nothing", released: str | None = None, **changed: Any
+    ) -> None:
         forger = Forger(world, person)
-        judged = forger.judged(without=without)
+        judged = forger.judged(without=without, released=released)
         audit = canonical({**orjson.loads(judged.audit), **changed})
         offset = forger.write(replace(judged, audit=audit))
         expected.append({"partition": forger.record.partition, "offset": offset, "record": 0, "place": place})
@@ -149,6 +161,7 @@ def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: Wo
     expected.clear()
     forged("nobody", "verdict", verdict="clear", reasons=[])
     forged("ben", "facts.consents[1]", without="Withdrawn")
+    forged("young", "facts.releases[0]", released="AGE_UNCERTAIN")
     forged("cora", "policy.id", policy=load("jp-appi").home[0].ref)
     unread = {"code": "EVENT_INVALID", "facts": [], "says": {"case": "unreadable", "fault": "not_json"}}
     empty = dict.fromkeys(("campaign", "controller", "channel", "purpose", "message_class", "send", "facts", "basis"))

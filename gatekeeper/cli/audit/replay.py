@@ -29,6 +29,7 @@ from gatekeeper.texts import text
 from schemas.codec import canonical
 from streams import inputs
 from streams.client import Reader
+from streams.trail import LiveTrail
 
 SHOWN = 100
 """So many findings are told one by one."""
@@ -96,17 +97,22 @@ def command(
         trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))
         of = trail.about if isinstance(trail, Folder) else {"group": settings.group, "broker": settings.bootstrap}
         report = _begun(state, of)
-        if live:
-            check = _recheck(settings, stack.enter_context(Reader(settings)), Library(trail))
-        else:
-            library = Library(trail)
-            check = lambda value, link: Rechecked(replay(value, library))  # noqa: E731
+        library, recheck = Library(trail), None
+        if isinstance(trail, LiveTrail):
+            recheck = _recheck(settings, stack.enter_context(Reader(settings)), library, trail)
         pace = Pace(rate if live or rate else 0)
         with _kept(state, of, report) as save, progress_bar() as bar:
             task = bar.add_task(text("replay.replaying"), total=None)
             for link in _links(trail, report, since, to):
+                if link.offset < report.next.get(str(link.partition), 0):
+                    if recheck:
+                        for value in link.records:
+                            recheck.passed(value)
+                    continue
+                at = link.manifest["asof"]
                 for number, value in enumerate(link.records):
-                    report.add(link, number, check(value, link), live=live)
+                    one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
+                    report.add(link, number, one, live=live)
                 bar.advance(task, len(link.records))
                 report.next[str(link.partition)] = link.offset + 1
                 save()
@@ -119,26 +125,29 @@ def command(
 
 
 def _links(trail: Trail, report: Report, since: int | None, to: int | None) -> Iterator[Link]:
-    """Yields what is still to do; what cannot be read of a partition ends that one, and is told at the end."""
+    """Yields all of the trail; what cannot be read of a partition ends that one, and is told at the end."""
     for partition in trail.partitions():
-        begin = report.next.get(str(partition), 0)
         try:
-            yield from (link for link in between(trail.links(partition), since, to) if link.offset >= begin)
+            yield from between(trail.links(partition), since, to)
         except (IntegrityError, IncompleteError) as error:
             report.troubles[str(error)] = error.exit_code
 
 
-def _recheck(settings: Settings, reader: Reader, library: Library) -> Callable[[bytes, Link], Rechecked]:
+def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTrail) -> Recheck:
     archive = Archive()
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)
         for record in inputs.facts(reader):
             archive.apply(record.topic, record.partition, record.offset, record.key, record.value)
             bar.advance(task)
-    tokens = open_tokens(settings.token_key)
-    kept = inputs.KeptInputs(settings, reader)
-    recheck = Recheck(library, archive, kept, packs.load(settings.policy), tokens=tokens)
-    return lambda value, link: recheck.replay(value, link.manifest["asof"])
+    return Recheck(
+        library,
+        archive,
+        inputs.KeptInputs(settings, reader),
+        packs.load(settings.policy),
+        tokens=open_tokens(settings.token_key),
+        whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.values()),
+    )
 
 
 def _begun(state: Path | None, of: dict[str, Any]) -> Report:
