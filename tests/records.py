@@ -6,6 +6,7 @@ writes the fixture of the record version that is current.
 
 from __future__ import annotations
 
+import gzip
 import sys
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ from gatekeeper.identity import Tokens
 from gatekeeper.judge import Judge, Judged, Record
 from gatekeeper.packs import load
 from gatekeeper.reasons import CATALOGUE
+from gatekeeper.spans import instant
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import JointUseTerms, PolicyVersion
 from schemas.topics import DAY_MS, subject_key
@@ -221,6 +223,27 @@ def _failing() -> Recorded:
     bad.send()
     desk.values += shadow.values + bad.values
     return desk
+
+
+def export(folder: Path, values: list[bytes], names: Named, *, size: int = 50) -> Path:
+    """Writes the records as an export of one partition holds them, unsigned, so many a manifest a minute."""
+    for name in ("records", "manifests", "policies", "reference"):
+        (folder / name).mkdir(parents=True)
+    said = {"v": 1, "made": instant(world.T), "group": "mail.gatekeeper", "partitions": 1, "from": None, "to": None}
+    (folder / "export.json").write_bytes(canonical(said))
+    manifests = []
+    for number, first in enumerate(range(0, len(values), size)):
+        held = values[first : first + size]
+        audit = {"n": len(held), "from_id": orjson.loads(held[0])["did"]}
+        value = canonical({"audit": audit, "t1": instant(world.T + 60_000 * number), "asof": {}}).decode()
+        manifests.append(canonical({"index": None, "offset": 2 * number, "sig": "", "value": value}))
+    for name, lines in (("records", values), ("manifests", manifests)):
+        (folder / name / "0.ndjson.gz").write_bytes(gzip.compress(b"".join(line + b"\n" for line in lines), 1))
+    for digest, text in names.policies.items():
+        (folder / "policies" / f"{digest}.toml").write_bytes(text)
+    for digest, value in names.references.items():
+        (folder / "reference" / f"{digest}.json").write_bytes(value)
+    return folder
 
 
 def fixture() -> tuple[list[bytes], Named]:

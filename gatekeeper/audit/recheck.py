@@ -58,17 +58,40 @@ class Recheck:
     """Replays the records of a trail, each partition in order, under what the topics said at each time.
 
     `packs`: of the settings, which activations go over. `tokens`: of the worker's key, None without it.
+    `whole`: the trail begins where the system began, so what no record tells of was never done.
     """
 
     def __init__(
-        self, library: Library, archive: Archive, inputs: Inputs, packs: Packs, *, tokens: Tokens | None
+        self,
+        library: Library,
+        archive: Archive,
+        inputs: Inputs,
+        packs: Packs,
+        *,
+        tokens: Tokens | None,
+        whole: bool = False,
     ) -> None:
         self._library = library
         self._archive = archive
         self._inputs = inputs
         self._packs = packs
         self._tokens = tokens
+        self._whole = whole
         self._cleared: dict[str, Place] = {}
+        self._done: set[str] = set()
+        """Items that were released, and requests that people were asked by."""
+
+    def passed(self, value: bytes) -> None:
+        """Takes in what later records stand on, of one that is not to be replayed."""
+        said = orjson.loads(value)
+        if said["verdict"] == "clear" and said["stage"] != "handoff":
+            src = said["src"]
+            self._cleared[said["did"]] = logical_name(src["topic"]), src["partition"], src["offset"]
+        act = said.get("act") or {}
+        if act.get("outcome") == "asked":
+            self._done.add(said["did"])
+        elif said["stage"] == "release" and act["outcome"] in ("cleared", "withheld"):
+            self._done.add(act["item"])
 
     def replay(self, value: bytes, at: Positions) -> Rechecked:
         """Returns what becomes of one record, `at` being the positions that its manifest names.
@@ -79,6 +102,7 @@ class Recheck:
         if found.finding not in ("same", "told"):
             return Rechecked(found)
         said = orjson.loads(value)
+        self.passed(value)
         try:
             self._compare(said, at)
         except _Unseen as unseen:
@@ -97,8 +121,6 @@ class Recheck:
     def _compare(self, said: dict[str, Any], at: Positions) -> None:
         """Raises _Differs where the record does not say what the topics say, _Unseen where they no longer do."""
         place = self._place(said)
-        if said["verdict"] == "clear" and said["stage"] != "handoff":
-            self._cleared[said["did"]] = place
         taken = self._taken(said, place)
         if said["send"] is None:
             _unread(said, taken)
@@ -119,6 +141,12 @@ class Recheck:
         view = self._archive.view(send, printed(self._tokens, send), at, asks=asks, releases=releases)
         if differs := difference(facts, orjson.loads(view.snapshot), "facts"):
             raise _Differs(*differs)
+        for name, key in (("releases", "decision_id"), ("asks", "request_id")):
+            for number, claimed in enumerate(facts.get(name, ())):
+                if claimed[key] not in self._done:
+                    if not self._whole:
+                        raise _Unseen("expired")
+                    raise _Differs(f"facts.{name}[{number}]", canonical(claimed).decode())
 
     def _place(self, said: dict[str, Any]) -> Place:
         """Returns where the input of a decision stands; of a hand-off, that of the clearance."""
@@ -139,6 +167,11 @@ class Recheck:
             act: Act = decode("acts", record.key, record.value)
         except Unreadable as fault:
             raise _Differs("act", canonical(said.get("act")).decode(), str(fault)) from None
+        named = {name: getattr(act, name) for name in ("act_id", "kind", "at", "evidence_ref")}
+        if said["stage"] in ("release", "act") and (
+            differs := difference({name: (said.get("act") or {}).get(name) for name in named}, named, "act")
+        ):
+            raise _Differs(*differs)
         if not isinstance(act, Release | ItemAct) or act.review is None:
             raise _Differs("act", canonical(said.get("act")).decode())
         return self._at(said, ("review", act.review.partition, act.review.offset))

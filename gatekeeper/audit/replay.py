@@ -25,6 +25,7 @@ from gatekeeper.spans import LONG_AGO
 from schemas.audit import AuditRecord, Stage
 from schemas.codec import canonical
 from schemas.events import Send
+from schemas.topics import logical_name
 
 Finding = Literal["same", "told", "silent", "drift", "unknown"]
 """`same`: derived. `told`: the same, but its cause stands in the record alone. `silent`: it decided nothing.
@@ -262,6 +263,8 @@ def _silent(record: AuditRecord, said: dict[str, Any], library: Library, under: 
 
 def _did(record: AuditRecord, clearance: str | None) -> str:
     src = record.src
+    if logical_name(src.topic) == "review":
+        return record.did  # of what the gate does by itself about an item: it also names the act that asked
     return audit.did(src.topic, src.partition, src.offset, record.stage, clearance or "")
 
 

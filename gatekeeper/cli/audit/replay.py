@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ from gatekeeper.texts import text
 from schemas.codec import canonical
 from streams import inputs
 from streams.client import Reader
+from streams.trail import LiveTrail
 
 SHOWN = 100
 """So many findings are told one by one."""
 SAVE_SECONDS = 2.0
 FINDINGS = ("same", "told", "silent", "drift", "unknown")
+COUNTS = ("findings", "stages", "facts")
 _LONGEST = 200
 
 
@@ -58,6 +60,12 @@ class Report:
         if replayed.finding in ("drift", "unknown") and len(self.found) < SHOWN:
             place = {"partition": link.partition, "offset": link.offset, "record": number}
             self.found.append({**place, **replayed._asdict()})
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """All of it as JSON takes it."""
+        counts = {name: dict(getattr(self, name)) for name in COUNTS}
+        return {"records": self.findings.total(), **counts, "found": self.found, "troubles": list(self.troubles)}
 
     @property
     def exit_code(self) -> int:
@@ -89,51 +97,57 @@ def command(
         trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))
         of = trail.about if isinstance(trail, Folder) else {"group": settings.group, "broker": settings.bootstrap}
         report = _begun(state, of)
-        if live:
-            check = _recheck(settings, stack.enter_context(Reader(settings)), Library(trail))
-        else:
-            library = Library(trail)
-            check = lambda value, link: Rechecked(replay(value, library))  # noqa: E731
+        library, recheck = Library(trail), None
+        if isinstance(trail, LiveTrail):
+            recheck = _recheck(settings, stack.enter_context(Reader(settings)), library, trail)
         pace = Pace(rate if live or rate else 0)
         with _kept(state, of, report) as save, progress_bar() as bar:
             task = bar.add_task(text("replay.replaying"), total=None)
             for link in _links(trail, report, since, to):
+                if link.offset < report.next.get(str(link.partition), 0):
+                    if recheck:
+                        for value in link.records:
+                            recheck.passed(value)
+                    continue
+                at = link.manifest["asof"]
                 for number, value in enumerate(link.records):
-                    report.add(link, number, check(value, link), live=live)
+                    one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
+                    report.add(link, number, one, live=live)
                 bar.advance(task, len(link.records))
                 report.next[str(link.partition)] = link.offset + 1
                 save()
                 pace.done(len(link.records))
     if as_json:
-        told = asdict(report)
-        del told["next"]
-        show_json({"records": report.findings.total(), **told})
+        show_json(report.plain)
     else:
         _show(report, live=live)
     context.exit(report.exit_code)
 
 
 def _links(trail: Trail, report: Report, since: int | None, to: int | None) -> Iterator[Link]:
-    """Yields what is still to do; what cannot be read of a partition ends that one, and is told at the end."""
+    """Yields all of the trail; what cannot be read of a partition ends that one, and is told at the end."""
     for partition in trail.partitions():
-        begin = report.next.get(str(partition), 0)
         try:
-            yield from (link for link in between(trail.links(partition), since, to) if link.offset >= begin)
+            yield from between(trail.links(partition), since, to)
         except (IntegrityError, IncompleteError) as error:
             report.troubles[str(error)] = error.exit_code
 
 
-def _recheck(settings: Settings, reader: Reader, library: Library) -> Callable[[bytes, Link], Rechecked]:
+def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTrail) -> Recheck:
     archive = Archive()
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)
         for record in inputs.facts(reader):
             archive.apply(record.topic, record.partition, record.offset, record.key, record.value)
             bar.advance(task)
-    tokens = open_tokens(settings.token_key)
-    kept = inputs.KeptInputs(settings, reader)
-    recheck = Recheck(library, archive, kept, packs.load(settings.policy), tokens=tokens)
-    return lambda value, link: recheck.replay(value, link.manifest["asof"])
+    return Recheck(
+        library,
+        archive,
+        inputs.KeptInputs(settings, reader),
+        packs.load(settings.policy),
+        tokens=open_tokens(settings.token_key),
+        whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.values()),
+    )
 
 
 def _begun(state: Path | None, of: dict[str, Any]) -> Report:
@@ -147,7 +161,7 @@ def _begun(state: Path | None, of: dict[str, Any]) -> Report:
             raise UsageError("error.state_of_another", file=state)
         report.next = dict(said["next"])
         if not said["ended"]:
-            for name in ("findings", "stages", "facts"):
+            for name in COUNTS:
                 getattr(report, name).update(said[name])
             report.found = list(said["found"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -163,9 +177,7 @@ def _kept(state: Path | None, of: dict[str, Any], report: Report) -> Iterator[Ca
     def write(*, ended: bool) -> None:
         if state is not None:
             with whole(state) as file:
-                said = {"of": of, "ended": ended, **asdict(report)}
-                del said["troubles"]
-                file.write(canonical(said).decode())
+                file.write(canonical({"of": of, "ended": ended, "next": report.next, **report.plain}).decode())
 
     def save() -> None:
         nonlocal written
