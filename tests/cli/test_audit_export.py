@@ -13,9 +13,11 @@ from gatekeeper.settings import load
 from streams.broker import Broker
 from streams.trail import LiveTrail
 from tests.trails import alone
-from tests.worlds import World, send
+from tests.worlds import World, consent, send
 
 SENDS = 60
+RECORDS = SENDS + 1 + 3 + 1 + 1
+"""One of each send, of each partition's end of the hand-off, of the piece handed off and of the one recalled."""
 
 
 @pytest.fixture
@@ -31,6 +33,11 @@ def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.Monkey
         found.sends([f"p{number}" for number in range(SENDS)])
         found.put("sends", [("p1", b"{")])
         found.await_audits(SENDS + 1)
+        act = {"v": 1, "kind": "handoff", "act_id": "A-1", "at": "2026-11-24T10:00:00+09:00", "by": "hanako"}
+        for partition in range(found.partitions):
+            found.put("acts", [("campaign/K-1", {**act, "subject": "campaign/K-1"})], partition=partition)
+        found.put("consents", [("p2", consent("p2", "Withdrawn"))])
+        found.await_audits(RECORDS)
     return found
 
 
@@ -47,13 +54,13 @@ def test_a_worker_s_decisions_exported_then_they_verify_here_and_on_a_bare_machi
     witness, out = seal(run, tmp_path), tmp_path / "export"
     done = run("audit", "export", "--out", str(out), "--json")
     assert done.code == 0, done
-    assert done.json["records"] == SENDS + 1
+    assert done.json["records"] == RECORDS
     assert (done.json["witnessed"], done.json["left"], done.json["absent"]) == (True, 0, [])
     assert run("audit", "verify", str(out), "--witness", witness).code == 0
     bare = alone(tmp_path / "bare", str(out), "--witness", witness, "--json", script=out / "verify.py")
     assert bare.returncode == 0, bare
     said = json.loads(bare.stdout)
-    assert (said["records"], said["manifests"]) == (SENDS + 1, done.json["manifests"])
+    assert (said["records"], said["manifests"]) == (RECORDS, done.json["manifests"])
     folder = Folder(out)
     with LiveTrail(load()) as live:
         assert live.partitions() == folder.partitions() == [0, 1, 2]
@@ -108,5 +115,5 @@ def test_records_that_an_aborted_transaction_left_then_they_are_not_exported(wor
         world.put("manifests", [("X", send("p1"))], foreign)
         foreign.abort_transaction(30)
     witness = seal(run, tmp_path)
-    assert run("audit", "export", "--out", str(tmp_path / "export"), "--json").json["records"] == SENDS + 1
+    assert run("audit", "export", "--out", str(tmp_path / "export"), "--json").json["records"] == RECORDS
     assert run("audit", "verify", str(tmp_path / "export"), "--witness", witness).code == 0
