@@ -164,6 +164,8 @@ class Acting:
     ) -> Judged:
         named = None if act is None or isinstance(act, CampaignAct) else act.recipient_id
         who, salt = self._judge.subject(named, memory) if named else (None, ())
+        if salt and act and act.kind == "erase":
+            who, salt = None, ()  # whom this partition never named, it need not name now
         said = acted(act, done.outcome, done.code, item=about)
         send = audit.judged_send(item.value or b"") if item and found else None
         if done.decision is None:
@@ -241,6 +243,8 @@ class _Doing:
 
     def done(self, item: Record | None, found: Item | None) -> _Result:
         act = self.act
+        if isinstance(act, PairedAct) and act.recipient_id and act.kind in ("erase", "readmit"):
+            return _Result("recorded", entries=self._erased(act.recipient_id, readmitted=act.kind == "readmit"))
         if isinstance(act, PairedAct | CampaignAct) or act.kind in RECORDED:
             return _Result("recorded")
         if self.judge.mode == "shadow":
@@ -265,11 +269,19 @@ class _Doing:
             return _Result("reopened", entries=(self._closed(act, found, "open"),))
         return self._undone(act, found, standing)
 
+    def _erased(self, recipient_id: str, *, readmitted: bool) -> tuple[Entry, ...]:
+        """What was erased is the salt, for good: a second erasure changes nothing, and a return begins anew."""
+        if readmitted:
+            return (memory.readmitted(recipient_id),)
+        if self.memory.erased_at(recipient_id) is not None:
+            return ()
+        return (*self.memory.forgotten(recipient_id), memory.erased(recipient_id, self.at))
+
     def _decided(self, found: Item, said: Mapping[str, Any] | None = None) -> _Decided:
         known = self.memory.about(found.send, self.at)
         released = known.releases if said is None else b"\n".join(filter(None, (known.releases, canonical(said))))
         at_point = printed(self.judge.tokens, found.send)
-        facts = self.store.view(found.send, at_point, asks=known.asks, releases=released)
+        facts = self.store.view(found.send, at_point, asks=known.asks, releases=released, erased=known.erased)
         before = known.clearance.did if known.clearance else None
         reference, packs = self.store.reference, self.judge.holding(self.store)
         decision = decide(found.send, facts, reference, packs, self.at, as_of=self.as_of, clearance=before)

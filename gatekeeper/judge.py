@@ -140,7 +140,7 @@ class Judge:
             who, salt = self.subject(send.recipient_id, memory)
             at_point = printed(self.tokens, send)
             known = memory.about(send, at)
-            facts = store.view(send, at_point, asks=known.asks, releases=known.releases)
+            facts = store.view(send, at_point, asks=known.asks, releases=known.releases, erased=known.erased)
             before = known.clearance.did if known.clearance else None
             decision = decide(send, facts, store.reference, packs, at, as_of=as_of, clearance=before)
             judged = self._judged(record, send, facts, decision, id_=id_, who=who, as_of=as_of, clearance=before)

@@ -99,12 +99,13 @@ class Salt(NamedTuple):
 class Remembered(NamedTuple):
     """What bears on one send: the live clearance of its key, the asks of its person, the releases of its key.
 
-    Asks and releases are in their judged form, one a line.
+    Asks and releases are in their judged form, one a line. `erased`: when the person was, in milliseconds.
     """
 
     clearance: Clearance | None = None
     asks: bytes = b""
     releases: bytes = b""
+    erased: int | None = None
 
 
 NOTHING = Remembered()
@@ -193,9 +194,9 @@ class Memory:
 
     def about(self, send: Send, at: int) -> Remembered:
         """Returns what bears on this send at an instant."""
-        lines = self._people.get(send.recipient_id.encode())
+        lines, erased = self._people.get(send.recipient_id.encode()), self.erased_at(send.recipient_id)
         if lines is None:
-            return NOTHING
+            return NOTHING if erased is None else Remembered(erased=erased)
         clearance, asks, releases = None, [], []
         key = f"{send.campaign_id}/{send.channel}".encode()
         cleared, released = b"clear/%b " % key, b"release/%b/" % key
@@ -207,7 +208,12 @@ class Memory:
             elif line.startswith(released):
                 releases.append(_said(line))
         live = clearance if clearance and at < clearance.until else None
-        return Remembered(live, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)))
+        return Remembered(live, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)), erased)
+
+    def forgotten(self, recipient_id: str) -> tuple[Entry, ...]:
+        """Returns what takes out all that is remembered of a person, but live clearances: those are called back."""
+        owner = recipient_id.encode()
+        return tuple(Entry(_key(owner, line), None) for line in self._lines(owner) if not line.startswith(b"clear/"))
 
     def knows(self, recipient_id: str) -> bool:
         """Tells whether anything is remembered of a person."""

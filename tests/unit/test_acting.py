@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from gatekeeper.judge import Judge
+from gatekeeper.memory import NOTHING
 from gatekeeper.review import FROM
 from schemas.topics import DAY_MS
 from tests import world
@@ -193,7 +194,7 @@ def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_aga
     assert desk.act("undo", undoes="another") == ("refused", "nothing_to_undo")
     assert desk.act("undo", undoes="release-1") == ("recalled", None)
     assert desk.out[-1][0] == "recalls"
-    assert desk.memory.about(_send(), desk.at) == (None, b"", b"")
+    assert desk.memory.about(_send(), desk.at) == NOTHING
     assert desk.act("release", act_id="release-2") == ("refused", "closed")
     assert desk.act("undo", act_id="undo-2") == ("refused", "nothing_to_undo")
     assert desk.act("redecide") == ("withheld", None)
