@@ -160,13 +160,15 @@ class Reader:
             found = self._consumer.offsets_for_times(dict.fromkeys(partitions, at))
         return {tp.partition: found[tp].offset if found[tp] else ends[tp] for tp in partitions}
 
-    def read(self, topic: str, *, last: int | None = None, since: int | None = None) -> Iterator[Record]:
+    def read(
+        self, topic: str, *, last: int | None = None, since: int | None = None, partition: int | None = None
+    ) -> Iterator[Record]:
         """Yields what stands on `topic` up to its ends as they were when asked, in order within a partition.
 
         `last`: only so many offsets before the end of each partition. `since`: only what the broker has had since
-        then, in milliseconds.
+        then, in milliseconds. `partition`: only this one.
         """
-        partitions = self.partitions(topic)
+        partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
         with reaching(self._settings):
             ends = self._consumer.end_offsets(partitions)
             starts = self._consumer.beginning_offsets(partitions)

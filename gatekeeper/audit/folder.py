@@ -1,0 +1,73 @@
+"""An export as others read it: the folder that `gatekeeper audit export` wrote, checked by `gatekeeper audit verify`.
+
+`export.json`, `records/P.ndjson.gz`, `manifests/P.ndjson.gz`, `log/`, `keys/`, `policies/SHA256.toml`,
+`reference/SHA256.json`, `schemas/` and `verify.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit.trail import Link, link
+from gatekeeper.errors import IntegrityError
+
+
+class Folder:
+    """Reads an export; it believes what stands there, so verify first.
+
+    Raises IntegrityError (4) where a file is missing or cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._reading(path / "export.json") as file:
+            self.about: dict[str, Any] = orjson.loads(file.read_bytes())
+            self._partitions = int(self.about["partitions"])
+
+    def partitions(self) -> list[int]:
+        """Returns the numbers of all partitions."""
+        return list(range(self._partitions))
+
+    def links(self, partition: int) -> Iterator[Link]:
+        """Yields a partition's links in order, each with its records; raises as `gatekeeper.audit.trail.link` does."""
+        records = self._lines("records", partition)
+        for line in self._lines("manifests", partition):
+            with self._reading(self._file("manifests", partition)):
+                said = orjson.loads(line)
+                found = said["value"].encode(), base64.b64decode(said["sig"] or "")
+                yield link(partition, said["offset"], *found, records, index=said["index"])
+
+    def policy(self, sha256: str) -> bytes | None:
+        """Returns the bytes of a policy version by their SHA-256 in hex, None where they were not exported."""
+        return self._stored(self.path / "policies" / f"{sha256}.toml")
+
+    def reference(self, sha256: str) -> bytes | None:
+        """Returns the bytes of a record of `reference` by their SHA-256 in hex, None where they were not exported."""
+        return self._stored(self.path / "reference" / f"{sha256}.json")
+
+    def _stored(self, file: Path) -> bytes | None:
+        return file.read_bytes() if file.is_file() else None
+
+    def _lines(self, kind: str, partition: int) -> Iterator[bytes]:
+        path = self._file(kind, partition)
+        with self._reading(path), gzip.open(path, "rb") as lines:
+            for line in lines:
+                yield line.rstrip(b"\n")
+
+    def _file(self, kind: str, partition: int) -> Path:
+        return self.path / kind / f"{partition}.ndjson.gz"
+
+    @contextmanager
+    def _reading(self, file: Path) -> Iterator[Path]:
+        try:
+            yield file
+        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+            raise IntegrityError("error.export_file", file=file, detail=type(error).__name__) from None
