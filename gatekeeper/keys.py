@@ -18,7 +18,7 @@ from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gatekeeper.errors import UsageError
+from gatekeeper.errors import UnavailableError, UsageError
 
 SIGNERS = ("worker", "log", "witness")
 ROLES = ("master", *SIGNERS)
@@ -29,6 +29,11 @@ _SECRET = "PRIVATE+KEY+"  # noqa: S105 - how C2SP begins a signing key, not one
 _FILE = re.compile(r"(master|worker|log|witness)-([1-9][0-9]{0,5})\.(key|pub)")
 
 State = Literal["in use", "former", "public only"]
+
+
+def key_name(group: str, role: str) -> str:
+    """Returns what a role's key calls itself in a system: the log by the consumer group, which is its origin too."""
+    return group if role == "log" else f"{group}/{role}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,13 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the folder: its role and number, its files' path without ending, and what can be done with it."""
+    """One key of the folder: its role and number, what can be done with it, and whether others can read its secret."""
 
     role: str
     number: int
     state: State
     verifier: str | None
+    open: bool = False
 
 
 class Keys:
@@ -115,9 +121,17 @@ class Keys:
     def make(self, role: str, name: str) -> Key:
         """Writes a new key of a role, which is then the one in use; `name` is what a signature calls itself by.
 
-        Raises FileExistsError where another did the same at this moment, and OSError.
+        Raises UsageError (2) where another did the same at this moment, UnavailableError (3) without a place for it.
         """
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._made(role, name)
+        except OSError as error:
+            if isinstance(error, FileExistsError) and self.folder.is_dir():
+                raise UsageError("error.key_race", folder=self.folder) from None
+            raise UnavailableError("error.disk", path=self.folder, detail=error.strerror) from None
+
+    def _made(self, role: str, name: str) -> Key:
         number = max([0, *self.numbers(role), *self.numbers(role, "pub")]) + 1
         if role == "master":
             self._write(role, number, "key", secrets.token_hex(MASTER_BYTES))
@@ -136,7 +150,8 @@ class Keys:
             for number in sorted({*secret, *public}):
                 state: State = "public only" if number not in secret else "former" if number < secret[-1] else "in use"
                 verifier = self._path(role, number, "pub").read_text("ascii").strip() if number in public else None
-                found.append(Key(role, number, state, verifier))
+                open_ = number in secret and bool(self._path(role, number, "key").stat().st_mode & 0o077)
+                found.append(Key(role, number, state, verifier, open_))
         return found
 
     def _newest(self, role: str) -> int:
@@ -162,6 +177,11 @@ class Keys:
             file.write(f"{text}\n")
             file.flush()
             os.fsync(file.fileno())
+        folder = os.open(self.folder, os.O_RDONLY)  # the name must be on the disk too, before anything is signed
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def _unreadable(self, role: str, number: int) -> Signer:
         raise UsageError("error.key_unreadable", path=self._path(role, number, "key"))

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     keys: str = Field(
         ".gatekeeper/keys", description="folder of the keys that sign, and of those that make people unknown in proofs"
     )
+    log: str = Field(".gatekeeper/log", description="folder of the sealed log")
     http_host: str = Field("127.0.0.1", description="where /healthz and /readyz are served")
     http_port: Annotated[int, Field(ge=0, le=65535)] = Field(8646, description="its port; 0 takes a free one")
     max_lag: Annotated[float, Field(gt=0)] | None = Field(
@@ -66,6 +67,11 @@ class Settings(BaseSettings):
             return str(json.loads(BROKER_FILE.read_text("utf-8"))["bootstrap"])
         except (OSError, ValueError, KeyError):
             raise UsageError("error.broker_unknown") from None
+
+    @property
+    def key_folder(self) -> Path:
+        """Returns the folder of the keys."""
+        return Path(self.keys)
 
     @property
     def group(self) -> str:

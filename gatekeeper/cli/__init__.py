@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -28,6 +30,8 @@ VERBS = {
     "suspend": "suspend",
     "resume": "resume",
     "source": "source",
+    "keys": "keys",
+    "audit": "audit",
     "deadletter": "deadletter",
     "tail": "tail",
     "status": "status",
@@ -35,18 +39,32 @@ VERBS = {
 """Verb to the module of this package that holds it, as a click command named `command`."""
 
 
-class _Verbs(click.Group):
+class Verbs(click.Group):
+    """A group whose commands are imported when they are asked for: `modules`, by verb, lie in `package`."""
+
+    def __init__(self, *arguments: Any, package: str, modules: Mapping[str, str], **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._package, self._modules = package, modules
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        """Returns the verbs, in order."""
+        return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
+        """Returns a verb's command, None where there is no such verb."""
+        if cmd_name not in self._modules:
             return None
-        command: click.Command = import_module(f"gatekeeper.cli.{VERBS[cmd_name]}").command
+        command: click.Command = import_module(f"{self._package}.{self._modules[cmd_name]}").command
         return command
 
 
-@click.group(cls=_Verbs, help=text("cli.gatekeeper"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Verbs,
+    package="gatekeeper.cli",
+    modules=VERBS,
+    help=text("cli.gatekeeper"),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="direct-mail-gatekeeper")
 def gatekeeper() -> None:
     """Runs one verb."""

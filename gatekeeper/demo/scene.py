@@ -24,6 +24,7 @@ from gatekeeper.demo.retailer import Person, Retailer
 from gatekeeper.demo.tally import OUTPUTS, Tally
 from gatekeeper.demo.telling import primary
 from gatekeeper.errors import IncompleteError, UnavailableError
+from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.settings import Settings
 from schemas.audit import AuditRecord, Decision, Manifest, Verdict
 from schemas.codec import encode
@@ -83,8 +84,12 @@ class Scene:
         broker = Broker(self.folder / "kafka")
         self._stack.callback(broker.stop)
         broker.start(progress=fetching)
-        self.settings = self._given.model_copy(update={"broker": broker.bootstrap})
+        ours = {"broker": broker.bootstrap, "keys": str(self.folder / "keys"), "log": str(self.folder / "log")}
+        self.settings = self._given.model_copy(update=ours)
         admin.create(self.settings)
+        keys = Keys(self.settings.key_folder)
+        for role in ROLES:
+            keys.make(role, key_name(self.settings.group, role))
 
     def load(self, advance: Advance) -> int:
         """Publishes reference and facts; returns how many."""
@@ -105,6 +110,8 @@ class Scene:
         key.write_bytes(addresses.KEY)
         environment = {
             "GATEKEEPER_BROKER": self.settings.bootstrap,
+            "GATEKEEPER_KEYS": self.settings.keys,
+            "GATEKEEPER_LOG": self.settings.log,
             "GATEKEEPER_HTTP_PORT": "0",
             "GATEKEEPER_MODE": "live",
             "GATEKEEPER_TOKEN_KEY": str(key),

@@ -1,0 +1,74 @@
+"""`gatekeeper keys`: the keys that sign and that make people unknown in proofs, made, renewed and listed."""
+
+from __future__ import annotations
+
+import click
+
+from gatekeeper.cli.output import json_option, note, show_json, show_table
+from gatekeeper.errors import UsageError
+from gatekeeper.keys import ROLES, Key, Keys, key_name
+from gatekeeper.settings import Settings, load
+from gatekeeper.texts import text
+
+_role = click.Choice(ROLES)
+
+
+@click.group("keys", help=text("cli.keys"))
+def command() -> None:
+    """Holds the sub-commands."""
+
+
+@command.command("init", help=text("cli.keys_init"))
+@click.option("--role", "roles", type=_role, multiple=True, help=text("cli.keys_init_role"))
+@json_option
+def init(roles: tuple[str, ...], as_json: bool) -> None:
+    """Makes the keys that are missing and changes none that is there."""
+    settings = load()
+    keys = Keys(settings.key_folder)
+    for role in roles:
+        if keys.numbers(role):
+            raise UsageError("error.key_exists", role=role, folder=keys.folder)
+    missing = roles or tuple(r for r in ROLES if not (keys.numbers(r) or keys.numbers(r, "pub")))
+    made = [_made(settings, keys, role) for role in missing]
+    _show(made, as_json=as_json)
+    if not as_json:
+        note("cli.keys_made", count=len(made), folder=keys.folder)
+
+
+@command.command("rotate", help=text("cli.keys_rotate"))
+@click.option("--role", type=_role, required=True, help=text("cli.keys_rotate_role"))
+@json_option
+def rotate(role: str, as_json: bool) -> None:
+    """Makes the next key of a role, which then is the one in use; what was signed with the others stays proven."""
+    settings = load()
+    keys = Keys(settings.key_folder)
+    if not keys.numbers(role):
+        raise UsageError("error.key_missing", role=role, folder=keys.folder)
+    _show([_made(settings, keys, role)], as_json=as_json)
+    if not as_json:
+        note(f"cli.keys_rotated_{role}")
+
+
+@command.command("list", help=text("cli.keys_list"))
+@json_option
+def list_(as_json: bool) -> None:
+    """Prints every key of the folder; exit 1 where a secret is open to others than its owner."""
+    keys = Keys(load().key_folder)
+    known = keys.known()
+    _show(known, as_json=as_json)
+    found = [key for key in known if key.open]
+    for key in found:
+        note("cli.keys_open", path=keys.folder / f"{key.role}-{key.number}.key")
+    click.get_current_context().exit(1 if found else 0)
+
+
+def _made(settings: Settings, keys: Keys, role: str) -> Key:
+    return keys.make(role, key_name(settings.group, role))
+
+
+def _show(keys: list[Key], *, as_json: bool) -> None:
+    if as_json:
+        show_json([{"role": k.role, "number": k.number, "state": k.state, "verifier": k.verifier} for k in keys])
+    elif keys:
+        rows = [(k.role, k.number, text(f"cli.key_{k.state.replace(' ', '_')}"), k.verifier or "") for k in keys]
+        show_table([f"cli.column_key_{name}" for name in ("role", "number", "state", "public")], rows, numbers=(1,))

@@ -1,0 +1,72 @@
+"""`gatekeeper keys`: what is missing is made, nothing is overwritten, and secrets are their owner's alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.keys import ROLES, Keys
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for keys."""
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
+    return tmp_path / "keys"
+
+
+def test_given_no_keys_then_init_makes_one_of_each_role_for_its_owner_alone(run: Run, folder: Path) -> None:
+    made = run("keys", "init", "--json").json
+    assert [(key["role"], key["number"], key["state"]) for key in made] == [(role, 1, "in use") for role in ROLES]
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o077 for path in folder.iterdir()} == {0}
+    names = {key["role"]: key["verifier"].split("+")[0] for key in made if key["verifier"]}
+    assert names == {
+        "worker": "mail.gatekeeper/worker",
+        "log": "mail.gatekeeper",
+        "witness": "mail.gatekeeper/witness",
+    }
+    told = run("keys", "list", "--json")
+    assert (told.code, told.json) == (0, made)
+
+
+def test_given_keys_then_init_changes_none_and_refuses_one_that_is_asked_for(run: Run, folder: Path) -> None:
+    run("keys", "init")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert run("keys", "init", "--json").json == []
+    assert "keys rotate --role log" in run("keys", "init", "--role", "log").says(2)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_given_another_machines_public_key_then_init_makes_no_secret_of_that_role_unasked(
+    run: Run, folder: Path
+) -> None:
+    run("keys", "init")
+    (folder / "worker-1.key").unlink()
+    assert run("keys", "init", "--json").json == []
+    assert [key["number"] for key in run("keys", "init", "--role", "worker", "--json").json] == [2]
+
+
+def test_given_a_rotation_then_the_next_key_is_in_use_and_the_former_stays(run: Run, folder: Path) -> None:
+    assert "no key" in run("keys", "rotate", "--role", "log").says(2)
+    run("keys", "init", "--role", "log")
+    run("keys", "rotate", "--role", "log")
+    states = {(key["number"], key["state"]) for key in run("keys", "list", "--json").json}
+    assert states == {(1, "former"), (2, "in use")}
+    keys = Keys(folder)
+    assert keys.signer("log").verifier == keys.verifiers("log")[1]
+
+
+def test_given_a_secret_open_to_others_then_list_exits_1_and_it_does_not_sign(run: Run, folder: Path) -> None:
+    run("keys", "init", "--role", "log")
+    (folder / "log-1.key").chmod(0o640)
+    told = run("keys", "list")
+    assert told.code == 1
+    assert "chmod 600" in told.err
+
+
+def test_given_a_file_where_the_folder_should_be_then_3(run: Run, folder: Path) -> None:
+    folder.write_text("")
+    assert str(folder) in run("keys", "init").says(3)
