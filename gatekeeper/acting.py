@@ -91,10 +91,10 @@ class Acting:
         try:
             found = review.item(item.key, item.value, dict(item.headers)) if item else None
             done = _Doing(self._judge, store, memory, at, as_of, record, act, self._chance).done(item, found)
-            return self._told(record, act, found, item, done, at, as_of, policy)
+            return self._told(record, act, found, item, done, memory, at, as_of, policy)
         except Exception as error:
             failed = _Result("failed", f"{type(error).__name__}-{fingerprint(error)}")
-            return self._told(record, act, None, None, failed, at, as_of, policy)
+            return self._told(record, act, None, None, failed, memory, at, as_of, policy)
 
     def reconsider(
         self, item: Record, store: FactStore, memory: Memory, at: int, *, as_of: int | None = None
@@ -123,7 +123,7 @@ class Acting:
             done = _Doing(self._judge, store, memory, at, as_of, item, act, self._chance).done(item, found)
             if done.decision is None:
                 return None
-            return self._told(item, act, found, item, done, at, as_of, self._judge.holding(store).at(at))
+            return self._told(item, act, found, item, done, memory, at, as_of, self._judge.holding(store).at(at))
         except Exception:
             return None  # the send stays withheld, and an act about it will tell of the defect
 
@@ -134,11 +134,14 @@ class Acting:
         found: Item | None,
         item: Record | None,
         done: _Result,
+        memory: Memory,
         at: int,
         as_of: int | None,
         policy: Policy,
     ) -> Judged:
         id_ = did(record, act)
+        named = None if isinstance(act, CampaignAct) else act.recipient_id
+        who, salt = self._judge.subject(named, memory) if named else (None, ())
         said = acted(act, done.outcome, done.code)
         send = audit.judged_send(item.value or b"") if item and found else None
         if done.decision is None:
@@ -151,6 +154,8 @@ class Acting:
                 act=said,
                 scope=send,
                 mode=self._judge.mode,
+                subject=who,
+                raw=record.value,
             )
         else:
             proof = audit.record(
@@ -165,6 +170,8 @@ class Acting:
                 act=said,
                 mode=self._judge.mode,
                 normalised=done.decision.facts.printed == "tokenised",
+                subject=who,
+                raw=record.value,
             )
         emitted = done.decision.decision if done.decision and done.outcome in ("cleared", "withheld") else None
         return Judged(
@@ -176,7 +183,7 @@ class Acting:
             dead=False,
             misplaced=False,
             failed=done.outcome == "failed",
-            entries=done.entries,
+            entries=(*done.entries, *salt),
         )
 
     def _unread(self, record: Record, fault: Unreadable, at: int, policy: Policy) -> Judged:

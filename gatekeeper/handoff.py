@@ -10,6 +10,7 @@ from typing import Any
 
 from gatekeeper.acting import acted, did
 from gatekeeper.audit import record as audit
+from gatekeeper.audit.subject import Subject
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged, Output, Record, defect, origin, superseded
@@ -62,7 +63,7 @@ class Walk:
 
     def _of(self, clearance: Clearance, store: FactStore, memory: Memory, at: int) -> Judged | None:
         if self._act.kind == "cancel":
-            return self._cancelled(clearance, store, at)
+            return self._cancelled(clearance, store, memory, at)
         if clearance.handed == self._act.act_id or (clearance.handed is not None and not self._act.again):
             return None
         packs = self._judge.holding(store)
@@ -86,6 +87,7 @@ class Walk:
         else:
             output, entry = recall(clearance, id_=id_, at=decision.at, reasons=decision.codes)
             outputs, kills = (output,), superseded(clearance.send, decision, memory)
+        who, salt = self._judge.subject(clearance.send.recipient_id, memory)
         proof = audit.record(
             decision,
             id_=id_,
@@ -101,16 +103,19 @@ class Walk:
                 item=clearance.did,
             ),
             normalised=facts is not None and facts.printed == "tokenised",
+            subject=who,
+            raw=self._record.value,
         )
-        return outcome(id_, proof, outputs, (entry, *kills), failed="DECISION_FAILED" in decision.codes)
+        return outcome(id_, proof, outputs, (entry, *kills, *salt), failed="DECISION_FAILED" in decision.codes)
 
-    def _cancelled(self, clearance: Clearance, store: FactStore, at: int) -> Judged:
+    def _cancelled(self, clearance: Clearance, store: FactStore, memory: Memory, at: int) -> Judged:
         """Called back by a person's word; nothing is decided about the piece."""
         id_ = self._id("recall", clearance)
         output, forgotten = recall(clearance, id_=id_, at=at)
         said = acted(self._act, "recalled", item=clearance.did)
         scope = audit.judged_send(encode(clearance.send))
-        return outcome(id_, self._said(store, at, id_, "recall", said, scope), (output,), (forgotten,))
+        who, salt = self._judge.subject(clearance.send.recipient_id, memory)
+        return outcome(id_, self._said(store, at, id_, "recall", said, scope, who), (output,), (forgotten, *salt))
 
     def _answer(self, store: FactStore, at: int) -> Judged:
         # a shadow has let nothing out
@@ -120,7 +125,14 @@ class Walk:
         return outcome(id_, self._said(store, at, id_, "act", said, scope), (), ())
 
     def _said(
-        self, store: FactStore, at: int, id_: str, stage: Stage, said: dict[str, Any], scope: dict[str, Any]
+        self,
+        store: FactStore,
+        at: int,
+        id_: str,
+        stage: Stage,
+        said: dict[str, Any],
+        scope: dict[str, Any],
+        who: Subject | None = None,
     ) -> bytes:
         return audit.record_of_act(
             self._judge.holding(store).at(at),
@@ -131,6 +143,8 @@ class Walk:
             act=said,
             scope=scope,
             mode=self._judge.mode,
+            subject=who,
+            raw=self._record.value,
         )
 
     def _id(self, stage: Stage, clearance: Clearance) -> str:

@@ -14,6 +14,7 @@ from gatekeeper.activation import Activations
 from gatekeeper.answer import answer
 from gatekeeper.audit import inquiry
 from gatekeeper.audit import record as audit
+from gatekeeper.audit.subject import Subject, Subjects
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import Printed, Tokens, printed
@@ -90,13 +91,23 @@ class Judge:
 
     In shadow mode nothing is cleared: what would be goes to `review`, marked as all else is.
     `tokens` make out whether the address printed is the one judged; without them a send that prints one is withheld.
+    `subjects` name people in records; without them records name nobody.
     """
 
-    def __init__(self, packs: Packs, partitions: int, mode: Mode = "live", *, tokens: Tokens | None = None) -> None:
+    def __init__(
+        self,
+        packs: Packs,
+        partitions: int,
+        mode: Mode = "live",
+        *,
+        tokens: Tokens | None = None,
+        subjects: Subjects | None = None,
+    ) -> None:
         self.packs = packs
         self.partitions = partitions
         self.mode = mode
         self.tokens = tokens
+        self._subjects = subjects
         self._held: tuple[Activations, int, Packs] | None = None
 
     def holding(self, store: FactStore) -> Packs:
@@ -105,6 +116,10 @@ class Judge:
         if self._held is None or self._held[0] is not known or self._held[1] != known.revision:
             self._held = known, known.revision, known.over(self.packs)
         return self._held[2]
+
+    def subject(self, recipient_id: str, memory: Memory) -> tuple[Subject | None, tuple[Entry, ...]]:
+        """Returns how records name a person, and what is to be remembered so that they name them alike."""
+        return self._subjects.of(recipient_id, memory) if self._subjects else (None, ())
 
     def judge(
         self, record: Record, store: FactStore, at: int, *, as_of: int | None = None, memory: Memory | None = None
@@ -116,31 +131,44 @@ class Judge:
         """
         id_ = audit.did(record.topic, record.partition, record.offset, "intake")
         packs = self.holding(store)
-        send, facts = None, None
+        send, facts, who = None, None, None
+        memory = memory or Memory()
+        salt: tuple[Entry, ...] = ()
         try:
             if sum(len(name) + len(value or b"") for name, value in record.headers) > HEADER_BYTES:
                 raise Unreadable("headers_too_long")
             send = decode(logical_name(record.topic), record.key, record.value)
-            memory, at_point = memory or Memory(), printed(self.tokens, send)
+            who, salt = self.subject(send.recipient_id, memory)
+            at_point = printed(self.tokens, send)
             known = memory.about(send, at)
             facts = store.view(send, at_point, asks=known.asks, releases=known.releases)
             before = known.clearance.did if known.clearance else None
             decision = decide(send, facts, store.reference, packs, at, as_of=as_of, clearance=before)
-            judged = self._judged(record, send, facts, decision, id_=id_, as_of=as_of, clearance=before)
+            judged = self._judged(record, send, facts, decision, id_=id_, who=who, as_of=as_of, clearance=before)
             kept = remembered(send, record.value or b"", at_point, decision, id_=id_, src=origin(record), memory=memory)
-            return replace(judged, entries=kept)
+            return replace(judged, entries=(*kept, *salt))
         except Unreadable as fault:
             return self._dead(record, only(packs.at(at), at, [invalid(fault)]), id_=id_)
         except Exception as error:
-            return self._failed(record, send, facts, only(packs.at(at), at, [defect(error)]), id_=id_, as_of=as_of)
+            decision = only(packs.at(at), at, [defect(error)])
+            failed = self._failed(record, send, facts, decision, id_=id_, who=who, as_of=as_of)
+            return replace(failed, entries=salt)
 
     def _failed(
-        self, record: Record, send: Send | None, facts: Facts | None, decision: Decision, *, id_: str, as_of: int | None
+        self,
+        record: Record,
+        send: Send | None,
+        facts: Facts | None,
+        decision: Decision,
+        *,
+        id_: str,
+        who: Subject | None,
+        as_of: int | None,
     ) -> Judged:
         """Withholds a record that a defect of ours could not judge; as a dead letter, if even that fails."""
         if send is not None:
             try:
-                return self._judged(record, send, facts, decision, id_=id_, as_of=as_of, failed=True)
+                return self._judged(record, send, facts, decision, id_=id_, who=who, as_of=as_of, failed=True)
             except Exception as again:
                 decision = only(decision.policy, decision.at, [defect(again)])
         return self._dead(record, decision, id_=id_, failed=True)
@@ -153,6 +181,7 @@ class Judge:
         decision: Decision,
         *,
         id_: str,
+        who: Subject | None,
         as_of: int | None,
         clearance: str | None = None,
         failed: bool = False,
@@ -167,6 +196,8 @@ class Judge:
             clearance=clearance,
             mode=self.mode,
             normalised=facts is not None and facts.printed == "tokenised",
+            subject=who,
+            raw=record.value,
         )
         dead = decision.codes == ("EVENT_INVALID",)
         if dead:

@@ -1,4 +1,4 @@
-"""What was decided and still matters, of one partition: clearances, asks, releases, and what was done about an item.
+"""What was decided and still matters, of one partition: clearances, asks, releases, what was done about an item, salts.
 
 An entry is a key `kind/RECIPIENT/rest` and canonical JSON with `v` and `until`, the instant (milliseconds) from which
 it no longer matters (null: it always does). A person is one bytes value with an entry a line: next to nothing for the
@@ -20,9 +20,10 @@ from schemas.codec import canonical
 from schemas.events import Ask, Send
 from schemas.topics import DAY_MS
 
-CLEAR, ASK, RELEASE, ACT = b"clear", b"ask", b"release", b"act"
-KINDS = frozenset((CLEAR, ASK, RELEASE, ACT))
+CLEAR, ASK, RELEASE, ACT, SALT = b"clear", b"ask", b"release", b"act", b"salt"
+KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, SALT))
 """Every kind of entry about a person that this engine knows; another was written by a newer one."""
+SALT_BYTES = 16
 _WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
 
 
@@ -79,6 +80,13 @@ class Standing:
     offset: int | None = None
 
 
+class Salt(NamedTuple):
+    """What makes a person unknown in proofs: 16 random bytes and the number of the master key they go with."""
+
+    master: int
+    salt: bytes
+
+
 class Remembered(NamedTuple):
     """What bears on one send: the live clearance of its key, the asks of its person, the releases of its key.
 
@@ -98,12 +106,18 @@ class Memory:
 
     def __init__(self) -> None:
         self._people: dict[bytes, bytes] = {}
+        self._salts: dict[bytes, bytes] = {}  # everybody has one, and most have nothing else
         self._due: dict[int, list[bytes]] = {}  # by the day of `until`, whose entries to look at when it is over
 
     @property
     def people(self) -> int:
         """How many people anything is remembered of."""
         return len(self._people)
+
+    @property
+    def masters(self) -> set[int]:
+        """The numbers of the master keys that salts go with."""
+        return {int(kept[SALT_BYTES:]) for kept in self._salts.values() if len(kept) > SALT_BYTES}
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """Puts in an entry as read back; raises IntegrityError (4) for anything that this engine did not write."""
@@ -121,6 +135,9 @@ class Memory:
     def put(self, entry: Entry) -> None:
         """Puts in an entry, in the place of the one with its key; one without value takes that out."""
         kind, owner, rest = entry.key.split(b"/", 2)
+        if kind == SALT:
+            self._salted(owner, entry.value)
+            return
         name = b"%b/%b " % (kind, rest)
         had = self._people.get(owner)
         lines = [line for line in had.split(b"\n") if not line.startswith(name)] if had else []
@@ -132,6 +149,29 @@ class Memory:
             self._people[owner] = b"\n".join(lines) if len(lines) > 1 else lines[0]
         elif had:
             del self._people[owner]
+
+    def _salted(self, owner: bytes, value: bytes | None) -> None:
+        if value is None:
+            self._salts.pop(owner, None)
+            return
+        found = orjson.loads(value)
+        try:
+            if "erased" in found:
+                self._salts[owner] = b"%d" % found["erased"]  # at most 16 digits: shorter than any salt
+            else:
+                self._salts[owner] = b"%b%d" % (bytes.fromhex(found["salt"]), found["master"])
+        except (KeyError, TypeError, ValueError):
+            raise IntegrityError("error.ledger_unreadable") from None
+
+    def salt(self, recipient_id: str) -> Salt | None:
+        """Returns a person's salt; None for somebody new, and for whoever was erased."""
+        kept = self._salts.get(recipient_id.encode(), b"")
+        return Salt(int(kept[SALT_BYTES:]), kept[:SALT_BYTES]) if len(kept) > SALT_BYTES else None
+
+    def erased_at(self, recipient_id: str) -> int | None:
+        """Returns when a person was erased (milliseconds), None for whoever was not, or was readmitted."""
+        kept = self._salts.get(recipient_id.encode(), b"")
+        return int(kept) if 0 < len(kept) <= SALT_BYTES else None
 
     def about(self, send: Send, at: int) -> Remembered:
         """Returns what bears on this send at an instant."""
@@ -310,6 +350,25 @@ def act_key(recipient_id: str, item: str) -> bytes:
 def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
     """Returns the entry that says what was done about an item."""
     return _entry(act_key(recipient_id, item), until, **asdict(standing))
+
+
+def salt(recipient_id: str, master: int, salt: bytes) -> Entry:
+    """Returns the entry of a person's salt, which goes with the master key of that number."""
+    return _entry(_salt_key(recipient_id), None, master=master, salt=salt.hex())
+
+
+def erased(recipient_id: str, at: int) -> Entry:
+    """Returns the mark in the place of a person's salt: there is none, and none is made until they are readmitted."""
+    return _entry(_salt_key(recipient_id), None, erased=at)
+
+
+def readmitted(recipient_id: str) -> Entry:
+    """Returns what takes the mark of an erased person out again."""
+    return Entry(_salt_key(recipient_id), None)
+
+
+def _salt_key(recipient_id: str) -> bytes:
+    return f"salt/{recipient_id}/".encode()
 
 
 _OF_KEY = ("recipient_id", "campaign_id", "channel")

@@ -99,6 +99,7 @@ def _recalled(
 ) -> Judged:
     send, src = clearance.send, clearance.src
     id_ = audit.did(src["topic"], src["partition"], src["offset"], "recall")
+    who, salt = judge.subject(send.recipient_id, memory)
     proof = audit.record(
         decision,
         id_=id_,
@@ -110,9 +111,10 @@ def _recalled(
         clearance=clearance.did,
         mode=judge.mode,
         normalised=facts is not None and facts.printed == "tokenised",
+        subject=who,
     )
     output, forgotten = recall(clearance, id_=id_, at=decision.at, reasons=decision.codes)
-    return outcome(id_, proof, (output,), (forgotten, *superseded(send, decision, memory)), failed=failed)
+    return outcome(id_, proof, (output,), (forgotten, *superseded(send, decision, memory), *salt), failed=failed)
 
 
 def outcome(

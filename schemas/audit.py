@@ -16,6 +16,8 @@ Mode = Literal["live", "shadow"]
 Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 DecisionId = Annotated[str, StringConstraints(pattern=r"^[A-Z2-7]{26}$")]
+Pseudonym = Annotated[str, StringConstraints(pattern=r"^s1_[A-Za-z0-9_-]{43}$")]
+"""A person, as audit records name them: of a key that erasure destroys."""
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Version = Annotated[int, Field(ge=1, le=1)]
 Printing = Literal["tokenised", "not_an_address", "no_key"]
@@ -156,6 +158,8 @@ class Acted(Model):
 class AuditRecord(Model):
     """One decision, self-contained: replay derives the verdict again from `send`, `facts` and `policy` alone.
 
+    `subj`: the person; None where nobody is named, or they were erased. `in_mac`: HMAC-SHA256 of the bytes that stand
+    at `src`, under the person's key; None also where those were not read again, as for a recall.
     `clearance`: the decision that had cleared the same piece before, as decide() was told.
     `act`: of a person, where the input was one; `verdict` is None where it decided nothing.
     """
@@ -163,6 +167,8 @@ class AuditRecord(Model):
     v: Version
     did: DecisionId
     src: Origin
+    subj: Pseudonym | None
+    in_mac: Digest | None
     campaign: Id | None
     controller: Id | None
     channel: Code | None
@@ -224,7 +230,7 @@ class Manifest(Model):
 
     v: Version
     writer: str
-    kid: str | None
+    kid: str
     partition: Count
     in_: Annotated[tuple[ManifestInput, ...], Field(alias="in")]
     asof: dict[str, tuple[Count, ...]]

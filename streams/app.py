@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import sys
 import tempfile
 import traceback
@@ -17,10 +18,12 @@ from aiokafka.errors import ProducerFenced
 from faust.types import TP
 from yarl import URL
 
+from gatekeeper.audit.subject import Subjects
 from gatekeeper.errors import GatekeeperError, RestartError
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import open_tokens
 from gatekeeper.judge import Judge
+from gatekeeper.keys import Keys
 from gatekeeper.packs import Packs, load
 from gatekeeper.settings import Settings
 from streams import admin
@@ -130,11 +133,13 @@ def create_app(
     """Returns the app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
 
     The others are what tests replace: a transport that loses records, facts without barrier, an end that they see.
-    Raises UsageError (2) for a policy or a token key that cannot be loaded. Call it in a running loop.
+    Raises UsageError (2) for a policy or a key that cannot be loaded. Call it in a running loop.
     """
     packs = packs or load(settings.policy)
     if settings.max_lag is not None:
         packs = packs.with_max_lag(int(settings.max_lag * 1000))
+    keys = Keys(Path(settings.keys))
+    masters = keys.masters()
     tokens = open_tokens(settings.token_key)
     if tokens is None:
         log.warning("no_token_key")
@@ -172,11 +177,19 @@ def create_app(
         app,
         Tools(
             settings=settings,
-            judge=Judge(packs, settings.partitions, settings.mode, tokens=tokens),
+            judge=Judge(
+                packs,
+                settings.partitions,
+                settings.mode,
+                tokens=tokens,
+                subjects=Subjects(masters, secrets.token_bytes),
+            ),
             followers=app.followers,
             credit=app.credit,
             clock=clock,
             seek=seek,
+            signer=keys.signer("worker"),
+            masters=masters,
         ),
         on_failure,
     )

@@ -6,12 +6,13 @@ The engine owns the position: it stands in the ledger's `head`, written in every
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import logging
 import secrets
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass, replace
 
 import structlog
@@ -22,6 +23,7 @@ from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.errors import IntegrityError
 from gatekeeper.handoff import MOST, Walk, walk
 from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.keys import Signer
 from gatekeeper.packs import Packs
 from gatekeeper.policy import Policy
 from gatekeeper.recall import weighed
@@ -65,6 +67,10 @@ class Tools:
     clock: Clock
     seek: Callable[[int, int], Awaitable[None]]
     """Moves the transport back: partition, offset."""
+    signer: Signer
+    """Signs manifests."""
+    masters: Container[int]
+    """The numbers of the master keys at hand."""
 
     @property
     def packs(self) -> Packs:
@@ -170,6 +176,9 @@ class Partition:
             raise IntegrityError(
                 "error.ledger_of_other_mode", written=self._ledger.head.mode, mode=settings.mode, **where
             )
+        for number in self._ledger.memory.masters:
+            if number not in self._tools.masters:
+                raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **where)
         begin = {tp: await self._begin(tp) for tp in (self._sends, self._acts.tp)}
         self._head = self._ledger.head or ledger.Head(
             sends=begin[self._sends], acts=begin[self._acts.tp], mode=settings.mode
@@ -363,6 +372,7 @@ class Partition:
             self._ledger.apply(key, b"{}")
         value = manifest(
             writer=tools.settings.worker,
+            kid=tools.signer.kid,
             partition=self.number,
             taken=[
                 _taken(tp.topic, batch)
@@ -378,7 +388,8 @@ class Partition:
             t1=tools.clock.now(),
             mode=tools.settings.mode,
         )
-        transaction.add("manifests", tools.settings.worker.encode(), value)
+        signature = [("gate-sig", base64.b64encode(tools.signer.sign(value)))]
+        transaction.add("manifests", tools.settings.worker.encode(), value, signature)
         self._head = replace(self._head, sends=sends.to, acts=acts.to, prev=hashlib.sha256(value).hexdigest(), at=at)
         transaction.add("ledger", ledger.HEAD, self._head.encode())
         self._written_at = asyncio.get_running_loop().time()

@@ -19,7 +19,7 @@ from schemas.codec import decode
 from schemas.events import Ask
 from tests import world
 
-JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS)
+JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
 YOUNG = (world.source(may_be_minor=True), world.consent())
 """AGE_UNCERTAIN: a colleague may release it, or ask."""
 CHECK = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from gatekeeper.audit.subject import Subjects
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import Tokens
 from schemas.events import Delivery
@@ -16,6 +17,7 @@ from schemas.values import Channel
 
 KEY = bytes(range(32))
 TOKENS = Tokens(KEY)
+SUBJECTS = Subjects({1: KEY}, lambda size: sha256(b"salt").digest()[:size])
 T = 1_795_482_000_000
 """2026-11-24T10:00:00+09:00 in milliseconds."""
 

@@ -30,6 +30,7 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
+from gatekeeper.keys import ROLES, Keys
 from gatekeeper.packs import load as load_packs
 from gatekeeper.settings import Settings
 from schemas.audit import AuditRecord, Manifest, Mode
@@ -56,12 +57,26 @@ _STATES: dict[Any, str] = {
 """What an act leaves of its item, by its outcome."""
 
 
-@cache
-def key_file() -> Path:
-    """Returns the file of the token key that worlds use; of the session, and gone after it."""
+def kept() -> Path:
+    """Returns a new folder of the session, gone after it."""
     folder = Path(tempfile.mkdtemp(prefix="gatekeeper-key-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    file = folder / "token.key"
+    return folder
+
+
+@cache
+def key_folder() -> Path:
+    """Returns the folder of the keys that worlds sign with."""
+    keys = Keys(kept() / "keys")
+    for role in ROLES:
+        keys.make(role, f"gk/{role}")
+    return keys.folder
+
+
+@cache
+def key_file() -> Path:
+    """Returns the file of the token key that worlds use."""
+    file = kept() / "token.key"
     file.touch(0o600)
     file.write_bytes(KEY)
     return file
@@ -165,6 +180,7 @@ class World:
     application: str = "gk"
     mode: Mode = "live"
     token_key: str = field(default_factory=lambda: str(key_file()))
+    keys: str = field(default_factory=lambda: str(key_folder()))
     _producer: Producer = field(init=False)
     _asker: Consumer | None = field(init=False, default=None)
 
@@ -179,6 +195,7 @@ class World:
             partitions=self.partitions,
             application=self.application,
             token_key=self.token_key,
+            keys=self.keys,
             http_port=0,
             max_lag=self.max_lag,
             mode=self.mode,
@@ -193,6 +210,7 @@ class World:
             "GATEKEEPER_PARTITIONS": str(self.partitions),
             "GATEKEEPER_APPLICATION": self.application,
             "GATEKEEPER_TOKEN_KEY": self.token_key,
+            "GATEKEEPER_KEYS": self.keys,
             "GATEKEEPER_HTTP_PORT": "0",
             "GATEKEEPER_SESSION_TIMEOUT": "6",
             "GATEKEEPER_MODE": self.mode,

@@ -30,6 +30,7 @@ class Taken(NamedTuple):
 def manifest(
     *,
     writer: str,
+    kid: str,
     partition: int,
     taken: Sequence[Taken],
     judged: Sequence[Judged],
@@ -41,7 +42,7 @@ def manifest(
     t1: int,
     mode: Mode = "live",
 ) -> bytes:
-    """Returns the canonical bytes of `schemas.audit.Manifest`.
+    """Returns the canonical bytes of `schemas.audit.Manifest`, which the key `kid` signs.
 
     `judged` are the records of all that was taken, in that order, `dead_facts` the dead letters beside theirs.
     `as_of`: the next offset applied when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous
@@ -52,7 +53,7 @@ def manifest(
         {
             "v": 1,
             "writer": writer,
-            "kid": None,
+            "kid": kid,
             "partition": partition,
             "in": [
                 {

@@ -11,6 +11,7 @@ from unicodedata import unidata_version
 import orjson
 from pydantic import TypeAdapter
 
+from gatekeeper.audit.subject import Subject
 from gatekeeper.decide import Decision
 from gatekeeper.policy import Policy
 from gatekeeper.spans import instant
@@ -67,14 +68,28 @@ def record(
     normalised: bool = False,
     clearance: str | None = None,
     act: Mapping[str, Any] | None = None,
+    subject: Subject | None = None,
+    raw: bytes | None = None,
 ) -> bytes:
     """Returns the bytes of `schemas.audit.AuditRecord`; `snapshot` goes in as it stands, not encoded again.
 
     `origin`: topic, partition, offset and timestamp of the input. `send`: of `judged_send`, None = unreadable.
     `normalised`: what is printed was made alike and compared, by this machine's Unicode tables.
     `clearance`: as decide() was given it. `act`: the fields of `schemas.audit.Acted`, where that was judged.
+    `subject`: whom it is about, None where nobody may be named. `raw`: the input's bytes, None = not at hand.
     """
-    found = _record(decision.policy, decision.at, id_=id_, origin=origin, stage=stage, send=send, act=act, mode=mode)
+    found = _record(
+        decision.policy,
+        decision.at,
+        id_=id_,
+        origin=origin,
+        stage=stage,
+        send=send,
+        act=act,
+        mode=mode,
+        subject=subject,
+        raw=raw,
+    )
     found["verdict"] = decision.verdict
     found["reasons"] = [
         {"code": reason.code, "facts": reason.facts, "says": dict(reason.says)} for reason in decision.reasons
@@ -100,9 +115,25 @@ def record_of_act(
     act: Mapping[str, Any],
     scope: Mapping[str, Any] | None = None,
     mode: Mode = "live",
+    subject: Subject | None = None,
+    raw: bytes | None = None,
 ) -> bytes:
-    """Returns the bytes of `schemas.audit.AuditRecord` of an act that decided nothing; `scope`: the item's send."""
-    found = _record(policy, at, id_=id_, origin=origin, stage=stage, send=None, act=act, mode=mode)
+    """Returns the bytes of `schemas.audit.AuditRecord` of an act that decided nothing; `scope`: the item's send.
+
+    `subject`, `raw`: as `record` takes them.
+    """
+    found = _record(
+        policy,
+        at,
+        id_=id_,
+        origin=origin,
+        stage=stage,
+        send=None,
+        act=act,
+        mode=mode,
+        subject=subject,
+        raw=raw,
+    )
     found.update(_scope(scope or {}))
     return canonical(found)
 
@@ -117,11 +148,15 @@ def _record(
     send: Mapping[str, Any] | None,
     act: Mapping[str, Any] | None,
     mode: Mode,
+    subject: Subject | None,
+    raw: bytes | None,
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "v": 1,
         "did": id_,
         "src": origin,
+        "subj": subject.subj if subject else None,
+        "in_mac": subject.mac(raw) if subject and raw is not None else None,
         **_scope(send or {}),
         "verdict": None,
         "reasons": (),

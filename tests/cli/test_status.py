@@ -30,7 +30,7 @@ def manifest(*, misplaced: int = 0, reasons: dict[str, int] | None = None, **ver
     value: dict[str, Any] = {
         "v": 1,
         "writer": "worker-0",
-        "kid": None,
+        "kid": "gk/worker+00000000",
         "partition": 0,
         "in": [{"topic": "mail.sends.v1", "from": 0, "to": 3, "n": 3, "gaps": []}],
         "asof": {},

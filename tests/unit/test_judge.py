@@ -24,7 +24,7 @@ from schemas.events import Send
 from tests import world
 from tests.bad_sends import BAD_SENDS
 
-JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS)
+JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
 CLEAR = (world.source(), world.consent())
 
 
@@ -238,6 +238,7 @@ def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
     ]
     value = manifest(
         writer="worker-0",
+        kid="gk/worker+00000000",
         partition=3,
         taken=[Taken("mail.sends.v1", 10, 14, 3, [(12, 1)]), Taken("mail.acts.v1", 2, 3, 0, [(2, 1)])],
         judged=some,

@@ -122,7 +122,7 @@ def test_entry_that_could_not_be_read_back_then_it_is_not_made() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "error"),
     [
-        (b"salt/P-1", b'{"until":null,"v":1}', "error.ledger_newer"),
+        (b"later/P-1", b'{"until":null,"v":1}', "error.ledger_newer"),
         (b"clear/P-1/K-1/postal", b'{"until":null,"v":2}', "error.ledger_unreadable"),
         (b"clear/P-1/K-1/postal", b"{}", "error.ledger_unreadable"),
         (b"clear/P-1/K-1/postal", b"\xff", "error.ledger_unreadable"),
