@@ -91,6 +91,12 @@ class Story:
             lines.append("")
         return "\n".join([*lines, self._say("unproven")])
 
+    def row(self) -> tuple[str, ...]:
+        """Returns what tells the piece from others: ids and scope of its first record."""
+        first = self.piece[0]
+        said = (first.record[name] or "-" for name in ("campaign", "channel", "verdict"))
+        return (first.did, inquiry.make(first.did), *said, self._local(first.record["at"]))
+
     def plain(self) -> list[dict[str, Any]]:
         """Returns the same for programs: of each record its fields, the sentences, and where it stands."""
         return [
@@ -183,8 +189,8 @@ class Story:
             reasons = ", ".join(release.get("reasons", ()))
             lines.append(self._say(key, by=by, date=self._date(release["at"]), reasons=reasons))
         exact, near = ", ".join(facts["contact_point_from"]), ", ".join(facts.get("contact_point_near", ()))
-        lines.append(self._say("printed_tokenised", sources=exact) if exact else self._say("printed_none"))
-        lines += [self._say("near", sources=near)] if near else []
+        lines.append(self._say("point_exact", sources=exact) if exact else self._say("point_none"))
+        lines += [self._say("point_near", sources=near)] if near else []
         if facts["unreadable"]:
             lines.append(self._say("unreadable", places=", ".join(facts["unreadable"])))
         if record.get("asof"):

@@ -7,7 +7,9 @@ import click
 from gatekeeper.cli import Verbs
 from gatekeeper.texts import text
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "explain": "explain",
+}
 """Verb to the module of this package that holds it, as a click command named `command`."""
 
 
