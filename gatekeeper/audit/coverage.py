@@ -311,7 +311,8 @@ class _Check:
         if stage in OWN.get(topic, ()):
             if src["partition"] != self._found.partition or said["did"] != derived(*place, stage):
                 self._find("foreign_record", "audit", record.offset, f"{topic}/{place[1]}/{place[2]}")
-            elif self._waiting.pop((topic, place[2]), False) is False and counted:
+                return
+            if self._waiting.pop((topic, place[2]), False) is False and counted:
                 self._surplus.setdefault((topic, place[2]), []).append(record.offset)
         if out is not None and out[0] in self._outputs:
             self._outputs[out[0]].expect(out[1], record.offset, at, demanded=demanded)

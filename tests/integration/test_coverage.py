@@ -246,7 +246,7 @@ def cleared_unasked(forger: Forger) -> list[Chunk]:
         (without_manifest, [("dropped_manifest", "manifests", 4)]),
         (last_without_manifest, [("dropped_manifest", "manifests", 11)]),
         (omitted, [("omitted_record", "sends", 24)]),
-        (doubled, [("doubled_record", "audit", None)]),
+        (doubled, [("doubled_record", "audit", None), ("missing_output", "audit", None)]),
         (elsewhere, [("foreign_record", "audit", None)]),
         (output_lost, [("missing_output", "audit", None)]),
         (output_twice, [("output_without_record", "cleared", None)]),
