@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from gatekeeper import asking, memory, review
@@ -12,7 +13,7 @@ from gatekeeper.confirmation import code as codes
 from gatekeeper.decide import Decision, decide
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import Printed, printed
-from gatekeeper.judge import Judge, Judged, Output, Record, fingerprint, origin, remembered
+from gatekeeper.judge import Judge, Judged, Output, Record, fingerprint, origin, remembered, superseded
 from gatekeeper.known import Facts
 from gatekeeper.memory import Entry, Memory, Standing
 from gatekeeper.policy import Policy
@@ -27,6 +28,8 @@ RECORDED = ("note", "reveal", "claim")
 """What is done about an item and changes nothing: it is kept in the audit trail, and that is all."""
 ITSELF = "gatekeeper"
 """Who redecides a send whose person has answered."""
+AWAITS = "awaits_answer"
+"""Why an item is not redecided whose person has been asked."""
 
 
 def reviewed(key: bytes | None, value: bytes | None) -> ReviewPlace | None:
@@ -56,6 +59,16 @@ class _Result:
     decision: _Decided | None = None
     outputs: tuple[Output, ...] = ()
     entries: tuple[Entry, ...] = ()
+
+
+class Reconsidered(NamedTuple):
+    """What becomes of an item that waits: what is to be written, if anything, and else what withholds it now."""
+
+    judged: Judged | None = None
+    codes: tuple[str, ...] = ()
+
+
+NOTHING = Reconsidered()
 
 
 class Acting:
@@ -88,49 +101,56 @@ class Acting:
             act: Act = decode("acts", record.key, record.value)
         except Unreadable as fault:
             return self._unread(record, fault, at, policy)
+        id_ = did(record, act)
         try:
             found = review.item(item.key, item.value, dict(item.headers)) if item else None
-            done = _Doing(self._judge, store, memory, at, as_of, record, act, self._chance).done(item, found)
-            return self._told(record, act, found, item, done, memory, at, as_of, policy)
+            done = _Doing(self._judge, store, memory, at, as_of, record, act, self._chance, id_).done(item, found)
+            return self._told(record, act, found, item, done, memory, at, as_of, policy, id_)
         except Exception as error:
             failed = _Result("failed", f"{type(error).__name__}-{fingerprint(error)}")
-            return self._told(record, act, None, None, failed, memory, at, as_of, policy)
+            return self._told(record, act, None, None, failed, memory, at, as_of, policy, id_)
 
     def reconsider(
         self, item: Record, store: FactStore, memory: Memory, at: int, *, as_of: int | None = None
-    ) -> Judged | None:
+    ) -> Reconsidered:
         """Returns what becomes of an item whose person was asked, judged again since more is known of the person.
 
-        It is the redecision that a colleague could ask for, done by the gate itself: only one that clears the send is
-        to be written. None where `item`, a record of `review`, does not wait (any more). Never raises.
+        It is the redecision that a colleague could ask for, done by the gate itself, and it is written only where
+        something comes of it: the send is cleared, or a hard fact ends a release of its key. So is a defect of ours,
+        which leaves the item to a colleague, or it would come again at every touch. Nothing is written where `item`,
+        a record of `review`, does not wait (any more). Never raises.
         """
+        owner, name = (item.key or b"").decode(), dict(item.headers).get("gate-decision-id", b"").decode()
+        standing = memory.standing(owner, name)
+        if standing is None or standing.state != "asked" or standing.offset is None:
+            return NOTHING
+        policy = self._judge.holding(store).at(at)
+        id_, act, found = _own_did(item, standing), None, None
         try:
-            found = review.item(item.key, item.value, dict(item.headers))
-            if found is None:
-                return None
-            act = ItemAct(
-                v=1,
-                kind="redecide",
-                act_id=audit.did(item.topic, item.partition, item.offset, "act"),
-                at=instant(at),
-                by=ITSELF,
-                recipient_id=found.send.recipient_id,
-                campaign_id=found.send.campaign_id,
-                channel=found.send.channel,
-                decision_id=found.did,
-                review=ReviewPlace(partition=item.partition, offset=item.offset),
-            )
-            done = _Doing(self._judge, store, memory, at, as_of, item, act, self._chance).done(item, found)
+            if (found := review.item(item.key, item.value, dict(item.headers))) is None:
+                return NOTHING
+            act = _own(item, found, act_id=id_, at=at)
+            done = _Doing(self._judge, store, memory, at, as_of, item, act, self._chance, id_).done(item, found)
             if done.decision is None:
-                return None
-            return self._told(item, act, found, item, done, memory, at, as_of, self._judge.holding(store).at(at))
-        except Exception:
-            return None  # the send stays withheld, and an act about it will tell of the defect
+                return NOTHING
+            if done.outcome == "cleared":
+                return Reconsidered(self._told(item, act, found, item, done, memory, at, as_of, policy, id_))
+            decision = done.decision.decision
+            codes = decision.codes if done.outcome == "withheld" else ()  # one that waits is told when that ends
+            if not (ended := superseded(found.send, decision, memory)):
+                return Reconsidered(None, codes)
+            id_ = _own_did(item, standing, *(entry.key for entry in ended))
+            act, waits = _own(item, found, act_id=id_, at=at), _Result("refused", AWAITS, done.decision, entries=ended)
+            return Reconsidered(self._told(item, act, found, item, waits, memory, at, as_of, policy, id_), codes)
+        except Exception as error:
+            left = _left(owner, name, standing, until=found.until if found else at + review.KEPT_MS)
+            failed = _Result("failed", f"{type(error).__name__}-{fingerprint(error)}", entries=(left,))
+            return Reconsidered(self._told(item, act, None, None, failed, memory, at, as_of, policy, id_, about=name))
 
     def _told(
         self,
         record: Record,
-        act: Act,
+        act: Act | None,
         found: Item | None,
         item: Record | None,
         done: _Result,
@@ -138,11 +158,15 @@ class Acting:
         at: int,
         as_of: int | None,
         policy: Policy,
+        id_: str,
+        *,
+        about: str | None = None,
     ) -> Judged:
-        id_ = did(record, act)
-        named = None if isinstance(act, CampaignAct) else act.recipient_id
+        named = None if act is None or isinstance(act, CampaignAct) else act.recipient_id
         who, salt = self._judge.subject(named, memory) if named else (None, ())
-        said = acted(act, done.outcome, done.code)
+        if salt and act and act.kind == "erase":
+            who, salt = None, ()  # whom this partition never named, it need not name now
+        said = acted(act, done.outcome, done.code, item=about)
         send = audit.judged_send(item.value or b"") if item and found else None
         if done.decision is None:
             proof = audit.record_of_act(
@@ -215,9 +239,12 @@ class _Doing:
     record: Record
     act: Act
     chance: Callable[[int], bytes]
+    id_: str
 
     def done(self, item: Record | None, found: Item | None) -> _Result:
         act = self.act
+        if isinstance(act, PairedAct) and act.recipient_id and act.kind in ("erase", "readmit"):
+            return _Result("recorded", entries=self._erased(act.recipient_id, readmitted=act.kind == "readmit"))
         if isinstance(act, PairedAct | CampaignAct) or act.kind in RECORDED:
             return _Result("recorded")
         if self.judge.mode == "shadow":
@@ -239,14 +266,22 @@ class _Doing:
         if call.step == "uphold":
             return _Result("upheld", entries=(self._closed(act, found, "upheld"),))
         if call.step == "reopen":
-            return _Result("reopened", entries=(Entry(memory.act_key(act.recipient_id, found.did), None),))
+            return _Result("reopened", entries=(self._closed(act, found, "open"),))
         return self._undone(act, found, standing)
+
+    def _erased(self, recipient_id: str, *, readmitted: bool) -> tuple[Entry, ...]:
+        """What was erased is the salt, for good: a second erasure changes nothing, and a return begins anew."""
+        if readmitted:
+            return (memory.readmitted(recipient_id),)
+        if self.memory.erased_at(recipient_id) is not None:
+            return ()
+        return (*self.memory.forgotten(recipient_id), memory.erased(recipient_id, self.at))
 
     def _decided(self, found: Item, said: Mapping[str, Any] | None = None) -> _Decided:
         known = self.memory.about(found.send, self.at)
         released = known.releases if said is None else b"\n".join(filter(None, (known.releases, canonical(said))))
         at_point = printed(self.judge.tokens, found.send)
-        facts = self.store.view(found.send, at_point, asks=known.asks, releases=released)
+        facts = self.store.view(found.send, at_point, asks=known.asks, releases=released, erased=known.erased)
         before = known.clearance.did if known.clearance else None
         reference, packs = self.store.reference, self.judge.holding(self.store)
         decision = decide(found.send, facts, reference, packs, self.at, as_of=self.as_of, clearance=before)
@@ -254,12 +289,13 @@ class _Doing:
 
     def _judged_again(self, act: Release | ItemAct, item: Record, found: Item, call: Call) -> _Result:
         """The item goes out, or is an item anew; either way nothing more can be done about the old one."""
-        id_ = did(self.record, act)
+        id_ = self.id_
         decided = self._decided(found, call.said)
         decision = decided.decision
         standing = self.memory.standing(act.recipient_id, found.did)
         if call.step == "redecide" and standing and standing.state == "asked" and asking.PENDING in decision.codes:
-            return _Result("refused", "awaits_answer", decided)  # an item anew would wait for nothing
+            ended = superseded(found.send, decision, self.memory)
+            return _Result("refused", AWAITS, decided, entries=ended)  # an item anew would wait for nothing
         output = self.judge.told(item, found.send, decision, id_)
         value, at_point = item.value or b"", decided.printed
         src = origin(self.record)
@@ -272,15 +308,15 @@ class _Doing:
         return _Result(outcome, None, decided, (output,), entries)
 
     def _asked(self, act: Release | ItemAct, found: Item) -> _Result:
-        id_ = did(self.record, act)
-        decided = self._decided(found)
+        id_, decided = self.id_, self._decided(found)
         decision, facts, reference = decided.decision, decided.facts, self.store.reference
+        ended = superseded(found.send, decision, self.memory)
         asked = asking.request(
             found.send, facts, reference, decision, item=found.did, id_=id_, entropy=self.chance(codes.ENTROPY_BYTES)
         )
         if asked.code not in (None, "waits_along"):
-            return _Result("refused", asked.code)
-        entries = (*asked.entries, self._closed(act, found, "asked", did=id_))
+            return _Result("refused", asked.code, decided, entries=ended)
+        entries = (*asked.entries, *ended, self._closed(act, found, "asked", did=id_))
         return _Result("asked", asked.code, decided, asked.outputs, entries)
 
     def _undone(self, act: Release | ItemAct, found: Item, standing: Standing | None) -> _Result:
@@ -292,7 +328,7 @@ class _Doing:
         clearance = self.memory.about(found.send, self.at).clearance
         if clearance is None or not (clearance.released or (standing and clearance.did == standing.did)):
             return _Result("undone", entries=tuple(entries))
-        output, forgotten = recall(clearance, id_=did(self.record, act), at=self.at)
+        output, forgotten = recall(clearance, id_=self.id_, at=self.at)
         return _Result("recalled", outputs=(output,), entries=(*entries, forgotten))
 
     def _closed(
@@ -306,7 +342,16 @@ class _Doing:
     ) -> Entry:
         by = act.by if isinstance(act.by, str) else act.by[0]
         offset = act.review.offset if act.review and state == "asked" else None
-        standing = Standing(state, act.act_id or "", by, did, dict(said) if said is not None else None, offset)
+        last = self.memory.standing(act.recipient_id, found.did)
+        standing = Standing(
+            state,
+            act.act_id or "",
+            by,
+            did=did,
+            said=dict(said) if said is not None else None,
+            offset=offset,
+            before=last.acts if last else (),
+        )
         return memory.act(act.recipient_id, found.did, standing, until=found.until)
 
 
@@ -315,8 +360,37 @@ def did(record: Record, act: Act) -> str:
     return audit.did(record.topic, record.partition, record.offset, _stage(act))
 
 
-def _stage(act: Act) -> Stage:
-    return "release" if act.kind in ("release", "approve") else "act"
+def _own_did(item: Record, asked: Standing, *ended: bytes) -> str:
+    """Returns the id of what the gate does by itself about an item: one end a question, and each release ends once.
+
+    `ended`: the keys of the releases that it ends, while the item waits on.
+    """
+    which = "/".join((asked.act_id, *(key.rpartition(b"/")[2].decode() for key in ended)))
+    return audit.did(item.topic, item.partition, item.offset, "act", which)
+
+
+def _own(item: Record, found: Item, *, act_id: str, at: int) -> ItemAct:
+    return ItemAct(
+        v=1,
+        kind="redecide",
+        act_id=act_id,
+        at=instant(at),
+        by=ITSELF,
+        recipient_id=found.send.recipient_id,
+        campaign_id=found.send.campaign_id,
+        channel=found.send.channel,
+        decision_id=found.did,
+        review=ReviewPlace(partition=item.partition, offset=item.offset),
+    )
+
+
+def _left(recipient_id: str, item: str, asked: Standing, *, until: int) -> Entry:
+    """Returns the entry of an item whose answer is still awaited, and that the gate no longer judges by itself."""
+    return memory.act(recipient_id, item, replace(asked, offset=None), until=until)
+
+
+def _stage(act: Act | None) -> Stage:
+    return "release" if act and act.kind in ("release", "approve") else "act"
 
 
 def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: str | None = None) -> dict[str, Any]:
@@ -333,4 +407,10 @@ def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: s
         "item": item,
         "outcome": outcome,
         "code": code,
+        "why": _why(act) if act and act.reason else None,
     }
+
+
+def _why(act: Act) -> str:
+    """Returns what proves the reason in words, which may name a person and so is never in the audit itself."""
+    return sha256(f"gate/why/1\0{act.act_id or ''}\0{act.reason}".encode()).hexdigest()

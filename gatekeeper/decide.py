@@ -100,7 +100,9 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
     """Judges an advertisement: everything."""
     consents = Consents(case)
     basis = bases.choose(case, consents)
-    stops, lifted = will.stopped(case, consents) if case.facts.suppressions else ([], _NO_NOTES)
+    facts = case.facts
+    asked = facts.suppressions or facts.erased is not None
+    stops, lifted = will.stopped(case, consents) if asked else ([], _NO_NOTES)
     found += system.suspended(case)
     found += stops
     found += basis.reasons

@@ -103,11 +103,20 @@ class FactStore:
         """Tells whether what is known of a person may name one of these tokens or ids; never a no where it does."""
         return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id, b"")))
 
-    def view(self, send: Send, printed: Printed | None = None, *, asks: bytes = b"", releases: bytes = b"") -> Facts:
+    def view(
+        self,
+        send: Send,
+        printed: Printed | None = None,
+        *,
+        asks: bytes = b"",
+        releases: bytes = b"",
+        erased: int | None = None,
+    ) -> Facts:
         """Returns what is known that bears on `send`.
 
         `printed`: what its delivery comes to (`identity.printed`); of a send without one the token it names counts.
         `asks`, `releases`: in their judged form, one a line, what a worker remembers beside the facts.
+        `erased`: since when it remembers the person as erased (milliseconds).
         """
         person = _person(self._people.get(send.recipient_id, b""))
         if asks or releases:
@@ -142,10 +151,12 @@ class FactStore:
                 event_lines=person.event_lines,
                 ask_lines=person.ask_lines,
                 release_lines=person.release_lines,
+                erased=erased,
             ),
             events=person.events,
             asks=person.asks,
             releases=person.releases,
+            erased=erased,
         )
 
     def _stops(

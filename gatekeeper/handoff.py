@@ -34,6 +34,15 @@ def walk(judge: Judge, record: Record, memory: Memory) -> Walk | None:
     return Walk(judge, record, act, memory) if isinstance(act, CampaignAct) else None
 
 
+def decides(record: Record) -> bool:
+    """Tells whether facts bear on what becomes of a record of `acts`: on all but a cancellation they may."""
+    try:
+        act = decode("acts", record.key, record.value)
+    except Unreadable:
+        return True
+    return not (isinstance(act, CampaignAct) and act.kind == "cancel")
+
+
 class Walk:
     """One act about a campaign, on its way through a partition's clearances."""
 
@@ -46,9 +55,9 @@ class Walk:
     def step(self, store: FactStore, memory: Memory, at: int, *, most: int = MOST) -> list[Judged]:
         """Returns what becomes of at most so many clearances at that instant; after the last one, the act's answer.
 
-        All facts acknowledged before must be applied: it is not called while they are late. The entries of what is
-        returned are put into `memory` before the next step, and written with it. A defect of ours in deciding on one
-        calls that one back.
+        Where facts bear on it, all that were acknowledged before must be applied: it is not called while they are late.
+        The entries of what is returned are put into `memory` before the next step, and written with it. A defect of
+        ours in deciding on one calls that one back.
         """
         taken, self._left = self._left[:most], self._left[most:]
         found = []
@@ -69,7 +78,9 @@ class Walk:
         packs = self._judge.holding(store)
         try:
             known = memory.about(clearance.send, at)
-            facts = store.view(clearance.send, clearance.printed, asks=known.asks, releases=known.releases)
+            facts = store.view(
+                clearance.send, clearance.printed, asks=known.asks, releases=known.releases, erased=known.erased
+            )
             decision = decide(
                 clearance.send, facts, store.reference, packs, at, checkpoint="handoff", clearance=clearance.did
             )

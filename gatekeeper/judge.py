@@ -141,7 +141,7 @@ class Judge:
             who, salt = self.subject(send.recipient_id, memory)
             at_point = printed(self.tokens, send)
             known = memory.about(send, at)
-            facts = store.view(send, at_point, asks=known.asks, releases=known.releases)
+            facts = store.view(send, at_point, asks=known.asks, releases=known.releases, erased=known.erased)
             before = known.clearance.did if known.clearance else None
             decision = decide(send, facts, store.reference, packs, at, as_of=as_of, clearance=before)
             judged = self._judged(record, send, facts, decision, id_=id_, who=who, as_of=as_of, clearance=before)
@@ -252,7 +252,7 @@ class Judge:
             ("gate-verdict", decision.verdict.encode()),
             ("gate-policy", decision.policy.name.encode()),
             ("gate-obligations", ",".join(decision.obligations).encode()),
-            *self._mark(),
+            *marked(self.mode),
         ]
         if decision.codes == INFORMATIONAL:
             headers.append(("gate-disposition", b"informational"))
@@ -262,9 +262,6 @@ class Judge:
             headers.append(("gate-decision", canonical(answer(decision, id_))))
         return Output("cleared" if clear else "review", send.recipient_id.encode(), record.value, tuple(headers))
 
-    def _mark(self) -> Headers:
-        return (("gate-mode", b"shadow"),) if self.mode == "shadow" else ()
-
     def dead_letter(self, record: Record, id_: str, fault: str, place: str, reason: str = "EVENT_INVALID") -> Output:
         """Returns a record as it came, set aside with what is wrong with it."""
         headers = (
@@ -273,7 +270,7 @@ class Judge:
             ("gate-place", place.encode()),
             ("gate-source", f"{logical_name(record.topic)}/{record.partition}/{record.offset}".encode()),
             ("gate-decision-id", id_.encode()),
-            *self._mark(),
+            *marked(self.mode),
         )
         return Output("deadletter", record.key, record.value, headers)
 
@@ -320,6 +317,11 @@ def superseded(send: Send, decision: Decision, memory: Memory) -> tuple[Entry, .
     if "RELEASE_SUPERSEDED" not in decision.codes:
         return ()
     return tuple(Entry(key, None) for key in memory.releases(send))
+
+
+def marked(mode: Mode) -> Headers:
+    """Returns the header that tells what a shadow wrote; a live gate needs none."""
+    return (("gate-mode", b"shadow"),) if mode == "shadow" else ()
 
 
 def origin(record: Record) -> dict[str, Any]:

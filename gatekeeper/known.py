@@ -59,6 +59,7 @@ class Facts:
     `printed`: what became of the send's delivery; None where it carries none, and the token it names was taken.
     `unreadable`: records that could not be read; while there is one, nobody knows enough of the person.
     `snapshot`: all of it as canonical JSON of `schemas.audit.Snapshot`.
+    `erased`: since when the person has been erased (milliseconds), and not readmitted.
 
     The events are of the contract's own classes, but hold neither recipient id nor token: to read one is an error.
     """
@@ -74,6 +75,7 @@ class Facts:
     releases: tuple[Release, ...] = ()
     contact_point_near: Mapping[str, int] = field(default_factory=dict)
     printed: Printing | None = None
+    erased: int | None = None
 
 
 class Token(NamedTuple):
@@ -178,6 +180,7 @@ def snapshot(
     release_lines: bytes = b"",
     contact_point_near: Mapping[str, int] | None = None,
     printed: Printing | None = None,
+    erased: int | None = None,
 ) -> bytes:
     """Returns the canonical JSON of a Snapshot, spliced from the judged forms without encoding them again."""
     stopped = b",".join(
@@ -189,6 +192,8 @@ def snapshot(
     parts.append(b'"contact_point_from":%b,' % canonical(sorted(contact_point_from)))
     if contact_point_near:
         parts.append(b'"contact_point_near":%b,' % canonical(contact_point_near))
+    if erased is not None:
+        parts.append(b'"erased":%d,' % erased)
     if event_lines:
         parts.append(b'"events":[%b],' % event_lines.replace(b"\n", b","))
     if printed:
@@ -218,6 +223,7 @@ def read_snapshot(recorded: bytes) -> Facts:
         events=events(_lines(found.events)),
         asks=asks(_lines(found.asks)),
         releases=releases(_lines(found.releases)),
+        erased=found.erased,
     )
 
 

@@ -27,6 +27,8 @@ SALT_BYTES = 16
 _WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
 
 
+_ASKED = b',"state":"asked",'
+"""What the value of an item's entry has that waits for an answer."""
 _ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
 """How every value ends, its keys being sorted: a million of them need not be read whole at a take-over."""
 
@@ -69,7 +71,8 @@ class Standing:
     """What was done about one item: its state, by which act of whom, and to which decision that led.
 
     `said`: the judged form of the release that it is about, None without one. `offset`: of an item whose person was
-    asked, where it stands on `review`.
+    asked, where it stands on `review`, as long as the gate itself judges it again. `before`: the acts done earlier, of
+    which a late copy must not count.
     """
 
     state: str
@@ -78,6 +81,12 @@ class Standing:
     did: str | None = None
     said: dict[str, Any] | None = None
     offset: int | None = None
+    before: tuple[str, ...] = ()
+
+    @property
+    def acts(self) -> tuple[str, ...]:
+        """Every act done about the item, the last one last."""
+        return *self.before, self.act_id
 
 
 class Salt(NamedTuple):
@@ -90,12 +99,13 @@ class Salt(NamedTuple):
 class Remembered(NamedTuple):
     """What bears on one send: the live clearance of its key, the asks of its person, the releases of its key.
 
-    Asks and releases are in their judged form, one a line.
+    Asks and releases are in their judged form, one a line. `erased`: when the person was, in milliseconds.
     """
 
     clearance: Clearance | None = None
     asks: bytes = b""
     releases: bytes = b""
+    erased: int | None = None
 
 
 NOTHING = Remembered()
@@ -107,6 +117,7 @@ class Memory:
     def __init__(self) -> None:
         self._people: dict[bytes, bytes] = {}
         self._salts: dict[bytes, bytes] = {}  # everybody has one, and most have nothing else
+        self._asked: set[bytes] = set()
         self._due: dict[int, list[bytes]] = {}  # by the day of `until`, whose entries to look at when it is over
 
     @property
@@ -118,6 +129,11 @@ class Memory:
     def masters(self) -> set[int]:
         """The numbers of the master keys that salts go with."""
         return {int(kept[SALT_BYTES:]) for kept in self._salts.values() if len(kept) > SALT_BYTES}
+
+    @property
+    def asked(self) -> int:
+        """How many items wait for the answer of a person who was asked."""
+        return len(self._asked)
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """Puts in an entry as read back; raises IntegrityError (4) for anything that this engine did not write."""
@@ -149,6 +165,9 @@ class Memory:
             self._people[owner] = b"\n".join(lines) if len(lines) > 1 else lines[0]
         elif had:
             del self._people[owner]
+        if kind == ACT:
+            waits = entry.value is not None and _ASKED in entry.value
+            (self._asked.add if waits else self._asked.discard)(entry.key)
 
     def _salted(self, owner: bytes, value: bytes | None) -> None:
         if value is None:
@@ -175,9 +194,9 @@ class Memory:
 
     def about(self, send: Send, at: int) -> Remembered:
         """Returns what bears on this send at an instant."""
-        lines = self._people.get(send.recipient_id.encode())
+        lines, erased = self._people.get(send.recipient_id.encode()), self.erased_at(send.recipient_id)
         if lines is None:
-            return NOTHING
+            return NOTHING if erased is None else Remembered(erased=erased)
         clearance, asks, releases = None, [], []
         key = f"{send.campaign_id}/{send.channel}".encode()
         cleared, released = b"clear/%b " % key, b"release/%b/" % key
@@ -189,7 +208,12 @@ class Memory:
             elif line.startswith(released):
                 releases.append(_said(line))
         live = clearance if clearance and at < clearance.until else None
-        return Remembered(live, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)))
+        return Remembered(live, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)), erased)
+
+    def forgotten(self, recipient_id: str) -> tuple[Entry, ...]:
+        """Returns what takes out all that is remembered of a person, but live clearances: those are called back."""
+        owner = recipient_id.encode()
+        return tuple(Entry(_key(owner, line), None) for line in self._lines(owner) if not line.startswith(b"clear/"))
 
     def knows(self, recipient_id: str) -> bool:
         """Tells whether anything is remembered of a person."""
@@ -342,14 +366,9 @@ def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry
     return _entry(release_key(send, item), until, said=said)
 
 
-def act_key(recipient_id: str, item: str) -> bytes:
-    """Returns the key of the entry that says what was done about an item."""
-    return f"act/{recipient_id}/{item}".encode()
-
-
 def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
     """Returns the entry that says what was done about an item."""
-    return _entry(act_key(recipient_id, item), until, **asdict(standing))
+    return _entry(f"act/{recipient_id}/{item}".encode(), until, **asdict(standing))
 
 
 def salt(recipient_id: str, master: int, salt: bytes) -> Entry:
@@ -392,7 +411,8 @@ def _value(line: bytes) -> dict[str, Any]:
 
 
 def _standing(found: dict[str, Any]) -> Standing:
-    return Standing(**{name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")})
+    fields = {name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
+    return Standing(**fields, before=tuple(found.get("before", ())))
 
 
 def _said(line: bytes) -> bytes:

@@ -63,7 +63,7 @@ def weighed(
     send, facts, failed = clearance.send, None, False
     try:
         known = memory.about(send, at)
-        facts = store.view(send, clearance.printed, asks=known.asks, releases=known.releases)
+        facts = store.view(send, clearance.printed, asks=known.asks, releases=known.releases, erased=known.erased)
         reference, packs = store.reference, judge.holding(store)
         decision = decide(send, facts, reference, packs, at, as_of=as_of, checkpoint="handoff", clearance=clearance.did)
     except Exception as error:

@@ -95,8 +95,11 @@ def weigh(act: Release | ItemAct, found: Item | None, standing: Standing | None,
     if (act.decision_id, act.recipient_id, act.campaign_id, act.channel) != _names(found):
         return Call(None, "item_differs")
     state = standing.state if standing else "open"
+    if standing and act.act_id in standing.acts:
+        return Call(None, "repeated")
     if state not in FROM.get(act.kind, ()):
-        return Call(None, _closed(act, standing))
+        other = {"approve": "nothing_to_approve", "undo": "nothing_to_undo", "release_revoked": "kind_unknown"}
+        return Call(None, other.get(act.kind, "closed"))
     if at >= found.until or (act.kind not in ("uphold", "undo") and _too_late(found, at, policy)):
         return Call(None, "item_expired")
     if isinstance(act, Release):
@@ -145,13 +148,6 @@ def _said(act: Release) -> dict[str, Any]:
 
 def _names(found: Item) -> tuple[str, str, str, str]:
     return found.did, found.send.recipient_id, found.send.campaign_id, found.send.channel
-
-
-def _closed(act: Release | ItemAct, standing: Standing | None) -> str:
-    if standing is not None and act.act_id == standing.act_id:
-        return "repeated"
-    other = {"approve": "nothing_to_approve", "undo": "nothing_to_undo", "release_revoked": "kind_unknown"}
-    return other.get(act.kind, "closed")
 
 
 def _too_late(found: Item, at: int, policy: Policy) -> bool:

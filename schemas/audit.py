@@ -94,6 +94,7 @@ class Snapshot(Model):
     `contact_point_near` those that give it in a more or less exact spelling, with the score.
     `printed` tells what became of the delivery; None: the send carried none, and the token it names was taken.
     `unreadable` names the records that could not be read.
+    `erased`: since when the ledger has had the person as erased, in milliseconds.
     `refs` names the reference data looked at by the SHA-256 of their bytes (None: named but unknown).
     """
 
@@ -108,6 +109,7 @@ class Snapshot(Model):
     releases: tuple[dict[str, Any], ...] = ()
     contact_point_near: dict[str, PerMille] = Field(default_factory=dict)
     printed: Printing | None = None
+    erased: Count | None = None
 
 
 class Engine(Model):
@@ -142,7 +144,8 @@ class Acted(Model):
 
     Of what was handed off before, `code` is `again`.
     `item`: a decision id, of a record of `review`, or of the clearance that was handed off or fell.
-    Its reason in words stays on `acts`.
+    `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without one. The words
+    themselves stay on `acts`.
     """
 
     act_id: Id | None
@@ -153,6 +156,7 @@ class Acted(Model):
     item: str | None
     outcome: Outcome
     code: Code | None
+    why: Digest | None = None
 
 
 class AuditRecord(Model):

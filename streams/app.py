@@ -30,7 +30,8 @@ from streams import admin
 from streams.chunks import CREDIT_RECORDS, Chunk, Credit, Schema, Transport
 from streams.clock import Clock
 from streams.facts import Followers
-from streams.partition import Partition, Tools
+from streams.judging import Tools
+from streams.partition import Partition
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from schemas.codec import Unreadable, decode, encode
 from schemas.events import CampaignAct
 from schemas.topics import subject_key
 from streams.client import Reader
-from streams.publisher import Outgoing, transact
+from streams.publisher import Outgoing, settle, transact
 
 TICK_SECONDS = 0.25
 CLOCKS_MS = 60_000
@@ -64,12 +64,17 @@ def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:
     starts = reader.ends("audit")  # an answer comes after its act
     key, value = subject_key("acts", act).encode(), encode(act)
     numbers = [tp.partition for tp in reader.partitions("acts")]
-    places = transact(settings, [Outgoing("acts", key, value, number) for number in numbers])
+    records = [Outgoing("acts", key, value, number) for number in numbers]
+    places = transact(settings, records, name=act.act_id)
     return Run(act, {_did(settings, place.partition, place.offset): place.partition for place in places}, starts)
 
 
 def resume(settings: Settings, reader: Reader, act_id: str) -> Run | None:
-    """Returns the run whose act has this id, None where none was written."""
+    """Returns the run whose act has this id, None where none was written.
+
+    Where the answer to its commit never came, that is settled first: or it could still appear beside another one.
+    """
+    settle(settings, act_id)
     places: dict[int, int] = {}
     first: tuple[CampaignAct, int] | None = None
     for record in reader.read("acts"):

@@ -120,10 +120,14 @@ class Intake:
             room = self._take(taken, room)
         return Batch(self._start, self._next, tuple(taken), tuple(self._gaps))
 
+    def nothing(self) -> Batch:
+        """Returns a batch without records: what waits goes on waiting."""
+        return Batch(self._start, self._start)
+
     def written(self, batch: Batch) -> None:
         """Begins the next batch where this one ended."""
         self._start = batch.to
-        self._gaps = []
+        self._gaps = [gap for gap in self._gaps if gap[0] >= batch.to]
 
     def _take(self, taken: list[ConsumerRecord], room: int) -> int:
         """Moves the first chunk's records over, as many as there is room for; returns the room left, 0 if none."""

@@ -28,7 +28,8 @@ class Head:
 
     `sends` and `acts` are the next offsets to take; `prev` is the SHA-256 (hex) of the last manifest's value, None
     before the first; `at` is the last instant given to decide(), in milliseconds; `mode` is that of
-    the gate, which never changes: a shadow's decisions are none of a live gate.
+    the gate, which never changes: a shadow's decisions are none of a live gate. `asked` is how many items wait for the
+    answer of a person who was asked.
     """
 
     sends: int
@@ -36,6 +37,7 @@ class Head:
     prev: str | None = None
     at: int = 0
     mode: Mode = "live"
+    asked: int = 0
 
     def encode(self) -> bytes:
         """Returns the entry's value."""

@@ -6,7 +6,7 @@ as its barrier waits for them: whoever acts on facts comes through here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -79,18 +79,21 @@ def act(kind: str, *, by: str, **more: Any) -> PairedAct:
     raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place))
 
 
-def write(settings: Settings, facts: Sequence[Outgoing], act: PairedAct) -> Pair:
+def write(
+    settings: Settings, facts: Sequence[Outgoing], act: PairedAct, *, partitions: Iterable[int | None] = (None,)
+) -> Pair:
     """Writes facts and act, all or nothing; what is returned is acknowledged, and binds.
 
+    `partitions`: where the act stands, once on each; None is its key's.
     Raises UnavailableError (3) or UsageError (2) where nothing was written; UnavailableError also, and it says so,
     where the answer to the commit did not come: nothing is tried again, so that nothing is doubled.
     """
     key = subject_key("acts", act).encode()
     try:
-        *places, place = transact(settings, [*facts, Outgoing("acts", key, encode(act))])
+        places = transact(settings, [*facts, *(Outgoing("acts", key, encode(act), number) for number in partitions)])
     except IncompleteError:
         raise UnavailableError("error.pair_unknown", broker=settings.bootstrap, act=act.act_id) from None
-    return Pair(act.act_id, tuple(places), place)
+    return Pair(act.act_id, tuple(places[: len(facts)]), places[-1])
 
 
 def newest(reader: Reader, model: type[Referred], id_: str) -> Stored[Referred] | None:

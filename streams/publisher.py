@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import repeat
 from threading import Thread
@@ -106,22 +106,17 @@ class Publisher:
                 return
 
 
-def transact(settings: Settings, records: Sequence[Outgoing]) -> list[Place]:
+def transact(settings: Settings, records: Sequence[Outgoing], *, name: str | None = None) -> list[Place]:
     """Writes all records or none, in one transaction, and returns where they stand; what is returned is acknowledged.
 
+    `name`: by which `settle` knows it, where the answer to the commit may not come. An older one of that name that is
+    still open is settled first.
     Raises UnavailableError (3) or UsageError (2) where nothing was written, IncompleteError (5) where the answer to
     the commit did not come and nobody can tell.
     """
     _demand(settings, {record.topic for record in records})
-    with reaching(settings):
-        producer = _producer(
-            settings,
-            transactional_id=f"{settings.application}-cli-{uuid4().hex}",
-            transaction_timeout_ms=TRANSACTION_MS,
-        )
-    try:
+    with _transactional(settings, name or uuid4().hex) as producer:
         with reaching(settings):
-            producer.init_transactions()
             producer.begin_transaction()
             places = _written(producer, settings, records)
         try:
@@ -129,6 +124,29 @@ def transact(settings: Settings, records: Sequence[Outgoing]) -> list[Place]:
         except KafkaError:
             raise IncompleteError("error.commit_unknown", broker=settings.bootstrap) from None
         return places
+
+
+def settle(settings: Settings, name: str) -> None:
+    """Returns when the transaction of that name, if there was one, is committed or aborted for good.
+
+    Whoever still writes in it is fenced, and can commit no more.
+    """
+    with _transactional(settings, name):
+        pass
+
+
+@contextmanager
+def _transactional(settings: Settings, name: str) -> Iterator[Any]:
+    with reaching(settings):
+        producer = _producer(
+            settings,
+            transactional_id=f"{settings.application}-cli-{name}",
+            transaction_timeout_ms=TRANSACTION_MS,
+        )
+    try:
+        with reaching(settings):
+            producer.init_transactions()
+        yield producer
     finally:
         _close(producer)
 

@@ -67,19 +67,22 @@ class Touched:
         self._later[recipient_id] = asyncio.get_running_loop().time() + AGAIN_SECONDS
 
     def take(self, most: int) -> list[str]:
-        """Returns at most so many of those who were touched: the first ones first, then whom the walk comes to."""
+        """Returns at most so many of those who were touched: the first ones first, then whom the walk comes to.
+
+        Half the places are kept for the walk, so that no flood of facts about single people holds it back.
+        """
         if self._later:
             now = asyncio.get_running_loop().time()
             for name in [name for name, due in self._later.items() if due <= now]:
                 del self._later[name]
                 self._names[name] = None
-        taken = list(islice(self._names, most))
+        found = self._found(most - min(len(self._names), most - most // 2))
+        taken = list(islice(self._names, most - len(found)))
         for name in taken:
             del self._names[name]
-        taken += self._found(most - len(taken))
         if self._names or self._walk is not None or self._next:
             self._arrived.set()
-        return taken
+        return [*taken, *found]
 
     def _found(self, most: int) -> list[str]:
         """Goes a step further, and returns those who are meant."""

@@ -97,15 +97,15 @@ class Desk:
         return act.outcome, act.code
 
     def reconsider(self) -> list[str | None]:
-        """Judges again whoever waits for an answer; returns the verdicts."""
+        """Judges again whoever waits for an answer; returns the verdicts, without which one waits on."""
         found = []
         for _, place in list(self.memory.waiting()):
             item = self.review[place]
-            judged = self.acting.reconsider(item, self.store, self.memory, self.at)
-            assert judged is not None
-            found.append(judged.verdict)
-            if judged.verdict == "clear":
-                self._written(judged, item.value)
+            again = self.acting.reconsider(item, self.store, self.memory, self.at)
+            cleared = again.judged is not None and again.judged.verdict
+            found.append(cleared or ("withheld" if again.codes else None))
+            if again.judged is not None:
+                self._written(again.judged, item.value)
         return found
 
     def asks(self) -> list[Ask]:

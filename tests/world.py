@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 import orjson
@@ -17,7 +18,8 @@ from schemas.values import Channel
 
 KEY = bytes(range(32))
 TOKENS = Tokens(KEY)
-SUBJECTS = Subjects({1: KEY}, lambda size: sha256(b"salt").digest()[:size])
+_SALTS = count()
+SUBJECTS = Subjects({1: KEY}, lambda size: sha256(b"%d" % next(_SALTS)).digest()[:size])
 T = 1_795_482_000_000
 """2026-11-24T10:00:00+09:00 in milliseconds."""
 

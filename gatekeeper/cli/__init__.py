@@ -30,6 +30,8 @@ VERBS = {
     "suspend": "suspend",
     "resume": "resume",
     "source": "source",
+    "erase": "erase",
+    "readmit": "readmit",
     "keys": "keys",
     "audit": "audit",
     "deadletter": "deadletter",

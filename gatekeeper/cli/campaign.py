@@ -9,7 +9,7 @@ import click
 
 from gatekeeper.campaign import Campaign
 from gatekeeper.cli.handoff import campaign_act, carried_out, run_option, wait_option
-from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.who import by_option, confirmed, evidence_option, person, yes_option
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
@@ -74,7 +74,10 @@ def cancel(
     wait: float,
     as_json: bool,
 ) -> None:
-    """Has every clearance of the campaign recalled; what is sent of it later is judged as any other."""
+    """Has every clearance of the campaign recalled; what is sent of it later is judged as any other.
+
+    The act is written though nothing seems to be cleared: the workers may be ahead of what can be read here.
+    """
     settings = load()
     who = person(settings, by)
     if not reason.strip():
@@ -83,15 +86,16 @@ def cancel(
     with Reader(settings) as reader:
         if run_id is None:
             found = read(reader, campaign)
-            if not (live := len(found.cleared - found.recalled)):
-                raise UsageError("error.campaign_nothing", campaign=campaign)
-            confirmed(text("cli.cancel_sure", campaign=campaign, count=f"{live:,}"), live, yes=yes)
+            if live := len(found.cleared - found.recalled):
+                confirmed(text("cli.cancel_sure", campaign=campaign, count=f"{live:,}"), live, yes=yes)
         run = carried_out(settings, reader, act, resumed=run_id is not None, seconds=wait)
     told = {"campaign": campaign, "run": run.act.act_id, "recalled": len(run.recalled)}
     if as_json:
         show_json(told)
     else:
         click.echo(text("cli.cancel_done", **told))
+    if not run.recalled:
+        note("cli.cancel_nothing", campaign=campaign)
 
 
 def read(reader: Reader, id_: str) -> Campaign:

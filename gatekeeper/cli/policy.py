@@ -49,7 +49,7 @@ def _plainly(policy: Policy) -> dict[str, Any]:
 def _live() -> list[dict[str, Any]]:
     """Returns the versions as they take force, pack by pack, with who put each in force, and what bars a pack."""
     known = read_known(load())
-    now = int(datetime.now(UTC).timestamp() * 1000)
+    now = _now()
     rows: list[dict[str, Any]] = []
     for id_ in packs.shipped():
         held = known.over(id_)
@@ -81,10 +81,14 @@ def _cell(row: dict[str, Any], column: str) -> str:
 
 @command.command("show", help=text("cli.policy_show"))
 @click.argument("policy")
+@click.option("--version", type=click.IntRange(min=1), help=text("cli.policy_version"))
 @json_option
-def show(policy: str, as_json: bool) -> None:
-    """Prints one version line by line: POLICY is a file, an id (its newest version) or id@version."""
-    found = named(policy, every())
+def show(policy: str, version: int | None, as_json: bool) -> None:
+    """Prints one version line by line: POLICY is a file, an id (the shipped version in force today) or id@version."""
+    if version is None and policy in packs.shipped():
+        found = packs.load(policy).at(_now())
+    else:
+        found = named(policy if version is None else f"{policy}@{version}", every())
     plain = {field.name: _plain(getattr(found, field.name)) for field in fields(Policy) if field.name != "since"}
     plain["effective_from"] = _since(found)
     if as_json:
@@ -120,6 +124,10 @@ def diff(context: click.Context, old: str, new: str, as_json: bool) -> None:
     else:
         show_differences(found)
     context.exit(1 if any(one.widens for one in found) else 0)
+
+
+def _now() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000)
 
 
 def _since(policy: Policy) -> str:

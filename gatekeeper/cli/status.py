@@ -57,6 +57,7 @@ def command(as_json: bool) -> None:
             for each in partitions
         ],
         "lag": sum(each.lag for each in partitions),
+        "asked": sum(head.asked for head in found.values()),
         **totals,
         "unreadable_facts": sorted(unreadable),
     }
@@ -143,6 +144,8 @@ def _print(state: dict[str, Any]) -> None:
         numbers=(0, 1, 2, 3),
     )
     click.echo(text("cli.status_lag", lag=f"{state['lag']:,}"))
+    if state["asked"]:
+        click.echo(text("cli.status_asked", count=f"{state['asked']:,}"))
     for title, counts in (("cli.column_verdict", state["verdicts"]), ("cli.column_reason", state["reasons"])):
         if counts:
             show_table((title, "cli.column_count"), list(counts.items()), numbers=(1,))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from gatekeeper.case import Case, below, is_open
 from gatekeeper.consent import Consents, No, Standing, no_of, unlifted
 from gatekeeper.reasons import Found
-from gatekeeper.spans import day
+from gatekeeper.spans import Span, day
 from schemas.events import Suppression
 
 CODES = {
@@ -25,6 +25,8 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
     the predecessor of a succession bind the sender.
     """
     left: dict[str, list[No]] = {}
+    if (erased := case.facts.erased) is not None:  # no later consent lifts it, only a readmission
+        left["erasure"] = [No("erasure", "erasure", Span(erased * 1000, erased * 1000), None, frozenset())]
     notes: set[str] = set()
     for hit in case.stops:
         stop = hit.stop

@@ -103,11 +103,12 @@ class CampaignAct(Model):
 class PairedAct(Model):
     """Who did it and why, for a fact that was written in the same transaction; the fact itself decides.
 
-    It is about one person, or about a `subject`: a reference record as kind/id.
+    It is about one person, or about a `subject`: a reference record as kind/id. `erase` and `readmit` are about a
+    person, and stand on every partition: each destroys the person's salt in its own ledger, or lets a new one be made.
     """
 
     v: Version
-    kind: Literal["withdraw", "suspend", "resume", "quarantine", "activate"]
+    kind: Literal["withdraw", "suspend", "resume", "quarantine", "activate", "erase", "readmit"]
     act_id: Id
     at: ZonedTime
     by: Id
@@ -120,6 +121,8 @@ class PairedAct(Model):
     def _one_subject(self) -> Self:
         if (self.recipient_id is None) == (self.subject is None):
             raise ValueError("names either a recipient or a subject")
+        if self.recipient_id is None and self.kind in ("erase", "readmit"):
+            raise ValueError("is about a person")
         return self
 
 

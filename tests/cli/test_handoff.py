@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException
 
 from streams.broker import Broker
 from tests.cli.conftest import Run, System
@@ -144,7 +145,9 @@ def test_cancel_then_all_that_is_cleared_is_recalled_once_also_what_was_handed_o
     done = run("campaign", "cancel", campaign, "--reason", "misprint", "--yes", "--json")
     assert (done.code, done.json["recalled"]) == (0, 5)
     assert Counter(m.key().decode() for m in of(world, "recalls", campaign)) == dict.fromkeys(names, 1)
-    assert campaign in run("campaign", "cancel", campaign, "--reason", "misprint", "--yes").says(2)
+    again = run("campaign", "cancel", campaign, "--reason", "misprint", "--json")
+    assert (again.code, again.json["recalled"]) == (0, 0), "nothing to be sure of"
+    assert campaign in again.err
     shown = run("campaign", "show", campaign, "--json")
     assert (shown.code, shown.json["recalled_after_hand_off"], shown.json["done"]) == (0, 5, True)
 
@@ -175,6 +178,29 @@ def test_delivered_rows_then_each_that_is_not_right_is_told(
         assert "花子" not in text
     sent.write_text("name\nx\n")
     assert "decision_id" in run("reconcile", str(sent)).says(2)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_commit_without_an_answer_then_the_same_run_has_its_act_once_and_the_file_is_whole(
+    run: Run, world: World, campaign: str, tmp_path: Path, committed: bool
+) -> None:
+    names = cleared(world, campaign, 4)
+    act = {"v": 1, "kind": "handoff", "act_id": f"r-{campaign}", "at": "2026-11-24T10:00:00Z", "by": "hanako",
+           "subject": f"campaign/{campaign}", "channel": "postal"}  # fmt: skip
+    first = world.producer(**{"transactional.id": f"{world.application}-cli-r-{campaign}"})
+    first.init_transactions(30)
+    first.begin_transaction()
+    for partition in range(world.partitions):
+        world.put("acts", [(act["subject"], act)], first, partition=partition)
+    if committed:
+        first.commit_transaction(30)
+    done = run("handoff", campaign, "--out", str(tmp_path / "out.csv"), "--run", f"r-{campaign}", "--json")
+    if not committed:
+        with pytest.raises(KafkaException):
+            first.commit_transaction(30)
+    assert (done.code, done.json["written"]) == (0, len(names))
+    acts = [m for m in world.read("acts") if f'"act_id":"r-{campaign}"'.encode() in m.value()]
+    assert sorted(m.partition() for m in acts) == [0, 1]
 
 
 def test_worker_down_then_it_waits_says_so_and_the_same_run_goes_on_to_the_end(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from gatekeeper import packs
 from gatekeeper.cli.policy import command
 from gatekeeper.errors import UsageError
 
@@ -29,12 +31,19 @@ def test_policies_listed_then_every_version_with_its_hash() -> None:
     assert json.loads(out)[0]["effective_from"] == "2024-10-01T00:00:00+09:00", "as the policy's country reads it"
 
 
-def test_policy_shown_then_by_version_and_else_the_newest() -> None:
-    assert json.loads(run("show", "jp-pmark@1", "--json")[1])["minor_age"] == 15
-    assert json.loads(run("show", "jp-pmark", "--json")[1])["minor_age"] == 16
+def test_policy_shown_then_by_version_and_else_the_one_in_force() -> None:
+    for version, age in (("1", 15), ("2", 16)):
+        for named in ((f"jp-pmark@{version}",), ("jp-pmark", "--version", version)):
+            assert json.loads(run("show", *named, "--json")[1])["minor_age"] == age
+    in_force = packs.load("jp-pmark").at(int(datetime.now(UTC).timestamp() * 1000))
+    assert json.loads(run("show", "jp-pmark", "--json")[1])["version"] == in_force.version
     assert "minor_age" in run("show", "jp-pmark")[1]
     with pytest.raises(UsageError, match="jp-pmark@1"):
         run("show", "jp-pmark@9")
+    with pytest.raises(UsageError, match="jp-pmark@1"):
+        run("show", "jp-pmark", "--version", "9")
+    with pytest.raises(UsageError, match="jp-appi"):
+        run("show", "nobody's")
 
 
 def test_policy_file_checked_then_right_or_refused_with_its_place(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ POLICY = {"id": "jp-pmark", "version": 1, "sha256": "0" * 64}
 AT = "2026-04-01T00:00:00.000Z"
 
 
-def head(sends: int) -> bytes:
-    return json.dumps({"v": 1, "sends": sends, "acts": 0, "prev": None, "at": 1}).encode()
+def head(sends: int, **more: int) -> bytes:
+    return json.dumps({"v": 1, "sends": sends, "acts": 0, "prev": None, "at": 1, **more}).encode()
 
 
 def manifest(*, misplaced: int = 0, reasons: dict[str, int] | None = None, **verdicts: int) -> bytes:
@@ -102,6 +102,14 @@ def test_a_head_far_before_the_ledgers_end_then_it_is_still_found(run, system, m
     for number in range(5):
         system.put("ledger", b"{}", key=b"dead/consents/0/%d" % number)
     assert run("status", "--json").json["partitions"][0]["position"] == 7
+
+
+def test_people_asked_then_what_waits_for_them_is_counted(run, system) -> None:
+    assert run("status", "--json").json["asked"] == 0
+    for partition, asked in ((0, 1_200), (1, 3)):
+        system.put("ledger", head(0, asked=asked), key=b"head", partition=partition)
+    assert run("status", "--json").json["asked"] == 1_203
+    assert "1,203" in run("status").out
 
 
 def test_manifests_then_their_counts_are_summed(run, system) -> None:

@@ -42,5 +42,12 @@ def test_name_that_is_gone_then_it_is_noticed() -> None:
 
 def test_walk_then_it_names_each_room_on_the_way() -> None:
     rooms = {".".join(name.split(".")[:2]) for name in named(PAGES / "life-of-a-send.md")}
-    streams = {"streams.chunks", "streams.intake", "streams.facts", "streams.partition", "streams.transaction"}
+    streams = {
+        "streams.chunks",
+        "streams.intake",
+        "streams.facts",
+        "streams.partition",
+        "streams.judging",
+        "streams.transaction",
+    }
     assert rooms >= {*streams, "gatekeeper.judge", "gatekeeper.decide", "gatekeeper.audit", "schemas.codec"}

@@ -78,7 +78,7 @@ def test_headers_then_the_page_names_each(house: Path) -> None:
             "gatekeeper/asking.py",
             "gatekeeper/judge.py",
             "gatekeeper/recall.py",
-            "streams/partition.py",
+            "streams/judging.py",
             "streams/transaction.py",
         )
     )

@@ -95,6 +95,32 @@ def test_given_withdrawals_at_the_time_of_the_hand_off_then_those_acknowledged_b
     world.check(rounds * size)
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_given_facts_that_do_not_come_then_a_campaign_is_cancelled_all_the_same(world, late):
+    world.max_lag = 2.0 if late else 3_600.0
+    names = [f"p{number}" for number in range(20)]
+    world.people([*names, "later"])
+
+    async def run() -> None:
+        async with world.worker():
+            world.put("sends", ((name, send(name, name, campaign_id="K")) for name in names))
+            await eventually(lambda: len(people_of(world, "K")) == 20, "all cleared")
+            with world.transaction() as through:
+                world.put("consents", [("p1", consent("p1", **NO))], through)
+                if late:
+                    world.sends(["p1"])
+                    await eventually(lambda: "FACTS_STALE" in str(world.verdicts()), "a send that waited in vain")
+                hand_off(world, "K", kind="cancel")
+                await eventually(lambda: done(world, "K"), "an answer of each partition")
+                assert called_back(world) == people_of(world, "K").keys()
+                through.abort_transaction(30)
+            world.put("sends", [("later", send("later", "later"))])
+            await eventually(lambda: world.decided() == 21 + late, "what was sent afterwards")
+
+    asyncio.run(run())
+    world.check(21 + late)
+
+
 def test_given_a_worker_killed_within_a_hand_off_then_the_next_one_ends_it_and_each_piece_has_one_outcome(
     world, tmp_path: Path
 ):

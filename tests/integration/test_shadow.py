@@ -39,13 +39,17 @@ def judge_all(world: World, count: int) -> dict:
 
 def test_given_a_shadow_then_all_is_on_review_and_audit_and_marked_and_nothing_goes_out(world):
     world.put("sends", [("r1", b"{")])
+    world.put("consents", [("nobody", b"{")])
     assert judge_all(world, 21)["mode"] == "shadow"
     for topic in GOING_OUT:
         assert world.read(topic) == [], topic
     review, audits = world.read("review"), world.audits()
     assert len(review) == 20
     assert {audit.mode for audit in audits} == {"shadow"}
-    for message in [*review, *world.read("deadletter")]:
+    letters = world.read("deadletter")
+    sources = {dict(message.headers())["gate-source"].partition(b"/")[0] for message in letters}
+    assert sources == {b"sends", b"consents"}
+    for message in [*review, *letters]:
         assert dict(message.headers())["gate-mode"] == b"shadow"
     clear = [m for m in review if dict(m.headers())["gate-verdict"] == b"clear"]
     assert sorted(m.key().decode() for m in clear) == PEOPLE, "the verdict is the one of a live gate"

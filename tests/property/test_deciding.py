@@ -26,7 +26,7 @@ from tests import world
 from tests.property import people
 
 POLICY = load("jp-pmark")
-JUDGE = Judge(POLICY, 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
+JUDGE = Judge(POLICY, 8, tokens=world.TOKENS)
 FEW = settings(max_examples=150, deadline=None)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import orjson
 import pytest
 
 from gatekeeper.judge import Judge
+from gatekeeper.memory import NOTHING
 from gatekeeper.review import FROM
 from schemas.topics import DAY_MS
 from tests import world
@@ -54,6 +56,16 @@ def test_reason_in_words_then_it_is_in_no_record_and_no_entry(desk: Desk) -> Non
     desk.act("release", reason="花子 said so")
     assert "花子" not in str([record.model_dump() for record in desk.records])
     assert "花子".encode() not in b"".join(desk.memory._people.values())
+
+
+def test_reason_in_words_then_its_digest_proves_it_to_whoever_kept_it(desk: Desk) -> None:
+    desk.act("note", act_id="n-1", reason="花子 said so")
+    desk.act("note", act_id="n-2", reason="花子 said so")
+    desk.act("note", act_id="n-3", reason="")
+    first, second, none = (record.act.why for record in desk.records[-3:] if record.act)
+    assert first == sha256("gate/why/1\0n-1\0花子 said so".encode()).hexdigest()
+    assert second not in (None, first), "who reads two records must not learn that their reasons are one"
+    assert none is None
 
 
 def test_release_alive_then_a_later_send_of_its_key_is_clear_until_it_expires() -> None:
@@ -182,7 +194,7 @@ def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_aga
     assert desk.act("undo", undoes="another") == ("refused", "nothing_to_undo")
     assert desk.act("undo", undoes="release-1") == ("recalled", None)
     assert desk.out[-1][0] == "recalls"
-    assert desk.memory.about(_send(), desk.at) == (None, b"", b"")
+    assert desk.memory.about(_send(), desk.at) == NOTHING
     assert desk.act("release", act_id="release-2") == ("refused", "closed")
     assert desk.act("undo", act_id="undo-2") == ("refused", "nothing_to_undo")
     assert desk.act("redecide") == ("withheld", None)
@@ -196,6 +208,23 @@ def test_undo_of_upholding_then_the_item_is_open_again(desk: Desk) -> None:
     assert desk.act("redecide") == ("refused", "closed")
     assert desk.act("undo") == ("reopened", None)
     assert desk.act("release") == ("cleared", None)
+
+
+def test_late_copy_of_an_act_that_was_undone_then_it_counts_no_more(desk: Desk) -> None:
+    assert desk.act("uphold") == ("upheld", None)
+    assert desk.act("undo") == ("reopened", None)
+    assert desk.act("uphold") == ("refused", "repeated")
+    assert desk.act("uphold", act_id="uphold-2") == ("upheld", None)
+    assert desk.act("undo") == ("refused", "repeated"), "the first undo took back another act"
+    assert desk.act("undo", act_id="undo-2") == ("reopened", None)
+    assert desk.act("uphold", act_id="uphold-2") == ("refused", "repeated")
+    assert desk.act("release") == ("cleared", None)
+
+
+def test_late_copy_of_the_first_of_two_after_its_undo_then_it_counts_no_more(conflicted: Desk) -> None:
+    assert conflicted.act("release", evidence_ref="scan-9") == ("waiting", None)
+    assert conflicted.act("undo", by="taro") == ("reopened", None)
+    assert conflicted.act("release", evidence_ref="scan-9") == ("refused", "repeated")
 
 
 def test_item_too_old_or_mailed_already_then_it_is_expired() -> None:

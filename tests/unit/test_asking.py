@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from gatekeeper import memory
+from gatekeeper.acting import NOTHING
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
+from schemas.events import Send
 from tests import world
 from tests.desk import Desk
 
@@ -94,6 +96,22 @@ def test_second_send_of_the_person_asked_then_it_waits_for_the_same_answer(desk:
     assert len(desk.outputs["cleared"]) == 2
 
 
+def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    desk.act("ask", act_id="ask-2")
+    again = memory.Memory()
+    for key, value in desk.ledger.items():
+        again.take(key, value)
+    assert desk.memory.asked == again.asked == 2
+    assert desk.act("uphold", item=0) == ("upheld", None)
+    assert desk.memory.asked == 1
+    desk.at += 100 * DAY
+    for entry in desk.memory.due(desk.at, 100):
+        desk.memory.put(entry)
+    assert desk.memory.asked == 0
+
+
 def test_colleague_redecides_while_the_answer_is_awaited_then_refused_and_it_waits_on(desk: Desk) -> None:
     asked(desk)
     assert desk.act("redecide") == ("refused", "awaits_answer")
@@ -136,7 +154,7 @@ def test_yes_then_the_send_that_waited_is_cleared_once_by_the_gate_itself(desk: 
 def test_yes_of_today_then_it_waits_until_the_day_is_over(desk: Desk) -> None:
     asked(desk)
     desk.learn(answered(desk, date="2026-11-24"))
-    assert desk.reconsider() == ["block"]
+    assert desk.reconsider() == ["withheld"]
     desk.at += DAY
     assert desk.reconsider() == ["clear"]
 
@@ -144,7 +162,7 @@ def test_yes_of_today_then_it_waits_until_the_day_is_over(desk: Desk) -> None:
 def test_late_yes_then_cleared_from_then_on_if_the_send_is_still_wanted(desk: Desk) -> None:
     asked(desk)
     desk.at = world.T + 31 * DAY
-    assert desk.reconsider() == ["block"]
+    assert desk.reconsider() == ["withheld"]
     _, consent = answered(desk)
     desk.learn(("consents", {**consent, "event_time": "2026-12-26"}))
     desk.at = world.T + 34 * DAY
@@ -155,14 +173,14 @@ def test_yes_after_the_mail_date_then_nothing_goes_out(desk: Desk) -> None:
     asked(desk, mail_date="2026-11-26")
     desk.learn(answered(desk))
     desk.at = world.T + 4 * DAY
-    assert desk.acting.reconsider(desk.review[0], desk.store, desk.memory, desk.at) is None
+    assert desk.acting.reconsider(desk.review[0], desk.store, desk.memory, desk.at) == NOTHING
 
 
 def test_no_then_blocked_for_good(desk: Desk) -> None:
     asked(desk)
     desk.learn(answered(desk, answer="no"))
     desk.at += 2 * DAY
-    assert desk.reconsider() == ["block"]
+    assert desk.reconsider() == ["withheld"]
     assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONSENT_REFUSED",)
 
 
@@ -181,5 +199,99 @@ def test_withdrawn_after_the_yes_then_it_stays_withheld(desk: Desk) -> None:
     desk.learn(answered(desk))
     desk.learn(world.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-26", purpose="*", channels="*"))
     desk.at += 3 * DAY
-    assert desk.reconsider() == ["block"]
+    assert desk.reconsider() == ["withheld"]
     assert "cleared" not in desk.outputs
+
+
+def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague(desk: Desk) -> None:
+    asked(desk)
+    view = desk.store.view
+    desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
+    again = desk.acting.reconsider(desk.review[0], desk.store, desk.memory, desk.at).judged
+    assert again
+    assert again.failed, "ten of them stop the partition"
+    desk.reconsider()
+    act = desk.records[-1].act
+    assert act
+    assert (act.kind, act.by, act.outcome, act.item) == (
+        "redecide",
+        "gatekeeper",
+        "failed",
+        desk.told(0)["decision_id"],
+    )
+    assert (act.code or "").startswith("ZeroDivisionError-")
+    assert desk.reconsider() == [], "or it would fail at every touch"
+    desk.store.view = view  # type: ignore[method-assign]
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == []
+    assert desk.act("redecide") == ("cleared", None)
+
+
+def test_defect_before_the_item_can_be_read_then_it_is_told_as_well(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(desk)
+    monkeypatch.setattr("gatekeeper.review.item", lambda *_: 1 // 0)
+    desk.reconsider()
+    act = desk.records[-1].act
+    assert act
+    assert (act.kind, act.outcome, act.item) == (None, "failed", desk.told(0)["decision_id"])
+    assert desk.reconsider() == []
+
+
+def test_asked_anew_after_a_defect_then_another_defect_has_an_id_of_its_own(desk: Desk) -> None:
+    asked(desk)
+    view = desk.store.view
+    for number in range(2):
+        desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
+        desk.reconsider()
+        desk.store.view = view  # type: ignore[method-assign]
+        desk.act("uphold", act_id=f"uphold-{number}")
+        desk.act("undo", act_id=f"undo-{number}")
+        assert desk.act("ask", act_id=f"ask-again-{number}") == ("asked", "waits_along")
+    outcomes = [record.act.outcome for record in desk.records if record.act]
+    assert outcomes.count("failed") == 2
+    assert len({record.did for record in desk.records}) == len(desk.records)
+
+
+def released(desk: Desk) -> None:
+    """Lets a release of another item of the same key be alive."""
+    said = world.act(decision_id="A" * 26, reasons=["AGE_UNCERTAIN"])[1]
+    desk.memory.put(memory.release(SEND, "A" * 26, said, until=desk.at + 60 * DAY))
+
+
+SEND = Send.model_validate_json(json.dumps(world.send()))
+NO = world.consent(
+    record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
+)
+
+
+def test_hard_fact_met_by_the_gate_itself_then_the_release_ends_in_a_record_and_the_item_waits_on(desk: Desk) -> None:
+    asked(desk)
+    released(desk)
+    desk.reconsider()
+    assert desk.memory.releases(SEND) == ()
+    record = desk.records[-1]
+    assert "RELEASE_SUPERSEDED" in [reason.code for reason in record.reasons]
+    assert record.act
+    assert (record.act.by, record.act.outcome, record.act.code) == ("gatekeeper", "refused", "awaits_answer")
+    desk.reconsider()
+    assert desk.records[-1] == record, "what changes nothing is not recorded"
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear"]
+    assert len({one.did for one in desk.records}) == len(desk.records)
+
+
+@pytest.mark.parametrize(("kind", "code"), [("redecide", "awaits_answer"), ("ask", "not_confirmable")])
+def test_hard_fact_met_by_an_act_that_is_refused_then_the_release_ends(desk: Desk, kind: str, code: str) -> None:
+    if kind == "redecide":
+        asked(desk)
+    else:
+        desk.send(delivery=DELIVERY)
+        desk.learn(NO)
+    released(desk)
+    assert desk.act(kind) == ("refused", code)
+    assert "RELEASE_SUPERSEDED" in [reason.code for reason in desk.records[-1].reasons]
+    assert desk.memory.releases(SEND) == ()

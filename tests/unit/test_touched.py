@@ -95,6 +95,20 @@ def test_a_fact_in_the_middle_of_a_walk_then_it_goes_first_and_the_walk_begins_a
     assert len(everybody(touched)) == len(PEOPLE) - 100 + len(PEOPLE)
 
 
+def test_a_flood_of_facts_about_people_then_a_list_that_was_quarantined_is_found_all_the_same(
+    watched: tuple[Touched, world.FactStore],
+) -> None:
+    touched, store = watched
+    learn(store, world.batch(state="quarantined"))
+    for _ in range(len(PEOPLE) // STEP):
+        learn(store, *(world.consent(recipient_id=name) for name in PEOPLE[100:300]))
+        taken = touched.take(100)
+        assert len(taken) == 100
+        if "P-7" in taken:
+            return
+    pytest.fail("the walk came to nobody")
+
+
 def test_stopped_then_no_fact_touches(watched: tuple[Touched, world.FactStore]) -> None:
     touched, store = watched
     touched.stop()

@@ -1,0 +1,50 @@
+"""`gatekeeper erase`: a person's data erased, and the log no longer able to tell whom it is about (APPI 35)."""
+
+from __future__ import annotations
+
+import click
+
+from gatekeeper.cli.output import json_option, note, show_json
+from gatekeeper.cli.who import by_option, confirmed, evidence_option, person, yes_option
+from gatekeeper.settings import load
+from gatekeeper.texts import text
+from schemas.topics import TOPICS
+from streams import erasures, pairs
+from streams.client import Reader
+
+
+@click.command("erase", help=text("cli.erase"))
+@click.argument("recipient")
+@click.option("--reason", required=True, help=text("cli.act_reason"))
+@evidence_option
+@yes_option
+@by_option
+@json_option
+def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: str | None, as_json: bool) -> None:
+    """Writes a stop of the person and of each address known, with an act to every partition, or nothing."""
+    settings = load()
+    act = pairs.act(
+        "erase", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence
+    )  # refused before any broker is asked
+    with Reader(settings) as reader:
+        tokens, unreadable = erasures.addresses(reader, recipient)
+        numbers = [tp.partition for tp in reader.partitions("acts")]
+    confirmed(text("cli.erase_sure", count=len(tokens)), 1, yes=yes)
+    if unreadable:
+        note("cli.erase_unreadable", count=unreadable)
+    stops = erasures.stops(recipient, tokens, act_id=act.act_id, at=act.at)
+    pair = pairs.write(settings, erasures.outgoing(stops), act, partitions=numbers)
+    if as_json:
+        show_json(
+            {
+                "act_id": pair.act_id,
+                "by": act.by,
+                "stops": len(stops),
+                "partitions": len(numbers),
+                "unreadable_sources": unreadable,
+            }
+        )
+        return
+    click.echo(text("cli.erase_done", act=pair.act_id, stops=len(stops), partitions=len(numbers)))
+    days = {name: (TOPICS[name].keep_ms or 0) // 86_400_000 for name in ("sends", "review", "acts")}
+    note("cli.erase_kept", **days)

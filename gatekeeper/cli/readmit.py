@@ -1,0 +1,35 @@
+"""`gatekeeper readmit`: an erased person may be a customer again, by their own word and nobody else's."""
+
+from __future__ import annotations
+
+import click
+
+from gatekeeper.cli.output import json_option, show_json
+from gatekeeper.cli.who import by_option, evidence_option, person
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import load
+from gatekeeper.texts import text
+from streams import erasures, pairs
+from streams.client import Reader
+
+
+@click.command("readmit", help=text("cli.readmit"))
+@click.argument("recipient")
+@click.option("--reason", required=True, help=text("cli.act_reason"))
+@evidence_option
+@by_option
+@json_option
+def command(recipient: str, reason: str, evidence: str | None, by: str | None, as_json: bool) -> None:
+    """Takes the stops of the erasure back, with the act, or nothing; whoever never was erased is refused (2)."""
+    settings = load()
+    act = pairs.act("readmit", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence)
+    with Reader(settings) as reader:
+        stops = erasures.standing(reader, recipient)
+        numbers = [tp.partition for tp in reader.partitions("acts")]
+    if not stops:
+        raise UsageError("error.never_erased")
+    pair = pairs.write(settings, erasures.outgoing(erasures.taken_back(stops, at=act.at)), act, partitions=numbers)
+    if as_json:
+        show_json({"act_id": pair.act_id, "by": act.by, "stops": len(stops), "partitions": len(numbers)})
+        return
+    click.echo(text("cli.readmit_done", act=pair.act_id, stops=len(stops)))

@@ -1,0 +1,77 @@
+"""The facts of an erasure: a stop of the person, and one of each address known, so that no list brings them back.
+
+An address is a token; where the person comes back under another id, it is still the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import Source, Suppression
+from schemas.values import Token
+from streams.client import Reader
+from streams.publisher import Outgoing
+
+
+def addresses(reader: Reader, recipient_id: str) -> tuple[list[Token], int]:
+    """Returns the tokens by which the sources name a person, and how many records of theirs cannot be read."""
+    found: set[Token] = set()
+    unreadable = 0
+    for record in reader.read("sources"):
+        if record.key != recipient_id.encode():
+            continue
+        try:
+            source: Source = decode("sources", record.key, record.value)
+        except Unreadable:
+            unreadable += 1
+            continue
+        found.update(point.token for point in source.contact_points)
+    return sorted(found), unreadable
+
+
+def stops(recipient_id: str, tokens: Iterable[Token], *, act_id: str, at: str) -> list[Suppression]:
+    """Returns the stops of an erasure: of the person, then of each token; their ids begin with the act's."""
+    named: list[tuple[str | None, str | None]] = [(recipient_id, None), *((None, token) for token in tokens)]
+    return [
+        Suppression(
+            v=1,
+            kind="erasure",
+            suppression_id=f"erase-{act_id}-{number}",
+            received_at=at,
+            recipient_id=recipient,
+            token=token,
+        )
+        for number, (recipient, token) in enumerate(named)
+    ]
+
+
+def standing(reader: Reader, recipient_id: str) -> list[Suppression]:
+    """Returns the erasures of a person that nobody has taken back, each with the stops of addresses it brought."""
+    newest: dict[str, Suppression] = {}
+    for record in reader.read("suppressions"):
+        try:
+            stop: Suppression = decode("suppressions", record.key, record.value)
+        except Unreadable:
+            continue
+        if stop.kind == "erasure":
+            newest[stop.suppression_id] = stop
+    own = [stop for stop in newest.values() if stop.recipient_id == recipient_id and stop.state != "corrected"]
+    acts = {_act(stop) for stop in own} - {None}
+    brought = [stop for stop in newest.values() if stop.token and _act(stop) in acts]
+    return own + [stop for stop in brought if stop.state != "corrected"]
+
+
+def taken_back(stops: Iterable[Suppression], *, at: str) -> list[Suppression]:
+    """Returns the corrections of these stops."""
+    return [stop.model_copy(update={"state": "corrected", "received_at": at}) for stop in stops]
+
+
+def outgoing(stops: Iterable[Suppression]) -> list[Outgoing]:
+    """Returns these stops as records to write."""
+    return [Outgoing("suppressions", (stop.recipient_id or stop.token or "").encode(), encode(stop)) for stop in stops]
+
+
+def _act(stop: Suppression) -> str | None:
+    kind, _, rest = stop.suppression_id.partition("-")
+    return rest.rpartition("-")[0] if kind == "erase" else None

@@ -1,0 +1,46 @@
+"""`gatekeeper erase` and `readmit`: the stops and an act to every partition, all of it or nothing."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.conftest import Run, System
+from tests.cli.test_suspend import records
+from tests.worlds import TOKEN, source
+
+
+def test_erased_then_person_and_addresses_are_stopped_and_every_partition_has_the_act(run: Run, system: System) -> None:
+    point = {"id": "cp-1", "token": TOKEN}
+    system.put("sources", json.dumps(source("p-1", contact_points=[point])).encode(), key=b"p-1")
+    system.put("sources", json.dumps(source("p-2", contact_points=[{**point, "id": "cp-2"}])).encode(), key=b"p-2")
+    system.put("sources", b"{broken", key=b"p-1")
+    assert "--yes" in run("erase", "p-1", "--reason", "asked by letter").says(2)
+    done = run("erase", "p-1", "--reason", "asked by letter", "--yes", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    acts = records(system, "acts")
+    assert {(act.kind, act.recipient_id, act.act_id) for act in acts} == {("erase", "p-1", told["act_id"])}
+    assert sorted(record.partition for record in system.records("acts")) == list(range(told["partitions"]))
+    stops = [(stop.recipient_id, stop.token, stop.state) for stop in records(system, "suppressions")]
+    assert sorted(stops, key=str) == [("p-1", None, None), (None, TOKEN, None)]
+    assert told["unreadable_sources"] == 1
+    assert "p-1" not in done.out + done.err
+
+
+def test_readmitted_then_every_stop_of_the_erasure_is_corrected_and_nobody_else_s(run: Run, system: System) -> None:
+    point = {"id": "cp-1", "token": TOKEN}
+    system.put("sources", json.dumps(source("p-1", contact_points=[point])).encode(), key=b"p-1")
+    assert run("erase", "p-1", "--reason", "asked by letter", "--yes").code == 0
+    assert run("erase", "p-2", "--reason", "asked by letter", "--yes").code == 0
+    assert run("readmit", "p-1", "--reason", "joined again").code == 0
+    stops = {(stop.recipient_id, stop.token, stop.state) for stop in records(system, "suppressions")}
+    whole = {("p-1", None, None), ("p-1", None, "corrected"), (None, TOKEN, None), (None, TOKEN, "corrected")}
+    assert stops == {*whole, ("p-2", None, None)}
+    assert "recipient" in run("readmit", "p-1", "--reason", "again").says(2)
+    assert "recipient" in run("readmit", "p-3", "--reason", "never here").says(2)
+
+
+def test_a_recipient_that_looks_like_an_address_then_it_is_refused_and_not_repeated(run: Run, system: System) -> None:
+    said = run("erase", "hanako@mail.example", "--reason", "asked", "--yes").says(2)
+    assert "hanako@" not in said
+    assert records(system, "acts") == []

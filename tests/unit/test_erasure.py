@@ -1,0 +1,107 @@
+"""Erased: the salt is gone, nothing is sent, no later consent helps, and only a readmission lets a person return."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from gatekeeper.decide import decide
+from gatekeeper.known import read_snapshot
+from gatekeeper.memory import Memory
+from gatekeeper.spans import instant
+from schemas.audit import AuditRecord
+from schemas.events import Send
+from tests import world
+from tests.desk import YOUNG, Desk
+from tests.unit.test_judge import CLEAR, JUDGE, record
+
+
+def paired(desk: Desk, kind: str, person: str = "P-1") -> AuditRecord:
+    act = {"v": 1, "kind": kind, "act_id": f"{kind}-{desk.at}", "at": instant(desk.at), "by": "hanako"}
+    assert desk.judged({**act, "recipient_id": person, "reason": "asked by letter"}) == ("recorded", None)
+    return desk.records[-1]
+
+
+def stop(**fields: Any) -> world.Event:
+    value = {"v": 1, "kind": "erasure", "suppression_id": "erase-1-0", "received_at": instant(world.T)}
+    return "suppressions", {**value, "recipient_id": "P-1", **fields}
+
+
+def test_erased_then_the_salt_and_all_that_was_remembered_is_gone_and_the_act_names_the_pseudonym() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    desk.act("uphold")
+    subj = desk.records[0].subj
+    assert sorted(key.split(b"/")[0] for key, value in desk.ledger.items() if value) == [b"act", b"salt"]
+    done = paired(desk, "erase")
+    assert (done.subj, done.act and done.act.kind) == (subj, "erase")
+    left = {key: value for key, value in desk.ledger.items() if value}
+    assert list(left) == [b"salt/P-1/"]
+    assert orjson.loads(left[b"salt/P-1/"]) == {"v": 1, "until": None, "erased": desk.at}
+    again = Memory()
+    for key, value in left.items():
+        again.take(key, value)
+    assert again.erased_at("P-1") == desk.at
+
+
+def test_erased_then_no_later_consent_helps_and_nobody_is_named() -> None:
+    desk = Desk(*CLEAR)
+    paired(desk, "erase")
+    desk.learn(world.consent(record_id="R-9", state="RenewedGiven", event_time="2026-11-23T10:00:00+09:00"))
+    assert desk.send().codes == ("SUBJECT_ERASED",), "also where the stop itself is not there"
+    found = desk.records[-1]
+    assert (found.subj, found.in_mac, found.facts and found.facts.erased) == (None, None, desk.at)
+
+
+def test_erased_then_the_record_derives_again() -> None:
+    desk = Desk(*CLEAR)
+    paired(desk, "erase")
+    one = record()
+    judged = JUDGE.judge(one, desk.store, desk.at, memory=desk.memory)
+    told = orjson.loads(judged.audit)
+    facts = read_snapshot(orjson.dumps(told["facts"]))
+    sent = Send.model_validate_json(one.value or b"")
+    again = decide(sent, facts, desk.store.reference, JUDGE.packs, desk.at)
+    assert again.codes == judged.codes == ("SUBJECT_ERASED",)
+
+
+def test_cleared_before_then_called_back() -> None:
+    desk = Desk(*CLEAR)
+    assert desk.send().verdict == "clear"
+    desk.learn(stop())
+    paired(desk, "erase")
+    (recalled,) = desk.weigh()
+    assert [output.topic for output in recalled.outputs] == ["recalls"]
+    assert desk.records[-1].subj is None
+    assert [key for key, value in desk.ledger.items() if value] == [b"salt/P-1/"]
+
+
+def test_erased_twice_then_the_first_instant_stays() -> None:
+    desk = Desk(*CLEAR)
+    paired(desk, "erase")
+    first = desk.at
+    desk.at += 1000
+    assert paired(desk, "erase").subj is None
+    assert desk.memory.erased_at("P-1") == first
+
+
+def test_readmitted_then_a_new_name_and_the_rules_decide_again() -> None:
+    desk = Desk(*CLEAR)
+    desk.send(campaign_id="K-9")
+    before = desk.records[-1].subj
+    desk.learn(stop())
+    paired(desk, "erase")
+    desk.weigh()
+    desk.at += 1000
+    desk.learn(stop(state="corrected", received_at=instant(desk.at)))
+    assert desk.send().codes == ("SUBJECT_ERASED",), "the mark stands until the act"
+    paired(desk, "readmit")
+    assert desk.send().verdict == "clear"
+    assert desk.records[-1].subj not in (None, before)
+
+
+def test_somebody_this_partition_never_named_then_it_does_not_begin_to() -> None:
+    desk = Desk(*CLEAR)
+    assert paired(desk, "erase", "P-7").subj is None
+    assert desk.memory.erased_at("P-7") == desk.at
