@@ -140,6 +140,8 @@ def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
         dead = said["send"] is None or [reason["code"] for reason in said["reasons"]] == ["EVENT_INVALID"]
         return ("deadletter" if dead else told), did
     outcome = act.get("outcome")
+    if outcome == "reemitted":
+        return "cleared", act["item"]
     if outcome in ("cleared", "withheld"):
         return told, did
     if outcome == "recalled" or said["stage"] == "recall":
@@ -308,8 +310,10 @@ class _Check:
         self._found.records += 1
         if self._oldest is None and self._cut:
             self._oldest = at
-        if stage in OWN.get(topic, ()):
-            if src["partition"] != self._found.partition or said["did"] != derived(*place, stage):
+        again = (said.get("act") or {}).get("kind") == "reemit"
+        if stage in OWN.get(topic, ()) or again:
+            id_ = derived(*place, stage, said["clearance"]) if stage == "handoff" else derived(*place, stage)
+            if src["partition"] != self._found.partition or said["did"] != id_:
                 self._find("foreign_record", "audit", record.offset, f"{topic}/{place[1]}/{place[2]}")
                 return
             if self._waiting.pop((topic, place[2]), False) is False and counted:

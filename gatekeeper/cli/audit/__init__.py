@@ -10,6 +10,7 @@ from gatekeeper.texts import text
 VERBS: dict[str, str] = {
     "explain": "explain",
     "coverage": "coverage",
+    "reemit": "reemit",
 }
 """Verb to the module of this package that holds it, as a click command named `command`."""
 
