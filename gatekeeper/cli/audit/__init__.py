@@ -11,6 +11,9 @@ VERBS: dict[str, str] = {
     "explain": "explain",
     "coverage": "coverage",
     "reemit": "reemit",
+VERBS = {
+    "seal": "seal",
+    "witness": "witness",
 }
 """Verb to the module of this package that holds it, as a click command named `command`."""
 
