@@ -165,6 +165,7 @@ class AuditRecord(Model):
 
     `subj`: the person; None where nobody is named, or they were erased. `in_mac`: HMAC-SHA256 of the bytes that stand
     at `src`, under the person's key; None also where those were not read again, as for a recall.
+    `asof`, `max_lag_ms`: the instant up to which all facts were known, where they were late, and the longest lag.
     `clearance`: the decision that had cleared the same piece before, as decide() was told.
     `act`: of a person, where the input was one; `verdict` is None where it decided nothing.
     """
@@ -191,6 +192,7 @@ class AuditRecord(Model):
     engine: Engine
     stage: Stage
     asof: Instant | None = None
+    max_lag_ms: Count | None = None
     mode: Mode = "live"
     clearance: DecisionId | None = None
     act: Acted | None = None

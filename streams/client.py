@@ -199,12 +199,14 @@ class Reader:
         last: int | None = None,
         since: int | None = None,
         behind: Mapping[int, int] | None = None,
+        partition: int | None = None,
     ) -> Iterator[Record]:
         """Yields what stands on `topic` up to its ends as they were when asked, in order within a partition.
 
         `last`: only so many offsets before the end of each partition. `since`: only what the broker has had since
         then, in milliseconds. `partition`: only this one.
         then, in milliseconds. `behind`: only from these offsets on, by partition.
+        then, in milliseconds. `behind`: only from these offsets on, by partition. `partition`: only this one.
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
         with reaching(self._settings):
@@ -221,15 +223,17 @@ class Reader:
 
     def at(self, topic: str, *, partition: int, offset: int) -> Record | None:
         """Returns the committed record at this place, None where there is none (any more)."""
+        return next(self.between(topic, partition=partition, start=offset, end=offset + 1), None)
+
+    def between(self, topic: str, *, partition: int, start: int, end: int) -> Iterator[Record]:
+        """Yields what is committed on one partition from `start` up to `end` (exclusive), as far as it is kept."""
         tp = TopicPartition(self._settings.topic(topic), partition)
         if tp not in self.partitions(topic):
-            return None
+            return
         with reaching(self._settings):
-            start = self._consumer.beginning_offsets([tp])[tp]
-            end = self._consumer.end_offsets([tp])[tp]
-        if not start <= offset < end:
-            return None
-        return next(self._between({tp: offset}, {tp: offset + 1}), None)
+            start = max(start, self._consumer.beginning_offsets([tp])[tp])
+            end = min(end, self._consumer.end_offsets([tp])[tp])
+        yield from self._between({tp: start}, {tp: end})
 
     def follow(self, topic: str, *, from_beginning: bool) -> Iterator[Record]:
         """Returns what stands on `topic` (or nothing of it) and then what comes from this call on, without end."""

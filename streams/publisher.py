@@ -145,7 +145,7 @@ def settle(settings: Settings, name: str) -> None:
 @contextmanager
 def _transactional(settings: Settings, name: str) -> Iterator[Any]:
     with reaching(settings):
-        producer = _producer(
+        producer = producer_of(
             settings,
             transactional_id=f"{settings.application}-cli-{name}",
             transaction_timeout_ms=TRANSACTION_MS,

@@ -153,8 +153,10 @@ class Tree:
         name = path(level, number, width)
         if name != self._kept[0]:
             raw = self._files.read(name)
-            if raw is None:  # whoever reads while the log grows finds the whole tile in place of its part
-                raw = self._files.read(path(level, number))
+            if raw is None:  # whoever reads while the log grows finds more of the tile in place of its part
+                parts = [int(name) for name in self._files.names(f"{path(level, number)}.p") if name.isdecimal()]
+                wider = (self._files.read(path(level, number, part)) for part in (*sorted(parts), TILE) if part > width)
+                raw = next((one for one in wider if one is not None), None)
             if raw is None:
                 raise IntegrityError("error.log_tile_missing", name=name)
             if level != "entries" and len(raw) < 32 * width:

@@ -97,7 +97,8 @@ def record(
     found["notes"], found["obligations"], found["basis"] = decision.notes, decision.obligations, decision.basis
     found["facts"] = orjson.Fragment(snapshot) if snapshot is not None else None
     if as_of is not None:
-        found["asof"] = instant(as_of)
+        # a setting may go over the policy's longest lag, so its bytes alone do not tell what was allowed
+        found["asof"], found["max_lag_ms"] = instant(as_of), decision.policy.max_lag_ms
     if clearance is not None:
         found["clearance"] = clearance
     if normalised:

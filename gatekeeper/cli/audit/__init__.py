@@ -14,6 +14,12 @@ VERBS: dict[str, str] = {
 VERBS = {
     "seal": "seal",
     "witness": "witness",
+    "export": "export",
+    "verify": "verify",
+    "prove": "prove",
+    "check": "check",
+    "replay": "replay",
+    "what-if": "what_if",
 }
 """Verb to the module of this package that holds it, as a click command named `command`."""
 

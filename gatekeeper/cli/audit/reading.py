@@ -1,0 +1,98 @@
+"""What the commands over a trail share: where it is read from, of which time, and how fast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from gatekeeper.audit.folder import Folder
+from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import Settings
+from gatekeeper.spans import instant, span
+from gatekeeper.texts import text
+from schemas.values import ZonedTime
+from streams.trail import LiveTrail
+
+SHARE = 5
+"""Of what the machine does, live reading takes one part in so many, that live work is not starved."""
+
+
+def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --from and --to to a command, as `since` and `to` (milliseconds)."""
+    for decorate in (
+        click.option("--to", callback=_milliseconds, help=text("replay.to")),
+        click.option("--from", "since", callback=_milliseconds, help=text("replay.from")),
+    ):
+        command = decorate(command)
+    return command
+
+
+def trail_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds FOLDER or --live, --from and --to to a command, as `folder`, `live`, `since` and `to` (milliseconds)."""
+    for decorate in (
+        time_options,
+        click.option("--live", is_flag=True, help=text("replay.live")),
+        click.argument("folder", required=False, type=click.Path(path_type=Path)),
+    ):
+        command = decorate(command)
+    return command
+
+
+@contextmanager
+def opened(
+    settings: Settings, folder: Path | None, *, live: bool, since: int | None, to: int | None
+) -> Iterator[Trail]:
+    """Yields the trail of an export or of the running system; raises UsageError (2) unless one of them is asked for."""
+    if live == (folder is not None):
+        raise UsageError("error.trail_unnamed")
+    if folder is not None:
+        yield Folder(folder)
+        return
+    with LiveTrail(settings, since=since, to=to) as trail:
+        yield trail
+
+
+def between(links: Iterator[Link], since: int | None, to: int | None) -> Iterator[Link]:
+    """Yields the links whose `t1` is at or after the one instant and before the other (milliseconds)."""
+    first, last = (None if at is None else instant(at) for at in (since, to))
+    for link in links:
+        t1 = link.manifest["t1"]
+        if (first is None or t1 >= first) and (last is None or t1 < last):
+            yield link
+
+
+class Pace:
+    """Keeps work to so many records a second: 0 = as fast as it goes, None = to one part in SHARE of that."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate
+        self._began = self._last = time.monotonic()
+        self._done = 0
+
+    def done(self, records: int) -> None:
+        """Returns when the next records may be taken."""
+        self._done += records
+        now = time.monotonic()
+        if self._rate is None:
+            time.sleep((now - self._last) * (SHARE - 1))
+        elif self._rate:
+            time.sleep(max(0.0, self._began + self._done / self._rate - now))
+        self._last = time.monotonic()
+
+
+def _milliseconds(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """Returns an instant with its offset in milliseconds; raises UsageError (2) for anything else."""
+    if value is None:
+        return None
+    try:
+        TypeAdapter(ZonedTime).validate_python(value)
+    except ValidationError:
+        raise UsageError("error.option_invalid", option=parameter.opts[0]) from None
+    return span(value, "Asia/Tokyo").first // 1000

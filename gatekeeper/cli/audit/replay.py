@@ -1,0 +1,210 @@
+"""`gatekeeper audit replay`: every decision derived again from its record; with --live, its facts from the topics."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from gatekeeper import packs
+from gatekeeper.audit.archive import Archive
+from gatekeeper.audit.folder import Folder
+from gatekeeper.audit.library import Library
+from gatekeeper.audit.recheck import Recheck, Rechecked
+from gatekeeper.audit.replay import replay
+from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.cli.audit.reading import Pace, between, opened, trail_options
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
+from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.identity import open_tokens
+from gatekeeper.settings import Settings, load
+from gatekeeper.texts import text
+from schemas.codec import canonical
+from streams import inputs
+from streams.client import Reader
+from streams.trail import LiveTrail
+
+SHOWN = 100
+"""So many findings are told one by one."""
+SAVE_SECONDS = 2.0
+FINDINGS = ("same", "told", "silent", "drift", "unknown")
+COUNTS = ("findings", "stages", "facts")
+_LONGEST = 200
+
+
+@dataclass
+class Report:
+    """What has been found so far; `next`: by partition, the manifest to go on with."""
+
+    findings: Counter[str] = field(default_factory=Counter)
+    stages: Counter[str] = field(default_factory=Counter)
+    facts: Counter[str] = field(default_factory=Counter)
+    found: list[dict[str, Any]] = field(default_factory=list)
+    troubles: dict[str, int] = field(default_factory=dict)
+    next: dict[str, int] = field(default_factory=dict)
+
+    def add(self, link: Link, number: int, one: Rechecked, *, live: bool) -> None:
+        """Takes in what became of the record of that number of a link."""
+        replayed = one.replayed
+        self.findings[replayed.finding] += 1
+        self.stages[replayed.stage] += 1
+        if live and replayed.finding in ("same", "told"):
+            self.facts[one.unseen or "folded"] += 1
+        if replayed.finding in ("drift", "unknown") and len(self.found) < SHOWN:
+            place = {"partition": link.partition, "offset": link.offset, "record": number}
+            self.found.append({**place, **replayed._asdict()})
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """All of it as JSON takes it."""
+        counts = {name: dict(getattr(self, name)) for name in COUNTS}
+        return {"records": self.findings.total(), **counts, "found": self.found, "troubles": list(self.troubles)}
+
+    @property
+    def exit_code(self) -> int:
+        """1 drift, 4 what cannot be verified, 5 what is missing, else 0."""
+        if self.findings["drift"]:
+            return 1
+        return 4 if self.findings["unknown"] else min(self.troubles.values(), default=0)
+
+
+@click.command("replay", help=text("replay.help"))
+@trail_options
+@click.option("--rate", type=click.FloatRange(min=0), help=text("replay.rate"))
+@click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help=text("replay.state"))
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    folder: Path | None,
+    live: bool,
+    since: int | None,
+    to: int | None,
+    rate: float | None,
+    state: Path | None,
+    as_json: bool,
+) -> None:
+    """Prints what was found; exit 1 drift, 4 what cannot be verified, 5 what is missing."""
+    settings = load()
+    with ExitStack() as stack:
+        trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))
+        of = trail.about if isinstance(trail, Folder) else {"group": settings.group, "broker": settings.bootstrap}
+        report = _begun(state, of)
+        library, recheck = Library(trail), None
+        if isinstance(trail, LiveTrail):
+            recheck = _recheck(settings, stack.enter_context(Reader(settings)), library, trail)
+        pace = Pace(rate if live or rate else 0)
+        with _kept(state, of, report) as save, progress_bar() as bar:
+            task = bar.add_task(text("replay.replaying"), total=None)
+            for link in _links(trail, report, since, to):
+                if link.offset < report.next.get(str(link.partition), 0):
+                    if recheck:
+                        for value in link.records:
+                            recheck.passed(value)
+                    continue
+                at = link.manifest["asof"]
+                for number, value in enumerate(link.records):
+                    one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
+                    report.add(link, number, one, live=live)
+                bar.advance(task, len(link.records))
+                report.next[str(link.partition)] = link.offset + 1
+                save()
+                pace.done(len(link.records))
+    if as_json:
+        show_json(report.plain)
+    else:
+        _show(report, live=live)
+    context.exit(report.exit_code)
+
+
+def _links(trail: Trail, report: Report, since: int | None, to: int | None) -> Iterator[Link]:
+    """Yields all of the trail; what cannot be read of a partition ends that one, and is told at the end."""
+    for partition in trail.partitions():
+        try:
+            yield from between(trail.links(partition), since, to)
+        except (IntegrityError, IncompleteError) as error:
+            report.troubles[str(error)] = error.exit_code
+
+
+def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTrail) -> Recheck:
+    archive = Archive()
+    with progress_bar() as bar:
+        task = bar.add_task(text("replay.facts"), total=None)
+        for record in inputs.facts(reader):
+            archive.apply(record.topic, record.partition, record.offset, record.key, record.value)
+            bar.advance(task)
+    return Recheck(
+        library,
+        archive,
+        inputs.KeptInputs(settings, reader),
+        packs.load(settings.policy),
+        tokens=open_tokens(settings.token_key),
+        whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.values()),
+    )
+
+
+def _begun(state: Path | None, of: dict[str, Any]) -> Report:
+    """Returns what an earlier call found that did not end; where it did, only how far it came."""
+    report = Report()
+    if state is None or not state.exists():
+        return report
+    try:
+        said = orjson.loads(state.read_bytes())
+        if said["of"] != orjson.loads(canonical(of)):
+            raise UsageError("error.state_of_another", file=state)
+        report.next = dict(said["next"])
+        if not said["ended"]:
+            for name in COUNTS:
+                getattr(report, name).update(said[name])
+            report.found = list(said["found"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError("error.state_unreadable", file=state) from None
+    return report
+
+
+@contextmanager
+def _kept(state: Path | None, of: dict[str, Any], report: Report) -> Iterator[Callable[[], None]]:
+    """Yields what writes the state down now and then; however the work ends, it is written at the end."""
+    written = time.monotonic()
+
+    def write(*, ended: bool) -> None:
+        if state is not None:
+            with whole(state) as file:
+                file.write(canonical({"of": of, "ended": ended, "next": report.next, **report.plain}).decode())
+
+    def save() -> None:
+        nonlocal written
+        if time.monotonic() - written > SAVE_SECONDS:
+            written = time.monotonic()
+            write(ended=False)
+
+    try:
+        yield save
+    except BaseException as error:
+        write(ended=False)
+        if isinstance(error, KeyboardInterrupt) and state is not None:
+            note("replay.interrupted", file=state)
+        raise
+    write(ended=True)
+
+
+def _show(report: Report, *, live: bool) -> None:
+    rows = [(name, report.findings[name], text(f"replay.{name}")) for name in FINDINGS if report.findings[name]]
+    show_table([f"cli.column_{name}" for name in ("finding", "records", "meaning")], rows, numbers=(1,))
+    for one in report.found:
+        shown = {name: str(one[name])[:_LONGEST] for name in ("recorded", "derived")}
+        click.echo(text(f"replay.found_{one['finding']}", **{**one, **shown}))
+    if live:
+        counts = {name: f"{report.facts[name]:,}" for name in ("folded", "expired", "no_key")}
+        click.echo(text("replay.facts_told", **counts))
+    for trouble in report.troubles:
+        note("cli.error", message=trouble)
+    if not report.findings.total():
+        note("replay.nothing")

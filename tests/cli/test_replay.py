@@ -1,0 +1,177 @@
+"""`gatekeeper audit replay --live` and `what-if --live`: honest workers are found right, and others are named."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.audit.record import RULES, schema_hash
+from gatekeeper.audit.subject import Subjects
+from gatekeeper.facts import FactStore
+from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.keys import Keys
+from gatekeeper.memory import Memory, release
+from gatekeeper.packs import load
+from gatekeeper.spans import instant
+from schemas.codec import canonical, decode
+from schemas.topics import FACT_TOPICS
+from streams.broker import Broker
+from tests.cli.conftest import Run
+from tests.world import KEY, TOKENS
+from tests.worlds import World, consent, send, source, until
+
+ALL = ("audit", "replay", "--live", "--rate", "0", "--json")
+
+
+@pytest.fixture(scope="module")
+def history(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A world in which everything happened once, without a worker any more."""
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create().may_ask()
+    world.people(["anna", "ben", "cora"])
+    world.people(["young"], may_be_minor=True)
+    world.put("sources", [("nobody", source("nobody"))])
+    with world.process(tmp_path_factory.mktemp("worker") / "log"):
+        names = ["anna", "ben", "cora", "young", "nobody", "stranger"]
+        world.put("sends", [(name, send(name, f"first-{name}", campaign_id="first")) for name in names])
+        world.put("sends", [("anna", b"{"), ("anna", send("anna", "again", campaign_id="first"))])
+        world.await_audits(8)
+        world.act("release", world.items()["e-first-young"])
+        world.act("redecide", world.items()["e-first-nobody"], act_id="redecide-1")
+        world.put("consents", [("ben", consent("ben", "Withdrawn"))])
+        until(lambda: [a for a in world.audits() if a.stage == "recall"], "the recall")
+        until(lambda: len(world.outcomes()) == 2, "the answers")
+        for partition in range(2):
+            act = {"v": 1, "kind": "handoff", "act_id": "h-1", "at": "2026-01-01T00:00:00Z", "by": "hanako"}
+            world.put("acts", [(None, {**act, "subject": "campaign/first"})], partition=partition)
+        until(lambda: sum(a.act is not None and a.act.outcome == "done" for a in world.audits()) == 2, "hand-offs")
+    return world
+
+
+@pytest.fixture
+def world(history: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """That world, named to the commands."""
+    for name, value in history.environment.items():
+        monkeypatch.setenv(name, value)
+    return history
+
+
+class Forger:
+    """A worker of our key that writes what it likes, in transactions whose manifests fit."""
+
+    def __init__(self, world: World, person: str) -> None:
+        self.world = world
+        self.person = person
+        value = send(person, f"forged-{uuid.uuid4().hex[:8]}")
+        world.put("sends", [(person, value)])
+        message = next(m for m in world.read("sends") if m.value() == orjson.dumps(value))
+        place = message.topic(), message.partition(), message.offset(), message.timestamp()[1]
+        self.record = Record(*place, message.key(), message.value())
+        self.judge = Judge(load("jp-pmark"), 2, tokens=TOKENS, subjects=Subjects({1: KEY}, lambda size: bytes(size)))
+
+    def judged(self, *, without: str = "nothing", released: str | None = None) -> Judged:
+        """Returns what an honest worker would have written, had it not known of the facts of one kind of event.
+
+        `released`: a reason for which somebody is said to have released the piece.
+        """
+        store = FactStore()
+        for topic in FACT_TOPICS:
+            for message in self.world.read(topic):
+                if without.encode() not in message.value():
+                    store.apply(topic, message.partition(), message.offset(), message.key(), message.value())
+        memory, sent = Memory(), decode("sends", None, self.record.value)
+        if released:
+            said = {"campaign_id": sent.campaign_id, "channel": "postal", "decision_id": "A" * 26, "by": "hanako"}
+            said |= {"v": 1, "kind": "release", "at": instant(self.record.timestamp), "reasons": [released]}
+            memory.put(release(sent, "A" * 26, said, until=self.record.timestamp * 2))
+        return self.judge.judge(self.record, store, self.record.timestamp, memory=memory)
+
+    def write(self, judged: Judged) -> int:
+        """Writes the transaction; returns the offset of its manifest."""
+        key = Keys(Path(self.world.keys)).signer("worker")
+        value = manifest(
+            writer="forger",
+            kid=key.kid,
+            partition=self.record.partition,
+            taken=[Taken(self.record.topic, self.record.offset, self.record.offset + 1, 1)],
+            judged=[judged],
+            dead_facts=0,
+            as_of={topic: self.world.ends(topic) for topic in FACT_TOPICS},
+            prev=None,
+            policy=load("jp-pmark").at(self.record.timestamp),
+            t0=self.record.timestamp,
+            t1=self.record.timestamp,
+        )
+        signature = [("gate-sig", base64.b64encode(key.sign(value)))]
+        with self.world.transaction() as producer:
+            where = {"partition": self.record.partition}
+            producer.produce(self.world.settings.topic("audit"), judged.audit, judged.did, **where)
+            producer.produce(self.world.settings.topic("manifests"), value, b"forger", headers=signature, **where)
+            producer.commit_transaction(30)
+        (found,) = [m for m in self.world.read("manifests") if m.value() == value]
+        return int(found.offset())
+
+
+def test_honest_workers_then_every_decision_is_derived_again_with_its_facts(world: World, run: Run) -> None:
+    done = run(*ALL)
+    said = done.json
+    assert (done.code, said["found"], said["troubles"]) == (0, [], [])
+    assert said["records"] == len(world.audits()) == sum(said["stages"].values())
+    assert set(said["stages"]) == {"intake", "release", "act", "recall", "handoff"}
+    assert set(said["findings"]) == {"same", "told", "silent"}
+    assert said["facts"] == {"folded": said["findings"]["same"] + said["findings"]["told"]}
+
+
+def test_without_the_key_of_tokens_then_the_facts_are_not_checked_and_it_says_so(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEKEEPER_TOKEN_KEY", "")
+    said = run(*ALL).json
+    assert said["found"] == []
+    assert said["facts"]["no_key"] > 5
+    assert "for want of the key" in run(*ALL[:-1]).out
+
+
+def test_what_if_on_the_running_system_then_as_over_an_export(world: World, run: Run) -> None:
+    done = run("audit", "what-if", "--live", "--policy", "jp-appi", "--json")
+    assert (done.code, done.json["widened"]) == (1, {"sends": 1, "people": 1})
+    assert done.json["reason"][0]["reason"] == "CONSENT_MISSING → -"
+
+
+def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: World, run: Run) -> None:
+    expected: list[dict[str, Any]] = []
+
+    def forged(
+        person: str, place: str, *, without: str = "nothing", released: str | None = None, **changed: Any
+    ) -> None:
+        forger = Forger(world, person)
+        judged = forger.judged(without=without, released=released)
+        audit = canonical({**orjson.loads(judged.audit), **changed})
+        offset = forger.write(replace(judged, audit=audit))
+        expected.append({"partition": forger.record.partition, "offset": offset, "record": 0, "place": place})
+
+    forged("cora", "nothing: this one tells the truth")
+    expected.clear()
+    forged("nobody", "verdict", verdict="clear", reasons=[])
+    forged("ben", "facts.consents[1]", without="Withdrawn")
+    forged("young", "facts.releases[0]", released="AGE_UNCERTAIN")
+    forged("cora", "policy.id", policy=load("jp-appi").home[0].ref)
+    unread = {"code": "EVENT_INVALID", "facts": [], "says": {"case": "unreadable", "fault": "not_json"}}
+    empty = dict.fromkeys(("campaign", "controller", "channel", "purpose", "message_class", "send", "facts", "basis"))
+    engine = {"rules": RULES, "schema": schema_hash()}
+    forged("anna", "reasons[0].says", verdict="block", reasons=[unread], obligations=[], engine=engine, **empty)
+
+    done = run(*ALL)
+    found = [{name: one[name] for name in ("partition", "offset", "record", "place")} for one in done.json["found"]]
+    assert done.code == 1
+    assert sorted(found, key=json.dumps) == sorted(expected, key=json.dumps)
+    for one in expected:
+        told = f"partition {one['partition']}, offset {one['offset']} of `manifests`, its record 0"
+        assert told in run(*ALL[:-1]).out

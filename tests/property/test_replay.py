@@ -1,0 +1,69 @@
+"""Whatever is known of a person: each record is derived again byte for byte, and its facts are found again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+
+from gatekeeper.audit.archive import Archive
+from gatekeeper.audit.library import Library
+from gatekeeper.audit.recheck import Recheck
+from gatekeeper.audit.replay import replay
+from gatekeeper.judge import Record
+from gatekeeper.packs import load
+from tests import world
+from tests.property import people
+from tests.records import Recorded, named
+
+LIBRARY = Library(named())
+FEW = settings(max_examples=150, deadline=None)
+FACTS = ("sources", "consents", "suppressions")
+
+
+@FEW
+@given(people.people(), people.sends())
+def test_any_person_then_every_record_is_the_same_byte_for_byte(facts: list[world.Event], sent: dict[str, Any]) -> None:
+    desk = Recorded(*facts)
+    desk.send(sent)
+    if desk.review:
+        desk.act("redecide", act_id="r-1")
+        desk.act("release", act_id="r-2")
+    desk.send(sent | {"event_id": "E-2"})
+    desk.campaign("handoff")
+    assert {replay(value, LIBRARY).finding for value in desk.values} <= {"same", "silent"}
+
+
+class Kept:
+    """One send at its place."""
+
+    def __init__(self, sent: dict[str, Any]) -> None:
+        self.record = Record("mail.sends.v1", 3, 1, world.T, None, orjson.dumps(sent))
+
+    def at(self, topic: str, partition: int, offset: int) -> Record | None:
+        return self.record if (topic, partition, offset) == ("sends", 3, 1) else None
+
+    def expired(self, topic: str, partition: int, offset: int) -> bool:
+        return False
+
+
+@FEW
+@given(people.people(), people.people(), people.sends())
+def test_any_person_then_the_facts_at_the_positions_of_then_are_those_recorded(
+    facts: list[world.Event], later: list[world.Event], sent: dict[str, Any]
+) -> None:
+    archive = Archive()
+    known = [*world.REFERENCE, *(event for event in facts if event[0] in FACTS)]
+    desk = Recorded(*(event for event in facts if event[0] in FACTS))
+    for offset, (topic, value) in enumerate(known):
+        archive.apply(topic, 0, offset, None, orjson.dumps(value))
+    at = {topic: [len(known)] for topic in (*FACTS, "reference")}
+    for offset, (topic, value) in enumerate(later, start=len(known)):
+        if topic in FACTS:
+            archive.apply(topic, 0, offset, None, orjson.dumps(value))
+    desk.send(sent)
+    recheck = Recheck(LIBRARY, archive, Kept(sent), load("jp-pmark"), tokens=world.TOKENS)
+    (value,) = desk.values
+    assert recheck.replay(value, at).unseen is None
+    assert recheck.replay(value, at).replayed.finding == "same"

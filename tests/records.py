@@ -1,0 +1,297 @@
+"""Audit records without Kafka: of the demo's people, of every reason and of every stage; with what they name by hash.
+
+`python -m tests.records COUNT` derives so many of them again and prints how fast; `python -m tests.records --write`
+writes the fixture of the record version that is current.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gatekeeper import packs
+from gatekeeper.audit.library import Library
+from gatekeeper.audit.replay import Replayed, replay
+from gatekeeper.demo import addresses
+from gatekeeper.demo.retailer import Retailer
+from gatekeeper.facts import FactStore
+from gatekeeper.identity import Tokens
+from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.packs import load
+from gatekeeper.reasons import CATALOGUE
+from gatekeeper.spans import instant
+from schemas.codec import Unreadable, canonical, decode, encode
+from schemas.events import JointUseTerms, PolicyVersion
+from schemas.topics import DAY_MS, subject_key
+from tests import world
+from tests.desk import TWO, YOUNG, Desk
+from tests.golden.table import CASES, events, millis
+from tests.unit.test_asking import BROKER, DELIVERY, answered
+
+FIXTURE = Path(__file__).parent / "golden" / "records-1"
+TODAY = date(2026, 11, 24)
+PEOPLE, CAMPAIGNS = 1_000, 12
+
+
+class Named:
+    """What records name by hash: the shipped policies, and reference data, each value in its order."""
+
+    def __init__(self, reference: Iterable[bytes] = ()) -> None:
+        self.policies = {
+            one.sha256: packs.shipped_text(one).encode() for all_ in packs.shipped().values() for one in all_
+        }
+        self.references: dict[str, bytes] = {}
+        terms: dict[str, dict[str, str]] = {}
+        for value in reference:
+            self.references[sha256(value).hexdigest()] = value
+            try:
+                model = decode("reference", None, value)
+            except Unreadable:
+                continue
+            if isinstance(model, PolicyVersion) and model.toml:
+                self.policies[sha256(model.toml.encode()).hexdigest()] = model.toml.encode()
+            if isinstance(model, JointUseTerms):
+                versions = terms.setdefault(model.id, {})
+                versions[str(model.version)] = sha256(value).hexdigest()
+                named = canonical(versions)
+                self.references[sha256(named).hexdigest()] = named
+
+    def policy(self, sha256: str) -> bytes | None:
+        return self.policies.get(sha256)
+
+    def reference(self, sha256: str) -> bytes | None:
+        return self.references.get(sha256)
+
+
+class Recorded(Desk):
+    """A desk that keeps the bytes of its audit records."""
+
+    def __init__(self, *facts: world.Event, **more: Any) -> None:
+        super().__init__(*facts, **more)
+        self.values: list[bytes] = []
+
+    def _written(self, found: Judged, value: bytes | None) -> Judged:
+        self.values.append(found.audit)
+        return super()._written(found, value)
+
+
+def named(values: Iterable[dict[str, Any]] = ()) -> Named:
+    """Returns what records name of the tests' own reference data, and of further records of it."""
+    return Named([orjson.dumps(value) for _, value in world.REFERENCE] + [orjson.dumps(value) for value in values])
+
+
+def of_case(case: dict[str, Any]) -> tuple[bytes, list[bytes]]:
+    """Returns the record of one golden case as a worker would write it, and the reference data of that."""
+    reference, facts = events(case)
+    store = world.store(*facts, reference=reference)
+    judge = Judge(load(case.get("policy", "jp-pmark")), 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
+    at = millis(case["at"]) if "at" in case else world.T
+    record = Record("mail.sends.v1", 3, 7, at, None, orjson.dumps(world.send(**case.get("send", {}))))
+    as_of = millis(case["as_of"]) if "as_of" in case else None
+    return judge.judge(record, store, at, as_of=as_of).audit, [orjson.dumps(value) for _, value in reference]
+
+
+def of_demo(seed: int = 7) -> tuple[Iterator[bytes], Named]:
+    """Returns the records of a year of the demo's retailer, about 13,000, and what they name."""
+    retailer = Retailer(people=PEOPLE, seed=seed, today=TODAY)
+    values = [encode(value) for _, value in retailer.reference()]
+    return _year(retailer, values), Named(values)
+
+
+def _year(retailer: Retailer, reference: list[bytes]) -> Iterator[bytes]:
+    tokens = Tokens(addresses.KEY)
+    desk = Recorded(judge=Judge(load("jp-pmark"), 8, tokens=tokens, subjects=world.SUBJECTS))
+    desk.store = FactStore()
+    for offset, value in enumerate(reference):
+        assert desk.store.apply("reference", 0, offset, None, value) is None
+    for offset, (topic, model) in enumerate(retailer.facts()):
+        assert desk.store.apply(topic, 0, offset, subject_key(topic, model).encode(), encode(model)) is None
+    sends = retailer.sends(PEOPLE * CAMPAIGNS)
+    for campaign in range(CAMPAIGNS):
+        for number in range(PEOPLE):
+            send = next(sends)
+            desk.send(orjson.loads(encode(send)))
+            if number % 100 == 1:
+                desk.learn(world.suppression(recipient_id=send.recipient_id, suppression_id=f"X-{campaign}-{number}"))
+        for item, record in enumerate(desk.review[-PEOPLE:], start=max(0, len(desk.review) - PEOPLE)):
+            if dict(record.headers)["gate-verdict"] == b"review":
+                desk.act("release", item, act_id=f"r-{campaign}-{item}")
+                desk.act("note", item, act_id=f"n-{campaign}-{item}")
+        desk.weigh()
+        desk.learn(world.suppression(recipient_id=f"R{campaign + 5:06}", suppression_id=f"Y-{campaign}"))
+        desk.at += DAY_MS
+        kind = "cancel" if campaign % 4 == 3 else "handoff"
+        desk.campaign(kind, subject=f"campaign/{send.campaign_id}", act_id=f"h-{campaign}")
+        yield from desk.values
+        desk.values.clear()
+        desk.at += 29 * DAY_MS
+
+
+def of_every_kind() -> tuple[list[bytes], Named]:
+    """Returns few records that have every reason and every stage between them, and what they name."""
+    values, references, left = [], [orjson.dumps(value) for _, value in world.REFERENCE], set(CATALOGUE)
+    for case in CASES.values():
+        value, reference = of_case(case)
+        codes = {reason["code"] for reason in orjson.loads(value)["reasons"]}
+        if codes & left or not values:
+            left -= codes
+            values.append(value)
+            references += reference
+    for desk in (_young(), _two(), _asked(), _failing()):
+        values += desk.values
+    return values, Named(dict.fromkeys(references))
+
+
+def _young() -> Recorded:
+    """Released, handed off, called back, cancelled; acts that are refused or cannot be read."""
+    desk = Recorded(*YOUNG)
+    desk.send()
+    desk.act("note")
+    desk.act("redecide", act_id="r-0")
+    desk.act("release", act_id="release")
+    desk.act("release", 0, act_id="r-2")
+    desk.act("undo", 1, act_id="u-1", undoes="release")
+    desk.judged(b'{"v":1,"kind":"release"}')
+    desk.send(event_id="E-2")
+    desk.act("release", act_id="r-3")
+    desk.send(event_id="E-3")
+    desk.campaign("handoff")
+    desk.campaign("handoff", act_id="handoff-2", again=True)
+    desk.send(event_id="E-4", campaign_id="K-2")
+    desk.act("release", act_id="r-4")
+    desk.learn(world.suppression())
+    desk.weigh()
+    desk.send({"v": 1})
+    return desk
+
+
+def _two() -> Recorded:
+    """Proposed and approved; upheld; called back at the hand-off, and by a person's word."""
+    desk = Recorded(*TWO)
+    desk.send()
+    desk.act("release", evidence_ref="scan-9")
+    desk.act("approve", by="taro")
+    desk.send(event_id="E-2", campaign_id="K-2")
+    desk.act("uphold", act_id="u-1")
+    clear = Recorded(world.source(), world.consent())
+    clear.send()
+    clear.learn(world.suppression())
+    clear.campaign("handoff")
+    again = Recorded(world.source(), world.consent())
+    again.send()
+    again.campaign("cancel")
+    desk.values += clear.values + again.values
+    return desk
+
+
+def _asked() -> Recorded:
+    """Asked, and sent once the answer is there."""
+    desk = Recorded(world.source(**BROKER))
+    desk.send(delivery=DELIVERY)
+    desk.act("ask")
+    desk.act("redecide", act_id="r-1")
+    desk.at += 10 * DAY_MS
+    desk.learn(answered(desk))
+    desk.reconsider()
+    return desk
+
+
+def _failing() -> Recorded:
+    """A defect of ours, a fact that cannot be read, and a shadow."""
+
+    class Broken(FactStore):
+        def view(self, *_: Any, **__: Any) -> Any:
+            raise ValueError
+
+    desk = Recorded(world.source(), world.consent())
+    desk.store = Broken()
+    desk.send()
+    shadow = Recorded(world.source(), world.consent(), judge=Judge(load("jp-pmark"), 8, "shadow", tokens=world.TOKENS))
+    shadow.send()
+    shadow.act("note")
+    bad = Recorded(world.source(), world.consent())
+    bad.store.apply("consents", 0, 99, b"P-1", b"{")
+    bad.send()
+    desk.values += shadow.values + bad.values
+    return desk
+
+
+def export(folder: Path, values: list[bytes], names: Named, *, size: int = 50) -> Path:
+    """Writes the records as an export of one partition holds them, unsigned, so many a manifest a minute."""
+    for name in ("records", "manifests", "policies", "reference"):
+        (folder / name).mkdir(parents=True)
+    said = {"v": 1, "made": instant(world.T), "group": "mail.gatekeeper", "partitions": 1, "from": None, "to": None}
+    (folder / "export.json").write_bytes(canonical(said))
+    manifests = []
+    for number, first in enumerate(range(0, len(values), size)):
+        held = values[first : first + size]
+        audit = {"n": len(held), "from_id": orjson.loads(held[0])["did"]}
+        value = canonical({"audit": audit, "t1": instant(world.T + 60_000 * number), "asof": {}}).decode()
+        manifests.append(canonical({"index": None, "offset": 2 * number, "sig": "", "value": value}))
+    for name, lines in (("records", values), ("manifests", manifests)):
+        (folder / name / "0.ndjson.gz").write_bytes(gzip.compress(b"".join(line + b"\n" for line in lines), 1))
+    for digest, text in names.policies.items():
+        (folder / "policies" / f"{digest}.toml").write_bytes(text)
+    for digest, value in names.references.items():
+        (folder / "reference" / f"{digest}.json").write_bytes(value)
+    return folder
+
+
+def fixture() -> tuple[list[bytes], Named]:
+    """Reads the fixture of a released record version."""
+    found = Named((FIXTURE / "reference.ndjson").read_bytes().splitlines())
+    texts = [file.read_bytes() for file in FIXTURE.glob("*.toml")]
+    found.policies = {sha256(text).hexdigest(): text for text in texts}
+    return (FIXTURE / "records.ndjson").read_bytes().splitlines(), found
+
+
+def _write() -> None:
+    values, found = of_every_kind()
+    FIXTURE.mkdir(exist_ok=True)
+    (FIXTURE / "records.ndjson").write_bytes(b"".join(value + b"\n" for value in values))
+    maps = (b'{"', b"{}")
+    used = [value for value in found.references.values() if b'"kind"' in value or not value.startswith(maps)]
+    (FIXTURE / "reference.ndjson").write_bytes(b"".join(value + b"\n" for value in used))
+    for digest in {orjson.loads(value)["policy"]["sha256"] for value in values}:
+        policy = orjson.loads(next(value for value in values if digest.encode() in value))["policy"]
+        (FIXTURE / f"{policy['id']}-{policy['version']}.toml").write_bytes(found.policies[digest])
+
+
+def _race(count: int) -> int:
+    """Derives so many records again and prints how fast; returns 1 at the first that differs."""
+    done, spent, kinds = 0, 0.0, Counter[str]()
+    seed = 0
+    while done < count:
+        values, found = of_demo(seed)
+        library = Library(found)
+        for value in values:
+            begun = time.perf_counter()
+            replayed: Replayed = replay(value, library)
+            spent += time.perf_counter() - begun
+            kinds[f"{replayed.stage} {replayed.finding}"] += 1
+            if replayed.finding in ("drift", "unknown"):
+                print(replayed)
+                return 1
+            done += 1
+            if done >= count:
+                break
+        seed += 1
+        print(f"{done:,} of {count:,} records, each the same byte for byte; {done / spent:,.0f} a second", flush=True)
+    print(dict(kinds))
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        _write()
+    else:
+        sys.exit(_race(int(sys.argv[1])))

@@ -1,0 +1,191 @@
+"""A record derived again: the same byte for byte, and whatever was made up in it is found and named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, get_args
+
+import orjson
+import pytest
+
+from gatekeeper.audit.library import Library
+from gatekeeper.audit.record import RULES
+from gatekeeper.audit.replay import Replayed, difference, replay
+from gatekeeper.judge import Judge, Record
+from gatekeeper.packs import load, shipped
+from gatekeeper.reasons import CATALOGUE
+from schemas.audit import Stage
+from schemas.codec import canonical
+from tests import world
+from tests.records import Named, Recorded, fixture, named, of_demo, of_every_kind
+
+LIBRARY = Library(named())
+CI = 20_000
+
+
+def recorded(*facts: world.Event, **send: Any) -> dict[str, Any]:
+    """Returns the record of one send, to be tampered with."""
+    desk = Recorded(*facts)
+    desk.send(**send)
+    found: dict[str, Any] = orjson.loads(desk.values[0])
+    return found
+
+
+def replayed(said: dict[str, Any], library: Library = LIBRARY) -> Replayed:
+    return replay(canonical(said), library)
+
+
+def test_the_demos_people_then_every_record_is_the_same_byte_for_byte() -> None:
+    findings: Counter[str] = Counter()
+    for seed in (7, 8):
+        values, found = of_demo(seed)
+        library = Library(found)
+        findings.update(replay(value, library).finding for value in islice(values, CI // 2))
+    assert findings.keys() <= {"same", "silent"}
+    assert findings.total() == CI
+    assert findings["same"] > CI * 0.9
+
+
+@pytest.mark.parametrize("source", [fixture, of_every_kind], ids=["released", "now"])
+def test_every_reason_and_stage_then_the_same_byte_for_byte(source: Callable[[], tuple[list[bytes], Named]]) -> None:
+    values, found = source()
+    library = Library(found)
+    results = [replay(value, library) for value in values]
+    assert [one for one in results if one.finding not in ("same", "told", "silent")] == []
+    said = [orjson.loads(value) for value in values]
+    assert {reason["code"] for one in said for reason in one["reasons"]} == set(CATALOGUE)
+    decided = {one.stage for one in results if one.finding == "same"}
+    assert decided == set(get_args(Stage))
+    assert {"told", "silent"} < {one.finding for one in results}
+
+
+def test_the_fixture_then_it_is_of_the_rules_that_are_in_force() -> None:
+    values, _ = fixture()
+    assert {orjson.loads(value)["engine"]["rules"] for value in values} == {RULES}
+
+
+def test_cleared_without_basis_then_found_with_what_would_have_been_said() -> None:
+    said = recorded(world.source())
+    assert said["verdict"] == "confirm"
+    said.update(verdict="clear", reasons=[], obligations=["MUST_PRINT_STOP_CONTACT"])
+    found = replayed(said)
+    assert (found.finding, found.did, found.stage) == ("drift", said["did"], "intake")
+    assert (found.place, found.recorded, found.derived) == ("verdict", '"clear"', '"confirm"')
+
+
+NO = {"code": "DECISION_FAILED", "facts": [], "says": {"type": "ValueError", "fingerprint": "0" * 12}}
+UNKNOWN = {"code": "POLICY_UNKNOWN", "facts": [], "says": {"case": "unreadable", "policy": "jp-pmark", "what": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        ({"verdict": "block"}, "verdict"),
+        ({"did": "A" * 26}, "did"),
+        ({"at": "2016-11-24T01:00:00.000Z"}, "verdict"),
+        ({"stage": "handoff"}, "did"),
+        ({"clearance": "B" * 26}, "verdict"),
+        ({"facts": None}, "facts"),
+        ({"send": None}, "send"),
+        ({"reasons": [NO]}, "verdict"),
+        ({"reasons": [UNKNOWN]}, "verdict"),
+        ({"reasons": [NO], "verdict": "clear", "basis": None, "obligations": []}, "verdict"),
+        ({"verdict": None}, "act"),
+        ({"campaign": "K-9"}, "campaign"),
+        ({"mode": "live"}, "mode"),
+    ],
+)
+def test_anything_else_made_up_then_the_first_field_that_differs_is_named(changed: dict[str, Any], place: str) -> None:
+    found = replayed({**recorded(world.source(), world.consent()), **changed})
+    assert (found.finding, found.place) == ("drift", place)
+
+
+def test_a_record_with_a_recipient_or_a_delivery_then_found() -> None:
+    said = recorded(world.source(), world.consent())
+    for more in ({"recipient_id": "P-1"}, {"delivery": {"name": "A"}}, {"unheard_of": 1}):
+        assert replayed({**said, "send": {**said["send"], **more}}).place.startswith("send")
+
+
+def test_bytes_that_are_not_canonical_then_found() -> None:
+    desk = Recorded(world.source(), world.consent())
+    desk.send()
+    assert replay(desk.values[0], LIBRARY).finding == "same"
+    assert replay(desk.values[0].replace(b",", b", ", 1), LIBRARY).finding == "drift"
+
+
+def test_an_act_that_clears_without_a_decision_then_found() -> None:
+    desk = Recorded()
+    desk.send()
+    desk.act("note")
+    said = orjson.loads(desk.values[1])
+    assert replayed(said).finding == "silent"
+    said["act"]["outcome"] = "cleared"
+    assert replayed(said)[4:6] == ('"cleared"', '"failed"')
+
+
+def test_a_hand_off_of_what_fell_then_found() -> None:
+    desk = Recorded(world.source(), world.consent())
+    desk.send()
+    desk.learn(world.suppression())
+    desk.campaign("handoff")
+    said = orjson.loads(desk.values[1])
+    assert (said["act"]["outcome"], replayed(said).finding) == ("recalled", "same")
+    said["act"]["outcome"] = "handed"
+    assert replayed(said).place == "act.outcome"
+
+
+def test_facts_that_were_late_by_a_setting_then_the_record_tells_how_late() -> None:
+    judge = Judge(load("jp-pmark").with_max_lag(7), 8, tokens=world.TOKENS)
+    desk = Recorded(world.source(), world.consent())
+    record = Record("mail.sends.v1", 3, 1, world.T, None, orjson.dumps(world.send()))
+    found = judge.judge(record, desk.store, world.T, as_of=world.T - 8)
+    assert found.codes == ("FACTS_STALE",)
+    assert replay(found.audit, LIBRARY).finding == "same"
+
+
+def test_bytes_that_a_record_names_are_missing_or_others_then_it_cannot_be_told() -> None:
+    said = recorded(world.source(), world.consent())
+    shelf = named()
+    shelf.policies.clear()
+    assert replayed(said, Library(shelf)).why == f"policy {said['policy']['sha256']}"
+    shelf = named()
+    digest = said["facts"]["refs"]["controller/C1"]
+    shelf.references[digest] += b" "
+    assert (replayed(said, Library(shelf)).finding, replayed(said, Library(shelf)).why) == (
+        "unknown",
+        f"reference {digest}",
+    )
+
+
+def test_another_version_of_the_record_or_the_rules_then_it_cannot_be_told() -> None:
+    said = recorded(world.source(), world.consent())
+    assert replayed({**said, "v": 2})[0::6] == ("unknown", "record")
+    said["engine"]["rules"] = RULES + 1
+    assert replayed(said).finding == "same"
+    assert replayed({**said, "verdict": "block"}).why == f"rules {RULES + 1}"
+    assert replay(b"{", LIBRARY).finding == "unknown"
+
+
+def test_under_the_packs_that_were_in_force_then_another_policy_is_found() -> None:
+    said = recorded(world.source(), world.consent())
+    for id_ in shipped():
+        other = load(id_)
+        assert (replay(canonical(said), LIBRARY, under=other).finding == "same") == (id_ == "jp-pmark")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        ({"a": 1}, {"a": 1}, None),
+        ({"a": 1}, {"a": True}, ("a", "1", "true")),
+        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, ("a[1].b", "2", "3")),
+        ({"a": [1]}, {"a": [1, 2]}, ("a[1]", "-", "2")),
+        ({"a": [1, 2]}, {"a": [1]}, ("a[1]", "2", "-")),
+        ({}, {"a": None}, ("a", "-", "null")),
+        ({"a": {}}, {"a": []}, ("a", "{}", "[]")),
+    ],
+)
+def test_two_values_then_the_first_difference(one: Any, other: Any, found: Any) -> None:
+    assert difference(one, other) == found
