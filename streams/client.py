@@ -185,13 +185,6 @@ class Reader:
                     raise IncompleteError("error.unsettled", topic=open_[0].topic, partition=open_[0].partition)
                 sleep(0.02)
 
-    def span(self, topic: str, partition: int, start: int, end: int) -> Iterator[Record]:
-        """Yields what stands on one partition from `start` up to `end`, which is at most the stable end."""
-        tp = TopicPartition(self._settings.topic(topic), partition)
-        return self._between({tp: start}, {tp: end})
-
-    def read(
-        self, topic: str, *, last: int | None = None, since: int | None = None, partition: int | None = None
     def read(
         self,
         topic: str,
@@ -204,8 +197,6 @@ class Reader:
         """Yields what stands on `topic` up to its ends as they were when asked, in order within a partition.
 
         `last`: only so many offsets before the end of each partition. `since`: only what the broker has had since
-        then, in milliseconds. `partition`: only this one.
-        then, in milliseconds. `behind`: only from these offsets on, by partition.
         then, in milliseconds. `behind`: only from these offsets on, by partition. `partition`: only this one.
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]

@@ -67,7 +67,8 @@ class _Topics:
         return found
 
     def _of(self, topic: str, number: int) -> Iterator[Record]:
-        return self._readers[topic].span(topic, number, self._starts[topic][number], self._ends[topic][number])
+        start, end = self._starts[topic][number], self._ends[topic][number]
+        return self._readers[topic].between(topic, partition=number, start=start, end=end)
 
     def _manifests(self, number: int) -> Iterator[Placed]:
         for record in self._of("manifests", number):

@@ -116,13 +116,6 @@ def transact(settings: Settings, records: Sequence[Outgoing], *, name: str | Non
     """
     _demand(settings, {record.topic for record in records})
     with _transactional(settings, name or uuid4().hex) as producer:
-    with reaching(settings):
-        producer = producer_of(
-            settings,
-            transactional_id=f"{settings.application}-cli-{uuid4().hex}",
-            transaction_timeout_ms=TRANSACTION_MS,
-        )
-    try:
         with reaching(settings):
             producer.begin_transaction()
             places = _written(producer, settings, records)

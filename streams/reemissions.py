@@ -77,7 +77,7 @@ def find(reader: Reader, *, now: int) -> Lost:
     # what is on its way must have arrived, or it would be written twice
     ends, lost = reader.settled("cleared"), Lost()
     for number, start in reader.starts("cleared").items():
-        for record in reader.span("cleared", number, start, ends[number]):
+        for record in reader.between("cleared", partition=number, start=start, end=ends[number]):
             lost.present += expected.pop(record.header("gate-decision-id"), None) is not None
     lost.missing = expected
     _sources(reader, lost)

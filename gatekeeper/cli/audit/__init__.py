@@ -7,10 +7,6 @@ import click
 from gatekeeper.cli import Verbs
 from gatekeeper.texts import text
 
-VERBS: dict[str, str] = {
-    "explain": "explain",
-    "coverage": "coverage",
-    "reemit": "reemit",
 VERBS = {
     "seal": "seal",
     "witness": "witness",
@@ -18,6 +14,9 @@ VERBS = {
     "verify": "verify",
     "prove": "prove",
     "check": "check",
+    "explain": "explain",
+    "coverage": "coverage",
+    "reemit": "reemit",
     "replay": "replay",
     "what-if": "what_if",
 }
