@@ -52,11 +52,11 @@ class Told:
         return {name for name in (self.did, self.record.get("clearance"), act.get("item")) if name}
 
 
-def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[Told]:
-    """Yields the records of a manifest that are wanted by their bytes."""
+def of(link: Link, wanted: Callable[[bytes], bool], leaf: Callable[[Link], int | None]) -> Iterator[Told]:
+    """Yields the records of a manifest that are wanted by their bytes; `leaf`: where that is in the sealed log."""
     for position, value in enumerate(link.records, 1):
         if wanted(value):
-            yield Told(orjson.loads(value), link.partition, link.offset, position, link.index)
+            yield Told(orjson.loads(value), link.partition, link.offset, position, leaf(link))
 
 
 def pieces(found: Iterable[Told]) -> list[list[Told]]:

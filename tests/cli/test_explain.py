@@ -27,11 +27,25 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
         assert run("handoff", "K", "--out", str(tmp_path / "out.csv")).code == 0
         world.put("consents", [("p1", consent("p1", "Withdrawn", channels="*"))])
         until(lambda: len(world.read("recalls")) == 1, "one called back")
+    page = run("audit", "explain", "e-p1").out
+    assert "not yet sealed" in page
+    monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "sealed"))
+    assert run("audit", "seal", "--once").code == 0
+    assert run("audit", "witness", "--once", "--state", str(tmp_path / "witness")).code == 0
+    assert run("audit", "seal", "--once").code == 0
+    assert run("audit", "export", "--out", str(tmp_path / "export")).code == 0
     with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as handle:
         row = next(row for row in csv.DictReader(handle) if row["recipient_id"] == "p1")
     pages = [run("audit", "explain", asked).out for asked in (row["inquiry_code"], row["decision_id"], "e-p1")]
-    assert pages[0] == pages[1] == pages[2]
-    said = ["Cleared: nothing spoke against it", "hand-off to the print house", "CONSENT_WITHDRAWN", "not yet sealed"]
+    pages.append(run("audit", "explain", "e-p1", str(tmp_path / "export")).out)
+    assert pages[0] == pages[1] == pages[2] == pages[3]
+    said = [
+        "Cleared: nothing spoke against it",
+        "hand-off to the print house",
+        "CONSENT_WITHDRAWN",
+        "Seal: leaf",
+        "A witness cosigned it at",
+    ]
     assert [one for one in said if one not in pages[0]] == []
     assert [one for one in (*HOME["lines"], "金糸雀", '"p1"', "T" * 5) if one in pages[0]] == []
     (piece,) = run("audit", "explain", row["inquiry_code"].lower(), "--json").json["pieces"]

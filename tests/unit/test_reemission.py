@@ -7,13 +7,17 @@ from typing import Any
 import orjson
 import pytest
 
+from gatekeeper.audit.library import Library
+from gatekeeper.audit.replay import replay
 from gatekeeper.judge import Judge, Judged, Output, Record
 from gatekeeper.packs import load
 from gatekeeper.reemission import asked, reemitted
 from schemas.audit import AuditRecord
 from tests import world
 from tests.desk import JUDGE, Desk
+from tests.records import named
 
+LIBRARY = Library(named())
 NO = world.consent(
     record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
 )
@@ -48,6 +52,7 @@ def again(
         desk.memory.put(entry)
     told = AuditRecord.model_validate_json(found.audit)
     assert told.act
+    assert replay(found.audit, LIBRARY).finding in ("same", "silent")
     assert b"P-1" not in found.audit
     return found, told.act.outcome, told.act.code
 

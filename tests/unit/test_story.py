@@ -44,7 +44,7 @@ class Shelf:
 
 
 def asked(desk: Desk, text: str) -> list[list[Told]]:
-    return Search(Shelf(desk), lambda: None).found(Quest.read(text))
+    return Search(Shelf(desk), lambda: None, lambda link: link.index).found(Quest.read(text))
 
 
 def page(piece: list[Told], lang: Language, seal: Seal | None = None) -> str:

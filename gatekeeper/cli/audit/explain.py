@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from gatekeeper import policy
-from gatekeeper.audit.folder import Folder
+from gatekeeper.audit.export import Sealed
 from gatekeeper.audit.quest import Quest, Search
 from gatekeeper.audit.story import Seal, Story, Told
-from gatekeeper.audit.trail import Trail
+from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.audit.verify import leaf_hash
+from gatekeeper.cli.audit.export import sealed
+from gatekeeper.cli.audit.reading import opened
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
-from gatekeeper.errors import IncompleteError, UsageError
-from gatekeeper.settings import load
-from gatekeeper.spans import local, span
+from gatekeeper.errors import GatekeeperError, IncompleteError, UsageError
+from gatekeeper.keys import Keys
+from gatekeeper.settings import Settings, load
+from gatekeeper.spans import instant, local, span
 from gatekeeper.texts import text
-from streams.trail import LiveTrail
 
 LIVE = "live"
 
@@ -29,17 +31,21 @@ LIVE = "live"
 @json_option
 def command(asked: str, where: str, as_json: bool) -> None:
     """Prints the page; exit 2 where nothing is found, 5 where not all records could be read."""
-    quest = Quest.read(asked)
-    with _trail(where) as trail, progress_bar() as bar:
+    quest, settings = Quest.read(asked), load()
+    folder = None if where == LIVE else Path(where)
+    if folder is not None:
+        settings = settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})
+    with opened(settings, folder, live=folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
-        search = Search(trail, lambda: bar.advance(task))
-        found = search.found(quest)
-        stories = [Story(piece, _seal(where), local=_clock(trail, piece)) for piece in found]
+        log = _log(settings)
+        search = Search(trail, lambda: bar.advance(task), lambda link: _leaf(log, link))
+        found, seal = search.found(quest), _seal(log, settings)
+        stories = [Story(piece, seal, local=_clock(trail, piece)) for piece in found]
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
     if not found:
         nothing = IncompleteError if search.troubles else UsageError
-        raise nothing("error.explain_nothing", asked=quest.text, where=where, days=f"{load().audit_days:,}")
+        raise nothing("error.explain_nothing", asked=quest.text, where=where, days=f"{settings.audit_days:,}")
     if as_json:
         show_json({"asked": quest.text, "where": where, "pieces": [story.plain() for story in stories]})
     elif len(stories) > 1:
@@ -51,17 +57,25 @@ def command(asked: str, where: str, as_json: bool) -> None:
     click.get_current_context().exit(5 if search.troubles else 0)
 
 
-@contextmanager
-def _trail(where: str) -> Iterator[Trail]:
-    if where == LIVE:
-        with LiveTrail(load()) as trail:
-            yield trail
-    else:
-        yield Folder(Path(where))
+def _log(settings: Settings) -> Sealed | None:
+    """Returns the sealed log; where it cannot be read the page is told without it, and says so."""
+    try:
+        return sealed(settings, settings.log_folder)
+    except GatekeeperError as error:
+        note("cli.audit_explain_unsealed", trouble=error)
+        return None
 
 
-def _seal(where: str) -> Seal | None:
-    return None
+def _leaf(log: Sealed | None, link: Link) -> int | None:
+    return log.indexes.get(leaf_hash(link.value)) if log else None
+
+
+def _seal(log: Sealed | None, settings: Settings) -> Seal | None:
+    if log is None:
+        return None
+    signed = [key for key in Keys(settings.key_folder).public("witness") if log.checkpoint.note.signed(key)]
+    at = max((log.checkpoint.note.cosigned_at(key) for key in signed), default=None)
+    return Seal(log.checkpoint.size, None if at is None else instant(at * 1000))
 
 
 def _clock(trail: Trail, piece: list[Told]) -> Callable[[str], str]:
