@@ -318,7 +318,9 @@ class _Check:
                 return
             if self._waiting.pop((topic, place[2]), False) is False and counted:
                 self._surplus.setdefault((topic, place[2]), []).append(record.offset)
-        if out is not None and out[0] in self._outputs:
+        if out is not None and again:
+            self._outputs[out[0]].allow(out[1])
+        elif out is not None and out[0] in self._outputs:
             self._outputs[out[0]].expect(out[1], record.offset, at, demanded=demanded)
 
     def _is_told(self, topic: str, offset: int) -> bool:

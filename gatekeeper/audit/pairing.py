@@ -104,7 +104,13 @@ class Outgoing:
         self._floor = instant(max(0, self._first[0].at - CLOCKS_MS)) if self._first else None
         self._expected: dict[str, tuple[int, bool]] = {}
         self._present: dict[str, Put] = {}
+        self._allowed: set[str] = set()
         self._twice: list[Put] = []
+
+    def allow(self, did: str) -> None:
+        """Hears that a record was written again: it is there once, be it for the decision or for this."""
+        if self._present.pop(did, None) is None and did not in self._expected:
+            self._allowed.add(did)
 
     def expect(self, did: str, offset: int, at: str, *, demanded: bool) -> None:
         """Hears of a decision that puts out one record; `offset`: of its record on `audit`, `at`: its instant."""
@@ -139,7 +145,9 @@ class Outgoing:
     def _see(self, put: Put) -> None:
         if self._expected.pop(put.did, None) is not None:
             return
-        if put.did in self._present:
+        if put.did in self._allowed:
+            self._allowed.remove(put.did)
+        elif put.did in self._present:
             self._twice.append(put)
         else:
             self._present[put.did] = put
