@@ -45,7 +45,7 @@ def main(people: int) -> None:
     made = [(send, printed(tokens, send)) for send in sends]
     views = [store.view(*one) for one in made]
     cases = [Case(send, view, store.reference, policy, AT * 1000) for send, view in zip(sends, views, strict=True)]
-    sender = frozenset({sends[0].controller_id})
+    sender = (sends[0].controller_id,)
     read = [Consents(case) for case in cases]
     standings = [consents.standing(sender) for consents in read]
     bases = [basis.choose(case, consents) for case, consents in zip(cases, read, strict=True)]

@@ -43,7 +43,7 @@ def choose(case: Case, consents: Consents) -> Basis:
     nearly = [] if counting else [source for source in sources if source.source_id in case.facts.contact_point_near]
     judged = [of(case, versions, consents) for versions in _versions(sources, counting or nearly or sources)]
     if not judged:
-        standing = consents.standing(_sender(case))
+        standing = consents.standing((case.send.controller_id,))
         reasons = (*source_rules.unknown(case, None), *will.taken_back(case, standing), *standing.lacks)
         return Basis(None, reasons, standing, covers=False)
     best = _best(judged)
@@ -57,9 +57,9 @@ def choose(case: Case, consents: Consents) -> Basis:
 
 def of(case: Case, versions: Sequence[Source], consents: Consents) -> Basis:
     """Returns one source judged as if it were the only one; of several versions the worst, with what all have."""
+    if len(versions) == 1:
+        return _judge(case, versions[0], consents)
     judged = [_judge(case, source, consents) for source in versions]
-    if len(judged) == 1:
-        return judged[0]
     reasons = tuple(reason for one in judged for reason in one.reasons)
     return max(judged, key=_rank)._replace(reasons=reasons, notes=frozenset().union(*(one.notes for one in judged)))
 
@@ -74,9 +74,9 @@ def _versions(sources: Sequence[Source], counting: Sequence[Source]) -> Iterable
 
 def _judge(case: Case, source: Source, consents: Consents) -> Basis:
     """Judges one source with each consent that stands, the latest first, and keeps the best."""
-    state = tuple(source_rules.state(case, source))
+    state = source_rules.state(case, source)
     if source.method == "indirect.entrusted" and (refused := source_rules.own_use(case, source)):
-        return Basis(source, (*state, *refused), consents.standing(_sender(case)))
+        return Basis(source, (*state, *refused), consents.standing((case.send.controller_id,)))
     standing = consents.standing(_parties(case, source))
     before = (*state, *will.taken_back(case, standing))
     if len(standing.stands) < 2:
@@ -132,18 +132,14 @@ def _lane(
     return Basis(source, tuple(found), standing, notes)
 
 
-def _sender(case: Case) -> frozenset[str]:
-    return frozenset((case.send.controller_id,))
-
-
-def _parties(case: Case, source: Source) -> frozenset[str]:
+def _parties(case: Case, source: Source) -> tuple[str, ...]:
     """Returns to whom a consent may have been given for a source of this lane to stand on it."""
     sender = case.send.controller_id
     if source.method == "indirect.joint_use":
-        return frozenset((sender, source.collected_by))
+        return sender, source.collected_by
     if source.method == "indirect.succession" and source.succession:
-        return frozenset((sender, source.succession.predecessor))
-    return frozenset((sender,))
+        return sender, source.succession.predecessor
+    return (sender,)
 
 
 def _conflict(case: Case, best: Basis, counting: Iterable[Source]) -> list[Found]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gatekeeper import spans
 from gatekeeper.known import Facts, Hit
@@ -12,7 +12,8 @@ from gatekeeper.spans import Span
 from schemas.events import Batch, Notice, Send, Source, Suppression, Template
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Case:
     """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds."""
 
     send: Send
@@ -87,7 +88,12 @@ class Case(NamedTuple):
         """Returns whether the source gives the send's contact point, in a spelling as near as the policy asks."""
         facts, id_ = self.facts, source.source_id
         given = id_ in facts.contact_point_from or facts.contact_point_near.get(id_, 0) >= self.policy.match_floor
-        return given and self.send.contact_point.id in [point.id for point in source.contact_points]
+        if given:
+            point = self.send.contact_point.id
+            for named in source.contact_points:
+                if named.id == point:
+                    return True
+        return False
 
 
 def is_open(stop: Suppression) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gatekeeper.case import Case, below
@@ -48,7 +48,7 @@ class Standing(NamedTuple):
 
 
 class Consents:
-    """The consent events of one case: `standing` tells what they come to for a set of parties."""
+    """The consent events of one case: `standing` tells what they come to for some parties."""
 
     __slots__ = ("_clicked", "_ends", "_faults", "_standing", "case", "nos", "yeses")
 
@@ -59,7 +59,7 @@ class Consents:
         self._ends: list[Consent] = []
         self._clicked: dict[str, list[Consent]] = {}
         self._faults: dict[int, tuple[str, ...]] = {}
-        self._standing: dict[frozenset[str], Standing] = {}
+        self._standing: dict[tuple[str, ...], Standing] = {}
         for event in case.facts.consents:
             if event.event_type == "implied":
                 continue
@@ -72,7 +72,7 @@ class Consents:
             if event.state in _ENDS or event.voids:
                 self._ends.append(event)
 
-    def standing(self, parties: frozenset[str]) -> Standing:
+    def standing(self, parties: tuple[str, ...]) -> Standing:
         """Returns what stands for the purpose, channel and contact point of the send, given to one of `parties`."""
         found = self._standing.get(parties)
         if found is None:
@@ -96,7 +96,7 @@ class Consents:
             return self.case.span(event.event_time)
         return LONG_AGO if event.state in GIVEN_STATES else self.case.span(event.recorded_at)
 
-    def _stands(self, parties: frozenset[str]) -> Standing:
+    def _stands(self, parties: tuple[str, ...]) -> Standing:
         case = self.case
         due = case.policy.needs_consent(case.send.channel)
         if not self.yeses and not self.nos:
@@ -105,7 +105,7 @@ class Consents:
         if len(givens) > 1:
             # the latest first; of equal times the expired one first, since it ends the walk
             givens.sort(key=lambda given: (self.when(given[0]), EXPIRED in given[1]), reverse=True)
-        lifters = tuple(event for event, faults in givens if not faults and event.expressed_by in SPEAKERS)
+        lifters = tuple([event for event, faults in givens if not faults and event.expressed_by in SPEAKERS])
         lacks = self._found(givens[0][1], givens[0][0]) if givens else ()
         if self.nos and (nos := [no_of(case, event) for event in self.nos if _covers_send(case, event, parties)]):
             left, notes = unlifted(case, nos, lifters)
@@ -149,14 +149,15 @@ class Consents:
         if not round_trip:
             faults.append("CONSENT_UNCONFIRMED")
         latest = now + policy.skew_ms * 1000
-        starts = [case.span(text).last for text in (event.event_time, event.effective_from) if text]
-        if starts and max(starts) > latest:
-            faults.append("CONSENT_NOT_YET_VALID")
+        for begins in (event.event_time, event.effective_from):
+            if begins and case.span(begins).last > latest:
+                faults.append("CONSENT_NOT_YET_VALID")
+                break
         ends = [end.state for end in self._ends if self._ended(event, end)] if self._ends else []
         over = event.effective_to is not None and case.span(event.effective_to).last < now
         if over or "Expired" in ends or self._aged(event):
             faults.append(EXPIRED)
-        if (notice and notice.invalidated_at) or any(state != "Expired" for state in ends):
+        if (notice and notice.invalidated_at) or (ends and any(state != "Expired" for state in ends)):
             faults.append("CONSENT_INVALIDATED")
         if begun:  # a click is as good as what it completes
             faults += [fault for record in begun for fault in self.faults(record) if fault not in faults]
@@ -196,11 +197,11 @@ class Consents:
         earlier = self.when(yes).first <= self.case.span(end.event_time or end.recorded_at).last
         return earlier and _covers(end, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
 
-    def _near_miss(self, parties: frozenset[str]) -> tuple[Found, ...]:
+    def _near_miss(self, parties: tuple[str, ...]) -> tuple[Found, ...]:
         """Returns in what the nearest proven yes differs that no no covers (rule 6.3.7); () without candidate."""
         if not self.yeses:
             return ()
-        others = {party for source in self.case.facts.sources for party in handed_by(source)} - parties
+        others = {party for source in self.case.facts.sources for party in handed_by(source)}.difference(parties)
         candidates = [
             event
             for event in self.yeses
@@ -249,8 +250,10 @@ def handed_by(source: Source) -> Iterable[str]:
         yield source.entrustment.entruster
 
 
-def unlifted(case: Case, nos: Iterable[No], lifters: Iterable[Consent]) -> tuple[tuple[No, ...], frozenset[str]]:
+def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Consent]) -> tuple[tuple[No, ...], frozenset[str]]:
     """Returns the nos that no later yes lifts, and the notes (rule 6.3.3). Overlapping spans go to the no."""
+    if not lifters:
+        return tuple(nos), frozenset()
     left, notes = [], set()
     for no in nos:
         able = [case.span(event.event_time or "") for event in lifters if _names_as_much(event, no)]
@@ -263,21 +266,25 @@ def unlifted(case: Case, nos: Iterable[No], lifters: Iterable[Consent]) -> tuple
     return tuple(left), frozenset(notes)
 
 
-def no_of(case: Case, event: Consent | Suppression) -> No:
-    """Returns the no that a withdrawal, a refusal or a suppression says."""
-    if isinstance(event, Suppression):
-        # it counts from the earlier of the two, and only a yes after the later lifts it
-        spans = [case.span(text) for text in (event.received_at, event.effective_at) if text]
-        said = Span(min(span.first for span in spans), max(span.last for span in spans))
-        if event.kind == "refusal_returned":
-            return No(event.suppression_id, event.kind, said, None, frozenset({"postal"}))
-        named = event.scope.contact_point, event.scope.channels
-        return No(event.suppression_id, event.kind, said, _point(named[0]), _channels(named[1]))
+def no_of(case: Case, event: Consent) -> No:
+    """Returns the no that a withdrawal or a refusal says."""
     said = case.span(event.event_time or event.recorded_at)
     return No(event.record_id, event.state, said, _point(event.contact_point_id), _channels(event.channels))
 
 
-def _differs(case: Case, event: Consent, parties: frozenset[str]) -> tuple[str, ...]:
+def stop_of(case: Case, stop: Suppression) -> No:
+    """Returns the no that a suppression says: from the earlier of its times on, and only a yes after both lifts it."""
+    said = case.span(stop.received_at)
+    if stop.effective_at:
+        effective = case.span(stop.effective_at)
+        said = Span(min(said.first, effective.first), max(said.last, effective.last))
+    if stop.kind == "refusal_returned":
+        return No(stop.suppression_id, stop.kind, said, None, frozenset({"postal"}))
+    named = stop.scope.contact_point, stop.scope.channels
+    return No(stop.suppression_id, stop.kind, said, _point(named[0]), _channels(named[1]))
+
+
+def _differs(case: Case, event: Consent, parties: tuple[str, ...]) -> tuple[str, ...]:
     """Returns in what a yes differs from the send, each as the reason it would give; () = in scope."""
     send = case.send
     differs = []
@@ -297,7 +304,7 @@ def _by(event: Consent) -> str:
     return event.method.lower()
 
 
-def _covers_send(case: Case, event: Consent, parties: frozenset[str]) -> bool:
+def _covers_send(case: Case, event: Consent, parties: tuple[str, ...]) -> bool:
     send = case.send
     return any(_covers(event, party, send.purpose, (send.channel,), send.contact_point.id) for party in parties)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gatekeeper import basis as bases
@@ -72,10 +72,10 @@ def decide(
     """
     policy = packs.deciding(send.contact_point.country, at)
     case = Case(send=send, facts=facts, reference=reference, policy=policy or packs.at(at), at=at * 1000)
-    ending = list(system.unready(case, as_of))
+    ending: Sequence[Found] = system.unready(case, as_of)
     if not ending and policy is None:
         ending = [system.ungoverned(send.contact_point.country, packs.bar(send.contact_point.country, at))]
-    if ending := ending or list(system.invalid(case)):
+    if ending := ending or system.invalid(case):
         return only(case.policy, at, ending)
     found = [*system.unplaced(case), *system.twice(clearance, checkpoint)]
     message_class = send.message_class
@@ -90,7 +90,7 @@ def decide(
     return _decided(case, [*found, *person.reached(case)], message_class)
 
 
-def only(policy: Policy, at: int, reasons: Iterable[Found]) -> Decision:
+def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:
     """Returns a decision that ends with these reasons, nothing else having been looked at (rule 6.4.1)."""
     found = ordered(reasons)
     return Decision(verdict(found), found, (), (), None, at, policy)
@@ -132,7 +132,7 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
     if versions:
         basis = bases.of(case, versions, consents)
     else:
-        standing = consents.standing(frozenset((send.controller_id,)))
+        standing = consents.standing((send.controller_id,))
         basis = Basis(None, (*source_rules.unknown(case, None), *will.taken_back(case, standing)), standing)
     source = basis.source
     if source is not None and (nos := confirmation.refusals(case, source, consents)):
@@ -152,11 +152,8 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
 
 
 def _status(case: Case, basis: Basis) -> Iterable[Found]:
-    found = list(person.age(case, basis.standing))
-    if case.facts.suppressions:
-        found += person.reached(case)
-        found += person.ambiguous(case)
-    return found
+    found = person.age(case, basis.standing)
+    return (*found, *person.reached(case), *person.ambiguous(case)) if case.facts.suppressions else found
 
 
 def _decided(
@@ -179,7 +176,7 @@ def _decided(
     worst = verdict(reasons)
     if worst == "confirm" and basis is not None and consents is not None:
         ask = case.reference.ask
-        barred = list(confirmation.barred(case, basis.source, consents, template=ask.id if ask else None))
+        barred = confirmation.barred(case, basis.source, consents, template=ask.id if ask else None)
         if barred or not basis.covers:
             worst, reasons = "block", ordered((*reasons, *barred))
     return Decision(

@@ -7,9 +7,9 @@ The audit record stores the very bytes that decide() read, so a replay reads the
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import orjson
 from pydantic import BaseModel
@@ -61,7 +61,7 @@ class Facts:
     `snapshot`: all of it as canonical JSON of `schemas.audit.Snapshot`.
     `erased`: since when the person has been erased (milliseconds), and not readmitted.
 
-    The events are of the contract's own classes, but hold neither recipient id nor token: to read one is an error.
+    The events have the fields of the contract's classes, but neither recipient id nor token: to read one is an error.
     """
 
     sources: tuple[Source, ...]
@@ -125,16 +125,14 @@ def sources(lines: bytes) -> tuple[Source, ...]:
 
     Several versions of one source all stand, in the strongest state that any of them has.
     """
-    found = [_source(orjson.loads(line)) for line in lines.splitlines()]
+    found = [orjson.loads(line) for line in lines.splitlines()]
     strongest: dict[str, int] = {}
-    for source in found:
-        strongest[source.source_id] = max(strongest.get(source.source_id, 0), _STATES.index(source.state))
-    kept = []
-    for source in found:
-        state = _STATES[strongest[source.source_id]]
-        if state != "deleted":
-            kept.append(source if source.state == state else source.model_copy(update={"state": state}))
-    return tuple(kept)
+    for event in found:
+        id_ = event["source_id"]
+        strongest[id_] = max(strongest.get(id_, 0), _STATES.index(event.get("state", "active")))
+    states = {id_: _STATES[place] for id_, place in strongest.items()}
+    kept = ({**event, "state": states[event["source_id"]]} for event in found)
+    return tuple(_source(event) for event in kept if event["state"] != "deleted")
 
 
 @lru_cache(maxsize=16384)
@@ -243,25 +241,32 @@ def _source(event: dict[str, Any]) -> Source:
 @lru_cache(maxsize=4096)
 def _suppression(line: bytes) -> Suppression:
     event = orjson.loads(line)
-    if "scope" in event:
-        event["scope"] = _made(Scope, event["scope"])
-    return _made(Suppression, event)
+    return _made(Suppression, {**event, "scope": _made(Scope, event.get("scope", {}))})
 
 
 M = TypeVar("M", bound=BaseModel)
 
 
 def _made(model: type[M], event: dict[str, Any]) -> M:
-    """Returns `model_construct` of an event that was validated when it came in, at a fifth of its cost."""
-    for name, value in event.items():
-        if type(value) is list:
-            event[name] = tuple(value)
-    made = model.__new__(model)
-    object.__setattr__(made, "__dict__", _DEFAULTS[model] | event)
-    object.__setattr__(made, "__pydantic_fields_set__", set(event))
-    object.__setattr__(made, "__pydantic_extra__", None)
-    object.__setattr__(made, "__pydantic_private__", None)
-    return made
+    """Returns an event that was validated when it came in, as the bare form of its class."""
+    bare = _BARE[model]
+    fields = bare.__dataclass_fields__
+    kept = {name: tuple(value) if type(value) is list else value for name, value in event.items() if name in fields}
+    return cast("M", bare(**kept))
+
+
+def _bare(model: type[BaseModel]) -> type[Any]:
+    """Returns a class with the fields and properties of one of the contract's, and nothing else.
+
+    A rule reads a field of it in a third of the time that one of pydantic's takes, and a person takes 4 KB, not 7.
+    """
+    fields = [
+        (name, Any) if info.is_required() else (name, Any, field(default=info.default))
+        for name, info in model.model_fields.items()
+        if name not in _KEPT_OUT
+    ]
+    properties = {name: one for name, one in vars(model).items() if isinstance(one, property)}
+    return make_dataclass(model.__name__, fields, namespace=properties, kw_only=True, slots=True)
 
 
 _PARTS = (("check", ProviderCheck), ("succession", Succession), ("entrustment", Entrustment))
@@ -278,7 +283,6 @@ _MODELS = (
     Ask,
     Release,
 )
-_DEFAULTS: Mapping[type[BaseModel], dict[str, Any]] = {
-    model: {name: field.default for name, field in model.model_fields.items() if not field.is_required()}
-    for model in _MODELS
-}
+_KEPT_OUT = ("recipient_id", "token", "readings", "reason")
+"""Fields that the judged form never has; nobody can read by mistake what is not there."""
+_BARE: Mapping[type[BaseModel], type[Any]] = {model: _bare(model) for model in _MODELS}

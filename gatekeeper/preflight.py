@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gatekeeper.case import Case
-from gatekeeper.consent import Consents, no_of
+from gatekeeper.consent import Consents, No, no_of, stop_of
 from gatekeeper.decide import Decision
 from gatekeeper.known import Facts
 from gatekeeper.reasons import CATALOGUE, WILL, Remedy
 from gatekeeper.reference import Reference
 from schemas.audit import Verdict
-from schemas.events import Consent, Send, Suppression
+from schemas.events import Consent, Send
 
 Grade = Literal["A", "B", "C", "D", "-"]
 """How well a yes is proven: A the sender's own form version and proof, B proof without that form, C a dated record
@@ -191,7 +191,7 @@ def came_back(case: Case, decision: Decision) -> Return | None:
     if not left:
         return None
     named = frozenset(fact for reason in left for fact in reason.facts)
-    since = min((no_of(case, event).said.last for event in _said(case.facts) if _id(event) in named), default=None)
+    since = min((no.said.last for no in _nos(case) if no.fact in named), default=None)
     later = [
         source
         for source in case.facts.sources
@@ -209,13 +209,9 @@ def came_back(case: Case, decision: Decision) -> Return | None:
     )
 
 
-def _said(facts: Facts) -> Iterator[Consent | Suppression]:
-    yield from (hit.stop for hit in facts.suppressions)
-    yield from facts.consents
-
-
-def _id(event: Consent | Suppression) -> str:
-    return event.record_id if isinstance(event, Consent) else event.suppression_id
+def _nos(case: Case) -> Iterator[No]:
+    yield from (stop_of(case, hit.stop) for hit in case.facts.suppressions)
+    yield from (no_of(case, event) for event in case.facts.consents)
 
 
 def _method(decision: Decision, facts: Facts) -> str:

@@ -5,7 +5,7 @@ The sentences stand in `texts/reason.toml`, under the same codes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -166,11 +166,13 @@ def verdict(found: Iterable[Found]) -> Verdict:
     return VERDICTS[max([WORST[reason.code] for reason in found], default=0)]
 
 
-def ordered(found: Iterable[Found]) -> tuple[Found, ...]:
+def ordered(found: Sequence[Found]) -> tuple[Found, ...]:
     """Returns each reason once, in the order of rule 6.5: by class, then by the catalogue; the first is the primary.
 
     What several rules found under one code stands on the facts of all of them.
     """
+    if len(found) < 2:
+        return tuple(found)
     merged: dict[str, Found] = {}
     for reason in found:
         had = merged.get(reason.code)
@@ -178,8 +180,6 @@ def ordered(found: Iterable[Found]) -> tuple[Found, ...]:
             merged[reason.code] = reason
         elif had.facts != reason.facts:
             merged[reason.code] = had._replace(facts=tuple(sorted({*had.facts, *reason.facts})))
-    if len(merged) < 2:
-        return tuple(merged.values())
     return tuple(sorted(merged.values(), key=_order))
 
 

@@ -60,6 +60,7 @@ def local(micros: int, zone: str) -> str:
     return (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
 
 
+@lru_cache(maxsize=65536)
 def day(micros: int, zone: str) -> str:
     """Returns the calendar day of an instant in `zone`, as ISO 8601."""
     return today(micros, zone).isoformat()

@@ -10,7 +10,7 @@ from gatekeeper.acting import Acting
 from gatekeeper.facts import FactStore
 from gatekeeper.handoff import walk
 from gatekeeper.judge import Judge, Judged, Output, Record
-from gatekeeper.memory import Memory
+from gatekeeper.memory import Entry, Memory
 from gatekeeper.packs import load
 from gatekeeper.recall import weighed
 from gatekeeper.spans import instant
@@ -18,6 +18,7 @@ from schemas.audit import AuditRecord
 from schemas.codec import decode
 from schemas.events import Ask
 from tests import world
+from tests.implied import Implied, Piece
 
 JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
 YOUNG = (world.source(may_be_minor=True), world.consent())
@@ -47,6 +48,8 @@ class Desk:
         """Topic and decision id of all that was put out."""
         self.records: list[AuditRecord] = []
         self.at = world.T
+        self._swept = 0
+        self._pieces: dict[str, Piece] = {}
         self._sends = self._acts = 0
 
     def learn(self, *facts: world.Event) -> None:
@@ -133,16 +136,30 @@ class Desk:
         acts = [record.act for record in self.records[before:]]
         return [(act.outcome, act.item or "") for act in acts if act]
 
+    def check_ledger(self) -> None:
+        """Asserts that the ledger is what the audit records imply, no entry more or less."""
+        ledger = {key.decode(): orjson.loads(value) for key, value in self.ledger.items() if value}
+        Implied(self.judge.packs, self._pieces).take(self.records).check(ledger, self._swept)
+
+    def _kept(self, entry: Entry) -> None:
+        self.memory.put(entry)
+        self.ledger[entry.key] = entry.value or b""
+
     def _written(self, found: Judged, value: bytes | None) -> Judged:
         for entry in found.entries:
-            self.memory.put(entry)
-            self.ledger[entry.key] = entry.value or b""
+            self._kept(entry)
+        self._swept = self.at
+        for entry in self.memory.due(self.at, 1_000):
+            self._kept(entry)
         self.records.append(AuditRecord.model_validate_json(found.audit))
         for output in found.outputs:
             self.out.append((output.topic, found.did))
             self.outputs.setdefault(output.topic, []).append(output)
             if output.topic in ("cleared", "review"):
                 assert output.value == value, "the very bytes"
+                sent = orjson.loads(output.value)
+                names = (sent[name] for name in ("recipient_id", "campaign_id", "channel"))
+                self._pieces[found.did] = Piece(*names, len(self.review))
             if output.topic == "review":
                 place = len(self.review)
                 headers = output.headers

@@ -31,6 +31,7 @@ import orjson
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from gatekeeper.keys import ROLES, Keys
+from gatekeeper.packs import Packs
 from gatekeeper.packs import load as load_packs
 from gatekeeper.settings import Settings
 from schemas.audit import AuditRecord, Manifest, Mode
@@ -38,23 +39,12 @@ from schemas.topics import logical_name
 from streams import admin
 from streams.app import create_app
 from streams.worker import start, stop
+from tests.implied import Implied, Piece
 from tests.world import KEY, NOTICE_ITEMS, item_act
 
 Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
 TOKEN = "t1_" + "A" * 43
 DEADLINE = 60.0
-_STATES: dict[Any, str] = {
-    ("redecide", "cleared"): "redecided",
-    ("redecide", "withheld"): "redecided",
-    "cleared": "released",
-    "withheld": "released",
-    "waiting": "proposed",
-    "upheld": "upheld",
-    "asked": "asked",
-    "undone": "undone",
-    "recalled": "undone",
-}
-"""What an act leaves of its item, by its outcome."""
 
 
 def kept() -> Path:
@@ -181,6 +171,7 @@ class World:
     mode: Mode = "live"
     token_key: str = field(default_factory=lambda: str(key_file()))
     keys: str = field(default_factory=lambda: str(key_folder()))
+    packs: Packs = field(default_factory=lambda: load_packs("jp-pmark"))
     _producer: Producer = field(init=False)
     _asker: Consumer | None = field(init=False, default=None)
 
@@ -384,18 +375,20 @@ class World:
     def check(self, sent: int) -> Counter[str]:
         """Asserts one output and one audit record for each send, and manifests contiguous up to the head.
 
-        Of acts it asserts the same, and of the ledger that it is what all of these decisions leave.
+        Of acts and recalls it asserts the same, and of the ledger that it is what all of these decisions leave.
         """
-        acts, audits = self.acted(), [a for a in self.audits() if a.stage == "intake"]
+        all_audits = self.audits()
+        acts, audits = _acted(all_audits), [a for a in all_audits if a.stage == "intake"]
         sources = Counter((a.src.partition, a.src.offset) for a in audits)
         assert len(audits) == sent == len(sources), (
             f"{len(audits)} audit records, {len(sources)} distinct, {sent} sends"
         )
+        assert len({a.did for a in all_audits}) == len(all_audits), "a decision has two audit records"
         out = {topic: self.read(topic) for topic in ("cleared", "review", "deadletter")}
         dead = [m for m in out["deadletter"] if b"sends/" in dict(m.headers())["gate-source"]]
-        ids = Counter(dict(m.headers())["gate-decision-id"] for m in [*out["cleared"], *out["review"], *dead])
+        ids = Counter(_did(m) for m in [*out["cleared"], *out["review"], *dead])
         told = [a.did for a in acts.values() if a.act.outcome in ("cleared", "withheld")]
-        assert ids == Counter(did.encode() for did in [*(a.did for a in audits), *told]), "not one output for each"
+        assert ids == Counter([*(a.did for a in audits), *told]), "not one output for each"
         cleared = [*(a for a in audits if a.verdict == "clear"), *(a for a in acts.values() if a.verdict == "clear")]
         assert len(out["cleared"]) == len(cleared)
         self.check_manifests()
@@ -407,50 +400,63 @@ class World:
 
         The gate's own redecision of a send whose person has answered stands where that send stands on `review`.
         """
-        found = [a for a in self.audits() if a.act and a.stage in ("act", "release")]
-        by_place = {(logical_name(a.src.topic), a.src.partition, a.src.offset): a for a in found}
-        assert len(by_place) == len(found), "an act has two audit records"
-        return by_place
+        return _acted(self.audits())
 
-    def ledger(self) -> dict[bytes, dict[str, Any]]:
+    def ledger(self) -> dict[str, dict[str, Any]]:
         """Returns the entries about people as the ledger's log leaves them."""
-        found: dict[bytes, dict[str, Any]] = {}
+        return {key: value for entries in self._ledgers().values() for key, value in entries.items()}
+
+    def _ledgers(self) -> dict[int, dict[str, dict[str, Any]]]:
+        """Returns the same by partition."""
+        found: dict[int, dict[str, dict[str, Any]]] = {partition: {} for partition in range(self.partitions)}
         for message in self.read("ledger"):
-            if message.key() == b"head" or message.key().startswith(b"dead/"):
+            key = message.key().decode()
+            if key == "head" or key.startswith("dead/"):
                 continue
             if message.value() is None:
-                found.pop(message.key(), None)
+                found[message.partition()].pop(key, None)
             else:
-                found[message.key()] = json.loads(message.value())
+                found[message.partition()][key] = json.loads(message.value())
         return found
 
     def check_ledger(self) -> None:
-        """Asserts that the ledger is what the committed decisions imply: clearances, asks, and what is done with."""
-        ledger = self.ledger()
-        live = {}
-        for message in self.read("cleared"):
-            value = json.loads(message.value())
-            key = f"clear/{value['recipient_id']}/{value['campaign_id']}/{value['channel']}"
-            live[dict(message.headers())["gate-decision-id"].decode()] = key
-        by = Counter(a.did for a in self.audits() if a.stage == "recall" or (a.act and a.act.outcome == "recalled"))
-        for message in self.read("recalls"):
-            value = json.loads(message.value())
-            key = f"clear/{value['recipient_id']}/{value['campaign_id']}/{value['channel']}"
-            assert live.pop(value["decision_id"], None) == key, f"recalled twice, or never cleared: {key}"
-            by[dict(message.headers())["gate-decision-id"].decode()] -= 1
-        assert set(by.values()) <= {0}, "not one audit record for each recall"
-        cleared = {key: did for did, key in live.items()}
-        assert len(cleared) == len(live), "cleared twice"
-        assert {k.decode(): v["did"] for k, v in ledger.items() if k.startswith(b"clear/")} == cleared
-        asked = {f"ask/{m.key().decode()}/{json.loads(m.value())['request_id']}" for m in self.read("confirmations")}
-        assert {k.decode() for k in ledger if k.startswith(b"ask/")} == asked
-        state: dict[str, str] = {}
-        for a in self.acted().values():
-            if a.act.outcome == "reopened":
-                del state[a.act.item]
-            elif after := _STATES.get((a.act.kind, a.act.outcome), _STATES.get(a.act.outcome)):
-                state[a.act.item] = after
-        assert {k.decode().split("/")[2]: v["state"] for k, v in ledger.items() if k.startswith(b"act/")} == state
+        """Asserts that each partition's ledger is what its committed audit records imply, no entry more or less.
+
+        And that what they say was called back or asked is on its topic once.
+        """
+
+        def read() -> tuple[Any, ...] | None:
+            """All of one moment; None where a worker wrote meanwhile."""
+            before = self.ends("ledger")
+            found = self.audits(), self.heads(), self._ledgers(), self.pieces(), self._asks(), self.read("recalls")
+            return found if self.ends("ledger") == before else None
+
+        audits, heads, ledgers, pieces, asks, recalls = until(read, "a moment in which no worker writes")
+        for partition, ledger in ledgers.items():
+            records = [a for a in audits if a.src.partition == partition]
+            Implied(self.packs, pieces).take(records).check(ledger, heads[partition]["at"] if records else 0)
+        by = [a.did for a in audits if a.stage == "recall" or (a.act and a.act.outcome == "recalled")]
+        assert Counter(map(_did, recalls)) == Counter(by), "not one audit record for each recall"
+        called_back = Counter(json.loads(m.value())["decision_id"] for m in recalls)
+        assert set(called_back.values()) <= {1}, "recalled twice"
+        kept = {key: value for ledger in ledgers.values() for key, value in ledger.items() if key.startswith("ask/")}
+        assert {key: value["answer_code"] for key, value in kept.items()} == asks
+
+    def pieces(self) -> dict[str, Piece]:
+        """Returns whom and what each decision was about that is told."""
+        found = {}
+        for message in (*self.read("cleared"), *self.read("review")):
+            sent = json.loads(message.value())
+            names = (sent[name] for name in ("recipient_id", "campaign_id", "channel"))
+            found[_did(message)] = Piece(*names, message.offset())
+        return found
+
+    def _asks(self) -> dict[str, str]:
+        """Returns the answer code of each ask that went out, by its ledger key."""
+        asks = self.read("confirmations")
+        said = {f"ask/{m.key().decode()}/{(v := json.loads(m.value()))['request_id']}": v["answer_code"] for m in asks}
+        assert len(said) == len(asks), "asked twice"
+        return said
 
     def check_manifests(self) -> None:
         """Asserts that each partition's manifests are contiguous, chained, and end at the ledger's head."""
@@ -487,7 +493,7 @@ class World:
         `fetched`: at most so many records a fetch, to have many of them.
         """
         failures: list[BaseException] = []
-        parts.setdefault("packs", load_packs("jp-pmark"))
+        parts.setdefault("packs", self.packs)
         app = create_app(self.settings, on_failure=failures.append, **parts)
         app.failures = failures
         if fetched is not None:
@@ -581,6 +587,18 @@ class Supervised:
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
+
+
+def _did(message: Any) -> str:
+    """Returns the decision id in a record's headers."""
+    return str(dict(message.headers())["gate-decision-id"].decode())
+
+
+def _acted(audits: Iterable[AuditRecord]) -> dict[tuple[str, int, int], AuditRecord]:
+    found = [a for a in audits if a.act and a.stage in ("act", "release")]
+    by_place = {(logical_name(a.src.topic), a.src.partition, a.src.offset): a for a in found}
+    assert len(by_place) == len(found), "an act has two audit records"
+    return by_place
 
 
 def ask(port: int, page: str) -> tuple[int, dict[str, Any]]:

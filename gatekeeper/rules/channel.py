@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from gatekeeper.case import Case
 from gatekeeper.consent import Consents
 from gatekeeper.reasons import Found
@@ -13,21 +11,21 @@ from schemas.values import MessageClass
 OPT_IN = ("email", "sms")
 
 
-def opted_in(case: Case, consents: Consents) -> Iterator[Found]:
+def opted_in(case: Case, consents: Consents) -> tuple[Found, ...]:
     """EMAIL_OPT_IN_MISSING: no yes at all, however faulty, to this controller for e-mail or SMS (rule 6.4.3)."""
     send = case.send
     if send.channel not in OPT_IN:
-        return
-    if not any(
-        event.controller_id == send.controller_id and send.channel in event.channels for event in consents.yeses
-    ):
-        yield Found("EMAIL_OPT_IN_MISSING", (), {"controller": case.sender, "channel": send.channel})
+        return ()
+    if any(event.controller_id == send.controller_id and send.channel in event.channels for event in consents.yeses):
+        return ()
+    return (Found("EMAIL_OPT_IN_MISSING", (), {"controller": case.sender, "channel": send.channel}),)
 
 
-def record(case: Case, consent: Consent, consents: Consents) -> Iterator[Found]:
+def record(case: Case, consent: Consent, consents: Consents) -> tuple[Found, ...]:
     """EMAIL_CONSENT_RECORD_MISSING: the consent in force has no evidence on file that could be shown."""
-    if case.send.channel in OPT_IN and consents.evidence(consent) is None:
-        yield Found("EMAIL_CONSENT_RECORD_MISSING", (consent.record_id,), {"consent": consent.record_id})
+    if case.send.channel not in OPT_IN or consents.evidence(consent) is not None:
+        return ()
+    return (Found("EMAIL_CONSENT_RECORD_MISSING", (consent.record_id,), {"consent": consent.record_id}),)
 
 
 def shows(case: Case, message_class: MessageClass) -> bool:
@@ -36,16 +34,18 @@ def shows(case: Case, message_class: MessageClass) -> bool:
     return template is not None and case.send.channel in template.display_ok.get(message_class, ())
 
 
-def displayed(case: Case) -> Iterator[Found]:
+def displayed(case: Case) -> tuple[Found, ...]:
     """DISPLAY_ITEMS_MISSING: the template lacks sender, contact, or how to stop."""
-    if not shows(case, "marketing"):
-        says = {"template": case.send.template_id, "channel": case.send.channel}
-        yield Found("DISPLAY_ITEMS_MISSING", (f"template/{case.send.template_id}",), says)
+    if shows(case, "marketing"):
+        return ()
+    says = {"template": case.send.template_id, "channel": case.send.channel}
+    return (Found("DISPLAY_ITEMS_MISSING", (f"template/{case.send.template_id}",), says),)
 
 
-def unreleased(case: Case) -> Iterator[Found]:
+def unreleased(case: Case) -> tuple[Found, ...]:
     """CREATIVE_PERSON_UNRELEASED: the piece shows somebody who never agreed to it, or no longer does."""
     id_ = case.send.template_id
     template = case.template(id_)
     if template and template.persons and any(not one.release or one.withdrawn for one in template.persons):
-        yield Found("CREATIVE_PERSON_UNRELEASED", (f"template/{id_}",), {"template": id_})
+        return (Found("CREATIVE_PERSON_UNRELEASED", (f"template/{id_}",), {"template": id_}),)
+    return ()

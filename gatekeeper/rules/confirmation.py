@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from operator import attrgetter
 
 from gatekeeper.case import Case, route
@@ -85,27 +84,29 @@ def refused(case: Case, nos: list[Consent]) -> Found:
     return Found("CONSENT_REFUSED", tuple(sorted({no.record_id for no in nos})), says)
 
 
-def barred(case: Case, source: Source | None, consents: Consents, *, template: str | None) -> Iterator[Found]:
-    """Yields what forbids to ask about this source at the send's contact point (rule 6.5); nothing = one may ask.
+def barred(case: Case, source: Source | None, consents: Consents, *, template: str | None) -> list[Found]:
+    """Returns what forbids to ask about this source at the send's contact point (rule 6.5); nothing = one may ask.
 
     `template`: the id of the one that would ask, None where none is registered.
     """
     send, policy = case.send, case.policy
+    found = []
     if send.channel not in policy.confirm_channels:
-        yield Found("CONFIRMATION_CHANNEL_UNLAWFUL", (), {"channel": send.channel})
+        found.append(Found("CONFIRMATION_CHANNEL_UNLAWFUL", (), {"channel": send.channel}))
     elif send.channel in BY_OPT_IN and not any(
         lane(one) == "own" and case.names_contact_point(one) for one in case.facts.sources
     ):
-        yield Found("CONFIRMATION_CHANNEL_UNLAWFUL", (), {"case": "origin", "channel": send.channel})
+        found.append(Found("CONFIRMATION_CHANNEL_UNLAWFUL", (), {"case": "origin", "channel": send.channel}))
     if source is not None:
         counted = [ask for ask in _asks(case, source) if _counts(case, source, ask, consents)]
         if len(counted) >= policy.ask_cap:
             says = {"date": case.day(counted[-1].at), "request": counted[-1].request_id}
-            yield Found("CONFIRMATION_CAP_REACHED", tuple(ask.request_id for ask in counted), says)
-    found = case.template(template) if template else None
-    if found is None or not found.ask_complete:
+            found.append(Found("CONFIRMATION_CAP_REACHED", tuple(ask.request_id for ask in counted), says))
+    asking = case.template(template) if template else None
+    if asking is None or not asking.ask_complete:
         facts = (f"template/{template}",) if template else ()
-        yield Found("CONFIRMATION_DEFECTIVE", facts, {"template": template or "-"})
+        found.append(Found("CONFIRMATION_DEFECTIVE", facts, {"template": template or "-"}))
+    return found
 
 
 def sound(case: Case, source: Source, ask: Ask) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from gatekeeper.case import Case
-from gatekeeper.consent import Standing, no_of
+from gatekeeper.consent import Standing, stop_of
 from gatekeeper.known import Hit
 from gatekeeper.reasons import Found
 from gatekeeper.rules.source import lane
@@ -24,7 +24,7 @@ def reached(case: Case) -> Iterator[Found]:
         kind = hit.stop.kind
         if kind not in ("deceased", "undeliverable") or (kind == "undeliverable" and not _here(case, hit)):
             continue
-        said = no_of(case, hit.stop).said
+        said = stop_of(case, hit.stop).said
         id_ = hit.stop.suppression_id
         if hit.score < case.policy.match_floor:
             yield from _ambiguous(case, hit, said)
@@ -38,13 +38,13 @@ def ambiguous(case: Case) -> Iterator[Found]:
     """IDENTITY_AMBIGUOUS: a stop of the will in scope that names somebody who may be this person, or not."""
     for hit in case.stops:
         if hit.score < case.policy.match_floor and hit.stop.kind in CODES and bound(case, hit.stop) is not None:
-            yield from _ambiguous(case, hit, no_of(case, hit.stop).said)
+            yield from _ambiguous(case, hit, stop_of(case, hit.stop).said)
 
 
-def age(case: Case, standing: Standing) -> Iterator[Found]:
+def age(case: Case, standing: Standing) -> tuple[Found, ...]:
     """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source says so, and nobody knows the birth date."""
     if standing.guardian:
-        return
+        return ()
     sources = case.facts.sources
     if born := [source for source in sources if source.birth_date]:
         youngest = max(_latest(str(source.birth_date)) for source in born)
@@ -52,9 +52,10 @@ def age(case: Case, standing: Standing) -> Iterator[Found]:
         years = now.year - youngest.year - ((now.month, now.day) < (youngest.month, youngest.day))
         if years < case.policy.minor_age:
             says = {"age": str(case.policy.minor_age)}
-            yield Found("MINOR_NO_GUARDIAN", tuple(sorted({source.source_id for source in born})), says)
+            return (Found("MINOR_NO_GUARDIAN", tuple(sorted({source.source_id for source in born})), says),)
     elif young := [source for source in sources if source.may_be_minor]:
-        yield Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), {"method": young[0].method})
+        return (Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), {"method": young[0].method}),)
+    return ()
 
 
 def _latest(written: str) -> date:

@@ -34,21 +34,23 @@ def _illicit(source: Source, batch: Batch | None) -> bool:
     return source.state == "illicit" or bool(batch and batch.flags)
 
 
-def state(case: Case, source: Source) -> Iterator[Found]:
+def state(case: Case, source: Source) -> list[Found]:
     """SOURCE_ILLICIT, SOURCE_BATCH_QUARANTINED, ENTRUSTED_COMMINGLED, SOURCE_STALE: of a source in any lane."""
     batch, id_, point = case.batch(source), source.source_id, case.send.contact_point.id
     facts = (id_, f"batch/{source.batch_id}") if source.batch_id else (id_,)
+    found = []
     if _illicit(source, batch):
-        yield Found("SOURCE_ILLICIT", facts, {"method": source.method, "source": id_})
+        found.append(Found("SOURCE_ILLICIT", facts, {"method": source.method, "source": id_}))
     if source.state == "quarantined" or (batch and batch.state == "quarantined"):
-        yield Found("SOURCE_BATCH_QUARANTINED", facts, {"batch": source.batch_id or id_})
+        found.append(Found("SOURCE_BATCH_QUARANTINED", facts, {"batch": source.batch_id or id_}))
     for named in source.contact_points:
         if named.derived_from and named.id == point and case.policy.asks_for("ENTRUSTED_COMMINGLED"):
-            yield Found("ENTRUSTED_COMMINGLED", (id_,), {"source": id_})
+            found.append(Found("ENTRUSTED_COMMINGLED", (id_,), {"source": id_}))
     if (months := case.policy.source_max_age_months) is not None:
         last = [case.span(text).last for text in (source.acquired_at, source.last_contact_at) if text]
         if not last or months_after(max(last), months, case.policy.timezone) < case.at:
-            yield Found("SOURCE_STALE", (id_,), {"method": source.method, "months": str(months)})
+            found.append(Found("SOURCE_STALE", (id_,), {"method": source.method, "months": str(months)}))
+    return found
 
 
 def uncovered(case: Case, sources: Sequence[Source]) -> Found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 from gatekeeper import spans
@@ -14,19 +13,21 @@ from schemas.topics import CLEARED_DAYS, DAY_MS
 Checkpoint = Literal["intake", "handoff", "drop"]
 
 
-def unready(case: Case, as_of: int | None) -> Iterator[Found]:
+def unready(case: Case, as_of: int | None) -> list[Found]:
     """FACTS_UNAVAILABLE: a record about the person cannot be read, or no key is there to compare what is printed.
 
     FACTS_STALE: the view is older than promised.
     `as_of`: milliseconds since the epoch up to which all facts are known; None = up to now.
     """
+    found = []
     if case.facts.unreadable:
         says = {"case": "unreadable", "what": ", ".join(case.facts.unreadable)}
-        yield Found("FACTS_UNAVAILABLE", case.facts.unreadable, says)
+        found.append(Found("FACTS_UNAVAILABLE", case.facts.unreadable, says))
     elif case.facts.printed == "no_key":
-        yield Found("FACTS_UNAVAILABLE", (), {"case": "no_key"})
+        found.append(Found("FACTS_UNAVAILABLE", (), {"case": "no_key"}))
     if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
-        yield Found("FACTS_STALE", (), {"as_of": spans.local(as_of * 1000, case.policy.timezone)})
+        found.append(Found("FACTS_STALE", (), {"as_of": spans.local(as_of * 1000, case.policy.timezone)}))
+    return found
 
 
 def ungoverned(country: str | None, bar: Bar | None) -> Found:
@@ -37,40 +38,44 @@ def ungoverned(country: str | None, bar: Bar | None) -> Found:
     return Found("POLICY_UNKNOWN", facts, {"case": bar.case, "policy": bar.id, "what": bar.what})
 
 
-def invalid(case: Case) -> Iterator[Found]:
+def invalid(case: Case) -> tuple[Found, ...]:
     """EVENT_INVALID: an unregistered controller or purpose, a mail date too far, a confirmation without source."""
     send = case.send
     if send.controller_id not in case.reference.controllers:
-        yield Found("EVENT_INVALID", (), {"case": "controller", "controller": send.controller_id})
-    elif send.purpose not in case.policy.purposes:
-        yield Found("EVENT_INVALID", (), {"case": "purpose", "purpose": send.purpose})
-    elif send.mail_date and case.span(send.mail_date).last > case.at + CLEARED_DAYS * DAY_MS * 1000:
+        return (Found("EVENT_INVALID", (), {"case": "controller", "controller": send.controller_id}),)
+    if send.purpose not in case.policy.purposes:
+        return (Found("EVENT_INVALID", (), {"case": "purpose", "purpose": send.purpose}),)
+    if send.mail_date and case.span(send.mail_date).last > case.at + CLEARED_DAYS * DAY_MS * 1000:
         says = {"case": "mail_date", "date": case.day(send.mail_date), "days": str(CLEARED_DAYS)}
-        yield Found("EVENT_INVALID", (), says)
-    elif send.message_class == "confirmation" and (send.source_id is None or send.request_id is None):
-        yield Found("EVENT_INVALID", (), {"case": "confirmation"})
+        return (Found("EVENT_INVALID", (), says),)
+    if send.message_class == "confirmation" and (send.source_id is None or send.request_id is None):
+        return (Found("EVENT_INVALID", (), {"case": "confirmation"}),)
+    return ()
 
 
-def suspended(case: Case) -> Iterator[Found]:
+def suspended(case: Case) -> tuple[Found, ...]:
     """SENDING_SUSPENDED: the controller's sending is frozen at this instant; an end before its start is no end."""
     controller = case.reference.controllers[case.send.controller_id]
     since, until = controller.suspended_since, controller.suspended_until
     if since is None and until is None:
-        return
+        return ()
     begun = case.span(since).first if since else -(2**62)
     over = bool(until) and begun <= case.span(str(until)).last < case.at
-    if begun <= case.at and not over:
-        says = {"controller": controller.name or controller.id, "date": case.day(str(since or until))}
-        yield Found("SENDING_SUSPENDED", (f"controller/{controller.id}",), says)
+    if begun > case.at or over:
+        return ()
+    says = {"controller": controller.name or controller.id, "date": case.day(str(since or until))}
+    return (Found("SENDING_SUSPENDED", (f"controller/{controller.id}",), says),)
 
 
-def unplaced(case: Case) -> Iterator[Found]:
+def unplaced(case: Case) -> tuple[Found, ...]:
     """JURISDICTION_UNKNOWN: no country is known of the address; the strictest policy decides."""
-    if case.send.contact_point.country is None:
-        yield Found("JURISDICTION_UNKNOWN", (), {"policy": case.policy.name})
+    if case.send.contact_point.country is not None:
+        return ()
+    return (Found("JURISDICTION_UNKNOWN", (), {"policy": case.policy.name}),)
 
 
-def twice(clearance: str | None, checkpoint: Checkpoint) -> Iterator[Found]:
+def twice(clearance: str | None, checkpoint: Checkpoint) -> tuple[Found, ...]:
     """DUPLICATE_SEND: at intake, this recipient has a live clearance of this campaign by this channel."""
-    if clearance is not None and checkpoint == "intake":
-        yield Found("DUPLICATE_SEND", (clearance,), {"clearance": clearance})
+    if clearance is None or checkpoint != "intake":
+        return ()
+    return (Found("DUPLICATE_SEND", (clearance,), {"clearance": clearance}),)

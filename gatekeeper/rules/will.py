@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from gatekeeper.case import Case, below, is_open
-from gatekeeper.consent import Consents, No, Standing, no_of, unlifted
+from gatekeeper.consent import Consents, No, Standing, stop_of, unlifted
 from gatekeeper.reasons import Found
 from gatekeeper.spans import Span, day
 from schemas.events import Suppression
@@ -35,7 +35,7 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
         parties = bound(case, stop)
         if parties is None:
             continue
-        no = no_of(case, stop)
+        no = stop_of(case, stop)
         if is_open(stop):
             left.setdefault(stop.kind, []).append(no)
             continue
@@ -46,22 +46,22 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
     return [_said(case, CODES[kind], nos) for kind, nos in left.items()], frozenset(notes)
 
 
-def taken_back(case: Case, standing: Standing) -> Iterator[Found]:
+def taken_back(case: Case, standing: Standing) -> list[Found]:
     """CONSENT_WITHDRAWN and CONSENT_REFUSED: a no in scope that no later consent lifts."""
-    if not standing.nos:
-        return
-    for state, code in (("Withdrawn", "CONSENT_WITHDRAWN"), ("Refused", "CONSENT_REFUSED")):
-        if nos := [no for no in standing.nos if no.kind == state]:
-            yield _said(case, code, nos)
+    found: list[Found] = []
+    if standing.nos:
+        for state, code in (("Withdrawn", "CONSENT_WITHDRAWN"), ("Refused", "CONSENT_REFUSED")):
+            if nos := [no for no in standing.nos if no.kind == state]:
+                found.append(_said(case, code, nos))
+    return found
 
 
-def bound(case: Case, stop: Suppression) -> frozenset[str] | None:
+def bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
     """Returns to whom a yes must be given that may lift a stop; None where its scope does not cover the send.
 
     What a scope does not name is covered.
     """
     send, scope = case.send, stop.scope
-    sender = frozenset((send.controller_id,))
     returned = stop.kind == "refusal_returned"  # by post, for every purpose and address
     if returned and send.channel != "postal":
         return None
@@ -78,14 +78,14 @@ def bound(case: Case, stop: Suppression) -> frozenset[str] | None:
         or send.controller_id == scope.controller
         or (group is not None and group == scope.group)
     ):
-        return sender
+        return (send.controller_id,)
     for source in case.facts.sources:
         if source.succession is None:
             continue
         predecessor = source.succession.predecessor
         known = case.reference.controllers.get(predecessor)
         if predecessor == scope.controller or (known and known.group is not None and known.group == scope.group):
-            return sender | {predecessor}
+            return send.controller_id, predecessor
     return None
 
 

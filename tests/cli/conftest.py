@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +16,11 @@ from confluent_kafka import Producer
 
 from gatekeeper import cli
 from gatekeeper.settings import Settings
-from streams import admin, client
+from streams import admin, client, publisher
 from streams.broker import Broker
 from streams.client import Reader, Record
+from streams.publisher import Publisher
+from tests.worlds import Supervised, World
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,54 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("GATEKEEPER_BROKER", address)
     monkeypatch.setattr(client, "CONNECT_MS", 300)
     return address
+
+
+@pytest.fixture(scope="module")
+def office(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Supervised]]:
+    """A world with its worker for all tests of one page; each has campaigns of its own in it."""
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create().may_ask()
+    with world.process(tmp_path_factory.mktemp("worker") / "log") as worker:
+        yield world, worker
+
+
+@pytest.fixture
+def world(office: tuple[World, Supervised], monkeypatch: pytest.MonkeyPatch) -> World:
+    """The shared world, named to the commands; who acts is hanako."""
+    for name, value in office[0].environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GATEKEEPER_USER", "hanako")
+    return office[0]
+
+
+@pytest.fixture
+def campaign() -> str:
+    """The name of a campaign of one test."""
+    return f"c{uuid.uuid4().hex[:12]}"
+
+
+@contextmanager
+def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, window: int) -> Iterator[Broker]:
+    """A broker with its topics, which is killed as soon as one window of so many records is written.
+
+    `monkeypatch.undo()` ends that, and the short patience of the commands with it.
+    """
+    with Broker(tmp_path / "kafka") as broker:
+        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
+        admin.create(Settings())
+        whole, written = Publisher.write, []
+
+        def write_once_and_kill(self: Publisher, records: list[tuple[bytes | None, bytes]]) -> list[object]:
+            if written:
+                broker.kill()
+            written.append(records)
+            return whole(self, records)
+
+        monkeypatch.setattr(Publisher, "write", write_once_and_kill)
+        monkeypatch.setattr(publisher, "WINDOW_RECORDS", window)
+        monkeypatch.setattr(publisher, "DELIVERY_MS", 3_000)
+        monkeypatch.setattr(publisher, "REQUEST_MS", 2_000)
+        monkeypatch.setattr(client, "REQUEST_MS", 2_000)
+        yield broker
 
 
 def send(number: int, **other: Any) -> dict[str, Any]:

@@ -4,44 +4,18 @@ from __future__ import annotations
 
 import csv
 import stat
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException
 
-from streams.broker import Broker
 from tests.cli.conftest import Run, System
 from tests.worlds import Supervised, World, consent, send, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
 CANARIES = ("金糸雀", "青葉荘")
-
-
-@pytest.fixture(scope="module")
-def office(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Supervised]]:
-    """A world with its worker for all tests of this page; each has campaigns of its own in it."""
-    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create()
-    with world.process(tmp_path_factory.mktemp("worker") / "log") as worker:
-        yield world, worker
-
-
-@pytest.fixture
-def world(office: tuple[World, Supervised], monkeypatch: pytest.MonkeyPatch) -> World:
-    """The shared world, named to the commands; who acts is hanako."""
-    for name, value in office[0].environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("GATEKEEPER_USER", "hanako")
-    return office[0]
-
-
-@pytest.fixture
-def campaign() -> str:
-    """The name of a campaign of one test."""
-    return f"c{uuid.uuid4().hex[:12]}"
 
 
 def cleared(world: World, campaign: str, count: int) -> list[str]:

@@ -12,10 +12,8 @@ import pytest
 from gatekeeper import identity
 from gatekeeper.settings import Settings
 from schemas.events import Delivery
-from streams import admin, client, publisher
-from streams.broker import Broker
 from streams.client import Reader
-from streams.publisher import Publisher
+from tests.cli.conftest import dying
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 KEY = bytes(range(32))
@@ -198,22 +196,7 @@ def test_a_broker_that_dies_midway_then_the_line_to_go_on_from_is_told_and_nothi
     rows = [f"R{number},{'G' if number % 10 else 'owl'}iven,C1,mkt.dm.own,postal" for number in range(1, 41)]
     file = tmp_path / "consents.csv"
     file.write_text("\n".join(["recipient_id,state,controller_id,purpose,channels", *rows]))
-    with Broker(tmp_path / "kafka") as broker:
-        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
-        admin.create(Settings())
-        whole, written = Publisher.write, []
-
-        def write_once_and_kill(self: Publisher, records: list[tuple[bytes | None, bytes]]) -> list[object]:
-            if written:
-                broker.kill()
-            written.append(records)
-            return whole(self, records)
-
-        monkeypatch.setattr(Publisher, "write", write_once_and_kill)
-        monkeypatch.setattr(publisher, "WINDOW_RECORDS", 18)
-        monkeypatch.setattr(publisher, "DELIVERY_MS", 3_000)
-        monkeypatch.setattr(publisher, "REQUEST_MS", 2_000)
-        monkeypatch.setattr(client, "REQUEST_MS", 2_000)
+    with dying(tmp_path, monkeypatch, window=18) as broker:
         says = run("import", "consents", str(file), "--list-date", "2026-11-01").says(3)
         assert "acknowledged 18 records" in says
         assert "--from-line 22 --list-date 2026-11-01" in says  # lines 11 and 21 were rejected

@@ -14,10 +14,8 @@ from gatekeeper.cli import publish
 from gatekeeper.settings import Settings
 from gatekeeper.texts import catalogue
 from schemas.codec import Unreadable, decode
-from streams import admin, client, publisher
-from streams.broker import Broker
 from streams.client import Reader
-from streams.publisher import Publisher
+from tests.cli.conftest import dying
 
 
 def write(path: Path, *lines: object, end: str = "\n") -> Path:
@@ -108,23 +106,7 @@ def test_a_broker_that_dies_midway_then_the_acknowledged_lines_and_the_way_on_ar
     run, a_send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(tmp_path / "c.jsonl", *(a_send(number) for number in range(30)))
-    with Broker(tmp_path / "kafka") as broker:
-        monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
-        settings = Settings()
-        admin.create(settings)
-        whole, written = Publisher.write, []
-
-        def write_once_and_kill(self: Publisher, records: list[tuple[bytes | None, bytes]]) -> list[object]:
-            if written:
-                broker.kill()
-            written.append(records)
-            return whole(self, records)
-
-        monkeypatch.setattr(Publisher, "write", write_once_and_kill)
-        monkeypatch.setattr(publisher, "WINDOW_RECORDS", 20)
-        monkeypatch.setattr(publisher, "DELIVERY_MS", 3_000)
-        monkeypatch.setattr(publisher, "REQUEST_MS", 2_000)
-        monkeypatch.setattr(client, "REQUEST_MS", 2_000)
+    with dying(tmp_path, monkeypatch, window=20) as broker:
         says = run("publish", str(file)).says(5)
         assert "acknowledged 20 lines" in says
         assert "--from-line 21" in says

@@ -6,44 +6,18 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from streams import reviews
-from streams.broker import Broker
 from streams.client import Reader
 from tests.cli.conftest import Outcome, Run
 from tests.worlds import Supervised, World, send, source, until
 
 REASON = ("--reason", "looked at the form", "--yes")
-
-
-@pytest.fixture(scope="module")
-def office(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Supervised]]:
-    """A world with its worker for all tests of this page; each has campaigns of its own in it."""
-    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=60.0).create().may_ask()
-    with world.process(tmp_path_factory.mktemp("worker") / "log") as worker:
-        yield world, worker
-
-
-@pytest.fixture
-def world(office: tuple[World, Supervised], monkeypatch: pytest.MonkeyPatch) -> World:
-    """The shared world, named to the commands; who acts is hanako."""
-    for name, value in office[0].environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("GATEKEEPER_USER", "hanako")
-    return office[0]
-
-
-@pytest.fixture
-def campaign() -> str:
-    """The name of a campaign of one test."""
-    return f"c{uuid.uuid4().hex[:12]}"
 
 
 def publish(world: World, names: list[str], campaign: str, **more: Any) -> list[str]:

@@ -143,9 +143,7 @@ def test_given_a_worker_killed_within_a_hand_off_then_the_next_one_ends_it_and_e
     assert begun < count, "the worker had ended it before it was killed"
     assert Counter(outcomes.values())["handed"] == count * 9 // 10
     assert outcomes.keys() | called_back(world) == people_of(world, "K").keys()
-    handed = {
-        entry["did"] for key, entry in world.ledger().items() if key.startswith(b"clear/") and entry.get("handed")
-    }
+    handed = {entry["did"] for key, entry in world.ledger().items() if key.startswith("clear/") and entry.get("handed")}
     assert handed == {did for did, outcome in outcomes.items() if outcome == "handed"}
     assert len(called_back(world)) == count // 10
     world.check(count)

@@ -1,13 +1,14 @@
 """What a partition remembers, on real Kafka: in its transactions, across restarts and compaction, and no longer."""
 
 import asyncio
-import dataclasses
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, MemberToRemove
 
 from gatekeeper.errors import IntegrityError
-from gatekeeper.packs import Packs, load
+from schemas.topics import DAY_MS
+from streams.clock import Clock
 from streams.transaction import Transaction
 from tests.worlds import World, eventually, send
 
@@ -96,19 +97,52 @@ def test_given_a_compacted_ledger_then_a_duplicate_is_still_known(world):
     world.check(4)
 
 
-def test_given_the_window_over_then_the_piece_may_go_out_again(world):
-    packs = load("jp-pmark")
-    short = Packs(*(tuple(dataclasses.replace(p, dedupe_ms=1) for p in v) for v in (packs.home, packs.strictest)))
-    world.put("sends", [again(0)])
+def test_given_window_and_mail_date_past_then_the_piece_may_go_out_again_and_what_is_over_is_taken_out(
+    world, monkeypatch
+):
+    world.people(["r2"])
+    right, begun = Clock.now, datetime.now(UTC)
+    dated = {"mail_date": (begun + timedelta(days=35)).date().isoformat()}
 
-    async def run() -> None:
-        async with world.worker(packs=short):
-            await decided(world, 1)
-            world.put("sends", [again(1)])
-            await decided(world, 2)
+    def piece(name: str, event: str) -> tuple:
+        return name, send(name, 0, event_id=event, **dated)
 
-    asyncio.run(run())
-    assert world.verdicts() == {"e-0": CLEAR, "e-1": CLEAR}
+    async def on(day: int, *pieces: tuple) -> None:
+        monkeypatch.setattr(Clock, "now", lambda self: right(self) + day * DAY_MS)
+        async with world.worker():
+            count = len(world.audits())
+            world.put("sends", pieces)
+            await decided(world, count + len(pieces))
+
+    monkeypatch.setattr(Clock, "observe", lambda *_, **__: None)  # the broker stays behind
+    asyncio.run(on(0, piece("r1", "e-first"), piece("r2", "e-other"), ("r2", send("r2", "undated"))))
+    asyncio.run(on(29, piece("r1", "e-in-the-window"), ("r2", send("r2", "undated", event_id="e-undated-in-it"))))
+    asyncio.run(on(33, piece("r1", "e-before-the-mail-date"), ("r2", send("r2", "undated", event_id="e-undated-anew"))))
+    assert world.ledger().keys() == {"clear/r1/K-0/postal", "clear/r2/K-0/postal", "clear/r2/K-undated/postal"}
+    asyncio.run(on(37, piece("r1", "e-anew"), ("r2", send("r2", "unlike"))))
+    assert world.ledger().keys() == {"clear/r1/K-0/postal", "clear/r2/K-undated/postal", "clear/r2/K-unlike/postal"}
+    world.check(9)
+    asyncio.run(on(38, piece("r1", "e-anew-twice"), piece("r2", "e-other-anew")))
+    assert world.verdicts() == {
+        "e-first": CLEAR,
+        "e-other": CLEAR,
+        "e-undated": CLEAR,
+        "e-in-the-window": TWICE,
+        "e-undated-in-it": TWICE,
+        "e-before-the-mail-date": TWICE,
+        "e-undated-anew": CLEAR,
+        "e-anew": CLEAR,
+        "e-unlike": CLEAR,
+        "e-anew-twice": TWICE,
+        "e-other-anew": CLEAR,
+    }
+    world.check(11)
+
+
+def expel(world: World) -> None:
+    """Puts the only worker out of its group, as a broker does that hears nothing of it: it joins again by itself."""
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+        admin.remove_group_members(world.settings.group, [MemberToRemove(group_instance_id=world.settings.worker)])
 
 
 def test_given_a_revocation_before_the_commit_then_the_same_worker_has_no_phantom_clearance(world, monkeypatch):
@@ -125,11 +159,12 @@ def test_given_a_revocation_before_the_commit_then_the_same_worker_has_no_phanto
     async def run() -> None:
         async with world.worker() as app:
             await eventually(lambda: app.gate.readiness()["ready"], "readiness")
-            assigned = app.consumer.assignment()
+            before = app.consumer_generation_id
             world.put("sends", [again(0)])
             await held.wait()
-            await app.gate.assigned(set(assigned))
+            await asyncio.to_thread(expel, world)
             await decided(world, 1)
+            assert app.consumer_generation_id > before, "revoked and assigned again by the group"
 
     asyncio.run(run())
     assert world.verdicts() == {"e-0": CLEAR}

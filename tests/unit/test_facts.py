@@ -215,3 +215,26 @@ def test_company_that_a_persons_data_came_from_then_its_record_is_among_what_the
     assert b'"controller/AOBA":"' in view.snapshot
     found.apply("reference", 0, 999, b"controller/AOBA", b"{")
     assert found.view(send()).unreadable, "its group may bind the successor"
+
+
+def test_facts_viewed_then_they_have_what_the_contract_gives_and_nobodys_id_or_token() -> None:
+    stop = world.suppression(scope=None)
+    store = world.store(
+        world.source(),
+        world.consent(),
+        stop,
+        world.ask(),
+        world.act(),
+        world.event(kind="notice_given", source_id="S-1"),
+    )
+    view = store.view(send())
+    facts = (*view.sources, *view.consents, view.suppressions[0].stop, *view.asks, *view.releases, *view.events)
+
+    assert len(facts) == 6
+    for fact in (*facts, *view.sources[0].contact_points):
+        for name in ("recipient_id", "token", "reason"):
+            assert not hasattr(fact, name)
+    assert view.sources[0].state == "active"
+    assert view.suppressions[0].stop.scope.channels == ()
+    assert view.events[0].said == "2026-11-20T10:00:00+09:00"
+    assert view.releases[0].people == {"hanako"}

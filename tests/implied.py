@@ -1,0 +1,196 @@
+"""What a partition's ledger must hold by its committed audit records, told without the code that keeps the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from gatekeeper.packs import Packs
+from gatekeeper.policy import Policy
+from gatekeeper.spans import span
+from schemas.audit import Acted, AuditRecord
+from schemas.topics import DAY_MS
+
+ACTED_ON_DAYS = 60
+CLOSED = ("released", "redecided", "upheld")
+STATES = {
+    "waiting": "proposed",
+    "upheld": "upheld",
+    "asked": "asked",
+    "reopened": "open",
+    "undone": "undone",
+    "recalled": "undone",
+}
+"""What an act leaves of its item, by its outcome."""
+SHOWN = {
+    "clear": ("did", "at", "until", "basis", "released", "src", "handed"),
+    "ask": ("until",),
+    "release": ("until",),
+    "act": ("state", "act_id", "by", "did", "offset", "before", "until"),
+}
+"""What of an entry is held against the records, by its kind; of a release also who gave it for which decision."""
+
+
+class Piece(NamedTuple):
+    """Whom and what a decision was about, and where it stands on its topic."""
+
+    recipient_id: str
+    campaign_id: str
+    channel: str
+    offset: int
+
+    @property
+    def key(self) -> str:
+        """The send key, as ledger keys write it."""
+        return f"{self.recipient_id}/{self.campaign_id}/{self.channel}"
+
+
+@dataclass
+class Implied:
+    """One partition: `take` its audit records in their order, then `check` its ledger.
+
+    Raises AssertionError for what no order of events may bring about: a piece cleared while it is cleared, a recall
+    of what is not, an item closed twice or released twice. `pieces`: by decision id, of all that is told.
+    """
+
+    packs: Packs
+    pieces: dict[str, Piece]
+    _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _decided: dict[str, int] = field(default_factory=dict)
+    _released: set[str] = field(default_factory=set)
+    _named: dict[str, str] = field(default_factory=dict)
+    """Who is meant by the pseudonyms of these records."""
+
+    def take(self, records: Iterable[AuditRecord]) -> Implied:
+        """Draws what follows from these records."""
+        for a in records:
+            at = _ms(a.at)
+            self._decided[a.did] = at
+            if a.act and a.act.outcome == "recorded" and a.act.kind == "erase":
+                self._erased(a)
+            piece = self.pieces.get((a.act and a.act.item) or (a.clearance if a.stage == "recall" else None) or a.did)
+            if piece is None:
+                assert a.verdict != "clear", f"cleared, and not told: {a.did}"
+                continue
+            if a.subj:
+                self._named[a.subj] = piece.recipient_id
+            superseded = any(reason.code == "RELEASE_SUPERSEDED" for reason in a.reasons)
+            if superseded:
+                for key in [key for key in self._entries if key.startswith(f"release/{piece.key}/")]:
+                    del self._entries[key]
+            if a.stage == "recall" or (a.act and a.act.outcome == "recalled"):
+                self._recalled(a, piece, at)
+            elif a.act and a.act.outcome == "handed":
+                entry = self._live(piece, at)
+                assert entry["did"] == a.act.item, "handed off, and not what is cleared"
+                entry["handed"] = a.act.act_id
+            elif a.verdict == "clear" and (a.act is None or a.act.outcome == "cleared"):
+                self._cleared(a, piece, at)
+            if a.act and a.stage in ("act", "release"):
+                self._acted(a, a.act, piece, at, superseded=superseded)
+        return self
+
+    def check(self, ledger: dict[str, dict[str, Any]], at: int) -> None:
+        """Asserts that this is the ledger after a last transaction at that instant.
+
+        What no longer matters is gone when its day is over, and may be before. Whoever is named has a salt.
+        """
+        left = {key: value for key, value in self._entries.items() if key in ledger or not _passed(value, at)}
+        left = {key: value for key, value in left.items() if not _passed(value, at, day=True)}
+        held = {key: value for key, value in ledger.items() if not key.startswith("salt/")}
+        assert {key: _shown(key, value) for key, value in held.items()} == left
+        salted = {key.split("/")[1] for key in ledger if key.startswith("salt/")}
+        assert salted >= {*self._named.values()}, "a person who is named by a pseudonym has no salt"
+
+    def _erased(self, a: AuditRecord) -> None:
+        """Of whoever was erased nothing is kept but what is cleared, until it is called back."""
+        owner = self._named.get(a.subj or "")
+        for key in [key for key in self._entries if key.split("/")[1] == owner and not key.startswith("clear/")]:
+            del self._entries[key]
+
+    def _live(self, piece: Piece, at: int) -> dict[str, Any]:
+        entry = self._entries.get(f"clear/{piece.key}")
+        assert entry is not None, f"recalled twice, or never cleared: {piece.key}"
+        assert at < entry["until"], f"no longer of interest: {piece.key}"
+        return entry
+
+    def _recalled(self, a: AuditRecord, piece: Piece, at: int) -> None:
+        entry = self._live(piece, at)
+        undo = a.act and a.act.kind == "undo"
+        assert undo or entry["did"] == (a.clearance or (a.act and a.act.item)), "another clearance was recalled"
+        del self._entries[f"clear/{piece.key}"]
+
+    def _cleared(self, a: AuditRecord, piece: Piece, at: int) -> None:
+        before = self._entries.get(f"clear/{piece.key}")
+        assert before is None or before["until"] <= at, f"cleared twice: {piece.key}"
+        policy = self._policy(a)
+        until = at + policy.dedupe_ms
+        if a.send and (day := a.send.get("mail_date")):
+            until = max(until, span(day, policy.timezone).last // 1000 + 1)
+        self._entries[f"clear/{piece.key}"] = {
+            "did": a.did,
+            "at": at,
+            "until": until,
+            "basis": a.basis,
+            "released": "RELEASED_BY_REVIEWER" in a.notes,
+            "src": [a.src.topic, a.src.partition, a.src.offset, a.src.timestamp],
+            "handed": None,
+        }
+
+    def _acted(self, a: AuditRecord, act: Acted, piece: Piece, at: int, *, superseded: bool) -> None:
+        assert act.item is not None
+        key, release = f"act/{piece.recipient_id}/{act.item}", f"release/{piece.key}/{act.item}"
+        before = self._entries.get(key)
+        if act.outcome == "failed" and act.by in (None, "gatekeeper") and before:
+            before["offset"] = None  # the gate judges it no more by itself
+        decided = act.outcome in ("cleared", "withheld")
+        state = STATES.get(act.outcome)
+        if decided:
+            state = "redecided" if act.kind == "redecide" else "released"
+        if state is None:
+            return
+        if state in CLOSED:
+            assert before is None or before["state"] not in CLOSED, f"a second terminal act: {act.item}"
+        if state == "released":
+            assert act.item not in self._released, f"released twice: {act.item}"
+            self._released.add(act.item)
+            if not superseded:
+                by = sorted((act.by, before["by"])) if act.kind == "approve" and before else act.by
+                self._entries[release] = {"of": act.item, "by": by, "until": at + ACTED_ON_DAYS * DAY_MS}
+        if state == "undone":
+            self._entries.pop(release, None)
+        if state == "asked" and act.code is None:
+            self._entries[f"ask/{piece.recipient_id}/{a.did}"] = {"until": None}
+        self._entries[key] = {
+            "state": state,
+            "act_id": act.act_id,
+            "by": act.by,
+            "did": a.did if decided or state == "asked" else None,
+            "offset": piece.offset if state == "asked" else None,
+            "before": [*before["before"], before["act_id"]] if before else [],
+            "until": self._decided[act.item] + ACTED_ON_DAYS * DAY_MS,
+        }
+
+    def _policy(self, a: AuditRecord) -> Policy:
+        known = (*self.packs.home, *self.packs.strictest)
+        return next((one for one in known if (one.id, one.version) == (a.policy.id, a.policy.version)), known[0])
+
+
+def _shown(key: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Returns what of a ledger entry the audit records imply."""
+    kind = key.partition("/")[0]
+    found = {name: value.get(name) for name in SHOWN[kind]}
+    if kind == "release":
+        found |= {"of": value["said"]["decision_id"], "by": value["said"]["by"]}
+    return found
+
+
+def _passed(entry: dict[str, Any], at: int, *, day: bool = False) -> bool:
+    """Tells whether an entry no longer matters; `day`: whether its whole day is over."""
+    until = entry["until"]
+    return until is not None and (until // DAY_MS * DAY_MS + DAY_MS if day else until) <= at
+
+
+def _ms(instant: str) -> int:
+    return span(instant, "UTC").first // 1000

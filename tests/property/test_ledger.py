@@ -1,0 +1,59 @@
+"""Whatever is sent, done and learnt, in whatever order: the ledger is what the audit records imply, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatekeeper.spans import instant
+from schemas.topics import DAY_MS
+from tests import world
+from tests.desk import TWO, YOUNG, Desk
+
+FEW = settings(max_examples=500, deadline=None)
+PEOPLE = {"P-1": YOUNG, "P-2": (world.source(), world.consent()), "P-3": TWO}
+"""Two whose pieces a reviewer may release, the one alone and the other with a second person; one who is cleared."""
+REASON = {"evidence_ref": "scan-9"}
+
+
+def of(name: str, event: world.Event) -> world.Event:
+    """Returns the event as one about this person."""
+    return event[0], {**event[1], "recipient_id": name}
+
+
+def steps() -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """Returns what goes on in a partition: acts above all."""
+    kinds = st.sampled_from(("release", "release", "approve", "uphold", "redecide", "undo"))
+    act = st.tuples(st.just("act"), kinds, st.integers(0, 3), st.sampled_from(("hanako", "taro")))
+    named = st.tuples(st.sampled_from(("send", "no", "no and weigh")), st.sampled_from(sorted(PEOPLE)))
+    other = st.tuples(st.sampled_from(("handoff", "handoff", "again", "cancel")))
+    days = st.tuples(st.just("days"), st.sampled_from((1, 15, 30)))
+    return st.lists(act | act | named | other | days, min_size=4, max_size=16)
+
+
+@FEW
+@given(steps())
+def test_any_course_of_events_then_the_ledger_is_what_the_audit_records_imply(course: list[tuple[Any, ...]]) -> None:
+    desk = Desk(*(of(name, event) for name, events in PEOPLE.items() for event in events))
+    for name in PEOPLE:
+        desk.send(recipient_id=name)
+    for number, (step, *more) in enumerate(course):
+        desk.at += 60_000
+        if step == "act":
+            kind, item, by = more
+            evidence = REASON if kind == "release" else {}
+            desk.act(kind, item % len(desk.review), by=by, act_id=f"a-{number}", at=instant(desk.at), **evidence)
+        elif step == "send":
+            desk.send(recipient_id=more[0])
+        elif step.startswith("no"):
+            desk.learn(of(more[0], world.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-01")))
+            if step == "no and weigh":
+                desk.weigh()
+        elif step == "days":
+            desk.at += more[0] * DAY_MS
+        else:
+            kind = "handoff" if step == "again" else step
+            desk.campaign(kind, act_id=f"{step}-{number}", **({"again": True} if step == "again" else {}))
+        desk.check_ledger()
