@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -171,11 +172,18 @@ def test_given_nobody_at_the_address_then_3(run: Run, environment: Settings, key
 
 
 @contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Runs a verb beside the test, and ends it."""
+def process(*arguments: str, room: int = resource.RLIM_INFINITY) -> Iterator[subprocess.Popen[str]]:
+    """Runs a verb beside the test, and ends it; `room`: no file of more bytes can be written, as on a full disk."""
     environment = os.environ | {"PYTHONPATH": str(HOUSE), "GATEKEEPER_LANG": "en"}
     command = [sys.executable, "-c", ENTRY, *arguments]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY)),
+    )
     try:
         yield running
     finally:
@@ -199,6 +207,23 @@ def test_given_a_running_sealer_then_a_second_is_refused_and_the_first_ends_in_o
         assert "one writer only" in run("audit", "seal", "--once").says(3)
         first.terminate()
         assert first.wait(20) == 0
+
+
+def test_given_a_full_disk_then_3_with_one_sentence_and_with_room_again_all_is_sealed(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    values = [put(system, 0, writers[0].next())]
+    run("audit", "seal", "--once")
+    before = (tmp_path / "log/checkpoint").read_bytes()
+    values += [put(system, 0, writers[0].next()) for _ in range(3)]
+    with process("audit", "seal", "--once", room=200) as running:
+        assert running.wait(60) == 3
+        assert running.stderr
+        (said,) = running.stderr.read().splitlines()
+        assert re.match(r"error: \S+ cannot be written \(File too large\)", said)
+    assert (tmp_path / "log/checkpoint").read_bytes() == before
+    assert run("audit", "seal", "--once").code == 0
+    assert sealed(tmp_path / "log", keys) == values
 
 
 def test_given_a_second_sealer_on_an_equal_copy_then_the_first_never_signs_again(
