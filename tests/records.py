@@ -146,7 +146,7 @@ def of_every_kind() -> tuple[list[bytes], Named]:
             left -= codes
             values.append(value)
             references += reference
-    for desk in (_young(), _two(), _asked(), _failing()):
+    for desk in (_young(), _two(), _asked(), _failing(), _erased()):
         values += desk.values
     return values, Named(dict.fromkeys(references))
 
@@ -222,6 +222,17 @@ def _failing() -> Recorded:
     bad.store.apply("consents", 0, 99, b"P-1", b"{")
     bad.send()
     desk.values += shadow.values + bad.values
+    return desk
+
+
+def _erased() -> Recorded:
+    """Erased, and readmitted."""
+    desk = Recorded(world.source(), world.consent())
+    desk.send()
+    for kind in ("erase", "readmit"):
+        act = {"v": 1, "kind": kind, "act_id": kind, "at": instant(desk.at), "by": "hanako", "recipient_id": "P-1"}
+        desk.judged(act)
+        desk.send(event_id=kind, campaign_id="K-9")
     return desk
 
 

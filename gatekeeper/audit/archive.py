@@ -68,8 +68,17 @@ class Archive:
             self._stores[key] = store
         return store
 
-    def view(self, send: Send, printed: Printed | None, at: Positions, *, asks: bytes, releases: bytes) -> Facts:
-        """Returns what `FactStore.view` gave then; asks and releases are no facts of a topic, so they are given."""
+    def view(
+        self,
+        send: Send,
+        printed: Printed | None,
+        at: Positions,
+        *,
+        asks: bytes,
+        releases: bytes,
+        erased: int | None = None,
+    ) -> Facts:
+        """Returns what `FactStore.view` gave then; what a worker remembers beside the topics is given."""
         ours = [record for record in self._about.get(send.recipient_id, ()) if record.known(at)]
         names = {send.contact_point.token, *(match.token for match in send.match)}
         if isinstance(printed, Identified):
@@ -82,7 +91,7 @@ class Archive:
             ours += [record for record in self._about.get(name, ()) if record.known(at)]
         for record in (*ours, *(record for record in self._special if record.known(at))):
             store.apply(*record)
-        return store.view(send, printed, asks=asks, releases=releases)
+        return store.view(send, printed, asks=asks, releases=releases, erased=erased)
 
 
 def _special(record: _Stored) -> bool:

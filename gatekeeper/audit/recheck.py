@@ -138,7 +138,8 @@ class Recheck:
         if send.delivery is not None and (self._tokens is None or facts.get("printed") == "no_key"):
             raise _Unseen("no_key")
         asks, releases = (b"\n".join(map(canonical, facts.get(name, ()))) for name in ("asks", "releases"))
-        view = self._archive.view(send, printed(self._tokens, send), at, asks=asks, releases=releases)
+        at_point, erased = printed(self._tokens, send), facts.get("erased")
+        view = self._archive.view(send, at_point, at, asks=asks, releases=releases, erased=erased)
         if differs := difference(facts, orjson.loads(view.snapshot), "facts"):
             raise _Differs(*differs)
         for name, key in (("releases", "decision_id"), ("asks", "request_id")):
