@@ -121,32 +121,6 @@ def check_consistency(size: int, root: bytes, later: int, later_root: bytes, pro
     return not left and old == root and new == later_root
 
 
-class Tree:
-    """A tree that grows leaf by leaf, of which nothing is kept but what its root needs."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._peaks: list[bytes] = []
-
-    def append(self, leaf: bytes) -> None:
-        """Takes the hash of the next leaf in."""
-        size = self.size
-        while size & 1:
-            leaf = node_hash(self._peaks.pop(), leaf)
-            size >>= 1
-        self._peaks.append(leaf)
-        self.size += 1
-
-    def root(self) -> bytes:
-        """Returns the root over all leaves so far."""
-        if not self._peaks:
-            return sha256().digest()
-        found = self._peaks[-1]
-        for peak in reversed(self._peaks[:-1]):
-            found = node_hash(peak, found)
-        return found
-
-
 # -- keys and notes ---------------------------------------------------------------------------------------------
 
 
@@ -301,8 +275,8 @@ class Tiles:
         raise Trouble("missing", file=f"log/{whole}")
 
 
-class _TileCheck:
-    """Holds the tiles of hashes against what the leaves come to."""
+class _Tree:
+    """The tree that grows leaf by leaf, and the tiles of hashes held against what the leaves come to."""
 
     def __init__(self, tiles: Tiles) -> None:
         self.differ: list[str] = []
@@ -325,6 +299,14 @@ class _TileCheck:
             if hashes:
                 self._compare(level)
         return self.differ
+
+    def root(self) -> bytes:
+        """Returns the root over all leaves so far."""
+        below: list[bytes] = []
+        for _, edge in self._levels:
+            hashes = edge + below
+            below = [root_of(hashes)] if hashes else []
+        return root_of(below)
 
     def _compare(self, level: int) -> None:
         number, hashes = self._levels[level]
@@ -638,12 +620,11 @@ class _Export:
 
     def _read_log(self, about: dict[str, Any], checkpoint: Checkpoint) -> None:
         tiles = Tiles(self.folder / "log", checkpoint.size)
-        tree, check = Tree(), _TileCheck(tiles)
+        tree = _Tree(tiles)
         first, to = about["from"], about["to"]
         for index, leaf in enumerate(tiles.leaves()):
             hash_ = leaf_hash(leaf)
             tree.append(hash_)
-            check.append(hash_)
             try:
                 said = read_canonical(leaf)
             except Trouble as trouble:
@@ -663,7 +644,7 @@ class _Export:
         self._log, self.report.leaves = True, checkpoint.size
         if tree.root() != checkpoint.root:
             self.report.add("log_root", CHANGED)
-        for name in check.end():
+        for name in tree.end():
             self.report.add("tile", CHANGED, file=name)
 
     # -- one partition
