@@ -22,7 +22,7 @@ from gatekeeper.review import Call, Item
 from gatekeeper.spans import instant
 from schemas.audit import Outcome, Stage
 from schemas.codec import Unreadable, canonical, decode
-from schemas.events import Act, CampaignAct, ItemAct, PairedAct, Release, ReviewPlace
+from schemas.events import Act, CampaignAct, ItemAct, PairedAct, Reemission, Release, ReviewPlace
 
 RECORDED = ("note", "reveal", "claim")
 """What is done about an item and changes nothing: it is kept in the audit trail, and that is all."""
@@ -32,13 +32,17 @@ AWAITS = "awaits_answer"
 """Why an item is not redecided whose person has been asked."""
 
 
-def reviewed(key: bytes | None, value: bytes | None) -> ReviewPlace | None:
-    """Returns which record of `review` must be read before this act can be judged, None where none must."""
+def named(key: bytes | None, value: bytes | None) -> tuple[str, int, int] | None:
+    """Returns which record must be read before this act is judged: topic, partition, offset; None where none must."""
     try:
         act: Act = decode("acts", key, value)
     except Unreadable:
         return None
-    return act.review if isinstance(act, Release | ItemAct) and act.kind not in RECORDED else None
+    if isinstance(act, Reemission):
+        return act.source.topic, act.source.partition, act.source.offset
+    if isinstance(act, Release | ItemAct) and act.review is not None and act.kind not in RECORDED:
+        return "review", act.review.partition, act.review.offset
+    return None
 
 
 class _Decided(NamedTuple):
@@ -245,7 +249,7 @@ class _Doing:
         act = self.act
         if isinstance(act, PairedAct) and act.recipient_id and act.kind in ("erase", "readmit"):
             return _Result("recorded", entries=self._erased(act.recipient_id, readmitted=act.kind == "readmit"))
-        if isinstance(act, PairedAct | CampaignAct) or act.kind in RECORDED:
+        if isinstance(act, PairedAct | CampaignAct | Reemission) or act.kind in RECORDED:
             return _Result("recorded")
         if self.judge.mode == "shadow":
             return _Result("refused", "shadow")  # what a shadow withholds, nobody waits for
@@ -395,7 +399,7 @@ def _stage(act: Act | None) -> Stage:
 
 def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: str | None = None) -> dict[str, Any]:
     """Returns the fields of `schemas.audit.Acted`; `item`: what it was done to, where the act does not name it."""
-    if isinstance(act, Release | ItemAct):
+    if isinstance(act, Release | ItemAct | Reemission):
         item = act.decision_id
     by: str | Sequence[str] | None = act.by if act else None
     return {

@@ -12,6 +12,7 @@ from gatekeeper import memory as entries
 from gatekeeper import spans
 from gatekeeper.activation import Activations
 from gatekeeper.answer import answer
+from gatekeeper.audit import inquiry
 from gatekeeper.audit import record as audit
 from gatekeeper.audit.subject import Subject, Subjects
 from gatekeeper.decide import Decision, decide, only
@@ -255,7 +256,9 @@ class Judge:
         ]
         if decision.codes == INFORMATIONAL:
             headers.append(("gate-disposition", b"informational"))
-        if not clear:
+        if clear:
+            headers.append(("gate-inquiry", inquiry.make(id_).encode()))
+        else:
             headers.append(("gate-decision", canonical(answer(decision, id_))))
         return Output("cleared" if clear else "review", send.recipient_id.encode(), record.value, tuple(headers))
 

@@ -47,7 +47,7 @@ class Clearance:
 
     `at`, `until`: milliseconds since the epoch. `src`: where the input stands that was cleared, as in its audit record.
     `send`: without `delivery`; `printed`: what that came to.
-    `handed`: the act by which it was handed to the print house last.
+    `handed`, `reemitted`: the act by which it was handed to the print house, or written to `cleared` again, last.
     """
 
     did: str
@@ -59,6 +59,7 @@ class Clearance:
     send: Send
     printed: Printed | None = None
     handed: str | None = None
+    reemitted: str | None = None
 
     @property
     def key(self) -> bytes:
@@ -288,9 +289,16 @@ class Memory:
 
     def handed(self, clearance: Clearance, act_id: str) -> Entry:
         """Returns the entry of a clearance as handed off by this act, all else being kept as it stands."""
+        return self._noted(clearance, handed=act_id)
+
+    def reemitted(self, clearance: Clearance, act_id: str) -> Entry:
+        """Returns the entry of a clearance as written again by this act, all else being kept as it stands."""
+        return self._noted(clearance, reemitted=act_id)
+
+    def _noted(self, clearance: Clearance, **noted: str) -> Entry:
         name = f"clear/{clearance.send.campaign_id}/{clearance.send.channel} ".encode()
         (line,) = (each for each in self._lines(clearance.send.recipient_id.encode()) if each.startswith(name))
-        return Entry(clearance.key, canonical(_value(line) | {"handed": act_id}), clearance.until)
+        return Entry(clearance.key, canonical(_value(line) | noted), clearance.until)
 
     def due(self, at: int, limit: int) -> list[Entry]:
         """Returns what takes out at most `limit` entries that no longer matter; a day's, once the day is over."""
@@ -434,4 +442,6 @@ def _clearance(line: bytes, recipient_id: str) -> Clearance:
         printed = Identified(printed[0], tuple((token, score) for token, score in printed[1:]))
     fields = {name: found[name] for name in ("did", "at", "until", "basis", "released")}
     src = dict(zip(_PLACE, found["src"], strict=True))
-    return Clearance(**fields, src=src, send=send, printed=printed, handed=found.get("handed"))
+    return Clearance(
+        **fields, src=src, send=send, printed=printed, handed=found.get("handed"), reemitted=found.get("reemitted")
+    )

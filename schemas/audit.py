@@ -135,6 +135,7 @@ Outcome = Literal[
     "failed",
     "handed",
     "done",
+    "reemitted",
 ]
 """What became of an act, or of a clearance by it; `waiting` is one of two people, `done` all of a campaign."""
 

@@ -1,4 +1,4 @@
-"""The acts of one partition, read beside its sends: each with the record of `review` that it names.
+"""The acts of one partition, read beside its sends: each with the record that it names, of `review` or of `sends`.
 
 A reader of its own waits for them, so that sends wait neither for acts nor for the look-up of an item.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from gatekeeper.acting import reviewed
+from gatekeeper.acting import named
 from gatekeeper.settings import Settings
 from streams import offsets
 from streams.chunks import Chunk, Credit, runs
@@ -26,8 +26,8 @@ class Acts:
         self.tp = TopicPartition(settings.topic("acts"), number)
         self.credit = Credit()
         self.items: dict[int, ConsumerRecord] = {}
-        """By an act's offset, the record of `review` that it names; none where there is none."""
-        self._review = TopicPartition(settings.topic("review"), number)
+        """By an act's offset, the record that it names; none where there is none."""
+        self._settings = settings
         self._reader = offsets.probe(settings.bootstrap, wait_ms=WAIT_MS)
         self._looker = offsets.probe(settings.bootstrap)
         self.busy = False
@@ -76,8 +76,11 @@ class Acts:
 
     async def _look(self, records: Sequence[ConsumerRecord]) -> None:
         """Reads the items that acts name, all in one go: one by one, the log would be asked again meanwhile."""
-        places = {record.offset: reviewed(record.key, record.value) for record in records}
-        wanted = {act: place.offset for act, place in places.items() if place and place.partition == self.tp.partition}
-        if wanted:
-            found = await offsets.some(self._looker, self._review, wanted.values())
-            self.items.update({act: found[offset] for act, offset in wanted.items() if offset in found})
+        wanted: dict[str, dict[int, int]] = {}
+        for record in records:
+            if (place := named(record.key, record.value)) and place[1] == self.tp.partition:
+                wanted.setdefault(place[0], {})[record.offset] = place[2]
+        for topic, places in wanted.items():
+            tp = TopicPartition(self._settings.topic(topic), self.tp.partition)
+            found = await offsets.some(self._looker, tp, places.values())
+            self.items.update({act: found[offset] for act, offset in places.items() if offset in found})

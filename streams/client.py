@@ -11,13 +11,13 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Self
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 
@@ -25,6 +25,9 @@ CONNECT_MS = 6_000
 REQUEST_MS = 8_000
 STALL_SECONDS = 10.0
 """Longest time that a read may make no progress before it is an error, not an answer."""
+
+SETTLE_SECONDS = 30.0
+"""No transaction of the worker is open for longer."""
 
 # kafka-python logs keys and values at debug, and each attempt to connect as an error; the commands say it once
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -159,6 +162,28 @@ class Reader:
             ends = self._consumer.end_offsets(partitions)
             found = self._consumer.offsets_for_times(dict.fromkeys(partitions, at))
         return {tp.partition: found[tp].offset if found[tp] else ends[tp] for tp in partitions}
+
+    def settled(self, topic: str) -> dict[int, int]:
+        """Returns an end of each partition below which no transaction is open, and above which all begins after now.
+
+        Raises IncompleteError (5) where one stays open.
+        """
+        partitions = self.partitions(topic)
+        give_up = monotonic() + SETTLE_SECONDS
+        with reaching(self._settings):
+            plain = KafkaConsumer(**connection(self._settings), group_id=None, isolation_level="read_uncommitted")
+            try:
+                wanted = plain.end_offsets(partitions)
+            finally:
+                plain.close(autocommit=False, timeout_ms=1_000)
+            while True:
+                stable = self._consumer.end_offsets(partitions)
+                open_ = [tp for tp in partitions if stable[tp] < wanted[tp]]
+                if not open_:
+                    return {tp.partition: wanted[tp] for tp in partitions}
+                if monotonic() > give_up:
+                    raise IncompleteError("error.unsettled", topic=open_[0].topic, partition=open_[0].partition)
+                sleep(0.02)
 
     def read(
         self,

@@ -25,6 +25,7 @@ from gatekeeper.keys import Signer
 from gatekeeper.packs import Packs
 from gatekeeper.policy import Policy
 from gatekeeper.recall import weighed
+from gatekeeper.reemission import asked, reemitted
 from gatekeeper.settings import Settings
 from schemas.audit import Mode
 from streams import ledger
@@ -80,7 +81,7 @@ class Load:
     """What is judged together.
 
     `touched`: people whose clearances are judged again. `waiting`: the records of `review` of those of them who were
-    asked. `items`: by an act's offset, the record of `review` that it names.
+    asked. `items`: by an act's offset, the record that it names.
     """
 
     sends: Batch
@@ -185,7 +186,11 @@ class Judging:
             if self._walk is None:
                 item = load.items.pop(act.offset, None)
                 about = as_record(item) if item else None
-                found.append(self._remembered(self._acting.act(record, about, store, self.memory, at, as_of=as_of)))
+                if again := asked(record):
+                    one = reemitted(judge, record, again, about, store, self.memory, at, as_of=as_of)
+                else:
+                    one = self._acting.act(record, about, store, self.memory, at, as_of=as_of)
+                found.append(self._remembered(one))
                 continue
             # what may be handed on is only judged with all facts applied; till then the act waits
             for one in self._walk.step(store, self.memory, at, most=most) if fresh or not bears else ():

@@ -37,7 +37,7 @@ NOBODY, NO_TOKEN = "nobody", "t1_" + "0" * 43
 """Stand in for what records do not hold, and decide() does not read."""
 COPIED = ("subj", "in_mac")
 """Made with keys that replay does not have."""
-RESULTS = frozenset(("cleared", "withheld", "asked", "handed"))
+RESULTS = frozenset(("cleared", "withheld", "asked", "handed", "reemitted"))
 """What an act comes to only by a decision."""
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 _ABSENT = "-"
@@ -219,7 +219,7 @@ def _rebuilt(case: Case, decision: Decision) -> dict[str, Any]:
     record, said = case.record, case.said
     act = said.get("act")
     if act is not None:
-        act = {**act, "outcome": _outcome(record.stage, act["outcome"], decision)}
+        act = {**act, "outcome": _outcome(record.stage, act["kind"], act["outcome"], decision)}
     proof = audit.record(
         decision,
         id_=_did(record, record.clearance if record.stage == "handoff" else None),
@@ -236,8 +236,10 @@ def _rebuilt(case: Case, decision: Decision) -> dict[str, Any]:
     return _copied(orjson.loads(proof), said)
 
 
-def _outcome(stage: Stage, outcome: str, decision: Decision) -> str:
+def _outcome(stage: Stage, kind: str | None, outcome: str, decision: Decision) -> str:
     """Returns what an act comes to by its decision; one that is refused, or asks the person, clears nothing."""
+    if stage == "handoff" and kind == "reemit":
+        return "reemitted" if decision.verdict == "clear" else "refused"
     if stage == "handoff":
         return "handed" if decision.verdict == "clear" else "recalled"
     if outcome in ("refused", "asked"):

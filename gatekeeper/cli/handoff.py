@@ -12,6 +12,7 @@ from uuid import uuid4
 import click
 from pydantic import ValidationError
 
+from gatekeeper.audit import inquiry
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
@@ -28,6 +29,7 @@ LINES = 8
 """As many lines as an address may have."""
 COLUMNS = (
     "decision_id",
+    "inquiry_code",
     "recipient_id",
     "campaign_id",
     "channel",
@@ -159,6 +161,7 @@ def _row(did: str, send: Send, obligations: str, *, again: bool) -> dict[str, st
     lines = [*to.lines, *[""] * LINES][:LINES]
     return {
         "decision_id": did,
+        "inquiry_code": inquiry.make(did),
         "recipient_id": send.recipient_id,
         "campaign_id": send.campaign_id,
         "channel": send.channel,

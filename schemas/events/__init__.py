@@ -3,7 +3,7 @@
 One file a topic. Every value has `"v": 1`; a `?` of the specification is a field with the default None or ().
 """
 
-from schemas.events.acts import Act, CampaignAct, ItemAct, PairedAct, Release, ReviewPlace
+from schemas.events.acts import Act, CampaignAct, ItemAct, PairedAct, Reemission, Release, ReviewPlace
 from schemas.events.asks import Ask
 from schemas.events.consents import GIVEN_STATES, NO_STATES, Consent, ConsentState, OnConsents, PersonEvent
 from schemas.events.recalls import Recall
@@ -53,6 +53,7 @@ __all__ = [
     "ProviderCheck",
     "Provision",
     "Recall",
+    "Reemission",
     "Reference",
     "Register",
     "Release",

@@ -100,6 +100,36 @@ class CampaignAct(Model):
         return self.subject.partition("/")[2]
 
 
+class SourcePlace(Model):
+    """Where the bytes stand that were cleared: on `sends`, or on `review` where an act had let them go."""
+
+    topic: Literal["sends", "review"]
+    partition: Annotated[int, Field(ge=0, lt=2**31)]
+    offset: Offset
+
+
+class Reemission(Model):
+    """A cleared piece that is gone from `cleared`, to be written there again: same key, id and bytes.
+
+    `decision_id`: its clearance. `after`: the act that wrote it again last, None = none did; where another has since,
+    this one does nothing.
+    """
+
+    v: Version
+    kind: Literal["reemit"]
+    act_id: Id
+    at: ZonedTime
+    by: Id
+    recipient_id: RecipientId
+    campaign_id: Id
+    channel: Channel
+    decision_id: Id
+    source: SourcePlace
+    after: Id | None = None
+    reason: Line = ""
+    evidence_ref: Id | None = None
+
+
 class PairedAct(Model):
     """Who did it and why, for a fact that was written in the same transaction; the fact itself decides.
 
@@ -126,5 +156,5 @@ class PairedAct(Model):
         return self
 
 
-Act = Annotated[Release | ItemAct | PairedAct | CampaignAct, Field(discriminator="kind")]
+Act = Annotated[Release | ItemAct | PairedAct | CampaignAct | Reemission, Field(discriminator="kind")]
 """One record of `acts`, told by its `kind`."""

@@ -55,6 +55,8 @@ def test_some_withdrew_then_the_file_has_the_others_once_and_a_second_run_adds_n
     assert sorted(row["recipient_id"] for row in written) == sorted(names[3:])
     ids = {dict(m.headers())["gate-decision-id"].decode() for m in of(world, "cleared", campaign)}
     assert {row["decision_id"] for row in written} < ids
+    codes = {m.key().decode(): dict(m.headers())["gate-inquiry"].decode() for m in of(world, "cleared", campaign)}
+    assert {row["recipient_id"]: row["inquiry_code"] for row in written} == {name: codes[name] for name in names[3:]}
     first = written[0]
     assert (first["name"], first["postcode"], first["line_1"], first["line_2"], first["line_3"]) == (
         HOME["name"], "100-0000", "見本町1-2-3", "青葉荘", "",

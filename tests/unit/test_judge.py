@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gatekeeper.audit import inquiry
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.decide import decide
 from gatekeeper.facts import FactStore
@@ -57,6 +58,7 @@ def test_clear_send_judged_then_the_very_bytes_go_to_cleared() -> None:
     assert told["gate-verdict"] == "clear"
     assert told["gate-policy"] == "jp-pmark@1"
     assert told["gate-obligations"] == "MUST_PRINT_STOP_CONTACT"
+    assert found.did.startswith(inquiry.read(told["gate-inquiry"]))
     assert "gate-decision" not in told
 
 
@@ -70,6 +72,7 @@ def test_withheld_send_judged_then_review_has_the_bytes_and_the_decision() -> No
     decision = Decision.model_validate_json(told["gate-decision"])
     assert (decision.verdict, decision.id) == ("confirm", found.did)
     assert told["gate-obligations"] == "MUST_ENCLOSE_NOTICE"
+    assert "gate-inquiry" not in told
 
 
 @pytest.mark.parametrize(("name", "key", "value", "fault"), BAD_SENDS, ids=[bad[0] for bad in BAD_SENDS])

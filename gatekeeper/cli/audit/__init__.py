@@ -14,6 +14,9 @@ VERBS = {
     "verify": "verify",
     "prove": "prove",
     "check": "check",
+    "explain": "explain",
+    "coverage": "coverage",
+    "reemit": "reemit",
     "replay": "replay",
     "what-if": "what_if",
 }

@@ -1,0 +1,60 @@
+"""`gatekeeper audit coverage`: whether every input is accounted for, as far as the broker still keeps it."""
+
+from __future__ import annotations
+
+from time import time
+
+import click
+
+from gatekeeper.audit.coverage import TOLD, report
+from gatekeeper.cli.output import json_option, note, progress_bar, show_table
+from gatekeeper.settings import load
+from gatekeeper.spans import instant
+from gatekeeper.texts import text
+from streams.coverage import check
+
+
+@click.command("coverage", help=text("cli.audit_coverage"))
+@json_option
+def command(as_json: bool) -> None:
+    """Prints what was found; exit 1 where something is wrong, 5 where a part cannot be proven any more."""
+    settings = load()
+    with progress_bar() as bar:
+        task = bar.add_task(text("cli.audit_coverage_reading"), total=None)
+        found = check(settings, lambda: bar.advance(task))
+    findings = [finding for one in found for finding in one.findings]
+    expired = any(one.expired for one in found)
+    if as_json:
+        click.echo(report(found, group=settings.group, at=instant(int(time() * 1000))))
+    else:
+        show_table(
+            [f"cli.column_{name}" for name in ("partition", "manifests", "records", "claimed", "expired")],
+            [
+                (
+                    one.partition,
+                    one.manifests,
+                    one.records,
+                    " ".join(f"{topic} {each.start}-{each.to}" for topic, each in sorted(one.claimed.items())) or "-",
+                    " ".join(f"{topic} {count}" for topic, count in sorted(one.expired.items())) or "-",
+                )
+                for one in found
+            ],
+            numbers=(0, 1, 2),
+        )
+        if findings:
+            rows = [
+                (
+                    text(f"cli.fault_{finding.fault}"),
+                    f"{finding.topic}/{finding.partition}/{finding.offset}",
+                    finding.detail,
+                )
+                for finding in findings[:TOLD]
+            ]
+            show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)
+    if findings:
+        note("cli.audit_coverage_found", count=f"{len(findings):,}")
+    elif expired:
+        note("cli.audit_coverage_expired")
+    elif not as_json:
+        click.echo(text("cli.audit_coverage_right"))
+    click.get_current_context().exit(1 if findings else 5 if expired else 0)

@@ -1,0 +1,85 @@
+"""`gatekeeper audit explain`: why a piece was let go or held back, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from gatekeeper import policy
+from gatekeeper.audit.export import Sealed
+from gatekeeper.audit.quest import Quest, Search
+from gatekeeper.audit.story import Seal, Story, Told
+from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.audit.verify import leaf_hash
+from gatekeeper.cli.audit.export import sealed
+from gatekeeper.cli.audit.reading import opened
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
+from gatekeeper.errors import GatekeeperError, IncompleteError, UsageError
+from gatekeeper.keys import Keys
+from gatekeeper.settings import Settings, load
+from gatekeeper.spans import instant, local, span
+from gatekeeper.texts import text
+
+LIVE = "live"
+
+
+@click.command("explain", help=text("cli.audit_explain"))
+@click.argument("asked", metavar="DID|SEND_ID|INQUIRY_CODE")
+@click.argument("where", metavar="[DIR|live]", default=LIVE)
+@json_option
+def command(asked: str, where: str, as_json: bool) -> None:
+    """Prints the page; exit 2 where nothing is found, 5 where not all records could be read."""
+    quest, settings = Quest.read(asked), load()
+    folder = None if where == LIVE else Path(where)
+    if folder is not None:
+        settings = settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})
+    with opened(settings, folder, live=folder is None, since=None, to=None) as trail, progress_bar() as bar:
+        task = bar.add_task(text("cli.audit_reading"), total=None)
+        log = _log(settings)
+        search = Search(trail, lambda: bar.advance(task), lambda link: _leaf(log, link))
+        found, seal = search.found(quest), _seal(log, settings)
+        stories = [Story(piece, seal, local=_clock(trail, piece)) for piece in found]
+    for trouble in search.troubles:
+        note("cli.audit_explain_part", trouble=trouble)
+    if not found:
+        nothing = IncompleteError if search.troubles else UsageError
+        raise nothing("error.explain_nothing", asked=quest.text, where=where, days=f"{settings.audit_days:,}")
+    if as_json:
+        show_json({"asked": quest.text, "where": where, "pieces": [story.plain() for story in stories]})
+    elif len(stories) > 1:
+        note("cli.audit_explain_several", count=len(stories))
+        names = ("decision_id", "inquiry_code", "campaign", "channel", "verdict", "seen")
+        show_table([f"cli.column_{name}" for name in names], [story.row() for story in stories])
+    else:
+        click.echo(stories[0].page())
+    click.get_current_context().exit(5 if search.troubles else 0)
+
+
+def _log(settings: Settings) -> Sealed | None:
+    """Returns the sealed log; where it cannot be read the page is told without it, and says so."""
+    try:
+        return sealed(settings, settings.log_folder)
+    except GatekeeperError as error:
+        note("cli.audit_explain_unsealed", trouble=error)
+        return None
+
+
+def _leaf(log: Sealed | None, link: Link) -> int | None:
+    return log.indexes.get(leaf_hash(link.value)) if log else None
+
+
+def _seal(log: Sealed | None, settings: Settings) -> Seal | None:
+    if log is None:
+        return None
+    signed = [key for key in Keys(settings.key_folder).public("witness") if log.checkpoint.note.signed(key)]
+    at = max((log.checkpoint.note.cosigned_at(key) for key in signed), default=None)
+    return Seal(log.checkpoint.size, None if at is None else instant(at * 1000))
+
+
+def _clock(trail: Trail, piece: list[Told]) -> Callable[[str], str]:
+    """Returns what writes an instant as the clocks show it where the policy that decided is at home."""
+    text_of = trail.policy(piece[0].record["policy"]["sha256"])
+    zone = policy.read(text_of, file="policy").timezone if text_of else "UTC"
+    return lambda at: local(span(at, zone).first, zone)

@@ -1,0 +1,60 @@
+"""`gatekeeper audit reemit`: what is gone from `cleared` is written there again, as far as it still stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from time import time
+from uuid import uuid4
+
+import click
+
+from gatekeeper.cli.acts import sentence
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
+from gatekeeper.cli.who import by_option, person
+from gatekeeper.errors import IncompleteError
+from gatekeeper.settings import load
+from gatekeeper.texts import text
+from streams import reemissions
+from streams.client import Reader
+
+WAIT_SECONDS = 60.0
+RATE = 1_000
+"""Acts a second: about a fifth of what a worker does beside its sends."""
+
+
+@click.command("reemit", help=text("cli.audit_reemit"))
+@click.option("--topic", type=click.Choice(["cleared"]), required=True, help=text("cli.audit_reemit_topic"))
+@click.option("--dry-run", is_flag=True, help=text("cli.audit_reemit_dry_run"))
+@click.option("--rate", type=click.IntRange(min=1), default=RATE, show_default=True, help=text("cli.audit_rate"))
+@click.option("--reason", default="", help=text("cli.act_reason"))
+@by_option
+@click.option("--wait", type=click.FloatRange(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait"))
+@json_option
+def command(topic: str, dry_run: bool, rate: int, reason: str, by: str | None, wait: float, as_json: bool) -> None:
+    """Prints what became of each; exit 5 where one has no answer, or its bytes are nowhere any more."""
+    settings = load()
+    who = "" if dry_run else person(settings, by)
+    outcomes = Counter[tuple[str, str | None]]()
+    with Reader(settings) as reader:
+        lost = reemissions.find(reader, now=int(time() * 1000))
+        asked = [] if dry_run else reemissions.acts(lost, by=who, run=uuid4().hex[:12], reason=reason)
+        with progress_bar() as bar:
+            task = bar.add_task(text("cli.audit_reemit_waiting"), total=len(asked))
+            for told in reemissions.answers(settings, reader, asked, rate=rate, seconds=wait) if asked else ():
+                outcomes[told] += 1
+                bar.advance(task)
+    gone, unanswered = lost.gone, len(asked) - outcomes.total()
+    counts = {"present": lost.present, "missing": len(lost.missing), "gone": len(gone), "unanswered": unanswered}
+    told_of = {(code or outcome): count for (outcome, code), count in sorted(outcomes.items(), key=str)}
+    if as_json:
+        show_json({"topic": topic, **counts, "outcomes": told_of, "gone_ids": gone})
+    else:
+        click.echo(text("cli.audit_reemit_found", topic=topic, **counts))
+        if outcomes:
+            rows = [(count, sentence(outcome, code)) for (outcome, code), count in outcomes.most_common()]
+            show_table(("cli.column_count", "cli.column_answer"), rows, numbers=(0,))
+    if gone:
+        note("cli.audit_reemit_gone", count=f"{len(gone):,}", example=gone[0])
+    if unanswered:
+        raise IncompleteError("error.reemit_unanswered", count=unanswered)
+    click.get_current_context().exit(5 if gone else 0)

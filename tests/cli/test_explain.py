@@ -1,0 +1,61 @@
+"""`gatekeeper audit explain` on a running system: by each of the three names, through hand-off and recall."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from streams.broker import Broker
+from tests.cli.conftest import Run, System
+from tests.worlds import World, consent, send, until
+
+HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
+
+
+def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
+    run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=2).create()
+    for name, value in {**world.environment, "GATEKEEPER_USER": "hanako", "GATEKEEPER_LANG": "en"}.items():
+        monkeypatch.setenv(name, value)
+    world.people(["p1", "p2"])
+    with world.process(tmp_path / "log"):
+        world.put("sends", [(name, send(name, name, campaign_id="K", delivery=HOME)) for name in ("p1", "p2")])
+        until(lambda: len(world.read("cleared")) == 2, "both cleared")
+        assert run("handoff", "K", "--out", str(tmp_path / "out.csv")).code == 0
+        world.put("consents", [("p1", consent("p1", "Withdrawn", channels="*"))])
+        until(lambda: len(world.read("recalls")) == 1, "one called back")
+    page = run("audit", "explain", "e-p1").out
+    assert "not yet sealed" in page
+    monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "sealed"))
+    assert run("audit", "seal", "--once").code == 0
+    assert run("audit", "witness", "--once", "--state", str(tmp_path / "witness")).code == 0
+    assert run("audit", "seal", "--once").code == 0
+    assert run("audit", "export", "--out", str(tmp_path / "export")).code == 0
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as handle:
+        row = next(row for row in csv.DictReader(handle) if row["recipient_id"] == "p1")
+    pages = [run("audit", "explain", asked).out for asked in (row["inquiry_code"], row["decision_id"], "e-p1")]
+    pages.append(run("audit", "explain", "e-p1", str(tmp_path / "export")).out)
+    assert pages[0] == pages[1] == pages[2] == pages[3]
+    said = [
+        "Cleared: nothing spoke against it",
+        "hand-off to the print house",
+        "CONSENT_WITHDRAWN",
+        "Seal: leaf",
+        "A witness cosigned it at",
+    ]
+    assert [one for one in said if one not in pages[0]] == []
+    assert [one for one in (*HOME["lines"], "金糸雀", '"p1"', "T" * 5) if one in pages[0]] == []
+    (piece,) = run("audit", "explain", row["inquiry_code"].lower(), "--json").json["pieces"]
+    assert [one["stage"] for one in piece] == ["intake", "handoff", "recall"]
+    code = row["inquiry_code"]
+    wrong = code[:-1] + ("A" if code[-1] != "A" else "B")
+    assert "misread" in run("audit", "explain", wrong).says(2)
+    assert "1,095 days" in run("audit", "explain", "nobody").says(2)
+    run("audit", "explain", "e-p1", str(tmp_path)).says(4)
+
+
+def test_nobody_there_or_no_topics_then_a_sentence(run: Run, system: System, nowhere: str) -> None:
+    run("audit", "explain", "e-1").says(3)

@@ -1,0 +1,327 @@
+"""Coverage on real Kafka: what a forger writes in transactions of its own is found and named, and nothing else is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+import pytest
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from gatekeeper.audit.coverage import Finding, report
+from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.facts import FactStore
+from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.packs import load
+from streams.broker import Broker
+from streams.coverage import check
+from streams.ledger import HEAD, Head
+from tests.worlds import NOTICE, TEMPLATE, World, consent, controller, send, source, until
+
+AT = 1_800_000_000_000
+SIZE = 10
+NAMES = [f"p{number}" for number in range(60)]
+JUDGE = Judge(load("jp-pmark"), 2)
+
+
+@dataclass
+class Chunk:
+    """One transaction of the forger: what it takes, what it puts out, and what its manifest says of it."""
+
+    taken: Taken
+    judged: list[Judged]
+    said: list[Judged] = field(default_factory=list)
+    written: list[Judged] = field(default_factory=list)
+    manifest: bool = True
+
+    def __post_init__(self) -> None:
+        self.said, self.written = list(self.judged), list(self.judged)
+
+
+class Forger:
+    """A worker of one partition, that can be told to lie; its sends have a true gap in the middle."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        world.put("sends", [(name, send(name, name, delivery=None)) for name in NAMES[:25]], partition=0)
+        with world.transaction() as through:
+            world.put("sends", [("x", send("x", "x"))], through, partition=0)
+            through.abort_transaction()
+        world.put("sends", [(name, send(name, name, delivery=None)) for name in NAMES[25:]], partition=0)
+        self.store = FactStore()
+        for number, (key, value) in enumerate((controller(), NOTICE, TEMPLATE)):
+            self.store.apply("reference", 0, number, key.encode(), orjson.dumps(value))
+        for number, name in enumerate(NAMES):
+            facts = [("sources", source(name))]
+            if number % 3:
+                facts.append(("consents", consent(name)))
+            for topic, value in facts:
+                self.store.apply(topic, 0, number, None, orjson.dumps(value))
+        self.topic = world.settings.topic("sends")
+        self.sends = {message.offset(): message for message in world.read("sends")}
+
+    def chunk(self, start: int, to: int, *, leave: tuple[int, ...] = ()) -> Chunk:
+        """Judges a range; what is to be left is claimed to be a gap."""
+        inside = [offset for offset in range(start, to) if offset in self.sends and offset not in leave]
+        gaps = [(offset, 1) for offset in range(start, to) if offset not in inside]
+        return Chunk(Taken(self.topic, start, to, len(inside), gaps), [self.judged(offset) for offset in inside])
+
+    def judged(self, offset: int) -> Judged:
+        message = self.sends[offset]
+        record = Record(self.topic, 0, offset, AT, message.key(), message.value())
+        return JUDGE.judge(record, self.store, AT)
+
+    def honest(self) -> list[Chunk]:
+        end = max(self.sends) + 1
+        return [self.chunk(start, min(start + SIZE, end)) for start in range(0, end, SIZE)]
+
+    def write(self, chunks: list[Chunk], order: list[int] | None = None) -> None:
+        """Writes the transactions, chained as they are given, in that order."""
+        prev, head, done = None, None, []
+        for chunk in chunks:
+            value = manifest(
+                writer="forger", kid="k", partition=0, taken=[chunk.taken], judged=chunk.said, dead_facts=0, as_of={},
+                prev=prev, policy=JUDGE.packs.at(AT), t0=AT, t1=AT,
+            )  # fmt: skip
+            prev = hashlib.sha256(value).hexdigest()
+            head = Head(sends=chunk.taken.to, prev=prev, at=AT)
+            done.append((chunk, value, head))
+        through = self.world.producer(**{"transactional.id": f"{self.world.prefix}forger"})
+        through.init_transactions(30)
+        for number in order or range(len(done)):
+            chunk, value, head = done[number]
+            through.begin_transaction()
+            topic = self.world.settings.topic
+            for one in chunk.written:
+                through.produce(topic("audit"), one.audit, one.did, partition=0)
+                for output in one.outputs:
+                    through.produce(
+                        topic(output.topic), output.value, output.key, partition=0, headers=list(output.headers)
+                    )
+            if chunk.manifest:
+                through.produce(topic("manifests"), value, b"forger", partition=0)
+            through.produce(topic("ledger"), done[-1][2].encode(), HEAD, partition=0)
+            through.commit_transaction(30)
+
+
+@pytest.fixture
+def forger(kafka: Broker, prefix: str) -> Forger:
+    return Forger(World(kafka.bootstrap, prefix, partitions=2).create())
+
+
+def found(forger: Forger) -> list[Finding]:
+    covered = check(forger.world.settings)
+    assert [one.expired for one in covered] == [{}, {}]
+    assert orjson.loads(report(covered, group="g", at="2026-01-01T00:00:00.000Z"))["kind"] == "coverage"
+    return [finding for one in covered for finding in one.findings]
+
+
+def torn(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    chunks[2].written = []
+    return chunks
+
+
+def torn_in_the_middle(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    del chunks[2].written[4]
+    return chunks
+
+
+def altered(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    one = chunks[2].written[4]
+    chunks[2].written[4] = replace(one, audit=one.audit.replace(b'"v":1}', b'"v":1 }'))
+    return chunks
+
+
+def skipped(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    chunks[3] = forger.chunk(31, 40)
+    return chunks
+
+
+def miscounted(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    chunks[3] = forger.chunk(30, 40, leave=(35,))
+    chunks[3].taken = chunks[3].taken._replace(gaps=())
+    return chunks
+
+
+def false_gap(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    chunks[3] = forger.chunk(30, 40, leave=(35,))
+    return chunks
+
+
+def nothing_there(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    hole = next(offset for offset in range(60) if offset not in forger.sends)
+    number = hole // SIZE
+    message = forger.sends[hole - 1]
+    invented = Record(forger.topic, 0, hole, AT, message.key(), message.value())
+    one = JUDGE.judge(invented, forger.store, AT)
+    taken = chunks[number].taken
+    gaps = [gap for gap in taken.gaps if gap[0] != hole]
+    chunks[number] = Chunk(taken._replace(n=taken.n + 1, gaps=gaps), [*chunks[number].judged, one])
+    return chunks
+
+
+def without_manifest(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    chunks[2].manifest = False
+    return chunks
+
+
+def last_without_manifest(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    chunks[-1].manifest = False
+    return chunks
+
+
+def omitted(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    del chunks[2].written[4], chunks[2].said[4]
+    return chunks
+
+
+def doubled(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    twice = replace(chunks[2].judged[4], outputs=())
+    chunks[4].written.append(twice)
+    chunks[4].said.append(twice)
+    return chunks
+
+
+def elsewhere(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    one = chunks[2].judged[4]
+    moved = replace(one, outputs=(), audit=one.audit.replace(b'"partition":0', b'"partition":1'))
+    chunks[4].written.append(moved)
+    chunks[4].said.append(moved)
+    return chunks
+
+
+def _cleared(chunk: Chunk) -> int:
+    return next(place for place, one in enumerate(chunk.judged) if one.verdict == "clear")
+
+
+def output_lost(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    place = _cleared(chunks[2])
+    chunks[2].written[place] = replace(chunks[2].judged[place], outputs=())
+    return chunks
+
+
+def output_twice(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    place = _cleared(chunks[2])
+    one = chunks[2].judged[place]
+    chunks[2].written[place] = replace(one, outputs=(*one.outputs, *one.outputs))
+    return chunks
+
+
+def cleared_unasked(forger: Forger) -> list[Chunk]:
+    chunks = forger.honest()
+    place = next(place for place, one in enumerate(chunks[2].judged) if one.verdict != "clear")
+    one = chunks[2].judged[place]
+    chunks[2].written[place] = replace(one, outputs=(replace(one.outputs[0], topic="cleared"),))
+    return chunks
+
+
+@pytest.mark.parametrize(
+    ("lie", "expected"),
+    [
+        (torn, [("torn_transaction", "manifests", 4)]),
+        (torn_in_the_middle, [("torn_transaction", "manifests", 4)]),
+        (altered, [("torn_transaction", "manifests", 4)]),
+        (skipped, [("skipped_offset", "sends", 30)]),
+        (miscounted, [("skipped_offset", "sends", 30), ("omitted_record", "sends", 35)]),
+        (false_gap, [("false_gap", "sends", 35)]),
+        (nothing_there, [("claimed_nothing", "sends", 25)]),
+        (without_manifest, [("dropped_manifest", "manifests", 4)]),
+        (last_without_manifest, [("dropped_manifest", "manifests", 11)]),
+        (omitted, [("omitted_record", "sends", 24)]),
+        (doubled, [("doubled_record", "audit", None), ("missing_output", "audit", None)]),
+        (elsewhere, [("foreign_record", "audit", None)]),
+        (output_lost, [("missing_output", "audit", None)]),
+        (output_twice, [("output_without_record", "cleared", None)]),
+        (cleared_unasked, [("output_without_record", "cleared", None), ("missing_output", "audit", None)]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_given_a_lie_then_it_is_named_with_partition_and_offset(
+    forger: Forger, lie: Callable[[Forger], list[Chunk]], expected: list[tuple[str, str, int | None]]
+) -> None:
+    forger.write(lie(forger))
+    told = found(forger)
+    for fault, topic, offset in expected:
+        assert (fault, topic, offset) in {
+            (one.fault, one.topic, one.offset if offset is not None else None) for one in told
+        }
+    assert {one.fault for one in told} == {fault for fault, _, _ in expected}, told
+    assert {one.partition for one in told} == {0}
+
+
+def test_given_an_honest_worker_then_nothing_is_found(forger: Forger) -> None:
+    chunks = forger.honest()
+    assert {one.verdict for chunk in chunks for one in chunk.judged} == {"clear", "confirm"}
+    forger.write(chunks)
+    assert found(forger) == []
+
+
+def test_given_transactions_in_another_order_then_the_manifest_out_of_order_is_named(forger: Forger) -> None:
+    forger.write(forger.honest(), order=[0, 1, 3, 2, 4, 5, 6])
+    told = found(forger)
+    assert {one.fault for one in told} == {"reordered_partition"}, told
+    assert ("manifests", 0, 4) in {(one.topic, one.partition, one.offset) for one in told}
+
+
+def test_given_a_worker_killed_amid_holes_acts_and_recalls_then_nothing_is_found_also_while_it_works(
+    kafka: Broker, prefix: str, tmp_path: Any
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=2, max_lag=30.0).create()
+    names = [f"p{number}" for number in range(600)]
+    world.people(names[:400])
+    world.people(names[400:], may_be_minor=True)
+    checks = []
+    with world.process(tmp_path / "log") as worker:
+        for number, name in enumerate(names):
+            world.put("sends", [(name, send(name, name))])
+            if number % 50 == 0:
+                with world.transaction() as through:
+                    world.put("sends", [(name, send(name, name))], through)
+                    through.abort_transaction()
+                world.put("sends", [("bad", b"{")])
+            if number % 200 == 150:
+                worker.kill()
+                worker.start()
+            if number % 100 == 99:
+                checks.append(check(world.settings))
+        until(lambda: len(world.items()) == 200, "all of the young wait")
+        for name, item in sorted(world.items().items()):
+            world.act("release" if name.endswith(("1", "2")) else "uphold", item, act_id=f"a-{name}")
+        world.put("consents", [(name, consent(name, "Withdrawn", channels="*")) for name in names[:50]])
+        until(lambda: len(world.read("recalls")) >= 50, "recalls")
+        checks.append(check(world.settings))
+        until(lambda: len(world.acted()) == 200, "every act answered")
+    checks.append(check(world.settings))
+    assert [one.findings for covered in checks for one in covered if one.findings] == []
+    assert sum(one.records for one in checks[-1]) == len(world.read("audit"))
+    assert {one.claimed["sends"].to for one in checks[-1]} == {head["sends"] for head in world.heads().values()}
+
+
+def test_given_inputs_deleted_by_their_age_then_the_rest_is_proven_and_the_part_is_named(forger: Forger) -> None:
+    world = forger.world
+    forger.write(forger.honest())
+    before = {TopicPartition(world.settings.topic(name), 0): offset for name, offset in (("sends", 33), ("cleared", 9))}
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+        admin.delete_records(before)
+    (one, other) = check(world.settings)
+    assert (one.findings, other.findings, other.expired) == ([], [], {})
+    assert one.expired["sends"] == 33
+    assert 0 < one.expired["cleared"] < 9

@@ -1,0 +1,159 @@
+"""What was lost from `cleared` comes back and nothing else: same key, id and bytes, across kill -9; a no wins."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from streams import admin
+from streams.broker import Broker
+from streams.coverage import check
+from tests.worlds import World, consent, send, until
+
+HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]}
+
+
+@pytest.fixture
+def world(kafka: Broker, prefix: str) -> World:
+    return World(kafka.bootstrap, prefix, partitions=2, max_lag=60.0).create()
+
+
+def put_out(world: World) -> dict[str, tuple[Any, ...]]:
+    """Returns all of what stands on `cleared` but its offset, by decision id; each once."""
+    found = {}
+    for message in world.read("cleared"):
+        did = dict(message.headers())["gate-decision-id"].decode()
+        assert did not in found, "written twice"
+        found[did] = (message.partition(), message.key(), message.value(), message.headers())
+    return found
+
+
+def lose(world: World, lost: set[str]) -> None:
+    """Makes `cleared` anew without some records, as an operator does who restores it from a copy that lacks them."""
+    kept, topic = world.read("cleared"), world.settings.topic("cleared")
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as client:
+        client.delete_topics([topic])
+        until(lambda: topic not in client.list_topics(), "the topic is gone")
+    until(lambda: created(world), "the topic is back")
+    producer = world.producer()
+    for message in kept:
+        if dict(message.headers())["gate-decision-id"].decode() not in lost:
+            producer.produce(
+                topic, message.value(), message.key(), partition=message.partition(), headers=message.headers()
+            )
+            producer.poll(0)
+    assert producer.flush(60) == 0
+
+
+def created(world: World) -> bool:
+    admin.create(world.settings)
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as client:
+        return world.settings.topic("cleared") in client.list_topics()
+
+
+def reemit(world: World, *more: str) -> tuple[int, dict[str, Any]]:
+    """Runs the command in a process of its own; returns exit code and what it told."""
+    command = [
+        sys.executable,
+        "-m",
+        "gatekeeper",
+        "audit",
+        "reemit",
+        "--topic",
+        "cleared",
+        "--json",
+        "--by",
+        "pm-7",
+        *more,
+    ]
+    done = subprocess.run(command, env=os.environ | world.environment, capture_output=True, check=False)
+    assert b"Traceback" not in done.stderr, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_given_1000_random_losses_and_a_killed_worker_then_those_come_back_and_who_withdrew_does_not(
+    world: World, tmp_path: Path
+) -> None:
+    names = [f"p{number}" for number in range(2_000)]
+    young = [f"y{number}" for number in range(20)]
+    world.people(names)
+    world.people(young, may_be_minor=True)
+    with world.process(tmp_path / "log") as worker:
+        world.put("sends", ((name, send(name, name, delivery=HOME)) for name in [*names, *young]))
+        until(lambda: len(world.items()) == len(young), "the young are withheld")
+        for name, item in world.items().items():
+            world.act("release", item, act_id=f"a-{name}")
+        until(lambda: len(world.read("cleared")) == len(names) + len(young), "all cleared")
+        assert worker.stop() == 0
+        before = put_out(world)
+        of_young = {did for did, found in before.items() if found[1].startswith(b"y")}
+        chance = random.Random(7)
+        lost = {*chance.sample(sorted(before.keys() - of_young), 990), *chance.sample(sorted(of_young), 10)}
+        lose(world, lost)
+        withdrew = {*chance.sample(sorted(lost), 40)}
+        world.put("consents", ((before[did][1].decode(), no(before[did][1].decode())) for did in withdrew))
+        worker.start()
+        code, told = reemit(world, "--dry-run")
+        assert (code, told["gone"]) == (0, 0)
+        assert told["missing"] in range(960, 1_001), "some are recalled already"
+        assert put_out(world).keys() == before.keys() - lost
+        with ThreadPoolExecutor() as pool:
+            asked = pool.submit(reemit, world, "--rate", "500")
+            until(lambda: len(world.read("cleared")) > len(before) - len(lost), "the first are back")
+            worker.kill()
+            begun = put_out(world).keys() & lost
+            worker.start()
+            code, told = asked.result()
+        assert (code, told["unanswered"]) == (0, 0)
+        assert 0 < len(begun) < 960, "killed in the middle"
+        until(lambda: len(world.read("recalls")) == 40, "who withdrew is recalled")
+        code, told = reemit(world)
+        assert (code, told["missing"], told["outcomes"]) == (0, 0, {})
+    after = put_out(world)
+    assert after.keys() == before.keys() - withdrew
+    assert after == {did: before[did] for did in after}
+    findings = [finding for one in check(world.settings) for finding in one.findings]
+    assert {(f.fault, f.detail) for f in findings} == {("missing_output", f"cleared {did}") for did in withdrew}
+
+
+def test_given_two_who_ask_at_once_then_each_comes_back_once_and_what_has_no_bytes_left_is_told(
+    world: World, tmp_path: Path
+) -> None:
+    names = [f"p{number}" for number in range(200)]
+    world.people(names)
+    with world.process(tmp_path / "log") as worker:
+        world.put("sends", ((name, send(name, name)) for name in names))
+        until(lambda: len(world.read("cleared")) == len(names), "all cleared")
+        assert worker.stop() == 0
+        before = put_out(world)
+        lose(world, set(before))
+        ends = world.ends("sends")
+        with KafkaAdminClient(bootstrap_servers=world.bootstrap) as client:
+            client.delete_records({TopicPartition(world.settings.topic("sends"), 0): ends[0] // 2})
+        worker.start()
+        with ThreadPoolExecutor() as pool:
+            runs = [pool.submit(reemit, world, "--rate", "100") for _ in range(2)]
+            done = [run.result() for run in runs]
+    gone = {one for _, told in done for one in told["gone_ids"]}
+    assert [code for code, _ in done] == [5, 5]
+    assert 0 < len(gone) == done[0][1]["gone"] < len(names)
+    after = put_out(world)
+    assert after == {did: before[did] for did in before.keys() - gone}
+    outcomes = sum((Counter(told["outcomes"]) for _, told in done), Counter())
+    assert outcomes["reemitted"] == len(after)
+    assert outcomes.keys() <= {"reemitted", "repeated"}
+
+
+def no(name: str) -> dict[str, Any]:
+    return consent(name, "Withdrawn", channels="*")

@@ -1,0 +1,157 @@
+"""The page that answers an inquiry: pieces told from their records, in words of both languages, nothing personal."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import orjson
+import pytest
+
+from gatekeeper.audit import inquiry
+from gatekeeper.audit.quest import Quest, Search
+from gatekeeper.audit.story import Seal, Story, Told
+from gatekeeper.audit.trail import Link
+from gatekeeper.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTACT
+from gatekeeper.errors import UsageError
+from gatekeeper.texts import Language, catalogue
+from schemas.audit import Outcome, Stage, Verdict
+from schemas.events import CampaignAct, Consent, ItemAct, PersonEvent, Release, Source, Suppression
+from tests import world
+from tests.desk import YOUNG, Desk
+
+NO = world.consent(record_id="R-2", state="Withdrawn", purpose="*", channels=[], event_time="2026-11-01")
+CLEAR = (world.source(), world.consent())
+
+
+class Shelf:
+    """A trail of one partition: what a desk decided, two records a manifest."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.values = [one.model_dump_json(by_alias=True).encode() for one in desk.records]
+
+    def partitions(self) -> list[int]:
+        return [3]
+
+    def links(self, partition: int) -> Any:
+        for start in range(0, len(self.values), 2):
+            yield Link(partition, 100 + start, b"{}", b"", tuple(self.values[start : start + 2]), index=start // 2)
+
+    def policy(self, sha256: str) -> bytes | None:
+        return None
+
+    def reference(self, sha256: str) -> bytes | None:
+        return None
+
+
+def asked(desk: Desk, text: str) -> list[list[Told]]:
+    return Search(Shelf(desk), lambda: None, lambda link: link.index).found(Quest.read(text))
+
+
+def page(piece: list[Told], lang: Language, seal: Seal | None = None) -> str:
+    return Story(piece, seal, local=lambda at: at, lang=lang).page()
+
+
+def released() -> Desk:
+    """A piece withheld, released, handed off and called back, and others around it."""
+    desk = Desk(*YOUNG)
+    desk.send(event_id="other-1", campaign_id="K-0")
+    desk.send(event_id="asked-about")
+    desk.act("release", evidence_ref="form-7")
+    desk.send(event_id="again")
+    desk.campaign("handoff")
+    desk.learn(NO)
+    desk.weigh()
+    return desk
+
+
+def test_item_of_any_record_of_a_piece_then_all_of_its_records_in_order() -> None:
+    desk = released()
+    wanted = [one.did for one in desk.records if one.campaign == "K-1" and one.stage != "act"]
+    assert len(wanted) == 5
+    for record in desk.records:
+        if record.did in wanted:
+            for text in (record.did, record.did.lower(), inquiry.make(record.did), inquiry.make(record.did).lower()):
+                (piece,) = asked(desk, text)
+                assert [told.did for told in piece] == wanted
+    (piece,) = asked(desk, "asked-about")
+    assert [told.did for told in piece] == wanted
+    assert [(told.manifest, told.position) for told in piece] == [(100, 2), (102, 1), (102, 2), (104, 1), (106, 1)]
+
+
+def test_one_send_id_of_two_pieces_then_both() -> None:
+    desk = Desk(*CLEAR)
+    desk.send(event_id="same", campaign_id="K-1")
+    desk.send(event_id="same", campaign_id="K-2")
+    assert [[told.record["campaign"] for told in piece] for piece in asked(desk, "same")] == [["K-1"], ["K-2"]]
+
+
+@pytest.mark.parametrize("text", ["MZXW6-YTBOI-4", "AAAAA-AAAAA-B", "緑野 花子", ""])
+def test_misread_code_or_what_is_no_id_then_it_says_so(text: str) -> None:
+    with pytest.raises(UsageError):
+        Quest.read(text)
+
+
+def test_send_id_that_looks_like_a_code_then_it_is_looked_for() -> None:
+    desk = Desk(*CLEAR)
+    desk.send(event_id="SPRINGAAAAB")
+    assert len(asked(desk, "SPRINGAAAAB")) == 1
+    assert asked(desk, "never-heard-of") == []
+
+
+def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
+    (piece,) = asked(released(), "asked-about")
+    en, ja = page(piece, "en", Seal(2, None)), page(piece, "ja", Seal(4, "2026-11-24T01:05:00.000Z"))
+    for said in (
+        "“point card form”, of 2018-04-01",
+        "given on 2024-05-01, by the person",
+        "AGE_UNCERTAIN: The data came",
+        "[PPC Q&A 1-62]",
+        "hanako: release. Cleared.",
+        "evidence form-7",
+        "print where to stop further mail",
+        "hanako: hand-off to the print house. Handed off.",
+        "CONSENT_WITHDRAWN: The person withdrew consent on 2026-11-01.",
+        "Policy jp-pmark, version 1",
+        "leaf 1 of the sealed log, within the checkpoint of size 2",
+        "No witness has cosigned it",
+        "not yet sealed",
+    ):
+        assert said in en, said
+    for said in (
+        "ポイントカード申込書",
+        "hanako: 許可。送付可になりました。",
+        "証人が 2026-11-24T01:05:00.000Z に連署",
+    ):
+        assert said in ja, said
+    for personal in ("P-1", world.token("cp-1"), "looked at the form"):
+        assert personal not in en + ja
+    plain = Story(piece, None, local=str).plain()
+    assert orjson.dumps(plain)
+    assert [one["seal"] for one in plain] == [None] * 5
+    assert plain[0]["reasons"][0]["clause"] == "PPC Q&A 1-62"
+
+
+def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:
+    def of(model: Any, name: str) -> set[str]:
+        return set(get_args(model.model_fields[name].annotation))
+
+    kinds = of(Release, "kind") | of(ItemAct, "kind") | of(CampaignAct, "kind")
+    wanted = {f"story.stage_{stage}" for stage in get_args(Stage)}
+    wanted |= {f"story.verdict_{verdict}" for verdict in get_args(Verdict)}
+    wanted |= {f"story.outcome_{outcome}" for outcome in get_args(Outcome)}
+    wanted |= {f"story.kind_{kind}" for kind in kinds - {"release_revoked"}}
+    wanted |= {f"story.state_{state}" for state in of(Consent, "state")}
+    wanted |= {f"story.by_{by}" for by in of(Consent, "expressed_by")}
+    wanted |= {f"story.event_{kind}" for kind in of(PersonEvent, "kind")}
+    wanted |= {f"story.stop_{kind}" for kind in of(Suppression, "kind")}
+    wanted |= {f"word.method.{method}" for method in of(Source, "method")}
+    wanted |= {f"story.must_{code}" for code in (STOP_CONTACT, OPT_OUT, STATE_SOURCE, ENCLOSE_NOTICE)}
+    assert wanted - catalogue().keys() == set()
+
+
+def test_reason_of_a_later_version_then_the_page_is_told_all_the_same() -> None:
+    desk = Desk()
+    desk.send()
+    told = Told(orjson.loads(desk.records[0].model_dump_json(by_alias=True)), 3, 1, 1)
+    told.record["reasons"].append({"code": "NEW_RULE", "facts": ["f-1"], "says": {}})
+    assert "NEW_RULE: A reason that this version" in page([told], "en")
