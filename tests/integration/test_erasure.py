@@ -1,4 +1,4 @@
-"""A person erased on real Kafka: the salt leaves the broker's files, the proof stays whole, and nobody returns unasked."""
+"""A person erased on real Kafka: the salt leaves the broker's files, the proof stays whole, nobody returns unasked."""
 
 import asyncio
 import itertools
