@@ -100,9 +100,8 @@ def main() -> None:
     print(f"{sum(parts.values()):6.2f} µs  a record in all; {US} are allowed")
     anew = best(lambda: [subjects.of(name, Memory()) for name in names], count)
     print(f"{anew:6.2f} µs  subj and the salt's entry, once for somebody new")
-    print(
-        f"{(len(value) + len(signature)) / count:6.2f} B   of manifest and signature a record, {count} in one; {BYTES} are allowed"
-    )
+    size = (len(value) + len(signature)) / count
+    print(f"{size:6.2f} B   of manifest and signature a record, {count} in one; {BYTES} are allowed")
 
 
 if __name__ == "__main__":
