@@ -72,8 +72,8 @@ def sent(world: World, number: str, person: str = P, point: dict = POINT, *, par
     return until(lambda: world.verdicts().get(f"e-{number}"), f"a decision on {number}")
 
 
-def answered(world: World, act_id: str) -> str:
-    return until(lambda: world.outcomes().get(act_id), f"an answer to {act_id}")[0]
+def answered(world: World, act_id: str) -> tuple[str, str | None]:
+    return until(lambda: world.outcomes().get(act_id), f"an answer to {act_id}")
 
 
 def salts(world: World) -> set[bytes]:
@@ -136,11 +136,11 @@ def test_given_a_person_erased_then_no_file_has_the_salt_and_only_a_readmission_
         asked = world.items()["e-asked"]
         home = asked["review"]["partition"]
         world.act("ask", asked, act_id="ask")
-        assert answered(world, "ask") == "asked"
+        assert answered(world, "ask") == ("asked", None)
         known(world, P, POINT)
         assert sent(world, "released", template_id="T-FACE") == ("review", "CREATIVE_PERSON_UNRELEASED")
         world.act("release", world.items()["e-released"], act_id="release")
-        assert answered(world, "release") == "cleared"
+        assert answered(world, "release") == ("cleared", None)
         assert sent(world, "cleared") == sent(world, "misplaced", partition=1 - home) == ("clear", None)
         before, named, secrets = written(world, "audit"), {a.subj for a in world.audits()} - {None}, salts(world)
         assert len(named) == len(secrets) == 2, "one name on each partition"
