@@ -48,7 +48,7 @@ cli.main()
 """A worker with a defect of ours, which quotes the person in its error."""
 FACES = (
     "template/T-FACE",
-    {"v": 1, "kind": "template", "id": "T-FACE", "display_ok": {"marketing": ["postal"]}, "persons": [{}]},
+    {"v": 1, "kind": "template", "id": "T-FACE", "display_ok": {"marketing": ["postal"]}, "persons": [{}], "ask_complete": False},
 )
 LIST = f"""番号,氏名,住所,電話
 {MAIL},{NAME},{NARUMI["lines"][0]},{PHONE}
