@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests import canaries
 from tests.canaries import NARUMI, PEOPLE
 from tests.cli.conftest import Outcome, Run
 from tests.world import known_by
-from tests.worlds import Supervised, World, consent, send, source, until
+from tests.worlds import TEMPLATE, Supervised, World, consent, send, source, until
 
 NAME, MAIL, PHONE = NARUMI["name"], NARUMI["email"], NARUMI["phone"]
 HOLDING = frozenset(("sends", "cleared", "review", "deadletter", "consents", "confirmations", "acts", "reference"))
@@ -46,10 +47,7 @@ sys.argv = ["gatekeeper", "worker"]
 cli.main()
 """
 """A worker with a defect of ours, which quotes the person in its error."""
-FACES = (
-    "template/T-FACE",
-    {"v": 1, "kind": "template", "id": "T-FACE", "display_ok": {"marketing": ["postal"]}, "persons": [{}], "ask_complete": False},
-)
+FACES = "template/T-FACE", {**TEMPLATE[1], "id": "T-FACE", "persons": [{}], "ask_complete": False}
 LIST = f"""番号,氏名,住所,電話
 {MAIL},{NAME},{NARUMI["lines"][0]},{PHONE}
 {PHONE},{NAME},{NARUMI["lines"][0]},{PHONE}
@@ -177,6 +175,7 @@ def wrong(item: str, folder: Path) -> Iterator[tuple[str, ...]]:
         yield "review", "list", "--filter", value
         yield "review", "list", "--filter", f"{value}=1"
         yield "suspend", "C1", "--reason", "x", "--from", value
+        yield "audit", "prove", value, "--out", str(folder / "no.json")
         yield "deadletter", "resolve", value, "--by", "hanako", "--reason", "x"
         yield "deadletter", "resolve", "consents/0/0", "--by", value, "--reason", "x"
         yield "import", "sources", str(folder / "list.csv"), "--list-date", value
@@ -245,6 +244,15 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     letter = world.read("deadletter")[-1]
     said("deadletter", "show", dict(letter.headers())["gate-source"].decode(), code=0)
     said("review", "show", ids["e-unknown-uc0"] if "e-unknown-uc0" in ids else ids["e-unknown-c0"], code=0)
+    said("audit", "seal", "--once", code=0)
+    said("audit", "witness", "--once", code=0)
+    said("audit", "export", "--out", "export", code=0)
+    said("audit", "verify", "export", code=0)
+    said("audit", "replay", "export", "--json")
+    said("audit", "replay", "--live", "--rate", "0")
+    said("audit", "what-if", "export", "--policy", "strictest")
+    said("audit", "prove", ids[asked], "--out", "proof.json", code=0)
+    said("audit", "check", "proof.json", code=0)
     with monkeypatch.context() as nowhere:
         nowhere.setenv("GATEKEEPER_BROKER", "127.0.0.1:1")
         nowhere.setattr(client, "CONNECT_MS", 300)
@@ -271,8 +279,9 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
         written[f"headers of {topic}"] = headers
         if topic not in HOLDING:
             written[topic] = b"\n".join((record.key() or b"") + (record.value() or b"") for record in records)
-    for path in (tmp_path / "home").rglob("*"):
-        written[str(path)] = path.read_bytes() if path.is_file() else b""
+    for path in (path for path in (tmp_path / "home").rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        written[str(path)] = gzip.decompress(data) if path.suffix == ".gz" else data
     for path in tmp_path.glob("*.rejected.*"):
         written[path.name] = path.read_bytes()
     assert sum(map(len, written.values())) > 50_000
