@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -23,6 +23,8 @@ ALLOWED = frozenset(
     }
 )  # fmt: skip
 FOREIGN = {"faust": "WARNING", "mode": "WARNING", "aiokafka": "ERROR", "kafka": "ERROR", "asyncio": "WARNING"}
+_QUOTING = (ValueError, TypeError, LookupError, AttributeError, AssertionError)
+"""Errors whose text may hold the value that they are about; those of a network do not."""
 REPEAT_SECONDS = 10.0
 """A foreign logger's identical message is written at most this often."""
 
@@ -45,7 +47,7 @@ def configure(level: str = "info") -> None:
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.addFilter(_Limit())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, _allowed, renderer])
@@ -61,6 +63,12 @@ def _allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
     return {key: value for key, value in event.items() if key in ALLOWED}
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Names the logger of what cannot be written, where Python would print the message with all its values."""
+        self.stream.write(f'{{"event":"unloggable","level":"error","logger":"{record.name}"}}\n')
+
+
 class _Limit(logging.Filter):
     """Lets a foreign message through once in REPEAT_SECONDS: a broker that is away says the same a hundred times."""
 
@@ -71,10 +79,18 @@ class _Limit(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if not record.name.startswith(tuple(FOREIGN)):
             return True
-        record.exc_info = None  # a traceback's text may quote a record
+        _unquote(record)
         said = (record.name, str(record.msg))
         now = time.monotonic()
         if now - self._last.get(said, -REPEAT_SECONDS) < REPEAT_SECONDS:
             return False
         self._last[said] = now
         return True
+
+
+def _unquote(record: logging.LogRecord) -> None:
+    """Takes out of a foreign message whatever may quote a record: tracebacks, what follows the first line, values."""
+    record.exc_info = None
+    record.msg = str(record.msg).partition("\n")[0]
+    if isinstance(record.args, tuple):
+        record.args = tuple(type(each).__name__ if isinstance(each, _QUOTING) else each for each in record.args)

@@ -6,6 +6,8 @@ a field unknown, missing or of another type, a number out of bounds or not an in
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import takewhile
 from typing import Any
 
 import jiter
@@ -58,7 +60,7 @@ def decode(topic: str, key: bytes | None, value: bytes | None) -> Any:
     try:
         model = adapter.validate_json(value)
     except ValidationError as error:
-        raise _unreadable(value, error) from None
+        raise _unreadable(topic, value, error) from None
     # pydantic keeps the last of two equal keys; a value that reads differently elsewhere must not pass
     _parse(value)
     if key is not None and key != subject_key(topic, model).encode():
@@ -75,10 +77,12 @@ def _parse(value: bytes) -> None:
         raise Unreadable("not_json") from None
 
 
-def _unreadable(value: bytes, error: ValidationError) -> Unreadable:
+def _unreadable(topic: str, value: bytes, error: ValidationError) -> Unreadable:
     _parse(value)
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    place = ".".join(str(part) for part in first["loc"])[:120]
+    # what else a value has for names comes from outside and may be anything, a person's name included
+    known = takewhile(lambda part: isinstance(part, int) or part in _names(topic), first["loc"])
+    place = ".".join(str(part) for part in known)
     fault = {
         "missing": "field_missing",
         "extra_forbidden": "field_unknown",
@@ -86,7 +90,18 @@ def _unreadable(value: bytes, error: ValidationError) -> Unreadable:
         "union_tag_invalid": "kind_unknown",
         "union_tag_not_found": "kind_missing",
     }.get(first["type"], "field_invalid")
-    # an unknown field's name comes from outside and may be anything, a person's name included
-    if fault == "field_unknown":
-        place = ".".join(str(part) for part in first["loc"][:-1])
     return Unreadable(fault, place)
+
+
+@cache
+def _names(topic: str) -> frozenset[str]:
+    """Returns the names of all fields that a topic's values can have, and of their kinds."""
+    found: set[str] = set()
+    adapter = TOPICS[topic].adapter
+    inside = [adapter.json_schema()] if adapter else []
+    while inside:
+        node = inside.pop()
+        if isinstance(node, dict):
+            found.update(node.get("properties", ()), node.get("discriminator", {}).get("mapping", ()))
+        inside.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+    return frozenset(found)

@@ -13,6 +13,8 @@ from schemas.audit import AuditRecord, Manifest
 from schemas.events import Act, Ask, OnConsents, Recall, Reference, Send, Source, Suppression
 
 DAY_MS = 86_400_000
+COMPACTION_LAG_MS = DAY_MS // 2
+"""What is replaced on a compacted topic is gone within a day: this, and until the worker next writes (6 hours)."""
 FOREVER = -1
 MAX_MESSAGE_BYTES = 1_048_576
 """Bounds a batch as it travels; single values are capped far below by the codec."""
@@ -42,7 +44,7 @@ class Topic:
         """Returns the broker-side settings that the guarantees stand on, as Kafka spells them."""
         keep = audit_days * DAY_MS if self.name in ("audit", "manifests") else self.keep_ms
         cleanup = (
-            {"cleanup.policy": "compact", "max.compaction.lag.ms": str(DAY_MS), "retention.ms": "-1"}
+            {"cleanup.policy": "compact", "max.compaction.lag.ms": str(COMPACTION_LAG_MS), "retention.ms": "-1"}
             if keep is None
             else {"cleanup.policy": "delete", "retention.ms": str(keep)}
         )

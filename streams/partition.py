@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 WRITE_DOWN_SECONDS = 30.0
 """A position that moved over a hole is written down after this long, or retention would overtake the head."""
+SILENT_SECONDS = 6 * 3600.0
+"""A partition with nothing to do writes its head this often: Kafka closes a segment of the ledger, and so can forget
+what was erased, only when something is written behind it."""
 TAKE_OVER_SECONDS = 60.0
 HANGING_SECONDS = TRANSACTION_SECONDS + 5
 """Whatever is open for longer is nobody's work any more; a next owner, if we are not the last, works meanwhile."""
@@ -188,8 +191,9 @@ class Partition:
             self._on_failure(error)
 
     def _something_to_write_down(self) -> bool:
-        overdue = asyncio.get_running_loop().time() - self._written_at > WRITE_DOWN_SECONDS
-        return bool(self._judging.unreadable()) or ((self._intake.moved or self._act_intake.moved) and overdue)
+        silent = asyncio.get_running_loop().time() - self._written_at
+        moved = self._intake.moved or self._act_intake.moved
+        return bool(self._judging.unreadable()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
 
     async def _ready(self, load: Load) -> bool | None:
         """Passes the barrier; returns whether it came to pass in time, None where the load needs no facts."""

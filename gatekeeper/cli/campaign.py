@@ -10,7 +10,7 @@ import click
 from gatekeeper.campaign import Campaign
 from gatekeeper.cli.handoff import campaign_act, carried_out, run_option, wait_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
-from gatekeeper.cli.who import by_option, confirmed, evidence_option, person, yes_option
+from gatekeeper.cli.who import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
@@ -43,7 +43,7 @@ def command() -> None:
 def show(campaign: str, expected: int | None, as_json: bool) -> None:
     """Prints the counts; exit 1 while something is left to do."""
     with Reader(load()) as reader:
-        told = read(reader, campaign).told(expected)
+        told = read(reader, named(campaign, "CAMPAIGN")).told(expected)
     if as_json:
         show_json(told)
     else:

@@ -116,7 +116,7 @@ def _source(name: str) -> Source:
     try:
         topic, partition, offset = deadletters.parse_source(name)
     except ValueError:
-        raise UsageError("error.source_invalid", source=name) from None
+        raise UsageError("error.source_invalid") from None
     return logical_name(topic), partition, offset
 
 

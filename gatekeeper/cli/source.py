@@ -10,7 +10,7 @@ import click
 from gatekeeper import packs
 from gatekeeper.cli.amended import told
 from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
-from gatekeeper.cli.who import by_option, evidence_option, person
+from gatekeeper.cli.who import by_option, evidence_option, named, person
 from gatekeeper.errors import UsageError
 from gatekeeper.reach import Reach
 from gatekeeper.settings import Settings, load
@@ -54,7 +54,7 @@ def quarantine(
 
 def _foretold(settings: Settings, batch: str, as_json: bool) -> None:
     """Tells who came with a list, and which of their pieces a quarantine can still stop."""
-    state = _batch(settings, batch).model.state
+    state = _batch(settings, named(batch, "BATCH")).model.state
     reach, now = Reach(batch), int(time() * 1000)
     with Reader(settings) as reader, progress_bar() as bar:
         task = bar.add_task(text("check.reading"), total=None)

@@ -24,9 +24,14 @@ def person(settings: Settings, by: str | None) -> str:
     """Returns the id of who acts: as given, else of the setting; raises UsageError (2) without or of another form."""
     if not (found := by or settings.user):
         raise UsageError("error.user_missing")
-    if not re.fullmatch(ID_PATTERN, found):
-        raise UsageError("error.option_invalid", option="--by")
-    return found
+    return named(found, "--by")
+
+
+def named(id_: str, argument: str) -> str:
+    """Returns an id as it was typed; raises UsageError (2) that names the argument, for the value may be anybody."""
+    if not re.fullmatch(ID_PATTERN, id_):
+        raise UsageError("error.option_invalid", option=argument)
+    return id_
 
 
 def confirmed(question: str, count: int, *, yes: bool) -> None:

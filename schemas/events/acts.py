@@ -14,6 +14,7 @@ from schemas.values import (
     Model,
     Offset,
     RecipientId,
+    Surrogate,
     Time,
     Version,
     ZonedTime,
@@ -40,11 +41,11 @@ class Release(Model):
     campaign_id: Id
     channel: Channel
     decision_id: Id
-    by: Annotated[tuple[Id, ...], Field(min_length=1, max_length=4)] | Id
+    by: Annotated[tuple[Surrogate, ...], Field(min_length=1, max_length=4)] | Surrogate
     reason: Line
     at: Time
     reasons: Annotated[tuple[Code, ...], Field(max_length=64)] = ()
-    evidence_ref: Id | None = None
+    evidence_ref: Surrogate | None = None
     act_id: Id | None = None
     review: ReviewPlace | None = None
 
@@ -65,14 +66,14 @@ class ItemAct(Model):
     kind: Literal["approve", "uphold", "ask", "redecide", "undo", "note", "reveal", "claim"]
     act_id: Id
     at: ZonedTime
-    by: Id
+    by: Surrogate
     recipient_id: RecipientId
     campaign_id: Id
     channel: Channel
     decision_id: Id
     review: ReviewPlace
     reason: Line = ""
-    evidence_ref: Id | None = None
+    evidence_ref: Surrogate | None = None
     undoes: Id | None = None
 
 
@@ -87,12 +88,12 @@ class CampaignAct(Model):
     kind: Literal["handoff", "cancel"]
     act_id: Id
     at: ZonedTime
-    by: Id
+    by: Surrogate
     subject: Annotated[str, StringConstraints(pattern=r"^campaign/[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
     channel: Channel | None = None
     again: bool = False
     reason: Line = ""
-    evidence_ref: Id | None = None
+    evidence_ref: Surrogate | None = None
 
     @property
     def campaign(self) -> str:
@@ -141,11 +142,11 @@ class PairedAct(Model):
     kind: Literal["withdraw", "suspend", "resume", "quarantine", "activate", "erase", "readmit"]
     act_id: Id
     at: ZonedTime
-    by: Id
+    by: Surrogate
     recipient_id: RecipientId | None = None
     subject: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}$")] | None = None
     reason: Line = ""
-    evidence_ref: Id | None = None
+    evidence_ref: Surrogate | None = None
 
     @model_validator(mode="after")
     def _one_subject(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from schemas.events.sends import Delivery, SendContactPoint
-from schemas.values import AnswerCode, Channel, Code, Day, Id, Model, Prose, RecipientId, Time, Version
+from schemas.values import AnswerCode, Channel, Code, Day, Id, Model, PointId, Prose, RecipientId, Time, Version
 
 
 class Ask(Model):
@@ -24,8 +24,8 @@ class Ask(Model):
     template_id: Id
     stated_route: Code
     at: Time
-    contact_point: SendContactPoint | Id | None = None
-    contact_point_id: Id | None = None
+    contact_point: SendContactPoint | PointId | None = None
+    contact_point_id: PointId | None = None
     campaign_id: Id | None = None
     controller_id: Id | None = None
     decision_id: Id | None = None

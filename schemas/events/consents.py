@@ -12,6 +12,7 @@ from schemas.values import (
     Code,
     Id,
     Model,
+    PointId,
     RecipientId,
     Time,
     Version,
@@ -47,7 +48,7 @@ class Consent(Model):
     method: Code
     purpose: Code | Any_ | None = None
     channels: Channels = ()
-    contact_point_id: Id | Any_ | None = None
+    contact_point_id: PointId | Any_ | None = None
     event_time: Time | None = None
     event_type: Literal["expressed", "explicit", "implied"] | None = None
     notice_id: Id | None = None
@@ -84,7 +85,7 @@ class PersonEvent(Model):
     recorded_at: Time | None = None
     request_id: Id | None = None
     source_id: Id | None = None
-    contact_point_id: Id | None = None
+    contact_point_id: PointId | None = None
     by: Id | None = None
     evidence_ref: Id | None = None
 

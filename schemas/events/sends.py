@@ -14,6 +14,7 @@ from schemas.values import (
     MessageClass,
     Model,
     PerMille,
+    PointId,
     RecipientId,
     Token,
     Version,
@@ -24,7 +25,7 @@ from schemas.values import (
 class SendContactPoint(Model):
     """The contact point a send is addressed to; the country is the address's, never guessed."""
 
-    id: Id
+    id: PointId
     token: Token
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
 

@@ -13,6 +13,7 @@ from schemas.values import (
     Id,
     Line,
     Model,
+    PointId,
     RecipientId,
     Time,
     Token,
@@ -49,7 +50,7 @@ class SourceContactPoint(Model):
     `readings`: the tokens of its less exact spellings, for a send that is printed so.
     """
 
-    id: Id
+    id: PointId
     token: Token
     derived_from: Id | None = None
     readings: Annotated[tuple[Match, ...], Field(max_length=READINGS)] = ()

@@ -13,6 +13,7 @@ from schemas.values import (
     Code,
     Id,
     Model,
+    PointId,
     RecipientId,
     Time,
     Token,
@@ -27,7 +28,7 @@ class Scope(Model):
     group: Id | Any_ | None = None
     purpose: Code | Any_ | None = None
     channels: Channels = ()
-    contact_point: Id | Any_ | None = None
+    contact_point: PointId | Any_ | None = None
 
 
 SuppressionKind = Literal[

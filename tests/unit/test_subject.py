@@ -25,7 +25,7 @@ def subjects(*masters: bytes) -> Subjects:
     return Subjects(dict(enumerate(masters, 1)), lambda size: next(numbers).to_bytes(size))
 
 
-def named(one: Subjects, memory: Memory, person: str = "P-1") -> Subject | None:
+def known(one: Subjects, memory: Memory, person: str = "P-1") -> Subject | None:
     """Names a person and remembers what is to be remembered, as a worker does."""
     who, salt = one.of(person, memory)
     for entry in salt:
@@ -33,9 +33,15 @@ def named(one: Subjects, memory: Memory, person: str = "P-1") -> Subject | None:
     return who
 
 
+def named(one: Subjects, memory: Memory, person: str = "P-1") -> str | None:
+    """Returns a person's name in records."""
+    who = known(one, memory, person)
+    return who.subj if who else None
+
+
 def test_person_named_then_it_is_the_hmac_of_the_specification() -> None:
     memory = Memory()
-    who = named(subjects(FIRST), memory)
+    who = known(subjects(FIRST), memory)
     salt = memory.salt("P-1")
     assert who is not None
     assert salt is not None
@@ -88,7 +94,7 @@ def test_decision_recorded_then_it_names_the_person_and_proves_the_bytes() -> No
     found = JUDGE.judge(one, world.store(*CLEAR), world.T, memory=memory)
     for entry in found.entries:
         memory.put(entry)
-    who = named(world.SUBJECTS, memory)
+    who = known(world.SUBJECTS, memory)
     read = AuditRecord.model_validate_json(found.audit)
     assert who is not None
     assert (read.subj, read.in_mac) == (who.subj, who.mac(one.value))

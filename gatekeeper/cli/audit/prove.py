@@ -10,6 +10,7 @@ from gatekeeper.audit.proof import prove
 from gatekeeper.cli.audit.export import sealed
 from gatekeeper.cli.audit.reading import opened
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
+from gatekeeper.cli.who import named
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
@@ -23,6 +24,7 @@ from gatekeeper.texts import text
 @json_option
 def command(did: str, folder: Path | None, out: Path, as_json: bool) -> None:
     """Writes the proof from an export, or from the running system."""
+    named(did, "DID")
     settings = load()
     if folder is not None:
         settings = settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})

@@ -1,0 +1,108 @@
+"""Measures what proof costs in the hot path: microseconds a record by part, and bytes of manifest a record.
+
+python benchmarks/proof.py                500 records a transaction
+python benchmarks/proof.py --records 50
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import gc
+import secrets
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+
+from gatekeeper.audit import merkle
+from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.audit.subject import Subjects
+from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.keys import Keys
+from gatekeeper.memory import Memory
+from gatekeeper.packs import load
+from schemas.topics import FACT_TOPICS
+from tests import world
+
+ROUNDS = 40
+US, BYTES = 5.0, 2.0
+"""What a record may cost."""
+
+
+def best(work: Callable[[], object], count: int) -> float:
+    """Returns the microseconds a record of the best of many rounds, each over `count` records."""
+    found = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return min(found) / count * 1e6
+
+
+def sends(count: int) -> list[Record]:
+    """Returns sends as a platform publishes them, each to another person."""
+    delivery = {"name": "見本 花子", "postcode": "100-0000", "lines": ["東京都千代田区見本町1-2-3"]}
+    found = []
+    for number in range(count):
+        named = {"recipient_id": f"R{number:09}", "event_id": f"DM-2026-AUTUMN-R{number:09}"}
+        value = orjson.dumps(world.send(campaign_id="DM-2026-AUTUMN", delivery=delivery, **named))
+        found.append(Record("mail.sends.v1", 3, 1_000_000 + number, world.T, None, value))
+    return found
+
+
+def main() -> None:
+    """Judges one transaction's records, does the proof of it again and again by part, and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=500)
+    count = parser.parse_args().records
+    subjects, memory, store = Subjects({1: secrets.token_bytes(32)}, secrets.token_bytes), Memory(), world.store()
+    records = sends(count)
+    names, judged, packs = [f"R{number:09}" for number in range(count)], list[Judged](), load("jp-pmark")
+    judge = Judge(packs, 8, subjects=subjects)
+    for record in records:
+        judged.append(judge.judge(record, store, world.T, memory=memory))
+        for entry in judged[-1].entries:
+            memory.put(entry)
+    with tempfile.TemporaryDirectory() as folder:
+        keys = Keys(Path(folder) / "keys")
+        keys.make("worker", "mail.gatekeeper/worker")
+        signer, audits = keys.signer("worker"), [one.audit for one in judged]
+    known = [subjects.of(name, memory)[0] for name in names]
+    people = [(who, record.value) for who, record in zip(known, records, strict=True) if who]
+    value = manifest(
+        writer="worker-0",
+        kid=signer.kid,
+        partition=3,
+        taken=[Taken("mail.sends.v1", 1_000_000, 1_000_000 + count, count)],
+        judged=judged,
+        dead_facts=0,
+        as_of={name: [1_000_000] * (1 if name == "reference" else 8) for name in FACT_TOPICS},
+        prev="0" * 64,
+        policy=packs.at(world.T),
+        t0=world.T,
+        t1=world.T,
+    )
+    signature = base64.b64encode(signer.sign(value))
+    gc.disable()
+    parts = {
+        "subj, of somebody known": best(lambda: [subjects.of(name, memory) for name in names], count),
+        "in_mac, over {:.0f} bytes".format(sum(len(r.value or b"") for r in records) / count): best(
+            lambda: [who.mac(value) for who, value in people], count
+        ),
+        f"leaf and tree, over {sum(map(len, audits)) / count:.0f} bytes": best(lambda: merkle.root(audits), count),
+        "signature": best(lambda: base64.b64encode(signer.sign(value)), count),
+    }
+    for name, took in parts.items():
+        print(f"{took:6.2f} µs  {name}")
+    print(f"{sum(parts.values()):6.2f} µs  a record in all; {US} are allowed")
+    anew = best(lambda: [subjects.of(name, Memory()) for name in names], count)
+    print(f"{anew:6.2f} µs  subj and the salt's entry, once for somebody new")
+    size = (len(value) + len(signature)) / count
+    print(f"{size:6.2f} B   of manifest and signature a record, {count} in one; {BYTES} are allowed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""Nobody's name, address, e-mail or phone leaves the places that must have them: every path tried, errors included."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+import orjson
+import pytest
+
+from schemas.topics import TOPICS
+from streams import client
+from streams.broker import Broker
+from tests import canaries
+from tests.canaries import NARUMI, PEOPLE
+from tests.cli.conftest import Outcome, Run
+from tests.world import known_by
+from tests.worlds import TEMPLATE, Supervised, World, consent, send, source, until
+
+NAME, MAIL, PHONE = NARUMI["name"], NARUMI["email"], NARUMI["phone"]
+HOLDING = frozenset(("sends", "cleared", "review", "deadletter", "consents", "confirmations", "acts", "reference"))
+"""Topics that hold what came in as it came, a letter to a person, or words about one; no other may hold anybody."""
+DEFECT = """
+import sys
+from gatekeeper import cli
+from gatekeeper.facts import FactStore
+
+view, apply = FactStore.view, FactStore.apply
+
+def defective(self, sent, *more, **named):
+    if sent.event_id == "e-defect":
+        raise ValueError(str(sent.delivery))
+    return view(self, sent, *more, **named)
+
+def crashing(self, topic, partition, offset, key, value):
+    if b"crash" in (value or b""):
+        raise ValueError(value.decode())
+    return apply(self, topic, partition, offset, key, value)
+
+FactStore.view, FactStore.apply = defective, crashing
+sys.argv = ["gatekeeper", "worker"]
+cli.main()
+"""
+"""A worker with a defect of ours, which quotes the person in its error."""
+FACES = "template/T-FACE", {**TEMPLATE[1], "id": "T-FACE", "persons": [{}], "ask_complete": False}
+LIST = f"""番号,氏名,住所,電話
+{MAIL},{NAME},{NARUMI["lines"][0]},{PHONE}
+{PHONE},{NAME},{NARUMI["lines"][0]},{PHONE}
+L1,{NAME},{NAME},{PHONE}
+L2,,{NARUMI["lines"][0]},{PHONE}
+L3,{NAME},{NARUMI["lines"][0]},{PHONE}
+"""
+MAP = """
+recipient_id = { column = "番号" }
+method = "direct.point_card"
+collected_by = "C1"
+acquired_at = { column = "電話" }
+[[contact_points]]
+id = { column = "番号", suffix = "-A" }
+token = { channel = "postal", name = "氏名", lines = ["住所"] }
+"""
+
+
+class Said:
+    """All that commands said, and the way to run one more."""
+
+    def __init__(self, run: Run) -> None:
+        self.written = b""
+        self._run = run
+
+    def __call__(self, *words: str, code: int | None = None) -> Outcome:
+        done = self._run(*words)
+        assert code in (None, done.code), (words, done)
+        assert "Traceback" not in done.err, (words, done.err)
+        said = (done.out + done.err).encode()
+        assert not canaries.found(said), (words, done)
+        self.written += said
+        return done
+
+
+@pytest.fixture
+def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world that commands are told of; they run in a folder of their own, which they may write to."""
+    found = World(kafka.bootstrap, prefix, partitions=2, max_lag=60.0).create().may_ask()
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GATEKEEPER_USER", "hanako")
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    return found
+
+
+@pytest.fixture
+def worker(world: World, tmp_path: Path) -> Iterator[Supervised]:
+    """Their worker, which tells all that it does, with a defect."""
+    script = tmp_path / "worker.py"
+    script.write_text(DEFECT)
+    with world.process(tmp_path / "worker.log", script, log_level="debug") as found:
+        until(found.owned, "partitions that are owned")
+        yield found
+
+
+def faulty() -> Iterator[tuple[str | None, bytes]]:
+    """Yields sends that cannot be read and hold somebody, each in another way."""
+    for number, person in enumerate(PEOPLE):
+        good = send(f"c{number}", f"bad-{number}", delivery=person)
+        value = orjson.dumps(good)
+        yield None, value[:-1]
+        yield None, value + value
+        yield None, value.decode().encode("utf-16")
+        yield None, "、".join(map(str, person.values())).encode("cp932", "replace")
+        yield person["name"], value
+        yield None, orjson.dumps({**good, person["name"]: 1})
+        yield None, orjson.dumps({**good, "delivery": {**person, person["name"]: "x"}})
+        yield None, orjson.dumps({**good, "delivery": {**person, "name": [person["name"]]}})
+        yield None, orjson.dumps({**good, "delivery": {**person, "lines": person["name"]}})
+        yield None, orjson.dumps({**good, "delivery": {**person, "name": person["name"] * 3000}})
+        yield None, orjson.dumps({**good, "delivery": {**person, "name": person["name"] * 30}})
+        for field in ("recipient_id", "campaign_id", "channel", "purpose", "message_class", "mail_date", "v"):
+            yield None, orjson.dumps({**good, field: person["name"]})
+        for value in (MAIL, PHONE):
+            yield None, orjson.dumps({**good, "recipient_id": value})
+            yield None, orjson.dumps({**good, "contact_point": {**good["contact_point"], "id": value}})
+
+
+def unreadable_facts() -> Iterator[tuple[str, str | None, dict[str, Any]]]:
+    """Yields topic, key and value of facts that cannot be read and name somebody where no name belongs."""
+    yield "sources", None, {**source("f1"), NAME: NAME}
+    yield "sources", None, {**source("f2"), "route": NAME}
+    yield "sources", None, source("f3", contact_points=[{"id": PHONE, "token": "t1_" + "A" * 43}])
+    yield "suppressions", None, {"v": 1, "kind": NAME, "recipient_id": NAME}
+    yield "reference", None, {"v": 1, "kind": "template", "id": "T9", "display_ok": {NAME: ["postal"]}}
+    yield "reference", None, {"v": 1, "kind": "controller", "id": "C9", "notice_items": {"purposes": {NAME: "x"}}}
+    yield "reference", None, {"v": 1, "kind": "controller", "id": "C9", "notice_items": {"purposes": {MAIL: 1}}}
+
+
+def judged(world: World) -> dict[str, tuple[str, str | None]]:
+    """Publishes sends that are cleared, withheld, failed by a defect, and not readable; returns the verdicts."""
+    known = [f"c{number}" for number in range(len(PEOPLE))]
+    for name, person in zip(known, PEOPLE, strict=True):
+        checked = {"name": NAME, "address": NARUMI["lines"][0], "representative": NAME, "how_obtained": NAME}
+        check = {"checked_at": "2024-01-01", "basis": "consent", **checked}
+        world.put("sources", [(name, source(name, contact_points=[{"id": "cp", **known_by(person)}], check=check))])
+        world.put("consents", [(name, consent(name))])
+        token = known_by(person)["token"]
+        point = {"contact_point": {"id": "cp", "token": token, "country": "JP"}, "delivery": person}
+        world.put("sends", [(name, send(name, f"clear-{name}", **point))])
+        world.put("sends", [(name, send(name, f"face-{name}", template_id="T-FACE", **point))])
+        world.put("sends", [(f"u{name}", send(f"u{name}", f"unknown-{name}", **point))])
+    world.put("sends", [("c0", send("c0", "defect", delivery=NARUMI))])
+    world.put("sends", faulty())
+    count = 3 * len(PEOPLE) + 1 + len(list(faulty()))
+    world.await_audits(count)
+    return world.verdicts()
+
+
+def wrong(item: str, folder: Path) -> Iterator[tuple[str, ...]]:
+    """Yields commands with somebody where an id, a day or a filter belongs."""
+    why = ("--reason", "x", "--yes")
+    for value in (NAME, MAIL, PHONE):
+        yield "erase", value, *why
+        yield "readmit", value, "--reason", "x"
+        for verb in (("withdraw",), ("review", "show"), ("deadletter", "show")):
+            yield *verb, value
+        for option in ("--by", "--evidence", "--at"):
+            yield "withdraw", "c0", option, value
+        yield "review", "release", value, *why
+        yield "review", "uphold", item, *why, "--evidence", value
+        yield "review", "list", "--filter", value
+        yield "review", "list", "--filter", f"{value}=1"
+        yield "suspend", "C1", "--reason", "x", "--from", value
+        yield "audit", "prove", value, "--out", str(folder / "no.json")
+        yield "deadletter", "resolve", value, "--by", "hanako", "--reason", "x"
+        yield "deadletter", "resolve", "consents/0/0", "--by", value, "--reason", "x"
+        yield "import", "sources", str(folder / "list.csv"), "--list-date", value
+    for value in (NAME, MAIL):  # a number alone may be an id of theirs
+        yield "withdraw", "c0", "--controller", value
+        yield "suspend", value, "--reason", "x"
+        yield "resume", value, "--reason", "x"
+        yield "source", "quarantine", value, "--reason", "x"
+        yield "source", "quarantine", value, "--dry-run"
+        yield "review", "list", "--filter", f"recipient={value}"
+        yield "handoff", value, "--out", str(folder / "no.csv")
+        yield "campaign", "show", value, "--json"
+        yield "campaign", "cancel", value, *why
+
+
+def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_else(
+    run: Run, world: World, worker: Supervised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Said(run)
+    world.put("reference", [FACES])
+    for topic, key, value in unreadable_facts():
+        world.put(topic, [(key, value)])
+    verdicts = judged(world)
+    assert {verdicts[f"e-clear-c{n}"][0] for n in range(len(PEOPLE))} == {"clear"}
+    assert verdicts["e-defect"] == ("block", "DECISION_FAILED")
+
+    (tmp_path / "list.csv").write_text(LIST, "cp932")
+    (tmp_path / "map.toml").write_text(MAP, "utf-8")
+    said("import", "sources", str(tmp_path / "list.csv"), "--map", str(tmp_path / "map.toml"), code=1)
+    said("import", "sources", str(tmp_path / "list.csv"), code=2)
+    (tmp_path / "bad.jsonl").write_bytes(b"\n".join(value for _, value in faulty() if b"\n" not in value))
+    for verb in (("publish",), ("check",), ("import", "consents"), ("reconcile",), ("decide",)):
+        said(*verb, str(tmp_path / "bad.jsonl"))
+
+    (asked, released), items = [f"e-face-c{n}" for n in (0, 1)], world.items()
+    ids = {event: item["decision_id"] for event, item in items.items()}
+    because = ("--reason", f"{NAME} {PHONE}", "--yes")
+    said("review", "release", ids[released], *because, code=0)
+    said("review", "uphold", ids[asked], *because, code=0)
+    said("review", "undo", ids[asked], *because, code=0)
+    said("review", "note", ids[asked], *because, code=0)
+    said("suspend", "C1", "--reason", NAME, code=0)
+    said("resume", "C1", "--reason", NAME, code=0)
+    said("withdraw", "c2", "--reason", NAME, code=0)
+    said("erase", "c3", *because, code=0)
+    said("readmit", "c3", "--reason", NAME, code=0)
+    said("deadletter", "resolve", "reference/0/99999", "--by", "hanako", "--reason", NAME)
+    said("handoff", "K-clear-c0", "--out", str(tmp_path / "out.csv"), code=0)
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig") as handle:
+        assert [row["name"] for row in csv.DictReader(handle)] == [NAME], "the print house must have it"
+    said("campaign", "cancel", "K-face-c1", "--reason", NAME, "--yes")
+
+    leaks = []
+    for words in wrong(ids[asked], tmp_path):
+        try:
+            said(*words)
+        except AssertionError as error:
+            leaks.append((words, str(error)[:600]))
+    assert not leaks, leaks
+    for topic in TOPICS:
+        said("tail", topic, "--from-beginning", "--no-follow", code=0)
+        said("tail", topic, "--from-beginning", "--no-follow", "--json", code=0)
+    for words in (("status",), ("deadletter", "list"), ("review", "list"), ("campaign", "show", "K-clear-c0")):
+        said(*words)
+        said(*words, "--json")
+    letter = world.read("deadletter")[-1]
+    said("deadletter", "show", dict(letter.headers())["gate-source"].decode(), code=0)
+    said("review", "show", ids["e-unknown-uc0"] if "e-unknown-uc0" in ids else ids["e-unknown-c0"], code=0)
+    said("audit", "seal", "--once", code=0)
+    said("audit", "witness", "--once", code=0)
+    said("audit", "export", "--out", "export", code=0)
+    said("audit", "verify", "export", code=0)
+    said("audit", "replay", "export", "--json")
+    said("audit", "replay", "--live", "--rate", "0")
+    said("audit", "what-if", "export", "--policy", "strictest")
+    said("audit", "prove", ids[asked], "--out", "proof.json", code=0)
+    said("audit", "check", "proof.json", code=0)
+    with monkeypatch.context() as nowhere:
+        nowhere.setenv("GATEKEEPER_BROKER", "127.0.0.1:1")
+        nowhere.setattr(client, "CONNECT_MS", 300)
+        for words in (("withdraw", "c0", "--reason", NAME), ("erase", "c0", *because)):
+            said(*words, code=3)
+
+    (started,) = worker.events("worker_started")
+    pages = b""
+    for page in ("healthz", "readyz", NAME.encode().hex()):
+        try:
+            with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{started['port']}/{page}") as answer:
+                pages += answer.read()
+        except HTTPError as error:
+            pages += error.read()
+    assert b"unreadable_facts" in pages
+
+    world.put("consents", [(None, {**consent("c0"), "crash": NAME})])
+    assert worker.wait() == 70
+    written = {"pages": pages, "commands": said.written, "log": worker.log.read_bytes()}
+    assert b'"DECISION_FAILED"' in written["log"]
+    for topic in TOPICS:
+        records = world.read(topic)
+        headers = b"\n".join(value or b"" for record in records for _, value in record.headers() or ())
+        written[f"headers of {topic}"] = headers
+        if topic not in HOLDING:
+            written[topic] = b"\n".join((record.key() or b"") + (record.value() or b"") for record in records)
+    for path in (path for path in (tmp_path / "home").rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        written[str(path)] = gzip.decompress(data) if path.suffix == ".gz" else data
+    for path in tmp_path.glob("*.rejected.*"):
+        written[path.name] = path.read_bytes()
+    assert sum(map(len, written.values())) > 50_000
+    assert {name: canaries.found(data) for name, data in written.items() if canaries.found(data)} == {}
+    held = b"".join(record.value() or b"" for record in world.read("sends"))
+    assert set(canaries.found(held)) >= {"金糸雀", "ﾅﾙﾐ", "がなみ"}, "the search finds what is there"
