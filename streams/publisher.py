@@ -74,11 +74,11 @@ class Publisher:
     def __enter__(self) -> Self:
         _demand(self._settings, {self._topic})
         with reaching(self._settings):
-            self._producer = producer_of(self._settings, linger_ms=5, batch_size=256 * 1024)
+            self._producer = _producer(self._settings, linger_ms=5, batch_size=256 * 1024)
         return self
 
     def __exit__(self, *_: object) -> None:
-        closed(self._producer)
+        _close(self._producer)
 
     def write(
         self, records: Sequence[tuple[bytes | None, bytes]], partitions: Sequence[int] | None = None
@@ -115,7 +115,7 @@ def transact(settings: Settings, records: Sequence[Outgoing], *, name: str | Non
     the commit did not come and nobody can tell.
     """
     _demand(settings, {record.topic for record in records})
-    with _transactional(settings, name or uuid4().hex) as producer:
+    with transactional(settings, _of_command(settings, name or uuid4().hex)) as producer:
         with reaching(settings):
             producer.begin_transaction()
             places = _written(producer, settings, records)
@@ -131,24 +131,25 @@ def settle(settings: Settings, name: str) -> None:
 
     Whoever still writes in it is fenced, and can commit no more.
     """
-    with _transactional(settings, name):
+    with transactional(settings, _of_command(settings, name)):
         pass
 
 
 @contextmanager
-def _transactional(settings: Settings, name: str) -> Iterator[Any]:
+def transactional(settings: Settings, id_: str) -> Iterator[Any]:
+    """Yields a producer that holds this transactional id: whoever held it before can commit no more."""
     with reaching(settings):
-        producer = producer_of(
-            settings,
-            transactional_id=f"{settings.application}-cli-{name}",
-            transaction_timeout_ms=TRANSACTION_MS,
-        )
+        producer = _producer(settings, transactional_id=id_, transaction_timeout_ms=TRANSACTION_MS)
     try:
         with reaching(settings):
             producer.init_transactions()
         yield producer
     finally:
-        closed(producer)
+        _close(producer)
+
+
+def _of_command(settings: Settings, name: str) -> str:
+    return f"{settings.application}-cli-{name}"
 
 
 def _windows(records: Iterable[FromLine]) -> Iterator[list[FromLine]]:
@@ -186,8 +187,7 @@ def _demand(settings: Settings, topics: set[str]) -> None:
             reader.partitions(topic)
 
 
-def producer_of(settings: Settings, **more: Any) -> Any:
-    """Returns a producer of which no acknowledged record is lost or doubled; `more` goes to kafka-python."""
+def _producer(settings: Settings, **more: Any) -> Any:
     return KafkaProducer(
         **connection(settings),
         acks="all",
@@ -204,8 +204,7 @@ def _place(topic: str, future: Any) -> Place:
     return Place(topic, found.partition, found.offset)
 
 
-def closed(producer: Any) -> None:
-    """Closes a producer within about a second, whatever its state."""
+def _close(producer: Any) -> None:
     with suppress(KafkaError):
         producer.close(timeout=1)
 

@@ -7,7 +7,7 @@ newest. A copy of the folder that is behind is refused before it can sign anothe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic, time
 from typing import Any, Self
@@ -20,14 +20,14 @@ from kafka.structs import OffsetAndMetadata
 from gatekeeper.audit.chain import Chain, Finding
 from gatekeeper.audit.log import Log, Tree
 from gatekeeper.audit.verify import Checkpoint
-from gatekeeper.errors import GatekeeperError, IntegrityError, UnavailableError
+from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.shelf import Shelf
 from schemas.codec import canonical
 from schemas.topics import DAY_MS
 from streams.client import REQUEST_MS, Reader, Record, connection, reaching
-from streams.publisher import TRANSACTION_MS, bounded, closed, producer_of
+from streams.publisher import bounded, transactional
 
 CHECKPOINT_SECONDS = 10.0
 """Checkpoints are no nearer to each other; a leaf that comes after a longer silence is sealed at once."""
@@ -56,23 +56,16 @@ class Fence:
 
     def __enter__(self) -> Self:
         self._demand_newest()
-        with reaching(self._settings):
-            self._producer = producer_of(
-                self._settings, transactional_id=self._group, transaction_timeout_ms=TRANSACTION_MS
-            )
-        try:
-            with reaching(self._settings):
-                bounded(self._producer.init_transactions)
+        with ExitStack() as stack:
+            self._producer = stack.enter_context(transactional(self._settings, self._group))
             self._demand_newest()
             with self.held():
                 pass  # after a crash the broker may know the checkpoint before only
-        except GatekeeperError:
-            closed(self._producer)
-            raise
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        closed(self._producer)
+        self._stack.close()
 
     @contextmanager
     def held(self) -> Iterator[None]:
