@@ -17,4 +17,6 @@ RUN pip install --no-deps --no-build-isolation . \
 
 USER gatekeeper
 WORKDIR /home/gatekeeper
+# A new volume takes owner and mode of the folder that it is mounted on.
+RUN mkdir -m 700 keys log witness
 ENTRYPOINT ["gatekeeper"]

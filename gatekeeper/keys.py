@@ -18,6 +18,7 @@ from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gatekeeper.audit.verify import Vkey, parse_vkey
 from gatekeeper.errors import UnavailableError, UsageError
 
 SIGNERS = ("worker", "log", "witness")
@@ -117,6 +118,16 @@ class Keys:
     def verifiers(self, role: str) -> list[str]:
         """Returns the public keys of a role, `NAME+HASH+BASE64`, by number."""
         return [self._path(role, number, "pub").read_text("ascii").strip() for number in self.numbers(role, "pub")]
+
+    def public(self, role: str) -> list[Vkey]:
+        """Returns the public keys of a role by number; raises UsageError (2) where one cannot be read."""
+        found = []
+        for number in self.numbers(role, "pub"):
+            try:
+                found.append(parse_vkey(self._path(role, number, "pub").read_text("ascii")))
+            except (OSError, ValueError):
+                raise UsageError("error.key_unreadable", path=self._path(role, number, "pub")) from None
+        return found
 
     def make(self, role: str, name: str) -> Key:
         """Writes a new key of a role, which is then the one in use; `name` is what a signature calls itself by.

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         return Path(self.keys)
 
     @property
+    def log_folder(self) -> Path:
+        """Returns the folder of the sealed log."""
+        return Path(self.log)
+
+    @property
     def group(self) -> str:
         """Returns the consumer group, which is Faust's app id and begins the transactional ids."""
         return f"{self.prefix}{self.application}"

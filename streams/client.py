@@ -161,12 +161,18 @@ class Reader:
         return {tp.partition: found[tp].offset if found[tp] else ends[tp] for tp in partitions}
 
     def read(
-        self, topic: str, *, last: int | None = None, since: int | None = None, partition: int | None = None
+        self,
+        topic: str,
+        *,
+        last: int | None = None,
+        since: int | None = None,
+        behind: Mapping[int, int] | None = None,
+        partition: int | None = None,
     ) -> Iterator[Record]:
         """Yields what stands on `topic` up to its ends as they were when asked, in order within a partition.
 
         `last`: only so many offsets before the end of each partition. `since`: only what the broker has had since
-        then, in milliseconds. `partition`: only this one.
+        then, in milliseconds. `behind`: only from these offsets on, by partition. `partition`: only this one.
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
         with reaching(self._settings):
@@ -177,6 +183,8 @@ class Reader:
         if since is not None:
             begun = self.since(topic, since)
             starts = {tp: max(start, min(begun[tp.partition], ends[tp])) for tp, start in starts.items()}
+        if behind is not None:
+            starts = {tp: max(start, behind.get(tp.partition, 0)) for tp, start in starts.items()}
         yield from self._between(starts, ends)
 
     def at(self, topic: str, *, partition: int, offset: int) -> Record | None:

@@ -74,11 +74,11 @@ class Publisher:
     def __enter__(self) -> Self:
         _demand(self._settings, {self._topic})
         with reaching(self._settings):
-            self._producer = _producer(self._settings, linger_ms=5, batch_size=256 * 1024)
+            self._producer = producer_of(self._settings, linger_ms=5, batch_size=256 * 1024)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _close(self._producer)
+        closed(self._producer)
 
     def write(
         self, records: Sequence[tuple[bytes | None, bytes]], partitions: Sequence[int] | None = None
@@ -120,7 +120,7 @@ def transact(settings: Settings, records: Sequence[Outgoing], *, name: str | Non
             producer.begin_transaction()
             places = _written(producer, settings, records)
         try:
-            _bounded(producer.commit_transaction)
+            bounded(producer.commit_transaction)
         except KafkaError:
             raise IncompleteError("error.commit_unknown", broker=settings.bootstrap) from None
         return places
@@ -138,7 +138,7 @@ def settle(settings: Settings, name: str) -> None:
 @contextmanager
 def _transactional(settings: Settings, name: str) -> Iterator[Any]:
     with reaching(settings):
-        producer = _producer(
+        producer = producer_of(
             settings,
             transactional_id=f"{settings.application}-cli-{name}",
             transaction_timeout_ms=TRANSACTION_MS,
@@ -148,7 +148,7 @@ def _transactional(settings: Settings, name: str) -> Iterator[Any]:
             producer.init_transactions()
         yield producer
     finally:
-        _close(producer)
+        closed(producer)
 
 
 def _windows(records: Iterable[FromLine]) -> Iterator[list[FromLine]]:
@@ -175,7 +175,7 @@ def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> 
     except KafkaError:
         # without an abort that arrives the broker gives up by itself, and readers wait until then
         with suppress(KafkaError):
-            _bounded(producer.abort_transaction)
+            bounded(producer.abort_transaction)
         raise
 
 
@@ -186,7 +186,8 @@ def _demand(settings: Settings, topics: set[str]) -> None:
             reader.partitions(topic)
 
 
-def _producer(settings: Settings, **more: Any) -> Any:
+def producer_of(settings: Settings, **more: Any) -> Any:
+    """Returns a producer of which no acknowledged record is lost or doubled; `more` goes to kafka-python."""
     return KafkaProducer(
         **connection(settings),
         acks="all",
@@ -203,12 +204,13 @@ def _place(topic: str, future: Any) -> Place:
     return Place(topic, found.partition, found.offset)
 
 
-def _close(producer: Any) -> None:
+def closed(producer: Any) -> None:
+    """Closes a producer within about a second, whatever its state."""
     with suppress(KafkaError):
         producer.close(timeout=1)
 
 
-def _bounded(call: Callable[[], None]) -> None:
+def bounded(call: Callable[[], None]) -> None:
     """Runs a call that kafka-python never lets time out; raises KafkaTimeoutError where it does not return."""
     failed: list[Exception] = []
 

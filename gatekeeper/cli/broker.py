@@ -5,17 +5,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gatekeeper.cli.stopping import stop_on_signals
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import BROKER_FILE
 from gatekeeper.texts import text
@@ -37,7 +35,7 @@ def command(port: int | None, data: Path, as_json: bool) -> None:
     """Runs Kafka until interrupted, and tells the other commands of this folder where it is."""
     with ExitStack() as stack:
         stack.enter_context(_only_one(BROKER_FILE.parent))
-        _stop_on_signals()
+        stop_on_signals()
         broker = Broker(data, port=port or 0)
         stack.callback(broker.stop)
         click.echo(text("cli.broker_starting"), err=True)
@@ -91,15 +89,6 @@ def _announced(bootstrap: str) -> Iterator[None]:
         yield
     finally:
         BROKER_FILE.unlink(missing_ok=True)
-
-
-def _stop_on_signals() -> None:
-    def stop(number: int, frame: object) -> NoReturn:
-        sys.exit(0)
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asks us to stay
-            signal.signal(number, stop)
 
 
 @contextmanager

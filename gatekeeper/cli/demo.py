@@ -38,11 +38,11 @@ def command(people: int, sends: int, seed: int, once: bool, keep: bool, as_json:
     with Scene(load(), people=people, seed=seed, keep=keep) as scene:
         if keep:
             note("demo.kept", folder=scene.folder)
-        tally, told = _play(scene, sends)
+        tally, told, sealed = _play(scene, sends)
         if as_json:
-            show_json(_summary(scene, tally, told, people=people))
+            show_json(_summary(scene, tally, told, sealed, people=people))
         else:
-            _show(scene, tally, told)
+            _show(scene, tally, told, sealed)
         if tally.wrong():
             raise IntegrityError("demo.wrong", count=tally.wrong())
         if tally.missing():
@@ -53,7 +53,7 @@ def command(people: int, sends: int, seed: int, once: bool, keep: bool, as_json:
             _go_on(scene, as_json=as_json)
 
 
-def _play(scene: Scene, sends: int) -> tuple[Tally, dict[Verdict, Told]]:
+def _play(scene: Scene, sends: int) -> tuple[Tally, dict[Verdict, Told], int]:
     note("demo.starting_kafka")
     with _bar("cli.broker_fetching", None) as bar:
         scene.start_kafka(bar.total_and_done)
@@ -62,6 +62,7 @@ def _play(scene: Scene, sends: int) -> tuple[Tally, dict[Verdict, Told]]:
         facts = scene.load(bar.advance)
     note("demo.starting_worker", facts=f"{facts:,}")
     scene.start_worker()
+    scene.start_sealing()
     note("demo.publishing", sends=f"{sends:,}")
     with _bar("demo.bar_sends", sends) as bar:
         places = scene.publish(scene.retailer.sends(sends), bar.advance)
@@ -69,7 +70,9 @@ def _play(scene: Scene, sends: int) -> tuple[Tally, dict[Verdict, Told]]:
         scene.await_decisions(sends, bar.advance)
     note("demo.counting")
     with _bar("demo.bar_audit", sends) as bar:
-        return scene.count(places, bar.advance)
+        tally, told = scene.count(places, bar.advance)
+    with _bar("demo.bar_sealed", None) as bar:
+        return tally, told, scene.await_seal(bar.advance)
 
 
 class _Bar:
@@ -91,7 +94,7 @@ def _bar(key: str, total: int | None) -> Iterator[_Bar]:
         yield _Bar(bar, bar.add_task(text(key), total=total))
 
 
-def _show(scene: Scene, tally: Tally, told: dict[Verdict, Told]) -> None:
+def _show(scene: Scene, tally: Tally, told: dict[Verdict, Told], sealed: int) -> None:
     console = Console(highlight=False, soft_wrap=True)
     show_heading("demo.heading_funnel")
     show_funnel(tally.funnel)
@@ -104,6 +107,7 @@ def _show(scene: Scene, tally: Tally, told: dict[Verdict, Told]) -> None:
     counts = {topic: f"{went[topic]:,}" for topic in OUTPUTS}
     total, audited = f"{len(tally.expected):,}", f"{sum(tally.decided.values()):,}"
     console.print(Text(text("demo.counted", sends=total, audit=audited, **counts)))
+    console.print(Text(text("demo.sealed", size=f"{sealed:,}")))
 
 
 def _explain(console: Console, expected: Verdict, person: Person, told: Told) -> None:
@@ -152,7 +156,7 @@ def _report(console: Console, person: Person, told: Told) -> None:
     console.print(line)
 
 
-def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], *, people: int) -> dict[str, Any]:
+def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], sealed: int, *, people: int) -> dict[str, Any]:
     return {
         "people": people,
         "sends": len(tally.expected),
@@ -161,6 +165,7 @@ def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], *, people: i
         "reasons": {reason: n for (_, reason), n in tally.funnel.items() if reason},
         "outputs": tally.by_output(),
         "audit": sum(tally.decided.values()),
+        "sealed": sealed,
         "missing": tally.missing(),
         "wrong": tally.wrong(),
         "cast": {verdict: _told(one) for verdict, one in told.items()},

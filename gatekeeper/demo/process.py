@@ -1,4 +1,4 @@
-"""The demo's processes: a worker beside it, and signals that end the demo without leaving anything behind."""
+"""The demo's processes: what runs beside it, and signals that end the demo without leaving anything behind."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Interrupts:
             raise KeyboardInterrupt
 
 
-class Worker:
-    """Runs `gatekeeper worker` with these environment variables beside ours; its log goes to a file."""
+class Process:
+    """Runs a verb of `gatekeeper` with these environment variables beside ours; what it says goes to a file."""
 
-    def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, log: Path, environment: Mapping[str, str], *words: str) -> None:
         self.log = log
-        self._environment = environment
+        self._environment, self._words = environment, words
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -61,7 +61,7 @@ class Worker:
             raise UnavailableError("error.disk", path=self.log, detail=error.strerror) from None
         with log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _ENTRY, "worker"],
+                [sys.executable, "-c", _ENTRY, *self._words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -70,14 +70,15 @@ class Worker:
             )
 
     def check(self) -> None:
-        """Raises IncompleteError (5), with the end of its log, where the worker has ended."""
+        """Raises IncompleteError (5), with the end of its log, where the process has ended."""
         if self._process is not None and self._process.poll() is not None:
             lines = self.log.read_text("utf-8", "replace").splitlines()
             tail = "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
-            raise IncompleteError("demo.worker_ended", code=self._process.returncode, log=self.log, tail=tail)
+            told = {"verb": " ".join(self._words[:2]), "code": self._process.returncode, "log": self.log, "tail": tail}
+            raise IncompleteError("demo.process_ended", **told)
 
     def stop(self) -> None:
-        """Stops the worker in order, by force after STOP_SECONDS, and returns when it has gone."""
+        """Stops it in order, by force after STOP_SECONDS, and returns when it has gone."""
         if self._process is None:
             return
         self._process.terminate()

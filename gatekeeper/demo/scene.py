@@ -18,14 +18,16 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from gatekeeper.audit.log import newest
 from gatekeeper.demo import addresses
-from gatekeeper.demo.process import Interrupts, Worker
+from gatekeeper.demo.process import Interrupts, Process
 from gatekeeper.demo.retailer import Person, Retailer
 from gatekeeper.demo.tally import OUTPUTS, Tally
 from gatekeeper.demo.telling import primary
 from gatekeeper.errors import IncompleteError, UnavailableError
 from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.settings import Settings
+from gatekeeper.shelf import Shelf
 from schemas.audit import AuditRecord, Decision, Manifest, Verdict
 from schemas.codec import encode
 from schemas.events import Send
@@ -39,6 +41,8 @@ from streams.publisher import Place, Publisher
 WINDOW = 500
 STALL_SECONDS = 60.0
 LOOK_SECONDS = 0.3
+SEAL_SECONDS = 1.0
+"""Between checkpoints, and between a witness's looks: a demo is short."""
 RECENT = 30
 """Offsets of each partition that are read to find the newest decision."""
 
@@ -65,6 +69,7 @@ class Scene:
         self._interrupts = Interrupts()
         self._stack = ExitStack()
         self._pieces = 0
+        self._processes: list[Process] = []
 
     def __enter__(self) -> Scene:
         try:
@@ -108,23 +113,35 @@ class Scene:
         key = self.folder / "token.key"
         key.touch(0o600)
         key.write_bytes(addresses.KEY)
+        self._worker = self._beside("worker", GATEKEEPER_TOKEN_KEY=str(key))
+
+        def owned() -> int:
+            return len({record.partition for record in self._read("manifests")})
+
+        self._until(owned, self.settings.partitions)
+
+    def start_sealing(self) -> None:
+        """Starts the sealer of the log and its witness."""
+        pace = ("--interval", str(SEAL_SECONDS))
+        self._beside("audit", "seal", *pace)
+        self._beside("audit", "witness", "--state", str(self.folder / "witness"), *pace)
+
+    def _beside(self, *words: str, **more: str) -> Process:
+        """Starts a verb of ours as a process of the demo, which ends with it."""
         environment = {
             "GATEKEEPER_BROKER": self.settings.bootstrap,
             "GATEKEEPER_KEYS": self.settings.keys,
             "GATEKEEPER_LOG": self.settings.log,
             "GATEKEEPER_HTTP_PORT": "0",
             "GATEKEEPER_MODE": "live",
-            "GATEKEEPER_TOKEN_KEY": str(key),
+            **more,
         }
-        self._worker = Worker(self.folder / "worker.log", environment)
-        self._stack.callback(self._worker.stop)
+        process = Process(self.folder / f"{words[:2][-1]}.log", environment, *words)
+        self._stack.callback(process.stop)
         with self._interrupts.held():
-            self._worker.start()
-
-        def owned() -> int:
-            return len({record.partition for record in self._read("manifests")})
-
-        self._until(owned, self.settings.partitions)
+            process.start()
+        self._processes.append(process)
+        return process
 
     def publish(self, sends: Iterable[Send], advance: Advance) -> list[Place]:
         """Publishes sends and returns where each stands."""
@@ -133,7 +150,7 @@ class Scene:
             for window in _windows(sends):
                 places += _write(publisher, "sends", window)
                 advance(len(window))
-                self._worker.check()
+                self._check()
         return places
 
     def await_decisions(self, n: int, advance: Advance) -> None:
@@ -165,6 +182,19 @@ class Scene:
             advance(1)
         return tally, told
 
+    def await_seal(self, advance: Advance) -> int:
+        """Returns how many leaves the log has, once every manifest until now is one and a witness has cosigned them."""
+        wanted = sum(1 for _ in self._read("manifests"))
+        files, keys = Shelf(self.settings.log_folder), Keys(self.settings.key_folder)
+        log, (witness,) = keys.public("log"), keys.public("witness")
+
+        def cosigned() -> int:
+            standing = newest(files, log)
+            return standing[0].size if standing and standing[0].note.signed(witness) else 0
+
+        self._until(cosigned, wanted, advance)
+        return cosigned() or wanted
+
     def send_again(self, person: Person) -> Told:
         """Sends this person one more piece, of a campaign of its own, and returns what was decided."""
         self._pieces += 1
@@ -180,9 +210,13 @@ class Scene:
         raise IncompleteError("demo.stalled", done=0, total=1, seconds=int(STALL_SECONDS), log=self._worker.log)
 
     def pause(self, seconds: float) -> None:
-        """Waits, and raises where the worker has ended."""
+        """Waits, and raises where the worker, the sealer or the witness has ended."""
         time.sleep(seconds)
-        self._worker.check()
+        self._check()
+
+    def _check(self) -> None:
+        for process in self._processes:
+            process.check()
 
     def command(self, *arguments: str) -> str:
         """Returns `gatekeeper` with these arguments, whole, for a shell anywhere on this machine."""

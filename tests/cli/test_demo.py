@@ -75,6 +75,7 @@ def test_given_once_then_every_send_has_one_decision_and_nothing_is_left(tmp_pat
     assert _gone(children)
     assert list(tmp_path.iterdir()) == []
     assert (summary["sends"], summary["audit"], summary["missing"], summary["wrong"]) == (120, 120, 0, 0)
+    assert summary["sealed"] >= 8
     assert sum(summary["outputs"].values()) == sum(summary["verdicts"].values()) == 120
     assert summary["outputs"]["cleared"] == summary["verdicts"]["clear"] > 0
     assert {verdict: told["verdict"] for verdict, told in summary["cast"].items()} == {

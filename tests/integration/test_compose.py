@@ -110,7 +110,7 @@ def test_given_kafka_then_the_host_reaches_it_on_loopback_only() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_given_a_service_of_ours_then_its_verb_and_settings_exist_and_it_waits_for_kafka(name: str) -> None:
+def test_given_a_service_of_ours_then_its_verb_and_settings_exist_and_it_waits_for_what_it_needs(name: str) -> None:
     service = OURS[name]
     advertised = dict(re.findall(r"(\w+)://([^,]+)", variables()["KAFKA_ADVERTISED_LISTENERS"]))
     assert service["command"][0] in VERBS
@@ -118,8 +118,32 @@ def test_given_a_service_of_ours_then_its_verb_and_settings_exist_and_it_waits_f
         field = variable.removeprefix("GATEKEEPER_").lower()
         assert field in Settings.model_fields, f"{variable} is no setting"
         Settings.model_validate({field: value})
-    assert service["environment"]["GATEKEEPER_BROKER"] == advertised["INSIDE"]
-    assert service["depends_on"]["kafka"]["condition"] == "service_healthy"
+    needs = service.get("depends_on", {})
+    if name in ("topics", "worker", "seal"):
+        assert service["environment"]["GATEKEEPER_BROKER"] == advertised["INSIDE"]
+        assert needs["kafka"]["condition"] == "service_healthy"
+    if name in ("worker", "seal", "witness"):
+        assert needs["keys"]["condition"] == "service_completed_successfully"
+
+
+@pytest.mark.parametrize("variable", ["GATEKEEPER_KEYS", "GATEKEEPER_LOG"])
+def test_given_services_that_share_a_folder_then_it_is_one_volume_whose_owner_is_the_images(variable: str) -> None:
+    found = [service for service in OURS.values() if variable in service["environment"]]
+    assert len(found) > 1
+    folders = {service["environment"][variable] for service in found}
+    assert len(folders) == 1
+    (folder,) = folders
+    for service in found:
+        assert f"{Path(folder).name}:{folder}" in service["volumes"]
+    made = re.search(r"^RUN mkdir -m 700 (.*)$", DOCKERFILE, re.MULTILINE)
+    assert made
+    assert Path(folder).name in made[1].split()
+
+
+def test_given_the_witness_then_what_it_saw_outlives_it() -> None:
+    witness = OURS["witness"]
+    assert witness["command"] == ["audit", "witness", "--state", "/home/gatekeeper/witness"]
+    assert "witness:/home/gatekeeper/witness" in witness["volumes"]
 
 
 def test_given_the_worker_then_it_starts_after_the_topics_and_again_after_exit_70() -> None:

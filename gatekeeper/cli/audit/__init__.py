@@ -7,7 +7,16 @@ import click
 from gatekeeper.cli import Verbs
 from gatekeeper.texts import text
 
-VERBS: dict[str, str] = {"replay": "replay", "what-if": "what_if"}
+VERBS = {
+    "seal": "seal",
+    "witness": "witness",
+    "export": "export",
+    "verify": "verify",
+    "prove": "prove",
+    "check": "check",
+    "replay": "replay",
+    "what-if": "what_if",
+}
 """Verb to the module of this package that holds it, as a click command named `command`."""
 
 

@@ -24,11 +24,20 @@ SHARE = 5
 """Of what the machine does, live reading takes one part in so many, that live work is not starved."""
 
 
-def trail_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds FOLDER or --live, --from and --to to a command, as `folder`, `live`, `since` and `to` (milliseconds)."""
+def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --from and --to to a command, as `since` and `to` (milliseconds)."""
     for decorate in (
         click.option("--to", callback=_milliseconds, help=text("replay.to")),
         click.option("--from", "since", callback=_milliseconds, help=text("replay.from")),
+    ):
+        command = decorate(command)
+    return command
+
+
+def trail_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds FOLDER or --live, --from and --to to a command, as `folder`, `live`, `since` and `to` (milliseconds)."""
+    for decorate in (
+        time_options,
         click.option("--live", is_flag=True, help=text("replay.live")),
         click.argument("folder", required=False, type=click.Path(path_type=Path)),
     ):

@@ -1,0 +1,144 @@
+"""What may be sealed: a manifest that a known worker signed and that continues its partition, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Literal
+
+from gatekeeper.audit.log import LEAF_BYTES
+from gatekeeper.audit.verify import Vkey
+from schemas.audit import Manifest
+from schemas.codec import Unreadable, decode
+
+Kind = Literal[
+    "unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged", "miscounted",
+    "repeated", "twice", "missing", "skipped", "reordered", "begins_late",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a manifest, by where it stands on `manifests`; `values` fill the sentence of its kind."""
+
+    kind: Kind
+    partition: int
+    offset: int
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Partition:
+    """How far a partition is sealed: the next offset on `manifests`, the last value's hash, the inputs taken."""
+
+    next: int = 0
+    head: str | None = None
+    taken: dict[str, int] = field(default_factory=dict)
+    aside: dict[str, int] = field(default_factory=dict)
+    """What stands unsealed since: the predecessor that each names, and its offset."""
+    broken: bool = False
+
+
+class Chain:
+    """The partitions of `manifests` as far as they are sealed.
+
+    What cannot be sealed is left aside and the head stays: a record that others slipped in does no harm to what
+    follows, and after one that is missing nothing of its partition is sealed any more. There never is a fork.
+    """
+
+    def __init__(self, state: Mapping[str, Any], *, keys: Callable[[], Sequence[Vkey]]) -> None:
+        """Takes up what `state` returned. `keys`: the workers' public keys as they are when one is looked for.
+
+        Raises TypeError or ValueError for a state of another form.
+        """
+        self._listed = keys
+        self._keys: dict[str, Vkey] = {}
+        self._partitions = {int(number): _Partition(**one) for number, one in state.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Returns what the next start needs, by partition."""
+        return {
+            str(number): {"next": one.next, "head": one.head, "taken": one.taken}
+            for number, one in self._partitions.items()
+        }
+
+    def next(self, partition: int) -> int:
+        """Returns the offset behind the last manifest of a partition that is sealed, 0 where none is."""
+        return self._at(partition).next
+
+    def take(self, partition: int, offset: int, value: bytes | None, signature: str) -> tuple[bool, list[Finding]]:
+        """Returns whether this manifest may be sealed, in which case it is the new head, and what is to be told.
+
+        `signature`: the header `gate-sig`, '' without one. What breaks a partition is told once, not for each
+        manifest behind it.
+        """
+        at = self._at(partition)
+        manifest, finding = self._signed(partition, offset, value, signature)
+        if manifest is None or value is None:
+            return False, [finding] if finding else []
+        if finding := self._discontinued(at, offset, manifest, sha256(value).hexdigest()):
+            at.aside[manifest.prev or ""] = offset
+            told = [] if at.broken and finding.kind in ("missing", "skipped") else [finding]
+            at.broken = at.broken or finding.kind in ("missing", "skipped")
+            return False, told
+        late = at.head is None and manifest.prev is not None
+        at.next, at.head, at.broken = offset + 1, sha256(value).hexdigest(), False
+        at.taken |= {taken.topic: taken.to for taken in manifest.in_}
+        found = [Finding("begins_late", partition, offset)] if late else []
+        if (before := at.aside.get(at.head)) is not None:
+            found.append(Finding("reordered", partition, before, {"predecessor": offset}))
+        return True, found
+
+    def _at(self, partition: int) -> _Partition:
+        return self._partitions.setdefault(partition, _Partition())
+
+    def _signed(
+        self, partition: int, offset: int, value: bytes | None, signature: str
+    ) -> tuple[Manifest | None, Finding | None]:
+        def wrong(kind: Kind, **values: Any) -> tuple[None, Finding]:
+            return None, Finding(kind, partition, offset, values)
+
+        if value is not None and len(value) > LEAF_BYTES:
+            return wrong("too_long", most=LEAF_BYTES)
+        try:
+            manifest: Manifest = decode("manifests", None, value)
+        except Unreadable:
+            return wrong("unreadable")
+        if manifest.partition != partition:
+            return wrong("moved", own=manifest.partition)
+        if not signature:
+            return wrong("unsigned")
+        if (key := self._key(manifest.kid)) is None:
+            return wrong("key_unknown", kid=manifest.kid)
+        try:
+            raw = base64.b64decode(signature, validate=True)
+        except binascii.Error:
+            raw = b""
+        if not key.verifies(raw, value or b""):
+            return wrong("forged", kid=manifest.kid)
+        return manifest, None
+
+    def _key(self, kid: str) -> Vkey | None:
+        if kid not in self._keys:  # it may be one that was added since
+            self._keys = {key.kid: key for key in self._listed()}
+        return self._keys.get(kid)
+
+    def _discontinued(self, at: _Partition, offset: int, manifest: Manifest, hash_: str) -> Finding | None:
+        def wrong(kind: Kind, **values: Any) -> Finding:
+            return Finding(kind, manifest.partition, offset, values)
+
+        for taken in manifest.in_:
+            where = {"topic": taken.topic, "first": taken.first, "to": taken.to}
+            if taken.n + sum(gap.n for gap in taken.gaps) != taken.to - taken.first:
+                return wrong("miscounted", **where)
+            if taken.first < at.taken.get(taken.topic, 0):
+                return wrong("repeated", **where)
+        if at.head is not None and manifest.prev != at.head:
+            return wrong("twice") if hash_ == at.head else wrong("missing", sealed=at.next - 1)
+        for taken in manifest.in_:
+            if taken.first > (expected := at.taken.get(taken.topic, taken.first)):
+                return wrong("skipped", topic=taken.topic, first=expected, to=taken.first)
+        return None

@@ -1,0 +1,62 @@
+"""One decision's proof: its record, its manifest and a checkpoint, and what leads from each to the next."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit.export import Sealed
+from gatekeeper.audit.trail import Link, Trail, holds
+from gatekeeper.audit.verify import inclusion_proof, leaf_hash
+
+
+def prove(
+    trail: Trail,
+    did: str,
+    log: Sealed | None,
+    *,
+    keys: Sequence[str],
+    told: Callable[[Link], None] = lambda link: None,
+) -> bytes | None:
+    """Returns the proof of a decision as JSON, for `gatekeeper.audit.verify.check_proof`; None where no record is its.
+
+    `log`: what is sealed; a manifest that is not in it is proven by its signature alone. `keys`: the public keys of
+    workers and logs, NAME+HASH+BASE64. `told` hears of each link that is looked at. Raises what the trail does.
+    """
+    for partition in trail.partitions():
+        for link in trail.links(partition):
+            told(link)
+            for place, record in enumerate(link.records):
+                if holds(record, did) and orjson.loads(record)["did"] == did:
+                    return _proof(link, place, did, log, keys)
+    return None
+
+
+def _proof(link: Link, place: int, did: str, log: Sealed | None, keys: Sequence[str]) -> bytes:
+    hashes = inclusion_proof([leaf_hash(record) for record in link.records], place)
+    index = log.indexes.get(leaf_hash(link.value)) if log else None
+    sealed: dict[str, Any] | None = None
+    if log is not None and index is not None:
+        sealed = {"index": index, "hashes": _hex(log.tree.inclusion(index)), "checkpoint": log.note}
+    manifest = {
+        "offset": link.offset,
+        "value": link.value.decode(),
+        "sig": base64.b64encode(link.signature).decode(),
+    }
+    found = {
+        "v": 1,
+        "did": did,
+        "record": link.records[place].decode(),
+        "path": {"index": place, "hashes": _hex(hashes)},
+        "manifest": manifest,
+        "log": sealed,
+        "keys": list(keys),
+    }
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2)
+
+
+def _hex(hashes: Sequence[bytes]) -> list[str]:
+    return [one.hex() for one in hashes]

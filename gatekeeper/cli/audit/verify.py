@@ -1,0 +1,34 @@
+"""`gatekeeper audit verify`: an export checked offline, by the one file that also comes with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gatekeeper.audit import verify
+from gatekeeper.cli.audit.checking import check_options, trusted
+from gatekeeper.cli.output import json_option, progress_bar, show_json
+from gatekeeper.texts import language, text
+
+
+@click.command("verify", help=text("cli.audit_verify"))
+@click.argument("folder", type=click.Path(path_type=Path))
+@check_options
+@json_option
+def command(folder: Path, witness: str | None, min_size: int | None, as_json: bool) -> None:
+    """Tells what is wrong and where, and what could and could not be excluded; exit 1, 4 or 5 where it is not right."""
+    key = trusted(witness)
+    with progress_bar() as bar:
+        task = bar.add_task(text("cli.audit_verifying"), total=None)
+        report = verify.verify(
+            folder,
+            witness=key,
+            min_size=min_size,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        show_json(report.plain())
+    else:
+        click.echo("\n".join(report.lines(language())))
+    click.get_current_context().exit(report.exit_code)

@@ -1,0 +1,64 @@
+"""`gatekeeper audit witness`: another host, user and key, which sees that the log only ever grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import sleep, time
+
+import click
+
+from gatekeeper.audit.witness import Witness
+from gatekeeper.cli.output import json_option, note, show_json
+from gatekeeper.cli.stopping import stop_on_signals
+from gatekeeper.errors import IncompleteError, UsageError
+from gatekeeper.keys import Keys
+from gatekeeper.settings import load
+from gatekeeper.shelf import Shelf
+from gatekeeper.texts import text
+
+INTERVAL_SECONDS = 60.0
+"""What is sealed and not yet cosigned can be cut off unseen: so long, and no longer."""
+_folder = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command("witness", help=text("cli.audit_witness"))
+@click.option("--log", "log_folder", type=_folder, help=text("cli.audit_witness_log"))
+@click.option(
+    "--state", type=_folder, default=".gatekeeper/witness", show_default=True, help=text("cli.audit_witness_state")
+)
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.1, max=INTERVAL_SECONDS),
+    default=INTERVAL_SECONDS,
+    show_default=True,
+    help=text("cli.audit_witness_interval"),
+)
+@click.option("--once", is_flag=True, help=text("cli.audit_witness_once"))
+@json_option
+def command(log_folder: Path | None, state: Path, interval: float, once: bool, as_json: bool) -> None:
+    """Cosigns until it is stopped; a fork or a rollback is exit 4, and is not cosigned."""
+    settings = load()
+    keys = Keys(settings.key_folder)
+    if not keys.public("log"):
+        raise UsageError("error.key_missing", role="log", folder=keys.folder)
+    log, memory = Shelf(log_folder or settings.log_folder), Shelf(state)
+    stop_on_signals()
+    waiting = False
+    with memory.alone():
+        while True:
+            witness = Witness(log, memory, signer=keys.signer("witness"), verifiers=keys.public("log"))
+            found = witness.look(now=int(time()))
+            if found is None and once:
+                raise IncompleteError("error.witness_nothing", folder=log.folder)
+            if found is None and not waiting:
+                note("cli.audit_witness_waits")
+                waiting = True
+            if found is not None and (found[1] or once):
+                told = {"size": found[0].size, "root": found[0].root.hex()}
+                if as_json:
+                    show_json({"cosigned": told})
+                else:
+                    click.echo(text("cli.audit_witnessed", **told))
+            if once:
+                return
+            sleep(interval)

@@ -1,0 +1,113 @@
+"""A folder in which files appear whole or not at all, stay when the machine dies, and that one process writes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from gatekeeper.errors import UnavailableError
+
+
+class Shelf:
+    """Files by their names below a folder; every method raises UnavailableError (3) where the disk does not do it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._unsynced: set[Path] = set()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other writers out while the block runs; raises UnavailableError (3) where there is one.
+
+        The lock goes with the process, however that ends.
+        """
+        with self._disk(self.folder):
+            self._make(self.folder)
+            handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise UnavailableError("error.folder_taken", folder=self.folder) from None
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    def read(self, name: str) -> bytes | None:
+        """Returns a file, None where there is none."""
+        with self._disk(self.folder / name):
+            try:
+                return (self.folder / name).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def names(self, folder: str) -> list[str]:
+        """Returns what is in a folder, nothing where there is no such folder."""
+        with self._disk(self.folder / folder):
+            try:
+                return sorted(path.name for path in (self.folder / folder).iterdir())
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def write(self, name: str, content: bytes) -> None:
+        """Puts a file in its place whole; `publish` sees to it that the place is on the disk too."""
+        path = self.folder / name
+        part = None
+        with self._disk(path):
+            self._make(path.parent)
+            try:
+                with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
+                    part = Path(file.name)
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.chmod(0o644)
+                part.replace(path)
+            except OSError:
+                if part is not None:
+                    part.unlink(missing_ok=True)
+                raise
+        self._unsynced.add(path.parent)
+
+    def publish(self, name: str, content: bytes) -> None:
+        """Puts a file in its place after all that was written is on the disk; it is there too on return."""
+        self._sync()
+        self.write(name, content)
+        self._sync()
+
+    def remove(self, name: str) -> None:
+        """Takes a file away, and its folder with the last of them."""
+        path = self.folder / name
+        with self._disk(path):
+            path.unlink(missing_ok=True)
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+                self._unsynced.discard(path.parent)
+
+    def _make(self, folder: Path) -> None:
+        if not folder.is_dir():
+            self._make(folder.parent)
+            folder.mkdir(exist_ok=True)
+            self._unsynced.add(folder.parent)
+
+    def _sync(self) -> None:
+        while self._unsynced:
+            folder = self._unsynced.pop()
+            with self._disk(folder):
+                handle = os.open(folder, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+
+    @contextmanager
+    def _disk(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UnavailableError("error.disk", path=path, detail=error.strerror) from None

@@ -1,0 +1,189 @@
+"""The sealer: follows `manifests`, and seals each that continues its partition as one leaf of the log.
+
+One writer, twice over: a lock on the folder, and a transactional id, whose transactions tell which checkpoint is the
+newest. A copy of the folder that is behind is refused before it can sign another tree of the same size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import Any, Self
+
+import orjson
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
+from kafka.structs import OffsetAndMetadata
+
+from gatekeeper.audit.chain import Chain, Finding
+from gatekeeper.audit.log import Log, Tree
+from gatekeeper.audit.verify import Checkpoint
+from gatekeeper.errors import GatekeeperError, IntegrityError, UnavailableError
+from gatekeeper.keys import Keys
+from gatekeeper.settings import Settings
+from gatekeeper.shelf import Shelf
+from schemas.codec import canonical
+from schemas.topics import DAY_MS
+from streams.client import REQUEST_MS, Reader, Record, connection, reaching
+from streams.publisher import TRANSACTION_MS, bounded, closed, producer_of
+
+CHECKPOINT_SECONDS = 10.0
+"""Checkpoints are no nearer to each other; a leaf that comes after a longer silence is sealed at once."""
+LOOK_SECONDS = 0.5
+
+Report = Callable[[], bytes | None]
+"""Makes a leaf of another kind once a day, such as a coverage report, or None where there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whom the sealer tells: of what it found, of each checkpoint, and of each manifest that it took."""
+
+    finding: Callable[[Finding], None]
+    sealed: Callable[[Checkpoint], None]
+    taken: Callable[[], None] = lambda: None
+
+
+class Fence:
+    """Holds the transactional id of the one sealer; raises UnavailableError (3) once another has taken it."""
+
+    def __init__(self, settings: Settings, files: Shelf, log: Log) -> None:
+        self._settings, self._files, self._log = settings, files, log
+        self._group = f"{settings.group}.sealer"
+        self._place = TopicPartition(settings.topic("manifests"), 0)
+
+    def __enter__(self) -> Self:
+        self._demand_newest()
+        with reaching(self._settings):
+            self._producer = producer_of(
+                self._settings, transactional_id=self._group, transaction_timeout_ms=TRANSACTION_MS
+            )
+        try:
+            with reaching(self._settings):
+                bounded(self._producer.init_transactions)
+            self._demand_newest()
+            with self.held():
+                pass  # after a crash the broker may know the checkpoint before only
+        except GatekeeperError:
+            closed(self._producer)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        closed(self._producer)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets the block publish what the log has now; the broker remembers it once the block is done."""
+        newest = OffsetAndMetadata(self._log.size, self._log.root().hex(), -1)
+        with reaching(self._settings):
+            try:
+                self._producer.begin_transaction()
+                bounded(lambda: self._producer.send_offsets_to_transaction({self._place: newest}, self._group))
+            except (ProducerFencedError, InvalidProducerEpochError):
+                raise UnavailableError("error.sealer_fenced", group=self._group) from None
+        try:
+            yield
+        except BaseException:
+            with suppress(KafkaError):
+                bounded(self._producer.abort_transaction)
+            raise
+        with reaching(self._settings):
+            try:
+                bounded(self._producer.commit_transaction)
+            except (ProducerFencedError, InvalidProducerEpochError):
+                raise UnavailableError("error.sealer_fenced", group=self._group) from None
+
+    def _demand_newest(self) -> None:
+        """Raises IntegrityError (4) where the folder does not hold what the broker knows to be sealed."""
+        with reaching(self._settings):
+            consumer = KafkaConsumer(**connection(self._settings), group_id=self._group, enable_auto_commit=False)
+            try:
+                known = consumer.committed(self._place, metadata=True, timeout_ms=REQUEST_MS)
+            finally:
+                consumer.close(autocommit=False, timeout_ms=1_000)
+        if known is None:
+            return
+        if known.offset > self._log.size:
+            raise IntegrityError("error.log_behind", size=self._log.size, sealed=known.offset)
+        if Tree(self._files, known.offset).root().hex() != known.metadata:
+            raise IntegrityError("error.log_forked", size=known.offset)
+
+
+class Sealer:
+    """Seals what stands on `manifests`, and then what comes."""
+
+    def __init__(self, settings: Settings, *, told: Told, seconds: float, report: Report | None = None) -> None:
+        """`seconds`: the least time between checkpoints. `report`: makes the leaf of each day."""
+        self._settings, self._told, self._seconds, self._report = settings, told, seconds, report
+        self._keys = Keys(settings.key_folder)
+        self._files = Shelf(settings.log_folder)
+        self._sealed_at = monotonic()
+
+    def run(self, *, once: bool) -> None:
+        """Seals without end, or with `once` what stands there now.
+
+        Raises UnavailableError (3) without broker or disk, or where another sealer is at work; UsageError (2) without
+        a key; IntegrityError (4) where the folder contradicts itself or what the broker knows to be sealed.
+        """
+        self._keys.signer("log")  # without one no folder is made
+        with self._files.alone():
+            self._take_up()
+            with Reader(self._settings) as reader, Fence(self._settings, self._files, self._log) as self._fence:
+                positions = self._positions(reader)
+                for record in reader.read("manifests", behind=positions):
+                    self._take(record)
+                    positions[record.partition] = record.offset + 1
+                    self._seal_in_time()
+                self._seal_in_time(now=True)
+                if once:
+                    return
+                for records in reader.coming("manifests", positions, seconds=LOOK_SECONDS):
+                    for record in records:
+                        self._take(record)
+                    self._seal_in_time()
+
+    def _take_up(self) -> None:
+        self._log = Log(self._files, signer=lambda: self._keys.signer("log"), verifiers=self._keys.public("log"))
+        try:
+            state = orjson.loads(self._log.state() or b'{"partitions": {}, "reported": 0}')
+            self._reported = int(state["reported"])
+            self._chain = Chain(state["partitions"], keys=lambda: self._keys.public("worker"))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise IntegrityError("error.log_state_missing", name=f"state/{self._log.size}") from None
+
+    def _positions(self, reader: Reader) -> dict[int, int]:
+        starts, ends = reader.starts("manifests"), reader.ends("manifests")
+        for partition, end in ends.items():
+            if self._chain.next(partition) > end:
+                where = {"partition": partition, "end": end, "sealed": self._chain.next(partition)}
+                raise IntegrityError("error.log_ahead", topic=self._settings.topic("manifests"), **where)
+        return {partition: max(start, self._chain.next(partition)) for partition, start in starts.items()}
+
+    def _take(self, record: Record) -> None:
+        sealed, findings = self._chain.take(record.partition, record.offset, record.value, record.header("gate-sig"))
+        for finding in findings:
+            self._told.finding(finding)
+        if sealed:
+            self._log.append(record.value or b"")
+        self._told.taken()
+
+    def _seal_in_time(self, *, now: bool = False) -> None:
+        if not now and monotonic() - self._sealed_at < self._seconds:
+            return
+        if self._report is not None and time() * 1000 - self._reported >= DAY_MS:
+            if (leaf := self._report()) is not None:
+                self._log.append(leaf)
+            self._reported = int(time() * 1000)
+        if self._log.size > self._log.sealed.size:
+            self._sealed_at = monotonic()
+            with self._fence.held():
+                self._told.sealed(self._log.seal(self._state()))
+        for name in self._files.names("witness"):
+            self._log.cosign(self._files.read(f"witness/{name}") or b"", self._keys.public("witness"))
+
+    def _state(self) -> bytes:
+        state: dict[str, Any] = {"v": 1, "partitions": self._chain.state(), "reported": self._reported}
+        return canonical(state)

@@ -1,0 +1,119 @@
+"""`gatekeeper audit export`, `verify`, `prove` and `check` over what a worker decided, sealed and witnessed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.audit.folder import Folder
+from gatekeeper.settings import load
+from streams.broker import Broker
+from streams.trail import LiveTrail
+from tests.trails import alone
+from tests.worlds import World, consent, send
+
+SENDS = 60
+RECORDS = SENDS + 1 + 3 + 1 + 1
+"""One of each send, of each partition's end of the hand-off, of the piece handed off and of the one recalled."""
+
+
+@pytest.fixture
+def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run) -> Iterator[World]:
+    """A system with keys of its own, whose worker has decided: clear, withheld, and one that nobody can read."""
+    found = World(kafka.bootstrap, prefix, partitions=3, keys=str(tmp_path / "keys"))
+    for name, value in {**found.environment, "GATEKEEPER_LOG": str(tmp_path / "log")}.items():
+        monkeypatch.setenv(name, value)
+    assert run("keys", "init").code == 0
+    found.create()
+    found.people([f"p{number}" for number in range(SENDS // 2)])
+    with found.process(tmp_path / "worker.log"):
+        found.sends([f"p{number}" for number in range(SENDS)])
+        found.put("sends", [("p1", b"{")])
+        found.await_audits(SENDS + 1)
+        act = {"v": 1, "kind": "handoff", "act_id": "A-1", "at": "2026-11-24T10:00:00+09:00", "by": "hanako"}
+        for partition in range(found.partitions):
+            found.put("acts", [("campaign/K-1", {**act, "subject": "campaign/K-1"})], partition=partition)
+        found.put("consents", [("p2", consent("p2", "Withdrawn"))])
+        found.await_audits(RECORDS)
+    return found
+
+
+def seal(run, tmp_path: Path) -> str:
+    """Seals what stands there, has it witnessed, and returns the witness's public key."""
+    assert run("audit", "seal", "--once").code == 0
+    assert run("audit", "witness", "--once", "--state", str(tmp_path / "witness")).code == 0
+    return (tmp_path / "keys" / "witness-1.pub").read_text("ascii").strip()
+
+
+def test_a_worker_s_decisions_exported_then_they_verify_here_and_on_a_bare_machine(
+    world: World, tmp_path: Path, run
+) -> None:
+    witness, out = seal(run, tmp_path), tmp_path / "export"
+    done = run("audit", "export", "--out", str(out), "--json")
+    assert done.code == 0, done
+    assert done.json["records"] == RECORDS
+    assert (done.json["witnessed"], done.json["left"], done.json["absent"]) == (True, 0, [])
+    assert run("audit", "verify", str(out), "--witness", witness).code == 0
+    bare = alone(tmp_path / "bare", str(out), "--witness", witness, "--json", script=out / "verify.py")
+    assert bare.returncode == 0, bare
+    said = json.loads(bare.stdout)
+    assert (said["records"], said["manifests"]) == (RECORDS, done.json["manifests"])
+    folder = Folder(out)
+    with LiveTrail(load()) as live:
+        assert live.partitions() == folder.partitions() == [0, 1, 2]
+        for number in live.partitions():
+            there = [(one.value, one.signature, one.records) for one in folder.links(number)]
+            assert there == [(one.value, one.signature, one.records) for one in live.links(number)]
+            for link in folder.links(number):
+                digest = link.manifest["policy"]["sha256"]
+                assert live.policy(digest) == folder.policy(digest) is not None
+    again = run("audit", "export", "--out", str(out))
+    assert str(out) in again.says(2)
+
+
+def test_a_range_then_only_what_was_decided_in_it_and_that_verifies(world: World, tmp_path: Path, run) -> None:
+    witness = seal(run, tmp_path)
+    with LiveTrail(load()) as live:
+        times = sorted(link.manifest["t1"] for number in live.partitions() for link in live.links(number))
+    first, to = times[1], times[-1]
+    done = run("audit", "export", "--out", str(tmp_path / "some"), "--from", first, "--to", to, "--json")
+    assert done.json["manifests"] == sum(first <= one < to for one in times)
+    checked = run("audit", "verify", str(tmp_path / "some"), "--witness", witness)
+    assert checked.code == 0, checked
+    assert first in checked.out
+
+
+def test_nothing_sealed_then_the_export_says_so_and_is_incomplete(world: World, tmp_path: Path, run) -> None:
+    done = run("audit", "export", "--out", str(tmp_path / "export"))
+    assert done.code == 0, done
+    assert "no sealed log" in done.err
+    assert run("audit", "verify", str(tmp_path / "export")).code == 5
+
+
+def test_one_decision_proven_from_the_running_system_then_the_proof_holds(world: World, tmp_path: Path, run) -> None:
+    did, file = world.audits()[SENDS // 2].did, tmp_path / "proof.json"
+    unsealed = run("audit", "prove", did, "--out", str(file))
+    assert unsealed.code == 0, unsealed
+    assert run("audit", "check", str(file)).code == 5
+    witness = seal(run, tmp_path)
+    assert run("audit", "prove", did, "--out", str(file)).code == 0
+    assert run("audit", "check", str(file), "--witness", witness).code == 0
+    assert "A" * 26 in run("audit", "prove", "A" * 26, "--out", str(file)).says(2)
+
+
+def test_no_broker_then_one_sentence_and_nothing_is_written(nowhere: str, tmp_path: Path, run) -> None:
+    assert nowhere in run("audit", "export", "--out", str(tmp_path / "export")).says(3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_records_that_an_aborted_transaction_left_then_they_are_not_exported(world: World, tmp_path: Path, run) -> None:
+    with world.transaction() as foreign:
+        world.put("audit", [("X", b'{"did":"X"}')], foreign)
+        world.put("manifests", [("X", send("p1"))], foreign)
+        foreign.abort_transaction(30)
+    witness = seal(run, tmp_path)
+    assert run("audit", "export", "--out", str(tmp_path / "export"), "--json").json["records"] == RECORDS
+    assert run("audit", "verify", str(tmp_path / "export"), "--witness", witness).code == 0

@@ -1,0 +1,287 @@
+"""`gatekeeper audit seal` and `witness` on real Kafka: every manifest one leaf, whatever is killed or slipped in."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.audit.log import Tree, newest
+from gatekeeper.keys import Keys, key_name
+from gatekeeper.settings import Settings
+from gatekeeper.shelf import Shelf
+from streams import admin, sealing
+from streams.sealing import Sealer, Told
+from tests.cli.conftest import Run, System
+from tests.manifests import Writer
+
+ENTRY = "from gatekeeper.cli import main; main()"
+HOUSE = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keys:
+    """Keys of all roles, and a folder for the log."""
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
+    monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
+    monkeypatch.chdir(tmp_path)
+    found = Keys(tmp_path / "keys")
+    for role in ("worker", "log", "witness"):
+        found.make(role, key_name(Settings().group, role))
+    return found
+
+
+@pytest.fixture
+def writers(keys: Keys, system: System) -> list[Writer]:
+    """A writer for each partition."""
+    return [Writer(keys.signer("worker"), partition) for partition in (0, 1)]
+
+
+def put(system: System, partition: int, record: tuple[bytes, str]) -> bytes:
+    value, signed = record
+    headers = [("gate-sig", signed.encode())] if signed else []
+    system.put("manifests", value, key=b"worker-0", headers=headers, partition=partition)
+    return value
+
+
+def sealed(folder: Path, keys: Keys) -> list[bytes]:
+    """Returns the leaves of the log, whose checkpoint and tree must be right."""
+    files = Shelf(folder)
+    standing = newest(files, keys.public("log"))
+    assert standing is not None
+    tree, found = Tree(files, standing[0].size), list[bytes]()
+    assert tree.root() == standing[0].root
+    while len(found) < tree.size:
+        found += tree.leaves(len(found))
+    return found
+
+
+def test_given_manifests_then_each_is_one_leaf_in_its_partitions_order_and_a_second_run_adds_nothing(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    values = [[put(system, p, writers[p].next(n)) for n in (0, 3, 2)] for p in (0, 1)]
+    told = run("audit", "seal", "--once", "--json")
+    assert told.code == 0
+    assert told.json["sealed"]["size"] == 6
+    leaves = sealed(tmp_path / "log", keys)
+    assert [[leaf for leaf in leaves if leaf in values[p]] for p in (0, 1)] == values
+    again = run("audit", "seal", "--once")
+    assert (again.code, again.out) == (0, "")
+    more = put(system, 1, writers[1].next())
+    assert run("audit", "seal", "--once").code == 0
+    assert sealed(tmp_path / "log", keys) == [*leaves, more]
+
+
+def test_given_a_forged_manifest_then_it_is_named_and_exit_1_and_the_rest_is_sealed(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    first = put(system, 0, writers[0].next())
+    put(system, 0, (first.replace(b"worker-0", b"worker-1"), "AAAA"))
+    last = put(system, 0, writers[0].next())
+    told = run("audit", "seal", "--once", "--json")
+    assert told.code == 1
+    found = [json.loads(line) for line in told.out.splitlines()]
+    assert {"finding": "forged", "partition": 0, "offset": 1, "values": {"kid": writers[0].signer.kid}} in found
+    assert "partition 0, offset 1" in told.err
+    assert sealed(tmp_path / "log", keys) == [first, last]
+    assert run("audit", "seal", "--once").code == 0
+
+
+def test_given_a_dropped_manifest_then_it_is_named_at_every_run_and_only_that_partition_stands_still(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    first = put(system, 0, writers[0].next())
+    writers[0].next()
+    put(system, 0, writers[0].next())
+    for _ in range(2):
+        other = put(system, 1, writers[1].next())
+        told = run("audit", "seal", "--once")
+        assert told.code == 1
+        assert "partition 0, offset 1" in told.err
+        assert sealed(tmp_path / "log", keys)[-1] == other
+    assert len(sealed(tmp_path / "log", keys)) == 3
+    assert first in sealed(tmp_path / "log", keys)
+
+
+def test_given_keys_rotated_then_the_log_goes_on_and_all_of_it_verifies(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    values = [put(system, 0, writers[0].next())]
+    assert run("audit", "seal", "--once").code == 0
+    assert run("audit", "witness", "--once").code == 0
+    for role in ("worker", "log", "witness"):
+        assert run("keys", "rotate", "--role", role).code == 0
+    writers[0].signer = keys.signer("worker")
+    values.append(put(system, 0, writers[0].next()))
+    assert run("audit", "seal", "--once").code == 0
+    assert run("audit", "witness", "--once").code == 0
+    assert sealed(tmp_path / "log", keys) == values
+
+
+def test_given_an_old_copy_of_the_folder_then_4_and_nothing_is_signed(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    put(system, 0, writers[0].next())
+    run("audit", "seal", "--once")
+    shutil.copytree(tmp_path / "log", tmp_path / "old")
+    put(system, 0, writers[0].next())
+    run("audit", "seal", "--once")
+    shutil.rmtree(tmp_path / "log")
+    (tmp_path / "old").rename(tmp_path / "log")
+    before = (tmp_path / "log/checkpoint").read_bytes()
+    assert "old copy" in run("audit", "seal", "--once").says(4)
+    assert (tmp_path / "log/checkpoint").read_bytes() == before
+    shutil.rmtree(tmp_path / "log")
+    assert "old copy" in run("audit", "seal", "--once").says(4)
+
+
+def test_given_a_log_of_other_topics_then_4(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(system, 0, writers[0].next())
+    run("audit", "seal", "--once")
+    monkeypatch.setenv("GATEKEEPER_PREFIX", f"x{os.urandom(8).hex()}.")
+    admin.create(Settings())
+    assert "ends at offset 0" in run("audit", "seal", "--once").says(4)
+
+
+def test_given_no_key_or_no_broker_then_one_sentence(
+    run: Run, system: System, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys/log-1.key").chmod(0o644)
+    assert "chmod 600" in run("audit", "seal", "--once").says(2)
+    (tmp_path / "keys/log-1.key").unlink()
+    assert "keys init" in run("audit", "seal", "--once").says(2)
+    assert not (tmp_path / "log").exists()
+
+
+def test_given_nobody_at_the_address_then_3(run: Run, environment: Settings, keys: Keys, nowhere: str) -> None:
+    assert nowhere in run("audit", "seal", "--once").says(3)
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Runs a verb beside the test, and ends it."""
+    environment = os.environ | {"PYTHONPATH": str(HOUSE), "GATEKEEPER_LANG": "en"}
+    command = [sys.executable, "-c", ENTRY, *arguments]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def line(running: subprocess.Popen[str]) -> str:
+    assert running.stdout
+    found = running.stdout.readline()
+    assert found, running.stderr.read() if running.stderr else ""
+    return found
+
+
+def test_given_a_running_sealer_then_a_second_is_refused_and_the_first_ends_in_order(
+    run: Run, system: System, writers: list[Writer], keys: Keys
+) -> None:
+    put(system, 0, writers[0].next())
+    with process("audit", "seal") as first:
+        assert "sealed 1 " in line(first)
+        assert "one writer only" in run("audit", "seal", "--once").says(3)
+        first.terminate()
+        assert first.wait(20) == 0
+
+
+def test_given_a_second_sealer_on_an_equal_copy_then_the_first_never_signs_again(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(system, 0, writers[0].next())
+    with process("audit", "seal", "--interval", "0.1") as first:
+        assert "sealed 1 " in line(first)
+        shutil.copytree(tmp_path / "log", tmp_path / "copy")
+        before = (tmp_path / "log/checkpoint").read_bytes()
+        monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "copy"))
+        assert run("audit", "seal", "--once").code == 0
+        put(system, 0, writers[0].next())
+        assert first.wait(30) == 3
+        assert first.stderr
+        assert re.search("^error: Another sealer has taken over", first.stderr.read(), re.M)
+        assert (tmp_path / "log/checkpoint").read_bytes() == before
+        assert run("audit", "seal", "--once").code == 0
+        assert len(sealed(tmp_path / "copy", keys)) == 2
+
+
+def test_given_a_sealer_killed_again_and_again_then_no_manifest_is_lost_or_doubled(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    fate, values = random.Random(11), list[bytes]()
+    for _ in range(6):
+        for _ in range(40):
+            writer = writers[fate.randrange(2)]
+            values.append(put(system, writer.partition, writer.next()))
+        with process("audit", "seal", "--interval", "0.1") as running:
+            assert "sealed" in line(running)
+            values += [put(system, 1, writers[1].next()) for _ in range(fate.randrange(5))]
+            end = time.monotonic() + fate.random() / 4  # anywhere in what it does next
+            while time.monotonic() < end:
+                pass
+            running.send_signal(signal.SIGKILL)
+            assert running.wait(20) == -signal.SIGKILL
+    assert run("audit", "seal", "--once").code == 0
+    leaves = sealed(tmp_path / "log", keys)
+    assert sorted(leaves) == sorted(values)
+    for partition in (0, 1):
+        mine = f'"partition":{partition},'.encode()
+        assert [leaf for leaf in leaves if mine in leaf] == [value for value in values if mine in value]
+
+
+def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
+    system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    (key,) = keys.public("witness")
+    with process("audit", "seal", "--interval", "0.2") as sealer, process("audit", "witness", "--interval", "0.2") as w:
+        put(system, 0, writers[0].next())
+        assert "sealed 1 " in line(sealer)
+        while "cosigned 1 " not in line(w):
+            pass
+        end = time.monotonic() + 30
+        while True:
+            standing = newest(Shelf(tmp_path / "log"), keys.public("log"))
+            assert standing is not None
+            if standing[0].note.signed(key):
+                break
+            assert time.monotonic() < end, "the cosignature did not get into the checkpoint"
+        w.terminate()
+        assert w.wait(20) == 0
+
+
+def test_given_a_log_rewritten_then_the_witness_exits_4_with_one_sentence(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    assert "no checkpoint" in run("audit", "witness", "--once").says(5)
+    put(system, 0, writers[0].next())
+    run("audit", "seal", "--once")
+    assert run("audit", "witness", "--once", "--json").json["cosigned"]["size"] == 1
+    shutil.rmtree(tmp_path / "log")
+    assert "was cut" in run("audit", "witness", "--once").says(4)
+
+
+def test_given_a_report_of_each_day_then_it_is_a_leaf_once(
+    system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    put(system, 0, writers[0].next())
+    reports: Sequence[bytes] = [b'{"kind":"coverage"}']
+    left = list(reports)
+    told = Told(finding=lambda _: None, sealed=lambda _: None)
+    for _ in range(2):
+        Sealer(Settings(), told=told, seconds=sealing.CHECKPOINT_SECONDS, report=left.pop).run(once=True)
+    assert sealed(tmp_path / "log", keys)[1:] == reports

@@ -1,0 +1,68 @@
+"""Signed manifests made by hand: a partition's chain as a worker writes it, and as others would like to."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from gatekeeper.audit.manifest import Taken
+from gatekeeper.keys import Signer
+from schemas.codec import canonical
+
+SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"
+
+
+def manifest(kid: str, *, partition: int = 0, prev: str | None = None, taken: Sequence[Taken] = ()) -> bytes:
+    """Returns a manifest's bytes; what tests do not look at is filled in."""
+    return canonical(
+        {
+            "v": 1,
+            "writer": "worker-0",
+            "kid": kid,
+            "partition": partition,
+            "in": [
+                {
+                    "topic": one.topic,
+                    "from": one.start,
+                    "to": one.to,
+                    "n": one.n,
+                    "gaps": [{"first": first, "n": n} for first, n in one.gaps],
+                }
+                for one in taken
+            ],
+            "asof": {"consents": [7]},
+            "out": {"cleared": 0, "review": 0, "confirm": 0, "recall": 0, "dead": 0},
+            "audit": {"from_id": None, "n": 0},
+            "verdicts": {},
+            "reasons": {},
+            "misplaced": 0,
+            "root": sha256().hexdigest(),
+            "prev": prev,
+            "policy": {"id": "jp-pmark", "version": 1, "sha256": "0" * 64},
+            "t0": "2026-11-24T09:00:00.000Z",
+            "t1": "2026-11-24T09:00:00.100Z",
+        }
+    )
+
+
+def signature(signer: Signer, value: bytes) -> str:
+    """Returns the header `gate-sig` of a manifest."""
+    return base64.b64encode(signer.sign(value)).decode()
+
+
+class Writer:
+    """A worker's partition: each manifest takes the next `n` sends and continues the one before."""
+
+    def __init__(self, signer: Signer, partition: int = 0) -> None:
+        self.signer, self.partition = signer, partition
+        self.prev: str | None = None
+        self.at = 0
+
+    def next(self, n: int = 2, **other: Any) -> tuple[bytes, str]:
+        """Returns value and signature; `other` replaces what manifest() is given."""
+        taken = [Taken(SENDS, self.at, self.at + n, n)] if n else []
+        value = manifest(self.signer.kid, **{"partition": self.partition, "prev": self.prev, "taken": taken, **other})
+        self.prev, self.at = sha256(value).hexdigest(), self.at + n
+        return value, signature(self.signer, value)

@@ -1,0 +1,264 @@
+"""Believable exports without Kafka: real decisions of invented people, signed manifests, a log sealed and witnessed."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gatekeeper import keys
+from gatekeeper.audit import verify
+from gatekeeper.audit.log import Log
+from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.audit.note import cosignature
+from gatekeeper.facts import FactStore
+from gatekeeper.handoff import walk
+from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.keys import Signer
+from gatekeeper.memory import Memory
+from gatekeeper.packs import load, shipped, shipped_text
+from gatekeeper.recall import weighed
+from gatekeeper.spans import instant
+from schemas.codec import canonical
+from tests import world
+
+GROUP = "mail.gatekeeper"
+PACKS = load("jp-pmark")
+JUDGE = Judge(PACKS, 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
+
+
+def key(name: str, *, kind: bytes = keys.ED25519, seed: int = 0) -> Signer:
+    """Returns the same key for the same name and seed."""
+    return Signer(name, kind, Ed25519PrivateKey.from_private_bytes(sha256(f"{name}/{seed}".encode()).digest()))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transaction: where its manifest stands, the two values, and the leaf that it is in the sealed log."""
+
+    partition: int
+    offset: int
+    value: bytes
+    sig: bytes
+    records: tuple[bytes, ...]
+    index: int | None = None
+
+
+@dataclass
+class Trail:
+    """What a system wrote: steps in the order in which the sealer took them; `write` adds some."""
+
+    partitions: int = 3
+    seed: int = 0
+    witnessed_at: int = 1_795_483_000
+    acting: float = 0.3
+    """How often a transaction has a withdrawal in it, and how often a hand-off."""
+    steps: list[Step] = field(default_factory=list)
+    worker: Signer = field(init=False)
+    log: Signer = field(init=False)
+    witness: Signer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.worker = key(f"{GROUP}/worker", seed=self.seed)
+        self.log = key(GROUP, seed=self.seed)
+        self.witness = key(f"{GROUP}/witness", kind=keys.COSIGNATURE, seed=self.seed)
+        self._random = Random(self.seed)
+        self._desks = [_Desk(number, self._random, self.acting) for number in range(self.partitions)]
+
+    def write(self, count: int, size: int = 6) -> Trail:
+        """Lets each transaction take about `size` sends, on partitions in any order."""
+        for _ in range(count):
+            self._add(self._random.choice(self._desks), size)
+        return self
+
+    def _add(self, desk: _Desk, size: int) -> None:
+        taken, judged = desk.transaction(size)
+        value = manifest(
+            writer="worker-0",
+            kid=self.worker.kid,
+            partition=desk.number,
+            taken=taken,
+            judged=judged,
+            dead_facts=0,
+            as_of={"sources": [7], "reference": [3]},
+            prev=desk.prev,
+            policy=PACKS.at(desk.at),
+            t0=desk.at,
+            t1=desk.at + 5,
+        )
+        desk.prev = sha256(value).hexdigest()
+        records = tuple(one.audit for one in judged)
+        self.steps.append(
+            Step(desk.number, desk.offset, value, self.worker.sign(value), records, index=len(self.steps))
+        )
+        desk.offset += 2  # a marker ends each transaction
+
+    def export(self, folder: Path, *, sealed: int | None = None, witnessed: bool = True, **about: Any) -> Path:
+        """Writes the folder of an export; `sealed`: only so many steps are leaves of the log, None = all."""
+        for name in ("records", "manifests", "log", "keys", "policies", "reference", "schemas"):
+            (folder / name).mkdir(parents=True)
+        size = len(self.steps) if sealed is None else sealed
+        self.put(folder, [replace(step, index=step.index if (step.index or 0) < size else None) for step in self.steps])
+        said = {"v": 1, "made": instant(world.T), "group": GROUP, "partitions": self.partitions}
+        (folder / "export.json").write_bytes(canonical({**said, "from": None, "to": None, **about}))
+        if size:
+            witness = self.witness if witnessed else None
+            seal([step.value for step in self.steps[:size]], folder / "log", self.log, witness, at=self.witnessed_at)
+        for name, signer in (("worker-1", self.worker), ("log-1", self.log), ("witness-1", self.witness)):
+            (folder / "keys" / f"{name}.pub").write_text(f"{signer.verifier}\n", "ascii")
+        for policy in (one for versions in shipped().values() for one in versions):
+            (folder / "policies" / f"{policy.sha256}.toml").write_text(shipped_text(policy), "utf-8")
+        for _, value in world.REFERENCE:
+            data = orjson.dumps(value)
+            (folder / "reference" / f"{sha256(data).hexdigest()}.json").write_bytes(data)
+        shutil.copy(verify.__file__, folder / "verify.py")
+        return folder
+
+    def put(self, folder: Path, steps: Sequence[Step]) -> None:
+        """Writes the manifests and records of these steps, in the order given."""
+        for partition in range(self.partitions):
+            ours = [step for step in steps if step.partition == partition]
+            lines(folder / "manifests" / f"{partition}.ndjson.gz", [line(step) for step in ours])
+            lines(folder / "records" / f"{partition}.ndjson.gz", [one for step in ours for one in step.records])
+
+
+def alone(folder: Path, *arguments: str, script: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a copy of verify.py with the standard library and `cryptography`, and nothing else of this machine's.
+
+    `folder`: where that little environment is made.
+    """
+    lib = folder / "lib"
+    if not lib.exists():
+        lib.mkdir(parents=True)
+        for name in ("cryptography", "_cffi_backend"):
+            origin = Path(str(find_spec(name).origin))  # type: ignore[union-attr]
+            origin = origin.parent if origin.name == "__init__.py" else origin
+            (lib / origin.name).symlink_to(origin)
+    run = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    command = [sys.executable, "-I", "-S", "-c", run, str(lib), str(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={"LANG": "C.UTF-8"})
+
+
+def line(step: Step) -> bytes:
+    """Returns a step's manifest as an export holds it."""
+    sig = base64.b64encode(step.sig).decode()
+    return canonical({"index": step.index, "offset": step.offset, "sig": sig, "value": step.value.decode()})
+
+
+def lines(file: Path, values: Sequence[bytes]) -> None:
+    """Writes values one a line, compressed."""
+    file.write_bytes(gzip.compress(b"".join(value + b"\n" for value in values), 1, mtime=0))
+
+
+def seal(leaves: Sequence[bytes], folder: Path, log: Signer, witness: Signer | None, *, at: int) -> None:
+    """Writes a log of these leaves with its checkpoint, cosigned at that second if there is a witness."""
+    files = _Files()
+    sealed = Log(files, signer=lambda: log, verifiers=[verify.parse_vkey(log.verifier)])
+    for leaf in leaves:
+        sealed.append(leaf)
+    text = sealed.seal(b"").note.body
+    line = cosignature(text, witness, time=at) if witness else ""
+    files.write("checkpoint", files.found["checkpoint"] + line.encode())
+    for name, content in files.found.items():
+        if not name.startswith("state/"):
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+
+class _Files:
+    """The files of a log in memory."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, bytes] = {}
+
+    def read(self, name: str) -> bytes | None:
+        return self.found.get(name)
+
+    def names(self, folder: str) -> list[str]:
+        return [name.removeprefix(f"{folder}/") for name in self.found if name.startswith(f"{folder}/")]
+
+    def write(self, name: str, content: bytes) -> None:
+        self.found[name] = content
+
+    publish = write
+
+    def remove(self, name: str) -> None:
+        self.found.pop(name, None)
+
+
+class _Desk:
+    """One partition: invented people of every kind, sends to them, a withdrawal, a hand-off."""
+
+    def __init__(self, number: int, random: Random, acting: float) -> None:
+        self.number, self._random, self._acting = number, random, acting
+        self.at, self.offset = world.T, 0
+        self.prev: str | None = None
+        self._sends, self._acts, self._count = 100 * number, 10, 0
+        self.store: FactStore = world.store()
+        self.memory = Memory()
+
+    def transaction(self, size: int) -> tuple[list[Taken], list[Judged]]:
+        """Returns what one transaction takes, and what becomes of it."""
+        self.at += self._random.randrange(1_000, 60_000)
+        judged: list[Judged] = []
+        if self._count and self._random.random() < self._acting:
+            person = f"P-{self.number}-{self._random.randrange(self._count)}"
+            topic, value = world.suppression(suppression_id=f"X-{self._count}", recipient_id=person)
+            assert self.store.apply(topic, 1, self._count, None, orjson.dumps(value)) is None
+            for clearance in list(self.memory.clearances(self.at, person)):
+                if one := weighed(JUDGE, clearance, self.store, self.memory, self.at):
+                    self._remember(judged, one)
+        start, n = self._sends, self._random.randrange(size // 2, 2 * size)
+        gaps = []
+        for _ in range(n):
+            if self._random.random() < 0.1:
+                gaps.append((self._sends, 2))
+                self._sends += 2
+            self._remember(judged, JUDGE.judge(self._send(), self.store, self.at, memory=self.memory))
+        taken = [Taken(f"{GROUP.partition('.')[0]}.sends.v1", start, self._sends, n, gaps)]
+        if self._random.random() < self._acting:
+            self._handoff(judged)
+            taken.append(Taken("mail.acts.v1", self._acts - 1, self._acts, 1))
+        return taken, judged
+
+    def _remember(self, judged: list[Judged], one: Judged) -> None:
+        judged.append(one)
+        for entry in one.entries:
+            self.memory.put(entry)
+
+    def _send(self) -> Record:
+        number, kind = self._count, self._random.randrange(6)
+        self._count += 1
+        person = f"P-{self.number}-{number}"
+        facts = [world.source(source_id=f"S-{number}", recipient_id=person, may_be_minor=kind == 1 or None)]
+        if kind > 2:
+            facts.append(world.consent(record_id=f"R-{number}", recipient_id=person))
+        for place, (topic, value) in enumerate(facts):
+            assert self.store.apply(topic, 0, 10 * number + place, None, orjson.dumps(value)) is None
+        value = orjson.dumps(world.send(event_id=f"E-{number}", recipient_id=person))
+        if kind == 2 and number % 2:
+            value = b'{"v":1}'
+        self._sends += 1
+        return Record("mail.sends.v1", self.number, self._sends - 1, self.at, None, value)
+
+    def _handoff(self, judged: list[Judged]) -> None:
+        act = {"v": 1, "kind": "handoff", "act_id": f"A-{self.number}-{self._acts}", "by": "hanako"}
+        value = orjson.dumps({**act, "subject": "campaign/K-1", "at": instant(self.at), "channel": "postal"})
+        found = walk(JUDGE, Record("mail.acts.v1", self.number, self._acts, self.at, None, value), self.memory)
+        assert found is not None
+        for one in found.step(self.store, self.memory, self.at):
+            self._remember(judged, one)
+        self._acts += 1

@@ -1,0 +1,194 @@
+"""What may be sealed, and what is found wrong with the rest: told with partition and offset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.audit.chain import Chain, Finding
+from gatekeeper.audit.manifest import Taken
+from gatekeeper.keys import Keys, Signer
+from gatekeeper.texts import catalogue
+from tests.manifests import SENDS, Writer, manifest, signature
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """A folder with one key of a worker."""
+    found = Keys(tmp_path_factory.mktemp("keys"))
+    found.make("worker", "mail.gatekeeper/worker")
+    return found
+
+
+@pytest.fixture
+def writer(keys: Keys) -> Writer:
+    return Writer(keys.signer("worker"))
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Signer:
+    """A key that the sealer does not have."""
+    found = Keys(tmp_path / "stranger")
+    found.make("worker", "mail.gatekeeper/worker")
+    return found.signer("worker")
+
+
+@pytest.fixture
+def chain(keys: Keys) -> Chain:
+    return Chain({}, keys=lambda: keys.public("worker"))
+
+
+Records = list[tuple[bytes | None, str]]
+
+
+def follow(chain: Chain, records: Records, partition: int = 0, start: int = 0) -> tuple[list[int], list[Finding]]:
+    """Returns the offsets that were sealed, and the findings."""
+    sealed, found = [], []
+    for offset, (value, signed) in enumerate(records, start):
+        taken, findings = chain.take(partition, offset, value, signed)
+        sealed += [offset] if taken else []
+        found += findings
+    return sealed, found
+
+
+def kinds(findings: list[Finding]) -> list[tuple[str, int]]:
+    for finding in findings:
+        for sentence in catalogue()[f"finding.{finding.kind}"].values():
+            said = sentence.format(partition=finding.partition, offset=finding.offset, **finding.values)
+            assert str(finding.offset) in said
+    return [(finding.kind, finding.offset) for finding in findings]
+
+
+def test_given_what_workers_write_then_all_is_sealed_also_where_nothing_was_taken(chain: Chain, writer: Writer) -> None:
+    assert follow(chain, [writer.next(n) for n in (0, 2, 5, 0, 1)]) == ([0, 1, 2, 3, 4], [])
+    assert chain.next(0) == 5
+
+
+def test_given_a_state_taken_up_then_the_chain_goes_on(chain: Chain, keys: Keys, writer: Writer) -> None:
+    follow(chain, [writer.next() for _ in range(3)])
+    again = Chain(chain.state(), keys=lambda: keys.public("worker"))
+    assert again.next(0) == 3
+    assert follow(again, [writer.next()], start=3) == ([3], [])
+
+
+def test_given_a_new_key_that_is_added_meanwhile_then_it_is_known(chain: Chain, keys: Keys, writer: Writer) -> None:
+    assert follow(chain, [writer.next()]) == ([0], [])
+    keys.make("worker", "mail.gatekeeper/worker")
+    writer.signer = keys.signer("worker")
+    assert follow(chain, [writer.next()], start=1) == ([1], [])
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged"])
+def test_given_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_is_sealed(
+    chain: Chain, writer: Writer, stranger: Signer, kind: str
+) -> None:
+    mine = writer.signer
+
+    def signed_by(signer: Signer, value: bytes) -> tuple[bytes, str]:
+        return value, signature(signer, value)
+
+    first = writer.next()
+    slipped: dict[str, Callable[[], tuple[bytes, str]]] = {
+        "unreadable": lambda: signed_by(mine, b'{"v":1}'),
+        "too_long": lambda: signed_by(mine, b"x" * 65_536),
+        "moved": lambda: signed_by(mine, manifest(mine.kid, partition=3, prev=writer.prev)),
+        "unsigned": lambda: (manifest(mine.kid, prev=writer.prev), ""),
+        "key_unknown": lambda: signed_by(stranger, manifest(stranger.kid, prev=writer.prev)),
+        "forged": lambda: signed_by(stranger, manifest(mine.kid, prev=writer.prev)),
+    }
+    sealed, found = follow(chain, [first, slipped[kind](), writer.next()])
+    assert sealed == [0, 2]
+    assert kinds(found) == [(kind, 1)]
+
+
+def test_given_one_bit_that_was_changed_then_it_is_forged_and_the_next_one_missing_something(
+    chain: Chain, writer: Writer
+) -> None:
+    records: Records = [writer.next() for _ in range(3)]
+    value, signed = records[1]
+    records[1] = (value.replace(b'"n":2', b'"n":3') if value else None), signed
+    sealed, found = follow(chain, records)
+    assert sealed == [0]
+    assert kinds(found) == [("forged", 1), ("missing", 2)]
+
+
+def test_given_a_dropped_manifest_then_it_is_told_once_and_nothing_behind_it_is_sealed(
+    chain: Chain, writer: Writer
+) -> None:
+    records = [writer.next() for _ in range(6)]
+    del records[2]
+    sealed, found = follow(chain, records)
+    assert sealed == [0, 1]
+    assert kinds(found) == [("missing", 2)]
+    assert found[0].values == {"sealed": 1}
+    assert chain.next(0) == 2
+
+
+def test_given_two_that_changed_places_then_it_is_told_and_nothing_is_sealed_out_of_order(
+    chain: Chain, writer: Writer
+) -> None:
+    records = [writer.next() for _ in range(4)]
+    records[1], records[2] = records[2], records[1]
+    sealed, found = follow(chain, records)
+    assert sealed == [0, 2]
+    assert kinds(found) == [("missing", 1), ("reordered", 1), ("missing", 3)]
+    assert found[1].values == {"predecessor": 2}
+
+
+def test_given_an_offset_that_was_skipped_then_it_is_told_and_nothing_behind_it_is_sealed(
+    chain: Chain, writer: Writer
+) -> None:
+    records = [writer.next()]
+    writer.at += 1
+    records += [writer.next(), writer.next()]
+    sealed, found = follow(chain, records)
+    assert sealed == [0]
+    assert kinds(found) == [("skipped", 1)]
+    assert found[0].values == {"topic": SENDS, "first": 2, "to": 3}
+
+
+def test_given_a_count_that_does_not_fit_its_gaps_then_it_is_told(chain: Chain, writer: Writer) -> None:
+    records = [writer.next(taken=[Taken(SENDS, 0, 4, 3)])]
+    assert kinds(follow(chain, records)[1]) == [("miscounted", 0)]
+    fine = Writer(writer.signer)
+    assert follow(chain, [fine.next(4, taken=[Taken(SENDS, 0, 4, 3, [(1, 1)])])]) == ([0], [])
+
+
+def test_given_a_fork_then_only_its_first_branch_is_sealed(chain: Chain, writer: Writer) -> None:
+    first = writer.next()
+    prev, at = writer.prev, writer.at
+    one = writer.next()
+    after = writer.next()
+    other = Writer(writer.signer)
+    other.prev, other.at = prev, at
+    sealed, found = follow(chain, [first, one, other.next(3), after, other.next()])
+    assert sealed == [0, 1, 3]
+    assert kinds(found) == [("repeated", 2), ("repeated", 4)]
+
+
+def test_given_the_same_once_more_then_it_is_not_sealed_twice(chain: Chain, writer: Writer) -> None:
+    empty, some = writer.next(0), writer.next()
+    sealed, found = follow(chain, [empty, empty, some, some, writer.next()])
+    assert sealed == [0, 2, 4]
+    assert kinds(found) == [("twice", 1), ("repeated", 3)]
+
+
+def test_given_a_log_that_begins_when_manifests_are_gone_then_it_says_so_and_goes_on(
+    chain: Chain, writer: Writer
+) -> None:
+    writer.next()
+    sealed, found = follow(chain, [writer.next(), writer.next()], start=1)
+    assert sealed == [1, 2]
+    assert kinds(found) == [("begins_late", 1)]
+
+
+def test_given_trouble_in_one_partition_then_the_others_are_sealed(chain: Chain, writer: Writer) -> None:
+    other = Writer(writer.signer, partition=1)
+    writer.next()
+    follow(chain, [writer.next()])
+    writer.next()
+    assert kinds(follow(chain, [writer.next()], start=1)[1]) == [("missing", 1)]
+    assert follow(chain, [other.next(), other.next()], partition=1) == ([0, 1], [])
+    assert chain.next(1) == 2

@@ -1,0 +1,216 @@
+"""An export read and written again, one decision proven from it, and the commands over it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from gatekeeper.audit import export, verify
+from gatekeeper.audit.export import sealed
+from gatekeeper.audit.folder import Folder
+from gatekeeper.cli.audit import command
+from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
+from gatekeeper.keys import Keys
+from gatekeeper.shelf import Shelf
+from tests.trails import GROUP, Trail, alone, line, lines
+
+ABOUT = {"made": "2026-11-24T01:00:00.000Z", "group": GROUP, "from": None, "to": None}
+
+
+def again(folder: Path, out: Path, **more: Any) -> export.Exported:
+    """Writes an export of what an export holds."""
+    keys = Keys(folder / "keys")
+    log = sealed(Shelf(folder / "log"), keys.public("log"), keys.public("witness"))
+    return export.write(out, Folder(folder), about=ABOUT, log=log, keys=keys.folder, **more)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command, list(arguments), catch_exceptions=True)
+
+
+def test_an_export_read_then_its_links_are_what_was_written(tmp_path: Path) -> None:
+    trail = Trail(seed=1).write(9)
+    folder = Folder(trail.export(tmp_path / "a"))
+    for partition in folder.partitions():
+        ours = [step for step in trail.steps if step.partition == partition]
+        assert [(one.offset, one.value, one.signature, one.records, one.index) for one in folder.links(partition)] == [
+            (step.offset, step.value, step.sig, step.records, step.index) for step in ours
+        ]
+    record = orjson.loads(next(step for step in trail.steps if step.records).records[-1])
+    assert folder.policy(record["policy"]["sha256"])
+    assert folder.policy("0" * 64) is None
+
+
+def test_records_that_are_missing_then_reading_says_where(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=1).write(4)
+    path = trail.export(tmp_path / "a")
+    records = [one for step in trail.steps for one in step.records]
+    lines(path / "records" / "0.ndjson.gz", records[:-1])
+    with pytest.raises(IncompleteError):
+        list(Folder(path).links(0))
+    lines(path / "records" / "0.ndjson.gz", records[1:])
+    with pytest.raises(IntegrityError):
+        list(Folder(path).links(0))
+    (path / "records" / "0.ndjson.gz").write_bytes(b"no gzip")
+    with pytest.raises(IntegrityError):
+        list(Folder(path).links(0))
+
+
+def test_exported_again_then_it_verifies_and_holds_the_same(tmp_path: Path) -> None:
+    trail = Trail(seed=2).write(12)
+    first = trail.export(tmp_path / "a")
+    found = again(first, tmp_path / "b")
+    assert (found.manifests, found.size, found.witnessed, found.left) == (12, 12, True, 0)
+    report = verify.verify(tmp_path / "b", witness=verify.parse_vkey(trail.witness.verifier))
+    assert (report.exit_code, report.manifests, report.records) == (0, 12, found.records)
+    for partition in range(trail.partitions):
+        assert list(Folder(tmp_path / "b").links(partition)) == list(Folder(first).links(partition))
+    assert found.absent == []
+    assert not (tmp_path / "b.part").exists()
+
+
+def test_an_end_that_is_not_sealed_then_it_is_left_out_unless_asked_for(tmp_path: Path) -> None:
+    trail = Trail(seed=3).write(12)
+    first = trail.export(tmp_path / "a", sealed=8)
+    found = again(first, tmp_path / "b")
+    assert (found.manifests, found.left) == (8, 4)
+    assert found.records == sum(len(step.records) for step in trail.steps[:8])
+    assert verify.verify(tmp_path / "b").exit_code == 0
+    assert again(first, tmp_path / "c", unsealed=True).manifests == 12
+    assert verify.verify(tmp_path / "c").exit_code == 5
+
+
+def test_a_log_of_several_tiles_that_grew_since_its_cosignature_then_the_cosigned_one_is_exported(
+    tmp_path: Path,
+) -> None:
+    trail = Trail(seed=3).write(520, 1)
+    cosigned = trail.export(tmp_path / "then", sealed=300)
+    now = trail.export(tmp_path / "now", witnessed=False)
+    (now / "log" / "witness").mkdir()
+    shutil.copy(cosigned / "log" / "checkpoint", now / "log" / "witness" / "0")
+    found = again(now, tmp_path / "b")
+    assert (found.size, found.witnessed, found.manifests) == (300, True, 300)
+    assert verify.verify(tmp_path / "b", witness=verify.parse_vkey(trail.witness.verifier)).exit_code == 0
+
+
+def test_a_folder_that_holds_something_then_nothing_is_written(tmp_path: Path) -> None:
+    first = Trail(seed=3).write(3).export(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "mine").write_text("mine")
+    with pytest.raises(UsageError):
+        again(first, tmp_path / "b")
+    (tmp_path / "c.part").mkdir()
+    (tmp_path / "c.part" / "mine").write_text("mine")
+    with pytest.raises(UsageError):
+        again(first, tmp_path / "c")
+    assert (tmp_path / "c.part" / "mine").exists()
+
+
+def test_an_export_that_fails_then_nothing_is_left_behind(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=3).write(3)
+    first = trail.export(tmp_path / "a")
+    lines(first / "records" / "0.ndjson.gz", [])
+    with pytest.raises(GatekeeperError):
+        again(first, tmp_path / "b")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+
+
+@pytest.fixture
+def proof(tmp_path: Path) -> tuple[Trail, Path, str]:
+    """A trail, the proof of one of its decisions, and the decision's id."""
+    trail = Trail(seed=5).write(300, 3)
+    folder = trail.export(tmp_path / "export")
+    did = str(orjson.loads(trail.steps[270].records[-1])["did"])
+    done = run("prove", did, str(folder), "--out", str(tmp_path / "proof.json"), "--json")
+    assert done.exit_code == 0, done
+    return trail, tmp_path / "proof.json", did
+
+
+def test_a_decision_proven_then_the_proof_stands_alone(tmp_path: Path, proof: tuple[Trail, Path, str]) -> None:
+    trail, file, did = proof
+    done = run("check", str(file), "--witness", trail.witness.verifier)
+    assert done.exit_code == 0, done.output
+    assert did in done.output
+    lonely = alone(tmp_path, "--proof", str(file), "--witness", trail.witness.verifier, script=Path(verify.__file__))
+    assert lonely.returncode == 0, lonely
+    assert run("check", str(file), "--min-size", "301").exit_code == 1
+
+
+def _record(said: dict[str, Any]) -> None:
+    said["record"] = said["record"].replace('"v":1', '"v":2')
+
+
+def _manifest(said: dict[str, Any]) -> None:
+    said["manifest"]["value"] = said["manifest"]["value"].replace('"writer":"worker-0"', '"writer":"worker-1"')
+
+
+def _path(said: dict[str, Any]) -> None:
+    said["log"]["index"] += 1
+
+
+def _checkpoint(said: dict[str, Any]) -> None:
+    said["log"]["checkpoint"] = said["log"]["checkpoint"].replace("\n300\n", "\n299\n")
+
+
+def _float(said: dict[str, Any]) -> None:
+    said["record"] = said["record"].replace('"v":1', '"v":1.0')
+
+
+def _key(said: dict[str, Any]) -> None:
+    said["keys"] = said["keys"][1:]
+
+
+def _unsealed(said: dict[str, Any]) -> None:
+    said["log"] = None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [(_record, 1), (_manifest, 1), (_path, 1), (_checkpoint, 1), (_float, 4), (_key, 4), (_unsealed, 5)],
+)
+def test_a_proof_that_was_changed_then_it_is_refused(
+    proof: tuple[Trail, Path, str], spoil: Callable[[dict[str, Any]], None], code: int
+) -> None:
+    _, file, _ = proof
+    said = json.loads(file.read_bytes())
+    spoil(said)
+    file.write_text(json.dumps(said))
+    done = run("check", str(file), "--json")
+    assert done.exit_code == code, done.output
+    assert json.loads(done.output)["exit"] == code
+
+
+def test_a_proof_that_is_none_then_one_sentence_says_so(tmp_path: Path) -> None:
+    for content in (b"", b"[]", b'{"keys":[]}', b"\xff"):
+        (tmp_path / "proof").write_bytes(content)
+        done = run("check", str(tmp_path / "proof"))
+        assert done.exit_code == 4, done
+        assert "cannot be read as a proof" in done.output
+    assert run("check", str(tmp_path / "absent")).exit_code == 4
+
+
+def test_a_decision_that_is_not_there_then_usage(tmp_path: Path) -> None:
+    folder = Trail(seed=5).write(3).export(tmp_path / "export")
+    done = run("prove", "A" * 26, str(folder), "--out", str(tmp_path / "proof"))
+    assert isinstance(done.exception, UsageError)
+    assert not (tmp_path / "proof").exists()
+
+
+def test_verified_by_the_command_then_the_same_is_said(tmp_path: Path) -> None:
+    trail = Trail(seed=7).write(6)
+    folder = trail.export(tmp_path / "export")
+    done = run("verify", str(folder), "--witness", trail.witness.verifier, "--min-size", "6", "--json")
+    assert (done.exit_code, json.loads(done.output)["manifests"]) == (0, 6)
+    ours = [line(one) for one in trail.steps if one.partition == 0]
+    lines(folder / "manifests" / "0.ndjson.gz", ours[1:])
+    told = run("verify", str(folder))
+    assert told.exit_code == 1
+    assert "artition 0" in told.output
+    assert isinstance(run("verify", str(folder), "--witness", "nobody").exception, UsageError)

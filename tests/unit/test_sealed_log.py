@@ -1,0 +1,297 @@
+"""The sealed log: published vectors, tiles and notes as C2SP writes them, and what a crash at any point leaves."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.audit import merkle
+from gatekeeper.audit.log import LEAF_BYTES, Log, Tree, newest, path
+from gatekeeper.audit.note import checkpoint, cosignature, signed
+from gatekeeper.audit.verify import check_consistency, leaf_hash, open_note, parse_vkey, root_from_inclusion
+from gatekeeper.keys import Keys, Signer
+from gatekeeper.shelf import Shelf
+from tests.unit.test_merkle import LEAVES, ROOTS
+
+PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+NOTE = (
+    "If you think cryptography is the answer to your problem,\n"
+    "then you don't know what your problem is.\n"
+    "\n"
+    "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+)
+"""The example of signed notes that Go's checksum database documents."""
+INCLUSION = {
+    (0, 1): (),
+    (0, 8): (
+        "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+        "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
+    ),
+    (5, 8): (
+        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    ),
+    (2, 3): ("fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",),
+    (1, 5): (
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+    ),
+}
+CONSISTENCY = {
+    (1, 1): (),
+    (1, 8): (
+        "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+        "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
+    ),
+    (6, 8): (
+        "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    ),
+    (2, 5): (
+        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+    ),
+}
+"""The proofs that certificate transparency's reference implementation is tested with, by (index | old size, size)."""
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """A key of the log and one of a witness."""
+    found = Keys(tmp_path_factory.mktemp("keys"))
+    found.make("log", "gate.example/log")
+    found.make("witness", "gate.example/witness")
+    return found
+
+
+@pytest.fixture
+def signer(keys: Keys) -> Signer:
+    return keys.signer("log")
+
+
+def opened_log(folder: Path, signer: Signer) -> Log:
+    return Log(Shelf(folder), signer=lambda: signer, verifiers=[parse_vkey(signer.verifier)])
+
+
+def sealed(folder: Path, signer: Signer, leaves: list[bytes]) -> Tree:
+    log = opened_log(folder, signer)
+    for leaf in leaves:
+        log.append(leaf)
+    log.seal(b"")
+    return Tree(Shelf(folder), log.size)
+
+
+def everything(tree: Tree) -> Iterator[bytes]:
+    at = 0
+    while at < tree.size:
+        found = tree.leaves(at)
+        yield from found
+        at += len(found)
+
+
+def numbered(n: int) -> list[bytes]:
+    return [f"leaf {number}".encode() * (number % 3) for number in range(n)]
+
+
+@pytest.mark.parametrize(("size", "root"), ROOTS.items())
+def test_given_the_reference_leaves_then_the_log_has_the_published_root(
+    tmp_path: Path, signer: Signer, size: int, root: str
+) -> None:
+    tree = sealed(tmp_path, signer, LEAVES[:size])
+    assert tree.root().hex() == root
+    standing = newest(Shelf(tmp_path), [parse_vkey(signer.verifier)])
+    assert standing is not None
+    assert standing[0].note.body == checkpoint("gate.example/log", size, bytes.fromhex(root))
+
+
+@pytest.mark.parametrize(("place", "proof"), INCLUSION.items())
+def test_given_the_reference_leaves_then_the_published_proofs_of_inclusion(
+    tmp_path: Path, signer: Signer, place: tuple[int, int], proof: tuple[str, ...]
+) -> None:
+    index, size = place
+    found = sealed(tmp_path, signer, LEAVES[:size]).inclusion(index)
+    assert [hash_.hex() for hash_ in found] == list(proof)
+    leaf = leaf_hash(LEAVES[index])
+    assert root_from_inclusion(leaf, index, size, found) == bytes.fromhex(ROOTS[size])
+
+
+@pytest.mark.parametrize(("sizes", "proof"), CONSISTENCY.items())
+def test_given_the_reference_leaves_then_the_published_proofs_of_consistency(
+    tmp_path: Path, signer: Signer, sizes: tuple[int, int], proof: tuple[str, ...]
+) -> None:
+    old, new = sizes
+    found = sealed(tmp_path, signer, LEAVES[:new]).consistency(old)
+    assert [hash_.hex() for hash_ in found] == list(proof)
+    roots = [bytes.fromhex(ROOTS[size]) for size in sizes]
+    assert check_consistency(old, roots[0], new, roots[1], found)
+    assert not check_consistency(old, sha256(b"another").digest(), new, roots[1], found)
+
+
+@pytest.mark.parametrize(
+    ("number", "width", "name"),
+    [
+        (0, 256, "tile/0/000"),
+        (67, 256, "tile/0/067"),
+        (67, 3, "tile/0/067.p/3"),
+        (999, 256, "tile/0/999"),
+        (1_000, 256, "tile/0/x001/000"),
+        (1_234_067, 256, "tile/0/x001/x234/067"),
+        (1_234_067, 8, "tile/0/x001/x234/067.p/8"),
+    ],
+)
+def test_given_a_tile_then_its_name_is_c2sps(number: int, width: int, name: str) -> None:
+    assert path(0, number, width) == name
+
+
+def test_given_the_example_of_a_note_then_it_is_signed_and_a_change_is_not() -> None:
+    peter = parse_vkey(PETER)
+    assert open_note(NOTE).signed(peter) is True
+    assert open_note(NOTE.replace("answer", "question")).signed(peter) is False
+    with pytest.raises(ValueError, match="hash"):
+        parse_vkey(PETER.replace("c74f20a3", "c74f20a4"))
+
+
+def test_given_a_cosignature_then_it_signs_the_time_too(keys: Keys, signer: Signer) -> None:
+    text = checkpoint(signer.name, 0, merkle.root([]))
+    note = signed(text, signer) + cosignature(text, keys.signer("witness"), time=1_750_000_000)
+    log, witness = (parse_vkey(keys.verifiers(role)[0]) for role in ("log", "witness"))
+    assert open_note(note).signed(log) is open_note(note).signed(witness) is True
+    assert open_note(note).cosigned_at(witness) == 1_750_000_000
+    raw = base64.b64decode(note.splitlines()[-1].split(" ")[2])
+    later = raw[:4] + (1_750_000_001).to_bytes(8, "big") + raw[12:]
+    changed = note.replace(base64.b64encode(raw).decode(), base64.b64encode(later).decode())
+    assert open_note(changed).signed(witness) is False
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 600, 65_536, 65_537, 66_000])
+def test_given_a_log_of_any_size_then_its_files_hold_leaves_and_root(tmp_path: Path, signer: Signer, size: int) -> None:
+    leaves = numbered(size)
+    tree = sealed(tmp_path, signer, leaves)
+    assert tree.root() == merkle.root(leaves)
+    assert list(everything(tree)) == leaves
+    again = opened_log(tmp_path, signer)
+    assert (again.size, again.root()) == (size, tree.root())
+    for index in {0, size // 2, size - 1} - {-1} if size else set():
+        proof = tree.inclusion(index)
+        assert root_from_inclusion(leaf_hash(leaves[index]), index, size, proof) == tree.root()
+
+
+def test_given_leaves_sealed_bit_by_bit_then_only_the_parts_of_two_checkpoints_are_kept(
+    tmp_path: Path, signer: Signer
+) -> None:
+    log = opened_log(tmp_path, signer)
+    for leaf in numbered(1_000):
+        log.append(leaf)
+        if log.size % 37 == 0:
+            log.seal(b"")
+    log.seal(b"")
+    assert log.root() == merkle.root(numbered(1_000))
+    parts = sorted(str(found.relative_to(tmp_path)) for found in tmp_path.rglob("*.p/*"))
+    assert parts == [
+        "tile/0/003.p/231",
+        "tile/0/003.p/232",
+        "tile/1/000.p/3",
+        "tile/entries/003.p/231",
+        "tile/entries/003.p/232",
+    ]
+    assert sorted(found.name for found in (tmp_path / "state").iterdir()) == ["1000", "999"]
+
+
+def test_given_a_leaf_that_no_entry_can_hold_then_it_is_refused(tmp_path: Path, signer: Signer) -> None:
+    log = opened_log(tmp_path, signer)
+    assert log.append(b"x" * LEAF_BYTES) == 0
+    with pytest.raises(ValueError, match="65,535"):
+        log.append(b"x" * (LEAF_BYTES + 1))
+    assert log.size == 1
+
+
+class Disk:
+    """Files as a disk keeps them: before `publish` they may be lost; at step `crash` the machine dies."""
+
+    def __init__(self) -> None:
+        self.durable: dict[str, bytes] = {}
+        self.pending: dict[str, bytes | None] = {}
+        self.crash = -1
+
+    def _step(self) -> None:
+        if self.crash == 0:
+            raise KeyboardInterrupt
+        self.crash -= 1
+
+    def after_crash(self, fate: random.Random) -> Disk:
+        found = Disk()
+        found.durable = dict(self.durable)
+        for name, content in self.pending.items():
+            if fate.random() < 0.5:
+                found._put(name, content)
+        return found
+
+    def _put(self, name: str, content: bytes | None) -> None:
+        if content is None:
+            self.durable.pop(name, None)
+        else:
+            self.durable[name] = content
+
+    def read(self, name: str) -> bytes | None:
+        return self.pending[name] if name in self.pending else self.durable.get(name)
+
+    def names(self, folder: str) -> list[str]:
+        there = {name for name in {*self.durable, *self.pending} if self.read(name) is not None}
+        return sorted({name[len(folder) + 1 :].split("/")[0] for name in there if name.startswith(f"{folder}/")})
+
+    def write(self, name: str, content: bytes) -> None:
+        self._step()
+        self.pending[name] = content
+
+    def publish(self, name: str, content: bytes) -> None:
+        self._step()
+        for each, what in self.pending.items():
+            self._put(each, what)
+        self.pending = {name: content}
+        self._step()
+        self.durable[name] = content
+        self.pending = {}
+
+    def remove(self, name: str) -> None:
+        self._step()
+        self.pending[name] = None
+
+
+def test_given_a_crash_at_any_step_then_no_leaf_is_lost_or_doubled_and_the_log_never_forks(signer: Signer) -> None:
+    known = [parse_vkey(signer.verifier)]
+    crashes = 0
+    for first in range(0, 60):
+        fate, disk, published = random.Random(first), Disk(), [(0, merkle.root([]))]
+        disk.crash, total = first, 0
+        while total < 600:
+            try:
+                log = Log(disk, signer=lambda: signer, verifiers=known)
+                total = int(log.state() or b"0")
+                assert total == log.size
+                published.append((log.sealed.size, log.sealed.root))
+                # what is read again after a crash may come in another number of leaves at once
+                for number in range(total, min(600, total + fate.choice([1, 40, 255, 256, 300]))):
+                    log.append(b"%d" % number)
+                log.seal(b"%d" % log.size)
+            except KeyboardInterrupt:
+                crashes += 1
+                disk = disk.after_crash(fate)
+                disk.crash = fate.randrange(12)
+            else:
+                disk.crash = fate.randrange(12)
+        disk.crash = -1
+        tree = Tree(disk, 600)
+        assert list(everything(tree)) == [b"%d" % number for number in range(600)]
+        for size, root in published:
+            assert check_consistency(size, root, 600, tree.root(), tree.consistency(size))
+    assert crashes > 300

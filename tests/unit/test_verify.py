@@ -1,0 +1,451 @@
+"""An export verified offline: what was tampered with shows and is named, what was not gives no alarm."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.audit import merkle, verify
+from schemas.codec import canonical
+from tests.trails import Step, Trail, alone, key, seal
+
+TRIALS = int(os.environ.get("AUDIT_TRIALS", "10"))
+"""Of each way to tamper; on demand AUDIT_TRIALS=100."""
+CLEAN = 10 * TRIALS if TRIALS >= 100 else 5 * TRIALS
+Place = tuple[int, int | None] | None
+Tamper = Callable[[Trail, Path, Random], tuple[set[str], Place]]
+"""Changes an export, and returns which findings may tell of it, and where: partition, offset (None = not known)."""
+
+
+def check(trail: Trail, folder: Path, **more: Any) -> verify.Report:
+    return verify.verify(folder, witness=verify.parse_vkey(trail.witness.verifier), **more)
+
+
+def some(trail: Trail, random: Random, *, records: int = 1) -> int:
+    return random.choice([n for n, step in enumerate(trail.steps) if len(step.records) >= records])
+
+
+def changed(trail: Trail, number: int, **fields: Any) -> list[Step]:
+    return [replace(step, **fields) if n == number else step for n, step in enumerate(trail.steps)]
+
+
+def signed(trail: Trail, step: Step, **fields: Any) -> Step:
+    """Returns the step with another manifest, signed by whoever has the worker's key."""
+    value = canonical({**step_value(step), **fields})
+    return replace(step, value=value, sig=trail.worker.sign(value))
+
+
+def step_value(step: Step) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(step.value)
+    return found
+
+
+def rechained(trail: Trail, number: int, records: tuple[bytes, ...]) -> list[Step]:
+    """Returns the steps as a thief of the worker's key makes them: other records, and a chain that holds again."""
+    first = trail.steps[number]
+    found, prev = list(trail.steps), step_value(first)["prev"]
+    for n in range(number, len(found)):
+        if found[n].partition != first.partition:
+            continue
+        more = {"root": merkle.root(records).hex()} if n == number else {}
+        found[n] = signed(trail, found[n], prev=prev, **more)
+        if n == number:
+            found[n] = replace(found[n], records=records)
+        prev = sha256(found[n].value).hexdigest()
+    return found
+
+
+def cleared(record: bytes) -> bytes:
+    return record.replace(b'"verdict":"confirm"', b'"verdict":"clear"').replace(b'"P', b'"Q').replace(b'"E-', b'"F-')
+
+
+def bit_flip(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    number = some(trail, random)
+    step = trail.steps[number]
+    place = random.randrange(len(step.records))
+    data = bytearray(step.records[place])
+    data[random.randrange(len(data))] ^= 1 << random.randrange(8)
+    records = (*step.records[:place], bytes(data), *step.records[place + 1 :])
+    trail.put(folder, changed(trail, number, records=records))
+    return {"root", "record_count"}, (step.partition, step.offset)
+
+
+def bit_flip_in_a_manifest(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    number = random.randrange(len(trail.steps))
+    step = trail.steps[number]
+    at = random.choice([n for n, byte in enumerate(step.value) if chr(byte).isdigit()])
+    value = step.value[:at] + bytes([step.value[at] ^ 1]) + step.value[at + 1 :]
+    trail.put(folder, changed(trail, number, value=value))
+    return {"signature", "unknown_key", "line_value"}, (step.partition, step.offset)
+
+
+def drop(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    number = some(trail, random)
+    step = trail.steps[number]
+    place = random.randrange(len(step.records))
+    trail.put(folder, changed(trail, number, records=step.records[:place] + step.records[place + 1 :]))
+    return {"record_count", "records_end"}, (step.partition, step.offset)
+
+
+def duplicate(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    number = some(trail, random)
+    step = trail.steps[number]
+    place = random.randrange(len(step.records))
+    trail.put(folder, changed(trail, number, records=(*step.records[: place + 1], *step.records[place:])))
+    if place < len(step.records) - 1:
+        return {"record_count"}, (step.partition, step.offset)
+    later = [one for one in trail.steps[number + 1 :] if one.partition == step.partition and one.records]
+    return {"strays", "left_over"}, (step.partition, later[0].offset if later else None)
+
+
+def swap(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    number = some(trail, random, records=2)
+    step = trail.steps[number]
+    one, other = sorted(random.sample(range(len(step.records)), 2))
+    records = list(step.records)
+    records[one], records[other] = records[other], records[one]
+    trail.put(folder, changed(trail, number, records=tuple(records)))
+    return {"root", "record_count"}, (step.partition, step.offset)
+
+
+def move_across_partitions(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    number = some(trail, random)
+    step = trail.steps[number]
+    to = random.choice([n for n, other in enumerate(trail.steps) if other.partition != step.partition])
+    steps = changed(trail, number, records=step.records[1:])
+    steps[to] = replace(steps[to], records=(*steps[to].records, step.records[0]))
+    trail.put(folder, steps)
+    return {"record_count", "records_end"}, (step.partition, step.offset)
+
+
+def drop_a_manifest(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    number = random.randrange(len(trail.steps))
+    step = trail.steps[number]
+    steps = trail.steps[:number] + trail.steps[number + 1 :]
+    trail.put(folder, steps)
+    later = [one for one in steps[number:] if one.partition == step.partition]
+    return {"missing_before", "missing_manifest"}, (step.partition, later[0].offset if later else None)
+
+
+def truncate(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    partition = random.choice(trail.steps).partition
+    ours = [step for step in trail.steps if step.partition == partition]
+    gone = ours[random.randrange(len(ours)) :]
+    steps = [step for step in trail.steps if step not in gone]
+    trail.put(folder, steps)
+    if random.random() < 0.5:  # and the log with it, by a thief of its key
+        shutil.rmtree(folder / "log")
+        steps = [replace(step, index=n) for n, step in enumerate(steps)]
+        trail.put(folder, steps)
+        seal([step.value for step in steps], folder / "log", trail.log, None, at=0)
+        return {"not_cosigned", "missing"}, None
+    return {"missing_manifest"}, (partition, None)
+
+
+def forge_with_a_stolen_worker_key(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    number = some(trail, random)
+    step = trail.steps[number]
+    records = (cleared(step.records[0]) + b" ", *step.records[1:])
+    trail.put(folder, rechained(trail, number, records))
+    return {"not_sealed"}, (step.partition, step.offset)
+
+
+def append_with_a_stolen_worker_key(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    before = [step for step in trail.steps if step.partition == trail.steps[-1].partition][-1]
+    said = step_value(before)
+    sends = {**said["in"][0], "from": said["in"][0]["to"], "to": said["in"][0]["to"], "n": 0, "gaps": []}
+    more = {"prev": sha256(before.value).hexdigest(), "in": [sends]}
+    forged = signed(trail, before, **more, root=merkle.root(()).hex(), audit={"from_id": None, "n": 0})
+    index = random.choice([None, len(trail.steps)])
+    trail.put(folder, [*trail.steps, replace(forged, offset=before.offset + 2, index=index, records=())])
+    return {"unsealed", "not_sealed"}, (before.partition, before.offset + 2)
+
+
+def rewrite_history(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    number = some(trail, random)
+    records = (cleared(trail.steps[number].records[0]) + b" ", *trail.steps[number].records[1:])
+    steps = rechained(trail, number, records)
+    old = (folder / "log" / "checkpoint").read_text("utf-8").splitlines(keepends=True)[-1]
+    trail.put(folder, steps)
+    shutil.rmtree(folder / "log")
+    seal([step.value for step in steps], folder / "log", trail.log, None, at=0)
+    if random.random() < 0.5:
+        with (folder / "log" / "checkpoint").open("a", encoding="utf-8") as file:
+            file.write(old)
+        return {"cosignature"}, None
+    return {"not_cosigned"}, None
+
+
+def splice_of_two_logs(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
+    other = Trail(trail.partitions, seed=trail.seed).write(1).write(len(trail.steps), 4)
+    cut = random.randrange(1, len(trail.steps))
+    steps = [replace(one, index=n) for n, one in enumerate(trail.steps[:cut] + other.steps[cut:])]
+    trail.put(folder, steps)
+    if random.random() < 0.5:  # the leaves of both, under the checkpoint of the first
+        checkpoint = (folder / "log" / "checkpoint").read_bytes()
+        shutil.rmtree(folder / "log")
+        seal([step.value for step in steps][: len(trail.steps)], folder / "log", trail.log, None, at=0)
+        (folder / "log" / "checkpoint").write_bytes(checkpoint)
+        return {"log_root"}, None
+    return {"not_sealed", "chain"}, None
+
+
+TAMPERS = (
+    bit_flip,
+    bit_flip_in_a_manifest,
+    drop,
+    duplicate,
+    swap,
+    move_across_partitions,
+    drop_a_manifest,
+    truncate,
+    forge_with_a_stolen_worker_key,
+    append_with_a_stolen_worker_key,
+    rewrite_history,
+    splice_of_two_logs,
+)
+
+
+@pytest.mark.parametrize("tamper", TAMPERS, ids=lambda tamper: tamper.__name__)
+def test_tampered_with_then_it_is_found_and_named(tmp_path: Path, tamper: Tamper) -> None:
+    for trial in range(TRIALS):
+        trail = Trail(seed=trial).write(12, 5)
+        folder = trail.export(tmp_path / str(trial))
+        codes, place = tamper(trail, folder, Random(trial))
+        report = check(trail, folder)
+        told = [one for one in report.findings if one.code in codes]
+        assert report.exit_code, (trial, codes)
+        assert told, (trial, report.findings)
+        if place is not None:
+            found = {(one.partition, one.offset) for one in told}
+            found |= {(one.values.get("partition"), None) for one in told}
+            found |= {place for one in told if one.values.get("file") == f"manifests/{place[0]}.ndjson.gz"}
+            assert place in found, (trial, place, report.findings)
+        shutil.rmtree(folder)
+
+
+def test_clean_logs_then_there_is_no_alarm(tmp_path: Path) -> None:
+    records = 0
+    for trial in range(CLEAN):
+        trail = Trail(partitions=1 + trial % 4, seed=trial).write(3 + trial % 11, 2 + trial % 7)
+        folder = trail.export(tmp_path / str(trial))
+        report = check(trail, folder, min_size=len(trail.steps))
+        assert (report.exit_code, report.findings) == (0, []), trial
+        assert report.manifests == len(trail.steps)
+        records += report.records
+        shutil.rmtree(folder)
+    assert records > CLEAN
+
+
+# -- what cannot be verified, and what is not all there -----------------------------------------------------------
+
+
+def truncated_tile(trail: Trail, folder: Path) -> None:
+    (tile,) = (folder / "log" / "tile" / "0").rglob("000.p/*")
+    tile.write_bytes(tile.read_bytes()[:-5])
+
+
+def truncated_entries(trail: Trail, folder: Path) -> None:
+    (tile,) = (folder / "log" / "tile" / "entries").rglob("000.p/*")
+    tile.write_bytes(tile.read_bytes()[:-5])
+
+
+def missing_tile(trail: Trail, folder: Path) -> None:
+    shutil.rmtree(folder / "log" / "tile" / "0")
+
+
+def checkpoint_of_another_log(trail: Trail, folder: Path) -> None:
+    seal([step.value for step in trail.steps], folder / "log", key("other.gatekeeper"), None, at=0)
+
+
+def key_of_another_log(trail: Trail, folder: Path) -> None:
+    seal([step.value for step in trail.steps], folder / "log", key(trail.log.name, seed=77), None, at=0)
+
+
+def unknown_worker_key(trail: Trail, folder: Path) -> None:
+    (folder / "keys" / "worker-1.pub").unlink()
+
+
+def damaged_key(trail: Trail, folder: Path) -> None:
+    (folder / "keys" / "worker-1.pub").write_text("mail.gatekeeper/worker+00000000+AAAA", "ascii")
+
+
+def a_float(trail: Trail, folder: Path) -> None:
+    """Its worker signed it, and its log sealed it: canonical it is not."""
+    number = some(trail, Random(1))
+    records = trail.steps[number].records
+    changed_ = (records[0].replace(b'"version":1}', b'"version":1.0}'), *records[1:])
+    trail.steps = rechained(trail, number, tuple(changed_))
+    trail.put(folder, trail.steps)
+    shutil.rmtree(folder / "log")
+    seal([step.value for step in trail.steps], folder / "log", trail.log, trail.witness, at=0)
+
+
+def missing_records(trail: Trail, folder: Path) -> None:
+    (folder / "records" / "0.ndjson.gz").unlink()
+
+
+def cut_records(trail: Trail, folder: Path) -> None:
+    file = folder / "records" / "0.ndjson.gz"
+    file.write_bytes(file.read_bytes()[:-30])
+
+
+def missing_about(trail: Trail, folder: Path) -> None:
+    (folder / "export.json").unlink()
+
+
+def not_gzip(trail: Trail, folder: Path) -> None:
+    (folder / "manifests" / "0.ndjson.gz").write_bytes(b"not compressed")
+
+
+def no_log(trail: Trail, folder: Path) -> None:
+    shutil.rmtree(folder / "log")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "codes"),
+    [
+        (truncated_tile, {"tile_short"}),
+        (truncated_entries, {"tile_short"}),
+        (missing_tile, {"missing"}),
+        (checkpoint_of_another_log, {"other_log"}),
+        (key_of_another_log, {"unknown_log"}),
+        (unknown_worker_key, {"unknown_key"}),
+        (damaged_key, {"key"}),
+        (a_float, {"float_at"}),
+        (missing_records, {"missing"}),
+        (cut_records, {"cut", "file"}),
+        (missing_about, {"missing"}),
+        (not_gzip, {"file"}),
+        (no_log, {"missing"}),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
+    tmp_path: Path, spoil: Callable[[Trail, Path], None], codes: set[str]
+) -> None:
+    trail = Trail(seed=4).write(12)
+    folder = trail.export(tmp_path / "export")
+    spoil(trail, folder)
+    report = check(trail, folder)
+    assert report.exit_code == 4
+    assert {one.code for one in report.findings} <= codes
+    for lang in ("ja", "en"):
+        assert all(one.text(lang) for one in report.findings)
+
+
+def test_an_end_that_is_not_sealed_then_it_is_incomplete_and_named(tmp_path: Path) -> None:
+    trail = Trail(seed=5).write(10)
+    report = check(trail, trail.export(tmp_path / "export", sealed=7))
+    assert report.exit_code == 5
+    assert report.unsealed == 3
+    named = {(one.partition, one.offset) for one in report.findings}
+    assert named <= {(step.partition, step.offset) for step in trail.steps[7:]}
+
+
+def test_nothing_sealed_then_it_is_incomplete(tmp_path: Path) -> None:
+    folder = Trail(seed=5).write(4).export(tmp_path / "export", sealed=0)
+    assert [one.code for one in verify.verify(folder).findings] == ["no_log"]
+    assert verify.verify(folder).exit_code == 5
+
+
+def test_records_that_end_too_early_then_it_is_incomplete(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=5).write(4)
+    folder = trail.export(tmp_path / "export")
+    trail.put(folder, changed(trail, 3, records=trail.steps[3].records[:-1]))
+    report = check(trail, folder)
+    assert "records_end" in {one.code for one in report.findings}
+
+
+@pytest.mark.parametrize(("witness", "min_size", "said"), [(1, None, "witnessed"), (0, 5, "long_enough"), (0, 0, "")])
+def test_verified_then_it_says_what_it_could_not_exclude(
+    tmp_path: Path, witness: bool, min_size: int | None, said: str
+) -> None:
+    trail = Trail(seed=6).write(6)
+    folder = trail.export(tmp_path / "export")
+    key_ = verify.parse_vkey(trail.witness.verifier) if witness else None
+    report = verify.verify(folder, witness=key_, min_size=min_size or None)
+    assert report.exit_code == 0
+    assert (said or "not_excluded") in [code for code, _ in report.says]
+    assert any("Not excluded" in line for line in report.lines("en"))
+    assert any("除外できません" in line for line in report.lines("ja"))
+
+
+def test_log_rolled_back_to_an_older_checkpoint_then_the_size_wanted_tells(tmp_path: Path) -> None:
+    trail = Trail(seed=6).write(9)
+    whole, before = trail.steps, trail.steps[:5]
+    trail.steps = before
+    folder = trail.export(tmp_path / "export")
+    assert check(trail, folder).exit_code == 0  # that is what it was then
+    report = check(trail, folder, min_size=len(whole))
+    assert (report.exit_code, [one.code for one in report.findings]) == (1, ["too_small"])
+
+
+def test_a_range_then_its_manifests_alone_are_wanted(tmp_path: Path) -> None:
+    trail = Trail(seed=8).write(14)
+    times = sorted(step_value(step)["t1"] for step in trail.steps)
+    first, to = times[4], times[10]
+    folder = trail.export(tmp_path / "export", **{"from": first, "to": to})
+    trail.put(folder, [step for step in trail.steps if first <= step_value(step)["t1"] < to])
+    report = check(trail, folder)
+    assert (report.exit_code, report.manifests) == (0, 6)
+    assert "only" in [code for code, _ in report.says]
+    gone = [step for step in trail.steps if first <= step_value(step)["t1"] < to][1:]
+    trail.put(folder, gone)
+    assert check(trail, folder).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (b'{"a":1}', False),
+        (b'{"a":"1.5","b":["2.5",",3.5"],"c":true}', False),
+        (b'{"at":"2026-11-24T01:00:00.000Z","says":{"codes":"A, E, 1.5"}}', False),
+        (b'{"a\\\\":1.5}', True),
+        (b'{"a\\":1.5":2}', False),
+        (b'{"a":1.5}', True),
+        (b'{"a":-0.0}', True),
+        (b'{"a":1e5}', True),
+        (b'{"a":1E-5}', True),
+        (b'{"a":[1,2.5]}', True),
+        (b'{"a":[[0.5]]}', True),
+        (b'{"a": 1.5}', True),
+        (b'{"a":[true,1e1]}', True),
+        (b'{"a":NaN}', True),
+        (b'{"a":-Infinity}', True),
+    ],
+)
+def test_a_number_that_is_no_integer_then_it_is_seen_and_in_a_string_it_is_not(value: bytes, found: bool) -> None:
+    assert verify.holds_float(value) == found
+
+
+def test_sentences_then_each_is_there_in_both_languages_with_the_same_blanks() -> None:
+    for code, (ja, en) in verify.SAYS.items():
+        assert ja != en, code
+        blanks = [sorted(set(re.findall(r"\{(\w+)", text))) for text in (ja, en)]
+        assert blanks[0] == blanks[1], code
+    source = Path(verify.__file__).read_text("utf-8")
+    used = set(re.findall(r'(?:add|append|Trouble|say)\(+"(\w+)"', source)) | set(re.findall(r'yield "(\w+)"', source))
+    assert used <= verify.SAYS.keys()
+
+
+def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_path: Path) -> None:
+    trail = Trail(seed=9).write(5)
+    folder = trail.export(tmp_path / "export")
+    right = alone(tmp_path, str(folder), "--witness", trail.witness.verifier, script=folder / "verify.py")
+    assert (right.returncode, right.stderr) == (0, ""), right
+    trail.put(folder, trail.steps[1:])
+    wrong = alone(tmp_path, str(folder), "--json", script=folder / "verify.py")
+    assert wrong.returncode == 1
+    assert orjson.loads(wrong.stdout)["exit"] == 1
+    assert alone(tmp_path, str(folder), "--witness", "nobody", script=folder / "verify.py").returncode == 2

@@ -1,0 +1,168 @@
+"""The witness: cosigns what extends what it saw, and nothing else, whatever the log's keys sign."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.audit.log import Log, newest
+from gatekeeper.audit.verify import open_checkpoint, parse_vkey
+from gatekeeper.audit.witness import Witness
+from gatekeeper.errors import IntegrityError
+from gatekeeper.keys import Keys
+from gatekeeper.shelf import Shelf
+
+
+class Place:
+    """A log and its witness, in folders of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = Keys(folder / "keys")
+        self.keys.make("log", "gate.example/log")
+        self.keys.make("witness", "gate.example/witness")
+
+    def log(self) -> Log:
+        verifiers = self.keys.public("log")
+        return Log(Shelf(self.folder / "log"), signer=lambda: self.keys.signer("log"), verifiers=verifiers)
+
+    def seal(self, *leaves: bytes) -> Log:
+        log = self.log()
+        for leaf in leaves:
+            log.append(leaf)
+        log.seal(b"")
+        return log
+
+    def look(self, now: int = 1_750_000_000) -> tuple[int, bool] | None:
+        memory, log = Shelf(self.folder / "memory"), Shelf(self.folder / "log")
+        witness = Witness(log, memory, signer=self.keys.signer("witness"), verifiers=self.keys.public("log"))
+        found = witness.look(now=now)
+        return (found[0].size, found[1]) if found else None
+
+    def cosigned(self) -> int:
+        """Returns the size of the newest tree that the witness cosigned, 0 where there is none."""
+        (key,) = self.keys.public("witness")
+        for file in (self.folder / "log/witness").glob("*"):
+            found = open_checkpoint(file.read_text())
+            assert found.note.signed(key)
+            return found.size
+        return 0
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_given_a_log_that_grows_then_each_checkpoint_is_cosigned_once(place: Place) -> None:
+    assert place.look() is None
+    place.seal(*(b"%d" % n for n in range(300)))
+    assert [place.look(), place.look()] == [(300, True), (300, False)]
+    place.seal(b"more")
+    assert [place.look(), place.cosigned()] == [(301, True), 301]
+
+
+def test_given_a_cosignature_then_the_sealer_adds_it_to_the_checkpoint_that_it_is_of(place: Place) -> None:
+    log = place.seal(b"one")
+    place.look()
+    (file,) = (place.folder / "log/witness").iterdir()
+    witnesses = place.keys.public("witness")
+    assert not log.cosign(file.read_bytes(), [])
+    assert not log.cosign(file.read_bytes().replace(b"gate.example/log\n", b"gate.example/two\n"), witnesses)
+    assert log.cosign(file.read_bytes(), witnesses)
+    assert not log.cosign(file.read_bytes(), witnesses)
+    standing = newest(Shelf(place.folder / "log"), place.keys.public("log"))
+    assert standing is not None
+    assert standing[0].note.cosigned_at(witnesses[0]) == 1_750_000_000
+    log.append(b"two")
+    log.seal(b"")
+    assert not log.cosign(file.read_bytes(), witnesses)
+
+
+def forked(place: Place) -> None:
+    """Rewrites history with the log's own key."""
+    shutil.rmtree(place.folder / "log/tile")
+    (place.folder / "log/checkpoint").unlink()
+    place.seal(*(b"other %d" % n for n in range(400)))
+
+
+def test_given_a_log_rewritten_with_its_own_key_then_4_and_not_cosigned(place: Place) -> None:
+    place.seal(*(b"%d" % n for n in range(300)))
+    place.look()
+    forked(place)
+    for _ in range(2):
+        with pytest.raises(IntegrityError) as told:
+            place.look()
+        assert told.value.key == "error.witness_fork"
+    assert place.cosigned() == 300
+
+
+@pytest.mark.parametrize("cut", ["shorter", "gone"])
+def test_given_a_log_that_was_cut_then_4_and_not_cosigned(place: Place, cut: str) -> None:
+    place.seal(*(b"%d" % n for n in range(10)))
+    shutil.copytree(place.folder / "log", place.folder / "old")
+    place.seal(b"more")
+    place.look()
+    shutil.rmtree(place.folder / "log")
+    if cut == "shorter":
+        shutil.copytree(place.folder / "old", place.folder / "log")
+    with pytest.raises(IntegrityError) as told:
+        place.look()
+    assert told.value.key == "error.witness_rollback"
+    assert place.cosigned() == 0
+
+
+def test_given_a_crash_between_remembering_and_cosigning_then_the_next_look_cosigns(place: Place) -> None:
+    place.seal(b"one")
+    place.look()
+    shutil.rmtree(place.folder / "log/witness")
+    assert place.look() == (1, True)
+
+
+def test_given_a_checkpoint_whose_tiles_are_another_trees_then_4_also_at_the_first_look(place: Place) -> None:
+    place.seal(*(b"%d" % n for n in range(300)))
+    tile = place.folder / "log/tile/0/001.p/44"
+    tile.write_bytes(bytes(32) + tile.read_bytes()[32:])
+    with pytest.raises(IntegrityError) as told:
+        place.look()
+    assert told.value.key == "error.log_tree_differs"
+    assert place.cosigned() == 0
+
+
+def test_given_a_key_of_the_log_that_was_rotated_then_it_is_cosigned_and_one_unknown_is_not(place: Place) -> None:
+    place.seal(b"one")
+    place.look()
+    place.keys.make("log", "gate.example/log")
+    place.seal(b"two")
+    assert place.look() == (2, True)
+    (place.folder / "keys/log-2.pub").unlink()
+    with pytest.raises(IntegrityError) as told:
+        place.look()
+    assert told.value.key == "error.log_checkpoint_wrong"
+
+
+def test_given_a_memory_that_is_damaged_then_4_and_not_the_trust_of_a_first_look(place: Place) -> None:
+    place.seal(b"one")
+    place.look()
+    (place.folder / "memory/seen").write_text("")
+    with pytest.raises(IntegrityError) as told:
+        place.look()
+    assert told.value.key == "error.witness_memory"
+
+
+def test_given_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still_verified(place: Place) -> None:
+    place.seal(b"one")
+    former = (place.folder / "log/checkpoint").read_text()
+    place.keys.make("log", "gate.example/log")
+    place.keys.make("witness", "gate.example/witness")
+    log = place.seal(b"two")
+    place.look()
+    assert (log.size, [key.name for key in place.keys.public("log")]) == (2, ["gate.example/log"] * 2)
+    first, second = place.keys.public("log")
+    standing = newest(Shelf(place.folder / "log"), [first, second])
+    assert standing is not None
+    assert standing[0].note.signed(second) is True
+    (place.folder / "log/checkpoint").write_text(former)
+    assert newest(Shelf(place.folder / "log"), [parse_vkey(place.keys.verifiers("log")[0])]) is not None
