@@ -84,16 +84,17 @@ class Said:
 
 
 @pytest.fixture
-def world(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A world that commands are told of; they run in a folder of their own, which they may write to."""
-    found = World(kafka.bootstrap, prefix, partitions=2, max_lag=60.0).create().may_ask()
+    found = World(kafka.bootstrap, prefix, partitions=2, max_lag=60.0, keys=str(tmp_path / "keys"))
     for name, value in found.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GATEKEEPER_USER", "hanako")
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.chdir(home)
-    return found
+    assert run("keys", "init").code == 0
+    return found.create().may_ask()
 
 
 @pytest.fixture
@@ -217,15 +218,15 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     said("review", "uphold", ids[asked], *because, code=0)
     said("review", "undo", ids[asked], *because, code=0)
     said("review", "note", ids[asked], *because, code=0)
+    said("handoff", "K-clear-c0", "--out", str(tmp_path / "out.csv"), code=0)
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig") as handle:
+        assert [row["name"] for row in csv.DictReader(handle)] == [NAME], "the print house must have it"
     said("suspend", "C1", "--reason", NAME, code=0)
     said("resume", "C1", "--reason", NAME, code=0)
     said("withdraw", "c2", "--reason", NAME, code=0)
     said("erase", "c3", *because, code=0)
     said("readmit", "c3", "--reason", NAME, code=0)
     said("deadletter", "resolve", "reference/0/99999", "--by", "hanako", "--reason", NAME)
-    said("handoff", "K-clear-c0", "--out", str(tmp_path / "out.csv"), code=0)
-    with (tmp_path / "out.csv").open(encoding="utf-8-sig") as handle:
-        assert [row["name"] for row in csv.DictReader(handle)] == [NAME], "the print house must have it"
     said("campaign", "cancel", "K-face-c1", "--reason", NAME, "--yes")
 
     leaks = []

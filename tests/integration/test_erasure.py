@@ -43,8 +43,10 @@ def kafka() -> Iterator[Broker]:
 
 
 @pytest.fixture
-def world(kafka, prefix) -> World:
-    found = World(kafka.bootstrap, prefix, partitions=2).create().may_ask()
+def world(kafka, prefix, tmp_path) -> World:
+    found = World(kafka.bootstrap, prefix, partitions=2, keys=str(tmp_path / "keys"))
+    command(found, "keys", "init")
+    found.create().may_ask()
     found.put("reference", [FACE, LIST])
     found.people(["r0"])
     return found
