@@ -177,6 +177,8 @@ def wrong(item: str, folder: Path) -> Iterator[tuple[str, ...]]:
         yield "review", "list", "--filter", f"{value}=1"
         yield "suspend", "C1", "--reason", "x", "--from", value
         yield "audit", "prove", value, "--out", str(folder / "no.json")
+        yield "audit", "explain", value
+        yield "audit", "reemit", "--topic", "cleared", "--reason", value, "--by", value
         yield "deadletter", "resolve", value, "--by", "hanako", "--reason", "x"
         yield "deadletter", "resolve", "consents/0/0", "--by", value, "--reason", "x"
         yield "import", "sources", str(folder / "list.csv"), "--list-date", value
@@ -252,6 +254,9 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     said("audit", "replay", "export", "--json")
     said("audit", "replay", "--live", "--rate", "0")
     said("audit", "what-if", "export", "--policy", "strictest")
+    said("audit", "coverage")
+    said("audit", "explain", ids[asked], code=0)
+    said("audit", "reemit", "--topic", "cleared", "--reason", NAME, code=0)
     said("audit", "prove", ids[asked], "--out", "proof.json", code=0)
     said("audit", "check", "proof.json", code=0)
     with monkeypatch.context() as nowhere:
