@@ -113,12 +113,12 @@ def configure(world: World, **settings: str) -> None:
 
 
 def prove(world: World, folder: Path) -> None:
-    """Asserts that the log seals, verifies and replays as it stands."""
-    settings = {"GATEKEEPER_LOG": str(folder / "log")}
+    """Asserts that the log seals, verifies and replays as it stands; `folder`: of the export."""
+    settings = {"GATEKEEPER_LOG": str(folder.parent / "log")}
     command(world, "audit", "seal", "--once", **settings)
-    command(world, "audit", "export", "--out", str(folder / "export"), **settings)
-    command(world, "audit", "verify", str(folder / "export"))
-    told = json.loads(command(world, "audit", "replay", str(folder / "export"), "--json"))
+    command(world, "audit", "export", "--out", str(folder), **settings)
+    command(world, "audit", "verify", str(folder))
+    told = json.loads(command(world, "audit", "replay", str(folder), "--json"))
     assert told["findings"].keys() <= {"same", "silent"}, told
     assert told["records"] == len(world.read("audit"))
 
