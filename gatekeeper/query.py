@@ -116,8 +116,13 @@ def parse(*queries: str) -> Query:
     return Query({key: frozenset(values) for key, values in found.items()})
 
 
+def older_than(age: str) -> int:
+    """Returns an age such as 36h in milliseconds."""
+    return int(age[:-1]) * _UNITS[age[-1]]
+
+
 def _older(item: Item, wanted: frozenset[str], now: int, zone: str) -> bool:
-    return now - item.seen > min(int(value[:-1]) * _UNITS[value[-1]] for value in wanted)
+    return now - item.seen > min(map(older_than, wanted))
 
 
 def _before(item: Item, wanted: frozenset[str], now: int, zone: str) -> bool:
