@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import structlog
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -29,6 +30,7 @@ from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
 from gatekeeper.errors import GatekeeperError, UnavailableError, UsageError
+from gatekeeper.judge import fingerprint
 from gatekeeper.settings import Settings
 from streams.client import Reader
 
@@ -38,6 +40,7 @@ OPEN = ("/signin", "/healthz")
 """What is there for whoever has not signed in, and while the model is still being made."""
 EVERYBODY = "console"
 CLOSE_SECONDS = 2
+log = structlog.get_logger("console")
 
 
 def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
@@ -169,4 +172,5 @@ def _told(request: Request, error: Exception) -> Response:
         return page(request, "error", status=error.status_code, error=Refused("page.no_such_page"))
     if isinstance(error, Missing | RequestValidationError):
         return page(request, "error", status=400, error=Refused("page.request_bad"))
+    log.error("page_failed", error=type(error).__name__, code=fingerprint(error))
     return page(request, "error", status=500, error=Refused("page.defect"))

@@ -65,9 +65,6 @@ def hashed(password: str) -> str:
     return f"scrypt${_LOG_N}${_R}${_P}${b64encode(salt).decode()}${b64encode(found).decode()}"
 
 
-_NOBODY = hashed("x" * PASSWORD_LENGTH)
-
-
 def read(path: Path) -> File:
     """Returns what a user file says; raises UsageError (2) where it is not there, open to others, or not one."""
     try:
@@ -96,6 +93,7 @@ class Users:
         self.path = path
         self._seen: tuple[int, int] | None = None
         self._file = File()
+        self._nobody = hashed(" " * PASSWORD_LENGTH)
         self.file()
 
     def file(self) -> File:
@@ -117,7 +115,7 @@ class Users:
     def admits(self, name: str, password: str) -> bool:
         """Returns whether that is the password of somebody; it takes the same time for whoever is not known."""
         user = self.file().users.get(name)
-        right = _right(user.password if user else _NOBODY, password)
+        right = _right(user.password if user else self._nobody, password)
         return right and user is not None
 
 

@@ -114,7 +114,7 @@ def _preview(
     run: str | None = None,
 ) -> Response:
     held, lang = console(request), language(request)
-    call = Call(kind, session.user, "-", "-", "run", instant(held.now()))
+    call = Call(kind, session.user, "-", "x", "run", instant(held.now()))
     todo, rows = _split(request, call, written, int(until.partition("-")[2]))
     cannot = Counter(sentence("refused", row.code, lang) for row in rows.values() if row.outcome == "refused")
     return page(

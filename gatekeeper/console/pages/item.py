@@ -20,7 +20,7 @@ from gatekeeper.console.view import language, page
 from gatekeeper.queue import Item
 from gatekeeper.reasons import CATALOGUE
 from gatekeeper.review import FROM
-from gatekeeper.spans import instant
+from gatekeeper.spans import instant, local
 from schemas.events import Send
 from streams.client import Reader
 
@@ -39,6 +39,13 @@ KEYS = {
     "note": "n",
     "claim": "c",
 }
+
+
+class Fact(dict[str, Any]):
+    """A fact as the audit record has it, whose absent fields are None."""
+
+    def __missing__(self, key: str) -> None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,27 +133,30 @@ def proof(request: Request, session: Viewer, id_: str) -> Response:
     return Response(found["value"], media_type="application/json", headers=headers)
 
 
-def timeline(facts: dict[str, Any], item: Item, zone: str) -> list[tuple[int, str, dict[str, Any]]]:
-    """Returns what is known of the person in the order in which it happened: instant in milliseconds, kind, fact."""
-    found: list[tuple[int, str, dict[str, Any]]] = [(item.seen, "decided", {})]
+def timeline(facts: dict[str, Any], item: Item, zone: str) -> list[tuple[int, str, str, Fact]]:
+    """Returns what is known of the person in the order in which it happened.
+
+    Each is an instant in milliseconds, the same as people read it ('' = not dated), a kind, and the fact.
+    """
     times = {
         "sources": ("acquired_at", "shared_at"),
         "consents": ("event_time", "recorded_at"),
         "events": ("at",),
         "asks": ("at",),
         "releases": ("at",),
+        "suppressions": ("received_at",),
     }
+    stops = [stop["event"] for stop in facts.get("suppressions", ())]
+    dated = [("decided", Fact(), instant(item.seen))]
     for kind, names in times.items():
-        for fact in facts.get(kind, ()):
-            found.append((_when(fact, names, zone), kind, fact))
-    for stop in facts.get("suppressions", ()):
-        found.append((_when(stop["event"], ("received_at",), zone), "suppressions", stop["event"]))
-    return sorted(found, key=lambda row: row[:2])
-
-
-def _when(fact: dict[str, Any], names: tuple[str, ...], zone: str) -> int:
-    said = next((fact[name] for name in names if fact.get(name)), None)
-    return spans.span(said, zone).first // 1000 if said else 0
+        for fact in stops if kind == "suppressions" else facts.get(kind, ()):
+            dated.append((kind, Fact(fact), next((fact[name] for name in names if fact.get(name)), "")))
+    found = []
+    for kind, fact, said in dated:
+        at = spans.span(said, zone).first if said else 0
+        told = said if len(said) <= 10 else local(at, zone)[:16].replace("T", " ")
+        found.append((at // 1000, told, kind, fact))
+    return sorted(found, key=lambda row: (row[0], row[2]))
 
 
 def _offers(item: Item, session: Session, now: int, lang: Any) -> list[Offer]:
@@ -155,7 +165,7 @@ def _offers(item: Item, session: Session, now: int, lang: Any) -> list[Offer]:
     for kind, key in KEYS.items():
         if not session.may(kind) or (kind in ("approve", "undo") and item.state not in FROM[kind]):
             continue
-        call = Call(kind, session.user, "-", "-", "run", instant(now))
+        call = Call(kind, session.user, "-", "x", "run", instant(now))
         code = call.refusal(item)
         if kind == "approve" and item.by is not None and item.by.casefold() == session.user.casefold():
             code = "same_person"
