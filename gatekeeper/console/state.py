@@ -43,7 +43,8 @@ class Console:
     sessions: Sessions
     pages: Sequence[Page]
     runs: Runs = field(default_factory=Runs)
-    sign_ins: Limit = field(default_factory=lambda: Limit(10, 60.0))
+    wrong_by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))
+    wrong_by_address: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may be behind one
     posts: Limit = field(default_factory=lambda: Limit(600, 60.0))
 
     def now(self) -> int:

@@ -34,12 +34,12 @@ def sign_in(
     held = console(request)
     if held.sessions.users is None:
         return RedirectResponse("/", 303)
-    tried = (f"user {user}", f"from {request.client.host if request.client else ''}")
-    if any(held.sign_ins.reached(name) for name in tried):
+    tried = ((held.wrong_by_user, user), (held.wrong_by_address, request.client.host if request.client else ""))
+    if any(limit.reached(name) for limit, name in tried):
         raise Refused("page.too_many", 429)
     if not held.sessions.users.admits(user, password):
-        for name in tried:
-            held.sign_ins.count(name)
+        for limit, name in tried:
+            limit.count(name)
         return page(request, "signin", status=401, next=_inside(next), lost=False, wrong=True)
     held.sessions.end(request.cookies.get(COOKIE))  # a session's name is never taken over from before
     session = held.sessions.begin(user)
