@@ -36,7 +36,7 @@ from streams.client import Reader
 
 PARTS = (items.PART,)
 """What the read model is made of."""
-OPEN = ("/signin", "/healthz")
+OPEN = ("/signin", "/healthz", "/events")
 """What is there for whoever has not signed in, and while the model is still being made."""
 EVERYBODY = "console"
 CLOSE_SECONDS = 2
@@ -135,7 +135,8 @@ class Door:
             return
         request = Request(scope, receive)
         held = console(request)
-        found = held.sessions.find(request.cookies.get(COOKIE))
+        looked = "x-live" not in request.headers  # what a page asks by itself is no sign of anybody
+        found = held.sessions.find(request.cookies.get(COOKIE), touch=looked)
         begun = None if found else held.sessions.anybody()
         session = request.state.session = found or begun
 

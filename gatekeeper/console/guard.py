@@ -49,7 +49,7 @@ class Guard:
                     found[name] = value
                 if scope["scheme"] == "https":
                     found["Strict-Transport-Security"] = "max-age=31536000"
-                found.setdefault("Cache-Control", "no-store")
+                found.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
             await send(message)
 
         async def bounded() -> Message:

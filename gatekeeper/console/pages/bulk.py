@@ -8,7 +8,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.calls import REASONED, SAMPLES, TYPED_ABOVE, Call, Row, Unfit, sentence
+from gatekeeper.calls import GOOD, REASONED, SAMPLES, TYPED_ABOVE, Call, Row, Unfit, sentence
 from gatekeeper.console import filters, items
 from gatekeeper.console.pages.acts import call_of, field, unfitting, write
 from gatekeeper.console.pages.item import KEYS
@@ -24,7 +24,7 @@ router = APIRouter()
 MOST = 20_000
 """So many items at once."""
 SHOWN = 500
-"""So many rows of a run are shown, those first that need somebody."""
+"""So many rows of a run are shown, in the end those first that did not go as asked."""
 
 
 @router.get("/bulk")
@@ -85,7 +85,9 @@ def run(request: Request, session: Viewer, name: str) -> Response:
     for id_, doing in written.items():
         rows[id_] = Row(id_, doing.act_id, doing.outcome, doing.code, doing.did)
     waiting = sum(row.outcome is None for row in rows.values())
-    order = sorted(rows.values(), key=lambda row: (row.outcome != "refused", row.outcome is not None, row.id))
+    order = list(rows.values())
+    if not waiting:  # before, rows would move under the reader
+        order.sort(key=lambda row: row.outcome in GOOD)
     counts = Counter((row.outcome, sentence(row.outcome, row.code, lang)) for row in rows.values())
     return page(
         request,
