@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,11 @@ def csrf() -> Callable[[httpx.Client], str]:
         return field_of(client.get("/").text, "csrf")
 
     return find
+
+
+def day(after: int) -> str:
+    """Returns the day so many days from today."""
+    return (date.today() + timedelta(days=after)).isoformat()
 
 
 def field_of(html: str, name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.console.conftest import Site
+from tests.console.conftest import Site, day
 from tests.worlds import until
 
 
@@ -31,11 +31,11 @@ def test_keys_alone_then_two_sends_are_released_and_the_next_opens_by_itself(pag
 
 
 def test_a_row_that_arrives_then_it_waits_in_the_pill_and_moves_none(page: Page, site: Site) -> None:
-    campaign = site.withheld(2, mail_date="2099-01-01")
+    campaign = site.withheld(2, mail_date=day(30))
     page.goto(f"/items?campaign={campaign}")
     page.keyboard.press("j")
     ids = page.locator("tr[data-item]").evaluate_all("rows => rows.map(row => row.dataset.item)")
-    site.withheld(1, campaign_id=campaign, mail_date="2098-01-01")
+    site.withheld(1, campaign_id=campaign, mail_date=day(20))
     expect(page.locator("#pill")).to_contain_text("新着 1 件")
     assert page.locator("tr[data-item]").evaluate_all("rows => rows.map(row => row.dataset.item)") == ids
     page.locator("#pill a").click()
@@ -43,7 +43,7 @@ def test_a_row_that_arrives_then_it_waits_in_the_pill_and_moves_none(page: Page,
 
 
 def test_main_pages_then_axe_finds_nothing_serious(signed_in: Callable[..., Page], site: Site) -> None:
-    campaign = site.withheld(2, mail_date="2099-01-01")
+    campaign = site.withheld(2, mail_date=day(30))
     item = site.items(campaign)[0]["id"]
     page = signed_in("admin", "en-US")
     paths = (

@@ -8,12 +8,12 @@ import json
 
 import pytest
 
-from tests.console.conftest import Site
+from tests.console.conftest import Site, day
 from tests.worlds import send, until
 
 
 def test_groups_then_each_cause_is_a_row_with_its_origin_count_and_link(site: Site) -> None:
-    campaign = site.withheld(3, mail_date="2099-01-01")
+    campaign = site.withheld(3, mail_date=day(30))
     page = site.client().get("/", params={"campaign": campaign})
     assert page.status_code == 200
     assert "AGE_UNCERTAIN" in page.text

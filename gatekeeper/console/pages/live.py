@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from gatekeeper.console import filters
 from gatekeeper.console.search import Search
-from gatekeeper.console.session import COOKIE, Refused, Viewer
+from gatekeeper.console.session import COOKIE, Refused
 from gatekeeper.console.state import Console, console
 
 router = APIRouter()
