@@ -26,7 +26,7 @@ FOREIGN = {
     "faust": "WARNING",
     "mode": "WARNING",
     "aiokafka": "ERROR",
-    "kafka": "ERROR",
+    "kafka": "CRITICAL",
     "asyncio": "WARNING",
     "uvicorn": "WARNING",
 }
