@@ -86,8 +86,7 @@ function act(key) {
     return true;
   }
   if (form && selected.size) {
-    const kinds = { r: "release", u: "uphold", a: "ask", n: "note", z: "undo" };
-    form.querySelector(`button[value="${kinds[key]}"]`)?.click();
+    form.querySelector(`button[data-key="${key}"]`)?.click();
     return true;
   }
   if (key === "z" && document.querySelector("#undo-before")) {
