@@ -22,7 +22,14 @@ ALLOWED = frozenset(
         "broker", "port", "worker", "mode", "policy", "people", "seconds", "off_by_ms",
     }
 )  # fmt: skip
-FOREIGN = {"faust": "WARNING", "mode": "WARNING", "aiokafka": "ERROR", "kafka": "ERROR", "asyncio": "WARNING"}
+FOREIGN = {
+    "faust": "WARNING",
+    "mode": "WARNING",
+    "aiokafka": "ERROR",
+    "kafka": "CRITICAL",
+    "asyncio": "WARNING",
+    "uvicorn": "WARNING",
+}
 _QUOTING = (ValueError, TypeError, LookupError, AttributeError, AssertionError)
 """Errors whose text may hold the value that they are about; those of a network do not."""
 REPEAT_SECONDS = 10.0

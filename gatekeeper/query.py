@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from gatekeeper import spans
 from gatekeeper.errors import UsageError
+from gatekeeper.origin import is_origin
 from gatekeeper.queue import WAITING, Item
 from gatekeeper.reasons import CATALOGUE, VERDICTS
 from gatekeeper.review import State
@@ -48,6 +49,7 @@ _VALID: Mapping[str, Callable[[str], bool]] = {
     "campaign": _id,
     "channel": _one_of(get_args(Channel)),
     "source": _id,
+    "origin": is_origin,
     "recipient": _id,
     "controller": _id,
     "older_than": lambda value: _AGE.fullmatch(value) is not None,
@@ -55,6 +57,8 @@ _VALID: Mapping[str, Callable[[str], bool]] = {
     "id": _id,
 }
 KEYS = tuple(_VALID)
+FIELDS = ("id", "verdict", "primary", "campaign", "channel", "source", "origin", "recipient", "controller")
+"""The keys that are what an item's field of that name is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,11 @@ class Query:
         if item.informational and not named and not {*self._of("reason"), *self._of("primary")} & {*item.codes}:
             return False
         return named or "state" in self.wanted or item.state in states
+
+    @property
+    def of_origin(self) -> bool:
+        """Whether it asks for what only the audit tells: where the data came from."""
+        return "origin" in self.wanted
 
     def _of(self, key: str) -> frozenset[str]:
         return self.wanted.get(key, frozenset())
@@ -107,8 +116,13 @@ def parse(*queries: str) -> Query:
     return Query({key: frozenset(values) for key, values in found.items()})
 
 
+def older_than(age: str) -> int:
+    """Returns an age such as 36h in milliseconds."""
+    return int(age[:-1]) * _UNITS[age[-1]]
+
+
 def _older(item: Item, wanted: frozenset[str], now: int, zone: str) -> bool:
-    return now - item.seen > min(int(value[:-1]) * _UNITS[value[-1]] for value in wanted)
+    return now - item.seen > min(map(older_than, wanted))
 
 
 def _before(item: Item, wanted: frozenset[str], now: int, zone: str) -> bool:
@@ -129,7 +143,10 @@ def _field(name: str) -> _Match:
 
 
 _MATCHES: Mapping[str, _Match] = {
-    **{key: _field(key) for key in ("verdict", "primary", "campaign", "channel", "source", "recipient", "controller")},
+    **{
+        key: _field(key)
+        for key in ("verdict", "primary", "campaign", "channel", "source", "origin", "recipient", "controller")
+    },
     "id": _field("id"),
     "state": lambda item, wanted, now, zone: ANY in wanted or item.state in wanted,
     "reason": lambda item, wanted, now, zone: not wanted.isdisjoint(item.codes),
@@ -142,6 +159,7 @@ _FORMS: Mapping[str, Any] = {
     "reason": "AGE_UNCERTAIN",
     "primary": "AGE_UNCERTAIN",
     "channel": "|".join(get_args(Channel)),
+    "origin": "batch/ID|notice/ID|method/CODE|none",
     "older_than": "90m|36h|3d",
     "before": "2026-12-01",
 }

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from gatekeeper import spans
 from gatekeeper.judge import INFORMATIONAL
+from gatekeeper.origin import origin
 from gatekeeper.reasons import CATALOGUE, Found, Remedy
 from gatekeeper.review import State
 from schemas.audit import Acted, Decision
@@ -39,7 +40,8 @@ _AFTER: Mapping[str, State] = {
 class Item:
     """One withheld send. `seen`: when it was withheld, in milliseconds. `source`: the id of the one it stands on.
 
-    `by` and `at`: who left it in its state, and when they asked for that.
+    `by` and `at`: who left it in its state, and when they asked for that. `origin`: the list or form of its data
+    (gatekeeper.origin), None = not looked at.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Item:
     state: State = "open"
     by: str | None = None
     at: str | None = None
+    origin: str | None = None
 
     @property
     def primary(self) -> str:
@@ -82,6 +85,29 @@ class Item:
         """Returns from when the piece is too late, in milliseconds, None without a mail date."""
         return spans.span(self.mail_date, zone).last // 1000 + 1 if self.mail_date else None
 
+    def plain(self) -> dict[str, Any]:
+        """Returns it for programs."""
+        return {
+            "decision_id": self.id,
+            "state": self.state,
+            "verdict": self.verdict,
+            "primary": self.primary,
+            "reasons": self.codes,
+            "remedies": self.remedies,
+            "campaign": self.campaign,
+            "channel": self.channel,
+            "purpose": self.purpose,
+            "controller": self.controller,
+            "source": self.source,
+            "origin": self.origin,
+            "recipient": self.recipient,
+            "mail_date": self.mail_date,
+            "seen": spans.instant(self.seen),
+            "by": self.by,
+            "at": self.at,
+            "review": {"partition": self.place.partition, "offset": self.place.offset},
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Doing:
@@ -102,81 +128,130 @@ class Doing:
     did: str | None = None
 
 
+def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Item | None:
+    """Returns the item of one record of `review`, as it was withheld; None in shadow mode, where nobody waits for it.
+
+    Raises ValueError for a record that holds none.
+    """
+    told = dict(headers)
+    if told.get("gate-mode") == b"shadow":
+        return None
+    decision = Decision.model_validate_json(told.get("gate-decision", b""))
+    send = Send.model_validate_json(value or b"")
+    if decision.id is None:
+        raise ValueError("a decision without id")
+    return Item(
+        id=decision.id,
+        place=ReviewPlace(partition=partition, offset=offset),
+        recipient=send.recipient_id,
+        campaign=send.campaign_id,
+        channel=send.channel,
+        purpose=send.purpose,
+        controller=send.controller_id,
+        source=decision.basis,
+        verdict=decision.verdict,
+        codes=tuple(reason.code for reason in decision.reasons),
+        mail_date=send.mail_date,
+        seen=spans.span(decision.at, "UTC").first // 1000,
+    )
+
+
+def asked(key: bytes | None, value: bytes | None) -> Doing | None:
+    """Returns what one record of `acts` asks for about an item, None where it asks nothing about one.
+
+    What cannot be read is a dead letter, and nothing was done by it.
+    """
+    try:
+        act = decode("acts", key, value)
+    except Unreadable:
+        return None
+    if not isinstance(act, Release | ItemAct) or act.act_id is None:
+        return None
+    return Doing(act.act_id, act.decision_id, act.kind, _people(act.by), act.at, act.reason or None, act.evidence_ref)
+
+
+def answered(value: bytes | None) -> Doing | None:
+    """Returns what one record of `audit` answers to an act about an item, None where it answers none."""
+    if value is None or b'"act":{' not in value:
+        return None
+    try:
+        found = orjson.loads(value)
+        acted = Acted.model_validate_json(orjson.dumps(found["act"]))
+        did = str(found["did"])
+    except (ValueError, LookupError, TypeError, ValidationError):
+        return None
+    if acted.item is None or acted.act_id is None or acted.kind in ("handoff", "cancel"):
+        return None  # what it is about is a clearance, and no item
+    return Doing(
+        acted.act_id,
+        acted.item,
+        acted.kind or "",
+        _people(acted.by),
+        acted.at or "",
+        None,
+        acted.evidence_ref,
+        acted.outcome,
+        acted.code,
+        did,
+    )
+
+
+def standing(item: Item, answers: Iterable[Doing]) -> Item:
+    """Returns an item as the answers to the acts about it leave it, in the order in which they were judged."""
+    state: State = "open"
+    by, at = None, None
+    for doing in answers:
+        after = _after(doing)
+        if after == "open":
+            state, by, at = after, None, None
+        elif after is not None or (doing.kind == "claim" and state == "open"):
+            state, by, at = after or state, next(iter(doing.by), None), doing.at
+    return replace(item, state=state, by=by, at=at)
+
+
+def urgent(items: Iterable[Item], zone: str) -> list[Item]:
+    """Returns items in the order in which they need somebody: by mail date, then the longest withheld."""
+    return sorted(items, key=lambda item: (item.due(zone) or 2**63, item.seen, item.id))
+
+
 @dataclass(slots=True)
 class Queue:
     """All items of `review`, with their states; `unread` counts the records that hold none."""
 
     unread: int = 0
     _items: dict[str, Item] = field(default_factory=dict)
+    _origins: dict[str, str] = field(default_factory=dict)
     _asked: dict[str, Doing] = field(default_factory=dict)
     _answers: dict[str, dict[tuple[int, int], Doing]] = field(default_factory=dict)
 
     def review(self, partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> None:
-        """Takes in one record of `review`; what was withheld in shadow mode waits for nobody, and is no item."""
-        told = dict(headers)
-        if told.get("gate-mode") == b"shadow":
-            return
+        """Takes in one record of `review`."""
         try:
-            decision = Decision.model_validate_json(told.get("gate-decision", b""))
-            send = Send.model_validate_json(value or b"")
-            if decision.id is None:
-                raise ValueError
+            item = held(partition, offset, value, headers)
         except ValueError:
             self.unread += 1
-            return
-        self._items[decision.id] = Item(
-            id=decision.id,
-            place=ReviewPlace(partition=partition, offset=offset),
-            recipient=send.recipient_id,
-            campaign=send.campaign_id,
-            channel=send.channel,
-            purpose=send.purpose,
-            controller=send.controller_id,
-            source=decision.basis,
-            verdict=decision.verdict,
-            codes=tuple(reason.code for reason in decision.reasons),
-            mail_date=send.mail_date,
-            seen=spans.span(decision.at, "UTC").first // 1000,
-        )
+        else:
+            if item is not None:
+                self._items[item.id] = item
 
     def act(self, key: bytes | None, value: bytes | None) -> None:
-        """Takes in one record of `acts`; what cannot be read is a dead letter, and nothing was done by it."""
-        try:
-            act = decode("acts", key, value)
-        except Unreadable:
-            return
-        if isinstance(act, Release | ItemAct) and act.act_id is not None:
-            doing = Doing(
-                act.act_id, act.decision_id, act.kind, _people(act.by), act.at, act.reason or None, act.evidence_ref
-            )
-            self._asked.setdefault(act.act_id, doing)
+        """Takes in one record of `acts`."""
+        if doing := asked(key, value):
+            self._asked.setdefault(doing.act_id, doing)
 
     def audit(self, partition: int, offset: int, value: bytes | None) -> None:
         """Takes in one record of `audit`; those of no act about an item say nothing here."""
-        if value is None or b'"act":{' not in value:
-            return
+        if doing := answered(value):
+            # an item's acts are judged in the order of its partition, and their audit records stand in it
+            self._answers.setdefault(doing.item, {})[partition, offset] = doing
+
+    def origin(self, value: bytes | None) -> None:
+        """Takes in where the data came from, which the audit record of an item's decision tells."""
         try:
-            found = orjson.loads(value)
-            acted = Acted.model_validate_json(orjson.dumps(found["act"]))
-            did = str(found["did"])
-        except (ValueError, LookupError, TypeError, ValidationError):
+            record = orjson.loads(value or b"")
+            self._origins[record["did"]] = origin(record)
+        except (ValueError, LookupError, TypeError, AttributeError):
             return
-        if acted.item is None or acted.act_id is None or acted.kind in ("handoff", "cancel"):
-            return  # what it is about is a clearance, and no item
-        doing = Doing(
-            acted.act_id,
-            acted.item,
-            acted.kind or "",
-            _people(acted.by),
-            acted.at or "",
-            None,
-            acted.evidence_ref,
-            acted.outcome,
-            acted.code,
-            did,
-        )
-        # an item's acts are judged in the order of its partition, and their audit records stand in it
-        self._answers.setdefault(acted.item, {})[partition, offset] = doing
 
     def items(self) -> Iterator[Item]:
         """Yields every item as it stands, in no order."""
@@ -208,15 +283,8 @@ class Queue:
         return replace(doing, reason=asked.reason) if asked else doing
 
     def _standing(self, item: Item) -> Item:
-        state: State = "open"
-        by, at = None, None
-        for _, doing in sorted(self._answers.get(item.id, {}).items()):
-            after = _after(doing)
-            if after == "open":
-                state, by, at = after, None, None
-            elif after is not None or (doing.kind == "claim" and state == "open"):
-                state, by, at = after or state, next(iter(doing.by), None), doing.at
-        return replace(item, state=state, by=by, at=at)
+        found = standing(item, (doing for _, doing in sorted(self._answers.get(item.id, {}).items())))
+        return replace(found, origin=self._origins.get(item.id))
 
 
 def _after(doing: Doing) -> State | None:

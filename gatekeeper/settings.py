@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     user: Annotated[str, Field(pattern=rf"^$|{ID_PATTERN}")] = Field(
         "", description="who acts: a staff id, not a name; --by goes before it"
     )
+    console_host: str = Field("127.0.0.1", description="where the console listens; elsewhere only with a user file")
+    console_port: Annotated[int, Field(ge=0, le=65535)] = Field(8647, description="its port; 0 takes a free one")
+    console_users: str = Field("", description="the console's user file; empty: no sign-in, and this machine only")
+    console_data: str = Field(".gatekeeper/console", description="folder of the console's read model, which may go")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="threshold of our own events")
 
     @property

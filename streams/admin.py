@@ -149,6 +149,15 @@ def _admin(settings: Settings) -> Iterator[Any]:
         yield admin
 
 
+def identity(settings: Settings) -> str:
+    """Returns what tells these topics from others of the same names, such as those of a broker made anew."""
+    with _admin(settings) as admin:
+        (row,) = admin.describe_topics([settings.topic("review")])
+        if row["error_code"]:
+            raise for_code(row["error_code"])(row["name"])
+        return f"{settings.prefix} {row['topic_id']}"
+
+
 def _describe(admin: Any, settings: Settings) -> dict[str, list[Any]]:
     """Returns the replicas of each partition, by name, of the registry's topics that are on the broker."""
     found = {}

@@ -20,6 +20,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionE
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
+from schemas.topics import logical_name
 
 CONNECT_MS = 6_000
 REQUEST_MS = 8_000
@@ -236,11 +237,24 @@ class Reader:
 
     def coming(self, topic: str, starts: Mapping[int, int], *, seconds: float) -> Iterator[list[Record]]:
         """Returns what comes from these offsets on, without end; an empty list each time that long nothing came."""
-        name = self._settings.topic(topic)
-        partitions = {TopicPartition(name, number): offset for number, offset in starts.items()}
+        return self.following({topic: starts}, seconds=seconds)
+
+    def following(self, starts: Mapping[str, Mapping[int, int]], *, seconds: float) -> Iterator[list[Record]]:
+        """Returns as `coming` does, of several topics at once, each in order within a partition."""
+        partitions = {
+            TopicPartition(self._settings.topic(topic), number): offset
+            for topic, numbers in starts.items()
+            for number, offset in numbers.items()
+        }
         with reaching(self._settings):
             self._seek(partitions)
         return self._coming(list(partitions), seconds)
+
+    def reached(self) -> dict[tuple[str, int], int]:
+        """Returns the next offset of each topic and partition that is followed: it passes commit markers too."""
+        with reaching(self._settings):
+            found = {tp: self._consumer.position(tp, timeout_ms=REQUEST_MS) or 0 for tp in self._consumer.assignment()}
+        return {(logical_name(tp.topic), tp.partition): offset for tp, offset in found.items()}
 
     def _coming(self, partitions: list[TopicPartition], seconds: float) -> Iterator[list[Record]]:
         with reaching(self._settings):
@@ -282,7 +296,7 @@ class Reader:
 
     def _record(self, found: Any) -> Record:
         return Record(
-            topic=found.topic.removeprefix(self._settings.prefix).removesuffix(".v1"),
+            topic=logical_name(found.topic),
             partition=found.partition,
             offset=found.offset,
             timestamp=found.timestamp,

@@ -16,13 +16,22 @@ from streams.publisher import Publisher
 WINDOW = 500
 """So many acts are under way at once."""
 TICK_SECONDS = 0.25
+TOGETHER_MS = 60_000
+"""A transaction's records are at most so far apart."""
 
 
-def read(reader: Reader) -> Queue:
-    """Returns the queue as the committed records tell it."""
+def read(reader: Reader, *, origins: bool = False) -> Queue:
+    """Returns the queue as the committed records tell it.
+
+    `origins`: with the list or form that each item's data came from, for which far more of `audit` is read.
+    """
     queue, first = Queue(), None
     for record in reader.read("review"):
         queue.review(record.partition, record.offset, record.value, record.headers)
+        if origins:
+            # an item and its audit record are written together, the latter perhaps a little earlier
+            since = record.timestamp - TOGETHER_MS
+            first = since if first is None else min(first, since)
     for record in reader.read("acts"):
         queue.act(record.key, record.value)
         first = record.timestamp if first is None else min(first, record.timestamp)
@@ -30,6 +39,8 @@ def read(reader: Reader) -> Queue:
         # an answer comes after its act, and `audit` is long
         for record in reader.read("audit", since=first):
             queue.audit(record.partition, record.offset, record.value)
+            if origins:
+                queue.origin(record.value)
     return queue
 
 

@@ -24,6 +24,8 @@ VERBS = {
     "decide": "decide",
     "policy": "policy",
     "review": "review",
+    "console": "console",
+    "user": "user",
     "handoff": "handoff",
     "campaign": "campaign",
     "reconcile": "reconcile",

@@ -7,38 +7,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from time import time
-from typing import Any
 from uuid import uuid4
 
 import click
-from pydantic import ValidationError
 
 from gatekeeper import packs
-from gatekeeper import release as releases
+from gatekeeper.calls import GOOD, REASONED, SAMPLES, Act, Call, Row, Unfit, sentence, states
 from gatekeeper.cli.output import lines_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.who import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.query import Query, parse
-from gatekeeper.queue import WAITING, Item, Queue
-from gatekeeper.review import FROM
+from gatekeeper.queue import Item, Queue
 from gatekeeper.settings import Settings, load
 from gatekeeper.spans import instant
-from gatekeeper.texts import catalogue, text
+from gatekeeper.texts import text
 from schemas.audit import DID_PATTERN
-from schemas.events import ItemAct, Release
 from streams import reviews
 from streams.client import Reader
 
-SAMPLES = 5
 WAIT_SECONDS = 60.0
-GOOD = frozenset(("recorded", "cleared", "waiting", "upheld", "asked", "reopened", "recalled", "undone"))
-"""Outcomes that are what was asked for."""
-REASONED = ("release", "uphold", "undo", "note")
-"""What is not done without saying why."""
-
-Act = Release | ItemAct
 
 
 @click.group("review", help=text("cli.review"))
@@ -46,83 +34,9 @@ def command() -> None:
     """Holds the sub-commands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a verb: what shall be done, by whom, why, and how it is waited for.
-
-    `run`: begins the id of each act, so that the same call again does nothing twice.
-    """
-
-    kind: str
-    by: str
-    reason: str
-    evidence: str | None
-    run: str
-    at: str
-
-    def act_id(self, item: str) -> str:
-        """Returns the id of this call's act about an item: always the same."""
-        return f"{self.run}.{item}"
-
-    def act(self, item: Item) -> Act:
-        """Returns the act about an item; raises UsageError (2) that names the option with a wrong value."""
-        said: dict[str, Any] = {
-            "v": 1,
-            "kind": self.kind,
-            "act_id": self.act_id(item.id),
-            "at": self.at,
-            "by": self.by,
-            "recipient_id": item.recipient,
-            "campaign_id": item.campaign,
-            "channel": item.channel,
-            "decision_id": item.id,
-            "review": item.place,
-            "reason": self.reason,
-            "evidence_ref": self.evidence,
-        }
-        try:
-            return Release(**said, reasons=item.codes) if self.kind == "release" else ItemAct(**said)
-        except ValidationError as error:
-            place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
-        names = {"reason": "--reason", "evidence_ref": "--evidence", "by": "--by", "act_id": "--run"}
-        raise UsageError("error.option_invalid", option=names.get(place, place))
-
-
-@dataclass(slots=True)
-class Row:
-    """One item, and what became of the act about it; `outcome` is None as long as nobody has answered."""
-
-    id: str
-    act_id: str
-    outcome: str | None = None
-    code: str | None = None
-    decision_id: str | None = None
-
-    def plain(self) -> dict[str, Any]:
-        """Returns it for programs, with its sentence in the reader's language."""
-        return {
-            "id": self.id,
-            "act_id": self.act_id,
-            "outcome": self.outcome,
-            "code": self.code,
-            "decision_id": self.decision_id,
-            "message": sentence(self.outcome, self.code),
-        }
-
-
 def timezone(settings: Settings, now: int) -> str:
     """Returns the time zone in which dates without one are read."""
     return packs.load(settings.policy).at(now).timezone
-
-
-def sentence(outcome: str | None, code: str | None) -> str:
-    """Returns what became of an act in one sentence, with what to do next."""
-    if outcome is None:
-        return text("act.unanswered")
-    # of a code such as notice_lacks.name the first part is the sentence's
-    kind, _, detail = (code or "").partition(".")
-    key = f"act.{outcome}_{kind}" if f"act.{outcome}_{kind}" in catalogue() else f"act.{outcome}"
-    return text(key, code=code, detail=detail)
 
 
 def _verb(kind: str) -> None:
@@ -178,7 +92,7 @@ def _done(
     """Writes the acts that can be done, once it is confirmed, and returns a row for each item that was meant."""
     with Reader(settings) as reader:
         ends = reader.ends("audit")  # before the queue is read: an answer lies behind one of the two
-        queue = reviews.read(reader)
+        queue = reviews.read(reader, origins=query is not None and query.of_origin)
         before = queue.run(f"{call.run}.")
         chosen = _chosen(settings, call, queue, query, [*ids, *before])
         rows = {id_: Row(id_, call.act_id(id_)) for id_ in [*dict.fromkeys([*ids, *before]), *chosen]}
@@ -208,10 +122,7 @@ def _chosen(settings: Settings, call: Call, queue: Queue, query: Query | None, a
         return []
     now = int(time() * 1000)
     zone = timezone(settings, now)
-    states = FROM.get(call.kind, frozenset(WAITING))
-    # what was undone or decided is only meant where the filter says so, unless undoing is what is asked for
-    states = states if call.kind == "undo" else states & frozenset(WAITING)
-    found = [item for item in queue.items() if query.matches(item, now=now, zone=zone, states=states)]
+    found = [item for item in queue.items() if query.matches(item, now=now, zone=zone, states=states(call.kind))]
     already = set(also)
     return [item.id for item in sorted(found, key=lambda item: (item.seen, item.id)) if item.id not in already]
 
@@ -226,7 +137,7 @@ def _foreseen(call: Call, queue: Queue, rows: dict[str, Row], *, written: Iterab
         if row.id in written:
             continue
         item = queue.item(row.id)
-        code = "item_unknown" if item is None else refusal(call, item)
+        code = "item_unknown" if item is None else _refusal(call, item)
         if item is None or code:
             row.outcome, row.code = "refused", code
         else:
@@ -234,13 +145,13 @@ def _foreseen(call: Call, queue: Queue, rows: dict[str, Row], *, written: Iterab
     return todo
 
 
-def refusal(call: Call, item: Item) -> str | None:
-    """Returns why an act cannot be done about an item as it stands, None where the worker may do it."""
-    if call.kind in FROM and item.state not in FROM[call.kind]:
-        return {"approve": "nothing_to_approve", "undo": "nothing_to_undo"}.get(call.kind, "closed")
-    act = call.act(item)
-    found = releases.refusal(act, item.reasons) if isinstance(act, Release) else None
-    return None if found == "two_persons" else found
+def _refusal(call: Call, item: Item) -> str | None:
+    """Returns as `Call.refusal`; raises UsageError (2) that names the option with a wrong value."""
+    try:
+        return call.refusal(item)
+    except Unfit as unfit:
+        names = {"reason": "--reason", "evidence_ref": "--evidence", "by": "--by", "act_id": "--run"}
+        raise UsageError("error.option_invalid", option=names.get(unfit.field, unfit.field)) from None
 
 
 def _preview(call: Call, todo: Sequence[Item], rows: dict[str, Row]) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from time import time
-from typing import Any
 
 import click
 
+from gatekeeper.calls import sentence
 from gatekeeper.cli import acts
 from gatekeeper.cli.output import age, lines_option, note, show_json, show_table
 from gatekeeper.errors import UsageError
 from gatekeeper.query import KEYS, parse
-from gatekeeper.queue import Doing, Item
+from gatekeeper.queue import Doing, Item, urgent
 from gatekeeper.reasons import CATALOGUE
 from gatekeeper.settings import load
 from gatekeeper.spans import instant
@@ -38,13 +37,13 @@ def list_items(filters: tuple[str, ...], everything: bool, as_json: bool) -> Non
     now = int(time() * 1000)
     zone = acts.timezone(settings, now)
     with Reader(settings) as reader:
-        queue = reviews.read(reader)
+        queue = reviews.read(reader, origins=query.of_origin)
     if queue.unread:
         note("cli.review_unread", count=queue.unread)
     found = urgent((item for item in queue.items() if query.matches(item, now=now, zone=zone)), zone)
     if as_json:
         for item in found:
-            show_json(plain(item))
+            show_json(item.plain())
         return
     if not found:
         note("cli.review_none")
@@ -90,10 +89,10 @@ def show(id_: str, as_json: bool) -> None:
     doings = queue.doings(id_)
     if as_json:
         show_json(
-            {**plain(item), "decision": decision.model_dump(mode="json"), "acts": [asdict(doing) for doing in doings]}
+            {**item.plain(), "decision": decision.model_dump(mode="json"), "acts": [asdict(doing) for doing in doings]}
         )
         return
-    rows = {**plain(item), "state": text(f"act.state_{item.state}"), "seen": instant(item.seen)}
+    rows = {**item.plain(), "state": text(f"act.state_{item.state}"), "seen": instant(item.seen)}
     for name in ("decision_id", "state", "verdict", "campaign", "channel", "recipient", "controller", "purpose"):
         click.echo(f"{text(f'cli.column_{name}')}: {rows[name]}")
     for name, column in (("source", "basis"), ("mail_date", "mail_date"), ("seen", "seen"), ("by", "who")):
@@ -111,11 +110,6 @@ def show(id_: str, as_json: bool) -> None:
         click.echo(f"  {_told(doing)}")
 
 
-def urgent(items: Iterable[Item], zone: str) -> list[Item]:
-    """Returns items in the order in which they need somebody: by mail date, then the longest withheld."""
-    return sorted(items, key=lambda item: (item.due(zone) or 2**63, item.seen, item.id))
-
-
 def left(item: Item, now: int, zone: str) -> str:
     """Returns the day of mailing with the time that is left to it."""
     due = item.due(zone)
@@ -124,31 +118,8 @@ def left(item: Item, now: int, zone: str) -> str:
     return f"{item.mail_date[:10]} ({age((due - now) / 1000) if due > now else text('cli.too_late')})"
 
 
-def plain(item: Item) -> dict[str, Any]:
-    """Returns an item for programs."""
-    return {
-        "decision_id": item.id,
-        "state": item.state,
-        "verdict": item.verdict,
-        "primary": item.primary,
-        "reasons": item.codes,
-        "remedies": item.remedies,
-        "campaign": item.campaign,
-        "channel": item.channel,
-        "purpose": item.purpose,
-        "controller": item.controller,
-        "source": item.source,
-        "recipient": item.recipient,
-        "mail_date": item.mail_date,
-        "seen": instant(item.seen),
-        "by": item.by,
-        "at": item.at,
-        "review": {"partition": item.place.partition, "offset": item.place.offset},
-    }
-
-
 def _told(doing: Doing) -> str:
-    said = [doing.at, ", ".join(doing.by), doing.kind, acts.sentence(doing.outcome, doing.code)]
+    said = [doing.at, ", ".join(doing.by), doing.kind, sentence(doing.outcome, doing.code)]
     if doing.evidence:
         said.append(f"({doing.evidence})")
     if doing.reason:

@@ -7,13 +7,11 @@ import sys
 
 import click
 
+from gatekeeper.calls import TYPED_ABOVE
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from schemas.values import ID_PATTERN
-
-TYPED_ABOVE = 100
-"""More than this is confirmed by typing the number: a yes is given too easily."""
 
 by_option = click.option("--by", help=text("cli.by"))
 evidence_option = click.option("--evidence", help=text("cli.evidence"))

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from gatekeeper.cli.acts import sentence
+from gatekeeper.calls import sentence
 from gatekeeper.reasons import Remedy
 from gatekeeper.review import State
 from gatekeeper.texts import catalogue

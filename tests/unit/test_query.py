@@ -29,6 +29,7 @@ def item(**other: Any) -> Item:
         "codes": ("AGE_UNCERTAIN", "CONSENT_MISSING"),
         "mail_date": "2026-12-01",
         "seen": NOW - 36 * HOUR,
+        "origin": "batch/B-1",
     }
     return Item(**(fields | other))
 
@@ -50,6 +51,7 @@ def means(query: str, one: Item, **more: Any) -> bool:
         "channel=email,postal",
         "channel=email&channel=postal",
         "source=S-1",
+        "origin=batch/B-1",
         "recipient=R1",
         "controller=C1",
         "older_than=35h",
@@ -71,6 +73,8 @@ def test_what_an_item_is_then_the_query_means_it(query: str) -> None:
         "primary=CONSENT_MISSING",
         "campaign=spring&channel=email",
         "source=S-2",
+        "origin=notice/B-1",
+        "origin=none",
         "recipient=R2",
         "controller=C2",
         "older_than=36h",
@@ -133,6 +137,8 @@ def test_an_unknown_key_then_the_known_ones_are_listed() -> None:
         "reason=NO_SUCH_REASON",
         "channel=pigeon",
         "recipient=hanako@mail.example",
+        "origin=batch",
+        "origin=list/B-1",
         "older_than=3",
         "older_than=-1d",
         "older_than=٣d",

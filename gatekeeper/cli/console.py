@@ -1,0 +1,38 @@
+"""`gatekeeper console`: the review queue in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gatekeeper import log
+from gatekeeper.cli.output import json_option, note, show_json
+from gatekeeper.settings import load
+from gatekeeper.texts import text
+
+
+@click.command("console", help=text("cli.console"))
+@click.option("--host", help=text("cli.console_host"))
+@click.option("--port", type=click.IntRange(0, 65535), help=text("cli.console_port"))
+@click.option("--users", type=click.Path(path_type=Path), help=text("cli.console_users"))
+@json_option
+def command(host: str | None, port: int | None, users: Path | None, as_json: bool) -> None:
+    """Serves until it is interrupted; its address is printed once it answers."""
+    from gatekeeper.console.app import EVERYBODY, serve
+    from gatekeeper.console.users import Users
+
+    given = {"console_host": host, "console_port": port, "console_users": str(users) if users else None}
+    settings = load().model_copy(update={name: value for name, value in given.items() if value is not None})
+    log.configure(settings.log_level)
+    known = Users(Path(settings.console_users)) if settings.console_users else None
+
+    def started(url: str) -> None:
+        if as_json:
+            show_json({"url": url, "sign_in": known is not None})
+        else:
+            click.echo(text("cli.console_runs", url=url))
+        if known is None:
+            note("cli.console_everybody", user=settings.user or EVERYBODY)
+
+    serve(settings, users=known, started=started)

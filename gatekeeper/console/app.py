@@ -1,0 +1,177 @@
+"""The console put together: model, feed, sessions and pages, behind the guard; and served until it is stopped."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException as Missing
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gatekeeper import packs
+from gatekeeper.console import items
+from gatekeeper.console.feed import Feed
+from gatekeeper.console.guard import LOOPBACK, Guard
+from gatekeeper.console.hub import Hub
+from gatekeeper.console.model import Model
+from gatekeeper.console.pages import PAGES
+from gatekeeper.console.session import COOKIE, Refused, Sessions, SignInNeeded
+from gatekeeper.console.state import Console, console
+from gatekeeper.console.users import Users
+from gatekeeper.console.view import ROOM, page
+from gatekeeper.errors import GatekeeperError, UnavailableError, UsageError
+from gatekeeper.judge import fingerprint
+from gatekeeper.settings import Settings
+from streams.client import Reader
+
+PARTS = (items.PART,)
+"""What the read model is made of."""
+OPEN = ("/signin", "/healthz", "/events")
+"""What is there for whoever has not signed in, and while the model is still being made."""
+EVERYBODY = "console"
+CLOSE_SECONDS = 2
+log = structlog.get_logger("console")
+
+
+def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
+    """Returns the application; its feed begins with it. Raises UnavailableError (3) where its data cannot be kept."""
+    hub = Hub()
+    zone = packs.load(settings.policy).home[0].timezone
+    model = Model(Path(settings.console_data), PARTS, zone=zone)
+    feed = Feed(settings, model, hub)
+    sessions = Sessions(users, settings.user or EVERYBODY)
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        feed.start()
+        yield
+        feed.stop()
+
+    app = FastAPI(title="gatekeeper", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
+    app.state.console = Console(settings, model, hub, feed, sessions, PAGES)
+    for one in PAGES:
+        app.include_router(one.router)
+    app.mount("/static", StaticFiles(directory=ROOM / "static"), name="static")
+    app.add_middleware(Door)
+    app.add_middleware(Guard, hosts=None if users else LOOPBACK)
+    app.add_exception_handler(SignInNeeded, _sign_in)
+    for kind in (Refused, GatekeeperError, Missing, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, _told)
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, object]:
+        """Returns whether the model is made, and whether Kafka answers."""
+        return {"ready": feed.progress.ready, "broker": feed.progress.trouble is None}
+
+    return app
+
+
+def serve(settings: Settings, *, users: Users | None, started: Callable[[str], None]) -> None:
+    """Serves the console until it is interrupted; `started` is told its address.
+
+    Raises UsageError (2) for an address other than this machine's without users, UnavailableError (3) without a
+    broker, or where the port is taken.
+    """
+    host, port = settings.console_host, settings.console_port
+    if users is None and host not in LOOPBACK:
+        raise UsageError("error.console_open", host=host)
+    with Reader(settings) as reader:
+        reader.ends("review")  # what cannot work is told before anybody looks at it
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UnavailableError("error.console_port", host=host, port=port, detail=error.strerror) from None
+    with listening:
+        name = f"[{host}]" if ":" in host else host
+        url = f"http://{name}:{listening.getsockname()[1]}/"
+        server = Server(create_app(settings, users=users), lambda: started(url))
+        server.run(sockets=[listening])
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which says when it has started."""
+
+    def __init__(self, app: FastAPI, on_start: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                log_level="warning",
+                access_log=False,  # addresses name people's ids
+                server_header=False,
+                timeout_graceful_shutdown=CLOSE_SECONDS,
+            )
+        )
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to serve."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
+
+
+class Door:
+    """ASGI middleware: finds the session of a request, and shows how far the model is until it is there."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a request through, or answers it."""
+        if scope["type"] != "http" or scope["path"].startswith("/static/"):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        held = console(request)
+        looked = "x-live" not in request.headers  # what a page asks by itself is no sign of anybody
+        found = held.sessions.find(request.cookies.get(COOKIE), touch=looked)
+        begun = None if found else held.sessions.anybody()
+        session = request.state.session = found or begun
+
+        async def with_cookie(message: Message) -> None:
+            if begun is not None and message["type"] == "http.response.start":
+                safe = "; Secure" if scope["scheme"] == "https" else ""
+                value = f"{COOKIE}={begun.token}; HttpOnly; Path=/; SameSite=strict{safe}"
+                MutableHeaders(scope=message).append("Set-Cookie", value)
+            await send(message)
+
+        answer: ASGIApp = self._app
+        if request.method == "POST" and held.posts.full(session.token if session else ""):
+            answer = _told(request, Refused("page.too_many", 429))
+        elif session and not held.feed.progress.ready and not request.url.path.startswith(OPEN):
+            answer = page(request, "progress", status=503, progress=held.feed.progress, refresh=1)
+        await answer(scope, receive, with_cookie)
+
+
+def _sign_in(request: Request, _: Exception) -> Response:
+    back = request.url.path if request.method == "GET" else "/"
+    if request.method == "GET" and request.url.query:
+        back += f"?{request.url.query}"
+    lost = "&lost=1" if request.method == "POST" else ""
+    return RedirectResponse(f"/signin?next={quote(back, safe='')}{lost}", 303)
+
+
+def _told(request: Request, error: Exception) -> Response:
+    """Returns what went wrong as a page; never more than our own sentence."""
+    if isinstance(error, Refused):
+        return page(request, "error", status=error.status, error=error)
+    if isinstance(error, GatekeeperError):
+        return page(request, "error", status=error.http_status, error=error)
+    if isinstance(error, Missing) and error.status_code in (404, 405):
+        return page(request, "error", status=error.status_code, error=Refused("page.no_such_page"))
+    if isinstance(error, Missing | RequestValidationError):
+        return page(request, "error", status=400, error=Refused("page.request_bad"))
+    log.error("page_failed", error=type(error).__name__, code=fingerprint(error))
+    return page(request, "error", status=500, error=Refused("page.defect"))

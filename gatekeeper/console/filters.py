@@ -1,0 +1,42 @@
+"""The filter in an address: what of its query is the filter's, what is the page's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import Request
+
+from gatekeeper.calls import states
+from gatekeeper.console.search import Search
+from gatekeeper.console.state import console
+from gatekeeper.query import parse
+from gatekeeper.queue import WAITING
+
+OURS = frozenset(("lang", "page", "kind", "run", "after", "reveal", "since"))
+"""Keys of addresses that belong to pages."""
+
+
+def written(request: Request) -> str:
+    """Returns the filter of a request's address, without what a form left empty; '' for none."""
+    return joined((key, value) for key, value in request.query_params.multi_items() if key not in OURS)
+
+
+def pairs(written: str) -> list[tuple[str, str]]:
+    """Returns keys and values of a filter."""
+    return parse_qsl(written)
+
+
+def joined(pairs: Iterable[tuple[str, str]]) -> str:
+    """Returns a filter of keys and values."""
+    return urlencode([(key, value.strip()) for key, value in pairs if value.strip()], safe=",/:")
+
+
+def search(request: Request, written: str, *, kind: str | None = None, until: int | None = None) -> Search:
+    """Returns the search of a filter, at this instant; raises UsageError (400) for one that has no meaning.
+
+    `kind`: of the act that shall be done about what is found. `until`: as `Search` has it.
+    """
+    held = console(request)
+    meant = states(kind) if kind else WAITING
+    return Search(parse(written), held.now(), held.zone(), meant, until)

@@ -1,0 +1,111 @@
+"""What stands before every page: security headers, whose host it is, how large a form and how many requests may be."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable
+from time import monotonic
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gatekeeper.console.session import Refused
+
+FORM_BYTES = 256 * 1024
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
+class Guard:
+    """ASGI middleware; `hosts`: the names that this console answers to, None = any."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a request through, or answers it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers, read = Headers(scope=scope), 0
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                found = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    found[name] = value
+                if scope["scheme"] == "https":
+                    found["Strict-Transport-Security"] = "max-age=31536000"
+                found.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
+            await send(message)
+
+        async def bounded() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > FORM_BYTES:
+                raise Refused("page.form_large", 413)
+            return message
+
+        host = headers.get("host", "")
+        if self._hosts is not None and urlsplit(f"//{host}").hostname not in self._hosts:
+            # a name that somebody else made point here would be another site with our pages in it
+            await PlainTextResponse("unknown host\n", 421)(scope, receive, guarded)
+        elif scope["method"] not in ("GET", "HEAD") and not _same_origin(headers, host):
+            await PlainTextResponse("another site's form\n", 403)(scope, receive, guarded)
+        else:
+            await self._app(scope, bounded, guarded)
+
+
+def _same_origin(headers: Headers, host: str) -> bool:
+    """Returns whether a form comes from our own pages, as far as the browser says: older ones say nothing."""
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == host
+
+
+class Limit:
+    """So many in a span of time, by name; `clock` in seconds."""
+
+    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = monotonic) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._times: dict[str, deque[float]] = defaultdict(deque)
+
+    def reached(self, name: str) -> bool:
+        """Returns whether it was that often of late."""
+        with self._lock:
+            times = self._times[name]
+            while times and self._clock() - times[0] > self._seconds:
+                times.popleft()
+            if not times:
+                del self._times[name]
+            return len(times) >= self._most
+
+    def count(self, name: str) -> None:
+        """Counts one."""
+        with self._lock:
+            self._times[name].append(self._clock())
+
+    def full(self, name: str) -> bool:
+        """Counts one and returns False, or returns True where it was that often already."""
+        if self.reached(name):
+            return True
+        self.count(name)
+        return False

@@ -1,0 +1,202 @@
+"""The items of the queue in the read model: taken in from `review`, `acts` and `audit`, whichever comes first."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from gatekeeper import spans
+from gatekeeper.console.model import Part, Writing
+from gatekeeper.origin import origin
+from gatekeeper.queue import Doing, Item, answered, asked, held, standing
+from gatekeeper.review import KEPT_MS
+from schemas.audit import Decision
+from schemas.events import ReviewPlace
+from streams.client import Record
+
+SCHEMA = """
+CREATE TABLE item (
+    id TEXT PRIMARY KEY, part INTEGER, place INTEGER, recipient TEXT, campaign TEXT, channel TEXT, purpose TEXT,
+    controller TEXT, source TEXT, origin TEXT, verdict TEXT, "primary" TEXT, codes TEXT, informational INTEGER,
+    mail_date TEXT, mailed INTEGER, due INTEGER, seen INTEGER, state TEXT, who TEXT, at TEXT, decision TEXT,
+    arrived INTEGER, changed INTEGER
+);
+CREATE INDEX item_by_cause ON item (state, informational, "primary", origin, campaign);
+CREATE INDEX item_by_urgency ON item (due, seen, id);
+CREATE INDEX item_by_change ON item (changed);
+CREATE INDEX item_by_recipient ON item (recipient);
+CREATE TABLE item_reason (code TEXT, item TEXT, PRIMARY KEY (code, item)) WITHOUT ROWID;
+CREATE TABLE asked (
+    act_id TEXT PRIMARY KEY, item TEXT, kind TEXT, who TEXT, at TEXT, reason TEXT, evidence TEXT
+) WITHOUT ROWID;
+CREATE INDEX asked_of_item ON asked (item);
+CREATE TABLE answer (
+    part INTEGER, place INTEGER, act_id TEXT, item TEXT, kind TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT,
+    code TEXT, did TEXT, PRIMARY KEY (part, place)
+) WITHOUT ROWID;
+CREATE INDEX answer_of_item ON answer (item);
+CREATE INDEX answer_to_act ON answer (act_id);
+CREATE TABLE record (did TEXT PRIMARY KEY, part INTEGER, place INTEGER, at INTEGER, origin TEXT, value BLOB);
+"""
+PENDING = """EXISTS (
+    SELECT 1 FROM asked WHERE asked.item = item.id
+    AND NOT EXISTS (SELECT 1 FROM answer WHERE answer.act_id = asked.act_id)
+)"""
+"""As a condition on `item`: an act about it has no answer yet."""
+
+
+def _review(writing: Writing, record: Record) -> None:
+    try:
+        item = held(record.partition, record.offset, record.value, record.headers)
+    except ValueError:
+        return
+    if item is None:
+        return
+    db = writing.db
+    known = db.execute("SELECT origin FROM record WHERE did = ?", (item.id,)).fetchone()
+    mailed = spans.span(item.mail_date, writing.zone).first if item.mail_date else None
+    number = writing.tick()
+    db.execute(
+        f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * 24)})",
+        (
+            *(item.id, item.place.partition, item.place.offset, item.recipient, item.campaign, item.channel),
+            *(item.purpose, item.controller, item.source, known[0] if known else None, item.verdict, item.primary),
+            *(orjson.dumps(item.codes).decode(), item.informational, item.mail_date, mailed, item.due(writing.zone)),
+            *(item.seen, item.state, item.by, item.at, record.header("gate-decision"), number, number),
+        ),
+    )
+    rows = [(code, item.id) for code in dict.fromkeys(item.codes)]
+    db.executemany("INSERT OR IGNORE INTO item_reason VALUES (?, ?)", rows)
+    _stand(db, item)
+
+
+def _act(writing: Writing, record: Record) -> None:
+    if doing := asked(record.key, record.value):
+        who = orjson.dumps(doing.by).decode()
+        row = (doing.act_id, doing.item, doing.kind, who, doing.at, doing.reason, doing.evidence)
+        writing.db.execute("INSERT OR IGNORE INTO asked VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        _touch(writing, doing.item)
+
+
+def _audit(writing: Writing, record: Record) -> None:
+    db, place = writing.db, (record.partition, record.offset)
+    _decided(writing, record)
+    doing = answered(record.value)
+    if doing is None:
+        return
+    said = (doing.act_id, doing.item, doing.kind, orjson.dumps(doing.by).decode(), doing.at, doing.evidence)
+    row = (*place, *said, doing.outcome, doing.code, doing.did)
+    db.execute(f"INSERT OR REPLACE INTO answer VALUES ({', '.join('?' * 11)})", row)
+    if item := one(db, doing.item):
+        _stand(db, item)
+        _touch(writing, item.id)
+
+
+def _decided(writing: Writing, record: Record) -> None:
+    """Keeps the record of a decision that withheld, and what it says of the data's origin."""
+    value = record.value or b""
+    if b'"verdict":"clear"' in value or b'"verdict":null' in value:
+        return
+    try:
+        found = orjson.loads(value)
+        did, at, came = str(found["did"]), spans.span(found["at"], "UTC").first // 1000, origin(found)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return
+    if found.get("mode", "live") != "live":
+        return
+    row = (did, record.partition, record.offset, at, came, value)
+    writing.db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)", row)
+    writing.db.execute("UPDATE item SET origin = ? WHERE id = ?", (came, did))
+
+
+def _stand(db: sqlite3.Connection, item: Item) -> None:
+    found = standing(item, _answers(db, item.id))
+    db.execute("UPDATE item SET state = ?, who = ?, at = ? WHERE id = ?", (found.state, found.by, found.at, item.id))
+
+
+def _touch(writing: Writing, id_: str) -> None:
+    writing.db.execute("UPDATE item SET changed = ? WHERE id = ?", (writing.tick(), id_))
+
+
+def _forget(db: sqlite3.Connection, now: int) -> None:
+    db.execute("DELETE FROM item WHERE seen < ?", (now - KEPT_MS,))
+    db.execute("DELETE FROM record WHERE at < ?", (now - KEPT_MS,))
+    db.execute("DELETE FROM item_reason WHERE item NOT IN (SELECT id FROM item)")
+
+
+PART = Part(SCHEMA, {"review": _review, "acts": _act, "audit": _audit}, _forget)
+
+
+def item_of(row: sqlite3.Row) -> Item:
+    """Returns the item that a row of `item` is."""
+    return Item(
+        id=row["id"],
+        place=ReviewPlace(partition=row["part"], offset=row["place"]),
+        **{name: row[name] for name in ("recipient", "campaign", "channel", "purpose", "controller", "source")},
+        verdict=row["verdict"],
+        codes=tuple(orjson.loads(row["codes"])),
+        mail_date=row["mail_date"],
+        seen=row["seen"],
+        state=row["state"],
+        by=row["who"],
+        at=row["at"],
+        origin=row["origin"],
+    )
+
+
+def one(db: sqlite3.Connection, id_: str) -> Item | None:
+    """Returns one item as it stands, None where there is none (any more)."""
+    row = db.execute("SELECT * FROM item WHERE id = ?", (id_,)).fetchone()
+    return item_of(row) if row else None
+
+
+def decision(db: sqlite3.Connection, id_: str) -> Decision:
+    """Returns the decision of an item that is there."""
+    return Decision.model_validate_json(db.execute("SELECT decision FROM item WHERE id = ?", (id_,)).fetchone()[0])
+
+
+def record(db: sqlite3.Connection, id_: str) -> sqlite3.Row | None:
+    """Returns the audit record of an item's decision (`part`, `place`, `value`), None where it has not come yet."""
+    found: sqlite3.Row | None = db.execute("SELECT * FROM record WHERE did = ?", (id_,)).fetchone()
+    return found
+
+
+def doings(db: sqlite3.Connection, id_: str) -> list[Doing]:
+    """Returns what was done about an item, in the order in which it was judged, what waits for its answer last."""
+    found = list(_answers(db, id_))
+    told = {doing.act_id for doing in found}
+    waiting = db.execute("SELECT * FROM asked WHERE item = ? ORDER BY at, act_id", (id_,))
+    return found + [_asked(row) for row in waiting if row["act_id"] not in told]
+
+
+def answer(db: sqlite3.Connection, item: str, act_id: str) -> Doing | None:
+    """Returns an act about an item with what became of it; None where no such act has been read.
+
+    The first word on it counts: the same act written twice is answered twice.
+    """
+    said = [doing for doing in doings(db, item) if doing.act_id == act_id]
+    return next((doing for doing in said if doing.code != "repeated"), said[0] if said else None)
+
+
+def run(db: sqlite3.Connection, name: str) -> dict[str, Doing]:
+    """Returns by item the acts of one run, with what became of each."""
+    rows = db.execute("SELECT item, act_id FROM asked WHERE act_id >= ? AND act_id < ?", (f"{name}.", f"{name}/"))
+    found = {row["item"]: answer(db, row["item"], row["act_id"]) for row in rows.fetchall()}
+    return {item: doing for item, doing in found.items() if doing}
+
+
+def _answers(db: sqlite3.Connection, id_: str) -> Iterable[Doing]:
+    rows = db.execute(
+        "SELECT answer.*, asked.reason FROM answer LEFT JOIN asked USING (act_id) WHERE answer.item = ?"
+        " ORDER BY part, place",
+        (id_,),
+    )
+    return [_asked(row, outcome=row["outcome"], code=row["code"], did=row["did"]) for row in rows.fetchall()]
+
+
+def _asked(row: sqlite3.Row, **told: Any) -> Doing:
+    by = tuple(orjson.loads(row["who"]))
+    return Doing(row["act_id"], row["item"], row["kind"], by, row["at"], row["reason"], row["evidence"], **told)

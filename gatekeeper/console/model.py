@@ -1,0 +1,186 @@
+"""The read model: a SQLite file made from the topics alone, which may be deleted at any time and comes back.
+
+What a record leaves in it and how far its topic has been read are written in one transaction. Another schema, or other
+topics than it was made from, and it begins anew by itself. It holds no contact details.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+from gatekeeper.errors import UnavailableError
+from streams.client import Record
+
+BUSY_SECONDS = 10.0
+_OWN = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE position (topic TEXT, part INTEGER, next INTEGER, PRIMARY KEY (topic, part)) WITHOUT ROWID;
+"""
+
+
+class Writing:
+    """The one transaction of a batch: `db` writes, and `tick` numbers what changes, so that pages can ask what is new.
+
+    `zone`: the time zone in which days are read.
+    """
+
+    def __init__(self, db: sqlite3.Connection, zone: str, changes: int) -> None:
+        self.db = db
+        self.zone = zone
+        self.changes = changes
+
+    def tick(self) -> int:
+        """Returns the next number."""
+        self.changes += 1
+        return self.changes
+
+
+Taker = Callable[[Writing, Record], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one subject keeps of the topics: its tables, what takes a record in by topic, and what forgets old ones.
+
+    `takers` and `forget` are told in whatever order the topics are read, and any record may come twice.
+    `forget`: called now and then with the instant in milliseconds.
+    """
+
+    schema: str
+    takers: Mapping[str, Taker]
+    forget: Callable[[sqlite3.Connection, int], None] | None = None
+
+
+class Model:
+    """The file of a console, read from any thread and written by one; `zone`: the time zone of days."""
+
+    def __init__(self, folder: Path, parts: Sequence[Part], *, zone: str) -> None:
+        self.path = folder / "queue.sqlite"
+        self.generation = ""
+        """Names this building of the model: numbers of changes mean nothing in another."""
+        self._parts = tuple(parts)
+        self._zone = zone
+        self._schema = _OWN + "".join(part.schema for part in self._parts)
+        self._version = sha256(self._schema.encode()).hexdigest()
+        self._local = threading.local()
+        self._opening = threading.Lock()
+        self._inode = -1
+        self.topics = tuple(dict.fromkeys(topic for part in self._parts for topic in part.takers))
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._open()
+        except OSError as error:
+            raise UnavailableError("error.disk", path=folder, detail=error.strerror) from None
+
+    def begin(self, system: str) -> None:
+        """Makes sure that the model is of these topics (`system` names them), and begins anew where it is not."""
+        with self.read() as db:
+            if _about(db, "system") == system:
+                return
+        if self.positions():
+            self.reset()
+        with self.read() as db, db:
+            db.execute("INSERT OR REPLACE INTO about VALUES ('system', ?)", (system,))
+
+    def reset(self) -> None:
+        """Deletes what there is, and begins anew."""
+        for ending in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+        self._open()
+
+    @property
+    def lost(self) -> bool:
+        """Whether somebody has deleted the file."""
+        try:
+            return self.path.stat().st_ino != self._inode
+        except OSError:
+            return True
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Yields this thread's connection; raises UnavailableError (3) where the file cannot be read or written."""
+        try:
+            if getattr(self._local, "generation", None) != self.generation:
+                self._local.db, self._local.generation = self._connect(), self.generation
+            yield self._local.db
+        except sqlite3.OperationalError as error:
+            self._local.generation = None
+            raise UnavailableError("error.disk", path=self.path, detail=str(error)) from None
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Returns the next offset to read of each topic and partition of which anything was read."""
+        with self.read() as db:
+            return {(topic, part): next_ for topic, part, next_ in db.execute("SELECT * FROM position")}
+
+    def take(self, records: Iterable[Record]) -> None:
+        """Takes records in, all or none, each topic's in order within its partition; what was read before is passed."""
+        with self.read() as db, db:
+            positions = self.positions()
+            writing = Writing(db, self._zone, self.changes())
+            for record in records:
+                place = (record.topic, record.partition)
+                if record.offset < positions.get(place, 0):
+                    continue
+                for part in self._parts:
+                    if taker := part.takers.get(record.topic):
+                        taker(writing, record)
+                positions[place] = record.offset + 1
+            rows = [(topic, number, next_) for (topic, number), next_ in positions.items()]
+            db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", rows)
+            db.execute("INSERT OR REPLACE INTO about VALUES ('changes', ?)", (str(writing.changes),))
+
+    def changes(self) -> int:
+        """Returns the number of the last change."""
+        with self.read() as db:
+            return int(_about(db, "changes") or 0)
+
+    def forget(self, now: int) -> None:
+        """Forgets what nobody can act on any more at that instant, in milliseconds."""
+        with self.read() as db, db:
+            for part in self._parts:
+                if part.forget:
+                    part.forget(db, now)
+
+    def _open(self) -> None:
+        with self._opening:
+            db = self._connect()
+            try:
+                known = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+                if known and _about(db, "version") != self._version:
+                    raise sqlite3.DatabaseError
+            except sqlite3.DatabaseError:
+                db.close()
+                for ending in ("", "-wal", "-shm"):
+                    self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+                db, known = self._connect(), 0
+            if not known:
+                about = (("version", self._version), ("generation", uuid4().hex[:8]))
+                db.executescript(f"BEGIN; {self._schema}")
+                db.executemany("INSERT INTO about VALUES (?, ?)", about)
+                db.commit()
+            self.path.chmod(0o600)
+            self._inode = self.path.stat().st_ino
+            self.generation = _about(db, "generation")
+            db.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
+        db.row_factory = sqlite3.Row
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.DatabaseError:
+            pass  # no database at all: whoever opens it sees to that
+        return db
+
+
+def _about(db: sqlite3.Connection, name: str) -> str:
+    row = db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
+    return str(row[0]) if row else ""

@@ -1,0 +1,19 @@
+"""The rooms of the console, in the order of the navigation.
+
+A new one is a module here with its routes, a template, its sentences in `texts/page.toml` (`nav_NAME` with them), and
+a line below. What it needs of the topics is a `gatekeeper.console.model.Part`, named in `gatekeeper.console.app.PARTS`.
+"""
+
+from __future__ import annotations
+
+from gatekeeper.console.pages import acts, bulk, item, live, queue, signin
+from gatekeeper.console.state import Page
+
+PAGES = (
+    Page(queue.router, "queue", "/"),
+    Page(item.router),
+    Page(acts.router),
+    Page(bulk.router),
+    Page(live.router),
+    Page(signin.router),
+)

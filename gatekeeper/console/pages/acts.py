@@ -1,0 +1,107 @@
+"""An act about one item: written, and answered by the worker; the page goes on to the next item of the filter."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+
+from gatekeeper.calls import REASONED, Call, Unfit, sentence
+from gatekeeper.console import filters, items
+from gatekeeper.console.pages.item import KEYS, item_page
+from gatekeeper.console.search import Search
+from gatekeeper.console.session import Actor, Form, Refused, Session
+from gatekeeper.console.state import Console, console
+from gatekeeper.console.view import language
+from gatekeeper.errors import IncompleteError
+from gatekeeper.queue import Item
+from gatekeeper.spans import instant
+from gatekeeper.texts import text
+from streams import reviews
+
+router = APIRouter()
+KINDS = frozenset((*KEYS, "reveal"))
+STAYS = ("claim", "note", "reveal")
+"""What does not end the work on an item."""
+_RUN = re.compile(r"[A-Za-z0-9]{1,24}")
+
+
+@router.post("/items/{id_}/acts")
+def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
+    """Writes an act about an item as it stands, or says why it cannot be done; nothing typed is lost by that."""
+    held, written = console(request), field(form, "filter")
+    call = call_of(held, session, form)
+    with held.model.read() as db:
+        item = items.one(db, id_)
+        known = items.answer(db, id_, call.act_id(id_))
+    if item is None:
+        raise Refused("error.item_unknown", 404)
+    if known is None:
+        wrong = why_not(call, item, language(request))
+        if wrong:
+            typed = {"reason": call.reason, "evidence": call.evidence or ""}
+            return item_page(request, session, id_, written=written, status=422, wrong=wrong, typed=typed)
+        write(held, [(call, item)])
+    if call.kind == "reveal":
+        return _to(id_, written, reveal=call.act_id(id_))
+    if call.kind in STAYS:
+        return _to(id_, written, after=call.act_id(id_))
+    following = _next(held, filters.search(request, written), item) if written else None
+    return _to(following or id_, written, after=call.act_id(id_))
+
+
+def call_of(held: Console, session: Session, form: FormData) -> Call:
+    """Returns what a form asks for; raises Refused (403) for what this person may not do, (400) for what is no act."""
+    kind, run = field(form, "kind"), field(form, "run")
+    if kind not in KINDS or not _RUN.fullmatch(run):
+        raise Refused("page.request_bad", 400)
+    if not session.may(kind):
+        raise Refused("page.may_not")
+    evidence = field(form, "evidence").strip() or None
+    return Call(kind, session.user, field(form, "reason").strip(), evidence, run, instant(held.now()))
+
+
+def field(form: FormData, name: str) -> str:
+    """Returns a field of a form, '' without it."""
+    found = form.get(name, "")
+    return found if isinstance(found, str) else ""
+
+
+def why_not(call: Call, item: Item, lang: Any) -> str | None:
+    """Returns in a sentence why an act cannot be done about an item as it stands, None where the worker may do it."""
+    if call.kind in REASONED and not call.reason:
+        return text("page.needs_reason", lang)
+    try:
+        code = call.refusal(item)
+    except Unfit as unfit:
+        return unfitting(unfit, lang)
+    return sentence("refused", code, lang) if code else None
+
+
+def unfitting(unfit: Unfit, lang: Any) -> str:
+    """Returns in a sentence which field of a form is wrong."""
+    known = unfit.field if unfit.field in ("reason", "evidence_ref") else "other"
+    return text(f"page.unfit_{known}", lang)
+
+
+def write(held: Console, calls: list[tuple[Call, Item]]) -> None:
+    """Writes acts; raises IncompleteError (504) where some have no answer, which may have been written all the same."""
+    lost = 0
+    for window in reviews.write(held.settings, [call.act(item) for call, item in calls]):
+        lost += sum(not acknowledged for _, acknowledged in window)
+    if lost:
+        raise IncompleteError("page.acts_unknown", count=lost)
+
+
+def _next(held: Console, search: Search, item: Item) -> str | None:
+    """Returns the item that comes after this one in its list, about which nothing is being done."""
+    with held.model.read() as db:
+        return search.after(db, item)
+
+
+def _to(id_: str, written: str, **more: str) -> Response:
+    query = "&".join(part for part in (written, filters.joined(more.items())) if part)
+    return RedirectResponse(f"/items/{id_}?{query}", 303)

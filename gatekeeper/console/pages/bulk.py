@@ -1,0 +1,162 @@
+"""One act about all that a filter finds, or about a selection: shown first, confirmed, and told item by item."""
+
+from __future__ import annotations
+
+from collections import Counter
+from uuid import uuid4
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from gatekeeper.calls import GOOD, REASONED, SAMPLES, TYPED_ABOVE, Call, Row, Unfit, sentence
+from gatekeeper.console import filters, items
+from gatekeeper.console.pages.acts import call_of, field, unfitting, write
+from gatekeeper.console.pages.item import KEYS
+from gatekeeper.console.runs import Run
+from gatekeeper.console.session import Actor, Form, Refused, Session, Viewer
+from gatekeeper.console.state import Console, console
+from gatekeeper.console.view import language, page
+from gatekeeper.queue import Item
+from gatekeeper.spans import instant
+from gatekeeper.texts import text
+
+router = APIRouter()
+MOST = 20_000
+"""So many items at once."""
+SHOWN = 500
+"""So many rows of a run are shown, in the end those first that did not go as asked."""
+
+
+@router.get("/bulk")
+def ask(request: Request, session: Actor, kind: str = "") -> Response:
+    """Returns how many it is, five samples and what cannot be done, with the form that does it."""
+    if kind not in KEYS:
+        raise Refused("page.request_bad", 400)
+    if not session.may(kind):
+        raise Refused("page.may_not")
+    return _preview(request, session, kind, filters.written(request), _now(console(request)))
+
+
+@router.post("/bulk")
+def do(request: Request, session: Actor, form: Form) -> Response:
+    """Writes the acts about what was shown, and no more: what has arrived since then was not looked at."""
+    held, lang = console(request), language(request)
+    call, written, shown = call_of(held, session, form), field(form, "filter"), field(form, "until")
+    if call.kind not in KEYS:
+        raise Refused("page.request_bad", 400)
+    generation, _, until = shown.partition("-")
+    if generation != held.model.generation or not until.isdecimal():
+        return _preview(request, session, call.kind, written, _now(held), wrong=text("page.bulk_stale", lang))
+    todo, rows = _split(request, call, written, int(until))
+    wrong = None
+    try:
+        if todo:
+            call.act(todo[0])
+    except Unfit as unfit:
+        wrong = unfitting(unfit, lang)
+    count = field(form, "count")
+    if call.kind in REASONED and not call.reason:
+        wrong = text("page.needs_reason", lang)
+    elif len(todo) > int(count if count.isdecimal() else 0):
+        wrong = text("page.bulk_stale", lang)
+    elif int(count) > TYPED_ABOVE and field(form, "typed").replace(",", "").strip() != count:
+        wrong = text("page.bulk_type", lang, count=count)
+    if wrong:
+        typed = {"reason": call.reason, "evidence": call.evidence or ""}
+        return _preview(request, session, call.kind, written, shown, wrong=wrong, typed=typed, run=call.run)
+    held.runs.put(Run(call.run, call.kind, session.user, rows, written))
+    with held.model.read() as db:
+        known = items.run(db, call.run)
+    write(held, [(call, item) for item in todo if item.id not in known])
+    return RedirectResponse(f"/runs/{call.run}", 303)
+
+
+@router.get("/runs/{name}")
+def run(request: Request, session: Viewer, name: str) -> Response:
+    """Returns what became of each item of a run, as the worker has answered so far."""
+    held, lang = console(request), language(request)
+    kept = held.runs.get(name)
+    with held.model.read() as db:
+        written = items.run(db, name)
+        cursor = f"{held.model.generation}-{held.model.changes()}"
+    if kept is None and not written:
+        raise Refused("page.run_unknown", 404)
+    rows = dict(kept.rows) if kept else {}
+    for id_, doing in written.items():
+        rows[id_] = Row(id_, doing.act_id, doing.outcome, doing.code, doing.did)
+    waiting = sum(row.outcome is None for row in rows.values())
+    order = list(rows.values())
+    if not waiting:  # before, rows would move under the reader
+        order.sort(key=lambda row: row.outcome in GOOD)
+    counts = Counter((row.outcome, sentence(row.outcome, row.code, lang)) for row in rows.values())
+    return page(
+        request,
+        "run",
+        kind=kept.kind if kept else next(iter(written.values())).kind,
+        rows=[(row, sentence(row.outcome, row.code, lang)) for row in order[:SHOWN]],
+        more=max(0, len(order) - SHOWN),
+        counts=counts.most_common(),
+        done=len(rows) - waiting,
+        total=len(rows),
+        filter=kept.filter if kept else "",
+        cursor=cursor,
+        refresh=2 if waiting else None,
+    )
+
+
+def _preview(
+    request: Request,
+    session: Session,
+    kind: str,
+    written: str,
+    until: str,
+    *,
+    wrong: str | None = None,
+    typed: dict[str, str] | None = None,
+    run: str | None = None,
+) -> Response:
+    held, lang = console(request), language(request)
+    call = Call(kind, session.user, "-", "x", "run", instant(held.now()))
+    todo, rows = _split(request, call, written, int(until.partition("-")[2]))
+    cannot = Counter(sentence("refused", row.code, lang) for row in rows.values() if row.outcome == "refused")
+    return page(
+        request,
+        "bulk",
+        status=422 if wrong else 200,
+        kind=kind,
+        count=len(todo),
+        samples=todo[:SAMPLES],
+        cannot=cannot.most_common(),
+        filter=written,
+        until=until,
+        needs_reason=kind in REASONED,
+        needs_typing=len(todo) > TYPED_ABOVE,
+        run=run or uuid4().hex[:12],
+        wrong=wrong,
+        typed=typed or {"reason": "", "evidence": ""},
+    )
+
+
+def _split(request: Request, call: Call, written: str, until: int) -> tuple[list[Item], dict[str, Row]]:
+    """Returns the items to act on, and a row for each that the filter means; raises Refused (400) for too many."""
+    search = filters.search(request, written, kind=call.kind, until=until)
+    with console(request).model.read() as db:
+        if search.count(db) > MOST:
+            raise Refused("page.bulk_large", 400)
+        found = list(search.items(db))
+    todo, rows = [], {}
+    for item in found:
+        row = rows[item.id] = Row(item.id, call.act_id(item.id))
+        try:
+            code = call.refusal(item)
+        except Unfit:
+            code = None  # of the form, not of the item: told by whoever asked
+        if code:
+            row.outcome, row.code = "refused", code
+        else:
+            todo.append(item)
+    return todo, rows
+
+
+def _now(held: Console) -> str:
+    return f"{held.model.generation}-{held.model.changes()}"

@@ -1,0 +1,203 @@
+"""One item: why it is withheld, the facts as they were seen, what would change the verdict, and what was done."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from gatekeeper import spans
+from gatekeeper.audit import merkle
+from gatekeeper.calls import REASONED, Call, sentence
+from gatekeeper.console import filters, items
+from gatekeeper.console.session import Refused, Session, Viewer
+from gatekeeper.console.state import Console, console
+from gatekeeper.console.view import language, page
+from gatekeeper.queue import Item
+from gatekeeper.reasons import CATALOGUE
+from gatekeeper.review import FROM
+from gatekeeper.spans import instant, local
+from schemas.events import Send
+from streams.client import Reader
+
+router = APIRouter()
+CLAIM_MS = 15 * 60_000
+"""How long a claim is shown: a soft lease, which keeps nobody from acting."""
+REVEAL_MS = 5 * 60_000
+"""How long contact details are shown by one reveal."""
+KEYS = {
+    "release": "r",
+    "approve": "p",
+    "uphold": "u",
+    "ask": "a",
+    "redecide": "d",
+    "undo": "z",
+    "note": "n",
+    "claim": "c",
+}
+
+
+class Fact(dict[str, Any]):
+    """A fact as the audit record has it, whose absent fields are None."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An act that may be done, with its key; `why_not`: the sentence, where it may not be done about this item."""
+
+    kind: str
+    key: str
+    why_not: str | None
+    needs_reason: bool
+
+
+@router.get("/items/{id_}")
+def shown(request: Request, session: Viewer, id_: str, after: str = "", reveal: str = "") -> Response:
+    """Returns the page of one item. `after`: the act that came before. `reveal`: the act that shows contact details."""
+    return item_page(request, session, id_, written=filters.written(request), after=after, reveal=reveal)
+
+
+def item_page(
+    request: Request,
+    session: Session,
+    id_: str,
+    *,
+    written: str,
+    after: str = "",
+    reveal: str = "",
+    status: int = 200,
+    wrong: str | None = None,
+    typed: dict[str, str] | None = None,
+) -> Response:
+    """Returns the page; `wrong`: what a form got wrong, and `typed` what stood in it."""
+    held, now = console(request), console(request).now()
+    lang = language(request)
+    with held.model.read() as db:
+        item = items.one(db, id_)
+        if item is None:
+            raise Refused("error.item_unknown", 404)
+        decision = items.decision(db, id_)
+        proof = items.record(db, id_)
+        doings = items.doings(db, id_)
+        before = _before(db, after)
+        cursor = f"{held.model.generation}-{held.model.changes()}"
+    record = orjson.loads(proof["value"]) if proof else None
+    facts = (record or {}).get("facts") or {}
+    return page(
+        request,
+        "item",
+        status=status,
+        item=item,
+        due=item.due(held.zone()),
+        now=now,
+        decision=decision,
+        remedies={
+            reason.code: CATALOGUE[reason.code].remedy if reason.code in CATALOGUE else reason.remedy
+            for reason in decision.reasons
+        },
+        facts=facts,
+        line=timeline(facts, item, held.zone()),
+        doings=[(doing, sentence(doing.outcome, doing.code, lang)) for doing in doings],
+        claimed=_claimed(item, now),
+        offers=_offers(item, session, now, lang),
+        proof=proof,
+        leaf=merkle.root([proof["value"]]).hex() if proof else None,
+        delivery=_revealed(held, session, item, reveal, now) if reveal else None,
+        revealing=reveal,
+        run=uuid4().hex[:12],
+        filter=written,
+        before=before,
+        before_says=sentence(before[1].outcome, before[1].code, lang) if before and before[1] else None,
+        after=after,
+        wrong=wrong,
+        typed=typed or {"reason": "", "evidence": ""},
+        cursor=cursor,
+    )
+
+
+@router.get("/items/{id_}/audit.json")
+def proof(request: Request, session: Viewer, id_: str) -> Response:
+    """Returns the very bytes of the audit record, which are a leaf of its manifest's tree."""
+    with console(request).model.read() as db:
+        found = items.record(db, id_)
+    if found is None:
+        raise Refused("error.item_unknown", 404)
+    headers = {"Content-Disposition": f'attachment; filename="{found["did"]}.json"'}
+    return Response(found["value"], media_type="application/json", headers=headers)
+
+
+def timeline(facts: dict[str, Any], item: Item, zone: str) -> list[tuple[int, str, str, Fact]]:
+    """Returns what is known of the person in the order in which it happened.
+
+    Each is an instant in milliseconds, the same as people read it ('' = not dated), a kind, and the fact.
+    """
+    times = {
+        "sources": ("acquired_at", "shared_at"),
+        "consents": ("event_time", "recorded_at"),
+        "events": ("at",),
+        "asks": ("at",),
+        "releases": ("at",),
+        "suppressions": ("received_at",),
+    }
+    stops = [stop["event"] for stop in facts.get("suppressions", ())]
+    dated = [("decided", Fact(), instant(item.seen))]
+    for kind, names in times.items():
+        for fact in stops if kind == "suppressions" else facts.get(kind, ()):
+            dated.append((kind, Fact(fact), next((fact[name] for name in names if fact.get(name)), "")))
+    found = []
+    for kind, fact, said in dated:
+        at = spans.span(said, zone).first if said else 0
+        told = said if len(said) <= 10 else local(at, zone)[:16].replace("T", " ")
+        found.append((at // 1000, told, kind, fact))
+    return sorted(found, key=lambda row: (row[0], row[2]))
+
+
+def _offers(item: Item, session: Session, now: int, lang: Any) -> list[Offer]:
+    """Returns what this person may do; evidence and reason are assumed, since they are not typed yet."""
+    offers = []
+    for kind, key in KEYS.items():
+        if not session.may(kind) or (kind in ("approve", "undo") and item.state not in FROM[kind]):
+            continue
+        call = Call(kind, session.user, "-", "x", "run", instant(now))
+        code = call.refusal(item)
+        if kind == "approve" and item.by is not None and item.by.casefold() == session.user.casefold():
+            code = "same_person"
+        offers.append(Offer(kind, key, sentence("refused", code, lang) if code else None, kind in REASONED))
+    return offers
+
+
+def _claimed(item: Item, now: int) -> str | None:
+    """Returns who works on it just now."""
+    if item.state != "open" or item.by is None or item.at is None:
+        return None
+    return item.by if now - spans.span(item.at, "UTC").first // 1000 < CLAIM_MS else None
+
+
+def _before(db: sqlite3.Connection, after: str) -> tuple[str, Any] | None:
+    """Returns the item that was acted on before this one, and what became of that."""
+    id_ = after.rpartition(".")[2]
+    return (id_, items.answer(db, id_, after)) if after and items.one(db, id_) else None
+
+
+def _revealed(held: Console, session: Session, item: Item, act_id: str, now: int) -> Send | str:
+    """Returns the send with its contact details where the reveal is on record, else the key of what to say.
+
+    They are read from `review` each time, and kept nowhere.
+    """
+    with held.model.read() as db:
+        act = items.answer(db, item.id, act_id)
+    if act is None or act.outcome is None:
+        return "reveal_waits"
+    fresh = now - spans.span(act.at, "UTC").first // 1000 < REVEAL_MS
+    if act.kind != "reveal" or act.outcome != "recorded" or act.by != (session.user,) or not fresh:
+        return "reveal_over"
+    with Reader(held.settings) as reader:
+        record = reader.at("review", partition=item.place.partition, offset=item.place.offset)
+    return Send.model_validate_json(record.value or b"") if record else "reveal_gone"

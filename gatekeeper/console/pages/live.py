@@ -1,0 +1,76 @@
+"""What has changed since a page was made, as server-sent events: a number of new rows, and which ones are different."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from gatekeeper.console import filters
+from gatekeeper.console.search import Search
+from gatekeeper.console.session import COOKIE, Refused
+from gatekeeper.console.state import Console, console
+
+router = APIRouter()
+MOST = 100
+"""So many pages may listen at once."""
+BEAT_SECONDS = 10.0
+GATHER_SECONDS = 0.1
+"""Changes that come so close together are told together."""
+
+
+@router.get("/events")
+async def events(request: Request, since: str = "") -> Response:
+    """Returns the stream; `since`: where the page stood, unless the browser says what it has heard last.
+
+    Who is not signed in is told so in it: a browser would give up at any other answer.
+    """
+    held = console(request)
+    if len(held.hub) >= MOST:
+        raise Refused("page.too_many", 429)
+    search = filters.search(request, filters.written(request))
+    told = request.headers.get("last-event-id") or since
+    stream = _stream(held, search, told, request.cookies.get(COOKIE, ""))
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def _stream(held: Console, search: Search, told: str, token: str) -> AsyncIterator[bytes]:
+    generation, _, number = told.partition("-")
+    change = int(number) if number.isdecimal() else 0
+    troubled = False
+    yield b"retry: 1000\n\n"
+    with held.hub.listening() as listener:
+        while True:
+            if held.sessions.find(token, touch=False) is None:
+                yield _event("signin", "", {})
+                return
+            if generation != held.model.generation:
+                yield _event("reload", "", {})
+                return
+            last, new, changed = await run_in_threadpool(_look, held, search, change)
+            if new or changed:
+                yield _event("items", f"{generation}-{last}", {"new": new, "changed": changed})
+            change = last
+            if troubled != (held.feed.progress.trouble is not None):
+                troubled = not troubled
+                yield _event("broker", f"{generation}-{last}", {"there": not troubled})
+            if await listener.wait(BEAT_SECONDS):
+                await asyncio.sleep(GATHER_SECONDS)
+            else:
+                yield b": still here\n\n"
+
+
+def _look(held: Console, search: Search, change: int) -> tuple[int, int, list[str]]:
+    with held.model.read() as db:
+        last = held.model.changes()
+        new, changed = search.since(db, change)
+    return last, new, changed
+
+
+def _event(kind: str, id_: str, data: dict[str, object]) -> bytes:
+    head = f"id: {id_}\n" if id_ else ""
+    return f"{head}event: {kind}\ndata: {orjson.dumps(data).decode()}\n\n".encode()

@@ -1,0 +1,145 @@
+"""The queue: groups by cause first, then the sends of a filter, and the same filter as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sqlite3
+from collections.abc import Iterator
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from gatekeeper.console import filters, items
+from gatekeeper.console.pages.item import KEYS
+from gatekeeper.console.search import PAGE, Group, Search
+from gatekeeper.console.session import Viewer
+from gatekeeper.console.state import console
+from gatekeeper.console.view import language, page
+from gatekeeper.queue import Item
+
+router = APIRouter()
+CELLS = (
+    *("decision_id", "state", "verdict", "primary", "reasons", "remedies", "campaign", "channel", "purpose"),
+    *("controller", "source", "origin", "recipient", "mail_date", "seen", "by", "at"),
+)
+
+
+Number = Annotated[int, Query(alias="page", ge=1, le=100_000)]
+
+
+@router.get("/")
+def groups(request: Request, session: Viewer) -> Response:
+    """Returns the causes that withhold sends, the most urgent first."""
+    held, written = console(request), filters.written(request)
+    search = filters.search(request, written)
+    with held.model.read() as db:
+        found = search.groups(db)
+        sentences = {group.sample: _first_sentence(request, db, group) for group in found}
+        values = {"total": sum(group.n for group in found), "informational": _informational(db)}
+        cursor = f"{held.model.generation}-{held.model.changes()}"
+    return page(
+        request,
+        "groups",
+        groups=found,
+        sentences=sentences,
+        links={group.sample: _link(group, written) for group in found},
+        now=search.now,
+        filter=written,
+        cursor=cursor,
+        **values,
+    )
+
+
+@router.get("/items")
+def listed(
+    request: Request, session: Viewer, number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1
+) -> Response:
+    """Returns the sends of a filter, the most urgent first."""
+    held, written = console(request), filters.written(request)
+    search = filters.search(request, written)
+    with held.model.read() as db:
+        total = search.count(db)
+        found = list(search.items(db, most=PAGE, skip=(number - 1) * PAGE))
+        pending = search.pending(db, [item.id for item in found])
+        cursor = f"{held.model.generation}-{held.model.changes()}"
+    return page(
+        request,
+        "items",
+        items=found,
+        dues={item.id: item.due(search.zone) for item in found},
+        pending=pending,
+        total=total,
+        now=search.now,
+        filter=written,
+        wanted={key: ",".join(sorted(values)) for key, values in search.query.wanted.items()},
+        number=number,
+        last=-(-total // PAGE) or 1,
+        kinds=[kind for kind in KEYS if session.may(kind) and kind != "claim"],
+        keys=KEYS,
+        cursor=cursor,
+    )
+
+
+@router.get("/items.csv")
+def as_csv(request: Request, session: Viewer) -> Response:
+    """Returns the sends of a filter as a table, in UTF-8 with a mark that spreadsheets need."""
+
+    def lines() -> Iterator[str]:
+        out = io.StringIO("")
+        table = csv.writer(out)
+        table.writerow(CELLS)
+        yield "\ufeff" + out.getvalue()
+        for item in _all(request, search):
+            out.seek(0)
+            out.truncate()
+            table.writerow([_cell(item.plain()[name]) for name in CELLS])
+            yield out.getvalue()
+
+    search = filters.search(request, filters.written(request))
+    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=_as_file("review.csv"))
+
+
+@router.get("/items.jsonl")
+def as_lines(request: Request, session: Viewer) -> Response:
+    """Returns the sends of a filter, one JSON object a line, as `gatekeeper review list --json` prints them."""
+    search = filters.search(request, filters.written(request))
+    lines = (orjson.dumps(item.plain()) + b"\n" for item in _all(request, search))
+    return StreamingResponse(lines, media_type="application/jsonl", headers=_as_file("review.jsonl"))
+
+
+def _all(request: Request, search: Search) -> Iterator[Item]:
+    # each piece is asked for anew: pieces may be asked for in several threads
+    skip = 0
+    while True:
+        with console(request).model.read() as db:
+            found = list(search.items(db, most=1_000, skip=skip))
+        yield from found
+        if len(found) < 1_000:
+            return
+        skip += len(found)
+
+
+def _cell(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
+
+
+def _as_file(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def _first_sentence(request: Request, db: sqlite3.Connection, group: Group) -> str:
+    reasons = items.decision(db, group.sample).reasons
+    return str(getattr(reasons[0], language(request))) if reasons else ""
+
+
+def _informational(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM item WHERE informational AND state = 'open'").fetchone()[0])
+
+
+def _link(group: Group, written: str) -> str:
+    cause = {"primary": group.primary, "campaign": group.campaign, "origin": group.origin or ""}
+    rest = [(key, value) for key, value in filters.pairs(written) if key not in cause]
+    return "/items?" + filters.joined([*cause.items(), *rest])

@@ -1,0 +1,64 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from gatekeeper.console.session import COOKIE, Refused, posted
+from gatekeeper.console.state import console
+from gatekeeper.console.view import page
+
+router = APIRouter()
+LONGEST = 256
+
+
+@router.get("/signin")
+def ask(request: Request, next: str = "/", lost: bool = False) -> Response:
+    """Returns the form."""
+    if console(request).sessions.users is None:
+        return RedirectResponse("/", 303)
+    return page(request, "signin", next=_inside(next), lost=lost, wrong=False)
+
+
+@router.post("/signin")
+def sign_in(
+    request: Request,
+    user: Annotated[str, Form(max_length=LONGEST)] = "",
+    password: Annotated[str, Form(max_length=LONGEST)] = "",
+    next: Annotated[str, Form(max_length=4096)] = "/",
+) -> Response:
+    """Begins a session, and goes on to where it was wanted; the same answer for a wrong name and a wrong password."""
+    held = console(request)
+    if held.sessions.users is None:
+        return RedirectResponse("/", 303)
+    tried = ((held.wrong_by_user, user), (held.wrong_by_address, request.client.host if request.client else ""))
+    if any(limit.reached(name) for limit, name in tried):
+        raise Refused("page.too_many", 429)
+    if not held.sessions.users.admits(user, password):
+        for limit, name in tried:
+            limit.count(name)
+        return page(request, "signin", status=401, next=_inside(next), lost=False, wrong=True)
+    held.sessions.end(request.cookies.get(COOKIE))  # a session's name is never taken over from before
+    session = held.sessions.begin(user)
+    answer = RedirectResponse(_inside(next), 303)
+    answer.set_cookie(COOKIE, session.token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    return answer
+
+
+@router.post("/signout")
+async def sign_out(request: Request) -> Response:
+    """Ends the session."""
+    await posted(request)
+    console(request).sessions.end(request.cookies.get(COOKIE))
+    answer = RedirectResponse("/signin", 303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+def _inside(path: str) -> str:
+    """Returns a path of ours, `/` for what leads elsewhere."""
+    plain = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if plain and path.isprintable() else "/"

@@ -1,0 +1,129 @@
+"""What a filter finds in the read model: how many, the most urgent first, and grouped by cause."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gatekeeper import spans
+from gatekeeper.console.items import PENDING, item_of
+from gatekeeper.query import ANY, FIELDS, Query, older_than
+from gatekeeper.queue import WAITING, Item
+from schemas.topics import DAY_MS
+
+PAGE = 100
+ORDER = "ORDER BY due IS NULL, due, seen, id"
+"""The most urgent first: by mail date, then the longest withheld."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A query at an instant (milliseconds), dates being read in `zone`; the same items as `Query.matches` means.
+
+    `states`: which ones are meant where the query names none. `until`: only what had arrived by that change.
+    """
+
+    query: Query
+    now: int
+    zone: str
+    states: Collection[str] = WAITING
+    until: int | None = None
+
+    def count(self, db: sqlite3.Connection) -> int:
+        """Returns how many items it finds."""
+        where, values = self.where()
+        return int(db.execute(f"SELECT count(*) FROM item WHERE {where}", values).fetchone()[0])
+
+    def items(self, db: sqlite3.Connection, *, most: int = -1, skip: int = 0) -> Iterator[Item]:
+        """Yields what it finds, the most urgent first; at most so many, after so many."""
+        where, values = self.where()
+        found = db.execute(f"SELECT * FROM item WHERE {where} {ORDER} LIMIT ? OFFSET ?", (*values, most, skip))
+        return (item_of(row) for row in found)
+
+    def groups(self, db: sqlite3.Connection) -> list[Group]:
+        """Returns what it finds by cause, the most urgent first."""
+        where, values = self.where()
+        rows = db.execute(
+            'SELECT "primary", origin, campaign, count(*) AS n, min(seen) AS oldest, min(due) AS due,'
+            " sum(seen > ?) AS today, sum(seen > ? AND seen <= ?) AS before, max(changed) AS changed,"
+            f" max(id) AS sample FROM item WHERE {where} GROUP BY 1, 2, 3 ORDER BY due IS NULL, due, n DESC, 1, 2, 3",
+            (self.now - DAY_MS, self.now - 2 * DAY_MS, self.now - DAY_MS, *values),
+        )
+        return [Group(**row) for row in rows]
+
+    def since(self, db: sqlite3.Connection, change: int) -> tuple[int, list[str]]:
+        """Returns how many of them arrived after that change, and the ids of any items that changed after it."""
+        where, values = self.where()
+        new = db.execute(f"SELECT count(*) FROM item WHERE arrived > ? AND {where}", (change, *values)).fetchone()[0]
+        rows = db.execute("SELECT id FROM item WHERE changed > ? AND arrived <= ? LIMIT 1000", (change, change))
+        return int(new), [row[0] for row in rows]
+
+    def after(self, db: sqlite3.Connection, item: Item) -> str | None:
+        """Returns the id of what comes after an item in this order and has no act under way, else of the first such."""
+        where, values = self.where()
+        free = f"SELECT id FROM item WHERE {where} AND id <> ? AND NOT {PENDING}"
+        place = "(due IS NULL, ifnull(due, 0), seen, id) > (?, ?, ?, ?)"
+        due = item.due(self.zone)
+        here = (due is None, due or 0, item.seen, item.id)
+        row = db.execute(f"{free} AND {place} {ORDER} LIMIT 1", (*values, item.id, *here)).fetchone()
+        row = row or db.execute(f"{free} {ORDER} LIMIT 1", (*values, item.id)).fetchone()
+        return row[0] if row else None
+
+    def pending(self, db: sqlite3.Connection, ids: Collection[str]) -> set[str]:
+        """Returns which of these items have an act that is not answered yet."""
+        marks = ", ".join("?" * len(ids))
+        return {row[0] for row in db.execute(f"SELECT id FROM item WHERE id IN ({marks}) AND {PENDING}", (*ids,))}
+
+    def where(self) -> tuple[str, list[Any]]:
+        """Returns the condition on `item`, and its values."""
+        wanted = self.query.wanted
+        parts: list[str] = []
+        values: list[Any] = []
+
+        def among(column: str, found: Collection[str]) -> None:
+            parts.append(f"{column} IN ({', '.join('?' * len(found))})")
+            values.extend(sorted(found))
+
+        for key in FIELDS:
+            if key in wanted:
+                among(f'"{key}"', wanted[key])
+        if reasons := wanted.get("reason"):
+            among("id IN (SELECT item FROM item_reason WHERE code", reasons)
+            parts[-1] += ")"
+        if ages := wanted.get("older_than"):
+            parts.append("seen < ?")
+            values.append(self.now - min(older_than(age) for age in ages))
+        if days := wanted.get("before"):
+            parts.append("mailed < ?")
+            values.append(max(spans.span(day, self.zone).first for day in days))
+        found = wanted.get("state", frozenset(() if "id" in wanted else self.states))
+        if found and ANY not in found:
+            among("state", found)
+        if "id" not in wanted and "DUPLICATE_SEND" not in {*wanted.get("reason", ()), *wanted.get("primary", ())}:
+            parts.append("NOT informational")
+        if self.until is not None:
+            parts.append("arrived <= ?")
+            values.append(self.until)
+        return " AND ".join(parts) or "1", values
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A cause: primary reason, data source and campaign, with how many wait, since when, and how urgently.
+
+    Times in milliseconds; `today` and `before`: how many came in the last day, and in the one before it. `sample`: one
+    of its items.
+    """
+
+    primary: str
+    origin: str | None
+    campaign: str
+    n: int
+    oldest: int
+    due: int | None
+    today: int
+    before: int
+    changed: int
+    sample: str

@@ -1,0 +1,61 @@
+"""What a running console consists of, as its pages reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import time
+from typing import cast
+
+from fastapi import APIRouter, Request
+
+from gatekeeper import packs
+from gatekeeper.console.feed import Feed
+from gatekeeper.console.guard import Limit
+from gatekeeper.console.hub import Hub
+from gatekeeper.console.model import Model
+from gatekeeper.console.runs import Runs
+from gatekeeper.console.session import Sessions
+from gatekeeper.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One room of the console: its routes, and its place in the navigation (None: it has none).
+
+    `name`: of its words in the catalogue, `page.nav_NAME`. `right`: whom the navigation shows it to.
+    """
+
+    router: APIRouter
+    name: str = ""
+    path: str | None = None
+    right: str = "see"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """All of it, made once by gatekeeper.console.app."""
+
+    settings: Settings
+    model: Model
+    hub: Hub
+    feed: Feed
+    sessions: Sessions
+    pages: Sequence[Page]
+    runs: Runs = field(default_factory=Runs)
+    wrong_by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))
+    wrong_by_address: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may be behind one
+    posts: Limit = field(default_factory=lambda: Limit(600, 60.0))
+
+    def now(self) -> int:
+        """Returns this instant in milliseconds."""
+        return int(time() * 1000)
+
+    def zone(self) -> str:
+        """Returns the time zone of the policy in force, in which days are read and times shown."""
+        return packs.load(self.settings.policy).at(self.now()).timezone
+
+
+def console(request: Request) -> Console:
+    """Returns the console that a request is to."""
+    return cast(Console, request.app.state.console)

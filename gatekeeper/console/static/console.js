@@ -1,0 +1,201 @@
+// The console's keys, its selection and its live changes. Every page works without this file.
+
+const inside = (target) => target.closest("input, textarea, select, dialog") !== null;
+const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
+const text = (template, n) => template.replace("{n}", n.toLocaleString());
+
+// -- the row that the keys mean ---------------------------------------------------------------------------
+
+let here = -1;
+let anchor = null;
+
+function move(to) {
+  const all = rows();
+  if (all.length === 0) return;
+  here = Math.max(0, Math.min(to, all.length - 1));
+  all.forEach((row, place) => row.classList.toggle("here", place === here));
+  all[here].querySelector("[data-open]")?.focus({ preventScroll: true });
+  all[here].scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("focusin", (event) => {
+  const row = event.target.closest?.("[data-rows] tbody tr");
+  if (!row) return;
+  here = rows().indexOf(row);
+  rows().forEach((one, place) => one.classList.toggle("here", place === here));
+});
+
+// -- the selection, which survives going to another page and back ----------------------------------------
+
+const form = document.querySelector("#selection");
+const shelf = `selection ${document.body.dataset.filter ?? ""}`;
+const selected = new Set(JSON.parse(sessionStorage.getItem(shelf) ?? "[]"));
+
+function keep() {
+  sessionStorage.setItem(shelf, JSON.stringify([...selected]));
+  const count = document.querySelector("#count");
+  if (count) count.textContent = selected.size ? text(form.dataset.selected, selected.size) : "";
+}
+
+function choose(box, on) {
+  box.checked = on;
+  if (on) selected.add(box.value);
+  else selected.delete(box.value);
+}
+
+if (form) {
+  for (const box of form.querySelectorAll("input[name=id]")) box.checked = selected.has(box.value);
+  form.addEventListener("change", (event) => {
+    if (event.target.name === "id") choose(event.target, event.target.checked);
+    keep();
+  });
+  form.addEventListener("formdata", (event) => {
+    const shown = new Set(event.formData.getAll("id"));
+    for (const id of selected) if (!shown.has(id)) event.formData.append("id", id);
+  });
+  form.addEventListener("submit", () => sessionStorage.removeItem(shelf));
+  keep();
+}
+
+function toggle(range) {
+  const boxes = rows().map((row) => row.querySelector("input[name=id]"));
+  const box = boxes[here];
+  if (!box) return;
+  if (range && anchor !== null) {
+    const [from, to] = [Math.min(anchor, here), Math.max(anchor, here)];
+    boxes.slice(from, to + 1).forEach((one) => choose(one, true));
+  } else {
+    choose(box, !box.checked);
+    anchor = here;
+  }
+  keep();
+}
+
+// -- acts ------------------------------------------------------------------------------------------------
+
+let wanted = null;
+
+function act(key) {
+  const button = document.querySelector(`#offers [data-key="${key}"]`);
+  if (button) {
+    const reason = document.querySelector("#reason");
+    wanted = button;
+    // what needs words is sent by Enter in them; the rest by Enter on its button: one slip does nothing
+    if (button.hasAttribute("data-reason")) reason.focus();
+    else button.focus();
+    return true;
+  }
+  if (form && selected.size) {
+    form.querySelector(`button[data-key="${key}"]`)?.click();
+    return true;
+  }
+  if (key === "z" && document.querySelector("#undo-before")) {
+    document.querySelector("#undo-before").click();
+    return true;
+  }
+  const open = rows()[here]?.querySelector("[data-open]");
+  if (open && form) {
+    sessionStorage.setItem("act", key);
+    open.click();
+    return true;
+  }
+  return false;
+}
+
+document.querySelector("#reason")?.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || !document.querySelector("#offers")) return;
+  event.preventDefault();
+  const button = wanted && document.querySelector(`#offers [value="${wanted.value}"]`);
+  // without a key pressed before, nobody has said which act is meant
+  if (button) button.form.requestSubmit(button);
+});
+
+const begun = sessionStorage.getItem("act");
+if (begun && document.querySelector("#offers")) {
+  sessionStorage.removeItem("act");
+  act(begun);
+}
+
+// -- keys ------------------------------------------------------------------------------------------------
+
+const keys = {
+  j: () => move(here + 1),
+  k: () => move(here - 1),
+  x: () => toggle(false),
+  X: () => toggle(true),
+  Enter: () => rows()[here]?.querySelector("[data-open]")?.click(),
+  "/": () => document.querySelector(".filter input")?.focus(),
+  "?": () => document.querySelector("#keys").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+  if (event.key === "Escape" && event.target.matches?.("#reason, #evidence, .filter input")) event.target.blur();
+  if (inside(event.target)) return;
+  if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
+  if (keys[event.key]) {
+    keys[event.key]();
+    event.preventDefault();
+  } else if (/^[a-z]$/.test(event.key) && act(event.key)) {
+    event.preventDefault();
+  }
+});
+
+// -- live: parts of the page that say what has changed; rows never move ----------------------------------
+
+let fresh = 0;
+let fetching = null;
+
+async function refresh() {
+  if (fetching) {
+    fetching = "again";
+    return;
+  }
+  fetching = "once";
+  try {
+    const answer = await fetch(location.href, { headers: { "X-Live": "1" } });
+    if (answer.ok) {
+      const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of document.querySelectorAll("[data-live][id]")) {
+        const news = found.getElementById(part.id);
+        if (news && news.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) {
+          part.innerHTML = news.innerHTML;
+        }
+      }
+    }
+  } catch {
+    // the stream tells when the console is back
+  }
+  const more = fetching === "again";
+  fetching = null;
+  if (more) refresh();
+}
+
+const cursor = document.body.dataset.cursor;
+if (cursor) {
+  const query = document.body.dataset.filter;
+  const stream = new EventSource(`/events?since=${encodeURIComponent(cursor)}${query ? `&${query}` : ""}`);
+  stream.addEventListener("items", (event) => {
+    const { new: arrived, changed } = JSON.parse(event.data);
+    fresh += arrived;
+    const pill = document.querySelector("#pill");
+    if (fresh && pill) {
+      const link = document.createElement("a");
+      link.href = location.href;
+      link.textContent = text(pill.dataset.one, fresh);
+      pill.replaceChildren(link);
+    }
+    const mine = document.querySelector("#progress, #before p, #contact, #doings");
+    if (changed.length && (mine || changed.some((id) => document.getElementById(`row-${id}`)))) refresh();
+  });
+  stream.addEventListener("broker", refresh);
+  stream.addEventListener("reload", () => {
+    stream.close();
+    location.reload();
+  });
+  stream.addEventListener("signin", () => {
+    stream.close();
+    location.reload();
+  });
+  addEventListener("pagehide", () => stream.close());
+}

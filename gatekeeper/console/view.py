@@ -1,0 +1,98 @@
+"""Pages as the reader sees them: templates with the sentences of the catalogue, in the language that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from gatekeeper.console.state import console
+from gatekeeper.spans import local
+from gatekeeper.texts import Language, catalogue, text
+
+ROOM = Path(__file__).parent
+LANGUAGE = "lang"
+"""The key of the address, and the cookie, that say which language."""
+_UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(ROOM / "templates"),
+    autoescape=select_autoescape(default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def language(request: Request) -> Language:
+    """Returns the reader's language: of the address, else of the cookie, else of the browser; Japanese first."""
+    for asked in (request.query_params.get(LANGUAGE), request.cookies.get(LANGUAGE)):
+        if asked in ("ja", "en"):
+            return "ja" if asked == "ja" else "en"
+    for part in request.headers.get("accept-language", "").lower().split(","):
+        if part.strip().startswith(("ja", "en")):
+            return "ja" if part.strip().startswith("ja") else "en"
+    return "ja"
+
+
+def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Returns a page made of the template `NAME.html`, which has its sentences, the session and `values`."""
+    lang = language(request)
+    held, session = console(request), getattr(request.state, "session", None)
+    other: Language = "en" if lang == "ja" else "ja"
+    query = [(key, value) for key, value in request.query_params.multi_items() if key != LANGUAGE]
+    found = _ENVIRONMENT.get_template(f"{name}.html").render(
+        **Words(lang, held.zone()).names(),
+        lang=lang,
+        session=session,
+        sign_in=held.sessions.users is not None,
+        nav=[(one.path, one.name) for one in held.pages if one.path and session and session.may(one.right)],
+        here=request.url.path,
+        other_language=f"{request.url.path}?{urlencode([*query, (LANGUAGE, other)])}",
+        trouble=held.feed.progress.trouble,
+        **{"cursor": None, "refresh": None, **values},
+    )
+    answer = HTMLResponse(found, status)
+    if request.query_params.get(LANGUAGE) in ("ja", "en"):
+        answer.set_cookie(LANGUAGE, lang, max_age=31_536_000, httponly=True, samesite="strict")
+    return answer
+
+
+class Words:
+    """What templates say things with, in one language; `zone`: whose clocks are shown."""
+
+    def __init__(self, lang: Language, zone: str) -> None:
+        self._lang = lang
+        self._zone = zone
+
+    def names(self) -> dict[str, Callable[..., str]]:
+        """Returns the functions, by their names in templates."""
+        return {"t": self.t, "word": self.word, "time": self.time, "span": self.span, "said": self.said}
+
+    def t(self, key: str, /, **values: Any) -> str:
+        """Returns a sentence; `key` without subject is of `page`."""
+        return text(key if "." in key else f"page.{key}", self._lang, **values)
+
+    def word(self, key: str) -> str:
+        """Returns a word of the domain, as it is where the catalogue has none."""
+        return text(f"word.{key}", self._lang) if f"word.{key}" in catalogue() else key.partition(".")[2]
+
+    def time(self, milliseconds: int | None) -> str:
+        """Returns an instant as clocks show it, to the minute."""
+        return local(milliseconds * 1000, self._zone)[:16].replace("T", " ") if milliseconds is not None else "-"
+
+    def span(self, milliseconds: int) -> str:
+        """Returns a span of time in its largest whole unit."""
+        unit, name = next((pair for pair in _UNITS if milliseconds >= pair[0]), _UNITS[-1])
+        return text(f"cli.age_{name}", self._lang, count=max(0, milliseconds) // unit)
+
+    def said(self, reason: Any) -> str:
+        """Returns the sentence of a reason or an error."""
+        if hasattr(reason, "key"):
+            return text(reason.key, self._lang, **getattr(reason, "values", {}))
+        return str(getattr(reason, self._lang))

@@ -1,0 +1,84 @@
+"""`gatekeeper user` keeps the user file, and `gatekeeper console` refuses what would be open to everybody."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.console.users import Users
+from tests.cli.conftest import Run
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def add(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def add(name: str, *roles: str, password: str = PASSWORD):
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
+        chosen = [word for role in roles for word in ("--role", role)]
+        return run("user", "add", name, *chosen, "--password-stdin", "--users", str(tmp_path / "users.json"))
+
+    return add
+
+
+def test_people_added_listed_and_removed_then_the_file_says_so(run: Run, add, tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    assert add("hanako", "reviewer").code == 0
+    assert add("taro", "approver", "auditor").code == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert PASSWORD not in file.read_text()
+    users = Users(file)
+    assert users.admits("hanako", PASSWORD)
+    assert not users.admits("hanako", PASSWORD + "x")
+    assert not users.admits("jiro", PASSWORD)
+    assert run("user", "list", "--users", str(file), "--json").json == [
+        {"user": "hanako", "roles": ["reviewer"]},
+        {"user": "taro", "roles": ["approver", "auditor"]},
+    ]
+    assert add("hanako", "admin", password="another long password").code == 0
+    assert users.roles("hanako") == ("admin",)
+    assert not users.admits("hanako", PASSWORD)
+    assert run("user", "remove", "hanako", "--users", str(file)).code == 0
+    assert users.roles("hanako") == ()
+    assert "jiro" in run("user", "remove", "jiro", "--users", str(file)).says(2)
+
+
+def test_a_short_password_or_a_name_that_is_no_id_then_2_and_nothing_is_written(add, tmp_path: Path) -> None:
+    assert "12" in add("hanako", "viewer", password="short").says(2)
+    add("緑野 花子", "viewer").says(2)
+    assert not (tmp_path / "users.json").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"users": {"x": {"roles": ["king"], "password": "p"}}}', "\xff"])
+def test_a_user_file_that_is_none_then_2_names_it(run: Run, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "users.json"
+    file.touch(0o600)
+    file.write_text(content, "latin-1")
+    assert str(file) in run("console", "--users", str(file)).says(2)
+
+
+def test_a_user_file_open_to_others_or_absent_then_2(run: Run, add, tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    run("console", "--users", str(file)).says(2)
+    add("hanako", "viewer")
+    file.chmod(0o644)
+    assert "chmod 600" in run("console", "--users", str(file)).says(2)
+
+
+def test_another_address_without_users_then_2_and_it_does_not_listen(run: Run) -> None:
+    assert "gatekeeper user add" in run("console", "--host", "0.0.0.0").says(2)
+
+
+def test_no_broker_then_3(run: Run, nowhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEKEEPER_CONSOLE_DATA", str(tmp_path))
+    assert nowhere in run("console", "--port", "0").says(3)
+
+
+def test_bad_roles_in_json_then_the_place_is_named(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    file.touch(0o600)
+    file.write_text(json.dumps({"users": {"hanako": {"roles": [], "password": "x"}}}))
+    assert "users.hanako" in run("console", "--users", str(file)).says(2)

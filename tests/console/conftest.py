@@ -1,0 +1,197 @@
+"""What the tests of the console share: one Kafka, worker and console a session, each test with a campaign of its own.
+
+`site` is asked over HTTP, `page` is a real browser. Browser tests are few: each must show what HTTP cannot.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from gatekeeper.console.app import Server, create_app
+from gatekeeper.console.users import ROLES, File, User, Users, hashed, written
+from gatekeeper.settings import Settings
+from streams.broker import Broker
+from tests.worlds import World, send, until
+
+PASSWORD = "correct horse battery"
+PEOPLE = (*((role, (role,)) for role in ROLES), ("approver2", ("approver",)), ("reviewer2", ("reviewer",)))
+"""Everybody in the user file: one a role, named like it, and a second one where two are needed."""
+_NUMBERS = itertools.count()
+
+
+@dataclass
+class Served:
+    """A console that answers at `url`."""
+
+    url: str
+    app: Any
+    users: Users | None
+
+    @property
+    def console(self) -> Any:
+        return self.app.state.console
+
+    def anonymous(self) -> httpx.Client:
+        """Returns a browser without session."""
+        return httpx.Client(base_url=self.url, timeout=30, headers={"accept-language": "en"})
+
+    def client(self, user: str = "reviewer") -> httpx.Client:
+        """Returns a browser of somebody who is signed in, where one must be."""
+        client = self.anonymous()
+        if self.users is not None:
+            answer = client.post("/signin", data={"user": user, "password": PASSWORD})
+            assert answer.status_code == 303, answer.text
+        return client
+
+
+@contextmanager
+def served(settings: Settings, users: Users | None = None, *, wait: bool = True) -> Iterator[Served]:
+    """Serves a console in a thread; `wait`: until its model is there."""
+    app = create_app(settings, users=users)
+    started = threading.Event()
+    server = Server(app, started.set)
+    server.config.port = 0
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        assert started.wait(30), "the console did not start"
+        port = server.servers[0].sockets[0].getsockname()[1]
+        if wait:
+            until(lambda: app.state.console.feed.progress.ready, "a model")
+        yield Served(f"http://127.0.0.1:{port}", app, users)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive(), "the console did not end"
+
+
+@dataclass
+class Site(Served):
+    """A world with a worker, and a console on it with sign-in."""
+
+    world: World = field(kw_only=True)
+    settings: Settings = field(kw_only=True)
+
+    def withheld(self, count: int, **more: Any) -> str:
+        """Publishes so many sends to people who may be minors, which a reviewer may release; returns the campaign."""
+        names = [f"y{next(_NUMBERS)}" for _ in range(count)]
+        self.world.people(names, may_be_minor=True)
+        return self.publish(names, **more)
+
+    def publish(self, names: list[str], **more: Any) -> str:
+        """Publishes a send to each, of one campaign, and returns its id once all are in the model as withheld."""
+        campaign = more.pop("campaign_id", f"K-{uuid.uuid4().hex[:8]}")
+        before = len(self.items(campaign))
+        sends = [(name, send(name, next(_NUMBERS), campaign_id=campaign, **more)) for name in names]
+        self.world.put("sends", sends)
+        until(lambda: len(self.items(campaign)) == before + len(names), "the items of a campaign")
+        return campaign
+
+    def items(self, campaign: str, **more: str) -> list[dict[str, Any]]:
+        """Returns the items of a campaign as the console exports them."""
+        with self.console.model.read() as db:
+            rows = db.execute("SELECT id, state, recipient FROM item WHERE campaign = ? ORDER BY due, seen, id",
+                              (campaign,))  # fmt: skip
+            return [dict(row) for row in rows]
+
+    def state(self, id_: str) -> str:
+        with self.console.model.read() as db:
+            return str(db.execute("SELECT state FROM item WHERE id = ?", (id_,)).fetchone()[0])
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The user file."""
+    file = tmp_path_factory.mktemp("users") / "users.json"
+    secret = hashed(PASSWORD)
+    file.touch(0o600)
+    file.write_text(written(File(users={name: User(roles=roles, password=secret) for name, roles in PEOPLE})))
+    return file
+
+
+@pytest.fixture(scope="session")
+def site(kafka: Broker, people: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The console of the session, with sign-in, a worker behind it, and an empty queue."""
+    folder = tmp_path_factory.mktemp("site")
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=2, max_lag=30.0).create().may_ask()
+    settings = world.settings.model_copy(update={"console_data": str(folder / "data")})
+    with ExitStack() as stack:
+        stack.enter_context(world.process(folder / "worker.log"))
+        console = stack.enter_context(served(settings, Users(people)))
+        yield Site(console.url, console.app, console.users, world=world, settings=settings)
+
+
+@pytest.fixture
+def csrf() -> Callable[[httpx.Client], str]:
+    """Reads the token of a session's forms off a page."""
+
+    def find(client: httpx.Client) -> str:
+        return field_of(client.get("/").text, "csrf")
+
+    return find
+
+
+def day(after: int) -> str:
+    """Returns the day so many days from today."""
+    return (date.today() + timedelta(days=after)).isoformat()
+
+
+def field_of(html: str, name: str) -> str:
+    """Returns the value of a form's hidden field."""
+    return html.partition(f'name="{name}" value="')[2].partition('"')[0]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; without it these tests are skipped, except in CI."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("no chromium; run scripts/ensure-browser")
+        pytest.skip("no chromium; run scripts/ensure-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def signed_in(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """Opens a browser of its own for somebody who has signed in; `locale` is what it asks for."""
+    contexts: list[BrowserContext] = []
+
+    def sign_in(user: str = "reviewer", locale: str = "ja-JP") -> Page:
+        context = browser.new_context(locale=locale, base_url=site.url)
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto("/signin")
+        page.locator("#user").fill(user)
+        page.locator("#password").fill(PASSWORD)
+        page.locator("form.narrow button").click()
+        page.wait_for_url(f"{site.url}/")
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(signed_in: Callable[..., Page]) -> Page:
+    """A reviewer's browser, in Japanese, on the first page."""
+    return signed_in("reviewer")

@@ -1,0 +1,172 @@
+"""Acts from pages: written once, shown as waiting until the worker answers, and refused where they must be."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.console.conftest import Site, field_of, served
+from tests.worlds import World, send, until
+
+Token = Callable[[httpx.Client], str]
+
+
+def acted(client: httpx.Client, id_: str, csrf: str, kind: str, **more: Any) -> httpx.Response:
+    form = {"csrf": csrf, "kind": kind, "run": "r1", "reason": "form seen", **more}
+    return client.post(f"/items/{id_}/acts", data=form)
+
+
+def test_a_release_then_the_worker_answers_and_the_next_item_opens(site: Site, csrf: Token) -> None:
+    campaign, client = site.withheld(2), site.client()
+    first, second = site.items(campaign)
+    answer = acted(client, first["id"], csrf(client), "release", run="a1", filter=f"campaign={campaign}")
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith(f"/items/{second['id']}?campaign={campaign}&after=a1.{first['id']}")
+    until(lambda: site.state(first["id"]) == "released", "the answer")
+    page = client.get(answer.headers["location"]).text
+    assert "Cleared: the piece goes out." in page
+    assert site.state(second["id"]) == "open"
+
+
+def test_an_act_without_an_answer_then_no_page_shows_it_as_done(site: Site, tmp_path: Path) -> None:
+    world = World(site.world.bootstrap, f"t{uuid.uuid4().hex}.", partitions=1, max_lag=30.0).create()
+    world.people(["y"], may_be_minor=True)
+    world.put("sends", [("y", send("y", 0))])
+    settings = world.settings.model_copy(update={"console_data": str(tmp_path / "data")})
+    with ExitStack() as stack:
+        console = stack.enter_context(served(settings, site.users))
+        client = console.client()
+        with world.process(tmp_path / "worker.log"):
+            until(lambda: client.get("/items.jsonl").text, "the item")
+        item = client.get("/items.jsonl").json()  # and now no worker runs
+        token = field_of(client.get("/").text, "csrf")
+        assert acted(client, item["decision_id"], token, "uphold", run="w1").status_code == 303
+        until(lambda: "waiting for the worker" in client.get("/items").text, "the act")
+        assert client.get("/items.jsonl").json()["state"] == "open"
+        assert "The worker has not answered yet." in client.get(f"/items/{item['decision_id']}").text
+        with world.process(tmp_path / "worker.log"):
+            until(lambda: not client.get("/items.jsonl").text, "the answer")
+        assert client.get("/items.jsonl", params={"state": "upheld"}).json()["by"] == "reviewer"
+
+
+def test_the_same_form_sent_twice_then_one_act_stands(site: Site, csrf: Token) -> None:
+    campaign, client = site.withheld(1), site.client()
+    (item,) = site.items(campaign)
+    token = csrf(client)
+    for _ in range(2):
+        assert acted(client, item["id"], token, "uphold", run="t1").status_code == 303
+    until(lambda: site.state(item["id"]) == "upheld", "the answer")
+    outcomes = {a.act.code for a in site.world.acted().values() if a.act and a.act.act_id == f"t1.{item['id']}"}
+    assert outcomes <= {None, "repeated"}
+    assert "Upheld: the piece does not go out." in client.get(f"/items/{item['id']}").text
+
+
+def test_a_stale_page_then_its_act_is_refused_and_what_the_other_did_is_told(site: Site, csrf: Token) -> None:
+    campaign, mine, other = site.withheld(1), site.client(), site.client("reviewer2")
+    (item,) = site.items(campaign)
+    token = csrf(mine)
+    assert acted(other, item["id"], csrf(other), "uphold", run="o1", reason="no form").status_code == 303
+    until(lambda: site.state(item["id"]) == "upheld", "the other's act")
+    answer = acted(mine, item["id"], token, "release", run="m1", reason="form <b>seen</b>")
+    assert answer.status_code == 422
+    assert "Something was done about it already" in answer.text
+    assert "reviewer2" in answer.text
+    assert "form &lt;b&gt;seen&lt;/b&gt;" in answer.text, "what was typed is not lost"
+
+
+@pytest.mark.parametrize("token", ["", "stolen", None])
+def test_a_form_without_the_sessions_token_then_403_and_nothing_is_written(site: Site, token: str | None) -> None:
+    campaign, client = site.withheld(1), site.client()
+    (item,) = site.items(campaign)
+    before = site.world.ends("acts")
+    form = {"kind": "uphold", "run": "x1", "reason": "r"} | ({} if token is None else {"csrf": token})
+    answer = client.post(f"/items/{item['id']}/acts", data=form)
+    assert answer.status_code == 403
+    assert "Nothing was done" in answer.text
+    assert site.world.ends("acts") == before
+
+
+def test_a_form_of_another_site_then_it_is_refused_whatever_it_holds(site: Site, csrf: Token) -> None:
+    client = site.client()
+    token = csrf(client)
+    for headers in ({"origin": "https://elsewhere.example"}, {"sec-fetch-site": "cross-site"}):
+        assert client.post("/items/A/acts", data={"csrf": token}, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(("user", "kind"), [("viewer", "release"), ("auditor", "note"), ("reviewer", "approve")])
+def test_a_role_without_the_right_then_403_and_no_button(site: Site, csrf: Token, user: str, kind: str) -> None:
+    campaign, client = site.withheld(1), site.client(user)
+    (item,) = site.items(campaign)
+    before = site.world.ends("acts")
+    assert acted(client, item["id"], csrf(client), kind).status_code == 403
+    assert f'value="{kind}"' not in client.get(f"/items/{item['id']}").text
+    assert site.world.ends("acts") == before
+
+
+def test_a_hard_reason_then_no_release_is_offered_and_the_page_says_why(site: Site, csrf: Token) -> None:
+    campaign, client = site.publish(["nobody-knows"]), site.client()
+    (item,) = site.items(campaign)
+    page = client.get(f"/items/{item['id']}").text
+    assert 'value="release"' not in page
+    assert "A HARD reason stands" in page
+    answer = acted(client, item["id"], csrf(client), "release", evidence="x")
+    assert answer.status_code == 422
+    assert "A HARD reason stands" in answer.text
+
+
+def test_a_reveal_then_details_are_shown_only_once_it_is_on_record(site: Site, csrf: Token) -> None:
+    campaign, client = site.withheld(1), site.client()
+    (item,) = site.items(campaign)
+    answer = acted(client, item["id"], csrf(client), "reveal", run="v1", reason="")
+    place = answer.headers["location"]
+    until(lambda: "例 花子" in client.get(place).text, "the contact details")
+    assert [a.act.by for a in site.world.acted().values() if a.act and a.act.act_id == f"v1.{item['id']}"] == [
+        "reviewer"
+    ]
+    assert "例 花子" not in client.get(f"/items/{item['id']}").text
+    assert "例 花子" not in site.client("reviewer2").get(place).text, "another person's reveal shows nothing"
+
+
+def test_a_reason_that_is_missing_or_too_long_then_the_form_says_so(site: Site, csrf: Token) -> None:
+    campaign, client = site.withheld(1), site.client()
+    (item,) = site.items(campaign)
+    token = csrf(client)
+    for reason, evidence, says in (("  ", "", "Say why"), ("x" * 201, "", "at most 200"), ("x", "a b", "up to 64")):
+        answer = acted(client, item["id"], token, "release", reason=reason, evidence=evidence)
+        assert (answer.status_code, says in answer.text) == (422, True), says
+    assert site.state(item["id"]) == "open"
+
+
+def test_a_bulk_act_then_it_is_previewed_confirmed_and_told_item_by_item(site: Site, csrf: Token) -> None:
+    campaign, client = site.withheld(7), site.client()
+    preview = client.get("/bulk", params={"kind": "release", "campaign": campaign}).text
+    assert "7 sends." in preview
+    assert preview.count("AGE_UNCERTAIN") == 5
+    site.withheld(1, campaign_id=campaign)  # arrives after the preview, and is not meant
+    names = ("csrf", "run", "kind", "filter", "until", "count")
+    form = {name: field_of(preview, name).replace("&amp;", "&") for name in names}
+    answer = client.post("/bulk", data={**form, "reason": "list checked"})
+    assert answer.status_code == 303
+    place = answer.headers["location"]
+    until(lambda: "7 of 7 answered" in client.get(place).text, "the answers")
+    states = sorted(item["state"] for item in site.items(campaign))
+    assert states == ["open", *["released"] * 7]
+
+
+def test_a_bulk_act_above_a_hundred_then_the_number_must_be_typed(site: Site) -> None:
+    campaign, client = site.withheld(101), site.client()
+    preview = client.get("/bulk", params={"kind": "uphold", "campaign": campaign}).text
+    names = ("csrf", "run", "kind", "filter", "until", "count")
+    form = {name: field_of(preview, name) for name in names} | {"reason": "no form"}
+    for typed in ("", "100", "yes"):
+        answer = client.post("/bulk", data={**form, "typed": typed})
+        assert answer.status_code == 422
+        assert "Type the number 101" in answer.text
+    assert client.post("/bulk", data={**form, "typed": "101"}).status_code == 303
+    until(lambda: {item["state"] for item in site.items(campaign)} == {"upheld"}, "101 answers")

@@ -1,0 +1,168 @@
+"""The console itself: who gets in, what guards its pages, and that its model comes back and outlives the broker."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from gatekeeper.console.session import COOKIE
+from gatekeeper.console.users import Users
+from streams.broker import Broker
+from tests.console.conftest import PASSWORD, Site, served
+from tests.worlds import World, until
+
+
+def test_nobody_signed_in_then_every_page_leads_to_the_sign_in_and_back(site: Site) -> None:
+    client = site.anonymous()
+    for path in ("/", "/items?state=open", "/items/X", "/items.csv", "/bulk?kind=release", "/runs/x"):
+        answer = client.get(path)
+        assert answer.status_code == 303, path
+        assert answer.headers["location"].startswith("/signin?next=%2F"), path
+    assert client.post("/bulk", data={}).status_code == 303
+    with client.stream("GET", "/events") as stream:
+        assert [line for line in stream.iter_lines() if line.startswith("event")] == ["event: signin"]
+
+
+def test_a_sign_in_then_the_same_answer_for_a_wrong_name_and_a_wrong_password(site: Site) -> None:
+    client = site.anonymous()
+    tried = ({"user": "nobody", "password": PASSWORD}, {"user": "viewer", "password": "wrong password"})
+    answers = [client.post("/signin", data=form) for form in tried]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    assert "Name or password is wrong." in answers[0].text
+    assert answers[0].text == answers[1].text
+    right = client.post("/signin", data={"user": "viewer", "password": PASSWORD, "next": "//elsewhere.example"})
+    assert right.headers["location"] == "/"
+    cookie = right.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "samesite=strict" in cookie.lower()
+
+
+def test_a_password_guessed_again_and_again_then_429(site: Site) -> None:
+    client = site.anonymous()
+    answers = {client.post("/signin", data={"user": "guessed", "password": f"{n}"}).status_code for n in range(12)}
+    assert 429 in answers
+
+
+def test_somebody_removed_from_the_file_then_they_are_out_at_the_next_click(
+    kafka: Broker, people: Path, site: Site, tmp_path: Path
+) -> None:
+    file = tmp_path / "users.json"
+    file.touch(0o600)
+    file.write_bytes(people.read_bytes())
+    settings = site.settings.model_copy(update={"console_data": str(tmp_path / "data")})
+    with served(settings, Users(file)) as console:
+        client = console.client("viewer")
+        assert client.get("/").status_code == 200
+        left = json.loads(file.read_text())
+        del left["users"]["viewer"]
+        file.write_text(json.dumps(left))
+        assert client.get("/").status_code == 303
+
+
+def test_any_answer_then_it_has_the_security_headers(site: Site) -> None:
+    for path in ("/", "/signin", "/static/console.js", "/nowhere", "/items?x=1"):
+        headers = site.client().get(path).headers
+        assert "default-src 'self'" in headers["content-security-policy"], path
+        assert "unsafe" not in headers["content-security-policy"], path
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert headers["x-frame-options"] == "DENY", path
+    assert site.client().get("/").headers["cache-control"] == "no-store"
+
+
+def test_a_form_of_10_mb_then_413_and_the_console_lives(site: Site, csrf: Callable[[httpx.Client], str]) -> None:
+    client = site.client()
+    form = {"csrf": csrf(client), "kind": "note", "run": "b1", "reason": "x" * 10_000_000}
+    answer = client.post("/items/A/acts", data=form)
+    assert answer.status_code == 413
+    assert "too large" in answer.text
+    assert client.get("/").status_code == 200
+
+
+def test_without_a_user_file_then_only_this_machines_names_are_answered_to(site: Site, tmp_path: Path) -> None:
+    settings = site.settings.model_copy(update={"console_data": str(tmp_path), "user": "hanako"})
+    with served(settings) as console:
+        client = console.client()
+        page = client.get("/")
+        assert page.status_code == 200
+        assert "hanako" in page.text
+        assert COOKIE in client.cookies
+        assert client.get("/", headers={"host": "rebound.example"}).status_code == 421
+
+
+def test_a_model_that_is_not_there_yet_then_pages_show_how_far_it_is(site: Site, tmp_path: Path) -> None:
+    settings = site.settings.model_copy(update={"console_data": str(tmp_path), "broker": "127.0.0.1:1"})
+    with served(settings, site.users, wait=False) as console:
+        answer = console.client().get("/")
+        assert answer.status_code == 503
+        assert "records read" in answer.text
+        assert '<meta http-equiv="refresh" content="1">' in answer.text
+
+
+def test_the_model_deleted_then_it_comes_back_from_the_topics(site: Site, tmp_path: Path) -> None:
+    campaign = site.withheld(2)
+    settings = site.settings.model_copy(update={"console_data": str(tmp_path)})
+    with served(settings, site.users) as console:
+        client = console.client()
+        before = client.get("/items.jsonl", params={"campaign": campaign}).text
+        assert len(before.splitlines()) == 2
+        console.console.model.path.unlink()
+        generation = console.console.model.generation
+        until(lambda: console.console.model.generation != generation, "a new model")
+        until(lambda: client.get("/items.jsonl", params={"campaign": campaign}).text == before, "the same items")
+    with served(settings, site.users) as again:  # and is resumed where it stood
+        assert again.client().get("/items.jsonl", params={"campaign": campaign}).text == before
+
+
+def test_an_event_stream_then_it_tells_what_is_new_and_goes_on_where_it_stopped(site: Site) -> None:
+    campaign = site.withheld(1)
+    client = site.client()
+    held = site.console
+    since = f"{held.model.generation}-{held.model.changes()}"
+    site.withheld(2, campaign_id=campaign)
+    last, data = first_event(client, f"/events?since={since}&campaign={campaign}")
+    assert data["new"] == 2
+    site.withheld(1, campaign_id=campaign)
+    _, data = first_event(client, f"/events?since={since}&campaign={campaign}", {"last-event-id": last})
+    assert data["new"] == 1
+    with client.stream("GET", "/events?since=another-5") as stream:
+        kinds = [line for line in stream.iter_lines() if line.startswith("event:")]
+    assert kinds == ["event: reload"]
+
+
+def first_event(client: httpx.Client, path: str, headers: dict[str, str] | None = None) -> tuple[str, dict]:
+    last = ""
+    with client.stream("GET", path, headers=headers or {}) as stream:
+        for line in stream.iter_lines():
+            if line.startswith("id: "):
+                last = line[4:]
+            if line.startswith("data: "):
+                return last, json.loads(line[6:])
+    raise AssertionError("the stream ended")
+
+
+def test_the_broker_restarted_then_pages_say_so_and_the_queue_goes_on(people: Path, tmp_path: Path) -> None:
+    with Broker(tmp_path / "kafka") as broker:
+        world = World(broker.bootstrap, "t.", partitions=1).create()
+        settings = world.settings.model_copy(update={"console_data": str(tmp_path / "data")})
+        with served(settings, Users(people)) as console:
+            client = console.client()
+            broker.stop()
+            until(lambda: "Kafka does not answer" in client.get("/").text, "the banner", 90)
+            assert client.get("/items").status_code == 200
+            broker.start()
+            until(lambda: "Kafka does not answer" not in client.get("/").text, "the end of the banner", 90)
+
+
+def test_threads_that_ask_at_once_then_each_is_answered(site: Site) -> None:
+    client = site.client()
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(client.get("/").status_code)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [200] * 20
