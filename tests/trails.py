@@ -259,6 +259,7 @@ class _Desk:
         value = orjson.dumps({**act, "subject": "campaign/K-1", "at": instant(self.at), "channel": "postal"})
         found = walk(JUDGE, Record("mail.acts.v1", self.number, self._acts, self.at, None, value), self.memory)
         assert found is not None
-        for one in found.step(self.store, self.memory, self.at):
-            self._remember(judged, one)
+        while not found.done:
+            for one in found.step(self.store, self.memory, self.at):
+                self._remember(judged, one)
         self._acts += 1
