@@ -315,8 +315,8 @@ def no_log(trail: Trail, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "codes"),
     [
-        (truncated_tile, {"tile_short"}),
-        (truncated_entries, {"tile_short"}),
+        (truncated_tile, {"cut"}),
+        (truncated_entries, {"cut"}),
         (missing_tile, {"missing"}),
         (checkpoint_of_another_log, {"other_log"}),
         (key_of_another_log, {"unknown_log"}),
