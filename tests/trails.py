@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper import keys
 from gatekeeper.audit import verify
+from gatekeeper.audit.export import LEVEL
 from gatekeeper.audit.log import Log
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.audit.note import cosignature
@@ -159,7 +160,7 @@ def line(step: Step) -> bytes:
 
 def lines(file: Path, values: Sequence[bytes]) -> None:
     """Writes values one a line, compressed."""
-    file.write_bytes(gzip.compress(b"".join(value + b"\n" for value in values), 1, mtime=0))
+    file.write_bytes(gzip.compress(b"".join(value + b"\n" for value in values), LEVEL, mtime=0))
 
 
 def seal(leaves: Sequence[bytes], folder: Path, log: Signer, witness: Signer | None, *, at: int) -> None:

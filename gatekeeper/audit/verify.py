@@ -61,22 +61,12 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
     """Returns the root over leaf hashes in order; SHA-256 of nothing for none."""
     level = list(hashes)
     while len(level) > 1:
-        level = _above(level)
+        level = next_level(level)
     return level[0] if level else sha256().digest()
 
 
-def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """Returns what leads from the leaf at `index` to the root over all `hashes` (RFC 6962, 2.1.1): leaf's end first."""
-    found, level = [], list(hashes)
-    while len(level) > 1:
-        if index ^ 1 < len(level):
-            found.append(level[index ^ 1])
-        level, index = _above(level), index >> 1
-    return found
-
-
-def _above(level: list[bytes]) -> list[bytes]:
-    """A last node without partner goes up as it is, which is the RFC's split at the largest power of two."""
+def next_level(level: list[bytes]) -> list[bytes]:
+    """Returns the nodes over a level's; a last one without partner goes up as it is, which is the RFC's split."""
     nodes = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
     return nodes + level[-1:] if len(level) % 2 else nodes
 
@@ -94,32 +84,6 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[byte
             found = node_hash(other, found) if index & 1 else node_hash(found, other)
         index, last = index >> 1, last >> 1
     return None if left else found
-
-
-def check_consistency(size: int, root: bytes, later: int, later_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Tells whether a proof shows that the tree of `later` leaves begins with that of `size` leaves (RFC 9162)."""
-    if not 0 <= size <= later:
-        return False
-    if size in (0, later):
-        return not proof and (size == 0 or root == later_root)
-    left = list(proof)
-    node, last = size - 1, later - 1
-    while node & 1:
-        node, last = node >> 1, last >> 1
-    if node and not left:
-        return False
-    old = new = left.pop(0) if node else root
-    while last:
-        if node & 1 or node < last:
-            if not left:
-                return False
-            other = left.pop(0)
-            if node & 1:
-                old, new = node_hash(other, old), node_hash(other, new)
-            else:
-                new = node_hash(new, other)
-        node, last = node >> 1, last >> 1
-    return not left and old == root and new == later_root
 
 
 # -- keys and notes ---------------------------------------------------------------------------------------------
@@ -525,7 +489,11 @@ class _Export:
 
     def check(self, witness: Vkey | None, min_size: int | None) -> None:
         report, about = self.report, read_canonical(_read(self.folder, "export.json"))
-        if about.get("v") != 1 or not isinstance(about.get("partitions"), int) or not {"from", "to"} <= about.keys():
+        if (
+            about.get("v") != 1
+            or not isinstance(about.get("partitions"), int)
+            or not all(isinstance(about.get(name, 0), str | None) for name in ("from", "to"))
+        ):
             raise Trouble("file", file="export.json", detail="v")
         first, to = about["from"], about["to"]
         self._total = sum(file.stat().st_size for file in self.folder.glob("*/*.ndjson.gz"))
@@ -591,7 +559,8 @@ class _Export:
             if sealed.last is not None and said["prev"] != sealed.last:
                 self.report.add("log_chain", leaf=index, partition=said["partition"])
             sealed.last = sha256(leaf).hexdigest()
-            if (first is None or said["t1"] >= first) and (to is None or said["t1"] < to):
+            t1 = str(said.get("t1"))
+            if (first is None or t1 >= first) and (to is None or t1 < to):
                 sealed.indexes.append(index)
                 sealed.hashes.append(hashes[-1])
             elif not sealed.indexes:
