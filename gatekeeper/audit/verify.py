@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 TILE = 256
 ED25519, COSIGNATURE = 1, 4
-PIECE = 1 << 14
+PIECE = 1 << 13
 """So many compressed bytes are read at once; they come to 1,032 times as many at the most, commonly to ten times."""
 LONGEST = 1 << 22
 """No line is longer: a record has 256 KiB at the most."""
@@ -596,7 +596,7 @@ class _Export:
                 if member is not None:
                     member.take(one)
                 records.take(one, ahead)
-            except (KeyError, TypeError, ValueError, AttributeError):
+            except (LookupError, TypeError, ValueError, AttributeError):
                 raise Trouble("manifest", partition=number, offset=offset) from None
         if member is not None:
             member.end(number)
@@ -768,16 +768,14 @@ class _Records:
         wanted = [list(islice(_offsets(taken), most + 1)) for taken in inputs]
         if sum(map(len, wanted)) > most:
             return  # told already; they are too many to be named
-        sends, expected = inputs[0]["topic"], wanted[0]
-        middle, behind = (
-            b',"partition":%d,"timestamp":' % partition,
-            b',"topic":"%s"},"stage":"intake",' % sends.encode(),
-        )
-        heads = iter([b'"src":{"offset":%d%b' % (offset, middle) for offset in expected])
+        sends, expected = (inputs[0]["topic"], wanted[0]) if inputs else ("", [])
+        behind = b',"topic":"%s"},"stage":"intake",' % sends.encode()
+        heads = iter([b'"src":{"offset":%d,"partition":%d,"timestamp":' % (offset, partition) for offset in expected])
         head, odd = next(heads, None), []
         for place, record in enumerate(records):
+            at = record.rfind(b'"src":{')
             # a time in milliseconds has 13 digits from 2001 to 2286; another one takes the longer way
-            if head and (at := record.rfind(head)) >= 0 and record.startswith(behind, at + len(head) + 13):
+            if head and record.startswith(head, at) and record.startswith(behind, at + len(head) + 13):
                 head = next(heads, None)
             else:
                 odd.append((place, record))
@@ -788,7 +786,7 @@ class _Records:
         walked = self._odd(one, odd, {(sends, offset) for offset in expected}, taken) if odd else set()
         lacking = [] if head is None else [(sends, offset) for offset in expected if (sends, offset) not in taken]
         others = [
-            (input_["topic"], offset) for input_, offsets in zip(inputs, wanted, strict=True) for offset in offsets
+            (taken_["topic"], offset) for taken_, offsets in zip(inputs, wanted, strict=True) for offset in offsets
         ]
         lacking += [place for place in others[len(expected) :] if place not in walked]
         for topic, offset in lacking:
