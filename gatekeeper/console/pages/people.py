@@ -1,4 +1,4 @@
-"""Why somebody got a letter, what is known of them, and how it is stopped: by inquiry code, decision or recipient id."""
+"""Why somebody got a letter, what is known of them, and how it is stopped: by inquiry code or by id."""
 
 from __future__ import annotations
 
