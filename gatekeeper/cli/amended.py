@@ -8,9 +8,8 @@ from gatekeeper.cli.output import note, show_json
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
-from schemas.codec import Unreadable, decode
 from schemas.events import Batch, Controller, PairedAct
-from streams import pairs
+from streams import pairs, withdrawals
 from streams.client import Reader
 from streams.pairs import Stored
 
@@ -52,21 +51,5 @@ def controller(settings: Settings, id_: str) -> Stored[Controller]:
         found = pairs.newest(reader, Controller, id_)
         if found is not None:
             return found
-        known = controllers(reader)
+        known = withdrawals.controllers(reader)
     raise UsageError("error.controller_absent", controller=id_, known=", ".join(known) or "-")
-
-
-def controllers(reader: Reader) -> list[str]:
-    """Returns every controller that `reference` names, also one whose record cannot be read."""
-    found = set()
-    for record in reader.read("reference"):
-        try:
-            value = decode("reference", record.key, record.value)
-        except Unreadable:
-            kind, _, name = (record.key or b"").decode("utf-8", "replace").partition("/")
-            if kind == "controller" and name:
-                found.add(name)
-        else:
-            if isinstance(value, Controller):
-                found.add(value.id)
-    return sorted(found)

@@ -45,6 +45,7 @@ class Console:
     runs: Runs = field(default_factory=Runs)
     wrong_by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))
     wrong_by_address: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may be behind one
+    looks: Limit = field(default_factory=lambda: Limit(120, 60.0))  # nobody reads so many people's pages
     posts: Limit = field(default_factory=lambda: Limit(600, 60.0))
 
     def now(self) -> int:
