@@ -75,6 +75,17 @@ def pieces(found: Iterable[Told]) -> list[list[Told]]:
     return [records for _, records in grouped]
 
 
+def told_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a reason of an audit record for programs: code, clause, facts, and its sentence in both languages."""
+    code, kind = reason["code"], CATALOGUE.get(reason["code"])
+    found = Found(code, tuple(reason["facts"]), reason["says"])
+    try:
+        said = {lang: sentence(found, lang) for lang in ("ja", "en")}
+    except KeyError:  # of a version that knows more than this one
+        said = {lang: worded("story.reason_unknown", lang) for lang in ("ja", "en")}
+    return {"code": code, "clause": kind.clause if kind else None, "facts": reason["facts"], **said}
+
+
 class Story:
     """Tells one piece in a language, None = the reader's; `local` writes an instant as clocks there show it."""
 
@@ -107,7 +118,7 @@ class Story:
                 **{name: told.record[name] for name in _SHOWN},
                 "mode": told.record.get("mode", "live"),
                 "act": told.record.get("act"),
-                "reasons": [self._reason(reason) for reason in told.record["reasons"]],
+                "reasons": [told_reason(reason) for reason in told.record["reasons"]],
                 "facts": self._facts(told.record),
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
                 "seal": self._sealed(told),
@@ -128,7 +139,7 @@ class Story:
             lines.append("  " + self._act(act))
         if record["verdict"]:
             lines.append("  " + self._say(f"verdict_{record['verdict']}"))
-            lines += self._block("because", [self._because(reason) for reason in map(self._reason, record["reasons"])])
+            lines += self._block("because", [self._because(reason) for reason in map(told_reason, record["reasons"])])
             lines += self._block("facts", self._facts(record))
             lines += self._block("must", [self._known("must", code) for code in record["obligations"]])
         policy = record["policy"]
@@ -157,15 +168,6 @@ class Story:
         said = self._say("act", by=by, kind=kind, outcome=self._known("outcome", act["outcome"]))
         more = [act["code"], act["evidence_ref"] and self._say("evidence", ref=act["evidence_ref"])]
         return self._with(said, more)
-
-    def _reason(self, reason: Mapping[str, Any]) -> dict[str, Any]:
-        code, kind = reason["code"], CATALOGUE.get(reason["code"])
-        found = Found(code, tuple(reason["facts"]), reason["says"])
-        try:
-            said = {lang: sentence(found, lang) for lang in ("ja", "en")}
-        except KeyError:  # of a version that knows more than this one
-            said = {lang: worded("story.reason_unknown", lang) for lang in ("ja", "en")}
-        return {"code": code, "clause": kind.clause if kind else None, "facts": reason["facts"], **said}
 
     def _because(self, reason: Mapping[str, Any]) -> str:
         clause = f" [{reason['clause']}]" if reason["clause"] else ""

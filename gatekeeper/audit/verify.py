@@ -983,14 +983,24 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
 
     `witness`, `min_size`: as `verify` takes them.
     """
+    try:
+        value = file.read_bytes()
+    except OSError as error:
+        report = Report()
+        report.add("file", UNVERIFIABLE, None, file=file.name, detail=error.strerror)
+        report.says.append(("not_right", {"count": report.found}))
+        return report
+    return checked(value, name=file.name, witness=witness, min_size=min_size)
+
+
+def checked(proof: bytes, *, name: str = "", witness: Vkey | None = None, min_size: int | None = None) -> Report:
+    """Checks a proof as `check_proof` does, given as bytes; `name`: of the file that they come from."""
     report = Report()
     try:
         try:
-            _check_proof(json.loads(file.read_bytes()), report, witness, min_size)
-        except OSError as error:
-            raise Trouble("file", file=file.name, detail=error.strerror) from None
+            _check_proof(json.loads(proof), report, witness, min_size)
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise Trouble("proof", file=file.name) from None
+            raise Trouble("proof", file=name) from None
     except Trouble as trouble:
         report.add(trouble.code, UNVERIFIABLE, None, **trouble.values)
     if report.exit_code:
