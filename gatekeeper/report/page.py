@@ -70,7 +70,7 @@ def body(report: Mapping[str, Any], lang: Language) -> Markup:
 def document(report: Mapping[str, Any], lang: Language) -> str:
     """Returns the report as one HTML file that needs nothing else."""
     style = Markup(css())  # noqa: S704 - our own file
-    return _template("document").render(**_values(report, lang), lang=lang, style=style, body=body(report, lang))
+    return _template("document").render(**_values(report, lang), style=style, body=body(report, lang))
 
 
 @cache

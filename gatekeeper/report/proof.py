@@ -106,24 +106,27 @@ class Samples:
 
     def __init__(self, period: Period) -> None:
         self._seed = f"gate/sample/1\0{period.since}\0{period.to}\0".encode()
-        self._drawn: list[tuple[int, str, int, Link]] = []
+        self._drawn: list[tuple[int, int, int, Link]] = []
+        self._seen = 0
 
     def take(self, did: str, place: int, link: Link) -> None:
         """Takes in a decision that may be drawn; `place`: of its record in the manifest."""
         lot = -int.from_bytes(sha256(self._seed + did.encode()).digest())
+        self._seen += 1
+        drawn = (lot, -self._seen, place, link)  # no two are alike, also where a record was doubled
         if len(self._drawn) < SAMPLES:
-            heappush(self._drawn, (lot, did, place, link))
-        elif lot > self._drawn[0][0]:
-            heapreplace(self._drawn, (lot, did, place, link))
+            heappush(self._drawn, drawn)
+        elif drawn > self._drawn[0]:
+            heapreplace(self._drawn, drawn)
 
     def told(self, seal: Seal) -> list[dict[str, Any]]:
         """Returns each with its reasons, and its proof as `gatekeeper audit check` reads it, checked already."""
-        return [_sample(did, place, link, seal) for _, did, place, link in sorted(self._drawn, reverse=True)]
+        return [_sample(link, place, seal) for *_, place, link in sorted(self._drawn, reverse=True)]
 
 
-def _sample(did: str, place: int, link: Link, seal: Seal) -> dict[str, Any]:
+def _sample(link: Link, place: int, seal: Seal) -> dict[str, Any]:
     record, value = orjson.loads(link.records[place]), of_record(link, place, seal.log, seal.keys)
-    proof = orjson.loads(value)
+    proof, did = orjson.loads(value), record["did"]
     return {
         "did": did,
         "inquiry": inquiry.make(did),
