@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 
 from gatekeeper.reasons import VERDICTS
@@ -97,7 +97,7 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
 
 def _round(most: int) -> int:
     """Returns the next even number of one digit that counts, at least two, as the top of an axis."""
-    unit = 10 ** max(0, len(str(most)) - 1)
+    unit = int("1" + "0" * (len(str(most)) - 1))
     found = -(-most // unit) * unit
     return max(2, found + found % 2)
 
@@ -113,5 +113,5 @@ def _environment() -> Environment:
     )
 
 
-def _template(name: str) -> Any:
+def _template(name: str) -> Template:
     return _environment().get_template(f"{name}.html")

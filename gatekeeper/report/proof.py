@@ -1,4 +1,4 @@
-"""What proves the numbers: each partition's manifests without a gap, the seal, and decisions drawn by lot with proofs."""
+"""What proves the numbers: every partition's manifests without a gap, the seal, and proofs of decisions drawn by lot."""
 
 from __future__ import annotations
 

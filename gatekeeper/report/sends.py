@@ -1,4 +1,4 @@
-"""What was sent and what was not: decisions by data source, verdict and time, and by reason and clause of the standard."""
+"""What was sent and what was not: decisions by data source, verdict and time, and by reason and clause."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ class Sends:
             "sends": {"total": self.total, "verdicts": _plain(self._verdicts)},
             "sources": [
                 {"route": route, "origin": origin, "sends": counts.total(), "verdicts": _plain(counts)}
-                for (route, origin), counts in sorted(
-                    self._sources.items(), key=lambda one: (-one[1].total(), one[0])
-                )
+                for (route, origin), counts in sorted(self._sources.items(), key=lambda one: (-one[1].total(), one[0]))
             ],
             "time": {
                 "step": self._period.step,

@@ -78,7 +78,7 @@ class Tally:
 
 
 def wrong(report: Mapping[str, Any]) -> bool:
-    """Tells whether a report shows that something was changed: a chain broken or torn, or a proof that does not hold."""
+    """Tells whether a report shows a change: a chain broken or torn, or a proof that does not hold."""
     return any(one["breaks"] or one["torn"] for one in report["coverage"]) or any(
         one["state"] == "wrong" for one in report["samples"]
     )

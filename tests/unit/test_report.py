@@ -255,7 +255,9 @@ def test_shadow_then_counted_apart() -> None:
     live, desk = Recorded(world.source(), world.consent()), Recorded(world.source(), world.consent())
     desk.send()
     live.send()
-    shadow = [value.replace(b'"mode":"live"', b"").replace(b'"v":1,', b'"mode":"shadow","v":1,') for value in desk.values]
+    shadow = [
+        value.replace(b'"mode":"live"', b"").replace(b'"v":1,', b'"mode":"shadow","v":1,') for value in desk.values
+    ]
     chains = recorded(live)
     chains[0].add(shadow)
     found = told(chains)
@@ -422,7 +424,10 @@ def test_percentiles_then_nearest_rank() -> None:
 
 
 def test_drawing_then_bars_are_as_high_as_their_counts() -> None:
-    steps = [{"from": f"2026-11-{n:02}", "verdicts": dict.fromkeys(("clear", "confirm", "review", "block"), n)} for n in (0, 5)]
+    steps = [
+        {"from": f"2026-11-{n:02}", "verdicts": dict.fromkeys(("clear", "confirm", "review", "block"), n)}
+        for n in (0, 5)
+    ]
     found = page.draw(steps)
     assert [one.verdict for one in found.bars] == ["clear", "confirm", "review", "block"]
     assert {one.height for one in found.bars} == {180 * 5 // 20}

@@ -6,7 +6,7 @@ a line below. What it needs of the topics is a `gatekeeper.console.model.Part`, 
 
 from __future__ import annotations
 
-from gatekeeper.console.pages import acts, bulk, item, live, queue, signin
+from gatekeeper.console.pages import acts, bulk, item, live, queue, report, signin
 from gatekeeper.console.state import Page
 
 PAGES = (
@@ -15,5 +15,6 @@ PAGES = (
     Page(acts.router),
     Page(bulk.router),
     Page(live.router),
+    Page(report.router, "report", "/report", right="report"),
     Page(signin.router),
 )
