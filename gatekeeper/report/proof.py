@@ -1,4 +1,4 @@
-"""What proves the numbers: every partition's manifests without a gap, the seal, and proofs of decisions drawn by lot."""
+"""What proves the numbers: every partition's manifests without a gap, the seal, and proofs of decisions by lot."""
 
 from __future__ import annotations
 
