@@ -6,7 +6,7 @@ Read from an audit record alone, so that causes can be grouped: one list, or one
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from schemas.values import ID_PATTERN
@@ -22,15 +22,24 @@ def origin(record: Mapping[str, Any]) -> str:
 
     It is that of the basis; where the decision stands on no source, that of the only one there is.
     """
-    sources = (record.get("facts") or {}).get("sources") or ()
+    if (source := _source(record)) is None:
+        return NONE
+    for kind in ("batch", "notice"):
+        if id_ := source.get(f"{kind}_id"):
+            return f"{kind}/{id_}"
+    return f"method/{source.get('method')}"
+
+
+def route(record: Mapping[str, Any]) -> str:
+    """Returns by which route the data of an audit record came, an acquisition method, or `none`."""
+    source = _source(record)
+    return NONE if source is None else str(source.get("method"))
+
+
+def _source(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    sources: Sequence[Mapping[str, Any]] = (record.get("facts") or {}).get("sources") or ()
     based = [one for one in sources if one.get("source_id") == record.get("basis")]
-    found = based[-1:] or (sources if len(sources) == 1 else ())
-    for source in found:
-        for kind in ("batch", "notice"):
-            if id_ := source.get(f"{kind}_id"):
-                return f"{kind}/{id_}"
-        return f"method/{source.get('method')}"
-    return NONE
+    return based[-1] if based else sources[0] if len(sources) == 1 else None
 
 
 def is_origin(text: str) -> bool:

@@ -201,11 +201,11 @@ def standing(item: Item, answers: Iterable[Doing]) -> Item:
     state: State = "open"
     by, at = None, None
     for doing in answers:
-        after = _after(doing)
-        if after == "open":
-            state, by, at = after, None, None
-        elif after is not None or (doing.kind == "claim" and state == "open"):
-            state, by, at = after or state, next(iter(doing.by), None), doing.at
+        left = after(doing)
+        if left == "open":
+            state, by, at = left, None, None
+        elif left is not None or (doing.kind == "claim" and state == "open"):
+            state, by, at = left or state, next(iter(doing.by), None), doing.at
     return replace(item, state=state, by=by, at=at)
 
 
@@ -287,7 +287,8 @@ class Queue:
         return replace(found, origin=self._origins.get(item.id))
 
 
-def _after(doing: Doing) -> State | None:
+def after(doing: Doing) -> State | None:
+    """Returns the state in which an answered act leaves its item, None where it changes nothing."""
     if doing.outcome in ("cleared", "withheld"):
         return "redecided" if doing.kind == "redecide" else "released"
     return _AFTER.get(doing.outcome or "")

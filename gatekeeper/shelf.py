@@ -46,6 +46,14 @@ class Shelf:
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
+    def written_at(self, name: str) -> int | None:
+        """Returns when a file was written, in milliseconds, None where there is none."""
+        with self._disk(self.folder / name):
+            try:
+                return (self.folder / name).stat().st_mtime_ns // 1_000_000
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
     def names(self, folder: str) -> list[str]:
         """Returns what is in a folder, nothing where there is no such folder."""
         with self._disk(self.folder / folder):

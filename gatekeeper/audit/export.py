@@ -56,6 +56,11 @@ class Sealed:
         """The tree of that checkpoint."""
         return Tree(self.files, self.checkpoint.size)
 
+    def cosigned_at(self, witnesses: Sequence[Vkey]) -> int | None:
+        """Returns when one of these witnesses saw it last, in seconds since the epoch; None where none did."""
+        note = self.checkpoint.note
+        return max((note.cosigned_at(key) for key in witnesses if note.signed(key)), default=None)
+
 
 def sealed(files: Reading, logs: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Sealed | None:
     """Returns the log with the newest checkpoint that a witness cosigned, or without one the newest; None if empty.

@@ -32,11 +32,12 @@ def prove(
             told(link)
             for place, record in enumerate(link.records):
                 if holds(record, did) and orjson.loads(record)["did"] == did:
-                    return _proof(link, place, did, log, keys)
+                    return of_record(link, place, log, keys)
     return None
 
 
-def _proof(link: Link, place: int, did: str, log: Sealed | None, keys: Sequence[str]) -> bytes:
+def of_record(link: Link, place: int, log: Sealed | None, keys: Sequence[str]) -> bytes:
+    """Returns the proof of the record at this place of a manifest, as `prove` does."""
     hashes = inclusion_proof([leaf_hash(record) for record in link.records], place)
     index = log.indexes.get(leaf_hash(link.value)) if log else None
     sealed: dict[str, Any] | None = None
@@ -49,7 +50,7 @@ def _proof(link: Link, place: int, did: str, log: Sealed | None, keys: Sequence[
     }
     found = {
         "v": 1,
-        "did": did,
+        "did": orjson.loads(link.records[place])["did"],
         "record": link.records[place].decode(),
         "path": {"index": place, "hashes": _hex(hashes)},
         "manifest": manifest,

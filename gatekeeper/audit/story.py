@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit import inquiry
-from gatekeeper.audit.telling import Line, Telling
+from gatekeeper.audit.telling import Line, Telling, told_reason
 from gatekeeper.audit.trail import Link
 from gatekeeper.texts import Language, language
 
@@ -146,7 +146,7 @@ class Story:
                 **{name: told.record[name] for name in _SHOWN},
                 "mode": told.record.get("mode", "live"),
                 "act": told.record.get("act"),
-                "reasons": [self._tell.reason(reason) for reason in told.record["reasons"]],
+                "reasons": [told_reason(reason) for reason in told.record["reasons"]],
                 "facts": [*(line.text for line in chapter.facts), *chapter.more],
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
                 "seal": self._sealed(told),

@@ -17,6 +17,17 @@ _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "noti
 _CERTAIN = 1000
 
 
+def told_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a recorded reason for programs: code, clause, its facts, and its sentence in both languages."""
+    code, kind = reason["code"], CATALOGUE.get(reason["code"])
+    found = Found(code, tuple(reason["facts"]), reason["says"])
+    try:
+        said = {lang: sentence(found, lang) for lang in ("ja", "en")}
+    except KeyError:  # of a version that knows more than this one
+        said = {lang: worded("story.reason_unknown", lang) for lang in ("ja", "en")}
+    return {"code": code, "clause": kind.clause if kind else None, "facts": reason["facts"], **said}
+
+
 class Line(NamedTuple):
     """One fact: its kind (as the snapshot names its list), when it was so (ISO 8601, None = undated), and in words."""
 
@@ -50,19 +61,9 @@ class Telling:
         named = self._names.get(f"{kind}/{id_}")
         return f"{named} ({id_})" if named else id_
 
-    def reason(self, reason: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns a recorded reason for programs: code, clause, its facts, and its sentence in both languages."""
-        code, kind = reason["code"], CATALOGUE.get(reason["code"])
-        found = Found(code, tuple(reason["facts"]), reason["says"])
-        try:
-            said = {lang: sentence(found, lang) for lang in ("ja", "en")}
-        except KeyError:  # of a version that knows more than this one
-            said = {lang: worded("story.reason_unknown", lang) for lang in ("ja", "en")}
-        return {"code": code, "clause": kind.clause if kind else None, "facts": reason["facts"], **said}
-
     def because(self, reason: Mapping[str, Any]) -> str:
         """Returns a recorded reason in one line."""
-        told = self.reason(reason)
+        told = told_reason(reason)
         clause = f" [{told['clause']}]" if told["clause"] else ""
         return self._with(f"{told['code']}: {told[self.lang]}{clause}", told["facts"])
 

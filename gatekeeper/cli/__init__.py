@@ -34,6 +34,7 @@ VERBS = {
     "source": "source",
     "erase": "erase",
     "readmit": "readmit",
+    "report": "report",
     "keys": "keys",
     "audit": "audit",
     "deadletter": "deadletter",

@@ -14,6 +14,7 @@ from gatekeeper.console.feed import Feed
 from gatekeeper.console.guard import Limit
 from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
+from gatekeeper.console.reports import Reports
 from gatekeeper.console.runs import Runs
 from gatekeeper.console.session import Sessions
 from gatekeeper.settings import Settings
@@ -42,6 +43,7 @@ class Console:
     feed: Feed
     sessions: Sessions
     pages: Sequence[Page]
+    reports: Reports
     runs: Runs = field(default_factory=Runs)
     wrong_by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))
     wrong_by_address: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may be behind one

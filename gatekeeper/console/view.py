@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -12,13 +11,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from gatekeeper.console.state import console
-from gatekeeper.spans import local
-from gatekeeper.texts import Language, catalogue, text
+from gatekeeper.texts import Language
+from gatekeeper.words import Words
 
 ROOM = Path(__file__).parent
 LANGUAGE = "lang"
 """The key of the address, and the cookie, that say which language."""
-_UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(ROOM / "templates"),
@@ -61,38 +59,3 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
     if request.query_params.get(LANGUAGE) in ("ja", "en"):
         answer.set_cookie(LANGUAGE, lang, max_age=31_536_000, httponly=True, samesite="strict")
     return answer
-
-
-class Words:
-    """What templates say things with, in one language; `zone`: whose clocks are shown."""
-
-    def __init__(self, lang: Language, zone: str) -> None:
-        self._lang = lang
-        self._zone = zone
-
-    def names(self) -> dict[str, Callable[..., str]]:
-        """Returns the functions, by their names in templates."""
-        return {"t": self.t, "word": self.word, "time": self.time, "span": self.span, "said": self.said}
-
-    def t(self, key: str, /, **values: Any) -> str:
-        """Returns a sentence; `key` without subject is of `page`."""
-        return text(key if "." in key else f"page.{key}", self._lang, **values)
-
-    def word(self, key: str) -> str:
-        """Returns a word of the domain, as it is where the catalogue has none."""
-        return text(f"word.{key}", self._lang) if f"word.{key}" in catalogue() else key.partition(".")[2]
-
-    def time(self, milliseconds: int | None) -> str:
-        """Returns an instant as clocks show it, to the minute."""
-        return local(milliseconds * 1000, self._zone)[:16].replace("T", " ") if milliseconds is not None else "-"
-
-    def span(self, milliseconds: int) -> str:
-        """Returns a span of time in its largest whole unit."""
-        unit, name = next((pair for pair in _UNITS if milliseconds >= pair[0]), _UNITS[-1])
-        return text(f"cli.age_{name}", self._lang, count=max(0, milliseconds) // unit)
-
-    def said(self, reason: Any) -> str:
-        """Returns the sentence of a reason or an error."""
-        if hasattr(reason, "key"):
-            return text(reason.key, self._lang, **getattr(reason, "values", {}))
-        return str(getattr(reason, self._lang))

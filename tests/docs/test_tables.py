@@ -13,6 +13,9 @@ from click.testing import CliRunner
 from gatekeeper import errors
 from gatekeeper.cli.decide import command
 from gatekeeper.reasons import CATALOGUE
+from gatekeeper.report.period import Period
+from gatekeeper.report.proof import Seal
+from gatekeeper.report.tally import Tally
 from gatekeeper.settings import Settings
 from schemas.codec import decode
 from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
@@ -62,6 +65,13 @@ def test_settings_then_the_readme_has_each_with_its_default(table: Table) -> Non
     elsewhere = {"GATEKEEPER_LANG", "GATEKEEPER_JARS", "MAVEN_MIRROR_URL"}
     assert {name: default for name, default in told.items() if name not in elsewhere} == found
     assert elsewhere <= told.keys()
+
+
+def test_report_then_the_page_names_each_member(table: Table) -> None:
+    period = Period(0, DAY_MS, "UTC")
+    report = Tally(period, partitions=1, seal=Seal(None), window=lambda record: None).told(made=0, group="")
+    told = re.findall(r"`(\w+)`", " ".join(name for name, _ in table("docs/reference/report.md", "member")))
+    assert sorted(told) == sorted(report)
 
 
 def test_exit_codes_then_the_readme_has_each(table: Table) -> None:

@@ -73,8 +73,7 @@ def _leaf(log: Sealed | None, link: Link) -> int | None:
 def _seal(log: Sealed | None, settings: Settings) -> Seal | None:
     if log is None:
         return None
-    signed = [key for key in Keys(settings.key_folder).public("witness") if log.checkpoint.note.signed(key)]
-    at = max((log.checkpoint.note.cosigned_at(key) for key in signed), default=None)
+    at = log.cosigned_at(Keys(settings.key_folder).public("witness"))
     return Seal(log.checkpoint.size, None if at is None else instant(at * 1000))
 
 

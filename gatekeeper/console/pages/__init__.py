@@ -6,7 +6,7 @@ a line below. What it needs of the topics is a `gatekeeper.console.model.Part`, 
 
 from __future__ import annotations
 
-from gatekeeper.console.pages import acts, bulk, item, live, people, queue, signin
+from gatekeeper.console.pages import acts, bulk, item, live, people, queue, report, signin
 from gatekeeper.console.state import Page
 
 PAGES = (
@@ -16,5 +16,6 @@ PAGES = (
     Page(bulk.router),
     Page(live.router),
     Page(people.router, "people", "/people"),
+    Page(report.router, "report", "/report", right="report"),
     Page(signin.router),
 )

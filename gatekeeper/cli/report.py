@@ -1,0 +1,85 @@
+"""`gatekeeper report`: what the gate did in a period, for management review and the auditor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from time import time
+from typing import Any
+
+import click
+
+from gatekeeper import packs
+from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table, whole
+from gatekeeper.reasons import VERDICTS
+from gatekeeper.report import page, period
+from gatekeeper.report.tally import wrong
+from gatekeeper.settings import load
+from gatekeeper.texts import language, text
+from streams.reports import read
+
+
+@click.command("report", help=text("cli.report"))
+@click.option("--from", "since", required=True, help=text("cli.report_from"))
+@click.option("--to", required=True, help=text("cli.report_to"))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=text("cli.report_out"))
+@json_option
+def command(since: str, to: str, out: Path | None, as_json: bool) -> None:
+    """Prints it, or writes the page; exit 1 where its proofs show a change, 5 where old records are gone already."""
+    settings = load()
+    found = period.read(since, to, packs.load(settings.policy).at(int(time() * 1000)).timezone)
+    with progress_bar() as bar:
+        task = bar.add_task(text("cli.report_reading"), total=None)
+        report = read(settings, found, lambda done, total: bar.update(task, completed=done, total=total))
+    if out is not None:
+        with whole(out) as file:
+            file.write(page.document(report, language()))
+    if as_json:
+        show_json(report)
+    elif out is not None:
+        click.echo(text("cli.report_written", out=out))
+    else:
+        _show(report)
+    if report["kept_from"]:
+        note("cli.report_kept", since=report["kept_from"])
+    if wrong(report):
+        note("cli.report_wrong")
+    click.get_current_context().exit(1 if wrong(report) else 5 if report["kept_from"] else 0)
+
+
+def _show(report: Mapping[str, Any]) -> None:
+    """Prints the figures on stdout; the tables of everything are on the page and in the JSON."""
+    click.echo(text("report.title", **{name: report["days"][name] for name in ("first", "last")}))
+    verdicts, latency = report["sends"]["verdicts"], report["withdrawals"]["latency_ms"]
+    review, seal = report["review"], report["seal"]
+    rows = [
+        (text("report.total"), report["sends"]["total"]),
+        *((f"  {text(f'report.verdict_{verdict}')}", verdicts[verdict]) for verdict in VERDICTS),
+        (text("report.confirmations"), report["confirmations"]["asked"]),
+        (text("report.withdrawals"), report["withdrawals"]["total"]),
+        *((f"  {text(f'report.latency_{name}')} (ms)", _shown(latency[name])) for name in ("p50", "p99")),
+        (
+            text("report.recalls"),
+            sum(one[name] for one in report["recalls"] for name in ("in_time", "late", "undated")),
+        ),
+        (f"  {text('report.recall_late')}", sum(one["late"] for one in report["recalls"])),
+        (text("report.review"), review["items"]),
+        *((f"  {text(f'report.item_{name}')}", review[name]) for name in ("decided", "open")),
+        (text("report.seal_size"), _shown(seal and seal["size"])),
+        (text("report.seal_witnessed"), _shown(seal and seal["witnessed"])),
+    ]
+    show_table(("cli.column_what", "cli.column_count"), rows, numbers=(1,))
+    show_heading("report.reasons")
+    columns = ("reason", "withheld", "primary", "released", "answered", "mended")
+    found = [(one["code"], one["withheld"], one["primary"], *one["cured"].values()) for one in report["reasons"]]
+    show_table([f"report.column_{name}" for name in columns], found, numbers=range(1, 6))
+    show_heading("report.samples")
+    lines = [
+        (one["inquiry"], one["did"], one["verdict"], text(f"report.proof_{one['state']}")) for one in report["samples"]
+    ]
+    names = ("cli.column_inquiry_code", "cli.column_decision_id", "cli.column_verdict", "report.sample_proof")
+    show_table(names, lines)
+
+
+def _shown(value: Any) -> Any:
+    return "-" if value is None else value

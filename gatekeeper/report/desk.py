@@ -1,0 +1,111 @@
+"""What people did about withheld sends: how long it took, what cured them, and which rule they overturned."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gatekeeper.acting import ITSELF
+from gatekeeper.audit.coverage import put_out
+from gatekeeper.judge import INFORMATIONAL
+from gatekeeper.queue import Doing, after, answered
+from gatekeeper.report.period import percentile
+from gatekeeper.review import State
+from gatekeeper.spans import span
+
+_BY_PEOPLE = {"release": "R", "approve": "R", "redecide": "F"}
+"""What a colleague cured an item with, by the act that cleared it."""
+_DECIDED: frozenset[State] = frozenset(("released", "redecided", "upheld", "asked"))
+
+
+@dataclass(slots=True)
+class _Item:
+    """A withheld send: since when (milliseconds), for which reasons, and what became of it."""
+
+    since: int
+    codes: tuple[str, ...]
+    state: State = "open"
+    decided: int | None = None
+    cured: str | None = None
+
+
+class Desk:
+    """The items that were withheld in a period, as that period's acts leave them; each partition's records in order."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, _Item] = {}
+        self._codes: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._acts: Counter[tuple[str, str]] = Counter()
+        self._people: dict[str, set[str]] = defaultdict(set)
+
+    def take(self, record: Mapping[str, Any], value: bytes) -> None:
+        """Takes in an audit record; `value`: its bytes."""
+        at = span(record["at"], "UTC").first // 1000
+        if act := record.get("act"):
+            self._act(act)
+            if (doing := answered(value)) and (item := self._items.get(doing.item)):
+                _done(item, doing, at)
+        if (out := put_out(record)) and out[0] == "review":
+            codes = tuple(reason["code"] for reason in record["reasons"])
+            self._items[out[1]] = _Item(at, self._codes.setdefault(codes, codes))
+
+    def cured(self) -> dict[str, Counter[str]]:
+        """Returns how many items were cleared later, by reason and remedy: R released, C answered, F decided again."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for item in self._items.values():
+            if item.cured:
+                for code in item.codes:
+                    found[code][item.cured] += 1
+        return found
+
+    def told(self) -> dict[str, Any]:
+        """Returns the sections of the review queue and of the acts."""
+        items = [item for item in self._items.values() if item.codes != INFORMATIONAL]
+        times = sorted(item.decided - item.since for item in items if item.decided is not None)
+        return {
+            "review": {
+                "items": len(items),
+                "decided": len(times),
+                "open": sum(item.state in ("open", "proposed") for item in items),
+                "time_ms": {"p50": percentile(times, 50), "p90": percentile(times, 90)},
+                "overturned": list(_overturned(items)),
+            },
+            "acts": {
+                "kinds": [
+                    {"kind": kind, "outcome": outcome, "acts": n} for (kind, outcome), n in sorted(self._acts.items())
+                ],
+                "people": [{"id": id_, "acts": len(acts)} for id_, acts in sorted(self._people.items())],
+            },
+        }
+
+    def _act(self, act: Mapping[str, Any]) -> None:
+        if act["kind"] is None:
+            return  # of which nothing could be read
+        self._acts[act["kind"], act["outcome"]] += 1
+        for person in (act["by"],) if isinstance(act["by"], str) else act["by"] or ():
+            if person != ITSELF:
+                self._people[person].add(act["act_id"] or "")
+
+
+def _done(item: _Item, doing: Doing, at: int) -> None:
+    own = ITSELF in doing.by
+    if (state := after(doing)) is None:
+        return
+    item.state = state
+    item.cured = None if doing.outcome != "cleared" else "C" if own else _BY_PEOPLE.get(doing.kind)
+    if item.decided is None and state in _DECIDED and not own:
+        item.decided = max(at, item.since)
+
+
+def _overturned(items: list[_Item]) -> list[dict[str, Any]]:
+    """Returns by primary reason how many items people released and how many they upheld, and the share in per mille."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in items:
+        if item.state == "upheld" or (item.state == "released" and item.cured == "R"):
+            counts[item.codes[0]][item.state] += 1
+    return [
+        {"code": code, "released": n["released"], "upheld": n["upheld"], "per_mille": 1000 * n["released"] // n.total()}
+        for code, n in sorted(counts.items(), key=lambda one: (-one[1].total(), one[0]))
+    ]

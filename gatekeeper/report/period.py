@@ -1,0 +1,76 @@
+"""The period of a report: from one instant up to another, and the days or months in which its numbers are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from gatekeeper.errors import UsageError
+from gatekeeper.spans import day, span, today
+from schemas.topics import DAY_MS
+
+DAYS = 62
+"""Longer periods are drawn in months."""
+YEARS_MS = 10 * 366 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `since` up to `to`, milliseconds since the epoch; days are those of `zone`."""
+
+    since: int
+    to: int
+    zone: str
+
+    @property
+    def step(self) -> str:
+        """Returns in what it is drawn: day or month."""
+        return "day" if self.to - self.since <= DAYS * DAY_MS else "month"
+
+    @property
+    def days(self) -> tuple[str, str]:
+        """Returns its first and its last day."""
+        return day(self.since * 1000, self.zone), day(self.to * 1000 - 1, self.zone)
+
+    def steps(self) -> list[str]:
+        """Returns the name of each step, `2026-11-24` or `2026-11`, those too in which nothing happened."""
+        first, last = (date.fromisoformat(one) for one in self.days)
+        every = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        return list(dict.fromkeys(self._named(one.isoformat()) for one in every))
+
+    def step_of(self, at: int) -> str:
+        """Returns the step in which an instant (milliseconds) lies; what is decided at an edge counts to it."""
+        return self._named(day(min(max(at, self.since), self.to - 1) * 1000, self.zone))
+
+    def _named(self, of: str) -> str:
+        return of if self.step == "day" else of[:7]
+
+
+def read(since: str, to: str, zone: str) -> Period:
+    """Reads a period as people write it: two days, both of them in it whole, or instants; a day is one of `zone`.
+
+    Raises UsageError (2) for what is no time, a period that ends before it begins, or more than ten years.
+    """
+    ends = []
+    for text, name in ((since, "from"), (to, "to")):
+        try:
+            ends.append(span(text.strip(), zone))
+        except (ValueError, OverflowError):
+            raise UsageError("error.period_time", name=name) from None
+    last = ends[1].last + 1 if ends[1].last > ends[1].first else ends[1].first
+    found = Period(ends[0].first // 1000, last // 1000, zone)
+    if not 0 < found.to - found.since <= YEARS_MS or found.since < 0:
+        raise UsageError("error.period_empty")
+    return found
+
+
+def last_month(at: int, zone: str) -> tuple[str, str]:
+    """Returns the first and the last day of the calendar month before an instant (milliseconds)."""
+    end = today(at * 1000, zone).replace(day=1) - timedelta(days=1)
+    return end.replace(day=1).isoformat(), end.isoformat()
+
+
+def percentile(found: Sequence[int], per_cent: int) -> int | None:
+    """Returns the smallest of ascending numbers that so many per cent of them do not exceed, None of none."""
+    return found[-(-len(found) * per_cent // 100) - 1] if found else None

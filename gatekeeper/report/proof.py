@@ -1,0 +1,159 @@
+"""What proves the numbers: every partition's manifests without a gap, the seal, and proofs of decisions by lot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from heapq import heappush, heapreplace
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit import inquiry, merkle, verify
+from gatekeeper.audit.export import Sealed
+from gatekeeper.audit.proof import of_record
+from gatekeeper.audit.telling import told_reason
+from gatekeeper.audit.trail import Link
+from gatekeeper.audit.verify import Vkey, checked
+from gatekeeper.origin import origin, route
+from gatekeeper.report.period import Period
+from gatekeeper.spans import instant
+from schemas.topics import logical_name
+
+SAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The log that decisions are proven by, and the keys to check it with; `keys`: those of workers and logs.
+
+    `published`: when its checkpoint was written, in milliseconds, None = not known.
+    """
+
+    log: Sealed | None
+    keys: Sequence[str] = ()
+    witnesses: Sequence[Vkey] = ()
+    published: int | None = None
+
+    @property
+    def witnessed(self) -> int | None:
+        """When a witness cosigned it, in milliseconds; None where none did."""
+        found = self.log.cosigned_at(self.witnesses) if self.log else None
+        return None if found is None else found * 1000
+
+    def told(self, now: int) -> dict[str, Any] | None:
+        """Returns its section, None without a log."""
+        if self.log is None:
+            return None
+        witnessed = self.witnessed
+        return {
+            "origin": self.log.checkpoint.origin,
+            "size": self.log.checkpoint.size,
+            "root": self.log.checkpoint.root.hex(),
+            "published": None if self.published is None else instant(self.published),
+            "witnessed": None if witnessed is None else instant(witnessed),
+            "witness_age_ms": None if witnessed is None else max(0, now - witnessed),
+        }
+
+
+@dataclass(slots=True)
+class _Chain:
+    """One partition: what was counted of it, where its inputs are, and the hash of its last manifest."""
+
+    partition: int
+    manifests: int = 0
+    records: int = 0
+    sends: int = 0
+    sealed: int = 0
+    breaks: int = 0
+    torn: int = 0
+    prev: str | None = None
+
+
+class Chains:
+    """Every partition's manifests of the period in order; `sealed` tells whether one is in the log."""
+
+    def __init__(self, sealed: Callable[[Link], bool]) -> None:
+        self._sealed = sealed
+        self._chains: dict[int, _Chain] = {}
+        self._ends: dict[tuple[int, str], int] = {}
+
+    def take(self, link: Link, said: Mapping[str, Any]) -> None:
+        """Takes in a manifest with its records."""
+        chain = self._chains.setdefault(link.partition, _Chain(link.partition))
+        broken = chain.manifests > 0 and said["prev"] != chain.prev
+        for taken in said["in"]:
+            topic = logical_name(taken["topic"])
+            broken |= self._ends.get((link.partition, topic), taken["from"]) != taken["from"]
+            self._ends[link.partition, topic] = taken["to"]
+            chain.sends += taken["n"] if topic == "sends" else 0
+        chain.breaks += broken
+        chain.torn += merkle.root(link.records).hex() != said["root"]
+        chain.manifests += 1
+        chain.records += len(link.records)
+        chain.sealed += self._sealed(link)
+        chain.prev = sha256(link.value).hexdigest()
+
+    def told(self) -> list[dict[str, int]]:
+        """Returns the section: a row a partition."""
+        names = ("partition", "manifests", "records", "sends", "sealed", "breaks", "torn")
+        return [{name: getattr(chain, name) for name in names} for _, chain in sorted(self._chains.items())]
+
+
+class Samples:
+    """Decisions drawn by lot: those whose ids hash lowest with the period, so that everybody draws the same ones."""
+
+    def __init__(self, period: Period) -> None:
+        self._seed = f"gate/sample/1\0{period.since}\0{period.to}\0".encode()
+        self._drawn: list[tuple[int, int, int, Link]] = []
+        self._seen = 0
+
+    def take(self, did: str, place: int, link: Link) -> None:
+        """Takes in a decision that may be drawn; `place`: of its record in the manifest."""
+        lot = -int.from_bytes(sha256(self._seed + did.encode()).digest())
+        self._seen += 1
+        drawn = (lot, -self._seen, place, link)  # no two are alike, also where a record was doubled
+        if len(self._drawn) < SAMPLES:
+            heappush(self._drawn, drawn)
+        elif drawn > self._drawn[0]:
+            heapreplace(self._drawn, drawn)
+
+    def told(self, seal: Seal) -> list[dict[str, Any]]:
+        """Returns each with its reasons, and its proof as `gatekeeper audit check` reads it, checked already."""
+        return [_sample(link, place, seal) for *_, place, link in sorted(self._drawn, reverse=True)]
+
+
+def _sample(link: Link, place: int, seal: Seal) -> dict[str, Any]:
+    record, value = orjson.loads(link.records[place]), of_record(link, place, seal.log, seal.keys)
+    proof, did = orjson.loads(value), record["did"]
+    return {
+        "did": did,
+        "inquiry": inquiry.make(did),
+        "at": record["at"],
+        "campaign": record["campaign"],
+        "channel": record["channel"],
+        "route": route(record),
+        "origin": origin(record),
+        "verdict": record["verdict"],
+        "reasons": [told_reason(reason) for reason in record["reasons"]],
+        "manifest": link.place,
+        "leaf": proof["log"]["index"] if proof["log"] else None,
+        "state": _state(value, seal),
+        "proof": proof,
+    }
+
+
+def _state(proof: bytes, seal: Seal) -> str:
+    """Returns how far a proof leads: to the witness, the seal or the worker's signature; or that it does not hold.
+
+    `unchecked`: a public key is not at hand.
+    """
+    match checked(proof).exit_code:
+        case verify.CHANGED:
+            return "wrong"
+        case verify.UNVERIFIABLE:
+            return "unchecked"
+        case verify.INCOMPLETE:
+            return "signed"
+    return "witnessed" if seal.witnessed is not None else "sealed"

@@ -1,0 +1,105 @@
+"""What was sent and what was not: decisions by data source, verdict and time, and by reason and clause."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from gatekeeper.origin import origin, route
+from gatekeeper.reasons import CATALOGUE, VERDICTS
+from gatekeeper.report.period import Period
+from gatekeeper.spans import span
+
+_CLAUSE = re.compile(r"J\.\d+(?:\.\d+)*")
+SHOWS: Mapping[str, tuple[str, ...]] = {
+    "J.3.1.1": ("reasons",),
+    "J.4.2": ("reasons", "policies"),
+    "J.4.5.5": ("coverage", "seal", "samples"),
+    "J.8.1": ("reasons",),
+    "J.8.2": ("sources", "reasons"),
+    "J.8.3": ("reasons",),
+    "J.8.4": ("sources", "reasons"),
+    "J.8.5": ("sources", "reasons"),
+    "J.8.6": ("reasons",),
+    "J.8.7": ("sends", "sources", "reasons", "confirmations", "review", "samples"),
+    "J.8.8": ("sources", "reasons"),
+    "J.10": ("withdrawals", "recalls", "reasons"),
+    "J.11": ("withdrawals", "acts", "samples"),
+}
+"""Clause of JIS Q 15001, as the guideline numbers it, to the sections of the report that show how it is kept."""
+
+
+def clauses(code: str) -> tuple[str, ...]:
+    """Returns the clauses of JIS Q 15001 that a reason stands on."""
+    kind = CATALOGUE.get(code)
+    return tuple(dict.fromkeys(_CLAUSE.findall(kind.clause))) if kind else ()
+
+
+class Sends:
+    """Counts of the sends that were decided, each taken once by the record of its first decision."""
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._verdicts: Counter[str] = Counter()
+        self._sources: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        self._steps: dict[str, Counter[str]] = defaultdict(Counter)
+        self._withheld: Counter[str] = Counter()
+        self._primary: Counter[str] = Counter()
+        self._clauses: Counter[str] = Counter()
+        self._policies: Counter[tuple[str, int, str]] = Counter()
+
+    @property
+    def total(self) -> int:
+        """How many sends were decided."""
+        return self._verdicts.total()
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """Takes in the audit record of a send's first decision."""
+        verdict, policy = record["verdict"], record["policy"]
+        self._verdicts[verdict] += 1
+        self._sources[route(record), origin(record)][verdict] += 1
+        self._steps[self._period.step_of(span(record["at"], "UTC").first // 1000)][verdict] += 1
+        self._policies[policy["id"], policy["version"], policy["sha256"]] += 1
+        codes = [reason["code"] for reason in record["reasons"]]
+        self._withheld.update(codes)
+        self._primary.update(codes[:1])
+        self._clauses.update({clause for code in codes for clause in clauses(code)})
+
+    def told(self, cured: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+        """Returns the sections; `cured`: how many items each reason had withheld were cleared later, by remedy."""
+        ranked = sorted(self._withheld.keys() | cured.keys(), key=lambda code: (-self._withheld[code], code))
+        return {
+            "sends": {"total": self.total, "verdicts": _plain(self._verdicts)},
+            "sources": [
+                {"route": route, "origin": origin, "sends": counts.total(), "verdicts": _plain(counts)}
+                for (route, origin), counts in sorted(self._sources.items(), key=lambda one: (-one[1].total(), one[0]))
+            ],
+            "time": {
+                "step": self._period.step,
+                "steps": [{"from": name, "verdicts": _plain(self._steps[name])} for name in self._period.steps()],
+            },
+            "reasons": [
+                {
+                    "code": code,
+                    "clause": CATALOGUE[code].clause if code in CATALOGUE else None,
+                    "withheld": self._withheld[code],
+                    "primary": self._primary[code],
+                    "cured": {remedy: cured.get(code, {}).get(remedy, 0) for remedy in ("R", "C", "F")},
+                }
+                for code in ranked
+            ],
+            "policies": [
+                {"id": id_, "version": version, "sha256": digest, "sends": n}
+                for (id_, version, digest), n in sorted(self._policies.items())
+            ],
+            "clauses": [
+                {"clause": clause, "withheld": self._clauses[clause], "shows": list(shows)}
+                for clause, shows in SHOWS.items()
+            ],
+        }
+
+
+def _plain(counts: Mapping[str, int]) -> dict[str, int]:
+    return {verdict: counts.get(verdict, 0) for verdict in VERDICTS}

@@ -1,0 +1,84 @@
+"""A period's records in, one at a time, the report out: a value of integers, ids and sentences, ready for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit.trail import Link
+from gatekeeper.audit.verify import leaf_hash
+from gatekeeper.report.desk import Desk
+from gatekeeper.report.people import People
+from gatekeeper.report.period import Period
+from gatekeeper.report.proof import Chains, Samples, Seal
+from gatekeeper.report.sends import Sends
+from gatekeeper.spans import instant
+
+Window = Callable[[Mapping[str, Any]], int | None]
+"""How long the answer to the ask of an audit record is waited for, in milliseconds; None = not known."""
+
+
+class Tally:
+    """Takes consents and recalls first, then the links of each partition in order.
+
+    `partitions`: how many `sends` has.
+    """
+
+    def __init__(self, period: Period, *, partitions: int, seal: Seal, window: Window) -> None:
+        self.period, self._seal, self._window = period, seal, window
+        indexes = seal.log.indexes if seal.log else {}
+        self._sends = Sends(period)
+        self._desk = Desk()
+        self.people = People(partitions)
+        self._chains = Chains(lambda link: leaf_hash(link.value) in indexes)
+        self._samples = Samples(period)
+        self._shadow = 0
+
+    def link(self, link: Link) -> None:
+        """Takes in a manifest with its audit records; what was judged in shadow mode is counted and no more."""
+        said = link.manifest
+        self._chains.take(link, said)
+        self.people.manifest(said)
+        for place, value in enumerate(link.records):
+            record = orjson.loads(value)
+            if record.get("mode", "live") != "live":
+                self._shadow += 1
+                continue
+            if record["stage"] == "intake":
+                self._sends.take(record)
+                self._samples.take(record["did"], place, link)
+            self._desk.take(record, value)
+            asked = (record.get("act") or {}).get("outcome") == "asked"
+            self.people.record(record, self._window(record) if asked else None, self.period.zone)
+
+    def told(self, *, made: int, group: str, kept: int | None = None) -> dict[str, Any]:
+        """Returns the report (docs/reference/report.md).
+
+        `made`: now, in milliseconds. `group`: whose system. `kept`: from when on all records were there, None: always.
+        """
+        first, last = self.period.days
+        return {
+            "v": 1,
+            "group": group,
+            "from": instant(self.period.since),
+            "to": instant(self.period.to),
+            "days": {"first": first, "last": last, "zone": self.period.zone},
+            "made": instant(made),
+            "kept_from": None if kept is None else instant(kept),
+            "shadow": self._shadow,
+            **self._sends.told(self._desk.cured()),
+            **self.people.told(min(made, self.period.to)),
+            **self._desk.told(),
+            "seal": self._seal.told(made),
+            "coverage": self._chains.told(),
+            "samples": self._samples.told(self._seal),
+        }
+
+
+def wrong(report: Mapping[str, Any]) -> bool:
+    """Tells whether a report shows a change: a chain broken or torn, or a proof that does not hold."""
+    return any(one["breaks"] or one["torn"] for one in report["coverage"]) or any(
+        one["state"] == "wrong" for one in report["samples"]
+    )

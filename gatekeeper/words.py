@@ -1,0 +1,50 @@
+"""Sentences, words, instants and spans as templates write them, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gatekeeper.spans import local
+from gatekeeper.texts import Language, catalogue, text
+
+_UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
+
+
+class Words:
+    """What templates say things with, in one language; `zone`: whose clocks are shown.
+
+    `subject`: of the sentences that are named without one.
+    """
+
+    def __init__(self, lang: Language, zone: str, subject: str = "page") -> None:
+        self._lang = lang
+        self._zone = zone
+        self._subject = subject
+
+    def names(self) -> dict[str, Callable[..., str]]:
+        """Returns the functions, by their names in templates."""
+        return {"t": self.t, "word": self.word, "time": self.time, "span": self.span, "said": self.said}
+
+    def t(self, key: str, /, **values: Any) -> str:
+        """Returns a sentence of the catalogue."""
+        return text(key if "." in key else f"{self._subject}.{key}", self._lang, **values)
+
+    def word(self, key: str) -> str:
+        """Returns a word of the domain, as it is where the catalogue has none."""
+        return text(f"word.{key}", self._lang) if f"word.{key}" in catalogue() else key.partition(".")[2]
+
+    def time(self, milliseconds: int | None) -> str:
+        """Returns an instant as clocks show it, to the minute."""
+        return local(milliseconds * 1000, self._zone)[:16].replace("T", " ") if milliseconds is not None else "-"
+
+    def span(self, milliseconds: int) -> str:
+        """Returns a span of time in its largest whole unit."""
+        unit, name = next((pair for pair in _UNITS if milliseconds >= pair[0]), _UNITS[-1])
+        return text(f"cli.age_{name}", self._lang, count=max(0, milliseconds) // unit)
+
+    def said(self, reason: Any) -> str:
+        """Returns the sentence of a reason or an error."""
+        if hasattr(reason, "key"):
+            return text(reason.key, self._lang, **getattr(reason, "values", {}))
+        return str(getattr(reason, self._lang))

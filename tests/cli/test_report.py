@@ -1,0 +1,91 @@
+"""`gatekeeper report` over a world's traffic on real Kafka: its numbers are the world's, its proofs are checked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from streams.broker import Broker
+from tests.cli.conftest import Run, System
+from tests.worlds import World, consent, send, until
+
+
+def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
+    run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=2).create().may_ask()
+    for name, value in {**world.environment, "GATEKEEPER_USER": "hanako", "GATEKEEPER_LANG": "en"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "sealed"))
+    begun = datetime.now(UTC) - timedelta(seconds=1)
+    clear, young = [f"p{n}" for n in range(12)], [f"y{n}" for n in range(4)]
+    world.people(clear)
+    world.people(young, may_be_minor=True)
+    with world.process(tmp_path / "log"):
+        mail_date = (begun + timedelta(days=9)).isoformat()
+        world.put("sends", [(name, send(name, name, campaign_id="K", mail_date=mail_date)) for name in clear])
+        world.put("sends", [(name, send(name, name, campaign_id="K")) for name in (*young, "nobody")])
+        until(lambda: world.decided() == 17, "all decided")
+        items = world.items()
+        world.act("release", items["e-y0"], act_id="r-0")
+        world.act("release", items["e-y1"], act_id="r-1")
+        world.act("uphold", items["e-y2"], act_id="u-2")
+        until(lambda: len(world.outcomes()) == 3, "three acts answered")
+        world.put("consents", [(name, consent(name, "Withdrawn", channels="*")) for name in ("p0", "p1")])
+        until(lambda: len(world.read("recalls")) == 2, "two called back")
+    for command in (("seal", "--once"), ("witness", "--once", "--state", str(tmp_path / "witness"))):
+        assert run("audit", *command).code == 0
+    ends = ("--from", begun.isoformat(), "--to", (datetime.now(UTC) + timedelta(seconds=2)).isoformat())
+    found = run("report", *ends, "--json")
+    assert (found.code, found.err) == (0, "")
+    report = found.json
+    assert report["sends"] == {"total": 17, "verdicts": {"clear": 12, "confirm": 0, "review": 4, "block": 1}}
+    assert {(one["route"], one["origin"]): one["sends"] for one in report["sources"]} == {
+        ("direct.point_card", "notice/N1"): 16,
+        ("none", "none"): 1,
+    }
+    review = report["review"]
+    assert (review["items"], review["decided"], review["open"]) == (5, 3, 2)
+    assert review["overturned"] == [{"code": "AGE_UNCERTAIN", "released": 2, "upheld": 1, "per_mille": 666}]
+    assert report["acts"]["people"] == [{"id": "hanako", "acts": 3}]
+    assert report["recalls"] == [{"cause": "CONSENT_WITHDRAWN", "in_time": 2, "late": 0, "undated": 0}]
+    assert (report["withdrawals"]["total"], report["withdrawals"]["bound"]) == (2, 2)
+    assert report["withdrawals"]["latency_ms"]["p99"] >= report["withdrawals"]["latency_ms"]["p50"] >= 0
+    covered = report["coverage"]
+    assert sum(one["records"] for one in covered) == len(world.read("audit")) == 22
+    assert sum(one["sealed"] for one in covered) == sum(one["manifests"] for one in covered) == report["seal"]["size"]
+    assert not any(one["breaks"] or one["torn"] for one in covered)
+    assert [one["state"] for one in report["samples"]] == ["witnessed"] * 5
+    proof = tmp_path / "proof.json"
+    proof.write_bytes(orjson.dumps(report["samples"][0]["proof"]))
+    assert run("audit", "check", str(proof)).code == 0
+
+    shown = run("report", *ends)
+    assert report["samples"][0]["inquiry"] in shown.out
+    page = tmp_path / "report.html"
+    assert run("report", *ends, "--out", str(page)).code == 0
+    html = page.read_text("utf-8")
+    assert "contacting the person" in html
+    assert [name for name in (*clear, *young) if f">{name}<" in html] == []
+    assert "例 花子" not in html + found.out
+    day = begun.date().isoformat()
+    assert run("report", "--from", "2020-01-01", "--to", "2020-01-31", "--json").json["sends"]["total"] == 0
+    assert run("report", "--from", day, "--to", "tomorrow").says(2)
+
+
+def test_no_traffic_then_zeros(run: Run, system: System) -> None:
+    report = run("report", "--from", "2026-11-01", "--to", "2026-11-30", "--json").json
+    assert (report["sends"]["total"], report["seal"], report["samples"]) == (0, None, [])
+
+
+def test_nobody_there_then_a_sentence(run: Run, nowhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert nowhere in run("report", "--from", "2026-11-01", "--to", "2026-11-30").says(3)
+
+
+def test_file_that_cannot_be_written_then_a_sentence(run: Run, system: System, tmp_path: Path) -> None:
+    gone = tmp_path / "gone" / "report.html"
+    run("report", "--from", "2026-11-01", "--to", "2026-11-30", "--out", str(gone)).says(3)
+    assert not gone.exists()

@@ -1,0 +1,151 @@
+"""The page of the period's report: whose it is, how it is read beside the pages, and the same as a file and JSON."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from gatekeeper.console.reports import FRESH_MS, MOST, Reports
+from gatekeeper.errors import UnavailableError
+from gatekeeper.report import period
+from gatekeeper.settings import Settings
+from tests.console.conftest import Site
+from tests.worlds import until
+
+NOVEMBER = period.read("2020-11-01", "2020-11-30", "Asia/Tokyo")
+
+
+def query() -> dict[str, str]:
+    now = datetime.now(UTC)
+    return {"from": (now - timedelta(days=1)).isoformat(), "to": (now + timedelta(minutes=1)).isoformat()}
+
+
+def made(client: httpx.Client, path: str, wanted: dict[str, str]) -> httpx.Response:
+    """Asks until the report is there."""
+
+    def there() -> httpx.Response | None:
+        answer = client.get(path, params=wanted)
+        return None if answer.status_code == 202 else answer
+
+    found: httpx.Response = until(there, path)
+    return found
+
+
+@pytest.mark.parametrize("user", ["viewer", "reviewer", "approver"])
+def test_somebody_who_may_not_then_neither_page_nor_file(site: Site, user: str) -> None:
+    client = site.client(user)
+    answers = [client.get(path, params=query()) for path in ("/report", "/report.json", "/report.html")]
+    assert [answer.status_code for answer in answers] == [403] * 3
+    assert 'href="/report"' not in client.get("/").text
+
+
+def test_auditor_without_a_period_then_a_form_with_last_month(site: Site) -> None:
+    client = site.client("auditor")
+    assert 'href="/report"' in client.get("/").text
+    page = client.get("/report").text
+    first = period.last_month(site.console.now(), site.console.zone())[0]
+    assert f'value="{first}"' in page
+
+
+def test_period_then_page_file_and_json_say_what_the_audit_trail_says(site: Site) -> None:
+    site.withheld(3)
+    wanted, client = query(), site.client("auditor")
+    page = made(client, "/report", wanted)
+    assert page.status_code == 200
+    report = made(client, "/report.json", wanted).json()
+    live = [one for one in site.world.audits() if one.stage == "intake"]
+    assert 3 <= report["sends"]["total"] <= len(live)
+    assert sum(one["records"] for one in report["coverage"]) >= report["sends"]["total"]
+    assert all(sample["inquiry"] in page.text for sample in report["samples"])
+    assert "<script>" not in page.text
+    file = made(client, "/report.html", wanted)
+    assert "attachment" in file.headers["content-disposition"]
+    assert "<style>" in file.text
+    assert report["samples"][0]["did"] in file.text
+    assert "本人に連絡又は接触する場合" in client.get("/report", params={**wanted, "lang": "ja"}).text
+    assert ".report" in client.get("/report.css").text
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"from": "x", "to": "2026-11-30"}, {"from": "2026-11-30", "to": "2026-11-01"}, {"from": "<b>", "to": ""}]
+)
+def test_period_that_is_none_then_the_form_says_so(site: Site, wanted: dict[str, str]) -> None:
+    answer = site.client("auditor").get("/report", params=wanted)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text
+    assert "<b>" not in answer.text
+
+
+class Maker:
+    """Makes reports when it is let."""
+
+    def __init__(self) -> None:
+        self.go, self.made = threading.Event(), 0
+
+    def __call__(self, settings: Settings, period: Any, passed: Any) -> dict[str, int]:
+        passed(1, 2)
+        assert self.go.wait(30)
+        self.made += 1
+        passed(2, 2)
+        return {"number": self.made}
+
+
+def test_asked_twice_then_read_once_and_progress_is_told() -> None:
+    maker = Maker()
+    reports = Reports(Settings(), maker)
+    job = reports.of(NOVEMBER)
+    until(lambda: job.done, "progress")
+    assert (reports.of(NOVEMBER), job.over, job.total) == (job, False, 2)
+    maker.go.set()
+    until(lambda: job.over, "the report")
+    assert (reports.of(NOVEMBER).report, maker.made) == ({"number": 1}, 1)
+
+
+def test_period_not_over_then_an_old_report_is_made_anew() -> None:
+    maker = Maker()
+    maker.go.set()
+    now = datetime.now(UTC)
+    open_ = period.read(now.date().isoformat(), (now + timedelta(days=9)).date().isoformat(), "Asia/Tokyo")
+    reports = Reports(Settings(), maker)
+    job = reports.of(open_)
+    until(lambda: job.over, "the report")
+    assert reports.of(open_) is job
+    job.made -= FRESH_MS + 1
+    assert reports.of(open_) is not job
+
+
+def test_broker_away_then_the_error_is_told_once_and_the_next_call_tries_again() -> None:
+    def away(settings: Settings, period: Any, passed: Any) -> dict[str, int]:
+        raise UnavailableError("error.disk", path="x", detail="y")
+
+    reports = Reports(Settings(), away)
+    job = reports.of(NOVEMBER)
+    until(lambda: job.over, "the error")
+    assert reports.of(NOVEMBER).error is not None
+    assert reports.of(NOVEMBER) is not job
+
+
+def test_many_reports_or_a_defect_then_none_is_kept_for_ever() -> None:
+    def broken(settings: Settings, period: Any, passed: Any) -> dict[str, int]:
+        raise ValueError
+
+    reports = Reports(Settings(), broken)
+    days = [period.read(f"2020-11-{n:02}", f"2020-11-{n:02}", "Asia/Tokyo") for n in range(1, MOST + 5)]
+    jobs = [reports.of(day) for day in days]
+    until(lambda: all(job.defect for job in jobs), "all of them")
+    assert len(reports._jobs) == MOST
+
+
+def test_console_ends_then_what_is_read_ends() -> None:
+    maker = Maker()
+    reports = Reports(Settings(), maker)
+    job = reports.of(NOVEMBER)
+    until(lambda: job.done, "it is read")
+    reports.stop()
+    maker.go.set()
+    until(lambda: not reports._reading.locked(), "its end")
+    assert not job.over

@@ -1,0 +1,434 @@
+"""The period's report: every number of it counted by hand on few records, its proofs on a sealed log, its page."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.audit import export, inquiry, verify
+from gatekeeper.audit.folder import Folder
+from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.audit.trail import Link
+from gatekeeper.errors import UsageError
+from gatekeeper.keys import Keys
+from gatekeeper.packs import load
+from gatekeeper.partitioner import partition_of
+from gatekeeper.reasons import CATALOGUE
+from gatekeeper.report import page, period
+from gatekeeper.report.period import Period
+from gatekeeper.report.proof import Seal
+from gatekeeper.report.sends import SHOWS, clauses
+from gatekeeper.report.tally import Tally, wrong
+from gatekeeper.shelf import Shelf
+from gatekeeper.spans import instant
+from gatekeeper.texts import catalogue
+from schemas.topics import DAY_MS
+from tests import trails, world
+from tests.desk import YOUNG
+from tests.records import Recorded
+from tests.unit.test_asking import BROKER, DELIVERY, answered
+
+MONTH = period.read("2026-11-01", "2026-11-30", "Asia/Tokyo")
+MINUTE = 60_000
+
+
+class Chain:
+    """One partition's manifests about records at hand."""
+
+    def __init__(self, number: int = 0) -> None:
+        self.number, self.links, self.sends = number, list[Link](), 0
+        self.prev: str | None = None
+
+    def add(self, values: list[bytes], at: int = world.T, known: int = 0, **other: Any) -> Link:
+        """Adds a transaction of these audit records; `known`: the next offset of partition 0 of `consents`."""
+        n = sum(b'"stage":"intake"' in value for value in values)
+        said: dict[str, Any] = orjson.loads(
+            manifest(
+                writer="worker-0",
+                kid="k",
+                partition=self.number,
+                taken=[Taken("mail.sends.v1", self.sends, self.sends + n + 1, n, [(self.sends + n, 1)])],
+                judged=(),
+                dead_facts=0,
+                as_of={"consents": [known]},
+                prev=self.prev,
+                policy=load("jp-pmark").at(at),
+                t0=at,
+                t1=at,
+            )
+        )
+        root = verify.root_of([verify.leaf_hash(value) for value in values]).hex()
+        value = orjson.dumps({**said, "root": root, "audit": {"from_id": None, "n": len(values)}, **other})
+        self.sends += n + 1
+        self.prev = sha256(value).hexdigest()
+        self.links.append(Link(self.number, len(self.links), value, b"", tuple(values)))
+        return self.links[-1]
+
+
+def told(chains: list[Chain], *, tally: Tally | None = None, made: int = world.T + DAY_MS) -> dict[str, Any]:
+    tally = tally or a_tally()
+    for chain in chains:
+        for link in chain.links:
+            tally.link(link)
+    return tally.told(made=made, group="mail.gatekeeper")
+
+
+def a_tally(seal: Seal | None = None, partitions: int = 1, of: Period = MONTH) -> Tally:
+    return Tally(of, partitions=partitions, seal=seal or Seal(None), window=lambda record: 14 * DAY_MS)
+
+
+def recorded(*desks: Recorded) -> list[Chain]:
+    chains = []
+    for number, desk in enumerate(desks):
+        chains.append(Chain(number))
+        chains[-1].add(desk.values)
+    return chains
+
+
+def desk_of(number: int, *facts: world.Event) -> Recorded:
+    """One desk of several, whose inputs stand at offsets of their own."""
+    desk = Recorded(*facts)
+    desk._sends = desk._acts = 1_000 * number
+    return desk
+
+
+def clear_and_blocked() -> Recorded:
+    desk = Recorded(world.source(batch_id="B-1"), world.consent())
+    desk.send()
+    desk.learn(world.suppression())
+    desk.send(event_id="E-2", campaign_id="K-2")
+    desk.send({"v": 1})
+    return desk
+
+
+def test_sends_then_counted_by_route_list_verdict_and_day() -> None:
+    found = told(recorded(clear_and_blocked()))
+    assert found["sends"] == {"total": 3, "verdicts": {"clear": 1, "confirm": 0, "review": 0, "block": 2}}
+    by_source = {(one["route"], one["origin"]): (one["sends"], one["verdicts"]["clear"]) for one in found["sources"]}
+    assert by_source == {("direct.point_card", "batch/B-1"): (2, 1), ("none", "none"): (1, 0)}
+    days = {one["from"]: sum(one["verdicts"].values()) for one in found["time"]["steps"]}
+    assert (len(days), days["2026-11-24"], sum(days.values())) == (30, 3, 3)
+    assert found["policies"][0]["sends"] == 3
+
+
+def test_reasons_then_withheld_primary_and_clauses_are_counted() -> None:
+    found = told(recorded(clear_and_blocked()))
+    reasons = {one["code"]: (one["withheld"], one["primary"], one["cured"]) for one in found["reasons"]}
+    nothing = {"R": 0, "C": 0, "F": 0}
+    assert reasons == {"EVENT_INVALID": (1, 1, nothing), "SUBJECT_OBJECTED": (1, 1, nothing)}
+    withheld = {one["clause"]: one["withheld"] for one in found["clauses"] if one["withheld"]}
+    assert withheld == {"J.10": 1, "J.8.1": 1}
+
+
+def test_clauses_of_every_reason_then_the_table_has_them_with_sections_that_exist() -> None:
+    assert {clause for code in CATALOGUE for clause in clauses(code)} <= SHOWS.keys()
+    found = told(recorded(clear_and_blocked()))
+    assert {name for names in SHOWS.values() for name in names} <= found.keys()
+
+
+def test_acts_then_times_cures_and_overturned_rules() -> None:
+    released, upheld, open_, undone = (desk_of(number, *YOUNG) for number in range(4))
+    for desk in (released, upheld, open_, undone):
+        desk.send()
+    released.at += 10 * MINUTE
+    released.act("note")
+    released.act("release", act_id="r-1")
+    upheld.at += 30 * MINUTE
+    upheld.act("uphold", act_id="u-1", by="taro")
+    undone.at += 20 * MINUTE
+    undone.act("release", act_id="r-2")
+    undone.act("undo", act_id="z-1", undoes="r-2")
+    found = told(recorded(released, upheld, open_, undone))
+    assert found["review"] == {
+        "items": 4,
+        "decided": 3,
+        "open": 1,
+        "time_ms": {"p50": 20 * MINUTE, "p90": 30 * MINUTE},
+        "overturned": [{"code": "AGE_UNCERTAIN", "released": 1, "upheld": 1, "per_mille": 500}],
+    }
+    assert found["reasons"][0]["cured"] == {"R": 1, "C": 0, "F": 0}
+    kinds = {(one["kind"], one["outcome"]): one["acts"] for one in found["acts"]["kinds"]}
+    expected = {("note", "recorded"): 1, ("release", "cleared"): 2, ("undo", "recalled"): 1, ("uphold", "upheld"): 1}
+    assert kinds == expected
+    assert {one["id"]: one["acts"] for one in found["acts"]["people"]} == {"hanako": 4, "taro": 1}
+    assert found["recalls"] == [{"cause": "undo", "in_time": 0, "late": 0, "undated": 1}]
+
+
+def test_mere_duplicates_then_nobody_has_to_review_them() -> None:
+    desk = Recorded(world.source(), world.consent())
+    desk.send()
+    desk.send()
+    found = told(recorded(desk))
+    assert (found["review"]["items"], found["reasons"][0]["code"]) == (0, "DUPLICATE_SEND")
+
+
+def asked() -> Recorded:
+    desk = Recorded(world.source(**BROKER))
+    desk.send(delivery=DELIVERY)
+    desk.act("ask")
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("state", "days", "outcome"),
+    [("Given", 0, "yes"), ("Refused", 0, "no"), (None, 0, "waiting"), (None, 14, "silence")],
+)
+def test_asked_then_what_became_of_it(state: str | None, days: int, outcome: str) -> None:
+    desk, tally = asked(), a_tally(of=period.read("2026-11-01", "2026-12-31", "Asia/Tokyo"))
+    if state:
+        _, value = answered(desk)
+        if state == "Refused":
+            value = {**value, "state": state}
+        tally.people.consent(0, 0, world.T, None, orjson.dumps(value))
+    found = told(recorded(desk), tally=tally, made=world.T + days * DAY_MS)["confirmations"]
+    names = ("yes", "no", "silence", "undelivered", "waiting")
+    assert found["asked"] == 1
+    assert {name: found[name] for name in names} == {**dict.fromkeys(names, 0), outcome: 1}
+    assert found["answers"] == {"yes": int(state == "Given"), "no": int(state == "Refused")}
+
+
+def test_yes_and_a_no_and_a_letter_that_came_back_then_the_no_counts() -> None:
+    desk, tally = asked(), a_tally()
+    _, yes = answered(desk)
+    back = {"v": 1, "kind": "ask_undelivered", "recipient_id": "P-1", "request_id": yes["answers"]}
+    for place, value in enumerate((back, {**yes, "state": "Refused"}, yes)):
+        tally.people.consent(0, place, world.T, None, orjson.dumps(value))
+    assert told(recorded(desk), tally=tally)["confirmations"]["no"] == 1
+
+
+def test_answer_cleared_the_send_then_the_person_cured_it() -> None:
+    desk = asked()
+    desk.at += 10 * DAY_MS
+    desk.learn(answered(desk))
+    desk.reconsider()
+    found = told(recorded(desk))
+    assert found["reasons"]
+    assert [one["cured"] for one in found["reasons"]] == [{"R": 0, "C": 1, "F": 0}] * len(found["reasons"])
+
+
+def test_withdrawals_then_latency_to_the_first_manifest_that_knew() -> None:
+    people = [f"p{n}" for n in range(40)]
+    zero = [name for name in people if partition_of(name.encode(), 2) == 0][:3]
+    one = next(name for name in people if partition_of(name.encode(), 2) == 1)
+    tally = a_tally(partitions=2)
+    for offset, (name, after) in enumerate([(zero[0], 0), (zero[1], 10), (one, 20), (zero[2], 30)]):
+        _, value = world.consent(recipient_id=name, state="Withdrawn", record_id=f"W-{offset}")
+        tally.people.consent(0, offset, world.T + after, name.encode(), orjson.dumps(value))
+    chains = [Chain(0), Chain(1)]
+    chains[0].add([], world.T + 50, known=1)
+    chains[0].add([], world.T + 100, known=3)  # the third is not of this partition's people
+    chains[1].add([], world.T + 400, known=4)
+    found = told(chains, tally=tally)["withdrawals"]
+    assert found == {"total": 4, "bound": 3, "latency_ms": {"p50": 90, "p99": 380}}
+
+
+def test_recalls_then_in_time_or_late_against_the_mail_date() -> None:
+    desks = []
+    for number, mail_date in enumerate(("2026-12-01T00:00:00+09:00", "2026-11-24T10:00:00+09:00", None)):
+        desk = desk_of(number, world.source(), world.consent())
+        desk.send(**({"mail_date": mail_date} if mail_date else {}))
+        desk.learn(world.suppression())
+        desk.weigh()
+        desks.append(desk)
+    found = told(recorded(*desks))["recalls"]
+    assert found == [{"cause": "SUBJECT_OBJECTED", "in_time": 1, "late": 1, "undated": 1}]
+
+
+def test_cancelled_then_the_mail_date_is_that_of_the_recall() -> None:
+    desk, tally = Recorded(world.source(), world.consent()), a_tally()
+    desk.send()
+    desk.campaign("cancel")
+    called = next(orjson.loads(value) for value in desk.values if b'"stage":"recall"' in value)
+    tally.people.recall(called["did"], "2026-12-01T00:00:00+09:00")
+    found = told(recorded(desk), tally=tally)["recalls"]
+    assert found == [{"cause": "cancel", "in_time": 1, "late": 0, "undated": 0}]
+
+
+def test_shadow_then_counted_apart() -> None:
+    live, desk = Recorded(world.source(), world.consent()), Recorded(world.source(), world.consent())
+    desk.send()
+    live.send()
+    shadow = [
+        value.replace(b'"mode":"live"', b"").replace(b'"v":1,', b'"mode":"shadow","v":1,') for value in desk.values
+    ]
+    chains = recorded(live)
+    chains[0].add(shadow)
+    found = told(chains)
+    assert (found["shadow"], found["sends"]["total"]) == (1, 1)
+
+
+def test_manifests_in_order_then_none_breaks_and_what_is_changed_shows() -> None:
+    desk = clear_and_blocked()
+    chain = Chain()
+    chain.add(desk.values[:1])
+    chain.add(desk.values[1:])
+    right = told([chain])
+    row = {"partition": 0, "manifests": 2, "records": 3, "sends": 3, "sealed": 0, "breaks": 0, "torn": 0}
+    assert right["coverage"] == [row]
+    assert not wrong({**right, "samples": []})
+    chain.add([], prev="0" * 64)
+    chain.add([desk.values[0]], root="0" * 64)
+    found = told([chain])["coverage"][0]
+    assert (found["breaks"], found["torn"]) == (1, 1)
+    assert wrong(told([chain]))
+    assert told([_without_first_of_three()])["coverage"][0]["breaks"] == 1
+
+
+def _without_first_of_three() -> Chain:
+    chain = Chain()
+    for _ in range(3):
+        chain.add([])
+    del chain.links[1]
+    return chain
+
+
+def sealed(
+    folder: Path, *, witnessed: bool = True, sealed: int | None = None, change: tuple[bytes, bytes] = (b"", b"")
+) -> dict[str, Any]:
+    """The report of a system's export, with its sealed log; `change`: what of each record was changed into what."""
+    trails.Trail(seed=3).write(12).export(folder, witnessed=witnessed, sealed=sealed)
+    keys = Keys(folder / "keys")
+    witnesses = keys.public("witness")
+    log = export.sealed(Shelf(folder / "log"), keys.public("log"), witnesses)
+    known = [*keys.verifiers("worker"), *keys.verifiers("log")]
+    tally, trail = a_tally(Seal(log, known, witnesses, world.T), partitions=3), Folder(folder)
+    for partition in trail.partitions():
+        for link in trail.links(partition):
+            tally.link(replace(link, records=tuple(value.replace(*change) for value in link.records)))
+    return tally.told(made=1_795_483_060_000, group=trails.GROUP)
+
+
+def test_sealed_log_then_five_decisions_with_proofs_that_the_check_takes(tmp_path: Path) -> None:
+    found = sealed(tmp_path / "export")
+    assert len(found["samples"]) == 5
+    for one in found["samples"]:
+        assert (one["state"], one["inquiry"]) == ("witnessed", inquiry.make(one["did"]))
+        file = tmp_path / "proof.json"
+        file.write_bytes(orjson.dumps(one["proof"]))
+        assert verify.check_proof(file).exit_code == 0
+    assert found["seal"]["size"] == sum(one["sealed"] for one in found["coverage"]) == 12
+    assert (found["seal"]["witness_age_ms"], found["seal"]["published"]) == (60_000, instant(world.T))
+
+
+def test_the_same_period_then_the_same_decisions_are_drawn_and_another_draws_others(tmp_path: Path) -> None:
+    first, again = (sealed(tmp_path / name)["samples"] for name in ("a", "b"))
+    assert [one["did"] for one in first] == [one["did"] for one in again]
+    chains = [Chain()]
+    chains[0].add([value for step in trails.Trail(seed=3).write(12).steps for value in step.records])
+    drawn = []
+    for ends in (("2026-11-01", "2026-11-30"), ("2026-11-02", "2026-11-30")):
+        tally = Tally(period.read(*ends, "Asia/Tokyo"), partitions=1, seal=Seal(None), window=lambda record: None)
+        drawn.append({one["did"] for one in told(chains, tally=tally)["samples"]})
+    assert drawn[0] == {one["did"] for one in first}
+    assert drawn[0] != drawn[1]
+
+
+def test_not_witnessed_or_not_sealed_or_changed_then_the_sample_says_so(tmp_path: Path) -> None:
+    assert {one["state"] for one in sealed(tmp_path / "a", witnessed=False)["samples"]} == {"sealed"}
+    assert {one["state"] for one in sealed(tmp_path / "b", sealed=0)["samples"]} == {"signed"}
+    assert {one["state"] for one in told(recorded(clear_and_blocked()))["samples"]} == {"unchecked"}
+    changed = sealed(tmp_path / "c", change=(b'"campaign":"K-1"', b'"campaign":"K-9"'))
+    assert {one["state"] for one in changed["samples"]} == {"wrong"}
+    assert sum(one["torn"] for one in changed["coverage"]) == sum(one["manifests"] for one in changed["coverage"])
+    assert wrong(changed)
+
+
+def test_report_then_integers_and_text_alone_and_nobodys_data(tmp_path: Path) -> None:
+    found = sealed(tmp_path / "export")
+    text = orjson.dumps(found).decode()
+
+    def no_float(_: str) -> None:
+        raise AssertionError("a float")
+
+    assert json.loads(text, parse_float=no_float) == found
+    assert "P-0-" not in text
+    assert "t1_" not in text
+
+
+def test_page_then_both_languages_and_markup_is_escaped(tmp_path: Path) -> None:
+    found = sealed(tmp_path / "export")
+    found["sources"][0]["origin"] = "batch/<script>alert(1)</script>"
+    found["samples"][0]["campaign"] = "<script>alert(2)</script>"
+    japanese, english = (page.document(found, lang) for lang in ("ja", "en"))
+    assert "<script" not in japanese + english
+    assert "本人に連絡又は接触する場合" in japanese
+    assert "contacting the person" in english
+    for html in (japanese, english):
+        assert 'style="' not in html
+        assert html.count("<svg") == 1 + 4
+        ids = set(re.findall(r'<section id="(\w+)"', html))
+        assert set(re.findall(r'href="#(\w+)"', html)) <= ids
+        assert all(one["inquiry"] in html for one in found["samples"])
+
+
+def test_nothing_in_the_period_then_a_page_that_says_so() -> None:
+    html = page.document(told([]), "en")
+    assert "none" in html
+    assert "<svg" not in html
+
+
+def test_every_sentence_of_the_report_then_it_is_used() -> None:
+    room = Path(page.__file__).parent
+    source = "".join(file.read_text("utf-8") for file in (*room.glob("*.py"), *room.glob("templates/*.html")))
+    built = r"verdict_|clause_|ask_|item_|time_|latency_|proof_|drawing_|column_(day|month)|recall_"
+    unused = [key for key in catalogue() if key.startswith("report.") and not re.match(rf"report\.({built})", key)]
+    assert [key for key in unused if not re.search(rf"\b{key.partition('.')[2]}\b", source)] == []
+
+
+@pytest.mark.parametrize(
+    ("since", "to", "zone", "milliseconds"),
+    [
+        ("2026-11-01", "2026-11-30", "Asia/Tokyo", 30 * DAY_MS),
+        ("2026-11-01", "2026-11-01", "Asia/Tokyo", DAY_MS),
+        ("2026-11-01T00:00:00Z", "2026-11-01T01:00:00Z", "Asia/Tokyo", 60 * MINUTE),
+        ("2026-03-29", "2026-03-29", "Europe/Berlin", DAY_MS - 60 * MINUTE),
+    ],
+)
+def test_period_then_days_are_whole(since: str, to: str, zone: str, milliseconds: int) -> None:
+    found = period.read(since, to, zone)
+    assert found.to - found.since == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("since", "to", "key"),
+    [
+        ("yesterday", "2026-11-30", "error.period_time"),
+        ("2026-11-01", "", "error.period_time"),
+        ("2026-12-01", "2026-11-30", "error.period_empty"),
+        ("2016-01-01", "2026-11-30", "error.period_empty"),
+        ("0001-01-01", "0001-01-02", "error.period_empty"),
+    ],
+)
+def test_period_that_is_none_then_refused(since: str, to: str, key: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        period.read(since, to, "Asia/Tokyo")
+    assert raised.value.key == key
+
+
+def test_long_period_then_drawn_in_months_and_last_month_is_the_one_before() -> None:
+    assert period.read("2026-10-15", "2027-01-10", "Asia/Tokyo").steps() == ["2026-10", "2026-11", "2026-12", "2027-01"]
+    assert period.last_month(world.T, "Asia/Tokyo") == ("2026-10-01", "2026-10-31")
+
+
+def test_percentiles_then_nearest_rank() -> None:
+    hundred = list(range(1, 101))
+    assert [period.percentile(hundred, n) for n in (50, 90, 99, 100)] == [50, 90, 99, 100]
+    assert [period.percentile([7], 50), period.percentile([], 50), period.percentile([1, 2], 50)] == [7, None, 1]
+
+
+def test_drawing_then_bars_are_as_high_as_their_counts() -> None:
+    steps = [
+        {"from": f"2026-11-{n:02}", "verdicts": dict.fromkeys(("clear", "confirm", "review", "block"), n)}
+        for n in (0, 5)
+    ]
+    found = page.draw(steps)
+    assert [one.verdict for one in found.bars] == ["clear", "confirm", "review", "block"]
+    assert {one.height for one in found.bars} == {180 * 5 // 20}
+    assert [number for _, number in found.ticks] == [0, 10, 20]
