@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from gatekeeper.console import filters, items
+from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.search import PAGE, Group, Search
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
@@ -79,6 +80,7 @@ def listed(
         number=number,
         last=-(-total // PAGE) or 1,
         kinds=[kind for kind in FROM if session.may(kind)],
+        keys=KEYS,
         cursor=cursor,
     )
 

@@ -115,9 +115,9 @@ function act(key) {
     return true;
   }
   if (form && selected.size) {
-    const kinds = { r: "release", u: "uphold", a: "ask", n: "note", z: "undo" };
-    form.querySelector(`button[value="${kinds[key]}"]`)?.click();
-    return true;
+    const button = [...form.querySelectorAll("button[name=kind]")].find((one) => one.querySelector("kbd")?.textContent === key);
+    button?.click();
+    return button !== undefined;
   }
   if (key === "z" && document.querySelector("#undo-before")) {
     document.querySelector("#undo-before").click();
