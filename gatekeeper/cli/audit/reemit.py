@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import click
 
-from gatekeeper.cli.acts import sentence
+from gatekeeper.calls import sentence
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import IncompleteError

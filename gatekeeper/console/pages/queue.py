@@ -19,7 +19,6 @@ from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.queue import Item
-from gatekeeper.review import FROM
 
 router = APIRouter()
 CELLS = (
@@ -79,7 +78,7 @@ def listed(
         wanted={key: ",".join(sorted(values)) for key, values in search.query.wanted.items()},
         number=number,
         last=-(-total // PAGE) or 1,
-        kinds=[kind for kind in FROM if session.may(kind)],
+        kinds=[kind for kind in KEYS if session.may(kind) and kind != "claim"],
         keys=KEYS,
         cursor=cursor,
     )

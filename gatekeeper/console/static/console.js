@@ -115,9 +115,8 @@ function act(key) {
     return true;
   }
   if (form && selected.size) {
-    const button = [...form.querySelectorAll("button[name=kind]")].find((one) => one.querySelector("kbd")?.textContent === key);
-    button?.click();
-    return button !== undefined;
+    form.querySelector(`button[data-key="${key}"]`)?.click();
+    return true;
   }
   if (key === "z" && document.querySelector("#undo-before")) {
     document.querySelector("#undo-before").click();
