@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import structlog
 import uvicorn
@@ -159,9 +159,9 @@ class Door:
 
 
 def _sign_in(request: Request, _: Exception) -> Response:
-    back = request.url.path if request.method == "GET" else "/"
-    if request.method == "GET" and request.url.query:
-        back += f"?{request.url.query}"
+    asked = str(request.url) if request.method == "GET" else request.headers.get("referer", "/")
+    place = urlsplit(asked)  # of a form, the page that it stands on
+    back = f"{place.path}?{place.query}" if place.query else place.path
     lost = "&lost=1" if request.method == "POST" else ""
     return RedirectResponse(f"/signin?next={quote(back, safe='')}{lost}", 303)
 

@@ -92,6 +92,7 @@ def run(request: Request, session: Viewer, name: str) -> Response:
     return page(
         request,
         "run",
+        good=GOOD,
         kind=kept.kind if kept else next(iter(written.values())).kind,
         rows=[(row, sentence(row.outcome, row.code, lang)) for row in order[:SHOWN]],
         more=max(0, len(order) - SHOWN),
@@ -123,6 +124,7 @@ def _preview(
         request,
         "bulk",
         status=422 if wrong else 200,
+        address="/bulk?" + "&".join(part for part in (written, f"kind={kind}") if part),
         kind=kind,
         count=len(todo),
         samples=todo[:SAMPLES],

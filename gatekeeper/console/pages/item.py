@@ -94,6 +94,7 @@ def item_page(
         request,
         "item",
         status=status,
+        address=f"/items/{id_}?{written}",
         item=item,
         due=item.due(held.zone()),
         now=now,
@@ -104,9 +105,10 @@ def item_page(
         },
         facts=facts,
         line=timeline(facts, item, held.zone()),
+        under_way=items.under_way(doings),
         doings=[(doing, sentence(doing.outcome, doing.code, lang)) for doing in doings],
         claimed=_claimed(item, now),
-        offers=_offers(item, session, now, lang),
+        offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),
         proof=proof,
         leaf=merkle.root([proof["value"]]).hex() if proof else None,
         delivery=_revealed(held, session, item, reveal, now) if reveal else None,
@@ -159,14 +161,16 @@ def timeline(facts: dict[str, Any], item: Item, zone: str) -> list[tuple[int, st
     return sorted(found, key=lambda row: (row[0], row[2]))
 
 
-def _offers(item: Item, session: Session, now: int, lang: Any) -> list[Offer]:
+def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: bool) -> list[Offer]:
     """Returns what this person may do; evidence and reason are assumed, since they are not typed yet."""
     offers = []
     for kind, key in KEYS.items():
-        if not session.may(kind) or (kind in ("approve", "undo") and item.state not in FROM[kind]):
+        if not session.may(kind):
+            continue
+        if kind in ("approve", "undo") and item.state not in FROM[kind] and not (kind == "undo" and under_way):
             continue
         call = Call(kind, session.user, "-", "x", "run", instant(now))
-        code = call.refusal(item)
+        code = call.refusal(item, under_way=under_way)
         if kind == "approve" and item.by is not None and item.by.casefold() == session.user.casefold():
             code = "same_person"
         offers.append(Offer(kind, key, sentence("refused", code, lang) if code else None, kind in REASONED))
