@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
-from schemas.codec import Unreadable, decode, encode
-from schemas.events import Consent, Controller, PairedAct
+from schemas.codec import encode
+from schemas.events import Consent, PairedAct
 from schemas.values import Channel
-from streams import pairs
+from streams import controls, pairs
 from streams.client import Reader
 from streams.pairs import Pair
 from streams.publisher import Outgoing
@@ -58,25 +58,9 @@ def write(
     return Withdrawal(events, act, pairs.write(settings, facts, act))
 
 
-def controllers(reader: Reader) -> list[str]:
-    """Returns every controller that `reference` names, also one whose record cannot be read."""
-    found = set()
-    for record in reader.read("reference"):
-        try:
-            value = decode("reference", record.key, record.value)
-        except Unreadable:
-            kind, _, name = (record.key or b"").decode("utf-8", "replace").partition("/")
-            if kind == "controller" and name:
-                found.add(name)
-        else:
-            if isinstance(value, Controller):
-                found.add(value.id)
-    return sorted(found)
-
-
 def _known_controllers(settings: Settings) -> list[str]:
     with Reader(settings) as reader:
-        found = controllers(reader)
+        found = controls.controllers(reader)
     if not found:
         raise UsageError("error.controller_unknown", topic=settings.topic("reference"))
     return found
