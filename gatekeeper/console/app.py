@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException as Missing
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatekeeper import packs
-from gatekeeper.console import items, people
+from gatekeeper.console import flow, items, managed, people
 from gatekeeper.console.feed import Feed
 from gatekeeper.console.guard import LOOPBACK, Guard
 from gatekeeper.console.hub import Hub
@@ -35,7 +35,7 @@ from gatekeeper.judge import fingerprint
 from gatekeeper.settings import Settings
 from streams.client import Reader
 
-PARTS = (items.PART, people.PART)
+PARTS = (items.PART, people.PART, flow.PART, managed.PART)
 """What the read model is made of."""
 OPEN = ("/signin", "/healthz", "/events")
 """What is there for whoever has not signed in, and while the model is still being made."""

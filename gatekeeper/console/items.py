@@ -33,6 +33,7 @@ CREATE TABLE asked (
     act_id TEXT PRIMARY KEY, item TEXT, kind TEXT, who TEXT, at TEXT, reason TEXT, evidence TEXT
 ) WITHOUT ROWID;
 CREATE INDEX asked_of_item ON asked (item);
+CREATE INDEX asked_by_time ON asked (at);
 CREATE TABLE answer (
     part INTEGER, place INTEGER, act_id TEXT, item TEXT, kind TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT,
     code TEXT, did TEXT, PRIMARY KEY (part, place)
