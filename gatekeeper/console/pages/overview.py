@@ -14,14 +14,12 @@ from gatekeeper import spans
 from gatekeeper.calls import sentence
 from gatekeeper.console import chart, flow, managed, seal
 from gatekeeper.console.session import Viewer
-from gatekeeper.console.state import Console, console
+from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
-from gatekeeper.errors import GatekeeperError
 from gatekeeper.queue import WAITING
 from gatekeeper.reasons import VERDICTS
 from gatekeeper.spans import local
 from schemas.topics import DAY_MS
-from streams.client import Reader
 
 router = APIRouter()
 SPANS = {"day": 1, "week": 7, "quarter": 90}
@@ -43,7 +41,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
     now, zone, days = held.now(), held.zone(), SPANS.get(span, SPANS["week"])
     with held.model.read() as db:
         rows = flow.decided(db, now - days * DAY_MS)
-        heads = flow.heads(db)
+        heads, positions = flow.heads(db), held.model.positions()
         acts = managed.recent(db, most=SHOWN)
         values: dict[str, Any] = {"waiting": waiting(db), "overturns": overturns(db), "times": times(db)}
     frame = buckets(now, days, zone)
@@ -57,7 +55,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
         plot=chart.stacked(over(rows, frame, zone, 1), VERDICTS),
         totals=_totals(rows),
         reasons=_reasons(rows, frame, zone),
-        lags=lags(held, heads),
+        lags=lags(positions, heads),
         newest=newest,
         sealed=sealed,
         seal_late=bool(sealed and newest and newest > sealed.at and now - sealed.at > LATE_MS),
@@ -118,17 +116,11 @@ def times(db: sqlite3.Connection) -> dict[str, Any] | None:
     return {"median": int(tenths[4]), "most": int(tenths[8]), "n": len(took)}
 
 
-def lags(held: Console, heads: Sequence[flow.Head]) -> list[tuple[int, int]] | None:
-    """Returns by partition how many sends are not decided yet, None where Kafka does not say."""
-    if held.feed.progress.trouble:
-        return None
-    next_ = {head.partition: head.next for head in heads}
-    try:
-        with Reader(held.settings) as reader:
-            starts, ends = reader.starts("sends"), reader.ends("sends")
-    except GatekeeperError:
-        return None
-    return [(number, max(0, end - max(starts[number], next_.get(number) or 0))) for number, end in ends.items()]
+def lags(positions: Mapping[tuple[str, int], int], heads: Sequence[flow.Head]) -> list[tuple[int, int]]:
+    """Returns by partition how many sends are not decided yet: those that the model has read, less those decided."""
+    next_ = {head.partition: head.next or 0 for head in heads}
+    ends = {number: end for (topic, number), end in sorted(positions.items()) if topic == "sends"}
+    return [(number, max(0, end - next_.get(number, 0))) for number, end in ends.items()]
 
 
 def _reasons(
