@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from gatekeeper.calls import sentence
 from gatekeeper.console.state import console
 from gatekeeper.spans import local
 from gatekeeper.texts import Language, catalogue, text
@@ -66,6 +67,12 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
     if request.query_params.get(LANGUAGE) in ("ja", "en"):
         answer.set_cookie(LANGUAGE, lang, max_age=31_536_000, httponly=True, samesite="strict")
     return answer
+
+
+def told(outcome: str | None, code: str | None, lang: Language) -> str:
+    """Returns what became of an act in one sentence; where others name a command, what it is on a page."""
+    key = f"page.told_{'_'.join(filter(None, (outcome, code)))}"
+    return text(key, lang) if key in catalogue() else sentence(outcome, code, lang)
 
 
 class Words:
