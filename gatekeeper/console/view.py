@@ -10,8 +10,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from gatekeeper.calls import sentence
 from gatekeeper.console.state import console
-from gatekeeper.texts import Language
+from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.words import Words
 
 ROOM = Path(__file__).parent
@@ -64,3 +65,9 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
     if request.query_params.get(LANGUAGE) in ("ja", "en"):
         answer.set_cookie(LANGUAGE, lang, max_age=31_536_000, httponly=True, samesite="strict")
     return answer
+
+
+def told(outcome: str | None, code: str | None, lang: Language) -> str:
+    """Returns what became of an act in one sentence; where others name a command, what it is on a page."""
+    key = f"page.told_{'_'.join(filter(None, (outcome, code)))}"
+    return text(key, lang) if key in catalogue() else sentence(outcome, code, lang)

@@ -17,7 +17,7 @@ SignIn = Callable[..., Page]
 @pytest.fixture(scope="module")
 def addresses(site: Site) -> list[str]:
     """Every page of the console: those of the navigation, and those that are about something."""
-    campaign = site.withheld(101, mail_date=day(20))
+    campaign = site.withheld(3, mail_date=day(20))
     item, *_ = site.items(campaign)
     client = site.client()
     page = client.get(f"/items/{item['id']}").text
@@ -50,9 +50,16 @@ def plain(browser: Browser, site: Site) -> Iterator[Page]:
         yield page
 
 
+CUT_OFF = """() => [...document.querySelectorAll("main a, main button, main input, header a, header button")]
+  .filter((one) => one.checkVisibility() && !one.closest(".scroll"))
+  .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map((one) => one.outerHTML)"""
+"""Returns the controls that reach over the side; tables may be scrolled within their own region."""
+
+
 def serious(page: Page) -> list[tuple[str, str, str]]:
     """Returns what axe calls serious or critical: the page, the rule, and where."""
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         (page.url, one["id"], node["html"][:200])
         for one in found
@@ -72,8 +79,8 @@ def test_any_page_then_axe_finds_nothing_serious(
         page.goto(address)
         assert page.locator("html").get_attribute("lang") == locale[:2]
         found += serious(page)
-        page.keyboard.press("?")
-        found += serious(page)
+    page.keyboard.press("?")
+    found += serious(page)
     page.context.clear_cookies()
     page.goto("/signin?lost=1")
     assert found + serious(page) == []
@@ -86,11 +93,7 @@ def test_any_page_at_200_percent_then_nothing_is_cut_off_at_the_side(signed_in: 
         page.goto(address)
         wide, seen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert wide <= seen, address
-        for control in page.locator("main a:visible, main button:visible, main input:visible").all():
-            box = control.bounding_box()
-            assert box is not None
-            inside = control.evaluate("one => one.closest('.scroll') !== null")
-            assert inside or box["x"] + box["width"] <= seen, (address, control.inner_text())
+        assert page.evaluate(CUT_OFF) == [], address
 
 
 def test_without_javascript_then_a_send_is_released_another_upheld_and_all_of_a_filter_too(
@@ -169,11 +172,7 @@ def test_a_form_of_10_mb_then_a_sentence_and_the_words_before_it_are_still_there
     (item,) = site.items(site.withheld(1))
     page.goto(f"/items/{item['id']}")
     page.fill("#evidence", "scan-17")
-    page.evaluate("""() => {
-      const box = document.querySelector("#reason");
-      box.removeAttribute("maxlength");
-      box.value = "x".repeat(10_000_000);
-    }""")
+    page.evaluate("document.querySelector('#act [name=filter]').value = 'x'.repeat(10_000_000)")
     page.click("#offers [value=release]")
     expect(page.locator("main")).to_contain_text("大きすぎます。何もしていません。")
     page.goto(f"/items/{item['id']}")

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from gatekeeper.calls import REASONED, Call, Unfit, sentence
+from gatekeeper.calls import REASONED, Call, Unfit
 from gatekeeper.console import filters, items
 from gatekeeper.console.pages.item import KEYS, item_page
 from gatekeeper.console.search import Search
 from gatekeeper.console.session import Actor, Form, Refused, Session
 from gatekeeper.console.state import Console, console
-from gatekeeper.console.view import language
+from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
 from gatekeeper.queue import Item
 from gatekeeper.spans import instant
@@ -79,7 +79,7 @@ def why_not(call: Call, item: Item, lang: Any, *, under_way: bool) -> str | None
         code = call.refusal(item, under_way=under_way)
     except Unfit as unfit:
         return unfitting(unfit, lang)
-    return sentence("refused", code, lang) if code else None
+    return told("refused", code, lang) if code else None
 
 
 def unfitting(unfit: Unfit, lang: Any) -> str:

@@ -175,6 +175,22 @@ document.addEventListener("keydown", (event) => {
 let fresh = 0;
 let fetching = null;
 
+// takes over what a page says now, and returns the ids of the parts that it does not have
+async function take(address) {
+  const answer = await fetch(address, { headers: { "X-Live": "1" } });
+  if (!answer.ok) return [];
+  const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const missing = [];
+  for (const part of document.querySelectorAll("[data-live][id]")) {
+    const news = found.getElementById(part.id);
+    if (!news) missing.push(part.id);
+    else if (news.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) {
+      part.innerHTML = news.innerHTML;
+    }
+  }
+  return missing;
+}
+
 async function refresh() {
   if (fetching) {
     fetching = "again";
@@ -182,17 +198,11 @@ async function refresh() {
   }
   fetching = "once";
   try {
-    const answer = await fetch(location.href, { headers: { "X-Live": "1" } });
-    if (answer.ok) {
-      const found = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const part of document.querySelectorAll("[data-live][id]")) {
-        const news = found.getElementById(part.id);
-        if (news && news.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) {
-          part.innerHTML = news.innerHTML;
-        }
-      }
-      unselect();
-    }
+    const missing = await take(location.href);
+    // a row that no longer fits the filter stays where it is, and says why
+    const ids = missing.filter((id) => id.startsWith("state-")).map((id) => ["id", id.slice("state-".length)]);
+    if (ids.length) await take(`/items?${new URLSearchParams(ids)}`);
+    unselect();
   } catch {
     // the stream tells when the console is back
   }
