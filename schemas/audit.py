@@ -15,7 +15,8 @@ Mode = Literal["live", "shadow"]
 """Whether what is cleared goes out, or all is only judged beside another process."""
 Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-DecisionId = Annotated[str, StringConstraints(pattern=r"^[A-Z2-7]{26}$")]
+DID_PATTERN = r"^[A-Z2-7]{26}$"
+DecisionId = Annotated[str, StringConstraints(pattern=DID_PATTERN)]
 Pseudonym = Annotated[str, StringConstraints(pattern=r"^s1_[A-Za-z0-9_-]{43}$")]
 """A person, as audit records name them: of a key that erasure destroys."""
 Count = Annotated[int, Field(ge=0, lt=2**53)]

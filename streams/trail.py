@@ -12,7 +12,9 @@ from typing import Self
 import orjson
 
 from gatekeeper import packs
+from gatekeeper.audit.chain import Finding, Own
 from gatekeeper.audit.trail import Link, holds, link
+from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.spans import instant
 from schemas.codec import Unreadable, canonical, decode
@@ -34,7 +36,10 @@ class LiveTrail:
         self.since, self.to = since, to
         self.bounds: dict[int, tuple[int, int]] = {}
         """First offset and end of each partition of `manifests` when reading began: links beyond are not read."""
+        self.aside: dict[tuple[int, int], Finding] = {}
+        """What others put on `manifests`, as far as it was met: partition and offset to what is wrong with it."""
         self._settings = settings
+        self._workers = Keys(settings.key_folder).public("worker")
         self._policies: dict[str, bytes] = {}
         self._reference: dict[str, bytes] = {}
 
@@ -58,18 +63,27 @@ class LiveTrail:
         return list(self.bounds)
 
     def links(self, partition: int) -> Iterator[Link]:
-        """Yields a partition's links as they were written.
+        """Yields a partition's links as they were written; what others put between them is left aside.
 
         Raises IncompleteError (5) where records do not come, IntegrityError (4) where they are others,
         UnavailableError (3) without a broker. Only one partition can be read at a time.
         """
         records: Iterator[bytes] | None = None
         first, last = (None if at is None else instant(at) for at in (self.since, self.to))
+        own, skipped = Own(self._workers), False
         for manifest in self._of(partition):
             value = manifest.value or b""
+            if not own.holds(partition, manifest.offset, manifest.value, manifest.header("gate-sig")):
+                self.aside |= own.aside
+                skipped = True
+                continue
             said = orjson.loads(value)
-            if records is None and said["audit"]["n"]:
-                records = self._records(partition, said["audit"]["from_id"])
+            if said["audit"]["n"]:
+                if records is None:
+                    records = self._records(partition, said["audit"]["from_id"])
+                elif skipped:  # what was left aside may have been a worker's before it was changed, with records
+                    records = _from(records, said["audit"]["from_id"])
+                skipped = False
             found = link(partition, manifest.offset, value, _signature(manifest), records or iter(()))
             if (first is None or said["t1"] >= first) and (last is None or said["t1"] < last):
                 yield found
@@ -102,7 +116,7 @@ class LiveTrail:
         coming = self._audit.coming("audit", {partition: start}, seconds=STALL_SECONDS)
         # an empty list: nothing came for so long, although a manifest promises it
         values = (record.value or b"" for records in iter(lambda: next(coming), []) for record in records)
-        return dropwhile(lambda value: not holds(value, did), values)
+        return _from(values, did)
 
     def _kept_since(self) -> None:
         """Moves `since` up where the broker has begun to delete: manifests may outlive their records by a segment."""
@@ -134,6 +148,10 @@ class LiveTrail:
                 versions_of[str(found.version)] = digest
                 named = canonical(versions_of)
                 self._reference[sha256(named).hexdigest()] = named
+
+
+def _from(records: Iterator[bytes], did: str) -> Iterator[bytes]:
+    return dropwhile(lambda record: not holds(record, did), records)
 
 
 def _signature(manifest: Record) -> bytes:

@@ -47,6 +47,7 @@ class Desk:
         self.out: list[tuple[str, str]] = []
         """Topic and decision id of all that was put out."""
         self.records: list[AuditRecord] = []
+        self.all: list[Judged] = []
         self.at = world.T
         self._swept = 0
         self._pieces: dict[str, Piece] = {}
@@ -151,6 +152,7 @@ class Desk:
         self._swept = self.at
         for entry in self.memory.due(self.at, 1_000):
             self._kept(entry)
+        self.all.append(found)
         self.records.append(AuditRecord.model_validate_json(found.audit))
         for output in found.outputs:
             self.out.append((output.topic, found.did))

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper import keys
 from gatekeeper.audit import verify
+from gatekeeper.audit.export import LEVEL
 from gatekeeper.audit.log import Log
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.audit.note import cosignature
@@ -159,7 +160,7 @@ def line(step: Step) -> bytes:
 
 def lines(file: Path, values: Sequence[bytes]) -> None:
     """Writes values one a line, compressed."""
-    file.write_bytes(gzip.compress(b"".join(value + b"\n" for value in values), 1, mtime=0))
+    file.write_bytes(gzip.compress(b"".join(value + b"\n" for value in values), LEVEL, mtime=0))
 
 
 def seal(leaves: Sequence[bytes], folder: Path, log: Signer, witness: Signer | None, *, at: int) -> None:
@@ -259,6 +260,7 @@ class _Desk:
         value = orjson.dumps({**act, "subject": "campaign/K-1", "at": instant(self.at), "channel": "postal"})
         found = walk(JUDGE, Record("mail.acts.v1", self.number, self._acts, self.at, None, value), self.memory)
         assert found is not None
-        for one in found.step(self.store, self.memory, self.at):
-            self._remember(judged, one)
+        while not found.done:
+            for one in found.step(self.store, self.memory, self.at):
+                self._remember(judged, one)
         self._acts += 1

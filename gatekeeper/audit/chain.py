@@ -18,6 +18,8 @@ Kind = Literal[
     "unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged", "miscounted",
     "repeated", "twice", "missing", "skipped", "reordered", "begins_late",
 ]  # fmt: skip
+FOREIGN: frozenset[Kind] = frozenset(("unsigned", "key_unknown", "forged", "repeated", "twice"))
+NO_MANIFEST: frozenset[Kind] = frozenset(("unreadable", "too_long", "moved"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +144,24 @@ class Chain:
             if taken.first > (expected := at.taken.get(taken.topic, taken.first)):
                 return wrong("skipped", topic=taken.topic, first=expected, to=taken.first)
         return None
+
+
+class Own:
+    """Tells a system's own manifests from what others put among them; `aside`: what was wrong with those, by place.
+
+    Whoever may write to the topic can put something there, and reading must go on. Where no worker's key is known,
+    nobody can tell by signatures, and only what is no manifest of its partition is left aside.
+    """
+
+    def __init__(self, keys: Sequence[Vkey]) -> None:
+        """`keys`: the public keys of the workers."""
+        self.aside: dict[tuple[int, int], Finding] = {}
+        self._chain = Chain({}, keys=lambda: keys)
+        self._foreign = NO_MANIFEST | FOREIGN if keys else NO_MANIFEST
+
+    def holds(self, partition: int, offset: int, value: bytes | None, signature: str) -> bool:
+        """Tells whether the next manifest of a partition is the system's own, gaps before it or not."""
+        _, findings = self._chain.take(partition, offset, value, signature)
+        found = [finding for finding in findings if finding.kind in self._foreign]
+        self.aside |= {(finding.partition, finding.offset): finding for finding in found}
+        return not found

@@ -21,8 +21,8 @@ from gatekeeper.errors import UnavailableError, UsageError
 from schemas.audit import AuditRecord, Manifest
 from schemas.codec import canonical
 
-LEVEL = 1
-"""Of compression: more saves a tenth of the room and takes thrice the time."""
+LEVEL = 6
+"""Of compression: against 1 it saves a fifth of the room and of the time to read it, and costs some when writing."""
 _OURS = frozenset(
     ("export.json", "records", "manifests", "log", "keys", "policies", "reference", "schemas", "verify.py")
 )

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from gatekeeper.audit.merkle import check_consistency
 from gatekeeper.audit.note import Signing, checkpoint, signed
 from gatekeeper.audit.verify import (
     TILE,
     Checkpoint,
     Vkey,
-    check_consistency,
     leaf_hash,
     node_hash,
     open_checkpoint,

@@ -1,12 +1,48 @@
-"""The Merkle tree hash of RFC 6962, section 2.1, over whole values; all else of trees is in `verify`."""
+"""Merkle trees of RFC 6962 beyond what `verify` needs: over whole values, and the proofs that it checks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gatekeeper.audit.verify import leaf_hash, root_of
+from gatekeeper.audit.verify import leaf_hash, next_level, node_hash, root_of
 
 
 def root(leaves: Sequence[bytes]) -> bytes:
     """Returns the 32 bytes of the root over `leaves` in order; SHA-256 of nothing for no leaf."""
     return root_of([leaf_hash(leaf) for leaf in leaves])
+
+
+def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
+    """Returns what leads from the leaf at `index` to the root over all `hashes` (RFC 6962, 2.1.1): leaf's end first."""
+    found, level = [], list(hashes)
+    while len(level) > 1:
+        if index ^ 1 < len(level):
+            found.append(level[index ^ 1])
+        level, index = next_level(level), index >> 1
+    return found
+
+
+def check_consistency(size: int, root: bytes, later: int, later_root: bytes, proof: Sequence[bytes]) -> bool:
+    """Tells whether a proof shows that the tree of `later` leaves begins with that of `size` leaves (RFC 9162)."""
+    if not 0 <= size <= later:
+        return False
+    if size in (0, later):
+        return not proof and (size == 0 or root == later_root)
+    left = list(proof)
+    node, last = size - 1, later - 1
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    if node and not left:
+        return False
+    old = new = left.pop(0) if node else root
+    while last:
+        if node & 1 or node < last:
+            if not left:
+                return False
+            other = left.pop(0)
+            if node & 1:
+                old, new = node_hash(other, old), node_hash(other, new)
+            else:
+                new = node_hash(new, other)
+        node, last = node >> 1, last >> 1
+    return not left and old == root and new == later_root

@@ -19,11 +19,12 @@ import re
 import sys
 import zlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import islice
+from io import BytesIO
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,7 +33,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 TILE = 256
 ED25519, COSIGNATURE = 1, 4
-CHUNK = 1 << 20
+PIECE = 1 << 13
+"""So many compressed bytes are read at once; they come to 1,032 times as many at the most, commonly to ten times."""
+LONGEST = 1 << 22
+"""No line is longer: a record has 256 KiB at the most."""
 KEPT = 1_000
 """So many findings are kept, however many there are."""
 AHEAD = 64
@@ -54,30 +58,17 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def root_of(hashes: Sequence[bytes]) -> bytes:
-    """Returns the root over leaf hashes in order; SHA-256 of nothing for none.
-
-    A last node without partner goes up as it is, which is the RFC's split at the largest power of two.
-    """
+    """Returns the root over leaf hashes in order; SHA-256 of nothing for none."""
     level = list(hashes)
-    if not level:
-        return sha256().digest()
     while len(level) > 1:
-        odd = level[-1:] if len(level) % 2 else []
-        pairs = zip(level[::2], level[1::2], strict=False)
-        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs] + odd
-    return level[0]
+        level = next_level(level)
+    return level[0] if level else sha256().digest()
 
 
-def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """Returns what leads from the leaf at `index` to the root over all `hashes` (RFC 6962, 2.1.1): leaf's end first."""
-    found, level = [], list(hashes)
-    while len(level) > 1:
-        if index ^ 1 < len(level):
-            found.append(level[index ^ 1])
-        odd = level[-1:] if len(level) % 2 else []
-        level = [node_hash(*pair) for pair in zip(level[::2], level[1::2], strict=False)] + odd
-        index >>= 1
-    return found
+def next_level(level: list[bytes]) -> list[bytes]:
+    """Returns the nodes over a level's; a last one without partner goes up as it is, which is the RFC's split."""
+    nodes = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+    return nodes + level[-1:] if len(level) % 2 else nodes
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes | None:
@@ -93,32 +84,6 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[byte
             found = node_hash(other, found) if index & 1 else node_hash(found, other)
         index, last = index >> 1, last >> 1
     return None if left else found
-
-
-def check_consistency(size: int, root: bytes, later: int, later_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Tells whether a proof shows that the tree of `later` leaves begins with that of `size` leaves (RFC 9162)."""
-    if not 0 <= size <= later:
-        return False
-    if size in (0, later):
-        return not proof and (size == 0 or root == later_root)
-    left = list(proof)
-    node, last = size - 1, later - 1
-    while node & 1:
-        node, last = node >> 1, last >> 1
-    if node and not left:
-        return False
-    old = new = left.pop(0) if node else root
-    while last:
-        if node & 1 or node < last:
-            if not left:
-                return False
-            other = left.pop(0)
-            if node & 1:
-                old, new = node_hash(other, old), node_hash(other, new)
-            else:
-                new = node_hash(new, other)
-        node, last = node >> 1, last >> 1
-    return not left and old == root and new == later_root
 
 
 # -- keys and notes ---------------------------------------------------------------------------------------------
@@ -237,7 +202,7 @@ def tile_name(number: int) -> str:
 
 
 class Tiles:
-    """The files of a log of `size` leaves; raises Trouble where one is missing or cut short."""
+    """The files of the log of `size` leaves below an export's `log/`; raises Trouble for one missing or cut short."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self.folder, self.size = folder, size
@@ -251,72 +216,42 @@ class Tiles:
             for _ in range(wanted):
                 end = place + 2 + int.from_bytes(data[place : place + 2], "big")
                 if end > len(data) or place + 2 > len(data):
-                    raise Trouble("tile_short", file=name)
+                    raise Trouble("cut", file=name)
                 yield data[place + 2 : end]
                 place = end
 
-    def hashes(self, level: int, number: int, wanted: int) -> bytes:
-        """Returns the first `wanted` hashes of one tile, one behind the other."""
-        data, name = self._tile(str(level), number, wanted)
-        if len(data) < 32 * wanted:
-            raise Trouble("tile_short", file=name)
-        return data[: 32 * wanted]
+    def differing(self, leaves: list[bytes]) -> Iterator[str]:
+        """Yields the names of the tiles of hashes that are not what these leaf hashes come to."""
+        level, hashes = 0, leaves
+        while hashes:
+            for number in range(-(-len(hashes) // TILE)):
+                right = b"".join(hashes[number * TILE : (number + 1) * TILE])
+                data, name = self._tile(str(level), number, len(right) // 32)
+                if len(data) < len(right):
+                    raise Trouble("cut", file=name)
+                if not data.startswith(right):
+                    yield name
+            whole = range(0, len(hashes) - TILE + 1, TILE)
+            level, hashes = level + 1, [root_of(hashes[at : at + TILE]) for at in whole]
 
     def _tile(self, level: str, number: int, wanted: int) -> tuple[bytes, str]:
-        whole = f"tile/{level}/{tile_name(number)}"
+        whole = f"log/tile/{level}/{tile_name(number)}"
+        part = f"{whole}.p/{wanted}"
         # a log that has grown since its checkpoint may hold the whole tile and no part of it
-        for name in (f"{whole}.p/{wanted}", whole) if wanted < TILE else (whole,):
-            try:
-                return (self.folder / name).read_bytes(), f"log/{name}"
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise Trouble("file", file=f"log/{name}", detail=error.strerror) from None
-        raise Trouble("missing", file=f"log/{whole}")
+        name = part if wanted < TILE and (self.folder / part).exists() else whole
+        return _read(self.folder, name), name
 
 
-class _Tree:
-    """The tree that grows leaf by leaf, and the tiles of hashes held against what the leaves come to."""
-
-    def __init__(self, tiles: Tiles) -> None:
-        self.differ: list[str] = []
-        self._tiles = tiles
-        self._levels: list[tuple[int, list[bytes]]] = []
-
-    def append(self, leaf: bytes, level: int = 0) -> None:
-        if level == len(self._levels):
-            self._levels.append((0, []))
-        number, hashes = self._levels[level]
-        hashes.append(leaf)
-        if len(hashes) == TILE:
-            self._compare(level)
-            self._levels[level] = number + 1, []
-            self.append(root_of(hashes), level + 1)
-
-    def end(self) -> list[str]:
-        """Returns the tiles that differ, once all leaves are in."""
-        for level, (_, hashes) in enumerate(self._levels):
-            if hashes:
-                self._compare(level)
-        return self.differ
-
-    def root(self) -> bytes:
-        """Returns the root over all leaves so far."""
-        below: list[bytes] = []
-        for _, edge in self._levels:
-            hashes = edge + below
-            below = [root_of(hashes)] if hashes else []
-        return root_of(below)
-
-    def _compare(self, level: int) -> None:
-        number, hashes = self._levels[level]
-        if self._tiles.hashes(level, number, len(hashes)) != b"".join(hashes):
-            self.differ.append(f"log/tile/{level}/{tile_name(number)}")
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError:
+        raise Trouble("missing", file=name) from None
+    except OSError as error:
+        raise Trouble("file", file=name, detail=error.strerror) from None
 
 
 # -- what is found ----------------------------------------------------------------------------------------------
-
-CHANGED, UNVERIFIABLE, INCOMPLETE = 1, 4, 5
 
 
 class Trouble(Exception):
@@ -329,16 +264,16 @@ class Trouble(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not right: a key of SAYS, the exit code that it asks for, and where it is.
+    """One thing that is not right: a key of SAYS, where it is, and what fills the sentence.
 
-    `offset`: of the manifest on `manifests`. `values` fill the sentence.
+    `offset`: of the manifest on `manifests`. `exit`: the exit code that it asks for.
     """
 
     code: str
-    exit_code: int
-    partition: int | None = None
-    offset: int | None = None
-    values: dict[str, Any] = field(default_factory=dict)
+    exit: int
+    partition: int | None
+    offset: int | None
+    values: dict[str, Any]
 
     def text(self, lang: str) -> str:
         """Returns its sentence."""
@@ -350,26 +285,24 @@ class Finding:
 class Report:
     """What was checked, what was found, and what could and could not be excluded (keys of SAYS, with their values)."""
 
-    findings: list[Finding] = field(default_factory=list)
+    exit_code: int = 0
+    """0, or what the gravest finding asks for: changed before not verifiable before incomplete."""
     found: int = 0
+    findings: list[Finding] = field(default_factory=list)
     manifests: int = 0
     records: int = 0
     unsealed: int = 0
     leaves: int = 0
     says: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def add(self, code: str, exit_code: int, place: tuple[int, int] | None = None, **values: Any) -> None:
+    def add(self, code: str, place: tuple[int, int] | None = None, /, **values: Any) -> None:
         """Takes a finding in; `place`: partition and offset on `manifests`."""
+        asks = CHANGED if code in SAYS_CHANGED else INCOMPLETE if code in SAYS_INCOMPLETE else UNVERIFIABLE
+        self.exit_code = min(self.exit_code or asks, asks)
         self.found += 1
         if len(self.findings) < KEPT:
             partition, offset = place or (None, None)
-            self.findings.append(Finding(code, exit_code, partition, offset, values))
-
-    @property
-    def exit_code(self) -> int:
-        """0, or what the gravest finding asks for: changed before not verifiable before incomplete."""
-        codes = {finding.exit_code for finding in self.findings}
-        return next((code for code in (CHANGED, UNVERIFIABLE, INCOMPLETE) if code in codes), 0)
+            self.findings.append(Finding(code, asks, partition, offset, values))
 
     def lines(self, lang: str) -> list[str]:
         """Returns all that people are told, one sentence a line."""
@@ -380,36 +313,24 @@ class Report:
 
     def plain(self) -> dict[str, Any]:
         """Returns it for programs."""
-        return {
-            "exit": self.exit_code,
-            "found": self.found,
-            "findings": [
-                {
-                    "code": one.code,
-                    "exit": one.exit_code,
-                    "partition": one.partition,
-                    "offset": one.offset,
-                    **one.values,
-                }
-                for one in self.findings
-            ],
-            "manifests": self.manifests,
-            "records": self.records,
-            "unsealed": self.unsealed,
-            "leaves": self.leaves,
-            "says": [{"code": code, **values} for code, values in self.says],
-        }
+        where = ("code", "exit", "partition", "offset")
+        findings = [{**{name: getattr(one, name) for name in where}, **one.values} for one in self.findings]
+        says = [{"code": code, **values} for code, values in self.says]
+        counts = {name: getattr(self, name) for name in ("found", "manifests", "records", "unsealed", "leaves")}
+        return {"exit": self.exit_code, **counts, "findings": findings, "says": says}
 
 
 # -- values -----------------------------------------------------------------------------------------------------
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _FLOAT = re.compile(rb"[0-9][ \t\r]*[.eE]|NaN|Infinity")
-# Digits, signs, white space and most letters go, and what may stand before a number or make it a float is made alike:
-# then a float, wherever it is, leaves one of two marks (`u` and `f` stay, as of `true` and `false` only `e` would).
-# Those marks in a string lead to a closer look, no more.
-_MARKS = bytes(ord({"[": ",", "e": ".", "E": ".", "N": ".", "I": "."}.get(chr(byte), chr(byte))) for byte in range(256))
-_GONE = bytes(byte for byte in range(256) if chr(byte) not in '":,[.eEufNI')
+# What may stand around a number becomes a comma, what makes it a float a dot, and nearly all else goes. Then a float
+# is one or two dots between commas: a string has its quotes between, `true` its `u` and `false` its `l`. The same in
+# a string leads to a closer look, no more.
+_ALIKE = bytes(
+    ord({**dict.fromkeys(":[]}", ","), **dict.fromkeys("eENI", ".")}.get(chr(n), chr(n))) for n in range(256)
+)
+_GONE = bytes(set(range(256)) - set(b'":,[]}.eENIul'))
 _TAIL = re.compile(
     rb'"src":\{"offset":([0-9]+),"partition":([0-9]+),"timestamp":[0-9]+,"topic":"([^"\\]*)"\},"stage":"([a-z]+)",'
     rb'(?:"subj":(?:null|"[\w-]*"),)?"v":1,"verdict":(?:null|"[a-z]+")\}'
@@ -420,8 +341,8 @@ _DID = re.compile(rb'"did":"([A-Z2-7]{26})"')
 
 def holds_float(values: bytes) -> bool:
     """Tells whether JSON values (one or many) hold a number that is no integer."""
-    left = values.translate(_MARKS, _GONE)
-    if b'":.' not in left and b",." not in left:
+    left = values.translate(_ALIKE, _GONE)
+    if b",.," not in left and b",..," not in left:
         return False
     return _FLOAT.search(_STRING.sub(b'""', values)) is not None
 
@@ -434,48 +355,51 @@ def read_canonical(value: bytes) -> dict[str, Any]:
     """Reads an object of canonical JSON without floats; raises Trouble where it is none."""
     try:
         found = json.loads(value, parse_float=_no_float, parse_constant=_no_float)
+        same = json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
     except ValueError:
-        raise Trouble("not_json") from None
-    if not isinstance(found, dict) or _canonical(found) != value:
+        raise Trouble("not_canonical") from None
+    if not isinstance(found, dict) or same != value:
         raise Trouble("not_canonical")
     return found
 
 
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
-
-
 class _Lines:
-    """The lines of a gzip file, in bounded memory; `floats`: whether one so far holds a number that is no integer."""
+    """The lines of a gzip file, in bounded memory; `floats`: whether one so far may hold a number that is no integer.
+
+    `told` hears how many compressed bytes were read. `look`: whether to look for floats.
+    """
 
     def __init__(self, folder: Path, name: str, told: Callable[[int], None], *, look: bool = False) -> None:
         self.floats = False
         self._folder, self._name, self._told, self._look = folder, name, told, look
 
     def __iter__(self) -> Iterator[bytes]:
+        return chain.from_iterable(self._lists())
+
+    def _lists(self) -> Iterator[list[bytes]]:
         rest = b""
         for data in self._data():
-            whole, newline, rest = (rest + data).rpartition(b"\n")
-            if newline:
-                yield from self._split(whole)
+            data = rest + data
+            if len(rest) > LONGEST:
+                raise Trouble("file", file=self._name, detail=f"> {LONGEST}")
+            self.floats = self.floats or (self._look and holds_float(data))
+            lines = BytesIO(data).readlines()
+            rest = lines.pop() if lines and not data.endswith(b"\n") else b""
+            yield [line[:-1] for line in lines]
         if rest:
-            yield from self._split(rest)
-
-    def _split(self, whole: bytes) -> list[bytes]:
-        self.floats = self.floats or (self._look and holds_float(whole))
-        return whole.split(b"\n")
+            yield [rest]
 
     def _data(self) -> Iterator[bytes]:
         try:
             with (self._folder / self._name).open("rb") as file:
-                left, inflate = b"", zlib.decompressobj(31)
-                while data := left or file.read(CHUNK >> 3):
-                    if not left:
-                        self._told(len(data))
-                    if inflate.eof:  # another member
-                        inflate = zlib.decompressobj(31)
-                    yield inflate.decompress(data, CHUNK)
-                    left = inflate.unconsumed_tail or inflate.unused_data
+                inflate = zlib.decompressobj(31)
+                while piece := file.read(PIECE):
+                    self._told(len(piece))
+                    while piece:
+                        if inflate.eof:  # another member
+                            inflate = zlib.decompressobj(31)
+                        yield inflate.decompress(piece)
+                        piece = inflate.unused_data
                 if not inflate.eof:
                     raise Trouble("cut", file=self._name)
         except FileNotFoundError:
@@ -484,19 +408,223 @@ class _Lines:
             raise Trouble("file", file=self._name, detail=str(error)) from None
 
 
+# -- a checkpoint -----------------------------------------------------------------------------------------------
+
+
+def _trusted(
+    checkpoint: Checkpoint, logs: Iterable[Vkey], report: Report, witness: Vkey | None, min_size: int | None
+) -> tuple[str, dict[str, Any]]:
+    """Checks who signed a checkpoint, and its size; returns what is to be said of a cut-off end and a history made anew."""
+    note, size = checkpoint.note, checkpoint.size
+    signed = [note.signed(key) for key in logs if key.name == checkpoint.origin]
+    if all(one is None for one in signed):
+        raise Trouble("unknown_log", origin=checkpoint.origin)
+    if True not in signed:
+        report.add("checkpoint_signature")
+    report.leaves = size
+    if min_size is not None and size < min_size:
+        report.add("too_small", size=size, wanted=min_size)
+    if witness is not None:
+        if cosigned := note.signed(witness):
+            at = datetime.fromtimestamp(note.cosigned_at(witness), UTC).isoformat(timespec="seconds")
+            return "witnessed", {"kid": witness.kid, "size": size, "at": at.replace("+00:00", "Z")}
+        report.add("not_cosigned" if cosigned is None else "cosignature", kid=witness.kid)
+    if min_size is not None and size >= min_size:
+        return "long_enough", {"size": size, "wanted": min_size}
+    return "not_excluded", {"size": size}
+
+
 # -- an export --------------------------------------------------------------------------------------------------
 
 
 @dataclass
+class _Manifest:
+    """A line of `manifests/P.ndjson.gz`, read; `place`: partition and offset."""
+
+    place: tuple[int, int]
+    index: int | None
+    value: bytes
+    sig: bytes
+    said: dict[str, Any]
+
+
+@dataclass
 class _Sealed:
-    """What the sealed log holds of one partition within the export's range: leaf numbers and leaf hashes, in order."""
+    """What the sealed log holds of one partition within the export's range: leaf numbers and leaf hashes, in order.
+
+    `last`: SHA-256 of the newest manifest so far; `before`: of the one before the range.
+    """
 
     indexes: list[int] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
     last: str | None = None
-    """SHA-256 of the newest manifest so far."""
     before: str | None = None
-    """SHA-256 of the one before the range."""
+
+
+def verify(
+    folder: Path, *, witness: Vkey | None = None, min_size: int | None = None, progress: Progress | None = None
+) -> Report:
+    """Checks an export; returns all that was found, and what could and could not be excluded.
+
+    `witness`: the key of a witness that you trust, from elsewhere than this folder. `min_size`: the log had so many
+    leaves already. `progress` hears how many bytes of how many are read.
+    """
+    export = _Export(folder, progress or (lambda done, total: None))
+    report = export.report
+    try:
+        export.check(witness, min_size)
+    except Trouble as trouble:
+        report.add(trouble.code, **trouble.values)
+        report.says = [("not_right", {"count": report.found})]
+    return report
+
+
+class _Export:
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self.folder, self.report = folder, Report()
+        self._progress = progress
+        self._done, self._total = 0, 1
+        self._seen: set[bytes] = set()
+        self._sealed: dict[int, _Sealed] = {}
+
+    def check(self, witness: Vkey | None, min_size: int | None) -> None:
+        report, about = self.report, read_canonical(_read(self.folder, "export.json"))
+        if (
+            about.get("v") != 1
+            or not isinstance(about.get("partitions"), int)
+            or not all(isinstance(about.get(name, 0), str | None) for name in ("from", "to"))
+        ):
+            raise Trouble("file", file="export.json", detail="v")
+        first, to = about["from"], about["to"]
+        self._total = sum(file.stat().st_size for file in self.folder.glob("*/*.ndjson.gz"))
+        self._workers = self._keys("worker")
+        checkpoint, excluded = self._checkpoint(about), None
+        if checkpoint is not None:
+            excluded = _trusted(checkpoint, self._keys("log").values(), report, witness, min_size)
+            self._read_log(checkpoint, first, to)
+        elif witness or min_size:
+            raise Trouble("missing", file="log/checkpoint")
+        else:
+            report.add("no_log")
+        for number in range(about["partitions"]):
+            self._partition(number, whole=first is None, log=checkpoint is not None)
+        for number, sealed in sorted(self._sealed.items()):
+            if number not in range(about["partitions"]):
+                _Membership(sealed, report).end(number)
+        counts = {"manifests": report.manifests, "records": report.records, "leaves": report.leaves}
+        report.says.append(("counted", counts))
+        if report.found:
+            report.says.append(("not_right", {"count": report.found}))
+        if first or to:
+            report.says.append(("only", {"first": first or "-", "to": to or "-"}))
+        report.says += [excluded] if excluded else []
+        report.says.append(("elsewhere", {}))
+
+    def _keys(self, role: str) -> dict[str, Vkey]:
+        """Returns the public keys of a role by NAME+HASH."""
+        found = {}
+        for file in sorted((self.folder / "keys").glob(f"{role}-*.pub")):
+            try:
+                key = parse_vkey(file.read_text("ascii"))
+            except (OSError, ValueError):
+                raise Trouble("key", file=f"keys/{file.name}") from None
+            found[key.kid] = key
+        return found
+
+    # -- the sealed log
+
+    def _checkpoint(self, about: dict[str, Any]) -> Checkpoint | None:
+        if not (self.folder / "log" / "checkpoint").exists():
+            return None
+        try:
+            found = open_checkpoint(_read(self.folder, "log/checkpoint").decode())
+        except ValueError:
+            raise Trouble("checkpoint", file="log/checkpoint") from None
+        if found.origin != about.get("group"):
+            raise Trouble("other_log", origin=found.origin, group=about.get("group"))
+        return found
+
+    def _read_log(self, checkpoint: Checkpoint, first: str | None, to: str | None) -> None:
+        tiles, hashes = Tiles(self.folder, checkpoint.size), []
+        for index, leaf in enumerate(tiles.leaves()):
+            hashes.append(leaf_hash(leaf))
+            try:
+                said = read_canonical(leaf)
+            except Trouble as trouble:
+                self.report.add("leaf", leaf=index, why=trouble.code)
+                continue
+            if not isinstance(said.get("partition"), int) or "prev" not in said:
+                continue  # no manifest: a report of coverage
+            sealed = self._sealed.setdefault(said["partition"], _Sealed())
+            if sealed.last is not None and said["prev"] != sealed.last:
+                self.report.add("log_chain", leaf=index, partition=said["partition"])
+            sealed.last = sha256(leaf).hexdigest()
+            t1 = str(said.get("t1"))
+            if (first is None or t1 >= first) and (to is None or t1 < to):
+                sealed.indexes.append(index)
+                sealed.hashes.append(hashes[-1])
+            elif not sealed.indexes:
+                sealed.before = sealed.last
+        if root_of(hashes) != checkpoint.root:
+            self.report.add("log_root")
+        for name in tiles.differing(hashes):
+            self.report.add("tile", file=name)
+
+    # -- one partition
+
+    def _partition(self, number: int, *, whole: bool, log: bool) -> None:
+        sealed = self._sealed.get(number, _Sealed())
+        follows = _Chain(sealed.before, whole or sealed.before is not None)
+        lines = _Lines(self.folder, f"records/{number}.ndjson.gz", self._tell, look=True)
+        records = _Records(lines, self.report, self._seen)
+        member = _Membership(sealed, self.report) if log else None
+        ahead: deque[_Manifest] = deque()
+        coming = self._manifests(number)
+        offset = -1
+        while one := next(coming, None) if not ahead else ahead.popleft():
+            ahead.extend(islice(coming, AHEAD - len(ahead)))
+            self.report.manifests += 1
+            if one.place[1] <= offset:
+                self.report.add("order", one.place)
+            offset = one.place[1]
+            self._signature(one)
+            try:
+                if one.said["partition"] != number:
+                    self.report.add("other_partition", one.place, partition_said=one.said["partition"])
+                for code, values in follows.wrong(one.value, one.said):
+                    self.report.add(code, one.place, **values)
+                if member is not None:
+                    member.take(one)
+                records.take(one, ahead)
+            except (LookupError, TypeError, ValueError, AttributeError):
+                raise Trouble("manifest", partition=number, offset=offset) from None
+        if member is not None:
+            member.end(number)
+        records.end(number)
+
+    def _manifests(self, number: int) -> Iterator[_Manifest]:
+        name = f"manifests/{number}.ndjson.gz"
+        for count, line in enumerate(_Lines(self.folder, name, self._tell), start=1):
+            try:
+                found = json.loads(line)
+                value, place = found["value"].encode(), (number, int(found["offset"]))
+                sig = base64.b64decode(found["sig"], validate=True)
+                yield _Manifest(place, found["index"], value, sig, read_canonical(value))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise Trouble("line", file=name, line=count) from None
+            except Trouble as trouble:
+                raise Trouble("line_value", file=name, line=count, why=trouble.code) from None
+
+    def _signature(self, one: _Manifest) -> None:
+        kid = str(one.said.get("kid"))
+        if kid not in self._workers:
+            self.report.add("unknown_key", one.place, kid=kid)
+        elif not self._workers[kid].verifies(one.sig, one.value):
+            self.report.add("signature", one.place, kid=kid)
+
+    def _tell(self, count: int) -> None:
+        self._done += count
+        self._progress(self._done, self._total)
 
 
 class _Chain:
@@ -518,222 +646,8 @@ class _Chain:
             self._next[topic] = to
             if taken["n"] + sum(gap["n"] for gap in taken["gaps"]) != to - first:
                 yield "range", {"topic": topic, "first": first, "to": to}
-        if said["audit"]["n"] < sum(taken["n"] for taken in said["in"]):
-            yield "too_few", {"count": said["audit"]["n"], "inputs": sum(taken["n"] for taken in said["in"])}
-
-
-@dataclass
-class _Manifest:
-    """A line of `manifests/P.ndjson.gz`, read."""
-
-    place: tuple[int, int]
-    index: int | None
-    value: bytes
-    sig: bytes
-    said: dict[str, Any]
-
-
-class _Export:
-    def __init__(self, folder: Path, progress: Progress | None) -> None:
-        self.folder, self.report = folder, Report()
-        self._progress = progress or (lambda done, total: None)
-        self._done, self._total = 0, 1
-        self._seen: set[bytes] = set()
-        self._sealed: dict[int, _Sealed] = {}
-        self._log = False
-
-    def check(self, witness: Vkey | None, min_size: int | None) -> Report:
-        about = self._about()
-        partitions = range(about["partitions"])
-        files = [
-            self.folder / kind / f"{number}.ndjson.gz" for kind in ("manifests", "records") for number in partitions
-        ]
-        self._total = sum(file.stat().st_size for file in files if file.exists())
-        self._keys = self._read_keys()
-        checkpoint = self._checkpoint(about, witness, min_size)
-        for number in partitions:
-            self._partition(number, whole=about["from"] is None)
-        for number in sorted(self._sealed.keys() - set(partitions)):
-            for index in self._sealed[number].indexes:
-                self.report.add("missing_manifest", CHANGED, None, partition=number, leaf=index)
-        self._conclude(about, checkpoint, witness, min_size)
-        return self.report
-
-    # -- what the folder says of itself
-
-    def _about(self) -> dict[str, Any]:
-        about = read_canonical(self._read("export.json"))
-        if about.get("v") != 1 or not isinstance(about.get("partitions"), int) or not {"from", "to"} <= about.keys():
-            raise Trouble("file", file="export.json", detail="v")
-        return about
-
-    def _read(self, name: str) -> bytes:
-        try:
-            return (self.folder / name).read_bytes()
-        except FileNotFoundError:
-            raise Trouble("missing", file=name) from None
-        except OSError as error:
-            raise Trouble("file", file=name, detail=error.strerror) from None
-
-    def _read_keys(self) -> dict[str, dict[str, Vkey]]:
-        """Returns the public keys by role and NAME+HASH."""
-        found: dict[str, dict[str, Vkey]] = {"worker": {}, "log": {}, "witness": {}}
-        for file in sorted((self.folder / "keys").glob("*.pub")):
-            role = file.name.partition("-")[0]
-            try:
-                key = parse_vkey(file.read_text("ascii"))
-            except (OSError, ValueError):
-                raise Trouble("key", file=f"keys/{file.name}") from None
-            if role in found:
-                found[role][key.kid] = key
-        return found
-
-    # -- the sealed log
-
-    def _checkpoint(self, about: dict[str, Any], witness: Vkey | None, min_size: int | None) -> Checkpoint | None:
-        if not (self.folder / "log" / "checkpoint").exists():
-            if witness or min_size:
-                raise Trouble("missing", file="log/checkpoint")
-            self.report.add("no_log", INCOMPLETE)
-            return None
-        try:
-            found = open_checkpoint(self._read("log/checkpoint").decode())
-        except ValueError:
-            raise Trouble("checkpoint", file="log/checkpoint") from None
-        if found.origin != about.get("group"):
-            raise Trouble("other_log", origin=found.origin, group=about.get("group"))
-        signed = [found.note.signed(key) for key in self._keys["log"].values() if key.name == found.origin]
-        if all(one is None for one in signed):
-            raise Trouble("unknown_log", origin=found.origin)
-        if True not in signed:
-            self.report.add("checkpoint_signature", CHANGED)
-        if witness is not None:
-            cosigned = found.note.signed(witness)
-            if cosigned is None:
-                self.report.add("not_cosigned", UNVERIFIABLE, kid=witness.kid)
-            elif not cosigned:
-                self.report.add("cosignature", CHANGED, kid=witness.kid)
-        if min_size is not None and found.size < min_size:
-            self.report.add("too_small", CHANGED, size=found.size, wanted=min_size)
-        self._read_log(about, found)
-        return found
-
-    def _read_log(self, about: dict[str, Any], checkpoint: Checkpoint) -> None:
-        tiles = Tiles(self.folder / "log", checkpoint.size)
-        tree = _Tree(tiles)
-        first, to = about["from"], about["to"]
-        for index, leaf in enumerate(tiles.leaves()):
-            hash_ = leaf_hash(leaf)
-            tree.append(hash_)
-            try:
-                said = read_canonical(leaf)
-            except Trouble as trouble:
-                self.report.add("leaf", UNVERIFIABLE, leaf=index, why=trouble.code)
-                continue
-            if not isinstance(said.get("partition"), int) or "prev" not in said:
-                continue  # no manifest: a report of coverage
-            sealed = self._sealed.setdefault(said["partition"], _Sealed())
-            if sealed.last is not None and said["prev"] != sealed.last:
-                self.report.add("log_chain", CHANGED, leaf=index, partition=said["partition"])
-            sealed.last = sha256(leaf).hexdigest()
-            if (first is None or said["t1"] >= first) and (to is None or said["t1"] < to):
-                sealed.indexes.append(index)
-                sealed.hashes.append(hash_)
-            elif not sealed.indexes:
-                sealed.before = sealed.last
-        self._log, self.report.leaves = True, checkpoint.size
-        if tree.root() != checkpoint.root:
-            self.report.add("log_root", CHANGED)
-        for name in tree.end():
-            self.report.add("tile", CHANGED, file=name)
-
-    # -- one partition
-
-    def _partition(self, number: int, *, whole: bool) -> None:
-        sealed = self._sealed.get(number, _Sealed())
-        chain = _Chain(sealed.before, whole or sealed.before is not None)
-        lines = _Lines(self.folder, f"records/{number}.ndjson.gz", self._tell, look=True)
-        records = _Records(lines, self.report, self._seen)
-        member = _Membership(sealed, self.report) if self._log else None
-        ahead: deque[_Manifest] = deque()
-        coming = self._manifests(number)
-        offset = -1
-        while True:
-            ahead.extend(islice(coming, AHEAD + 1 - len(ahead)))
-            if not ahead:
-                break
-            one = ahead.popleft()
-            self.report.manifests += 1
-            if one.place[1] <= offset:
-                self.report.add("order", CHANGED, one.place)
-            offset = one.place[1]
-            self._signature(one)
-            try:
-                if one.said["partition"] != number:
-                    self.report.add("other_partition", CHANGED, one.place, partition_said=one.said["partition"])
-                for code, values in chain.wrong(one.value, one.said):
-                    self.report.add(code, CHANGED, one.place, **values)
-                if member is not None:
-                    member.take(one)
-                records.take(one, ahead)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                raise Trouble("manifest", partition=number, offset=offset) from None
-        if member is not None:
-            member.end(number)
-        records.end(number)
-
-    def _manifests(self, number: int) -> Iterator[_Manifest]:
-        name = f"manifests/{number}.ndjson.gz"
-        for count, line in enumerate(_Lines(self.folder, name, self._tell), start=1):
-            try:
-                found = json.loads(line)
-                value = found["value"].encode()
-                said = read_canonical(value)
-                place = number, int(found["offset"])
-                yield _Manifest(place, found["index"], value, base64.b64decode(found["sig"], validate=True), said)
-            except (ValueError, KeyError, TypeError, AttributeError):
-                raise Trouble("line", file=name, line=count) from None
-            except Trouble as trouble:
-                raise Trouble("line_value", file=name, line=count, why=trouble.code) from None
-
-    def _signature(self, one: _Manifest) -> None:
-        key = self._keys["worker"].get(str(one.said.get("kid")))
-        if key is None:
-            self.report.add("unknown_key", UNVERIFIABLE, one.place, kid=one.said.get("kid"))
-        elif not key.verifies(one.sig, one.value):
-            self.report.add("signature", CHANGED, one.place, kid=key.kid)
-
-    def _tell(self, count: int) -> None:
-        self._done += count
-        self._progress(self._done, self._total)
-
-    # -- the end
-
-    def _conclude(
-        self, about: dict[str, Any], checkpoint: Checkpoint | None, witness: Vkey | None, min_size: int | None
-    ) -> None:
-        report = self.report
-        counts = {"manifests": report.manifests, "records": report.records, "leaves": report.leaves}
-        report.says.append(("counted", counts))
-        if report.exit_code:
-            report.says.append(("not_right", {"count": report.found}))
-        if about["from"] or about["to"]:
-            report.says.append(("only", {"first": about["from"] or "-", "to": about["to"] or "-"}))
-        if checkpoint is not None:
-            report.says += _excluded(checkpoint.note, checkpoint.size, witness, min_size)
-        report.says.append(("elsewhere", {}))
-
-
-def _excluded(note: Note, size: int, witness: Vkey | None, min_size: int | None) -> list[tuple[str, dict[str, Any]]]:
-    """Returns what can be said of a cut-off end and of a history rewritten whole."""
-    found: list[tuple[str, dict[str, Any]]] = []
-    if witness is not None and note.signed(witness):
-        found.append(("witnessed", {"kid": witness.kid, "size": size, "at": _instant(note.cosigned_at(witness))}))
-    elif min_size is not None and size >= min_size:
-        found.append(("long_enough", {"size": size, "wanted": min_size}))
-    else:
-        found.append(("not_excluded", {"size": size}))
-    return found
+        if said["audit"]["n"] < (inputs := sum(taken["n"] for taken in said["in"])):
+            yield "too_few", {"count": said["audit"]["n"], "inputs": inputs}
 
 
 class _Membership:
@@ -742,45 +656,41 @@ class _Membership:
     def __init__(self, sealed: _Sealed, report: Report) -> None:
         self._sealed, self._report = sealed, report
         self._at = 0
-        self._unsealed: tuple[int, int] | None = None
-        self._count = 0
+        self._unsealed: list[tuple[int, int]] = []
         self._places: dict[bytes, int] = {}
 
     def take(self, one: _Manifest) -> None:
         """Takes the next manifest in."""
-        hash_, sealed = leaf_hash(one.value), self._sealed
-        if self._at < len(sealed.hashes) and sealed.hashes[self._at] == hash_:
-            self._right(one)
-            return
-        self._places = self._places or {found: place for place, found in enumerate(sealed.hashes)}
-        place = self._places.get(hash_)
-        if place is not None and place > self._at:
-            for missing in range(self._at, place):
-                self._report.add("missing_before", CHANGED, one.place, leaf=sealed.indexes[missing])
-            self._at = place
-            self._right(one)
-        elif place is not None:
-            self._report.add("again", CHANGED, one.place, leaf=sealed.indexes[place])
-        elif one.index is not None or self._at < len(sealed.hashes):
-            self._report.add("not_sealed", CHANGED, one.place, leaf=one.index)
-            if self._at < len(sealed.hashes) and one.index == sealed.indexes[self._at]:
+        hashes, indexes = self._sealed.hashes, self._sealed.indexes
+        self._places = self._places or {found: place for place, found in enumerate(hashes)}
+        place = self._places.get(leaf_hash(one.value))
+        if place is None:
+            if one.index is None and self._at == len(hashes):
+                self._unsealed.append(one.place)
+                return
+            self._report.add("not_sealed", one.place, leaf=one.index)
+            if self._at < len(hashes) and one.index == indexes[self._at]:
                 self._at += 1
+        elif place < self._at:
+            self._report.add("again", one.place, leaf=indexes[place])
         else:
-            self._unsealed = self._unsealed or one.place
-            self._count += 1
-
-    def _right(self, one: _Manifest) -> None:
-        if one.index != self._sealed.indexes[self._at]:
-            self._report.add("index", CHANGED, one.place, leaf=self._sealed.indexes[self._at], said=one.index)
-        self._at += 1
+            for missing in indexes[self._at : place]:
+                self._report.add("missing_before", one.place, leaf=missing)
+            if one.index != indexes[place]:
+                self._report.add("index", one.place, leaf=indexes[place], said=one.index)
+            self._at = place + 1
 
     def end(self, number: int) -> None:
         """Tells what is left: sealed and not there, or there and not sealed."""
         for index in self._sealed.indexes[self._at :]:
-            self._report.add("missing_manifest", CHANGED, None, partition=number, leaf=index)
-        if self._unsealed is not None:
-            self._report.unsealed += self._count
-            self._report.add("unsealed", INCOMPLETE, self._unsealed, count=self._count)
+            self._report.add("missing_manifest", partition=number, leaf=index)
+        if self._unsealed:
+            self._report.unsealed += len(self._unsealed)
+            self._report.add("unsealed", self._unsealed[0], count=len(self._unsealed))
+
+
+_Input = tuple[str, int]
+"""Topic and offset."""
 
 
 class _Records:
@@ -789,160 +699,137 @@ class _Records:
     def __init__(self, lines: _Lines, report: Report, seen: set[bytes]) -> None:
         self._lines, self._report, self._seen = lines, report, seen
         self._coming = iter(lines)
-        self._back: deque[bytes] = deque()
+        self._back: list[bytes] = []
 
     def take(self, one: _Manifest, ahead: Iterable[_Manifest]) -> None:
         """Takes the records of the next manifest, and tells what is wrong with them."""
-        audit = one.said["audit"]
-        taken = self._next(audit["n"])
-        if _fits(taken, one.said):
-            if taken and not _is(taken[0], str(audit["from_id"])):
-                self._report.add("from_id", CHANGED, one.place)
-        else:
-            taken = self._strays(one, taken, ahead)
-            if not _fits(taken, one.said):
-                taken = self._damaged(one, taken, ahead)
-        self._report.records += len(taken)
+        records = self._next(max(0, one.said["audit"]["n"]))
+        if not _fits(records, one.said):
+            records = self._found(one, records, ahead)
+        elif records and f'"did":"{one.said["audit"]["from_id"]}"'.encode() not in records[0]:
+            self._report.add("from_id", one.place)
+        self._report.records += len(records)
         if self._lines.floats:
-            for place, record in enumerate(taken):
+            for place, record in enumerate(records):
                 if holds_float(record):
-                    self._report.add("float_at", UNVERIFIABLE, one.place, record=place)
-        self._sources(one, taken)
+                    self._report.add("float_at", one.place, record=place)
+        self._sources(one, records)
 
     def end(self, number: int) -> None:
         """Tells what is left over."""
         if count := len(self._back) + sum(1 for _ in self._coming):
-            self._report.add("left_over", CHANGED, None, partition=number, count=count)
+            self._report.add("left_over", partition=number, count=count)
 
     def _next(self, count: int) -> list[bytes]:
-        count = max(0, count)
-        if not self._back:
-            return list(islice(self._coming, count))
-        found = [self._back.popleft() for _ in range(min(count, len(self._back)))]
+        found, self._back = self._back[:count], self._back[count:]
         return found + list(islice(self._coming, count - len(found)))
 
-    def _strays(self, one: _Manifest, taken: list[bytes], ahead: Iterable[_Manifest]) -> list[bytes]:
-        """Passes over records that stand before those of the manifest, if those are whole; returns its records."""
-        audit = one.said["audit"]
-        place = self._seek({str(audit["from_id"])}, taken, 2 * audit["n"], _starts(ahead))
-        if place:
-            taken += self._next(place + audit["n"] - len(taken))
-            if _fits(taken[place : place + audit["n"]], one.said):
-                self._report.add("strays", CHANGED, one.place, count=place)
-                return self._first(taken[place:], audit["n"])
-        return self._first(taken, audit["n"])
+    def _found(self, one: _Manifest, taken: list[bytes], ahead: Iterable[_Manifest]) -> list[bytes]:
+        """Returns the records of a manifest that `taken` does not fit, and keeps those that follow for the next one.
 
-    def _damaged(self, one: _Manifest, taken: list[bytes], ahead: Iterable[_Manifest]) -> list[bytes]:
-        """Finds out where the next manifest's records begin; returns the records that stand before them."""
-        starts, count = _starts(ahead), one.said["audit"]["n"]
-        most = 2 * count + sum(found.said["audit"]["n"] for found in ahead)
-        end = self._seek(starts, taken, most)
-        if end is None and not starts and len(taken) > count:
-            end = len(taken)  # nothing comes behind it
+        They are whole behind some strays, or end where the records of a manifest ahead begin.
+        """
+        own, count = str(one.said["audit"]["from_id"]), one.said["audit"]["n"]
+        audits = [found.said["audit"] for found in ahead]
+        starts = {str(audit["from_id"]): audit["n"] for audit in audits if audit["n"]}
+        begin, end = None, None
+        for place in range(2 * count + sum(starts.values())):
+            if place == len(taken):
+                taken += self._next(1)
+            if place == len(taken):
+                break
+            did = match[1].decode() if (match := _DID.search(taken[place])) else ""
+            if did in starts:
+                end = place
+                break
+            if did == own and begin is None:
+                begin = place
+        if begin and _fits(taken[begin : begin + count], one.said):
+            self._report.add("strays", one.place, count=begin)
+            return self._first(taken[begin:], count)
         short = end is None and len(taken) < count
-        found = self._first(taken, count if end is None else end)
-        if short:
-            self._report.add("records_end", INCOMPLETE, one.place, count=len(found), wanted=count)
-        elif len(found) != count:
-            self._report.add("record_count", CHANGED, one.place, count=len(found), wanted=count)
+        if end is None:  # what comes behind it is damaged too, or nothing does
+            end = count if starts else len(taken)
+        records = self._first(taken, end)
+        if len(records) == count:
+            self._report.add("root", one.place, count=count)
         else:
-            self._report.add("root", CHANGED, one.place, count=count)
-        return found
+            self._report.add("records_end" if short else "record_count", one.place, count=len(records), wanted=count)
+        return records
 
     def _first(self, taken: list[bytes], count: int) -> list[bytes]:
         """Returns the first of some records, and keeps the rest for the next manifest."""
-        self._back.extendleft(reversed(taken[count:]))
+        self._back = taken[count:] + self._back
         return taken[:count]
-
-    def _seek(self, dids: set[str], taken: list[bytes], most: int, stop: Collection[str] = ()) -> int | None:
-        """Returns where the first record with one of these decision ids is, adding to `taken` as it goes.
-
-        None where there is none among so many, or before one of those at which to stop.
-        """
-        for place in range(most):
-            if place == len(taken):
-                if not (more := self._next(1)):
-                    return None
-                taken += more
-            if did := _DID.search(taken[place]):
-                if (found := did[1].decode()) in dids:
-                    return place
-                if found in stop:
-                    return None
-        return None
 
     def _sources(self, one: _Manifest, records: Sequence[bytes]) -> None:
         """Checks that each input of the manifest has its record, once, and no other partition's is among them."""
-        sends, *others = one.said["in"]
-        if sum(taken["to"] - taken["from"] - sum(gap["n"] for gap in taken["gaps"]) for taken in one.said["in"]) > max(
-            10_000, 2 * len(records)
-        ):
+        inputs, partition, most = one.said["in"], one.said["partition"], max(10_000, 2 * len(records))
+        wanted = [list(islice(_offsets(taken), most + 1)) for taken in inputs]
+        if sum(map(len, wanted)) > most:
             return  # told already; they are too many to be named
-        expected = _offsets(sends)
-        partition, topic = one.said["partition"], sends["topic"]
-        middle = b',"partition":%d,"timestamp":' % partition
-        behind = b',"topic":"%s"},"stage":"intake",' % topic.encode()
-        wanted, seen = next(expected, None), set()
-        waiting: set[int] = set()
+        sends, expected = (inputs[0]["topic"], wanted[0]) if inputs else ("", [])
+        behind = b',"topic":"%s"},"stage":"intake",' % sends.encode()
+        heads = iter([b'"src":{"offset":%d,"partition":%d,"timestamp":' % (offset, partition) for offset in expected])
+        head, odd = next(heads, None), []
         for place, record in enumerate(records):
             at = record.rfind(b'"src":{')
-            if wanted is not None:
-                expected_now = b'"src":{"offset":%d%b' % (wanted, middle)
-                # a time in milliseconds has 13 digits from 2001 to 2286; another one takes the longer way
-                if record.startswith(expected_now, at) and record.startswith(behind, at + len(expected_now) + 13):
-                    wanted = next(expected, None)
-                    continue
-            found = _TAIL.fullmatch(record, at) if at >= 0 else None
-            did = _DID.search(record)
-            if found is None or did is None:
-                self._report.add("record", UNVERIFIABLE, one.place, record=place)
-                continue
-            offset = int(found[1])
-            input_ = {"topic": found[3].decode(), "input": offset, "record": place}
-            if int(found[2]) != partition:
-                self._report.add("of_partition", CHANGED, one.place, of=int(found[2]), **input_)
-            elif found[4] != b"intake":
-                seen.add((found[3], offset))
-                if did[1] in self._seen:
-                    self._report.add("twice", CHANGED, one.place, **input_)
-                self._seen.add(did[1])
-            elif offset in waiting:  # passed over before: it is not missing, only out of order
-                waiting.discard(offset)
-                self._report.add("out_of_order", CHANGED, one.place, **input_)
+            # a time in milliseconds has 13 digits from 2001 to 2286; another one takes the longer way
+            if head and record.startswith(head, at) and record.startswith(behind, at + len(head) + 13):
+                head = next(heads, None)
             else:
-                while wanted is not None and wanted < offset:
-                    waiting.add(wanted)
-                    wanted = next(expected, None)
-                if wanted == offset:
-                    wanted = next(expected, None)
-                elif sends["from"] <= offset < sends["to"] and found[3].decode() == topic:
-                    self._report.add("twice", CHANGED, one.place, **input_)
-                else:
-                    self._report.add("not_taken", CHANGED, one.place, **input_)
-        missing = sorted(waiting) + ([] if wanted is None else [wanted, *expected])
-        lacking = [(topic, offset) for offset in missing]
-        lacking += [
-            (taken["topic"], offset)
-            for taken in others
-            for offset in _offsets(taken)
-            if (taken["topic"].encode(), offset) not in seen
+                odd.append((place, record))
+        if head is None:  # each send has its record, in order
+            taken = {(sends, offset) for offset in expected} if odd else set()
+        else:
+            taken, odd = set(), list(enumerate(records))
+        walked = self._odd(one, odd, {(sends, offset) for offset in expected}, taken) if odd else set()
+        lacking = [] if head is None else [(sends, offset) for offset in expected if (sends, offset) not in taken]
+        others = [
+            (taken_["topic"], offset) for taken_, offsets in zip(inputs, wanted, strict=True) for offset in offsets
         ]
-        for name, offset in lacking:
-            self._report.add("no_record", CHANGED, one.place, topic=name, input=offset)
+        lacking += [place for place in others[len(expected) :] if place not in walked]
+        for topic, offset in lacking:
+            self._report.add("no_record", one.place, topic=topic, input=offset)
+
+    def _odd(
+        self, one: _Manifest, records: list[tuple[int, bytes]], expected: set[_Input], taken: set[_Input]
+    ) -> set[_Input]:
+        """Looks at records one by one, and adds the sends that have theirs to `taken`; returns the other inputs."""
+        walked: set[_Input] = set()
+        latest = -1
+        for place, record in records:
+            at, did = record.rfind(b'"src":{'), _DID.search(record)
+            found = _TAIL.fullmatch(record, at) if at >= 0 else None
+            if found is None or did is None:
+                self._report.add("record", one.place, record=place)
+                continue
+            input_ = found[3].decode(), int(found[1])
+            wrong = None
+            if int(found[2]) != one.said["partition"]:
+                wrong = "of_partition"
+            elif found[4] != b"intake":
+                walked.add(input_)
+                wrong = "twice" if did[1] in self._seen else None
+                self._seen.add(did[1])
+            elif input_ not in expected:
+                wrong = "not_taken"
+            elif input_ in taken:
+                wrong = "twice"
+            else:
+                taken.add(input_)
+                wrong = "out_of_order" if input_[1] < latest else None
+                latest = max(latest, input_[1])
+            if wrong:
+                values = {"topic": input_[0], "input": input_[1], "record": place, "of": int(found[2])}
+                self._report.add(wrong, one.place, **values)
+        return walked
 
 
 def _fits(records: Sequence[bytes], said: dict[str, Any]) -> bool:
     if len(records) != said["audit"]["n"]:
         return False
     return root_of([sha256(b"\x00" + record).digest() for record in records]).hex() == str(said["root"])
-
-
-def _is(record: bytes, did: str) -> bool:
-    return f'"did":"{did}"'.encode() in record
-
-
-def _starts(ahead: Iterable[_Manifest]) -> set[str]:
-    return {str(one.said["audit"]["from_id"]) for one in ahead if one.said["audit"]["n"]}
 
 
 def _offsets(taken: dict[str, Any]) -> Iterator[int]:
@@ -954,27 +841,6 @@ def _offsets(taken: dict[str, Any]) -> Iterator[int]:
     yield from range(at, taken["to"])
 
 
-def _instant(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def verify(
-    folder: Path, *, witness: Vkey | None = None, min_size: int | None = None, progress: Progress | None = None
-) -> Report:
-    """Checks an export; returns all that was found, and what could and could not be excluded.
-
-    `witness`: the key of a witness that you trust, from elsewhere than this folder. `min_size`: the log had so many
-    leaves already. `progress` hears how many bytes of how many are read.
-    """
-    export = _Export(folder, progress)
-    try:
-        return export.check(witness, min_size)
-    except Trouble as trouble:
-        export.report.add(trouble.code, UNVERIFIABLE, None, **trouble.values)
-        export.report.says.append(("not_right", {"count": export.report.found}))
-        return export.report
-
-
 # -- one decision's proof ---------------------------------------------------------------------------------------
 
 
@@ -983,69 +849,44 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
 
     `witness`, `min_size`: as `verify` takes them.
     """
-    try:
-        value = file.read_bytes()
-    except OSError as error:
-        report = Report()
-        report.add("file", UNVERIFIABLE, None, file=file.name, detail=error.strerror)
-        report.says.append(("not_right", {"count": report.found}))
-        return report
-    return checked(value, name=file.name, witness=witness, min_size=min_size)
-
-
-def checked(proof: bytes, *, name: str = "", witness: Vkey | None = None, min_size: int | None = None) -> Report:
-    """Checks a proof as `check_proof` does, given as bytes; `name`: of the file that they come from."""
     report = Report()
     try:
-        try:
-            _check_proof(json.loads(proof), report, witness, min_size)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise Trouble("proof", file=name) from None
+        check_one(json.loads(_read(file.parent, file.name)), report, witness, min_size)
     except Trouble as trouble:
-        report.add(trouble.code, UNVERIFIABLE, None, **trouble.values)
-    if report.exit_code:
+        report.add(trouble.code, **trouble.values)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        report.add("proof", file=file.name)
+    if report.found:
         report.says.append(("not_right", {"count": report.found}))
     return report
 
 
-def _check_proof(proof: dict[str, Any], report: Report, witness: Vkey | None, min_size: int | None) -> None:
+def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None, min_size: int | None = None) -> None:
+    """Adds to a report what `check_proof` finds of a proof's content; raises Trouble, or ValueError for no proof."""
     keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
-    record, manifest = proof["record"].encode(), proof["manifest"]
+    record, manifest, path, log = proof["record"].encode(), proof["manifest"], proof["path"], proof["log"]
     value = manifest["value"].encode()
     said = read_canonical(value)
-    place = said["partition"], manifest["offset"]
+    place, kid = (said["partition"], manifest["offset"]), said["kid"]
     if read_canonical(record)["did"] != proof["did"]:
-        report.add("other_record", CHANGED, place)
-    path = proof["path"]
+        report.add("other_record", place)
     root = root_from_inclusion(leaf_hash(record), path["index"], said["audit"]["n"], _hashes(path))
     if root is None or root.hex() != said["root"]:
-        report.add("not_in_manifest", CHANGED, place)
-    worker = keys.get(said["kid"])
-    if worker is None:
-        report.add("unknown_key", UNVERIFIABLE, place, kid=said["kid"])
-    elif not worker.verifies(base64.b64decode(manifest["sig"], validate=True), value):
-        report.add("signature", CHANGED, place, kid=said["kid"])
+        report.add("not_in_manifest", place)
+    if kid not in keys:
+        report.add("unknown_key", place, kid=kid)
+    elif not keys[kid].verifies(base64.b64decode(manifest["sig"], validate=True), value):
+        report.add("signature", place, kid=kid)
     report.manifests = report.records = 1
-    if (log := proof["log"]) is None:
+    if log is None:
         report.unsealed = 1
-        report.add("unsealed", INCOMPLETE, place, count=1)
+        report.add("unsealed", place, count=1)
         return
     checkpoint = open_checkpoint(log["checkpoint"])
-    signed = [checkpoint.note.signed(key) for key in keys.values() if key.name == checkpoint.origin]
-    if all(one is None for one in signed):
-        raise Trouble("unknown_log", origin=checkpoint.origin)
-    if True not in signed:
-        report.add("checkpoint_signature", CHANGED)
+    excluded = _trusted(checkpoint, keys.values(), report, witness, min_size)
     if root_from_inclusion(leaf_hash(value), log["index"], checkpoint.size, _hashes(log)) != checkpoint.root:
-        report.add("not_in_log", CHANGED, place, leaf=log["index"])
-    if witness is not None and not (cosigned := checkpoint.note.signed(witness)):
-        code, asks = ("not_cosigned", UNVERIFIABLE) if cosigned is None else ("cosignature", CHANGED)
-        report.add(code, asks, kid=witness.kid)
-    if min_size is not None and checkpoint.size < min_size:
-        report.add("too_small", CHANGED, size=checkpoint.size, wanted=min_size)
-    report.leaves = checkpoint.size
-    report.says.append(("proven", {"did": proof["did"], "leaf": log["index"], "size": checkpoint.size}))
-    report.says += _excluded(checkpoint.note, checkpoint.size, witness, min_size)
+        report.add("not_in_log", place, leaf=log["index"])
+    report.says += [("proven", {"did": proof["did"], "leaf": log["index"], "size": checkpoint.size}), excluded]
 
 
 def _hashes(path: dict[str, Any]) -> list[bytes]:
@@ -1054,36 +895,35 @@ def _hashes(path: dict[str, Any]) -> list[bytes]:
 
 # -- what is said -----------------------------------------------------------------------------------------------
 
-SAYS = {
-    "at": ("パーティション {partition}、manifests のオフセット {offset}: ", "Partition {partition}, offset {offset} of manifests: "),
-    "more": ("ほかに {count} 件あります。", "There are {count} more."),
-    # it cannot be verified
+CHANGED, UNVERIFIABLE, INCOMPLETE = 1, 4, 5
+
+SAYS_UNVERIFIABLE = {
     "missing": ("{file} がありません。書き出し直してください。", "{file} is missing. Export again."),
     "file": ("{file} を読めません ({detail})。書き出し直してください。", "{file} cannot be read ({detail}). Export again."),
     "cut": ("{file} は途中で切れています。書き出し直してください。", "{file} is cut short. Export again."),
     "key": ("{file} は公開鍵として読めません。", "{file} cannot be read as a public key."),
-    "not_json": ("正準 JSON ではありません。", "A value is no JSON object."),
+    "checkpoint": ("{file} はチェックポイントとして読めません。", "{file} cannot be read as a checkpoint."),
+    "proof": ("{file} は証明として読めません。", "{file} cannot be read as a proof."),
+    "line": ("{file} の {line} 行目を読めません。", "Line {line} of {file} cannot be read."),
     "not_canonical": ("正準 JSON ではありません。", "A value is not canonical JSON."),
     "float": ("小数が含まれています。正準な監査記録に小数はありません。", "A value holds a number that is no integer; no canonical audit record does."),
-    "line": ("{file} の {line} 行目を読めません。", "Line {line} of {file} cannot be read."),
     "line_value": ("{file} の {line} 行目のマニフェストは正準 JSON ではありません ({why})。", "The manifest on line {line} of {file} is not canonical JSON ({why})."),
-    "manifest": ("パーティション {partition}、manifests のオフセット {offset}: マニフェストの形が違います。", "Partition {partition}, offset {offset} of manifests: this is not shaped like a manifest."),
-    "checkpoint": ("{file} はチェックポイントとして読めません。", "{file} cannot be read as a checkpoint."),
-    "other_log": ("チェックポイントは別のログ {origin} のものです。書き出し元は {group} です。", "The checkpoint is another log's: {origin}, and the export is of {group}."),
-    "unknown_log": ("ログ {origin} の公開鍵がありません。", "No public key of the log {origin} is at hand."),
-    "tile_short": ("{file} は途中で切れています。ログをコピーし直してください。", "{file} is cut short. Copy the log again."),
     "leaf": ("封印ログの葉 {leaf} は正準 JSON ではありません ({why})。", "Leaf {leaf} of the sealed log is not canonical JSON ({why})."),
-    "unknown_key": ("署名した鍵 {kid} の公開鍵がありません。", "The key that signed it, {kid}, is not among the public keys."),
-    "not_cosigned": ("チェックポイントに証人 {kid} の連署がありません。", "The checkpoint bears no cosignature of the witness {kid}."),
+    "manifest": ("パーティション {partition}、manifests のオフセット {offset}: マニフェストの形が違います。", "Partition {partition}, offset {offset} of manifests: this is not shaped like a manifest."),
     "record": ("{record} 番目の記録 (0 から) は監査記録の形ではありません。", "Record {record} of it (from 0) is not shaped like an audit record."),
     "float_at": ("{record} 番目の記録 (0 から) に小数があります。正準な監査記録に小数はありません。", "Record {record} of it (from 0) holds a number that is no integer; no canonical audit record does."),
-    "proof": ("{file} は証明として読めません。", "{file} cannot be read as a proof."),
+    "other_log": ("チェックポイントは別のログ {origin} のものです。書き出し元は {group} です。", "The checkpoint is another log's: {origin}, and the export is of {group}."),
+    "unknown_log": ("ログ {origin} の公開鍵がありません。", "No public key of the log {origin} is at hand."),
+    "unknown_key": ("署名した鍵 {kid} の公開鍵がありません。", "The key that signed it, {kid}, is not among the public keys."),
+    "not_cosigned": ("チェックポイントに証人 {kid} の連署がありません。", "The checkpoint bears no cosignature of the witness {kid}."),
     "witness_key": ("--witness は証人の公開鍵 (NAME+HASH+BASE64) か、それを収めたファイルです。", "--witness takes a witness's public key (NAME+HASH+BASE64), or a file with it."),
-    # part of it is missing
+}  # fmt: skip
+SAYS_INCOMPLETE = {
     "no_log": ("封印ログがありません。署名と鎖だけを確かめました。`gatekeeper audit seal` で封印してから書き出してください。", "There is no sealed log: only signatures and chains were checked. Seal with `gatekeeper audit seal`, then export."),
     "unsealed": ("ここから {count} 件のマニフェストはまだ封印されていません。封印してから書き出し直してください。", "From here on {count} manifests are not sealed yet. Seal them, and export again."),
     "records_end": ("記録がここで終わっています。{wanted} 件のうち {count} 件しかありません。", "The records end here: {count} of {wanted} are there."),
-    # something was changed
+}  # fmt: skip
+SAYS_CHANGED = {
     "checkpoint_signature": ("チェックポイントの署名が正しくありません。", "The signature of the checkpoint is wrong."),
     "cosignature": ("証人 {kid} の連署が正しくありません。", "The cosignature of the witness {kid} is wrong."),
     "too_small": ("封印ログの葉は {size} 枚で、求められた {wanted} 枚より少なく、末尾が切り取られています。", "The sealed log has {size} leaves, and {wanted} were asked for: its end is cut off."),
@@ -1115,7 +955,13 @@ SAYS = {
     "other_record": ("記録の決定 ID が証明のものと違います。", "The record has another decision id than the proof."),
     "not_in_manifest": ("記録はこのマニフェストに含まれていません。", "The record is not in this manifest."),
     "not_in_log": ("マニフェストは封印ログの葉 {leaf} ではありません。", "The manifest is not leaf {leaf} of the sealed log."),
-    # what it comes to
+}  # fmt: skip
+SAYS = {
+    **SAYS_UNVERIFIABLE,
+    **SAYS_INCOMPLETE,
+    **SAYS_CHANGED,
+    "at": ("パーティション {partition}、manifests のオフセット {offset}: ", "Partition {partition}, offset {offset} of manifests: "),
+    "more": ("ほかに {count} 件あります。", "There are {count} more."),
     "counted": ("マニフェスト {manifests:,} 件、監査記録 {records:,} 件、封印ログの葉 {leaves:,} 枚を確かめました。", "Checked {manifests:,} manifests, {records:,} audit records and {leaves:,} leaves of the sealed log."),
     "not_right": ("正しくない点が {count} 件あります。", "Things that are not right: {count}."),
     "only": ("対象は {first} から {to} の前までに判定されたものだけです。", "This covers only what was decided from {first} until before {to}."),

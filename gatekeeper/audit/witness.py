@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gatekeeper.audit.log import Reading, Storing, Tree, newest
+from gatekeeper.audit.merkle import check_consistency
 from gatekeeper.audit.note import Signing, cosignature
-from gatekeeper.audit.verify import Checkpoint, Vkey, check_consistency, open_checkpoint
+from gatekeeper.audit.verify import Checkpoint, Vkey, open_checkpoint
 from gatekeeper.errors import IntegrityError
 
 SEEN = "seen"

@@ -15,13 +15,14 @@ import click
 from gatekeeper import packs
 from gatekeeper.calls import GOOD, REASONED, SAMPLES, Act, Call, Row, Unfit, sentence, states
 from gatekeeper.cli.output import lines_option, note, progress_bar, show_json, show_table
-from gatekeeper.cli.who import by_option, confirmed, evidence_option, person, yes_option
+from gatekeeper.cli.who import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.query import Query, parse
 from gatekeeper.queue import Item, Queue
 from gatekeeper.settings import Settings, load
 from gatekeeper.spans import instant
 from gatekeeper.texts import text
+from schemas.audit import DID_PATTERN
 from streams import reviews
 from streams.client import Reader
 
@@ -72,6 +73,8 @@ def _verb(kind: str) -> None:
             raise UsageError("error.items_or_filter")
         if kind in REASONED and not reason.strip():
             raise UsageError("error.option_invalid", option="--reason")
+        for id_ in ids:
+            named(id_, "ID", DID_PATTERN)
         query, settings = parse(*filters), load()
         who = person(settings, by)
         call = Call(kind, who, reason, evidence, run or uuid4().hex[:12], instant(int(time() * 1000)))

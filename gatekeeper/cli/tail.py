@@ -18,8 +18,10 @@ from schemas.topics import TOPICS, logical_name
 from streams.client import Reader, Record
 
 MASK = "…"
-PERSONAL = frozenset({"answer_code", "delivery", "reason", "representative"})
+PERSONAL = frozenset({"answer_code", "check", "delivery", "reason"})
 """Fields of readable values that hold names and addresses, words about people, or the code that answers for them.
+
+Who sold a list (`check`) may be a person as well.
 
 A value that cannot be read is left out whole.
 """

@@ -25,9 +25,9 @@ def person(settings: Settings, by: str | None) -> str:
     return named(found, "--by")
 
 
-def named(id_: str, argument: str) -> str:
+def named(id_: str, argument: str, form: str = ID_PATTERN) -> str:
     """Returns an id as it was typed; raises UsageError (2) that names the argument, for the value may be anybody."""
-    if not re.fullmatch(ID_PATTERN, id_):
+    if not re.fullmatch(form, id_):
         raise UsageError("error.option_invalid", option=argument)
     return id_
 

@@ -117,3 +117,26 @@ def test_records_that_an_aborted_transaction_left_then_they_are_not_exported(wor
     witness = seal(run, tmp_path)
     assert run("audit", "export", "--out", str(tmp_path / "export"), "--json").json["records"] == RECORDS
     assert run("audit", "verify", str(tmp_path / "export"), "--witness", witness).code == 0
+
+
+def test_manifests_that_others_slipped_in_then_they_are_told_and_the_rest_is_exported_and_verifies(
+    world: World, tmp_path: Path, run
+) -> None:
+    with LiveTrail(load()) as live:
+        first = next(live.links(0))
+    world.put("manifests", [("X", b"{"), ("X", first.value), ("X", send("p1"))], partition=0)
+    with world.process(tmp_path / "worker.log"):
+        world.sends([f"p{number}" for number in range(SENDS)])
+        world.await_audits(RECORDS + SENDS)
+    assert run("audit", "seal", "--once").code == 1
+    assert run("audit", "witness", "--once", "--state", str(tmp_path / "witness")).code == 0
+    witness = (tmp_path / "keys" / "witness-1.pub").read_text("ascii").strip()
+    done = run("audit", "export", "--out", str(tmp_path / "export"), "--json")
+    assert (done.code, done.json["records"]) == (1, RECORDS + SENDS), done
+    assert [(one["finding"], one["partition"]) for one in done.json["aside"]] == [
+        ("unreadable", 0),
+        ("unsigned", 0),
+        ("unreadable", 0),
+    ]
+    assert all(str(one["offset"]) in done.err for one in done.json["aside"])
+    assert run("audit", "verify", str(tmp_path / "export"), "--witness", witness).code == 0

@@ -25,7 +25,7 @@ from schemas.codec import canonical, decode
 from schemas.topics import FACT_TOPICS
 from streams.broker import Broker
 from tests.cli.conftest import Run
-from tests.world import KEY, TOKENS
+from tests.world import KEY, TOKENS, terms
 from tests.worlds import World, consent, send, source, until
 
 ALL = ("audit", "replay", "--live", "--rate", "0", "--json")
@@ -38,11 +38,15 @@ def history(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> World:
     world.people(["anna", "ben", "cora"])
     world.people(["young"], may_be_minor=True)
     world.put("sources", [("nobody", source("nobody"))])
+    for version in (1, 2):
+        _, said = terms(version=version, published_at=f"202{version}-04-01")
+        world.put("reference", [(f"joint_use_terms/{said['terms_id']}", said)])
+    world.put("sources", [("shared", source("shared", method="indirect.joint_use", collected_by="C2", terms_id="JU"))])
     with world.process(tmp_path_factory.mktemp("worker") / "log"):
-        names = ["anna", "ben", "cora", "young", "nobody", "stranger"]
+        names = ["anna", "ben", "cora", "young", "nobody", "stranger", "shared"]
         world.put("sends", [(name, send(name, f"first-{name}", campaign_id="first")) for name in names])
         world.put("sends", [("anna", b"{"), ("anna", send("anna", "again", campaign_id="first"))])
-        world.await_audits(8)
+        world.await_audits(9)
         world.act("release", world.items()["e-first-young"])
         world.act("redecide", world.items()["e-first-nobody"], act_id="redecide-1")
         world.put("consents", [("ben", consent("ben", "Withdrawn"))])
@@ -129,6 +133,12 @@ def test_honest_workers_then_every_decision_is_derived_again_with_its_facts(worl
     assert said["facts"] == {"folded": said["findings"]["same"] + said["findings"]["told"]}
 
 
+def test_an_export_then_all_that_its_records_name_by_hash_is_in_it(world: World, run: Run, tmp_path: Path) -> None:
+    assert run("audit", "export", "--out", str(tmp_path / "out")).code == 0
+    done = run("audit", "replay", str(tmp_path / "out"), "--json")
+    assert (done.code, done.json["found"], done.json["records"]) == (0, [], len(world.audits()))
+
+
 def test_without_the_key_of_tokens_then_the_facts_are_not_checked_and_it_says_so(
     world: World, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,8 +151,9 @@ def test_without_the_key_of_tokens_then_the_facts_are_not_checked_and_it_says_so
 
 def test_what_if_on_the_running_system_then_as_over_an_export(world: World, run: Run) -> None:
     done = run("audit", "what-if", "--live", "--policy", "jp-appi", "--json")
-    assert (done.code, done.json["widened"]) == (1, {"sends": 1, "people": 1})
-    assert done.json["reason"][0]["reason"] == "CONSENT_MISSING → -"
+    assert (done.code, done.json["widened"]) == (1, {"sends": 2, "people": 2})
+    changed = {row["source"] for row in done.json["source"] if row["new"] == "clear"}
+    assert changed == {"direct.point_card", "indirect.joint_use"}
 
 
 def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: World, run: Run) -> None:

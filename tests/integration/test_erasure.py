@@ -43,8 +43,10 @@ def kafka() -> Iterator[Broker]:
 
 
 @pytest.fixture
-def world(kafka, prefix) -> World:
-    found = World(kafka.bootstrap, prefix, partitions=2).create().may_ask()
+def world(kafka, prefix, tmp_path) -> World:
+    found = World(kafka.bootstrap, prefix, partitions=2, keys=str(tmp_path / "keys"))
+    command(found, "keys", "init")
+    found.create().may_ask()
     found.put("reference", [FACE, LIST])
     found.people(["r0"])
     return found
@@ -111,12 +113,12 @@ def configure(world: World, **settings: str) -> None:
 
 
 def prove(world: World, folder: Path) -> None:
-    """Asserts that the log seals, verifies and replays as it stands."""
-    settings = {"GATEKEEPER_LOG": str(folder / "log")}
+    """Asserts that the log seals, verifies and replays as it stands; `folder`: of the export."""
+    settings = {"GATEKEEPER_LOG": str(folder.parent / "log")}
     command(world, "audit", "seal", "--once", **settings)
-    command(world, "audit", "export", "--out", str(folder / "export"), **settings)
-    command(world, "audit", "verify", str(folder / "export"))
-    told = json.loads(command(world, "audit", "replay", str(folder / "export"), "--json"))
+    command(world, "audit", "export", "--out", str(folder), **settings)
+    command(world, "audit", "verify", str(folder))
+    told = json.loads(command(world, "audit", "replay", str(folder), "--json"))
     assert told["findings"].keys() <= {"same", "silent"}, told
     assert told["records"] == len(world.read("audit"))
 
@@ -146,7 +148,7 @@ def test_given_a_person_erased_then_no_file_has_the_salt_and_only_a_readmission_
         command(world, "erase", P, "--reason", "letter", "--by", "hanako", "--yes")
         until(lambda: acted(world, "erase") == 2, "the act on both partitions")
         until(lambda: len(world.read("recalls")) == 3, "recalls of all that was cleared")
-        assert [set(value) for key, value in world.ledger().items() if P.encode() in key] == [{"erased", "until", "v"}]
+        assert [set(value) for key, value in world.ledger().items() if P in key] == [{"erased", "until", "v"}]
         configure(world, **FORCED)
 
         def gone() -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.chain import Chain, Finding
+from gatekeeper.audit.chain import Chain, Finding, Own
 from gatekeeper.audit.manifest import Taken
 from gatekeeper.keys import Keys, Signer
 from gatekeeper.texts import catalogue
@@ -82,7 +82,7 @@ def test_given_a_new_key_that_is_added_meanwhile_then_it_is_known(chain: Chain, 
 
 @pytest.mark.parametrize("kind", ["unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged"])
 def test_given_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_is_sealed(
-    chain: Chain, writer: Writer, stranger: Signer, kind: str
+    chain: Chain, keys: Keys, writer: Writer, stranger: Signer, kind: str
 ) -> None:
     mine = writer.signer
 
@@ -98,9 +98,31 @@ def test_given_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_
         "key_unknown": lambda: signed_by(stranger, manifest(stranger.kid, prev=writer.prev)),
         "forged": lambda: signed_by(stranger, manifest(mine.kid, prev=writer.prev)),
     }
-    sealed, found = follow(chain, [first, slipped[kind](), writer.next()])
+    records = [first, slipped[kind](), writer.next()]
+    sealed, found = follow(chain, records)
     assert sealed == [0, 2]
     assert kinds(found) == [(kind, 1)]
+    own = Own(keys.public("worker"))
+    assert [own.holds(0, offset, *record) for offset, record in enumerate(records)] == [True, False, True]
+    assert list(own.aside.values()) == found
+
+
+def test_given_what_cannot_be_sealed_but_is_a_worker_s_then_it_is_read_and_a_copy_is_not(
+    keys: Keys, writer: Writer
+) -> None:
+    records = [writer.next() for _ in range(6)]
+    own = Own(keys.public("worker"))
+    seen = [*records[:2], records[1], records[0], *records[3:]]
+    assert [own.holds(0, offset, *record) for offset, record in enumerate(seen)] == [True, True, False, False] + [
+        True
+    ] * 3
+    assert [finding.kind for finding in own.aside.values()] == ["repeated", "repeated"]
+
+
+def test_given_no_worker_s_key_then_only_what_is_no_manifest_is_left_aside(writer: Writer) -> None:
+    own = Own(())
+    seen = [writer.next(), (writer.next()[0], ""), (b"{", ""), (None, "")]
+    assert [own.holds(0, offset, *record) for offset, record in enumerate(seen)] == [True, True, False, False]
 
 
 def test_given_one_bit_that_was_changed_then_it_is_forged_and_the_next_one_missing_something(

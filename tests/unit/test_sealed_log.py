@@ -12,8 +12,9 @@ import pytest
 
 from gatekeeper.audit import merkle
 from gatekeeper.audit.log import LEAF_BYTES, Log, Tree, newest, path
+from gatekeeper.audit.merkle import check_consistency
 from gatekeeper.audit.note import checkpoint, cosignature, signed
-from gatekeeper.audit.verify import check_consistency, leaf_hash, open_note, parse_vkey, root_from_inclusion
+from gatekeeper.audit.verify import leaf_hash, open_note, parse_vkey, root_from_inclusion
 from gatekeeper.keys import Keys, Signer
 from gatekeeper.shelf import Shelf
 from tests.unit.test_merkle import LEAVES, ROOTS

@@ -247,6 +247,58 @@ def test_clean_logs_then_there_is_no_alarm(tmp_path: Path) -> None:
     assert records > CLEAN
 
 
+def elsewhere(record: bytes) -> bytes:
+    return record.replace(b'"src":{"offset":', b'"src":{"offset":9')
+
+
+def decoy(record: bytes) -> bytes:
+    """Returns a record of another input, with the right one where no source stands."""
+    at = record.index(b'"src":{')
+    right = record[at : record.index(b'"subj"', at)]
+    return b'{"aside":{' + right + b'"v":1},' + elsewhere(record)[1:]
+
+
+@pytest.mark.parametrize(
+    ("write", "codes"),
+    [
+        (lambda records: (*records[:2], *records[3:]), {"too_few", "no_record"}),
+        (lambda records: (*records, records[0]), {"twice"}),
+        (lambda records: (records[1], records[0], *records[2:]), {"out_of_order"}),
+        (lambda records: (elsewhere(records[0]), *records[1:]), {"not_taken", "no_record"}),
+        (lambda records: (decoy(records[0]), *records[1:]), {"not_taken", "no_record"}),
+        (
+            lambda records: (records[0].replace(b'"partition":0', b'"partition":1'), *records[1:]),
+            {"of_partition", "no_record"},
+        ),
+        (lambda records: (records[0].replace(b'"src"', b'"source"'), *records[1:]), {"record", "no_record"}),
+    ],
+)
+def test_a_worker_that_lies_about_its_inputs_then_each_is_named_though_all_is_signed_and_sealed(
+    tmp_path: Path, write: Callable[[tuple[bytes, ...]], tuple[bytes, ...]], codes: set[str]
+) -> None:
+    trail = Trail(partitions=1, seed=2, acting=0).write(6)
+    folder = trail.export(tmp_path / "export")
+    number = some(trail, Random(1), records=3)
+    records = write(trail.steps[number].records)
+    steps = rechained(trail, number, records)
+    said = step_value(steps[number])
+    steps[number] = signed(
+        trail, steps[number], audit={**said["audit"], "n": len(records), "from_id": _did(records[0])}
+    )
+    for n in range(number + 1, len(steps)):
+        steps[n] = signed(trail, steps[n], prev=sha256(steps[n - 1].value).hexdigest())
+    trail.put(folder, steps)
+    shutil.rmtree(folder / "log")
+    seal([step.value for step in steps], folder / "log", trail.log, trail.witness, at=0)
+    report = check(trail, folder)
+    assert {one.code for one in report.findings} == codes
+    assert {(one.partition, one.offset) for one in report.findings} == {(0, steps[number].offset)}
+
+
+def _did(record: bytes) -> str:
+    return str(orjson.loads(record)["did"])
+
+
 # -- what cannot be verified, and what is not all there -----------------------------------------------------------
 
 
@@ -315,8 +367,8 @@ def no_log(trail: Trail, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "codes"),
     [
-        (truncated_tile, {"tile_short"}),
-        (truncated_entries, {"tile_short"}),
+        (truncated_tile, {"cut"}),
+        (truncated_entries, {"cut"}),
         (missing_tile, {"missing"}),
         (checkpoint_of_another_log, {"other_log"}),
         (key_of_another_log, {"unknown_log"}),

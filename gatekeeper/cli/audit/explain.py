@@ -45,7 +45,7 @@ def command(asked: str, where: str, as_json: bool) -> None:
         note("cli.audit_explain_part", trouble=trouble)
     if not found:
         nothing = IncompleteError if search.troubles else UsageError
-        raise nothing("error.explain_nothing", asked=quest.text, where=where, days=f"{settings.audit_days:,}")
+        raise nothing("error.explain_nothing", where=where, days=f"{settings.audit_days:,}")
     if as_json:
         show_json({"asked": quest.text, "where": where, "pieces": [story.plain() for story in stories]})
     elif len(stories) > 1:

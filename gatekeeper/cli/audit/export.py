@@ -9,7 +9,7 @@ import click
 
 from gatekeeper.audit import export
 from gatekeeper.audit.trail import Link
-from gatekeeper.cli.audit.reading import time_options
+from gatekeeper.cli.audit.reading import tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
@@ -25,7 +25,10 @@ from streams.trail import LiveTrail
 @time_options
 @json_option
 def command(out: Path, unsealed: bool, since: int | None, to: int | None, as_json: bool) -> None:
-    """Writes the folder whole or not at all; without a witness, or where something is left out, it says so."""
+    """Writes the folder whole or not at all; without a witness, or where something is left out, it says so.
+
+    Exit 1 where others put something on `manifests`: it is left aside, and the rest can be exported and verified.
+    """
     settings = load()
     log = sealed(settings, settings.log_folder)
     with LiveTrail(settings, since=since, to=to) as trail, progress_bar() as bar:
@@ -50,10 +53,15 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, as_jso
         note("cli.audit_export_left", count=f"{found.left:,}")
     if found.absent:
         note("cli.audit_export_absent", count=len(found.absent), example=found.absent[0])
+    tell_aside(trail)
     if as_json:
-        show_json({"out": str(out), **_plain(found)})
+        aside = [
+            {"finding": one.kind, "partition": one.partition, "offset": one.offset} for one in trail.aside.values()
+        ]
+        show_json({"out": str(out), **_plain(found), "aside": aside})
     else:
         click.echo(text("cli.audit_exported", out=out, manifests=f"{found.manifests:,}", records=f"{found.records:,}"))
+    click.get_current_context().exit(1 if trail.aside else 0)
 
 
 def sealed(settings: Settings, folder: Path) -> export.Sealed | None:

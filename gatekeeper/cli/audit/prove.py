@@ -15,6 +15,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
 from gatekeeper.texts import text
+from schemas.audit import DID_PATTERN
 
 
 @click.command("prove", help=text("cli.audit_prove"))
@@ -24,7 +25,7 @@ from gatekeeper.texts import text
 @json_option
 def command(did: str, folder: Path | None, out: Path, as_json: bool) -> None:
     """Writes the proof from an export, or from the running system."""
-    named(did, "DID")
+    named(did, "DID", DID_PATTERN)
     settings = load()
     if folder is not None:
         settings = settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})

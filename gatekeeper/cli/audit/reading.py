@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.audit.folder import Folder
 from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.cli.output import note
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.spans import instant, span
@@ -57,6 +58,15 @@ def opened(
         return
     with LiveTrail(settings, since=since, to=to) as trail:
         yield trail
+        tell_aside(trail)
+
+
+def tell_aside(trail: LiveTrail) -> None:
+    """Says of each record that others put on `manifests` where it is, and why it was left aside."""
+    for finding in trail.aside.values():
+        note(f"finding.{finding.kind}", partition=finding.partition, offset=finding.offset, **finding.values)
+    if trail.aside:
+        note("cli.audit_aside", count=len(trail.aside))
 
 
 def between(links: Iterator[Link], since: int | None, to: int | None) -> Iterator[Link]:

@@ -1,0 +1,104 @@
+"""An erasure leaves the proof whole, and nothing of the person in it (P6)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatekeeper.audit import merkle
+from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.audit.subject import Mac
+from gatekeeper.judge import Judged
+from gatekeeper.memory import Memory
+from gatekeeper.spans import instant
+from schemas.audit import AuditRecord, Manifest
+from tests import canaries, world
+from tests.canaries import PEOPLE
+from tests.desk import JUDGE, Desk
+from tests.property import people
+
+STEPS = ("send", "release", "uphold", "ask", "undo", "handoff", "cancel", "weigh", "erase", "readmit")
+FEW = settings(max_examples=100, deadline=None)
+
+
+@FEW
+@given(st.binary(max_size=64), st.binary(max_size=300), st.binary(max_size=300))
+def test_mac_of_any_value_then_it_is_the_library_s(key: bytes, first: bytes, second: bytes) -> None:
+    one = Mac(key)
+    for value in (first, second):
+        assert one.of(value) == hmac.digest(key, value, "sha256")
+
+
+def chained(judged: list[Judged]) -> list[bytes]:
+    """Returns the manifests of transactions of one record each."""
+    values: list[bytes] = []
+    policy = JUDGE.packs.at(world.T)
+    for number, one in enumerate(judged):
+        prev = hashlib.sha256(values[-1]).hexdigest() if values else None
+        taken = [Taken("mail.sends.v1", number, number + 1, 1)]
+        named: dict[str, Any] = {
+            "writer": "w",
+            "kid": "gk/worker+00000000",
+            "partition": 3,
+            "taken": taken,
+            "prev": prev,
+        }
+        values.append(manifest(**named, judged=[one], dead_facts=0, as_of={}, policy=policy, t0=world.T, t1=world.T))
+    return values
+
+
+def act(desk: Desk, kind: str) -> None:
+    """Does one thing with the person that all is about."""
+    if kind in ("erase", "readmit"):
+        desk.at += 1000
+        said = {"v": 1, "kind": kind, "act_id": f"{kind}-{desk.at}", "at": instant(desk.at), "by": "hanako"}
+        desk.judged({**said, "recipient_id": "P-1", "reason": f"{PEOPLE[0]}"[:200]})
+    elif kind in ("handoff", "cancel"):
+        desk.campaign(kind, act_id=f"{kind}-{desk.at}-{len(desk.records)}")
+    elif kind == "weigh":
+        desk.weigh()
+    elif desk.review:
+        desk.act(kind, reason=PEOPLE[1]["name"], evidence_ref="form-1", act_id=f"{kind}-{len(desk.records)}")
+
+
+@FEW
+@given(
+    people.people(), st.lists(st.tuples(st.sampled_from(STEPS), people.sends(), st.sampled_from(PEOPLE)), max_size=8)
+)
+def test_erased_then_the_chain_is_valid_and_nothing_of_the_person_is_left(facts: Any, steps: Any) -> None:
+    desk = Desk(*facts)
+    for number, (step, sent, delivery) in enumerate(steps):
+        if step == "send":
+            desk.send({**sent, "event_id": f"E-{number}", "delivery": delivery})
+        else:
+            act(desk, step)
+    before = [one.audit for one in desk.all]
+    act(desk, "erase")
+    desk.weigh()
+    desk.send({**world.send(), "event_id": "E-after", "delivery": PEOPLE[2]})
+    assert [one.audit for one in desk.all][: len(before)] == before
+
+    values, prev = chained(desk.all), None
+    for value, one in zip(values, desk.all, strict=True):
+        said = Manifest.model_validate_json(value)
+        assert (said.root, said.prev) == (merkle.root([one.audit]).hex(), prev)
+        prev = hashlib.sha256(value).hexdigest()
+    left = {key: value for key, value in desk.ledger.items() if value and b"/P-1/" in key}
+    assert [orjson.loads(value).keys() for key, value in left.items() if key.startswith(b"salt/")] == [
+        {"erased", "until", "v"}
+    ]
+    assert not [key for key in left if not key.startswith((b"salt/", b"clear/"))]
+    written = b"\n".join([*values, *(one.audit for one in desk.all), *left, *left.values()])
+    assert not canaries.found(written)
+    assert b"P-1" not in b"".join(one.audit for one in desk.all) + b"".join(values)
+    last = AuditRecord.model_validate_json(desk.all[-1].audit)
+    assert (last.subj, last.in_mac) == (None, None)
+    again = Memory()
+    for key, value in left.items():
+        again.take(key, value)
+    assert again.salt("P-1") is None
