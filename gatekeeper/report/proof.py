@@ -15,7 +15,7 @@ from gatekeeper.audit.export import Sealed
 from gatekeeper.audit.proof import of_record
 from gatekeeper.audit.telling import told_reason
 from gatekeeper.audit.trail import Link
-from gatekeeper.audit.verify import Vkey, checked
+from gatekeeper.audit.verify import Vkey
 from gatekeeper.origin import origin, route
 from gatekeeper.report.period import Period
 from gatekeeper.spans import instant
@@ -125,8 +125,8 @@ class Samples:
 
 
 def _sample(link: Link, place: int, seal: Seal) -> dict[str, Any]:
-    record, value = orjson.loads(link.records[place]), of_record(link, place, seal.log, seal.keys)
-    proof, did = orjson.loads(value), record["did"]
+    record = orjson.loads(link.records[place])
+    proof, did = orjson.loads(of_record(link, place, seal.log, seal.keys)), record["did"]
     return {
         "did": did,
         "inquiry": inquiry.make(did),
@@ -139,17 +139,22 @@ def _sample(link: Link, place: int, seal: Seal) -> dict[str, Any]:
         "reasons": [told_reason(reason) for reason in record["reasons"]],
         "manifest": link.place,
         "leaf": proof["log"]["index"] if proof["log"] else None,
-        "state": _state(value, seal),
+        "state": _state(proof, seal),
         "proof": proof,
     }
 
 
-def _state(proof: bytes, seal: Seal) -> str:
+def _state(proof: dict[str, Any], seal: Seal) -> str:
     """Returns how far a proof leads: to the witness, the seal or the worker's signature; or that it does not hold.
 
     `unchecked`: a public key is not at hand.
     """
-    match checked(proof).exit_code:
+    report = verify.Report()
+    try:
+        verify.check_one(proof, report)
+    except verify.Trouble:
+        return "unchecked"
+    match report.exit_code:
         case verify.CHANGED:
             return "wrong"
         case verify.UNVERIFIABLE:
