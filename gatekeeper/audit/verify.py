@@ -849,31 +849,20 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
 
     `witness`, `min_size`: as `verify` takes them.
     """
-    try:
-        proof = _read(file.parent, file.name)
-    except Trouble as trouble:
-        report = Report()
-        report.add(trouble.code, **trouble.values)
-        report.says.append(("not_right", {"count": report.found}))
-        return report
-    return checked(proof, name=file.name, witness=witness, min_size=min_size)
-
-
-def checked(proof: bytes, *, name: str = "", witness: Vkey | None = None, min_size: int | None = None) -> Report:
-    """Checks a proof as `check_proof` does, given as bytes; `name`: of the file that they come from."""
     report = Report()
     try:
-        _check_proof(json.loads(proof), report, witness, min_size)
+        check_one(json.loads(_read(file.parent, file.name)), report, witness, min_size)
     except Trouble as trouble:
         report.add(trouble.code, **trouble.values)
     except (ValueError, KeyError, TypeError, AttributeError):
-        report.add("proof", file=name)
+        report.add("proof", file=file.name)
     if report.found:
         report.says.append(("not_right", {"count": report.found}))
     return report
 
 
-def _check_proof(proof: dict[str, Any], report: Report, witness: Vkey | None, min_size: int | None) -> None:
+def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None, min_size: int | None = None) -> None:
+    """Adds to a report what `check_proof` finds of a proof's content; raises Trouble, or ValueError for no proof."""
     keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
     record, manifest, path, log = proof["record"].encode(), proof["manifest"], proof["path"], proof["log"]
     value = manifest["value"].encode()
