@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
+from gatekeeper.calls import sentence
 from gatekeeper.console import filters, managed
 from gatekeeper.console.orders import KINDS, LOOKS, WRITES
 from gatekeeper.console.pages.acts import field
@@ -42,11 +43,12 @@ def shown(request: Request, session: Manager) -> Response:
     held = console(request)
     with held.model.read() as db:
         known = {kind: managed.registered(db, kind) for kind in ("controller", "batch", "policy")}
-        acts = managed.recent(db, most=SHOWN, facts_only=True)
+        done = managed.recent(db, most=SHOWN, facts_only=True)
     versions = sorted(
         {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
     )
-    return page(request, "manage", known=known, kinds=KINDS, acts=acts, versions=versions, now=held.now())
+    acts = [(act, sentence(act.outcome, act.code, language(request))) for act in done]
+    return page(request, "manage", known=known, kinds=KINDS, acts=acts, versions=versions)
 
 
 @router.get("/manage/{kind}")
