@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
 
 from gatekeeper.console.reports import FRESH_MS, MOST, Reports
 from gatekeeper.errors import UnavailableError
@@ -149,3 +152,21 @@ def test_console_ends_then_what_is_read_ends() -> None:
     maker.go.set()
     until(lambda: not reports._reading.locked(), "its end")
     assert not job.over
+
+
+def test_report_in_a_browser_then_it_appears_by_itself_is_styled_and_axe_finds_nothing_serious(
+    signed_in: Callable[..., Page], site: Site
+) -> None:
+    site.withheld(2)
+    page, wanted = signed_in("auditor", "en-US"), query()
+    page.goto("/report")
+    page.locator("#from").fill(wanted["from"])
+    page.locator("#to").fill(wanted["to"])
+    page.locator("form.filter button").click()
+    expect(page.locator("#samples article").first).to_be_visible(timeout=30_000)
+    assert page.locator("#sends rect").first.evaluate("bar => getComputedStyle(bar).fill") != "rgb(0, 0, 0)"
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
+    page.emulate_media(media="print")
+    expect(page.locator("form.filter")).to_be_hidden()
+    expect(page.locator("#clauses table")).to_be_visible()
