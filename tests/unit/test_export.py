@@ -184,7 +184,9 @@ def test_a_proof_that_was_changed_then_it_is_refused(
     file.write_text(json.dumps(said))
     done = run("check", str(file), "--json")
     assert done.exit_code == code, done.output
-    assert json.loads(done.output)["exit"] == code
+    told = json.loads(done.output)
+    assert told["exit"] == code
+    assert {"proven", "witnessed"}.isdisjoint(one["code"] for one in told["says"])
 
 
 def test_a_proof_that_is_none_then_one_sentence_says_so(tmp_path: Path) -> None:
