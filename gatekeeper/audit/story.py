@@ -14,6 +14,7 @@ import orjson
 from gatekeeper.answer import sentence
 from gatekeeper.audit import inquiry
 from gatekeeper.audit.trail import Link
+from gatekeeper.errors import IntegrityError
 from gatekeeper.reasons import CATALOGUE, Found
 from gatekeeper.texts import Language, catalogue, language
 from gatekeeper.texts import text as worded
@@ -53,10 +54,17 @@ class Told:
 
 
 def of(link: Link, wanted: Callable[[bytes], bool], leaf: Callable[[Link], int | None]) -> Iterator[Told]:
-    """Yields the records of a manifest that are wanted by their bytes; `leaf`: where that is in the sealed log."""
+    """Yields the records of a manifest that are wanted by their bytes; `leaf`: where that is in the sealed log.
+
+    Raises IntegrityError (4) where one cannot be read.
+    """
     for position, value in enumerate(link.records, 1):
         if wanted(value):
-            yield Told(orjson.loads(value), link.partition, link.offset, position, leaf(link))
+            try:
+                said = orjson.loads(value)
+            except ValueError:
+                raise IntegrityError("error.trail_record", partition=link.partition, offset=link.offset) from None
+            yield Told(said, link.partition, link.offset, position, leaf(link))
 
 
 def pieces(found: Iterable[Told]) -> list[list[Told]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from gatekeeper import policy
 from gatekeeper.audit.export import Sealed
+from gatekeeper.audit.library import Library, Missing
 from gatekeeper.audit.quest import Quest, Search
 from gatekeeper.audit.story import Seal, Story, Told
 from gatekeeper.audit.trail import Link, Trail
@@ -80,6 +80,8 @@ def _seal(log: Sealed | None, settings: Settings) -> Seal | None:
 
 def _clock(trail: Trail, piece: list[Told]) -> Callable[[str], str]:
     """Returns what writes an instant as the clocks show it where the policy that decided is at home."""
-    text_of = trail.policy(piece[0].record["policy"]["sha256"])
-    zone = policy.read(text_of, file="policy").timezone if text_of else "UTC"
+    try:
+        zone = Library(trail).policy(piece[0].record["policy"]["sha256"]).timezone
+    except Missing:
+        zone = "UTC"
     return lambda at: local(span(at, zone).first, zone)
