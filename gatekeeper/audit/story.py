@@ -18,6 +18,7 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.reasons import CATALOGUE, Found
 from gatekeeper.texts import Language, catalogue, language
 from gatekeeper.texts import text as worded
+from schemas.audit import AuditRecord
 
 _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "notice"), ("route", "route"))
 _CERTAIN = 1000
@@ -61,10 +62,10 @@ def of(link: Link, wanted: Callable[[bytes], bool], leaf: Callable[[Link], int |
     for position, value in enumerate(link.records, 1):
         if wanted(value):
             try:
-                said = orjson.loads(value)
+                AuditRecord.model_validate_json(value)
             except ValueError:
                 raise IntegrityError("error.trail_record", partition=link.partition, offset=link.offset) from None
-            yield Told(said, link.partition, link.offset, position, leaf(link))
+            yield Told(orjson.loads(value), link.partition, link.offset, position, leaf(link))
 
 
 def pieces(found: Iterable[Told]) -> list[list[Told]]:

@@ -15,7 +15,7 @@ from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.audit.verify import leaf_hash
 from gatekeeper.cli.audit.export import sealed
 from gatekeeper.cli.audit.reading import opened
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
+from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
 from gatekeeper.errors import GatekeeperError, IncompleteError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
@@ -53,7 +53,7 @@ def command(asked: str, where: str, as_json: bool) -> None:
         names = ("decision_id", "inquiry_code", "campaign", "channel", "verdict", "seen")
         show_table([f"cli.column_{name}" for name in names], [story.row() for story in stories])
     else:
-        click.echo(stories[0].page())
+        click.echo("\n".join(printable(line.encode()) for line in stories[0].page().split("\n")))
     click.get_current_context().exit(5 if search.troubles else 0)
 
 
