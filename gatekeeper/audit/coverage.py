@@ -195,7 +195,9 @@ class _Check:
         try:
             read: Manifest = decode("manifests", None, manifest.value)
             if read.partition != self._found.partition:
-                raise Unreadable("partition")
+                raise Unreadable("field_invalid", "partition")
+            if not {logical_name(one.topic) for one in read.in_} <= OWN.keys():
+                raise Unreadable("field_invalid", "in")
         except Unreadable as fault:
             self._find("foreign_manifest", "manifests", manifest.offset, str(fault))
             return

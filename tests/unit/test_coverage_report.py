@@ -6,7 +6,9 @@ import orjson
 
 from gatekeeper.audit.coverage import OUTPUTS, TOLD, Covered, Finding, Range, covered, report
 from gatekeeper.audit.log import LEAF_BYTES
+from gatekeeper.audit.manifest import Taken
 from gatekeeper.audit.pairing import Placed, Records
+from tests.manifests import manifest
 
 AT = "2026-01-01T00:00:00.000Z"
 
@@ -30,10 +32,11 @@ def test_given_256_partitions_with_many_findings_then_it_fits_a_leaf_and_counts_
 
 
 def test_given_what_is_no_manifest_then_it_is_named_and_the_rest_is_checked() -> None:
-    values = [b"\xff", b"{}", b"", orjson.dumps({"partition": 0, "in": "\x1b[2J"})]
+    other = manifest("k", taken=[Taken("\x1b[2J", 0, 1, 1)])
+    values = [b"\xff", b"{}", b"", other, manifest("k", partition=1)]
     manifests = [Placed(offset, value) for offset, value in enumerate(values)]
     outcome = covered(0, manifests, first=0, settled=9, records=Records(0, []), inputs={}, outputs={}, head=None)
     assert [(one.fault, one.topic, one.offset) for one in outcome.findings] == [
-        ("foreign_manifest", "manifests", offset) for offset in range(4)
+        ("foreign_manifest", "manifests", offset) for offset in range(5)
     ]
     assert all(one.detail.isprintable() for one in outcome.findings)
