@@ -14,7 +14,9 @@ import orjson
 from gatekeeper.audit import inquiry
 from gatekeeper.audit.telling import Line, Telling, told_reason
 from gatekeeper.audit.trail import Link
+from gatekeeper.errors import IntegrityError
 from gatekeeper.texts import Language, language
+from schemas.audit import AuditRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,16 @@ class Chapter:
 
 
 def of(link: Link, wanted: Callable[[bytes], bool], leaf: Callable[[Link], int | None]) -> Iterator[Told]:
-    """Yields the records of a manifest that are wanted by their bytes; `leaf`: where that is in the sealed log."""
+    """Yields the records of a manifest that are wanted by their bytes; `leaf`: where that is in the sealed log.
+
+    Raises IntegrityError (4) where one cannot be read.
+    """
     for position, value in enumerate(link.records, 1):
         if wanted(value):
+            try:
+                AuditRecord.model_validate_json(value)
+            except ValueError:
+                raise IntegrityError("error.trail_record", partition=link.partition, offset=link.offset) from None
             yield Told(orjson.loads(value), link.partition, link.offset, position, leaf(link))
 
 

@@ -37,7 +37,10 @@ def command(
     allow_widening: bool,
     as_json: bool,
 ) -> None:
-    """Prints old against new; exit 1 where the new policy clears what was withheld and that was not allowed."""
+    """Prints old against new; exit 1 where the new policy clears what was withheld and that was not allowed.
+
+    Exit 4 where that cannot be told of some.
+    """
     given = file_policy(policy) if policy.endswith(".toml") else None
     settings = load()
     new = given or named(policy, every(controls.policies(settings) if live else None))
@@ -60,7 +63,9 @@ def command(
         note(key, policy=new.name, sends=f"{widened.sends:,}", people=_people(widened.people, widened.sends))
     if found.left_out:
         note("what_if.left_out", count=f"{found.left_out:,}")
-    context.exit(1 if widened.sends and not allow_widening else 0)
+    if found.unknown:
+        note("what_if.unknown", count=f"{found.unknown:,}")
+    context.exit(1 if widened.sends and not allow_widening else 4 if found.unknown else 0)
 
 
 def _told(found: WhatIf) -> dict[str, object]:
@@ -77,6 +82,7 @@ def _told(found: WhatIf) -> dict[str, object]:
         "policy": found.new.ref,
         "decisions": found.decisions,
         "left_out": found.left_out,
+        "unknown": found.unknown,
         **rows,
         "widened": widened,
     }
