@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
 from gatekeeper.console.model import Part, Writing
+from gatekeeper.spans import instant
 from schemas.codec import Unreadable, decode
 from schemas.events import Batch, Controller, PairedAct, PolicyVersion
+from schemas.topics import TOPICS
 from streams.client import Record
 
 SCHEMA = """
@@ -23,6 +25,8 @@ CREATE TABLE paired (
 ) WITHOUT ROWID;
 CREATE INDEX paired_by_time ON paired (at);
 """
+KINDS = frozenset(get_args(PairedAct.model_fields["kind"].annotation))
+"""Acts that come with a fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def _audit(writing: Writing, record: Record) -> None:
         return
     try:
         act: dict[str, Any] = orjson.loads(record.value)["act"]
-        if act["item"] is None and act["act_id"] is not None:
+        if act["kind"] in KINDS and act["act_id"] is not None:
             writing.db.execute(
                 "INSERT INTO paired (act_id, outcome) VALUES (?, ?) ON CONFLICT DO UPDATE SET outcome ="
                 " excluded.outcome",
@@ -85,7 +89,11 @@ def _audit(writing: Writing, record: Record) -> None:
         return
 
 
-PART = Part(SCHEMA, {"reference": _reference, "acts": _acts, "audit": _audit})
+def _forget(db: sqlite3.Connection, now: int) -> None:
+    db.execute("DELETE FROM paired WHERE at < ?", (instant(now - (TOPICS["acts"].keep_ms or 0)),))
+
+
+PART = Part(SCHEMA, {"reference": _reference, "acts": _acts, "audit": _audit}, _forget)
 
 
 def registered(db: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
