@@ -31,7 +31,7 @@ from streams.client import Reader, Record
 class Letter:
     """One piece and its records in words.
 
-    `evidence`: of the facts, the chapter of the record that let it go, else of the first with any. `at`: the first
+    `evidence`: the record that let it go, whose code is printed on it, else the first with facts. `at`: the first
     record's instant. `sender`: who sends it, None where `reference` says nothing of them.
     """
 
@@ -42,7 +42,7 @@ class Letter:
 
     @property
     def first(self) -> Chapter:
-        """The record by which it is named."""
+        """The first word on it."""
         return self.chapters[0]
 
     @property

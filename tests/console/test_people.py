@@ -210,7 +210,10 @@ def test_a_released_piece_then_any_of_its_codes_tells_who_let_it_go_and_the_pers
     ):
         assert said in page, said
     assert item["recipient"] in page
-    assert client.get(f"/people/{item['recipient']}").text.count(f'"/letters/{item["id"]}"') == 1
+    (sent,) = [m for m in site.world.read("cleared") if m.key() == item["recipient"].encode()]
+    code = dict(sent.headers())["gate-inquiry"].decode()
+    assert f"<strong>{code}</strong>" in page, "the code that is printed, not that of the item"
+    assert client.get(f"/people/{item['recipient']}").text.count('"/letters/') == 1
 
 
 def test_a_stop_by_the_address_then_the_person_has_it_too(site: Site) -> None:
