@@ -1,6 +1,6 @@
 // The console's keys, its selection and its live changes. Every page works without this file.
 
-const inside = (target) => target.closest("input, textarea, select, dialog") !== null;
+const inside = (target) => target.closest("input, textarea, select, dialog[open]") !== null;
 const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
 const text = (template, n) => template.replace("{n}", n.toLocaleString());
 
