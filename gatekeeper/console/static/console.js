@@ -211,6 +211,28 @@ async function refresh() {
   if (more) refresh();
 }
 
+// -- a page that is not done asks how far it is, and is shown anew when it is -------------------------------
+
+const seconds = Number(document.body.dataset.refresh);
+
+async function again() {
+  try {
+    const answer = await fetch(location.href, { headers: { "X-Live": "1" } });
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!found.body.dataset.refresh) {
+      location.reload();
+      return;
+    }
+    const main = document.querySelector("main");
+    if (!main.contains(document.activeElement)) main.innerHTML = found.querySelector("main").innerHTML;
+  } catch {
+    // it is asked again
+  }
+  setTimeout(again, seconds * 1000);
+}
+
+if (seconds) setTimeout(again, seconds * 1000);
+
 const cursor = document.body.dataset.cursor;
 if (cursor) {
   const query = document.body.dataset.filter;
