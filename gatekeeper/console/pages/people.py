@@ -50,7 +50,7 @@ def sought(request: Request, session: Looking, form: Form) -> Response:
     """Goes on to what was typed, which no address holds until it is known to be a code or an id."""
     code, recipient = field(form, "code").strip(), field(form, "recipient").strip()
     try:
-        found = f"/letters/{_start(code)}" if code else f"/people/{_named(recipient)}"
+        found = f"/letters/{_printed(_start(code))}" if code else f"/people/{_named(recipient)}"
     except UsageError as error:
         return page(request, "people", status=422, wrong=error)
     return RedirectResponse(found, 303)
@@ -140,6 +140,11 @@ def _person(
 def _start(code: str) -> str:
     """Returns the decision id that is meant, or how it begins; raises UsageError (400) where it is neither."""
     return Quest.read(code).beginning or inquiry.read(code)
+
+
+def _printed(start: str) -> str:
+    """Returns a code with its check letter, as it is printed; a whole decision id as it is."""
+    return inquiry.make(start) if len(start) == inquiry.LENGTH else start
 
 
 def _named(recipient: str) -> str:
