@@ -168,22 +168,6 @@ def test_an_id_of_which_nothing_is_known_then_it_says_so_and_can_be_stopped_all_
     assert "The stop is entered" in client.get(done.headers["location"]).text
 
 
-def test_several_letters_of_one_beginning_then_a_choice_and_each_by_its_decision_id(site: Site) -> None:
-    _, code = cleared(site)
-    (record,) = [m for m in site.world.read("audit") if m.key().decode().startswith(inquiry.read(code))]
-    did = record.key().decode()
-    twin = did[:10] + ("A" * 16 if did[10] != "A" else "B" * 16)
-    value = record.value().replace(did.encode(), twin.encode()).replace(b'"campaign":"K-', b'"campaign":"TWIN-')
-    site.world.put("audit", [(twin, value)], partition=record.partition())
-    client = site.client()
-    until(lambda: "Several letters have this code" in client.get(f"/letters/{code}").text, "the twin")
-    page = client.get(f"/letters/{code}").text
-    assert f"/letters/{did}" in page
-    assert f"/letters/{twin}" in page
-    assert "TWIN-" in client.get(f"/letters/{twin}").text
-    assert "TWIN-" not in client.get(f"/letters/{did}").text
-
-
 def test_records_that_are_no_longer_kept_then_the_page_says_expired(site: Site) -> None:
     _, code = cleared(site)
     with site.console.model.read() as db, db:
