@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,8 +32,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 TILE = 256
 ED25519, COSIGNATURE = 1, 4
-PIECE = 1 << 13
-"""So many compressed bytes are read at once; they come to 1,032 times as many at the most, commonly to ten times."""
+PIECE = 1 << 14
+"""So many compressed bytes are read at once; they commonly come to ten times as many, and to LONGEST at the most."""
+GZIP = b"\x1f\x8b\x08\x00"
+"""How a gzip member begins that has no more than 10 bytes before its content."""
 LONGEST = 1 << 22
 """No line is longer: a record has 256 KiB at the most."""
 KEPT = 1_000
@@ -326,22 +327,14 @@ class Report:
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _FLOAT = re.compile(rb"[0-9][ \t\r]*[.eE]|NaN|Infinity")
-# What may stand around a number becomes a comma, what makes it a float a dot, and nearly all else goes. Then a float
-# is one or two dots between commas: a string has its quotes between, `true` its `u` and `false` its `l`. The same in
-# a string leads to a closer look, no more.
-_ALIKE = bytes(
-    ord({**dict.fromkeys(":[]}", ","), **dict.fromkeys("eENI", ".")}.get(chr(n), chr(n))) for n in range(256)
-)
-_GONE = bytes(set(range(256)) - set(b'":,[]}.eENIul'))
-_SUSPECT = re.compile(rb",\.\.?,")
-_TAIL = re.compile(
-    rb'"src":\{"offset":([0-9]+),"partition":([0-9]+),"timestamp":[0-9]+,"topic":"([^"\\]*)"\},"stage":"([a-z]+)",'
-    rb'(?:"subj":(?:null|"[\w-]*"),)?"v":1,"verdict":(?:null|"[a-z]+")\}'
-)
-"""How an audit record ends: its keys are sorted, and none of those behind `src` holds another object."""
+# What ends a number becomes a comma, what makes it a float a dot, and nearly all else goes. Then a float is a dot right
+# before a comma: a string has its quote between, and `true` and `false` their `l` before. The same in a string leads to
+# a closer look, no more.
+_ALIKE = bytes.maketrans(b"]}eENIu", b",,....l")
+_GONE = bytes(set(range(256)) - set(b'",]}.eENIul'))
+_SUSPECT = re.compile(rb"\.,(?<!l\.,)")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_DID = re.compile(rb'"did":"([A-Z2-7]{26})"')
 
 
 def holds_float(values: bytes) -> bool:
@@ -355,61 +348,95 @@ def _no_float(_: str) -> NoReturn:
     raise Trouble("float")
 
 
+_READ = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float).decode
+_WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def read_canonical(value: bytes) -> dict[str, Any]:
     """Reads an object of canonical JSON without floats; raises Trouble where it is none."""
     try:
-        found = json.loads(value, parse_float=_no_float, parse_constant=_no_float)
-        same = json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+        found = _READ(value.decode())
+        same = isinstance(found, dict) and _WRITE(found).encode("utf-8", "replace") == value
     except (ValueError, RecursionError):
-        raise Trouble("not_canonical") from None
-    if not isinstance(found, dict) or same != value:
+        same = False
+    if not same:
         raise Trouble("not_canonical")
-    return found
+    return found  # type: ignore[no-any-return]
+
+
+def _inflated(folder: Path, name: str, told: Callable[[int], None], *, checked: bool) -> Iterator[bytes]:
+    """Yields what a gzip file holds. `checked`: against its checksums too, which costs a third more.
+
+    `told` hears how many compressed bytes were read.
+    """
+    inflate, ended, skip = zlib.decompressobj(31), True, 0
+    some = False
+    try:
+        with (folder / name).open("rb") as file:
+            while piece := file.read(PIECE):
+                told(len(piece))
+                while piece:
+                    if ended and not skip:  # a member begins
+                        bare = not checked and piece.startswith(GZIP) and len(piece) > 10
+                        inflate, skip = zlib.decompressobj(-15 if bare else 31), 8 if bare else 0
+                        piece, some = piece[10 if bare else 0 :], True
+                        ended = False
+                    if not ended:
+                        yield inflate.decompress(piece, LONGEST)
+                        piece, ended = inflate.unused_data or inflate.unconsumed_tail, inflate.eof
+                    if ended:  # a checksum and a length follow, which zlib takes where it checks
+                        piece, skip = piece[skip:], max(0, skip - len(piece))
+            if not (some and ended and not skip):
+                raise Trouble("cut", file=name)
+    except FileNotFoundError:
+        raise Trouble("missing", file=name) from None
+    except OSError as error:
+        raise Trouble("file", file=name, detail=error.strerror) from None
+    except zlib.error as error:
+        raise Trouble("file", file=name, detail=str(error)) from None
 
 
 class _Lines:
-    """The lines of a gzip file, in bounded memory; `floats`: whether one so far may hold a number that is no integer.
+    """The lines of a gzip file, in bounded memory: `data` from `at` on is what is inflated and not taken.
 
-    `told` hears how many compressed bytes were read. `look`: whether to look for floats.
+    `quick`: its content is held against signed hashes, so that checksums can wait until something differs; and it is
+    looked through for floats. `floats`: whether what was inflated so far may hold one.
     """
 
-    def __init__(self, folder: Path, name: str, told: Callable[[int], None], *, look: bool = False) -> None:
-        self.floats = False
-        self._folder, self._name, self._told, self._look = folder, name, told, look
+    def __init__(self, folder: Path, name: str, told: Callable[[int], None], *, quick: bool = False) -> None:
+        self.data, self.at, self.floats = b"", 0, False
+        self._folder, self._name, self._quick, self._checked = folder, name, quick, not quick
+        self._pieces = _inflated(folder, name, told, checked=not quick)
 
-    def __iter__(self) -> Iterator[bytes]:
-        return chain.from_iterable(self._lists())
+    def more(self) -> bool:
+        """Inflates some more where no whole line is left; tells whether there was any."""
+        rest = self.data[self.at :]
+        if len(rest) > LONGEST:
+            raise Trouble("file", file=self._name, detail=f"> {LONGEST}")
+        piece = next(self._pieces, b"\n" if rest else None)
+        if piece is None:
+            return False
+        self.data, self.at = rest + piece, 0
+        self.floats = self.floats or (self._quick and holds_float(self.data))
+        return True
 
-    def _lists(self) -> Iterator[list[bytes]]:
-        rest = b""
-        for data in self._data():
-            data = rest + data
-            if len(rest) > LONGEST:
-                raise Trouble("file", file=self._name, detail=f"> {LONGEST}")
-            self.floats = self.floats or (self._look and holds_float(data))
-            lines = BytesIO(data).readlines()
-            rest = lines.pop() if lines and not data.endswith(b"\n") else b""
-            yield [line[:-1] for line in lines]
-        if rest:
-            yield [rest]
+    def line(self) -> bytes | None:
+        """Takes the next line; None at the end."""
+        while (end := self.data.find(b"\n", self.at)) < 0:
+            if not self.more():
+                return None
+        line, self.at = self.data[self.at : end], end + 1
+        return line
 
-    def _data(self) -> Iterator[bytes]:
-        try:
-            with (self._folder / self._name).open("rb") as file:
-                inflate = zlib.decompressobj(31)
-                while piece := file.read(PIECE):
-                    self._told(len(piece))
-                    while piece:
-                        if inflate.eof:  # another member
-                            inflate = zlib.decompressobj(31)
-                        yield inflate.decompress(piece)
-                        piece = inflate.unused_data
-                if not inflate.eof:
-                    raise Trouble("cut", file=self._name)
-        except FileNotFoundError:
-            raise Trouble("missing", file=self._name) from None
-        except (OSError, zlib.error) as error:
-            raise Trouble("file", file=self._name, detail=str(error)) from None
+    def back(self, lines: Iterable[bytes]) -> None:
+        """Gives lines back, to be taken next."""
+        self.data, self.at = b"".join(line + b"\n" for line in lines) + self.data[self.at :], 0
+
+    def check(self) -> None:
+        """Raises Trouble where the file is not what its checksums say."""
+        if not self._checked:
+            self._checked = True
+            deque(_inflated(self._folder, self._name, lambda count: None, checked=True), maxlen=0)
 
 
 # -- a checkpoint -----------------------------------------------------------------------------------------------
@@ -610,7 +637,7 @@ class _Export:
     def _partition(self, number: int, *, whole: bool, log: bool) -> None:
         sealed = self._sealed.get(number, _Sealed())
         follows = _Chain(known=whole, joins=sealed.joins)
-        lines = _Lines(self.folder, f"records/{number}.ndjson.gz", self._tell, look=True)
+        lines = _Lines(self.folder, f"records/{number}.ndjson.gz", self._tell, quick=True)
         records = _Records(lines, self.report, self._seen)
         member = _Membership(sealed, self.report) if log else None
         ahead: deque[_Manifest] = deque()
@@ -639,7 +666,7 @@ class _Export:
 
     def _manifests(self, number: int) -> Iterator[_Manifest]:
         name = f"manifests/{number}.ndjson.gz"
-        for count, line in enumerate(_Lines(self.folder, name, self._tell), start=1):
+        for count, line in enumerate(iter(_Lines(self.folder, name, self._tell).line, None), start=1):
             try:
                 found = json.loads(line)
                 value, place = found["value"].encode(), (number, int(found["offset"]))
@@ -730,60 +757,101 @@ class _Membership:
 
 _Input = tuple[str, int]
 """Topic and offset."""
+_Placed = tuple[int, bytes]
+"""Which one of its manifest a record is, and the record."""
+_Span = tuple[bytes, int, int]
+"""Lines as they were inflated: what they stand in, where they begin, and where they end."""
+_DID = re.compile(rb'"did":"([A-Z2-7]{26})"')
+_TAIL = re.compile(
+    rb'"src":\{"offset":([0-9]{1,19}),"partition":([0-9]{1,9}),"timestamp":[0-9]+,"topic":"([^"\\]*)"\},"stage":"([a-z]+)",'
+    rb'(?:"subj":(?:null|"[\w-]*"),)?"v":1,"verdict":(?:null|"[a-z]+")\}'
+)
+"""How an audit record ends: its keys are sorted, and none of those behind `src` holds another object."""
 
 
 class _Records:
-    """Holds a partition's records against its manifests."""
+    """Holds a partition's records against its manifests. `seen`: ids of the decisions that no send led to."""
 
     def __init__(self, lines: _Lines, report: Report, seen: set[bytes]) -> None:
         self._lines, self._report, self._seen = lines, report, seen
-        self._coming = iter(lines)
-        self._back: list[bytes] = []
 
     def take(self, one: _Manifest, ahead: Iterable[_Manifest]) -> None:
         """Takes the records of the next manifest, and tells what is wrong with them."""
-        records = self._next(max(0, one.said["audit"]["n"]))
-        if not _fits(records, one.said):
-            records = self._found(one, records, ahead)
-        elif records and f'"did":"{one.said["audit"]["from_id"]}"'.encode() not in records[0]:
+        count, said = max(0, one.said["audit"]["n"]), one.said
+        spans, leaves, odd, whole = self._walk(count, said)
+        first = next((data[start : data.find(b"\n", start)] for data, start, end in spans if start < end), b"")
+        records = [] if whole and not self._lines.floats else _cut(spans)
+        if not _fits(leaves, said):
+            self._lines.check()
+            records, whole = self._found(one, _cut(spans), ahead), False
+        elif count and f'"did":"{said["audit"]["from_id"]}"'.encode() not in first:
             self._report.add("from_id", one.place)
-        self._report.records += len(records)
+        self._report.records += len(records) or (count if whole else 0)
         if self._lines.floats:
             for place, record in enumerate(records):
                 if holds_float(record):
                     self._report.add("float_at", one.place, record=place)
-        self._sources(one, records)
+        self._inputs(one, odd if whole else list(enumerate(records)), whole=whole)
+
+    def _walk(self, count: int, said: dict[str, Any]) -> tuple[list[_Span], list[bytes], list[_Placed], bool]:
+        """Takes so many records; returns them as spans, their leaf hashes, the odd ones, and whether each send has its own.
+
+        Here is all that a right record costs: its hash, and a look at `src`, the last object in it, which is to be that
+        of the next send. All others are odd: an act's, say, or one that is wrong.
+        """
+        topic, offsets = (said["in"][0]["topic"], _offsets(said["in"][0])) if said["in"] else ("", iter(()))
+        heads = map((b'"src":{"offset":%%d,"partition":%d,"timestamp":' % said["partition"]).__mod__, offsets)
+        behind = b',"topic":"%s"},"stage":"intake",' % topic.encode()
+        none = b"\n"  # no record holds one
+        head, lines = next(heads, none), self._lines
+        spans: list[_Span] = []
+        leaves: list[bytes] = []
+        odd: list[_Placed] = []
+        while len(leaves) < count:
+            data, at = lines.data, lines.at
+            find, last, starts = data.find, data.rfind, data.startswith
+            for _ in range(count - len(leaves)):
+                if (end := find(b"\n", at)) < 0:
+                    break
+                leaves.append(sha256(b"\x00" + data[at:end]).digest())
+                src = last(b"{", at, end) - 6
+                # a time in milliseconds has 13 digits from 2001 to 2286; another one takes the longer way
+                if starts(head, src) and starts(behind, src + len(head) + 13):
+                    head = next(heads, none)
+                else:
+                    odd.append((len(leaves) - 1, data[at:end]))
+                at = end + 1
+            spans.append((data, lines.at, at))
+            lines.at = at
+            if len(leaves) < count and not lines.more():
+                break
+        return spans, leaves, odd, head is none
 
     def end(self, number: int) -> None:
         """Tells what is left over."""
-        if count := len(self._back) + sum(1 for _ in self._coming):
+        if count := sum(1 for _ in iter(self._lines.line, None)):
             self._report.add("left_over", partition=number, count=count)
 
-    def _next(self, count: int) -> list[bytes]:
-        found, self._back = self._back[:count], self._back[count:]
-        return found + list(islice(self._coming, count - len(found)))
-
     def _found(self, one: _Manifest, taken: list[bytes], ahead: Iterable[_Manifest]) -> list[bytes]:
-        """Returns the records of a manifest that `taken` does not fit, and keeps those that follow for the next one.
+        """Returns the records of a manifest that `taken` does not fit, and gives those that follow back.
 
         They are whole behind some strays, or end where the records of a manifest ahead begin.
         """
         own, count = str(one.said["audit"]["from_id"]), one.said["audit"]["n"]
-        audits = [found.said["audit"] for found in ahead]
-        starts = {str(audit["from_id"]): audit["n"] for audit in audits if audit["n"]}
+        starts = {str(audit["from_id"]): audit["n"] for audit in (found.said["audit"] for found in ahead) if audit["n"]}
         begin, end = None, None
         for place in range(2 * count + sum(starts.values())):
             if place == len(taken):
-                taken += self._next(1)
-            if place == len(taken):
-                break
+                if (line := self._lines.line()) is None:
+                    break
+                taken.append(line)
             did = match[1].decode() if (match := _DID.search(taken[place])) else ""
             if did in starts:
                 end = place
                 break
             if did == own and begin is None:
                 begin = place
-        if begin and _fits(taken[begin : begin + count], one.said):
+        if begin and _fits([leaf_hash(record) for record in taken[begin : begin + count]], one.said):
             self._report.add("strays", one.place, count=begin)
             return self._first(taken[begin:], count)
         short = end is None and len(taken) < count
@@ -797,43 +865,31 @@ class _Records:
         return records
 
     def _first(self, taken: list[bytes], count: int) -> list[bytes]:
-        """Returns the first of some records, and keeps the rest for the next manifest."""
-        self._back = taken[count:] + self._back
+        """Returns the first of some records, and gives the rest back for the next manifest."""
+        self._lines.back(taken[count:])
         return taken[:count]
 
-    def _sources(self, one: _Manifest, records: Sequence[bytes]) -> None:
-        """Checks that each input of the manifest has its record, once, and no other partition's is among them."""
-        inputs, partition, most = one.said["in"], one.said["partition"], max(10_000, 2 * len(records))
-        wanted = [list(islice(_offsets(taken), most + 1)) for taken in inputs]
+    def _inputs(self, one: _Manifest, odd: list[_Placed], *, whole: bool) -> None:
+        """Checks that each input of the manifest has its record, once, and no other partition's is among them.
+
+        `odd`: the records to look at; all of them unless `whole`, which is to say that each send has its own already.
+        """
+        inputs = one.said["in"]
+        if whole and not odd and len(inputs) < 2:
+            return
+        most = max(10_000, 2 * one.said["audit"]["n"], 2 * len(odd))
+        wanted = [[(taken["topic"], offset) for offset in islice(_offsets(taken), most + 1)] for taken in inputs]
         if sum(map(len, wanted)) > most:
             return  # told already; they are too many to be named
-        sends, expected = (inputs[0]["topic"], wanted[0]) if inputs else ("", [])
-        behind = b',"topic":"%s"},"stage":"intake",' % sends.encode()
-        heads = iter([b'"src":{"offset":%d,"partition":%d,"timestamp":' % (offset, partition) for offset in expected])
-        head, odd = next(heads, None), []
-        for place, record in enumerate(records):
-            at = record.rfind(b'"src":{')
-            # a time in milliseconds has 13 digits from 2001 to 2286; another one takes the longer way
-            if head and record.startswith(head, at) and record.startswith(behind, at + len(head) + 13):
-                head = next(heads, None)
-            else:
-                odd.append((place, record))
-        if head is None:  # each send has its record, in order
-            taken = {(sends, offset) for offset in expected} if odd else set()
-        else:
-            taken, odd = set(), list(enumerate(records))
-        walked = self._odd(one, odd, {(sends, offset) for offset in expected}, taken) if odd else set()
-        lacking = [] if head is None else [(sends, offset) for offset in expected if (sends, offset) not in taken]
-        others = [
-            (taken_["topic"], offset) for taken_, offsets in zip(inputs, wanted, strict=True) for offset in offsets
-        ]
-        lacking += [place for place in others[len(expected) :] if place not in walked]
-        for topic, offset in lacking:
+        sends, others = set(wanted[0] if wanted else ()), [place for places in wanted[1:] for place in places]
+        taken = set(sends) if whole else set()
+        walked = self._odd(one, odd, sends, taken)
+        for topic, offset in [place for place in chain(*wanted[:1]) if place not in taken] + [
+            place for place in others if place not in walked
+        ]:
             self._report.add("no_record", one.place, topic=topic, input=offset)
 
-    def _odd(
-        self, one: _Manifest, records: list[tuple[int, bytes]], expected: set[_Input], taken: set[_Input]
-    ) -> set[_Input]:
+    def _odd(self, one: _Manifest, records: list[_Placed], sends: set[_Input], taken: set[_Input]) -> set[_Input]:
         """Looks at records one by one, and adds the sends that have theirs to `taken`; returns the other inputs."""
         walked: set[_Input] = set()
         latest = -1
@@ -851,7 +907,7 @@ class _Records:
                 walked.add(input_)
                 wrong = "twice" if did[1] in self._seen else None
                 self._seen.add(did[1])
-            elif input_ not in expected:
+            elif input_ not in sends:
                 wrong = "not_taken"
             elif input_ in taken:
                 wrong = "twice"
@@ -865,10 +921,12 @@ class _Records:
         return walked
 
 
-def _fits(records: Sequence[bytes], said: dict[str, Any]) -> bool:
-    if len(records) != said["audit"]["n"]:
-        return False
-    return root_of([sha256(b"\x00" + record).digest() for record in records]).hex() == str(said["root"])
+def _fits(leaves: list[bytes], said: dict[str, Any]) -> bool:
+    return len(leaves) == said["audit"]["n"] and root_of(leaves).hex() == str(said["root"])
+
+
+def _cut(spans: Iterable[_Span]) -> list[bytes]:
+    return b"".join(data[start:end] for data, start, end in spans).split(b"\n")[:-1]
 
 
 def _offsets(taken: dict[str, Any]) -> Iterator[int]:
