@@ -7,6 +7,7 @@ output one record that leads to it. What the broker no longer keeps cannot be pr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -18,7 +19,7 @@ from gatekeeper.audit import merkle
 from gatekeeper.audit.log import LEAF_BYTES
 from gatekeeper.audit.pairing import Input, Outgoing, Placed, Records
 from gatekeeper.audit.record import did as derived
-from schemas.audit import Manifest
+from schemas.audit import DID_PATTERN, Manifest
 from schemas.codec import Unreadable, canonical, decode
 from schemas.topics import logical_name
 
@@ -236,10 +237,10 @@ class _Check:
         for topic, outgoing in self._outputs.items():
             missing, unknown = outgoing.ended()
             for did, place in missing:
-                self._find("missing_output", "audit", place, f"{topic} {did}")
+                self._find("missing_output", "audit", place, f"{topic} {_id(did)}".strip())
             for put in unknown:
                 if self._oldest is None or not put.before(self._oldest):
-                    self._find("output_without_record", topic, put.offset, put.did)
+                    self._find("output_without_record", topic, put.offset, _id(put.did))
             if outgoing.expired:
                 self._found.expired[topic] = outgoing.expired
         return self._found
@@ -345,6 +346,11 @@ class _Check:
     def _find(self, fault: Fault, topic: str, offset: int, detail: str = "") -> None:
         topic, detail = (_plain(one) for one in (topic, detail))
         self._found.findings.append(Finding(fault, self._found.partition, topic, offset, detail))
+
+
+def _id(did: object) -> str:
+    """Returns a decision id, and nothing of what is shaped otherwise: a forger may have put anything there."""
+    return did if isinstance(did, str) and re.fullmatch(DID_PATTERN, did) else ""
 
 
 def _plain(said: str) -> str:

@@ -50,6 +50,9 @@ Progress = Callable[[int, int], None]
 # -- trees ------------------------------------------------------------------------------------------------------
 
 
+LEAF = sha256(b"\x00")
+
+
 def leaf_hash(leaf: bytes) -> bytes:
     """Returns the hash of a leaf: SHA-256 of 0x00 and its bytes."""
     return sha256(b"\x00" + leaf).digest()
@@ -284,6 +287,35 @@ class Finding:
         return place + say(self.code, lang, **self.values)
 
 
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
+_NAME = r"[A-Za-z0-9._-]{1,200}"
+_NAMED = {
+    "kid": re.compile(rf"{_NAME}(/[a-z]+)?\+[0-9a-f]{{8}}"),
+    "origin": re.compile(rf"{_NAME}\.gatekeeper"),
+    "group": re.compile(rf"{_NAME}\.gatekeeper"),
+    "topic": re.compile(rf"{_NAME}\.v[0-9]{{1,3}}"),
+    "did": re.compile(r"[A-Z2-7]{26}"),
+    "at": _INSTANT,
+    "first": _INSTANT,
+    "to": _INSTANT,
+}
+_OWN = ("file", "detail", "why")
+"""Values that are not from what was written to be checked: file names, the system's words, and keys of SAYS."""
+
+
+def named(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns what may be told of values: numbers, and ids of the right shape. All else may be a forger's, or personal."""
+    return {
+        name: value
+        if value is None
+        or type(value) is int
+        or name in _OWN
+        or (name in _NAMED and isinstance(value, str) and _NAMED[name].fullmatch(value))
+        else "?"
+        for name, value in values.items()
+    }
+
+
 @dataclass
 class Report:
     """What was checked, what was found, and what could and could not be excluded (keys of SAYS, with their values)."""
@@ -305,7 +337,11 @@ class Report:
         self.found += 1
         if len(self.findings) < KEPT:
             partition, offset = place or (None, None)
-            self.findings.append(Finding(code, asks, partition, offset, values))
+            self.findings.append(Finding(code, asks, partition, offset, named(values)))
+
+    def say(self, code: str, **values: Any) -> None:
+        """Takes in what is said besides the findings."""
+        self.says.append((code, named(values)))
 
     def lines(self, lang: str) -> list[str]:
         """Returns all that people are told, one sentence a line."""
@@ -333,7 +369,6 @@ _FLOAT = re.compile(rb"[0-9][ \t\r]*[.eE]|NaN|Infinity")
 _ALIKE = bytes.maketrans(b"]}eENIu", b",,....l")
 _GONE = bytes(set(range(256)) - set(b'",]}.eENIul'))
 _SUSPECT = re.compile(rb"\.,(?<!l\.,)")
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -558,16 +593,16 @@ class _Export:
             if number not in range(about["partitions"]):
                 _Membership(sealed, report).end(number)
         counts = {"manifests": report.manifests, "records": report.records, "leaves": report.leaves}
-        report.says.append(("counted", counts))
+        report.say("counted", **counts)
         if report.found:
-            report.says.append(("not_right", {"count": report.found}))
+            report.say("not_right", count=report.found)
         if first or to:
-            report.says.append(("only", {"first": first or "-", "to": to or "-"}))
+            report.say("only", first=first, to=to)
         if count := self._coverage[0]:
             at, found = (self._coverage[1].get(name) for name in ("at", "found"))
-            report.says.append(("coverage", {"count": count, "at": at, "found": found}))
+            report.say("coverage", count=count, at=at, found=found)
         report.says += _excluded(report, excluded) if excluded else []
-        report.says.append(("elsewhere", {}))
+        report.say("elsewhere")
 
     def _named(self) -> None:
         """Checks that what records name by hash is what it is called."""
@@ -591,7 +626,8 @@ class _Export:
     # -- the sealed log
 
     def _checkpoint(self, about: dict[str, Any]) -> Checkpoint | None:
-        if not (self.folder / "log" / "checkpoint").exists():
+        file = self.folder / "log" / "checkpoint"
+        if not (os.path.lexists(file) or file.parent.is_symlink()):  # a link that leads nowhere is a missing file
             return None
         try:
             found = open_checkpoint(_read(self.folder, "log/checkpoint").decode())
@@ -670,8 +706,10 @@ class _Export:
             try:
                 found = json.loads(line)
                 value, place = found["value"].encode(), (number, int(found["offset"]))
-                sig = base64.b64decode(found["sig"], validate=True)
-                yield _Manifest(place, found["index"], value, sig, read_canonical(value))
+                index, sig = found["index"], base64.b64decode(found["sig"], validate=True)
+                if index is not None and type(index) is not int:
+                    raise ValueError(index)
+                yield _Manifest(place, index, value, sig, read_canonical(value))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 raise Trouble("line", file=name, line=count) from None
             except Trouble as trouble:
@@ -731,7 +769,7 @@ class _Membership:
         self._places = self._places or {found: place for place, found in enumerate(hashes)}
         place = self._places.get(leaf_hash(one.value))
         if place is None:
-            if one.index is None and self._at == len(hashes):
+            if self._at == len(hashes) and (one.index is None or one.index >= self._report.leaves):
                 self._unsealed.append(one.place)
                 return
             self._report.add("not_sealed", one.place, leaf=one.index)
@@ -752,7 +790,8 @@ class _Membership:
             self._report.add("missing_manifest", partition=number, leaf=index)
         if self._unsealed:
             self._report.unsealed += len(self._unsealed)
-            self._report.add("unsealed", self._unsealed[0], count=len(self._unsealed))
+            size = self._report.leaves
+            self._report.add("unsealed", self._unsealed[0], size=size, count=len(self._unsealed))
 
 
 _Input = tuple[str, int]
@@ -809,11 +848,13 @@ class _Records:
         odd: list[_Placed] = []
         while len(leaves) < count:
             data, at = lines.data, lines.at
-            find, last, starts = data.find, data.rfind, data.startswith
+            find, last, starts, view = data.find, data.rfind, data.startswith, memoryview(data)
             for _ in range(count - len(leaves)):
                 if (end := find(b"\n", at)) < 0:
                     break
-                leaves.append(sha256(b"\x00" + data[at:end]).digest())
+                leaf = LEAF.copy()
+                leaf.update(view[at:end])
+                leaves.append(leaf.digest())
                 src = last(b"{", at, end) - 6
                 # a time in milliseconds has 13 digits from 2001 to 2286; another one takes the longer way
                 if starts(head, src) and starts(behind, src + len(head) + 13):
@@ -894,8 +935,7 @@ class _Records:
         walked: set[_Input] = set()
         latest = -1
         for place, record in records:
-            at, did = record.rfind(b'"src":{'), _DID.search(record)
-            found = _TAIL.fullmatch(record, at) if at >= 0 else None
+            did, found = _DID.search(record), _TAIL.fullmatch(record, max(0, record.rfind(b"{") - 6))
             if found is None or did is None:
                 self._report.add("record", one.place, record=place)
                 continue
@@ -954,7 +994,7 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         report.add("proof", file=file.name)
     if report.found:
-        report.says.append(("not_right", {"count": report.found}))
+        report.say("not_right", count=report.found)
     return report
 
 
@@ -977,14 +1017,14 @@ def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None
     report.manifests = report.records = 1
     if log is None:
         report.unsealed = 1
-        report.add("unsealed", place, count=1)
+        report.add("unsealed_one", place)
         return
     checkpoint = open_checkpoint(log["checkpoint"])
     excluded = _trusted(checkpoint, keys.values(), report, witness, min_size)
     if root_from_inclusion(leaf_hash(value), log["index"], checkpoint.size, _hashes(log)) != checkpoint.root:
         report.add("not_in_log", place, leaf=log["index"])
     if not report.found:
-        report.says.append(("proven", {"did": proof["did"], "leaf": log["index"], "size": checkpoint.size}))
+        report.say("proven", did=proof["did"], leaf=log["index"], size=checkpoint.size)
     report.says += _excluded(report, excluded)
 
 
@@ -1021,7 +1061,8 @@ SAYS_UNVERIFIABLE = {
 }  # fmt: skip
 SAYS_INCOMPLETE = {
     "no_log": ("封印ログがありません。署名と鎖だけを確かめました。`gatekeeper audit seal` で封印してから書き出してください。", "There is no sealed log: only signatures and chains were checked. Seal with `gatekeeper audit seal`, then export."),
-    "unsealed": ("ここから {count} 件のマニフェストはまだ封印されていません。封印してから書き出し直してください。", "From here on {count} manifests are not sealed yet. Seal them, and export again."),
+    "unsealed": ("封印ログは葉 {size} 枚で終わり、ここから {count} 件のマニフェストはまだ封印されていません。封印してから書き出し直してください。", "The sealed log ends with {size} leaves, and from here on {count} manifests are not sealed yet. Seal them, and export again."),
+    "unsealed_one": ("このマニフェストはまだ封印されていません。封印してから証明を作り直してください。", "This manifest is not sealed yet. Seal it, and prove again."),
     "records_end": ("記録がここで終わっています。{wanted} 件のうち {count} 件しかありません。", "The records end here: {count} of {wanted} are there."),
 }  # fmt: skip
 SAYS_CHANGED = {
@@ -1092,13 +1133,18 @@ def _printable(value: Any) -> Any:
     """Returns a value so that it cannot drive a terminal: what stands in a forged file may be anything."""
     if isinstance(value, int):
         return value
+    if value is None:
+        return "-"
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(value))
 
 
 def read_witness(text: str) -> Vkey:
     """Reads the key of a witness as the option names it: the key itself, or a file that holds it; raises Trouble."""
     try:
-        key = parse_vkey(text if text.count("+") > 1 else Path(text).read_text("ascii"))
+        try:
+            key = parse_vkey(text)
+        except ValueError:
+            key = parse_vkey(Path(text).read_text("ascii"))
     except (OSError, ValueError):
         raise Trouble("witness_key") from None
     if key.kind != COSIGNATURE:

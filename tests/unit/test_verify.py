@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -271,6 +275,11 @@ def decoy(record: bytes) -> bytes:
             {"of_partition", "no_record"},
         ),
         (lambda records: (records[0].replace(b'"src"', b'"source"'), *records[1:]), {"record", "no_record"}),
+        (lambda records: (records[0].replace(b'"src"', b'"Xsrc"'), *records[1:]), {"record", "no_record"}),
+        (
+            lambda records: (records[0].replace(b'"verdict":', b'"t":{"src":1},"verdict":'), *records[1:]),
+            {"record", "no_record"},
+        ),
     ],
 )
 def test_a_worker_that_lies_about_its_inputs_then_each_is_named_though_all_is_signed_and_sealed(
@@ -293,6 +302,13 @@ def test_a_worker_that_lies_about_its_inputs_then_each_is_named_though_all_is_si
     report = check(trail, folder)
     assert {one.code for one in report.findings} == codes
     assert {(one.partition, one.offset) for one in report.findings} == {(0, steps[number].offset)}
+
+
+def sealed_anew(trail: Trail, folder: Path, steps: list[Step]) -> None:
+    """Writes steps as a thief of the worker's and the log's keys does, and a witness who saw nothing else."""
+    trail.put(folder, steps)
+    shutil.rmtree(folder / "log")
+    seal([step.value for step in steps], folder / "log", trail.log, trail.witness, at=0)
 
 
 def _did(record: bytes) -> str:
@@ -405,6 +421,18 @@ def garbage_behind(trail: Trail, folder: Path) -> None:
     file.write_bytes(file.read_bytes() + b"more")
 
 
+def damaged_records(trail: Trail, folder: Path) -> None:
+    """A bit of the compressed bytes is another one: the checksum tells, once a record differs."""
+    file = folder / "records" / "0.ndjson.gz"
+    data = file.read_bytes()
+    for at in range(len(data) // 2, len(data) - 8):
+        damaged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        with suppress(zlib.error):
+            zlib.decompressobj(-15).decompress(damaged[10:])
+            file.write_bytes(damaged)
+            return
+
+
 DEEP = b"[" * 60_000
 
 
@@ -424,6 +452,7 @@ DEEP = b"[" * 60_000
         (a_leaf(b'{"partition":0,"prev":null,"t1":1}'), {"leaf_unknown"}),
         (a_line_without_end, {"file"}),
         (garbage_behind, {"file"}),
+        (damaged_records, {"file"}),
         (truncated_tile, {"cut"}),
         (truncated_entries, {"cut"}),
         (missing_tile, {"missing"}),
@@ -472,13 +501,41 @@ def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None
     assert (report.exit_code, len(report.findings), report.found) == (1, verify.KEPT, verify.KEPT + 6)
 
 
-def test_a_forged_name_that_drives_a_terminal_then_it_is_told_escaped(tmp_path: Path) -> None:
+NAME = "\x1b[2KYamada Hanako, 1-2-3"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"kid": NAME}, "unknown_key"),
+        ({"partition": NAME}, "other_partition"),
+        ({"in": [{"topic": NAME, "from": 0, "to": 5, "n": 3, "gaps": []}]}, "range"),
+    ],
+)
+def test_a_forged_manifest_that_holds_what_is_no_id_then_the_finding_says_nothing_of_it(
+    tmp_path: Path, fields: dict[str, Any], code: str
+) -> None:
     trail = Trail(partitions=1, seed=4).write(2)
     folder = trail.export(tmp_path / "export")
-    trail.put(folder, [signed(trail, trail.steps[0], kid="\x1b[2K\rAll is right.\n"), trail.steps[1]])
-    told = check(trail, folder).lines("en")
-    assert any("\\x1b[2K\\rAll is right.\\n" in line for line in told)
-    assert all(line.isprintable() for line in told)
+    trail.put(folder, [trail.steps[0], signed(trail, trail.steps[1], **fields)])
+    report = check(trail, folder)
+    assert code in {one.code for one in report.findings}
+    told = "\n".join([*report.lines("en"), *report.lines("ja"), repr(report.plain())])
+    assert "Hanako" not in told
+    assert "\x1b" not in told
+
+
+def test_a_record_signed_and_sealed_that_names_what_is_no_topic_then_the_finding_says_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    trail = Trail(partitions=1, seed=2, acting=0).write(3)
+    folder = trail.export(tmp_path / "export")
+    records = trail.steps[1].records
+    records = (records[0].replace(b'"topic":"mail.sends.v1"', b'"topic":"Yamada Hanako"'), *records[1:])
+    sealed_anew(trail, folder, rechained(trail, 1, records))
+    report = check(trail, folder)
+    assert {one.code for one in report.findings} == {"not_taken", "no_record"}
+    assert "Hanako" not in repr(report.plain())
 
 
 def test_something_was_changed_then_nothing_is_said_to_be_excluded(tmp_path: Path) -> None:
@@ -537,6 +594,38 @@ def test_an_end_that_is_not_sealed_then_it_is_incomplete_and_named(tmp_path: Pat
     assert report.unsealed == 3
     named = {(one.partition, one.offset) for one in report.findings}
     assert named <= {(step.partition, step.offset) for step in trail.steps[7:]}
+
+
+def test_an_older_log_beside_newer_manifests_then_it_says_where_the_log_ends_and_what_differs_is_still_told(
+    tmp_path: Path,
+) -> None:
+    trail = Trail(partitions=1, seed=5).write(10)
+    folder = trail.export(tmp_path / "export")
+    shutil.rmtree(folder / "log")
+    seal([step.value for step in trail.steps[:7]], folder / "log", trail.log, trail.witness, at=0)
+    report = check(trail, folder)
+    assert (report.exit_code, [one.code for one in report.findings]) == (5, ["unsealed"])
+    assert (report.findings[0].offset, report.findings[0].values) == (trail.steps[7].offset, {"size": 7, "count": 3})
+    steps = rechained(trail, 6, trail.steps[6].records[::-1])
+    trail.put(folder, steps)
+    assert "not_sealed" in {one.code for one in check(trail, folder).findings}
+
+
+def test_a_checkpoint_that_is_a_link_to_nowhere_then_it_is_missing(tmp_path: Path) -> None:
+    folder = Trail(seed=5).write(4).export(tmp_path / "export")
+    (folder / "log" / "checkpoint").unlink()
+    (folder / "log" / "checkpoint").symlink_to(tmp_path / "gone")
+    report = verify.verify(folder)
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["missing"])
+    shutil.rmtree(folder / "log")
+    (folder / "log").symlink_to(tmp_path / "gone")
+    assert verify.verify(folder).exit_code == 4
+
+
+def test_a_witness_s_key_in_a_file_whose_path_looks_like_one_then_it_is_read(tmp_path: Path) -> None:
+    line = Trail().witness.verifier
+    (tmp_path / "keys+of+others").write_text(f"{line}\n", "ascii")
+    assert verify.read_witness(str(tmp_path / "keys+of+others")) == verify.read_witness(line)
 
 
 def test_nothing_sealed_then_it_is_incomplete(tmp_path: Path) -> None:
@@ -609,10 +698,49 @@ def test_a_range_then_its_manifests_alone_are_wanted(tmp_path: Path) -> None:
         (b'{"a":[true,1e1]}', True),
         (b'{"a":NaN}', True),
         (b'{"a":-Infinity}', True),
+        (b'{"a":[null,1.5]}', True),
+        (b'{"a":null,"b":1e5}', True),
+        (b'{"a":"full","b":2.5e-7}', True),
+        (b'{"a":[[true],1.5,"x"]}', True),
+        (b'{"a":[[],{"ul":1E400}]}', True),
+        (b'{"a":1.5 }', True),
+        (b'{"a":[true,false,null,12],"e":false}', False),
+        (b'{"ee":"e","e.":{"E":[12,{"v":1}]}}', False),
     ],
 )
 def test_a_number_that_is_no_integer_then_it_is_seen_and_in_a_string_it_is_not(value: bytes, found: bool) -> None:
     assert verify.holds_float(value) == found
+
+
+@pytest.mark.parametrize("piece", [1, 7, 64, 1000])
+def test_records_read_in_small_pieces_then_all_is_found_as_in_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(verify, "PIECE", piece)
+    trail = Trail(partitions=1, seed=4).write(4)
+    folder = trail.export(tmp_path / "export")
+    assert check(trail, folder).exit_code == 0
+    a_float(trail, folder)
+    assert {one.code for one in check(trail, folder).findings} == {"float_at"}
+
+
+def test_a_gzip_file_of_any_members_and_headers_then_it_is_read(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=4).write(4)
+    folder = trail.export(tmp_path / "export")
+    file = folder / "records" / "0.ndjson.gz"
+    data = gzip.decompress(file.read_bytes())
+    with gzip.GzipFile("its name", "wb", fileobj=(named := io.BytesIO())) as one:
+        one.write(data[:500])
+    members = [
+        named.getvalue(),
+        gzip.compress(b""),
+        *(gzip.compress(data[at : at + 999]) for at in range(500, len(data), 999)),
+    ]
+    file.write_bytes(b"".join(members))
+    report = check(trail, folder)
+    assert (report.exit_code, report.records) == (0, sum(len(step.records) for step in trail.steps))
+    file.write_bytes(b"".join(members)[:-3])
+    assert [one.code for one in check(trail, folder).findings] == ["cut"]
 
 
 def test_sentences_then_each_is_there_in_both_languages_with_the_same_blanks() -> None:
