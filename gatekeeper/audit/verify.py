@@ -796,8 +796,8 @@ class _Membership:
 
 _Input = tuple[str, int]
 """Topic and offset."""
-_Placed = tuple[int, bytes]
-"""Which one of its manifest a record is, and the record."""
+_Placed = tuple[int, re.Match[bytes] | None, re.Match[bytes] | None]
+"""Which one of its manifest a record is, and what is found of its decision id and of its end; None where there is none."""
 _Span = tuple[bytes, int, int]
 """Lines as they were inflated: what they stand in, where they begin, and where they end."""
 _DID = re.compile(rb'"did":"([A-Z2-7]{26})"')
@@ -830,7 +830,12 @@ class _Records:
             for place, record in enumerate(records):
                 if holds_float(record):
                     self._report.add("float_at", one.place, record=place)
-        self._inputs(one, odd if whole else list(enumerate(records)), whole=whole)
+        if not whole:
+            odd = [
+                (place, _DID.search(record), _TAIL.fullmatch(record, max(0, record.rfind(b"{") - 6)))
+                for place, record in enumerate(records)
+            ]
+        self._inputs(one, odd, whole=whole)
 
     def _walk(self, count: int, said: dict[str, Any]) -> tuple[list[_Span], list[bytes], list[_Placed], bool]:
         """Takes so many records; returns them as spans, their leaf hashes, the odd ones, and whether each send has its own.
@@ -860,7 +865,7 @@ class _Records:
                 if starts(head, src) and starts(behind, src + len(head) + 13):
                     head = next(heads, none)
                 else:
-                    odd.append((len(leaves) - 1, data[at:end]))
+                    odd.append((len(leaves) - 1, _DID.search(data, at, end), _TAIL.fullmatch(data, src, end)))
                 at = end + 1
             spans.append((data, lines.at, at))
             lines.at = at
@@ -933,17 +938,17 @@ class _Records:
     def _odd(self, one: _Manifest, records: list[_Placed], sends: set[_Input], taken: set[_Input]) -> set[_Input]:
         """Looks at records one by one, and adds the sends that have theirs to `taken`; returns the other inputs."""
         walked: set[_Input] = set()
-        latest = -1
-        for place, record in records:
-            did, found = _DID.search(record), _TAIL.fullmatch(record, max(0, record.rfind(b"{") - 6))
+        partition, latest, topics = one.said["partition"], -1, {}
+        for place, did, found in records:
             if found is None or did is None:
                 self._report.add("record", one.place, record=place)
                 continue
-            input_ = found[3].decode(), int(found[1])
-            wrong = None
-            if int(found[2]) != one.said["partition"]:
+            first, of, name, stage = found.groups()
+            topic = topics.get(name) or topics.setdefault(name, name.decode())
+            input_, wrong = (topic, int(first)), None
+            if int(of) != partition:
                 wrong = "of_partition"
-            elif found[4] != b"intake":
+            elif stage != b"intake":
                 walked.add(input_)
                 wrong = "twice" if did[1] in self._seen else None
                 self._seen.add(did[1])
@@ -956,8 +961,7 @@ class _Records:
                 wrong = "out_of_order" if input_[1] < latest else None
                 latest = max(latest, input_[1])
             if wrong:
-                values = {"topic": input_[0], "input": input_[1], "record": place, "of": int(found[2])}
-                self._report.add(wrong, one.place, **values)
+                self._report.add(wrong, one.place, topic=topic, input=input_[1], record=place, of=int(of))
         return walked
 
 
