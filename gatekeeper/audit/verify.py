@@ -399,7 +399,7 @@ def read_canonical(value: bytes) -> dict[str, Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _inflated(folder: Path, name: str, told: Callable[[int], None], *, checked: bool) -> Iterator[bytes]:
+def inflated(folder: Path, name: str, told: Callable[[int], None], *, checked: bool) -> Iterator[bytes]:
     """Yields what a gzip file holds. `checked`: against its checksums too, which costs a third more.
 
     `told` hears how many compressed bytes were read.
@@ -441,7 +441,7 @@ class _Lines:
     def __init__(self, folder: Path, name: str, told: Callable[[int], None], *, quick: bool = False) -> None:
         self.data, self.at, self.floats = b"", 0, False
         self._folder, self._name, self._quick, self._checked = folder, name, quick, not quick
-        self._pieces = _inflated(folder, name, told, checked=not quick)
+        self._pieces = inflated(folder, name, told, checked=not quick)
 
     def more(self) -> bool:
         """Inflates some more where no whole line is left; tells whether there was any."""
@@ -471,7 +471,7 @@ class _Lines:
         """Raises Trouble where the file is not what its checksums say."""
         if not self._checked:
             self._checked = True
-            deque(_inflated(self._folder, self._name, lambda count: None, checked=True), maxlen=0)
+            deque(inflated(self._folder, self._name, lambda count: None, checked=True), maxlen=0)
 
 
 # -- a checkpoint -----------------------------------------------------------------------------------------------
@@ -818,12 +818,11 @@ class _Records:
         """Takes the records of the next manifest, and tells what is wrong with them."""
         count, said = max(0, one.said["audit"]["n"]), one.said
         spans, leaves, odd, whole = self._walk(count, said)
-        first = next((data[start : data.find(b"\n", start)] for data, start, end in spans if start < end), b"")
         records = [] if whole and not self._lines.floats else _cut(spans)
         if not _fits(leaves, said):
             self._lines.check()
             records, whole = self._found(one, _cut(spans), ahead), False
-        elif count and f'"did":"{said["audit"]["from_id"]}"'.encode() not in first:
+        elif count and f'"did":"{said["audit"]["from_id"]}"'.encode() not in _first(*spans[0]):
             self._report.add("from_id", one.place)
         self._report.records += len(records) or (count if whole else 0)
         if self._lines.floats:
@@ -867,7 +866,8 @@ class _Records:
                 else:
                     odd.append((len(leaves) - 1, _DID.search(data, at, end), _TAIL.fullmatch(data, src, end)))
                 at = end + 1
-            spans.append((data, lines.at, at))
+            if at > lines.at:
+                spans.append((data, lines.at, at))
             lines.at = at
             if len(leaves) < count and not lines.more():
                 break
@@ -899,18 +899,18 @@ class _Records:
                 begin = place
         if begin and _fits([leaf_hash(record) for record in taken[begin : begin + count]], one.said):
             self._report.add("strays", one.place, count=begin)
-            return self._first(taken[begin:], count)
+            return self._own(taken[begin:], count)
         short = end is None and len(taken) < count
         if end is None:  # what comes behind it is damaged too, or nothing does
             end = count if starts else len(taken)
-        records = self._first(taken, end)
+        records = self._own(taken, end)
         if len(records) == count:
             self._report.add("root", one.place, count=count)
         else:
             self._report.add("records_end" if short else "record_count", one.place, count=len(records), wanted=count)
         return records
 
-    def _first(self, taken: list[bytes], count: int) -> list[bytes]:
+    def _own(self, taken: list[bytes], count: int) -> list[bytes]:
         """Returns the first of some records, and gives the rest back for the next manifest."""
         self._lines.back(taken[count:])
         return taken[:count]
@@ -938,7 +938,8 @@ class _Records:
     def _odd(self, one: _Manifest, records: list[_Placed], sends: set[_Input], taken: set[_Input]) -> set[_Input]:
         """Looks at records one by one, and adds the sends that have theirs to `taken`; returns the other inputs."""
         walked: set[_Input] = set()
-        partition, latest, topics = one.said["partition"], -1, {}
+        partition, latest = one.said["partition"], -1
+        topics: dict[bytes, str] = {}
         for place, did, found in records:
             if found is None or did is None:
                 self._report.add("record", one.place, record=place)
@@ -967,6 +968,10 @@ class _Records:
 
 def _fits(leaves: list[bytes], said: dict[str, Any]) -> bool:
     return len(leaves) == said["audit"]["n"] and root_of(leaves).hex() == str(said["root"])
+
+
+def _first(data: bytes, start: int, end: int) -> bytes:
+    return data[start : data.find(b"\n", start, end)]
 
 
 def _cut(spans: Iterable[_Span]) -> list[bytes]:
