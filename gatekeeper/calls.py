@@ -77,9 +77,14 @@ class Call:
             place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
         raise Unfit(place)
 
-    def refusal(self, item: Item) -> str | None:
-        """Returns why it cannot be done about an item as it stands, None where the worker may do it; raises Unfit."""
+    def refusal(self, item: Item, *, under_way: bool = False) -> str | None:
+        """Returns why it cannot be done about an item as it stands, None where the worker may do it; raises Unfit.
+
+        `under_way`: an act about it waits for its answer, which may be taken back before there is one.
+        """
         act = self.act(item)
+        if self.kind == "undo" and under_way:
+            return None
         if self.kind in FROM and item.state not in FROM[self.kind]:
             return {"approve": "nothing_to_approve", "undo": "nothing_to_undo"}.get(self.kind, "closed")
         found = releases.refusal(act, item.reasons) if isinstance(act, Release) else None

@@ -3,12 +3,51 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from schemas.codec import Unreadable, decode
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many pieces of a campaign there are: `withheld` by primary reason, `late` recalled after their hand-off.
+
+    `waiting`: cleared, and neither handed off nor called back.
+    """
+
+    id: str
+    published: int
+    decided: int
+    cleared: int
+    withheld: Mapping[str, int]
+    recalled: int
+    handed: int
+    late: int
+    waiting: int
+
+    def told(self, expected: int | None = None) -> dict[str, Any]:
+        """Returns the counts for programs. `expected`: how many pieces there are to be; None = as many as published.
+
+        It is done when all of them are decided, and what was cleared is handed off or called back.
+        """
+        wanted = max(self.published, self.decided) if expected is None else expected
+        return {
+            "campaign": self.id,
+            "expected": wanted,
+            "decided": self.decided,
+            "cleared": self.cleared,
+            "withheld": sum(self.withheld.values()),
+            "reasons": dict(sorted(self.withheld.items(), key=lambda one: (-one[1], one[0]))),
+            "recalled": self.recalled,
+            "handed_off": self.handed,
+            "recalled_after_hand_off": self.late,
+            "waiting_for_hand_off": self.waiting,
+            "done": 0 < wanted <= self.decided and not self.waiting,
+        }
 
 
 @dataclass(slots=True)
@@ -66,23 +105,16 @@ class Campaign:
             if found["campaign_id"] == self.id:
                 self.recalled.add(found["decision_id"])
 
-    def told(self, expected: int | None = None) -> dict[str, Any]:
-        """Returns the counts. `expected`: how many pieces there are to be; None = as many as were published.
-
-        It is done when all of them are decided, and what was cleared is handed off or called back.
-        """
-        wanted = max(self.published, self.decided) if expected is None else expected
-        waiting = len(self.cleared - self.recalled - self.handed.keys())
-        return {
-            "campaign": self.id,
-            "expected": wanted,
-            "decided": self.decided,
-            "cleared": len(self.cleared),
-            "withheld": len(self.withheld),
-            "reasons": dict(sorted(Counter(self.withheld.values()).items(), key=lambda one: (-one[1], one[0]))),
-            "recalled": len(self.recalled),
-            "handed_off": len(self.handed),
-            "recalled_after_hand_off": len(self.recalled & self.handed.keys()),
-            "waiting_for_hand_off": waiting,
-            "done": 0 < wanted <= self.decided and not waiting,
-        }
+    def counts(self) -> Counts:
+        """Returns how many there are of each."""
+        return Counts(
+            self.id,
+            published=self.published,
+            decided=self.decided,
+            cleared=len(self.cleared),
+            withheld=Counter(self.withheld.values()),
+            recalled=len(self.recalled),
+            handed=len(self.handed),
+            late=len(self.recalled & self.handed.keys()),
+            waiting=len(self.cleared - self.recalled - self.handed.keys()),
+        )

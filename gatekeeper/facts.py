@@ -159,6 +159,24 @@ class FactStore:
             erased=erased,
         )
 
+    def person(self, recipient_id: str) -> bytes:
+        """Returns what is known of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
+        person = _person(self._people.get(recipient_id, b""))
+        stops, _, overfull = self._stops(person, person.exact, person.less, ())
+        places = set().union(*(self._withheld.get(name, ()) for name in (recipient_id, *person.exact, *person.less)))
+        faults = (*person.overfull, *overfull, *("/".join(map(str, place)) for place in places))
+        return known.snapshot(
+            source_lines=person.source_lines,
+            consent_lines=person.consent_lines,
+            stops=stops,
+            contact_point_from=(),
+            unreadable=sorted(set(faults)),
+            refs=b"{}",
+            event_lines=person.event_lines,
+            ask_lines=person.ask_lines,
+            release_lines=person.release_lines,
+        )
+
     def _stops(
         self, person: _Person, tokens: Mapping[str, int], readings: Mapping[str, int], here: Collection[str]
     ) -> tuple[dict[bytes, int], set[bytes], list[str]]:

@@ -24,7 +24,14 @@ class Words:
 
     def names(self) -> dict[str, Callable[..., str]]:
         """Returns the functions, by their names in templates."""
-        return {"t": self.t, "word": self.word, "time": self.time, "span": self.span, "said": self.said}
+        return {
+            "t": self.t,
+            "word": self.word,
+            "time": self.time,
+            "span": self.span,
+            "said": self.said,
+            "meaning": self.meaning,
+        }
 
     def t(self, key: str, /, **values: Any) -> str:
         """Returns a sentence of the catalogue."""
@@ -33,6 +40,10 @@ class Words:
     def word(self, key: str) -> str:
         """Returns a word of the domain, as it is where the catalogue has none."""
         return text(f"word.{key}", self._lang) if f"word.{key}" in catalogue() else key.partition(".")[2]
+
+    def meaning(self, code: str) -> str:
+        """Returns when a reason arises, in a few words; '' for one that the catalogue no longer has."""
+        return text(f"meaning.{code}", self._lang) if f"meaning.{code}" in catalogue() else ""
 
     def time(self, milliseconds: int | None) -> str:
         """Returns an instant as clocks show it, to the minute."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
@@ -26,6 +27,9 @@ CONNECT_MS = 6_000
 REQUEST_MS = 8_000
 STALL_SECONDS = 10.0
 """Longest time that a read may make no progress before it is an error, not an answer."""
+
+NEAR = 500
+"""Records no further apart are read in one go."""
 
 SETTLE_SECONDS = 30.0
 """No transaction of the worker is open for longer."""
@@ -226,6 +230,19 @@ class Reader:
             start = max(start, self._consumer.beginning_offsets([tp])[tp])
             end = min(end, self._consumer.end_offsets([tp])[tp])
         yield from self._between({tp: start}, {tp: end})
+
+    def some(self, topic: str, places: Iterable[tuple[int, int]]) -> Iterator[Record]:
+        """Yields what is committed at these places (partition and offset) in their order, as far as it is kept."""
+        left = deque(sorted(set(places)))
+        while left:
+            partition, first = left[0]
+            stretch: set[int] = set()
+            # whoever stands near is read in one go: setting out anew takes about as long
+            while left and left[0][0] == partition and left[0][1] - max(stretch, default=first) <= NEAR:
+                stretch.add(left.popleft()[1])
+            for record in self.between(topic, partition=partition, start=first, end=max(stretch) + 1):
+                if record.offset in stretch:
+                    yield record
 
     def follow(self, topic: str, *, from_beginning: bool) -> Iterator[Record]:
         """Returns what stands on `topic` (or nothing of it) and then what comes from this call on, without end."""

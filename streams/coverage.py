@@ -6,6 +6,7 @@ the other, those of all that is held against them: what was written meanwhile is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Self
@@ -15,6 +16,9 @@ from gatekeeper.audit.pairing import Input, Outgoing, Placed, Put, Records
 from gatekeeper.settings import Settings
 from streams import heads
 from streams.client import Reader, Record
+
+UNREADABLE = "unreadable"
+_DID = re.compile("[A-Z2-7]{26}")
 
 
 def check(settings: Settings, passed: Callable[[], None] = lambda: None) -> list[Covered]:
@@ -78,6 +82,8 @@ class _Topics:
     def _put(self, topic: str, number: int) -> Iterator[Put]:
         for record in self._of(topic, number):
             did = record.header("gate-decision-id")
+            if did and not _DID.fullmatch(did):
+                did = UNREADABLE  # whoever wrote it may have written anything: it is not told
             if did or topic != "deadletter":  # that of a fact names no decision
                 yield Put(record.offset, did, record.timestamp)
 

@@ -5,13 +5,50 @@ An address is a token; where the person comes back under another id, it is still
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
-from schemas.events import Source, Suppression
+from schemas.events import PairedAct, Source, Suppression
 from schemas.values import Token
+from streams import pairs
 from streams.client import Reader
+from streams.pairs import Pair
 from streams.publisher import Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The stops that an act about a person writes or takes back, and the partitions on which the act stands.
+
+    `unreadable`: how many sources of the person cannot be read, whose addresses are not known.
+    """
+
+    act: PairedAct
+    stops: Sequence[Suppression]
+    partitions: Sequence[int]
+    unreadable: int = 0
+
+    def write(self, settings: Settings) -> Pair:
+        """Writes all of it or nothing; raises as `pairs.write` does."""
+        return pairs.write(settings, outgoing(self.stops), self.act, partitions=self.partitions)
+
+
+def erasure(reader: Reader, act: PairedAct) -> Erasure:
+    """Returns the erasure of the person whom the act names; reads all of `sources`."""
+    recipient = act.recipient_id or ""
+    tokens, unreadable = addresses(reader, recipient)
+    return Erasure(act, stops(recipient, tokens, act_id=act.act_id, at=act.at), _everywhere(reader), unreadable)
+
+
+def readmission(reader: Reader, act: PairedAct) -> Erasure:
+    """Returns how the erasure of a person is taken back; raises UsageError (2) for one who never was erased."""
+    found = standing(reader, act.recipient_id or "")
+    if not found:
+        raise UsageError("error.never_erased")
+    return Erasure(act, taken_back(found, at=act.at), _everywhere(reader))
 
 
 def addresses(reader: Reader, recipient_id: str) -> tuple[list[Token], int]:
@@ -70,6 +107,10 @@ def taken_back(stops: Iterable[Suppression], *, at: str) -> list[Suppression]:
 def outgoing(stops: Iterable[Suppression]) -> list[Outgoing]:
     """Returns these stops as records to write."""
     return [Outgoing("suppressions", (stop.recipient_id or stop.token or "").encode(), encode(stop)) for stop in stops]
+
+
+def _everywhere(reader: Reader) -> list[int]:
+    return [tp.partition for tp in reader.partitions("acts")]
 
 
 def _act(stop: Suppression) -> str | None:

@@ -7,8 +7,10 @@ newest. A copy of the folder that is behind is refused before it can sign anothe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from threading import Thread
 from time import monotonic, time
 from typing import Any, Self
 
@@ -17,13 +19,16 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
 from kafka.structs import OffsetAndMetadata
 
+from gatekeeper.audit import coverage
 from gatekeeper.audit.chain import Chain, Finding
+from gatekeeper.audit.coverage import Covered
 from gatekeeper.audit.log import Log, Tree
 from gatekeeper.audit.verify import Checkpoint
 from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.shelf import Shelf
+from gatekeeper.spans import instant
 from schemas.codec import canonical
 from schemas.topics import DAY_MS
 from streams.client import REQUEST_MS, Reader, Record, connection, reaching
@@ -33,17 +38,25 @@ CHECKPOINT_SECONDS = 10.0
 """Checkpoints are no nearer to each other; a leaf that comes after a longer silence is sealed at once."""
 LOOK_SECONDS = 0.5
 
-Report = Callable[[], bytes | None]
-"""Makes a leaf of another kind once a day, such as a coverage report, or None where there is nothing to say."""
+AGAIN_MS = 3_600_000
+"""After a coverage check that could not be made, the next try is no nearer."""
+
+Check = Callable[[], list[Covered]]
+"""Holds everything against the manifests: `streams.coverage.check`. It may take long; sealing goes on meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Whom the sealer tells: of what it found, of each checkpoint, and of each manifest that it took."""
+    """Whom the sealer tells: of what it found, of each checkpoint, and of each manifest that it took.
+
+    `covered`: what a coverage check found, and the leaf that its report is. `unchecked`: why one could not be made.
+    """
 
     finding: Callable[[Finding], None]
     sealed: Callable[[Checkpoint], None]
     taken: Callable[[], None] = lambda: None
+    covered: Callable[[list[Covered], int], None] = lambda found, leaf: None
+    unchecked: Callable[[Exception], None] = lambda error: None
 
 
 class Fence:
@@ -108,9 +121,13 @@ class Fence:
 class Sealer:
     """Seals what stands on `manifests`, and then what comes."""
 
-    def __init__(self, settings: Settings, *, told: Told, seconds: float, report: Report | None = None) -> None:
-        """`seconds`: the least time between checkpoints. `report`: makes the leaf of each day."""
-        self._settings, self._told, self._seconds, self._report = settings, told, seconds, report
+    def __init__(
+        self, settings: Settings, *, told: Told, seconds: float, check: Check | None = None, every_ms: int = DAY_MS
+    ) -> None:
+        """`seconds`: the least time between checkpoints. `check`: whose report is a leaf every so many milliseconds."""
+        self._settings, self._told, self._seconds = settings, told, seconds
+        self._check, self._every_ms = check, every_ms
+        self._checking: Future[list[Covered]] | None = None
         self._keys = Keys(settings.key_folder)
         self._files = Shelf(settings.log_folder)
         self._sealed_at = monotonic()
@@ -132,6 +149,8 @@ class Sealer:
                     self._seal_in_time()
                 self._seal_in_time(now=True)
                 if once:
+                    self._cover_in_time(wait=True)
+                    self._seal_in_time(now=True)
                     return
                 for records in reader.coming("manifests", positions, seconds=LOOK_SECONDS):
                     for record in records:
@@ -141,8 +160,9 @@ class Sealer:
     def _take_up(self) -> None:
         self._log = Log(self._files, signer=lambda: self._keys.signer("log"), verifiers=self._keys.public("log"))
         try:
-            state = orjson.loads(self._log.state() or b'{"partitions": {}, "reported": 0}')
+            state = orjson.loads(self._log.state() or canonical({"partitions": {}, "reported": _now()}))
             self._reported = int(state["reported"])
+            self._due = self._reported + self._every_ms
             self._chain = Chain(state["partitions"], keys=lambda: self._keys.public("worker"))
         except (ValueError, LookupError, TypeError, AttributeError):
             raise IntegrityError("error.log_state_missing", name=f"state/{self._log.size}") from None
@@ -166,10 +186,7 @@ class Sealer:
     def _seal_in_time(self, *, now: bool = False) -> None:
         if not now and monotonic() - self._sealed_at < self._seconds:
             return
-        if self._report is not None and time() * 1000 - self._reported >= DAY_MS:
-            if (leaf := self._report()) is not None:
-                self._log.append(leaf)
-            self._reported = int(time() * 1000)
+        self._cover_in_time()
         if self._log.size > self._log.sealed.size:
             self._sealed_at = monotonic()
             with self._fence.held():
@@ -177,6 +194,42 @@ class Sealer:
         for name in self._files.names("witness"):
             self._log.cosign(self._files.read(f"witness/{name}") or b"", self._keys.public("witness"))
 
+    def _cover_in_time(self, *, wait: bool = False) -> None:
+        """Has a coverage check made when its time has come, and makes its report a leaf when it is there."""
+        if self._checking is None and self._check is not None and _now() >= self._due:
+            self._checking = _beside(self._check)
+        if self._checking is None or not (wait or self._checking.done()):
+            return
+        checking, self._checking = self._checking, None
+        try:
+            found = checking.result()
+        except Exception as error:  # whatever it is: the manifests must be sealed
+            self._due = _now() + min(self._every_ms, AGAIN_MS)
+            self._told.unchecked(error)
+            return
+        self._reported = _now()
+        self._due = self._reported + self._every_ms
+        leaf = coverage.report(found, group=self._settings.group, at=instant(self._reported))
+        self._told.covered(found, self._log.append(leaf))
+
     def _state(self) -> bytes:
         state: dict[str, Any] = {"v": 1, "partitions": self._chain.state(), "reported": self._reported}
         return canonical(state)
+
+
+def _now() -> int:
+    return int(time() * 1000)
+
+
+def _beside(check: Check) -> Future[list[Covered]]:
+    """Makes a check in a thread that no end of the process waits for."""
+    found: Future[list[Covered]] = Future()
+
+    def work() -> None:
+        try:
+            found.set_result(check())
+        except Exception as error:
+            found.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    return found

@@ -15,9 +15,11 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from gatekeeper.audit import merkle
+from gatekeeper.audit.log import LEAF_BYTES
 from gatekeeper.audit.pairing import Input, Outgoing, Placed, Records
 from gatekeeper.audit.record import did as derived
-from schemas.codec import canonical
+from schemas.audit import Manifest
+from schemas.codec import Unreadable, canonical, decode
 from schemas.topics import logical_name
 
 Fault = Literal[
@@ -27,6 +29,7 @@ Fault = Literal[
     "claimed_nothing",
     "dropped_manifest",
     "reordered_partition",
+    "foreign_manifest",
     "omitted_record",
     "doubled_record",
     "foreign_record",
@@ -37,7 +40,9 @@ OWN = {"sends": ("intake",), "acts": ("act", "release")}
 """Of which stage the one record is that each record of an input has."""
 OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter")
 TOLD = 100
-"""So many findings a report holds, which must fit a leaf of the sealed log; it counts them all."""
+"""So many findings a report holds at most; it counts them all."""
+DETAIL = 120
+"""So much is told of a detail."""
 
 
 class Finding(NamedTuple):
@@ -108,28 +113,30 @@ def covered(
 
 
 def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
-    """Returns canonical JSON of the findings on all partitions, which may be sealed; `at`: when, RFC 3339."""
+    """Returns canonical JSON of the findings on all partitions, short enough to be sealed; `at`: when, RFC 3339.
+
+    It counts all findings, and holds as many as there is room for. What is told of partitions are lists in the order
+    of their numbers: of an input the first offset claimed, the next one, and how many between held a record.
+    """
     findings = [finding for one in found for finding in one.findings]
-    return canonical(
-        {
-            "v": 1,
-            "kind": "coverage",
-            "group": group,
-            "at": at,
-            "partitions": [
-                {
-                    "partition": one.partition,
-                    "manifests": one.manifests,
-                    "records": one.records,
-                    "in": {name: [each.start, each.to, each.n] for name, each in sorted(one.claimed.items())},
-                    "expired": one.expired,
-                }
-                for one in found
-            ],
-            "findings": [finding._asdict() for finding in findings[:TOLD]],
-            "found": len(findings),
-        }
-    )
+    told = [finding._asdict() for finding in findings[:TOLD]]
+    claimed = sorted({name for one in found for name in one.claimed})
+    expired = sorted({name for one in found for name in one.expired})
+    partitions: dict[str, Any] = {
+        "manifests": [one.manifests for one in found],
+        "records": [one.records for one in found],
+        "in": {name: [_claimed(one, name) for one in found] for name in claimed},
+        "expired": {name: [one.expired.get(name, 0) for one in found] for name in expired},
+    }
+    said = {"v": 1, "kind": "coverage", "group": group, "at": at, "found": len(findings), "partitions": partitions}
+    while len(value := canonical({**said, "findings": told})) > LEAF_BYTES and told:
+        del told[len(told) // 2 :]
+    return value
+
+
+def _claimed(one: Covered, name: str) -> list[int]:
+    each = one.claimed.get(name, Range(0, 0))
+    return [each.start, each.to, each.n]
 
 
 def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -184,8 +191,17 @@ class _Check:
 
     def take(self, manifest: Placed, *, demanded: bool) -> None:
         """Takes in a manifest with all that it claims."""
-        said, hash_ = orjson.loads(manifest.value), sha256(manifest.value).hexdigest()
         self._last = manifest.offset
+        try:
+            read: Manifest = decode("manifests", None, manifest.value)
+            if read.partition != self._found.partition:
+                raise Unreadable("field_invalid", "partition")
+            if not {logical_name(one.topic) for one in read.in_} <= OWN.keys():
+                raise Unreadable("field_invalid", "in")
+        except Unreadable as fault:
+            self._find("foreign_manifest", "manifests", manifest.offset, str(fault))
+            return
+        said, hash_ = orjson.loads(manifest.value), sha256(manifest.value).hexdigest()
         joined = self._chain(manifest.offset, said["prev"], hash_)
         for taken in said["in"]:
             self._range(manifest.offset, taken, joined=joined, demanded=demanded)
@@ -327,7 +343,13 @@ class _Check:
         return any(name == topic and start <= offset < to for name, start, to in self._told)
 
     def _find(self, fault: Fault, topic: str, offset: int, detail: str = "") -> None:
+        topic, detail = (_plain(one) for one in (topic, detail))
         self._found.findings.append(Finding(fault, self._found.partition, topic, offset, detail))
+
+
+def _plain(said: str) -> str:
+    """Returns what a forger may have written as short printable ASCII, which neither ends a line nor fills a leaf."""
+    return "".join(char if "!" <= char <= "~" or char == " " else "?" for char in said[:DETAIL])
 
 
 def _outside(gaps: Iterable[Mapping[str, int]], start: int, to: int) -> Iterator[int]:

@@ -42,8 +42,8 @@ class Folder:
         for line in self._lines("manifests", partition):
             with self._reading(self._file("manifests", partition)):
                 said = orjson.loads(line)
-                found = said["value"].encode(), base64.b64decode(said["sig"] or "")
-                yield link(partition, said["offset"], *found, records, index=said["index"])
+                value, signature = said["value"].encode(), base64.b64decode(said["sig"] or "")
+                yield link(partition, int(said["offset"]), value, signature, records, index=said["index"])
 
     def policy(self, sha256: str) -> bytes | None:
         """Returns the bytes of a policy version by their SHA-256 in hex, None where they were not exported."""

@@ -11,15 +11,12 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.answer import sentence
 from gatekeeper.audit import inquiry
+from gatekeeper.audit.telling import Line, Telling, told_reason
 from gatekeeper.audit.trail import Link
-from gatekeeper.reasons import CATALOGUE, Found
-from gatekeeper.texts import Language, catalogue, language
-from gatekeeper.texts import text as worded
-
-_MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "notice"), ("route", "route"))
-_CERTAIN = 1000
+from gatekeeper.errors import IntegrityError
+from gatekeeper.texts import Language, language
+from schemas.audit import AuditRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +29,15 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One audit record, and where it stands: partition, offset on `manifests`, its place there, leaf of the log."""
+    """One audit record, and where it stands: partition, offset on `manifests`, its place there, leaf of the log.
+
+    Of one that was read by itself only the partition is known.
+    """
 
     record: dict[str, Any]
     partition: int
-    manifest: int
-    position: int
+    manifest: int | None = None
+    position: int | None = None
     leaf: int | None = None
 
     @property
@@ -52,10 +52,39 @@ class Told:
         return {name for name in (self.did, self.record.get("clearance"), act.get("item")) if name}
 
 
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """What one record says in words: None or nothing where it says nothing of that.
+
+    `piece`: scope. `more`: of the facts what is no single one. `at`: as clocks show it.
+    """
+
+    did: str
+    code: str
+    at: str
+    stage: str
+    piece: str | None
+    act: str | None
+    verdict: str | None
+    because: list[str]
+    facts: list[Line]
+    more: list[str]
+    must: list[str]
+    policy: str
+    shadow: str | None
+
+
 def of(link: Link, wanted: Callable[[bytes], bool], leaf: Callable[[Link], int | None]) -> Iterator[Told]:
-    """Yields the records of a manifest that are wanted by their bytes; `leaf`: where that is in the sealed log."""
+    """Yields the records of a manifest that are wanted by their bytes; `leaf`: where that is in the sealed log.
+
+    Raises IntegrityError (4) where one cannot be read.
+    """
     for position, value in enumerate(link.records, 1):
         if wanted(value):
+            try:
+                AuditRecord.model_validate_json(value)
+            except ValueError:
+                raise IntegrityError("error.trail_record", partition=link.partition, offset=link.offset) from None
             yield Told(orjson.loads(value), link.partition, link.offset, position, leaf(link))
 
 
@@ -75,32 +104,40 @@ def pieces(found: Iterable[Told]) -> list[list[Told]]:
     return [records for _, records in grouped]
 
 
-def told_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a reason of an audit record for programs: code, clause, facts, and its sentence in both languages."""
-    code, kind = reason["code"], CATALOGUE.get(reason["code"])
-    found = Found(code, tuple(reason["facts"]), reason["says"])
-    try:
-        said = {lang: sentence(found, lang) for lang in ("ja", "en")}
-    except KeyError:  # of a version that knows more than this one
-        said = {lang: worded("story.reason_unknown", lang) for lang in ("ja", "en")}
-    return {"code": code, "clause": kind.clause if kind else None, "facts": reason["facts"], **said}
-
-
 class Story:
-    """Tells one piece in a language, None = the reader's; `local` writes an instant as clocks there show it."""
+    """Tells one piece in a language, None = the reader's; `local` writes an instant as clocks there show it.
+
+    `seal`: of the log, where the records were read through it. `names`: as `Telling` takes them.
+    """
 
     def __init__(
-        self, piece: list[Told], seal: Seal | None, *, local: Callable[[str], str], lang: Language | None = None
+        self,
+        piece: list[Told],
+        seal: Seal | None,
+        *,
+        local: Callable[[str], str],
+        lang: Language | None = None,
+        names: Mapping[str, str] | None = None,
     ):
-        self.piece, self._seal, self._local, self._lang = piece, seal, local, lang or language()
+        self.piece, self._seal, self._local = piece, seal, local
+        self._tell = Telling(lang or language(), names)
 
     def page(self) -> str:
         """Returns the page as text."""
         lines: list[str] = []
-        for told in self.piece:
-            lines += self._of(told)
+        for told, chapter in zip(self.piece, self.chapters(), strict=True):
+            lines += [self._tell.say("heading", code=chapter.code, did=chapter.did), f"{chapter.at}  {chapter.stage}"]
+            lines += [f"  {said}" for said in (chapter.piece, chapter.act, chapter.verdict) if said]
+            facts = [*(line.text for line in chapter.facts), *chapter.more]
+            for heading, block in (("because", chapter.because), ("facts", facts), ("must", chapter.must)):
+                lines += ["  " + self._tell.say(heading), *(f"    {line}" for line in block)] if block else []
+            lines += [f"  {said}" for said in (chapter.policy, chapter.shadow, *self._standing(told)) if said]
             lines.append("")
-        return "\n".join([*lines, self._say("unproven")])
+        return "\n".join([*lines, self._tell.say("unproven")])
+
+    def chapters(self) -> list[Chapter]:
+        """Returns what each record says, in words."""
+        return [self._chapter(told) for told in self.piece]
 
     def row(self) -> tuple[str, ...]:
         """Returns what tells the piece from others: ids and scope of its first record."""
@@ -119,140 +156,52 @@ class Story:
                 "mode": told.record.get("mode", "live"),
                 "act": told.record.get("act"),
                 "reasons": [told_reason(reason) for reason in told.record["reasons"]],
-                "facts": self._facts(told.record),
+                "facts": [*(line.text for line in chapter.facts), *chapter.more],
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
                 "seal": self._sealed(told),
             }
-            for told in self.piece
+            for told, chapter in zip(self.piece, self.chapters(), strict=True)
         ]
 
-    def _of(self, told: Told) -> list[str]:
-        record = told.record
-        lines = [
-            self._say("heading", code=inquiry.make(told.did), did=told.did),
-            f"{self._local(record['at'])}  {self._say('stage_' + record['stage'])}",
-        ]
-        if record["campaign"]:
-            named = {name: record[name] or "-" for name in ("campaign", "controller", "purpose")}
-            lines.append("  " + self._say("piece", **named, channel=self._word("channel", record["channel"])))
-        if act := record.get("act"):
-            lines.append("  " + self._act(act))
-        if record["verdict"]:
-            lines.append("  " + self._say(f"verdict_{record['verdict']}"))
-            lines += self._block("because", [self._because(reason) for reason in map(told_reason, record["reasons"])])
-            lines += self._block("facts", self._facts(record))
-            lines += self._block("must", [self._known("must", code) for code in record["obligations"]])
-        policy = record["policy"]
-        lines.append("  " + self._say("policy", **policy, rules=record["engine"]["rules"]))
-        if record.get("mode", "live") == "shadow":
-            lines.append("  " + self._say("shadow"))
-        lines.append("  " + self._say("record", partition=told.partition, offset=told.manifest, position=told.position))
+    def _chapter(self, told: Told) -> Chapter:
+        record, tell = told.record, self._tell
+        named = {name: record[name] or "-" for name in ("campaign", "purpose")}
+        named["controller"] = tell.name("controller", record["controller"] or "-")
+        channel = tell.word("channel", record["channel"] or "-")
+        facts = record["facts"]
+        more = [tell.say("no_facts")] if record["verdict"] and facts is None else tell.point(facts) if facts else []
+        if facts is not None and record.get("asof"):
+            more.append(tell.say("as_of", at=self._local(record["asof"])))
+        return Chapter(
+            did=told.did,
+            code=inquiry.make(told.did),
+            at=self._local(record["at"]),
+            stage=tell.say("stage_" + record["stage"]),
+            piece=tell.say("piece", **named, channel=channel) if record["campaign"] else None,
+            act=tell.act(record["act"]) if record.get("act") else None,
+            verdict=tell.say(f"verdict_{record['verdict']}") if record["verdict"] else None,
+            because=[tell.because(reason) for reason in record["reasons"]],
+            facts=tell.facts(facts, record["basis"]) if facts else [],
+            more=more,
+            must=[tell.known("must", code) for code in record["obligations"]],
+            policy=tell.say("policy", **record["policy"], rules=record["engine"]["rules"]),
+            shadow=tell.say("shadow") if record.get("mode", "live") == "shadow" else None,
+        )
+
+    def _standing(self, told: Told) -> list[str]:
+        """Returns where a record stands, and how it is sealed."""
+        lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
         if (sealed := self._sealed(told)) is None:
-            return [*lines, "  " + self._say("unsealed")]
-        lines.append("  " + self._say("sealed", leaf=sealed["leaf"], size=sealed["size"]))
+            return [*lines, self._tell.say("unsealed")]
+        lines.append(self._tell.say("sealed", leaf=sealed["leaf"], size=sealed["size"]))
         if at := sealed["witnessed"]:
-            return [*lines, "  " + self._say("witnessed", at=self._local(at))]
-        return [*lines, "  " + self._say("unwitnessed")]
+            return [*lines, self._tell.say("witnessed", at=self._local(at))]
+        return [*lines, self._tell.say("unwitnessed")]
 
     def _sealed(self, told: Told) -> dict[str, Any] | None:
         if told.leaf is None or self._seal is None or told.leaf >= self._seal.size:
             return None
         return {"leaf": told.leaf, "size": self._seal.size, "witnessed": self._seal.witnessed}
-
-    def _block(self, heading: str, lines: list[str]) -> list[str]:
-        return ["  " + self._say(heading), *(f"    {line}" for line in lines)] if lines else []
-
-    def _act(self, act: Mapping[str, Any]) -> str:
-        by = ", ".join([act["by"]] if isinstance(act["by"], str) else act["by"] or ["-"])
-        kind = self._known("kind", act["kind"] or "-")
-        said = self._say("act", by=by, kind=kind, outcome=self._known("outcome", act["outcome"]))
-        more = [act["code"], act["evidence_ref"] and self._say("evidence", ref=act["evidence_ref"])]
-        return self._with(said, more)
-
-    def _because(self, reason: Mapping[str, Any]) -> str:
-        clause = f" [{reason['clause']}]" if reason["clause"] else ""
-        return self._with(f"{reason['code']}: {reason[self._lang]}{clause}", reason["facts"])
-
-    def _facts(self, record: Mapping[str, Any]) -> list[str]:
-        facts = record["facts"]
-        if facts is None:
-            return [self._say("no_facts")] if record["verdict"] else []
-        lines = [self._source(source, record["basis"]) for source in facts["sources"]] or [self._say("source_none")]
-        lines += [self._consent(event) for event in facts["consents"]] or [self._say("consent_none")]
-        lines += [self._stop(stop) for stop in facts["suppressions"]]
-        for event in facts.get("events", ()):
-            date = self._date(event.get("at") or event.get("recorded_at"))
-            lines.append(self._say("event", date=date, kind=self._known("event", event["kind"])))
-        for ask in facts.get("asks", ()):
-            lines.append(self._say("asked", date=self._date(ask["at"]), source=ask["source_id"], id=ask["request_id"]))
-        for release in facts.get("releases", ()):
-            by = release["by"] if isinstance(release["by"], str) else ", ".join(release["by"])
-            key = "released" if release["kind"] == "release" else "released_release_revoked"
-            reasons = ", ".join(release.get("reasons", ()))
-            lines.append(self._say(key, by=by, date=self._date(release["at"]), reasons=reasons))
-        exact, near = ", ".join(facts["contact_point_from"]), ", ".join(facts.get("contact_point_near", ()))
-        lines.append(self._say("point_exact", sources=exact) if exact else self._say("point_none"))
-        lines += [self._say("point_near", sources=near)] if near else []
-        if facts["unreadable"]:
-            lines.append(self._say("unreadable", places=", ".join(facts["unreadable"])))
-        if record.get("asof"):
-            lines.append(self._say("as_of", at=self._local(record["asof"])))
-        return lines
-
-    def _source(self, source: Mapping[str, Any], basis: str | None) -> str:
-        said = self._say(
-            "source",
-            method=self._word("method", source["method"]),
-            date=self._date(source.get("acquired_at")),
-            collector=source["collected_by"],
-            id=source["source_id"],
-        )
-        more = [self._say(f"source_{name}", value=source[field]) for field, name in _MORE if source.get(field)]
-        if (state := source.get("state", "active")) != "active":
-            more.append(self._say("source_state", value=self._known("source_state", state)))
-        if source["source_id"] == basis:
-            more.append(self._say("source_basis"))
-        return self._with(said, more)
-
-    def _consent(self, event: Mapping[str, Any]) -> str:
-        channels = event.get("channels") or "*"
-        named = [] if channels == "*" or "*" in channels else [self._word("channel", name) for name in channels]
-        purpose = event.get("purpose") or "*"
-        return self._say(
-            "consent",
-            state=self._known("state", event["state"]),
-            date=self._date(event.get("event_time") or event["recorded_at"]),
-            by=self._known("by", event["expressed_by"]),
-            method=event["method"],
-            purpose=self._say("everything") if purpose == "*" else purpose,
-            channels=", ".join(named) or self._say("everything"),
-            id=event["record_id"],
-        )
-
-    def _stop(self, stop: Mapping[str, Any]) -> str:
-        event = stop["event"]
-        kind = self._known("stop", event["kind"])
-        said = self._say("stop", kind=kind, date=self._date(event["received_at"]), id=event["suppression_id"])
-        more = [self._say("stop_score", score=stop["score"])] if stop["score"] < _CERTAIN else []
-        return self._with(said, [*more, *([self._say("stop_elsewhere")] if stop.get("elsewhere") else [])])
-
-    def _say(self, key: str, **values: Any) -> str:
-        return worded(f"story.{key}", self._lang, **values)
-
-    def _known(self, kind: str, code: str) -> str:
-        """Returns a code in words; a code that this version has no words for, as it stands."""
-        return self._say(f"{kind}_{code}") if f"story.{kind}_{code}" in catalogue() else code
-
-    def _word(self, kind: str, code: str) -> str:
-        key = f"word.{kind}.{code}"
-        return worded(key, self._lang) if key in catalogue() else code
-
-    def _date(self, written: str | None) -> str:
-        return written or self._say("undated")
-
-    def _with(self, said: str, more: Iterable[str | None]) -> str:
-        told = [one for one in more if one]
-        return f"{said} — {'; '.join(told)}" if told else said
 
 
 _SHOWN = (

@@ -70,10 +70,14 @@ def link(
 ) -> Link:
     """Returns the link of a manifest, and takes exactly its records from `records`, which go on behind them.
 
-    Raises IncompleteError (5) where they end too early, IntegrityError (4) where the first is not the one it names.
-    Whether they are the ones that were hashed is the question of `gatekeeper.audit.verify`.
+    Raises IncompleteError (5) where they end too early, IntegrityError (4) where the first is not the one it names,
+    ValueError, KeyError or TypeError for what is no manifest. Whether they are the ones that were hashed is the
+    question of `gatekeeper.audit.verify`.
     """
-    audit = orjson.loads(value)["audit"]
+    said = orjson.loads(value)
+    audit = said["audit"]
+    if not isinstance(said["t1"], str):
+        raise TypeError("t1")
     taken = tuple(record for _, record in zip(range(audit["n"]), records, strict=False))
     if len(taken) < audit["n"]:
         missing = audit["n"] - len(taken)

@@ -39,6 +39,8 @@ LONGEST = 1 << 22
 """No line is longer: a record has 256 KiB at the most."""
 KEPT = 1_000
 """So many findings are kept, however many there are."""
+PARTITIONS = 100_000
+"""No export has more."""
 AHEAD = 64
 """So many manifests ahead are looked at for where their records begin, after some that do not fit."""
 
@@ -331,18 +333,20 @@ _ALIKE = bytes(
     ord({**dict.fromkeys(":[]}", ","), **dict.fromkeys("eENI", ".")}.get(chr(n), chr(n))) for n in range(256)
 )
 _GONE = bytes(set(range(256)) - set(b'":,[]}.eENIul'))
+_SUSPECT = re.compile(rb",\.\.?,")
 _TAIL = re.compile(
     rb'"src":\{"offset":([0-9]+),"partition":([0-9]+),"timestamp":[0-9]+,"topic":"([^"\\]*)"\},"stage":"([a-z]+)",'
     rb'(?:"subj":(?:null|"[\w-]*"),)?"v":1,"verdict":(?:null|"[a-z]+")\}'
 )
 """How an audit record ends: its keys are sorted, and none of those behind `src` holds another object."""
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_HASH = re.compile(r"[0-9a-f]{64}")
 _DID = re.compile(rb'"did":"([A-Z2-7]{26})"')
 
 
 def holds_float(values: bytes) -> bool:
     """Tells whether JSON values (one or many) hold a number that is no integer."""
-    left = values.translate(_ALIKE, _GONE)
-    if b",.," not in left and b",..," not in left:
+    if _SUSPECT.search(values.translate(_ALIKE, _GONE)) is None:
         return False
     return _FLOAT.search(_STRING.sub(b'""', values)) is not None
 
@@ -356,7 +360,7 @@ def read_canonical(value: bytes) -> dict[str, Any]:
     try:
         found = json.loads(value, parse_float=_no_float, parse_constant=_no_float)
         same = json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Trouble("not_canonical") from None
     if not isinstance(found, dict) or same != value:
         raise Trouble("not_canonical")
@@ -434,6 +438,14 @@ def _trusted(
     return "not_excluded", {"size": size}
 
 
+def _excluded(report: Report, said: tuple[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Returns what may be said to be excluded: that only where all that is sealed is right, and nothing where it was changed."""
+    if report.exit_code == CHANGED:
+        return []
+    right = all(one.code == "unsealed" for one in report.findings)
+    return [said if right else ("not_excluded", {"size": report.leaves})]
+
+
 # -- an export --------------------------------------------------------------------------------------------------
 
 
@@ -452,13 +464,15 @@ class _Manifest:
 class _Sealed:
     """What the sealed log holds of one partition within the export's range: leaf numbers and leaf hashes, in order.
 
-    `last`: SHA-256 of the newest manifest so far; `before`: of the one before the range.
+    `last`: SHA-256 of the newest manifest so far, and whether it is `within` the range. `joins`: leaf hashes of those
+    in the range that follow one outside of it, at its beginning and after a clock went back.
     """
 
     indexes: list[int] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
     last: str | None = None
-    before: str | None = None
+    within: bool = True
+    joins: set[bytes] = field(default_factory=set)
 
 
 def verify(
@@ -486,16 +500,21 @@ class _Export:
         self._done, self._total = 0, 1
         self._seen: set[bytes] = set()
         self._sealed: dict[int, _Sealed] = {}
+        self._coverage: tuple[int, dict[str, Any]] = 0, {}
+        """How many reports of coverage are sealed, and the last one."""
 
     def check(self, witness: Vkey | None, min_size: int | None) -> None:
         report, about = self.report, read_canonical(_read(self.folder, "export.json"))
+        range_, partitions = [about.get(name, "") for name in ("from", "to")], about.get("partitions")
         if (
             about.get("v") != 1
-            or not isinstance(about.get("partitions"), int)
-            or not all(isinstance(about.get(name, 0), str | None) for name in ("from", "to"))
+            or type(partitions) is not int
+            or not 0 < partitions <= PARTITIONS
+            or not all(one is None or (isinstance(one, str) and _INSTANT.fullmatch(one)) for one in range_)
         ):
-            raise Trouble("file", file="export.json", detail="v")
-        first, to = about["from"], about["to"]
+            raise Trouble("about")
+        first, to = range_
+        self._named()
         self._total = sum(file.stat().st_size for file in self.folder.glob("*/*.ndjson.gz"))
         self._workers = self._keys("worker")
         checkpoint, excluded = self._checkpoint(about), None
@@ -517,8 +536,19 @@ class _Export:
             report.says.append(("not_right", {"count": report.found}))
         if first or to:
             report.says.append(("only", {"first": first or "-", "to": to or "-"}))
-        report.says += [excluded] if excluded else []
+        if count := self._coverage[0]:
+            at, found = (self._coverage[1].get(name) for name in ("at", "found"))
+            report.says.append(("coverage", {"count": count, "at": at, "found": found}))
+        report.says += _excluded(report, excluded) if excluded else []
         report.says.append(("elsewhere", {}))
+
+    def _named(self) -> None:
+        """Checks that what records name by hash is what it is called."""
+        for kind in ("policies", "reference"):
+            for file in sorted((self.folder / kind).glob("*")):
+                name = f"{kind}/{file.name}"
+                if _HASH.fullmatch(file.stem) and sha256(_read(self.folder, name)).hexdigest() != file.stem:
+                    self.report.add("content", file=name)
 
     def _keys(self, role: str) -> dict[str, Vkey]:
         """Returns the public keys of a role by NAME+HASH."""
@@ -553,18 +583,23 @@ class _Export:
             except Trouble as trouble:
                 self.report.add("leaf", leaf=index, why=trouble.code)
                 continue
-            if not isinstance(said.get("partition"), int) or "prev" not in said:
-                continue  # no manifest: a report of coverage
+            if said.get("kind") == "coverage":
+                self._coverage = self._coverage[0] + 1, said
+                continue
+            if type(said.get("partition")) is not int or not isinstance(said.get("t1"), str) or "prev" not in said:
+                self.report.add("leaf_unknown", leaf=index)
+                continue
             sealed = self._sealed.setdefault(said["partition"], _Sealed())
             if sealed.last is not None and said["prev"] != sealed.last:
                 self.report.add("log_chain", leaf=index, partition=said["partition"])
             sealed.last = sha256(leaf).hexdigest()
-            t1 = str(said.get("t1"))
-            if (first is None or t1 >= first) and (to is None or t1 < to):
+            within = (first is None or said["t1"] >= first) and (to is None or said["t1"] < to)
+            if within:
                 sealed.indexes.append(index)
                 sealed.hashes.append(hashes[-1])
-            elif not sealed.indexes:
-                sealed.before = sealed.last
+                if not sealed.within:
+                    sealed.joins.add(hashes[-1])
+            sealed.within = within
         if root_of(hashes) != checkpoint.root:
             self.report.add("log_root")
         for name in tiles.differing(hashes):
@@ -574,7 +609,7 @@ class _Export:
 
     def _partition(self, number: int, *, whole: bool, log: bool) -> None:
         sealed = self._sealed.get(number, _Sealed())
-        follows = _Chain(sealed.before, whole or sealed.before is not None)
+        follows = _Chain(known=whole, joins=sealed.joins)
         lines = _Lines(self.folder, f"records/{number}.ndjson.gz", self._tell, look=True)
         records = _Records(lines, self.report, self._seen)
         member = _Membership(sealed, self.report) if log else None
@@ -610,7 +645,7 @@ class _Export:
                 value, place = found["value"].encode(), (number, int(found["offset"]))
                 sig = base64.b64decode(found["sig"], validate=True)
                 yield _Manifest(place, found["index"], value, sig, read_canonical(value))
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 raise Trouble("line", file=name, line=count) from None
             except Trouble as trouble:
                 raise Trouble("line_value", file=name, line=count, why=trouble.code) from None
@@ -630,12 +665,16 @@ class _Export:
 class _Chain:
     """Where a partition stands: the manifest before, and the next offset of each input."""
 
-    def __init__(self, prev: str | None, known: bool) -> None:
-        self._prev, self._known = prev, known
+    def __init__(self, *, known: bool, joins: set[bytes]) -> None:
+        """`known`: nothing comes before the first one. `joins`: those whose predecessor only the sealed log has."""
+        self._prev: str | None = None
+        self._known, self._joins = known, joins
         self._next: dict[str, int] = {}
 
     def wrong(self, value: bytes, said: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Takes the next manifest in; yields what does not fit, as a key of SAYS with its values."""
+        if leaf_hash(value) in self._joins:
+            self._known, self._next = False, {}
         if self._known and said["prev"] != self._prev:
             yield "chain", {}
         self._prev, self._known = sha256(value).hexdigest(), True
@@ -854,7 +893,7 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
         check_one(json.loads(_read(file.parent, file.name)), report, witness, min_size)
     except Trouble as trouble:
         report.add(trouble.code, **trouble.values)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         report.add("proof", file=file.name)
     if report.found:
         report.says.append(("not_right", {"count": report.found}))
@@ -886,7 +925,9 @@ def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None
     excluded = _trusted(checkpoint, keys.values(), report, witness, min_size)
     if root_from_inclusion(leaf_hash(value), log["index"], checkpoint.size, _hashes(log)) != checkpoint.root:
         report.add("not_in_log", place, leaf=log["index"])
-    report.says += [("proven", {"did": proof["did"], "leaf": log["index"], "size": checkpoint.size}), excluded]
+    if not report.found:
+        report.says.append(("proven", {"did": proof["did"], "leaf": log["index"], "size": checkpoint.size}))
+    report.says += _excluded(report, excluded)
 
 
 def _hashes(path: dict[str, Any]) -> list[bytes]:
@@ -900,6 +941,7 @@ CHANGED, UNVERIFIABLE, INCOMPLETE = 1, 4, 5
 SAYS_UNVERIFIABLE = {
     "missing": ("{file} がありません。書き出し直してください。", "{file} is missing. Export again."),
     "file": ("{file} を読めません ({detail})。書き出し直してください。", "{file} cannot be read ({detail}). Export again."),
+    "about": ("export.json の内容が正しくありません (v、partitions、from、to)。書き出し直してください。", "What export.json says is not right (v, partitions, from, to). Export again."),
     "cut": ("{file} は途中で切れています。書き出し直してください。", "{file} is cut short. Export again."),
     "key": ("{file} は公開鍵として読めません。", "{file} cannot be read as a public key."),
     "checkpoint": ("{file} はチェックポイントとして読めません。", "{file} cannot be read as a checkpoint."),
@@ -909,6 +951,7 @@ SAYS_UNVERIFIABLE = {
     "float": ("小数が含まれています。正準な監査記録に小数はありません。", "A value holds a number that is no integer; no canonical audit record does."),
     "line_value": ("{file} の {line} 行目のマニフェストは正準 JSON ではありません ({why})。", "The manifest on line {line} of {file} is not canonical JSON ({why})."),
     "leaf": ("封印ログの葉 {leaf} は正準 JSON ではありません ({why})。", "Leaf {leaf} of the sealed log is not canonical JSON ({why})."),
+    "leaf_unknown": ("封印ログの葉 {leaf} はマニフェストでも網羅性の報告でもありません。", "Leaf {leaf} of the sealed log is neither a manifest nor a report of coverage."),
     "manifest": ("パーティション {partition}、manifests のオフセット {offset}: マニフェストの形が違います。", "Partition {partition}, offset {offset} of manifests: this is not shaped like a manifest."),
     "record": ("{record} 番目の記録 (0 から) は監査記録の形ではありません。", "Record {record} of it (from 0) is not shaped like an audit record."),
     "float_at": ("{record} 番目の記録 (0 から) に小数があります。正準な監査記録に小数はありません。", "Record {record} of it (from 0) holds a number that is no integer; no canonical audit record does."),
@@ -929,6 +972,7 @@ SAYS_CHANGED = {
     "too_small": ("封印ログの葉は {size} 枚で、求められた {wanted} 枚より少なく、末尾が切り取られています。", "The sealed log has {size} leaves, and {wanted} were asked for: its end is cut off."),
     "log_root": ("封印ログの葉から計算した根がチェックポイントと一致しません。", "The leaves of the sealed log do not come to the root of its checkpoint."),
     "log_chain": ("封印ログの葉 {leaf} (パーティション {partition}) は、前のマニフェストに続いていません。", "Leaf {leaf} of the sealed log (partition {partition}) does not follow that partition's manifest before."),
+    "content": ("{file} は名前のハッシュと一致しません。", "{file} is not what its name, a hash, says."),
     "tile": ("{file} が葉と一致しません。", "{file} is not what the leaves come to."),
     "missing_manifest": ("パーティション {partition}: 封印ログの葉 {leaf} のマニフェストがありません。", "Partition {partition}: the manifest that is leaf {leaf} of the sealed log is missing."),
     "missing_before": ("この前にあるはずの、封印ログの葉 {leaf} のマニフェストがありません。", "The manifest that is leaf {leaf} of the sealed log is missing before it."),
@@ -967,8 +1011,9 @@ SAYS = {
     "only": ("対象は {first} から {to} の前までに判定されたものだけです。", "This covers only what was decided from {first} until before {to}."),
     "proven": ("決定 {did} は封印ログの葉 {leaf} (全 {size} 枚) のマニフェストに含まれています。", "Decision {did} is in the manifest that is leaf {leaf} of {size} of the sealed log."),
     "witnessed": ("証人 {kid} は {at} に {size} 枚のログを見ています。それまでに封印されたものの変更・削除・差し替えは除外できます。その後に封印されたものが切り取られたかどうかは除外できません。", "The witness {kid} saw this log of {size} leaves at {at}. Excluded: that anything sealed by then was changed, removed or replaced. Not excluded: that what was sealed later was cut off."),
-    "long_enough": ("ログは求められた {wanted} 枚以上 ({size} 枚) です。そこまでの切り取りは除外できます。すべての鍵を持つ者が履歴全体を作り直したことは除外できません (--witness)。", "The log has {size} leaves, at least the {wanted} asked for: that its end was cut off before is excluded. Not excluded: that somebody with all keys made the whole anew (--witness)."),
-    "not_excluded": ("末尾が切り取られたこと、すべての鍵を持つ者が全体を作り直したことは除外できません (ログは {size} 枚)。--witness か --min-size を指定してください。", "Not excluded: that the end was cut off, or that somebody with the keys made the whole anew (the log has {size} leaves). Pass --witness, or --min-size."),
+    "long_enough": ("ログは求められた {wanted} 枚以上 ({size} 枚) です。そこまでの切り取りは除外できます。別の鍵で全体を作り直したものであることは除外できません。鍵はこのフォルダーのものだからです (--witness)。", "The log has {size} leaves, at least the {wanted} asked for: that its end was cut off before is excluded. Not excluded: that somebody made the whole anew with other keys, for the keys are this folder's own (--witness)."),
+    "not_excluded": ("末尾が切り取られたこと、別の鍵で全体を作り直したものであることは除外できません (ログは {size} 枚)。鍵はこのフォルダーのものだからです。両方には --witness、切り取りだけなら --min-size を指定してください。", "Not excluded: that the end was cut off, or that somebody made the whole anew with other keys, for the keys are this folder's own (the log has {size} leaves). Pass --witness for both, or --min-size for the first."),
+    "coverage": ("封印された網羅性の報告は {count} 件あり、最新の報告 ({at}) の誤りは {found} 件です。", "Reports of coverage that are sealed: {count}. The last one ({at}) found {found} things that are wrong."),
     "elsewhere": ("判定が事実と規則から導かれるかは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
 }  # fmt: skip
 """Every sentence, in Japanese and English; it stands here because this file stands alone."""
@@ -982,7 +1027,14 @@ def language() -> str:
 
 def say(code: str, lang: str, **values: Any) -> str:
     """Returns a sentence of SAYS, filled in."""
-    return SAYS[code][lang != "ja"].format(**values)
+    return SAYS[code][lang != "ja"].format(**{name: _printable(value) for name, value in values.items()})
+
+
+def _printable(value: Any) -> Any:
+    """Returns a value so that it cannot drive a terminal: what stands in a forged file may be anything."""
+    if isinstance(value, int):
+        return value
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(value))
 
 
 def read_witness(text: str) -> Vkey:

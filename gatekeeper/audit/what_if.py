@@ -48,14 +48,16 @@ class WhatIf:
     """Counts what a policy would have said of sends; it takes the place of the home pack, or of the strictest one.
 
     Only decisions at intake count, with the facts of then: that another piece would have been the first, or somebody
-    would not have been asked, is not followed up. Left out is what does not depend on a policy's text: sends that
-    could not be read, defects, and that no policy was in force.
+    would not have been asked, is not followed up. `left_out` counts what does not depend on a policy's text: sends
+    that could not be read, defects, and that no policy was in force. `unknown` counts what cannot be told: no such
+    record, or bytes missing that it names.
     """
 
     def __init__(self, new: Policy, library: Library) -> None:
         self.new = new
         self.decisions = 0
         self.left_out = 0
+        self.unknown = 0
         self.cells: dict[Change, Cell] = defaultdict(Cell)
         self._library = library
         self._forever = dataclasses.replace(new, since=LONG_AGO.first)
@@ -73,7 +75,7 @@ class WhatIf:
                 return
             new = decided(case, self._library, self._packs(case))
         except (ValueError, Missing, Unjudged):
-            self.left_out += 1
+            self.unknown += 1
             return
         self.decisions += 1
         before = record.reasons[0].code if record.reasons else NONE

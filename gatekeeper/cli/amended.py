@@ -1,27 +1,19 @@
-"""A record of `reference` changed by a manager: what the verbs suspend, resume and source share."""
+"""A record of `reference` changed by a manager, told: what the verbs suspend, resume and source share."""
 
 from __future__ import annotations
 
 import click
 
 from gatekeeper.cli.output import note, show_json
-from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
-from schemas.codec import Unreadable, decode
-from schemas.events import Batch, Controller, PairedAct
-from streams import pairs
-from streams.client import Reader
-from streams.pairs import Stored
+from streams import controls
+from streams.controls import Change
 
 
-def told(
-    settings: Settings, old: Stored[Controller | Batch], act: PairedAct, as_json: bool, **changes: str | None
-) -> None:
-    """Writes a record of `reference` anew with its act, and says so; exit 1 where somebody changed it meanwhile."""
-    pair = pairs.amend(settings, old, act, **changes)
-    with Reader(settings) as reader:
-        rival = pairs.rival(reader, old, pair)
+def told(settings: Settings, change: Change, as_json: bool) -> None:
+    """Writes a change with its act, and says so; exit 1 where somebody changed the same record meanwhile."""
+    act, (pair, rival) = change.act, controls.change(settings, change)
     (place,) = pair.facts
     where = f"{settings.topic(place.topic)}/{place.partition}/{place.offset}"
     if as_json:
@@ -31,7 +23,7 @@ def told(
                 "subject": act.subject,
                 "act_id": pair.act_id,
                 "by": act.by,
-                **changes,
+                **change.fields,
                 "topic": settings.topic(place.topic),
                 "partition": place.partition,
                 "offset": place.offset,
@@ -44,29 +36,3 @@ def told(
     if rival is not None:
         note("cli.rival_last" if rival.last else "cli.rival_first", by=rival.by or "?", subject=act.subject)
         click.get_current_context().exit(1)
-
-
-def controller(settings: Settings, id_: str) -> Stored[Controller]:
-    """Returns the newest record of a controller; raises UsageError (2) that names the known ones."""
-    with Reader(settings) as reader:
-        found = pairs.newest(reader, Controller, id_)
-        if found is not None:
-            return found
-        known = controllers(reader)
-    raise UsageError("error.controller_absent", controller=id_, known=", ".join(known) or "-")
-
-
-def controllers(reader: Reader) -> list[str]:
-    """Returns every controller that `reference` names, also one whose record cannot be read."""
-    found = set()
-    for record in reader.read("reference"):
-        try:
-            value = decode("reference", record.key, record.value)
-        except Unreadable:
-            kind, _, name = (record.key or b"").decode("utf-8", "replace").partition("/")
-            if kind == "controller" and name:
-                found.add(name)
-        else:
-            if isinstance(value, Controller):
-                found.add(value.id)
-    return sorted(found)

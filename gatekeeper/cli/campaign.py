@@ -43,7 +43,7 @@ def command() -> None:
 def show(campaign: str, expected: int | None, as_json: bool) -> None:
     """Prints the counts; exit 1 while something is left to do."""
     with Reader(load()) as reader:
-        told = read(reader, named(campaign, "CAMPAIGN")).told(expected)
+        told = read(reader, named(campaign, "CAMPAIGN")).counts().told(expected)
     if as_json:
         show_json(told)
     else:

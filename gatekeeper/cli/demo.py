@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -31,26 +32,30 @@ STYLE: dict[Verdict, str] = {"clear": "green", "confirm": "cyan", "review": "yel
 @click.option("--sends", type=click.IntRange(len(CAST)), default=2000, show_default=True, help=text("demo.sends"))
 @click.option("--seed", type=int, default=7, show_default=True, help=text("demo.seed"))
 @click.option("--once", is_flag=True, help=text("demo.once"))
+@click.option("--browser", is_flag=True, help=text("demo.browser"))
 @click.option("--keep", is_flag=True, help=text("demo.keep"))
 @json_option
-def command(people: int, sends: int, seed: int, once: bool, keep: bool, as_json: bool) -> None:
+def command(people: int, sends: int, seed: int, once: bool, browser: bool, keep: bool, as_json: bool) -> None:
     """Runs the acts of the scene and shows each one's result."""
     with Scene(load(), people=people, seed=seed, keep=keep) as scene:
         if keep:
             note("demo.kept", folder=scene.folder)
         tally, told, sealed = _play(scene, sends)
+        console = None if once else scene.open_console()
         if as_json:
-            show_json(_summary(scene, tally, told, sealed, people=people))
+            show_json({**_summary(scene, tally, told, sealed, people=people), "console": console})
         else:
             _show(scene, tally, told, sealed)
         if tally.wrong():
             raise IntegrityError("demo.wrong", count=tally.wrong())
         if tally.missing():
             raise IncompleteError("demo.missing", count=tally.missing(), total=sends)
-        if once:
+        if console is None:
             note("demo.next_without_once")
         else:
-            _go_on(scene, as_json=as_json)
+            if browser and not webbrowser.open(console):
+                note("demo.no_browser", url=console)
+            _go_on(scene, console, as_json=as_json)
 
 
 def _play(scene: Scene, sends: int) -> tuple[Tally, dict[Verdict, Told], int]:
@@ -124,12 +129,14 @@ def _explain(console: Console, expected: Verdict, person: Person, told: Told) ->
     console.print()
 
 
-def _go_on(scene: Scene, *, as_json: bool) -> None:
+def _go_on(scene: Scene, url: str, *, as_json: bool) -> None:
     """Sends the cleared person of the cast one piece after another, until Ctrl-C."""
     person = scene.retailer.cast["clear"]
     if not as_json:
         console = Console(highlight=False, soft_wrap=True)
         show_heading("demo.heading_next")
+        console.print(Text(text("demo.next_console")))
+        console.print(Text(f"  {url}", style="bold"))
         console.print(Text(text("demo.next_withdraw", name=person.delivery.name, person=person.recipient_id)))
         console.print(Text(f"  {scene.command('withdraw', '--by', 'demo', person.recipient_id)}", style="bold"))
         console.print(Text(text("demo.next_look")))

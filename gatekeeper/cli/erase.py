@@ -27,24 +27,23 @@ def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: st
         "erase", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence
     )  # refused before any broker is asked
     with Reader(settings) as reader:
-        tokens, unreadable = erasures.addresses(reader, recipient)
-        numbers = [tp.partition for tp in reader.partitions("acts")]
-    confirmed(text("cli.erase_sure", count=len(tokens)), 1, yes=yes)
-    if unreadable:
-        note("cli.erase_unreadable", count=unreadable)
-    stops = erasures.stops(recipient, tokens, act_id=act.act_id, at=act.at)
-    pair = pairs.write(settings, erasures.outgoing(stops), act, partitions=numbers)
+        erasure = erasures.erasure(reader, act)
+    confirmed(text("cli.erase_sure", count=len(erasure.stops) - 1), 1, yes=yes)
+    if erasure.unreadable:
+        note("cli.erase_unreadable", count=erasure.unreadable)
+    pair = erasure.write(settings)
+    stops, numbers = len(erasure.stops), len(erasure.partitions)
     if as_json:
         show_json(
             {
                 "act_id": pair.act_id,
                 "by": act.by,
-                "stops": len(stops),
-                "partitions": len(numbers),
-                "unreadable_sources": unreadable,
+                "stops": stops,
+                "partitions": numbers,
+                "unreadable_sources": erasure.unreadable,
             }
         )
         return
-    click.echo(text("cli.erase_done", act=pair.act_id, stops=len(stops), partitions=len(numbers)))
+    click.echo(text("cli.erase_done", act=pair.act_id, stops=stops, partitions=numbers))
     days = {name: (TOPICS[name].keep_ms or 0) // 86_400_000 for name in ("sends", "review", "acts")}
     note("cli.erase_kept", **days)

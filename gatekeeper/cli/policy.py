@@ -10,13 +10,16 @@ import click
 
 from gatekeeper import packs
 from gatekeeper.cli import activate
-from gatekeeper.cli.activate import every, file_policy, named, read_known, show_differences
+from gatekeeper.cli.activate import file_policy, show_differences
+from gatekeeper.cli.activate import version as version_of
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.policy import Policy
+from gatekeeper.proposal import every
 from gatekeeper.settings import load
 from gatekeeper.spans import local
 from gatekeeper.texts import text
 from gatekeeper.widening import differences
+from streams import controls
 
 
 @click.group("policy", help=text("cli.policy"))
@@ -48,7 +51,7 @@ def _plainly(policy: Policy) -> dict[str, Any]:
 
 def _live() -> list[dict[str, Any]]:
     """Returns the versions as they take force, pack by pack, with who put each in force, and what bars a pack."""
-    known = read_known(load())
+    known = controls.policies(load())
     now = _now()
     rows: list[dict[str, Any]] = []
     for id_ in packs.shipped():
@@ -88,7 +91,7 @@ def show(policy: str, version: int | None, as_json: bool) -> None:
     if version is None and policy in packs.shipped():
         found = packs.load(policy).at(_now())
     else:
-        found = named(policy if version is None else f"{policy}@{version}", every())
+        found = version_of(policy if version is None else f"{policy}@{version}", every())
     plain = {field.name: _plain(getattr(found, field.name)) for field in fields(Policy) if field.name != "since"}
     plain["effective_from"] = _since(found)
     if as_json:
@@ -118,7 +121,7 @@ def lint(files: tuple[str, ...], as_json: bool) -> None:
 @click.pass_context
 def diff(context: click.Context, old: str, new: str, as_json: bool) -> None:
     """Prints what differs from OLD to NEW; exit 1 where the new one lets more through."""
-    found = differences(named(old, every()), named(new, every()))
+    found = differences(version_of(old, every()), version_of(new, every()))
     if as_json:
         show_json([one._asdict() for one in found])
     else:

@@ -6,7 +6,6 @@ import click
 
 from gatekeeper.cli.output import json_option, show_json
 from gatekeeper.cli.who import by_option, evidence_option, person
-from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams import erasures, pairs
@@ -24,12 +23,9 @@ def command(recipient: str, reason: str, evidence: str | None, by: str | None, a
     settings = load()
     act = pairs.act("readmit", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence)
     with Reader(settings) as reader:
-        stops = erasures.standing(reader, recipient)
-        numbers = [tp.partition for tp in reader.partitions("acts")]
-    if not stops:
-        raise UsageError("error.never_erased")
-    pair = pairs.write(settings, erasures.outgoing(erasures.taken_back(stops, at=act.at)), act, partitions=numbers)
+        back = erasures.readmission(reader, act)
+    pair = back.write(settings)
     if as_json:
-        show_json({"act_id": pair.act_id, "by": act.by, "stops": len(stops), "partitions": len(numbers)})
+        show_json({"act_id": pair.act_id, "by": act.by, "stops": len(back.stops), "partitions": len(back.partitions)})
         return
-    click.echo(text("cli.readmit_done", act=pair.act_id, stops=len(stops)))
+    click.echo(text("cli.readmit_done", act=pair.act_id, stops=len(back.stops)))

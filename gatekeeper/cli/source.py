@@ -11,15 +11,10 @@ from gatekeeper import packs
 from gatekeeper.cli.amended import told
 from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
 from gatekeeper.cli.who import by_option, evidence_option, named, person
-from gatekeeper.errors import UsageError
-from gatekeeper.reach import Reach
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from schemas.codec import Unreadable, decode
-from schemas.events import Batch
-from streams import pairs
+from streams import controls, pairs
 from streams.client import Reader
-from streams.pairs import Stored
 
 
 @click.group("source", help=text("cli.source"))
@@ -49,26 +44,21 @@ def quarantine(
         raise click.MissingParameter(param_hint="'--reason'", param_type="option")
     who = person(settings, by)
     act = pairs.act("quarantine", by=who, subject=f"batch/{batch}", reason=reason, evidence_ref=evidence)
-    told(settings, _batch(settings, batch), act, as_json, state="quarantined")
+    told(settings, controls.quarantine(settings, act), as_json)
 
 
 def _foretold(settings: Settings, batch: str, as_json: bool) -> None:
     """Tells who came with a list, and which of their pieces a quarantine can still stop."""
-    state = _batch(settings, named(batch, "BATCH")).model.state
-    reach, now = Reach(batch), int(time() * 1000)
+    named(batch, "BATCH")
+    now = int(time() * 1000)
     with Reader(settings) as reader, progress_bar() as bar:
         task = bar.add_task(text("check.reading"), total=None)
-        for record in reader.read("sources"):
-            reach.source(record.key, record.value)
-            bar.advance(task)
-        for record in reader.read("ledger"):
-            reach.entry(record.partition, record.key, record.value)
-            bar.advance(task)
+        known, reach = controls.reach(reader, batch, taken=lambda: bar.advance(task))
     rows = reach.campaigns(now, packs.load(settings.policy).at(now).timezone)
     totals = {name: sum(getattr(row, name) for row in rows) for name in ("clearances", "standing", "ahead")}
     if as_json:
         told = [asdict(row) for row in rows]
-        show_json({"batch": batch, "state": state, "people": reach.people, **totals, "campaigns": told})
+        show_json({"batch": batch, "state": known.state, "people": reach.people, **totals, "campaigns": told})
         return
     numbers = {name: f"{n:,}" for name, n in totals.items()}
     click.echo(text("cli.quarantine_foretold", batch=batch, people=f"{reach.people:,}", **numbers))
@@ -78,18 +68,3 @@ def _foretold(settings: Settings, batch: str, as_json: bool) -> None:
             [(r.campaign, r.channel, r.clearances, r.standing, r.ahead, r.next or "-") for r in rows],
             numbers=(2, 3, 4),
         )
-
-
-def _batch(settings: Settings, id_: str) -> Stored[Batch]:
-    """Returns what is known of a batch; one that only sources name can be frozen too, one that nothing names cannot."""
-    with Reader(settings) as reader:
-        found = pairs.newest(reader, Batch, id_)
-        if found is not None:
-            return found
-        for record in reader.read("sources"):
-            try:
-                if decode("sources", record.key, record.value).batch_id == id_:
-                    return Stored(Batch(v=1, kind="batch", id=id_), None)
-            except Unreadable:
-                continue
-    raise UsageError("error.batch_absent", batch=id_)

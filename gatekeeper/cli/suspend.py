@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper.cli.amended import controller as known
 from gatekeeper.cli.amended import told
 from gatekeeper.cli.output import json_option
 from gatekeeper.cli.who import by_option, person
 from gatekeeper.settings import load
 from gatekeeper.texts import text
-from streams import pairs
+from streams import controls, pairs
 
 
 @click.command("suspend", help=text("cli.suspend"))
@@ -24,5 +23,4 @@ def command(controller: str, reason: str, since: str | None, until: str | None, 
     """Writes the controller's record with the suspension in it, and the act; exit 1 where somebody else did so too."""
     settings = load()
     act = pairs.act("suspend", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
-    begins = since or act.at
-    told(settings, known(settings, controller), act, as_json, suspended_since=begins, suspended_until=until)
+    told(settings, controls.suspension(settings, act, since=since, until=until), as_json)

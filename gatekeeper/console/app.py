@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import structlog
 import uvicorn
@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException as Missing
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatekeeper import packs
-from gatekeeper.console import items
+from gatekeeper.console import flow, items, managed, people
 from gatekeeper.console.feed import Feed
 from gatekeeper.console.guard import LOOPBACK, Guard
 from gatekeeper.console.hub import Hub
@@ -35,7 +35,7 @@ from gatekeeper.judge import fingerprint
 from gatekeeper.settings import Settings
 from streams.client import Reader
 
-PARTS = (items.PART,)
+PARTS = (items.PART, people.PART, flow.PART, managed.PART)
 """What the read model is made of."""
 OPEN = ("/signin", "/healthz", "/events")
 """What is there for whoever has not signed in, and while the model is still being made."""
@@ -159,9 +159,9 @@ class Door:
 
 
 def _sign_in(request: Request, _: Exception) -> Response:
-    back = request.url.path if request.method == "GET" else "/"
-    if request.method == "GET" and request.url.query:
-        back += f"?{request.url.query}"
+    asked = str(request.url) if request.method == "GET" else request.headers.get("referer", "/")
+    place = urlsplit(asked)  # of a form, the page that it stands on
+    back = f"{place.path}?{place.query}" if place.query else place.path
     lost = "&lost=1" if request.method == "POST" else ""
     return RedirectResponse(f"/signin?next={quote(back, safe='')}{lost}", 303)
 

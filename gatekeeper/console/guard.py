@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gatekeeper.console.session import Refused
 
 FORM_BYTES = 256 * 1024
+HEARD_BYTES = 32 * 1024 * 1024
+"""So much of a form that is too large is heard, and thrown away, before it is refused."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
     " form-action 'self'; frame-ancestors 'none'",
@@ -56,9 +58,12 @@ class Guard:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > FORM_BYTES:
-                raise Refused("page.form_large", 413)
-            return message
+            if read <= FORM_BYTES:
+                return message
+            while message.get("more_body") and read < HEARD_BYTES:
+                message = await receive()  # a browser hears no answer before it has sent all
+                read += len(message.get("body", b""))
+            raise Refused("page.form_large", 413)
 
         host = headers.get("host", "")
         if self._hosts is not None and urlsplit(f"//{host}").hostname not in self._hosts:

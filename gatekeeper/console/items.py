@@ -12,7 +12,7 @@ from gatekeeper import spans
 from gatekeeper.console.model import Part, Writing
 from gatekeeper.origin import origin
 from gatekeeper.queue import Doing, Item, answered, asked, held, standing
-from gatekeeper.review import KEPT_MS
+from gatekeeper.review import FROM, KEPT_MS
 from schemas.audit import Decision
 from schemas.events import ReviewPlace
 from streams.client import Record
@@ -33,6 +33,7 @@ CREATE TABLE asked (
     act_id TEXT PRIMARY KEY, item TEXT, kind TEXT, who TEXT, at TEXT, reason TEXT, evidence TEXT
 ) WITHOUT ROWID;
 CREATE INDEX asked_of_item ON asked (item);
+CREATE INDEX asked_by_time ON asked (at);
 CREATE TABLE answer (
     part INTEGER, place INTEGER, act_id TEXT, item TEXT, kind TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT,
     code TEXT, did TEXT, PRIMARY KEY (part, place)
@@ -179,6 +180,11 @@ def answer(db: sqlite3.Connection, item: str, act_id: str) -> Doing | None:
     """
     said = [doing for doing in doings(db, item) if doing.act_id == act_id]
     return next((doing for doing in said if doing.code != "repeated"), said[0] if said else None)
+
+
+def under_way(doings: Iterable[Doing]) -> bool:
+    """Returns whether an act that changes an item waits for its answer."""
+    return any(doing.outcome is None and doing.kind in FROM for doing in doings)
 
 
 def run(db: sqlite3.Connection, name: str) -> dict[str, Doing]:

@@ -17,6 +17,7 @@ from gatekeeper.console.model import Model
 from gatekeeper.console.reports import Reports
 from gatekeeper.console.runs import Runs
 from gatekeeper.console.session import Sessions
+from gatekeeper.console.tasks import Tasks
 from gatekeeper.settings import Settings
 
 
@@ -45,8 +46,10 @@ class Console:
     pages: Sequence[Page]
     reports: Reports
     runs: Runs = field(default_factory=Runs)
+    tasks: Tasks = field(default_factory=Tasks)
     wrong_by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))
     wrong_by_address: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may be behind one
+    looks: Limit = field(default_factory=lambda: Limit(120, 60.0))  # nobody reads so many people's pages
     posts: Limit = field(default_factory=lambda: Limit(600, 60.0))
 
     def now(self) -> int:

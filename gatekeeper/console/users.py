@@ -29,10 +29,13 @@ MAY: Mapping[Role, frozenset[str]] = {
     "viewer": frozenset(("see",)),
     "auditor": frozenset(("see", "report")),
     "reviewer": frozenset(("see", "act", *ACTS)),
-    "approver": frozenset(("see", "act", *ACTS, "approve")),
+    "approver": frozenset(("see", "act", *ACTS, "approve", "manage")),
     "admin": frozenset(("see", "act", *ACTS, "approve", "report", "manage")),
 }
-"""What a role may do: kinds of acts by their names; `act` any, `report` the period's report, `manage` facts."""
+"""What a role may do: kinds of acts by their names; `act` any, `report` the period's report.
+
+`manage`: what the privacy manager does to controllers, lists, people and policies.
+"""
 PASSWORD_LENGTH = 12
 _LOG_N, _R, _P = 15, 8, 1
 _MEMORY = 64 * 1024 * 1024

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from gatekeeper.calls import sentence
 from gatekeeper.console.state import console
-from gatekeeper.texts import Language
+from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.words import Words
 
 ROOM = Path(__file__).parent
@@ -38,12 +39,16 @@ def language(request: Request) -> Language:
     return "ja"
 
 
-def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Returns a page made of the template `NAME.html`, which has its sentences, the session and `values`."""
+def page(request: Request, name: str, *, status: int = 200, address: str | None = None, **values: Any) -> HTMLResponse:
+    """Returns a page made of the template `NAME.html`, which has its sentences, the session and `values`.
+
+    `address`: where it is found, for a page that answers a form.
+    """
     lang = language(request)
     held, session = console(request), getattr(request.state, "session", None)
     other: Language = "en" if lang == "ja" else "ja"
-    query = [(key, value) for key, value in request.query_params.multi_items() if key != LANGUAGE]
+    _, _, path, query, _ = urlsplit(address or str(request.url))
+    rest = [(key, value) for key, value in parse_qsl(query) if key != LANGUAGE]
     found = _ENVIRONMENT.get_template(f"{name}.html").render(
         **Words(lang, held.zone()).names(),
         lang=lang,
@@ -51,7 +56,8 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
         sign_in=held.sessions.users is not None,
         nav=[(one.path, one.name) for one in held.pages if one.path and session and session.may(one.right)],
         here=request.url.path,
-        other_language=f"{request.url.path}?{urlencode([*query, (LANGUAGE, other)])}",
+        other_language=f"{path}?{urlencode([*rest, (LANGUAGE, other)])}",
+        address=address if request.method == "POST" else None,
         trouble=held.feed.progress.trouble,
         **{"cursor": None, "refresh": None, **values},
     )
@@ -59,3 +65,9 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
     if request.query_params.get(LANGUAGE) in ("ja", "en"):
         answer.set_cookie(LANGUAGE, lang, max_age=31_536_000, httponly=True, samesite="strict")
     return answer
+
+
+def told(outcome: str | None, code: str | None, lang: Language) -> str:
+    """Returns what became of an act in one sentence; where others name a command, what it is on a page."""
+    key = f"page.told_{'_'.join(filter(None, (outcome, code)))}"
+    return text(key, lang) if key in catalogue() else sentence(outcome, code, lang)

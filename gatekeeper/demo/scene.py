@@ -16,6 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
+import orjson
 from pydantic import BaseModel
 
 from gatekeeper.audit.log import newest
@@ -126,6 +127,23 @@ class Scene:
         self._beside("audit", "seal", *pace)
         self._beside("audit", "witness", "--state", str(self.folder / "witness"), *pace)
 
+    def open_console(self, users: Path | None = None) -> str:
+        """Starts the console on the filled queue, for this machine only, and returns its address once it answers.
+
+        `users`: the file of who may sign in; without one everybody acts as `demo`.
+        """
+        alone = {"HOST": "127.0.0.1", "PORT": "0", "USERS": str(users or ""), "DATA": str(self.folder / "console")}
+        settings = {f"GATEKEEPER_CONSOLE_{name}": value for name, value in alone.items()}
+        log = self._beside("console", "--json", GATEKEEPER_USER="demo", **settings).log
+        said: list[bytes] = []
+
+        def answers() -> int:
+            said[:] = [line for line in log.read_bytes().splitlines(keepends=True) if line.startswith(b'{"url":')]
+            return int(bool(said) and said[0].endswith(b"\n"))
+
+        self._until(answers, 1)
+        return str(orjson.loads(said[0])["url"])
+
     def _beside(self, *words: str, **more: str) -> Process:
         """Starts a verb of ours as a process of the demo, which ends with it."""
         environment = {
@@ -136,7 +154,8 @@ class Scene:
             "GATEKEEPER_MODE": "live",
             **more,
         }
-        process = Process(self.folder / f"{words[:2][-1]}.log", environment, *words)
+        verb = [word for word in words[:2] if not word.startswith("-")][-1]
+        process = Process(self.folder / f"{verb}.log", environment, *words)
         self._stack.callback(process.stop)
         with self._interrupts.held():
             process.start()

@@ -13,7 +13,7 @@ import orjson
 from gatekeeper.audit import inquiry, merkle, verify
 from gatekeeper.audit.export import Sealed
 from gatekeeper.audit.proof import of_record
-from gatekeeper.audit.story import told_reason
+from gatekeeper.audit.telling import told_reason
 from gatekeeper.audit.trail import Link
 from gatekeeper.audit.verify import Vkey
 from gatekeeper.origin import origin, route

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.cli.activate import read_known
 from schemas.codec import decode
+from streams.controls import policies
 from tests.policies import record, shipped, text
 
 TIGHTER = ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24")
@@ -109,7 +109,7 @@ def test_stricter_than_the_strictest_then_it_is_refused_until_that_is_stricter(r
     assert "minor_age" in activate(run, "jp-pmark@2", "--from", "now").says(2)
     assert activate(run, "strictest@2", "--from", "now").code == 0
     assert activate(run, "jp-pmark@2", "--from", "now").code == 0
-    held = read_known(system.settings).over("jp-pmark")
+    held = policies(system.settings).over("jp-pmark")
     assert [policy.name for policy in held.home] == ["jp-pmark@1", "jp-pmark@2"]
     looser = activate(run, "strictest@1", "--from", "now", "--allow-widening").says(2)
     assert "jp-" in looser
@@ -158,4 +158,4 @@ def test_unreadable_record_of_a_policy_then_status_and_list_tell_and_a_new_versi
 def test_record_that_no_dead_letter_tells_of_then_it_can_be_resolved(run, system) -> None:
     system.put("reference", json.dumps(record(text(3), sha256="0" * 64)).encode(), key=b"policy/jp-pmark")
     assert run("deadletter", "resolve", "reference/0/0", "--by", "pm-7", "--reason", "typed wrong").code == 0
-    assert read_known(system.settings).over("jp-pmark").bars == ()
+    assert policies(system.settings).over("jp-pmark").bars == ()

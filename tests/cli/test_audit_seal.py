@@ -11,18 +11,22 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gatekeeper.audit.coverage import Covered
 from gatekeeper.audit.log import Tree, newest
+from gatekeeper.audit.verify import Checkpoint
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
 from gatekeeper.shelf import Shelf
-from streams import admin, sealing
+from streams import admin
 from streams.sealing import Sealer, Told
 from tests.cli.conftest import Run, System
 from tests.manifests import Writer
@@ -300,13 +304,87 @@ def test_given_a_log_rewritten_then_the_witness_exits_4_with_one_sentence(
     assert "was cut" in run("audit", "witness", "--once").says(4)
 
 
-def test_given_a_report_of_each_day_then_it_is_a_leaf_once(
+def reports(folder: Path, keys: Keys) -> list[dict[str, Any]]:
+    """Returns the coverage reports in the log, read."""
+    found = [json.loads(leaf) for leaf in sealed(folder, keys)]
+    return [leaf for leaf in found if leaf.get("kind") == "coverage"]
+
+
+def test_given_the_time_for_coverage_then_its_report_is_a_leaf_and_only_then(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    put(system, 0, writers[0].next(0))
+    assert run("audit", "seal", "--once").code == 0  # a log that has just begun: a day from now
+    assert reports(tmp_path / "log", keys) == []
+    told = run("audit", "seal", "--once", "--coverage", "0.000001", "--json")
+    assert json.loads(told.out.splitlines()[0]) == {"coverage": {"leaf": 1, "found": 0}}
+    assert told.code == 0
+    (report,) = reports(tmp_path / "log", keys)
+    assert (report["found"], report["findings"]) == (0, [])
+    assert report["partitions"]["manifests"] == [1, 0]
+    for never in ((), ("--coverage", "0")):
+        assert run("audit", "seal", "--once", *never).code == 0
+    assert len(reports(tmp_path / "log", keys)) == 1
+
+
+def test_given_an_input_without_record_then_the_sealer_says_so_goes_on_and_ends_with_1(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    put(system, 0, writers[0].next(0))
+    put(system, 0, writers[0].next(1))  # it claims an input, and there is neither that nor a record of it
+    with process("audit", "seal", "--interval", "0.1", "--coverage", "0.000001") as running:
+        while not reports_there(tmp_path / "log", keys):
+            line(running)
+        more = put(system, 1, writers[1].next())
+        while more not in sealed(tmp_path / "log", keys):
+            line(running)
+        running.terminate()
+        assert running.wait(20) == 1
+        assert running.stderr
+        said = running.stderr.read()
+    assert "Coverage: an input without record  sends/0/0" in said
+    found = reports(tmp_path / "log", keys)[0]["findings"]
+    assert {(one["fault"], one["topic"], one["partition"], one["offset"]) for one in found} == {
+        ("claimed_nothing", "sends", 0, 0),
+        ("omitted_record", "sends", 0, 0),
+    }
+
+
+def reports_there(folder: Path, keys: Keys) -> bool:
+    return (folder / "checkpoint").exists() and bool(reports(folder, keys))
+
+
+def test_given_a_check_that_takes_long_or_fails_then_manifests_are_sealed_meanwhile(
     system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
     put(system, 0, writers[0].next())
-    reports: Sequence[bytes] = [b'{"kind":"coverage"}']
-    left = list(reports)
-    told = Told(finding=lambda _: None, sealed=lambda _: None)
-    for _ in range(2):
-        Sealer(Settings(), told=told, seconds=sealing.CHECKPOINT_SECONDS, report=left.pop).run(once=True)
-    assert sealed(tmp_path / "log", keys)[1:] == reports
+    begun, go, failed = threading.Event(), threading.Event(), list[Exception]()
+
+    def check() -> list[Covered]:
+        begun.set()
+        assert go.wait(60)
+        raise RuntimeError("the check is broken")
+
+    class Done(Exception):
+        pass
+
+    def sealing_went_on(checkpoint: Checkpoint) -> None:
+        if checkpoint.size == 1:
+            assert begun.wait(30)
+            put(system, 0, writers[0].next())
+        elif checkpoint.size == 2:
+            assert not go.is_set()
+            go.set()
+            put(system, 0, writers[0].next())
+        elif failed:
+            raise Done
+
+    def unchecked(error: Exception) -> None:
+        failed.append(error)
+        put(system, 0, writers[0].next())
+
+    told = Told(lambda _: None, sealing_went_on, unchecked=unchecked)
+    with pytest.raises(Done):
+        Sealer(Settings(), told=told, seconds=0.1, check=check, every_ms=0).run(once=False)
+    assert [str(error) for error in failed] == ["the check is broken"]
+    assert len(sealed(tmp_path / "log", keys)) >= 3

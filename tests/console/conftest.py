@@ -59,12 +59,12 @@ class Served:
 
 
 @contextmanager
-def served(settings: Settings, users: Users | None = None, *, wait: bool = True) -> Iterator[Served]:
-    """Serves a console in a thread; `wait`: until its model is there."""
+def served(settings: Settings, users: Users | None = None, *, wait: bool = True, port: int = 0) -> Iterator[Served]:
+    """Serves a console in a thread; `wait`: until its model is there. `port`: 0 = a free one."""
     app = create_app(settings, users=users)
     started = threading.Event()
     server = Server(app, started.set)
-    server.config.port = 0
+    server.config.port = port
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -148,6 +148,11 @@ def csrf() -> Callable[[httpx.Client], str]:
 def day(after: int) -> str:
     """Returns the day so many days from today."""
     return (date.today() + timedelta(days=after)).isoformat()
+
+
+def send_number() -> int:
+    """Returns a number that no other send or person of the session has."""
+    return next(_NUMBERS)
 
 
 def field_of(html: str, name: str) -> str:

@@ -17,6 +17,7 @@ from gatekeeper.report.period import Period
 from gatekeeper.report.proof import Seal
 from gatekeeper.report.tally import Tally
 from gatekeeper.settings import Settings
+from gatekeeper.texts import text
 from schemas.codec import decode
 from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
 
@@ -50,9 +51,10 @@ def test_topic_settings_then_the_page_names_each_with_its_value(table: Table) ->
 
 
 def test_reasons_then_the_page_is_the_catalogue(table: Table) -> None:
-    shown = [[row[0], *row[3:]] for row in table("docs/reference/reasons.md", "code")]
-    assert shown == [
-        [kind.code, kind.verdict, kind.severity, " ".join(kind.remedy), kind.clause] for kind in CATALOGUE.values()
+    words = {code: [text(f"meaning.{code}", "ja"), text(f"meaning.{code}", "en")] for code in CATALOGUE}
+    assert [[cell.replace("`", "") for cell in row] for row in table("docs/reference/reasons.md", "code")] == [
+        [kind.code, *words[kind.code], kind.verdict, kind.severity, " ".join(kind.remedy), kind.clause]
+        for kind in CATALOGUE.values()
     ]
 
 

@@ -60,6 +60,20 @@ def test_events_in_any_order_and_number_then_the_same_record(facts: Any, send: A
 
 
 @FEW
+@given(people.people(), people.sends())
+def test_a_person_apart_from_any_send_then_the_facts_that_every_send_meets(facts: Any, send: Any) -> None:
+    store = world.store(*facts)
+    alone = orjson.loads(store.person(send["recipient_id"]))
+    met = orjson.loads(viewed(store, read(send)).snapshot)
+    for kind in ("sources", "consents", "events", "asks"):
+        assert alone.get(kind) == met.get(kind), kind
+    stops = {canonical(stop["event"]): stop["score"] for stop in met["suppressions"]}
+    for stop in alone["suppressions"]:
+        assert stop["score"] <= stops[canonical(stop["event"])]
+    assert set(alone["unreadable"]) <= set(met["unreadable"])
+
+
+@FEW
 @given(people.people(), people.sends(), people.nos())
 def test_no_added_then_nothing_becomes_clear(facts: Any, send: Any, no: Any) -> None:
     if decided(facts, send).verdict != "clear":

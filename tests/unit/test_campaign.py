@@ -16,7 +16,7 @@ def told(desk: Desk, expected: int | None = None) -> dict[str, object]:
         found.audit(orjson.dumps(record.model_dump(mode="json", by_alias=True)))
     for output in desk.outputs.get("recalls", ()):
         found.recall(output.value)
-    return found.told(expected)
+    return found.counts().told(expected)
 
 
 def test_pieces_in_every_state_then_each_is_counted_once() -> None:
@@ -48,5 +48,5 @@ def test_sends_published_then_only_those_of_the_campaign_count() -> None:
         found.send(orjson.dumps(value))
     found.send(b"{")
     found.send(None)
-    assert found.told()["expected"] == 1
-    assert found.told()["done"] is False
+    assert found.counts().told()["expected"] == 1
+    assert found.counts().told()["done"] is False

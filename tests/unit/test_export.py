@@ -19,6 +19,7 @@ from gatekeeper.cli.audit import command
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.shelf import Shelf
+from schemas.codec import canonical
 from tests.trails import GROUP, Trail, alone, line, lines
 
 ABOUT = {"made": "2026-11-24T01:00:00.000Z", "group": GROUP, "from": None, "to": None}
@@ -184,7 +185,9 @@ def test_a_proof_that_was_changed_then_it_is_refused(
     file.write_text(json.dumps(said))
     done = run("check", str(file), "--json")
     assert done.exit_code == code, done.output
-    assert json.loads(done.output)["exit"] == code
+    told = json.loads(done.output)
+    assert told["exit"] == code
+    assert {"proven", "witnessed"}.isdisjoint(one["code"] for one in told["says"])
 
 
 def test_a_proof_that_is_none_then_one_sentence_says_so(tmp_path: Path) -> None:
@@ -214,3 +217,29 @@ def test_verified_by_the_command_then_the_same_is_said(tmp_path: Path) -> None:
     assert told.exit_code == 1
     assert "artition 0" in told.output
     assert isinstance(run("verify", str(folder), "--witness", "nobody").exception, UsageError)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda said: canonical(said).replace(b'"method":"paper"', b'"method":"\\u001b[2J"'), 0),
+        (lambda said: canonical({**said, "purpose": "\x1b[2J"}), 5),
+        (lambda said: canonical({name: one for name, one in said.items() if name != "facts"}), 5),
+        (lambda said: canonical(said)[:-1], 5),
+    ],
+)
+def test_a_forged_record_explained_then_it_drives_no_terminal_and_one_of_another_form_is_named(
+    tmp_path: Path, spoil: Callable[[dict[str, Any]], bytes], code: int
+) -> None:
+    trail = Trail(partitions=1, seed=1).write(3)
+    folder = trail.export(tmp_path / "export")
+    values = [value for step in trail.steps for value in step.records]
+    did = next(said["did"] for said in map(orjson.loads, values) if said["stage"] == "intake")
+    lines(
+        folder / "records/0.ndjson.gz",
+        [spoil(orjson.loads(value)) if f'"did":"{did}"'.encode() in value else value for value in values],
+    )
+    done = run("explain", did, str(folder))
+    found = done.exit_code if not isinstance(done.exception, GatekeeperError) else done.exception.exit_code
+    assert (found, "\x1b" in done.output) == (code, False), done
+    assert ("audit record of the manifest at offset" in done.output) == (code == 5)

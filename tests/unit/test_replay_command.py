@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import subprocess
@@ -172,3 +173,24 @@ def test_a_laxer_policy_then_exit_1_unless_that_is_allowed(folder: Path) -> None
     assert what_if(folder, "jp-appi", "--allow-widening") == (0, said)
     done = called("what-if", folder, "--policy", "jp-appi")
     assert f"{said['widened']['sends']:,} sends to {said['widened']['people']:,} people" in done.stderr
+
+
+def test_bytes_missing_that_records_name_then_nothing_is_said_to_be_no_wider(folder: Path) -> None:
+    for file in (folder / "policies").iterdir():
+        file.write_bytes(file.read_bytes() + b"#")
+    code, said = what_if(folder, "strictest")
+    assert (code, said["decisions"], said["left_out"]) == (4, 0, 0)
+    assert said["unknown"] > 100
+    assert f"Of {said['unknown']:,} it cannot be told" in called("what-if", folder, "--policy", "strictest").stderr
+
+
+@pytest.mark.parametrize("spoilt", [{"t1": None}, {"audit": {"from_id": None, "n": "x"}}])
+def test_a_manifest_of_another_form_then_exit_4_and_a_sentence(folder: Path, spoilt: dict[str, Any]) -> None:
+    file = folder / "manifests/0.ndjson.gz"
+    first, *rest = gzip.decompress(file.read_bytes()).splitlines()
+    line = orjson.loads(first)
+    value = {name: one for name, one in {**orjson.loads(line["value"]), **spoilt}.items() if one is not None}
+    line["value"] = orjson.dumps(value).decode()
+    file.write_bytes(gzip.compress(b"\n".join([orjson.dumps(line), *rest])))
+    done = called("replay", folder)
+    assert (done.exit_code, "manifests/0.ndjson.gz" in done.stderr) == (4, True), done.output

@@ -17,7 +17,7 @@ import pytest
 
 from gatekeeper.audit import merkle, verify
 from schemas.codec import canonical
-from tests.trails import Step, Trail, alone, key, seal
+from tests.trails import Step, Trail, alone, key, lines, seal
 
 TRIALS = int(os.environ.get("AUDIT_TRIALS", "10"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""
@@ -364,9 +364,66 @@ def no_log(trail: Trail, folder: Path) -> None:
     shutil.rmtree(folder / "log")
 
 
+def a_range_of(**said: Any) -> Callable[[Trail, Path], None]:
+    """What is left out is said not to be of the export's range: by words that are no instants."""
+
+    def spoil(trail: Trail, folder: Path) -> None:
+        about = orjson.loads((folder / "export.json").read_bytes())
+        (folder / "export.json").write_bytes(canonical({**about, **said}))
+        trail.put(folder, [])
+
+    spoil.__name__ = "-".join(f"{name}={value}" for name, value in said.items())
+    return spoil
+
+
+def first_manifest(line: bytes) -> Callable[[Trail, Path], None]:
+    def spoil(trail: Trail, folder: Path) -> None:
+        lines(folder / "manifests" / "0.ndjson.gz", [line])
+
+    return spoil
+
+
+def a_leaf(leaf: bytes) -> Callable[[Trail, Path], None]:
+    def spoil(trail: Trail, folder: Path) -> None:
+        shutil.rmtree(folder / "log")
+        leaves = [step.value for step in trail.steps]
+        seal([*leaves, leaf], folder / "log", trail.log, trail.witness, at=0)
+
+    return spoil
+
+
+def deep_about(trail: Trail, folder: Path) -> None:
+    (folder / "export.json").write_bytes(b'{"a":' + DEEP)
+
+
+def a_line_without_end(trail: Trail, folder: Path) -> None:
+    lines(folder / "records" / "0.ndjson.gz", [b"a" * 4 * verify.LONGEST])
+
+
+def garbage_behind(trail: Trail, folder: Path) -> None:
+    file = folder / "records" / "0.ndjson.gz"
+    file.write_bytes(file.read_bytes() + b"more")
+
+
+DEEP = b"[" * 60_000
+
+
 @pytest.mark.parametrize(
     ("spoil", "codes"),
     [
+        (a_range_of(to=""), {"about"}),
+        (a_range_of(**{"from": "z"}), {"about"}),
+        (a_range_of(**{"from": 0}), {"about"}),
+        (a_range_of(partitions=True), {"about"}),
+        (a_range_of(partitions=10**12), {"about"}),
+        (deep_about, {"not_canonical"}),
+        (first_manifest(DEEP), {"line"}),
+        (first_manifest(b'{"index":null,"offset":Infinity,"sig":"","value":"{}"}'), {"line"}),
+        (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"%b"}' % DEEP), {"line_value"}),
+        (a_leaf(DEEP), {"leaf"}),
+        (a_leaf(b'{"partition":0,"prev":null,"t1":1}'), {"leaf_unknown"}),
+        (a_line_without_end, {"file"}),
+        (garbage_behind, {"file"}),
         (truncated_tile, {"cut"}),
         (truncated_entries, {"cut"}),
         (missing_tile, {"missing"}),
@@ -394,6 +451,83 @@ def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
     assert {one.code for one in report.findings} <= codes
     for lang in ("ja", "en"):
         assert all(one.text(lang) for one in report.findings)
+
+
+def test_a_policy_or_reference_record_changed_then_it_is_not_what_its_name_says(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(3)
+    for kind in ("policies", "reference"):
+        folder = trail.export(tmp_path / kind)
+        file = next((folder / kind).iterdir())
+        file.write_bytes(file.read_bytes() + b" ")
+        report = check(trail, folder)
+        assert (report.exit_code, [one.code for one in report.findings]) == (1, ["content"])
+        assert file.name in report.lines("en")[0]
+
+
+def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None:
+    report = verify.Report()
+    for offset in range(verify.KEPT + 5):
+        report.add("unknown_key", (0, offset), kid="k")
+    report.add("root", (0, 9999), count=1)
+    assert (report.exit_code, len(report.findings), report.found) == (1, verify.KEPT, verify.KEPT + 6)
+
+
+def test_a_forged_name_that_drives_a_terminal_then_it_is_told_escaped(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=4).write(2)
+    folder = trail.export(tmp_path / "export")
+    trail.put(folder, [signed(trail, trail.steps[0], kid="\x1b[2K\rAll is right.\n"), trail.steps[1]])
+    told = check(trail, folder).lines("en")
+    assert any("\\x1b[2K\\rAll is right.\\n" in line for line in told)
+    assert all(line.isprintable() for line in told)
+
+
+def test_something_was_changed_then_nothing_is_said_to_be_excluded(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(12)
+    folder = trail.export(tmp_path / "export")
+    trail.put(folder, trail.steps[:-1])
+    report = check(trail, folder, min_size=1)
+    assert report.exit_code == 1
+    assert {"witnessed", "long_enough", "not_excluded"}.isdisjoint(code for code, _ in report.says)
+
+
+def test_all_made_anew_with_other_keys_then_that_is_not_said_to_be_excluded_and_the_witness_tells(
+    tmp_path: Path,
+) -> None:
+    trail, other = Trail(seed=4).write(12), Trail(seed=5).write(12)
+    folder = other.export(tmp_path / "export")
+    for min_size in (None, 5):
+        report = verify.verify(folder, min_size=min_size)
+        assert report.exit_code == 0
+        assert any("made the whole anew with other keys" in line for line in report.lines("en"))
+    report = check(trail, folder)
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["not_cosigned"])
+
+
+def test_reports_of_coverage_in_the_log_then_the_last_one_is_told(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(4)
+    folder = trail.export(tmp_path / "export")
+    a_leaf(canonical({"v": 1, "kind": "coverage", "at": "2026-11-24T03:00:00.000Z", "found": 2}))(trail, folder)
+    report = check(trail, folder)
+    assert report.exit_code == 0
+    assert (
+        "Reports of coverage that are sealed: 1. The last one (2026-11-24T03:00:00.000Z) found 2 things"
+        in "\n".join(report.lines("en"))
+    )
+
+
+def test_a_clock_that_went_back_at_the_edge_of_a_range_then_there_is_no_alarm(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=8, acting=0).write(6)
+    early, late = step_value(trail.steps[1])["t1"], step_value(trail.steps[4])["t1"]
+    prev = None
+    for number, time in enumerate([early, late, early, late, early, late]):  # two workers took turns
+        trail.steps[number] = signed(trail, trail.steps[number], t1=time, prev=prev)
+        prev = sha256(trail.steps[number].value).hexdigest()
+    folder = trail.export(tmp_path / "export", to=late)
+    within = [step for step in trail.steps if step_value(step)["t1"] < late]
+    trail.put(folder, within)
+    assert (check(trail, folder).exit_code, len(within)) == (0, 3)
+    trail.put(folder, within[:1] + within[2:])
+    assert {one.code for one in check(trail, folder).findings} == {"missing_before"}
 
 
 def test_an_end_that_is_not_sealed_then_it_is_incomplete_and_named(tmp_path: Path) -> None:

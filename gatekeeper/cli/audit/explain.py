@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from gatekeeper import policy
 from gatekeeper.audit.export import Sealed
+from gatekeeper.audit.library import Library, Missing
 from gatekeeper.audit.quest import Quest, Search
 from gatekeeper.audit.story import Seal, Story, Told
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.audit.verify import leaf_hash
 from gatekeeper.cli.audit.export import sealed
 from gatekeeper.cli.audit.reading import opened
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
+from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
 from gatekeeper.errors import GatekeeperError, IncompleteError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
@@ -53,7 +53,7 @@ def command(asked: str, where: str, as_json: bool) -> None:
         names = ("decision_id", "inquiry_code", "campaign", "channel", "verdict", "seen")
         show_table([f"cli.column_{name}" for name in names], [story.row() for story in stories])
     else:
-        click.echo(stories[0].page())
+        click.echo("\n".join(printable(line.encode()) for line in stories[0].page().split("\n")))
     click.get_current_context().exit(5 if search.troubles else 0)
 
 
@@ -79,6 +79,8 @@ def _seal(log: Sealed | None, settings: Settings) -> Seal | None:
 
 def _clock(trail: Trail, piece: list[Told]) -> Callable[[str], str]:
     """Returns what writes an instant as the clocks show it where the policy that decided is at home."""
-    text_of = trail.policy(piece[0].record["policy"]["sha256"])
-    zone = policy.read(text_of, file="policy").timezone if text_of else "UTC"
+    try:
+        zone = Library(trail).policy(piece[0].record["policy"]["sha256"]).timezone
+    except Missing:
+        zone = "UTC"
     return lambda at: local(span(at, zone).first, zone)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import click
 
 from gatekeeper.audit.chain import Finding
+from gatekeeper.audit.coverage import Covered
 from gatekeeper.audit.verify import Checkpoint
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.stopping import stop_on_signals
+from gatekeeper.errors import GatekeeperError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
+from streams import coverage
 from streams.sealing import CHECKPOINT_SECONDS, Sealer, Told
+
+HOUR_MS = 3_600_000
+SHOWN = 10
+"""So many findings of a coverage check are told one by one; its report holds more."""
 
 
 @click.command("seal", help=text("cli.audit_seal"))
@@ -22,17 +29,28 @@ from streams.sealing import CHECKPOINT_SECONDS, Sealer, Told
     show_default=True,
     help=text("cli.audit_seal_interval"),
 )
+@click.option(
+    "--coverage",
+    "hours",
+    type=click.FloatRange(min=0),
+    default=24,
+    show_default=True,
+    help=text("cli.audit_seal_coverage"),
+)
 @json_option
-def command(once: bool, interval: float, as_json: bool) -> None:
-    """Seals until it is stopped; exit 1 where something could not be sealed."""
-    findings: list[Finding] = []
+def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
+    """Seals until it is stopped; exit 1 where something could not be sealed, or is not accounted for."""
+    found = 0
+    unchecked = 0
+    """Exit code of the last coverage check, where it could not be made."""
 
-    def finding(found: Finding) -> None:
-        findings.append(found)
-        place = {"partition": found.partition, "offset": found.offset}
+    def finding(one: Finding) -> None:
+        nonlocal found
+        found += 1
+        place = {"partition": one.partition, "offset": one.offset}
         if as_json:
-            show_json({"finding": found.kind, **place, "values": dict(found.values)})
-        note(f"finding.{found.kind}", **place, **found.values)
+            show_json({"finding": one.kind, **place, "values": dict(one.values)})
+        note(f"finding.{one.kind}", **place, **one.values)
 
     def sealed(checkpoint: Checkpoint) -> None:
         told = {"size": checkpoint.size, "root": checkpoint.root.hex()}
@@ -41,13 +59,31 @@ def command(once: bool, interval: float, as_json: bool) -> None:
         else:
             click.echo(text("cli.audit_sealed", **told))
 
+    def covered(partitions: list[Covered], leaf: int) -> None:
+        nonlocal found, unchecked
+        findings = [one for each in partitions for one in each.findings]
+        found, unchecked = found + len(findings), 0
+        if as_json:
+            show_json({"coverage": {"leaf": leaf, "found": len(findings)}})
+        for one in findings[:SHOWN]:
+            place = f"{one.topic}/{one.partition}/{one.offset}"
+            note("cli.audit_seal_uncovered", fault=text(f"cli.fault_{one.fault}"), place=place, detail=one.detail)
+        note("cli.audit_seal_covered", leaf=leaf, count=f"{len(findings):,}")
+
+    def failed(error: Exception) -> None:
+        nonlocal unchecked
+        unchecked = error.exit_code if isinstance(error, GatekeeperError) else 5
+        detail = str(error) if isinstance(error, GatekeeperError) else type(error).__name__
+        note("cli.audit_seal_unchecked", detail=detail)
+
     settings = load()
     stop_on_signals()
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_sealing"), total=None)
-        told = Told(finding=finding, sealed=sealed, taken=lambda: bar.advance(task))
+        told = Told(finding, sealed, taken=lambda: bar.advance(task), covered=covered, unchecked=failed)
+        check = (lambda: coverage.check(settings)) if hours else None
         try:
-            Sealer(settings, told=told, seconds=interval).run(once=once)
+            Sealer(settings, told=told, seconds=interval, check=check, every_ms=int(hours * HOUR_MS)).run(once=once)
         except SystemExit:  # stopped in order: what is not sealed yet is taken again at the next start
             pass
-    click.get_current_context().exit(1 if findings else 0)
+    click.get_current_context().exit(1 if found else unchecked)

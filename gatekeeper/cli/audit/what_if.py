@@ -9,12 +9,14 @@ import click
 
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.what_if import By, WhatIf
-from gatekeeper.cli.activate import every, file_policy, named, read_known
+from gatekeeper.cli.activate import file_policy
 from gatekeeper.cli.audit.reading import Pace, between, opened, trail_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table
+from gatekeeper.proposal import every, named
 from gatekeeper.reasons import VERDICTS
 from gatekeeper.settings import load
 from gatekeeper.texts import text
+from streams import controls
 
 
 @click.command("what-if", help=text("what_if.help"))
@@ -35,10 +37,13 @@ def command(
     allow_widening: bool,
     as_json: bool,
 ) -> None:
-    """Prints old against new; exit 1 where the new policy clears what was withheld and that was not allowed."""
+    """Prints old against new; exit 1 where the new policy clears what was withheld and that was not allowed.
+
+    Exit 4 where that cannot be told of some.
+    """
     given = file_policy(policy) if policy.endswith(".toml") else None
     settings = load()
-    new = given or named(policy, every(read_known(settings) if live else None))
+    new = given or named(policy, every(controls.policies(settings) if live else None))
     with opened(settings, folder, live=live, since=since, to=to) as trail, progress_bar() as bar:
         found, pace = WhatIf(new, Library(trail)), Pace(rate if live or rate else 0)
         task = bar.add_task(text("replay.replaying"), total=None)
@@ -58,7 +63,9 @@ def command(
         note(key, policy=new.name, sends=f"{widened.sends:,}", people=_people(widened.people, widened.sends))
     if found.left_out:
         note("what_if.left_out", count=f"{found.left_out:,}")
-    context.exit(1 if widened.sends and not allow_widening else 0)
+    if found.unknown:
+        note("what_if.unknown", count=f"{found.unknown:,}")
+    context.exit(1 if widened.sends and not allow_widening else 4 if found.unknown else 0)
 
 
 def _told(found: WhatIf) -> dict[str, object]:
@@ -75,6 +82,7 @@ def _told(found: WhatIf) -> dict[str, object]:
         "policy": found.new.ref,
         "decisions": found.decisions,
         "left_out": found.left_out,
+        "unknown": found.unknown,
         **rows,
         "widened": widened,
     }

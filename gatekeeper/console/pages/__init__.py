@@ -6,15 +6,33 @@ a line below. What it needs of the topics is a `gatekeeper.console.model.Part`, 
 
 from __future__ import annotations
 
-from gatekeeper.console.pages import acts, bulk, item, live, queue, report, signin
+from gatekeeper.console.pages import (
+    acts,
+    bulk,
+    campaign,
+    item,
+    live,
+    manage,
+    overview,
+    people,
+    queue,
+    reasons,
+    report,
+    signin,
+)
 from gatekeeper.console.state import Page
 
 PAGES = (
     Page(queue.router, "queue", "/"),
+    Page(overview.router, "overview", "/overview"),
+    Page(campaign.router, "campaigns", "/campaigns"),
+    Page(reasons.router, "reasons", "/reasons"),
+    Page(manage.router, "manage", "/manage", right="manage"),
     Page(item.router),
     Page(acts.router),
     Page(bulk.router),
     Page(live.router),
+    Page(people.router, "people", "/people"),
     Page(report.router, "report", "/report", right="report"),
     Page(signin.router),
 )

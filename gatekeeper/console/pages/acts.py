@@ -9,13 +9,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from gatekeeper.calls import REASONED, Call, Unfit, sentence
+from gatekeeper.calls import REASONED, Call, Unfit
 from gatekeeper.console import filters, items
 from gatekeeper.console.pages.item import KEYS, item_page
 from gatekeeper.console.search import Search
 from gatekeeper.console.session import Actor, Form, Refused, Session
 from gatekeeper.console.state import Console, console
-from gatekeeper.console.view import language
+from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
 from gatekeeper.queue import Item
 from gatekeeper.spans import instant
@@ -37,10 +37,11 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
     with held.model.read() as db:
         item = items.one(db, id_)
         known = items.answer(db, id_, call.act_id(id_))
+        under_way = items.under_way(items.doings(db, id_))
     if item is None:
         raise Refused("error.item_unknown", 404)
     if known is None:
-        wrong = why_not(call, item, language(request))
+        wrong = why_not(call, item, language(request), under_way=under_way)
         if wrong:
             typed = {"reason": call.reason, "evidence": call.evidence or ""}
             return item_page(request, session, id_, written=written, status=422, wrong=wrong, typed=typed)
@@ -70,15 +71,15 @@ def field(form: FormData, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def why_not(call: Call, item: Item, lang: Any) -> str | None:
+def why_not(call: Call, item: Item, lang: Any, *, under_way: bool) -> str | None:
     """Returns in a sentence why an act cannot be done about an item as it stands, None where the worker may do it."""
     if call.kind in REASONED and not call.reason:
         return text("page.needs_reason", lang)
     try:
-        code = call.refusal(item)
+        code = call.refusal(item, under_way=under_way)
     except Unfit as unfit:
         return unfitting(unfit, lang)
-    return sentence("refused", code, lang) if code else None
+    return told("refused", code, lang) if code else None
 
 
 def unfitting(unfit: Unfit, lang: Any) -> str:

@@ -8,14 +8,14 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.calls import GOOD, REASONED, SAMPLES, TYPED_ABOVE, Call, Row, Unfit, sentence
+from gatekeeper.calls import GOOD, REASONED, SAMPLES, TYPED_ABOVE, Call, Row, Unfit
 from gatekeeper.console import filters, items
 from gatekeeper.console.pages.acts import call_of, field, unfitting, write
 from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.runs import Run
 from gatekeeper.console.session import Actor, Form, Refused, Session, Viewer
 from gatekeeper.console.state import Console, console
-from gatekeeper.console.view import language, page
+from gatekeeper.console.view import language, page, told
 from gatekeeper.queue import Item
 from gatekeeper.spans import instant
 from gatekeeper.texts import text
@@ -88,12 +88,13 @@ def run(request: Request, session: Viewer, name: str) -> Response:
     order = list(rows.values())
     if not waiting:  # before, rows would move under the reader
         order.sort(key=lambda row: row.outcome in GOOD)
-    counts = Counter((row.outcome, sentence(row.outcome, row.code, lang)) for row in rows.values())
+    counts = Counter((row.outcome, told(row.outcome, row.code, lang)) for row in rows.values())
     return page(
         request,
         "run",
+        good=GOOD,
         kind=kept.kind if kept else next(iter(written.values())).kind,
-        rows=[(row, sentence(row.outcome, row.code, lang)) for row in order[:SHOWN]],
+        rows=[(row, told(row.outcome, row.code, lang)) for row in order[:SHOWN]],
         more=max(0, len(order) - SHOWN),
         counts=counts.most_common(),
         done=len(rows) - waiting,
@@ -118,11 +119,12 @@ def _preview(
     held, lang = console(request), language(request)
     call = Call(kind, session.user, "-", "x", "run", instant(held.now()))
     todo, rows = _split(request, call, written, int(until.partition("-")[2]))
-    cannot = Counter(sentence("refused", row.code, lang) for row in rows.values() if row.outcome == "refused")
+    cannot = Counter(told("refused", row.code, lang) for row in rows.values() if row.outcome == "refused")
     return page(
         request,
         "bulk",
         status=422 if wrong else 200,
+        address="/bulk?" + "&".join(part for part in (written, f"kind={kind}") if part),
         kind=kind,
         count=len(todo),
         samples=todo[:SAMPLES],

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Request, Response
 
 from gatekeeper import spans
 from gatekeeper.audit import merkle
-from gatekeeper.calls import REASONED, Call, sentence
+from gatekeeper.calls import REASONED, Call
 from gatekeeper.console import filters, items
 from gatekeeper.console.session import Refused, Session, Viewer
 from gatekeeper.console.state import Console, console
-from gatekeeper.console.view import language, page
+from gatekeeper.console.view import language, page, told
 from gatekeeper.queue import Item
 from gatekeeper.reasons import CATALOGUE
 from gatekeeper.review import FROM
@@ -94,6 +94,7 @@ def item_page(
         request,
         "item",
         status=status,
+        address=f"/items/{id_}?{written}",
         item=item,
         due=item.due(held.zone()),
         now=now,
@@ -104,9 +105,10 @@ def item_page(
         },
         facts=facts,
         line=timeline(facts, item, held.zone()),
-        doings=[(doing, sentence(doing.outcome, doing.code, lang)) for doing in doings],
+        under_way=items.under_way(doings),
+        doings=[(doing, _when(doing.at, held.zone()), told(doing.outcome, doing.code, lang)) for doing in doings],
         claimed=_claimed(item, now),
-        offers=_offers(item, session, now, lang),
+        offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),
         proof=proof,
         leaf=merkle.root([proof["value"]]).hex() if proof else None,
         delivery=_revealed(held, session, item, reveal, now) if reveal else None,
@@ -114,7 +116,7 @@ def item_page(
         run=uuid4().hex[:12],
         filter=written,
         before=before,
-        before_says=sentence(before[1].outcome, before[1].code, lang) if before and before[1] else None,
+        before_says=told(before[1].outcome, before[1].code, lang) if before and before[1] else None,
         after=after,
         wrong=wrong,
         typed=typed or {"reason": "", "evidence": ""},
@@ -154,22 +156,28 @@ def timeline(facts: dict[str, Any], item: Item, zone: str) -> list[tuple[int, st
     found = []
     for kind, fact, said in dated:
         at = spans.span(said, zone).first if said else 0
-        told = said if len(said) <= 10 else local(at, zone)[:16].replace("T", " ")
-        found.append((at // 1000, told, kind, fact))
+        found.append((at // 1000, _when(said, zone), kind, fact))
     return sorted(found, key=lambda row: (row[0], row[2]))
 
 
-def _offers(item: Item, session: Session, now: int, lang: Any) -> list[Offer]:
+def _when(said: str, zone: str) -> str:
+    """Returns a day, or an instant as clocks show it; '' for none."""
+    return said if len(said) <= 10 else local(spans.span(said, zone).first, zone)[:16].replace("T", " ")
+
+
+def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: bool) -> list[Offer]:
     """Returns what this person may do; evidence and reason are assumed, since they are not typed yet."""
     offers = []
     for kind, key in KEYS.items():
-        if not session.may(kind) or (kind in ("approve", "undo") and item.state not in FROM[kind]):
+        if not session.may(kind):
+            continue
+        if kind in ("approve", "undo") and item.state not in FROM[kind] and not (kind == "undo" and under_way):
             continue
         call = Call(kind, session.user, "-", "x", "run", instant(now))
-        code = call.refusal(item)
+        code = call.refusal(item, under_way=under_way)
         if kind == "approve" and item.by is not None and item.by.casefold() == session.user.casefold():
             code = "same_person"
-        offers.append(Offer(kind, key, sentence("refused", code, lang) if code else None, kind in REASONED))
+        offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED))
     return offers
 
 

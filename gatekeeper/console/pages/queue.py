@@ -38,7 +38,7 @@ def groups(request: Request, session: Viewer) -> Response:
     with held.model.read() as db:
         found = search.groups(db)
         sentences = {group.sample: _first_sentence(request, db, group) for group in found}
-        values = {"total": sum(group.n for group in found), "informational": _informational(db)}
+        informational = _informational(db)
         cursor = f"{held.model.generation}-{held.model.changes()}"
     return page(
         request,
@@ -49,7 +49,8 @@ def groups(request: Request, session: Viewer) -> Response:
         now=search.now,
         filter=written,
         cursor=cursor,
-        **values,
+        total=sum(group.n for group in found),
+        informational=informational,
     )
 
 

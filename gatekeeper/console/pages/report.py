@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -33,7 +33,7 @@ def shown(request: Request, session: Auditor, since: Since = "", to: Day = "") -
     except UsageError as wrong:
         return page(request, "report", status=422, since=since, to=to, job=None, wrong=wrong, body=None)
     body = report.body(job.report, lang) if job.report is not None else None
-    values = {"since": since, "to": to, "job": job, "wrong": job.error, "body": body}
+    values: dict[str, Any] = {"since": since, "to": to, "job": job, "wrong": job.error, "body": body}
     if job.over:
         return page(request, "report", status=job.error.http_status if job.error else 200, **values)
     return page(request, "report", status=202, refresh=1, **values)

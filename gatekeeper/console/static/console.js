@@ -4,6 +4,26 @@ const inside = (target) => target.closest("input, textarea, select, dialog") !==
 const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
 const text = (template, n) => template.replace("{n}", n.toLocaleString());
 
+// a page that answers a form has the address of the page with that form
+if (document.body.dataset.address) history.replaceState(null, "", document.body.dataset.address);
+
+document.querySelector("#signout")?.addEventListener("submit", () => sessionStorage.clear());
+
+// -- what is typed, which survives a sign-in, a restart and a reload until the act is written ---------------
+
+const typed = document.querySelector("#act");
+const boxes = ["reason", "evidence"].map((name) => typed?.elements[name]).filter(Boolean);
+const draft = `draft ${location.pathname} ${typed?.elements.filter?.value ?? ""}`;
+const written = new URLSearchParams(location.search).get("after")?.split(".").pop();
+const over = document.querySelector("#progress") ? "draft /bulk " : written ? `draft /items/${written} ` : null;
+
+for (const key of Object.keys(sessionStorage)) if (over && key.startsWith(over)) sessionStorage.removeItem(key);
+const drafted = JSON.parse(sessionStorage.getItem(draft) ?? "{}");
+for (const box of boxes) box.value ||= drafted[box.name] ?? "";
+typed?.addEventListener("input", () => {
+  sessionStorage.setItem(draft, JSON.stringify(Object.fromEntries(boxes.map((box) => [box.name, box.value]))));
+});
+
 // -- the row that the keys mean ---------------------------------------------------------------------------
 
 let here = -1;
@@ -25,7 +45,7 @@ document.addEventListener("focusin", (event) => {
   rows().forEach((one, place) => one.classList.toggle("here", place === here));
 });
 
-// -- the selection, which survives going to another page and back ----------------------------------------
+// -- the selection, which survives other pages, and an act for those of it with which that did not succeed ----
 
 const form = document.querySelector("#selection");
 const shelf = `selection ${document.body.dataset.filter ?? ""}`;
@@ -53,9 +73,18 @@ if (form) {
     const shown = new Set(event.formData.getAll("id"));
     for (const id of selected) if (!shown.has(id)) event.formData.append("id", id);
   });
-  form.addEventListener("submit", () => sessionStorage.removeItem(shelf));
+  form.addEventListener("submit", () => sessionStorage.setItem("shelf", shelf));
   keep();
 }
+
+function unselect() {
+  const acted = sessionStorage.getItem("shelf");
+  if (!acted || !document.querySelector("#progress")) return;
+  const done = new Set([...document.querySelectorAll("[data-done]")].map((row) => row.dataset.done));
+  const left = JSON.parse(sessionStorage.getItem(acted) ?? "[]").filter((id) => !done.has(id));
+  sessionStorage.setItem(acted, JSON.stringify(left));
+}
+unselect();
 
 function toggle(range) {
   const boxes = rows().map((row) => row.querySelector("input[name=id]"));
@@ -146,6 +175,22 @@ document.addEventListener("keydown", (event) => {
 let fresh = 0;
 let fetching = null;
 
+// takes over what a page says now, and returns the ids of the parts that it does not have
+async function take(address) {
+  const answer = await fetch(address, { headers: { "X-Live": "1" } });
+  if (!answer.ok) return [];
+  const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const missing = [];
+  for (const part of document.querySelectorAll("[data-live][id]")) {
+    const news = found.getElementById(part.id);
+    if (!news) missing.push(part.id);
+    else if (news.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) {
+      part.innerHTML = news.innerHTML;
+    }
+  }
+  return missing;
+}
+
 async function refresh() {
   if (fetching) {
     fetching = "again";
@@ -153,16 +198,11 @@ async function refresh() {
   }
   fetching = "once";
   try {
-    const answer = await fetch(location.href, { headers: { "X-Live": "1" } });
-    if (answer.ok) {
-      const found = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const part of document.querySelectorAll("[data-live][id]")) {
-        const news = found.getElementById(part.id);
-        if (news && news.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) {
-          part.innerHTML = news.innerHTML;
-        }
-      }
-    }
+    const missing = await take(location.href);
+    // a row that no longer fits the filter stays where it is, and says why
+    const ids = missing.filter((id) => id.startsWith("state-")).map((id) => ["id", id.slice("state-".length)]);
+    if (ids.length) await take(`/items?${new URLSearchParams(ids)}`);
+    unselect();
   } catch {
     // the stream tells when the console is back
   }

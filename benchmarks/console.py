@@ -1,0 +1,88 @@
+"""Prints how long the console's pages take over a full queue, without Kafka. The group page's goal is 100 ms.
+
+Run: python benchmarks/console.py [items]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import httpx
+import orjson
+
+from gatekeeper.console.app import create_app
+from gatekeeper.reasons import CATALOGUE
+from gatekeeper.settings import Settings
+from gatekeeper.spans import instant
+from streams.client import Record
+from tests import world
+
+ROUNDS = 20
+PATHS = ("/", "/items", "/items?primary=AGE_UNCERTAIN&campaign=K-3", "/overview?span=quarter", "/campaigns", "/reasons")
+CODES = [code for code, kind in CATALOGUE.items() if kind.severity == "SOFT"][:10]
+
+
+def records(count: int, now: int) -> list[Record]:
+    """Returns `review`, `audit` and `sends` of so many withheld sends: ten reasons, ten lists, twenty campaigns."""
+    found = []
+    for n in range(count):
+        code, at, did = CODES[n % 10], now - n * 60_000, f"{n:026}".translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
+        campaign = f"K-{n % 20}"
+        send = world.send(recipient_id=f"R{n:06}", event_id=f"E{n}", campaign_id=campaign, mail_date="2099-12-10")
+        reason = {
+            "code": code,
+            "clause": "-",
+            "severity": "SOFT",
+            "remedy": ["R"],
+            "facts": [],
+            "ja": "理由",
+            "en": "why",
+        }
+        decision = {"v": 1, "verdict": "review", "primary": code, "reasons": [reason], "notes": [], "obligations": [],
+                    "basis": "S-1", "policy": None, "at": instant(at), "id": did}  # fmt: skip
+        value = orjson.dumps(send)
+        headers = (("gate-decision", orjson.dumps(decision)),)
+        source = {"source_id": "S-1", "batch_id": f"B-{n // 20 % 10}"}
+        audit = {"did": did, "at": instant(at), "verdict": "review", "reasons": [{"code": code}], "mode": "live",
+                 "stage": "intake", "act": None, "campaign": campaign, "basis": "S-1",
+                 "facts": {"sources": [source]}}  # fmt: skip
+        key = send["recipient_id"].encode()
+        found.append(Record("review", 0, n, at, key, value, headers))
+        found.append(Record("audit", 0, n, at, did.encode(), orjson.dumps(audit), ()))
+        found.append(Record("sends", 0, n, at, key, value, ()))
+    return found
+
+
+async def measured(count: int) -> None:
+    """Fills a model, asks for each page, and prints."""
+    with tempfile.TemporaryDirectory() as folder:
+        # the feed is not begun: what is shown was put there
+        settings = Settings(console_data=folder, broker="127.0.0.1:1", log=str(Path(folder) / "log"))
+        app = create_app(settings)
+        held = app.state.console
+        made = records(count, held.now())
+        began = time.perf_counter()
+        for start in range(0, len(made), 3_000):
+            held.model.take(made[start : start + 3_000])
+        took = time.perf_counter() - began
+        print(f"{count:,} items taken in, {took:.1f} s ({3 * count / took:,.0f} records a second)")
+        held.feed.progress = replace(held.feed.progress, ready=True, trouble=None)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            for path in PATHS:
+                times = []
+                for _ in range(ROUNDS):
+                    asked = time.perf_counter()
+                    answer = await client.get(path)
+                    times.append((time.perf_counter() - asked) * 1e3)
+                    assert answer.status_code == 200, answer.text
+                print(f"{path:48} {min(times):7.1f} ms at best, {median(times):7.1f} ms in the middle")
+
+
+if __name__ == "__main__":
+    asyncio.run(measured(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))

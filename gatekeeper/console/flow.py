@@ -1,0 +1,179 @@
+"""What the gate decided, in numbers: by hour, verdict and reason, by campaign, and how far each partition is.
+
+Counted from `audit`, `sends`, `recalls` and `manifests` as they come, so that no page reads a topic. Rows grow with
+hours, reasons and campaigns; one for each piece is kept only of what is withheld, handed off or called back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gatekeeper.campaign import Counts
+from gatekeeper.console.model import Part, Writing
+from gatekeeper.spans import span
+from schemas.codec import Unreadable, decode
+from schemas.topics import DAY_MS, logical_name
+from streams.client import Record
+
+HOUR_MS = 3_600_000
+KEPT_MS = 90 * DAY_MS
+"""No piece of a campaign is decided, handed off or called back over a longer time."""
+SCHEMA = """
+CREATE TABLE flow (hour INTEGER, verdict TEXT, reason TEXT, n INTEGER, PRIMARY KEY (hour, verdict, reason))
+    WITHOUT ROWID;
+CREATE TABLE campaign (
+    id TEXT PRIMARY KEY, first INTEGER, last INTEGER, published INTEGER DEFAULT 0, decided INTEGER DEFAULT 0,
+    cleared INTEGER DEFAULT 0, handed INTEGER DEFAULT 0, recalled INTEGER DEFAULT 0, late INTEGER DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE held_back (did TEXT PRIMARY KEY, campaign TEXT, reason TEXT, at INTEGER) WITHOUT ROWID;
+CREATE INDEX held_back_by_campaign ON held_back (campaign, reason);
+CREATE TABLE moved (did TEXT PRIMARY KEY, handed INTEGER, recalled INTEGER, at INTEGER) WITHOUT ROWID;
+CREATE TABLE head (part INTEGER PRIMARY KEY, sends INTEGER, at INTEGER);
+"""
+
+
+def _sends(writing: Writing, record: Record) -> None:
+    try:
+        campaign = decode("sends", record.key, record.value).campaign_id
+    except Unreadable:
+        return  # it belongs to no campaign
+    _count(writing.db, campaign, record.timestamp, "published")
+
+
+def _audit(writing: Writing, record: Record) -> None:
+    db, at = writing.db, record.timestamp
+    try:
+        found: dict[str, Any] = orjson.loads(record.value or b"")
+        stage, act, did, campaign = found["stage"], found.get("act"), found["did"], found["campaign"]
+        verdict, codes = found["verdict"], [reason["code"] for reason in found["reasons"]]
+    except (ValueError, LookupError, TypeError):
+        return
+    if found.get("mode", "live") != "live":
+        return
+    if stage == "intake":
+        reason = codes[0] if codes else ""
+        db.execute(
+            "INSERT INTO flow VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+            (at // HOUR_MS * HOUR_MS, verdict, reason),
+        )
+        _count(db, campaign, at, "decided")
+    elif act is None:
+        return
+    elif act["outcome"] == "handed":
+        _move(db, campaign, act["item"], at, "handed")
+        return
+    elif act["outcome"] in ("cleared", "withheld"):
+        db.execute("DELETE FROM held_back WHERE did = ?", (act["item"],))
+    else:
+        return
+    if verdict == "clear":
+        _count(db, campaign, at, "cleared")
+    elif campaign is not None:
+        row = (did, campaign, codes[0] if codes else "", at)
+        db.execute("INSERT OR REPLACE INTO held_back VALUES (?, ?, ?, ?)", row)
+
+
+def _recalls(writing: Writing, record: Record) -> None:
+    try:
+        found = decode("recalls", record.key, record.value)
+    except Unreadable:
+        return
+    _move(writing.db, found.campaign_id, found.decision_id, record.timestamp, "recalled")
+
+
+def _manifests(writing: Writing, record: Record) -> None:
+    try:
+        found = decode("manifests", None, record.value)
+    except Unreadable:
+        return  # what the log is for finds it
+    sends = next((one.to for one in found.in_ if logical_name(one.topic) == "sends"), None)
+    writing.db.execute(
+        "INSERT INTO head VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+        " SET sends = ifnull(excluded.sends, sends), at = excluded.at",
+        (record.partition, sends, span(found.t1, "UTC").first // 1000),
+    )
+
+
+def _count(db: sqlite3.Connection, campaign: str | None, at: int, what: str) -> None:
+    if campaign is not None:
+        db.execute(
+            f"INSERT INTO campaign (id, first, last, {what}) VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE"
+            f" SET {what} = {what} + 1, first = min(first, excluded.first), last = max(last, excluded.last)",
+            (campaign, at, at),
+        )
+
+
+def _move(db: sqlite3.Connection, campaign: str | None, did: str, at: int, what: str) -> None:
+    """Counts a clearance that was handed off or called back, once each, in whatever order that is read."""
+    row = db.execute("SELECT handed, recalled FROM moved WHERE did = ?", (did,)).fetchone()
+    before = {"handed": bool(row and row["handed"]), "recalled": bool(row and row["recalled"])}
+    after = {**before, what: True}
+    if after == before:
+        return
+    db.execute("INSERT OR REPLACE INTO moved VALUES (?, ?, ?, ?)", (did, after["handed"], after["recalled"], at))
+    _count(db, campaign, at, what)
+    if all(after.values()):
+        _count(db, campaign, at, "late")
+
+
+def _forget(db: sqlite3.Connection, now: int) -> None:
+    before = (now - KEPT_MS,)
+    for table, column in (("flow", "hour"), ("campaign", "last"), ("held_back", "at"), ("moved", "at")):
+        db.execute(f"DELETE FROM {table} WHERE {column} < ?", before)
+
+
+PART = Part(SCHEMA, {"sends": _sends, "audit": _audit, "recalls": _recalls, "manifests": _manifests}, _forget)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far one partition of `sends` is: the next offset to decide (None: none yet), and when, in milliseconds."""
+
+    partition: int
+    next: int | None
+    at: int
+
+
+def decided(db: sqlite3.Connection, since: int) -> list[tuple[int, str, str, int]]:
+    """Returns hour (milliseconds), verdict, primary reason ('' for none) and number of what came in since then."""
+    rows = db.execute("SELECT hour, verdict, reason, n FROM flow WHERE hour >= ? ORDER BY hour", (since,))
+    return [(row["hour"], row["verdict"], row["reason"], row["n"]) for row in rows]
+
+
+def heads(db: sqlite3.Connection) -> list[Head]:
+    """Returns how far each partition is that has decided anything."""
+    return [Head(*row) for row in db.execute("SELECT part, sends, at FROM head ORDER BY part")]
+
+
+def campaigns(db: sqlite3.Connection, *, most: int) -> list[tuple[Counts, int]]:
+    """Returns the campaigns of which anything happened last, each with the instant of that in milliseconds."""
+    rows = db.execute("SELECT * FROM campaign ORDER BY last DESC, id LIMIT ?", (most,)).fetchall()
+    return [(_counts(db, row), row["last"]) for row in rows]
+
+
+def campaign(db: sqlite3.Connection, id_: str) -> Counts | None:
+    """Returns the counts of a campaign, None where nothing is known of it."""
+    row = db.execute("SELECT * FROM campaign WHERE id = ?", (id_,)).fetchone()
+    return _counts(db, row) if row else None
+
+
+def _counts(db: sqlite3.Connection, row: sqlite3.Row) -> Counts:
+    found = db.execute("SELECT reason, count(*) FROM held_back WHERE campaign = ? GROUP BY reason", (row["id"],))
+    numbers = {name: row[name] for name in ("published", "decided", "cleared", "recalled", "handed", "late")}
+    waiting = max(0, row["cleared"] - row["recalled"] - row["handed"] + row["late"])
+    return Counts(row["id"], **numbers, withheld=Counter(dict(map(tuple, found))), waiting=waiting)
+
+
+def reasons_over(rows: Sequence[tuple[int, str, str, int]]) -> list[tuple[str, int]]:
+    """Returns the reasons of such rows with how many each withheld, the most frequent first."""
+    found: Counter[str] = Counter()
+    for _, _, reason, n in rows:
+        if reason:
+            found[reason] += n
+    return sorted(found.items(), key=lambda one: (-one[1], one[0]))

@@ -1,0 +1,205 @@
+"""What is told of one letter or of one person: the few records that the read model points at, read and put into words.
+
+Nothing is kept: every look reads them anew. Neither contact values nor tokens leave here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import orjson
+
+from gatekeeper import spans
+from gatekeeper.audit.story import Chapter, Story, Told, pieces
+from gatekeeper.audit.telling import Line, Telling
+from gatekeeper.audit.trail import holds
+from gatekeeper.console import people
+from gatekeeper.console.state import Console
+from gatekeeper.facts import FactStore
+from gatekeeper.spans import local
+from gatekeeper.texts import Language
+from schemas.codec import Unreadable, decode
+from schemas.events import Controller, PairedAct, Source
+from schemas.topics import FACT_TOPICS
+from streams.client import Reader, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One piece and its records in words.
+
+    `evidence`: the record that let it go, whose code is printed on it, else the first with facts. `at`: the first
+    record's instant. `sender`: who sends it, None where `reference` says nothing of them.
+    """
+
+    chapters: list[Chapter]
+    evidence: Chapter
+    at: str
+    sender: Controller | None
+
+    @property
+    def first(self) -> Chapter:
+        """The first word on it."""
+        return self.chapters[0]
+
+    @property
+    def last(self) -> Chapter:
+        """The last word on it: the newest record with a verdict, else the newest."""
+        return next((one for one in reversed(self.chapters) if one.verdict), self.chapters[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is known of somebody.
+
+    `erased`: since when, in milliseconds; then nothing else is told but who acted. `line`: facts, acts and letters by
+    time, each with its time as people read it, those without one first. `letters`: the newest first; `more`: there are
+    older ones.
+    """
+
+    recipient: str
+    known: bool
+    erased: int | None
+    line: list[tuple[str, Line]]
+    unreadable: list[str]
+    letters: list[Letter]
+    more: bool = False
+
+
+def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language) -> tuple[list[Letter], int]:
+    """Returns the pieces that these decisions are of, oldest first, and how many of their records are not kept."""
+    with held.model.read() as db:
+        places = people.piece(db, dids)
+    told = _told(reader, places)
+    named = _references(held, reader, {name for one in told for name in (one.record["facts"] or {}).get("refs", ())})
+    names = {key: model.name for key, model in named.items() if getattr(model, "name", None)}
+    zone = held.zone()
+    found = []
+    for piece in pieces(told):
+        chapters = Story(piece, None, local=lambda at: _clock(at, zone), lang=lang, names=names).chapters()
+        with_facts = [pair for pair in zip(piece, chapters, strict=True) if pair[1].facts]
+        cleared = [pair for pair in with_facts if pair[0].record["verdict"] == "clear"]
+        _, evidence = (cleared or with_facts or [(piece[0], chapters[0])])[0]
+        first = piece[0].record
+        found.append(Letter(chapters, evidence, first["at"], named.get(f"controller/{first['controller']}")))
+    return sorted(found, key=attrgetter("at")), len(places) - len(told)
+
+
+def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Person:
+    """Returns what is known of a person now."""
+    zone = held.zone()
+    with held.model.read() as db:
+        own, erased, dids = people.facts(db, [recipient]), people.erased(db, recipient), people.of_person(db, recipient)
+    if erased is not None:
+        acts = _acts(reader, own, Telling(lang))
+        return Person(recipient, True, erased, [(_clock(one.at, zone), one) for one in acts], [], [])
+    snapshot = _snapshot(held, reader, recipient, own)
+    named = _references(held, reader, _named(snapshot))
+    tell = Telling(lang, {key: model.name for key, model in named.items() if getattr(model, "name", None)})
+    found, _ = letters(held, reader, dids, lang)
+    sent = [one for one in found if one.first.piece]  # what is of no piece is told with the acts
+    line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(reader, own, tell)
+    line += [Line("letters", one.at, f"{one.first.piece} — {one.last.verdict or one.last.act}") for one in sent]
+    line.sort(key=lambda one: spans.span(one.at, zone).first if one.at else 0)
+    return Person(
+        recipient=recipient,
+        known=bool(own or dids),
+        erased=None,
+        line=[(_clock(one.at, zone), one) for one in line],
+        unreadable=tell.unreadable(snapshot),
+        letters=sent[::-1],
+        more=len(dids) == people.MOST,
+    )
+
+
+def stop(reader: Reader, recipient: str, partition: int, offset: int) -> PairedAct | None:
+    """Returns the stop that was acknowledged at this place of `acts`, None where none of this person's stands there."""
+    record = reader.at("acts", partition=partition, offset=offset)
+    act = _paired(record) if record else None
+    return act if act and act.kind == "withdraw" and act.recipient_id == recipient else None
+
+
+def _snapshot(held: Console, reader: Reader, recipient: str, own: Mapping[str, people.Places]) -> dict[str, Any]:
+    """Returns the facts of a person as the worker folds them."""
+    store = FactStore()
+    tokens: set[str] = set()
+    for topic in FACT_TOPICS:
+        for record in reader.some(topic, own.get(topic, ())):
+            store.apply(topic, record.partition, record.offset, record.key, record.value)
+            tokens |= _tokens(record) if topic == "sources" else set()
+    with held.model.read() as db:
+        by_token = people.facts(db, tokens).get("suppressions", ())
+    for record in reader.some("suppressions", by_token):
+        store.apply("suppressions", record.partition, record.offset, record.key, record.value)
+    found: dict[str, Any] = orjson.loads(store.person(recipient))
+    return found
+
+
+def _told(reader: Reader, places: list[people.Place]) -> list[Told]:
+    wanted = {(one.part, one.place): one.did for one in places}
+    records = reader.some("audit", wanted)
+    return [
+        Told(orjson.loads(record.value or b""), record.partition)
+        for record in records
+        if holds(record.value or b"", wanted[record.partition, record.offset])
+    ]
+
+
+def _acts(reader: Reader, own: Mapping[str, people.Places], tell: Telling) -> list[Line]:
+    found: dict[str, PairedAct] = {}
+    for record in reader.some("acts", own.get("acts", ())):
+        if act := _paired(record):
+            found[act.act_id] = act  # an erasure stands on every partition
+    lines = []
+    for act in sorted(found.values(), key=attrgetter("at")):
+        said = {"by": act.by, "kind": act.kind, "outcome": "recorded", "code": None, "evidence_ref": act.evidence_ref}
+        lines.append(Line("acts", act.at, tell.act(said)))
+    return lines
+
+
+def _paired(record: Record) -> PairedAct | None:
+    try:
+        act = decode("acts", record.key, record.value)
+    except Unreadable:
+        return None
+    return act if isinstance(act, PairedAct) else None
+
+
+def _tokens(record: Record) -> set[str]:
+    try:
+        source: Source = decode("sources", record.key, record.value)
+    except Unreadable:
+        return set()
+    points = source.contact_points
+    return {point.token for point in points} | {match.token for point in points for match in point.readings}
+
+
+def _references(held: Console, reader: Reader, names: Collection[str]) -> dict[str, Any]:
+    """Returns the newest readable record of `reference` under each of these names (kind/id)."""
+    with held.model.read() as db:
+        places = people.facts(db, names).get("reference", ())
+    return dict(_read(reader.some("reference", places)))
+
+
+def _read(records: Iterator[Record]) -> Iterator[tuple[str, Any]]:
+    for record in records:
+        try:
+            yield (record.key or b"").decode(), decode("reference", record.key, record.value)
+        except Unreadable:
+            continue
+
+
+def _named(snapshot: dict[str, Any]) -> set[str]:
+    found: set[str] = set()
+    for fact in (*snapshot["sources"], *snapshot["consents"]):
+        for field, kind in (("notice_id", "notice"), ("batch_id", "batch"), ("collected_by", "controller")):
+            found.update({f"{kind}/{fact[field]}"} if fact.get(field) else ())
+    return found
+
+
+def _clock(at: str | None, zone: str) -> str:
+    """Returns a written time as clocks show it to the minute, a day as it is, '' without one."""
+    return at or "" if not at or len(at) == 10 else local(spans.span(at, zone).first, zone)[:16].replace("T", " ")

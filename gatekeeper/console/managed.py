@@ -1,0 +1,133 @@
+"""What the privacy manager holds and did, in the read model: controllers, lists, policies, and the acts about them.
+
+An act is shown as done once `audit` says so. Whom an erasure was about is not kept.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import orjson
+
+from gatekeeper.console.model import Part, Writing
+from gatekeeper.spans import instant
+from schemas.codec import Unreadable, decode
+from schemas.events import Batch, Controller, PairedAct, PolicyVersion
+from schemas.topics import TOPICS
+from streams.client import Record
+
+SCHEMA = """
+CREATE TABLE registered (kind TEXT, id TEXT, place INTEGER, value TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE paired (
+    act_id TEXT PRIMARY KEY, kind TEXT, subject TEXT, who TEXT, at TEXT, reason TEXT, evidence TEXT, outcome TEXT
+) WITHOUT ROWID;
+CREATE INDEX paired_by_time ON paired (at);
+"""
+KINDS = frozenset(get_args(PairedAct.model_fields["kind"].annotation))
+"""Acts that come with a fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """One act of a person, whatever it was about; `item`: the send, or None with the `subject` (None: a person).
+
+    `outcome` and `code` are None until the worker has answered.
+    """
+
+    act_id: str
+    kind: str
+    item: str | None
+    subject: str | None
+    by: tuple[str, ...]
+    at: str
+    reason: str | None
+    outcome: str | None
+    code: str | None
+
+
+def _reference(writing: Writing, record: Record) -> None:
+    try:
+        found = decode("reference", record.key, record.value)
+    except Unreadable:
+        return
+    if isinstance(found, Controller | Batch | PolicyVersion):
+        value = found.model_dump(mode="json", exclude={"toml"}, exclude_none=True)
+        id_ = f"{found.id}@{found.version}" if isinstance(found, PolicyVersion) else found.id
+        row = (found.kind, id_, record.offset, orjson.dumps(value).decode())
+        writing.db.execute("INSERT OR REPLACE INTO registered VALUES (?, ?, ?, ?)", row)
+
+
+def _acts(writing: Writing, record: Record) -> None:
+    try:
+        act = decode("acts", record.key, record.value)
+    except Unreadable:
+        return
+    if isinstance(act, PairedAct):
+        row = (act.act_id, act.kind, act.subject, act.by, act.at, act.reason or None, act.evidence_ref)
+        writing.db.execute(
+            "INSERT INTO paired VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT DO UPDATE SET"
+            " kind = excluded.kind, subject = excluded.subject, who = excluded.who, at = excluded.at,"
+            " reason = excluded.reason, evidence = excluded.evidence",
+            row,
+        )
+
+
+def _audit(writing: Writing, record: Record) -> None:
+    if record.value is None or b'"act":{' not in record.value:
+        return
+    try:
+        act: dict[str, Any] = orjson.loads(record.value)["act"]
+        if act["kind"] in KINDS and act["act_id"] is not None:
+            writing.db.execute(
+                "INSERT INTO paired (act_id, outcome) VALUES (?, ?) ON CONFLICT DO UPDATE SET outcome ="
+                " excluded.outcome",
+                (act["act_id"], act["outcome"]),
+            )
+    except (ValueError, LookupError, TypeError):
+        return
+
+
+def _forget(db: sqlite3.Connection, now: int) -> None:
+    db.execute("DELETE FROM paired WHERE at < ?", (instant(now - (TOPICS["acts"].keep_ms or 0)),))
+
+
+PART = Part(SCHEMA, {"reference": _reference, "acts": _acts, "audit": _audit}, _forget)
+
+
+def registered(db: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
+    """Returns what `reference` says of all of a kind: controller, batch or policy."""
+    rows = db.execute("SELECT value FROM registered WHERE kind = ? ORDER BY id", (kind,))
+    return [orjson.loads(row[0]) for row in rows]
+
+
+def outcome(db: sqlite3.Connection, act_id: str) -> tuple[bool, str | None]:
+    """Returns whether an act about a fact has been read, and what the worker answered."""
+    row = db.execute("SELECT outcome FROM paired WHERE act_id = ?", (act_id,)).fetchone()
+    return row is not None, row["outcome"] if row else None
+
+
+def recent(db: sqlite3.Connection, *, most: int, facts_only: bool = False) -> list[Recent]:
+    """Returns the last acts, the latest first."""
+    rows = db.execute(
+        "SELECT act_id, kind, NULL AS item, subject, who, at, reason, outcome, NULL AS code FROM paired"
+        " WHERE at IS NOT NULL ORDER BY at DESC LIMIT ?",
+        (most,),
+    ).fetchall()
+    if not facts_only:
+        rows += db.execute(
+            "SELECT act_id, kind, item, NULL AS subject, who, at, reason,"
+            " (SELECT outcome FROM answer WHERE answer.act_id = asked.act_id ORDER BY part, place LIMIT 1) AS outcome,"
+            " (SELECT code FROM answer WHERE answer.act_id = asked.act_id ORDER BY part, place LIMIT 1) AS code"
+            " FROM asked ORDER BY at DESC LIMIT ?",
+            (most,),
+        ).fetchall()
+    rows.sort(key=lambda row: (row["at"], row["act_id"]), reverse=True)
+    return [_recent(row) for row in rows[:most]]
+
+
+def _recent(row: sqlite3.Row) -> Recent:
+    by = tuple(orjson.loads(row["who"])) if row["item"] else (row["who"],)
+    said = (row["at"], row["reason"], row["outcome"], row["code"])
+    return Recent(row["act_id"], row["kind"], row["item"], row["subject"], by, *said)

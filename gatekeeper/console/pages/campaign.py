@@ -1,0 +1,55 @@
+"""What happened to a campaign: how many of its pieces were published, decided, cleared, withheld, and sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from gatekeeper.console import chart, flow
+from gatekeeper.console.session import Refused, Viewer
+from gatekeeper.console.state import console
+from gatekeeper.console.view import page
+
+router = APIRouter()
+MOST = 200
+STEPS = ("expected", "decided", "cleared", "handed_off")
+"""The way of a piece, each step being a part of the one before."""
+REST = ("withheld", "recalled", "recalled_after_hand_off", "waiting_for_hand_off")
+
+
+@router.get("/campaigns")
+def listed(request: Request, session: Viewer) -> Response:
+    """Returns the campaigns of which anything happened last."""
+    with console(request).model.read() as db:
+        found = [(counts.told(), last) for counts, last in flow.campaigns(db, most=MOST)]
+    return page(request, "campaigns", campaigns=found)
+
+
+@router.get("/campaigns/{id_}")
+def shown(request: Request, session: Viewer, id_: str) -> Response:
+    """Returns the counts of one campaign, as `gatekeeper campaign show` tells them."""
+    with console(request).model.read() as db:
+        found = flow.campaign(db, id_)
+    if found is None:
+        raise Refused("page.campaign_unknown", 404)
+    told = found.told()
+    return page(
+        request, "campaign", told=told, steps=STEPS, rest=REST, funnel=_funnel(told), now=console(request).now()
+    )
+
+
+@router.get("/campaigns/{id_}/counts.json")
+def counts(request: Request, session: Viewer, id_: str) -> dict[str, Any]:
+    """Returns the same for programs."""
+    with console(request).model.read() as db:
+        found = flow.campaign(db, id_)
+    if found is None:
+        raise Refused("page.campaign_unknown", 404)
+    return found.told()
+
+
+def _funnel(told: dict[str, Any]) -> list[tuple[str, int, float]]:
+    """Returns each step with its number and the width of its bar."""
+    top = max((told[step] for step in STEPS), default=0) or 1
+    return [(step, told[step], round(told[step] * chart.WIDTH / top, 2)) for step in STEPS]

@@ -1,0 +1,171 @@
+"""What only the privacy manager does: a controller, a list, a person or a policy, each with a look before the word.
+
+Facts and act are written together, by the functions of the commands. Reading all sources takes time: both the look
+and the writing are done in the background.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+
+from gatekeeper.calls import sentence
+from gatekeeper.console import filters, managed
+from gatekeeper.console.orders import KINDS, LOOKS, WRITES
+from gatekeeper.console.pages.acts import field
+from gatekeeper.console.session import Form, Refused, Session, may
+from gatekeeper.console.state import console
+from gatekeeper.console.view import language, page
+from gatekeeper.errors import GatekeeperError, UsageError
+from gatekeeper.proposal import every
+from gatekeeper.texts import text
+from schemas.events import PairedAct
+from streams import pairs
+from streams.controls import Changed
+
+Manager = Annotated[Session, Depends(may("manage"))]
+router = APIRouter()
+UNREASONED = ("activate",)
+_RUN = re.compile(r"[a-f0-9]{32}")
+_EXTRA = ("since", "until", "allow")
+SHOWN = 20
+
+
+@router.get("/manage")
+def shown(request: Request, session: Manager) -> Response:
+    """Returns what is registered, and the forms that lead to each act."""
+    held = console(request)
+    with held.model.read() as db:
+        known = {kind: managed.registered(db, kind) for kind in ("controller", "batch", "policy")}
+        done = managed.recent(db, most=SHOWN, facts_only=True)
+    versions = sorted(
+        {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
+    )
+    acts = [(act, sentence(act.outcome, act.code, language(request))) for act in done]
+    return page(request, "manage", known=known, kinds=KINDS, acts=acts, versions=versions)
+
+
+@router.get("/manage/{kind}")
+def look(request: Request, session: Manager, kind: str, subject: str = "", since: str = "", look: str = "") -> Response:
+    """Returns what an act would meet, with the form that does it; nothing is written. `look`: names the looking."""
+    if kind not in KINDS:
+        raise Refused("page.no_such_page", 404)
+    subject = subject.strip()
+    if not subject:
+        raise Refused("page.manage_nothing", 400)
+    if kind in LOOKS and not _RUN.fullmatch(look):
+        query = filters.joined((("subject", subject), ("since", since), ("look", uuid4().hex)))
+        return RedirectResponse(f"/manage/{kind}?{query}", 303)
+    return _form(request, session, kind, subject, look, typed={"since": since})
+
+
+@router.post("/manage/{kind}")
+def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
+    """Begins to write an act, or says what is wrong with it; the same form again does nothing twice."""
+    held, lang = console(request), language(request)
+    run, subject = field(form, "run"), field(form, "subject").strip()
+    if kind not in KINDS or not _RUN.fullmatch(run):
+        raise Refused("page.request_bad", 400)
+    wrong, act = None, None
+    if field(form, "typed").strip() != subject:
+        wrong = text("page.manage_type", lang, subject=subject)
+    elif kind not in UNREASONED and not field(form, "reason").strip():
+        wrong = text("page.needs_reason", lang)
+    else:
+        try:
+            act = _act(kind, session.user, subject, form, run)
+        except UsageError:
+            wrong = text("page.manage_unfit", lang)
+    if act is None:
+        typed = {name: field(form, name) for name in ("reason", "evidence", *_EXTRA)}
+        return _form(
+            request, session, kind, subject, field(form, "look"), typed=typed, wrong=wrong, run=run, status=422
+        )
+    with held.model.read() as db:
+        written, _ = managed.outcome(db, run)
+    if not written:
+        extra = {"version": subject, **{name: field(form, name).strip() for name in _EXTRA}}
+        held.tasks.start(run, session.user, lambda task: WRITES[kind](held, act, extra, task))
+    return RedirectResponse(f"/manage/{kind}/{run}", 303)
+
+
+@router.get("/manage/{kind}/{run}")
+def done(request: Request, session: Manager, kind: str, run: str) -> Response:
+    """Returns what became of an act: acknowledged by Kafka, then answered by the worker."""
+    held = console(request)
+    task = held.tasks.get(run)
+    with held.model.read() as db:
+        written, outcome = managed.outcome(db, run)
+    if kind not in KINDS or not (task or written):
+        raise Refused("page.run_unknown", 404)
+    result = task.result if task else None
+    pair, rival = result if isinstance(result, Changed) else (result, None)
+    waits = (task is not None and not task.over) or (pair is not None and outcome is None)
+    return page(
+        request,
+        "managed",
+        status=task.error.http_status if task and isinstance(task.error, GatekeeperError) else 200,
+        kind=kind,
+        run=run,
+        task=task,
+        pair=pair,
+        rival=rival,
+        written=written,
+        outcome=outcome,
+        refresh=1 if waits else None,
+    )
+
+
+def _form(
+    request: Request,
+    session: Session,
+    kind: str,
+    subject: str,
+    look: str,
+    *,
+    typed: Mapping[str, str],
+    wrong: str | None = None,
+    run: str = "",
+    status: int = 200,
+) -> Response:
+    held = console(request)
+    task = None
+    if kind in LOOKS and _RUN.fullmatch(look):
+        since = typed.get("since", "")
+        task = held.tasks.start(
+            f"{kind}-{look}-{since}-{subject}", session.user, lambda task: LOOKS[kind](held, subject, since, task)
+        )
+        if task.by != session.user:
+            raise Refused("page.may_not")
+    with held.model.read() as db:
+        known = managed.registered(db, KINDS[kind]) if KINDS[kind] != "person" else []
+    return page(
+        request,
+        "manage_one",
+        status=status,
+        kind=kind,
+        what=KINDS[kind],
+        subject=subject,
+        look=look,
+        task=task,
+        found=next((one for one in known if one["id"] == subject), None),
+        needs_reason=kind not in UNREASONED,
+        run=run or uuid4().hex,
+        wrong=wrong,
+        typed={name: typed.get(name, "") for name in ("reason", "evidence", *_EXTRA)},
+        refresh=1 if task and not task.over else None,
+    )
+
+
+def _act(kind: str, by: str, subject: str, form: FormData, run: str) -> PairedAct:
+    what = KINDS[kind]
+    about = {"recipient_id": subject} if what == "person" else {"subject": f"{what}/{subject.partition('@')[0]}"}
+    evidence = field(form, "evidence").strip() or None
+    reason = field(form, "reason").strip()
+    return pairs.act(kind, by=by, act_id=run, reason=reason, evidence_ref=evidence, **about)

@@ -1,0 +1,146 @@
+"""The overview: the flow in numbers, how far gate and seal are, who waits, what people did, and which rule is wrong."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import quantiles
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from gatekeeper import spans
+from gatekeeper.calls import sentence
+from gatekeeper.console import chart, flow, managed, seal
+from gatekeeper.console.session import Viewer
+from gatekeeper.console.state import console
+from gatekeeper.console.view import language, page
+from gatekeeper.queue import WAITING
+from gatekeeper.reasons import VERDICTS
+from gatekeeper.spans import local
+from schemas.topics import DAY_MS
+
+router = APIRouter()
+SPANS = {"day": 1, "week": 7, "quarter": 90}
+"""What the flow can be shown of, in days; a day by its hours, the others by days."""
+SHOWN = 12
+"""So many reasons are shown, and so many acts."""
+SMALL = 32
+"""The height of a reason's plot."""
+TIMED = 1_000
+"""Of so many sends that a person decided last the time is told."""
+LATE_MS = 15 * 60_000
+"""A seal is late where something decided has waited longer for it."""
+
+
+@router.get("/overview")
+def overview(request: Request, session: Viewer, span: str = "week") -> Response:
+    """Returns the page; `span`: day, week or quarter."""
+    held, lang = console(request), language(request)
+    now, zone, days = held.now(), held.zone(), SPANS.get(span, SPANS["week"])
+    with held.model.read() as db:
+        rows = flow.decided(db, now - days * DAY_MS)
+        heads, positions = flow.heads(db), held.model.positions()
+        acts = managed.recent(db, most=SHOWN)
+        values: dict[str, Any] = {"waiting": waiting(db), "overturns": overturns(db), "times": times(db)}
+    frame = buckets(now, days, zone)
+    sealed = seal.read(held.settings)
+    newest = max((head.at for head in heads), default=None)
+    return page(
+        request,
+        "overview",
+        spans=SPANS,
+        span_=span if span in SPANS else "week",
+        plot=chart.stacked(over(rows, frame, zone, 1), VERDICTS),
+        totals=_totals(rows),
+        reasons=_reasons(rows, frame, zone),
+        lags=lags(positions, heads),
+        newest=newest,
+        sealed=sealed,
+        seal_late=bool(sealed and newest and newest > sealed.at and now - sealed.at > LATE_MS),
+        now=now,
+        acts=[(act, sentence(act.outcome, act.code, lang)) for act in acts],
+        **values,
+    )
+
+
+def buckets(now: int, days: int, zone: str) -> list[str]:
+    """Returns the names of the hours or days up to now, as clocks show them there."""
+    step = flow.HOUR_MS if days == 1 else DAY_MS
+    names = [_name(at, days, zone) for at in range(now - days * DAY_MS + step, now + 1, step)]
+    return list(dict.fromkeys(names))
+
+
+def over(
+    rows: Sequence[tuple[int, str, str, int]], frame: Sequence[str], zone: str, column: int | None
+) -> list[tuple[str, Mapping[str, int]]]:
+    """Returns numbers by bucket, and by what stands in a column of the rows (None: all as one)."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    hourly = bool(frame) and ":" in frame[0]
+    for row in rows:
+        kind = "all" if column is None else str(row[column])
+        found[_name(row[0], 1 if hourly else 2, zone)][kind] += row[3]
+    return [(name, found[name]) for name in frame]
+
+
+def waiting(db: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Returns how many sends wait in each state, since when, and until when."""
+    marks = ", ".join("?" * len(WAITING))
+    return db.execute(
+        f"SELECT state, count(*) AS n, min(seen) AS oldest, min(due) AS due FROM item WHERE state IN ({marks})"
+        " AND NOT informational GROUP BY state ORDER BY n DESC",
+        WAITING,
+    ).fetchall()
+
+
+def overturns(db: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Returns by primary reason how many sends people released and upheld: a rule that is often overturned is wrong."""
+    return db.execute(
+        "SELECT \"primary\" AS reason, sum(state = 'released') AS released, count(*) AS decided FROM item"
+        " WHERE state IN ('released', 'upheld') GROUP BY 1 ORDER BY 1.0 * released / decided DESC, decided DESC, 1"
+    ).fetchall()
+
+
+def times(db: sqlite3.Connection) -> dict[str, Any] | None:
+    """Returns how long sends waited until a person had decided (milliseconds): median, nine in ten, of how many."""
+    rows = db.execute(
+        "SELECT seen, at FROM item WHERE state IN ('released', 'upheld') AND at IS NOT NULL"
+        " ORDER BY changed DESC LIMIT ?",
+        (TIMED,),
+    )
+    took = sorted(max(0, spans.span(row["at"], "UTC").first // 1000 - row["seen"]) for row in rows)
+    if not took:
+        return None
+    tenths = quantiles(took, n=10, method="inclusive") if len(took) > 1 else took * 9
+    return {"median": int(tenths[4]), "most": int(tenths[8]), "n": len(took)}
+
+
+def lags(positions: Mapping[tuple[str, int], int], heads: Sequence[flow.Head]) -> list[tuple[int, int]]:
+    """Returns by partition how many sends are not decided yet: those that the model has read, less those decided."""
+    next_ = {head.partition: head.next or 0 for head in heads}
+    ends = {number: end for (topic, number), end in sorted(positions.items()) if topic == "sends"}
+    return [(number, max(0, end - next_.get(number, 0))) for number, end in ends.items()]
+
+
+def _reasons(
+    rows: Sequence[tuple[int, str, str, int]], frame: Sequence[str], zone: str
+) -> list[tuple[str, int, chart.Plot]]:
+    """Returns the most frequent reasons, each with its number and its plot."""
+    found = []
+    for reason, n in flow.reasons_over(rows)[:SHOWN]:
+        mine = over([row for row in rows if row[2] == reason], frame, zone, None)
+        found.append((reason, n, chart.stacked(mine, ("all",), height=SMALL)))
+    return found
+
+
+def _totals(rows: Sequence[tuple[int, str, str, int]]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for _, verdict, _, n in rows:
+        found[verdict] += n
+    return {verdict: found[verdict] for verdict in VERDICTS}
+
+
+def _name(at: int, days: int, zone: str) -> str:
+    told = local(at * 1000, zone)
+    return told[5:13].replace("T", " ") + ":00" if days == 1 else told[:10]

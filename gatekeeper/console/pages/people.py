@@ -1,0 +1,150 @@
+"""Why somebody got a letter, what is known of them, and how it is stopped: by inquiry code or by id."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import TypeAdapter, ValidationError
+
+from gatekeeper.audit import inquiry
+from gatekeeper.audit.quest import Quest
+from gatekeeper.console import inquiries
+from gatekeeper.console import people as index
+from gatekeeper.console.pages.acts import field
+from gatekeeper.console.session import Actor, Form, Refused, Session, Viewer
+from gatekeeper.console.state import console
+from gatekeeper.console.view import language, page
+from gatekeeper.errors import UsageError
+from gatekeeper.texts import text
+from schemas.values import RecipientId
+from streams import withdrawals
+from streams.client import Reader
+
+router = APIRouter()
+_ID = TypeAdapter(RecipientId)
+_PLACE = re.compile(r"(\d{1,9})\.(\d{1,18})")
+_UNFIT = {"--reason": "page.unfit_reason", "--evidence": "page.unfit_evidence_ref"}
+
+
+def looking(request: Request, session: Viewer) -> Session:
+    """Returns the session of somebody who looks at a person; raises Refused (429) of who looks at too many."""
+    if console(request).looks.full(session.user):
+        raise Refused("page.too_many", 429)
+    return session
+
+
+Looking = Annotated[Session, Depends(looking)]
+
+
+@router.get("/people")
+def ask(request: Request, session: Viewer) -> Response:
+    """Returns the forms by which a letter or a person is looked up."""
+    return page(request, "people", wrong=None)
+
+
+@router.post("/people")
+def sought(request: Request, session: Looking, form: Form) -> Response:
+    """Goes on to what was typed, which no address holds until it is known to be a code or an id."""
+    code, recipient = field(form, "code").strip(), field(form, "recipient").strip()
+    try:
+        found = f"/letters/{_start(code)}" if code else f"/people/{_named(recipient)}"
+    except UsageError as error:
+        return page(request, "people", status=422, wrong=error)
+    return RedirectResponse(found, 303)
+
+
+@router.get("/letters/{code}")
+def letter(request: Request, session: Looking, code: str) -> Response:
+    """Returns why a letter was sent or not; a choice where one code means several."""
+    held, lang = console(request), language(request)
+    with held.model.read() as db:
+        dids = index.beginning(db, _start(code))
+        recipient, erased = index.whose(db, [one.did for one in index.piece(db, dids)])
+    if not dids:
+        raise Refused("page.letter_unknown", 404)
+    with Reader(held.settings) as reader:
+        found, gone = inquiries.letters(held, reader, dids, lang)
+    if not found:
+        raise Refused("page.letter_expired", 404)
+    if len(found) > 1:
+        return page(request, "letters", letters=found)
+    return page(
+        request,
+        "letter",
+        letter=found[0],
+        gone=gone,
+        recipient=recipient,
+        erased=erased,
+        now=held.now(),
+        typed={"reason": "", "evidence": ""},
+        wrong=None,
+    )
+
+
+@router.get("/people/{recipient}")
+def person(request: Request, session: Looking, recipient: str, stopped: str = "") -> Response:
+    """Returns what is known of a person. `stopped`: where a stop of theirs stands on `acts`, as partition.offset."""
+    return _person(request, _named(recipient), stopped=stopped)
+
+
+@router.post("/people/{recipient}/stop")
+def stop(request: Request, session: Actor, form: Form, recipient: str) -> Response:
+    """Writes that a person takes back all consent; what is answered is acknowledged and binds."""
+    typed = {"reason": field(form, "reason").strip(), "evidence": field(form, "evidence").strip()}
+    try:
+        done = withdrawals.write(
+            console(request).settings,
+            _named(recipient),
+            by=session.user,
+            method="console",
+            reason=typed["reason"],
+            evidence=typed["evidence"] or None,
+        )
+    except UsageError as error:
+        key = _UNFIT.get(str(error.values.get("option")))
+        if key is None:
+            raise
+        return _person(request, recipient, wrong=text(key, language(request)), typed=typed)
+    place = done.pair.act
+    return RedirectResponse(f"/people/{recipient}?stopped={place.partition}.{place.offset}", 303)
+
+
+def _person(
+    request: Request,
+    recipient: str,
+    *,
+    stopped: str = "",
+    wrong: str | None = None,
+    typed: dict[str, str] | None = None,
+) -> Response:
+    held = console(request)
+    with Reader(held.settings) as reader:
+        found = inquiries.person(held, reader, recipient, language(request))
+        place = _PLACE.fullmatch(stopped)
+        stop = inquiries.stop(reader, recipient, int(place[1]), int(place[2])) if place else None
+    return page(
+        request,
+        "person",
+        status=422 if wrong else 200 if found.known or stop else 404,
+        person=found,
+        stop=stop,
+        recipient=recipient,
+        wrong=wrong,
+        typed=typed or {"reason": "", "evidence": ""},
+    )
+
+
+def _start(code: str) -> str:
+    """Returns the decision id that is meant, or how it begins; raises UsageError (400) where it is neither."""
+    return Quest.read(code).beginning or inquiry.read(code)
+
+
+def _named(recipient: str) -> str:
+    """Returns a recipient id; raises UsageError (400) for what is none, which is not said again."""
+    try:
+        return _ID.validate_python(recipient)
+    except ValidationError:
+        raise UsageError("page.recipient_wrong") from None

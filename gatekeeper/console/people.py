@@ -1,0 +1,204 @@
+"""Where the records of people and of decisions stand, in the read model: places alone, of which a page reads a few.
+
+Whose letter it was is known as long as `cleared` or `review` keep it. From one letter of a person the others are found
+by the pseudonym in their audit records, as long as these are kept. Erasure takes the person from every letter: then
+nothing here ties a pseudonym to anybody, and of each letter only that is known.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import orjson
+
+from gatekeeper.console.model import Part, Writing
+from gatekeeper.review import KEPT_MS
+from schemas.codec import Unreadable, decode
+from schemas.events import Suppression
+from streams.client import Record
+
+SCHEMA = """
+CREATE TABLE decided (did TEXT PRIMARY KEY, part INTEGER, place INTEGER, subj TEXT) WITHOUT ROWID;
+CREATE INDEX decided_of_subject ON decided (subj) WHERE subj IS NOT NULL;
+CREATE TABLE linked (one TEXT, other TEXT, PRIMARY KEY (one, other)) WITHOUT ROWID;
+CREATE TABLE letter (did TEXT PRIMARY KEY, recipient TEXT, at INTEGER) WITHOUT ROWID;
+CREATE INDEX letter_of_recipient ON letter (recipient) WHERE recipient IS NOT NULL;
+CREATE INDEX letter_by_age ON letter (at);
+CREATE TABLE fact (
+    name TEXT, topic TEXT, part INTEGER, place INTEGER, PRIMARY KEY (name, topic, part, place)
+) WITHOUT ROWID;
+CREATE TABLE erased (recipient TEXT PRIMARY KEY, at INTEGER, standing INTEGER) WITHOUT ROWID;
+"""
+MOST = 200
+"""So many records about one person are read at most, the newest."""
+Places = set[tuple[int, int]]
+"""Partitions and offsets on one topic."""
+_PSEUDONYM = re.compile(rb'"subj":"s1_([A-Za-z0-9_-]{12})')
+"""As much of it as tells people apart in an index; whoever reads the records compares the whole."""
+_PAIRED = re.compile(rb'"kind":"(?:withdraw|erase|readmit)"')
+_BY_ACT = "erase-"
+"""How the stops of `gatekeeper erase` begin, which also destroyed the key of the pseudonym."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the audit record of a decision stands."""
+
+    did: str
+    part: int
+    place: int
+
+
+def _audit(writing: Writing, record: Record) -> None:
+    value, did = record.value or b"", (record.key or b"").decode("utf-8", "replace")
+    found = _PSEUDONYM.search(value)
+    row = (did, record.partition, record.offset, found[1].decode() if found else None)
+    writing.db.execute("INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?)", row)
+    if b'"act":{' not in value and b'"clearance":"' not in value:
+        return
+    try:
+        told = orjson.loads(value)
+        others = {told.get("clearance"), (told.get("act") or {}).get("item")} - {None, did}
+    except (ValueError, AttributeError):
+        return
+    pairs = [pair for other in others for pair in ((did, other), (other, did))]
+    writing.db.executemany("INSERT OR IGNORE INTO linked VALUES (?, ?)", pairs)
+
+
+def _letter(writing: Writing, record: Record) -> None:
+    try:
+        did = orjson.loads(record.header("gate-decision"))["id"]
+    except (ValueError, LookupError, TypeError):
+        return
+    recipient: str | None = _name(record)
+    since = writing.db.execute("SELECT at FROM erased WHERE recipient = ?", (recipient,)).fetchone()
+    if since and record.timestamp <= since[0]:
+        recipient = None
+    row = (did, recipient, record.timestamp)
+    writing.db.execute("INSERT OR REPLACE INTO letter VALUES (?, ?, ?)", row)
+
+
+def _fact(writing: Writing, record: Record) -> None:
+    _put(writing, record, {_name(record)})
+
+
+def _suppression(writing: Writing, record: Record) -> None:
+    try:
+        stop: Suppression = decode("suppressions", record.key, record.value)
+    except Unreadable:
+        _put(writing, record, {_name(record)})
+        return
+    _put(writing, record, {_name(record), *(reading.token for reading in stop.readings)})
+    if stop.kind != "erasure" or stop.recipient_id is None or not stop.suppression_id.startswith(_BY_ACT):
+        return
+    db, at = writing.db, record.timestamp
+    if stop.state == "corrected":
+        db.execute("UPDATE erased SET standing = 0 WHERE recipient = ?", (stop.recipient_id,))
+        return
+    db.execute("INSERT OR REPLACE INTO erased VALUES (?, ?, 1)", (stop.recipient_id, at))
+    db.execute("UPDATE letter SET recipient = NULL WHERE recipient = ? AND at <= ?", (stop.recipient_id, at))
+
+
+def _act(writing: Writing, record: Record) -> None:
+    if _PAIRED.search(record.value or b""):
+        _put(writing, record, {_name(record)})
+
+
+def _put(writing: Writing, record: Record, names: Collection[str]) -> None:
+    rows = [(name, record.topic, record.partition, record.offset) for name in names if name]
+    writing.db.executemany("INSERT OR IGNORE INTO fact VALUES (?, ?, ?, ?)", rows)
+
+
+def _name(record: Record) -> str:
+    """Returns whom a record is about: its key, else what its value says."""
+    if record.key is not None:
+        return record.key.decode("utf-8", "replace")
+    try:
+        found = orjson.loads(record.value or b"")
+        return str(found.get("recipient_id") or found.get("token") or f"{found.get('kind')}/{found.get('id')}")
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _forget(db: sqlite3.Connection, now: int) -> None:
+    db.execute("DELETE FROM letter WHERE at < ?", (now - KEPT_MS,))
+
+
+PART = Part(
+    SCHEMA,
+    {
+        "audit": _audit,
+        "cleared": _letter,
+        "review": _letter,
+        "sources": _fact,
+        "consents": _fact,
+        "suppressions": _suppression,
+        "reference": _fact,
+        "acts": _act,
+    },
+    _forget,
+)
+
+
+def beginning(db: sqlite3.Connection, start: str) -> list[str]:
+    """Returns the decisions whose ids begin like this."""
+    rows = db.execute("SELECT did FROM decided WHERE did >= ? AND did < ? LIMIT ?", (start, f"{start}~", MOST))
+    return [row[0] for row in rows]
+
+
+def piece(db: sqlite3.Connection, dids: Collection[str]) -> list[Place]:
+    """Returns the records of all pieces that these decisions are of, in their order; of too many the newest."""
+    found: dict[str, Place] = {}
+    for did in dids:
+        if did not in found:
+            rows = db.execute(
+                "WITH RECURSIVE piece(id) AS (VALUES (?) UNION SELECT other FROM linked JOIN piece ON one = id)"
+                " SELECT did, part, place FROM piece JOIN decided ON did = id ORDER BY part, place DESC LIMIT ?",
+                (did, MOST),
+            )
+            found.update({row["did"]: Place(*row) for row in rows})
+        if len(found) >= MOST:
+            break
+    return sorted(found.values(), key=lambda one: (one.part, one.place))
+
+
+def of_person(db: sqlite3.Connection, recipient: str) -> list[str]:
+    """Returns the decisions about a person, the newest first, as far as anything here ties them to that one."""
+    rows = db.execute(
+        "SELECT did FROM decided WHERE did IN (SELECT did FROM letter WHERE recipient = :who)"
+        " OR subj IN (SELECT subj FROM letter JOIN decided USING (did) WHERE recipient = :who)"
+        " ORDER BY place DESC LIMIT :most",
+        {"who": recipient, "most": MOST},
+    )
+    return [row[0] for row in rows]
+
+
+def whose(db: sqlite3.Connection, dids: Collection[str]) -> tuple[str | None, bool]:
+    """Returns whose letter it was, None where that is not known; and whether that one was erased."""
+    marks = ", ".join("?" * len(dids))
+    rows = db.execute(
+        f"SELECT recipient FROM letter WHERE did IN ({marks}) UNION ALL SELECT recipient FROM letter"
+        f" JOIN decided USING (did) WHERE subj IN (SELECT subj FROM decided WHERE did IN ({marks}))",
+        (*dids, *dids),
+    )
+    found = [row[0] for row in rows]
+    known = next((name for name in found if name is not None), None)
+    return known, known is None and bool(found)
+
+
+def facts(db: sqlite3.Connection, names: Collection[str]) -> dict[str, Places]:
+    """Returns where records about these stand, by topic: recipient ids, tokens, or records of reference as kind/id."""
+    found: dict[str, Places] = {}
+    for name in names:
+        for row in db.execute("SELECT topic, part, place FROM fact WHERE name = ?", (name,)):
+            found.setdefault(row["topic"], set()).add((row["part"], row["place"]))
+    return found
+
+
+def erased(db: sqlite3.Connection, recipient: str) -> int | None:
+    """Returns since when a person is erased, in milliseconds, None where they are not (any more)."""
+    row = db.execute("SELECT at FROM erased WHERE recipient = ? AND standing", (recipient,)).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,75 @@
+"""What takes longer than a request may: done in the background, and looked at until it is over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from gatekeeper.console.session import Refused
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.judge import fingerprint
+
+AT_ONCE = 4
+MOST = 100
+"""So many are remembered."""
+log = structlog.get_logger("console")
+
+
+@dataclass(slots=True)
+class Task:
+    """One of them, and whose it is: how many records it has taken, and once it is `over` what came of it."""
+
+    name: str
+    by: str
+    taken: int = 0
+    over: bool = False
+    result: Any = None
+    error: GatekeeperError | Refused | None = None
+
+    def advance(self) -> None:
+        """Counts one record."""
+        self.taken += 1
+
+
+@dataclass(slots=True)
+class Tasks:
+    """The tasks of a console, which end with it."""
+
+    _tasks: dict[str, Task] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, name: str) -> Task | None:
+        """Returns a task, None where it is not known (any more)."""
+        with self._lock:
+            return self._tasks.get(name)
+
+    def start(self, name: str, by: str, work: Callable[[Task], Any]) -> Task:
+        """Returns the task of this name, which is begun where there is none.
+
+        Raises Refused (429) where there are too many at once.
+        """
+        with self._lock:
+            if found := self._tasks.get(name):
+                return found
+            if sum(not task.over for task in self._tasks.values()) >= AT_ONCE:
+                raise Refused("page.too_many", 429)
+            for old in [task.name for task in self._tasks.values() if task.over][: max(0, len(self._tasks) - MOST)]:
+                del self._tasks[old]
+            task = self._tasks[name] = Task(name, by)
+        threading.Thread(target=_run, args=(task, work), name=f"console-task-{name[:8]}", daemon=True).start()
+        return task
+
+
+def _run(task: Task, work: Callable[[Task], Any]) -> None:
+    try:
+        task.result = work(task)
+    except (GatekeeperError, Refused) as error:
+        task.error = error
+    except Exception as error:
+        log.error("page_failed", error=type(error).__name__, code=fingerprint(error))
+        task.error = Refused("page.defect", 500)
+    task.over = True

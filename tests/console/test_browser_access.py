@@ -1,0 +1,180 @@
+"""That everybody can work with it: axe, 200 % zoom, no JavaScript, two languages; and bad input gets a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.console.conftest import PASSWORD, Site, day, send_number
+from tests.worlds import send, until
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def addresses(site: Site) -> list[str]:
+    """Every page of the console: those of the navigation, and those that are about something."""
+    campaign = site.withheld(3, mail_date=day(20))
+    item, *_ = site.items(campaign)
+    client = site.client()
+    page = client.get(f"/items/{item['id']}").text
+    token = page.partition('name="csrf" value="')[2].partition('"')[0]
+    form = {"csrf": token, "kind": "uphold", "run": "axe1", "reason": "名簿の確認待ち"}
+    client.post(f"/items/{item['id']}/acts", data=form)
+    until(lambda: site.state(item["id"]) == "upheld", "the answer")
+    return [
+        *(one.path for one in site.console.pages if one.path),
+        f"/items?campaign={campaign}",
+        f"/items?campaign={campaign}&state=upheld",
+        f"/items/{item['id']}",
+        f"/items/{site.items(campaign)[1]['id']}",
+        f"/bulk?kind=release&campaign={campaign}",
+        "/runs/axe1",
+        "/items?colour=red",
+        "/nowhere",
+    ]
+
+
+@pytest.fixture
+def plain(browser: Browser, site: Site) -> Iterator[Page]:
+    """A reviewer's browser without JavaScript."""
+    with browser.new_context(locale="ja-JP", base_url=site.url, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto("/signin")
+        page.fill("#user", "reviewer")
+        page.fill("#password", PASSWORD)
+        page.click("form.narrow button")
+        yield page
+
+
+CUT_OFF = """() => [...document.querySelectorAll("main a, main button, main input, header a, header button")]
+  .filter((one) => one.checkVisibility() && !one.closest(".scroll"))
+  .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map((one) => one.outerHTML)"""
+"""Returns the controls that reach over the side; tables may be scrolled within their own region."""
+
+
+def serious(page: Page) -> list[tuple[str, str, str]]:
+    """Returns what axe calls serious or critical: the page, the rule, and where."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        (page.url, one["id"], node["html"][:200])
+        for one in found
+        for node in one["nodes"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize(("locale", "scheme"), [("ja-JP", "light"), ("en-US", "dark")])
+def test_any_page_then_axe_finds_nothing_serious(
+    signed_in: SignIn, addresses: list[str], locale: str, scheme: str
+) -> None:
+    page = signed_in("admin", locale)
+    page.emulate_media(color_scheme=scheme)
+    found = []
+    for address in addresses:
+        page.goto(address)
+        assert page.locator("html").get_attribute("lang") == locale[:2]
+        found += serious(page)
+    page.keyboard.press("?")
+    found += serious(page)
+    page.context.clear_cookies()
+    page.goto("/signin?lost=1")
+    assert found + serious(page) == []
+
+
+def test_any_page_at_200_percent_then_nothing_is_cut_off_at_the_side(signed_in: SignIn, addresses: list[str]) -> None:
+    page = signed_in("admin")
+    page.set_viewport_size({"width": 640, "height": 400})  # what 1280 x 800 is at 200 %
+    for address in addresses:
+        page.goto(address)
+        wide, seen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        assert wide <= seen, address
+        assert page.evaluate(CUT_OFF) == [], address
+
+
+def test_without_javascript_then_a_send_is_released_another_upheld_and_all_of_a_filter_too(
+    plain: Page, site: Site
+) -> None:
+    campaign = site.withheld(4)
+    first, second, *rest = [item["id"] for item in site.items(campaign)]
+    plain.goto(f"/items?campaign={campaign}")
+    plain.locator(f"#row-{first} a").first.click()
+    plain.fill("#reason", "申込書を確認")
+    plain.click("#offers [value=release]")
+    plain.wait_for_url(f"**/items/{second}?*")
+    plain.fill("#reason", "申込書なし")
+    plain.click("#offers [value=uphold]")
+    until(lambda: (site.state(first), site.state(second)) == ("released", "upheld"), "both answers")
+    plain.goto(f"/items?campaign={campaign}")
+    plain.click("a.button:has-text('送らない')")
+    plain.fill("#reason", "名簿の確認待ち")
+    plain.click("#act button")
+    expect(plain.locator("#progress")).to_contain_text("2 件のうち 2 件に返答がありました。")  # reloads by itself
+    assert {site.state(id_) for id_ in rest} == {"upheld"}
+
+
+def test_the_other_language_then_the_same_page_in_it_from_then_on(page: Page, site: Site) -> None:
+    campaign = site.withheld(1)
+    page.goto(f"/items?campaign={campaign}&state=any")
+    expect(page.locator("h1")).to_have_text("審査待ちの送付")
+    page.click("text=English")
+    expect(page.locator("h1")).to_have_text("Withheld sends")
+    assert f"campaign={campaign}" in page.url
+    page.goto("/")
+    expect(page.locator("h1")).to_have_text("Withheld sends, by cause")
+    (item,) = site.items(campaign)
+    page.goto(f"/items/{item['id']}")
+    page.click("#offers [value=release]")  # the answer to a form, which lacks its reason
+    expect(page.locator("#wrong")).to_have_text("Say why: the reason is missing.")
+    page.click("text=日本語")
+    expect(page.locator("h2").first).to_have_text("なぜ保留か、何があれば変わるか")
+
+
+def test_japanese_then_it_is_drawn_with_a_font_that_has_it(page: Page) -> None:
+    width = """text => {
+      const span = document.createElement("span");
+      span.textContent = text;
+      document.querySelector("h1").append(span);
+      return span.getBoundingClientRect().width / [...text].length;
+    }"""
+    kanji, nothing = page.evaluate(width, "関所審査送付"), page.evaluate(width, "\U000f0000\U000f0001")
+    size = page.evaluate("parseFloat(getComputedStyle(document.querySelector('h1')).fontSize)")
+    assert kanji == pytest.approx(size, rel=0.02), "as wide as they are high"
+    assert kanji != nothing, "no boxes of missing glyphs"
+
+
+def test_a_script_as_a_campaigns_name_then_it_is_shown_nowhere_and_runs_nowhere(page: Page, site: Site) -> None:
+    script = "<script>document.title = 'mine'</script>"
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    site.world.put("sends", [("y", send("y", send_number(), campaign_id=script))])  # no send: a dead letter
+    until(lambda: site.world.read("deadletter"), "the dead letter")
+    page.goto("/items", wait_until="load")
+    page.fill("#filter-campaign", script)
+    page.keyboard.press("Enter")
+    expect(page.locator(".wrong")).to_contain_text("campaign")
+    page.goto("/")
+    assert "mine" not in page.title()
+    assert script not in page.content()
+    assert errors == []
+
+
+def test_a_filter_that_does_not_exist_then_the_page_names_it(page: Page) -> None:
+    page.goto("/items?colour=red")
+    expect(page.locator(".wrong")).to_contain_text("colour")
+
+
+def test_a_form_of_10_mb_then_a_sentence_and_the_words_before_it_are_still_there(page: Page, site: Site) -> None:
+    (item,) = site.items(site.withheld(1))
+    page.goto(f"/items/{item['id']}")
+    page.fill("#evidence", "scan-17")
+    page.evaluate("document.querySelector('#act [name=filter]').value = 'x'.repeat(10_000_000)")
+    page.click("#offers [value=release]")
+    expect(page.locator("main")).to_contain_text("大きすぎます。何もしていません。")
+    page.goto(f"/items/{item['id']}")
+    expect(page.locator("#evidence")).to_have_value("scan-17")
+    assert site.state(item["id"]) == "open"

@@ -1,0 +1,62 @@
+"""One act about all that a filter finds, in a real browser: previewed, confirmed, followed to its last answer."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.console.conftest import Site
+
+BULK = int(os.environ.get("BULK", "150"))
+"""So many are released at once; 1,000 on demand."""
+
+
+def test_a_bulk_act_then_it_is_previewed_confirmed_by_its_number_and_told_item_by_item(page: Page, site: Site) -> None:
+    campaign = site.withheld(101)
+    site.publish(["unheard-of"], campaign_id=campaign)
+    page.goto(f"/items?campaign={campaign}")
+    expect(page.locator("main")).to_contain_text("102 件")
+    page.click("a.button:has-text('送らない')")
+    page.wait_for_url("**/bulk?*")
+    expect(page.locator("main")).to_contain_text("102 件が対象です。")
+    expect(page.locator("main ul").first.locator("li")).to_have_count(5)
+    page.click("#act button")  # the browser asks for a reason and the number
+    assert page.evaluate("document.activeElement.id") == "reason"
+    page.fill("#reason", "名簿の確認待ち")
+    page.fill("#typed", "101")
+    page.click("#act button")
+    expect(page.locator("#wrong")).to_contain_text("件数 102 を入力してください")
+    expect(page.locator("#reason")).to_have_value("名簿の確認待ち")
+    page.fill("#typed", "102")
+    page.click("#act button")
+    page.wait_for_url("**/runs/*")
+    expect(page.locator("#progress")).to_contain_text("102 件のうち 102 件に返答がありました。", timeout=60_000)
+    expect(page.locator("#rows tr")).to_have_count(102)
+    assert {item["state"] for item in site.items(campaign)} == {"upheld"}
+
+
+@pytest.mark.timeout(240 + BULK)
+def test_many_released_at_once_then_a_bar_shows_how_far_it_is(page: Page, site: Site) -> None:
+    campaign = site.withheld(BULK)
+    page.goto(f"/bulk?kind=release&campaign={campaign}")
+    page.fill("#reason", "名簿を確認")
+    page.fill("#typed", str(BULK))
+    page.evaluate("""() => { sessionStorage.removeItem("seen") }""")
+    page.click("#act button")
+    page.wait_for_url("**/runs/*")
+    seen = page.evaluate("""() => new Promise((done) => {
+      const seen = [];
+      const look = () => {
+        const bar = document.querySelector("#bar");
+        if (seen.at(-1) !== bar.value) seen.push(bar.value);
+        if (bar.value === bar.max) done(seen);
+        else requestAnimationFrame(look);
+      };
+      look();
+    })""")
+    assert seen == sorted(seen)
+    assert seen[-1] == BULK
+    assert {item["state"] for item in site.items(campaign)} == {"released"}
+    assert len([one for one in site.world.read("cleared") if campaign.encode() in one.value()]) == BULK

@@ -1,0 +1,165 @@
+"""Several people at several browsers: four eyes, stale pages, races, and what is taken back in time or late."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.console.conftest import Site, send_number, served
+from tests.worlds import TOKEN, World, consent, send, source, until
+
+RACES = int(os.environ.get("RACES", "100"))
+"""So many acts are raced; 1,000 on demand."""
+
+SignIn = Callable[..., Page]
+
+
+def acted(page: Page, kind: str, reason: str = "申込書を確認", evidence: str = "") -> None:
+    """Does an act about the item of a page, by its button."""
+    page.fill("#reason", reason)
+    page.fill("#evidence", evidence)
+    page.click(f"#offers [value={kind}]")
+
+
+def contradicted(site: Site) -> str:
+    """Publishes a send to somebody whose sources contradict each other; returns the item."""
+    name = f"two{send_number()}"
+    point = {"contact_points": [{"id": f"cp-{name}", "token": TOKEN}]}
+    check = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
+    bought = source(name, source_id="other", method="indirect.purchased_list", provided_by="broker-a",
+                    check={**check, "basis": "consent"}, **point)  # fmt: skip
+    for unknown in ("notice_id", "purposes_told", "acquired_at"):
+        del bought[unknown]
+    own = source(name, source_id="own", **point)
+    del own["notice_id"], own["acquired_at"]
+    agreed = {k: v for k, v in consent(name).items() if k not in ("evidence_ref", "notice_id", "event_time")}
+    site.world.put("sources", [(name, own), (name, bought)])
+    site.world.put("consents", [(name, agreed)])
+    (item,) = site.items(site.publish([name], delivery=None))
+    return str(item["id"])
+
+
+def test_two_sources_that_contradict_then_it_takes_two_people_and_never_one_twice(
+    signed_in: SignIn, site: Site
+) -> None:
+    id_ = contradicted(site)
+    first, second = signed_in("approver"), signed_in("approver2", "en-US")
+    first.goto(f"/items/{id_}")
+    acted(first, "release", evidence="scan-9")
+    expect(first.locator("#standing")).to_contain_text("承認待ち(1/2)")
+    expect(first.locator("#offers [value=approve]")).to_have_count(0)
+    expect(first.locator("#why-not")).to_contain_text("一人目と同じ人は承認できません")
+    second.goto("/items?state=proposed")
+    expect(second.locator(f"#state-{id_}")).to_contain_text("1 of 2")
+    second.goto(f"/items/{id_}")
+    acted(second, "approve", "seen as well")
+    expect(second.locator("#standing")).to_contain_text("released")
+    expect(first.locator("#doings")).to_contain_text("approver2")  # and the first one's page says so by itself
+    people = [one.act.by for one in site.world.acted().values() if one.act and one.act.item == id_]
+    assert sorted(map(str, people)) == ["approver", "approver2"]
+
+
+def test_a_page_that_is_stale_then_its_act_is_answered_with_what_the_other_decided(
+    signed_in: SignIn, site: Site
+) -> None:
+    (item,) = site.items(site.withheld(1))
+    mine, other = signed_in("reviewer"), signed_in("reviewer2")
+    script = "<script>document.title = 'mine'</script>"
+    mine.goto(f"/items/{item['id']}")
+    mine.evaluate("document.querySelectorAll('[data-live]').forEach(part => part.removeAttribute('data-live'))")
+    other.goto(f"/items/{item['id']}")
+    acted(other, "uphold", script)
+    expect(other.locator("#standing")).to_contain_text("送らない")
+    acted(mine, "release", "私の理由")
+    expect(mine.locator("#wrong")).to_contain_text("すでに処理された項目です")
+    expect(mine.locator("#standing")).to_contain_text("送らない · reviewer2")
+    expect(mine.locator("#reason")).to_have_value("私の理由")
+    expect(mine.locator("#doings")).to_contain_text(script)  # as text
+    assert mine.title() != "mine"
+    mine.reload()  # the answer to a form has an address like any page
+    expect(mine.locator("#standing")).to_contain_text("reviewer2")
+
+
+def test_acts_before_the_worker_decides_then_they_wait_and_the_undo_is_in_time(
+    browser: Browser, site: Site, tmp_path: Path
+) -> None:
+    world = World(site.world.bootstrap, f"t{uuid.uuid4().hex}.", partitions=1, max_lag=30.0).create()
+    world.people(["y"], may_be_minor=True)
+    world.put("sends", [("y", send("y", 0))])
+    settings = world.settings.model_copy(update={"console_data": str(tmp_path / "data"), "user": "hanako"})
+    with ExitStack() as stack:
+        with world.process(tmp_path / "worker.log"):
+            console = stack.enter_context(served(settings))
+            until(lambda: console.console.model.changes(), "the item")
+            (item,) = (console.client().get("/items.jsonl").json(),)
+        # no worker runs now
+        page = stack.enter_context(browser.new_context(base_url=console.url, locale="ja-JP")).new_page()
+        page.goto(f"/items/{item['decision_id']}")
+        acted(page, "release")
+        expect(page.locator("#standing")).to_contain_text("ワーカーの返答待ち")
+        expect(page.locator("#standing")).to_contain_text("未処理")
+        acted(page, "undo", "早すぎた")
+        expect(page.locator("#doings .waits")).to_have_count(2)
+        page.goto("/items")
+        expect(page.locator("tr[data-item]")).to_contain_text("未処理")
+        expect(page.locator("tr[data-item]")).to_contain_text("ワーカーの返答待ち")
+        assert console.client().get("/items.jsonl").json()["state"] == "open"
+        with world.process(tmp_path / "worker.log"):
+            expect(page.locator("tr[data-item]")).not_to_contain_text("ワーカーの返答待ち", timeout=60_000)
+            page.goto(f"/items/{item['decision_id']}")
+            expect(page.locator("#standing")).to_contain_text("取り消し")
+            expect(page.locator("#doings .waits")).to_have_count(0)
+    cleared, recalled = world.read("cleared"), world.read("recalls")
+    assert len(cleared) == len(recalled) <= 1, "nothing of it stands"
+
+
+def test_an_undo_after_the_worker_decided_then_what_was_cleared_is_recalled(page: Page, site: Site) -> None:
+    (item,) = site.items(site.withheld(1))
+    page.goto(f"/items/{item['id']}")
+    acted(page, "release")
+    expect(page.locator("#standing")).to_contain_text("認めた")
+    acted(page, "undo", "見間違い")
+    expect(page.locator("#doings")).to_contain_text("回収を求めました")
+    expect(page.locator("#standing")).to_contain_text("取り消し")
+
+
+RACE = """(todo) => {
+  const token = document.querySelector("[name=csrf]").value;
+  window.raced = Promise.all(todo.map(([id, kind]) => fetch(`/items/${id}/acts`, {
+    method: "POST", redirect: "manual",
+    body: new URLSearchParams({csrf: token, kind, run: `${kind}1`, reason: "race"}),
+  }).then((answer) => answer.type === "opaqueredirect" ? 303 : answer.status)));
+}"""
+
+
+@pytest.mark.timeout(240 + RACES)
+def test_acts_raced_by_two_browsers_then_each_item_has_one_outcome(signed_in: SignIn, site: Site) -> None:
+    browsers = {"release": signed_in("reviewer"), "uphold": signed_in("reviewer2")}
+    ids: list[str] = []
+    while len(ids) < RACES // 2:
+        ids += [item["id"] for item in site.items(site.withheld(min(RACES // 2 - len(ids), 250)))]
+    for kind, page in browsers.items():
+        page.goto("/")
+        page.evaluate(RACE, [[id_, kind] for id_ in ids])
+    answers = Counter(code for page in browsers.values() for code in page.evaluate("window.raced"))
+    assert set(answers) <= {303, 422}, answers  # written, or too late already
+    until(lambda: not {site.state(id_) for id_ in ids} - {"released", "upheld"}, "an outcome of each", 120)
+
+    def all_answered() -> bool:
+        with site.console.model.read() as db:
+            sql = "SELECT count(*) FROM asked WHERE act_id NOT IN (SELECT act_id FROM answer)"
+            return db.execute(sql).fetchone()[0] == 0
+
+    until(all_answered, "an answer to each act", 120)
+    acts = [one.act for one in site.world.acted().values() if one.act and one.act.item in set(ids)]
+    assert len(acts) == answers[303]
+    done = Counter(act.item for act in acts if act.outcome != "refused")
+    assert done == Counter(ids), "one outcome each"
+    assert {act.code for act in acts if act.outcome == "refused"} <= {"closed"}

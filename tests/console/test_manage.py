@@ -1,0 +1,188 @@
+"""The privacy manager's acts from pages: looked at first, written with the fact, and told as the worker answers."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas.codec import decode
+from tests.console.conftest import Site, field_of
+from tests.worlds import send, until
+
+KINDS = ("suspend", "resume", "quarantine", "erase", "readmit", "activate")
+
+
+def looked(client: httpx.Client, kind: str, subject: str, **more: str) -> httpx.Response:
+    """Returns the page before an act, once what it would meet has been read."""
+    client.follow_redirects = True
+    answer = client.get(f"/manage/{kind}", params={"subject": subject, **more})
+    until(lambda: "Reading…" not in client.get(str(answer.url)).text, "the look")
+    return client.get(str(answer.url))
+
+
+def form(page: str, subject: str, **more: str) -> dict[str, str]:
+    hidden = {name: field_of(page, name) for name in ("csrf", "run", "look", "subject", "since")}
+    return {**{key: unescape(value) for key, value in hidden.items()}, "typed": subject, "reason": "told so", **more}
+
+
+def done(client: httpx.Client, kind: str, data: dict[str, str]) -> str:
+    """Does it, and returns the page once the worker has answered."""
+    client.follow_redirects = True
+    answer = client.post(f"/manage/{kind}", data=data)
+    assert answer.status_code != 422, answer.text
+    place = str(answer.url)
+    page = until(lambda: said(client, place), "the answer")
+    return str(page)
+
+
+def said(client: httpx.Client, place: str) -> str | None:
+    page = client.get(place).text
+    return None if "Writing…" in page or "has not answered yet" in page else page
+
+
+def records(site: Site, topic: str) -> list[Any]:
+    return [decode(topic, message.key(), message.value()) for message in site.world.read(topic)]
+
+
+def test_only_approver_and_admin_then_others_are_refused(site: Site) -> None:
+    for role in ("viewer", "reviewer", "auditor"):
+        client = site.client(role)
+        assert 'href="/manage"' not in client.get("/").text
+        for path in ("/manage", "/manage/erase?subject=x", f"/manage/erase/{uuid.uuid4().hex}"):
+            assert client.get(path).status_code == 403, (role, path)
+        csrf = field_of(client.get("/reasons").text + client.get("/").text, "csrf")
+        data = {"csrf": csrf, "run": uuid.uuid4().hex, "subject": "x", "typed": "x", "reason": "y"}
+        assert client.post("/manage/erase", data=data).status_code == 403, role
+    assert 'href="/manage"' in site.client("approver").get("/").text
+
+
+def test_a_suspension_and_its_end_then_fact_and_act_stand_together_and_bind(site: Site) -> None:
+    name = f"C-{uuid.uuid4().hex[:6]}"
+    site.world.put("reference", [(f"controller/{name}", {"v": 1, "kind": "controller", "id": name, "name": "みどり"})])
+    client = site.client("approver")
+    until(lambda: name in client.get("/manage").text, "the controller")
+    page = looked(client, "suspend", name).text
+    result = done(client, "suspend", form(page, name, until="2099-12-31"))
+    assert "Acknowledged" in result
+    assert "The worker has put it on the audit record." in result
+    fact = [one for one in records(site, "reference") if one.id == name][-1]
+    assert (fact.name, fact.suspended_until) == ("みどり", "2099-12-31")
+    (act,) = [one for one in records(site, "acts") if getattr(one, "subject", None) == f"controller/{name}"]
+    assert (act.kind, act.by, act.reason) == ("suspend", "approver", "told so")
+    assert act.act_id in result
+    until(lambda: "suspended from" in client.get("/manage").text, "the state")
+    done(client, "resume", form(looked(client, "resume", name).text, name))
+    fact = [one for one in records(site, "reference") if one.id == name][-1]
+    assert (fact.name, fact.suspended_since, fact.suspended_until) == ("みどり", None, None)
+    again = done(client, "resume", form(looked(client, "resume", name).text, name))
+    assert "is not suspended" in again
+
+
+def test_the_same_form_twice_then_one_act_stands(site: Site) -> None:
+    name = f"C-{uuid.uuid4().hex[:6]}"
+    site.world.put("reference", [(f"controller/{name}", {"v": 1, "kind": "controller", "id": name})])
+    client = site.client("admin")
+    data = form(looked(client, "suspend", name).text, name)
+    done(client, "suspend", data)
+    done(client, "suspend", data)
+    assert len([one for one in records(site, "acts") if getattr(one, "subject", None) == f"controller/{name}"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"typed": "another"}, "to confirm"),
+        ({"reason": " "}, "the reason is missing"),
+        ({"reason": "x" * 201}, "wrong form"),
+        ({"evidence": "花子"}, "wrong form"),
+    ],
+)
+def test_a_form_that_is_wrong_then_nothing_is_written_and_nothing_typed_is_lost(
+    site: Site, more: dict[str, str], says: str
+) -> None:
+    client = site.client("admin")
+    before = len(records(site, "acts"))
+    data = form(looked(client, "suspend", "C1").text, "C1", until="2099-01-01", **more)
+    answer = client.post("/manage/suspend", data=data)
+    assert answer.status_code == 422
+    assert says in answer.text
+    assert 'value="2099-01-01"' in answer.text
+    assert len(records(site, "acts")) == before
+
+
+def test_what_nobody_knows_then_the_page_says_so_and_nothing_is_written(site: Site) -> None:
+    client = site.client("admin")
+    before = len(records(site, "acts"))
+    assert "C1" in done(client, "suspend", form(looked(client, "suspend", "C-none").text, "C-none"))
+    assert "Check its id" in looked(client, "quarantine", "B-none").text
+    assert "Known:" in looked(client, "activate", "jp-pmark@99").text
+    assert "never" not in (page := done(client, "readmit", form(looked(client, "readmit", "R-none").text, "R-none")))
+    assert "Nothing says that this recipient was erased" in page
+    for path in ("/manage/burn?subject=x", "/manage/suspend/nothing"):
+        assert client.get(path).status_code == 404
+    assert client.get("/manage/suspend").status_code == 400
+    assert len(records(site, "acts")) == before
+
+
+def test_a_list_frozen_then_the_look_told_what_it_meets_and_later_sends_are_withheld(site: Site) -> None:
+    batch, name = f"B-{uuid.uuid4().hex[:6]}", f"p-{uuid.uuid4().hex[:6]}"
+    site.world.people([name], batch_id=batch)
+    site.world.put("sends", [(name, send(name, uuid.uuid4().hex, campaign_id="K-frozen"))])
+    client = site.client("admin")
+    until(lambda: "K-frozen" in client.get("/campaigns").text, "the decision")
+    page = looked(client, "quarantine", batch).text
+    assert f"List {batch}: 1 people." in page
+    assert re.search(r"<th scope=\"row\">K-frozen</th><td>[^<]*</td><td class=\"number\">1</td>", page)
+    assert not [one for one in records(site, "acts") if getattr(one, "subject", None) == f"batch/{batch}"]
+    done(client, "quarantine", form(page, batch))
+    site.world.put("sends", [(name, send(name, uuid.uuid4().hex, campaign_id="K-frozen2"))])
+    until(lambda: site.items("K-frozen2"), "the withheld send")
+    (item,) = site.items("K-frozen2")
+    assert "SOURCE_BATCH_QUARANTINED" in client.get(f"/items/{item['id']}").text
+    assert f"/manage/quarantine?subject={batch}" in client.get(f"/items/{item['id']}").text
+
+
+def test_a_person_erased_and_readmitted_then_stops_stand_and_fall_and_no_page_names_them(site: Site) -> None:
+    name = f"p-{uuid.uuid4().hex[:6]}"
+    site.world.people([name])
+    client = site.client("approver")
+    page = looked(client, "erase", name).text
+    assert re.search(r"stops the person and \d+ known addresses", page)
+    done(client, "erase", form(page, name))
+    (stop,) = [one for one in records(site, "suppressions") if one.recipient_id == name]
+    assert stop.kind == "erasure"
+    acts = [one for one in records(site, "acts") if getattr(one, "recipient_id", None) == name]
+    assert len(acts) == site.world.partitions
+    site.publish([name], campaign_id=f"K-{name}")
+    (item,) = site.items(f"K-{name}")
+    assert "SUBJECT_ERASED" in client.get(f"/items/{item['id']}").text
+    assert name not in client.get("/manage").text
+    assert "a person" in client.get("/manage").text
+    done(client, "readmit", form(looked(client, "readmit", name).text, name))
+    assert [one.state for one in records(site, "suppressions") if one.recipient_id == name][-1] == "corrected"
+
+
+def test_a_policy_then_its_differences_are_shown_and_one_that_lets_more_through_takes_a_tick(site: Site) -> None:
+    client = site.client("admin")
+    assert "must be the strictest" in looked(client, "activate", "jp-appi@2", since="now").text
+    page = looked(client, "activate", "strictest@2", since="now").text
+    assert '<th scope="row">minor_age</th><td>15</td><td>16</td>' in page
+    assert "Acknowledged" in done(client, "activate", form(page, "strictest@2"))
+    (fact,) = [one for one in records(site, "reference") if one.kind == "policy"]
+    assert (fact.id, fact.version, fact.by) == ("strictest", 2, "admin")
+    until(lambda: "in force from" in client.get("/manage").text, "the record")
+    assert "Acknowledged" in done(
+        client, "activate", form(looked(client, "activate", "jp-appi@2", since="now").text, "jp-appi@2")
+    )
+    page = looked(client, "activate", "jp-appi@1", since="now").text
+    assert "lets more through" in page
+    assert "Tick that this is meant" in done(client, "activate", form(page, "jp-appi@1"))
+    page = looked(client, "activate", "jp-appi@1", since="now").text
+    assert "Acknowledged" in done(client, "activate", form(page, "jp-appi@1", allow="1"))
+    facts = [one for one in records(site, "reference") if one.kind == "policy"]
+    assert [(fact.id, fact.version) for fact in facts] == [("strictest", 2), ("jp-appi", 2), ("jp-appi", 1)]

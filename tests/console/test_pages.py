@@ -1,0 +1,117 @@
+"""The pages beside the queue: overview, campaigns and reasons, as the records and the catalogue say."""
+
+from __future__ import annotations
+
+import uuid
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.campaign import Campaign
+from gatekeeper.reasons import CATALOGUE
+from gatekeeper.texts import text
+from tests.console.conftest import Site, field_of, served
+from tests.unit.test_witness import Place
+from tests.worlds import send, until
+
+ROOMS = ("/overview", "/campaigns", "/reasons", "/manage")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize(("lang", "word"), [("ja", "審査待ち"), ("en", "Queue")])
+def test_a_page_then_it_speaks_both_languages_and_has_no_style_or_script_inside(
+    site: Site, room: str, lang: str, word: str
+) -> None:
+    answer = site.client("admin").get(room, params={"lang": lang})
+    assert answer.status_code == 200
+    assert f'<html lang="{lang}">' in answer.text
+    assert word in answer.text
+    assert " style=" not in answer.text
+    assert "<style" not in answer.text
+    assert answer.text.count("<script") == answer.text.count('<script type="module" src="/static/console.js">') == 1
+
+
+def test_a_campaign_then_its_page_says_what_the_records_say(site: Site) -> None:
+    campaign = site.withheld(2)
+    site.world.people(["card"])
+    site.world.put("sends", [("card", send("card", uuid.uuid4().hex, campaign_id=campaign))])
+    client = site.client("viewer")
+    path = f"/campaigns/{campaign}/counts.json"
+    until(lambda: (client.get(path).json())["decided"] == 3, "the counts")
+    whole = Campaign(campaign)
+    for topic, take in (("sends", whole.send), ("audit", whole.audit), ("recalls", whole.recall)):
+        for message in site.world.read(topic):
+            take(message.value())
+    assert client.get(path).json() == whole.counts().told()
+    page = client.get(f"/campaigns/{campaign}").text
+    assert "It is not over yet." in page
+    assert f'href="/items?campaign={campaign}&amp;primary=AGE_UNCERTAIN">2</a>' in page
+    assert campaign in client.get("/campaigns").text
+
+
+def test_a_campaign_that_nobody_sent_then_404_says_so_and_repeats_nothing(site: Site) -> None:
+    answer = site.client().get("/campaigns/<script>alert(1)</script>")
+    assert answer.status_code == 404
+    assert "<script>alert" not in answer.text
+    assert site.client().get("/campaigns/K-nowhere").status_code == 404
+
+
+def test_the_reasons_then_each_is_told_with_clause_and_cure_in_both_languages(site: Site) -> None:
+    for lang in ("ja", "en"):
+        page = unescape(site.client("auditor").get("/reasons", params={"lang": lang}).text)
+        for code, kind in CATALOGUE.items():
+            assert f'id="{code}"' in page
+            assert text(f"meaning.{code}", lang) in page
+            assert kind.clause in page
+        assert "{" not in page.partition("<main")[2].partition("</main")[0]
+
+
+def test_an_act_then_the_overview_tells_who_and_why_and_how_often_the_rule_is_overturned(site: Site) -> None:
+    campaign, client = site.withheld(2), site.client("reviewer2")
+    csrf = field_of(client.get("/").text, "csrf")
+    reason = f"birth date seen {uuid.uuid4().hex[:6]}"
+    for item, kind in zip(site.items(campaign), ("release", "uphold"), strict=True):
+        form = {"csrf": csrf, "kind": kind, "run": uuid.uuid4().hex[:12], "reason": reason}
+        assert client.post(f"/items/{item['id']}/acts", data=form).status_code == 303
+    until(lambda: {item["state"] for item in site.items(campaign)} == {"released", "upheld"}, "the answers")
+    page = client.get("/overview").text
+    assert page.count(reason) == 2
+    assert "<td>reviewer2</td>" in page
+    assert "Time until a person decided: median" in page
+    row = page.partition("Overturned, by rule")[2].partition("AGE_UNCERTAIN")[2].partition("</tr>")[0]
+    assert " %</td>" in row
+
+
+@pytest.mark.parametrize("span", ["day", "week", "quarter", "<b>"])
+def test_a_flow_then_it_is_drawn_and_told_in_numbers(site: Site, span: str) -> None:
+    site.withheld(1)
+    page = site.client().get("/overview", params={"span": span}).text
+    assert '<rect class="bar-review"' in page
+    assert 'role="img" aria-label="Decisions over time' in page
+    assert "AGE_UNCERTAIN" in page
+
+
+def test_nothing_left_to_decide_then_the_lag_is_none(site: Site) -> None:
+    site.withheld(1)
+    lag = until(lambda: '<dd id="lag">0 <span' in site.client().get("/overview").text, "all decided")
+    assert lag
+
+
+def test_a_sealed_log_then_the_overview_says_how_old_seal_and_witness_are(site: Site, tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    settings = site.settings.model_copy(
+        update={"console_data": str(tmp_path / "data"), "log": str(tmp_path / "log"), "keys": str(tmp_path / "keys")}
+    )
+    with served(settings, site.users) as console:
+        client = console.client("viewer")
+        assert "no sealed log" in client.get("/overview").text
+        place.seal(b"a", b"b")
+        page = client.get("/overview").text
+        assert "2 manifests sealed" in page
+        assert "No witness has cosigned" in page
+        place.look()
+        assert "saw 2 manifests" in client.get("/overview").text
+        file = tmp_path / "log" / "checkpoint"
+        file.write_text(file.read_text().replace("\n2\n", "\n3\n"))
+        assert "checkpoint" in client.get("/overview").text.partition('id="seal"')[2].partition("</dd>")[0]

@@ -1,0 +1,280 @@
+"""Why did I get this letter: one letter, one person, and a stop that binds before the next decision."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import orjson
+from playwright.sync_api import Page
+
+from gatekeeper.audit import inquiry
+from gatekeeper.console import people
+from streams import erasures, pairs
+from streams.client import Reader
+from tests.console.conftest import Site
+from tests.worlds import TOKEN, send, until
+
+Token = Callable[[httpx.Client], str]
+UNKNOWN = inquiry.make("A" * 26)
+PRIVATE = ("例 花子", "見本町", "100-0000", TOKEN, "t1_")
+
+
+def cleared(site: Site) -> tuple[str, str]:
+    """Sends a letter to somebody new, and returns who it is and its inquiry code once the console knows of it."""
+    name = f"q-{uuid.uuid4().hex[:8]}"
+    site.world.people([name])
+    return name, again(site, name)
+
+
+def again(site: Site, name: str) -> str:
+    """Sends one more letter to somebody, and returns its inquiry code once the console knows of it."""
+    number = uuid.uuid4().hex[:8]
+    site.world.put("sends", [(name, send(name, number))])
+
+    def found() -> str | None:
+        for message in site.world.read("cleared"):
+            if orjson.loads(message.value())["event_id"] == f"e-{number}":
+                return dict(message.headers())["gate-inquiry"].decode()
+        return None
+
+    code = until(found, "a cleared letter")
+    until(lambda: known(site, code), "the letter in the model")
+    return code
+
+
+def known(site: Site, code: str) -> bool:
+    """Tells whether the model has both the record of a letter and whose it is."""
+    with site.console.model.read() as db:
+        dids = people.beginning(db, inquiry.read(code))
+        return bool(dids) and any(people.whose(db, dids))
+
+
+def stopped(client: httpx.Client, name: str, csrf: str, **more: str) -> httpx.Response:
+    return client.post(f"/people/{name}/stop", data={"csrf": csrf, **more})
+
+
+def test_a_code_then_the_page_tells_source_form_decision_and_how_to_stop_and_nothing_private(
+    site: Site, csrf: Token
+) -> None:
+    name, code = cleared(site)
+    client = site.client("viewer")
+    typed = client.post("/people", data={"csrf": csrf(client), "code": code.lower().replace("-", " ")})
+    assert typed.status_code == 303
+    page = client.get(typed.headers["location"])
+    assert page.status_code == 200
+    for said in (
+        "Why you got this letter",
+        code,
+        "point card form",
+        "2024-05-01",
+        "notice shown: N1",
+        f"evidence form-{name}",
+        "Cleared: nothing spoke against it.",
+        "print where to stop further mail",
+        "みどり小売株式会社",
+        "Policy jp-pmark",
+    ):
+        assert said in page.text, said
+    person = client.get(f"/people/{name}")
+    assert person.status_code == 200
+    for said in (name, code, "Data acquired", "Consent", "Letter decided"):
+        assert said in person.text, said
+    assert [one for one in PRIVATE if one in page.text + person.text] == []
+    japanese = client.get(f"/letters/{code}?lang=ja").text
+    assert "お客様のデータをどこから得たか" in japanese
+    assert "ポイントカード申込書" in japanese
+
+
+def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site: Site, csrf: Token) -> None:
+    name, code = cleared(site)
+    client = site.client()
+    assert f'action="/people/{name}/stop"' in client.get(f"/letters/{code}").text
+    done = stopped(client, name, csrf(client), reason="by telephone", evidence="call-7")
+    number = uuid.uuid4().hex[:8]  # acknowledged, so it binds from here on
+    site.world.put("sends", [(name, send(name, number))])
+    assert done.status_code == 303
+    assert "The stop is entered" in client.get(done.headers["location"]).text
+    verdicts = until(lambda: (found := site.world.verdicts()).get(f"e-{number}") and found, "a decision")
+    assert verdicts[f"e-{number}"] == ("block", "CONSENT_WITHDRAWN")
+    (consent,) = [m for m in site.world.read("consents") if m.key() == name.encode() and b"Withdrawn" in m.value()]
+    event = json.loads(consent.value())
+    assert (event["method"], event["purpose"], event["channels"], event["controller_id"]) == ("console", "*", "*", "C1")
+    (act,) = [json.loads(m.value()) for m in site.world.read("acts") if m.key() == name.encode()]
+    assert (act["kind"], act["by"], act["reason"], act["evidence_ref"]) == (
+        "withdraw",
+        "reviewer",
+        "by telephone",
+        "call-7",
+    )
+    until(lambda: "CONSENT_WITHDRAWN" in client.get(f"/people/{name}").text, "the withheld letter")
+    page = client.get(f"/people/{name}").text
+    assert "reviewer: entering a withdrawal. Recorded." in page
+    assert "withdrawn on" in page
+
+
+def test_a_place_where_no_stop_of_the_person_stands_then_none_is_told(site: Site, csrf: Token) -> None:
+    name, _ = cleared(site)
+    other, _ = cleared(site)
+    client = site.client()
+    place = stopped(client, other, csrf(client)).headers["location"].partition("?")[2]
+    for forged in (place, "stopped=0.999999", "stopped=9.0", "stopped=<b>"):
+        assert "The stop is entered" not in client.get(f"/people/{name}?{forged}").text
+
+
+def test_a_role_without_the_right_then_no_form_and_403(site: Site, csrf: Token) -> None:
+    name, code = cleared(site)
+    before = site.world.ends("consents")
+    for user in ("viewer", "auditor"):
+        client = site.client(user)
+        assert "/stop" not in client.get(f"/letters/{code}").text + client.get(f"/people/{name}").text
+        assert stopped(client, name, csrf(client)).status_code == 403
+    assert stopped(site.client(), name, "stolen").status_code == 403
+    assert site.world.ends("consents") == before
+
+
+def test_what_is_typed_wrong_then_clear_words_and_it_is_not_repeated(site: Site, csrf: Token) -> None:
+    client = site.client()
+    token = csrf(client)
+    misread = UNKNOWN[:-1] + "B"
+    for typed, says in (
+        ({"code": misread}, "one of them is misread"),
+        ({"code": "例 花子"}, "This is no inquiry code"),
+        ({"recipient": "hanako@mail.example"}, "This is no recipient id"),
+        ({"recipient": "090-1234-5678"}, "This is no recipient id"),
+    ):
+        answer = client.post("/people", data={"csrf": token, **typed})
+        assert (answer.status_code, says in answer.text) == (422, True), typed
+        assert [one for one in typed.values() if one in answer.text] == []
+    assert client.get(f"/letters/{misread}").status_code == 400
+    unknown = client.get(f"/letters/{UNKNOWN}")
+    assert (unknown.status_code, "There is no record of a letter" in unknown.text) == (404, True)
+    name, _ = cleared(site)
+    for field, says in (({"reason": "x" * 201}, "at most 200"), ({"evidence": "a b"}, "up to 64")):
+        answer = stopped(client, name, token, **field)
+        assert (answer.status_code, says in answer.text) == (422, True), field
+
+
+def test_an_id_of_which_nothing_is_known_then_it_says_so_and_can_be_stopped_all_the_same(
+    site: Site, csrf: Token
+) -> None:
+    client, name = site.client(), f"u-{uuid.uuid4().hex[:8]}"
+    page = client.get(f"/people/{name}")
+    assert (page.status_code, "Nothing is on record of this id" in page.text) == (404, True)
+    done = stopped(client, name, csrf(client))
+    assert "The stop is entered" in client.get(done.headers["location"]).text
+
+
+def test_several_letters_of_one_beginning_then_a_choice_and_each_by_its_decision_id(site: Site) -> None:
+    _, code = cleared(site)
+    (record,) = [m for m in site.world.read("audit") if m.key().decode().startswith(inquiry.read(code))]
+    did = record.key().decode()
+    twin = did[:10] + ("A" * 16 if did[10] != "A" else "B" * 16)
+    value = record.value().replace(did.encode(), twin.encode()).replace(b'"campaign":"K-', b'"campaign":"TWIN-')
+    site.world.put("audit", [(twin, value)], partition=record.partition())
+    client = site.client()
+    until(lambda: "Several letters have this code" in client.get(f"/letters/{code}").text, "the twin")
+    page = client.get(f"/letters/{code}").text
+    assert f"/letters/{did}" in page
+    assert f"/letters/{twin}" in page
+    assert "TWIN-" in client.get(f"/letters/{twin}").text
+    assert "TWIN-" not in client.get(f"/letters/{did}").text
+
+
+def test_records_that_are_no_longer_kept_then_the_page_says_expired(site: Site) -> None:
+    _, code = cleared(site)
+    with site.console.model.read() as db, db:
+        start = f"{inquiry.read(code)}%"
+        db.execute("UPDATE decided SET place = 1000000000 WHERE did LIKE ?", (start,))
+    page = site.client().get(f"/letters/{code}")
+    assert (page.status_code, "no longer kept" in page.text) == (404, True)
+
+
+def test_a_released_piece_then_any_of_its_codes_tells_who_let_it_go_and_the_person_is_found(
+    site: Site, csrf: Token
+) -> None:
+    campaign, client = site.withheld(1), site.client()
+    (item,) = site.items(campaign)
+    form = {"csrf": csrf(client), "kind": "release", "run": "p1", "reason": "form seen", "evidence": "form-9"}
+    assert client.post(f"/items/{item['id']}/acts", data=form).status_code == 303
+    until(lambda: site.state(item["id"]) == "released", "the release")
+    page = until(lambda: "Cleared." in (text := client.get(f"/letters/{item['id']}").text) and text, "the release")
+    for said in (
+        "AGE_UNCERTAIN",
+        "reviewer: release. Cleared.",
+        "evidence form-9",
+        "Cleared: nothing spoke against it.",
+    ):
+        assert said in page, said
+    assert item["recipient"] in page
+    (sent,) = [m for m in site.world.read("cleared") if m.key() == item["recipient"].encode()]
+    code = dict(sent.headers())["gate-inquiry"].decode()
+    assert f"<strong>{code}</strong>" in page, "the code that is printed, not that of the item"
+    assert client.get(f"/people/{item['recipient']}").text.count('"/letters/') == 1
+
+
+def test_a_stop_by_the_address_then_the_person_has_it_too(site: Site) -> None:
+    token = "t1_" + uuid.uuid4().hex + "B" * 11
+    name = f"q-{uuid.uuid4().hex[:8]}"
+    site.world.people([name], contact_points=[{"id": "cp-9", "token": token}])
+    stop = {
+        "v": 1,
+        "kind": "refusal_returned",
+        "suppression_id": f"back-{name}",
+        "token": token,
+        "received_at": "2026-11-01",
+    }
+    site.world.put("suppressions", [(token, stop)])
+    client = site.client()
+    until(lambda: "piece refused and returned" in client.get(f"/people/{name}").text, "the stop")
+    assert token not in client.get(f"/people/{name}").text
+
+
+def test_an_erased_person_then_nothing_ties_the_letter_to_them_also_after_the_model_is_made_anew(
+    site: Site, tmp_path: Path
+) -> None:
+    name, code = cleared(site)
+    act = pairs.act("erase", by="hanako", recipient_id=name, reason="")
+    stops = erasures.stops(name, [], act_id=act.act_id, at=act.at)
+    with Reader(site.settings) as reader:
+        numbers = [tp.partition for tp in reader.partitions("acts")]
+    pairs.write(site.settings, erasures.outgoing(stops), act, partitions=numbers)
+    client = site.client()
+    until(lambda: "Erased on" in client.get(f"/people/{name}").text, "the erasure")
+    shown = [client.get(f"/people/{name}").text, client.get(f"/letters/{code}").text]
+    assert "hanako: erasure. Recorded." in shown[0]
+    assert [one for one in ("point card form", code, "form-") if one in shown[0]] == []
+    assert "The person of this letter was erased" in shown[1]
+    assert name not in shown[1]
+    generation = site.console.model.generation
+    site.console.model.path.unlink()
+    until(lambda: site.console.model.generation != generation and known(site, code), "a new model")
+    until(lambda: "Erased on" in client.get(f"/people/{name}").text, "the erasure again")
+    assert name not in client.get(f"/letters/{code}").text
+
+
+def test_somebody_who_looks_at_very_many_then_429(site: Site) -> None:
+    client = site.client("approver2")
+    answers = [client.get(f"/letters/{UNKNOWN}").status_code for _ in range(125)]
+    assert set(answers[:100]) == {404}
+    assert answers[-1] == 429
+
+
+def test_the_letter_printed_then_one_page_without_what_is_for_staff(site: Site, page: Page, tmp_path: Path) -> None:
+    name, code = cleared(site)
+    page.goto("/people")
+    page.locator("#code").fill(code)
+    page.locator("#code").press("Enter")
+    page.wait_for_url("**/letters/**")
+    assert page.locator("h1").inner_text() == "この手紙が届いた理由"
+    assert page.locator("#stop button").is_visible()
+    page.emulate_media(media="print")
+    assert not page.locator("header").is_visible()
+    assert not page.locator("#stop").is_visible()
+    assert not page.get_by_text(name).first.is_visible()
+    assert page.get_by_text("今後の送付を止めるには").is_visible()
+    page.screenshot(path=tmp_path / "letter.png", full_page=True)
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1

@@ -1,0 +1,42 @@
+"""The report of a coverage check is a leaf of the sealed log: it fits one, whatever was found."""
+
+from __future__ import annotations
+
+import orjson
+
+from gatekeeper.audit.coverage import OUTPUTS, TOLD, Covered, Finding, Range, covered, report
+from gatekeeper.audit.log import LEAF_BYTES
+from gatekeeper.audit.manifest import Taken
+from gatekeeper.audit.pairing import Placed, Records
+from tests.manifests import manifest
+
+AT = "2026-01-01T00:00:00.000Z"
+
+
+def partition(number: int, findings: int) -> Covered:
+    """One that has run for years, all of whose inputs and outputs have expired."""
+    claimed = {topic: Range(10**10, 2 * 10**10, 10**10) for topic in ("sends", "acts")}
+    lost = dict.fromkeys(("sends", "acts", *OUTPUTS), 10**9)
+    wrong = [Finding("missing_output", number, "audit", 10**10 + n, "x" * 120) for n in range(findings)]
+    return Covered(number, 10**8, 10**10, claimed, lost, wrong)
+
+
+def test_given_256_partitions_with_many_findings_then_it_fits_a_leaf_and_counts_them_all() -> None:
+    value = report([partition(number, 50) for number in range(256)], group="mail.gatekeeper", at=AT)
+    said = orjson.loads(value)
+    assert len(value) <= LEAF_BYTES
+    assert said["found"] == 256 * 50
+    assert 10 <= len(said["findings"]) <= TOLD
+    assert said["partitions"]["in"]["sends"] == [[10**10, 2 * 10**10, 10**10]] * 256
+    assert said["partitions"]["expired"]["cleared"] == [10**9] * 256
+
+
+def test_given_what_is_no_manifest_then_it_is_named_and_the_rest_is_checked() -> None:
+    other = manifest("k", taken=[Taken("\x1b[2J", 0, 1, 1)])
+    values = [b"\xff", b"{}", b"", other, manifest("k", partition=1)]
+    manifests = [Placed(offset, value) for offset, value in enumerate(values)]
+    outcome = covered(0, manifests, first=0, settled=9, records=Records(0, []), inputs={}, outputs={}, head=None)
+    assert [(one.fault, one.topic, one.offset) for one in outcome.findings] == [
+        ("foreign_manifest", "manifests", offset) for offset in range(5)
+    ]
+    assert all(one.detail.isprintable() for one in outcome.findings)

@@ -1,0 +1,147 @@
+"""What the console counts as records come: the same as a read of the whole topics, in whatever order they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gatekeeper.audit.manifest import Taken
+from gatekeeper.campaign import Campaign, Counts
+from gatekeeper.console import chart, flow
+from gatekeeper.console.model import Model
+from gatekeeper.console.pages.overview import buckets, over
+from schemas.topics import DAY_MS
+from streams.client import Record
+from tests import manifests, world
+from tests.desk import YOUNG, Desk
+from tests.unit.test_handoff import facts, no
+
+ZONE = "Asia/Tokyo"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return Model(tmp_path, (flow.PART,), zone=ZONE)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """Pieces of a campaign that were cleared, withheld, released, fallen, handed off and called back afterwards."""
+    desk = Desk(*facts("P-2"), *facts("P-3"), *YOUNG)
+    for name in ("P-1", "P-2", "P-3", "P-4"):
+        desk.send(recipient_id=name)
+    desk.send(recipient_id="P-2", campaign_id="K-2")
+    desk.act("release", item=0)
+    desk.learn(no("P-3"))
+    desk.campaign("handoff")
+    desk.campaign("cancel")
+    return desk
+
+
+def on(topic: str, values: Iterable[bytes | None], at: int = world.T) -> list[Record]:
+    return [Record(topic, 0, n, at, None, value, ()) for n, value in enumerate(values)]
+
+
+def audit(desk: Desk) -> list[Record]:
+    return on("audit", (orjson.dumps(one.model_dump(mode="json", by_alias=True)) for one in desk.records))
+
+
+def recalls(desk: Desk) -> list[Record]:
+    return on("recalls", (output.value for output in desk.outputs["recalls"]))
+
+
+def whole(desk: Desk, id_: str) -> Counts:
+    found = Campaign(id_)
+    for record in audit(desk):
+        found.audit(record.value)
+    for record in recalls(desk):
+        found.recall(record.value)
+    return found.counts()
+
+
+@pytest.mark.parametrize("recalls_first", [False, True])
+def test_a_campaign_then_the_counts_are_those_of_the_command(model: Model, desk: Desk, recalls_first: bool) -> None:
+    parts = [audit(desk), recalls(desk)]
+    for records in reversed(parts) if recalls_first else parts:
+        model.take(records)
+    with model.read() as db:
+        found = flow.campaign(db, "K-1")
+        assert found == whole(desk, "K-1")
+        assert flow.campaign(db, "K-2") == whole(desk, "K-2")
+        assert [counts.id for counts, _ in flow.campaigns(db, most=1)] == ["K-1"]
+        assert flow.campaign(db, "K-3") is None
+    assert found is not None
+    assert (found.handed, found.recalled, found.late) == (2, 3, 2)
+
+
+def test_records_read_twice_then_they_count_once(model: Model, desk: Desk) -> None:
+    for _ in range(2):
+        model.take([*audit(desk), *recalls(desk)])
+    with model.read() as db:
+        assert flow.campaign(db, "K-1") == whole(desk, "K-1")
+
+
+def test_what_cannot_be_read_then_it_counts_nowhere_and_stops_nothing(model: Model) -> None:
+    broken = [b"{", b"[]", b'{"stage":"intake"}', None]
+    model.take([record for topic in ("audit", "sends", "recalls", "manifests") for record in on(topic, broken)])
+    with model.read() as db:
+        assert flow.campaigns(db, most=9) == []
+        assert flow.heads(db) == []
+
+
+def test_sends_published_then_they_are_expected(model: Model) -> None:
+    model.take(on("sends", [orjson.dumps(world.send()), orjson.dumps(world.send(campaign_id="K-2"))]))
+    with model.read() as db:
+        counts = flow.campaign(db, "K-2")
+    assert counts is not None
+    assert (counts.told()["expected"], counts.told()["done"]) == (1, False)
+
+
+def test_decisions_then_the_flow_has_each_in_its_hour(model: Model, desk: Desk) -> None:
+    model.take(audit(desk))
+    with model.read() as db:
+        rows = flow.decided(db, world.T - DAY_MS)
+        assert flow.decided(db, world.T + DAY_MS) == []
+    assert {hour for hour, *_ in rows} == {world.T // flow.HOUR_MS * flow.HOUR_MS}
+    assert sum(n for *_, n in rows) == 5  # the sends; what people did is another matter
+    assert flow.reasons_over(rows) == [("AGE_UNCERTAIN", 1), ("SOURCE_UNKNOWN", 1)]
+
+
+@pytest.mark.parametrize(("days", "bars"), [(1, 24), (7, 7), (90, 90)])
+def test_a_span_then_each_bucket_is_there_once_and_nothing_is_lost(days: int, bars: int) -> None:
+    hours = [world.T - n * flow.HOUR_MS for n in range(days * 24 - 24)] or [world.T]
+    frame = buckets(world.T, days, ZONE)
+    assert len(frame) == bars
+    counted = over([(hour, "clear", "", 1) for hour in hours], frame, ZONE, 1)
+    assert [name for name, _ in counted] == frame
+    assert sum(numbers["clear"] for _, numbers in counted) == len(hours)
+
+
+def test_a_manifest_then_its_partition_is_so_far(model: Model) -> None:
+    taken = [Taken(manifests.SENDS, 5, 9, 4, ()), Taken(manifests.ACTS, 1, 2, 1, ())]
+    model.take(on("manifests", [manifests.manifest("k", taken=taken), manifests.manifest("k", taken=taken[1:])]))
+    with model.read() as db:
+        (head,) = flow.heads(db)
+    assert head.next == 9  # also after a transaction that took none
+
+
+def test_old_rows_then_they_are_forgotten(model: Model, desk: Desk) -> None:
+    model.take([*audit(desk), *recalls(desk)])
+    model.forget(world.T + flow.KEPT_MS + 2 * flow.HOUR_MS)
+    with model.read() as db:
+        assert flow.campaigns(db, most=9) == []
+        tables = ("flow", "held_back", "moved")
+        assert [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables] == [0, 0, 0]
+
+
+def test_bars_then_they_stand_on_each_other_and_the_highest_fills_the_plot() -> None:
+    plot = chart.stacked([("a", {"clear": 1, "block": 3}), ("b", {"clear": 2})], ("clear", "block"))
+    assert plot.top == 4
+    low, high, other = plot.bars
+    assert (low.y + low.height, high.y + high.height, high.y) == (plot.height, low.y, 0)
+    assert other.height == plot.height / 2
+    assert other.x > low.x + low.width
+    assert chart.stacked([("a", {})], ("clear",)).bars == ()

@@ -1,0 +1,94 @@
+"""The privacy manager's acts in the read model: done once the worker says so, and without the person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.console import items, managed
+from gatekeeper.console.model import Model
+from schemas.topics import DAY_MS
+from streams.client import Record
+from tests import world
+
+ACT = {
+    "v": 1,
+    "kind": "suspend",
+    "act_id": "a1",
+    "at": "2026-11-24T01:00:00.000Z",
+    "by": "taro",
+    "reason": "incident 7",
+}
+SUSPENDED = {**ACT, "subject": "controller/midori"}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return Model(tmp_path, (items.PART, managed.PART), zone="Asia/Tokyo")
+
+
+def record(topic: str, value: Any, place: int = 0) -> Record:
+    return Record(topic, 0, place, world.T, None, value if isinstance(value, bytes) else orjson.dumps(value), ())
+
+
+def answer(act: dict[str, Any], outcome: str = "recorded") -> dict[str, Any]:
+    told = {"act_id": act["act_id"], "kind": act["kind"], "by": act["by"], "item": None, "outcome": outcome}
+    return {"did": "D", "mode": "live", "verdict": None, "reasons": [], "act": told}
+
+
+@pytest.mark.parametrize("answered_first", [False, True])
+def test_an_act_then_it_waits_until_the_worker_has_answered(model: Model, answered_first: bool) -> None:
+    both = [record("acts", SUSPENDED), record("audit", answer(SUSPENDED))]
+    if not answered_first:
+        model.take(both[:1])
+        with model.read() as db:
+            assert managed.outcome(db, "a1") == (True, None)
+            assert managed.outcome(db, "a2") == (False, None)
+    for one in reversed(both) if answered_first else both:
+        model.take([one])
+    with model.read() as db:
+        assert managed.outcome(db, "a1") == (True, "recorded")
+        (act,) = managed.recent(db, most=5)
+    assert (act.kind, act.subject, act.by, act.reason, act.outcome) == (
+        "suspend", "controller/midori", ("taro",), "incident 7", "recorded",
+    )  # fmt: skip
+
+
+def test_an_erasure_then_the_model_does_not_hold_whom_it_was_about(model: Model) -> None:
+    act = {**ACT, "kind": "erase", "recipient_id": "R-secret"}
+    model.take([record("acts", act), record("audit", answer(act)), record("audit", answer(act), 1)])
+    with model.read() as db:
+        (told,) = managed.recent(db, most=5, facts_only=True)
+        dump = "\n".join(db.iterdump())
+    assert (told.subject, told.item, told.outcome) == (None, None, "recorded")
+    assert "R-secret" not in dump
+
+
+def test_acts_of_all_kinds_then_the_latest_come_first_and_no_more_than_asked_for(model: Model) -> None:
+    others = [{**SUSPENDED, "act_id": f"s{n}", "at": f"2026-11-24T01:00:0{n}.000Z"} for n in range(3)]
+    item = {"decision_id": "A" * 26, "campaign_id": "K-1", "channel": "postal", "recipient_id": "P-1",
+            "review": {"partition": 0, "offset": 1}}  # fmt: skip
+    note = {**ACT, **item, "kind": "note", "act_id": "n1", "at": "2026-11-24T01:00:01.500Z"}
+    model.take([record("acts", value, n) for n, value in enumerate([*others, note])])
+    with model.read() as db:
+        assert [act.act_id for act in managed.recent(db, most=3)] == ["s2", "n1", "s1"]
+        assert [act.act_id for act in managed.recent(db, most=9, facts_only=True)] == ["s2", "s1", "s0"]
+
+
+def test_registered_twice_then_the_newer_counts_and_what_cannot_be_read_changes_nothing(model: Model) -> None:
+    first = {"v": 1, "kind": "batch", "id": "B-1"}
+    values = [first, {**first, "state": "quarantined"}, b"{", {"v": 1, "kind": "notice", "id": "N"}]
+    model.take([record("reference", value, n) for n, value in enumerate(values)])
+    with model.read() as db:
+        assert [(one["id"], one["state"]) for one in managed.registered(db, "batch")] == [("B-1", "quarantined")]
+        assert managed.registered(db, "controller") == []
+
+
+def test_acts_that_the_topic_no_longer_keeps_then_they_are_forgotten(model: Model) -> None:
+    model.take([record("acts", SUSPENDED)])
+    model.forget(world.T + 100 * DAY_MS)
+    with model.read() as db:
+        assert managed.recent(db, most=5) == []

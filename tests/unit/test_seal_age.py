@@ -1,0 +1,57 @@
+"""How old seal and witness are, as the console tells it from the files of the log."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gatekeeper.console import seal
+from gatekeeper.settings import Settings
+from tests.unit.test_witness import Place
+
+
+def read(place: Place) -> seal.Seal | None:
+    return seal.read(Settings(log=str(place.folder / "log"), keys=str(place.folder / "keys")))
+
+
+def test_no_log_then_nothing_is_told(tmp_path: Path) -> None:
+    assert read(Place(tmp_path)) is None
+
+
+def test_a_seal_without_a_witness_then_its_size_and_age(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.seal(b"a", b"b")
+    os.utime(tmp_path / "log" / "state" / "2", (1_750_000_000, 1_750_000_000))
+    assert read(place) == seal.Seal(2, 1_750_000_000_000)
+
+
+def test_a_witness_that_is_behind_then_how_far_it_saw_and_when(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.seal(b"a")
+    place.look(now=1_750_000_000)
+    place.seal(b"b")
+    found = read(place)
+    assert found is not None
+    assert (found.size, found.witnessed) == (2, (1, 1_750_000_000_000))
+
+
+def test_a_cosignature_by_nobody_we_know_then_it_does_not_count(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.seal(b"a")
+    place.look()
+    for file in (tmp_path / "keys").glob("witness-*.pub"):
+        file.unlink()
+    found = read(place)
+    assert found is not None
+    assert found.witnessed is None
+
+
+def test_a_checkpoint_that_nobody_signed_then_that_is_said(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.seal(b"a")
+    file = tmp_path / "log" / "checkpoint"
+    file.write_text(file.read_text().replace("\n1\n", "\n7\n"))
+    found = read(place)
+    assert found is not None
+    assert found.error is not None
+    assert found.error.key == "error.log_checkpoint_wrong"
