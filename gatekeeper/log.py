@@ -6,6 +6,7 @@ is dropped, so that no name, address or contact value can reach a log by oversig
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
@@ -73,7 +74,8 @@ def _allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
 class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:
         """Names the logger of what cannot be written, where Python would print the message with all its values."""
-        self.stream.write(f'{{"event":"unloggable","level":"error","logger":"{record.name}"}}\n')
+        with contextlib.suppress(OSError, ValueError):  # nobody reads the stream any more: no reason to stop the work
+            self.stream.write(f'{{"event":"unloggable","level":"error","logger":"{record.name}"}}\n')
 
 
 class _Limit(logging.Filter):

@@ -53,7 +53,7 @@ def _reference(writing: Writing, record: Record) -> None:
     except Unreadable:
         return
     if isinstance(found, Controller | Batch | PolicyVersion):
-        value = found.model_dump(mode="json", exclude={"toml"}, exclude_none=True)
+        value = found.model_dump(mode="json", exclude={"toml"})
         id_ = f"{found.id}@{found.version}" if isinstance(found, PolicyVersion) else found.id
         row = (found.kind, id_, record.offset, orjson.dumps(value).decode())
         writing.db.execute("INSERT OR REPLACE INTO registered VALUES (?, ?, ?, ?)", row)

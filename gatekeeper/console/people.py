@@ -69,9 +69,7 @@ def _audit(writing: Writing, record: Record) -> None:
 
 
 def _letter(writing: Writing, record: Record) -> None:
-    try:
-        did = orjson.loads(record.header("gate-decision"))["id"]
-    except (ValueError, LookupError, TypeError):
+    if not (did := record.header("gate-decision-id")):
         return
     recipient: str | None = _name(record)
     since = writing.db.execute("SELECT at FROM erased WHERE recipient = ?", (recipient,)).fetchone()

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
+
+from tests.worlds import until
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "demo", "--people", "150", "--sends", "120"]
@@ -76,6 +79,7 @@ def test_given_once_then_every_send_has_one_decision_and_nothing_is_left(tmp_pat
     assert list(tmp_path.iterdir()) == []
     assert (summary["sends"], summary["audit"], summary["missing"], summary["wrong"]) == (120, 120, 0, 0)
     assert summary["sealed"] >= 8
+    assert summary["console"] is None, "what ends with the result opens nothing"
     assert sum(summary["outputs"].values()) == sum(summary["verdicts"].values()) == 120
     assert summary["outputs"]["cleared"] == summary["verdicts"]["clear"] > 0
     assert {verdict: told["verdict"] for verdict, told in summary["cast"].items()} == {
@@ -86,9 +90,11 @@ def test_given_once_then_every_send_has_one_decision_and_nothing_is_left(tmp_pat
 def test_given_a_withdrawal_from_another_terminal_then_the_next_piece_is_withheld(tmp_path: Path) -> None:
     with _demo(tmp_path=tmp_path, lang="ja") as demo:
         assert "120" in demo.until("監査記録 120 ")
+        queue = demo.until(r"http://127\.0\.0\.1:\d+/").strip()
         command = demo.until(r"withdraw --by demo R").strip()
         children = demo.children()
         demo.until(r"R000001  clear .*送れます")
+        until(lambda: "CONSENT_MISSING" in httpx.get(queue).text, "the queue in a browser, filled")
         broker = re.search(r"GATEKEEPER_BROKER=\S+", command)
         assert broker
         withdraw = [*COMMAND[:3], *command.split()[-4:]]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.console.conftest import Site, field_of, served
-from tests.worlds import World, send, until
+from tests.console.conftest import Site, field_of
+from tests.worlds import until
 
 Token = Callable[[httpx.Client], str]
 
@@ -32,27 +29,6 @@ def test_a_release_then_the_worker_answers_and_the_next_item_opens(site: Site, c
     page = client.get(answer.headers["location"]).text
     assert "Cleared: the piece goes out." in page
     assert site.state(second["id"]) == "open"
-
-
-def test_an_act_without_an_answer_then_no_page_shows_it_as_done(site: Site, tmp_path: Path) -> None:
-    world = World(site.world.bootstrap, f"t{uuid.uuid4().hex}.", partitions=1, max_lag=30.0).create()
-    world.people(["y"], may_be_minor=True)
-    world.put("sends", [("y", send("y", 0))])
-    settings = world.settings.model_copy(update={"console_data": str(tmp_path / "data")})
-    with ExitStack() as stack:
-        console = stack.enter_context(served(settings, site.users))
-        client = console.client()
-        with world.process(tmp_path / "worker.log"):
-            until(lambda: client.get("/items.jsonl").text, "the item")
-        item = client.get("/items.jsonl").json()  # and now no worker runs
-        token = field_of(client.get("/").text, "csrf")
-        assert acted(client, item["decision_id"], token, "uphold", run="w1").status_code == 303
-        until(lambda: "waiting for the worker" in client.get("/items").text, "the act")
-        assert client.get("/items.jsonl").json()["state"] == "open"
-        assert "The worker has not answered yet." in client.get(f"/items/{item['decision_id']}").text
-        with world.process(tmp_path / "worker.log"):
-            until(lambda: not client.get("/items.jsonl").text, "the answer")
-        assert client.get("/items.jsonl", params={"state": "upheld"}).json()["by"] == "reviewer"
 
 
 def test_the_same_form_sent_twice_then_one_act_stands(site: Site, csrf: Token) -> None:

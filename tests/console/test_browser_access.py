@@ -33,6 +33,11 @@ def addresses(site: Site) -> list[str]:
         f"/items/{site.items(campaign)[1]['id']}",
         f"/bulk?kind=release&campaign={campaign}",
         "/runs/axe1",
+        f"/campaigns/{campaign}",
+        f"/people/{item['recipient']}",
+        f"/letters/{item['id']}",
+        "/manage/suspend?subject=C1",
+        f"/report?from={day(-1)}&to={day(0)}",
         "/items?colour=red",
         "/nowhere",
     ]

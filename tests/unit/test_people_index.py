@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -19,19 +20,29 @@ from tests.desk import YOUNG, Desk
 WHO = "P-1"
 
 
-def record(topic: str, offset: int, value: bytes, *, key: str, did: str = "", at: int = 0) -> Record:
-    headers = (("gate-decision", orjson.dumps({"id": did})),) if did else ()
-    return Record(topic, 0, offset, at, key.encode(), value, headers)
+def record(topic: str, offset: int, value: bytes, *, key: str, at: int = 0) -> Record:
+    return Record(topic, 0, offset, at, key.encode(), value, ())
+
+
+@cache
+def desk() -> Desk:
+    """A piece that was withheld and released, and one of another person."""
+    found = Desk(*YOUNG)
+    found.send()
+    found.act("release", evidence_ref="form-7")
+    found.send(recipient_id="P-2", campaign_id="K-2")
+    return found
 
 
 def audits() -> list[Record]:
-    """Returns the records of a piece that was withheld and released, and of one of another person."""
-    desk = Desk(*YOUNG)
-    desk.send()
-    desk.act("release", evidence_ref="form-7")
-    desk.send(recipient_id="P-2", campaign_id="K-2")
-    values = [one.model_dump_json(by_alias=True).encode() for one in desk.records]
-    return [record("audit", n, value, key=desk.records[n].did) for n, value in enumerate(values)]
+    values = [(one.did, one.model_dump_json(by_alias=True).encode()) for one in desk().records]
+    return [record("audit", n, value, key=did) for n, (did, value) in enumerate(values)]
+
+
+def letters(topic: str, at: int) -> list[Record]:
+    """Returns what the desk put on `review` or `cleared`."""
+    found = desk().outputs[topic]
+    return [Record(topic, 0, n, at, one.key, one.value, one.headers) for n, one in enumerate(found)]
 
 
 def stop(act: str, *, back: bool = False) -> bytes:
@@ -59,8 +70,7 @@ def test_any_record_of_a_piece_then_all_of_it_and_nothing_of_others(tmp_path: Pa
 
 def test_one_letter_of_a_person_then_the_others_are_found_by_the_pseudonym(tmp_path: Path) -> None:
     first, release, other = (one.key.decode() for one in audits() if one.key)
-    letters = [record("cleared", 0, b"{}", key=WHO, did=release), record("cleared", 1, b"{}", key="P-2", did=other)]
-    with read(tmp_path, audits(), letters).read() as db:
+    with read(tmp_path, audits(), letters("cleared", 1), letters("review", 1)[1:]).read() as db:
         assert set(people.of_person(db, WHO)) == {first, release}
         assert people.of_person(db, "P-2") == [other]
         assert people.whose(db, [first]) == (WHO, False)
@@ -73,9 +83,8 @@ def test_an_erasure_then_no_letter_from_before_it_is_anybodys_in_whatever_order(
 ) -> None:
     first = audits()[0].key
     assert first is not None
-    letters = [record("review", 0, b"{}", key=WHO, did=first.decode(), at=1_000)]
     erasing = [record("suppressions", 0, stop("a1"), key=WHO, at=2_000)]
-    topics = (audits(), letters, erasing)
+    topics = (audits(), letters("review", 1_000), erasing)
     with read(tmp_path, *(topics[n] for n in order)).read() as db:
         assert people.erased(db, WHO) == 2_000
         assert people.whose(db, [first.decode()]) == (None, True)
@@ -84,15 +93,12 @@ def test_an_erasure_then_no_letter_from_before_it_is_anybodys_in_whatever_order(
 
 def test_a_person_taken_back_in_then_only_letters_after_the_erasure_are_theirs(tmp_path: Path) -> None:
     first, release, _ = (one.key.decode() for one in audits() if one.key)
-    letters = [
-        record("cleared", 0, b"{}", key=WHO, did=first, at=1_000),
-        record("cleared", 1, b"{}", key=WHO, did=release, at=4_000),
-    ]
+    sent = [*letters("review", 1_000), *letters("cleared", 4_000)]
     stops = [
         record("suppressions", 0, stop("a1"), key=WHO, at=2_000),
         record("suppressions", 1, stop("a1", back=True), key=WHO, at=3_000),
     ]
-    for number, topics in enumerate(itertools.permutations((letters, stops))):
+    for number, topics in enumerate(itertools.permutations((sent, stops))):
         with read(tmp_path / str(number), *topics).read() as db:
             assert people.erased(db, WHO) is None
             assert people.of_person(db, WHO) == []  # nothing of `audit` is read yet

@@ -1,6 +1,6 @@
 // The console's keys, its selection and its live changes. Every page works without this file.
 
-const inside = (target) => target.closest("input, textarea, select, dialog") !== null;
+const inside = (target) => target.closest("input, textarea, select, dialog[open]") !== null;
 const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
 const text = (template, n) => template.replace("{n}", n.toLocaleString());
 
@@ -210,6 +210,28 @@ async function refresh() {
   fetching = null;
   if (more) refresh();
 }
+
+// -- a page that is not done asks how far it is, and is shown anew when it is -------------------------------
+
+const seconds = Number(document.body.dataset.refresh);
+
+async function again() {
+  try {
+    const answer = await fetch(location.href, { headers: { "X-Live": "1" } });
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!found.body.dataset.refresh) {
+      location.reload();
+      return;
+    }
+    const main = document.querySelector("main");
+    if (!main.contains(document.activeElement)) main.innerHTML = found.querySelector("main").innerHTML;
+  } catch {
+    // it is asked again
+  }
+  setTimeout(again, seconds * 1000);
+}
+
+if (seconds) setTimeout(again, seconds * 1000);
 
 const cursor = document.body.dataset.cursor;
 if (cursor) {
