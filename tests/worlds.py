@@ -200,6 +200,7 @@ class World:
     _followed: dict[str, Followed] = field(init=False, default_factory=dict)
     _audits: dict[tuple[int, int], AuditRecord] = field(init=False, default_factory=dict)
     _heads: dict[int, dict[str, Any]] = field(init=False, default_factory=dict)
+    _pieces: dict[str, Piece] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._producer = self.producer()
@@ -482,12 +483,11 @@ class World:
 
     def pieces(self) -> dict[str, Piece]:
         """Returns whom and what each decision was about that is told."""
-        found = {}
-        for message in (*self.read("cleared"), *self.read("review")):
+        for message in (*self._new("cleared"), *self._new("review")):
             sent = json.loads(message.value())
             names = (sent[name] for name in ("recipient_id", "campaign_id", "channel"))
-            found[_did(message)] = Piece(*names, message.offset())
-        return found
+            self._pieces[_did(message)] = Piece(*names, message.offset())
+        return dict(self._pieces)
 
     def _asks(self) -> dict[str, str]:
         """Returns the answer code of each ask that went out, by its ledger key."""
