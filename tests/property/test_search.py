@@ -15,6 +15,7 @@ from gatekeeper.console.model import Model
 from gatekeeper.console.search import Search
 from gatekeeper.query import parse
 from gatekeeper.queue import WAITING, urgent
+from schemas.topics import DAY_MS
 from streams.client import Record
 from tests import world
 from tests.desk import TWO, YOUNG
@@ -92,6 +93,10 @@ def test_any_history_and_any_filter_then_the_model_finds_what_the_queue_means(
             found = list(search.items(db))
             meant = [one for one in whole.items() if search.query.matches(one, now=now, zone=ZONE, states=WAITING)]
             assert found == urgent(meant, ZONE)
-            assert search.count(db) == len(found) == sum(group.n for group in search.groups(db))
+            groups = search.groups(db)
+            assert search.count(db) == len(found) == sum(group.n for group in groups)
+            later = Search(search.query, now + 3 * DAY_MS, ZONE)
+            assert [sum(group.days) for group in groups] == [group.n for group in groups], "all of the last minutes"
+            assert [group.days for group in later.groups(db)] == [(0, 0, 0, group.n, 0, 0, 0) for group in groups]
             for item in whole.items():
                 assert items.doings(db, item.id) == whole.doings(item.id)
