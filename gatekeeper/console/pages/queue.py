@@ -12,7 +12,8 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from gatekeeper.console import chart, filters, items
+from gatekeeper import chart
+from gatekeeper.console import filters, items
 from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.search import PAGE, Group, Search
 from gatekeeper.console.session import Viewer
