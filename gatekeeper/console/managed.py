@@ -51,9 +51,6 @@ class Recent:
 
 
 def _reference(writing: Writing, record: Record) -> None:
-    if (record.key or b"").startswith(b"policy/"):  # also one that cannot be read, which may bar its pack
-        told = (record.partition, record.offset, record.key, record.value)
-        writing.db.execute("INSERT OR REPLACE INTO activated VALUES (?, ?, ?, ?)", told)
     try:
         found = decode("reference", record.key, record.value)
     except Unreadable:
@@ -63,6 +60,9 @@ def _reference(writing: Writing, record: Record) -> None:
         id_ = f"{found.id}@{found.version}" if isinstance(found, PolicyVersion) else found.id
         row = (found.kind, id_, record.offset, orjson.dumps(value).decode())
         writing.db.execute("INSERT OR REPLACE INTO registered VALUES (?, ?, ?, ?)", row)
+    if isinstance(found, PolicyVersion):
+        whole = (record.partition, record.offset, record.key, record.value)
+        writing.db.execute("INSERT OR REPLACE INTO activated VALUES (?, ?, ?, ?)", whole)
 
 
 def _acts(writing: Writing, record: Record) -> None:
@@ -109,7 +109,7 @@ def registered(db: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
 
 
 def packs(db: sqlite3.Connection, id_: str) -> Packs:
-    """Returns the packs of that id as `reference` has put them in force."""
+    """Returns the packs of that id with the versions that `reference` has put in force."""
     known = Known()
     for row in db.execute("SELECT * FROM activated ORDER BY part, place"):
         known.take(row["part"], row["place"], row["key"], row["value"])

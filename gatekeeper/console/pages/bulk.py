@@ -49,18 +49,19 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     if generation != held.model.generation or not until.isdecimal():
         return _preview(request, session, call.kind, written, _now(held), wrong=text("page.bulk_stale", lang))
     todo, rows = _split(request, call, written, int(until))
+    count = field(form, "count")
+    confirmed = int(count) if count.isdecimal() and len(count) <= len(str(MOST)) else 0
     wrong = None
     try:
         if todo:
             call.act(todo[0])
     except Unfit as unfit:
         wrong = unfitting(unfit, lang)
-    count = field(form, "count")
     if call.kind in REASONED and not call.reason:
         wrong = text("page.needs_reason", lang)
-    elif len(todo) > int(count if count.isdecimal() else 0):
+    elif len(todo) > confirmed:
         wrong = text("page.bulk_stale", lang)
-    elif int(count) > TYPED_ABOVE and field(form, "typed").replace(",", "").strip() != count:
+    elif confirmed > TYPED_ABOVE and field(form, "typed").replace(",", "").strip() != count:
         wrong = text("page.bulk_type", lang, count=count)
     if wrong:
         typed = {"reason": call.reason, "evidence": call.evidence or ""}
@@ -69,7 +70,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     with held.model.read() as db:
         known = items.run(db, call.run)
     # what was confirmed counts, also where the same form comes again for what is left of it
-    call = replace(call, bulk=max(int(count), len(known.keys() | {item.id for item in todo})))
+    call = replace(call, bulk=max(confirmed, len(known.keys() | {item.id for item in todo})))
     write(held, [(call, item) for item in todo if item.id not in known])
     return RedirectResponse(f"/runs/{call.run}", 303)
 
