@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 
 from gatekeeper.audit.coverage import OUTPUTS, TOLD, Covered, Finding, Range, covered, report
 from gatekeeper.audit.log import LEAF_BYTES
 from gatekeeper.audit.manifest import Taken
-from gatekeeper.audit.pairing import Placed, Records
+from gatekeeper.audit.pairing import Outgoing, Placed, Records
 from tests.manifests import manifest
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -40,3 +41,15 @@ def test_given_what_is_no_manifest_then_it_is_named_and_the_rest_is_checked() ->
         ("foreign_manifest", "manifests", offset) for offset in range(5)
     ]
     assert all(one.detail.isprintable() for one in outcome.findings)
+
+
+@pytest.mark.parametrize(("item", "told"), [("A" * 26, "cleared " + "A" * 26), ("Yamada Hanako, 1-2-3", "cleared")])
+def test_given_a_forged_act_then_the_finding_names_its_item_only_where_it_is_a_decision_id(
+    item: str, told: str
+) -> None:
+    said = {"did": "B" * 26, "at": AT, "stage": "handoff", "verdict": None, "clearance": "C" * 26}
+    src = {"topic": "mail.review.v1", "partition": 0, "offset": 0}
+    value = orjson.dumps({**said, "src": src, "act": {"kind": "handoff", "outcome": "reemitted", "item": item}})
+    records, outputs = Records(0, [Placed(0, value)]), {"cleared": Outgoing(0, [])}
+    outcome = covered(0, [], first=0, settled=9, records=records, inputs={}, outputs=outputs, head=None)
+    assert [one.detail for one in outcome.findings if one.fault == "missing_output"] == [told]
