@@ -980,11 +980,10 @@ def _cut(spans: Iterable[_Span]) -> list[bytes]:
 
 def _offsets(taken: dict[str, Any]) -> Iterator[int]:
     """Yields the offsets of an input that hold a record, by what the manifest says of the gaps."""
-    at = taken["from"]
-    for gap in taken["gaps"]:
-        yield from range(at, gap["first"])
-        at = gap["first"] + gap["n"]
-    yield from range(at, taken["to"])
+    gaps = taken["gaps"]
+    begins = [taken["from"], *(gap["first"] + gap["n"] for gap in gaps)]
+    ends = [*(gap["first"] for gap in gaps), taken["to"]]
+    return chain.from_iterable(map(range, begins, ends))
 
 
 # -- one decision's proof ---------------------------------------------------------------------------------------
