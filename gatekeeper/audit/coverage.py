@@ -17,6 +17,7 @@ import orjson
 from gatekeeper.audit import merkle
 from gatekeeper.audit.log import LEAF_BYTES
 from gatekeeper.audit.pairing import Input, Outgoing, Placed, Records
+from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.record import did as derived
 from schemas.audit import Manifest
 from schemas.codec import Unreadable, canonical, decode
@@ -317,27 +318,26 @@ class _Check:
     def _record(self, record: Placed, *, demanded: bool, counted: bool = True) -> None:
         try:
             said = orjson.loads(record.value)
-            src, stage, at = said["src"], said["stage"], said["at"]
-            topic, place = logical_name(src["topic"]), (src["topic"], src["partition"], src["offset"])
-            out = put_out(said)
-        except (ValueError, KeyError, TypeError):
+            src, stage, at = said["src"], said["stage"], str(said["at"])
+            topic, place = logical_name(src["topic"]), (src["topic"], int(src["partition"]), int(src["offset"]))
+            out, again = put_out(said), (said.get("act") or {}).get("kind") == "reemit"
+            id_ = derived(*place, stage, said["clearance"] if stage == "handoff" else "")
+        except FOREIGN:
             self._find("foreign_record", "audit", record.offset, "unreadable")
             return
         self._found.records += 1
         if self._oldest is None and self._cut:
             self._oldest = at
-        again = (said.get("act") or {}).get("kind") == "reemit"
         if stage in OWN.get(topic, ()) or again:
-            id_ = derived(*place, stage, said["clearance"]) if stage == "handoff" else derived(*place, stage)
-            if src["partition"] != self._found.partition or said["did"] != id_:
+            if place[1] != self._found.partition or said["did"] != id_:
                 self._find("foreign_record", "audit", record.offset, f"{topic}/{place[1]}/{place[2]}")
                 return
             if self._waiting.pop((topic, place[2]), False) is False and counted:
                 self._surplus.setdefault((topic, place[2]), []).append(record.offset)
         if out is not None and again:
-            self._outputs[out[0]].allow(out[1])
+            self._outputs[out[0]].allow(str(out[1]))
         elif out is not None and out[0] in self._outputs:
-            self._outputs[out[0]].expect(out[1], record.offset, at, demanded=demanded)
+            self._outputs[out[0]].expect(str(out[1]), record.offset, at, demanded=demanded)
 
     def _is_told(self, topic: str, offset: int) -> bool:
         return any(name == topic and start <= offset < to for name, start, to in self._told)

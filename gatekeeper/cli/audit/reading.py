@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from gatekeeper.texts import text
 from schemas.values import ZonedTime
 from streams.trail import LiveTrail
 
+SHOWN = 100
+"""So many of what others wrote are told one by one."""
 SHARE = 5
 """Of what the machine does, live reading takes one part in so many, that live work is not starved."""
 
@@ -62,11 +65,11 @@ def opened(
 
 
 def tell_aside(trail: LiveTrail) -> None:
-    """Says of each record that others put on `manifests` where it is, and why it was left aside."""
-    for finding in trail.aside.values():
+    """Says of what others put on `manifests` and `audit` where it is, and why it was left aside."""
+    for finding in islice(trail.aside.values(), SHOWN):
         note(f"finding.{finding.kind}", partition=finding.partition, offset=finding.offset, **finding.values)
     if trail.aside:
-        note("cli.audit_aside", count=len(trail.aside))
+        note("cli.audit_aside", count=f"{sum(one['count'] for one in trail.strangers):,}")
 
 
 def between(links: Iterator[Link], since: int | None, to: int | None) -> Iterator[Link]:
