@@ -117,16 +117,8 @@ class Chain:
             return wrong("unreadable")
         if manifest.partition != partition:
             return wrong("moved", own=manifest.partition)
-        if not signature:
-            return wrong("unsigned")
-        if (key := self._key(manifest.kid)) is None:
-            return wrong("key_unknown", kid=manifest.kid)
-        try:
-            raw = base64.b64decode(signature, validate=True)
-        except binascii.Error:
-            raw = b""
-        if not key.verifies(raw, value or b""):
-            return wrong("forged", kid=manifest.kid)
+        if unsigned := not_signed(value or b"", signature, self._key(manifest.kid)):
+            return wrong(unsigned, **({} if unsigned == "unsigned" else {"kid": manifest.kid}))
         return manifest, None
 
     def _key(self, kid: str) -> Vkey | None:
@@ -150,6 +142,22 @@ class Chain:
             if taken.first > (expected := at.taken.get(taken.topic, taken.first)):
                 return wrong("skipped", topic=taken.topic, first=expected, to=taken.first)
         return None
+
+
+def not_signed(value: bytes, signature: str, key: Vkey | None) -> Kind | None:
+    """Returns what is wrong with a signature as the header `gate-sig` has it; `key`: that it names, None = not known.
+
+    None where nothing is.
+    """
+    if not signature:
+        return "unsigned"
+    if key is None:
+        return "key_unknown"
+    try:
+        raw = base64.b64decode(signature, validate=True)
+    except binascii.Error:
+        raw = b""
+    return None if key.verifies(raw, value) else "forged"
 
 
 class Own:

@@ -40,13 +40,24 @@ def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def trail_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds FOLDER or --live, --from and --to to a command, as `folder`, `live`, `since` and `to` (milliseconds)."""
+    return place_options(time_options(command))
+
+
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds FOLDER or --live to a command, as `folder` and `live`."""
     for decorate in (
-        time_options,
         click.option("--live", is_flag=True, help=text("replay.live")),
         click.argument("folder", required=False, type=click.Path(path_type=Path)),
     ):
         command = decorate(command)
     return command
+
+
+def of_folder(settings: Settings, folder: Path | None) -> Settings:
+    """Returns the settings with keys and log of an export, as they are where there is none."""
+    if folder is None:
+        return settings
+    return settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})
 
 
 @contextmanager
