@@ -62,8 +62,7 @@ def test_period_then_page_file_and_json_say_what_the_audit_trail_says(site: Site
     page = made(client, "/report", wanted)
     assert page.status_code == 200
     report = made(client, "/report.json", wanted).json()
-    live = [one for one in site.world.audits() if one.stage == "intake"]
-    assert 3 <= report["sends"]["total"] <= len(live)
+    assert 3 <= report["sends"]["total"] <= len(site.world.read("audit"))
     assert sum(one["records"] for one in report["coverage"]) >= report["sends"]["total"]
     assert all(sample["inquiry"] in page.text for sample in report["samples"])
     assert "<script>" not in page.text
@@ -73,6 +72,22 @@ def test_period_then_page_file_and_json_say_what_the_audit_trail_says(site: Site
     assert report["samples"][0]["did"] in file.text
     assert "本人に連絡又は接触する場合" in client.get("/report", params={**wanted, "lang": "ja"}).text
     assert ".report" in client.get("/report.css").text
+
+
+def test_a_record_that_no_worker_wrote_then_the_page_says_where_and_counts_the_others(site: Site) -> None:
+    client = site.client("auditor")
+    site.withheld(1)
+    site.world.put("audit", [("X", site.world.read("audit")[-1].value())], partition=0)
+    site.withheld(4)
+    offset = [message.offset() for message in site.world.read("audit") if message.key() == b"X"][-1]
+    page = made(client, "/report", query())
+    assert page.status_code == 200
+    assert "that no worker of this system wrote" in page.text
+    assert f"audit/0/{offset}" in page.text
+    report = made(client, "/report.json", query()).json()
+    foreign = [one for one in report["foreign"] if one["offset"] == offset]
+    assert [(one["topic"], one["partition"], one["count"]) for one in foreign] == [("audit", 0, 1)]
+    assert report["sends"]["total"] >= 5
 
 
 @pytest.mark.parametrize(
