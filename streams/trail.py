@@ -53,7 +53,11 @@ class LiveTrail:
             # what is on `audit` before the manifests are settled has its manifest, and what a manifest names follows
             self._covered = self._audit.ends("audit")
             starts, (ends, settled) = self._manifests.starts("manifests"), self._settled("manifests")
-            self._covered = self._covered if settled else dict.fromkeys(self._covered, 0)
+            if not settled:
+                self._covered = dict.fromkeys(self._covered, 0)
+            elif self.to is not None:
+                before = self._audit.since("audit", self.to)
+                self._covered = {number: min(end, before[number]) for number, end in self._covered.items()}
             self._ends, _ = self._settled("audit")
             self.bounds = {number: (starts[number], end) for number, end in ends.items()}
             self._kept_since()
@@ -75,24 +79,22 @@ class LiveTrail:
         be told which, UnavailableError (3) without a broker. Only one partition can be read at a time.
         """
         first, last = (None if at is None else instant(at) for at in (self.since, self.to))
-        whole = self.since is None and self.bounds[partition][0] == 0
-        sieve, begun, offset = Sieve(self._records(partition)), whole, 0
+        sieve, offset = Sieve(self._records(partition), floor=self._floor(partition)), 0
         for manifest, following in _with_next(self._own(partition)):
             offset, value, records = manifest.offset, manifest.value or b"", list[bytes]()
             said = orjson.loads(value)
             if said["audit"]["n"]:
-                taken = sieve.take(said, following, quiet=not begun)
+                taken = sieve.take(said, following)
                 if taken is None:
                     raise IntegrityError("error.trail_order", partition=partition, offset=offset)
-                records, begun = taken, True
+                records = taken
             found = link(partition, offset, value, _signature(manifest), iter(records))
             self._strays(partition, sieve)
             if (first is None or said["t1"] >= first) and (last is None or said["t1"] < last):
                 yield found
-        if begun and self.to is None:
-            if not sieve.rest(self._covered[partition]):
-                raise IntegrityError("error.trail_order", partition=partition, offset=offset)
-            self._strays(partition, sieve)
+        if not sieve.rest(self._covered[partition]):
+            raise IntegrityError("error.trail_order", partition=partition, offset=offset)
+        self._strays(partition, sieve)
 
     @property
     def strangers(self) -> list[dict[str, Any]]:
@@ -152,6 +154,14 @@ class LiveTrail:
         end = self._ends[partition]
         for record in self._audit.between("audit", partition=partition, start=start, end=end):
             yield record.offset, record.key, record.value
+
+    def _floor(self, partition: int) -> int:
+        """Returns from which offset of `audit` on every record must be covered by a manifest that is read."""
+        since = self.since
+        if since is None and self.bounds[partition][0]:
+            oldest = next(self._manifests.read("manifests", partition=partition), None)
+            since = oldest.timestamp if oldest else None
+        return 0 if since is None else self._audit.since("audit", since)[partition]
 
     def _strays(self, partition: int, sieve: Sieve) -> None:
         for offset, count in sieve.strays.items():

@@ -30,8 +30,12 @@ class _Found(NamedTuple):
 class Sieve:
     """Gives each manifest its records, in the order of both; what is left aside is counted, and held nowhere."""
 
-    def __init__(self, coming: Iterable[tuple[int, bytes | None, bytes | None]]) -> None:
-        """`coming`: offset, key and value of each record, in order."""
+    def __init__(self, coming: Iterable[tuple[int, bytes | None, bytes | None]], *, floor: int = 0) -> None:
+        """`coming`: offset, key and value of each record, in order.
+
+        `floor`: what stands below this offset may be of manifests that are not asked about, and is no stray.
+        """
+        self._floor = floor
         self.strays: dict[int, int] = {}
         """What no worker wrote: the first offset of each stretch of it, and how many stand there."""
         self._records = self._believable(coming)
@@ -39,14 +43,14 @@ class Sieve:
         self._torn = False
         self._stretch, self._last = -1, -1
 
-    def take(self, said: Mapping[str, Any], following: str | None = None, *, quiet: bool = False) -> list[bytes] | None:
+    def take(self, said: Mapping[str, Any], following: str | None = None) -> list[bytes] | None:
         """Returns the records of a manifest, fewer than it names where they end; None where it cannot be told which.
 
-        `following`: the first decision of the next manifest. `quiet`: what stands before belongs to earlier ones.
-        Where no records ahead come to its root, those that stand in their place are returned.
+        `following`: the first decision of the next manifest. Where no records ahead come to its root, those that stand
+        in their place are returned.
         """
         count = said["audit"]["n"]
-        passed = self._until(f'"did":"{said["audit"]["from_id"]}"'.encode(), quiet=quiet)
+        passed = self._until(f'"did":"{said["audit"]["from_id"]}"'.encode())
         if passed and (self._torn or not self._ahead):
             return None
         for offsets, hashes in self._candidates(said, following):
@@ -66,14 +70,13 @@ class Sieve:
         self.strays = {first: count for first, count in self.strays.items() if first < end}
         return not (self._torn and len(self.strays) > before)
 
-    def _until(self, needle: bytes, *, quiet: bool) -> int:
-        """Passes what stands before the next record that holds this; returns how many."""
+    def _until(self, needle: bytes) -> int:
+        """Passes what stands before the next record that holds this; returns how many strays."""
         passed = 0
         while self._pull(1) and needle not in self._ahead[0][1]:
-            passed += not quiet
-            self._stray(self._ahead.popleft()[0])
-        if quiet:
-            self.strays.clear()
+            offset, _ = self._ahead.popleft()
+            passed += offset >= self._floor
+            self._stray(offset)
         return passed
 
     def _candidates(self, said: Mapping[str, Any], following: str | None) -> Iterator[tuple[list[int], list[bytes]]]:
@@ -119,6 +122,8 @@ class Sieve:
                 self._stray(offset)
 
     def _stray(self, offset: int) -> None:
+        if offset < self._floor:
+            return
         if offset != self._last + 1 or self._stretch not in self.strays:
             self._stretch = offset
         self._last = offset
