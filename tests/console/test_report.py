@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from gatekeeper.console.pages.report import FRESH_MS, reported
 from gatekeeper.console.tasks import Task, Tasks
-from gatekeeper.errors import UnavailableError
+from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.report import period
 from gatekeeper.spans import instant
 from tests.console.conftest import Site
@@ -88,6 +88,20 @@ def test_a_record_that_no_worker_wrote_then_the_page_says_where_and_counts_the_o
     foreign = [one for one in report["foreign"] if one["offset"] == offset]
     assert [(one["topic"], one["partition"], one["count"]) for one in foreign] == [("audit", 0, 1)]
     assert report["sends"]["total"] >= 5
+
+
+def test_records_that_cannot_be_told_apart_then_the_page_says_so_and_is_no_failure(site: Site) -> None:
+    wanted = {"from": "2020-02-01", "to": "2020-02-28"}
+    days = period.read(wanted["from"], wanted["to"], site.console.zone())
+
+    def torn(task: Task) -> None:
+        raise IntegrityError("error.trail_order", partition=0, offset=7)
+
+    task = site.console.tasks.start(f"report-{days.since}-{days.to}", "auditor", torn)
+    until(lambda: task.over, "the finding")
+    page = site.client("auditor").get("/report", params=wanted)
+    assert page.status_code == 200
+    assert "a stranger cannot be told from a change" in page.text
 
 
 @pytest.mark.parametrize(
