@@ -62,13 +62,14 @@ class Sieve:
 
     def rest(self, end: int) -> bool:
         """Counts what stands behind the last manifest and below this offset; False where that may be its own."""
-        before = len(self.strays)
+        left = 0
         for offset, _ in chain(self._ahead, self._records):
             if offset >= end:
                 break
+            left += 1
             self._stray(offset)
         self.strays = {first: count for first, count in self.strays.items() if first < end}
-        return not (self._torn and len(self.strays) > before)
+        return not (self._torn and left)
 
     def _until(self, needle: bytes) -> int:
         """Passes what stands before the next record that holds this; returns how many strays."""
