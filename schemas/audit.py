@@ -219,11 +219,11 @@ class ManifestInput(Model):
 class ManifestOutputs(Model):
     """How many records a transaction put out, by what became of the sends."""
 
-    cleared: Count
-    review: Count
-    confirm: Count
-    recall: Count
-    dead: Count
+    cleared: Count = 0
+    review: Count = 0
+    confirm: Count = 0
+    recall: Count = 0
+    dead: Count = 0
 
 
 class ManifestAudit(Model):
@@ -245,8 +245,7 @@ class Manifest(Model):
     out: ManifestOutputs
     audit: ManifestAudit
     verdicts: dict[Verdict, Count]
-    reasons: dict[str, Count]
-    misplaced: Count
+    misplaced: Count = 0
     root: Digest
     prev: Digest | None
     policy: PolicyRef
