@@ -147,7 +147,7 @@ class Acted(Model):
     Of what was handed off before, `code` is `again`.
     `item`: a decision id, of a record of `review`, or of the clearance that was handed off or fell.
     `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without one. The words
-    themselves stay on `acts`.
+    themselves stay on `acts`. `bulk`: of a release, of how many items it is one; None where it did not say.
     """
 
     act_id: Id | None
@@ -159,6 +159,7 @@ class Acted(Model):
     outcome: Outcome
     code: Code | None
     why: Digest | None = None
+    bulk: Count | None = None
 
 
 class AuditRecord(Model):

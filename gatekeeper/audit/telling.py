@@ -91,9 +91,11 @@ class Telling:
             found.append(Line("asks", ask["at"], said))
         for release in facts.get("releases", ()):
             by = release["by"] if isinstance(release["by"], str) else ", ".join(release["by"])
-            key = "released" if release["kind"] == "release" else "released_release_revoked"
-            reasons = ", ".join(release.get("reasons", ()))
-            said = self.say(key, by=by, date=self._date(release["at"]), reasons=reasons)
+            bulk, reasons = release.get("bulk", 1), ", ".join(release.get("reasons", ()))
+            key = "released_bulk" if bulk > 1 else "released"
+            if release["kind"] != "release":
+                key = "released_release_revoked"
+            said = self.say(key, by=by, date=self._date(release["at"]), reasons=reasons, bulk=f"{bulk:,}")
             found.append(Line("releases", release["at"], said))
         return found
 
