@@ -1,8 +1,8 @@
 """Measures how fast an export is verified on one core, and what its parts cost.
 
-python benchmarks/verify.py                     200,000 records
-python benchmarks/verify.py --records 1000000 --folder DIR     an export of this machine's, made once and kept
-python benchmarks/verify.py --than FILE         and how much faster it is than another verify.py, in turns with it
+python -m benchmarks.verify                     200,000 records
+python -m benchmarks.verify --records 1000000 --folder DIR     an export of this machine's, made once and kept
+python -m benchmarks.verify --than FILE         and how much faster it is than another verify.py, in turns with it
 
 Times are this process's, and medians: what others do on the machine still shows, in the caches that they share.
 """

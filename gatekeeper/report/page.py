@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from gatekeeper import chart
 from gatekeeper.reasons import VERDICTS
+from gatekeeper.report.tally import foreign
 from gatekeeper.spans import span
 from gatekeeper.texts import Language
 from gatekeeper.words import Words
@@ -48,6 +49,7 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
         **words.names(),
         "lang": lang,
         "r": report,
+        "foreign": foreign(report),
         "when": lambda text: words.time(None if text is None else span(text, "UTC").first // 1000),
         "n": lambda number: "-" if number is None else f"{number:,}",
         "plot": chart.stacked([(one["from"], one["verdicts"]) for one in steps], VERDICTS),

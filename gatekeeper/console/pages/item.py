@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from gatekeeper import spans
 from gatekeeper.audit import merkle
 from gatekeeper.calls import REASONED, Call
-from gatekeeper.console import filters, items
+from gatekeeper.console import filters, items, spoken
 from gatekeeper.console.session import Refused, Session, Viewer
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, page, told
@@ -86,6 +86,7 @@ def item_page(
         decision = items.decision(db, id_)
         proof = items.record(db, id_)
         doings = items.doings(db, id_)
+        words = spoken.places(db, [doing.act_id for doing in doings])
         before = _before(db, after)
         cursor = f"{held.model.generation}-{held.model.changes()}"
     record = orjson.loads(proof["value"]) if proof else None
@@ -106,6 +107,7 @@ def item_page(
         facts=facts,
         line=timeline(facts, item, held.zone()),
         under_way=items.under_way(doings),
+        words=held.words(words),
         doings=[(doing, _when(doing.at, held.zone()), told(doing.outcome, doing.code, lang)) for doing in doings],
         claimed=_claimed(item, now),
         offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),
