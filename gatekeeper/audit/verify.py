@@ -363,19 +363,11 @@ class Report:
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _FLOAT = re.compile(rb"[0-9][ \t\r]*[.eE]|NaN|Infinity")
-# What ends a number becomes a comma, what makes it a float a dot, and nearly all else goes. Then a float is a dot right
-# before a comma: a string has its quote between, and `true` and `false` their `l` before. The same in a string leads to
-# a closer look, no more.
-_ALIKE = bytes.maketrans(b"]}eENIu", b",,....l")
-_GONE = bytes(set(range(256)) - set(b'",]}.eENIul'))
-_SUSPECT = re.compile(rb"\.,(?<!l\.,)")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def holds_float(values: bytes) -> bool:
     """Tells whether JSON values (one or many) hold a number that is no integer."""
-    if _SUSPECT.search(values.translate(_ALIKE, _GONE)) is None:
-        return False
     return _FLOAT.search(_STRING.sub(b'""', values)) is not None
 
 
@@ -434,13 +426,12 @@ def inflated(folder: Path, name: str, told: Callable[[int], None], *, checked: b
 class _Lines:
     """The lines of a gzip file, in bounded memory: `data` from `at` on is what is inflated and not taken.
 
-    `quick`: its content is held against signed hashes, so that checksums can wait until something differs; and it is
-    looked through for floats. `floats`: whether what was inflated so far may hold one.
+    `quick`: its content is held against signed hashes, so that checksums can wait until something differs.
     """
 
     def __init__(self, folder: Path, name: str, told: Callable[[int], None], *, quick: bool = False) -> None:
-        self.data, self.at, self.floats = b"", 0, False
-        self._folder, self._name, self._quick, self._checked = folder, name, quick, not quick
+        self.data, self.at = b"", 0
+        self._folder, self._name, self._checked = folder, name, not quick
         self._pieces = inflated(folder, name, told, checked=not quick)
 
     def more(self) -> bool:
@@ -452,7 +443,6 @@ class _Lines:
         if piece is None:
             return False
         self.data, self.at = rest + piece, 0
-        self.floats = self.floats or (self._quick and holds_float(self.data))
         return True
 
     def line(self) -> bytes | None:
@@ -818,17 +808,16 @@ class _Records:
         """Takes the records of the next manifest, and tells what is wrong with them."""
         count, said = max(0, one.said["audit"]["n"]), one.said
         spans, leaves, odd, whole = self._walk(count, said)
-        records = [] if whole and not self._lines.floats else _cut(spans)
+        records = [] if whole else _cut(spans)
         if not _fits(leaves, said):
             self._lines.check()
             records, whole = self._found(one, _cut(spans), ahead), False
-        elif count and f'"did":"{said["audit"]["from_id"]}"'.encode() not in _first(*spans[0]):
-            self._report.add("from_id", one.place)
-        self._report.records += len(records) or (count if whole else 0)
-        if self._lines.floats:
             for place, record in enumerate(records):
                 if holds_float(record):
                     self._report.add("float_at", one.place, record=place)
+        elif count and f'"did":"{said["audit"]["from_id"]}"'.encode() not in _first(*spans[0]):
+            self._report.add("from_id", one.place)
+        self._report.records += len(records) or (count if whole else 0)
         if not whole:
             odd = [
                 (place, _DID.search(record), _TAIL.fullmatch(record, max(0, record.rfind(b"{") - 6)))
@@ -1121,7 +1110,7 @@ SAYS = {
     "long_enough": ("ログは求められた {wanted} 枚以上 ({size} 枚) です。そこまでの切り取りは除外できます。別の鍵で全体を作り直したものであることは除外できません。鍵はこのフォルダーのものだからです (--witness)。", "The log has {size} leaves, at least the {wanted} asked for: that its end was cut off before is excluded. Not excluded: that somebody made the whole anew with other keys, for the keys are this folder's own (--witness)."),
     "not_excluded": ("末尾が切り取られたこと、別の鍵で全体を作り直したものであることは除外できません (ログは {size} 枚)。鍵はこのフォルダーのものだからです。両方には --witness、切り取りだけなら --min-size を指定してください。", "Not excluded: that the end was cut off, or that somebody made the whole anew with other keys, for the keys are this folder's own (the log has {size} leaves). Pass --witness for both, or --min-size for the first."),
     "coverage": ("封印された網羅性の報告は {count} 件あり、最新の報告 ({at}) の誤りは {found} 件です。", "Reports of coverage that are sealed: {count}. The last one ({at}) found {found} things that are wrong."),
-    "elsewhere": ("判定が事実と規則から導かれるかは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
+    "elsewhere": ("判定が事実と規則から導かれるか、記録が正準 JSON かは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules, and the records are canonical JSON, is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
 }  # fmt: skip
 """Every sentence, in Japanese and English; it stands here because this file stands alone."""
 

@@ -113,6 +113,12 @@ def test_bytes_that_are_not_canonical_then_found() -> None:
     desk.send()
     assert replay(desk.values[0], LIBRARY).finding == "same"
     assert replay(desk.values[0].replace(b",", b", ", 1), LIBRARY).finding == "drift"
+    for float_ in (b'"version":1.0}', b'"version":1e0}', b'"version":NaN}'):
+        assert replay(desk.values[0].replace(b'"version":1}', float_, 1), LIBRARY).finding not in (
+            "same",
+            "told",
+            "silent",
+        )
 
 
 def test_an_act_that_clears_without_a_decision_then_found() -> None:
