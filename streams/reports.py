@@ -68,4 +68,6 @@ def _seal(settings: Settings) -> Seal:
     witnesses = keys.public("witness")
     log = export.sealed(shelf, keys.public("log"), witnesses)
     known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-    return Seal(log, known, witnesses, shelf.written_at(CHECKPOINT))
+    # a cosignature puts the checkpoint in its place anew; the state beside it is written once
+    state = shelf.written_at(f"state/{log.checkpoint.size}") if log else None
+    return Seal(log, known, witnesses, state or shelf.written_at(CHECKPOINT))

@@ -25,7 +25,6 @@ from gatekeeper.console.guard import LOOPBACK, Guard
 from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
-from gatekeeper.console.reports import Reports
 from gatekeeper.console.session import COOKIE, Refused, Sessions, SignInNeeded
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
@@ -51,17 +50,15 @@ def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
     model = Model(Path(settings.console_data), PARTS, zone=zone)
     feed = Feed(settings, model, hub)
     sessions = Sessions(users, settings.user or EVERYBODY)
-    reports = Reports(settings)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         feed.start()
         yield
-        reports.stop()
         feed.stop()
 
     app = FastAPI(title="gatekeeper", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
-    app.state.console = Console(settings, model, hub, feed, sessions, PAGES, reports)
+    app.state.console = Console(settings, model, hub, feed, sessions, PAGES)
     for one in PAGES:
         app.include_router(one.router)
     app.mount("/static", StaticFiles(directory=ROOM / "static"), name="static")

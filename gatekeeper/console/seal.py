@@ -35,13 +35,10 @@ def read(settings: Settings) -> Seal | None:
             return None
         seen = [_seen(shelf.read(name), keys.public("witness")) for name in (CHECKPOINT, *_cosigned(shelf))]
         # a cosignature puts the checkpoint in its place anew; the state beside it is written once
-        state = shelf.folder / f"state/{found[0].size}"
-        at = (state if state.exists() else shelf.folder / CHECKPOINT).stat().st_mtime
+        at = shelf.written_at(f"state/{found[0].size}") or shelf.written_at(CHECKPOINT) or 0
     except GatekeeperError as error:
         return Seal(error=error)
-    except OSError:
-        return None
-    return Seal(found[0].size, int(at * 1000), max((one for one in seen if one), default=None))
+    return Seal(found[0].size, at, max((one for one in seen if one), default=None))
 
 
 def _cosigned(shelf: Shelf) -> list[str]:

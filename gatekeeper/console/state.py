@@ -14,7 +14,6 @@ from gatekeeper.console.feed import Feed
 from gatekeeper.console.guard import Limit
 from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
-from gatekeeper.console.reports import Reports
 from gatekeeper.console.runs import Runs
 from gatekeeper.console.session import Sessions
 from gatekeeper.console.tasks import Tasks
@@ -44,7 +43,6 @@ class Console:
     feed: Feed
     sessions: Sessions
     pages: Sequence[Page]
-    reports: Reports
     runs: Runs = field(default_factory=Runs)
     tasks: Tasks = field(default_factory=Tasks)
     wrong_by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))

@@ -21,11 +21,15 @@ log = structlog.get_logger("console")
 
 @dataclass(slots=True)
 class Task:
-    """One of them, and whose it is: how many records it has taken, and once it is `over` what came of it."""
+    """One of them, and whose it is: how many records it has taken, and once it is `over` what came of it.
+
+    `total`: how many there are, 0 = not known.
+    """
 
     name: str
     by: str
     taken: int = 0
+    total: int = 0
     over: bool = False
     result: Any = None
     error: GatekeeperError | Refused | None = None
@@ -33,6 +37,10 @@ class Task:
     def advance(self) -> None:
         """Counts one record."""
         self.taken += 1
+
+    def passed(self, taken: int, total: int) -> None:
+        """Says how many records it has taken of how many."""
+        self.taken, self.total = taken, total
 
 
 @dataclass(slots=True)
@@ -46,6 +54,12 @@ class Tasks:
         """Returns a task, None where it is not known (any more)."""
         with self._lock:
             return self._tasks.get(name)
+
+    def drop(self, name: str) -> None:
+        """Forgets a task that is over, so that it can be begun anew."""
+        with self._lock:
+            if (found := self._tasks.get(name)) and found.over:
+                del self._tasks[name]
 
     def start(self, name: str, by: str, work: Callable[[Task], Any]) -> Task:
         """Returns the task of this name, which is begun where there is none.

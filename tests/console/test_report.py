@@ -12,13 +12,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from gatekeeper.console.reports import FRESH_MS, MOST, Reports
+from gatekeeper.console.pages.report import FRESH_MS, reported
+from gatekeeper.console.tasks import Task, Tasks
 from gatekeeper.errors import UnavailableError
 from gatekeeper.report import period
-from gatekeeper.settings import Settings
+from gatekeeper.spans import instant
 from tests.console.conftest import Site
 from tests.worlds import until
 
+NOW = 1_795_482_000_000
 NOVEMBER = period.read("2020-11-01", "2020-11-30", "Asia/Tokyo")
 
 
@@ -83,75 +85,51 @@ def test_period_that_is_none_then_the_form_says_so(site: Site, wanted: dict[str,
     assert "<b>" not in answer.text
 
 
-class Maker:
-    """Makes reports when it is let."""
+def report_of(number: int) -> dict[str, Any]:
+    return {"number": number, "made": instant(NOW)}
 
-    def __init__(self) -> None:
-        self.go, self.made = threading.Event(), 0
 
-    def __call__(self, settings: Settings, period: Any, passed: Any) -> dict[str, int]:
-        passed(1, 2)
-        assert self.go.wait(30)
-        self.made += 1
-        passed(2, 2)
-        return {"number": self.made}
+def asked(tasks: Tasks, make: Callable[[Any], dict[str, Any]], now: int = NOW) -> Task:
+    return reported(tasks, NOVEMBER, make, by="auditor", now=now)
 
 
 def test_asked_twice_then_read_once_and_progress_is_told() -> None:
-    maker = Maker()
-    reports = Reports(Settings(), maker)
-    job = reports.of(NOVEMBER)
-    until(lambda: job.done, "progress")
-    assert (reports.of(NOVEMBER), job.over, job.total) == (job, False, 2)
-    maker.go.set()
-    until(lambda: job.over, "the report")
-    assert (reports.of(NOVEMBER).report, maker.made) == ({"number": 1}, 1)
+    tasks, go, made = Tasks(), threading.Event(), []
+
+    def make(passed: Any) -> dict[str, Any]:
+        passed(1, 2)
+        assert go.wait(30)
+        made.append(1)
+        return report_of(len(made))
+
+    task = asked(tasks, make)
+    until(lambda: task.taken, "progress")
+    assert (asked(tasks, make), task.over, task.total) == (task, False, 2)
+    go.set()
+    until(lambda: task.over, "the report")
+    assert asked(tasks, make, NOW + FRESH_MS).result["number"] == 1
+    again = asked(tasks, make, NOW + FRESH_MS + 1)
+    until(lambda: again.over, "another one")
+    assert again.result["number"] == 2
 
 
-def test_period_not_over_then_an_old_report_is_made_anew() -> None:
-    maker = Maker()
-    maker.go.set()
-    now = datetime.now(UTC)
-    open_ = period.read(now.date().isoformat(), (now + timedelta(days=9)).date().isoformat(), "Asia/Tokyo")
-    reports = Reports(Settings(), maker)
-    job = reports.of(open_)
-    until(lambda: job.over, "the report")
-    assert reports.of(open_) is job
-    job.made -= FRESH_MS + 1
-    assert reports.of(open_) is not job
+def test_broker_away_then_the_error_is_told_and_the_next_call_tries_again() -> None:
+    tasks, tries = Tasks(), []
 
-
-def test_broker_away_then_the_error_is_told_once_and_the_next_call_tries_again() -> None:
-    def away(settings: Settings, period: Any, passed: Any) -> dict[str, int]:
+    def away(passed: Any) -> dict[str, Any]:
+        tries.append(1)
         raise UnavailableError("error.disk", path="x", detail="y")
 
-    reports = Reports(Settings(), away)
-    job = reports.of(NOVEMBER)
-    until(lambda: job.over, "the error")
-    assert reports.of(NOVEMBER).error is not None
-    assert reports.of(NOVEMBER) is not job
+    def told() -> bool:
+        try:
+            asked(tasks, away)
+        except UnavailableError:
+            return True
+        return False
 
-
-def test_many_reports_or_a_defect_then_none_is_kept_for_ever() -> None:
-    def broken(settings: Settings, period: Any, passed: Any) -> dict[str, int]:
-        raise ValueError
-
-    reports = Reports(Settings(), broken)
-    days = [period.read(f"2020-11-{n:02}", f"2020-11-{n:02}", "Asia/Tokyo") for n in range(1, MOST + 5)]
-    jobs = [reports.of(day) for day in days]
-    until(lambda: all(job.defect for job in jobs), "all of them")
-    assert len(reports._jobs) == MOST
-
-
-def test_console_ends_then_what_is_read_ends() -> None:
-    maker = Maker()
-    reports = Reports(Settings(), maker)
-    job = reports.of(NOVEMBER)
-    until(lambda: job.done, "it is read")
-    reports.stop()
-    maker.go.set()
-    until(lambda: not reports._reading.locked(), "its end")
-    assert not job.over
+    for count in (1, 2):
+        until(told, "the error")
+        assert len(tries) == count
 
 
 def test_report_in_a_browser_then_it_appears_by_itself_is_styled_and_axe_finds_nothing_serious(

@@ -8,9 +8,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+from gatekeeper import chart
 from gatekeeper.audit.manifest import Taken
 from gatekeeper.campaign import Campaign, Counts
-from gatekeeper.console import chart, flow
+from gatekeeper.console import flow
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages.overview import buckets, over
 from schemas.topics import DAY_MS

@@ -421,14 +421,3 @@ def test_percentiles_then_nearest_rank() -> None:
     hundred = list(range(1, 101))
     assert [period.percentile(hundred, n) for n in (50, 90, 99, 100)] == [50, 90, 99, 100]
     assert [period.percentile([7], 50), period.percentile([], 50), period.percentile([1, 2], 50)] == [7, None, 1]
-
-
-def test_drawing_then_bars_are_as_high_as_their_counts() -> None:
-    steps = [
-        {"from": f"2026-11-{n:02}", "verdicts": dict.fromkeys(("clear", "confirm", "review", "block"), n)}
-        for n in (0, 5)
-    ]
-    found = page.draw(steps)
-    assert [one.verdict for one in found.bars] == ["clear", "confirm", "review", "block"]
-    assert {one.height for one in found.bars} == {180 * 5 // 20}
-    assert [number for _, number in found.ticks] == [0, 10, 20]

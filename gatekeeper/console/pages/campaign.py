@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from gatekeeper.console import chart, flow
+from gatekeeper import chart
+from gatekeeper.console import flow
 from gatekeeper.console.session import Refused, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import page

@@ -10,9 +10,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from gatekeeper import spans
+from gatekeeper import chart, spans
 from gatekeeper.calls import sentence
-from gatekeeper.console import chart, flow, managed, seal
+from gatekeeper.console import flow, managed, seal
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page

@@ -2,87 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from gatekeeper.console.reports import Job
-from gatekeeper.console.session import Refused, Session, may
+from gatekeeper.console.session import Session, may
 from gatekeeper.console.state import console
+from gatekeeper.console.tasks import Task, Tasks
 from gatekeeper.console.view import language, page
 from gatekeeper.errors import UsageError
 from gatekeeper.report import page as report
 from gatekeeper.report import period
+from gatekeeper.report.period import Period
+from gatekeeper.spans import span
+from streams.reports import Passed, read
 
 router = APIRouter()
+FRESH_MS = 300_000
+"""So long the same report is shown to whoever asks for it."""
 Auditor = Annotated[Session, Depends(may("report"))]
-Day = Annotated[str, Query(max_length=40)]
+To = Annotated[str, Query(max_length=40)]
 Since = Annotated[str, Query(alias="from", max_length=40)]
+Make = Callable[[Passed], Mapping[str, Any]]
 
 
 @router.get("/report")
-def shown(request: Request, session: Auditor, since: Since = "", to: Day = "") -> Response:
+def shown(request: Request, session: Auditor, since: Since = "", to: To = "") -> Response:
     """Returns the form; with a period, its report or how far that is."""
     held, lang = console(request), language(request)
+    none: dict[str, Any] = {"task": None, "wrong": None, "body": None, "days": None}
     if not (since or to):
         first, last = period.last_month(held.now(), held.zone())
-        return page(request, "report", since=first, to=last, job=None, wrong=None, body=None)
+        return page(request, "report", since=first, to=last, **none)
+    ends: dict[str, Any] = {"since": since, "to": to}
     try:
-        job = _job(request, since, to)
+        task = _task(request, session, since, to)
     except UsageError as wrong:
-        return page(request, "report", status=422, since=since, to=to, job=None, wrong=wrong, body=None)
-    body = report.body(job.report, lang) if job.report is not None else None
-    values: dict[str, Any] = {"since": since, "to": to, "job": job, "wrong": job.error, "body": body}
-    if job.over:
-        return page(request, "report", status=job.error.http_status if job.error else 200, **values)
-    return page(request, "report", status=202, refresh=1, **values)
+        return page(request, "report", status=422, **ends, **{**none, "wrong": wrong})
+    if not task.over:
+        return page(request, "report", status=202, refresh=1, **ends, **{**none, "task": task})
+    made = {"body": report.body(task.result, lang), "days": task.result["days"]}
+    return page(request, "report", **ends, **{**none, **made})
 
 
 @router.get("/report.html")
-def as_file(request: Request, session: Auditor, since: Since, to: Day) -> Response:
+def as_file(request: Request, session: Auditor, since: Since, to: To) -> Response:
     """Returns the report as a file that stands alone; 202 while it is being read."""
-    job = _made(request, since, to)
-    if job.report is None:
-        return _waiting(job)
-    return Response(report.document(job.report, language(request)), media_type="text/html", headers=_named(job, "html"))
+    task = _task(request, session, since, to)
+    if not task.over:
+        return _waiting(task)
+    return Response(
+        report.document(task.result, language(request)), media_type="text/html", headers=_named(task, "html")
+    )
 
 
 @router.get("/report.json")
-def as_json(request: Request, session: Auditor, since: Since, to: Day) -> Response:
+def as_json(request: Request, session: Auditor, since: Since, to: To) -> Response:
     """Returns the report as `gatekeeper report --json` prints it; 202 while it is being read."""
-    job = _made(request, since, to)
-    if job.report is None:
-        return _waiting(job)
-    return Response(orjson.dumps(job.report), media_type="application/json", headers=_named(job, "json"))
+    task = _task(request, session, since, to)
+    if not task.over:
+        return _waiting(task)
+    return Response(orjson.dumps(task.result), media_type="application/json", headers=_named(task, "json"))
 
 
 @router.get("/report.css")
-def style(request: Request) -> Response:
+def style() -> Response:
     """Returns the sheet of the report."""
     return Response(report.css(), media_type="text/css")
 
 
-def _job(request: Request, since: str, to: str) -> Job:
+def reported(tasks: Tasks, wanted: Period, make: Make, *, by: str, now: int) -> Task:
+    """Returns the report of a period as far as it is; it is begun where there is none, or it has become old.
+
+    `now`: milliseconds. Raises what kept it from being made, once: after that it is begun anew.
+    """
+    name = f"report-{wanted.since}-{wanted.to}"
+    task = tasks.get(name)
+    if task and task.over and task.error is None and now - span(task.result["made"], "UTC").first // 1000 > FRESH_MS:
+        tasks.drop(name)
+    task = tasks.start(name, by, lambda task: make(task.passed))
+    if task.over and task.error is not None:
+        tasks.drop(name)
+        raise task.error
+    return task
+
+
+def _task(request: Request, session: Session, since: str, to: str) -> Task:
     held = console(request)
-    job = held.reports.of(period.read(since, to, held.zone()))
-    if job.defect:
-        raise Refused("page.defect", 500)
-    return job
+    wanted = period.read(since, to, held.zone())
+    return reported(
+        held.tasks,
+        wanted,
+        lambda passed: read(held.settings, wanted, passed),
+        by=session.user,
+        now=held.now(),
+    )
 
 
-def _made(request: Request, since: str, to: str) -> Job:
-    job = _job(request, since, to)
-    if job.error is not None:
-        raise job.error
-    return job
-
-
-def _waiting(job: Job) -> Response:
-    value = {"done": job.done, "total": job.total}
+def _waiting(task: Task) -> Response:
+    value = {"done": task.taken, "total": task.total}
     return Response(orjson.dumps(value), 202, media_type="application/json", headers={"Retry-After": "1"})
 
 
-def _named(job: Job, ending: str) -> dict[str, str]:
-    name = "report-{}-{}.{}".format(*job.period.days, ending)
-    return {"Content-Disposition": f'attachment; filename="{name}"'}
+def _named(task: Task, ending: str) -> dict[str, str]:
+    days = task.result["days"]
+    return {"Content-Disposition": f'attachment; filename="report-{days["first"]}-{days["last"]}.{ending}"'}
