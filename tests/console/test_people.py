@@ -71,7 +71,7 @@ def test_a_code_then_the_page_tells_source_form_decision_and_how_to_stop_and_not
         code,
         "point card form",
         "2024-05-01",
-        "notice shown: N1",
+        "form shown: N1",
         f"evidence form-{name}",
         "Cleared: nothing spoke against it.",
         "print where to stop further mail",
@@ -113,7 +113,7 @@ def test_a_stop_then_a_send_published_after_its_acknowledgement_is_withheld(site
     until(lambda: "CONSENT_WITHDRAWN" in client.get(f"/people/{name}").text, "the withheld letter")
     page = client.get(f"/people/{name}").text
     assert "reviewer: entering a withdrawal. Recorded." in page
-    assert "withdrawn on" in page
+    assert "withdrawn, by the person (the inquiry desk)" in page
 
 
 def test_a_place_where_no_stop_of_the_person_stands_then_none_is_told(site: Site, csrf: Token) -> None:
