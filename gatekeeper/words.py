@@ -11,6 +11,19 @@ from gatekeeper.texts import Language, catalogue, text
 _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
 
 
+LAWS = (
+    "APPI", "PPC Q&A", "Civil Code", "Specified E-mail Act", "Specified Commercial Transactions Act", "proviso", "policy:",
+)  # fmt: skip
+"""What clauses are of, as the catalogue of reasons writes it."""
+
+
+def law(clause: str, lang: Language) -> str:
+    """Returns a clause with its law named as readers of this language do."""
+    for name in LAWS:
+        clause = clause.replace(name, text(f"word.law.{name}", lang))
+    return clause
+
+
 class Words:
     """What templates say things with, in one language; `zone`: whose clocks are shown.
 
@@ -32,6 +45,7 @@ class Words:
             "span": self.span,
             "said": self.said,
             "meaning": self.meaning,
+            "law": self.law,
         }
 
     def t(self, key: str, /, **values: Any) -> str:
@@ -45,6 +59,10 @@ class Words:
     def meaning(self, code: str) -> str:
         """Returns when a reason arises, in a few words; '' for one that the catalogue no longer has."""
         return text(f"meaning.{code}", self._lang) if f"meaning.{code}" in catalogue() else ""
+
+    def law(self, clause: str | None) -> str:
+        """Returns a clause with its law named; '' for none."""
+        return law(clause, self._lang) if clause else ""
 
     def time(self, milliseconds: int | None) -> str:
         """Returns an instant as clocks show it, to the minute."""

@@ -64,7 +64,7 @@ class Chapter:
     at: str
     stage: str
     piece: str | None
-    act: str | None
+    act: Line | None
     verdict: str | None
     because: list[Line]
     facts: list[Line]
@@ -127,7 +127,8 @@ class Story:
         lines: list[str] = []
         for told, chapter in zip(self.piece, self.chapters(), strict=True):
             lines += [self._tell.say("heading", code=chapter.code, did=chapter.did), f"{chapter.at}  {chapter.stage}"]
-            lines += [f"  {said}" for said in (chapter.piece, chapter.act, chapter.verdict) if said]
+            act = self._tell.whole(chapter.act) if chapter.act else None
+            lines += [f"  {said}" for said in (chapter.piece, act, chapter.verdict) if said]
             because, facts = self._whole(chapter.because), self._whole(chapter.facts, chapter.more)
             for heading, block in (("because", because), ("facts", facts), ("must", chapter.must)):
                 lines += ["  " + self._tell.say(heading), *(f"    {line}" for line in block)] if block else []

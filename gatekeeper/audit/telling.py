@@ -12,6 +12,7 @@ from gatekeeper.answer import sentence
 from gatekeeper.reasons import CATALOGUE, Found
 from gatekeeper.texts import Language, catalogue
 from gatekeeper.texts import text as worded
+from gatekeeper.words import law
 
 _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "notice"), ("route", "route"))
 _CERTAIN = 1000
@@ -73,15 +74,16 @@ class Telling:
     def because(self, reason: Mapping[str, Any]) -> Line:
         """Returns a recorded reason with its clause, and the records that it stands on."""
         told = told_reason(reason)
-        clause = f" [{told['clause']}]" if told["clause"] else ""
+        clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
         return Line("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
 
-    def act(self, act: Mapping[str, Any]) -> str:
+    def act(self, act: Mapping[str, Any]) -> Line:
         """Returns who did what, and what became of it."""
         by = ", ".join([act["by"]] if isinstance(act["by"], str) else act["by"] or ["-"])
         kind = self.known("kind", act["kind"] or "-")
         said = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
-        return self._with(said, [act["code"], act["evidence_ref"] and self.say("evidence", ref=act["evidence_ref"])])
+        refs = [act["code"], act["evidence_ref"] and self.say("evidence", ref=act["evidence_ref"])]
+        return Line("acts", act["at"], said, ", ".join(filter(None, refs)))
 
     def facts(self, facts: Mapping[str, Any], basis: str | None = None) -> list[Line]:
         """Returns what a snapshot holds of a person; `basis`: the source that a decision stands on."""

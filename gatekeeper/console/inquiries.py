@@ -102,7 +102,14 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
     sent = [one for one in found if one.first.piece]  # what is of no piece is told with the acts
     line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(reader, own, tell)
     for one in sent:
-        line.append(Line("letters", one.at, f"{one.campaign}: {one.last.verdict or one.last.act}", one.evidence.code))
+        line.append(
+            Line(
+                "letters",
+                one.at,
+                f"{one.campaign}: {one.last.verdict or (one.last.act.text if one.last.act else '-')}",
+                one.evidence.code,
+            )
+        )
     return Person(
         recipient=recipient,
         known=bool(own or dids),
@@ -160,8 +167,8 @@ def _acts(reader: Reader, own: Mapping[str, people.Places], tell: Telling) -> li
             found[act.act_id] = act  # an erasure stands on every partition
     lines = []
     for act in sorted(found.values(), key=attrgetter("at")):
-        said = {"by": act.by, "kind": act.kind, "outcome": "recorded", "code": None, "evidence_ref": act.evidence_ref}
-        lines.append(Line("acts", act.at, tell.act(said)))
+        said = {"by": act.by, "kind": act.kind, "at": act.at, "evidence_ref": act.evidence_ref}
+        lines.append(tell.act({**said, "outcome": "recorded", "code": None}))
     return lines
 
 
