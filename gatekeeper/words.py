@@ -12,8 +12,9 @@ _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_00
 
 
 LAWS = (
-    "APPI", "PPC Q&A", "Civil Code", "Specified E-mail Act", "Specified Commercial Transactions Act", "proviso", "policy:",
-)  # fmt: skip
+    *("APPI", "PPC Q&A", "Civil Code", "Specified E-mail Act", "Specified Commercial Transactions Act"),
+    *("proviso", "policy:"),
+)
 """What clauses are of, as the catalogue of reasons writes it."""
 
 

@@ -52,6 +52,11 @@ class Letter:
         """The last word on it: the newest record with a verdict, else the newest."""
         return next((one for one in reversed(self.chapters) if one.verdict), self.chapters[-1])
 
+    @property
+    def outcome(self) -> str:
+        """What became of it."""
+        return self.last.verdict or (self.last.act.text if self.last.act else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
