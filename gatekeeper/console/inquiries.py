@@ -107,14 +107,7 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
     sent = [one for one in found if one.first.piece]  # what is of no piece is told with the acts
     line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(reader, own, tell)
     for one in sent:
-        line.append(
-            Line(
-                "letters",
-                one.at,
-                f"{one.campaign}: {one.last.verdict or (one.last.act.text if one.last.act else '-')}",
-                one.evidence.code,
-            )
-        )
+        line.append(Line("letters", one.at, f"{one.campaign}: {one.outcome}", one.evidence.code))
     return Person(
         recipient=recipient,
         known=bool(own or dids),
