@@ -79,7 +79,8 @@ class Words:
         return text(f"cli.age_{name}", self._lang, count=max(0, milliseconds) // unit)
 
     def said(self, reason: Any) -> str:
-        """Returns the sentence of a reason or an error."""
+        """Returns the sentence of a reason or an error; where it names a command, what that is here."""
         if hasattr(reason, "key"):
-            return text(reason.key, self._lang, **getattr(reason, "values", {}))
+            here = f"{self._subject}.{reason.key.replace('.', '_')}"
+            return text(here if here in catalogue() else reason.key, self._lang, **getattr(reason, "values", {}))
         return str(getattr(reason, self._lang))
