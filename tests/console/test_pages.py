@@ -11,6 +11,7 @@ import pytest
 from gatekeeper.campaign import Campaign
 from gatekeeper.reasons import CATALOGUE
 from gatekeeper.texts import text
+from gatekeeper.words import law
 from tests.console.conftest import Site, field_of, served
 from tests.unit.test_witness import Place
 from tests.worlds import send, until
@@ -63,7 +64,7 @@ def test_the_reasons_then_each_is_told_with_clause_and_cure_in_both_languages(si
         for code, kind in CATALOGUE.items():
             assert f'id="{code}"' in page
             assert text(f"meaning.{code}", lang) in page
-            assert kind.clause in page
+            assert law(kind.clause, lang) in page
         assert "{" not in page.partition("<main")[2].partition("</main")[0]
 
 

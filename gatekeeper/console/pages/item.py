@@ -42,6 +42,10 @@ KEYS = {
 }
 
 
+UNDONE = ("release", "approve", "uphold")
+"""What can be taken back once it is done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """An act that may be done, with its key; `why_not`: the sentence, where it may not be done about this item."""
@@ -110,6 +114,7 @@ def item_page(
         before=before,
         before_says=told(before[1].outcome, before[1].code, lang) if before and before[1] else None,
         good=GOOD,
+        undone=UNDONE,
         after=after,
         wrong=wrong,
         typed=typed or {"reason": "", "evidence": ""},
