@@ -15,6 +15,7 @@ from typing import Any
 import faust
 import structlog
 from aiokafka.errors import ProducerFenced
+from faust.tables.manager import TableManager
 from faust.types import TP
 from yarl import URL
 
@@ -42,6 +43,15 @@ UNREADABLE = 100
 """So many unreadable facts are named by the readiness page; their dead letters name all."""
 
 OnFailure = Callable[[BaseException], None]
+
+
+class NoTables(TableManager):
+    """Starts at once: Faust waits a second for tables to be declared, and the gate has none."""
+
+    async def on_start(self) -> None:
+        """Does what Faust does after its second."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class Gate:
@@ -164,6 +174,7 @@ def create_app(
         broker_rebalance_timeout=max(10.0, settings.session_timeout),
         stream_wait_empty=False,
         worker_redirect_stdouts=False,
+        TableManager=NoTables,
     )
     app.loop = asyncio.get_running_loop()
     app.transport = transport([URL(url) for url in broker.split(";")], app, loop=app.loop)

@@ -23,6 +23,7 @@ from gatekeeper.errors import RestartError
 from gatekeeper.facts import FactStore
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, logical_name
+from streams import offsets
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,7 @@ class Followers:
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
             isolation_level="read_uncommitted",
+            retry_backoff_ms=offsets.RETRY_MS,
         )
         self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         await asyncio.gather(self._reader.start(), self._asker.start(), self._admin.start())

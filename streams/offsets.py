@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -13,6 +14,9 @@ READ_SECONDS = 30.0
 
 NEAR = 500
 """A reader that wants records no further apart goes on reading; setting out anew takes about as long."""
+
+RETRY_MS = 20
+"""A client that asks about a topic for the first time does so in vain, and waits so long for what it is told."""
 
 
 def probe(bootstrap: str, *, wait_ms: int = 50) -> AIOKafkaConsumer:
@@ -26,14 +30,15 @@ def probe(bootstrap: str, *, wait_ms: int = 50) -> AIOKafkaConsumer:
         isolation_level="read_committed",
         auto_offset_reset="none",
         fetch_max_wait_ms=wait_ms,
+        retry_backoff_ms=RETRY_MS,
     )
 
 
 async def bounds(consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, int]:
     """Returns the first offset of the log, and the stable end: where the first open transaction, or the log, ends."""
     async with asyncio.timeout(READ_SECONDS):
-        begin = (await consumer.beginning_offsets([tp]))[tp]
-        return begin, (await consumer.end_offsets([tp]))[tp]
+        begin, end = await asyncio.gather(consumer.beginning_offsets([tp]), consumer.end_offsets([tp]))
+        return begin[tp], end[tp]
 
 
 async def settles(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int, patience: float) -> bool:
@@ -47,27 +52,34 @@ async def settles(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int, pati
     return True
 
 
-async def read(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> AsyncIterator[ConsumerRecord]:
+async def read(
+    consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int
+) -> AsyncGenerator[ConsumerRecord, None]:
     """Yields the committed records from `begin` up to `end` (exclusive), which is at most the stable end.
 
     Raises TimeoutError where the position does not move for READ_SECONDS; an aiokafka error as it comes.
     """
+    if begin >= end:
+        return
     consumer.assign([tp])
     consumer.seek(tp, begin)
     loop = asyncio.get_running_loop()
     position, moved_at = begin, loop.time()
-    while position < end:
-        fetched = await consumer.getmany(tp, timeout_ms=100, max_records=5_000)
-        for record in fetched.get(tp, ()):
-            if record.offset >= end:
-                return
-            yield record
-        async with asyncio.timeout(READ_SECONDS):
-            reached = await consumer.position(tp)
-        if reached > position:
-            position, moved_at = reached, loop.time()
-        elif loop.time() - moved_at > READ_SECONDS:
-            raise TimeoutError(f"{tp.topic}/{tp.partition} stays at {position} of {end}")
+    try:
+        while position < end:
+            fetched = await consumer.getmany(tp, timeout_ms=100, max_records=5_000)
+            for record in fetched.get(tp, ()):
+                if record.offset >= end:
+                    return
+                yield record
+            async with asyncio.timeout(READ_SECONDS):
+                reached = await consumer.position(tp)
+            if reached > position:
+                position, moved_at = reached, loop.time()
+            elif loop.time() - moved_at > READ_SECONDS:
+                raise TimeoutError(f"{tp.topic}/{tp.partition} stays at {position} of {end}")
+    finally:
+        consumer.unsubscribe()  # or it would go on asking for what comes next, and other questions wait behind that
 
 
 async def some(consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Iterable[int]) -> dict[int, ConsumerRecord]:
@@ -87,12 +99,12 @@ async def some(consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Iterable[
         async for record in read(consumer, tp, first, last + 1):
             if record.offset in stretch:
                 found[record.offset] = record
-    consumer.unsubscribe()  # or it would go on asking for what comes next
     return found
 
 
 async def first_readable(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> int | None:
     """Returns the offset of the first committed record in [begin, end), None if there is none."""
-    async for record in read(consumer, tp, begin, end):
-        return int(record.offset)
+    async with aclosing(read(consumer, tp, begin, end)) as records:  # closed before the next read begins
+        async for record in records:
+            return int(record.offset)
     return None

@@ -159,6 +159,29 @@ def send(person: str, number: int | str = 0, **more: Any) -> dict[str, Any]:
     }
 
 
+class Followed:
+    """A topic that is followed from its beginning: every committed record is read once."""
+
+    def __init__(self, consumer: Consumer, topic: str, partitions: int) -> None:
+        self._consumer = consumer
+        self._consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+        self._at = [0] * partitions
+
+    def new(self, ends: list[int]) -> list[Any]:
+        """Returns what came since the last call, by partition and offset; all that stands before `ends` is in it."""
+        found: list[Any] = []
+        deadline = time.monotonic() + DEADLINE
+        while any(at < end for at, end in zip(self._at, ends, strict=True)):
+            assert time.monotonic() < deadline, "a topic could not be read to its end"
+            for message in self._consumer.consume(1_000, 0.02):
+                error = message.error()
+                if error is None:
+                    found.append(message)
+                elif error.code() == KafkaError._PARTITION_EOF:  # any other passes, or the deadline does
+                    self._at[message.partition()] = message.offset()
+        return sorted(found, key=lambda m: (m.partition(), m.offset()))
+
+
 @dataclass
 class World:
     """The topics of one test, a driver's producer, and all that is read back."""
@@ -174,6 +197,10 @@ class World:
     packs: Packs = field(default_factory=lambda: load_packs("jp-pmark"))
     _producer: Producer = field(init=False)
     _asker: Consumer | None = field(init=False, default=None)
+    _followed: dict[str, Followed] = field(init=False, default_factory=dict)
+    _audits: dict[tuple[int, int], AuditRecord] = field(init=False, default_factory=dict)
+    _heads: dict[int, dict[str, Any]] = field(init=False, default_factory=dict)
+    _pieces: dict[str, Piece] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._producer = self.producer()
@@ -330,6 +357,12 @@ class World:
         finally:
             consumer.close()
 
+    def _new(self, topic: str) -> list[Any]:
+        """Returns the committed records of a topic that came since this was asked last."""
+        if topic not in self._followed:
+            self._followed[topic] = Followed(self._consumer(), self.settings.topic(topic), self.partitions)
+        return self._followed[topic].new(self.ends(topic))
+
     def _consumer(self) -> Consumer:
         return Consumer(
             {
@@ -344,7 +377,10 @@ class World:
         )
 
     def audits(self) -> list[AuditRecord]:
-        return [AuditRecord.model_validate_json(m.value()) for m in self.read("audit")]
+        for message in self._new("audit"):
+            record = AuditRecord.model_validate_json(message.value())
+            self._audits[message.partition(), message.offset()] = record
+        return [record for _, record in sorted(self._audits.items())]
 
     def verdicts(self) -> dict[str, tuple[str, str | None]]:
         """Returns verdict and primary reason by the send's event id, from the audit records of readable sends."""
@@ -355,7 +391,9 @@ class World:
         }
 
     def heads(self) -> dict[int, dict[str, Any]]:
-        return {m.partition(): json.loads(m.value()) for m in self.read("ledger") if m.key() == b"head"}
+        newest = {m.partition(): m.value() for m in self._new("ledger") if m.key() == b"head"}
+        self._heads |= {partition: json.loads(value) for partition, value in newest.items()}
+        return dict(self._heads)
 
     def head(self, partition: int) -> dict[str, Any] | None:
         return self.heads().get(partition)
@@ -368,7 +406,7 @@ class World:
         """Waits until `count` audit records are committed (markers make offsets an upper bound only)."""
 
         def enough() -> bool:
-            return sum(self.ends("audit")) >= count and len(self.read("audit")) >= count
+            return len(self.audits()) >= count
 
         until(enough, f"{count} audit records", deadline)
 
@@ -445,12 +483,11 @@ class World:
 
     def pieces(self) -> dict[str, Piece]:
         """Returns whom and what each decision was about that is told."""
-        found = {}
-        for message in (*self.read("cleared"), *self.read("review")):
+        for message in (*self._new("cleared"), *self._new("review")):
             sent = json.loads(message.value())
             names = (sent[name] for name in ("recipient_id", "campaign_id", "channel"))
-            found[_did(message)] = Piece(*names, message.offset())
-        return found
+            self._pieces[_did(message)] = Piece(*names, message.offset())
+        return dict(self._pieces)
 
     def _asks(self) -> dict[str, str]:
         """Returns the answer code of each ask that went out, by its ledger key."""

@@ -6,6 +6,7 @@ from importlib.metadata import version
 import aiokafka
 import aiokafka.producer.sender
 import pytest
+from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 
@@ -30,6 +31,16 @@ def test_given_faust_then_the_consumer_still_fetches_through_getmany():
     assert "_getmany" in inspect.getsource(Consumer._wait_next_records), (
         "Faust no longer fetches through _getmany: chunks would never be built and every send would be missed."
     )
+
+
+def test_given_faust_then_its_tables_still_start_in_two_steps_after_a_second():
+    source = [line.strip() for line in inspect.getsource(TableManager.on_start).splitlines()[2:]]
+    assert source == [
+        "await self.sleep(1.0)",
+        "if not self.should_stop:",
+        "await self._update_channels()",
+        "await self.recovery.start()",
+    ], "Faust's TableManager.on_start changed: streams/app.py repeats it without the second that it sleeps."
 
 
 def test_given_faust_then_the_thread_is_made_by_the_hook():
