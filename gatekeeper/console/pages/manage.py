@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
+from gatekeeper import packs
 from gatekeeper.console import filters, managed
 from gatekeeper.console.orders import KINDS, LOOKS, WRITES
 from gatekeeper.console.pages.acts import field
@@ -47,7 +48,8 @@ def shown(request: Request, session: Manager) -> Response:
         {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
     )
     acts = [(act, told(act.outcome, act.code, language(request))) for act in done]
-    return page(request, "manage", known=known, kinds=KINDS, acts=acts, versions=versions)
+    shipped = packs.load(held.settings.policy).at(held.now()).name
+    return page(request, "manage", known=known, kinds=KINDS, acts=acts, versions=versions, shipped=shipped)
 
 
 @router.get("/manage/{kind}")
