@@ -165,4 +165,4 @@ class Telling:
 
     def _with(self, said: str, more: Iterable[str | None]) -> str:
         told = [one for one in more if one]
-        return f"{said} — {'; '.join(told)}" if told else said
+        return self.say("more", said=said, more=self.say("and").join(told)) if told else said
