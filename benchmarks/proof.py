@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import gc
+import itertools
 import secrets
 import tempfile
 import time
@@ -24,6 +25,7 @@ from gatekeeper.judge import Judge, Judged, Record
 from gatekeeper.keys import Keys
 from gatekeeper.memory import Memory
 from gatekeeper.packs import load
+from gatekeeper.partitioner import partition_of
 from schemas.topics import FACT_TOPICS
 from tests import world
 
@@ -43,10 +45,10 @@ def best(work: Callable[[], object], count: int) -> float:
 
 
 def sends(count: int) -> list[Record]:
-    """Returns sends as a platform publishes them, each to another person."""
+    """Returns sends of one partition as a platform publishes them, each to another person."""
     delivery = {"name": "見本 花子", "postcode": "100-0000", "lines": ["東京都千代田区見本町1-2-3"]}
     found = []
-    for number in range(count):
+    for number in itertools.islice((n for n in itertools.count() if partition_of(f"R{n:09}".encode(), 8) == 3), count):
         named = {"recipient_id": f"R{number:09}", "event_id": f"DM-2026-AUTUMN-R{number:09}"}
         value = orjson.dumps(world.send(campaign_id="DM-2026-AUTUMN", delivery=delivery, **named))
         found.append(Record("mail.sends.v1", 3, 1_000_000 + number, world.T, None, value))
@@ -60,7 +62,8 @@ def main() -> None:
     count = parser.parse_args().records
     subjects, memory, store = Subjects({1: secrets.token_bytes(32)}, secrets.token_bytes), Memory(), world.store()
     records = sends(count)
-    names, judged, packs = [f"R{number:09}" for number in range(count)], list[Judged](), load("jp-pmark")
+    names = [orjson.loads(record.value or b"")["recipient_id"] for record in records]
+    judged, packs = list[Judged](), load("jp-pmark")
     judge = Judge(packs, 8, subjects=subjects)
     for record in records:
         judged.append(judge.judge(record, store, world.T, memory=memory))

@@ -258,7 +258,7 @@ class _Doing:
         if act.review.partition != self.record.partition:
             return _Result("refused", "item_elsewhere")
         standing = self.memory.standing(act.recipient_id, act.decision_id)
-        call = review.weigh(act, found, standing, at=self.at, policy=self.judge.holding(self.store).at(self.at))
+        call = review.weigh(act, found, standing, at=self.at, policy=self._policy(found))
         if call.step is None or item is None or found is None:
             return _Result("refused", call.code)
         if call.step in ("release", "redecide"):
@@ -272,6 +272,12 @@ class _Doing:
         if call.step == "reopen":
             return _Result("reopened", entries=(self._closed(act, found, "open"),))
         return self._undone(act, found, standing)
+
+    def _policy(self, found: Item | None) -> Policy:
+        """Returns the policy that decides the item; where none does, the company's own."""
+        packs = self.judge.holding(self.store)
+        deciding = packs.deciding(found.send.contact_point.country, self.at) if found else None
+        return deciding or packs.at(self.at)
 
     def _erased(self, recipient_id: str, *, readmitted: bool) -> tuple[Entry, ...]:
         """What was erased is the salt, for good: a second erasure changes nothing, and a return begins anew."""
@@ -402,6 +408,7 @@ def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: s
     if isinstance(act, Release | ItemAct | Reemission):
         item = act.decision_id
     by: str | Sequence[str] | None = act.by if act else None
+    bulk = {"bulk": act.bulk} if isinstance(act, Release) and act.bulk is not None else {}
     return {
         "act_id": act.act_id if act else None,
         "kind": act.kind if act else None,
@@ -412,6 +419,7 @@ def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: s
         "outcome": outcome,
         "code": code,
         "why": _why(act) if act and act.reason else None,
+        **bulk,
     }
 
 

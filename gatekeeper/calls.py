@@ -44,7 +44,8 @@ class Unfit(ValueError):
 class Call:
     """What shall be done, by whom and why.
 
-    `run`: begins the id of each act, so that the same call again does nothing twice.
+    `run`: begins the id of each act, so that the same call again does nothing twice. `bulk`: how many items the person
+    confirmed, those included that the same run has written before.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Call:
     evidence: str | None
     run: str
     at: str
+    bulk: int | None = None
 
     def act_id(self, item: str) -> str:
         """Returns the id of this call's act about an item: always the same."""
@@ -75,7 +77,9 @@ class Call:
             "evidence_ref": self.evidence,
         }
         try:
-            return Release(**said, reasons=item.codes) if self.kind == "release" else ItemAct(**said)
+            if self.kind == "release":
+                return Release(**said, reasons=item.codes, bulk=self.bulk)
+            return ItemAct(**said)
         except ValidationError as error:
             place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
         raise Unfit(place)
@@ -92,8 +96,9 @@ class Call:
             return {"approve": "nothing_to_approve", "undo": "nothing_to_undo"}.get(self.kind, "closed")
         if self.kind == "ask" and not _askable(item):
             return "not_confirmable"
-        found = releases.refusal(act, item.reasons) if isinstance(act, Release) else None
-        return None if found == "two_persons" else found
+        if self.kind == "approve" and item.by is not None and item.by.casefold() == self.by.casefold():
+            return "same_person"
+        return releases.refusal(act, item.reasons) if isinstance(act, Release) else None
 
 
 @dataclass(slots=True)

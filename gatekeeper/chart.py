@@ -49,3 +49,9 @@ def stacked(buckets: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[st
                 x, width = place * room + room * GAP / 2, room * (1 - GAP)
                 found.append(Bar(round(x, 2), round(y, 2), round(width, 2), round(tall, 2), kind, label, n))
     return Plot(tuple(found), top, tuple(label for label, _ in buckets), height=height)
+
+
+def line(numbers: Sequence[int]) -> str:
+    """Returns the points of a line through numbers, from left to right over 0-100, the highest of them at 0 of 0-20."""
+    top, step = max(1, *numbers), 100 / (len(numbers) - 1)
+    return " ".join(f"{place * step:.1f},{20 - 20 * n / top:.1f}" for place, n in enumerate(numbers))

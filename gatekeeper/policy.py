@@ -47,6 +47,7 @@ class Policy:
 
     `since`: microseconds since the epoch from which it is in force. `off`, `purpose_only`: rules that are not, or
     only for the purpose, in force. `sensitive`: attributes that need their own consent (J.8.3), as words of a code.
+    `four_eyes_bulk`: how many items one person may release at once; None = any number.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Policy:
     dedupe_ms: int
     minor_age: int
     ask_cap: int
+    four_eyes_bulk: int | None
     consent_max_age_months: int | None
     source_max_age_months: int | None
     sha256: str
@@ -166,6 +168,7 @@ class _Parameters(Model):
     dedupe_ms: Annotated[int, Field(gt=0, le=CLEARED_DAYS * DAY_MS)] = 2_592_000_000
     minor_age: Annotated[int, Field(ge=0, le=20)]
     ask_cap: Annotated[int, Field(ge=1, le=3)]
+    four_eyes_bulk: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     consent_channels: frozenset[Channel | Any_]
     confirm_channels: Channels
     confirm_days: Annotated[dict[Channel, Days], Field(min_length=1)]

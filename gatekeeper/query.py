@@ -54,10 +54,11 @@ _VALID: Mapping[str, Callable[[str], bool]] = {
     "controller": _id,
     "older_than": lambda value: _AGE.fullmatch(value) is not None,
     "before": _day,
+    "run": _id,
     "id": _id,
 }
 KEYS = tuple(_VALID)
-FIELDS = ("id", "verdict", "primary", "campaign", "channel", "source", "origin", "recipient", "controller")
+FIELDS = ("id", "run", "verdict", "primary", "campaign", "channel", "source", "origin", "recipient", "controller")
 """The keys that are what an item's field of that name is."""
 
 
@@ -143,11 +144,7 @@ def _field(name: str) -> _Match:
 
 
 _MATCHES: Mapping[str, _Match] = {
-    **{
-        key: _field(key)
-        for key in ("verdict", "primary", "campaign", "channel", "source", "origin", "recipient", "controller")
-    },
-    "id": _field("id"),
+    **{key: _field(key) for key in FIELDS},
     "state": lambda item, wanted, now, zone: ANY in wanted or item.state in wanted,
     "reason": lambda item, wanted, now, zone: not wanted.isdisjoint(item.codes),
     "older_than": _older,

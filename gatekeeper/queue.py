@@ -40,8 +40,8 @@ _AFTER: Mapping[str, State] = {
 class Item:
     """One withheld send. `seen`: when it was withheld, in milliseconds. `source`: the id of the one it stands on.
 
-    `by` and `at`: who left it in its state, and when they asked for that. `origin`: the list or form of its data
-    (gatekeeper.origin), None = not looked at.
+    `by`, `at` and `run`: who left it in its state, when they asked for that, and in which run. `origin`: the list or
+    form of its data (gatekeeper.origin), None = not looked at.
     """
 
     id: str
@@ -59,6 +59,7 @@ class Item:
     state: State = "open"
     by: str | None = None
     at: str | None = None
+    run: str | None = None
     origin: str | None = None
 
     @property
@@ -105,6 +106,7 @@ class Item:
             "seen": spans.instant(self.seen),
             "by": self.by,
             "at": self.at,
+            "run": self.run,
             "review": {"partition": self.place.partition, "offset": self.place.offset},
         }
 
@@ -126,6 +128,11 @@ class Doing:
     outcome: str | None = None
     code: str | None = None
     did: str | None = None
+
+    @property
+    def run(self) -> str | None:
+        """Returns the run that it was done in, which begins its id; None where its id names none."""
+        return self.act_id.rpartition(".")[0] or None
 
 
 def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Item | None:
@@ -199,14 +206,14 @@ def answered(value: bytes | None) -> Doing | None:
 def standing(item: Item, answers: Iterable[Doing]) -> Item:
     """Returns an item as the answers to the acts about it leave it, in the order in which they were judged."""
     state: State = "open"
-    by, at = None, None
+    by, at, run = None, None, None
     for doing in answers:
         left = after(doing)
         if left == "open":
-            state, by, at = left, None, None
+            state, by, at, run = left, None, None, None
         elif left is not None or (doing.kind == "claim" and state == "open"):
-            state, by, at = left or state, next(iter(doing.by), None), doing.at
-    return replace(item, state=state, by=by, at=at)
+            state, by, at, run = left or state, next(iter(doing.by), None), doing.at, doing.run
+    return replace(item, state=state, by=by, at=at, run=run)
 
 
 def urgent(items: Iterable[Item], zone: str) -> list[Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gatekeeper.case import Case
+from gatekeeper.policy import Policy
 from gatekeeper.reasons import CATALOGUE, Found
 from schemas.events import Release
 
@@ -13,12 +14,22 @@ TWO_PERSONS = ("SOURCE_CONFLICT", "ART14_DEADLINE_MISSED")
 """Reasons that two different people must release."""
 
 
+def two_persons(release: Release, policy: Policy) -> frozenset[str]:
+    """Returns the reasons it names that one person's word is not enough for: all of a bulk that the policy limits.
+
+    A release that does not say of how many it is one is taken for one of too many.
+    """
+    most = policy.four_eyes_bulk
+    if most is not None and (release.bulk is None or release.bulk > most):
+        return frozenset(release.reasons)
+    return frozenset(TWO_PERSONS) & frozenset(release.reasons)
+
+
 def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
     """Returns why a release of a decision with these reasons is refused; None = it may be given.
 
     `hard`: a HARD reason stands. `not_releasable`: no reason has the remedy R. `incomplete`: it does not name every
-    SOFT reason. `surplus`: it names one that was not found. `evidence`: one without R needs evidence. `two_persons`:
-    one person alone is not enough.
+    SOFT reason. `surplus`: it names one that was not found. `evidence`: one without R needs evidence.
     """
     kinds = [CATALOGUE[reason.code] for reason in reasons]
     if any(kind.severity == "HARD" for kind in kinds):
@@ -31,8 +42,6 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
         return "surplus"
     if release.evidence_ref is None and any("R" not in kind.remedy for kind in kinds):
         return "evidence"
-    if len({by.casefold() for by in release.people}) < 2 and any(kind.code in TWO_PERSONS for kind in kinds):
-        return "two_persons"
     return None
 
 
@@ -49,14 +58,14 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
         return reasons, frozenset()
     ttl = case.policy.release_ttl_ms * 1000
     alive = [release for release in given if case.at < case.span(release.at).first + ttl]
-    taken = {code for code in _named(alive) if code in CATALOGUE and CATALOGUE[code].severity == "SOFT"}
+    taken = {code for code in _named(alive, case.policy) if code in CATALOGUE and CATALOGUE[code].severity == "SOFT"}
     left = [reason for reason in reasons if reason.code not in taken]
     released = len(left) < len(reasons)
     if alive and any(CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in left):
         left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
         released = False
     over = [release for release in given if release not in alive]
-    if covered := {reason.code for reason in left} & _named(over):
+    if covered := {reason.code for reason in left} & _named(over, case.policy):
         facts = tuple(sorted({release.decision_id for release in over}))
         left.append(Found("RELEASE_EXPIRED", facts, {"reasons": ", ".join(sorted(covered))}))
     return left, frozenset((RELEASED,)) if released else frozenset()
@@ -88,10 +97,12 @@ def _sound(release: Release) -> bool:
     )
 
 
-def _named(releases: Iterable[Release]) -> set[str]:
+def _named(releases: Iterable[Release], policy: Policy) -> set[str]:
     """Returns the reasons that the releases name together, those for two persons only where two stand for them."""
     people: dict[str, set[str]] = {}
+    enough: set[str] = set()
     for release in releases:
+        enough |= {*release.reasons} - two_persons(release, policy)
         for code in release.reasons:
             people.setdefault(code, set()).update(by.casefold() for by in release.people)
-    return {code for code, by in people.items() if code not in TWO_PERSONS or len(by) > 1}
+    return {code for code, by in people.items() if code in enough or len(by) > 1}

@@ -124,11 +124,9 @@ def _release(act: Release, found: Item, at: int, policy: Policy) -> Call:
         return Call(None, "dated_ahead")
     if said_at.first + policy.release_ttl_ms * 1000 <= at * 1000:
         return Call(None, "release_expired")
-    refused = releases.refusal(act, found.reasons)
-    said = _said(act)
-    if refused == "two_persons":
-        return Call("propose", said=said)
-    return Call(None, refused) if refused else Call("release", said=said)
+    if refused := releases.refusal(act, found.reasons):
+        return Call(None, refused)
+    return Call("propose" if releases.two_persons(act, policy) else "release", said=_said(act))
 
 
 def _approval(act: ItemAct, standing: Standing, said: Mapping[str, Any], at: int, policy: Policy) -> Call:

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 from gatekeeper.policy import Policy
 
 _NAMES = ("id", "version", "sha256", "since")
-_UP = ("skew_ms", "max_lag_ms", "release_ttl_ms", "ask_cap", "consent_max_age_months", "source_max_age_months")
+_UP = (
+    *("skew_ms", "max_lag_ms", "release_ttl_ms", "ask_cap", "four_eyes_bulk"),
+    *("consent_max_age_months", "source_max_age_months"),
+)
 _DOWN = ("minor_age", "match_floor", "dedupe_ms")
 _MORE = ("purposes", "jurisdictions", "confirm_channels", "off", "purpose_only")
 _LESS = ("consent_channels", "double_opt_in_channels", "sensitive")

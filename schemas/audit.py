@@ -147,7 +147,7 @@ class Acted(Model):
     Of what was handed off before, `code` is `again`.
     `item`: a decision id, of a record of `review`, or of the clearance that was handed off or fell.
     `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without one. The words
-    themselves stay on `acts`.
+    themselves stay on `acts`. `bulk`: of a release, of how many items it is one; None where it did not say.
     """
 
     act_id: Id | None
@@ -159,6 +159,7 @@ class Acted(Model):
     outcome: Outcome
     code: Code | None
     why: Digest | None = None
+    bulk: Count | None = None
 
 
 class AuditRecord(Model):
@@ -219,11 +220,11 @@ class ManifestInput(Model):
 class ManifestOutputs(Model):
     """How many records a transaction put out, by what became of the sends."""
 
-    cleared: Count
-    review: Count
-    confirm: Count
-    recall: Count
-    dead: Count
+    cleared: Count = 0
+    review: Count = 0
+    confirm: Count = 0
+    recall: Count = 0
+    dead: Count = 0
 
 
 class ManifestAudit(Model):
@@ -245,8 +246,7 @@ class Manifest(Model):
     out: ManifestOutputs
     audit: ManifestAudit
     verdicts: dict[Verdict, Count]
-    reasons: dict[str, Count]
-    misplaced: Count
+    misplaced: Count = 0
     root: Digest
     prev: Digest | None
     policy: PolicyRef

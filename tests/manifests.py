@@ -33,11 +33,9 @@ def manifest(kid: str, *, partition: int = 0, prev: str | None = None, taken: Se
                 for one in taken
             ],
             "asof": {"consents": [7]},
-            "out": {"cleared": 0, "review": 0, "confirm": 0, "recall": 0, "dead": 0},
+            "out": {},
             "audit": {"from_id": None, "n": 0},
             "verdicts": {},
-            "reasons": {},
-            "misplaced": 0,
             "root": sha256().hexdigest(),
             "prev": prev,
             "policy": {"id": "jp-pmark", "version": 1, "sha256": "0" * 64},

@@ -175,13 +175,17 @@ def _young() -> Recorded:
 
 
 def _two() -> Recorded:
-    """Proposed and approved; upheld; called back at the hand-off, and by a person's word."""
+    """Proposed and approved, also in bulk; upheld; called back at the hand-off, and by a person's word."""
     desk = Recorded(*TWO)
     desk.send()
     desk.act("release", evidence_ref="scan-9")
     desk.act("approve", by="taro")
     desk.send(event_id="E-2", campaign_id="K-2")
     desk.act("uphold", act_id="u-1")
+    bulk = Recorded(*YOUNG)
+    bulk.send()
+    bulk.act("release", bulk=101)
+    bulk.act("approve", by="taro")
     clear = Recorded(world.source(), world.consent())
     clear.send()
     clear.learn(world.suppression())
@@ -189,7 +193,7 @@ def _two() -> Recorded:
     again = Recorded(world.source(), world.consent())
     again.send()
     again.campaign("cancel")
-    desk.values += clear.values + again.values
+    desk.values += bulk.values + clear.values + again.values
     return desk
 
 

@@ -187,6 +187,7 @@ def act(**fields: Any) -> Event:
         "by": "hanako",
         "reason": "looked at the form",
         "at": "2026-11-23T10:00:00+09:00",
+        "bulk": 1,
     }
     return "acts", bare({**value, **fields})
 
@@ -194,6 +195,8 @@ def act(**fields: Any) -> Event:
 def item_act(kind: str, item: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """Returns an act about an item of the review queue, as `told` of a desk or a reader names it."""
     named = {name: item[name] for name in item if name != "reasons" or kind == "release"}
+    if kind == "release":
+        named["bulk"] = 1
     value = {
         "v": 1,
         "kind": kind,

@@ -13,6 +13,15 @@ from gatekeeper.spans import instant
 from schemas.audit import Mode
 from schemas.codec import canonical
 
+PUT_OUT = {
+    "cleared": "cleared",
+    "review": "review",
+    "confirmations": "confirm",
+    "recalls": "recall",
+    "deadletter": "dead",
+}
+"""What the records of an output topic are counted as; a count that is not there is none."""
+
 
 class Taken(NamedTuple):
     """What a transaction took of one topic: `n` records at the offsets from `start` up to `to`.
@@ -48,7 +57,9 @@ def manifest(
     `as_of`: the next offset applied when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous
     manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch.
     """
-    out = Counter(output.topic for one in judged for output in one.outputs)
+    out = Counter(PUT_OUT[output.topic] for one in judged for output in one.outputs)
+    out["dead"] += dead_facts
+    misplaced = sum(one.misplaced for one in judged)
     return canonical(
         {
             "v": 1,
@@ -66,17 +77,10 @@ def manifest(
                 for one in taken
             ],
             "asof": {name: list(positions) for name, positions in as_of.items()},
-            "out": {
-                "cleared": out["cleared"],
-                "review": out["review"],
-                "confirm": out["confirmations"],
-                "recall": out["recalls"],
-                "dead": out["deadletter"] + dead_facts,
-            },
+            "out": +out,
             "audit": {"from_id": judged[0].did if judged else None, "n": len(judged)},
             "verdicts": Counter(one.verdict for one in judged if one.verdict),
-            "reasons": Counter(code for one in judged for code in one.codes),
-            "misplaced": sum(one.misplaced for one in judged),
+            **({"misplaced": misplaced} if misplaced else {}),
             "root": merkle.root([one.audit for one in judged]).hex(),
             "prev": prev,
             "policy": policy.ref,

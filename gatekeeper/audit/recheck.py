@@ -168,7 +168,7 @@ class Recheck:
             act: Act = decode("acts", record.key, record.value)
         except Unreadable as fault:
             raise _Differs("act", canonical(said.get("act")).decode(), str(fault)) from None
-        named = {name: getattr(act, name) for name in ("act_id", "kind", "at", "evidence_ref")}
+        named = {name: getattr(act, name, None) for name in ("act_id", "kind", "at", "evidence_ref", "bulk")}
         if said["stage"] in ("release", "act") and (
             differs := difference({name: (said.get("act") or {}).get(name) for name in named}, named, "act")
         ):

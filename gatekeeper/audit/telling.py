@@ -101,8 +101,11 @@ class Telling:
             found.append(Line("asks", ask["at"], self.say("asked", channel=self.word("channel", ask["channel"])), refs))
         for release in facts.get("releases", ()):
             by = release["by"] if isinstance(release["by"], str) else ", ".join(release["by"])
-            key = "released" if release["kind"] == "release" else "released_release_revoked"
-            said = self.say(key, by=by, reasons=", ".join(release.get("reasons", ())))
+            bulk, reasons = release.get("bulk", 1), ", ".join(release.get("reasons", ()))
+            key = "released_bulk" if bulk > 1 else "released"
+            if release["kind"] != "release":
+                key = "released_release_revoked"
+            said = self.say(key, by=by, reasons=reasons, bulk=f"{bulk:,}")
             found.append(Line("releases", release["at"], said))
         return found
 

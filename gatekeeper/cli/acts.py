@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from time import time
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ from gatekeeper.settings import Settings, load
 from gatekeeper.spans import instant
 from gatekeeper.texts import text
 from schemas.audit import DID_PATTERN
-from streams import reviews
+from streams import controls, reviews
 from streams.client import Reader
 
 WAIT_SECONDS = 60.0
@@ -97,8 +98,9 @@ def _done(
         chosen = _chosen(settings, call, queue, query, [*ids, *before])
         rows = {id_: Row(id_, call.act_id(id_)) for id_ in [*dict.fromkeys([*ids, *before]), *chosen]}
         todo = _foreseen(call, queue, rows, written=before)
+        call = replace(call, bulk=len(before) + len(todo))
         if len(rows) > 1 or query is not None:
-            _preview(call, todo, rows)
+            _preview(settings, call, todo, rows)
             if todo:
                 confirmed(text("cli.act_sure", verb=call.kind, count=len(todo)), len(todo), yes=yes)
         try:
@@ -154,7 +156,7 @@ def _refusal(call: Call, item: Item) -> str | None:
         raise UsageError("error.option_invalid", option=names.get(unfit.field, unfit.field)) from None
 
 
-def _preview(call: Call, todo: Sequence[Item], rows: dict[str, Row]) -> None:
+def _preview(settings: Settings, call: Call, todo: Sequence[Item], rows: dict[str, Row]) -> None:
     """Says on stderr what is about to be done, and what cannot be."""
     refused = Counter(row.code for row in rows.values() if row.outcome == "refused")
     note("cli.act_preview", verb=call.kind, count=f"{len(todo):,}", run=call.run)
@@ -162,6 +164,11 @@ def _preview(call: Call, todo: Sequence[Item], rows: dict[str, Row]) -> None:
         note("cli.act_sample", id=item.id, reasons=", ".join(item.codes), campaign=item.campaign, state=item.state)
     for code, count in sorted(refused.items(), key=str):
         note("cli.act_cannot", count=f"{count:,}", sentence=sentence("refused", code))
+    if call.kind == "release" and len(todo) > 1:
+        now = int(time() * 1000)
+        most = controls.policies(settings).over(settings.policy).at(now).four_eyes_bulk
+        if most is not None and (call.bulk or 0) > most:
+            note("cli.act_two", most=f"{most:,}", run=call.run)
 
 
 def _write(settings: Settings, acts: Sequence[Act]) -> None:

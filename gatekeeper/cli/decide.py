@@ -143,11 +143,15 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
 
 
 def _whose(topic: str, event: _Event, send: dict[str, Any]) -> dict[str, Any]:
-    """Returns the value of an event, with the case's person where an ask or an act names nobody."""
+    """Returns the value of an event, with the case's person where an ask or an act names nobody.
+
+    A release that leaves `bulk` out is of this piece alone: a case has no other.
+    """
     value = event.value or {}
-    if topic in SAID_OF_SENDS and "recipient_id" not in value:
-        return {**value, "recipient_id": event.key or send.get("recipient_id")}
-    return value
+    if topic not in SAID_OF_SENDS:
+        return value
+    alone = {"bulk": 1} if topic == "acts" and value.get("kind") == "release" else {}
+    return {"recipient_id": event.key or send.get("recipient_id"), **alone, **value}
 
 
 def _read(content: bytes, *, file: str) -> _CaseFile:

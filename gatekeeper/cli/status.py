@@ -80,8 +80,7 @@ def _partitions(reader: Reader, found: dict[int, Head]) -> list[Partition]:
 
 def _totals(reader: Reader) -> dict[str, Any]:
     """Sums the manifests; raises IntegrityError (4) for one that cannot be read."""
-    verdicts, reasons, outputs = Counter[str](), Counter[str](), Counter[str]()
-    misplaced = 0
+    verdicts, outputs, misplaced = Counter[str](), Counter[str](), 0
     with progress_bar() as bar:
         task = bar.add_task(text("cli.status_reading"), total=None)
         for record in reader.read("manifests"):
@@ -91,13 +90,11 @@ def _totals(reader: Reader) -> dict[str, Any]:
                 place = f"{record.topic}/{record.partition}/{record.offset}"
                 raise IntegrityError("error.manifest_unreadable", place=place, fault=fault.fault) from None
             verdicts.update(manifest.verdicts)
-            reasons.update(manifest.reasons)
             outputs.update(manifest.out.model_dump())
             misplaced += manifest.misplaced
             bar.advance(task)
     return {
         "verdicts": dict(verdicts),
-        "reasons": dict(reasons.most_common()),
         "outputs": dict(outputs),
         "misplaced": misplaced,
     }
@@ -146,9 +143,8 @@ def _print(state: dict[str, Any]) -> None:
     click.echo(text("cli.status_lag", lag=f"{state['lag']:,}"))
     if state["asked"]:
         click.echo(text("cli.status_asked", count=f"{state['asked']:,}"))
-    for title, counts in (("cli.column_verdict", state["verdicts"]), ("cli.column_reason", state["reasons"])):
-        if counts:
-            show_table((title, "cli.column_count"), list(counts.items()), numbers=(1,))
+    if state["verdicts"]:
+        show_table(("cli.column_verdict", "cli.column_count"), list(state["verdicts"].items()), numbers=(1,))
     if state["misplaced"]:
         click.echo(text("cli.status_misplaced", count=f"{state['misplaced']:,}"))
     if state["unreadable_facts"]:

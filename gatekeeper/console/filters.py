@@ -13,7 +13,7 @@ from gatekeeper.console.state import console
 from gatekeeper.query import parse
 from gatekeeper.queue import WAITING
 
-OURS = frozenset(("lang", "page", "kind", "run", "after", "reveal", "since"))
+OURS = frozenset(("lang", "page", "kind", "after", "reveal", "since"))
 """Keys of addresses that belong to pages."""
 
 

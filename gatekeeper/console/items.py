@@ -21,12 +21,13 @@ SCHEMA = """
 CREATE TABLE item (
     id TEXT PRIMARY KEY, part INTEGER, place INTEGER, recipient TEXT, campaign TEXT, channel TEXT, purpose TEXT,
     controller TEXT, source TEXT, origin TEXT, verdict TEXT, "primary" TEXT, codes TEXT, informational INTEGER,
-    mail_date TEXT, mailed INTEGER, due INTEGER, seen INTEGER, state TEXT, who TEXT, at TEXT, decision TEXT,
+    mail_date TEXT, mailed INTEGER, due INTEGER, seen INTEGER, state TEXT, who TEXT, at TEXT, run TEXT, decision TEXT,
     arrived INTEGER, changed INTEGER
 );
 CREATE INDEX item_by_cause ON item (state, informational, "primary", origin, campaign);
 CREATE INDEX item_by_urgency ON item (due, seen, id);
 CREATE INDEX item_by_change ON item (changed);
+CREATE INDEX item_by_run ON item (run) WHERE run IS NOT NULL;
 CREATE INDEX item_by_recipient ON item (recipient);
 CREATE TABLE item_reason (code TEXT, item TEXT, PRIMARY KEY (code, item)) WITHOUT ROWID;
 CREATE TABLE asked (
@@ -61,12 +62,12 @@ def _review(writing: Writing, record: Record) -> None:
     mailed = spans.span(item.mail_date, writing.zone).first if item.mail_date else None
     number = writing.tick()
     db.execute(
-        f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * 24)})",
+        f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * 25)})",
         (
             *(item.id, item.place.partition, item.place.offset, item.recipient, item.campaign, item.channel),
             *(item.purpose, item.controller, item.source, known[0] if known else None, item.verdict, item.primary),
             *(orjson.dumps(item.codes).decode(), item.informational, item.mail_date, mailed, item.due(writing.zone)),
-            *(item.seen, item.state, item.by, item.at, record.header("gate-decision"), number, number),
+            *(item.seen, item.state, item.by, item.at, item.run, record.header("gate-decision"), number, number),
         ),
     )
     rows = [(code, item.id) for code in dict.fromkeys(item.codes)]
@@ -115,7 +116,8 @@ def _decided(writing: Writing, record: Record) -> None:
 
 def _stand(db: sqlite3.Connection, item: Item) -> None:
     found = standing(item, _answers(db, item.id))
-    db.execute("UPDATE item SET state = ?, who = ?, at = ? WHERE id = ?", (found.state, found.by, found.at, item.id))
+    row = (found.state, found.by, found.at, found.run, item.id)
+    db.execute("UPDATE item SET state = ?, who = ?, at = ?, run = ? WHERE id = ?", row)
 
 
 def _touch(writing: Writing, id_: str) -> None:
@@ -144,6 +146,7 @@ def item_of(row: sqlite3.Row) -> Item:
         state=row["state"],
         by=row["who"],
         at=row["at"],
+        run=row["run"],
         origin=row["origin"],
     )
 

@@ -12,6 +12,8 @@ from typing import Any, get_args
 import orjson
 
 from gatekeeper.console.model import Part, Writing
+from gatekeeper.packs import Packs
+from gatekeeper.proposal import Known
 from gatekeeper.spans import instant
 from schemas.codec import Unreadable, decode
 from schemas.events import Batch, Controller, Notice, PairedAct, PolicyVersion
@@ -20,6 +22,7 @@ from streams.client import Record
 
 SCHEMA = """
 CREATE TABLE registered (kind TEXT, id TEXT, name TEXT, value TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE activated (part INTEGER, place INTEGER, key BLOB, value BLOB, PRIMARY KEY (part, place)) WITHOUT ROWID;
 CREATE TABLE paired (
     act_id TEXT PRIMARY KEY, kind TEXT, subject TEXT, who TEXT, at TEXT, reason TEXT, evidence TEXT, outcome TEXT
 ) WITHOUT ROWID;
@@ -57,6 +60,9 @@ def _reference(writing: Writing, record: Record) -> None:
         id_ = f"{found.id}@{found.version}" if isinstance(found, PolicyVersion) else found.id
         row = (found.kind, id_, getattr(found, "name", None), orjson.dumps(value).decode())
         writing.db.execute("INSERT OR REPLACE INTO registered VALUES (?, ?, ?, ?)", row)
+    if isinstance(found, PolicyVersion):
+        whole = (record.partition, record.offset, record.key, record.value)
+        writing.db.execute("INSERT OR REPLACE INTO activated VALUES (?, ?, ?, ?)", whole)
 
 
 def _acts(writing: Writing, record: Record) -> None:
@@ -106,6 +112,14 @@ def names(db: sqlite3.Connection) -> dict[str, str]:
     """Returns what controllers, lists and forms are called, by kind/id."""
     rows = db.execute("SELECT kind || '/' || id, name FROM registered WHERE name IS NOT NULL")
     return dict(map(tuple, rows))
+
+
+def packs(db: sqlite3.Connection, id_: str) -> Packs:
+    """Returns the packs of that id with the versions that `reference` has put in force."""
+    known = Known()
+    for row in db.execute("SELECT * FROM activated ORDER BY part, place"):
+        known.take(row["part"], row["place"], row["key"], row["value"])
+    return known.over(id_)
 
 
 def outcome(db: sqlite3.Connection, act_id: str) -> tuple[bool, str | None]:

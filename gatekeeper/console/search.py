@@ -14,6 +14,8 @@ from gatekeeper.queue import WAITING, Item
 from schemas.topics import DAY_MS
 
 PAGE = 100
+DAYS = 7
+"""Over so many days a group tells how many came."""
 ORDER = "ORDER BY due IS NULL, due, seen, id"
 """The most urgent first: by mail date, then the longest withheld."""
 
@@ -47,11 +49,11 @@ class Search:
         where, values = self.where()
         rows = db.execute(
             'SELECT "primary", origin, campaign, count(*) AS n, min(seen) AS oldest, min(due) AS due,'
-            " sum(seen > ?) AS today, sum(seen > ? AND seen <= ?) AS before, max(changed) AS changed,"
-            f" max(id) AS sample FROM item WHERE {where} GROUP BY 1, 2, 3 ORDER BY due IS NULL, due, n DESC, 1, 2, 3",
-            (self.now - DAY_MS, self.now - 2 * DAY_MS, self.now - DAY_MS, *values),
+            f" max(changed) AS changed, max(id) AS sample{', sum(seen > ?)' * DAYS} FROM item WHERE {where}"
+            " GROUP BY 1, 2, 3 ORDER BY due IS NULL, due, n DESC, 1, 2, 3",
+            (*(self.now - day * DAY_MS for day in range(1, DAYS + 1)), *values),
         )
-        return [Group(**row) for row in rows]
+        return [_group(row) for row in rows]
 
     def since(self, db: sqlite3.Connection, change: int) -> tuple[int, list[str]]:
         """Returns how many of them arrived after that change, and the ids of any items that changed after it."""
@@ -113,7 +115,7 @@ class Search:
 class Group:
     """A cause: primary reason, data source and campaign, with how many wait, since when, and how urgently.
 
-    Times in milliseconds; `today` and `before`: how many came in the last day, and in the one before it. `sample`: one
+    Times in milliseconds; `days`: how many came in each of the last days of 24 hours, the oldest first. `sample`: one
     of its items.
     """
 
@@ -123,7 +125,22 @@ class Group:
     n: int
     oldest: int
     due: int | None
-    today: int
-    before: int
     changed: int
     sample: str
+    days: tuple[int, ...]
+
+    @property
+    def today(self) -> int:
+        """Returns how many came in the last 24 hours."""
+        return self.days[-1]
+
+    @property
+    def before(self) -> int:
+        """Returns how many came in the 24 hours before those."""
+        return self.days[-2]
+
+
+def _group(row: sqlite3.Row) -> Group:
+    since = row[-DAYS:]  # how many came in the last day, in the last two, ...
+    days = tuple(more - fewer for more, fewer in zip(since, (0, *since), strict=False))
+    return Group(**{name: row[name] for name in row.keys()[:-DAYS]}, days=days[::-1])

@@ -11,6 +11,7 @@ from gatekeeper.acting import ITSELF
 from gatekeeper.audit.coverage import put_out
 from gatekeeper.judge import INFORMATIONAL
 from gatekeeper.queue import Doing, after, answered
+from gatekeeper.report.bulks import Bulks
 from gatekeeper.report.period import percentile
 from gatekeeper.review import State
 from gatekeeper.spans import span
@@ -39,14 +40,17 @@ class Desk:
         self._codes: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._acts: Counter[tuple[str, str]] = Counter()
         self._people: dict[str, set[str]] = defaultdict(set)
+        self._bulks = Bulks()
 
     def take(self, record: Mapping[str, Any], value: bytes) -> None:
         """Takes in an audit record; `value`: its bytes."""
         at = span(record["at"], "UTC").first // 1000
         if act := record.get("act"):
             self._act(act)
-            if (doing := answered(value)) and (item := self._items.get(doing.item)):
-                _done(item, doing, at)
+            if doing := answered(value):
+                self._bulks.take(doing, act.get("bulk"), at)
+                if item := self._items.get(doing.item):
+                    _done(item, doing, at)
         if (out := put_out(record)) and out[0] == "review":
             codes = tuple(reason["code"] for reason in record["reasons"])
             self._items[out[1]] = _Item(at, self._codes.setdefault(codes, codes))
@@ -63,6 +67,7 @@ class Desk:
     def told(self) -> dict[str, Any]:
         """Returns the sections of the review queue and of the acts."""
         items = [item for item in self._items.values() if item.codes != INFORMATIONAL]
+        busiest = self._bulks.busiest()
         times = sorted(item.decided - item.since for item in items if item.decided is not None)
         return {
             "review": {
@@ -76,7 +81,11 @@ class Desk:
                 "kinds": [
                     {"kind": kind, "outcome": outcome, "acts": n} for (kind, outcome), n in sorted(self._acts.items())
                 ],
-                "people": [{"id": id_, "acts": len(acts)} for id_, acts in sorted(self._people.items())],
+                "people": [
+                    {"id": id_, "acts": len(acts), "busiest_hour": busiest.get(id_, 0)}
+                    for id_, acts in sorted(self._people.items())
+                ],
+                "bulks": self._bulks.told(),
             },
         }
 

@@ -33,6 +33,8 @@ class Release(Model):
 
     It holds for the send key: recipient, campaign and channel. On `acts` it needs `act_id` and `review`, is one
     person's, and is taken back by an undo; `release_revoked` and several people are for case files.
+    `bulk`: of how many items it is one, as the person confirmed them; 1 of one alone. Where a policy limits that, a
+    release which does not say so is one of too many.
     """
 
     v: Version
@@ -46,6 +48,7 @@ class Release(Model):
     at: Time
     reasons: Annotated[tuple[Code, ...], Field(max_length=64)] = ()
     evidence_ref: Surrogate | None = None
+    bulk: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     act_id: Id | None = None
     review: ReviewPlace | None = None
 

@@ -43,6 +43,21 @@ def test_clear_case_decided_then_json_and_exit_0(tmp_path: Path) -> None:
     assert (done.returncode, json.loads(done.stdout)["verdict"], done.stderr) == (0, "clear", "")
 
 
+def test_release_that_does_not_say_of_how_many_then_it_is_of_this_piece(tmp_path: Path) -> None:
+    known = case(facts=[{"topic": "sources", "key": "P-1", "value": world.source(may_be_minor=True)[1]}])
+    known["facts"].append({"topic": "consents", "key": "P-1", "value": world.consent()[1]})
+    (_, act) = world.act(reasons=["AGE_UNCERTAIN"])
+    for bulk, verdict in (
+        ({}, "clear"),
+        ({"bulk": 100}, "clear"),
+        ({"bulk": 101}, "review"),
+        ({"bulk": None}, "review"),
+    ):
+        value = {**{name: act[name] for name in act if name != "bulk"}, **bulk}
+        done = run(tmp_path, json.dumps({**known, "facts": [*known["facts"], {"topic": "acts", "value": value}]}))
+        assert json.loads(done.stdout)["verdict"] == verdict, bulk
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

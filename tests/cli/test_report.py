@@ -30,8 +30,8 @@ def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
         world.put("sends", [(name, send(name, name, campaign_id="K")) for name in (*young, "nobody")])
         until(lambda: world.decided() == 17, "all decided")
         items = world.items()
-        world.act("release", items["e-y0"], act_id="r-0")
-        world.act("release", items["e-y1"], act_id="r-1")
+        world.act("release", items["e-y0"], act_id="both.0", bulk=2)
+        world.act("release", items["e-y1"], act_id="both.1", bulk=2)
         world.act("uphold", items["e-y2"], act_id="u-2")
         until(lambda: len(world.outcomes()) == 3, "three acts answered")
         world.put("consents", [(name, consent(name, "Withdrawn", channels="*")) for name in ("p0", "p1")])
@@ -50,7 +50,9 @@ def test_traffic_then_the_report_counts_it_and_its_proofs_hold(
     review = report["review"]
     assert (review["items"], review["decided"], review["open"]) == (5, 3, 2)
     assert review["overturned"] == [{"code": "AGE_UNCERTAIN", "released": 2, "upheld": 1, "per_mille": 666}]
-    assert report["acts"]["people"] == [{"id": "hanako", "acts": 3}]
+    assert [(one["id"], one["acts"]) for one in report["acts"]["people"]] == [("hanako", 3)]
+    (bulk,) = report["acts"]["bulks"]
+    assert (bulk["run"], bulk["by"], bulk["said"], bulk["acts"], bulk["cleared"]) == ("both", ["hanako"], 2, 2, 2)
     assert report["recalls"] == [{"cause": "CONSENT_WITHDRAWN", "in_time": 2, "late": 0, "undated": 0}]
     assert (report["withdrawals"]["total"], report["withdrawals"]["bound"]) == (2, 2)
     assert report["withdrawals"]["latency_ms"]["p99"] >= report["withdrawals"]["latency_ms"]["p50"] >= 0

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from gatekeeper.console.app import Server, create_app
 from gatekeeper.console.users import ROLES, File, User, Users, hashed, written
@@ -31,6 +31,8 @@ PASSWORD = "correct horse battery"
 PEOPLE = (*((role, (role,)) for role in ROLES), ("approver2", ("approver",)), ("reviewer2", ("reviewer",)))
 """Everybody in the user file: one a role, named like it, and a second one where two are needed."""
 _NUMBERS = itertools.count()
+
+expect.set_options(timeout=30_000)  # what a page shows at last has passed through Kafka, a worker and back
 
 
 @dataclass
@@ -181,7 +183,7 @@ def signed_in(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
     def sign_in(user: str = "reviewer", locale: str = "ja-JP") -> Page:
         context = browser.new_context(locale=locale, base_url=site.url)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.goto("/signin")

@@ -135,6 +135,20 @@ def test_a_bulk_act_then_it_is_previewed_confirmed_and_told_item_by_item(site: S
     assert states == ["open", *["released"] * 7]
 
 
+def test_what_is_left_of_a_bulk_confirmed_again_then_its_acts_say_of_how_many_it_was(site: Site, csrf: Token) -> None:
+    campaign, client = site.withheld(3), site.client()
+    preview = client.get("/bulk", params={"kind": "release", "campaign": campaign}).text
+    names = ("csrf", "run", "kind", "filter", "until", "count")
+    form = {name: field_of(preview, name).replace("&amp;", "&") for name in names}
+    first = site.items(campaign)[0]["id"]
+    assert acted(client, first, form["csrf"], "uphold", run=form["run"]).status_code == 303
+    until(lambda: site.state(first) == "upheld", "one of them done")
+    assert client.post("/bulk", data={**form, "reason": "list checked"}).status_code == 303
+    until(lambda: sum(item["state"] == "released" for item in site.items(campaign)) == 2, "the rest")
+    told = [a.act for a in site.world.acted().values() if a.act and a.act.act_id and a.act.act_id[:12] == form["run"]]
+    assert sorted((act.kind, act.bulk) for act in told) == [("release", 3), ("release", 3), ("uphold", None)]
+
+
 def test_a_bulk_act_above_a_hundred_then_the_number_must_be_typed(site: Site) -> None:
     campaign, client = site.withheld(101), site.client()
     preview = client.get("/bulk", params={"kind": "uphold", "campaign": campaign}).text

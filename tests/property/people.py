@@ -233,6 +233,7 @@ def releases() -> st.SearchStrategy[world.Event]:
                 max_size=3,
             ),
             "evidence_ref": st.sampled_from((None, "memo-1")),
+            "bulk": st.sampled_from((1, 1, 101, None)),
         }
     ).map(lambda made: world.act(**made))
 

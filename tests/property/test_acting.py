@@ -23,6 +23,7 @@ ACTS = st.tuples(
     st.integers(0, 3),
     st.sampled_from(("hanako", "taro")),
     st.sampled_from((None, "scan-9")),
+    st.sampled_from((1, 1, 101, None)),
 )
 
 
@@ -67,13 +68,17 @@ def test_any_acts_then_nothing_hard_goes_out_and_no_item_or_key_twice(case: Any,
         elif step[0] in ("handoff", "cancel"):
             desk.campaign(step[0], act_id=f"{step[0]}-{number}")
         elif desk.review:
-            kind, item, by, evidence = step
+            kind, item, by, evidence, bulk = step
             told = desk.told(item % len(desk.review))
             forbidden = hard(desk, send)
-            outcome, _ = desk.judged(world.item_act(kind, told, by=by, evidence_ref=evidence, act_id=f"a-{number}"))
+            standing = desk.memory.standing(told["recipient_id"], told["decision_id"])
+            act = world.item_act(kind, told, by=by, evidence_ref=evidence, act_id=f"a-{number}")
+            outcome, _ = desk.judged(world.bare(act | {"bulk": bulk} if kind == "release" else act))
             assert outcome != "failed"
             if outcome == "cleared":
                 assert not forbidden
+                assert kind != "release" or bulk == 1, "what is above the threshold is one of two"
+                assert kind != "approve" or (standing and standing.by != by)
                 released[told["decision_id"]] += 1
         desk.check_ledger()  # and that one clearance of the key lives at most
     assert all(count == 1 for count in released.values())

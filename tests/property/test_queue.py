@@ -71,8 +71,9 @@ def test_any_acts_then_the_order_of_reading_changes_nothing_and_states_are_the_w
         elif step[0] == "bad":
             desk.judged(b"{")
         elif desk.review:
-            kind, item, by, evidence = step
-            desk.act(kind, item % len(desk.review), by=by, evidence_ref=evidence, act_id=f"act-{number}")
+            kind, item, by, evidence, bulk = step
+            of = {"bulk": bulk} if kind == "release" else {}
+            desk.act(kind, item % len(desk.review), by=by, evidence_ref=evidence, act_id=f"act-{number}", **of)
     read = desk.topics()
     shuffled = [*read, *chance.sample(read, min(len(read), 3))]
     chance.shuffle(shuffled)

@@ -15,6 +15,7 @@ from gatekeeper.console.model import Model
 from gatekeeper.console.search import Search
 from gatekeeper.query import parse
 from gatekeeper.queue import WAITING, urgent
+from schemas.topics import DAY_MS
 from streams.client import Record
 from tests import world
 from tests.desk import TWO, YOUNG
@@ -28,7 +29,7 @@ QUERIES = st.lists(
             *("state=any", "state=open,asked", "state=released", "verdict=block", "reason=AGE_UNCERTAIN"),
             *("primary=SOURCE_CONFLICT", "campaign=K-1", "campaign=K-2", "channel=postal", "channel=email"),
             *("source=S-1", "recipient=P-1", "controller=C1", "older_than=1m", "before=2026-12-02"),
-            *("reason=DUPLICATE_SEND", "origin=notice/OK", "origin=batch/B-1,none"),
+            *("reason=DUPLICATE_SEND", "run=r0", "run=r0,r2&state=any", "origin=notice/OK", "origin=batch/B-1,none"),
         ]
     ),
     max_size=3,
@@ -68,8 +69,10 @@ def test_any_history_and_any_filter_then_the_model_finds_what_the_queue_means(
     for number, campaign in enumerate(sends):
         date = {"mail_date": "2026-12-01"} if number % 2 else {}
         desk.send(event_id=f"E-{number}", campaign_id=campaign, **date)
-    for number, (kind, item, by, evidence) in enumerate(acts):
-        desk.act(kind, item % len(desk.review), act_id=f"a{number % 6}", by=by, evidence_ref=evidence)
+    for number, (kind, item, by, evidence, bulk) in enumerate(acts):
+        of = {"bulk": bulk} if kind == "release" else {}
+        name = f"r{number % 2}.a{number % 6}"
+        desk.act(kind, item % len(desk.review), act_id=name, by=by, evidence_ref=evidence, **of)
     read = desk.topics()
     whole = queue(read)
     for topic, _, what in read:
@@ -90,6 +93,10 @@ def test_any_history_and_any_filter_then_the_model_finds_what_the_queue_means(
             found = list(search.items(db))
             meant = [one for one in whole.items() if search.query.matches(one, now=now, zone=ZONE, states=WAITING)]
             assert found == urgent(meant, ZONE)
-            assert search.count(db) == len(found) == sum(group.n for group in search.groups(db))
+            groups = search.groups(db)
+            assert search.count(db) == len(found) == sum(group.n for group in groups)
+            later = Search(search.query, now + 3 * DAY_MS, ZONE)
+            assert [sum(group.days) for group in groups] == [group.n for group in groups], "all of the last minutes"
+            assert [group.days for group in later.groups(db)] == [(0, 0, 0, group.n, 0, 0, 0) for group in groups]
             for item in whole.items():
                 assert items.doings(db, item.id) == whole.doings(item.id)

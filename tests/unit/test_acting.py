@@ -12,7 +12,7 @@ from gatekeeper.judge import Judge
 from gatekeeper.memory import NOTHING
 from gatekeeper.review import FROM
 from schemas.topics import DAY_MS
-from tests import world
+from tests import policies, world
 from tests.desk import JUDGE, TWO, YOUNG, Desk
 
 HOUR = 3_600_000
@@ -124,7 +124,7 @@ def test_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
 ) -> None:
     value = world.bare(world.item_act("release", desk.told()) | wrong)
     if value["kind"] in ("approve", "undo"):
-        value.pop("reasons")
+        value = {name: field for name, field in value.items() if name not in ("reasons", "bulk")}
     before = dict(desk.memory._people)
     assert desk.judged(value) == ("refused", code)
     assert desk.records[-1].verdict is None
@@ -177,6 +177,76 @@ def test_two_persons_needed_then_one_waits_the_same_is_refused_and_another_relea
     assert conflicted.act("approve", by="taro") == ("cleared", None)
     assert conflicted.records[-1].stage == "release"
     assert conflicted.act("approve", by="jiro", act_id="approve-2") == ("refused", "nothing_to_approve")
+
+
+def test_bulk_above_the_threshold_then_it_takes_a_second_person_and_the_records_say_of_how_many(desk: Desk) -> None:
+    assert desk.act("release", bulk=101) == ("waiting", None)
+    assert desk.records[-1].act is not None
+    assert desk.records[-1].act.bulk == 101
+    assert len(desk.out) == 1
+    assert desk.act("approve") == ("refused", "same_person")
+    assert desk.act("approve", by="taro", act_id="approve-2") == ("cleared", None)
+    assert desk.records[-1].facts is not None
+    (release,) = desk.records[-1].facts.releases
+    assert (release["bulk"], release["by"]) == (101, ["hanako", "taro"])
+
+
+@pytest.mark.parametrize("bulk", [1, 100])
+def test_bulk_within_the_threshold_then_one_person_is_enough(desk: Desk, bulk: int) -> None:
+    assert desk.act("release", bulk=bulk) == ("cleared", None)
+    assert desk.records[-1].act is not None
+    assert desk.records[-1].act.bulk == bulk
+
+
+def test_release_that_does_not_say_of_how_many_then_it_takes_a_second_person(desk: Desk) -> None:
+    assert desk.act("release", bulk=None) == ("waiting", None)
+    assert desk.act("approve", by="taro") == ("cleared", None)
+
+
+def test_no_threshold_in_the_policy_then_one_person_releases_any_number() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    desk.learn(("reference", policies.record(policies.text(3, ("four_eyes_bulk = 100", "")))))
+    assert desk.act("release", bulk=5_000) == ("cleared", None)
+    assert desk.act("undo") == ("recalled", None)
+    assert desk.act("redecide") == ("withheld", None)
+    assert desk.act("release", act_id="release-2", bulk=None) == ("cleared", None)
+
+
+def test_threshold_lowered_after_a_release_of_one_person_then_its_word_is_no_longer_enough(desk: Desk) -> None:
+    assert desk.act("release", bulk=80) == ("cleared", None)
+    desk.learn(("reference", policies.record(policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 50")))))
+    desk.at += 1
+    assert [code for _, code in desk.campaign("handoff")] != []
+    assert desk.out[-1][0] == "recalls"
+    assert [reason.code for reason in desk.records[-2].reasons] == ["AGE_UNCERTAIN"]
+
+
+def test_country_unknown_then_the_threshold_of_the_strictest_pack_counts() -> None:
+    desk = Desk(*YOUNG)
+    strict = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"), of=policies.shipped("strictest", 1))
+    desk.learn(("reference", policies.record(strict)))
+    point = world.send()["contact_point"]
+    desk.send(contact_point={name: point[name] for name in point if name != "country"})
+    assert "JURISDICTION_UNKNOWN" in [reason.code for reason in desk.records[-1].reasons]
+    assert desk.act("release", bulk=11, evidence_ref="scan-9") == ("waiting", None)
+    assert desk.act("approve", by="taro") == ("cleared", None)
+
+
+def test_first_of_two_in_bulk_then_what_has_run_out_or_was_objected_to_has_an_answer_of_its_own() -> None:
+    desk = Desk(*YOUNG)
+    for campaign in ("K-1", "K-2"):
+        desk.send(campaign_id=campaign)
+    assert desk.act("release", item=0, bulk=101) == ("waiting", None)
+    desk.at += 71 * HOUR
+    late = {"at": "2026-11-27T09:00:00+09:00"}
+    assert desk.act("release", item=1, act_id="release-2", bulk=101, **late) == ("waiting", None)
+    desk.at += 2 * HOUR
+    desk.learn(no(event_time="2026-11-27T09:59:30+09:00"))
+    second = {"by": "taro", "at": "2026-11-27T11:00:00+09:00"}
+    assert desk.act("approve", item=0, **second) == ("refused", "release_expired")
+    assert desk.act("approve", item=1, act_id="approve-2", **second) == ("withheld", None)
+    assert "RELEASE_SUPERSEDED" in [reason.code for reason in desk.records[-1].reasons]
 
 
 def test_first_of_two_expired_or_undone_then_the_second_releases_nothing(conflicted: Desk) -> None:

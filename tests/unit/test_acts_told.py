@@ -24,7 +24,7 @@ REFUSALS = {
     *re.findall(r'Asked\(code="([a-z_]+)"', SAID),
     *re.findall(r'return "([a-z_]+)"', (ROOM / "release.py").read_text("utf-8")),
     *("closed", "repeated", "nothing_to_approve", "nothing_to_undo", "notice_lacks"),
-} - {"two_persons", "waits_along"}
+} - {"waits_along"}
 
 
 def test_every_outcome_state_and_remedy_then_it_is_in_plain_words() -> None:

@@ -146,3 +146,8 @@ def test_bars_then_they_stand_on_each_other_and_the_highest_fills_the_plot() -> 
     assert other.height == plot.height / 2
     assert other.x > low.x + low.width
     assert chart.stacked([("a", {})], ("clear",)).bars == ()
+
+
+def test_numbers_then_a_line_from_left_to_right_whose_highest_is_on_top() -> None:
+    assert chart.line((0, 4, 2)) == "0.0,20.0 50.0,0.0 100.0,10.0"
+    assert chart.line((0, 0)) == "0.0,20.0 100.0,20.0"

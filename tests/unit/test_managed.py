@@ -12,7 +12,7 @@ from gatekeeper.console import items, managed
 from gatekeeper.console.model import Model
 from schemas.topics import DAY_MS
 from streams.client import Record
-from tests import world
+from tests import policies, world
 
 ACT = {
     "v": 1,
@@ -92,3 +92,13 @@ def test_acts_that_the_topic_no_longer_keeps_then_they_are_forgotten(model: Mode
     model.forget(world.T + 100 * DAY_MS)
     with model.read() as db:
         assert managed.recent(db, most=5) == []
+
+
+def test_a_policy_put_in_force_then_its_numbers_hold_from_its_day_on(model: Model) -> None:
+    stricter = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"))
+    wrong = policies.record(stricter, sha256="0" * 64)
+    values = [policies.record(stricter, since=world.T + DAY_MS), wrong, b"{"]
+    model.take([record("reference", value, place) for place, value in enumerate(values)])
+    with model.read() as db:
+        packs = managed.packs(db, "jp-pmark")
+    assert [packs.at(world.T + day * DAY_MS).four_eyes_bulk for day in (0, 1)] == [100, 10]

@@ -30,6 +30,7 @@ def item(**other: Any) -> Item:
         "mail_date": "2026-12-01",
         "seen": NOW - 36 * HOUR,
         "origin": "batch/B-1",
+        "run": "r-1",
     }
     return Item(**(fields | other))
 
@@ -57,6 +58,7 @@ def means(query: str, one: Item, **more: Any) -> bool:
         "older_than=35h",
         "older_than=1d",
         "before=2026-12-02",
+        "run=r-1",
         f"id={'A' * 26}",
     ],
 )
@@ -80,6 +82,7 @@ def test_what_an_item_is_then_the_query_means_it(query: str) -> None:
         "older_than=36h",
         "older_than=2d",
         "before=2026-12-01",
+        "run=r",
         f"id={'B' * 26}",
     ],
 )

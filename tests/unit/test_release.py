@@ -1,4 +1,4 @@
-"""When a reviewer's release is refused (domain rule 6.8)."""
+"""When a reviewer's release is refused, and when it takes a second person (domain rule 6.8)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
+from gatekeeper.policy import read
 from gatekeeper.reasons import Found
-from gatekeeper.release import refusal
+from gatekeeper.release import refusal, two_persons
 from schemas.events import Release
-from tests import world
+from tests import policies, world
 
 PROVEN = {"evidence_ref": "memo-1"}
 AGE, CONFLICT, MISSING, PENDING = "AGE_UNCERTAIN", "SOURCE_CONFLICT", "CONSENT_MISSING", "CONFIRMATION_PENDING"
@@ -26,10 +27,32 @@ AGE, CONFLICT, MISSING, PENDING = "AGE_UNCERTAIN", "SOURCE_CONFLICT", "CONSENT_M
         ([AGE], {"reasons": [AGE, CONFLICT], "by": ["hanako", "taro"]}, "surplus"),
         ([AGE, MISSING], {"reasons": [AGE, MISSING]}, "evidence"),
         ([AGE, MISSING], {"reasons": [AGE, MISSING], **PROVEN}, None),
-        ([CONFLICT], {"reasons": [CONFLICT], "by": ["hanako", "hanako"]}, "two_persons"),
-        ([CONFLICT], {"reasons": [CONFLICT], "by": ["hanako", "taro"]}, None),
+        ([CONFLICT], {"reasons": [CONFLICT]}, None),
     ],
 )
 def test_release_then_is_refused_for(found: list[str], release: dict[str, Any], refused: str | None) -> None:
     act = Release.model_validate_json(orjson.dumps(world.act(**release)[1]))
     assert refusal(act, [Found(code) for code in found]) == refused
+
+
+@pytest.mark.parametrize(
+    ("limit", "reasons", "bulk", "two"),
+    [
+        (100, [AGE], 100, []),
+        (100, [AGE, MISSING], 101, [AGE, MISSING]),
+        (100, [AGE], None, [AGE]),
+        (1, [AGE], 1, []),
+        (1, [AGE], 2, [AGE]),
+        (None, [AGE], 1_000_000, []),
+        (None, [AGE], None, []),
+        (None, [AGE, CONFLICT], 1, [CONFLICT]),
+        (100, [AGE, CONFLICT], 1, [CONFLICT]),
+    ],
+)
+def test_bulk_and_reasons_then_what_takes_a_second_person(
+    limit: int | None, reasons: list[str], bulk: int | None, two: list[str]
+) -> None:
+    line = "" if limit is None else f"four_eyes_bulk = {limit}"
+    policy = read(policies.text(3, ("four_eyes_bulk = 100", line)).encode(), file="ours.toml")
+    act = Release.model_validate_json(orjson.dumps(world.act(reasons=reasons, bulk=bulk)[1]))
+    assert two_persons(act, policy) == frozenset(two)

@@ -157,8 +157,34 @@ def test_acts_then_times_cures_and_overturned_rules() -> None:
     kinds = {(one["kind"], one["outcome"]): one["acts"] for one in found["acts"]["kinds"]}
     expected = {("note", "recorded"): 1, ("release", "cleared"): 2, ("undo", "recalled"): 1, ("uphold", "upheld"): 1}
     assert kinds == expected
-    assert {one["id"]: one["acts"] for one in found["acts"]["people"]} == {"hanako": 4, "taro": 1}
+    people = {one["id"]: (one["acts"], one["busiest_hour"]) for one in found["acts"]["people"]}
+    assert people == {"hanako": (4, 2), "taro": (1, 0)}
+    assert found["acts"]["bulks"] == [], "each was of its own"
     assert found["recalls"] == [{"cause": "undo", "in_time": 0, "late": 0, "undated": 1}]
+
+
+def test_releases_in_bulk_then_each_run_with_what_it_said_and_who_approved() -> None:
+    desks = [desk_of(number, *YOUNG) for number in range(7)]
+    for number, desk in enumerate(desks):
+        desk.send()
+        name = "big" if number < 4 else "sly"
+        desk.act("release", act_id=f"{name}.{number}", bulk=400 if number < 4 else 2)
+        desk.act("release", act_id=f"{name}.{number}", bulk=400 if number < 4 else 2)  # a late copy is refused
+    desks[0].act("approve", by="taro")
+    desks[1].learn(world.suppression())
+    desks[1].act("approve", by="jiro")
+    desks[2].act("undo", by="taro", act_id="z-1")
+    found = told(recorded(*desks))["acts"]
+    at = instant(world.T)
+    shared = {"from": at, "by": ["hanako"]}
+    assert found["bulks"] == [
+        {"run": "big", **shared, "said": 400, "acts": 4, "waiting": 1, "cleared": 1, "withheld": 1}
+        | {"approved_by": ["jiro", "taro"]},
+        {"run": "sly", **shared, "said": 2, "acts": 3, "waiting": 0, "cleared": 3, "withheld": 0, "approved_by": []},
+    ]
+    assert {one["id"]: one["busiest_hour"] for one in found["people"]} == {"hanako": 7, "jiro": 0, "taro": 0}
+    shown = page.body(told(recorded(*desks)), "en")
+    assert shown.count("(more than confirmed)") == 1
 
 
 def test_mere_duplicates_then_nobody_has_to_review_them() -> None:

@@ -155,3 +155,14 @@ def test_reason_of_a_later_version_then_the_page_is_told_all_the_same() -> None:
     told = Told(orjson.loads(desk.records[0].model_dump_json(by_alias=True)), 3, 1, 1)
     told.record["reasons"].append({"code": "NEW_RULE", "facts": ["f-1"], "says": {}})
     assert "NEW_RULE: A reason that this version" in page([told], "en")
+
+
+def test_piece_released_in_bulk_then_the_page_says_of_how_many_and_by_whom() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    desk.act("release", bulk=400)
+    desk.act("approve", by="taro")
+    (piece,) = asked(desk, desk.records[-1].did)
+    assert "by hanako, taro, as one of 400 at once" in page(piece, "en")
+    assert "as one of 400 at once (AGE_UNCERTAIN)" in page(piece, "en")
+    assert "まとめて 400 件の一つ" in page(piece, "ja")

@@ -62,7 +62,7 @@ def call_of(held: Console, session: Session, form: FormData) -> Call:
     if not session.may(kind):
         raise Refused("page.may_not")
     evidence = field(form, "evidence").strip() or None
-    return Call(kind, session.user, field(form, "reason").strip(), evidence, run, instant(held.now()))
+    return Call(kind, session.user, field(form, "reason").strip(), evidence, run, instant(held.now()), bulk=1)
 
 
 def field(form: FormData, name: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from gatekeeper.calls import GOOD, REASONED, SAMPLES, TYPED_ABOVE, Call, Row, Unfit
-from gatekeeper.console import filters, items
+from gatekeeper.console import filters, items, managed
 from gatekeeper.console.pages.acts import call_of, field, unfitting, write
 from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.runs import Run
@@ -48,18 +49,19 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     if generation != held.model.generation or not until.isdecimal():
         return _preview(request, session, call.kind, written, _now(held), wrong=text("page.bulk_stale", lang))
     todo, rows = _split(request, call, written, int(until))
+    count = field(form, "count")
+    confirmed = int(count) if count.isdecimal() and len(count) <= len(str(MOST)) else 0
     wrong = None
     try:
         if todo:
             call.act(todo[0])
     except Unfit as unfit:
         wrong = unfitting(unfit, lang)
-    count = field(form, "count")
     if call.kind in REASONED and not call.reason:
         wrong = text("page.needs_reason", lang)
-    elif len(todo) > int(count if count.isdecimal() else 0):
+    elif len(todo) > confirmed:
         wrong = text("page.bulk_stale", lang)
-    elif int(count) > TYPED_ABOVE and field(form, "typed").replace(",", "").strip() != count:
+    elif confirmed > TYPED_ABOVE and field(form, "typed").replace(",", "").strip() != count:
         wrong = text("page.bulk_type", lang, count=count)
     if wrong:
         typed = {"reason": call.reason, "evidence": call.evidence or ""}
@@ -67,6 +69,8 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     held.runs.put(Run(call.run, call.kind, session.user, rows, written))
     with held.model.read() as db:
         known = items.run(db, call.run)
+    # what was confirmed counts, also where the same form comes again for what is left of it
+    call = replace(call, bulk=max(confirmed, len(known.keys() | {item.id for item in todo})))
     write(held, [(call, item) for item in todo if item.id not in known])
     return RedirectResponse(f"/runs/{call.run}", 303)
 
@@ -81,6 +85,9 @@ def run(request: Request, session: Viewer, name: str) -> Response:
         cursor = f"{held.model.generation}-{held.model.changes()}"
     if kept is None and not written:
         raise Refused("page.run_unknown", 404)
+    proposed = filters.joined((("state", "proposed"), ("run", name)))
+    with held.model.read() as db:
+        to_approve = filters.search(request, proposed).count(db)
     rows = dict(kept.rows) if kept else {}
     for id_, doing in written.items():
         rows[id_] = Row(id_, doing.act_id, doing.outcome, doing.code, doing.did)
@@ -96,6 +103,8 @@ def run(request: Request, session: Viewer, name: str) -> Response:
         kind=kept.kind if kept else next(iter(written.values())).kind,
         rows=[(row, told(row.outcome, row.code, lang)) for row in order[:SHOWN]],
         more=max(0, len(order) - SHOWN),
+        proposed=proposed,
+        to_approve=to_approve,
         counts=counts.most_common(),
         done=len(rows) - waiting,
         total=len(rows),
@@ -120,6 +129,8 @@ def _preview(
     call = Call(kind, session.user, "-", "x", "run", instant(held.now()))
     todo, rows = _split(request, call, written, int(until.partition("-")[2]))
     cannot = Counter(told("refused", row.code, lang) for row in rows.values() if row.outcome == "refused")
+    with held.model.read() as db:
+        most = managed.packs(db, held.settings.policy).at(held.now()).four_eyes_bulk
     return page(
         request,
         "bulk",
@@ -133,6 +144,7 @@ def _preview(
         until=until,
         needs_reason=kind in REASONED,
         needs_typing=len(todo) > TYPED_ABOVE,
+        most=most if kind == "release" and most is not None and len(todo) > most else None,
         run=run or uuid4().hex[:12],
         wrong=wrong,
         typed=typed or {"reason": "", "evidence": ""},

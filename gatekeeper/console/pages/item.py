@@ -149,8 +149,6 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
             continue
         call = Call(kind, session.user, "-", "x", "run", instant(now))
         code = call.refusal(item, under_way=under_way)
-        if kind == "approve" and item.by is not None and item.by.casefold() == session.user.casefold():
-            code = "same_person"
         offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED))
     return offers
 

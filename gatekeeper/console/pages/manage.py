@@ -15,7 +15,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from gatekeeper import packs
 from gatekeeper.console import filters, managed
 from gatekeeper.console.orders import KINDS, LOOKS, WRITES
 from gatekeeper.console.pages.acts import field
@@ -44,12 +43,12 @@ def shown(request: Request, session: Manager) -> Response:
     with held.model.read() as db:
         known = {kind: managed.registered(db, kind) for kind in ("controller", "batch", "policy")}
         done = managed.recent(db, most=SHOWN, facts_only=True)
+        holds = managed.packs(db, held.settings.policy).at(held.now()).name
     versions = sorted(
         {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
     )
     acts = [(act, told(act.outcome, act.code, language(request))) for act in done]
-    shipped = packs.load(held.settings.policy).at(held.now()).name
-    return page(request, "manage", known=known, kinds=KINDS, acts=acts, versions=versions, shipped=shipped)
+    return page(request, "manage", known=known, kinds=KINDS, acts=acts, versions=versions, holds=holds)
 
 
 @router.get("/manage/{kind}")

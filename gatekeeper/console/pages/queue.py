@@ -12,6 +12,7 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from gatekeeper import chart
 from gatekeeper.console import filters, items
 from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.search import PAGE, Group, Search
@@ -23,7 +24,7 @@ from gatekeeper.queue import Item
 router = APIRouter()
 CELLS = (
     *("decision_id", "state", "verdict", "primary", "reasons", "remedies", "campaign", "channel", "purpose"),
-    *("controller", "source", "origin", "recipient", "mail_date", "seen", "by", "at"),
+    *("controller", "source", "origin", "recipient", "mail_date", "seen", "by", "at", "run"),
 )
 
 
@@ -45,6 +46,7 @@ def groups(request: Request, session: Viewer) -> Response:
         "groups",
         groups=found,
         sentences=sentences,
+        trends={group.sample: chart.line(group.days) for group in found},
         links={group.sample: _link(group, written) for group in found},
         now=search.now,
         filter=written,
