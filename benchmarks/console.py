@@ -1,6 +1,6 @@
 """Prints how long the console's pages take over a full queue, without Kafka. The group page's goal is 100 ms.
 
-Run: python benchmarks/console.py [items]
+Run: python -m benchmarks.console [items]
 """
 
 from __future__ import annotations

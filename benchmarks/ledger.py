@@ -1,7 +1,7 @@
 """Measures what a partition's memory costs: bytes a live clearance, and the time in which a new owner reads it back.
 
-python benchmarks/ledger.py                     1,000,000 clearances, through a Kafka of its own
-python benchmarks/ledger.py --clearances 100000
+python -m benchmarks.ledger                     1,000,000 clearances, through a Kafka of its own
+python -m benchmarks.ledger --clearances 100000
 """
 
 from __future__ import annotations

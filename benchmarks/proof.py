@@ -1,7 +1,7 @@
 """Measures what proof costs in the hot path: microseconds a record by part, and bytes of manifest a record.
 
-python benchmarks/proof.py                500 records a transaction
-python benchmarks/proof.py --records 50
+python -m benchmarks.proof                500 records a transaction
+python -m benchmarks.proof --records 50
 """
 
 from __future__ import annotations

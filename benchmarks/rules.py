@@ -3,7 +3,7 @@
 Of several rounds the best and the median, in time of this process alone: what else the machine does slows the median
 more than the best.
 
-Run: python benchmarks/rules.py [people]
+Run: python -m benchmarks.rules [people]
 """
 
 from __future__ import annotations

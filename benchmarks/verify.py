@@ -1,7 +1,7 @@
 """Measures how fast an export is verified on one core, and what its parts cost.
 
-python benchmarks/verify.py                     200,000 records
-python benchmarks/verify.py --records 1000000 --folder DIR     an export of this machine's, made once and kept
+python -m benchmarks.verify                     200,000 records
+python -m benchmarks.verify --records 1000000 --folder DIR     an export of this machine's, made once and kept
 """
 
 from __future__ import annotations

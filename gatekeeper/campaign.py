@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from gatekeeper.audit.record import FOREIGN
 from schemas.codec import Unreadable, decode
 
 
@@ -78,7 +80,10 @@ class Campaign:
         """Takes in a record of `audit`."""
         if value is None or f'"campaign":"{self.id}"'.encode() not in value:
             return
-        found: dict[str, Any] = orjson.loads(value)
+        with suppress(*FOREIGN):
+            self._audit(orjson.loads(value))
+
+    def _audit(self, found: dict[str, Any]) -> None:
         if found["campaign"] != self.id or found.get("mode", "live") != "live":
             return
         did, act, reasons = found["did"], found.get("act"), found["reasons"]
@@ -101,9 +106,10 @@ class Campaign:
     def recall(self, value: bytes | None) -> None:
         """Takes in a record of `recalls`."""
         if value is not None and self.id.encode() in value:
-            found = orjson.loads(value)
-            if found["campaign_id"] == self.id:
-                self.recalled.add(found["decision_id"])
+            with suppress(*FOREIGN):
+                found = orjson.loads(value)
+                if found["campaign_id"] == self.id:
+                    self.recalled.add(found["decision_id"])
 
     def counts(self) -> Counts:
         """Returns how many there are of each."""

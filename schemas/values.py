@@ -23,7 +23,7 @@ class Model(BaseModel):
 
 
 def _surrogate(value: str) -> str:
-    if _PHONE.fullmatch(value.replace("-", "").replace(".", "")):
+    if value[0] in "08" and _PHONE.fullmatch(value.replace("-", "").replace(".", "")):
         raise ValueError("looks like a telephone number; use the CRM's random surrogate id")
     return value
 

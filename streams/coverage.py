@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from typing import Self
 
 from gatekeeper.audit.coverage import OUTPUTS, OWN, Covered, End, Finding, covered
-from gatekeeper.audit.pairing import Input, Outgoing, Placed, Put, Records
+from gatekeeper.audit.pairing import Input, Outgoing, Placed, Put, Records, Signed
+from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from streams import heads
 from streams.client import Reader, Record
@@ -35,6 +36,7 @@ class _Topics:
 
     def __init__(self, settings: Settings, passed: Callable[[], None]) -> None:
         self._settings, self._passed = settings, passed
+        self._keys = Keys(settings.key_folder).public("worker")
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -57,6 +59,7 @@ class _Topics:
         found = covered(
             number,
             self._manifests(number),
+            keys=self._keys,
             first=starts["manifests"],
             settled=self.demanded[number],
             records=Records(starts["audit"], (Placed(r.offset, r.value or b"") for r in self._of("audit", number))),
@@ -74,10 +77,10 @@ class _Topics:
         start, end = self._starts[topic][number], self._ends[topic][number]
         return self._readers[topic].between(topic, partition=number, start=start, end=end)
 
-    def _manifests(self, number: int) -> Iterator[Placed]:
+    def _manifests(self, number: int) -> Iterator[Signed]:
         for record in self._of("manifests", number):
             self._passed()
-            yield Placed(record.offset, record.value or b"")
+            yield Signed(record.offset, record.value or b"", record.header("gate-sig"))
 
     def _put(self, topic: str, number: int) -> Iterator[Put]:
         for record in self._of(topic, number):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 import orjson
 
@@ -40,8 +42,11 @@ class Run:
         """Takes in a record of `audit`."""
         if value is None or f'"act_id":"{self.act.act_id}"'.encode() not in value:
             return
-        found = orjson.loads(value)
-        act, did = found["act"], found["did"]
+        with suppress(*audit.FOREIGN):
+            found = orjson.loads(value)
+            self._take(found["act"], found["did"])
+
+    def _take(self, act: dict[str, Any], did: str) -> None:
         if self.waiting.pop(did, None) is not None:
             self.refused = act["code"] or self.refused
         elif act["kind"] == self.act.kind and act["outcome"] == "handed":

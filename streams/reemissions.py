@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic, sleep
+from typing import Any
 
 import orjson
 
 from gatekeeper.audit.coverage import put_out
+from gatekeeper.audit.record import FOREIGN
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
@@ -60,20 +63,11 @@ def find(reader: Reader, *, now: int) -> Lost:
     since = now - CLEARED_DAYS * DAY_MS
     expected: dict[str, Missing] = {}
     for record in reader.read("audit", since=since):
-        said = orjson.loads(record.value or b"{}")
-        out = put_out(said)
-        if out is None or out[0] != "cleared":
-            continue
-        act, src = said.get("act"), said["src"]
-        if act is not None and act["outcome"] == "reemitted":
-            if out[1] in expected:
-                expected[out[1]].after = act["act_id"]
-        else:
-            offset = src["offset"] if logical_name(src["topic"]) == "sends" else None
-            expected[out[1]] = Missing(record.partition, offset, act["item"] if act else None)
+        with suppress(*FOREIGN):
+            _cleared(expected, record.partition, orjson.loads(record.value or b""))
     for record in reader.read("recalls"):
-        if record.value is not None:
-            expected.pop(str(orjson.loads(record.value)["decision_id"]), None)
+        with suppress(*FOREIGN):
+            expected.pop(str(orjson.loads(record.value or b"")["decision_id"]), None)
     # what is on its way must have arrived, or it would be written twice
     ends, lost = reader.settled("cleared"), Lost()
     for number, start in reader.starts("cleared").items():
@@ -82,6 +76,20 @@ def find(reader: Reader, *, now: int) -> Lost:
     lost.missing = expected
     _sources(reader, lost)
     return lost
+
+
+def _cleared(expected: dict[str, Missing], partition: int, said: dict[str, Any]) -> None:
+    """Takes in an audit record: whether it cleared a piece, or had it written again."""
+    out = put_out(said)
+    if out is None or out[0] != "cleared":
+        return
+    act, src = said.get("act"), said["src"]
+    if act is not None and act["outcome"] == "reemitted":
+        if out[1] in expected:
+            expected[out[1]].after = act["act_id"]
+    else:
+        offset = src["offset"] if logical_name(src["topic"]) == "sends" else None
+        expected[out[1]] = Missing(partition, offset, act["item"] if act else None)
 
 
 def _sources(reader: Reader, lost: Lost) -> None:
@@ -149,10 +157,14 @@ def answers(
         for record in records:
             if b'"kind":"reemit"' not in (record.value or b""):
                 continue
-            act = orjson.loads(record.value or b"")["act"]
-            if act["act_id"] in waiting:
-                waiting.remove(act["act_id"])
+            try:
+                act = orjson.loads(record.value or b"")["act"]
+                id_, told = act["act_id"], (act["outcome"], act["code"])
+            except FOREIGN:
+                continue
+            if id_ in waiting:
+                waiting.remove(id_)
                 told_at = monotonic()
-                yield act["outcome"], act["code"]
+                yield told
         if not waiting or monotonic() - told_at > seconds:
             return

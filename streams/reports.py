@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import time
 from typing import Any
 
@@ -11,6 +12,7 @@ import orjson
 from gatekeeper.audit import export
 from gatekeeper.audit.library import Library, Missing
 from gatekeeper.audit.log import CHECKPOINT
+from gatekeeper.audit.record import FOREIGN
 from gatekeeper.keys import Keys
 from gatekeeper.report.period import Period
 from gatekeeper.report.proof import Seal
@@ -49,7 +51,9 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
                 place = (record.partition, record.offset, record.timestamp)
                 tally.people.consent(*place, record.key, record.value)
         for record in reader.read("recalls", since=period.since):
-            tally.people.recall(record.header("gate-decision-id"), orjson.loads(record.value or b"{}").get("mail_date"))
+            with suppress(*FOREIGN):
+                said = orjson.loads(record.value or b"{}")
+                tally.people.recall(record.header("gate-decision-id"), said.get("mail_date"))
         before = 0
         for partition in trail.partitions():
             at = before
@@ -59,7 +63,7 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
                 passed(at, total)
             before += max(0, trail.bounds[partition][1] - starts[partition])
         kept = trail.since if trail.since != period.since else None
-        return tally.told(made=int(time() * 1000), group=settings.group, kept=kept)
+        return tally.told(made=int(time() * 1000), group=settings.group, kept=kept, foreign=trail.strangers)
 
 
 def _seal(settings: Settings) -> Seal:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from hashlib import sha256
-from itertools import dropwhile
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
 from gatekeeper import packs
 from gatekeeper.audit.chain import Finding, Own
-from gatekeeper.audit.trail import Link, holds, link
+from gatekeeper.audit.sieve import Sieve
+from gatekeeper.audit.trail import Link, link
+from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.spans import instant
 from schemas.codec import Unreadable, canonical, decode
 from schemas.events import JointUseTerms, PolicyVersion
-from streams.client import STALL_SECONDS, Reader, Record
+from streams.client import Reader, Record
 
+KEPT = 1_000
+"""So many findings are kept, however many there are."""
 MARGIN_MS = 120_000
 """So far may the time in a manifest be from the broker's, and that of a transaction's records from each other."""
 
@@ -36,8 +39,8 @@ class LiveTrail:
         self.since, self.to = since, to
         self.bounds: dict[int, tuple[int, int]] = {}
         """First offset and end of each partition of `manifests` when reading began: links beyond are not read."""
-        self.aside: dict[tuple[int, int], Finding] = {}
-        """What others put on `manifests`, as far as it was met: partition and offset to what is wrong with it."""
+        self.aside: dict[str, Finding] = {}
+        """What no worker of ours wrote, as far as it was met: its place to what is wrong with it; KEPT at the most."""
         self._settings = settings
         self._workers = Keys(settings.key_folder).public("worker")
         self._policies: dict[str, bytes] = {}
@@ -47,8 +50,15 @@ class LiveTrail:
         with ExitStack() as stack:
             self._manifests = stack.enter_context(Reader(self._settings))
             self._audit = stack.enter_context(Reader(self._settings))
-            # the manifests first: what is committed there is, or is about to be, on `audit`
-            starts, ends = self._manifests.starts("manifests"), self._manifests.ends("manifests")
+            # what is on `audit` before the manifests are settled has its manifest, and what a manifest names follows
+            self._covered = self._audit.ends("audit")
+            starts, (ends, settled) = self._manifests.starts("manifests"), self._settled("manifests")
+            if not settled:
+                self._covered = dict.fromkeys(self._covered, 0)
+            elif self.to is not None:
+                before = self._audit.since("audit", self.to)
+                self._covered = {number: min(end, before[number]) for number, end in self._covered.items()}
+            self._ends, _ = self._settled("audit")
             self.bounds = {number: (starts[number], end) for number, end in ends.items()}
             self._kept_since()
             self._learn()
@@ -65,28 +75,40 @@ class LiveTrail:
     def links(self, partition: int) -> Iterator[Link]:
         """Yields a partition's links as they were written; what others put between them is left aside.
 
-        Raises IncompleteError (5) where records do not come, IntegrityError (4) where they are others,
-        UnavailableError (3) without a broker. Only one partition can be read at a time.
+        Raises IncompleteError (5) where records do not come, IntegrityError (4) where they are others and it cannot
+        be told which, UnavailableError (3) without a broker. Only one partition can be read at a time.
         """
-        records: Iterator[bytes] | None = None
         first, last = (None if at is None else instant(at) for at in (self.since, self.to))
-        own, skipped = Own(self._workers), False
-        for manifest in self._of(partition):
-            value = manifest.value or b""
-            if not own.holds(partition, manifest.offset, manifest.value, manifest.header("gate-sig")):
-                self.aside |= own.aside
-                skipped = True
-                continue
+        sieve, offset = Sieve(self._records(partition), floor=self._floor(partition)), 0
+        for manifest, following in _with_next(self._own(partition)):
+            offset, value, records = manifest.offset, manifest.value or b"", list[bytes]()
             said = orjson.loads(value)
             if said["audit"]["n"]:
-                if records is None:
-                    records = self._records(partition, said["audit"]["from_id"])
-                elif skipped:  # what was left aside may have been a worker's before it was changed, with records
-                    records = _from(records, said["audit"]["from_id"])
-                skipped = False
-            found = link(partition, manifest.offset, value, _signature(manifest), records or iter(()))
+                taken = sieve.take(said, following)
+                if taken is None:
+                    raise IntegrityError("error.trail_order", partition=partition, offset=offset)
+                records = taken
+            found = link(partition, offset, value, _signature(manifest), iter(records))
+            self._strays(partition, sieve)
             if (first is None or said["t1"] >= first) and (last is None or said["t1"] < last):
                 yield found
+        if not sieve.rest(self._covered[partition]):
+            raise IntegrityError("error.trail_order", partition=partition, offset=offset)
+        self._strays(partition, sieve)
+
+    @property
+    def strangers(self) -> list[dict[str, Any]]:
+        """What was left aside, ready for JSON."""
+        return [
+            {
+                "finding": one.kind,
+                "topic": one.topic,
+                "partition": one.partition,
+                "offset": one.offset,
+                "count": one.values.get("count", 1),
+            }
+            for one in self.aside.values()
+        ]
 
     def policy(self, sha256: str) -> bytes | None:
         """Returns the bytes of a policy version that is shipped or was put in force, by their SHA-256 in hex."""
@@ -95,6 +117,24 @@ class LiveTrail:
     def reference(self, sha256: str) -> bytes | None:
         """Returns the bytes of a record that `reference` keeps, or of the map that names terms, by SHA-256 in hex."""
         return self._reference.get(sha256)
+
+    def _settled(self, topic: str) -> tuple[dict[int, int], bool]:
+        """Returns the ends of a topic, and whether nothing that began before is open below them."""
+        reader = self._manifests if topic == "manifests" else self._audit
+        try:
+            return reader.settled(topic), True
+        except IncompleteError:  # somebody holds a transaction open: what stands before it can be read
+            return reader.ends(topic), False
+
+    def _own(self, partition: int) -> Iterator[Record]:
+        """Yields the manifests that workers of ours wrote."""
+        own = Own(self._workers)
+        for manifest in self._of(partition):
+            finding = own.foreign(partition, manifest.offset, manifest.value, manifest.header("gate-sig"))
+            if finding is None:
+                yield manifest
+            else:
+                self._leave_aside(finding)
 
     def _of(self, partition: int) -> Iterator[Record]:
         start, end = self.bounds[partition]
@@ -107,16 +147,30 @@ class LiveTrail:
                 return
             yield record
 
-    def _records(self, partition: int, did: str) -> Iterator[bytes]:
-        """Yields the values on `audit` from that decision on; ends where none comes for a while."""
-        if self.since is None:
-            start = self._audit.starts("audit")[partition]
-        else:
+    def _records(self, partition: int) -> Iterator[tuple[int, bytes | None, bytes | None]]:
+        start = 0
+        if self.since is not None:
             start = self._audit.since("audit", self.since - 2 * MARGIN_MS)[partition]
-        coming = self._audit.coming("audit", {partition: start}, seconds=STALL_SECONDS)
-        # an empty list: nothing came for so long, although a manifest promises it
-        values = (record.value or b"" for records in iter(lambda: next(coming), []) for record in records)
-        return _from(values, did)
+        end = self._ends[partition]
+        for record in self._audit.between("audit", partition=partition, start=start, end=end):
+            yield record.offset, record.key, record.value
+
+    def _floor(self, partition: int) -> int:
+        """Returns from which offset of `audit` on every record must be covered by a manifest that is read."""
+        since = self.since
+        if since is None and self.bounds[partition][0]:
+            oldest = next(self._manifests.read("manifests", partition=partition), None)
+            since = oldest.timestamp if oldest else None
+        return 0 if since is None else self._audit.since("audit", since)[partition]
+
+    def _strays(self, partition: int, sieve: Sieve) -> None:
+        for offset, count in sieve.strays.items():
+            self._leave_aside(Finding("stray", partition, offset, {"count": count}, topic="audit"))
+        sieve.strays.clear()
+
+    def _leave_aside(self, finding: Finding) -> None:
+        if finding.place in self.aside or len(self.aside) < KEPT:
+            self.aside[finding.place] = finding
 
     def _kept_since(self) -> None:
         """Moves `since` up where the broker has begun to delete: manifests may outlive their records by a segment."""
@@ -150,8 +204,15 @@ class LiveTrail:
                 self._reference[sha256(named).hexdigest()] = named
 
 
-def _from(records: Iterator[bytes], did: str) -> Iterator[bytes]:
-    return dropwhile(lambda record: not holds(record, did), records)
+def _with_next(manifests: Iterable[Record]) -> Iterator[tuple[Record, str | None]]:
+    """Yields each manifest with the first decision of the next one, None where there is none."""
+    before: Record | None = None
+    for manifest in manifests:
+        if before is not None:
+            yield before, orjson.loads(manifest.value or b"")["audit"]["from_id"]
+        before = manifest
+    if before is not None:
+        yield before, None
 
 
 def _signature(manifest: Record) -> bytes:

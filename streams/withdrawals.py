@@ -24,11 +24,15 @@ _OPTIONS = {"recipient_id": "RECIPIENT", "controller_id": "--controller", "purpo
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """What was acknowledged, and binds: the events, where each of them stands, and the act."""
+    """What was acknowledged, and binds: the events, where each of them stands, and the act.
+
+    `unknown`: those of the controllers named that no record names; perhaps a slip, which stops nobody's mail.
+    """
 
     events: tuple[Consent, ...]
     act: PairedAct
     pair: Pair
+    unknown: tuple[str, ...] = ()
 
 
 def write(
@@ -53,17 +57,15 @@ def write(
     act = pairs.act("withdraw", by=by, recipient_id=recipient, reason=reason, evidence_ref=evidence)
     said = {"method": method, "purpose": purpose, "channels": channels, "event_time": at, "recorded_at": act.at}
     _event(recipient, next(iter(controllers), "any"), **said)  # refused before any broker is asked
-    events = tuple(_event(recipient, one, **said) for one in sorted(set(controllers)) or _known_controllers(settings))
-    facts = [Outgoing("consents", recipient.encode(), encode(event)) for event in events]
-    return Withdrawal(events, act, pairs.write(settings, facts, act))
-
-
-def _known_controllers(settings: Settings) -> list[str]:
     with Reader(settings) as reader:
-        found = controls.controllers(reader)
-    if not found:
+        known = controls.controllers(reader)
+    named = sorted(set(controllers)) or known
+    if not named:
         raise UsageError("error.controller_unknown", topic=settings.topic("reference"))
-    return found
+    events = tuple(_event(recipient, one, **said) for one in named)
+    facts = [Outgoing("consents", recipient.encode(), encode(event)) for event in events]
+    unknown = tuple(one for one in named if one not in known)
+    return Withdrawal(events, act, pairs.write(settings, facts, act), unknown)
 
 
 def _event(recipient: str, controller: str, **said: Any) -> Consent:

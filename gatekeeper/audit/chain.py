@@ -16,7 +16,7 @@ from schemas.codec import Unreadable, decode
 
 Kind = Literal[
     "unreadable", "too_long", "moved", "unsigned", "key_unknown", "forged", "miscounted",
-    "repeated", "twice", "missing", "skipped", "reordered", "begins_late",
+    "repeated", "twice", "missing", "skipped", "reordered", "begins_late", "stray",
 ]  # fmt: skip
 FOREIGN: frozenset[Kind] = frozenset(("unsigned", "key_unknown", "forged", "repeated", "twice"))
 NO_MANIFEST: frozenset[Kind] = frozenset(("unreadable", "too_long", "moved"))
@@ -24,12 +24,18 @@ NO_MANIFEST: frozenset[Kind] = frozenset(("unreadable", "too_long", "moved"))
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with a manifest, by where it stands on `manifests`; `values` fill the sentence of its kind."""
+    """What is wrong with a record of `topic`, by where it stands there; `values` fill the sentence of its kind."""
 
     kind: Kind
     partition: int
     offset: int
     values: Mapping[str, Any] = field(default_factory=dict)
+    topic: Literal["manifests", "audit"] = "manifests"
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as people are told: `TOPIC/PARTITION/OFFSET`."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 @dataclass(slots=True)
@@ -111,16 +117,8 @@ class Chain:
             return wrong("unreadable")
         if manifest.partition != partition:
             return wrong("moved", own=manifest.partition)
-        if not signature:
-            return wrong("unsigned")
-        if (key := self._key(manifest.kid)) is None:
-            return wrong("key_unknown", kid=manifest.kid)
-        try:
-            raw = base64.b64decode(signature, validate=True)
-        except binascii.Error:
-            raw = b""
-        if not key.verifies(raw, value or b""):
-            return wrong("forged", kid=manifest.kid)
+        if unsigned := not_signed(value or b"", signature, self._key(manifest.kid)):
+            return wrong(unsigned, **({} if unsigned == "unsigned" else {"kid": manifest.kid}))
         return manifest, None
 
     def _key(self, kid: str) -> Vkey | None:
@@ -146,8 +144,24 @@ class Chain:
         return None
 
 
+def not_signed(value: bytes, signature: str, key: Vkey | None) -> Kind | None:
+    """Returns what is wrong with a signature as the header `gate-sig` has it; `key`: that it names, None = not known.
+
+    None where nothing is.
+    """
+    if not signature:
+        return "unsigned"
+    if key is None:
+        return "key_unknown"
+    try:
+        raw = base64.b64decode(signature, validate=True)
+    except binascii.Error:
+        raw = b""
+    return None if key.verifies(raw, value) else "forged"
+
+
 class Own:
-    """Tells a system's own manifests from what others put among them; `aside`: what was wrong with those, by place.
+    """Tells a system's own manifests from what others put among them, and what is wrong with those.
 
     Whoever may write to the topic can put something there, and reading must go on. Where no worker's key is known,
     nobody can tell by signatures, and only what is no manifest of its partition is left aside.
@@ -155,13 +169,10 @@ class Own:
 
     def __init__(self, keys: Sequence[Vkey]) -> None:
         """`keys`: the public keys of the workers."""
-        self.aside: dict[tuple[int, int], Finding] = {}
         self._chain = Chain({}, keys=lambda: keys)
         self._foreign = NO_MANIFEST | FOREIGN if keys else NO_MANIFEST
 
-    def holds(self, partition: int, offset: int, value: bytes | None, signature: str) -> bool:
-        """Tells whether the next manifest of a partition is the system's own, gaps before it or not."""
+    def foreign(self, partition: int, offset: int, value: bytes | None, signature: str) -> Finding | None:
+        """Returns why the next manifest of a partition is not the system's own; None where it is, gaps or not."""
         _, findings = self._chain.take(partition, offset, value, signature)
-        found = [finding for finding in findings if finding.kind in self._foreign]
-        self.aside |= {(finding.partition, finding.offset): finding for finding in found}
-        return not found
+        return next((finding for finding in findings if finding.kind in self._foreign), None)

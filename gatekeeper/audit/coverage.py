@@ -15,9 +15,12 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from gatekeeper.audit import merkle
+from gatekeeper.audit.chain import not_signed
 from gatekeeper.audit.log import LEAF_BYTES
-from gatekeeper.audit.pairing import Input, Outgoing, Placed, Records
+from gatekeeper.audit.pairing import Input, Outgoing, Placed, Records, Signed
+from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.record import did as derived
+from gatekeeper.audit.verify import Vkey
 from schemas.audit import Manifest
 from schemas.codec import Unreadable, canonical, decode
 from schemas.topics import logical_name
@@ -30,6 +33,8 @@ Fault = Literal[
     "dropped_manifest",
     "reordered_partition",
     "foreign_manifest",
+    "unsigned_manifest",
+    "unknown_key",
     "omitted_record",
     "doubled_record",
     "foreign_record",
@@ -92,8 +97,9 @@ class Covered:
 
 def covered(
     partition: int,
-    manifests: Iterable[Placed],
+    manifests: Iterable[Signed],
     *,
+    keys: Sequence[Vkey],
     first: int,
     settled: int,
     records: Records,
@@ -103,10 +109,11 @@ def covered(
 ) -> Covered:
     """Returns what was found of a partition; everything comes in the order of its topic.
 
+    `keys`: the public keys of the workers; without any, nobody can tell by signatures, and none is checked.
     `first`: the first offset of `manifests` that the broker keeps. Those from `settled` on were written while others
     were read: of them nothing is demanded. `head`: as it was before all else was read.
     """
-    check = _Check(partition, records, inputs, outputs, head, cut=first > 0)
+    check = _Check(partition, records, inputs, outputs, head, keys=keys, cut=first > 0)
     for manifest in manifests:
         check.take(manifest, demanded=manifest.offset < settled)
     return check.end()
@@ -167,9 +174,11 @@ class _Check:
         outputs: Mapping[str, Outgoing],
         head: End | None,
         *,
+        keys: Sequence[Vkey],
         cut: bool,
     ) -> None:
         self._found = Covered(partition)
+        self._keys = {key.kid: key for key in keys}
         self._records, self._inputs, self._outputs, self._head = records, inputs, outputs, head
         self._cut = cut or records.start > 0
         self._prev: str | None = None
@@ -189,8 +198,8 @@ class _Check:
         self._reached = head is None or head.prev is None
         self._last = 0
 
-    def take(self, manifest: Placed, *, demanded: bool) -> None:
-        """Takes in a manifest with all that it claims."""
+    def take(self, manifest: Signed, *, demanded: bool) -> None:
+        """Takes in a manifest with all that it claims, also one of another key, where it goes on behind the last."""
         self._last = manifest.offset
         try:
             read: Manifest = decode("manifests", None, manifest.value)
@@ -200,6 +209,8 @@ class _Check:
                 raise Unreadable("field_invalid", "in")
         except Unreadable as fault:
             self._find("foreign_manifest", "manifests", manifest.offset, str(fault))
+            return
+        if self._unsigned(manifest, read.kid) and read.prev != self._prev:
             return
         said, hash_ = orjson.loads(manifest.value), sha256(manifest.value).hexdigest()
         joined = self._chain(manifest.offset, said["prev"], hash_)
@@ -243,6 +254,15 @@ class _Check:
             if outgoing.expired:
                 self._found.expired[topic] = outgoing.expired
         return self._found
+
+    def _unsigned(self, manifest: Signed, kid: str) -> bool:
+        """Returns whether no worker's key that is known has signed the manifest."""
+        wrong = not_signed(manifest.value, manifest.signature, self._keys.get(kid)) if self._keys else None
+        if wrong is None:
+            return False
+        fault: Fault = "unknown_key" if wrong == "key_unknown" else "unsigned_manifest"
+        self._find(fault, "manifests", manifest.offset, kid)
+        return True
 
     def _chain(self, offset: int, prev: str | None, hash_: str) -> bool:
         """Returns whether the manifest is the one that follows the last one."""
@@ -317,27 +337,26 @@ class _Check:
     def _record(self, record: Placed, *, demanded: bool, counted: bool = True) -> None:
         try:
             said = orjson.loads(record.value)
-            src, stage, at = said["src"], said["stage"], said["at"]
-            topic, place = logical_name(src["topic"]), (src["topic"], src["partition"], src["offset"])
-            out = put_out(said)
-        except (ValueError, KeyError, TypeError):
+            src, stage, at = said["src"], said["stage"], str(said["at"])
+            topic, place = logical_name(src["topic"]), (src["topic"], int(src["partition"]), int(src["offset"]))
+            out, again = put_out(said), (said.get("act") or {}).get("kind") == "reemit"
+            id_ = derived(*place, stage, said["clearance"] if stage == "handoff" else "")
+        except FOREIGN:
             self._find("foreign_record", "audit", record.offset, "unreadable")
             return
         self._found.records += 1
         if self._oldest is None and self._cut:
             self._oldest = at
-        again = (said.get("act") or {}).get("kind") == "reemit"
         if stage in OWN.get(topic, ()) or again:
-            id_ = derived(*place, stage, said["clearance"]) if stage == "handoff" else derived(*place, stage)
-            if src["partition"] != self._found.partition or said["did"] != id_:
+            if place[1] != self._found.partition or said["did"] != id_:
                 self._find("foreign_record", "audit", record.offset, f"{topic}/{place[1]}/{place[2]}")
                 return
             if self._waiting.pop((topic, place[2]), False) is False and counted:
                 self._surplus.setdefault((topic, place[2]), []).append(record.offset)
         if out is not None and again:
-            self._outputs[out[0]].allow(out[1])
+            self._outputs[out[0]].allow(str(out[1]))
         elif out is not None and out[0] in self._outputs:
-            self._outputs[out[0]].expect(out[1], record.offset, at, demanded=demanded)
+            self._outputs[out[0]].expect(str(out[1]), record.offset, at, demanded=demanded)
 
     def _is_told(self, topic: str, offset: int) -> bool:
         return any(name == topic and start <= offset < to for name, start, to in self._told)

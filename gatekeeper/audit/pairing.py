@@ -22,6 +22,14 @@ class Placed(NamedTuple):
     value: bytes
 
 
+class Signed(NamedTuple):
+    """A record of `manifests`: its offset, its bytes and the header `gate-sig`."""
+
+    offset: int
+    value: bytes
+    signature: str
+
+
 class Put(NamedTuple):
     """A record of an output: its offset, the decision it names, and when the broker had it (milliseconds)."""
 

@@ -22,6 +22,9 @@ from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Su
 RULES = 3
 """Version of the rules: a change that may change a verdict raises it."""
 
+FOREIGN = (ValueError, LookupError, TypeError, AttributeError)
+"""What reading a record of the worker's topics raises where somebody else wrote it."""
+
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 

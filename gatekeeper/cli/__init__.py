@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.texts import text
@@ -79,8 +80,13 @@ def main() -> None:
     """Runs the command line and exits with the documented code; an expected error is one sentence on stderr."""
     try:
         code = gatekeeper.main(standalone_mode=False)
-    except click.ClickException as error:
+    except NoArgsIsHelpError as error:
         error.show()
+        code = error.exit_code
+    except click.UsageError as error:
+        from gatekeeper.cli.usage import sentence
+
+        click.echo(text("cli.error", message=sentence(error)), err=True)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from time import time
+from typing import Any
 from uuid import uuid4
 
 import click
@@ -42,11 +43,12 @@ def timezone(settings: Settings, now: int) -> str:
 
 def _verb(kind: str) -> None:
     """Adds the sub-command of one kind of act."""
+    needed: dict[str, Any] = {"required": True} if kind in REASONED else {"default": ""}
 
     @command.command(kind, help=text(f"cli.review_{kind}"))
     @click.argument("ids", nargs=-1, metavar="[ID]...")
     @click.option("--filter", "filters", multiple=True, help=text("cli.filter"))
-    @click.option("--reason", required=kind in REASONED, default="", help=text("cli.act_reason"))
+    @click.option("--reason", help=text("cli.act_reason"), **needed)
     @evidence_option
     @by_option
     @yes_option

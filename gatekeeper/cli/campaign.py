@@ -52,6 +52,8 @@ def show(campaign: str, expected: int | None, as_json: bool) -> None:
         rows[place:place] = [(f"  {code}", count) for code, count in told["reasons"].items()]
         rows.append((text("cli.campaign_done_"), text("cli.yes_word" if told["done"] else "cli.no_word")))
         show_table(("cli.column_what", "cli.column_sends"), rows, numbers=(1,))
+    if not told["decided"]:
+        note("cli.campaign_unknown", campaign=campaign)
     click.get_current_context().exit(0 if told["done"] else 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import time
 from typing import Any
@@ -12,6 +13,7 @@ import click
 import orjson
 
 from gatekeeper import packs
+from gatekeeper.audit.record import FOREIGN
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
 from gatekeeper.errors import UsageError
 from gatekeeper.files import opened
@@ -98,10 +100,13 @@ def _books(settings: Settings) -> Books:
                 if record.header("gate-mode") != "shadow":
                     held[did] = (send.recipient_id, send.campaign_id, send.channel)
         for record in reader.read("recalls"):
-            books.recalled[orjson.loads(record.value or b"{}").get("decision_id", "")] = record.timestamp
+            with suppress(*FOREIGN):
+                books.recalled[orjson.loads(record.value or b"{}").get("decision_id", "")] = record.timestamp
         for record in reader.read("audit"):
             bar.advance(task)
-            if b'"stage":"handoff"' in (record.value or b""):
+            if b'"stage":"handoff"' not in (record.value or b""):
+                continue
+            with suppress(*FOREIGN):
                 act = orjson.loads(record.value or b"")["act"]
                 if act["outcome"] == "handed":
                     books.handed.add(act["item"])

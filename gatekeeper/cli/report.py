@@ -13,7 +13,7 @@ from gatekeeper import packs
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table, whole
 from gatekeeper.reasons import VERDICTS
 from gatekeeper.report import page, period
-from gatekeeper.report.tally import wrong
+from gatekeeper.report.tally import foreign, wrong
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
 from streams.reports import read
@@ -25,7 +25,7 @@ from streams.reports import read
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=text("cli.report_out"))
 @json_option
 def command(since: str, to: str, out: Path | None, as_json: bool) -> None:
-    """Prints it, or writes the page; exit 1 where its proofs show a change, 5 where old records are gone already."""
+    """Prints it, or writes the page; exit 1 for a change or a stranger, 5 where old records are gone already."""
     settings = load()
     found = period.read(since, to, packs.load(settings.policy).at(int(time() * 1000)).timezone)
     with progress_bar() as bar:
@@ -44,7 +44,9 @@ def command(since: str, to: str, out: Path | None, as_json: bool) -> None:
         note("cli.report_kept", since=report["kept_from"])
     if wrong(report):
         note("cli.report_wrong")
-    click.get_current_context().exit(1 if wrong(report) else 5 if report["kept_from"] else 0)
+    if strangers := foreign(report):
+        note("report.foreign", **strangers)
+    click.get_current_context().exit(1 if wrong(report) or strangers else 5 if report["kept_from"] else 0)
 
 
 def _show(report: Mapping[str, Any]) -> None:

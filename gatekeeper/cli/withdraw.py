@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from time import time
 from typing import get_args
 
 import click
 
-from gatekeeper.cli.output import json_option, show_json, show_table
+from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.cli.who import by_option, evidence_option, person
+from gatekeeper.packs import load as load_packs
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.values import Channel
@@ -42,6 +45,7 @@ def command(
 ) -> None:
     """Writes a Withdrawn event for each controller and the act that says who entered them, all of it or nothing."""
     settings = load()
+    covers = purpose == "*" or _covers_any(purpose, load_packs(settings.policy).at(int(time() * 1000)).purposes)
     done = withdrawals.write(
         settings,
         recipient,
@@ -64,12 +68,21 @@ def command(
         }
         for event, place in zip(done.events, done.pair.facts, strict=True)
     ]
+    if done.unknown:
+        note("cli.withdraw_unknown_controller", controllers=", ".join(done.unknown))
+    if not covers:
+        note("cli.withdraw_unknown_purpose", purpose=purpose, policy=settings.policy)
     if as_json:
         told = {"recipient_id": recipient, "purpose": purpose, "channels": channels or "*", "acknowledged": rows}
-        show_json({**told, "act_id": done.pair.act_id, "by": done.act.by})
+        show_json({**told, "act_id": done.pair.act_id, "by": done.act.by, "unknown": done.unknown})
         return
     click.echo(text("cli.withdraw_done", count=len(rows)))
     show_table(
         ("cli.column_controller", "cli.column_place"),
         [(row["controller_id"], f"{row['topic']}/{row['partition']}/{row['offset']}") for row in rows],
     )
+
+
+def _covers_any(purpose: str, known: Iterable[str]) -> bool:
+    """Tells whether a no to `purpose` is a no to any of the policy's."""
+    return any(one == purpose or one.startswith(f"{purpose}.") for one in known)

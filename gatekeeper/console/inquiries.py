@@ -6,6 +6,7 @@ Nothing is kept: every look reads them anew. Neither contact values nor tokens l
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -21,6 +22,7 @@ from gatekeeper.console.state import Console
 from gatekeeper.facts import FactStore
 from gatekeeper.spans import clock
 from gatekeeper.texts import Language
+from schemas.audit import AuditRecord
 from schemas.codec import Unreadable, decode
 from schemas.events import PairedAct, Source
 from schemas.topics import FACT_TOPICS
@@ -150,12 +152,14 @@ def _snapshot(held: Console, reader: Reader, recipient: str, own: Mapping[str, p
 
 def _told(reader: Reader, places: list[people.Place]) -> list[Told]:
     wanted = {(one.part, one.place): one.did for one in places}
-    records = reader.some("audit", wanted)
-    return [
-        Told(orjson.loads(record.value or b""), record.partition)
-        for record in records
-        if holds(record.value or b"", wanted[record.partition, record.offset])
-    ]
+    found = []
+    for record in reader.some("audit", wanted):
+        value = record.value or b""
+        if holds(value, wanted[record.partition, record.offset]):
+            with suppress(ValueError):  # what no worker wrote
+                AuditRecord.model_validate_json(value)
+                found.append(Told(orjson.loads(value), record.partition))
+    return found
 
 
 def _acts(reader: Reader, own: Mapping[str, people.Places], tell: Telling) -> list[Line]:

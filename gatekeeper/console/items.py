@@ -31,7 +31,7 @@ CREATE INDEX item_by_run ON item (run) WHERE run IS NOT NULL;
 CREATE INDEX item_by_recipient ON item (recipient);
 CREATE TABLE item_reason (code TEXT, item TEXT, PRIMARY KEY (code, item)) WITHOUT ROWID;
 CREATE TABLE asked (
-    act_id TEXT PRIMARY KEY, item TEXT, kind TEXT, who TEXT, at TEXT, reason TEXT, evidence TEXT
+    act_id TEXT PRIMARY KEY, item TEXT, kind TEXT, who TEXT, at TEXT, evidence TEXT, part INTEGER, place INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX asked_of_item ON asked (item);
 CREATE INDEX asked_by_time ON asked (at);
@@ -78,8 +78,9 @@ def _review(writing: Writing, record: Record) -> None:
 def _act(writing: Writing, record: Record) -> None:
     if doing := asked(record.key, record.value):
         who = orjson.dumps(doing.by).decode()
-        row = (doing.act_id, doing.item, doing.kind, who, doing.at, doing.reason, doing.evidence)
-        writing.db.execute("INSERT OR IGNORE INTO asked VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        words = (record.partition, record.offset) if doing.reason else (None, None)
+        row = (doing.act_id, doing.item, doing.kind, who, doing.at, doing.evidence, *words)
+        writing.db.execute("INSERT OR IGNORE INTO asked VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         _touch(writing, doing.item)
 
 
@@ -169,7 +170,10 @@ def record(db: sqlite3.Connection, id_: str) -> sqlite3.Row | None:
 
 
 def doings(db: sqlite3.Connection, id_: str) -> list[Doing]:
-    """Returns what was done about an item, in the order in which it was judged, what waits for its answer last."""
+    """Returns what was done about an item, in the order in which it was judged, what waits for its answer last.
+
+    What people said about it in words is not here: `gatekeeper.console.spoken`.
+    """
     found = list(_answers(db, id_))
     told = {doing.act_id for doing in found}
     waiting = db.execute("SELECT * FROM asked WHERE item = ? ORDER BY at, act_id", (id_,))
@@ -198,14 +202,10 @@ def run(db: sqlite3.Connection, name: str) -> dict[str, Doing]:
 
 
 def _answers(db: sqlite3.Connection, id_: str) -> Iterable[Doing]:
-    rows = db.execute(
-        "SELECT answer.*, asked.reason FROM answer LEFT JOIN asked USING (act_id) WHERE answer.item = ?"
-        " ORDER BY part, place",
-        (id_,),
-    )
+    rows = db.execute("SELECT * FROM answer WHERE item = ? ORDER BY part, place", (id_,))
     return [_asked(row, outcome=row["outcome"], code=row["code"], did=row["did"]) for row in rows.fetchall()]
 
 
 def _asked(row: sqlite3.Row, **told: Any) -> Doing:
     by = tuple(orjson.loads(row["who"]))
-    return Doing(row["act_id"], row["item"], row["kind"], by, row["at"], row["reason"], row["evidence"], **told)
+    return Doing(row["act_id"], row["item"], row["kind"], by, row["at"], None, row["evidence"], **told)

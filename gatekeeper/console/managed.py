@@ -1,6 +1,6 @@
 """What is registered and what the privacy manager did about it, in the read model: controllers, lists, forms, policies.
 
-An act is shown as done once `audit` says so. Whom an erasure was about is not kept.
+An act is shown as done once `audit` says so. Whom an erasure was about is not kept, nor what was said in words.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ SCHEMA = """
 CREATE TABLE registered (kind TEXT, id TEXT, name TEXT, value TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE activated (part INTEGER, place INTEGER, key BLOB, value BLOB, PRIMARY KEY (part, place)) WITHOUT ROWID;
 CREATE TABLE paired (
-    act_id TEXT PRIMARY KEY, kind TEXT, subject TEXT, who TEXT, at TEXT, reason TEXT, evidence TEXT, outcome TEXT
+    act_id TEXT PRIMARY KEY, kind TEXT, subject TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT,
+    part INTEGER, place INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX paired_by_time ON paired (at);
 """
@@ -45,7 +46,6 @@ class Recent:
     subject: str | None
     by: tuple[str, ...]
     at: str
-    reason: str | None
     outcome: str | None
     code: str | None
 
@@ -71,11 +71,12 @@ def _acts(writing: Writing, record: Record) -> None:
     except Unreadable:
         return
     if isinstance(act, PairedAct):
-        row = (act.act_id, act.kind, act.subject, act.by, act.at, act.reason or None, act.evidence_ref)
+        words = (record.partition, record.offset) if act.reason else (None, None)
+        row = (act.act_id, act.kind, act.subject, act.by, act.at, act.evidence_ref, *words)
         writing.db.execute(
-            "INSERT INTO paired VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT DO UPDATE SET"
+            "INSERT INTO paired VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?) ON CONFLICT DO UPDATE SET"
             " kind = excluded.kind, subject = excluded.subject, who = excluded.who, at = excluded.at,"
-            " reason = excluded.reason, evidence = excluded.evidence",
+            " evidence = excluded.evidence, part = excluded.part, place = excluded.place",
             row,
         )
 
@@ -131,13 +132,13 @@ def outcome(db: sqlite3.Connection, act_id: str) -> tuple[bool, str | None]:
 def recent(db: sqlite3.Connection, *, most: int, facts_only: bool = False) -> list[Recent]:
     """Returns the last acts, the latest first."""
     rows = db.execute(
-        "SELECT act_id, kind, NULL AS item, subject, who, at, reason, outcome, NULL AS code FROM paired"
+        "SELECT act_id, kind, NULL AS item, subject, who, at, outcome, NULL AS code FROM paired"
         " WHERE at IS NOT NULL ORDER BY at DESC LIMIT ?",
         (most,),
     ).fetchall()
     if not facts_only:
         rows += db.execute(
-            "SELECT act_id, kind, item, NULL AS subject, who, at, reason,"
+            "SELECT act_id, kind, item, NULL AS subject, who, at,"
             " (SELECT outcome FROM answer WHERE answer.act_id = asked.act_id ORDER BY part, place LIMIT 1) AS outcome,"
             " (SELECT code FROM answer WHERE answer.act_id = asked.act_id ORDER BY part, place LIMIT 1) AS code"
             " FROM asked ORDER BY at DESC LIMIT ?",
@@ -149,5 +150,5 @@ def recent(db: sqlite3.Connection, *, most: int, facts_only: bool = False) -> li
 
 def _recent(row: sqlite3.Row) -> Recent:
     by = tuple(orjson.loads(row["who"])) if row["item"] else (row["who"],)
-    said = (row["at"], row["reason"], row["outcome"], row["code"])
+    said = (row["at"], row["outcome"], row["code"])
     return Recent(row["act_id"], row["kind"], row["item"], row["subject"], by, *said)

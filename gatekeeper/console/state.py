@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
 from typing import cast
@@ -16,6 +16,7 @@ from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
 from gatekeeper.console.runs import Runs
 from gatekeeper.console.session import Sessions
+from gatekeeper.console.spoken import Place, Spoken
 from gatekeeper.console.tasks import Tasks
 from gatekeeper.settings import Settings
 
@@ -45,10 +46,15 @@ class Console:
     pages: Sequence[Page]
     runs: Runs = field(default_factory=Runs)
     tasks: Tasks = field(default_factory=Tasks)
+    spoken: Spoken = field(default_factory=Spoken)
     wrong_by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))
     wrong_by_address: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may be behind one
     looks: Limit = field(default_factory=lambda: Limit(120, 60.0))  # nobody reads so many people's pages
     posts: Limit = field(default_factory=lambda: Limit(600, 60.0))
+
+    def words(self, places: Mapping[str, Place]) -> dict[str, str]:
+        """Returns by act what people said in words, of those who stand at `places`; nothing while Kafka is away."""
+        return self.spoken.of(self.settings, {} if self.feed.progress.trouble else places)
 
     def now(self) -> int:
         """Returns this instant in milliseconds."""

@@ -30,19 +30,7 @@ def match(one: str, other: str) -> int:
     between them the product of the constants above, one for each part that differs. Symmetrical.
     Raises ValueError for a value that is not of `normalise_postal`.
     """
-    if one == other:
-        return 1000
-    a, b = Postal.of(one), Postal.of(other)
-    score = 1000
-    for part in (
-        _name(a.name, b.name),
-        1000 if a.postcode == b.postcode else POSTCODE_DIFFERS,
-        _place(a.place, b.place),
-        _numbers(a.numbers, b.numbers),
-        1000 if a.care == b.care else CARE_DIFFERS if a.care and b.care else CARE_MISSING,
-    ):
-        score = score * part // 1000
-    return score
+    return 1000 if one == other else _sureness(Postal.of(one), Postal.of(other))
 
 
 def readings(value: str) -> dict[str, int]:
@@ -54,7 +42,7 @@ def readings(value: str) -> dict[str, int]:
     """
     whole = Postal.of(value)
     found = {
-        str(reading): match(value, str(reading))
+        str(reading): _sureness(whole, reading)
         for name in islice(_names(whole.name), 8)
         for postcode in dict.fromkeys((whole.postcode, ""))
         for numbers in _shorter(whole.numbers)
@@ -63,6 +51,19 @@ def readings(value: str) -> dict[str, int]:
     }
     found.pop(value, None)
     return dict(sorted(found.items(), key=lambda item: -item[1])[:READINGS])
+
+
+def _sureness(one: Postal, other: Postal) -> int:
+    score = 1000
+    for part in (
+        _name(one.name, other.name),
+        1000 if one.postcode == other.postcode else POSTCODE_DIFFERS,
+        _place(one.place, other.place),
+        _numbers(one.numbers, other.numbers),
+        1000 if one.care == other.care else CARE_DIFFERS if one.care and other.care else CARE_MISSING,
+    ):
+        score = score * part // 1000
+    return score
 
 
 def _name(one: str, other: str) -> int:

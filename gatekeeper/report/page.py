@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from gatekeeper import chart
 from gatekeeper.reasons import VERDICTS
+from gatekeeper.report.tally import foreign
 from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.words import Words
 
@@ -47,6 +48,7 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
         **words.names(),
         "lang": lang,
         "r": report,
+        "foreign": foreign(report),
         "when": lambda written: words.clock(written) or "-",
         "act": lambda kind: text(f"story.kind_{kind}", lang) if f"story.kind_{kind}" in catalogue() else kind,
         "n": lambda number: "-" if number is None else f"{number:,}",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.trail import Link
 from gatekeeper.audit.verify import leaf_hash
+from gatekeeper.errors import IntegrityError
 from gatekeeper.report.desk import Desk
 from gatekeeper.report.people import People
 from gatekeeper.report.period import Period
@@ -16,6 +18,8 @@ from gatekeeper.report.proof import Chains, Samples, Seal
 from gatekeeper.report.sends import Sends
 from gatekeeper.spans import instant
 
+PLACES = 10
+"""So many strangers are told one by one."""
 Window = Callable[[Mapping[str, Any]], int | None]
 """How long the answer to the ask of an audit record is waited for, in milliseconds; None = not known."""
 
@@ -37,26 +41,38 @@ class Tally:
         self._shadow = 0
 
     def link(self, link: Link) -> None:
-        """Takes in a manifest with its audit records; what was judged in shadow mode is counted and no more."""
+        """Takes in a manifest with its audit records; what was judged in shadow mode is counted and no more.
+
+        Raises IntegrityError (4) where a record was changed into something that cannot be read.
+        """
         said = link.manifest
         self._chains.take(link, said)
         self.people.manifest(said)
         for place, value in enumerate(link.records):
-            record = orjson.loads(value)
-            if record.get("mode", "live") != "live":
-                self._shadow += 1
-                continue
-            if record["stage"] == "intake":
-                self._sends.take(record)
-                self._samples.take(record["did"], place, link)
-            self._desk.take(record, value)
-            asked = (record.get("act") or {}).get("outcome") == "asked"
-            self.people.record(record, self._window(record) if asked else None, self.period.zone)
+            try:
+                self._record(link, place, value)
+            except FOREIGN:
+                raise IntegrityError("error.trail_record", partition=link.partition, offset=link.offset) from None
 
-    def told(self, *, made: int, group: str, kept: int | None = None) -> dict[str, Any]:
+    def _record(self, link: Link, place: int, value: bytes) -> None:
+        record = orjson.loads(value)
+        if record.get("mode", "live") != "live":
+            self._shadow += 1
+            return
+        if record["stage"] == "intake":
+            self._sends.take(record)
+            self._samples.take(record["did"], place, link)
+        self._desk.take(record, value)
+        asked = (record.get("act") or {}).get("outcome") == "asked"
+        self.people.record(record, self._window(record) if asked else None, self.period.zone)
+
+    def told(
+        self, *, made: int, group: str, kept: int | None = None, foreign: Sequence[Mapping[str, Any]] = ()
+    ) -> dict[str, Any]:
         """Returns the report (docs/reference/report.md).
 
         `made`: now, in milliseconds. `group`: whose system. `kept`: from when on all records were there, None: always.
+        `foreign`: what was read beside, and that no worker wrote.
         """
         first, last = self.period.days
         return {
@@ -73,6 +89,7 @@ class Tally:
             **self._desk.told(),
             "seal": self._seal.told(made),
             "coverage": self._chains.told(),
+            "foreign": list(foreign),
             "samples": self._samples.told(self._seal),
         }
 
@@ -82,3 +99,16 @@ def wrong(report: Mapping[str, Any]) -> bool:
     return any(one["breaks"] or one["torn"] for one in report["coverage"]) or any(
         one["state"] == "wrong" for one in report["samples"]
     )
+
+
+def foreign(report: Mapping[str, Any]) -> dict[str, str] | None:
+    """Returns what the sentence `report.foreign` takes: how many no worker wrote, and where; None where there is none.
+
+    Of a stretch its beginning is told.
+    """
+    found = report["foreign"]
+    if not found:
+        return None
+    places = [f"{one['topic']}/{one['partition']}/{one['offset']}" for one in found]
+    more = ["…"] if len(places) > PLACES else []
+    return {"count": f"{sum(one['count'] for one in found):,}", "places": ", ".join(places[:PLACES] + more)}

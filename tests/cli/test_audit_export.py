@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gatekeeper.audit.folder import Folder
+from gatekeeper.audit.trail import Link
 from gatekeeper.settings import load
 from streams.broker import Broker
+from streams.client import Reader
 from streams.trail import LiveTrail
 from tests.trails import alone
-from tests.worlds import World, consent, send
+from tests.worlds import World, consent, send, until
 
 SENDS = 60
 RECORDS = SENDS + 1 + 3 + 1 + 1
@@ -96,7 +99,8 @@ def test_nothing_sealed_then_the_export_says_so_and_is_incomplete(world: World, 
 def test_one_decision_proven_from_the_running_system_then_the_proof_holds(world: World, tmp_path: Path, run) -> None:
     did, file = world.audits()[SENDS // 2].did, tmp_path / "proof.json"
     unsealed = run("audit", "prove", did, "--out", str(file))
-    assert unsealed.code == 0, unsealed
+    assert unsealed.code == 5, unsealed
+    assert "not sealed yet" in unsealed.err
     assert run("audit", "check", str(file)).code == 5
     witness = seal(run, tmp_path)
     assert run("audit", "prove", did, "--out", str(file)).code == 0
@@ -140,3 +144,59 @@ def test_manifests_that_others_slipped_in_then_they_are_told_and_the_rest_is_exp
     ]
     assert all(str(one["offset"]) in done.err for one in done.json["aside"])
     assert run("audit", "verify", str(tmp_path / "export"), "--witness", witness).code == 0
+
+
+def test_records_on_audit_that_no_worker_wrote_then_each_is_named_and_all_that_is_a_worker_s_is_read(
+    world: World, tmp_path: Path, run
+) -> None:
+    last = world.read("audit")[-1]
+    did, value = last.key().decode(), last.value()
+    twin = value.replace(did.encode(), b"A" * 26)
+    strangers = [(did, b"\xff{"), ("B" * 26, value), (did, None), (did, value), ("A" * 26, twin)]
+    before = _ends("audit")
+    world.put("audit", strangers, partition=0)
+    with world.process(tmp_path / "worker.log"):
+        world.sends([f"p{number}" for number in range(SENDS)])
+        until(lambda: sum(len(link.records) for link in _links()) == RECORDS + SENDS, "decisions")
+    world.put("audit", strangers[:1], partition=0)
+    world.put("recalls", [("X", b"\xff")], partition=0)
+    witness = seal(run, tmp_path)
+
+    done = run("audit", "export", "--out", str(tmp_path / "export"), "--json")
+    assert (done.code, done.json["records"]) == (1, RECORDS + SENDS), done
+    aside = done.json["aside"]
+    assert {(one["finding"], one["topic"], one["partition"]) for one in aside} == {("stray", "audit", 0)}
+    assert sum(one["count"] for one in aside) == len(strangers) + 1
+    assert aside[0]["offset"] == before[0]
+    assert f"offset {before[0]}" in done.err
+    assert run("audit", "verify", str(tmp_path / "export"), "--witness", witness).code == 0
+
+    now = datetime.now(UTC)
+    days = ("--from", (now - timedelta(days=1)).isoformat(), "--to", (now + timedelta(minutes=1)).isoformat())
+    report = run("report", *days, "--json")
+    assert (report.code, report.json["foreign"]) == (1, aside)
+    assert sum(one["records"] for one in report.json["coverage"]) == RECORDS + SENDS
+    assert f"audit/0/{before[0]}" in report.err
+    page = tmp_path / "report.html"
+    assert run("report", *days, "--out", str(page)).code == 1
+    assert f"audit/0/{before[0]}" in page.read_text("utf-8")
+
+    replayed = run("audit", "replay", "--live", "--rate", "0", "--json")
+    assert (replayed.code, replayed.json["records"]) == (1, RECORDS + SENDS), replayed
+    covered = run("audit", "coverage")
+    assert (covered.code, f"audit/0/{before[0]}" in covered.out) == (1, True), covered
+    for words in (("prove", did, "--out", str(tmp_path / "proof.json")), ("explain", did)):
+        told = run("audit", *words)
+        assert (told.code, "Traceback" in told.err) == (0, False), told
+    for words in (("audit", "reemit", "--topic", "cleared", "--dry-run"), ("campaign", "show", "K-1"), ("status",)):
+        assert "Traceback" not in run(*words).err
+
+
+def _links() -> list[Link]:
+    with LiveTrail(load()) as live:
+        return [link for number in live.partitions() for link in live.links(number)]
+
+
+def _ends(topic: str) -> dict[int, int]:
+    with Reader(load()) as reader:
+        return reader.ends(topic)

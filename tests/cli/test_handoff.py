@@ -76,8 +76,11 @@ def test_some_withdrew_then_the_file_has_the_others_once_and_a_second_run_adds_n
     assert (again.json["written"], again.json["again"]) == (17, 17)
     assert {row["again"] for row in rows(tmp_path / "again.csv")} == {"yes"}
 
+    slip = run("campaign", "show", f"{campaign}x")
+    assert slip.code == 1
+    assert f"{campaign}x" in slip.err
     shown = run("campaign", "show", campaign, "--expected", "20", "--json")
-    assert shown.code == 0
+    assert (shown.code, shown.err) == (0, "")
     assert shown.json == {
         "campaign": campaign, "expected": 20, "decided": 20, "cleared": 20, "withheld": 0, "reasons": {},
         "recalled": 3, "handed_off": 17, "recalled_after_hand_off": 0, "waiting_for_hand_off": 0, "done": True,

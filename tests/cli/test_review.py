@@ -254,7 +254,7 @@ def test_no_worker_then_exit_5_says_how_to_go_on_and_going_on_does_nothing_twice
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("review", "release", "A" * 26), "--reason"),
+        (("review", "release", "A" * 26), "Missing option '--reason'"),
         (("review", "release", "A" * 26, "--reason", " "), "--reason"),
         (("review", "release", "--reason", "x"), "--filter"),
         (("review", "release", "A" * 26, "--filter", "", "--reason", "x"), "--filter"),

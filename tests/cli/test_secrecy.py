@@ -179,6 +179,8 @@ def wrong(item: str, folder: Path) -> Iterator[tuple[str, ...]]:
         yield "audit", "prove", value, "--out", str(folder / "no.json")
         yield "audit", "explain", value
         yield "audit", "reemit", "--topic", "cleared", "--reason", value, "--by", value
+        yield "audit", "reemit", "--topic", value
+        yield "audit", "witness", "--interval", value
         yield "deadletter", "resolve", value, "--by", "hanako", "--reason", "x"
         yield "deadletter", "resolve", "consents/0/0", "--by", value, "--reason", "x"
         yield "import", "sources", str(folder / "list.csv"), "--list-date", value

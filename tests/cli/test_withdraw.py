@@ -51,6 +51,19 @@ def test_without_json_then_it_says_binding_and_where_it_stands(run, system) -> N
     assert f"{system.settings.topic('consents')}/" in done.out
 
 
+def test_a_controller_or_a_purpose_that_nobody_registered_then_it_is_written_and_said(run, system) -> None:
+    name_controllers(system, "midori")
+    done = run("withdraw", "r7", "--controller", "midori", "--controller", "midroi", "--purpose", "mkt.dm.won")
+    assert done.code == 0
+    assert {event.controller_id for event in consents(system)} == {"midori", "midroi"}
+    slip, purpose = done.err.splitlines()
+    assert "midroi" in slip
+    assert "midori" not in slip
+    assert "mkt.dm.won" in purpose
+    known = run("withdraw", "r7", "--controller", "midori", "--purpose", "mkt", "--json")
+    assert (known.code, known.err, known.json["unknown"]) == (0, "", [])
+
+
 def test_scope_and_time_then_they_stand_in_the_event(run, system) -> None:
     arguments = ("--controller", "midori", "--purpose", "marketing.books", "--channel", "email", "--channel", "postal")
     assert run("withdraw", "r7", *arguments, "--at", "2026-04-01T09:00+09:00").code == 0

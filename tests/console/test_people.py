@@ -266,3 +266,19 @@ def test_the_letter_printed_then_one_page_without_what_is_for_staff(site: Site, 
     assert page.get_by_text("今後の送付を止めるには").is_visible()
     page.screenshot(path=tmp_path / "letter.png", full_page=True)
     assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
+
+
+def test_several_letters_of_one_beginning_then_a_choice_and_each_by_its_decision_id(site: Site) -> None:
+    _, code = cleared(site)
+    (record,) = [m for m in site.world.read("audit") if m.key().decode().startswith(inquiry.read(code))]
+    did = record.key().decode()
+    twin = did[:10] + ("A" * 16 if did[10] != "A" else "B" * 16)
+    value = record.value().replace(did.encode(), twin.encode()).replace(b'"campaign":"K-', b'"campaign":"TWIN-')
+    site.world.put("audit", [(twin, value)], partition=record.partition())
+    client = site.client()
+    until(lambda: "Several letters have this code" in client.get(f"/letters/{code}").text, "the twin")
+    page = client.get(f"/letters/{code}").text
+    assert f"/letters/{did}" in page
+    assert f"/letters/{twin}" in page
+    assert "TWIN-" in client.get(f"/letters/{twin}").text
+    assert "TWIN-" not in client.get(f"/letters/{did}").text

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from gatekeeper.console.pages.report import FRESH_MS, reported
 from gatekeeper.console.tasks import Task, Tasks
-from gatekeeper.errors import UnavailableError
+from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.report import period
 from gatekeeper.spans import instant
 from tests.console.conftest import Site
@@ -62,8 +62,7 @@ def test_period_then_page_file_and_json_say_what_the_audit_trail_says(site: Site
     page = made(client, "/report", wanted)
     assert page.status_code == 200
     report = made(client, "/report.json", wanted).json()
-    live = [one for one in site.world.audits() if one.stage == "intake"]
-    assert 3 <= report["sends"]["total"] <= len(live)
+    assert 3 <= report["sends"]["total"] <= len(site.world.read("audit"))
     assert sum(one["records"] for one in report["coverage"]) >= report["sends"]["total"]
     assert all(sample["inquiry"] in page.text for sample in report["samples"])
     assert "<script>" not in page.text
@@ -73,6 +72,36 @@ def test_period_then_page_file_and_json_say_what_the_audit_trail_says(site: Site
     assert report["samples"][0]["did"] in file.text
     assert "本人に連絡又は接触する場合" in client.get("/report", params={**wanted, "lang": "ja"}).text
     assert ".report" in client.get("/report.css").text
+
+
+def test_a_record_that_no_worker_wrote_then_the_page_says_where_and_counts_the_others(site: Site) -> None:
+    client = site.client("auditor")
+    site.withheld(1)
+    site.world.put("audit", [("X", site.world.read("audit")[-1].value())], partition=0)
+    site.withheld(4)
+    offset = [message.offset() for message in site.world.read("audit") if message.key() == b"X"][-1]
+    page = made(client, "/report", query())
+    assert page.status_code == 200
+    assert "that no worker of this system wrote" in page.text
+    assert f"audit/0/{offset}" in page.text
+    report = made(client, "/report.json", query()).json()
+    foreign = [one for one in report["foreign"] if one["offset"] == offset]
+    assert [(one["topic"], one["partition"], one["count"]) for one in foreign] == [("audit", 0, 1)]
+    assert report["sends"]["total"] >= 5
+
+
+def test_records_that_cannot_be_told_apart_then_the_page_says_so_and_is_no_failure(site: Site) -> None:
+    wanted = {"from": "2020-02-01", "to": "2020-02-28"}
+    days = period.read(wanted["from"], wanted["to"], site.console.zone())
+
+    def torn(task: Task) -> None:
+        raise IntegrityError("error.trail_order", partition=0, offset=7)
+
+    task = site.console.tasks.start(f"report-{days.since}-{days.to}", "auditor", torn)
+    until(lambda: task.over, "the finding")
+    page = site.client("auditor").get("/report", params=wanted)
+    assert page.status_code == 200
+    assert "a stranger cannot be told from a change" in page.text
 
 
 @pytest.mark.parametrize(

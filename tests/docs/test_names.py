@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from schemas.topics import TOPICS
 
 OUTSIDE = {"JAVA_HOME", "CONCURRENT_TRANSACTIONS"}
 """Names in capitals that are not ours, or not yet."""
-FOLDERS = ("schemas", "gatekeeper", "streams", "tests", "docs", "scripts", "requirements")
+FOLDERS = ("schemas", "gatekeeper", "streams", "tests", "docs", "scripts", "requirements", "benchmarks")
 CONTEXT = click.Context(gatekeeper)
 Page = tuple[Path, str]
 
@@ -110,6 +113,17 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_programs_run_with_m_then_they_are_found_from_the_repositorys_folder(house: Path, everything: str) -> None:
+    named = set(re.findall(r"python -m ((?:benchmarks|tests)\.\w+)", everything))
+    named |= {f"benchmarks.{file.stem}" for file in (house / "benchmarks").glob("[a-z]*.py")}
+    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    found = subprocess.run(
+        [sys.executable, "-c", f"import {', '.join(sorted(named))}"],
+        cwd=house, env=outside, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+
+
 def test_names_in_capitals_in_a_page_then_the_code_has_them(page: Page, source: str) -> None:
     named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", page[1]))
     assert sorted(name for name in named - OUTSIDE if not known(name, source)) == []
@@ -125,6 +139,11 @@ def known(name: str, source: str) -> bool:
 def test_names_in_code_in_a_page_then_the_code_has_them(page: Page, source: str) -> None:
     named = {word for snippet in code(page[1]) for word in re.findall(r"^[a-z]+(?:_[a-z0-9]+)+$", snippet)}
     assert sorted(name for name in named if not re.search(rf"\b{name}\b", source)) == []
+
+
+def test_sentences_of_the_changes_then_none_stands_twice(house: Path) -> None:
+    said = re.split(r"(?<=[.;:]) ", (house / "CHANGELOG.md").read_text("utf-8").replace("\n", " "))
+    assert [one for one in set(said) if len(one) > 40 and said.count(one) > 1] == []
 
 
 def test_pages_then_none_is_an_orphan(house: Path, everything: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,6 +18,7 @@ from gatekeeper.audit.coverage import Finding, report
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.keys import Keys
 from gatekeeper.packs import load
 from streams.broker import Broker
 from streams.coverage import check
@@ -62,6 +65,8 @@ class Forger:
             for topic, value in facts:
                 self.store.apply(topic, 0, number, None, orjson.dumps(value))
         self.topic = world.settings.topic("sends")
+        self.key = self.last = Keys(world.settings.key_folder).signer("worker")
+        """The one that signs, and the one that signs the last manifest."""
         self.sends = {message.offset(): message for message in world.read("sends")}
 
     def chunk(self, start: int, to: int, *, leave: tuple[int, ...] = ()) -> Chunk:
@@ -84,7 +89,8 @@ class Forger:
         prev, head, done = None, None, []
         for chunk in chunks:
             value = manifest(
-                writer="forger", kid="k", partition=0, taken=[chunk.taken], judged=chunk.said, dead_facts=0, as_of={},
+                writer="forger", kid=self.key.kid, partition=0, taken=[chunk.taken], judged=chunk.said,
+                dead_facts=0, as_of={},
                 prev=prev, policy=JUDGE.packs.at(AT), t0=AT, t1=AT,
             )  # fmt: skip
             prev = hashlib.sha256(value).hexdigest()
@@ -103,7 +109,9 @@ class Forger:
                         topic(output.topic), output.value, output.key, partition=0, headers=list(output.headers)
                     )
             if chunk.manifest:
-                through.produce(topic("manifests"), value, b"forger", partition=0)
+                signer = self.key if number + 1 < len(done) else self.last
+                signed = [("gate-sig", base64.b64encode(signer.sign(value)))]
+                through.produce(topic("manifests"), value, b"forger", partition=0, headers=signed)
             through.produce(topic("ledger"), done[-1][2].encode(), HEAD, partition=0)
             through.commit_transaction(30)
 
@@ -272,6 +280,31 @@ def test_given_an_honest_worker_then_nothing_is_found(forger: Forger) -> None:
     assert {one.verdict for chunk in chunks for one in chunk.judged} == {"clear", "confirm"}
     forger.write(chunks)
     assert found(forger) == []
+
+
+def test_given_a_last_manifest_that_the_worker_s_key_did_not_sign_then_it_is_named(
+    forger: Forger, tmp_path: Path
+) -> None:
+    stranger = Keys(tmp_path / "stranger")
+    stranger.make("worker", "gk/worker")
+    forger.last = stranger.signer("worker")
+    forger.write(forger.honest())
+    (last,) = found(forger)
+    assert (last.fault, last.topic, last.partition) == ("unsigned_manifest", "manifests", 0)
+    assert last.offset == forger.world.read("manifests")[-1].offset()
+    assert last.detail == forger.key.kid
+
+
+def test_given_a_worker_with_a_key_that_is_not_known_here_then_each_manifest_is_named_and_no_more(
+    forger: Forger, tmp_path: Path
+) -> None:
+    stranger = Keys(tmp_path / "stranger")
+    stranger.make("worker", "gk/worker")
+    forger.key = forger.last = stranger.signer("worker")
+    forger.write(forger.honest())
+    told = found(forger)
+    assert {(one.fault, one.topic, one.detail) for one in told} == {("unknown_key", "manifests", forger.key.kid)}
+    assert [one.offset for one in told] == [message.offset() for message in forger.world.read("manifests")]
 
 
 def test_given_transactions_in_another_order_then_the_manifest_out_of_order_is_named(forger: Forger) -> None:

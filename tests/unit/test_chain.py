@@ -103,8 +103,7 @@ def test_given_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_
     assert sealed == [0, 2]
     assert kinds(found) == [(kind, 1)]
     own = Own(keys.public("worker"))
-    assert [own.holds(0, offset, *record) for offset, record in enumerate(records)] == [True, False, True]
-    assert list(own.aside.values()) == found
+    assert [own.foreign(0, offset, *record) for offset, record in enumerate(records)] == [None, *found, None]
 
 
 def test_given_what_cannot_be_sealed_but_is_a_worker_s_then_it_is_read_and_a_copy_is_not(
@@ -113,16 +112,15 @@ def test_given_what_cannot_be_sealed_but_is_a_worker_s_then_it_is_read_and_a_cop
     records = [writer.next() for _ in range(6)]
     own = Own(keys.public("worker"))
     seen = [*records[:2], records[1], records[0], *records[3:]]
-    assert [own.holds(0, offset, *record) for offset, record in enumerate(seen)] == [True, True, False, False] + [
-        True
-    ] * 3
-    assert [finding.kind for finding in own.aside.values()] == ["repeated", "repeated"]
+    findings = [own.foreign(0, offset, *record) for offset, record in enumerate(seen)]
+    kinds = [finding and finding.kind for finding in findings]
+    assert kinds == [None, None, "repeated", "repeated", None, None, None]
 
 
 def test_given_no_worker_s_key_then_only_what_is_no_manifest_is_left_aside(writer: Writer) -> None:
     own = Own(())
     seen = [writer.next(), (writer.next()[0], ""), (b"{", ""), (None, "")]
-    assert [own.holds(0, offset, *record) for offset, record in enumerate(seen)] == [True, True, False, False]
+    assert [own.foreign(0, offset, *record) is None for offset, record in enumerate(seen)] == [True, True, False, False]
 
 
 def test_given_one_bit_that_was_changed_then_it_is_forged_and_the_next_one_missing_something(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import orjson
 
 from gatekeeper.audit.coverage import OUTPUTS, TOLD, Covered, Finding, Range, covered, report
 from gatekeeper.audit.log import LEAF_BYTES
 from gatekeeper.audit.manifest import Taken
-from gatekeeper.audit.pairing import Placed, Records
-from tests.manifests import manifest
+from gatekeeper.audit.pairing import Records, Signed
+from gatekeeper.audit.verify import Vkey, parse_vkey
+from tests.manifests import Writer, manifest, signature
+from tests.trails import key
 
 AT = "2026-01-01T00:00:00.000Z"
 
@@ -19,6 +24,12 @@ def partition(number: int, findings: int) -> Covered:
     lost = dict.fromkeys(("sends", "acts", *OUTPUTS), 10**9)
     wrong = [Finding("missing_output", number, "audit", 10**10 + n, "x" * 120) for n in range(findings)]
     return Covered(number, 10**8, 10**10, claimed, lost, wrong)
+
+
+def checked(written: list[tuple[bytes, str]], keys: Sequence[Vkey] = ()) -> Covered:
+    manifests = [Signed(offset, *one) for offset, one in enumerate(written)]
+    none: dict[str, Any] = {"records": Records(0, []), "inputs": {}, "outputs": {}, "head": None}
+    return covered(0, manifests, keys=keys, first=0, settled=9, **none)
 
 
 def test_given_256_partitions_with_many_findings_then_it_fits_a_leaf_and_counts_them_all() -> None:
@@ -34,9 +45,31 @@ def test_given_256_partitions_with_many_findings_then_it_fits_a_leaf_and_counts_
 def test_given_what_is_no_manifest_then_it_is_named_and_the_rest_is_checked() -> None:
     other = manifest("k", taken=[Taken("\x1b[2J", 0, 1, 1)])
     values = [b"\xff", b"{}", b"", other, manifest("k", partition=1)]
-    manifests = [Placed(offset, value) for offset, value in enumerate(values)]
-    outcome = covered(0, manifests, first=0, settled=9, records=Records(0, []), inputs={}, outputs={}, head=None)
+    outcome = checked([(value, "") for value in values])
     assert [(one.fault, one.topic, one.offset) for one in outcome.findings] == [
         ("foreign_manifest", "manifests", offset) for offset in range(5)
     ]
     assert all(one.detail.isprintable() for one in outcome.findings)
+
+
+def test_given_manifests_that_no_known_key_signed_then_each_is_named_and_what_goes_on_behind_it_is_checked() -> None:
+    ours, other = key("mail.gatekeeper/worker"), key("mail.gatekeeper/worker", seed=1)
+    known, writer = [parse_vkey(ours.verifier)], Writer(ours)
+    first = writer.next(0)
+    slipped = manifest(other.kid), signature(other, manifest(other.kid))
+    unsigned = writer.next(0)[0], ""
+    forged = writer.next(0)[0], signature(other, b"x")
+    honest = writer.next(0)
+    writer.signer = other
+    last = writer.next(0)
+    written = [first, slipped, unsigned, (forged[0], "no base64"), forged, honest, last]
+    found = checked(written, known)
+    assert [(one.fault, one.offset) for one in found.findings] == [
+        ("unknown_key", 1),
+        ("unsigned_manifest", 2),
+        ("unsigned_manifest", 3),
+        ("unsigned_manifest", 4),
+        ("unknown_key", 6),
+    ]
+    assert found.findings[-1].detail == other.kid
+    assert {one.fault for one in checked(written).findings} == {"reordered_partition"}

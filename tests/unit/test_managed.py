@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.console import items, managed
+from gatekeeper.console import items, managed, spoken
 from gatekeeper.console.model import Model
 from schemas.topics import DAY_MS
 from streams.client import Record
@@ -52,9 +52,9 @@ def test_an_act_then_it_waits_until_the_worker_has_answered(model: Model, answer
     with model.read() as db:
         assert managed.outcome(db, "a1") == (True, "recorded")
         (act,) = managed.recent(db, most=5)
-    assert (act.kind, act.subject, act.by, act.reason, act.outcome) == (
-        "suspend", "controller/midori", ("taro",), "incident 7", "recorded",
-    )  # fmt: skip
+        dump, places = "\n".join(db.iterdump()), spoken.places(db, ["a1", "a2"])
+    assert (act.kind, act.subject, act.by, act.outcome) == ("suspend", "controller/midori", ("taro",), "recorded")
+    assert (places, "incident 7" in dump) == ({"a1": (0, 0)}, False)
 
 
 def test_an_erasure_then_the_model_does_not_hold_whom_it_was_about(model: Model) -> None:

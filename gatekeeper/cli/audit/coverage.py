@@ -8,6 +8,7 @@ import click
 
 from gatekeeper.audit.coverage import TOLD, report
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table
+from gatekeeper.keys import Keys
 from gatekeeper.settings import load
 from gatekeeper.spans import instant
 from gatekeeper.texts import text
@@ -51,6 +52,8 @@ def command(as_json: bool) -> None:
                 for finding in findings[:TOLD]
             ]
             show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)
+    if not Keys(settings.key_folder).numbers("worker", "pub"):
+        note("cli.audit_coverage_keys", folder=settings.key_folder)
     if findings:
         note("cli.audit_coverage_found", count=f"{len(findings):,}")
     elif expired:

@@ -14,7 +14,7 @@ from gatekeeper.audit.story import Seal, Story, Told
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.audit.verify import leaf_hash
 from gatekeeper.cli.audit.export import sealed
-from gatekeeper.cli.audit.reading import opened
+from gatekeeper.cli.audit.reading import of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
 from gatekeeper.errors import GatekeeperError, IncompleteError, UsageError
 from gatekeeper.keys import Keys
@@ -22,20 +22,18 @@ from gatekeeper.settings import Settings, load
 from gatekeeper.spans import instant, local, span
 from gatekeeper.texts import text
 
-LIVE = "live"
-
 
 @click.command("explain", help=text("cli.audit_explain"))
 @click.argument("asked", metavar="DID|SEND_ID|INQUIRY_CODE")
-@click.argument("where", metavar="[DIR|live]", default=LIVE)
+@place_options
 @json_option
-def command(asked: str, where: str, as_json: bool) -> None:
-    """Prints the page; exit 2 where nothing is found, 5 where not all records could be read."""
-    quest, settings = Quest.read(asked), load()
-    folder = None if where == LIVE else Path(where)
-    if folder is not None:
-        settings = settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})
-    with opened(settings, folder, live=folder is None, since=None, to=None) as trail, progress_bar() as bar:
+def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
+    """Prints the page, of the running system where no folder is named.
+
+    Exit 2 where nothing is found, 5 where not all records could be read.
+    """
+    quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
+    with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
         log = _log(settings)
         search = Search(trail, lambda: bar.advance(task), lambda link: _leaf(log, link))

@@ -27,7 +27,7 @@ from streams.trail import LiveTrail
 def command(out: Path, unsealed: bool, since: int | None, to: int | None, as_json: bool) -> None:
     """Writes the folder whole or not at all; without a witness, or where something is left out, it says so.
 
-    Exit 1 where others put something on `manifests`: it is left aside, and the rest can be exported and verified.
+    Exit 1 where others wrote to `manifests` or `audit`: that is left aside, and the rest is whole and can be verified.
     """
     settings = load()
     log = sealed(settings, settings.log_folder)
@@ -55,10 +55,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, as_jso
         note("cli.audit_export_absent", count=len(found.absent), example=found.absent[0])
     tell_aside(trail)
     if as_json:
-        aside = [
-            {"finding": one.kind, "partition": one.partition, "offset": one.offset} for one in trail.aside.values()
-        ]
-        show_json({"out": str(out), **_plain(found), "aside": aside})
+        show_json({"out": str(out), **_plain(found), "aside": trail.strangers})
     else:
         click.echo(text("cli.audit_exported", out=out, manifests=f"{found.manifests:,}", records=f"{found.records:,}"))
     click.get_current_context().exit(1 if trail.aside else 0)

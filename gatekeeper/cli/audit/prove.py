@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import orjson
 
 from gatekeeper.audit.proof import prove
 from gatekeeper.cli.audit.export import sealed
-from gatekeeper.cli.audit.reading import opened
+from gatekeeper.cli.audit.reading import of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.who import named
 from gatekeeper.errors import UsageError
@@ -20,18 +21,16 @@ from schemas.audit import DID_PATTERN
 
 @click.command("prove", help=text("cli.audit_prove"))
 @click.argument("did")
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@place_options
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=text("cli.audit_prove_out"))
 @json_option
-def command(did: str, folder: Path | None, out: Path, as_json: bool) -> None:
-    """Writes the proof from an export, or from the running system."""
+def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool) -> None:
+    """Writes the proof from an export, or from the running system; exit 5 where the decision is not sealed yet."""
     named(did, "DID", DID_PATTERN)
-    settings = load()
-    if folder is not None:
-        settings = settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})
+    settings = of_folder(load(), folder)
     keys = Keys(settings.key_folder)
     log = sealed(settings, settings.log_folder)
-    with opened(settings, folder, live=folder is None, since=None, to=None) as trail, progress_bar() as bar:
+    with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_searching"), total=None)
         known = [*keys.verifiers("worker"), *keys.verifiers("log")]
         found = prove(trail, did, log, keys=known, told=lambda link: bar.advance(task))
@@ -39,9 +38,11 @@ def command(did: str, folder: Path | None, out: Path, as_json: bool) -> None:
         raise UsageError("error.decision_absent", did=did)
     with whole(out) as file:
         file.write(found.decode())
-    if b'"log": null' in found:
-        note("cli.audit_prove_unsealed")
+    in_log = orjson.loads(found)["log"] is not None
     if as_json:
-        show_json({"did": did, "out": str(out)})
+        show_json({"did": did, "out": str(out), "sealed": in_log})
     else:
         click.echo(text("cli.audit_proven", did=did, out=out))
+    if not in_log:
+        note("cli.audit_prove_unsealed")
+        click.get_current_context().exit(5)

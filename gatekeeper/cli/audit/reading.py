@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from gatekeeper.texts import text
 from schemas.values import ZonedTime
 from streams.trail import LiveTrail
 
+SHOWN = 100
+"""So many of what others wrote are told one by one."""
 SHARE = 5
 """Of what the machine does, live reading takes one part in so many, that live work is not starved."""
 
@@ -37,13 +40,24 @@ def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def trail_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds FOLDER or --live, --from and --to to a command, as `folder`, `live`, `since` and `to` (milliseconds)."""
+    return place_options(time_options(command))
+
+
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds FOLDER or --live to a command, as `folder` and `live`."""
     for decorate in (
-        time_options,
         click.option("--live", is_flag=True, help=text("replay.live")),
         click.argument("folder", required=False, type=click.Path(path_type=Path)),
     ):
         command = decorate(command)
     return command
+
+
+def of_folder(settings: Settings, folder: Path | None) -> Settings:
+    """Returns the settings with keys and log of an export, as they are where there is none."""
+    if folder is None:
+        return settings
+    return settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})
 
 
 @contextmanager
@@ -62,11 +76,11 @@ def opened(
 
 
 def tell_aside(trail: LiveTrail) -> None:
-    """Says of each record that others put on `manifests` where it is, and why it was left aside."""
-    for finding in trail.aside.values():
+    """Says of what others put on `manifests` and `audit` where it is, and why it was left aside."""
+    for finding in islice(trail.aside.values(), SHOWN):
         note(f"finding.{finding.kind}", partition=finding.partition, offset=finding.offset, **finding.values)
     if trail.aside:
-        note("cli.audit_aside", count=len(trail.aside))
+        note("cli.audit_aside", count=f"{sum(one['count'] for one in trail.strangers):,}")
 
 
 def between(links: Iterator[Link], since: int | None, to: int | None) -> Iterator[Link]:

@@ -11,19 +11,21 @@ import click
 from gatekeeper.calls import sentence
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.who import by_option, person
-from gatekeeper.errors import IncompleteError
+from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams import reemissions
 from streams.client import Reader
 
+INSTEAD = ("review", "confirmations", "recalls")
+"""Outputs that no record holds the content of; what is done instead, the error says."""
 WAIT_SECONDS = 60.0
 RATE = 1_000
 """Acts a second: about a fifth of what a worker does beside its sends."""
 
 
 @click.command("reemit", help=text("cli.audit_reemit"))
-@click.option("--topic", type=click.Choice(["cleared"]), required=True, help=text("cli.audit_reemit_topic"))
+@click.option("--topic", required=True, help=text("cli.audit_reemit_topic"))
 @click.option("--dry-run", is_flag=True, help=text("cli.audit_reemit_dry_run"))
 @click.option("--rate", type=click.IntRange(min=1), default=RATE, show_default=True, help=text("cli.audit_rate"))
 @click.option("--reason", default="", help=text("cli.act_reason"))
@@ -32,6 +34,8 @@ RATE = 1_000
 @json_option
 def command(topic: str, dry_run: bool, rate: int, reason: str, by: str | None, wait: float, as_json: bool) -> None:
     """Prints what became of each; exit 5 where one has no answer, or its bytes are nowhere any more."""
+    if topic != "cleared":
+        raise UsageError(f"error.reemit_{topic if topic in INSTEAD else 'other'}")
     settings = load()
     who = "" if dry_run else person(settings, by)
     outcomes = Counter[tuple[str, str | None]]()

@@ -91,7 +91,7 @@ def command(
     state: Path | None,
     as_json: bool,
 ) -> None:
-    """Prints what was found; exit 1 drift, 4 what cannot be verified, 5 what is missing."""
+    """Prints what was found; exit 1 drift or what no worker wrote, 4 what cannot be verified, 5 what is missing."""
     settings = load()
     with ExitStack() as stack:
         trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))
@@ -121,7 +121,8 @@ def command(
         show_json(report.plain)
     else:
         _show(report, live=live)
-    context.exit(report.exit_code)
+    foreign = isinstance(trail, LiveTrail) and bool(trail.aside)
+    context.exit(1 if foreign else report.exit_code)
 
 
 def _links(trail: Trail, report: Report, since: int | None, to: int | None) -> Iterator[Link]:

@@ -14,7 +14,7 @@ from gatekeeper import spans
 from gatekeeper.audit import merkle
 from gatekeeper.audit.telling import Line, Telling
 from gatekeeper.calls import GOOD, REASONED, Call, remedies
-from gatekeeper.console import filters, items, managed
+from gatekeeper.console import filters, items, managed, spoken
 from gatekeeper.console.inquiries import by_time
 from gatekeeper.console.session import Refused, Session, Viewer
 from gatekeeper.console.state import Console, console
@@ -84,6 +84,7 @@ def item_page(
         decision = items.decision(db, id_)
         proof = items.record(db, id_)
         doings = items.doings(db, id_)
+        words = spoken.places(db, [doing.act_id for doing in doings])
         before = _before(db, after)
         names = managed.names(db)
         cursor = f"{held.model.generation}-{held.model.changes()}"
@@ -102,6 +103,7 @@ def item_page(
         names=names,
         line=by_time(_history(facts, item, Telling(lang, names)), held.zone()),
         under_way=items.under_way(doings),
+        words=held.words(words),
         doings=[(doing, clock(doing.at, held.zone()), told(doing.outcome, doing.code, lang)) for doing in doings],
         claimed=_claimed(item, now),
         offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gatekeeper import chart, spans
-from gatekeeper.console import flow, managed, seal
+from gatekeeper.console import flow, managed, seal, spoken
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
@@ -42,6 +42,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
         rows = flow.decided(db, now - days * DAY_MS)
         heads, positions = flow.heads(db), held.model.positions()
         acts = managed.recent(db, most=SHOWN)
+        words = spoken.places(db, [act.act_id for act in acts])
         values: dict[str, Any] = {"waiting": waiting(db), "overturns": overturns(db), "times": times(db)}
     frame = buckets(now, days, zone)
     sealed = seal.read(held.settings)
@@ -60,6 +61,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
         seal_late=bool(sealed and newest and newest > sealed.at and now - sealed.at > LATE_MS),
         now=now,
         acts=[(act, told(act.outcome, act.code, lang)) for act in acts],
+        words=held.words(words),
         **values,
     )
 

@@ -12,7 +12,7 @@ from gatekeeper.console.session import Session, may
 from gatekeeper.console.state import console
 from gatekeeper.console.tasks import Task, Tasks
 from gatekeeper.console.view import language, page
-from gatekeeper.errors import UsageError
+from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.report import page as report
 from gatekeeper.report import period
 from gatekeeper.report.period import Period
@@ -30,7 +30,7 @@ Make = Callable[[Passed], Mapping[str, Any]]
 
 @router.get("/report")
 def shown(request: Request, session: Auditor, since: Since = "", to: To = "") -> Response:
-    """Returns the form; with a period, its report or how far that is."""
+    """Returns the form; with a period, its report or how far that is, or why there can be none."""
     held, lang = console(request), language(request)
     none: dict[str, Any] = {"task": None, "wrong": None, "body": None, "days": None}
     if not (since or to):
@@ -41,6 +41,8 @@ def shown(request: Request, session: Auditor, since: Since = "", to: To = "") ->
         task = _task(request, session, since, to)
     except UsageError as wrong:
         return page(request, "report", status=422, **ends, **{**none, "wrong": wrong})
+    except IntegrityError as wrong:  # a finding about the records, and no failure of the page
+        return page(request, "report", **ends, **{**none, "wrong": wrong})
     if not task.over:
         return page(request, "report", status=202, refresh=1, **ends, **{**none, "task": task})
     made = {"body": report.body(task.result, lang), "days": task.result["days"]}

@@ -1,0 +1,52 @@
+"""What click finds wrong with a call, as one sentence of the catalogue; the value that was typed is not repeated."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from gatekeeper.cli.output import printable
+from gatekeeper.texts import near, text
+
+
+def sentence(error: click.UsageError) -> str:
+    """Returns what is wrong, and where the help on it is."""
+    context = error.ctx
+    path = context.command_path if context else "gatekeeper"
+    return text("usage.see", what=_what(error, context), command=path)
+
+
+def _what(error: click.UsageError, context: click.Context | None) -> str:
+    command = context.command if context else None
+    if isinstance(error, click.NoSuchOption):
+        known = [name for one in command.params for name in one.opts] if command else []
+        return _unknown("usage.no_such_option", error.option_name, known)
+    if isinstance(error, click.BadOptionUsage):
+        return text("usage.option", name=error.option_name)
+    if isinstance(error, click.BadParameter):
+        name = error.param.get_error_hint(context) if error.param and context else str(error.param_hint or "-")
+        if isinstance(error, click.MissingParameter):
+            return text("usage.missing", name=name.strip("'"))
+        return text("usage.value", name=name.strip("'")) + _wanted(error.param.type if error.param else None)
+    if isinstance(command, click.Group) and context:
+        typed = found[1] if (found := re.search("'(.*)'", error.message)) else ""
+        return _unknown("usage.no_such_command", typed, command.list_commands(context))
+    return text("usage.too_many")
+
+
+def _unknown(key: str, name: str, known: list[str]) -> str:
+    return text(key, name=printable(name.encode()), near=near(name, known) or text("usage.alone"))
+
+
+def _wanted(kind: click.ParamType | None) -> str:
+    """Returns what values a parameter takes, '' where there is nothing to say."""
+    if isinstance(kind, click.Choice):
+        return text("usage.one_of", names=", ".join(map(str, kind.choices)))
+    if isinstance(kind, click.IntRange | click.FloatRange):
+        low, high = ("" if end is None else f"{end:g}" for end in (kind.min, kind.max))
+        key = "usage.whole" if isinstance(kind, click.IntRange) else "usage.number"
+        return text(key, range=f"{low}…{high}" if low or high else "")
+    if isinstance(kind, click.Path):
+        return text("usage.file" if not kind.dir_okay else "usage.path")
+    return ""

@@ -1,0 +1,63 @@
+"""The reasons that people gave for their acts in words: they may name somebody, and so no file of ours holds them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from gatekeeper.errors import UnavailableError
+from gatekeeper.settings import Settings
+from schemas.codec import Unreadable, decode
+from streams.client import Reader
+
+KEPT = 2_000
+"""So many are remembered while the console runs."""
+Place = tuple[int, int]
+"""Partition and offset on `acts`."""
+
+
+def places(db: sqlite3.Connection, act_ids: Collection[str]) -> dict[str, Place]:
+    """Returns where the acts stand that came with words."""
+    marks = ", ".join("?" * len(act_ids))
+    tables = " UNION ALL ".join(
+        f"SELECT act_id, part, place FROM {table} WHERE part IS NOT NULL AND act_id IN ({marks})"
+        for table in ("asked", "paired")
+    )
+    return {id_: (part, place) for id_, part, place in db.execute(tables, (*act_ids, *act_ids))}
+
+
+@dataclass(slots=True)
+class Spoken:
+    """What was read of them from `acts`, which keeps them for 90 days."""
+
+    _words: dict[Place, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, settings: Settings, wanted: Mapping[str, Place]) -> dict[str, str]:
+        """Returns the words by act; without those that are no longer there, or cannot be read just now."""
+        with self._lock:
+            missing = [place for place in wanted.values() if place not in self._words]
+        if missing:
+            found = _read(settings, missing)
+            with self._lock:
+                self._words |= found
+                for place in list(self._words)[: max(0, len(self._words) - KEPT)]:
+                    del self._words[place]
+        with self._lock:
+            return {id_: self._words[place] for id_, place in wanted.items() if place in self._words}
+
+
+def _read(settings: Settings, wanted: Collection[Place]) -> dict[Place, str]:
+    found = {}
+    try:
+        with Reader(settings) as reader:
+            for record in reader.some("acts", wanted):
+                try:
+                    found[record.partition, record.offset] = decode("acts", record.key, record.value).reason
+                except (Unreadable, AttributeError):
+                    continue
+    except UnavailableError:  # the page says so, and what it knows of the acts themselves
+        pass
+    return found
