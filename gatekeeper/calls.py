@@ -12,9 +12,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from gatekeeper import release as releases
+from gatekeeper.asking import PENDING
 from gatekeeper.queue import WAITING, Item
+from gatekeeper.reasons import CATALOGUE
 from gatekeeper.review import FROM, State
 from gatekeeper.texts import Language, catalogue, text
+from schemas.audit import Reason
 from schemas.events import ItemAct, Release
 
 GOOD = frozenset(("recorded", "cleared", "waiting", "upheld", "asked", "reopened", "recalled", "undone"))
@@ -91,6 +94,8 @@ class Call:
             return None
         if self.kind in FROM and item.state not in FROM[self.kind]:
             return {"approve": "nothing_to_approve", "undo": "nothing_to_undo"}.get(self.kind, "closed")
+        if self.kind == "ask" and not _askable(item):
+            return "not_confirmable"
         if self.kind == "approve" and item.by is not None and item.by.casefold() == self.by.casefold():
             return "same_person"
         return releases.refusal(act, item.reasons) if isinstance(act, Release) else None
@@ -116,6 +121,18 @@ class Row:
             "decision_id": self.decision_id,
             "message": sentence(self.outcome, self.code),
         }
+
+
+def remedies(reason: Reason, item: Item) -> list[str]:
+    """Returns the keys of the sentences that say what would change a reason of an item."""
+    found = CATALOGUE[reason.code].remedy if reason.code in CATALOGUE else reason.remedy
+    later = () if _askable(item) else ("C",)
+    return [f"act.remedy_{one}_later" if one in later else f"act.remedy_{one.replace('-', 'never')}" for one in found]
+
+
+def _askable(item: Item) -> bool:
+    """Tells whether the person may be asked as things were decided, or has been and the item may wait along."""
+    return item.verdict == "confirm" or PENDING in item.codes
 
 
 def states(kind: str) -> Collection[State]:

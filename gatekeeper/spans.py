@@ -61,6 +61,13 @@ def local(micros: int, zone: str) -> str:
 
 
 @lru_cache(maxsize=65536)
+def clock(written: str | None, zone: str) -> str:
+    """Returns a written time as clocks there show it to the minute, a day or less as it is, '' for none."""
+    if not written or len(written) <= len("2026-11-01"):
+        return written or ""
+    return local(span(written, zone).first, zone)[:16].replace("T", " ")
+
+
 def day(micros: int, zone: str) -> str:
     """Returns the calendar day of an instant in `zone`, as ISO 8601."""
     return today(micros, zone).isoformat()

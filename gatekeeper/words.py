@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gatekeeper.spans import local
+from gatekeeper import spans
 from gatekeeper.texts import Language, catalogue, text
 
 _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
+
+
+LAWS = (
+    *("APPI", "PPC Q&A", "Civil Code", "Specified E-mail Act", "Specified Commercial Transactions Act"),
+    *("proviso", "policy:"),
+)
+"""What clauses are of, as the catalogue of reasons writes it."""
+
+
+def law(clause: str, lang: Language) -> str:
+    """Returns a clause with its law named as readers of this language do."""
+    for name in LAWS:
+        clause = clause.replace(name, text(f"word.law.{name}", lang))
+    return clause
 
 
 class Words:
@@ -28,9 +42,11 @@ class Words:
             "t": self.t,
             "word": self.word,
             "time": self.time,
+            "clock": self.clock,
             "span": self.span,
             "said": self.said,
             "meaning": self.meaning,
+            "law": self.law,
         }
 
     def t(self, key: str, /, **values: Any) -> str:
@@ -45,9 +61,17 @@ class Words:
         """Returns when a reason arises, in a few words; '' for one that the catalogue no longer has."""
         return text(f"meaning.{code}", self._lang) if f"meaning.{code}" in catalogue() else ""
 
+    def law(self, clause: str | None) -> str:
+        """Returns a clause with its law named; '' for none."""
+        return law(clause, self._lang) if clause else ""
+
     def time(self, milliseconds: int | None) -> str:
         """Returns an instant as clocks show it, to the minute."""
-        return local(milliseconds * 1000, self._zone)[:16].replace("T", " ") if milliseconds is not None else "-"
+        return spans.local(milliseconds * 1000, self._zone)[:16].replace("T", " ") if milliseconds is not None else "-"
+
+    def clock(self, written: str | None) -> str:
+        """Returns a written time as clocks show it, to the minute; '' for none."""
+        return spans.clock(written, self._zone)
 
     def span(self, milliseconds: int) -> str:
         """Returns a span of time in its largest whole unit."""
@@ -55,7 +79,8 @@ class Words:
         return text(f"cli.age_{name}", self._lang, count=max(0, milliseconds) // unit)
 
     def said(self, reason: Any) -> str:
-        """Returns the sentence of a reason or an error."""
+        """Returns the sentence of a reason or an error; where it names a command, what that is here."""
         if hasattr(reason, "key"):
-            return text(reason.key, self._lang, **getattr(reason, "values", {}))
+            here = f"{self._subject}.{reason.key.replace('.', '_')}"
+            return text(here if here in catalogue() else reason.key, self._lang, **getattr(reason, "values", {}))
         return str(getattr(reason, self._lang))

@@ -64,11 +64,11 @@ class Chapter:
     at: str
     stage: str
     piece: str | None
-    act: str | None
+    act: Line | None
     verdict: str | None
-    because: list[str]
+    because: list[Line]
     facts: list[Line]
-    more: list[str]
+    more: list[Line]
     must: list[str]
     policy: str
     shadow: str | None
@@ -127,9 +127,10 @@ class Story:
         lines: list[str] = []
         for told, chapter in zip(self.piece, self.chapters(), strict=True):
             lines += [self._tell.say("heading", code=chapter.code, did=chapter.did), f"{chapter.at}  {chapter.stage}"]
-            lines += [f"  {said}" for said in (chapter.piece, chapter.act, chapter.verdict) if said]
-            facts = [*(line.text for line in chapter.facts), *chapter.more]
-            for heading, block in (("because", chapter.because), ("facts", facts), ("must", chapter.must)):
+            act = self._tell.whole(chapter.act) if chapter.act else None
+            lines += [f"  {said}" for said in (chapter.piece, act, chapter.verdict) if said]
+            because, facts = self._whole(chapter.because), self._whole(chapter.facts, chapter.more)
+            for heading, block in (("because", because), ("facts", facts), ("must", chapter.must)):
                 lines += ["  " + self._tell.say(heading), *(f"    {line}" for line in block)] if block else []
             lines += [f"  {said}" for said in (chapter.policy, chapter.shadow, *self._standing(told)) if said]
             lines.append("")
@@ -156,7 +157,7 @@ class Story:
                 "mode": told.record.get("mode", "live"),
                 "act": told.record.get("act"),
                 "reasons": [told_reason(reason) for reason in told.record["reasons"]],
-                "facts": [*(line.text for line in chapter.facts), *chapter.more],
+                "facts": self._whole(chapter.facts, chapter.more),
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
                 "seal": self._sealed(told),
             }
@@ -169,9 +170,11 @@ class Story:
         named["controller"] = tell.name("controller", record["controller"] or "-")
         channel = tell.word("channel", record["channel"] or "-")
         facts = record["facts"]
-        more = [tell.say("no_facts")] if record["verdict"] and facts is None else tell.point(facts) if facts else []
+        more = tell.point(facts) if facts else []
+        if record["verdict"] and facts is None:
+            more.append(Line("more", None, tell.say("no_facts")))
         if facts is not None and record.get("asof"):
-            more.append(tell.say("as_of", at=self._local(record["asof"])))
+            more.append(Line("more", None, tell.say("as_of", at=self._local(record["asof"]))))
         return Chapter(
             did=told.did,
             code=inquiry.make(told.did),
@@ -187,6 +190,9 @@ class Story:
             policy=tell.say("policy", **record["policy"], rules=record["engine"]["rules"]),
             shadow=tell.say("shadow") if record.get("mode", "live") == "shadow" else None,
         )
+
+    def _whole(self, *lines: list[Line]) -> list[str]:
+        return [self._tell.whole(line) for some in lines for line in some]
 
     def _standing(self, told: Told) -> list[str]:
         """Returns where a record stands, and how it is sealed."""

@@ -12,6 +12,7 @@ from gatekeeper.answer import sentence
 from gatekeeper.reasons import CATALOGUE, Found
 from gatekeeper.texts import Language, catalogue
 from gatekeeper.texts import text as worded
+from gatekeeper.words import law
 
 _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "notice"), ("route", "route"))
 _CERTAIN = 1000
@@ -29,11 +30,15 @@ def told_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Line(NamedTuple):
-    """One fact: its kind (as the snapshot names its list), when it was so (ISO 8601, None = undated), and in words."""
+    """One fact: its kind (as the snapshot names its list), when it was so (ISO 8601, None = undated), and in words.
+
+    `refs`: ids of the records that say so, which may name the person to whoever knows them: for staff alone.
+    """
 
     kind: str
     at: str | None
     text: str
+    refs: str = ""
 
 
 class Telling:
@@ -57,22 +62,28 @@ class Telling:
         return worded(key, self.lang) if key in catalogue() else code
 
     def name(self, kind: str, id_: str) -> str:
-        """Returns what a record of `reference` is called, with its id."""
-        named = self._names.get(f"{kind}/{id_}")
-        return f"{named} ({id_})" if named else id_
+        """Returns what a record of `reference` is called; its id where that is not known."""
+        return self._names.get(f"{kind}/{id_}", id_)
 
-    def because(self, reason: Mapping[str, Any]) -> str:
-        """Returns a recorded reason in one line."""
+    def whole(self, line: Line) -> str:
+        """Returns all of a line in one: what it is, when, the words, and the records."""
+        key = f"line_{line.kind}"
+        told = f"{line.text} ({line.refs})" if line.refs else line.text
+        return self.say(key, date=line.at or self.say("undated"), told=told) if f"story.{key}" in catalogue() else told
+
+    def because(self, reason: Mapping[str, Any]) -> Line:
+        """Returns a recorded reason with its clause, and the records that it stands on."""
         told = told_reason(reason)
-        clause = f" [{told['clause']}]" if told["clause"] else ""
-        return self._with(f"{told['code']}: {told[self.lang]}{clause}", told["facts"])
+        clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
+        return Line("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
 
-    def act(self, act: Mapping[str, Any]) -> str:
+    def act(self, act: Mapping[str, Any]) -> Line:
         """Returns who did what, and what became of it."""
         by = ", ".join([act["by"]] if isinstance(act["by"], str) else act["by"] or ["-"])
         kind = self.known("kind", act["kind"] or "-")
         said = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
-        return self._with(said, [act["code"], act["evidence_ref"] and self.say("evidence", ref=act["evidence_ref"])])
+        refs = [act["code"], act["evidence_ref"] and self.say("evidence", ref=act["evidence_ref"])]
+        return Line("acts", act["at"], said, ", ".join(filter(None, refs)))
 
     def facts(self, facts: Mapping[str, Any], basis: str | None = None) -> list[Line]:
         """Returns what a snapshot holds of a person; `basis`: the source that a decision stands on."""
@@ -84,27 +95,26 @@ class Telling:
         found += [self._stop(stop) for stop in facts["suppressions"]]
         for event in facts.get("events", ()):
             at = event.get("at") or event.get("recorded_at")
-            said = self.say("event", date=self._date(at), kind=self.known("event", event["kind"]))
-            found.append(Line("events", at, said))
+            found.append(Line("events", at, self.known("event", event["kind"])))
         for ask in facts.get("asks", ()):
-            said = self.say("asked", date=self._date(ask["at"]), source=ask["source_id"], id=ask["request_id"])
-            found.append(Line("asks", ask["at"], said))
+            refs = f"{ask['source_id']}, {ask['request_id']}"
+            found.append(Line("asks", ask["at"], self.say("asked", channel=self.word("channel", ask["channel"])), refs))
         for release in facts.get("releases", ()):
             by = release["by"] if isinstance(release["by"], str) else ", ".join(release["by"])
             bulk, reasons = release.get("bulk", 1), ", ".join(release.get("reasons", ()))
             key = "released_bulk" if bulk > 1 else "released"
             if release["kind"] != "release":
                 key = "released_release_revoked"
-            said = self.say(key, by=by, date=self._date(release["at"]), reasons=reasons, bulk=f"{bulk:,}")
+            said = self.say(key, by=by, reasons=reasons, bulk=f"{bulk:,}")
             found.append(Line("releases", release["at"], said))
         return found
 
-    def point(self, facts: Mapping[str, Any]) -> list[str]:
-        """Returns which sources give the address that a piece was for, and what could not be read."""
+    def point(self, facts: Mapping[str, Any]) -> list[Line]:
+        """Returns whether a source gives the address that a piece was for, and what could not be read."""
         exact, near = ", ".join(facts["contact_point_from"]), ", ".join(facts.get("contact_point_near", ()))
-        lines = [self.say("point_exact", sources=exact) if exact else self.say("point_none")]
-        lines += [self.say("point_near", sources=near)] if near else []
-        return lines + self.unreadable(facts)
+        lines = [Line("point", None, self.say("point_exact" if exact else "point_none"), exact)]
+        lines += [Line("point", None, self.say("point_near"), near)] if near else []
+        return lines + [Line("unreadable", None, said) for said in self.unreadable(facts)]
 
     def unreadable(self, facts: Mapping[str, Any]) -> list[str]:
         """Returns what could not be read, if anything."""
@@ -114,53 +124,48 @@ class Telling:
         said = self.say(
             "source",
             method=self.word("method", source["method"]),
-            date=self._date(source.get("acquired_at")),
             collector=self.name("controller", source["collected_by"]),
-            id=source["source_id"],
         )
-        named = {field: self.name(field.removesuffix("_id"), source[field]) for field, _ in _MORE if source.get(field)}
-        more = [self.say(f"source_{name}", value=named[field]) for field, name in _MORE if field in named]
+        told = {field: self.name(field.removesuffix("_id"), source[field]) for field, _ in _MORE if source.get(field)}
+        more = [self.say(f"source_{name}", value=told[field]) for field, name in _MORE if field in told]
+        if source.get("may_be_minor"):
+            more.append(self.say("source_minor"))
         if (state := source.get("state", "active")) != "active":
             more.append(self.say("source_state", value=self.known("source_state", state)))
         if source["source_id"] == basis:
             more.append(self.say("source_basis"))
-        return Line("sources", source.get("acquired_at"), self._with(said, more))
+        refs = [source["source_id"], *(source[field] for field, name in told.items() if name != source[field])]
+        refs += [source["evidence_ref"]] if source.get("evidence_ref") else []
+        return Line("sources", source.get("acquired_at"), self._with(said, more), ", ".join(refs))
 
     def _consent(self, event: Mapping[str, Any]) -> Line:
-        channels = event.get("channels") or "*"
+        channels, controller = event.get("channels") or "*", event.get("controller_id") or "*"
         named = [] if channels == "*" or "*" in channels else [self.word("channel", name) for name in channels]
-        purpose = event.get("purpose") or "*"
-        at = event.get("event_time") or event["recorded_at"]
+        purpose, notice = event.get("purpose") or "*", event.get("notice_id")
         said = self.say(
             "consent",
             state=self.known("state", event["state"]),
-            date=at,
             by=self.known("by", event["expressed_by"]),
-            method=event["method"],
+            method=self.known("method", event["method"]),
+            controller=self.say("everybody") if controller == "*" else self.name("controller", controller),
             purpose=self.say("everything") if purpose == "*" else purpose,
-            channels=", ".join(named) or self.say("everything"),
-            id=event["record_id"],
+            channels=self.say("between").join(named) or self.say("everything"),
         )
-        more = []
-        if event.get("notice_id"):
-            more.append(self.say("source_notice", value=self.name("notice", event["notice_id"])))
-        if event.get("evidence_ref"):
-            more.append(self.say("evidence", ref=event["evidence_ref"]))
-        return Line("consents", at, self._with(said, more))
+        form = self.name("notice", notice) if notice else None
+        refs = [event["record_id"], *([notice] if notice and form != notice else [])]
+        refs += [self.say("evidence", ref=event["evidence_ref"])] if event.get("evidence_ref") else []
+        told = self._with(said, [form and self.say("source_notice", value=form)])
+        return Line("consents", event.get("event_time") or event["recorded_at"], told, ", ".join(refs))
 
     def _stop(self, stop: Mapping[str, Any]) -> Line:
         event = stop["event"]
-        kind = self.known("stop", event["kind"])
-        said = self.say("stop", kind=kind, date=self._date(event["received_at"]), id=event["suppression_id"])
         more = [self.say("stop_score", score=stop["score"])] if stop["score"] < _CERTAIN else []
         more += [self.say("stop_elsewhere")] if stop.get("elsewhere") else []
         if (state := event.get("state") or "active") != "active":
             more.append(self.say("source_state", value=self.known("stop_state", state)))
-        return Line("suppressions", event["received_at"], self._with(said, more))
-
-    def _date(self, written: str | None) -> str:
-        return written or self.say("undated")
+        said = self._with(self.known("stop", event["kind"]), more)
+        return Line("suppressions", event["received_at"], said, event["suppression_id"])
 
     def _with(self, said: str, more: Iterable[str | None]) -> str:
         told = [one for one in more if one]
-        return f"{said} — {'; '.join(told)}" if told else said
+        return self.say("more", said=said, more=self.say("and").join(told)) if told else said

@@ -7,13 +7,12 @@ from time import time
 
 import click
 
-from gatekeeper.calls import sentence
+from gatekeeper.calls import remedies, sentence
 from gatekeeper.cli import acts
 from gatekeeper.cli.output import age, lines_option, note, show_json, show_table
 from gatekeeper.errors import UsageError
 from gatekeeper.query import KEYS, parse
 from gatekeeper.queue import Doing, Item, urgent
-from gatekeeper.reasons import CATALOGUE
 from gatekeeper.settings import load
 from gatekeeper.spans import instant
 from gatekeeper.texts import language, text
@@ -101,8 +100,8 @@ def show(id_: str, as_json: bool) -> None:
     for reason in decision.reasons:
         click.echo(f"\n{reason.code}  [{reason.clause}]")
         click.echo(f"  {getattr(reason, language())}")
-        for remedy in CATALOGUE[reason.code].remedy if reason.code in CATALOGUE else reason.remedy:
-            click.echo(f"  → {text('act.remedy_' + remedy.replace('-', 'never'))}")
+        for remedy in remedies(reason, item):
+            click.echo(f"  → {text(remedy)}")
         if reason.facts:
             click.echo(f"  {text('cli.column_facts')}: {', '.join(reason.facts)}")
     click.echo("\n" + text("cli.review_acts" if doings else "cli.review_no_acts"))

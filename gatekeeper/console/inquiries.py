@@ -5,7 +5,7 @@ Nothing is kept: every look reads them anew. Neither contact values nor tokens l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
@@ -17,14 +17,14 @@ from gatekeeper import spans
 from gatekeeper.audit.story import Chapter, Story, Told, pieces
 from gatekeeper.audit.telling import Line, Telling
 from gatekeeper.audit.trail import holds
-from gatekeeper.console import people
+from gatekeeper.console import managed, people
 from gatekeeper.console.state import Console
 from gatekeeper.facts import FactStore
-from gatekeeper.spans import local
+from gatekeeper.spans import clock
 from gatekeeper.texts import Language
 from schemas.audit import AuditRecord
 from schemas.codec import Unreadable, decode
-from schemas.events import Controller, PairedAct, Source
+from schemas.events import PairedAct, Source
 from schemas.topics import FACT_TOPICS
 from streams.client import Reader, Record
 
@@ -34,13 +34,15 @@ class Letter:
     """One piece and its records in words.
 
     `evidence`: the record that let it go, whose code is printed on it, else the first with facts. `at`: the first
-    record's instant. `sender`: who sends it, None where `reference` says nothing of them.
+    record's instant. `sender`: what `reference` says of who sends it. `cleared`: it was let go at some time.
     """
 
     chapters: list[Chapter]
     evidence: Chapter
     at: str
-    sender: Controller | None
+    campaign: str | None
+    sender: dict[str, Any]
+    cleared: bool
 
     @property
     def first(self) -> Chapter:
@@ -51,6 +53,11 @@ class Letter:
     def last(self) -> Chapter:
         """The last word on it: the newest record with a verdict, else the newest."""
         return next((one for one in reversed(self.chapters) if one.verdict), self.chapters[-1])
+
+    @property
+    def outcome(self) -> str:
+        """What became of it."""
+        return self.last.verdict or (self.last.act.text if self.last.act else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +81,17 @@ class Person:
 def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language) -> tuple[list[Letter], int]:
     """Returns the pieces that these decisions are of, oldest first, and how many of their records are not kept."""
     with held.model.read() as db:
-        places = people.piece(db, dids)
-    told = _told(reader, places)
-    named = _references(held, reader, {name for one in told for name in (one.record["facts"] or {}).get("refs", ())})
-    names = {key: model.name for key, model in named.items() if getattr(model, "name", None)}
-    zone = held.zone()
+        places, names, senders = people.piece(db, dids), managed.names(db), managed.registered(db, "controller")
+    told, zone = _told(reader, places), held.zone()
     found = []
     for piece in pieces(told):
-        chapters = Story(piece, None, local=lambda at: _clock(at, zone), lang=lang, names=names).chapters()
+        chapters = Story(piece, None, local=lambda at: clock(at, zone), lang=lang, names=names).chapters()
         with_facts = [pair for pair in zip(piece, chapters, strict=True) if pair[1].facts]
         cleared = [pair for pair in with_facts if pair[0].record["verdict"] == "clear"]
         _, evidence = (cleared or with_facts or [(piece[0], chapters[0])])[0]
         first = piece[0].record
-        found.append(Letter(chapters, evidence, first["at"], named.get(f"controller/{first['controller']}")))
+        sender = next((one for one in senders if one["id"] == first["controller"]), {})
+        found.append(Letter(chapters, evidence, first["at"], first["campaign"], sender, cleared=bool(cleared)))
     return sorted(found, key=attrgetter("at")), len(places) - len(told)
 
 
@@ -95,26 +100,31 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
     zone = held.zone()
     with held.model.read() as db:
         own, erased, dids = people.facts(db, [recipient]), people.erased(db, recipient), people.of_person(db, recipient)
+        tell = Telling(lang, managed.names(db))
     if erased is not None:
-        acts = _acts(reader, own, Telling(lang))
-        return Person(recipient, True, erased, [(_clock(one.at, zone), one) for one in acts], [], [])
+        acts = _acts(reader, own, tell)
+        return Person(recipient, True, erased, by_time(acts, zone), [], [])
     snapshot = _snapshot(held, reader, recipient, own)
-    named = _references(held, reader, _named(snapshot))
-    tell = Telling(lang, {key: model.name for key, model in named.items() if getattr(model, "name", None)})
     found, _ = letters(held, reader, dids, lang)
     sent = [one for one in found if one.first.piece]  # what is of no piece is told with the acts
     line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(reader, own, tell)
-    line += [Line("letters", one.at, f"{one.first.piece} — {one.last.verdict or one.last.act}") for one in sent]
-    line.sort(key=lambda one: spans.span(one.at, zone).first if one.at else 0)
+    for one in sent:
+        line.append(Line("letters", one.at, f"{one.campaign}: {one.outcome}", one.evidence.code))
     return Person(
         recipient=recipient,
         known=bool(own or dids),
         erased=None,
-        line=[(_clock(one.at, zone), one) for one in line],
+        line=by_time(line, zone),
         unreadable=tell.unreadable(snapshot),
         letters=sent[::-1],
         more=len(dids) == people.MOST,
     )
+
+
+def by_time(lines: Collection[Line], zone: str) -> list[tuple[str, Line]]:
+    """Returns lines by time, each with its time as clocks show it, those without one first."""
+    known = sorted(lines, key=lambda one: spans.span(one.at, zone).first if one.at else 0)
+    return [(clock(one.at, zone), one) for one in known]
 
 
 def stop(reader: Reader, recipient: str, partition: int, offset: int) -> PairedAct | None:
@@ -159,8 +169,8 @@ def _acts(reader: Reader, own: Mapping[str, people.Places], tell: Telling) -> li
             found[act.act_id] = act  # an erasure stands on every partition
     lines = []
     for act in sorted(found.values(), key=attrgetter("at")):
-        said = {"by": act.by, "kind": act.kind, "outcome": "recorded", "code": None, "evidence_ref": act.evidence_ref}
-        lines.append(Line("acts", act.at, tell.act(said)))
+        said = {"by": act.by, "kind": act.kind, "at": act.at, "evidence_ref": act.evidence_ref}
+        lines.append(tell.act({**said, "outcome": "recorded", "code": None}))
     return lines
 
 
@@ -179,31 +189,3 @@ def _tokens(record: Record) -> set[str]:
         return set()
     points = source.contact_points
     return {point.token for point in points} | {match.token for point in points for match in point.readings}
-
-
-def _references(held: Console, reader: Reader, names: Collection[str]) -> dict[str, Any]:
-    """Returns the newest readable record of `reference` under each of these names (kind/id)."""
-    with held.model.read() as db:
-        places = people.facts(db, names).get("reference", ())
-    return dict(_read(reader.some("reference", places)))
-
-
-def _read(records: Iterator[Record]) -> Iterator[tuple[str, Any]]:
-    for record in records:
-        try:
-            yield (record.key or b"").decode(), decode("reference", record.key, record.value)
-        except Unreadable:
-            continue
-
-
-def _named(snapshot: dict[str, Any]) -> set[str]:
-    found: set[str] = set()
-    for fact in (*snapshot["sources"], *snapshot["consents"]):
-        for field, kind in (("notice_id", "notice"), ("batch_id", "batch"), ("collected_by", "controller")):
-            found.update({f"{kind}/{fact[field]}"} if fact.get(field) else ())
-    return found
-
-
-def _clock(at: str | None, zone: str) -> str:
-    """Returns a written time as clocks show it to the minute, a day as it is, '' without one."""
-    return at or "" if not at or len(at) == 10 else local(spans.span(at, zone).first, zone)[:16].replace("T", " ")

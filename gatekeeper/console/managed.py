@@ -1,4 +1,4 @@
-"""What the privacy manager holds and did, in the read model: controllers, lists, policies, and the acts about them.
+"""What is registered and what the privacy manager did about it, in the read model: controllers, lists, forms, policies.
 
 An act is shown as done once `audit` says so. Whom an erasure was about is not kept, nor what was said in words.
 """
@@ -16,12 +16,12 @@ from gatekeeper.packs import Packs
 from gatekeeper.proposal import Known
 from gatekeeper.spans import instant
 from schemas.codec import Unreadable, decode
-from schemas.events import Batch, Controller, PairedAct, PolicyVersion
+from schemas.events import Batch, Controller, Notice, PairedAct, PolicyVersion
 from schemas.topics import TOPICS
 from streams.client import Record
 
 SCHEMA = """
-CREATE TABLE registered (kind TEXT, id TEXT, place INTEGER, value TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE registered (kind TEXT, id TEXT, name TEXT, value TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE activated (part INTEGER, place INTEGER, key BLOB, value BLOB, PRIMARY KEY (part, place)) WITHOUT ROWID;
 CREATE TABLE paired (
     act_id TEXT PRIMARY KEY, kind TEXT, subject TEXT, who TEXT, at TEXT, evidence TEXT, outcome TEXT,
@@ -55,10 +55,10 @@ def _reference(writing: Writing, record: Record) -> None:
         found = decode("reference", record.key, record.value)
     except Unreadable:
         return
-    if isinstance(found, Controller | Batch | PolicyVersion):
+    if isinstance(found, Controller | Batch | Notice | PolicyVersion):
         value = found.model_dump(mode="json", exclude={"toml"})
         id_ = f"{found.id}@{found.version}" if isinstance(found, PolicyVersion) else found.id
-        row = (found.kind, id_, record.offset, orjson.dumps(value).decode())
+        row = (found.kind, id_, getattr(found, "name", None), orjson.dumps(value).decode())
         writing.db.execute("INSERT OR REPLACE INTO registered VALUES (?, ?, ?, ?)", row)
     if isinstance(found, PolicyVersion):
         whole = (record.partition, record.offset, record.key, record.value)
@@ -107,6 +107,12 @@ def registered(db: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
     """Returns what `reference` says of all of a kind: controller, batch or policy."""
     rows = db.execute("SELECT value FROM registered WHERE kind = ? ORDER BY id", (kind,))
     return [orjson.loads(row[0]) for row in rows]
+
+
+def names(db: sqlite3.Connection) -> dict[str, str]:
+    """Returns what controllers, lists and forms are called, by kind/id."""
+    rows = db.execute("SELECT kind || '/' || id, name FROM registered WHERE name IS NOT NULL")
+    return dict(map(tuple, rows))
 
 
 def packs(db: sqlite3.Connection, id_: str) -> Packs:

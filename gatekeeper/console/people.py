@@ -116,7 +116,7 @@ def _name(record: Record) -> str:
         return record.key.decode("utf-8", "replace")
     try:
         found = orjson.loads(record.value or b"")
-        return str(found.get("recipient_id") or found.get("token") or f"{found.get('kind')}/{found.get('id')}")
+        return str(found.get("recipient_id") or found.get("token") or "")
     except (ValueError, AttributeError):
         return ""
 
@@ -134,7 +134,6 @@ PART = Part(
         "sources": _fact,
         "consents": _fact,
         "suppressions": _suppression,
-        "reference": _fact,
         "acts": _act,
     },
     _forget,
@@ -188,7 +187,7 @@ def whose(db: sqlite3.Connection, dids: Collection[str]) -> tuple[str | None, bo
 
 
 def facts(db: sqlite3.Connection, names: Collection[str]) -> dict[str, Places]:
-    """Returns where records about these stand, by topic: recipient ids, tokens, or records of reference as kind/id."""
+    """Returns where records about these stand, by topic: recipient ids or tokens."""
     found: dict[str, Places] = {}
     for name in names:
         for row in db.execute("SELECT topic, part, place FROM fact WHERE name = ?", (name,)):

@@ -13,8 +13,7 @@ from markupsafe import Markup
 from gatekeeper import chart
 from gatekeeper.reasons import VERDICTS
 from gatekeeper.report.tally import foreign
-from gatekeeper.spans import span
-from gatekeeper.texts import Language
+from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.words import Words
 
 LEFT, ABOVE, BELOW = 64, 12, 24
@@ -50,7 +49,8 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
         "lang": lang,
         "r": report,
         "foreign": foreign(report),
-        "when": lambda text: words.time(None if text is None else span(text, "UTC").first // 1000),
+        "when": lambda written: words.clock(written) or "-",
+        "act": lambda kind: text(f"story.kind_{kind}", lang) if f"story.kind_{kind}" in catalogue() else kind,
         "n": lambda number: "-" if number is None else f"{number:,}",
         "plot": chart.stacked([(one["from"], one["verdicts"]) for one in steps], VERDICTS),
         "named": range(0, len(steps), -(-len(steps) // LABELS)),

@@ -134,7 +134,8 @@ def test_a_list_frozen_then_the_look_told_what_it_meets_and_later_sends_are_with
     site.world.people([name], batch_id=batch)
     site.world.put("sends", [(name, send(name, uuid.uuid4().hex, campaign_id="K-frozen"))])
     client = site.client("admin")
-    until(lambda: "K-frozen" in client.get("/campaigns").text, "the decision")
+    counts = "/campaigns/K-frozen/counts.json"
+    until(lambda: (found := client.get(counts)).status_code == 200 and found.json()["cleared"], "the decision")
     page = looked(client, "quarantine", batch).text
     assert f"List {batch}: 1 people." in page
     assert re.search(r"<th scope=\"row\">K-frozen</th><td>[^<]*</td><td class=\"number\">1</td>", page)

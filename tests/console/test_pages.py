@@ -11,6 +11,7 @@ import pytest
 from gatekeeper.campaign import Campaign
 from gatekeeper.reasons import CATALOGUE
 from gatekeeper.texts import text
+from gatekeeper.words import law
 from tests.console.conftest import Site, field_of, served
 from tests.unit.test_witness import Place
 from tests.worlds import send, until
@@ -63,7 +64,7 @@ def test_the_reasons_then_each_is_told_with_clause_and_cure_in_both_languages(si
         for code, kind in CATALOGUE.items():
             assert f'id="{code}"' in page
             assert text(f"meaning.{code}", lang) in page
-            assert kind.clause in page
+            assert law(kind.clause, lang) in page
         assert "{" not in page.partition("<main")[2].partition("</main")[0]
 
 
@@ -94,7 +95,7 @@ def test_a_flow_then_it_is_drawn_and_told_in_numbers(site: Site, span: str) -> N
 
 def test_nothing_left_to_decide_then_the_lag_is_none(site: Site) -> None:
     site.withheld(1)
-    lag = until(lambda: '<dd id="lag">0 <span' in site.client().get("/overview").text, "all decided")
+    lag = until(lambda: '<dd id="lag">0</dd>' in site.client().get("/overview").text, "all decided")
     assert lag
 
 

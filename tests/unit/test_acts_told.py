@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from gatekeeper.calls import sentence
+from gatekeeper.calls import Call, remedies, sentence
+from gatekeeper.queue import Queue
 from gatekeeper.reasons import Remedy
 from gatekeeper.review import State
 from gatekeeper.texts import catalogue
-from schemas.audit import Outcome
+from schemas.audit import Decision, Outcome
+from tests.desk import YOUNG, Desk
 
 ROOM = Path(__file__).parents[2] / "gatekeeper"
 SAID = "\n".join((ROOM / name).read_text("utf-8") for name in ("acting.py", "review.py", "asking.py"))
@@ -45,3 +48,19 @@ def test_every_refusal_then_it_has_a_sentence_of_its_own(code: str) -> None:
 def test_a_code_with_detail_then_the_sentence_has_it() -> None:
     assert "name.address" in sentence("refused", "notice_lacks.name.address")
     assert sentence("asked", "waits_along") != sentence("asked", None)
+
+
+def test_what_no_letter_may_ask_then_that_is_told_before_anything_is_written() -> None:
+    desk, queue = Desk(*YOUNG), Queue()
+    desk.send()
+    queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
+    (found,) = queue.items()
+    (reason,) = Decision.model_validate_json(dict(desk.review[0].headers)["gate-decision"]).reasons
+    ask = Call("ask", "hanako", "", None, "run", "2026-11-24T01:00:00.000Z")
+    assert (found.verdict, reason.remedy) == ("review", ("R", "C"))
+    assert (ask.refusal(found), desk.act("ask")) == ("not_confirmable", ("refused", "not_confirmable"))
+    assert remedies(reason, found) == ["act.remedy_R", "act.remedy_C_later"]
+    may = replace(found, verdict="confirm")
+    assert ask.refusal(may) is None
+    assert remedies(reason, may) == ["act.remedy_R", "act.remedy_C"]
+    assert ask.refusal(replace(found, verdict="block", codes=("CONFIRMATION_PENDING",))) is None, "it waits along"

@@ -106,7 +106,7 @@ def test_a_person_taken_back_in_then_only_letters_after_the_erasure_are_theirs(t
             assert people.whose(db, [release]) == (WHO, False)
 
 
-def test_facts_then_their_places_by_person_token_and_reference(tmp_path: Path) -> None:
+def test_facts_then_their_places_by_person_and_token(tmp_path: Path) -> None:
     token, reading = "t1_" + "A" * 43, "t1_" + "B" * 43
     value = orjson.dumps(
         {
@@ -123,11 +123,9 @@ def test_facts_then_their_places_by_person_token_and_reference(tmp_path: Path) -
         record("suppressions", 0, value, key=token),
         record("consents", 1, b"{broken", key=WHO),
         without_key,
-        record("reference", 2, b"{}", key="notice/N1"),
         record("acts", 4, b'{"kind":"withdraw"}', key=WHO),
         record("acts", 5, b'{"kind":"release"}', key=WHO),
     ]
     with read(tmp_path, records).read() as db:
         assert people.facts(db, [WHO]) == {"consents": {(0, 1)}, "sources": {(0, 3)}, "acts": {(0, 4)}}
         assert people.facts(db, [reading]) == people.facts(db, [token]) == {"suppressions": {(0, 0)}}
-        assert people.facts(db, ["notice/N1"]) == {"reference": {(0, 2)}}

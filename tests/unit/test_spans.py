@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatekeeper.spans import Span, day, instant, span
+from gatekeeper.spans import Span, clock, day, instant, span
 
 HOUR = 3_600_000_000
 
@@ -40,3 +40,16 @@ def test_milliseconds_told_then_rfc_3339(milliseconds: int, expected: str) -> No
 def test_instant_near_midnight_then_the_day_of_the_country() -> None:
     moment = span("2026-03-31T15:00:00Z", "UTC").first
     assert (day(moment, "Asia/Tokyo"), day(moment, "UTC")) == ("2026-04-01", "2026-03-31")
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("2026-03-31T15:00:59Z", "2026-04-01 00:00"),
+        ("2026-03-31T15:00", "2026-03-31 15:00"),
+        ("2026-03-31", "2026-03-31"),
+        (None, ""),
+    ],
+)
+def test_a_written_time_then_as_clocks_there_show_it(written: str | None, told: str) -> None:
+    assert clock(written, "Asia/Tokyo") == told

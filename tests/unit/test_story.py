@@ -102,8 +102,8 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
     (piece,) = asked(released(), "asked-about")
     en, ja = page(piece, "en", Seal(2, None)), page(piece, "ja", Seal(4, "2026-11-24T01:05:00.000Z"))
     for said in (
-        "“point card form”, of 2018-04-01",
-        "given on 2024-05-01, by the person",
+        "Data source (2018-04-01): “point card form”, collected by",
+        "Consent (2024-05-01): given, by the person (paper), for ",
         "AGE_UNCERTAIN: The data came",
         "[PPC Q&A 1-62]",
         "hanako: release. Cleared.",
@@ -119,7 +119,7 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
         assert said in en, said
     for said in (
         "ポイントカード申込書",
-        "hanako: 許可。送付可になりました。",
+        "hanako: 送付を認める。送付可になりました。",
         "証人が 2026-11-24T01:05:00.000Z に連署",
     ):
         assert said in ja, said
@@ -163,6 +163,6 @@ def test_piece_released_in_bulk_then_the_page_says_of_how_many_and_by_whom() -> 
     desk.act("release", bulk=400)
     desk.act("approve", by="taro")
     (piece,) = asked(desk, desk.records[-1].did)
-    assert "by hanako, taro on" in page(piece, "en")
+    assert "by hanako, taro, as one of 400 at once" in page(piece, "en")
     assert "as one of 400 at once (AGE_UNCERTAIN)" in page(piece, "en")
     assert "まとめて 400 件の一つ" in page(piece, "ja")

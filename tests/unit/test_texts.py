@@ -16,7 +16,9 @@ from gatekeeper.errors import UsageError
 from gatekeeper.lists import mapping
 from gatekeeper.packs import load
 from gatekeeper.policy import read
+from gatekeeper.reasons import CATALOGUE
 from gatekeeper.texts import language
+from gatekeeper.words import Words, law
 from schemas.codec import decode
 from tests import world
 from tests.golden.table import CASES, events, millis
@@ -130,3 +132,19 @@ def test_given_a_reason_then_its_sentences_name_the_date_the_channel_or_the_comp
     said = answer(decision)["reasons"][0]
     assert ja in said["ja"]
     assert en in said["en"]
+
+
+def test_clauses_then_japanese_readers_see_no_english_name_of_a_law() -> None:
+    for kind in CATALOGUE.values():
+        for clause in kind.clause.split("; "):
+            assert law(clause, "en") == clause
+            if not clause.startswith("policy:"):
+                assert not re.search(r"Act|Code|APPI|PPC|proviso", law(clause, "ja")), clause
+
+
+def test_an_error_that_names_a_command_then_the_console_says_what_that_is_there() -> None:
+    error = UsageError("error.filter_key", name="foo", known="state")
+    console, report = (Words("en", "Asia/Tokyo", subject).said(error) for subject in ("page", "report"))
+    assert "--filter" in report
+    assert "--filter" not in console
+    assert "foo" in console

@@ -12,15 +12,16 @@ from fastapi import APIRouter, Request, Response
 
 from gatekeeper import spans
 from gatekeeper.audit import merkle
-from gatekeeper.calls import REASONED, Call
-from gatekeeper.console import filters, items, spoken
+from gatekeeper.audit.telling import Line, Telling
+from gatekeeper.calls import GOOD, REASONED, Call, remedies
+from gatekeeper.console import filters, items, managed, spoken
+from gatekeeper.console.inquiries import by_time
 from gatekeeper.console.session import Refused, Session, Viewer
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.queue import Item
-from gatekeeper.reasons import CATALOGUE
 from gatekeeper.review import FROM
-from gatekeeper.spans import instant, local
+from gatekeeper.spans import clock, instant
 from schemas.events import Send
 from streams.client import Reader
 
@@ -41,11 +42,8 @@ KEYS = {
 }
 
 
-class Fact(dict[str, Any]):
-    """A fact as the audit record has it, whose absent fields are None."""
-
-    def __missing__(self, key: str) -> None:
-        return None
+UNDONE = ("release", "approve", "uphold")
+"""What can be taken back once it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,7 @@ def item_page(
         doings = items.doings(db, id_)
         words = spoken.places(db, [doing.act_id for doing in doings])
         before = _before(db, after)
+        names = managed.names(db)
         cursor = f"{held.model.generation}-{held.model.changes()}"
     record = orjson.loads(proof["value"]) if proof else None
     facts = (record or {}).get("facts") or {}
@@ -100,15 +99,12 @@ def item_page(
         due=item.due(held.zone()),
         now=now,
         decision=decision,
-        remedies={
-            reason.code: CATALOGUE[reason.code].remedy if reason.code in CATALOGUE else reason.remedy
-            for reason in decision.reasons
-        },
-        facts=facts,
-        line=timeline(facts, item, held.zone()),
+        remedies={reason.code: remedies(reason, item) for reason in decision.reasons},
+        names=names,
+        line=by_time(_history(facts, item, Telling(lang, names)), held.zone()),
         under_way=items.under_way(doings),
         words=held.words(words),
-        doings=[(doing, _when(doing.at, held.zone()), told(doing.outcome, doing.code, lang)) for doing in doings],
+        doings=[(doing, clock(doing.at, held.zone()), told(doing.outcome, doing.code, lang)) for doing in doings],
         claimed=_claimed(item, now),
         offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),
         proof=proof,
@@ -119,6 +115,8 @@ def item_page(
         filter=written,
         before=before,
         before_says=told(before[1].outcome, before[1].code, lang) if before and before[1] else None,
+        good=GOOD,
+        undone=UNDONE,
         after=after,
         wrong=wrong,
         typed=typed or {"reason": "", "evidence": ""},
@@ -137,34 +135,10 @@ def proof(request: Request, session: Viewer, id_: str) -> Response:
     return Response(found["value"], media_type="application/json", headers=headers)
 
 
-def timeline(facts: dict[str, Any], item: Item, zone: str) -> list[tuple[int, str, str, Fact]]:
-    """Returns what is known of the person in the order in which it happened.
-
-    Each is an instant in milliseconds, the same as people read it ('' = not dated), a kind, and the fact.
-    """
-    times = {
-        "sources": ("acquired_at", "shared_at"),
-        "consents": ("event_time", "recorded_at"),
-        "events": ("at",),
-        "asks": ("at",),
-        "releases": ("at",),
-        "suppressions": ("received_at",),
-    }
-    stops = [stop["event"] for stop in facts.get("suppressions", ())]
-    dated = [("decided", Fact(), instant(item.seen))]
-    for kind, names in times.items():
-        for fact in stops if kind == "suppressions" else facts.get(kind, ()):
-            dated.append((kind, Fact(fact), next((fact[name] for name in names if fact.get(name)), "")))
-    found = []
-    for kind, fact, said in dated:
-        at = spans.span(said, zone).first if said else 0
-        found.append((at // 1000, _when(said, zone), kind, fact))
-    return sorted(found, key=lambda row: (row[0], row[2]))
-
-
-def _when(said: str, zone: str) -> str:
-    """Returns a day, or an instant as clocks show it; '' for none."""
-    return said if len(said) <= 10 else local(spans.span(said, zone).first, zone)[:16].replace("T", " ")
+def _history(facts: dict[str, Any], item: Item, tell: Telling) -> list[Line]:
+    """Returns what was known of the person, and the decision itself."""
+    known = [one for one in tell.facts(facts, item.source) if facts.get(one.kind)] if facts else []
+    return [*known, Line("decided", instant(item.seen), tell.say(f"verdict_{item.verdict}"))]
 
 
 def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: bool) -> list[Offer]:

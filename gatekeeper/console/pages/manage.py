@@ -15,13 +15,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from gatekeeper.calls import sentence
 from gatekeeper.console import filters, managed, spoken
 from gatekeeper.console.orders import KINDS, LOOKS, WRITES
 from gatekeeper.console.pages.acts import field
 from gatekeeper.console.session import Form, Refused, Session, may
 from gatekeeper.console.state import console
-from gatekeeper.console.view import language, page
+from gatekeeper.console.view import language, page, told
 from gatekeeper.errors import GatekeeperError, UsageError
 from gatekeeper.proposal import every
 from gatekeeper.texts import text
@@ -45,11 +44,12 @@ def shown(request: Request, session: Manager) -> Response:
         known = {kind: managed.registered(db, kind) for kind in ("controller", "batch", "policy")}
         done = managed.recent(db, most=SHOWN, facts_only=True)
         words = held.words(spoken.places(db, [act.act_id for act in done]))
+        holds = managed.packs(db, held.settings.policy).at(held.now()).name
     versions = sorted(
         {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
     )
-    acts = [(act, sentence(act.outcome, act.code, language(request))) for act in done]
-    return page(request, "manage", known=known, kinds=KINDS, acts=acts, words=words, versions=versions)
+    acts = [(act, told(act.outcome, act.code, language(request))) for act in done]
+    return page(request, "manage", known=known, kinds=KINDS, acts=acts, words=words, versions=versions, holds=holds)
 
 
 @router.get("/manage/{kind}")

@@ -11,11 +11,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gatekeeper import chart, spans
-from gatekeeper.calls import sentence
 from gatekeeper.console import flow, managed, seal, spoken
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
-from gatekeeper.console.view import language, page
+from gatekeeper.console.view import language, page, told
 from gatekeeper.queue import WAITING
 from gatekeeper.reasons import VERDICTS
 from gatekeeper.spans import local
@@ -61,7 +60,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
         sealed=sealed,
         seal_late=bool(sealed and newest and newest > sealed.at and now - sealed.at > LATE_MS),
         now=now,
-        acts=[(act, sentence(act.outcome, act.code, lang)) for act in acts],
+        acts=[(act, told(act.outcome, act.code, lang)) for act in acts],
         words=held.words(words),
         **values,
     )

@@ -65,6 +65,8 @@ def listed(
     search = filters.search(request, written)
     with held.model.read() as db:
         total = search.count(db)
+        last = -(-total // PAGE) or 1
+        number = min(number, last)
         found = list(search.items(db, most=PAGE, skip=(number - 1) * PAGE))
         pending = search.pending(db, [item.id for item in found])
         cursor = f"{held.model.generation}-{held.model.changes()}"
@@ -79,7 +81,7 @@ def listed(
         filter=written,
         wanted={key: ",".join(sorted(values)) for key, values in search.query.wanted.items()},
         number=number,
-        last=-(-total // PAGE) or 1,
+        last=last,
         kinds=[kind for kind in KEYS if session.may(kind) and kind != "claim"],
         keys=KEYS,
         cursor=cursor,
