@@ -34,8 +34,6 @@ TILE = 256
 ED25519, COSIGNATURE = 1, 4
 PIECE = 1 << 14
 """So many compressed bytes are read at once; they commonly come to ten times as many, and to LONGEST at the most."""
-GZIP = b"\x1f\x8b\x08\x00"
-"""How a gzip member begins that has no more than 10 bytes before its content."""
 LONGEST = 1 << 22
 """No line is longer: a record has 256 KiB at the most."""
 KEPT = 1_000
@@ -391,29 +389,19 @@ def read_canonical(value: bytes) -> dict[str, Any]:
     return found  # type: ignore[no-any-return]
 
 
-def inflated(folder: Path, name: str, told: Callable[[int], None], *, checked: bool) -> Iterator[bytes]:
-    """Yields what a gzip file holds. `checked`: against its checksums too, which costs a third more.
-
-    `told` hears how many compressed bytes were read.
-    """
-    inflate, ended, skip = zlib.decompressobj(31), True, 0
-    some = False
+def inflated(folder: Path, name: str, told: Callable[[int], None]) -> Iterator[bytes]:
+    """Yields what a gzip file holds; `told` hears how many compressed bytes were read."""
     try:
         with (folder / name).open("rb") as file:
+            inflate = zlib.decompressobj(31)
             while piece := file.read(PIECE):
                 told(len(piece))
                 while piece:
-                    if ended and not skip:  # a member begins
-                        bare = not checked and piece.startswith(GZIP) and len(piece) > 10
-                        inflate, skip = zlib.decompressobj(-15 if bare else 31), 8 if bare else 0
-                        piece, some = piece[10 if bare else 0 :], True
-                        ended = False
-                    if not ended:
-                        yield inflate.decompress(piece, LONGEST)
-                        piece, ended = inflate.unused_data or inflate.unconsumed_tail, inflate.eof
-                    if ended:  # a checksum and a length follow, which zlib takes where it checks
-                        piece, skip = piece[skip:], max(0, skip - len(piece))
-            if not (some and ended and not skip):
+                    if inflate.eof:  # another member
+                        inflate = zlib.decompressobj(31)
+                    yield inflate.decompress(piece, LONGEST)
+                    piece = inflate.unused_data or inflate.unconsumed_tail
+            if not inflate.eof:
                 raise Trouble("cut", file=name)
     except FileNotFoundError:
         raise Trouble("missing", file=name) from None
@@ -424,15 +412,11 @@ def inflated(folder: Path, name: str, told: Callable[[int], None], *, checked: b
 
 
 class _Lines:
-    """The lines of a gzip file, in bounded memory: `data` from `at` on is what is inflated and not taken.
+    """The lines of a gzip file, in bounded memory: `data` from `at` on is what is inflated and not taken."""
 
-    `quick`: its content is held against signed hashes, so that checksums can wait until something differs.
-    """
-
-    def __init__(self, folder: Path, name: str, told: Callable[[int], None], *, quick: bool = False) -> None:
+    def __init__(self, folder: Path, name: str, told: Callable[[int], None]) -> None:
         self.data, self.at = b"", 0
-        self._folder, self._name, self._checked = folder, name, not quick
-        self._pieces = inflated(folder, name, told, checked=not quick)
+        self._name, self._pieces = name, inflated(folder, name, told)
 
     def more(self) -> bool:
         """Inflates some more where no whole line is left; tells whether there was any."""
@@ -456,12 +440,6 @@ class _Lines:
     def back(self, lines: Iterable[bytes]) -> None:
         """Gives lines back, to be taken next."""
         self.data, self.at = b"".join(line + b"\n" for line in lines) + self.data[self.at :], 0
-
-    def check(self) -> None:
-        """Raises Trouble where the file is not what its checksums say."""
-        if not self._checked:
-            self._checked = True
-            deque(inflated(self._folder, self._name, lambda count: None, checked=True), maxlen=0)
 
 
 # -- a checkpoint -----------------------------------------------------------------------------------------------
@@ -663,8 +641,7 @@ class _Export:
     def _partition(self, number: int, *, whole: bool, log: bool) -> None:
         sealed = self._sealed.get(number, _Sealed())
         follows = _Chain(known=whole, joins=sealed.joins)
-        lines = _Lines(self.folder, f"records/{number}.ndjson.gz", self._tell, quick=True)
-        records = _Records(lines, self.report, self._seen)
+        records = _Records(_Lines(self.folder, f"records/{number}.ndjson.gz", self._tell), self.report, self._seen)
         member = _Membership(sealed, self.report) if log else None
         ahead: deque[_Manifest] = deque()
         coming = self._manifests(number)
@@ -810,7 +787,6 @@ class _Records:
         spans, leaves, odd, whole = self._walk(count, said)
         records = [] if whole else _cut(spans)
         if not _fits(leaves, said):
-            self._lines.check()
             records, whole = self._found(one, _cut(spans), ahead), False
             for place, record in enumerate(records):
                 if holds_float(record):

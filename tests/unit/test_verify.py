@@ -419,7 +419,7 @@ def garbage_behind(trail: Trail, folder: Path) -> None:
 
 
 def damaged_records(trail: Trail, folder: Path) -> None:
-    """A bit of the compressed bytes is another one: the checksum tells, once a record differs."""
+    """A bit of the compressed bytes is another one, and they can be inflated all the same: the checksum tells."""
     file = folder / "records" / "0.ndjson.gz"
     data = file.read_bytes()
     for at in range(len(data) // 2, len(data) - 8):
