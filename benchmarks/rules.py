@@ -61,8 +61,8 @@ def main(people: int) -> None:
         "source: basis": (lambda one: basis.choose(*one), both),
         "will": (lambda one: will.stopped(*one), both),
         "person": (
-            lambda one: [*person.age(*one), *person.reached(one[0]), *person.ambiguous(one[0])],
-            list(zip(cases, standings, strict=True)),
+            lambda one: [*person.age(one[0], one[1]), *person.reached(one[0]), *person.ambiguous(one[0], one[2])],
+            list(zip(cases, standings, read, strict=True)),
         ),
         "channel and display": (
             lambda one: [*channel.opted_in(*one), *channel.displayed(one[0]), *channel.unreleased(one[0])],

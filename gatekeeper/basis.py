@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from gatekeeper.case import Case
 from gatekeeper.consent import Consents, Standing
-from gatekeeper.reasons import WORST, Found
+from gatekeeper.reasons import CATALOGUE, WORST, Found
 from gatekeeper.rules import channel as channel_rules
 from gatekeeper.rules import confirmation, will
 from gatekeeper.rules import source as source_rules
 from schemas.events import Consent, Source
 
 _LANES = {"own": 0, "shared": 1, "other": 2, "unknown": 3}
+_TOLD_BY_OTHERS = ("indirect.joint_use", "indirect.succession")
 _MEASURED_BY_TERMS = ("PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH")
 
 
@@ -123,6 +124,8 @@ def _lane(
                 found.append(confirmation.unconfirmed(source))
             if not asking and (nos := confirmation.refusals(case, source, consents)):
                 found.append(confirmation.refused(case, nos))
+    if case.facts.asks and (method.startswith("direct.") or method in _TOLD_BY_OTHERS):
+        asking = asking or any(CATALOGUE[reason.code].verdict == "confirm" for reason in found)
     if asking and (lifecycle := confirmation.lifecycle(case, source, consents)):
         found += lifecycle
         lacks = [reason for reason in lacks if reason.code != "CONSENT_MISSING"]

@@ -103,8 +103,8 @@ class Consents:
             return Standing((), (), (_missing(case),) if due else (), (), frozenset(), False)
         givens = [(event, self.faults(event)) for event in self.yeses if not _differs(case, event, parties)]
         if len(givens) > 1:
-            # the latest first; of equal times the expired one first, since it ends the walk
-            givens.sort(key=lambda given: (self.when(given[0]), EXPIRED in given[1]), reverse=True)
+            # the latest first, a day by its end; of equal times the expired one first
+            givens.sort(key=lambda given: (self.when(given[0]).last, EXPIRED in given[1]), reverse=True)
         lifters = tuple([event for event, faults in givens if not faults and event.expressed_by in SPEAKERS])
         lacks = self._found(givens[0][1], givens[0][0]) if givens else ()
         if self.nos and (nos := [no_of(case, event) for event in self.nos if _covers_send(case, event, parties)]):
@@ -113,11 +113,10 @@ class Consents:
             left, notes = (), frozenset()
         stands: list[Consent] = []
         if not left:
-            for event, faults in givens:
-                if not faults:
-                    stands.append(event)
-                elif EXPIRED in faults:
-                    break
+            stands = [event for event, faults in givens if not faults]
+            if stands and (expired := [self.when(event).last for event, faults in givens if EXPIRED in faults]):
+                # what has expired ends the walk back: only what was said after it, for certain, stands
+                stands = [event for event in stands if self.when(event).first > max(expired)]
         if not due or stands:
             lacks = ()
         elif left:
@@ -211,7 +210,7 @@ class Consents:
         ]
         if not candidates:
             return ()
-        candidates.sort(key=self.when, reverse=True)
+        candidates.sort(key=lambda event: self.when(event).last, reverse=True)
         nearest = min(candidates, key=lambda event: len(_differs(self.case, event, parties)))
         return self._found(_differs(self.case, nearest, parties), nearest)
 
@@ -273,11 +272,13 @@ def no_of(case: Case, event: Consent) -> No:
 
 
 def stop_of(case: Case, stop: Suppression) -> No:
-    """Returns the no that a suppression says: from the earlier of its times on, and only a yes after both lifts it."""
+    """Returns the no that a suppression says: from the earlier of its times on.
+
+    Only a yes after its receipt lifts it: one that was dated back before a yes is still the later word.
+    """
     said = case.span(stop.received_at)
     if stop.effective_at:
-        effective = case.span(stop.effective_at)
-        said = Span(min(said.first, effective.first), max(said.last, effective.last))
+        said = Span(min(said.first, case.span(stop.effective_at).first), said.last)
     if stop.kind == "refusal_returned":
         return No(stop.suppression_id, stop.kind, said, None, frozenset({"postal"}))
     named = stop.scope.contact_point, stop.scope.channels

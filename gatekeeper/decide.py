@@ -106,7 +106,7 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
     found += system.suspended(case)
     found += stops
     found += basis.reasons
-    found += _status(case, basis)
+    found += _status(case, basis, consents)
     if case.send.audience or case.send.flags:
         found += audience.selected(case, consents)
     unwilling = not WILL.isdisjoint([reason.code for reason in found])
@@ -140,7 +140,7 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
     for reason in basis.reasons:
         if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
             found.append(reason)
-    found += _status(case, basis)
+    found += _status(case, basis, consents)
     found += channel.unreleased(case)
     if source is not None and not any(case.covers(version) for version in versions):
         found.append(source_rules.uncovered(case, (source,)))
@@ -151,9 +151,9 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
     return decision._replace(verdict="block", obligations=())  # one does not ask whether one may ask
 
 
-def _status(case: Case, basis: Basis) -> Iterable[Found]:
+def _status(case: Case, basis: Basis, consents: Consents) -> Iterable[Found]:
     found = person.age(case, basis.standing)
-    return (*found, *person.reached(case), *person.ambiguous(case)) if case.facts.suppressions else found
+    return (*found, *person.reached(case), *person.ambiguous(case, consents)) if case.facts.suppressions else found
 
 
 def _decided(

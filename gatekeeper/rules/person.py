@@ -7,38 +7,32 @@ from collections.abc import Iterator
 from datetime import date
 
 from gatekeeper.case import Case
-from gatekeeper.consent import Standing, stop_of
+from gatekeeper.consent import Consents, Standing, stop_of
 from gatekeeper.known import Hit
 from gatekeeper.reasons import Found
+from gatekeeper.rules import will
 from gatekeeper.rules.source import lane
-from gatekeeper.rules.will import CODES, bound
 from gatekeeper.spans import Span, day, today
+
+_CODES = {"deceased": "RECIPIENT_DECEASED", "undeliverable": "CONTACT_UNDELIVERABLE"}
 
 
 def reached(case: Case) -> Iterator[Found]:
-    """RECIPIENT_DECEASED, CONTACT_UNDELIVERABLE: no consent lifts them, only a correction or a newer address.
-
-    One known only by a match below the policy's floor is IDENTITY_AMBIGUOUS instead.
-    """
+    """RECIPIENT_DECEASED, CONTACT_UNDELIVERABLE: no consent lifts them, only a correction or a newer address."""
     for hit in case.stops:
-        kind = hit.stop.kind
-        if kind not in ("deceased", "undeliverable") or (kind == "undeliverable" and not _here(case, hit)):
-            continue
-        said = stop_of(case, hit.stop).said
-        id_ = hit.stop.suppression_id
+        if hit.score >= case.policy.match_floor and (said := _unreached(case, hit)):
+            says = {"date": day(said.first, case.policy.timezone)}
+            yield Found(_CODES[hit.stop.kind], (hit.stop.suppression_id,), says)
+
+
+def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
+    """IDENTITY_AMBIGUOUS: what would withhold, if it named this person as surely as the policy asks, and may not."""
+    for hit in case.stops:
         if hit.score < case.policy.match_floor:
-            yield from _ambiguous(case, hit, said)
-        elif kind == "deceased":
-            yield Found("RECIPIENT_DECEASED", (id_,), {"date": day(said.first, case.policy.timezone)})
-        elif not _mended(case, said):
-            yield Found("CONTACT_UNDELIVERABLE", (id_,), {"date": day(said.first, case.policy.timezone)})
-
-
-def ambiguous(case: Case) -> Iterator[Found]:
-    """IDENTITY_AMBIGUOUS: a stop of the will in scope that names somebody who may be this person, or not."""
-    for hit in case.stops:
-        if hit.score < case.policy.match_floor and hit.stop.kind in CODES and bound(case, hit.stop) is not None:
-            yield from _ambiguous(case, hit, stop_of(case, hit.stop).said)
+            no, _ = will.standing(case, hit.stop, consents)
+            said = no.said if no else _unreached(case, hit)
+            if said and not _resolved(case, said):
+                yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})
 
 
 def age(case: Case, standing: Standing) -> tuple[Found, ...]:
@@ -65,6 +59,15 @@ def _latest(written: str) -> date:
         return date(year, 12, 31)
     last = monthrange(year, month)[1]
     return date(year, month, in_month if 1 <= in_month <= last else last)
+
+
+def _unreached(case: Case, hit: Hit) -> Span | None:
+    """Returns since when a death or a returned piece keeps mail from the person, None where it does not."""
+    kind = hit.stop.kind
+    if kind not in _CODES or (kind == "undeliverable" and not _here(case, hit)):
+        return None
+    said = stop_of(case, hit.stop).said
+    return None if kind == "undeliverable" and _mended(case, said) else said
 
 
 def _here(case: Case, hit: Hit) -> bool:
@@ -100,8 +103,8 @@ def _later(case: Case, when: str, said: Span) -> bool:
     return said.last < first <= case.at + case.policy.skew_ms * 1000
 
 
-def _ambiguous(case: Case, hit: Hit, said: Span) -> Iterator[Found]:
-    for event in case.facts.events:
-        if event.kind == "identity_resolved" and _later(case, str(event.said), said):
-            return
-    yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})
+def _resolved(case: Case, said: Span) -> bool:
+    """Returns whether somebody has found out since then who it is."""
+    return any(
+        event.kind == "identity_resolved" and _later(case, str(event.said), said) for event in case.facts.events
+    )

@@ -85,7 +85,7 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
         found.append(Found("CONTROLLER_MISMATCH", facts, says))
     if not told:
         found.append(Found("PURPOSE_NOT_COVERED", facts, {"method": source.method, "purpose": purpose}))
-    if consent and notice and notice.invalidated_at:
+    if consent and notice and notice.invalidated_at and case.policy.needs_consent(case.send.channel):
         found.append(Found("CONSENT_INVALIDATED", facts, {"form": notice.name or notice.id}))
     if notice and notice.complete:
         return found, frozenset()
@@ -141,10 +141,9 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
         )
     elif policy.asks_for("JOINT_USE_TERMS_MISSING"):
         yield Found("JOINT_USE_TERMS_MISSING", facts, says)
-    if before or not policy.asks_for("JOINT_USE_TERMS_MISSING"):
-        collector = frozenset((source.collected_by, case.send.controller_id))
-        if not covered or hidden or not _shown(case, source, consent, collector, "JOINT_USE_NOT_COVERED"):
-            yield Found("JOINT_USE_NOT_COVERED", facts, says)
+    collector = frozenset((source.collected_by, case.send.controller_id))
+    if not covered or hidden or not _shown(case, source, consent, collector, "JOINT_USE_NOT_COVERED"):
+        yield Found("JOINT_USE_NOT_COVERED", facts, says)
 
 
 def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[Found]:

@@ -21,29 +21,34 @@ CODES = {
 def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]]:
     """SUBJECT_OBJECTED, CESSATION_REQUESTED, SUBJECT_ERASED, POSTAL_REFUSAL_RETURNED, with the notes of lifting.
 
-    One found only by a match below the policy's floor is IDENTITY_AMBIGUOUS instead (rules/person.py). Objections to
-    the predecessor of a succession bind the sender.
+    One found only by a match below the policy's floor is IDENTITY_AMBIGUOUS instead (rules/person.py).
     """
     left: dict[str, list[No]] = {}
     if (erased := case.facts.erased) is not None:  # no later consent lifts it, only a readmission
         left["erasure"] = [No("erasure", "erasure", Span(erased * 1000, erased * 1000), None, frozenset())]
     notes: set[str] = set()
     for hit in case.stops:
-        stop = hit.stop
-        if stop.kind not in CODES or hit.score < case.policy.match_floor:
+        if hit.score < case.policy.match_floor:
             continue
-        parties = bound(case, stop)
-        if parties is None:
-            continue
-        no = stop_of(case, stop)
-        if is_open(stop):
-            left.setdefault(stop.kind, []).append(no)
-            continue
-        still, told = unlifted(case, (no,), consents.standing(parties).lifters)
+        no, told = standing(case, hit.stop, consents)
         notes |= told
-        if still:
-            left.setdefault(stop.kind, []).append(no)
+        if no:
+            left.setdefault(no.kind, []).append(no)
     return [_said(case, CODES[kind], nos) for kind, nos in left.items()], frozenset(notes)
+
+
+def standing(case: Case, stop: Suppression, consents: Consents) -> tuple[No | None, frozenset[str]]:
+    """Returns the no that a stop of the will says to the send, None where none or a lifted one, and the notes of it.
+
+    Objections to the predecessor of a succession bind the sender. A cessation that nobody has decided is not lifted.
+    """
+    if stop.kind not in CODES or (parties := _bound(case, stop)) is None:
+        return None, frozenset()
+    no = stop_of(case, stop)
+    if is_open(stop):
+        return no, frozenset()
+    still, notes = unlifted(case, (no,), consents.standing(parties).lifters)
+    return no if still else None, notes
 
 
 def taken_back(case: Case, standing: Standing) -> list[Found]:
@@ -56,7 +61,7 @@ def taken_back(case: Case, standing: Standing) -> list[Found]:
     return found
 
 
-def bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
+def _bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
     """Returns to whom a yes must be given that may lift a stop; None where its scope does not cover the send.
 
     What a scope does not name is covered.
