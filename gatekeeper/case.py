@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 from gatekeeper import spans
 from gatekeeper.known import Facts, Hit
@@ -12,8 +12,7 @@ from gatekeeper.spans import Span
 from schemas.events import Batch, Notice, Send, Source, Suppression, Template
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """A send, the facts of its recipient, the reference, the policy, and the instant in microseconds."""
 
     send: Send
@@ -94,6 +93,18 @@ class Case:
                 if named.id == point:
                     return True
         return False
+
+
+class _Fields:
+    """The fields of a model without the model."""
+
+
+def plain(send: Send) -> Send:
+    """Returns the same send in a form of which a rule reads a field in a tenth of the time."""
+    found, point = _Fields(), _Fields()
+    point.__dict__ = vars(send.contact_point)
+    found.__dict__ = {**vars(send), "contact_point": point}
+    return cast("Send", found)
 
 
 def is_open(stop: Suppression) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gatekeeper import basis as bases
 from gatekeeper import release
 from gatekeeper.basis import Basis
-from gatekeeper.case import Case
+from gatekeeper.case import Case, plain
 from gatekeeper.consent import Consents
 from gatekeeper.known import Facts
 from gatekeeper.packs import Packs
@@ -71,7 +71,8 @@ def decide(
     Reads no clock and no file; the same arguments give the same decision. Nothing is cleared by an absence.
     """
     policy = packs.deciding(send.contact_point.country, at)
-    case = Case(send=send, facts=facts, reference=reference, policy=policy or packs.at(at), at=at * 1000)
+    send = plain(send)
+    case = Case(send, facts, reference, policy or packs.at(at), at * 1000)
     ending: Sequence[Found] = system.unready(case, as_of)
     if not ending and policy is None:
         ending = [system.ungoverned(send.contact_point.country, packs.bar(send.contact_point.country, at))]
@@ -180,14 +181,14 @@ def _decided(
         if barred or not basis.covers:
             worst, reasons = "block", ordered((*reasons, *barred))
     return Decision(
-        verdict=worst,
-        reasons=reasons,
-        notes=tuple(sorted(notes)) if notes else (),
-        obligations=_obligations(case, worst, message_class, basis),
-        basis=basis.source.source_id if basis and basis.source else None,
-        at=case.at // 1000,
-        policy=case.policy,
-        left_out=left_out,
+        worst,
+        reasons,
+        tuple(sorted(notes)) if notes else (),
+        _obligations(case, worst, message_class, basis),
+        basis.source.source_id if basis and basis.source else None,
+        case.at // 1000,
+        case.policy,
+        left_out,
     )
 
 

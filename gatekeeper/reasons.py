@@ -163,7 +163,10 @@ _CLASS: Mapping[Group, int] = {
 
 def verdict(found: Iterable[Found]) -> Verdict:
     """Returns the worst of what the reasons lead to; `clear` of none."""
-    return VERDICTS[max([WORST[reason.code] for reason in found], default=0)]
+    worst = 0
+    for reason in found:
+        worst = max(worst, WORST[reason.code])
+    return VERDICTS[worst]
 
 
 def ordered(found: Sequence[Found]) -> tuple[Found, ...]:

@@ -40,6 +40,11 @@ def age(case: Case, standing: Standing) -> tuple[Found, ...]:
     if standing.guardian:
         return ()
     sources = case.facts.sources
+    for source in sources:  # of most people nothing says how old they are
+        if source.birth_date or source.may_be_minor:
+            break
+    else:
+        return ()
     if born := [source for source in sources if source.birth_date]:
         youngest = max(_latest(str(source.birth_date)) for source in born)
         now = today(case.at, case.policy.timezone)
@@ -105,6 +110,4 @@ def _later(case: Case, when: str, said: Span) -> bool:
 
 def _resolved(case: Case, said: Span) -> bool:
     """Returns whether somebody has found out since then who it is."""
-    return any(
-        event.kind == "identity_resolved" and _later(case, str(event.said), said) for event in case.facts.events
-    )
+    return any(event.kind == "identity_resolved" and _later(case, str(event.said), said) for event in case.facts.events)
