@@ -154,7 +154,8 @@ def _go_on(scene: Scene, url: str, *, as_json: bool) -> None:
 
 def _report(console: Console, person: Person, told: Told) -> None:
     verdict, decision = told.record.verdict or "block", told.decision
-    line = Text(f"{datetime.now():%H:%M:%S}  {person.recipient_id}  ")
+    decided = datetime.fromisoformat(told.record.at).astimezone()
+    line = Text(f"{decided:%H:%M:%S}  {person.recipient_id}  ")
     line.append(f"{verdict:<8}", style=STYLE[verdict])
     if decision is not None and decision.reasons:
         line.append(text("demo.again_withheld", sentence=getattr(decision.reasons[0], language())))
