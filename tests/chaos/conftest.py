@@ -17,24 +17,18 @@ from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
 from streams.broker import Broker
-from tests.worlds import Supervised, World, send, until
+from tests.worlds import BACK_SOON, Supervised, World, send, until
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 """How often each crash test is run, every time with other moments: `scripts/chaos --rounds N`."""
 PEOPLE, KNOWN = 500, 400
 """Of those whom sends go to, a fifth is known to no source."""
-QUICK = {
-    "broker.heartbeat.interval.ms": "500",
-    "broker.session.timeout.ms": "4000",
-    "group.min.session.timeout.ms": "1000",
-}
-"""So that a dead broker may come back, and a dead worker is missed, sooner than by default."""
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A running Kafka of these tests alone, which they may kill and start again."""
-    with Broker(tmp_path_factory.mktemp("kafka"), settings=QUICK) as broker:
+    with Broker(tmp_path_factory.mktemp("kafka"), settings=BACK_SOON) as broker:
         yield broker
 
 

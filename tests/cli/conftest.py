@@ -20,7 +20,7 @@ from streams import admin, client, publisher
 from streams.broker import Broker
 from streams.client import Reader, Record
 from streams.publisher import Publisher
-from tests.worlds import Supervised, World
+from tests.worlds import BACK_SOON, Supervised, World
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, window: int) -> It
 
     `monkeypatch.undo()` ends that, and the short patience of the commands with it.
     """
-    with Broker(tmp_path / "kafka") as broker:
+    with Broker(tmp_path / "kafka", settings=BACK_SOON) as broker:
         monkeypatch.setenv("GATEKEEPER_BROKER", broker.bootstrap)
         admin.create(Settings())
         whole, written = Publisher.write, []

@@ -13,7 +13,7 @@ from gatekeeper.console.session import COOKIE
 from gatekeeper.console.users import Users
 from streams.broker import Broker
 from tests.console.conftest import PASSWORD, Site, served
-from tests.worlds import World, until
+from tests.worlds import BACK_SOON, World, until
 
 
 def test_nobody_signed_in_then_every_page_leads_to_the_sign_in_and_back(site: Site) -> None:
@@ -145,7 +145,7 @@ def first_event(client: httpx.Client, path: str, headers: dict[str, str] | None 
 
 
 def test_the_broker_restarted_then_pages_say_so_and_the_queue_goes_on(people: Path, tmp_path: Path) -> None:
-    with Broker(tmp_path / "kafka") as broker:
+    with Broker(tmp_path / "kafka", settings=BACK_SOON) as broker:
         world = World(broker.bootstrap, "t.", partitions=1).create()
         settings = world.settings.model_copy(update={"console_data": str(tmp_path / "data")})
         with served(settings, Users(people)) as console:

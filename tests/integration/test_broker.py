@@ -20,6 +20,7 @@ from gatekeeper.errors import UnavailableError
 from streams import java
 from streams.broker import Broker
 from streams.node import PORTS
+from tests.worlds import BACK_SOON
 
 
 def create(broker: Broker, topic: str) -> None:
@@ -99,7 +100,7 @@ def test_given_an_unknown_topic_then_it_is_not_made(kafka: Broker, prefix: str) 
 
 
 def test_given_kill_9_and_restart_then_address_and_committed_records_are_the_same(tmp_path: Path) -> None:
-    with Broker(tmp_path / "データ と空白") as broker:
+    with Broker(tmp_path / "データ と空白", settings=BACK_SOON) as broker:
         address, pid = broker.bootstrap, broker.pid
         create(broker, "kept")
         produce(broker, "kept", value=b"before", commit=True)
