@@ -143,6 +143,7 @@ def create_app(
 ) -> faust.App:
     """Returns the app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
 
+    Nothing of it comes from the environment but by `settings`. `app.scratch` is a new folder, gone once it is started.
     The others are what tests replace: a transport that loses records, facts without barrier, an end that they see.
     Raises UsageError (2) for a policy or a key that cannot be loaded. Call it in a running loop.
     """
@@ -156,11 +157,13 @@ def create_app(
         log.warning("no_token_key")
     clock = Clock()
     broker = "kafka://" + settings.bootstrap.replace(",", ";")
+    scratch = Path(tempfile.mkdtemp(prefix="gatekeeper-faust-"))
     app = faust.App(
         settings.group,
         broker=broker,
         store="memory://",
-        datadir=Path(tempfile.mkdtemp(prefix="gatekeeper-faust-")),  # Faust wants one; nothing is ever in it
+        env={},  # Faust would take the environment's word, APP_DATADIR and fifty more, before ours
+        datadir=scratch,  # Faust wants one; nothing is ever in it
         web_enabled=False,
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
@@ -176,6 +179,7 @@ def create_app(
         worker_redirect_stdouts=False,
         TableManager=NoTables,
     )
+    app.scratch = scratch
     app.loop = asyncio.get_running_loop()
     app.transport = transport([URL(url) for url in broker.split(";")], app, loop=app.loop)
     app.credit = Credit()

@@ -42,7 +42,7 @@ async def start(app: faust.App) -> asyncio.Task[None]:
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait([running, waiting], timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-    shutil.rmtree(app.conf.datadir, ignore_errors=True)  # made by Faust, and empty
+    shutil.rmtree(app.scratch, ignore_errors=True)
     if running.done():
         running.result()
     if not ready.is_set():

@@ -1,6 +1,8 @@
 """The private names of Faust and aiokafka that the engine stands on; each failure says what to check."""
 
+import asyncio
 import inspect
+import tempfile
 from importlib.metadata import version
 
 import aiokafka
@@ -9,6 +11,11 @@ import pytest
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
+from faust.types.settings import Settings as FaustSettings
+
+from gatekeeper.keys import ROLES, Keys
+from gatekeeper.settings import Settings
+from streams.app import create_app
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 
@@ -41,6 +48,29 @@ def test_given_faust_then_its_tables_still_start_in_two_steps_after_a_second():
         "await self._update_channels()",
         "await self.recovery.start()",
     ], "Faust's TableManager.on_start changed: streams/app.py repeats it without the second that it sleeps."
+
+
+@pytest.mark.parametrize("prefix", ["", "OURS_"])
+def test_given_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_asked(monkeypatch, tmp_path, prefix):
+    keys, precious = Keys(tmp_path / "keys"), tmp_path / "precious"
+    for role in ROLES:
+        keys.make(role, f"gk/{role}")
+    for name in (param.env_name for param in FaustSettings.SETTINGS.values() if param.env_name):
+        monkeypatch.setenv(prefix + name, "1")
+    monkeypatch.setenv(prefix + "APP_DATADIR", str(precious))
+    monkeypatch.setenv("APP_ENV_PREFIX", prefix)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    settings = Settings(broker="127.0.0.1:1", keys=str(keys.folder))
+
+    async def made():
+        return create_app(settings)
+
+    conf, scratch = (app := asyncio.run(made())).conf, app.scratch
+    assert precious not in (conf.datadir, scratch), "a folder of somebody else would be deleted"
+    assert (conf.datadir, scratch.parent) == (scratch, tmp_path)
+    assert (conf.consumer_group_instance_id, conf.topic_partitions) == (settings.worker, settings.partitions)
+    assert (conf.stream_wait_empty, conf.web_enabled) == (False, False)
+    assert conf.processing_guarantee.value == "at_least_once"
 
 
 def test_given_faust_then_the_thread_is_made_by_the_hook():
