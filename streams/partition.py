@@ -33,6 +33,8 @@ HANGING_SECONDS = TRANSACTION_SECONDS + 5
 """Whatever is open for longer is nobody's work any more; a next owner, if we are not the last, works meanwhile."""
 DRAIN_SECONDS = 3.0
 CLOCK_RETRY_SECONDS = 5.0
+LATE_SECONDS = 1.0
+"""A partition waits for facts, as readiness has it, from then on: every chunk passes the barrier, in milliseconds."""
 TOUCHED = 100
 """At most so many people are judged again at a time, that sends do not wait."""
 
@@ -204,12 +206,14 @@ class Partition:
             await asyncio.sleep(CLOCK_RETRY_SECONDS)
             await self._settled()
             await self._measure_clock()
-        fresh = None
-        if load.needs_facts:
-            self.waits_for = "facts"
-            fresh = await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
-            self._late = not fresh
         self.waits_for = None
+        if not load.needs_facts:
+            return None
+        patience = 0.0 if self._late else LATE_SECONDS
+        telling = asyncio.get_running_loop().call_later(patience, setattr, self, "waits_for", "facts")
+        fresh = await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
+        telling.cancel()
+        self._late, self.waits_for = not fresh, None
         return fresh
 
     async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
