@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -10,7 +12,7 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from gatekeeper.errors import GatekeeperError
+from gatekeeper.errors import GatekeeperError, UnavailableError
 from gatekeeper.texts import text
 
 VERBS = {
@@ -44,6 +46,9 @@ VERBS = {
 }
 """Verb to the module of this package that holds it, as a click command named `command`."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What stdout answers where it takes no more; verbs that write files tell of those themselves."""
+
 
 class Verbs(click.Group):
     """A group whose commands are imported when they are asked for: `modules`, by verb, lie in `package`."""
@@ -76,10 +81,21 @@ def gatekeeper() -> None:
     """Runs one verb."""
 
 
+def _run() -> Any:
+    """Runs one verb and returns its code; raises UnavailableError (3) where its output cannot be written."""
+    try:
+        return gatekeeper.main(standalone_mode=False)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again at its end, and its code is 120
+        raise UnavailableError("error.output", detail=error.strerror) from None
+
+
 def main() -> None:
     """Runs the command line and exits with the documented code; an expected error is one sentence on stderr."""
     try:
-        code = gatekeeper.main(standalone_mode=False)
+        code = _run()
     except NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code

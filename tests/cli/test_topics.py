@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -84,3 +86,14 @@ def test_no_broker_named_then_one_sentence_says_how(run, tmp_path, monkeypatch: 
     monkeypatch.delenv("GATEKEEPER_BROKER", raising=False)
     monkeypatch.chdir(tmp_path)
     assert "gatekeeper broker" in run("topics", "verify").says(2)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written_then_it_is_said_and_what_was_done_stands(unbuffered: str) -> None:
+    program = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "topics", "list"]
+    known = {"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", "PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=known)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.startswith("error: The output cannot be written (No space left on device).")
+    assert done.stderr.count("\n") == 1
