@@ -16,6 +16,7 @@ import jiter
 
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.files import opened
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.codec import KEY_BYTES, Unreadable, decode
@@ -57,22 +58,18 @@ def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json
 
 @contextmanager
 def _opened(file: Path) -> Iterator[IO[bytes]]:
-    """Yields the file, or all of stdin, to be read twice."""
-    if str(file) != "-":
-        try:
-            handle = file.open("rb")
-        except OSError as error:
-            raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
-        with handle:
+    """Yields the file, of stdin and of a pipe all that comes, to be read twice."""
+    with opened(file) as handle:
+        if handle is not sys.stdin.buffer and handle.seekable():
             yield handle
-        return
-    with tempfile.TemporaryFile() as spool:
-        try:
-            shutil.copyfileobj(sys.stdin.buffer, spool)
-            spool.seek(0)
-        except OSError as error:
-            raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
-        yield spool
+            return
+        with tempfile.TemporaryFile() as spool:
+            try:
+                shutil.copyfileobj(handle, spool)
+                spool.seek(0)
+            except OSError as error:
+                raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
+            yield spool
 
 
 def _lines(handle: IO[bytes], file: Path) -> Iterator[Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,11 +46,17 @@ def test_facts_then_they_go_to_their_topic_under_their_key(run, system, tmp_path
     assert record.key == b"controller/midori"
 
 
-def test_stdin_then_it_is_published(run, system, a_send, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stdin_or_a_pipe_then_it_is_published(run, system, a_send, monkeypatch: pytest.MonkeyPatch) -> None:
     body = "".join(json.dumps(a_send(number)) + "\n" for number in range(3)).encode()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body)))
     assert run("publish", "-").code == 0
     assert len(system.records("sends")) == 3
+    gave, takes = os.pipe()  # what a shell makes of <(...)
+    os.write(takes, body)
+    os.close(takes)
+    assert run("publish", f"/dev/fd/{gave}").code == 0
+    os.close(gave)
+    assert len(system.records("sends")) == 6
 
 
 def test_one_bad_line_then_it_is_named_without_its_value_and_nothing_is_published(
