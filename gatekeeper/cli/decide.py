@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -109,7 +110,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
     for offset, (place, event) in enumerate(events):
         topic = logical_name(event.topic)
         if topic in SAID_OF_SENDS or topic in FACT_TOPICS:
-            value = None if event.value is None else orjson.dumps(_whose(topic, event, case.send))
+            value = None if event.value is None else _written(_whose(topic, event, case.send))
             key = None if event.key is None else event.key.encode()
             if fault := store.apply(topic, 0, offset, key, value):
                 unread.append(f"{place}: {fault}")
@@ -118,7 +119,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
         else:
             raise UsageError("error.case_wrong", file=file, place=f"{place}.topic", detail=text("error.no_such_topic"))
     try:
-        send: Send = decode("sends", None, orjson.dumps(case.send))
+        send: Send = decode("sends", None, _written(case.send))
     except Unreadable as fault:
         return only(known.at(at), at, [invalid(fault)])
     clearance = None
@@ -152,6 +153,11 @@ def _whose(topic: str, event: _Event, send: dict[str, Any]) -> dict[str, Any]:
         return value
     alone = {"bulk": 1} if topic == "acts" and value.get("kind") == "release" else {}
     return {"recipient_id": event.key or send.get("recipient_id"), **alone, **value}
+
+
+def _written(value: dict[str, Any]) -> bytes:
+    """Returns a value as the worker would meet it; orjson writes no number beyond 64 bits, which is for the codec."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _read(content: bytes, *, file: str) -> _CaseFile:

@@ -43,6 +43,21 @@ def test_clear_case_decided_then_json_and_exit_0(tmp_path: Path) -> None:
     assert (done.returncode, json.loads(done.stdout)["verdict"], done.stderr) == (0, "clear", "")
 
 
+def test_number_beyond_64_bits_then_the_case_is_withheld_as_the_worker_would_and_the_place_is_told(
+    tmp_path: Path,
+) -> None:
+    fact = {"topic": "sources", "key": "P-1", "value": {**world.source()[1], "v": 2**64}}
+    for wrong, code, place in (
+        (case(send=world.send(v=-(2**70))), "EVENT_INVALID", "field_invalid at v"),
+        (case(facts=[fact]), "FACTS_UNAVAILABLE", "facts.0: field_invalid at v"),
+    ):
+        done = run(tmp_path, json.dumps(wrong))
+        assert (done.returncode, done.stderr) == (1, "")
+        (reason,) = json.loads(done.stdout)["reasons"]
+        assert reason["code"] == code
+        assert place in str(reason)
+
+
 def test_release_that_does_not_say_of_how_many_then_it_is_of_this_piece(tmp_path: Path) -> None:
     known = case(facts=[{"topic": "sources", "key": "P-1", "value": world.source(may_be_minor=True)[1]}])
     known["facts"].append({"topic": "consents", "key": "P-1", "value": world.consent()[1]})
