@@ -69,7 +69,7 @@ class Settings(BaseSettings):
             return self.broker
         try:
             return str(json.loads(BROKER_FILE.read_text("utf-8"))["bootstrap"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             raise UsageError("error.broker_unknown") from None
 
     @property

@@ -70,7 +70,7 @@ def _already_runs() -> UnavailableError:
     try:
         told = json.loads(BROKER_FILE.read_text("utf-8"))
         return UnavailableError("error.broker_runs", bootstrap=told["bootstrap"], pid=told["pid"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return UnavailableError("error.broker_starting")
 
 

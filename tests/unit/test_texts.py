@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import orjson
 import pytest
@@ -104,6 +105,17 @@ def test_given_a_setting_that_is_wrong_then_its_variable_and_hint_in_japanese(
     assert name in said
     assert hint in said
     assert "Input should" not in said
+
+
+@pytest.mark.parametrize("written", ["null", '["x"]', "7", "{}", "{"])
+def test_given_a_broker_file_that_is_not_ours_then_no_broker_is_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str
+) -> None:
+    monkeypatch.setattr(settings, "BROKER_FILE", tmp_path / "broker.json")
+    settings.BROKER_FILE.write_text(written)
+    with pytest.raises(UsageError) as caught:
+        _ = settings.Settings(broker="").bootstrap
+    assert caught.value.key == "error.broker_unknown"
 
 
 @pytest.mark.parametrize(
