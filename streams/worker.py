@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -58,7 +59,7 @@ async def stop(app: faust.App) -> None:
 
 
 async def serve_health(app: faust.App, settings: Settings) -> int:
-    """Answers /healthz and /readyz with JSON; returns the port. Raises UnavailableError (3) where it is taken."""
+    """Answers /healthz and /readyz with JSON; returns the port. Raises UnavailableError (3) where it cannot listen."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"alive": True})
@@ -74,8 +75,11 @@ async def serve_health(app: faust.App, settings: Settings) -> int:
     try:
         site = web.TCPSite(runner, settings.http_host, settings.http_port)
         await site.start()
-    except OSError:
-        raise UnavailableError("error.http_port_busy", host=settings.http_host, port=settings.http_port) from None
+    except OSError as error:
+        where = {"host": settings.http_host, "port": settings.http_port}
+        if error.errno == errno.EADDRINUSE:
+            raise UnavailableError("error.http_port_busy", **where) from None
+        raise UnavailableError("error.http_unusable", detail=error.strerror, **where) from None
     port: int = runner.addresses[0][1]
     return port
 

@@ -10,10 +10,12 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.errors import IntegrityError
+from gatekeeper.errors import IntegrityError, UnavailableError
+from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from streams import admin, node, partition
 from streams.broker import Broker
+from streams.worker import serve_health
 from tests.chaos.conftest import Flow
 from tests.worlds import Supervised, World, eventually
 
@@ -100,6 +102,15 @@ def test_given_no_broker_then_exit_3_and_the_address(doomed):
 def test_given_a_busy_port_then_exit_3_and_the_port(doomed):
     port = doomed["busy port"].environment["GATEKEEPER_HTTP_PORT"]
     assert refusal(doomed["busy port"]) == (3, text("error.http_port_busy", "en", host=node.HOST, port=port))
+
+
+def test_given_an_address_of_another_machine_then_exit_3_and_the_setting_and_no_talk_of_another_program():
+    settings = Settings(http_host="192.0.2.1")  # for documents only: RFC 5737
+    with pytest.raises(UnavailableError) as caught:
+        asyncio.run(serve_health(None, settings))
+    assert caught.value.key == "error.http_unusable"
+    assert "192.0.2.1:8646" in str(caught.value)
+    assert "GATEKEEPER_HTTP_HOST" in str(caught.value)
 
 
 def test_given_topics_of_another_layout_then_exit_2_and_what_differs(doomed):
