@@ -11,6 +11,7 @@ import click
 from pydantic import ValidationError
 
 from gatekeeper.cli.output import age, json_option, note, printable, show_json, show_table
+from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
 from gatekeeper.settings import load
@@ -93,14 +94,14 @@ def show(source: str, raw: bool, as_json: bool) -> None:
 
 @command.command("resolve", help=text("cli.deadletter_resolve"))
 @click.argument("source")
-@click.option("--by", required=True, help=text("cli.deadletter_by"))
+@by_option
 @click.option("--reason", required=True, help=text("cli.deadletter_reason"))
 @json_option
-def resolve(source: str, by: str, reason: str, as_json: bool) -> None:
+def resolve(source: str, by: str | None, reason: str, as_json: bool) -> None:
     """Writes the resolution of an unreadable fact, so that its person is free again."""
     settings = load()
     found = _source(source)
-    resolution = _resolution(found, by=by, reason=reason)
+    resolution = _resolution(found, by=person(settings, by), reason=reason)
     with Reader(settings) as reader:
         if not any(letter.source == found for letter in deadletters.read(reader)) and _is_readable(reader, found):
             raise UsageError("error.deadletter_readable", source=source)
@@ -138,7 +139,7 @@ def _resolution(source: Source, *, by: str, reason: str) -> Resolution:
         )
     except ValidationError as error:
         place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
-    raise UsageError("error.option_invalid", option=f"--{place}" if place in ("by", "reason") else "SOURCE")
+    raise UsageError("error.option_invalid", option="--reason" if place == "reason" else "SOURCE")
 
 
 def _is_readable(reader: Reader, source: Source) -> bool:

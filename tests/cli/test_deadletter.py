@@ -98,9 +98,16 @@ def test_an_unreadable_fact_then_its_resolution_is_written_once_for_all(run, sys
     assert "resolved by dpo-1" in run("deadletter", "list").out
 
 
-def test_an_unreadable_fact_whose_dead_letter_has_expired_then_it_can_still_be_resolved(run, system) -> None:
+def test_an_unreadable_fact_whose_dead_letter_has_expired_then_it_can_still_be_resolved_by_who_the_setting_names(
+    run, system, monkeypatch: pytest.MonkeyPatch
+) -> None:
     system.put("consents", SECRET, key=b"r1")
-    assert run("deadletter", "resolve", "consents/0/0", "--by", "dpo-1", "--reason", "dealt with").code == 0
+    monkeypatch.delenv("GATEKEEPER_USER")
+    assert "--by" in run("deadletter", "resolve", "consents/0/0", "--reason", "dealt with").says(2)
+    monkeypatch.setenv("GATEKEEPER_USER", "dpo-2")
+    assert run("deadletter", "resolve", "consents/0/0", "--reason", "dealt with").code == 0
+    (record,) = system.records("reference")
+    assert decode("reference", record.key, record.value).by == "dpo-2"
 
 
 @pytest.mark.parametrize(
