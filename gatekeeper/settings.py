@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     max_lag: Annotated[float, Field(gt=0)] | None = Field(
         None, description="longest wait for the facts before FACTS_STALE; empty: the policy's max_lag"
     )
-    session_timeout: Annotated[float, Field(ge=1, le=300)] = Field(10.0, description="consumer group session")
+    session_timeout: Annotated[float, Field(ge=6, le=300)] = Field(
+        10.0, description="consumer group session; brokers refuse one below 6, as they are set by default"
+    )
     audit_days: Annotated[int, Field(ge=1)] = Field(1095, description="how long audit records are kept, in days")
     replication: Annotated[int, Field(ge=0, le=9)] = Field(
         0, description="replication factor of new topics; 0: 3 on three or more brokers, else 1"

@@ -48,9 +48,8 @@ DEADLINE = 60.0
 BACK_SOON = {
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "4000",
-    "group.min.session.timeout.ms": "1000",
 }
-"""Of a Kafka that a test hurts: a dead broker may come back, and a dead worker is missed, sooner than by default."""
+"""Of a Kafka that a test hurts: a dead broker may come back sooner than by default."""
 
 
 def kept() -> Path:

@@ -65,8 +65,8 @@ def test_given_group_offsets_lost_or_wrong_running_and_stopped_then_each_is_deci
 def test_given_one_of_two_workers_killed_or_halted_past_its_session_then_each_is_decided_once(world, chance, tmp_path):
     flow = Flow(world)
     flow.publish(4_000)
-    first = world.process(tmp_path / "first.log", worker="worker-0", session_timeout="3")
-    second = world.process(tmp_path / "second.log", worker="worker-1", session_timeout="3")
+    first = world.process(tmp_path / "first.log", worker="worker-0")
+    second = world.process(tmp_path / "second.log", worker="worker-1")
     with Group(world) as group, first as steady, second as hurt:
 
         def shared():

@@ -93,6 +93,7 @@ def test_given_a_value_that_is_wrong_then_place_and_hint_in_japanese(
         ("GATEKEEPER_PARTITIONS", "257", "256 以下"),
         ("GATEKEEPER_PREFIX", "Bad", "形式"),
         ("GATEKEEPER_MAX_LAG", "0", "より大きい"),
+        ("GATEKEEPER_SESSION_TIMEOUT", "5.9", "6.0 以上"),
     ],
 )
 def test_given_a_setting_that_is_wrong_then_its_variable_and_hint_in_japanese(
