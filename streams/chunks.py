@@ -3,8 +3,9 @@
 A chunk is a run of consecutive offsets of one partition, undecoded. How many records may wait for a partition is
 bounded by credit, counted in records and bytes; regained credit wakes the fetch.
 
-Private names of Faust used here, and no others: `Consumer._getmany`, `Consumer._new_consumer_thread`,
-`AIOKafkaConsumerThread._create_worker_consumer`; of aiokafka: `AIOKafkaConsumer._fetch_max_wait_ms`,
+Private names of Faust used, and no others: `Consumer._getmany`, `Consumer._new_consumer_thread`,
+`AIOKafkaConsumerThread._create_worker_consumer`, and in streams/app.py `TableManager._update_channels`, without which
+each start would sleep a second for tables that the gate has not; of aiokafka: `AIOKafkaConsumer._fetch_max_wait_ms`,
 `AIOKafkaConsumer._isolation_level`. tests/unit/test_private_names.py says what to check when they change.
 """
 
