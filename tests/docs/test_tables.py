@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 from click.testing import CliRunner
 
@@ -20,6 +21,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from schemas.codec import decode
 from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
+from schemas.values import Channel, MessageClass
 
 Table = Callable[[str, str], list[list[str]]]
 
@@ -107,6 +109,12 @@ def test_dependencies_then_the_page_says_why_for_each(house: Path) -> None:
     page = (house / "docs" / "adr" / "0008-dependencies.md").read_text("utf-8")
     names = {re.split(r"[<>=~!\[ ]", line)[0] for line in wanted}
     assert set(re.findall(r"`([a-z0-9-]+)`", "".join(re.findall(r"^\| (.*?) \|", page, re.M)))) == names
+
+
+def test_channels_and_classes_of_a_send_then_the_page_names_each_and_no_other(table: Table) -> None:
+    told = {row[0]: row[1] for row in table("docs/how-to/send-from-your-platform.md", "field")}
+    for field, values in (("channel", get_args(Channel)), ("message_class", get_args(MessageClass))):
+        assert tuple(re.split(", | or ", re.split("[.;]", told[field])[0])) == values
 
 
 def test_example_case_then_it_is_clear(house: Path) -> None:
