@@ -125,7 +125,8 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
     clearance = None
     for index, written in enumerate(case.clearances):
         try:
-            found = _Clearance.model_validate(written.get("send", {}) | written)
+            said = written.get("send")
+            found = _Clearance.model_validate((said if isinstance(said, dict) else {}) | written)
         except ValidationError as error:
             unread.append(f"clearances.{index}: {error.errors()[0]['type']}")
             continue

@@ -106,6 +106,7 @@ def test_bad_case_decided_then_one_sentence_and_exit_2(tmp_path: Path, content: 
         ({"facts": [{"topic": "acts", "value": {}}]}, "FACTS_UNAVAILABLE", "facts.0"),
         ({"facts": [{"topic": "ledger", "value": {}}]}, "FACTS_UNAVAILABLE", "ledger"),
         ({"clearances": [{}]}, "FACTS_UNAVAILABLE", "clearances.0"),
+        ({"clearances": [{"send": 5}]}, "FACTS_UNAVAILABLE", "clearances.0"),
         ({"unavailable": ["consents"]}, "FACTS_UNAVAILABLE", "consents"),
         ({"reference": []}, "EVENT_INVALID", "C1"),
     ],
