@@ -37,6 +37,11 @@ def key_name(group: str, role: str) -> str:
     return group if role == "log" else f"{group}/{role}"
 
 
+def fingerprint(master: bytes) -> str:
+    """Returns 16 hex digits that tell a master key from others and tell nobody what it is."""
+    return sha256(b"gate/master/1\0" + master).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """An Ed25519 key that signs. `kid` is `NAME+HASH`, which a signature names its key by."""
