@@ -715,7 +715,7 @@ class _Chain:
             if (expected := self._next.get(topic, first)) != first:
                 yield "skipped", {"topic": topic, "first": first, "expected": expected}
             self._next[topic] = to
-            if taken["n"] + sum(gap["n"] for gap in taken["gaps"]) != to - first:
+            if not adds_up(first, to, taken["n"], [(gap["first"], gap["n"]) for gap in taken["gaps"]]):
                 yield "range", {"topic": topic, "first": first, "to": to}
         if said["audit"]["n"] < (inputs := sum(taken["n"] for taken in said["in"])):
             yield "too_few", {"count": said["audit"]["n"], "inputs": inputs}
@@ -929,6 +929,16 @@ class _Records:
             if wrong:
                 self._report.add(wrong, one.place, topic=topic, input=input_[1], record=place, of=int(of))
         return walked
+
+
+def adds_up(first: int, to: int, n: int, gaps: Iterable[tuple[int, int]]) -> bool:
+    """Tells whether so many records and the gaps, each a first offset and a length, are all of a range, each once."""
+    at, missing = first, 0
+    for begin, length in gaps:
+        if begin < at or length < 1:
+            return False
+        at, missing = begin + length, missing + length
+    return at <= to and n + missing == to - first
 
 
 def _fits(leaves: list[bytes], said: dict[str, Any]) -> bool:

@@ -304,6 +304,27 @@ def test_a_worker_that_lies_about_its_inputs_then_each_is_named_though_all_is_si
     assert {(one.partition, one.offset) for one in report.findings} == {(0, steps[number].offset)}
 
 
+def test_records_doubled_behind_gaps_that_go_back_then_it_is_found_though_all_is_signed_and_sealed(
+    tmp_path: Path,
+) -> None:
+    trail = Trail(partitions=1, seed=2, acting=0).write(4)
+    folder = trail.export(tmp_path / "export")
+    number = some(trail, Random(1), records=4)
+    records = (*trail.steps[number].records, *trail.steps[number].records[-1:])
+    steps = rechained(trail, number, records)
+    said = step_value(steps[number])
+    (taken,) = said["in"]
+    last = orjson.loads(records[-1])["src"]["offset"]
+    gaps = [*taken["gaps"], {"first": taken["to"], "n": 0}, {"first": last, "n": 0}]
+    more = {"in": [{**taken, "gaps": gaps}], "audit": {**said["audit"], "n": len(records)}}
+    steps[number] = signed(trail, steps[number], **more)
+    for n in range(number + 1, len(steps)):
+        steps[n] = signed(trail, steps[n], prev=sha256(steps[n - 1].value).hexdigest())
+    sealed_anew(trail, folder, steps)
+    report = check(trail, folder)
+    assert (report.exit_code, "range" in {one.code for one in report.findings}) == (1, True)
+
+
 def sealed_anew(trail: Trail, folder: Path, steps: list[Step]) -> None:
     """Writes steps as a thief of the worker's and the log's keys does, and a witness who saw nothing else."""
     trail.put(folder, steps)
