@@ -246,6 +246,13 @@ class Tiles:
         return _read(self.folder, name), name
 
 
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0  # reading it tells what is wrong
+
+
 def _read(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
@@ -472,7 +479,7 @@ def _excluded(report: Report, said: tuple[str, dict[str, Any]]) -> list[tuple[st
     """Returns what may be said to be excluded: that only where all that is sealed is right, and nothing where it was changed."""
     if report.exit_code == CHANGED:
         return []
-    right = all(one.code == "unsealed" for one in report.findings)
+    right = all(one.code in ("unsealed", "no_policy") for one in report.findings)
     return [said if right else ("not_excluded", {"size": report.leaves})]
 
 
@@ -530,6 +537,7 @@ class _Export:
         self._done, self._total = 0, 1
         self._seen: set[bytes] = set()
         self._sealed: dict[int, _Sealed] = {}
+        self._policies: set[str] = set()
         self._coverage: tuple[int, dict[str, Any]] = 0, {}
         """How many reports of coverage are sealed, and the last one."""
 
@@ -545,7 +553,7 @@ class _Export:
             raise Trouble("about")
         first, to = range_
         self._named()
-        self._total = sum(file.stat().st_size for file in self.folder.glob("*/*.ndjson.gz"))
+        self._total = sum(map(_size, self.folder.glob("*/*.ndjson.gz")))
         self._workers = self._keys("worker")
         checkpoint, excluded = self._checkpoint(about), None
         if checkpoint is not None:
@@ -560,6 +568,7 @@ class _Export:
         for number, sealed in sorted(self._sealed.items()):
             if number not in range(about["partitions"]):
                 _Membership(sealed, report).end(number)
+        self._others(partitions)
         counts = {"manifests": report.manifests, "records": report.records, "leaves": report.leaves}
         report.say("counted", **counts)
         if report.found:
@@ -579,6 +588,18 @@ class _Export:
                 name = f"{kind}/{file.name}"
                 if _HASH.fullmatch(file.stem) and sha256(_read(self.folder, name)).hexdigest() != file.stem:
                     self.report.add("content", file=name)
+
+    def _others(self, partitions: int) -> None:
+        """Tells of files of partitions that the export does not have, and of policies that manifests name and it lacks."""
+        stated = set(map(str, range(partitions)))
+        for file in sorted(self.folder.glob("*/*.ndjson.gz")):
+            number = file.name.removesuffix(".ndjson.gz")
+            if file.parent.name in ("records", "manifests") and number not in stated:
+                name = file.name if re.fullmatch(r"[0-9]{1,9}", number) else "?"
+                self.report.add("outside", file=f"{file.parent.name}/{name}")
+        for name in (f"policies/{digest}.toml" for digest in sorted(self._policies) if _HASH.fullmatch(digest)):
+            if not (self.folder / name).is_file():
+                self.report.add("no_policy", file=name)
 
     def _keys(self, role: str) -> dict[str, Vkey]:
         """Returns the public keys of a role by NAME+HASH."""
@@ -661,6 +682,7 @@ class _Export:
                 if member is not None:
                     member.take(one)
                 records.take(one, ahead)
+                self._policies.add(str(one.said["policy"]["sha256"]))
             except (LookupError, TypeError, ValueError, AttributeError):
                 raise Trouble("manifest", partition=number, offset=offset) from None
         if member is not None:
@@ -1046,6 +1068,7 @@ SAYS_INCOMPLETE = {
     "no_log": ("封印ログがありません。署名と鎖だけを確かめました。`gatekeeper audit seal` で封印してから書き出してください。", "There is no sealed log: only signatures and chains were checked. Seal with `gatekeeper audit seal`, then export."),
     "unsealed": ("封印ログは葉 {size} 枚で終わり、ここから {count} 件のマニフェストはまだ封印されていません。封印してから書き出し直してください。", "The sealed log ends with {size} leaves, and from here on {count} manifests are not sealed yet. Seal them, and export again."),
     "unsealed_one": ("このマニフェストはまだ封印されていません。封印してから証明を作り直してください。", "This manifest is not sealed yet. Seal it, and prove again."),
+    "no_policy": ("マニフェストが示す規則 {file} がありません。規則のファイルがある機械で書き出し直してください。", "{file}, which manifests name, is missing. Export again where the text of that policy is."),
     "records_end": ("記録がここで終わっています。{wanted} 件のうち {count} 件しかありません。", "The records end here: {count} of {wanted} are there."),
 }  # fmt: skip
 SAYS_CHANGED = {
@@ -1054,6 +1077,7 @@ SAYS_CHANGED = {
     "too_small": ("封印ログの葉は {size} 枚で、求められた {wanted} 枚より少なく、末尾が切り取られています。", "The sealed log has {size} leaves, and {wanted} were asked for: its end is cut off."),
     "log_root": ("封印ログの葉から計算した根がチェックポイントと一致しません。", "The leaves of the sealed log do not come to the root of its checkpoint."),
     "log_chain": ("封印ログの葉 {leaf} (パーティション {partition}) は、前のマニフェストに続いていません。", "Leaf {leaf} of the sealed log (partition {partition}) does not follow that partition's manifest before."),
+    "outside": ("{file} は export.json が示すパーティションのものではありません。", "{file} is of no partition that export.json states."),
     "content": ("{file} は名前のハッシュと一致しません。", "{file} is not what its name, a hash, says."),
     "tile": ("{file} が葉と一致しません。", "{file} is not what the leaves come to."),
     "missing_manifest": ("パーティション {partition}: 封印ログの葉 {leaf} のマニフェストがありません。", "Partition {partition}: the manifest that is leaf {leaf} of the sealed log is missing."),

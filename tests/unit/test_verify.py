@@ -510,6 +510,33 @@ def test_a_policy_or_reference_record_changed_then_it_is_not_what_its_name_says(
         assert file.name in report.lines("en")[0]
 
 
+def test_files_of_a_partition_that_is_not_stated_then_they_are_found(tmp_path: Path) -> None:
+    trail = Trail(partitions=2, seed=4).write(3)
+    folder = trail.export(tmp_path / "export")
+    for name in ("records/2", "manifests/NAME"):
+        shutil.copy(folder / "records" / "0.ndjson.gz", folder / f"{name}.ndjson.gz")
+    report = check(trail, folder)
+    assert [(one.code, one.values) for one in report.findings] == [
+        ("outside", {"file": "manifests/?"}),
+        ("outside", {"file": "records/2.ndjson.gz"}),
+    ]
+    assert report.exit_code == 1
+    (folder / "manifests" / "NAME.ndjson.gz").unlink()
+    (folder / "records" / "2.ndjson.gz").unlink()
+    (folder / "records" / "2.ndjson.gz").symlink_to(tmp_path / "gone")
+    assert [one.code for one in check(trail, folder).findings] == ["outside"]
+
+
+def test_a_policy_that_manifests_name_is_gone_then_it_is_incomplete_and_what_is_sealed_is_right(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(3)
+    folder = trail.export(tmp_path / "export")
+    shutil.rmtree(folder / "policies")
+    report = check(trail, folder)
+    assert (report.exit_code, {one.code for one in report.findings}) == (5, {"no_policy"})
+    assert step_value(trail.steps[0])["policy"]["sha256"] in report.lines("en")[0]
+    assert "witnessed" in [code for code, _ in report.says]
+
+
 def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None:
     report = verify.Report()
     for offset in range(verify.KEPT + 5):
