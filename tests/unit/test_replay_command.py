@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from gatekeeper.spans import instant
 from schemas.codec import canonical
 from tests import policies, world
 from tests.records import Named, export, of_demo, of_every_kind
+from tests.trails import Trail
 from tests.worlds import until
 
 
@@ -46,6 +48,20 @@ def test_an_export_then_all_is_derived_again_and_nothing_is_found(tmp_path: Path
     assert said["records"] == len(values) == sum(said["stages"].values())
     assert said["found"] == []
     assert set(said["findings"]) == {"same", "told", "silent"}
+
+
+def test_an_explanation_of_a_forged_record_then_exit_4_and_no_seal_is_told(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(3)
+    step = trail.steps[1]
+    did = orjson.loads(step.records[0])["did"]
+    folder = trail.export(tmp_path / "out")
+    done = called("explain", did, folder)
+    assert (done.exit_code, "Seal: leaf 1 " in done.stdout) == (0, True)
+    records = (forged(step.records[0], notes=["X"]), *step.records[1:])
+    trail.put(folder, [trail.steps[0], replace(step, records=records), trail.steps[2]])
+    done = called("explain", did, folder)
+    assert (done.exit_code, "Seal: none" in done.stdout, "Seal: leaf 1 " in done.stdout) == (4, True, False)
+    assert f"offset {step.offset} of manifests" in done.stderr
 
 
 def test_a_forged_record_then_exit_1_and_it_is_named_with_partition_and_offset(
