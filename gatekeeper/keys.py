@@ -121,7 +121,8 @@ class Keys:
         return found
 
     def verifiers(self, role: str) -> list[str]:
-        """Returns the public keys of a role, `NAME+HASH+BASE64`, by number."""
+        """Returns the public keys of a role, `NAME+HASH+BASE64`, by number; raises as `public` does."""
+        self.public(role)
         return [self._path(role, number, "pub").read_text("ascii").strip() for number in self.numbers(role, "pub")]
 
     def public(self, role: str) -> list[Vkey]:
