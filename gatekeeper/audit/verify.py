@@ -380,19 +380,29 @@ def _no_float(_: str) -> NoReturn:
     raise Trouble("float")
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice")  # one reader takes the first, another the last
+    return found
+
+
 _READ = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float).decode
+_READ_ONCE = json.JSONDecoder(object_pairs_hook=_once).decode
 _WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
-def read_canonical(value: bytes) -> dict[str, Any]:
-    """Reads an object of canonical JSON without floats; raises Trouble where it is none."""
+def read_canonical(value: bytes, file: str = "") -> dict[str, Any]:
+    """Reads an object of canonical JSON without floats; raises Trouble where it is none. `file`: what holds it."""
     try:
         found = _READ(value.decode())
         same = isinstance(found, dict) and _WRITE(found).encode("utf-8", "replace") == value
+    except Trouble as trouble:
+        raise Trouble(trouble.code, file=file) from None
     except (ValueError, RecursionError):
         same = False
     if not same:
-        raise Trouble("not_canonical")
+        raise Trouble("not_canonical", file=file)
     return found  # type: ignore[no-any-return]
 
 
@@ -542,7 +552,7 @@ class _Export:
         """How many reports of coverage are sealed, and the last one."""
 
     def check(self, witness: Vkey | None, min_size: int | None) -> None:
-        report, about = self.report, read_canonical(_read(self.folder, "export.json"))
+        report, about = self.report, read_canonical(_read(self.folder, "export.json"), "export.json")
         range_, partitions = [about.get(name, "") for name in ("from", "to")], about.get("partitions")
         if (
             about.get("v") != 1
@@ -693,12 +703,12 @@ class _Export:
         name = f"manifests/{number}.ndjson.gz"
         for count, line in enumerate(iter(_Lines(self.folder, name, self._tell).line, None), start=1):
             try:
-                found = json.loads(line)
-                value, place = found["value"].encode(), (number, int(found["offset"]))
+                found = _shaped(_READ_ONCE(line.decode()), "index", "offset", "sig", "value")
+                value, offset = found["value"].encode(), found["offset"]
                 index, sig = found["index"], base64.b64decode(found["sig"], validate=True)
-                if index is not None and type(index) is not int:
-                    raise ValueError(index)
-                yield _Manifest(place, index, value, sig, read_canonical(value))
+                if type(offset) is not int or (index is not None and type(index) is not int):
+                    raise ValueError("a place is a number")
+                yield _Manifest((number, offset), index, value, sig, read_canonical(value))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 raise Trouble("line", file=name, line=count) from None
             except Trouble as trouble:
@@ -993,7 +1003,7 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
     """
     report = Report()
     try:
-        check_one(json.loads(_read(file.parent, file.name)), report, witness, min_size)
+        check_one(_READ_ONCE(_read(file.parent, file.name).decode()), report, witness, min_size)
     except Trouble as trouble:
         report.add(trouble.code, **trouble.values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -1005,12 +1015,16 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
 
 def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None, min_size: int | None = None) -> None:
     """Adds to a report what `check_proof` finds of a proof's content; raises Trouble, or ValueError for no proof."""
+    proof = _shaped(proof, "did", "keys", "log", "manifest", "path", "record", "v")
     keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
-    record, manifest, path, log = proof["record"].encode(), proof["manifest"], proof["path"], proof["log"]
+    record, log = proof["record"].encode(), proof["log"]
+    manifest, path = _shaped(proof["manifest"], "offset", "sig", "value"), _shaped(proof["path"], "hashes", "index")
     value = manifest["value"].encode()
-    said = read_canonical(value)
+    said = read_canonical(value, "manifest")
     place, kid = (said["partition"], manifest["offset"]), said["kid"]
-    if read_canonical(record)["did"] != proof["did"]:
+    if not all(type(number) is int for number in place):
+        raise ValueError("a place is two numbers")
+    if read_canonical(record, "record")["did"] != proof["did"]:
         report.add("other_record", place)
     root = root_from_inclusion(leaf_hash(record), path["index"], said["audit"]["n"], _hashes(path))
     if root is None or root.hex() != said["root"]:
@@ -1024,13 +1038,20 @@ def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None
         report.unsealed = 1
         report.add("unsealed_one", place)
         return
-    checkpoint = open_checkpoint(log["checkpoint"])
+    checkpoint = open_checkpoint(_shaped(log, "checkpoint", "hashes", "index")["checkpoint"])
     excluded = _trusted(checkpoint, keys.values(), report, witness, min_size)
     if root_from_inclusion(leaf_hash(value), log["index"], checkpoint.size, _hashes(log)) != checkpoint.root:
         report.add("not_in_log", place, leaf=log["index"])
     if not report.found:
         report.say("proven", did=proof["did"], leaf=log["index"], size=checkpoint.size)
     report.says += _excluded(report, excluded)
+
+
+def _shaped(found: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Returns an object that has these keys and no other; raises ValueError for another one."""
+    if set(found) != set(names):
+        raise ValueError("other keys")
+    return found
 
 
 def _hashes(path: dict[str, Any]) -> list[bytes]:
@@ -1048,10 +1069,10 @@ SAYS_UNVERIFIABLE = {
     "cut": ("{file} は途中で切れています。書き出し直してください。", "{file} is cut short. Export again."),
     "key": ("{file} は公開鍵として読めません。", "{file} cannot be read as a public key."),
     "checkpoint": ("{file} はチェックポイントとして読めません。", "{file} cannot be read as a checkpoint."),
-    "proof": ("{file} は証明として読めません。", "{file} cannot be read as a proof."),
-    "line": ("{file} の {line} 行目を読めません。", "Line {line} of {file} cannot be read."),
-    "not_canonical": ("正準 JSON ではありません。", "A value is not canonical JSON."),
-    "float": ("小数が含まれています。正準な監査記録に小数はありません。", "A value holds a number that is no integer; no canonical audit record does."),
+    "proof": ("{file} は証明として読めません。`gatekeeper audit prove` で作り直してください。", "{file} cannot be read as a proof. Make it again with `gatekeeper audit prove`."),
+    "line": ("{file} の {line} 行目を読めません。書き出し直してください。", "Line {line} of {file} cannot be read. Export again."),
+    "not_canonical": ("{file} は正準 JSON ではありません。`gatekeeper audit export` か `gatekeeper audit prove` で作り直してください。", "{file} is not canonical JSON. Make it again with `gatekeeper audit export` or `gatekeeper audit prove`."),
+    "float": ("{file} に小数が含まれています。正準な監査記録に小数はありません。`gatekeeper audit export` か `gatekeeper audit prove` で作り直してください。", "{file} holds a number that is no integer, as nothing canonical does. Make it again with `gatekeeper audit export` or `gatekeeper audit prove`."),
     "line_value": ("{file} の {line} 行目のマニフェストは正準 JSON ではありません ({why})。", "The manifest on line {line} of {file} is not canonical JSON ({why})."),
     "leaf": ("封印ログの葉 {leaf} は正準 JSON ではありません ({why})。", "Leaf {leaf} of the sealed log is not canonical JSON ({why})."),
     "leaf_unknown": ("封印ログの葉 {leaf} はマニフェストでも網羅性の報告でもありません。", "Leaf {leaf} of the sealed log is neither a manifest nor a report of coverage."),

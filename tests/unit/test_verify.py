@@ -20,6 +20,8 @@ import orjson
 import pytest
 
 from gatekeeper.audit import merkle, verify
+from gatekeeper.audit.proof import of_record
+from gatekeeper.audit.trail import Link
 from schemas.codec import canonical
 from tests.trails import Step, Trail, alone, key, lines, seal
 
@@ -336,6 +338,67 @@ def _did(record: bytes) -> str:
     return str(orjson.loads(record)["did"])
 
 
+# -- one decision's proof -------------------------------------------------------------------------------------------
+
+
+def proof(trail: Trail) -> dict[str, Any]:
+    """Returns the proof of a record that nothing seals yet."""
+    step = next(step for step in trail.steps if step.records)
+    link = Link(step.partition, step.offset, step.value, step.sig, step.records)
+    found: dict[str, Any] = orjson.loads(of_record(link, 0, None, [trail.worker.verifier]))
+    return found
+
+
+def spoilt(found: dict[str, Any], part: str, **more: Any) -> bytes:
+    return orjson.dumps({**found, part: {**found[part], **more}})
+
+
+def first_a_forged_record(found: dict[str, Any]) -> bytes:
+    record = orjson.dumps(cleared(found["record"].encode()).decode())
+    return b'{"record":%b,%b' % (record, orjson.dumps(found)[1:])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        first_a_forged_record,
+        lambda found: orjson.dumps({**found, "verdict": "clear"}),
+        lambda found: orjson.dumps({name: value for name, value in found.items() if name != "v"}),
+        lambda found: spoilt(found, "manifest", offset=NAME),
+        lambda found: spoilt(found, "manifest", verdict="clear"),
+        lambda found: spoilt(found, "path", leaf=0),
+        lambda found: orjson.dumps({**found, "log": {"checkpoint": "", "hashes": [], "index": 0, "more": 1}}),
+        lambda found: b"[]",
+    ],
+)
+def test_a_proof_with_a_key_twice_or_one_more_then_it_is_none_and_nothing_of_it_is_told(
+    tmp_path: Path, spoil: Callable[[dict[str, Any]], bytes]
+) -> None:
+    file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
+    file.write_bytes(orjson.dumps(found))
+    assert [one.code for one in verify.check_proof(file).findings] == ["unsealed_one"]
+    file.write_bytes(spoil(found))
+    report = verify.check_proof(file)
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["proof"])
+    assert "Hanako" not in repr(report.plain())
+
+
+@pytest.mark.parametrize("part", ["record", "manifest"])
+@pytest.mark.parametrize(("more", "said"), [(" ", "is not canonical JSON"), (',"z":1.5}', "no integer")])
+def test_a_proof_of_what_is_not_canonical_then_it_says_which_part(
+    tmp_path: Path, part: str, more: str, said: str
+) -> None:
+    file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
+    of = found if part == "record" else found["manifest"]
+    name = "record" if part == "record" else "value"
+    of[name] = (of[name] if more == " " else of[name][:-1]) + more
+    file.write_bytes(orjson.dumps(found))
+    report = verify.check_proof(file)
+    assert report.exit_code == 4
+    assert report.lines("en")[0].startswith(part)
+    assert said in report.lines("en")[0]
+
+
 # -- what cannot be verified, and what is not all there -----------------------------------------------------------
 
 
@@ -464,6 +527,9 @@ DEEP = b"[" * 60_000
         (a_range_of(partitions=10**12), {"about"}),
         (deep_about, {"not_canonical"}),
         (first_manifest(DEEP), {"line"}),
+        (first_manifest(b'{"index":null,"offset":"0","sig":"","value":"{}"}'), {"line"}),
+        (first_manifest(b'{"more":1,"index":null,"offset":0,"sig":"","value":"{}"}'), {"line"}),
+        (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{ }","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":Infinity,"sig":"","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"%b"}' % DEEP), {"line_value"}),
         (a_leaf(DEEP), {"leaf"}),
