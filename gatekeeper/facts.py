@@ -45,6 +45,10 @@ Place = tuple[str, int, int]
 CAPS = {b"s": 64, b"t": 4096, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"a": 256, b"r": 256}
 """How many lines of each kind count; of more none is kept, and the person is FACTS_UNAVAILABLE."""
 
+SNAPSHOT_BYTES = 160 * 1024
+"""Of whom more is known than this, none counts, as with CAPS: with the send and the reasons it must fit a record."""
+UNREADABLE = 64
+"""More unreadable records of one person are not named one by one."""
 _OVERFULL = b"!"
 _POLICY = "policy/"
 _ID = TypeAdapter(RecipientId)
@@ -130,6 +134,23 @@ class FactStore:
             faults.update(self._unreadable_for(send, person, {**readings, **tokens}))
         unreadable = tuple(sorted(faults))
         how: Printing | None = "tokenised" if isinstance(printed, Identified) else printed
+        snapshot = known.snapshot(
+            source_lines=person.source_lines,
+            consent_lines=person.consent_lines,
+            stops=stops,
+            contact_point_from=given_by,
+            contact_point_near=near,
+            printed=how,
+            unreadable=unreadable,
+            refs=self._references(send, person.refs),
+            elsewhere=elsewhere,
+            event_lines=person.event_lines,
+            ask_lines=person.ask_lines,
+            release_lines=person.release_lines,
+            erased=erased,
+        )
+        if len(snapshot) > SNAPSHOT_BYTES or len(unreadable) > UNREADABLE:
+            return self._overfull(send, unreadable, printed=how, erased=erased)
         return Facts(
             sources=person.sources,
             consents=person.consents,
@@ -138,25 +159,29 @@ class FactStore:
             contact_point_near=near,
             printed=how,
             unreadable=unreadable,
-            snapshot=known.snapshot(
-                source_lines=person.source_lines,
-                consent_lines=person.consent_lines,
-                stops=stops,
-                contact_point_from=given_by,
-                contact_point_near=near,
-                printed=how,
-                unreadable=unreadable,
-                refs=self._references(send, person.refs),
-                elsewhere=elsewhere,
-                event_lines=person.event_lines,
-                ask_lines=person.ask_lines,
-                release_lines=person.release_lines,
-                erased=erased,
-            ),
+            snapshot=snapshot,
             events=person.events,
             asks=person.asks,
             releases=person.releases,
             erased=erased,
+        )
+
+    def _overfull(
+        self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None
+    ) -> Facts:
+        """Returns the view of somebody of whom more is known than a record holds: that this is so, and no fact."""
+        faults = tuple(sorted({*unreadable[:UNREADABLE], "too_many/facts"}))
+        return known.read_snapshot(
+            known.snapshot(
+                source_lines=b"",
+                consent_lines=b"",
+                stops={},
+                contact_point_from=(),
+                printed=printed,
+                unreadable=faults,
+                refs=self._references(send, ()),
+                erased=erased,
+            )
         )
 
     def person(self, recipient_id: str) -> bytes:

@@ -37,6 +37,11 @@ def key_name(group: str, role: str) -> str:
     return group if role == "log" else f"{group}/{role}"
 
 
+def fingerprint(master: bytes) -> str:
+    """Returns 16 hex digits that tell a master key from others and tell nobody what it is."""
+    return sha256(b"gate/master/1\0" + master).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """An Ed25519 key that signs. `kid` is `NAME+HASH`, which a signature names its key by."""
@@ -72,13 +77,13 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the folder: its role and number, what can be done with it, and whether others can read its secret."""
+    """One key of the folder: its role and number, what can be done with it, and what is wrong with its files."""
 
     role: str
     number: int
     state: State
     verifier: str | None
-    open: bool = False
+    faults: tuple[UsageError, ...] = ()
 
 
 class Keys:
@@ -95,9 +100,11 @@ class Keys:
         return sorted(int(m[2]) for m in found if m and m[1] == role and m[3] == ending)
 
     def signer(self, role: str) -> Signer:
-        """Returns the key in use of a role; raises UsageError (2) where there is none, or it is open to others."""
-        text = self._secret(role, self._newest(role))
-        return _signer(text) or self._unreadable(role, self._newest(role))
+        """Returns the key in use of a role; raises UsageError (2) where there is none, it is open to others, or no key.
+
+        A key of another role signs nothing for this one.
+        """
+        return self._signer(role, self._newest(role))
 
     def masters(self) -> dict[int, bytes]:
         """Returns the master keys by number; raises UsageError (2) where there is none, or one is open to others.
@@ -105,29 +112,16 @@ class Keys:
         The highest number serves people who are new; the others, those whose salt names them.
         """
         self._newest("master")
-        found = {}
-        for number in self.numbers("master"):
-            try:
-                found[number] = bytes.fromhex(self._secret("master", number))
-            except ValueError:
-                found[number] = b""
-            if len(found[number]) != MASTER_BYTES:
-                self._unreadable("master", number)
-        return found
+        return {number: self._master(number) for number in self.numbers("master")}
 
     def verifiers(self, role: str) -> list[str]:
-        """Returns the public keys of a role, `NAME+HASH+BASE64`, by number."""
+        """Returns the public keys of a role, `NAME+HASH+BASE64`, by number; raises as `public` does."""
+        self.public(role)
         return [self._path(role, number, "pub").read_text("ascii").strip() for number in self.numbers(role, "pub")]
 
     def public(self, role: str) -> list[Vkey]:
         """Returns the public keys of a role by number; raises UsageError (2) where one cannot be read."""
-        found = []
-        for number in self.numbers(role, "pub"):
-            try:
-                found.append(parse_vkey(self._path(role, number, "pub").read_text("ascii")))
-            except (OSError, ValueError):
-                raise UsageError("error.key_unreadable", path=self._path(role, number, "pub")) from None
-        return found
+        return [self._vkey(role, number) for number in self.numbers(role, "pub")]
 
     def make(self, role: str, name: str) -> Key:
         """Writes a new key of a role, which is then the one in use; `name` is what a signature calls itself by.
@@ -160,10 +154,54 @@ class Keys:
             secret, public = self.numbers(role), self.numbers(role, "pub")
             for number in sorted({*secret, *public}):
                 state: State = "public only" if number not in secret else "former" if number < secret[-1] else "in use"
-                verifier = self._path(role, number, "pub").read_text("ascii").strip() if number in public else None
-                open_ = number in secret and bool(self._path(role, number, "key").stat().st_mode & 0o077)
-                found.append(Key(role, number, state, verifier, open_))
+                verifier, faults = None, []
+                try:
+                    if number in secret:
+                        self._master(number) if role == "master" else self._signer(role, number)
+                except UsageError as fault:
+                    faults.append(fault)
+                try:
+                    if number in public:
+                        self._vkey(role, number)
+                        verifier = self._path(role, number, "pub").read_text("ascii").strip()
+                except UsageError as fault:
+                    faults.append(fault)
+                found.append(Key(role, number, state, verifier, tuple(faults)))
         return found
+
+    def open_folder(self) -> UsageError | None:
+        """Returns what is wrong with the folder's mode, where others can put keys into it."""
+        mode = self.folder.stat().st_mode & 0o777 if self.folder.is_dir() else 0
+        return UsageError("error.key_folder_open", path=self.folder, mode=f"{mode:03o}") if mode & 0o022 else None
+
+    def _signer(self, role: str, number: int) -> Signer:
+        found = _read_signer(self._secret(role, number))
+        if found is None:
+            raise self._unreadable(role, number, "key")
+        self._of_role(role, number, "key", found.name, found.kind)
+        return found
+
+    def _master(self, number: int) -> bytes:
+        try:
+            found = bytes.fromhex(self._secret("master", number))
+        except ValueError:
+            found = b""
+        if len(found) != MASTER_BYTES:
+            raise self._unreadable("master", number, "key")
+        return found
+
+    def _vkey(self, role: str, number: int) -> Vkey:
+        try:
+            found = parse_vkey(self._path(role, number, "pub").read_text("ascii"))
+        except (OSError, ValueError):
+            raise self._unreadable(role, number, "pub") from None
+        self._of_role(role, number, "pub", found.name, bytes([found.kind]))
+        return found
+
+    def _of_role(self, role: str, number: int, ending: str, name: str, kind: bytes) -> None:
+        calls_itself = name.rpartition("/")[2]
+        if (calls_itself in SIGNERS and calls_itself != role) or (kind == COSIGNATURE) != (role == "witness"):
+            raise UsageError("error.key_of_other_role", path=self._path(role, number, ending), role=role)
 
     def _newest(self, role: str) -> int:
         numbers = self.numbers(role)
@@ -176,11 +214,14 @@ class Keys:
 
     def _secret(self, role: str, number: int) -> str:
         path = self._path(role, number, "key")
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode & 0o777
-            if mode & 0o077:
-                raise UsageError("error.key_open", path=path, mode=f"{mode:03o}")
-            return file.read(4096).decode("ascii", "replace").strip()
+        try:
+            with path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode & 0o777
+                if mode & 0o077:
+                    raise UsageError("error.key_open", path=path, mode=f"{mode:03o}")
+                return file.read(4096).decode("ascii", "replace").strip()
+        except OSError:
+            raise self._unreadable(role, number, "key") from None
 
     def _write(self, role: str, number: int, ending: str, text: str) -> None:
         path = self._path(role, number, ending)
@@ -194,11 +235,11 @@ class Keys:
         finally:
             os.close(folder)
 
-    def _unreadable(self, role: str, number: int) -> Signer:
-        raise UsageError("error.key_unreadable", path=self._path(role, number, "key"))
+    def _unreadable(self, role: str, number: int, ending: str) -> UsageError:
+        return UsageError("error.key_unreadable", path=self._path(role, number, ending))
 
 
-def _signer(text: str) -> Signer | None:
+def _read_signer(text: str) -> Signer | None:
     name, _, rest = text.removeprefix(_SECRET).partition("+")
     hash_, _, seed = rest.partition("+")
     try:

@@ -24,7 +24,7 @@ from gatekeeper.errors import GatekeeperError, RestartError
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import open_tokens
 from gatekeeper.judge import Judge
-from gatekeeper.keys import Keys
+from gatekeeper.keys import Keys, fingerprint
 from gatekeeper.packs import Packs, load
 from gatekeeper.settings import Settings
 from streams import admin
@@ -205,7 +205,7 @@ def create_app(
             clock=clock,
             seek=seek,
             signer=keys.signer("worker"),
-            masters=masters,
+            masters={number: fingerprint(key) for number, key in masters.items()},
         ),
         on_failure,
     )

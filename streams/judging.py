@@ -10,7 +10,7 @@ import hashlib
 import logging
 import secrets
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -62,8 +62,8 @@ class Tools:
     """Moves the transport back: partition, offset."""
     signer: Signer
     """Signs manifests."""
-    masters: Container[int]
-    """The numbers of the master keys at hand."""
+    masters: Mapping[int, str]
+    """The fingerprints of the master keys at hand, by number."""
 
     @property
     def packs(self) -> Packs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -134,8 +135,11 @@ class Partition:
         for number in kept.memory.masters:
             if number not in self._tools.masters:
                 raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **where)
+        if kept.head and (other := kept.head.other_master(kept.memory.masters, self._tools.masters)) is not None:
+            raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **where)
         begin = {tp: await self._begin(tp, kept.head) for tp in (self._sends, self._acts.tp)}
         head = kept.head or ledger.Head(sends=begin[self._sends], acts=begin[self._acts.tp], mode=settings.mode)
+        head = replace(head, masters={str(number): print_ for number, print_ in self._tools.masters.items()})
         self._judging = Judging(
             self.number, self._tools, kept=kept, head=head, writer=self._writer, touched=self._touched
         )

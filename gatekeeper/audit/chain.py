@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from gatekeeper.audit.log import LEAF_BYTES
-from gatekeeper.audit.verify import Vkey
+from gatekeeper.audit.verify import Vkey, adds_up
 from schemas.audit import Manifest
 from schemas.codec import Unreadable, decode
 
@@ -132,7 +132,7 @@ class Chain:
 
         for taken in manifest.in_:
             where = {"topic": taken.topic, "first": taken.first, "to": taken.to}
-            if taken.n + sum(gap.n for gap in taken.gaps) != taken.to - taken.first:
+            if not adds_up(taken.first, taken.to, taken.n, [(gap.first, gap.n) for gap in taken.gaps]):
                 return wrong("miscounted", **where)
             if taken.first < at.taken.get(taken.topic, 0):
                 return wrong("repeated", **where)

@@ -69,5 +69,5 @@ class Folder:
     def _reading(self, file: Path) -> Iterator[Path]:
         try:
             yield file
-        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IntegrityError("error.export_file", file=file, detail=type(error).__name__) from None

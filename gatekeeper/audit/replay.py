@@ -249,6 +249,8 @@ def _outcome(stage: Stage, kind: str | None, outcome: str, decision: Decision) -
 
 def _silent(record: AuditRecord, said: dict[str, Any], library: Library, under: Packs | None) -> dict[str, Any]:
     """Returns the record of an act that decided nothing, as it must be."""
+    if record.stage == "intake":
+        raise Unjudged("verdict")  # a send is always judged
     act, at = said.get("act") or {}, milliseconds(record.at)
     proof = audit.record_of_act(
         under.at(at) if under else library.policy(record.policy.sha256),

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit import inquiry
+from gatekeeper.audit import inquiry, merkle
 from gatekeeper.audit.telling import Line, Telling, told_reason
 from gatekeeper.audit.trail import Link
 from gatekeeper.errors import IntegrityError
@@ -31,7 +31,8 @@ class Seal:
 class Told:
     """One audit record, and where it stands: partition, offset on `manifests`, its place there, leaf of the log.
 
-    Of one that was read by itself only the partition is known.
+    Of one that was read by itself only the partition is known. `signed`: whether the records of its manifest come to
+    the root that this has; where not, nobody can tell which of them were changed, and no seal is theirs.
     """
 
     record: dict[str, Any]
@@ -39,6 +40,7 @@ class Told:
     manifest: int | None = None
     position: int | None = None
     leaf: int | None = None
+    signed: bool = True
 
     @property
     def did(self) -> str:
@@ -79,13 +81,16 @@ def of(link: Link, wanted: Callable[[bytes], bool], leaf: Callable[[Link], int |
 
     Raises IntegrityError (4) where one cannot be read.
     """
+    signed = None
     for position, value in enumerate(link.records, 1):
         if wanted(value):
+            if signed is None:
+                signed = merkle.root(link.records).hex() == link.manifest.get("root")
             try:
                 AuditRecord.model_validate_json(value)
             except ValueError:
                 raise IntegrityError("error.trail_record", partition=link.partition, offset=link.offset) from None
-            yield Told(orjson.loads(value), link.partition, link.offset, position, leaf(link))
+            yield Told(orjson.loads(value), link.partition, link.offset, position, leaf(link), signed)
 
 
 def pieces(found: Iterable[Told]) -> list[list[Told]]:
@@ -159,6 +164,7 @@ class Story:
                 "reasons": [told_reason(reason) for reason in told.record["reasons"]],
                 "facts": self._whole(chapter.facts, chapter.more),
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
+                "signed": told.signed,
                 "seal": self._sealed(told),
             }
             for told, chapter in zip(self.piece, self.chapters(), strict=True)
@@ -197,6 +203,8 @@ class Story:
     def _standing(self, told: Told) -> list[str]:
         """Returns where a record stands, and how it is sealed."""
         lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
+        if not told.signed:
+            return [*lines, self._tell.say("differs")]
         if (sealed := self._sealed(told)) is None:
             return [*lines, self._tell.say("unsealed")]
         lines.append(self._tell.say("sealed", leaf=sealed["leaf"], size=sealed["size"]))
@@ -205,7 +213,7 @@ class Story:
         return [*lines, self._tell.say("unwitnessed")]
 
     def _sealed(self, told: Told) -> dict[str, Any] | None:
-        if told.leaf is None or self._seal is None or told.leaf >= self._seal.size:
+        if not told.signed or told.leaf is None or self._seal is None or told.leaf >= self._seal.size:
             return None
         return {"leaf": told.leaf, "size": self._seal.size, "witnessed": self._seal.witnessed}
 

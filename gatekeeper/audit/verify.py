@@ -246,6 +246,13 @@ class Tiles:
         return _read(self.folder, name), name
 
 
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0  # reading it tells what is wrong
+
+
 def _read(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
@@ -373,19 +380,29 @@ def _no_float(_: str) -> NoReturn:
     raise Trouble("float")
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice")  # one reader takes the first, another the last
+    return found
+
+
 _READ = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float).decode
+_READ_ONCE = json.JSONDecoder(object_pairs_hook=_once).decode
 _WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
-def read_canonical(value: bytes) -> dict[str, Any]:
-    """Reads an object of canonical JSON without floats; raises Trouble where it is none."""
+def read_canonical(value: bytes, file: str = "") -> dict[str, Any]:
+    """Reads an object of canonical JSON without floats; raises Trouble where it is none. `file`: what holds it."""
     try:
         found = _READ(value.decode())
         same = isinstance(found, dict) and _WRITE(found).encode("utf-8", "replace") == value
+    except Trouble as trouble:
+        raise Trouble(trouble.code, file=file) from None
     except (ValueError, RecursionError):
         same = False
     if not same:
-        raise Trouble("not_canonical")
+        raise Trouble("not_canonical", file=file)
     return found  # type: ignore[no-any-return]
 
 
@@ -472,7 +489,7 @@ def _excluded(report: Report, said: tuple[str, dict[str, Any]]) -> list[tuple[st
     """Returns what may be said to be excluded: that only where all that is sealed is right, and nothing where it was changed."""
     if report.exit_code == CHANGED:
         return []
-    right = all(one.code == "unsealed" for one in report.findings)
+    right = all(one.code in ("unsealed", "no_policy") for one in report.findings)
     return [said if right else ("not_excluded", {"size": report.leaves})]
 
 
@@ -530,11 +547,12 @@ class _Export:
         self._done, self._total = 0, 1
         self._seen: set[bytes] = set()
         self._sealed: dict[int, _Sealed] = {}
+        self._policies: set[str] = set()
         self._coverage: tuple[int, dict[str, Any]] = 0, {}
         """How many reports of coverage are sealed, and the last one."""
 
     def check(self, witness: Vkey | None, min_size: int | None) -> None:
-        report, about = self.report, read_canonical(_read(self.folder, "export.json"))
+        report, about = self.report, read_canonical(_read(self.folder, "export.json"), "export.json")
         range_, partitions = [about.get(name, "") for name in ("from", "to")], about.get("partitions")
         if (
             about.get("v") != 1
@@ -545,7 +563,7 @@ class _Export:
             raise Trouble("about")
         first, to = range_
         self._named()
-        self._total = sum(file.stat().st_size for file in self.folder.glob("*/*.ndjson.gz"))
+        self._total = sum(map(_size, self.folder.glob("*/*.ndjson.gz")))
         self._workers = self._keys("worker")
         checkpoint, excluded = self._checkpoint(about), None
         if checkpoint is not None:
@@ -560,6 +578,7 @@ class _Export:
         for number, sealed in sorted(self._sealed.items()):
             if number not in range(about["partitions"]):
                 _Membership(sealed, report).end(number)
+        self._others(partitions)
         counts = {"manifests": report.manifests, "records": report.records, "leaves": report.leaves}
         report.say("counted", **counts)
         if report.found:
@@ -579,6 +598,18 @@ class _Export:
                 name = f"{kind}/{file.name}"
                 if _HASH.fullmatch(file.stem) and sha256(_read(self.folder, name)).hexdigest() != file.stem:
                     self.report.add("content", file=name)
+
+    def _others(self, partitions: int) -> None:
+        """Tells of files of partitions that the export does not have, and of policies that manifests name and it lacks."""
+        stated = set(map(str, range(partitions)))
+        for file in sorted(self.folder.glob("*/*.ndjson.gz")):
+            number = file.name.removesuffix(".ndjson.gz")
+            if file.parent.name in ("records", "manifests") and number not in stated:
+                name = file.name if re.fullmatch(r"[0-9]{1,9}", number) else "?"
+                self.report.add("outside", file=f"{file.parent.name}/{name}")
+        for name in (f"policies/{digest}.toml" for digest in sorted(self._policies) if _HASH.fullmatch(digest)):
+            if not (self.folder / name).is_file():
+                self.report.add("no_policy", file=name)
 
     def _keys(self, role: str) -> dict[str, Vkey]:
         """Returns the public keys of a role by NAME+HASH."""
@@ -661,6 +692,7 @@ class _Export:
                 if member is not None:
                     member.take(one)
                 records.take(one, ahead)
+                self._policies.add(str(one.said["policy"]["sha256"]))
             except (LookupError, TypeError, ValueError, AttributeError):
                 raise Trouble("manifest", partition=number, offset=offset) from None
         if member is not None:
@@ -671,12 +703,12 @@ class _Export:
         name = f"manifests/{number}.ndjson.gz"
         for count, line in enumerate(iter(_Lines(self.folder, name, self._tell).line, None), start=1):
             try:
-                found = json.loads(line)
-                value, place = found["value"].encode(), (number, int(found["offset"]))
+                found = _shaped(_READ_ONCE(line.decode()), "index", "offset", "sig", "value")
+                value, offset = found["value"].encode(), found["offset"]
                 index, sig = found["index"], base64.b64decode(found["sig"], validate=True)
-                if index is not None and type(index) is not int:
-                    raise ValueError(index)
-                yield _Manifest(place, index, value, sig, read_canonical(value))
+                if type(offset) is not int or (index is not None and type(index) is not int):
+                    raise ValueError("a place is a number")
+                yield _Manifest((number, offset), index, value, sig, read_canonical(value))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 raise Trouble("line", file=name, line=count) from None
             except Trouble as trouble:
@@ -715,7 +747,7 @@ class _Chain:
             if (expected := self._next.get(topic, first)) != first:
                 yield "skipped", {"topic": topic, "first": first, "expected": expected}
             self._next[topic] = to
-            if taken["n"] + sum(gap["n"] for gap in taken["gaps"]) != to - first:
+            if not adds_up(first, to, taken["n"], [(gap["first"], gap["n"]) for gap in taken["gaps"]]):
                 yield "range", {"topic": topic, "first": first, "to": to}
         if said["audit"]["n"] < (inputs := sum(taken["n"] for taken in said["in"])):
             yield "too_few", {"count": said["audit"]["n"], "inputs": inputs}
@@ -931,6 +963,16 @@ class _Records:
         return walked
 
 
+def adds_up(first: int, to: int, n: int, gaps: Iterable[tuple[int, int]]) -> bool:
+    """Tells whether so many records and the gaps, each a first offset and a length, are all of a range, each once."""
+    at, missing = first, 0
+    for begin, length in gaps:
+        if begin < at or length < 1:
+            return False
+        at, missing = begin + length, missing + length
+    return at <= to and n + missing == to - first
+
+
 def _fits(leaves: list[bytes], said: dict[str, Any]) -> bool:
     return len(leaves) == said["audit"]["n"] and root_of(leaves).hex() == str(said["root"])
 
@@ -961,7 +1003,7 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
     """
     report = Report()
     try:
-        check_one(json.loads(_read(file.parent, file.name)), report, witness, min_size)
+        check_one(_READ_ONCE(_read(file.parent, file.name).decode()), report, witness, min_size)
     except Trouble as trouble:
         report.add(trouble.code, **trouble.values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -973,12 +1015,16 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
 
 def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None, min_size: int | None = None) -> None:
     """Adds to a report what `check_proof` finds of a proof's content; raises Trouble, or ValueError for no proof."""
+    proof = _shaped(proof, "did", "keys", "log", "manifest", "path", "record", "v")
     keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
-    record, manifest, path, log = proof["record"].encode(), proof["manifest"], proof["path"], proof["log"]
+    record, log = proof["record"].encode(), proof["log"]
+    manifest, path = _shaped(proof["manifest"], "offset", "sig", "value"), _shaped(proof["path"], "hashes", "index")
     value = manifest["value"].encode()
-    said = read_canonical(value)
+    said = read_canonical(value, "manifest")
     place, kid = (said["partition"], manifest["offset"]), said["kid"]
-    if read_canonical(record)["did"] != proof["did"]:
+    if not all(type(number) is int for number in place):
+        raise ValueError("a place is two numbers")
+    if read_canonical(record, "record")["did"] != proof["did"]:
         report.add("other_record", place)
     root = root_from_inclusion(leaf_hash(record), path["index"], said["audit"]["n"], _hashes(path))
     if root is None or root.hex() != said["root"]:
@@ -992,13 +1038,20 @@ def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None
         report.unsealed = 1
         report.add("unsealed_one", place)
         return
-    checkpoint = open_checkpoint(log["checkpoint"])
+    checkpoint = open_checkpoint(_shaped(log, "checkpoint", "hashes", "index")["checkpoint"])
     excluded = _trusted(checkpoint, keys.values(), report, witness, min_size)
     if root_from_inclusion(leaf_hash(value), log["index"], checkpoint.size, _hashes(log)) != checkpoint.root:
         report.add("not_in_log", place, leaf=log["index"])
     if not report.found:
         report.say("proven", did=proof["did"], leaf=log["index"], size=checkpoint.size)
     report.says += _excluded(report, excluded)
+
+
+def _shaped(found: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Returns an object that has these keys and no other; raises ValueError for another one."""
+    if set(found) != set(names):
+        raise ValueError("other keys")
+    return found
 
 
 def _hashes(path: dict[str, Any]) -> list[bytes]:
@@ -1016,10 +1069,10 @@ SAYS_UNVERIFIABLE = {
     "cut": ("{file} は途中で切れています。書き出し直してください。", "{file} is cut short. Export again."),
     "key": ("{file} は公開鍵として読めません。", "{file} cannot be read as a public key."),
     "checkpoint": ("{file} はチェックポイントとして読めません。", "{file} cannot be read as a checkpoint."),
-    "proof": ("{file} は証明として読めません。", "{file} cannot be read as a proof."),
-    "line": ("{file} の {line} 行目を読めません。", "Line {line} of {file} cannot be read."),
-    "not_canonical": ("正準 JSON ではありません。", "A value is not canonical JSON."),
-    "float": ("小数が含まれています。正準な監査記録に小数はありません。", "A value holds a number that is no integer; no canonical audit record does."),
+    "proof": ("{file} は証明として読めません。`gatekeeper audit prove` で作り直してください。", "{file} cannot be read as a proof. Make it again with `gatekeeper audit prove`."),
+    "line": ("{file} の {line} 行目を読めません。書き出し直してください。", "Line {line} of {file} cannot be read. Export again."),
+    "not_canonical": ("{file} は正準 JSON ではありません。`gatekeeper audit export` か `gatekeeper audit prove` で作り直してください。", "{file} is not canonical JSON. Make it again with `gatekeeper audit export` or `gatekeeper audit prove`."),
+    "float": ("{file} に小数が含まれています。正準な監査記録に小数はありません。`gatekeeper audit export` か `gatekeeper audit prove` で作り直してください。", "{file} holds a number that is no integer, as nothing canonical does. Make it again with `gatekeeper audit export` or `gatekeeper audit prove`."),
     "line_value": ("{file} の {line} 行目のマニフェストは正準 JSON ではありません ({why})。", "The manifest on line {line} of {file} is not canonical JSON ({why})."),
     "leaf": ("封印ログの葉 {leaf} は正準 JSON ではありません ({why})。", "Leaf {leaf} of the sealed log is not canonical JSON ({why})."),
     "leaf_unknown": ("封印ログの葉 {leaf} はマニフェストでも網羅性の報告でもありません。", "Leaf {leaf} of the sealed log is neither a manifest nor a report of coverage."),
@@ -1036,6 +1089,7 @@ SAYS_INCOMPLETE = {
     "no_log": ("封印ログがありません。署名と鎖だけを確かめました。`gatekeeper audit seal` で封印してから書き出してください。", "There is no sealed log: only signatures and chains were checked. Seal with `gatekeeper audit seal`, then export."),
     "unsealed": ("封印ログは葉 {size} 枚で終わり、ここから {count} 件のマニフェストはまだ封印されていません。封印してから書き出し直してください。", "The sealed log ends with {size} leaves, and from here on {count} manifests are not sealed yet. Seal them, and export again."),
     "unsealed_one": ("このマニフェストはまだ封印されていません。封印してから証明を作り直してください。", "This manifest is not sealed yet. Seal it, and prove again."),
+    "no_policy": ("マニフェストが示す規則 {file} がありません。規則のファイルがある機械で書き出し直してください。", "{file}, which manifests name, is missing. Export again where the text of that policy is."),
     "records_end": ("記録がここで終わっています。{wanted} 件のうち {count} 件しかありません。", "The records end here: {count} of {wanted} are there."),
 }  # fmt: skip
 SAYS_CHANGED = {
@@ -1044,6 +1098,7 @@ SAYS_CHANGED = {
     "too_small": ("封印ログの葉は {size} 枚で、求められた {wanted} 枚より少なく、末尾が切り取られています。", "The sealed log has {size} leaves, and {wanted} were asked for: its end is cut off."),
     "log_root": ("封印ログの葉から計算した根がチェックポイントと一致しません。", "The leaves of the sealed log do not come to the root of its checkpoint."),
     "log_chain": ("封印ログの葉 {leaf} (パーティション {partition}) は、前のマニフェストに続いていません。", "Leaf {leaf} of the sealed log (partition {partition}) does not follow that partition's manifest before."),
+    "outside": ("{file} は export.json が示すパーティションのものではありません。", "{file} is of no partition that export.json states."),
     "content": ("{file} は名前のハッシュと一致しません。", "{file} is not what its name, a hash, says."),
     "tile": ("{file} が葉と一致しません。", "{file} is not what the leaves come to."),
     "missing_manifest": ("パーティション {partition}: 封印ログの葉 {leaf} のマニフェストがありません。", "Partition {partition}: the manifest that is leaf {leaf} of the sealed log is missing."),

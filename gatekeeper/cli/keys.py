@@ -52,13 +52,13 @@ def rotate(role: str, as_json: bool) -> None:
 @command.command("list", help=text("cli.keys_list"))
 @json_option
 def list_(as_json: bool) -> None:
-    """Prints every key of the folder; exit 1 where a secret is open to others than its owner."""
+    """Prints every key of the folder; exit 1 where folder or secret is open to others, or a file is no such key."""
     keys = Keys(load().key_folder)
     known = keys.known()
     _show(known, as_json=as_json)
-    found = [key for key in known if key.open]
-    for key in found:
-        note("cli.keys_open", path=keys.folder / f"{key.role}-{key.number}.key")
+    found = [fault for fault in (keys.open_folder(), *(fault for key in known for fault in key.faults)) if fault]
+    for fault in found:
+        note("cli.error", message=fault)
     click.get_current_context().exit(1 if found else 0)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gatekeeper.errors import UsageError
 from gatekeeper.keys import ROLES, Keys
 from tests.cli.conftest import Run
 
@@ -65,6 +66,45 @@ def test_given_a_secret_open_to_others_then_list_exits_1_and_it_does_not_sign(ru
     told = run("keys", "list")
     assert told.code == 1
     assert "chmod 600" in told.err
+
+
+def test_given_a_folder_that_others_may_write_to_then_list_exits_1(run: Run, folder: Path) -> None:
+    run("keys", "init", "--role", "log")
+    folder.chmod(0o777)
+    told = run("keys", "list", "--json")
+    assert (told.code, len(told.json)) == (1, 1)
+    assert "chmod 700" in told.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("worker-7.pub", b"\xff\xfe", "cannot be read as a key"),
+        ("worker-7.pub", None, "cannot be read as a key"),
+        ("worker-7.key", None, "cannot be read as a key"),
+        ("log-2.key", b"rubbish", "cannot be read as a key"),
+        ("master-2.key", b"00" * 31, "cannot be read as a key"),
+        ("log-3.key", "worker-1.key", "not a key of the role log"),
+        ("witness-3.pub", "log-1.pub", "not a key of the role witness"),
+    ],
+)
+def test_given_a_file_that_is_no_such_key_then_list_names_it_and_exits_1(
+    run: Run, folder: Path, name: str, content: bytes | str | None, said: str
+) -> None:
+    run("keys", "init")
+    file = folder / name
+    if content is None:
+        file.symlink_to(folder / "gone")
+    else:
+        file.write_bytes(content if isinstance(content, bytes) else (folder / content).read_bytes())
+        file.chmod(0o600)
+    told = run("keys", "list", "--json")
+    assert (told.code, len(told.json)) == (1, 5)
+    assert f"{file}" in told.err
+    assert said in told.err
+    if file.suffix == ".key" and not name.startswith("master"):
+        with pytest.raises(UsageError, match=name):
+            Keys(folder).signer(name.partition("-")[0])
 
 
 def test_given_a_file_where_the_folder_should_be_then_3(run: Run, folder: Path) -> None:

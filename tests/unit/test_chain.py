@@ -176,6 +176,14 @@ def test_given_a_count_that_does_not_fit_its_gaps_then_it_is_told(chain: Chain, 
     assert follow(chain, [fine.next(4, taken=[Taken(SENDS, 0, 4, 3, [(1, 1)])])]) == ([0], [])
 
 
+@pytest.mark.parametrize("gaps", [[(4, 0), (2, 0)], [(2, 1), (1, 1)], [(1, 2), (2, 1)], [(3, 2)]])
+def test_given_gaps_that_name_an_offset_twice_or_none_then_it_is_told(
+    chain: Chain, writer: Writer, gaps: list[tuple[int, int]]
+) -> None:
+    n = 4 - sum(length for _, length in gaps)
+    assert kinds(follow(chain, [writer.next(taken=[Taken(SENDS, 0, 4, n, gaps)])])[1]) == [("miscounted", 0)]
+
+
 def test_given_a_fork_then_only_its_first_branch_is_sealed(chain: Chain, writer: Writer) -> None:
     first = writer.next()
     prev, at = writer.prev, writer.at

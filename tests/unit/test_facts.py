@@ -7,9 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
+from gatekeeper.audit.record import record
 from gatekeeper.decide import Decision, decide
-from gatekeeper.facts import FactStore
+from gatekeeper.facts import SNAPSHOT_BYTES, FactStore
+from gatekeeper.known import read_snapshot
 from gatekeeper.packs import load
+from schemas.codec import SEND_BYTES
 from schemas.events import Send
 from tests import world
 
@@ -113,6 +116,75 @@ def test_many_suppressions_of_one_token_then_unavailable() -> None:
         value = world.suppression(suppression_id=f"X-{n}", token="cp-1", scope={"controller": "C2"})[1]
         store.apply("suppressions", 0, n, None, orjson.dumps(value))
     assert decided(store).codes == ("FACTS_UNAVAILABLE",)
+
+
+L = "x" * 60
+
+
+def _swollen(name: str) -> FactStore:
+    """Returns a store in which no cap is reached by number, and yet more is known of one person than a record holds."""
+    store = clear_store()
+    if name == "unreadable":
+        for n in range(65):
+            store.apply("consents", 0, n, b"P-1", b"{")
+        return store
+    companies = [
+        world.source(
+            source_id=f"S{n:02}-{L}",
+            collected_by=f"C{n:02}-{L}",
+            batch_id=f"B{n:02}-{L}",
+            evidence_ref=f"E{n:02}-{L}",
+            provided_by=f"P{n:02}-{L}",
+            purposes_told=[f"p.{n:02}.{one:02}.{L[9:]}" for one in range(32)],
+        )
+        for n in range(63)
+    ]
+    ids = ("record_id", "controller_id", "evidence_ref", "contact_point_id", "answers")
+    yeses = [world.consent(**dict.fromkeys(ids, f"R{n:03}{L}")) for n in range(255)]
+    stops = [
+        world.suppression(suppression_id=f"{at:02}{n:02}{L}", received_at="2026-01-01", token=f"p-{at}")
+        for at in range(32)
+        for n in range(90)
+    ]
+    points = [f"p-{at}" for at in range(32)]
+    events = {"sources": companies, "consents": yeses, "stops": [world.source(contact_points=points), *stops]}
+    for n, (topic, value) in enumerate(events[name]):
+        assert store.apply(topic, 0, n, None, orjson.dumps(value)) is None
+    return store
+
+
+@pytest.mark.parametrize("name", ["sources", "consents", "stops", "unreadable"])
+def test_more_known_than_a_record_holds_then_unavailable_and_the_record_short(name: str) -> None:
+    one, store = send(), _swollen(name)
+    view = store.view(one, "no_key", erased=7)
+    found = decide(one, view, store.reference, load("jp-pmark"), world.T)
+    assert found.codes == ("FACTS_UNAVAILABLE",)
+    assert "too_many/facts" in found.reasons[0].facts
+    assert (len(view.snapshot) < 4096, view.printed, view.erased) == (True, "no_key", 7)
+    assert read_snapshot(view.snapshot) == view
+
+
+def test_as_much_known_as_counts_then_the_record_keeps_its_bound() -> None:
+    store = clear_store()
+    points = [f"p-{at}" for at in range(32)]
+    store.apply("sources", 0, 0, None, orjson.dumps(world.source(contact_points=["cp-1", *points[1:]])[1]))
+    one, snapshot, largest = send(), b"", 0
+    for n in range(1001):
+        value = world.suppression(suppression_id=f"{n:04}{L}", received_at="2026-01-01", token=points[n % 31 + 1])[1]
+        assert store.apply("suppressions", 0, n, None, orjson.dumps(value)) is None
+        if n < 840 or n % 20:
+            continue
+        view = store.view(one)
+        proof = record(
+            decide(one, view, store.reference, load("jp-pmark"), world.T),
+            id_="",
+            origin={},
+            send={"": "x" * SEND_BYTES},
+            snapshot=view.snapshot,
+        )
+        snapshot, largest = max(snapshot, view.snapshot, key=len), max(largest, len(proof))
+    assert SNAPSHOT_BYTES * 0.95 < len(snapshot) <= SNAPSHOT_BYTES
+    assert largest < 250 * 1024
 
 
 def test_contact_point_with_another_token_then_not_covered() -> None:

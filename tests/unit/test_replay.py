@@ -92,7 +92,7 @@ UNKNOWN = {"code": "POLICY_UNKNOWN", "facts": [], "says": {"case": "unreadable",
         ({"reasons": [NO]}, "verdict"),
         ({"reasons": [UNKNOWN]}, "verdict"),
         ({"reasons": [NO], "verdict": "clear", "basis": None, "obligations": []}, "verdict"),
-        ({"verdict": None}, "act"),
+        ({"verdict": None}, "verdict"),
         ({"campaign": "K-9"}, "campaign"),
         ({"mode": "live"}, "mode"),
     ],
@@ -129,6 +129,13 @@ def test_an_act_that_clears_without_a_decision_then_found() -> None:
     assert replayed(said).finding == "silent"
     said["act"]["outcome"] = "cleared"
     assert replayed(said)[4:6] == ('"cleared"', '"failed"')
+
+
+def test_a_send_whose_record_has_no_verdict_then_found() -> None:
+    empty = dict.fromkeys(("act_id", "kind", "by", "at", "evidence_ref", "item", "code", "why", "bulk"))
+    none = {"verdict": None, "reasons": [], "notes": [], "obligations": [], "basis": None, "facts": None, "send": None}
+    found = replayed({**recorded(world.source(), world.consent()), **none, "act": {**empty, "outcome": "recorded"}})
+    assert (found.finding, found.place) == ("drift", "verdict")
 
 
 def test_a_hand_off_of_what_fell_then_found() -> None:

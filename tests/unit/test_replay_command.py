@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gatekeeper.cli.audit import command
-from gatekeeper.errors import IntegrityError, UsageError
+from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.spans import instant
 from schemas.codec import canonical
 from tests import policies, world
 from tests.records import Named, export, of_demo, of_every_kind
+from tests.trails import Trail, lines
 from tests.worlds import until
 
 
@@ -46,6 +48,68 @@ def test_an_export_then_all_is_derived_again_and_nothing_is_found(tmp_path: Path
     assert said["records"] == len(values) == sum(said["stages"].values())
     assert said["found"] == []
     assert set(said["findings"]) == {"same", "told", "silent"}
+
+
+def test_an_explanation_of_a_forged_record_then_exit_4_and_no_seal_is_told(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(3)
+    step = trail.steps[1]
+    did = orjson.loads(step.records[0])["did"]
+    folder = trail.export(tmp_path / "out")
+    done = called("explain", did, folder)
+    assert (done.exit_code, "Seal: leaf 1 " in done.stdout) == (0, True)
+    records = (forged(step.records[0], notes=["X"]), *step.records[1:])
+    trail.put(folder, [trail.steps[0], replace(step, records=records), trail.steps[2]])
+    done = called("explain", did, folder)
+    assert (done.exit_code, "Seal: none" in done.stdout, "Seal: leaf 1 " in done.stdout) == (4, True, False)
+    assert f"offset {step.offset} of manifests" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["replay", "explain", "what-if", "prove"])
+@pytest.mark.parametrize("value", [1, "{}", "[]", None])
+def test_a_manifest_line_of_another_form_then_exit_4_and_its_file_is_named(
+    tmp_path: Path, command: str, value: Any
+) -> None:
+    trail = Trail(seed=4, partitions=1).write(1)
+    folder = trail.export(tmp_path / "out")
+    lines(folder / "manifests" / "0.ndjson.gz", [canonical({"index": None, "offset": 0, "sig": "", "value": value})])
+    did = orjson.loads(trail.steps[0].records[0])["did"]
+    options = {
+        "replay": [folder],
+        "explain": [did, folder],
+        "what-if": [folder, "--policy", "jp-pmark@1"],
+        "prove": [did, folder, "--out", tmp_path / "proof"],
+    }
+    done = called(command, *options[command])
+    told = done.stderr + str(done.exception)
+    assert "manifests/0.ndjson.gz" in told
+    assert isinstance(done.exception, (SystemExit, IntegrityError, IncompleteError))
+
+
+def test_a_manifest_without_asof_then_its_records_are_derived_all_the_same(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(1)
+    folder = trail.export(tmp_path / "out")
+    said = orjson.loads(trail.steps[0].value)
+    del said["asof"]
+    trail.put(folder, [replace(trail.steps[0], value=canonical(said))])
+    assert called("replay", folder).exit_code == 0
+
+
+def test_a_record_that_cannot_be_read_then_prove_finds_none(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(1)
+    (step,), folder = trail.steps, trail.export(tmp_path / "out")
+    trail.put(folder, [replace(step, records=(step.records[0] + b"}", *step.records[1:]))])
+    done = called("prove", orjson.loads(step.records[0])["did"], folder, "--out", tmp_path / "proof")
+    assert isinstance(done.exception, UsageError)
+
+
+def test_a_public_key_that_is_no_text_then_prove_says_which(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(1)
+    folder = trail.export(tmp_path / "out")
+    (folder / "keys" / "worker-1.pub").write_bytes(b"\xff")
+    did = orjson.loads(trail.steps[0].records[0])["did"]
+    done = called("prove", did, folder, "--out", tmp_path / "proof")
+    assert isinstance(done.exception, UsageError)
+    assert "worker-1.pub" in str(done.exception)
 
 
 def test_a_forged_record_then_exit_1_and_it_is_named_with_partition_and_offset(

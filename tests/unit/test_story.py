@@ -7,7 +7,7 @@ from typing import Any, get_args
 import orjson
 import pytest
 
-from gatekeeper.audit import inquiry
+from gatekeeper.audit import inquiry, merkle
 from gatekeeper.audit.quest import Quest, Search
 from gatekeeper.audit.story import Seal, Story, Told
 from gatekeeper.audit.trail import Link
@@ -15,6 +15,7 @@ from gatekeeper.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTAC
 from gatekeeper.errors import UsageError
 from gatekeeper.texts import Language, catalogue
 from schemas.audit import Outcome, Stage, Verdict
+from schemas.codec import canonical
 from schemas.events import CampaignAct, Consent, ItemAct, PersonEvent, Release, Source, Suppression
 from tests import world
 from tests.desk import YOUNG, Desk
@@ -28,13 +29,16 @@ class Shelf:
 
     def __init__(self, desk: Desk) -> None:
         self.values = [one.model_dump_json(by_alias=True).encode() for one in desk.records]
+        self.roots = [merkle.root(self.values[start : start + 2]).hex() for start in range(0, len(self.values), 2)]
 
     def partitions(self) -> list[int]:
         return [3]
 
     def links(self, partition: int) -> Any:
         for start in range(0, len(self.values), 2):
-            yield Link(partition, 100 + start, b"{}", b"", tuple(self.values[start : start + 2]), index=start // 2)
+            records = tuple(self.values[start : start + 2])
+            value = canonical({"root": self.roots[start // 2]})
+            yield Link(partition, 100 + start, value, b"", records, index=start // 2)
 
     def policy(self, sha256: str) -> bytes | None:
         return None
@@ -44,7 +48,11 @@ class Shelf:
 
 
 def asked(desk: Desk, text: str) -> list[list[Told]]:
-    return Search(Shelf(desk), lambda: None, lambda link: link.index).found(Quest.read(text))
+    return searched(Shelf(desk), text)
+
+
+def searched(shelf: Shelf, text: str) -> list[list[Told]]:
+    return Search(shelf, lambda: None, lambda link: link.index).found(Quest.read(text))
 
 
 def page(piece: list[Told], lang: Language, seal: Seal | None = None) -> str:
@@ -129,6 +137,18 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
     assert orjson.dumps(plain)
     assert [one["seal"] for one in plain] == [None] * 5
     assert plain[0]["reasons"][0]["clause"] == "PPC Q&A 1-62"
+
+
+def test_record_that_was_changed_since_it_was_signed_then_the_page_says_so_and_names_no_seal() -> None:
+    shelf = Shelf(released())
+    shelf.values[1] = shelf.values[1].replace(b'"verdict":"review"', b'"verdict":"clear"')
+    (piece,) = searched(shelf, "asked-about")
+    assert [told.signed for told in piece] == [False, True, True, True, True]
+    en = page(piece, "en", Seal(9, "2026-11-24T01:05:00.000Z"))
+    assert en.count("was changed since it was signed") == 1
+    assert "leaf 0" not in en
+    assert "署名の後に変えられています" in page(piece, "ja", Seal(9, None))
+    assert Story(piece, Seal(9, None), local=str).plain()[0]["seal"] is None
 
 
 def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:

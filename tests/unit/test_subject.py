@@ -11,8 +11,10 @@ import pytest
 from gatekeeper import memory as entries
 from gatekeeper.audit.subject import Subject, Subjects
 from gatekeeper.errors import IntegrityError
+from gatekeeper.keys import fingerprint
 from gatekeeper.memory import Memory
 from schemas.audit import AuditRecord
+from streams.ledger import Head
 from tests import world
 from tests.desk import YOUNG, Desk
 from tests.unit.test_judge import CLEAR, JUDGE, record
@@ -113,3 +115,15 @@ def test_acts_recalls_and_hand_off_then_records_name_the_same_person() -> None:
     assert {stage for stage, _ in people} == {"intake", "release", "handoff", "recall"}
     assert len({subj for _, subj in people}) == 1
     assert all((one.in_mac is None) == (one.stage == "recall") for one in desk.records if one.subj)
+
+
+def test_a_ledger_that_another_master_key_of_that_number_wrote_then_its_number_is_told() -> None:
+    ours, others = {1: fingerprint(FIRST), 2: fingerprint(SECOND)}, {"1": fingerprint(FIRST), "2": fingerprint(FIRST)}
+    head = Head.decode(Head(sends=0, masters=others).encode())
+    assert head.other_master([1], ours) is None
+    assert head.other_master([2, 1], ours) == 2
+
+
+def test_a_head_written_before_fingerprints_then_no_master_key_is_another() -> None:
+    head = Head.decode(b'{"acts":0,"asked":0,"at":0,"mode":"live","prev":null,"sends":7,"v":1}')
+    assert (head.sends, head.other_master([1], {1: fingerprint(FIRST)})) == (7, None)

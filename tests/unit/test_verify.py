@@ -20,6 +20,8 @@ import orjson
 import pytest
 
 from gatekeeper.audit import merkle, verify
+from gatekeeper.audit.proof import of_record
+from gatekeeper.audit.trail import Link
 from schemas.codec import canonical
 from tests.trails import Step, Trail, alone, key, lines, seal
 
@@ -304,6 +306,27 @@ def test_a_worker_that_lies_about_its_inputs_then_each_is_named_though_all_is_si
     assert {(one.partition, one.offset) for one in report.findings} == {(0, steps[number].offset)}
 
 
+def test_records_doubled_behind_gaps_that_go_back_then_it_is_found_though_all_is_signed_and_sealed(
+    tmp_path: Path,
+) -> None:
+    trail = Trail(partitions=1, seed=2, acting=0).write(4)
+    folder = trail.export(tmp_path / "export")
+    number = some(trail, Random(1), records=4)
+    records = (*trail.steps[number].records, *trail.steps[number].records[-1:])
+    steps = rechained(trail, number, records)
+    said = step_value(steps[number])
+    (taken,) = said["in"]
+    last = orjson.loads(records[-1])["src"]["offset"]
+    gaps = [*taken["gaps"], {"first": taken["to"], "n": 0}, {"first": last, "n": 0}]
+    more = {"in": [{**taken, "gaps": gaps}], "audit": {**said["audit"], "n": len(records)}}
+    steps[number] = signed(trail, steps[number], **more)
+    for n in range(number + 1, len(steps)):
+        steps[n] = signed(trail, steps[n], prev=sha256(steps[n - 1].value).hexdigest())
+    sealed_anew(trail, folder, steps)
+    report = check(trail, folder)
+    assert (report.exit_code, "range" in {one.code for one in report.findings}) == (1, True)
+
+
 def sealed_anew(trail: Trail, folder: Path, steps: list[Step]) -> None:
     """Writes steps as a thief of the worker's and the log's keys does, and a witness who saw nothing else."""
     trail.put(folder, steps)
@@ -313,6 +336,67 @@ def sealed_anew(trail: Trail, folder: Path, steps: list[Step]) -> None:
 
 def _did(record: bytes) -> str:
     return str(orjson.loads(record)["did"])
+
+
+# -- one decision's proof -------------------------------------------------------------------------------------------
+
+
+def proof(trail: Trail) -> dict[str, Any]:
+    """Returns the proof of a record that nothing seals yet."""
+    step = next(step for step in trail.steps if step.records)
+    link = Link(step.partition, step.offset, step.value, step.sig, step.records)
+    found: dict[str, Any] = orjson.loads(of_record(link, 0, None, [trail.worker.verifier]))
+    return found
+
+
+def spoilt(found: dict[str, Any], part: str, **more: Any) -> bytes:
+    return orjson.dumps({**found, part: {**found[part], **more}})
+
+
+def first_a_forged_record(found: dict[str, Any]) -> bytes:
+    record = orjson.dumps(cleared(found["record"].encode()).decode())
+    return b'{"record":%b,%b' % (record, orjson.dumps(found)[1:])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        first_a_forged_record,
+        lambda found: orjson.dumps({**found, "verdict": "clear"}),
+        lambda found: orjson.dumps({name: value for name, value in found.items() if name != "v"}),
+        lambda found: spoilt(found, "manifest", offset=NAME),
+        lambda found: spoilt(found, "manifest", verdict="clear"),
+        lambda found: spoilt(found, "path", leaf=0),
+        lambda found: orjson.dumps({**found, "log": {"checkpoint": "", "hashes": [], "index": 0, "more": 1}}),
+        lambda found: b"[]",
+    ],
+)
+def test_a_proof_with_a_key_twice_or_one_more_then_it_is_none_and_nothing_of_it_is_told(
+    tmp_path: Path, spoil: Callable[[dict[str, Any]], bytes]
+) -> None:
+    file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
+    file.write_bytes(orjson.dumps(found))
+    assert [one.code for one in verify.check_proof(file).findings] == ["unsealed_one"]
+    file.write_bytes(spoil(found))
+    report = verify.check_proof(file)
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["proof"])
+    assert "Hanako" not in repr(report.plain())
+
+
+@pytest.mark.parametrize("part", ["record", "manifest"])
+@pytest.mark.parametrize(("more", "said"), [(" ", "is not canonical JSON"), (',"z":1.5}', "no integer")])
+def test_a_proof_of_what_is_not_canonical_then_it_says_which_part(
+    tmp_path: Path, part: str, more: str, said: str
+) -> None:
+    file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
+    of = found if part == "record" else found["manifest"]
+    name = "record" if part == "record" else "value"
+    of[name] = (of[name] if more == " " else of[name][:-1]) + more
+    file.write_bytes(orjson.dumps(found))
+    report = verify.check_proof(file)
+    assert report.exit_code == 4
+    assert report.lines("en")[0].startswith(part)
+    assert said in report.lines("en")[0]
 
 
 # -- what cannot be verified, and what is not all there -----------------------------------------------------------
@@ -443,6 +527,9 @@ DEEP = b"[" * 60_000
         (a_range_of(partitions=10**12), {"about"}),
         (deep_about, {"not_canonical"}),
         (first_manifest(DEEP), {"line"}),
+        (first_manifest(b'{"index":null,"offset":"0","sig":"","value":"{}"}'), {"line"}),
+        (first_manifest(b'{"more":1,"index":null,"offset":0,"sig":"","value":"{}"}'), {"line"}),
+        (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{ }","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":Infinity,"sig":"","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"%b"}' % DEEP), {"line_value"}),
         (a_leaf(DEEP), {"leaf"}),
@@ -487,6 +574,33 @@ def test_a_policy_or_reference_record_changed_then_it_is_not_what_its_name_says(
         report = check(trail, folder)
         assert (report.exit_code, [one.code for one in report.findings]) == (1, ["content"])
         assert file.name in report.lines("en")[0]
+
+
+def test_files_of_a_partition_that_is_not_stated_then_they_are_found(tmp_path: Path) -> None:
+    trail = Trail(partitions=2, seed=4).write(3)
+    folder = trail.export(tmp_path / "export")
+    for name in ("records/2", "manifests/NAME"):
+        shutil.copy(folder / "records" / "0.ndjson.gz", folder / f"{name}.ndjson.gz")
+    report = check(trail, folder)
+    assert [(one.code, one.values) for one in report.findings] == [
+        ("outside", {"file": "manifests/?"}),
+        ("outside", {"file": "records/2.ndjson.gz"}),
+    ]
+    assert report.exit_code == 1
+    (folder / "manifests" / "NAME.ndjson.gz").unlink()
+    (folder / "records" / "2.ndjson.gz").unlink()
+    (folder / "records" / "2.ndjson.gz").symlink_to(tmp_path / "gone")
+    assert [one.code for one in check(trail, folder).findings] == ["outside"]
+
+
+def test_a_policy_that_manifests_name_is_gone_then_it_is_incomplete_and_what_is_sealed_is_right(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(3)
+    folder = trail.export(tmp_path / "export")
+    shutil.rmtree(folder / "policies")
+    report = check(trail, folder)
+    assert (report.exit_code, {one.code for one in report.findings}) == (5, {"no_policy"})
+    assert step_value(trail.steps[0])["policy"]["sha256"] in report.lines("en")[0]
+    assert "witnessed" in [code for code, _ in report.says]
 
 
 def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None:

@@ -30,7 +30,7 @@ from gatekeeper.texts import text
 def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     """Prints the page, of the running system where no folder is named.
 
-    Exit 2 where nothing is found, 5 where not all records could be read.
+    Exit 2 where nothing is found, 4 where records are not those that were signed, 5 where not all could be read.
     """
     quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
@@ -52,7 +52,10 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         show_table([f"cli.column_{name}" for name in names], [story.row() for story in stories])
     else:
         click.echo("\n".join(printable(line.encode()) for line in stories[0].page().split("\n")))
-    click.get_current_context().exit(5 if search.troubles else 0)
+    differing = [told for piece in found for told in piece if not told.signed]
+    for place in sorted({(told.partition, told.manifest) for told in differing}):
+        note("cli.audit_explain_differs", partition=place[0], offset=place[1])
+    click.get_current_context().exit(4 if differing else 5 if search.troubles else 0)
 
 
 def _log(settings: Settings) -> Sealed | None:

@@ -109,7 +109,7 @@ def command(
                         for value in link.records:
                             recheck.passed(value)
                     continue
-                at = link.manifest["asof"]
+                at = link.manifest["asof"] if recheck else {}
                 for number, value in enumerate(link.records):
                     one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
                     report.add(link, number, one, live=live)
