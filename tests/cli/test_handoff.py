@@ -82,7 +82,7 @@ def test_some_withdrew_then_the_file_has_the_others_once_and_a_second_run_adds_n
     shown = run("campaign", "show", campaign, "--expected", "20", "--json")
     assert (shown.code, shown.err) == (0, "")
     assert shown.json == {
-        "campaign": campaign, "expected": 20, "decided": 20, "cleared": 20, "withheld": 0, "reasons": {},
+        "campaign": campaign, "expected": 20, "decided": 20, "pieces": 20, "cleared": 20, "withheld": 0, "reasons": {},
         "recalled": 3, "handed_off": 17, "recalled_after_hand_off": 0, "waiting_for_hand_off": 0, "done": True,
     }  # fmt: skip
     for topic in ("acts", "audit", "manifests", "ledger", "recalls"):
