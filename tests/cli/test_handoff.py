@@ -130,7 +130,7 @@ def test_cancel_then_all_that_is_cleared_is_recalled_once_also_what_was_handed_o
 
 
 def test_delivered_rows_then_each_that_is_not_right_is_told(
-    run: Run, world: World, campaign: str, tmp_path: Path
+    run: Run, world: World, campaign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = cleared(world, campaign, 4)
     out, sent, report = tmp_path / "out.csv", tmp_path / "sent.csv", tmp_path / "report.csv"
@@ -142,6 +142,9 @@ def test_delivered_rows_then_each_that_is_not_right_is_told(
     world.put("sends", [(late, send(late, late, **more)), (nobody, send(nobody, nobody, **more))])
     until(lambda: of(world, "review", campaign) and len(of(world, "cleared", campaign)) == 5, "two more decided")
     assert run("reconcile", str(out), "--json").code == 0
+    with monkeypatch.context() as later:
+        later.setattr("gatekeeper.cli.reconcile.KEPT_DAYS", -1)
+        assert run("reconcile", str(out), "--json").json["findings"] == {"not_handed": 4}, "read no further back"
     lines = [f"{name},{campaign},postal" for name in (*names[:3], names[0], late, nobody, "stranger", "花子")]
     sent.write_text("recipient_id,campaign_id,channel\n" + "\n".join(lines) + "\n", "utf-8")
     done = run("reconcile", str(sent), "--out", str(report), "--json")
