@@ -1,4 +1,4 @@
-"""Measures what a partition's memory costs: bytes a live clearance, and the time in which a new owner reads it back.
+"""Measures what a partition's memory costs: bytes a live clearance with its person's salt, and the time of a take-over.
 
 python -m benchmarks.ledger                     1,000,000 clearances, through a Kafka of its own
 python -m benchmarks.ledger --clearances 100000
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import resource
 import time
 
@@ -16,6 +17,7 @@ from aiokafka import TopicPartition
 from confluent_kafka import Producer
 
 from gatekeeper import memory
+from gatekeeper.identity import Printed, printed
 from gatekeeper.settings import Settings
 from schemas.events import Send
 from streams import admin, ledger, offsets
@@ -34,14 +36,23 @@ def value(number: int) -> bytes:
     return orjson.dumps(world.send(point=f"{name}-P", mail_date="2026-12-10", delivery=delivery, **fields))
 
 
-def entry(number: int) -> memory.Entry:
-    """Returns the entry of its clearance."""
+@functools.cache
+def at_point() -> Printed | None:
+    """Returns what the delivery, which is everybody's, comes to."""
+    return printed(world.TOKENS, Send.model_validate_json(value(0)))
+
+
+def entries(number: int) -> tuple[memory.Entry, memory.Entry]:
+    """Returns what the worker writes of it: the entry of its clearance and that of its person's salt."""
     sent = value(number)
     send = Send.model_validate_json(sent)
     until = NOW + DAYS * 86_400_000 + number % 86_400_000
     did = f"{number:026}".translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
     src = {"topic": "mail.sends.v1", "partition": 0, "offset": number, "timestamp": NOW}
-    return memory.clearance(sent, send, did=did, at=NOW, until=until, basis=f"S-{number}", released=False, src=src)
+    cleared = memory.clearance(
+        sent, send, did=did, at=NOW, until=until, basis=f"S-{number}", released=False, src=src, printed=at_point()
+    )
+    return cleared, memory.salt(send.recipient_id, 1, number.to_bytes(memory.SALT_BYTES))
 
 
 def resident() -> int:
@@ -72,13 +83,13 @@ def main() -> None:
         )
         size, topic, began = 0, settings.topic("ledger"), time.perf_counter()
         for number in range(count):
-            one = entry(number)
-            size += len(one.key) + len(one.value or b"")
-            producer.produce(topic, one.value, one.key, partition=0)
+            for one in entries(number):
+                size += len(one.key) + len(one.value or b"")
+                producer.produce(topic, one.value, one.key, partition=0)
             if number % 20_000 == 0:
                 producer.flush()
         assert producer.flush(60) == 0
-        print(f"{count:,} clearances, {size / count:.0f} bytes each as written ({time.perf_counter() - began:.1f} s)")
+        print(f"{count:,} clearances, {size / count:,.0f} bytes each as written ({time.perf_counter() - began:.1f} s)")
         before, began = resident(), time.perf_counter()
         found = asyncio.run(rebuild(settings))
         took = time.perf_counter() - began

@@ -15,9 +15,9 @@ from gatekeeper.facts import FactStore
 from gatekeeper.identity import Printed, printed
 from gatekeeper.judge import Judge, Judged, Output, Record, fingerprint, origin, remembered, superseded
 from gatekeeper.known import Facts
-from gatekeeper.memory import Entry, Memory, Standing
+from gatekeeper.memory import Clearance, Entry, Memory, Standing
 from gatekeeper.policy import Policy
-from gatekeeper.recall import recall
+from gatekeeper.recall import recall, stands
 from gatekeeper.review import Call, Item
 from gatekeeper.spans import instant
 from schemas.audit import Outcome, Stage
@@ -330,16 +330,28 @@ class _Doing:
         return _Result("asked", asked.code, decided, asked.outputs, entries)
 
     def _undone(self, act: Release | ItemAct, found: Item, standing: Standing | None) -> _Result:
-        """The release no longer counts, and what it cleared is called back."""
+        """The release no longer counts, and what it cleared, or what does not stand without it, is called back."""
         entries = [
             Entry(memory.release_key(found.send, found.did), None),
             self._closed(act, found, "undone", said=standing.said if standing else None),
         ]
         clearance = self.memory.about(found.send, self.at).clearance
-        if clearance is None or not (clearance.released or (standing and clearance.did == standing.did)):
+        if clearance is None or (standing and clearance.did != standing.did and self._stands(clearance, standing)):
             return _Result("undone", entries=tuple(entries))
         output, forgotten = recall(clearance, id_=self.id_, at=self.at)
         return _Result("recalled", outputs=(output,), entries=(*entries, forgotten))
+
+    def _stands(self, clearance: Clearance, undone: Standing) -> bool:
+        """Tells whether a piece that another decision cleared stands without the release that is taken back."""
+        if not clearance.released:
+            return True
+        send, store = clearance.send, self.store
+        known, judge = self.memory.about(send, self.at), self.judge
+        others = b"\n".join(line for line in known.releases.split(b"\n") if line != canonical(undone.said))
+        facts = store.view(send, clearance.printed, asks=known.asks, releases=others, erased=known.erased)
+        packs, did = judge.holding(store), clearance.did
+        decision = decide(send, facts, store.reference, packs, self.at, checkpoint="handoff", clearance=did)
+        return stands(clearance, decision)
 
     def _closed(
         self,

@@ -16,9 +16,10 @@ from schemas.codec import Unreadable, decode
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many pieces of a campaign there are: `withheld` by primary reason, `late` recalled after their hand-off.
+    """How many sends of a campaign there are: `withheld` by primary reason, `late` recalled after their hand-off.
 
-    `waiting`: cleared, and neither handed off nor called back.
+    `waiting`: cleared, and neither handed off nor called back. `pieces`: how many different ones were decided, as one
+    may be sent several times; None = not counted.
     """
 
     id: str
@@ -30,17 +31,20 @@ class Counts:
     handed: int
     late: int
     waiting: int
+    pieces: int | None = field(default=None, compare=False)
 
     def told(self, expected: int | None = None) -> dict[str, Any]:
-        """Returns the counts for programs. `expected`: how many pieces there are to be; None = as many as published.
+        """Returns the counts for programs. `expected`: how many pieces there are to be; None = all sends published.
 
         It is done when all of them are decided, and what was cleared is handed off or called back.
         """
         wanted = max(self.published, self.decided) if expected is None else expected
+        decided = self.decided if expected is None or self.pieces is None else self.pieces
         return {
             "campaign": self.id,
             "expected": wanted,
             "decided": self.decided,
+            **({} if expected is None else {"pieces": decided}),
             "cleared": self.cleared,
             "withheld": sum(self.withheld.values()),
             "reasons": dict(sorted(self.withheld.items(), key=lambda one: (-one[1], one[0]))),
@@ -48,7 +52,7 @@ class Counts:
             "handed_off": self.handed,
             "recalled_after_hand_off": self.late,
             "waiting_for_hand_off": self.waiting,
-            "done": 0 < wanted <= self.decided and not self.waiting,
+            "done": 0 < wanted <= decided and not self.waiting,
         }
 
 
@@ -56,13 +60,15 @@ class Counts:
 class Campaign:
     """The pieces of one campaign, by the ids of their decisions; records come in the order of their partition.
 
-    `published`: how many of its sends still stand on the topic. `withheld`: primary reason by decision.
-    `handed`: the clearances that were handed off, by which act last.
+    `published`: how many of its sends still stand on the topic. `pieces`: person and channel of what was decided; a
+    person whom the record does not name counts by decision. `withheld`: primary reason by decision. `handed`: the
+    clearances that were handed off, by which act last.
     """
 
     id: str
     published: int = 0
     decided: int = 0
+    pieces: set[tuple[str, str]] = field(default_factory=set)
     cleared: set[str] = field(default_factory=set)
     withheld: dict[str, str] = field(default_factory=dict)
     recalled: set[str] = field(default_factory=set)
@@ -89,6 +95,7 @@ class Campaign:
         did, act, reasons = found["did"], found.get("act"), found["reasons"]
         if found["stage"] == "intake":
             self.decided += 1
+            self.pieces.add((found.get("subj") or did, found["channel"]))
         elif act is None:
             return
         elif act["outcome"] == "handed":
@@ -123,4 +130,5 @@ class Campaign:
             handed=len(self.handed),
             late=len(self.recalled & self.handed.keys()),
             waiting=len(self.cleared - self.recalled - self.handed.keys()),
+            pieces=len(self.pieces),
         )

@@ -39,6 +39,11 @@ class Reach:
         """How many people have a source of the list."""
         return len(self._sources)
 
+    @property
+    def recipients(self) -> list[str]:
+        """Who has a source of the list, by recipient id."""
+        return sorted(map(bytes.decode, self._sources))
+
     def source(self, key: bytes | None, value: bytes | None) -> None:
         """Takes in a record of `sources`; one that cannot be read names no list."""
         try:

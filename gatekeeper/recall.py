@@ -68,9 +68,14 @@ def weighed(
         decision = decide(send, facts, reference, packs, at, as_of=as_of, checkpoint="handoff", clearance=clearance.did)
     except Exception as error:
         decision, failed = only(judge.holding(store).at(at), at, [defect(error)]), True
-    if decision.verdict == "clear" or _undecided(decision) or (clearance.released and _outlived(decision)):
+    if stands(clearance, decision):
         return None
     return _recalled(judge, clearance, decision, facts, memory, as_of=as_of, failed=failed)
+
+
+def stands(clearance: Clearance, decision: Decision) -> bool:
+    """Tells whether a live clearance stays, by what was decided on it anew."""
+    return decision.verdict == "clear" or _undecided(decision) or (clearance.released and _outlived(decision))
 
 
 def _undecided(decision: Decision) -> bool:

@@ -11,7 +11,7 @@ from gatekeeper.audit import record as audit
 from gatekeeper.decide import decide
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import printed
-from gatekeeper.judge import Judge, Judged, Record, fingerprint, origin
+from gatekeeper.judge import Judge, Judged, Record, fingerprint, origin, superseded
 from gatekeeper.memory import Clearance, Memory
 from gatekeeper.recall import outcome
 from schemas.audit import Outcome
@@ -126,7 +126,7 @@ class _Again:
             raw=record.value,
         )
         if not stands:
-            return outcome(id_, proof, (), salt)
+            return outcome(id_, proof, (), (*superseded(clearance.send, decision, memory), *salt))
         # its headers are those of its clearance: by the facts of now, at the instant of then
         output = judge.told(source, send, decision._replace(at=clearance.at), clearance.did)
         return outcome(id_, proof, (output,), (memory.reemitted(clearance, self._act.act_id), *salt))

@@ -13,6 +13,7 @@ from gatekeeper.judge import Judge, Judged, Output, Record
 from gatekeeper.memory import Entry, Memory
 from gatekeeper.packs import load
 from gatekeeper.recall import weighed
+from gatekeeper.reemission import asked, reemitted
 from gatekeeper.spans import instant
 from schemas.audit import AuditRecord
 from schemas.codec import decode
@@ -99,6 +100,23 @@ class Desk:
         act = self.records[-1].act
         assert act is not None
         return act.outcome, act.code
+
+    def reemit(self, did: str, **fields: Any) -> tuple[str, str | None]:
+        """Judges an act that asks for a cleared piece again; returns its outcome and the refusal's code."""
+        piece, *_ = (one for one in self.outputs["cleared"] if dict(one.headers)["gate-decision-id"].decode() == did)
+        said = orjson.loads(piece.value or b"")
+        act = {"v": 1, "kind": "reemit", "act_id": "reemit-1", "at": instant(self.at), "by": "pm-7",
+               **{name: said[name] for name in ("recipient_id", "campaign_id", "channel")}, "decision_id": did,
+               "source": {"topic": "sends", "partition": 3, "offset": 1}, **fields}  # fmt: skip
+        self._acts += 1
+        record = Record("mail.acts.v1", 3, self._acts, self.at, None, orjson.dumps(act))
+        source = Record("mail.sends.v1", 3, 1, self.at, piece.key, piece.value)
+        asks = asked(record)
+        assert asks is not None
+        self._written(reemitted(self.judge, record, asks, source, self.store, self.memory, self.at), piece.value)
+        done = self.records[-1].act
+        assert done is not None
+        return done.outcome, done.code
 
     def reconsider(self) -> list[str | None]:
         """Judges again whoever waits for an answer; returns the verdicts, without which one waits on."""

@@ -117,8 +117,11 @@ class Implied:
 
     def _recalled(self, a: AuditRecord, piece: Piece, at: int) -> None:
         entry = self._live(piece, at)
-        undo = a.act and a.act.kind == "undo"
-        assert undo or entry["did"] == (a.clearance or (a.act and a.act.item)), "another clearance was recalled"
+        dids = {a.clearance or (a.act and a.act.item)}
+        if a.act and a.act.kind == "undo":  # of the item's own piece, or of one that its release may have borne
+            dids = {self._entries[f"act/{piece.recipient_id}/{a.act.item}"]["did"]}
+            dids |= {entry["did"]} if entry["released"] else set()
+        assert entry["did"] in dids, "another clearance was recalled"
         del self._entries[f"clear/{piece.key}"]
 
     def _cleared(self, a: AuditRecord, piece: Piece, at: int) -> None:

@@ -22,6 +22,7 @@ KEPT_DAYS = 90
 _SHOWN = (
     "expected",
     "decided",
+    "pieces",
     "cleared",
     "withheld",
     "recalled",
@@ -47,8 +48,9 @@ def show(campaign: str, expected: int | None, as_json: bool) -> None:
     if as_json:
         show_json(told)
     else:
-        rows: list[tuple[str, Any]] = [(text(f"cli.campaign_{name}_"), told[name]) for name in _SHOWN]
-        place = _SHOWN.index("withheld") + 1
+        shown = [name for name in _SHOWN if name in told]
+        rows: list[tuple[str, Any]] = [(text(f"cli.campaign_{name}_"), told[name]) for name in shown]
+        place = shown.index("withheld") + 1
         rows[place:place] = [(f"  {code}", count) for code, count in told["reasons"].items()]
         rows.append((text("cli.campaign_done_"), text("cli.yes_word" if told["done"] else "cli.no_word")))
         show_table(("cli.column_what", "cli.column_sends"), rows, numbers=(1,))

@@ -76,8 +76,8 @@ def command(
             "recalled": fallen, "recalled_since": len(run.handed) - written}  # fmt: skip
     if as_json:
         show_json(told)
-        return
-    click.echo(text("cli.handoff_done", **told))
+    else:
+        click.echo(text("cli.handoff_done", **told))
     if not run.handed:
         note("cli.handoff_nothing", campaign=campaign)
 

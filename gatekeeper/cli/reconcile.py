@@ -14,6 +14,7 @@ import orjson
 
 from gatekeeper import packs
 from gatekeeper.audit.record import FOREIGN
+from gatekeeper.cli.campaign import KEPT_DAYS
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
 from gatekeeper.errors import UsageError
 from gatekeeper.files import opened
@@ -21,6 +22,7 @@ from gatekeeper.reconciliation import KEY, Books, Delivered, Finding, counted
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
+from schemas.topics import DAY_MS
 from streams.client import Reader
 
 SHOWN = 50
@@ -86,7 +88,8 @@ def _rows(file: Path) -> Iterator[Delivered]:
 
 
 def _books(settings: Settings) -> Books:
-    books = Books(packs.load(settings.policy).at(int(time() * 1000)).timezone)
+    now = int(time() * 1000)
+    books = Books(packs.load(settings.policy).at(now).timezone)
     with Reader(settings) as reader, progress_bar() as bar:
         task = bar.add_task(text("cli.reconcile_reading"), total=None)
         for topic, held in (("cleared", books.cleared), ("review", books.withheld)):
@@ -102,7 +105,7 @@ def _books(settings: Settings) -> Books:
         for record in reader.read("recalls"):
             with suppress(*FOREIGN):
                 books.recalled[orjson.loads(record.value or b"{}").get("decision_id", "")] = record.timestamp
-        for record in reader.read("audit"):
+        for record in reader.read("audit", since=now - KEPT_DAYS * DAY_MS):
             bar.advance(task)
             if b'"stage":"handoff"' not in (record.value or b""):
                 continue

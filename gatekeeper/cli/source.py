@@ -58,7 +58,8 @@ def _foretold(settings: Settings, batch: str, as_json: bool) -> None:
     totals = {name: sum(getattr(row, name) for row in rows) for name in ("clearances", "standing", "ahead")}
     if as_json:
         told = [asdict(row) for row in rows]
-        show_json({"batch": batch, "state": known.state, "people": reach.people, **totals, "campaigns": told})
+        people = {"people": reach.people, "recipients": reach.recipients}
+        show_json({"batch": batch, "state": known.state, **people, **totals, "campaigns": told})
         return
     numbers = {name: f"{n:,}" for name, n in totals.items()}
     click.echo(text("cli.quarantine_foretold", batch=batch, people=f"{reach.people:,}", **numbers))

@@ -123,7 +123,8 @@ class Traffic:
 
     def in_the_middle(self) -> bool:
         """Tells whether sends and acts wait at this moment that have come already."""
-        return self.world.decided() < self.sent
+        heads = self.world.heads().values()
+        return sum(head["sends"] for head in heads) < self.sent and sum(head["acts"] for head in heads) < len(self.acts)
 
     def await_answers(self, *workers: Supervised) -> list[int]:
         """Waits until nothing is left to do, starts ended workers again, and returns the codes that they ended with."""

@@ -207,7 +207,7 @@ def test_a_dry_run_then_people_and_what_can_be_recalled_are_told_and_nothing_is_
     done = run("source", "quarantine", "B2", "--dry-run", "--json")
     assert (done.code, done.err) == (0, "")
     row = {"campaign": "K-0", "channel": "postal", "clearances": 1, "standing": 1, "ahead": 1, "next": None}
-    totals = {"people": 2, "clearances": 1, "standing": 1, "ahead": 1}
+    totals = {"people": 2, "recipients": ["r1", "r2"], "clearances": 1, "standing": 1, "ahead": 1}
     assert done.json == {"batch": "B2", "state": "active", **totals, "campaigns": [row]}
     assert "K-0" in run("source", "quarantine", "B2", "--dry-run").out
     assert (records(system, "reference"), records(system, "acts")) == ([], [])

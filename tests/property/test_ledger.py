@@ -28,7 +28,7 @@ def steps() -> st.SearchStrategy[list[tuple[Any, ...]]]:
     kinds = st.sampled_from(("release", "release", "approve", "uphold", "redecide", "undo"))
     act = st.tuples(st.just("act"), kinds, st.integers(0, 3), st.sampled_from(("hanako", "taro")))
     named = st.tuples(st.sampled_from(("send", "no", "no and weigh")), st.sampled_from(sorted(PEOPLE)))
-    other = st.tuples(st.sampled_from(("handoff", "handoff", "again", "cancel")))
+    other = st.tuples(st.sampled_from(("handoff", "handoff", "again", "cancel", "reemit")))
     days = st.tuples(st.just("days"), st.sampled_from((1, 15, 30)))
     return st.lists(act | act | named | other | days, min_size=4, max_size=16)
 
@@ -51,6 +51,9 @@ def test_any_course_of_events_then_the_ledger_is_what_the_audit_records_imply(co
             desk.learn(of(more[0], world.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-01")))
             if step == "no and weigh":
                 desk.weigh()
+        elif step == "reemit":
+            for piece in list(desk.memory.clearances(desk.at)):
+                desk.reemit(piece.did, act_id=f"{step}-{number}", after=piece.reemitted)
         elif step == "days":
             desk.at += more[0] * DAY_MS
         else:

@@ -272,6 +272,26 @@ def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_aga
     assert desk.records[-1].did != cleared
 
 
+def test_undo_of_a_release_that_cleared_nothing_then_the_piece_of_another_item_stands(desk: Desk) -> None:
+    desk.send(event_id="E-2")
+    assert desk.act("release", item=0, act_id="first") == ("cleared", None)
+    assert desk.act("release", item=1, act_id="second") == ("withheld", None)
+    assert [reason.code for reason in desk.records[-1].reasons] == ["DUPLICATE_SEND"]
+    assert desk.act("undo", item=1, act_id="undo-second") == ("undone", None)
+    assert "recalls" not in desk.outputs
+    assert desk.act("undo", item=0, act_id="undo-first") == ("recalled", None)
+    desk.check_ledger()
+
+
+def test_undo_of_a_release_on_which_a_later_send_went_out_then_that_piece_is_recalled(desk: Desk) -> None:
+    assert desk.act("release", act_id="first") == ("cleared", None)
+    desk.campaign("cancel")
+    assert desk.send(event_id="E-2").verdict == "clear"
+    assert desk.act("undo", act_id="undo-first") == ("recalled", None)
+    assert len(desk.outputs["recalls"]) == 2
+    desk.check_ledger()
+
+
 def test_undo_of_upholding_then_the_item_is_open_again(desk: Desk) -> None:
     assert desk.act("uphold") == ("upheld", None)
     assert desk.act("release") == ("refused", "closed")

@@ -96,6 +96,15 @@ def test_second_send_of_the_person_asked_then_it_waits_for_the_same_answer(desk:
     assert len(desk.outputs["cleared"]) == 2
 
 
+def test_second_send_that_nobody_asked_about_then_after_the_yes_a_colleague_redecides_it(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear"]
+    assert desk.act("redecide", item=1) == ("cleared", None)
+
+
 def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> None:
     asked(desk)
     desk.send(campaign_id="K-2", delivery=DELIVERY)

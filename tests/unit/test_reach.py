@@ -37,7 +37,7 @@ def test_a_list_then_its_people_and_the_live_clearances_that_stand_on_it_are_cou
     found.entry(0, b"head", b"{}")
     for entry in entries:
         found.entry(3, entry.key, entry.value)
-    assert found.people == 2
+    assert (found.people, found.recipients) == (2, ["P-1", "P-2"])
     assert found.campaigns(desk.at, TOKYO) == [
         Campaign("K-00", "postal", 1, 1, 1, None),
         Campaign("K-01", "postal", 1, 1, 0, None),

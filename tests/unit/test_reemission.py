@@ -125,3 +125,14 @@ def test_released_before_then_the_record_of_review_is_the_source() -> None:
     said = asked(record)
     assert said is not None
     assert reemitted(JUDGE, record, said, item, desk.store, desk.memory, desk.at).outputs == (first,)
+
+
+def test_hard_fact_since_a_release_then_the_refusal_ends_the_release_in_the_ledger_as_well() -> None:
+    desk = Desk(world.source(may_be_minor=True), world.consent())
+    desk.send()
+    assert desk.act("release") == ("cleared", None)
+    desk.learn(NO)
+    assert desk.reemit(desk.records[-1].did) == ("refused", "stands_no_longer")
+    assert "RELEASE_SUPERSEDED" in [reason.code for reason in desk.records[-1].reasons]
+    assert not [key for key, value in desk.ledger.items() if key.startswith(b"release/") and value]
+    desk.check_ledger()
