@@ -105,11 +105,23 @@ class Model:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Yields this thread's connection; raises UnavailableError (3) where the file cannot be read or written."""
+        """Yields this thread's connection; all that is read from it, also in a `read` within, is of one moment.
+
+        Raises UnavailableError (3) where the file cannot be read or written.
+        """
+        begun: sqlite3.Connection | None = getattr(self._local, "db", None)
         try:
+            if begun and begun.in_transaction:
+                yield begun
+                return
             if getattr(self._local, "generation", None) != self.generation:
                 self._local.db, self._local.generation = self._connect(), self.generation
-            yield self._local.db
+            db: sqlite3.Connection = self._local.db
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.rollback()
         except sqlite3.OperationalError as error:
             self._local.generation = None
             raise UnavailableError("error.disk", path=self.path, detail=str(error)) from None
@@ -140,6 +152,11 @@ class Model:
         """Returns the number of the last change."""
         with self.read() as db:
             return int(_about(db, "changes") or 0)
+
+    def cursor(self) -> str:
+        """Returns where the model stands, of which the stream tells what came after."""
+        with self.read() as db:
+            return f"{_about(db, 'generation')}-{_about(db, 'changes') or 0}"
 
     def forget(self, now: int) -> None:
         """Forgets what nobody can act on any more at that instant, in milliseconds."""

@@ -121,7 +121,7 @@ def test_an_event_stream_then_it_tells_what_is_new_and_goes_on_where_it_stopped(
     campaign = site.withheld(1)
     client = site.client()
     held = site.console
-    since = f"{held.model.generation}-{held.model.changes()}"
+    since = held.model.cursor()
     site.withheld(2, campaign_id=campaign)
     last, data = first_event(client, f"/events?since={since}&campaign={campaign}")
     assert data["new"] == 2

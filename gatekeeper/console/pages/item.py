@@ -87,7 +87,7 @@ def item_page(
         words = spoken.places(db, [doing.act_id for doing in doings])
         before = _before(db, after)
         names = managed.names(db)
-        cursor = f"{held.model.generation}-{held.model.changes()}"
+        cursor = held.model.cursor()
     record = orjson.loads(proof["value"]) if proof else None
     facts = (record or {}).get("facts") or {}
     return page(

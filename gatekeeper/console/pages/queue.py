@@ -40,7 +40,7 @@ def groups(request: Request, session: Viewer) -> Response:
         found = search.groups(db)
         sentences = {group.sample: _first_sentence(request, db, group) for group in found}
         informational = _informational(db)
-        cursor = f"{held.model.generation}-{held.model.changes()}"
+        cursor = held.model.cursor()
     return page(
         request,
         "groups",
@@ -69,7 +69,7 @@ def listed(
         number = min(number, last)
         found = list(search.items(db, most=PAGE, skip=(number - 1) * PAGE))
         pending = search.pending(db, [item.id for item in found])
-        cursor = f"{held.model.generation}-{held.model.changes()}"
+        cursor = held.model.cursor()
     return page(
         request,
         "items",
