@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatekeeper import packs
 from gatekeeper.console import flow, items, managed, people
-from gatekeeper.console.feed import Feed
+from gatekeeper.console.feed import DEFECT, Feed
 from gatekeeper.console.guard import LOOPBACK, Guard
 from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
@@ -70,8 +70,14 @@ def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
 
     @app.get("/healthz")
     def healthz() -> dict[str, object]:
-        """Returns whether the model is made, and whether Kafka answers."""
-        return {"ready": feed.progress.ready, "broker": feed.progress.trouble is None}
+        """Returns whether the model is made and kept up, whether Kafka answers, and how many records were skipped."""
+        trouble = feed.progress.trouble
+        broken = trouble is not None and trouble.key == DEFECT
+        return {
+            "ready": feed.progress.ready and not broken,
+            "broker": trouble is None or broken,
+            "skipped": model.skipped,
+        }
 
     return app
 

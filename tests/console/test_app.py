@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 
+from gatekeeper.console.app import create_app
+from gatekeeper.console.feed import Feed, Progress
+from gatekeeper.console.hub import Hub
+from gatekeeper.console.model import Model, Part, Writing
 from gatekeeper.console.session import COOKIE
 from gatekeeper.console.users import Users
+from gatekeeper.settings import Settings
 from streams.broker import Broker
+from streams.client import Record
 from tests.console.conftest import PASSWORD, Site, served
 from tests.worlds import World, until
 
@@ -155,6 +163,38 @@ def test_the_broker_restarted_then_pages_say_so_and_the_queue_goes_on(people: Pa
             assert client.get("/items").status_code == 200
             broker.start()
             until(lambda: "Kafka does not answer" not in client.get("/").text, "the end of the banner", 90)
+
+
+def test_a_defect_while_it_reads_then_pages_say_so_and_it_is_tried_again(site: Site, tmp_path: Path) -> None:
+    site.withheld(1)
+    broken = threading.Event()
+    broken.set()
+
+    def take(writing: Writing, record: Record) -> None:
+        if broken.is_set():
+            raise RuntimeError
+
+    feed = Feed(site.settings, Model(tmp_path / "model", [Part("", {"review": take})], zone="Asia/Tokyo"), Hub())
+    feed.start()
+    until(lambda: feed.progress.trouble, "the trouble")
+    settings = site.settings.model_copy(update={"console_data": str(tmp_path)})
+    assert "A defect keeps the console from reading" in answer(settings, feed.progress, "/").text
+    assert answer(settings, feed.progress, "/healthz").json() == {"ready": False, "broker": True, "skipped": 0}
+    broken.clear()
+    until(lambda: feed.progress.ready and feed.progress.trouble is None, "its end")
+    feed.stop()
+
+
+def answer(settings: Settings, progress: Progress, path: str) -> httpx.Response:
+    """Returns a page of a console whose feed stands there."""
+    app = create_app(settings)
+    app.state.console.feed.progress = replace(progress, ready=True)
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            return await client.get(path, headers={"accept-language": "en"})
+
+    return asyncio.run(ask())
 
 
 def test_threads_that_ask_at_once_then_each_is_answered(site: Site) -> None:
