@@ -56,11 +56,37 @@ def test_what_another_one_does_then_the_row_says_so_where_it_stands(signed_in: S
     mine, other = signed_in("reviewer"), signed_in("reviewer2")
     mine.goto(f"/items?campaign={campaign}")
     before = ids(mine)
+    mine.route("**/items?*", lambda route: route.fulfill(status=503), times=1)  # and is asked again
     other.goto(f"/items/{before[0]}")
     other.fill("#reason", "申込書なし")
     other.click("#offers [value=uphold]")
     expect(mine.locator(f"#state-{before[0]}")).to_contain_text("送らない reviewer2")
     assert ids(mine) == before
+
+
+def test_many_pages_open_then_those_out_of_sight_leave_the_console_to_the_one_that_is_seen(
+    page: Page, site: Site
+) -> None:
+    campaign = site.withheld(1)
+    page.goto(f"/items?campaign={campaign}")
+    see(page, False)
+    for _ in range(7):
+        other = page.context.new_page()
+        other.goto(f"/items?campaign={campaign}")
+        see(other, False)
+    site.withheld(1, campaign_id=campaign)
+    expect(page.locator("#pill")).to_be_empty()
+    see(page, True)
+    expect(page.locator("#pill")).to_contain_text("新着 1 件")
+
+
+def see(page: Page, seen: bool) -> None:
+    """Has a page believe that it is seen or not: to this browser all are."""
+    page.evaluate(
+        "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        not seen,
+    )
 
 
 @contextmanager
