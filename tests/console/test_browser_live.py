@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gatekeeper.console.pages import item
 from tests.console.conftest import PASSWORD, Site, day, field_of, served
 from tests.worlds import until
 
@@ -62,6 +64,21 @@ def test_what_another_one_does_then_the_row_says_so_where_it_stands(signed_in: S
     other.click("#offers [value=uphold]")
     expect(mine.locator(f"#state-{before[0]}")).to_contain_text("送らない reviewer2")
     assert ids(mine) == before
+
+
+def test_contact_details_then_the_page_masks_them_when_their_time_is_over(
+    page: Page, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = site.items(site.withheld(1))
+    page.clock.install()
+    shown_ms = item.REVEAL_MS
+    page.goto(f"/items/{one['id']}")
+    page.click("[value=reveal]")
+    expect(page.locator("#contact")).to_contain_text("例 花子")
+    monkeypatch.setattr(item, "REVEAL_MS", 0)  # as the console's clock has it
+    page.clock.fast_forward(shown_ms)
+    expect(page.locator("#contact")).to_contain_text("この表示は終わりました")
+    expect(page.locator("#contact")).not_to_contain_text("例 花子")
 
 
 def test_many_pages_open_then_those_out_of_sight_leave_the_console_to_the_one_that_is_seen(

@@ -189,8 +189,23 @@ async function take(address) {
       part.innerHTML = news.innerHTML;
     }
   }
+  mask();
   return missing;
 }
+
+let masking = null;
+
+// what was revealed is taken off the page when its time is over, whether or not the console answers then
+function mask() {
+  const left = Number(document.querySelector("#masked-in")?.textContent);
+  clearTimeout(masking);
+  if (!left) return;
+  masking = setTimeout(() => {
+    document.querySelector("#contact dl")?.remove();
+    refresh();
+  }, left * 1000);
+}
+mask();
 
 async function refresh() {
   if (fetching) {
