@@ -25,7 +25,7 @@ from gatekeeper.console.guard import LOOPBACK, Guard
 from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
-from gatekeeper.console.session import COOKIE, Refused, Sessions, SignInNeeded
+from gatekeeper.console.session import COOKIE, Refused, Sessions, SignInNeeded, address
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
@@ -154,7 +154,7 @@ class Door:
             await send(message)
 
         answer: ASGIApp = self._app
-        if request.method == "POST" and held.posts.full(session.token if session else ""):
+        if request.method == "POST" and held.posts.full(session.token if session else address(request)):
             answer = _told(request, Refused("page.too_many", 429))
         elif session and not held.feed.progress.ready and not request.url.path.startswith(OPEN):
             answer = page(request, "progress", status=503, progress=held.feed.progress, refresh=1)
