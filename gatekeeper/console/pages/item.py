@@ -106,7 +106,7 @@ def item_page(
         under_way=items.under_way(doings),
         words=held.words(words),
         doings=[(doing, clock(doing.at, held.zone()), told(doing.outcome, doing.code, lang)) for doing in doings],
-        claimed=_claimed(item, now),
+        claimed=claimed(item, now),
         offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),
         proof=proof,
         leaf=merkle.root([proof["value"]]).hex() if proof else None,
@@ -157,8 +157,8 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
     return offers
 
 
-def _claimed(item: Item, now: int) -> str | None:
-    """Returns who works on it just now."""
+def claimed(item: Item, now: int) -> str | None:
+    """Returns who works on an item just now, None where nobody has said so of late."""
     if item.state != "open" or item.by is None or item.at is None:
         return None
     return item.by if now - spans.span(item.at, "UTC").first // 1000 < CLAIM_MS else None

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from gatekeeper import chart
 from gatekeeper.console import filters, items
-from gatekeeper.console.pages.item import KEYS
+from gatekeeper.console.pages.item import KEYS, claimed
 from gatekeeper.console.search import PAGE, Group, Search
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
@@ -79,6 +79,8 @@ def listed(
         total=total,
         now=search.now,
         filter=written,
+        opened=written or f"state={','.join(search.states)}",  # so that from all of them, too, one leads to the next
+        claimed={item.id: claimed(item, search.now) for item in found},
         wanted={key: ",".join(sorted(values)) for key, values in search.query.wanted.items()},
         number=number,
         last=last,
