@@ -142,7 +142,11 @@ class Door:
         request = Request(scope, receive)
         held = console(request)
         looked = "x-live" not in request.headers  # what a page asks by itself is no sign of anybody
-        found = held.sessions.find(request.cookies.get(COOKIE), touch=looked)
+        try:
+            found = held.sessions.find(request.cookies.get(COOKIE), touch=looked)
+        except GatekeeperError as error:
+            await _told(request, error)(scope, receive, send)
+            return
         begun = None if found else held.sessions.anybody()
         session = request.state.session = found or begun
 
@@ -171,6 +175,8 @@ def _sign_in(request: Request, _: Exception) -> Response:
 
 def _told(request: Request, error: Exception) -> Response:
     """Returns what went wrong as a page; never more than our own sentence."""
+    if isinstance(error.__cause__, Refused):
+        error = error.__cause__  # of the guard, while FastAPI read a form
     if isinstance(error, Refused):
         return page(request, "error", status=error.status, error=error)
     if isinstance(error, GatekeeperError):

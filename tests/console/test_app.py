@@ -85,6 +85,12 @@ def test_somebody_removed_from_the_file_then_they_are_out_at_the_next_click(
     with served(settings, Users(file)) as console:
         client = console.client("viewer")
         assert client.get("/").status_code == 200
+        gone = file.rename(tmp_path / "gone.json")
+        away = client.get("/")
+        assert (away.status_code, str(file) in away.text) == (503, False)
+        assert "The user file cannot be read" in away.text
+        assert "content-security-policy" in away.headers
+        gone.rename(file)
         left = json.loads(file.read_text())
         del left["users"]["viewer"]
         file.write_text(json.dumps(left))
@@ -108,6 +114,13 @@ def test_a_form_of_10_mb_then_413_and_the_console_lives(site: Site, csrf: Callab
     assert answer.status_code == 413
     assert "too large" in answer.text
     assert client.get("/").status_code == 200
+    assert site.anonymous().post("/signin", data={"user": "x" * 10_000_000}).status_code == 413
+
+
+def test_an_address_with_two_slashes_then_the_language_is_that_of_our_own_page(site: Site) -> None:
+    page = site.client().get(f"{site.url}//elsewhere.example/x").text
+    assert 'href="/elsewhere.example/x?lang=ja"' in page
+    assert 'href="//' not in page
 
 
 def test_without_a_user_file_then_only_this_machines_names_are_answered_to(site: Site, tmp_path: Path) -> None:
