@@ -24,6 +24,7 @@ def test_groups_then_each_cause_is_a_row_with_its_origin_count_and_link(site: Si
     assert "form N1" in page.text
     assert f"/items?primary=AGE_UNCERTAIN&amp;campaign={campaign}&amp;origin=notice/N1" in page.text
     assert "3 sends wait, for 1 causes." in page.text
+    assert "<kbd>/</kbd>" not in page.text, "here is no filter to go to"
 
 
 def test_a_filter_as_csv_and_jsonl_then_both_hold_the_same_items(site: Site) -> None:
