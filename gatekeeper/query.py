@@ -12,17 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 from urllib.parse import parse_qsl
 
+from pydantic import TypeAdapter
+
 from gatekeeper import spans
 from gatekeeper.errors import UsageError
 from gatekeeper.origin import is_origin
 from gatekeeper.queue import WAITING, Item
 from gatekeeper.reasons import CATALOGUE, VERDICTS
 from gatekeeper.review import State
-from schemas.values import ID_PATTERN, Channel
+from schemas.values import ID_PATTERN, Channel, Time
 
 ANY = "any"
 """As a state: whatever it is."""
 _UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DAY = TypeAdapter[str](Time)
 _AGE = re.compile(r"([0-9]{1,5})([mhd])")
 
 
@@ -36,7 +39,7 @@ def _id(value: str) -> bool:
 
 def _day(value: str) -> bool:
     try:
-        return len(value) == 10 and bool(spans.span(value, "UTC"))
+        return len(value) == 10 and bool(_DAY.validate_python(value))
     except ValueError:
         return False
 

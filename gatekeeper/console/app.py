@@ -20,12 +20,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatekeeper import packs
 from gatekeeper.console import flow, items, managed, people
-from gatekeeper.console.feed import Feed
+from gatekeeper.console.feed import DEFECT, Feed
 from gatekeeper.console.guard import LOOPBACK, Guard
 from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
-from gatekeeper.console.session import COOKIE, Refused, Sessions, SignInNeeded
+from gatekeeper.console.session import COOKIE, Refused, Sessions, SignInNeeded, address
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
@@ -70,8 +70,14 @@ def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
 
     @app.get("/healthz")
     def healthz() -> dict[str, object]:
-        """Returns whether the model is made, and whether Kafka answers."""
-        return {"ready": feed.progress.ready, "broker": feed.progress.trouble is None}
+        """Returns whether the model is made and kept up, whether Kafka answers, and how many records were skipped."""
+        trouble = feed.progress.trouble
+        broken = trouble is not None and trouble.key == DEFECT
+        return {
+            "ready": feed.progress.ready and not broken,
+            "broker": trouble is None or broken,
+            "skipped": model.skipped,
+        }
 
     return app
 
@@ -136,7 +142,11 @@ class Door:
         request = Request(scope, receive)
         held = console(request)
         looked = "x-live" not in request.headers  # what a page asks by itself is no sign of anybody
-        found = held.sessions.find(request.cookies.get(COOKIE), touch=looked)
+        try:
+            found = held.sessions.find(request.cookies.get(COOKIE), touch=looked)
+        except GatekeeperError as error:
+            await _told(request, error)(scope, receive, send)
+            return
         begun = None if found else held.sessions.anybody()
         session = request.state.session = found or begun
 
@@ -148,7 +158,7 @@ class Door:
             await send(message)
 
         answer: ASGIApp = self._app
-        if request.method == "POST" and held.posts.full(session.token if session else ""):
+        if request.method == "POST" and held.posts.full(session.token if session else address(request)):
             answer = _told(request, Refused("page.too_many", 429))
         elif session and not held.feed.progress.ready and not request.url.path.startswith(OPEN):
             answer = page(request, "progress", status=503, progress=held.feed.progress, refresh=1)
@@ -165,6 +175,8 @@ def _sign_in(request: Request, _: Exception) -> Response:
 
 def _told(request: Request, error: Exception) -> Response:
     """Returns what went wrong as a page; never more than our own sentence."""
+    if isinstance(error.__cause__, Refused):
+        error = error.__cause__  # of the guard, while FastAPI read a form
     if isinstance(error, Refused):
         return page(request, "error", status=error.status, error=error)
     if isinstance(error, GatekeeperError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from dataclasses import dataclass, replace
 from time import time
@@ -12,6 +11,7 @@ import structlog
 from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
 from gatekeeper.errors import GatekeeperError
+from gatekeeper.judge import fingerprint
 from gatekeeper.settings import Settings
 from streams import admin
 from streams.client import Reader
@@ -19,6 +19,8 @@ from streams.client import Reader
 TICK_SECONDS = 0.2
 PAUSE_SECONDS = 1.0
 FORGET_SECONDS = 3_600.0
+DEFECT = "page.feed_defect"
+"""The key of what keeps it from reading that is no trouble of Kafka."""
 log = structlog.get_logger("console")
 
 
@@ -26,7 +28,8 @@ log = structlog.get_logger("console")
 class Progress:
     """How far the model is: records read of those that stood there at the start, and whether it has caught up.
 
-    `trouble`: why the topics cannot be read just now, and since when (seconds since the epoch).
+    `trouble`: why the topics cannot be read just now, and since when (seconds since the epoch); what is no
+    trouble of Kafka has the key DEFECT.
     """
 
     done: int = 0
@@ -58,10 +61,10 @@ class Feed(threading.Thread):
         while not self._over.is_set():
             try:
                 self._follow()
-            except (GatekeeperError, sqlite3.Error) as error:
-                trouble = error if isinstance(error, GatekeeperError) else None
-                if self.progress.trouble is None:
-                    log.warning("console_waits", error=type(error).__name__)
+            except Exception as error:  # whatever it is: pages that are never new again must not look as if they were
+                trouble = error if isinstance(error, GatekeeperError) else GatekeeperError(DEFECT)
+                if self.progress.trouble is None or self.progress.trouble.key != trouble.key:
+                    log.warning("console_waits", error=type(error).__name__, code=fingerprint(error))
                     self.progress = replace(self.progress, trouble=trouble, since=time())
                     self._hub.tell()
                 self._over.wait(PAUSE_SECONDS)
@@ -74,7 +77,7 @@ class Feed(threading.Thread):
             ends, starts = self._between(reader)
             begun = sum(starts.values())
             ready = self.progress.ready and bool(self._model.positions())
-            self.progress = Progress(0, sum(ends.values()) - begun, ready)
+            self.progress = replace(self.progress, done=0, total=sum(ends.values()) - begun, ready=ready)
             by_topic: dict[str, dict[int, int]] = {}
             for (topic, number), offset in starts.items():
                 by_topic.setdefault(topic, {})[number] = offset

@@ -93,24 +93,22 @@ class Limit:
         self._lock = threading.Lock()
         self._times: dict[str, deque[float]] = defaultdict(deque)
 
-    def reached(self, name: str) -> bool:
-        """Returns whether it was that often of late."""
+    def full(self, name: str) -> bool:
+        """Counts one and returns False, or returns True where it was that often of late already."""
         with self._lock:
             times = self._times[name]
             while times and self._clock() - times[0] > self._seconds:
                 times.popleft()
+            if len(times) >= self._most:
+                return True
+            times.append(self._clock())
+            return False
+
+    def take_back(self, name: str) -> None:
+        """Counts one less."""
+        with self._lock:
+            times = self._times[name]
+            if times:
+                times.pop()
             if not times:
                 del self._times[name]
-            return len(times) >= self._most
-
-    def count(self, name: str) -> None:
-        """Counts one."""
-        with self._lock:
-            self._times[name].append(self._clock())
-
-    def full(self, name: str) -> bool:
-        """Counts one and returns False, or returns True where it was that often already."""
-        if self.reached(name):
-            return True
-        self.count(name)
-        return False

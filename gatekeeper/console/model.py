@@ -15,14 +15,22 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+import structlog
+
 from gatekeeper.errors import UnavailableError
 from streams.client import Record
 
+log = structlog.get_logger("console")
 BUSY_SECONDS = 10.0
 _OWN = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE position (topic TEXT, part INTEGER, next INTEGER, PRIMARY KEY (topic, part)) WITHOUT ROWID;
 """
+_ODD = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.DataError),
+)
+"""What a record that nobody of ours wrote may raise in a taker; an error of the disk is none of these."""
 
 
 class Writing:
@@ -65,6 +73,8 @@ class Model:
         self.path = folder / "queue.sqlite"
         self.generation = ""
         """Names this building of the model: numbers of changes mean nothing in another."""
+        self.skipped = 0
+        """So many records one of the parts could not take in since the start."""
         self._parts = tuple(parts)
         self._zone = zone
         self._schema = _OWN + "".join(part.schema for part in self._parts)
@@ -105,11 +115,23 @@ class Model:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Yields this thread's connection; raises UnavailableError (3) where the file cannot be read or written."""
+        """Yields this thread's connection; all that is read from it, also in a `read` within, is of one moment.
+
+        Raises UnavailableError (3) where the file cannot be read or written.
+        """
+        begun: sqlite3.Connection | None = getattr(self._local, "db", None)
         try:
+            if begun and begun.in_transaction:
+                yield begun
+                return
             if getattr(self._local, "generation", None) != self.generation:
                 self._local.db, self._local.generation = self._connect(), self.generation
-            yield self._local.db
+            db: sqlite3.Connection = self._local.db
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.rollback()
         except sqlite3.OperationalError as error:
             self._local.generation = None
             raise UnavailableError("error.disk", path=self.path, detail=str(error)) from None
@@ -120,7 +142,10 @@ class Model:
             return {(topic, part): next_ for topic, part, next_ in db.execute("SELECT * FROM position")}
 
     def take(self, records: Iterable[Record]) -> None:
-        """Takes records in, all or none, each topic's in order within its partition; what was read before is passed."""
+        """Takes records in, all or none, each topic's in order within its partition; what was read before is passed.
+
+        A record that a part cannot take leaves nothing in it, and is counted and logged.
+        """
         with self.read() as db, db:
             positions = self.positions()
             writing = Writing(db, self._zone, self.changes())
@@ -130,16 +155,32 @@ class Model:
                     continue
                 for part in self._parts:
                     if taker := part.takers.get(record.topic):
-                        taker(writing, record)
+                        self._put(taker, writing, record)
                 positions[place] = record.offset + 1
             rows = [(topic, number, next_) for (topic, number), next_ in positions.items()]
             db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", rows)
             db.execute("INSERT OR REPLACE INTO about VALUES ('changes', ?)", (str(writing.changes),))
 
+    def _put(self, taker: Taker, writing: Writing, record: Record) -> None:
+        writing.db.execute("SAVEPOINT taken")
+        try:
+            taker(writing, record)
+        except _ODD as error:
+            writing.db.execute("ROLLBACK TO taken")
+            self.skipped += 1
+            place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+            log.warning("console_skipped", error=type(error).__name__, **place)
+        writing.db.execute("RELEASE taken")
+
     def changes(self) -> int:
         """Returns the number of the last change."""
         with self.read() as db:
             return int(_about(db, "changes") or 0)
+
+    def cursor(self) -> str:
+        """Returns where the model stands, of which the stream tells what came after."""
+        with self.read() as db:
+            return f"{_about(db, 'generation')}-{_about(db, 'changes') or 0}"
 
     def forget(self, now: int) -> None:
         """Forgets what nobody can act on any more at that instant, in milliseconds."""

@@ -113,6 +113,11 @@ def signed_in(request: Request) -> Session:
     return session
 
 
+def address(request: Request) -> str:
+    """Returns where a request comes from."""
+    return request.client.host if request.client else ""
+
+
 def may(right: str) -> Callable[[Request], Session]:
     """Returns what demands that right of whoever asks; raises Refused (403) of those without it."""
 

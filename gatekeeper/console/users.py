@@ -16,11 +16,13 @@ from secrets import token_bytes
 from typing import Annotated, Literal, get_args
 
 import orjson
+import structlog
 from pydantic import Field, StringConstraints, ValidationError
 
-from gatekeeper.errors import UsageError
+from gatekeeper.errors import UnavailableError, UsageError
 from schemas.values import Id, Model
 
+log = structlog.get_logger("console")
 Role = Literal["viewer", "reviewer", "approver", "auditor", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 ACTS = frozenset(("claim", "release", "uphold", "ask", "redecide", "note", "undo", "reveal"))
@@ -111,15 +113,28 @@ class Users:
         return self._file
 
     def roles(self, name: str) -> tuple[Role, ...]:
-        """Returns the roles of somebody, none of whom the file does not name (any more)."""
-        user = self.file().users.get(name)
+        """Returns the roles of somebody, none of whom the file does not name (any more).
+
+        Raises UnavailableError (3) where the file cannot be read any more.
+        """
+        user = self._now().get(name)
         return user.roles if user else ()
 
     def admits(self, name: str, password: str) -> bool:
-        """Returns whether that is the password of somebody; it takes the same time for whoever is not known."""
-        user = self.file().users.get(name)
+        """Returns whether that is the password of somebody; it takes the same time for whoever is not known.
+
+        Raises UnavailableError (3) as `roles` does.
+        """
+        user = self._now().get(name)
         right = _right(user.password if user else self._nobody, password)
         return right and user is not None
+
+    def _now(self) -> Mapping[str, User]:
+        try:
+            return self.file().users
+        except UsageError as error:
+            log.error("console_users", error=str(error))  # who signs in is not told where the file is
+            raise UnavailableError("page.users_away") from None
 
 
 def _right(kept: str, password: str) -> bool:

@@ -56,7 +56,7 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
         sign_in=held.sessions.users is not None,
         nav=[(one.path, one.name) for one in held.pages if one.path and session and session.may(one.right)],
         here=request.url.path,
-        other_language=f"{path}?{urlencode([*rest, (LANGUAGE, other)])}",
+        other_language=f"/{path.lstrip('/')}?{urlencode([*rest, (LANGUAGE, other)])}",
         address=address if request.method == "POST" else None,
         trouble=held.feed.progress.trouble,
         **{"cursor": None, "refresh": None, **values},

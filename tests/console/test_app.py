@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 
+from gatekeeper.console.app import create_app
+from gatekeeper.console.feed import Feed, Progress
+from gatekeeper.console.guard import Limit
+from gatekeeper.console.hub import Hub
+from gatekeeper.console.model import Model, Part, Writing
 from gatekeeper.console.session import COOKIE
 from gatekeeper.console.users import Users
+from gatekeeper.settings import Settings
 from streams.broker import Broker
+from streams.client import Record
 from tests.console.conftest import PASSWORD, Site, served
 from tests.worlds import BACK_SOON, World, until
 
@@ -41,10 +51,28 @@ def test_a_sign_in_then_the_same_answer_for_a_wrong_name_and_a_wrong_password(si
     assert "samesite=strict" in cookie.lower()
 
 
-def test_a_password_guessed_again_and_again_then_429(site: Site) -> None:
-    client = site.anonymous()
-    answers = {client.post("/signin", data={"user": "guessed", "password": f"{n}"}).status_code for n in range(12)}
-    assert 429 in answers
+def test_a_password_guessed_again_and_again_then_429_also_where_all_guesses_come_at_once(site: Site) -> None:
+    def guess(n: int) -> int:
+        return site.anonymous().post("/signin", data={"user": "guessed", "password": f"{n}"}).status_code
+
+    with ThreadPoolExecutor(15) as pool:
+        assert sorted(pool.map(guess, range(15))) == [401] * 10 + [429] * 5
+    for _ in range(12):
+        site.client("viewer")  # who knows the password is not counted
+
+
+def test_very_many_forms_of_nobody_then_only_their_own_address_has_to_wait(
+    site: Site, people: Path, tmp_path: Path
+) -> None:
+    app = create_app(site.settings.model_copy(update={"console_data": str(tmp_path)}), users=Users(people))
+    app.state.console = replace(app.state.console, posts=Limit(1, 60.0))
+
+    async def post(host: str) -> int:
+        transport = httpx.ASGITransport(app, client=(host, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return (await client.post("/signout")).status_code
+
+    assert [asyncio.run(post(host)) for host in ("192.0.2.1", "192.0.2.1", "192.0.2.2")] == [303, 429, 303]
 
 
 def test_somebody_removed_from_the_file_then_they_are_out_at_the_next_click(
@@ -57,6 +85,12 @@ def test_somebody_removed_from_the_file_then_they_are_out_at_the_next_click(
     with served(settings, Users(file)) as console:
         client = console.client("viewer")
         assert client.get("/").status_code == 200
+        gone = file.rename(tmp_path / "gone.json")
+        away = client.get("/")
+        assert (away.status_code, str(file) in away.text) == (503, False)
+        assert "The user file cannot be read" in away.text
+        assert "content-security-policy" in away.headers
+        gone.rename(file)
         left = json.loads(file.read_text())
         del left["users"]["viewer"]
         file.write_text(json.dumps(left))
@@ -80,6 +114,13 @@ def test_a_form_of_10_mb_then_413_and_the_console_lives(site: Site, csrf: Callab
     assert answer.status_code == 413
     assert "too large" in answer.text
     assert client.get("/").status_code == 200
+    assert site.anonymous().post("/signin", data={"user": "x" * 10_000_000}).status_code == 413
+
+
+def test_an_address_with_two_slashes_then_the_language_is_that_of_our_own_page(site: Site) -> None:
+    page = site.client().get(f"{site.url}//elsewhere.example/x").text
+    assert 'href="/elsewhere.example/x?lang=ja"' in page
+    assert 'href="//' not in page
 
 
 def test_without_a_user_file_then_only_this_machines_names_are_answered_to(site: Site, tmp_path: Path) -> None:
@@ -121,7 +162,7 @@ def test_an_event_stream_then_it_tells_what_is_new_and_goes_on_where_it_stopped(
     campaign = site.withheld(1)
     client = site.client()
     held = site.console
-    since = f"{held.model.generation}-{held.model.changes()}"
+    since = held.model.cursor()
     site.withheld(2, campaign_id=campaign)
     last, data = first_event(client, f"/events?since={since}&campaign={campaign}")
     assert data["new"] == 2
@@ -155,6 +196,38 @@ def test_the_broker_restarted_then_pages_say_so_and_the_queue_goes_on(people: Pa
             assert client.get("/items").status_code == 200
             broker.start()
             until(lambda: "Kafka does not answer" not in client.get("/").text, "the end of the banner", 90)
+
+
+def test_a_defect_while_it_reads_then_pages_say_so_and_it_is_tried_again(site: Site, tmp_path: Path) -> None:
+    site.withheld(1)
+    broken = threading.Event()
+    broken.set()
+
+    def take(writing: Writing, record: Record) -> None:
+        if broken.is_set():
+            raise RuntimeError
+
+    feed = Feed(site.settings, Model(tmp_path / "model", [Part("", {"review": take})], zone="Asia/Tokyo"), Hub())
+    feed.start()
+    until(lambda: feed.progress.trouble, "the trouble")
+    settings = site.settings.model_copy(update={"console_data": str(tmp_path)})
+    assert "A defect keeps the console from reading" in answer(settings, feed.progress, "/").text
+    assert answer(settings, feed.progress, "/healthz").json() == {"ready": False, "broker": True, "skipped": 0}
+    broken.clear()
+    until(lambda: feed.progress.ready and feed.progress.trouble is None, "its end")
+    feed.stop()
+
+
+def answer(settings: Settings, progress: Progress, path: str) -> httpx.Response:
+    """Returns a page of a console whose feed stands there."""
+    app = create_app(settings)
+    app.state.console.feed.progress = replace(progress, ready=True)
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            return await client.get(path, headers={"accept-language": "en"})
+
+    return asyncio.run(ask())
 
 
 def test_threads_that_ask_at_once_then_each_is_answered(site: Site) -> None:

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gatekeeper.console.pages import item
 from tests.console.conftest import PASSWORD, Site, day, field_of, served
 from tests.worlds import until
 
@@ -56,11 +58,52 @@ def test_what_another_one_does_then_the_row_says_so_where_it_stands(signed_in: S
     mine, other = signed_in("reviewer"), signed_in("reviewer2")
     mine.goto(f"/items?campaign={campaign}")
     before = ids(mine)
+    mine.route("**/items?*", lambda route: route.fulfill(status=503), times=1)  # and is asked again
     other.goto(f"/items/{before[0]}")
     other.fill("#reason", "申込書なし")
     other.click("#offers [value=uphold]")
     expect(mine.locator(f"#state-{before[0]}")).to_contain_text("送らない reviewer2")
     assert ids(mine) == before
+
+
+def test_contact_details_then_the_page_masks_them_when_their_time_is_over(
+    page: Page, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = site.items(site.withheld(1))
+    page.clock.install()
+    shown_ms = item.REVEAL_MS
+    page.goto(f"/items/{one['id']}")
+    page.click("[value=reveal]")
+    expect(page.locator("#contact")).to_contain_text("例 花子")
+    monkeypatch.setattr(item, "REVEAL_MS", 0)  # as the console's clock has it
+    page.clock.fast_forward(shown_ms)
+    expect(page.locator("#contact")).to_contain_text("この表示は終わりました")
+    expect(page.locator("#contact")).not_to_contain_text("例 花子")
+
+
+def test_many_pages_open_then_those_out_of_sight_leave_the_console_to_the_one_that_is_seen(
+    page: Page, site: Site
+) -> None:
+    campaign = site.withheld(1)
+    page.goto(f"/items?campaign={campaign}")
+    see(page, False)
+    for _ in range(7):
+        other = page.context.new_page()
+        other.goto(f"/items?campaign={campaign}")
+        see(other, False)
+    site.withheld(1, campaign_id=campaign)
+    expect(page.locator("#pill")).to_be_empty()
+    see(page, True)
+    expect(page.locator("#pill")).to_contain_text("新着 1 件")
+
+
+def see(page: Page, seen: bool) -> None:
+    """Has a page believe that it is seen or not: to this browser all are."""
+    page.evaluate(
+        "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        not seen,
+    )
 
 
 @contextmanager
@@ -138,7 +181,7 @@ def test_a_console_that_is_restarted_then_the_page_comes_back_with_what_was_type
             page.wait_for_url(f"**/items/{item['id']}*")
             expect(page.locator("#reason")).to_have_value("申込書を確認")
             page.click("#offers [value=uphold]")
-            until(lambda: site.state(item["id"]) == "upheld", "the answer")
+            expect(page.locator("#standing")).to_contain_text("送らない")
             page.reload()
             expect(page.locator("#reason")).to_have_value("")
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from collections.abc import Callable
 
+import httpx
 import pytest
 
+from gatekeeper.console.pages import item
 from tests.console.conftest import Site, day
 from tests.worlds import send, until
 
@@ -20,6 +24,7 @@ def test_groups_then_each_cause_is_a_row_with_its_origin_count_and_link(site: Si
     assert "form N1" in page.text
     assert f"/items?primary=AGE_UNCERTAIN&amp;campaign={campaign}&amp;origin=notice/N1" in page.text
     assert "3 sends wait, for 1 causes." in page.text
+    assert "<kbd>/</kbd>" not in page.text, "here is no filter to go to"
 
 
 def test_a_filter_as_csv_and_jsonl_then_both_hold_the_same_items(site: Site) -> None:
@@ -89,3 +94,21 @@ def test_two_languages_then_the_address_decides_before_the_cookie_and_the_browse
     assert "原因ごとの審査待ち" in client.get("/?lang=ja").text
     assert "原因ごとの審査待ち" in client.get("/").text
     assert "Withheld sends, by cause" in client.get("/?lang=en").text
+
+
+def test_all_that_waits_then_one_send_leads_to_the_next_and_a_claim_is_shown_while_it_lives(
+    site: Site, csrf: Callable[[httpx.Client], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.withheld(2, mail_date=day(1))  # none is more urgent
+    client = site.client()
+    id_, query = re.findall(r'data-open href="/items/([A-Z0-9]+)\?([^"]*)"', client.get("/items").text)[0]
+    form = {"csrf": csrf(client), "filter": query, "reason": "", "evidence": ""}
+    client.post(f"/items/{id_}/acts", data={**form, "kind": "claim", "run": "c1"})
+    place = f"/items?id={id_}"
+    until(lambda: "reviewer</span>" in client.get(place).text.partition("<main")[2], "the claim")
+    monkeypatch.setattr(item, "CLAIM_MS", 0)
+    assert "reviewer</span>" not in client.get(place).text.partition("<main")[2]
+    assert "reviewer" not in client.get(f"/items/{id_}").text.partition('id="standing"')[2].partition("</div>")[0]
+    answer = client.post(f"/items/{id_}/acts", data={**form, "kind": "uphold", "run": "u1", "reason": "no form"})
+    assert answer.headers["location"].startswith("/items/")
+    assert id_ not in answer.headers["location"].partition("?")[0]

@@ -85,8 +85,8 @@ def test_a_record_that_no_worker_wrote_then_the_page_says_where_and_counts_the_o
     assert "that no worker of this system wrote" in page.text
     assert f"audit/0/{offset}" in page.text
     report = made(client, "/report.json", query()).json()
-    foreign = [one for one in report["foreign"] if one["offset"] == offset]
-    assert [(one["topic"], one["partition"], one["count"]) for one in foreign] == [("audit", 0, 1)]
+    foreign = [one for one in report["foreign"] if (one["partition"], one["offset"]) == (0, offset)]
+    assert [(one["topic"], one["count"]) for one in foreign] == [("audit", 1)]
     assert report["sends"]["total"] >= 5
 
 

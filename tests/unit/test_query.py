@@ -147,6 +147,8 @@ def test_an_unknown_key_then_the_known_ones_are_listed() -> None:
         "older_than=٣d",
         "before=tomorrow",
         "before=2026-13-01",
+        "before=9999-12-31",
+        "before=0001-01-01",
         "before=2026-12-01T00:00",
         "id=a b",
         "campaign=x,,y",

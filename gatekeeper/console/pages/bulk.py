@@ -15,7 +15,7 @@ from gatekeeper.console.pages.acts import call_of, field, unfitting, write
 from gatekeeper.console.pages.item import KEYS
 from gatekeeper.console.runs import Run
 from gatekeeper.console.session import Actor, Form, Refused, Session, Viewer
-from gatekeeper.console.state import Console, console
+from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.queue import Item
 from gatekeeper.spans import instant
@@ -35,7 +35,7 @@ def ask(request: Request, session: Actor, kind: str = "") -> Response:
         raise Refused("page.request_bad", 400)
     if not session.may(kind):
         raise Refused("page.may_not")
-    return _preview(request, session, kind, filters.written(request), _now(console(request)))
+    return _preview(request, session, kind, filters.written(request), console(request).model.cursor())
 
 
 @router.post("/bulk")
@@ -47,7 +47,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
         raise Refused("page.request_bad", 400)
     generation, _, until = shown.partition("-")
     if generation != held.model.generation or not until.isdecimal():
-        return _preview(request, session, call.kind, written, _now(held), wrong=text("page.bulk_stale", lang))
+        return _preview(request, session, call.kind, written, held.model.cursor(), wrong=text("page.bulk_stale", lang))
     todo, rows = _split(request, call, written, int(until))
     count = field(form, "count")
     confirmed = int(count) if count.isdecimal() and len(count) <= len(str(MOST)) else 0
@@ -82,7 +82,7 @@ def run(request: Request, session: Viewer, name: str) -> Response:
     kept = held.runs.get(name)
     with held.model.read() as db:
         written = items.run(db, name)
-        cursor = f"{held.model.generation}-{held.model.changes()}"
+        cursor = held.model.cursor()
     if kept is None and not written:
         raise Refused("page.run_unknown", 404)
     proposed = filters.joined((("state", "proposed"), ("run", name)))
@@ -170,7 +170,3 @@ def _split(request: Request, call: Call, written: str, until: int) -> tuple[list
         else:
             todo.append(item)
     return todo, rows
-
-
-def _now(held: Console) -> str:
-    return f"{held.model.generation}-{held.model.changes()}"

@@ -87,9 +87,10 @@ def item_page(
         words = spoken.places(db, [doing.act_id for doing in doings])
         before = _before(db, after)
         names = managed.names(db)
-        cursor = f"{held.model.generation}-{held.model.changes()}"
+        cursor = held.model.cursor()
     record = orjson.loads(proof["value"]) if proof else None
     facts = (record or {}).get("facts") or {}
+    delivery, masked_in = _revealed(held, session, item, reveal, now) if reveal else (None, 0)
     return page(
         request,
         "item",
@@ -105,11 +106,12 @@ def item_page(
         under_way=items.under_way(doings),
         words=held.words(words),
         doings=[(doing, clock(doing.at, held.zone()), told(doing.outcome, doing.code, lang)) for doing in doings],
-        claimed=_claimed(item, now),
+        claimed=claimed(item, now),
         offers=_offers(item, session, now, lang, under_way=items.under_way(doings)),
         proof=proof,
         leaf=merkle.root([proof["value"]]).hex() if proof else None,
-        delivery=_revealed(held, session, item, reveal, now) if reveal else None,
+        delivery=delivery,
+        masked_in=-(-masked_in // 1000),
         revealing=reveal,
         run=uuid4().hex[:12],
         filter=written,
@@ -155,8 +157,8 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
     return offers
 
 
-def _claimed(item: Item, now: int) -> str | None:
-    """Returns who works on it just now."""
+def claimed(item: Item, now: int) -> str | None:
+    """Returns who works on an item just now, None where nobody has said so of late."""
     if item.state != "open" or item.by is None or item.at is None:
         return None
     return item.by if now - spans.span(item.at, "UTC").first // 1000 < CLAIM_MS else None
@@ -168,18 +170,18 @@ def _before(db: sqlite3.Connection, after: str) -> tuple[str, Any] | None:
     return (id_, items.answer(db, id_, after)) if after and items.one(db, id_) else None
 
 
-def _revealed(held: Console, session: Session, item: Item, act_id: str, now: int) -> Send | str:
-    """Returns the send with its contact details where the reveal is on record, else the key of what to say.
+def _revealed(held: Console, session: Session, item: Item, act_id: str, now: int) -> tuple[Send | str, int]:
+    """Returns the send with its contact details where the reveal is on record, and for how long (milliseconds).
 
-    They are read from `review` each time, and kept nowhere.
+    Else the key of what to say, and 0. They are read from `review` each time, and kept nowhere.
     """
     with held.model.read() as db:
         act = items.answer(db, item.id, act_id)
     if act is None or act.outcome is None:
-        return "reveal_waits"
-    fresh = now - spans.span(act.at, "UTC").first // 1000 < REVEAL_MS
-    if act.kind != "reveal" or act.outcome != "recorded" or act.by != (session.user,) or not fresh:
-        return "reveal_over"
+        return "reveal_waits", 0
+    left = REVEAL_MS - (now - spans.span(act.at, "UTC").first // 1000)
+    if act.kind != "reveal" or act.outcome != "recorded" or act.by != (session.user,) or left <= 0:
+        return "reveal_over", 0
     with Reader(held.settings) as reader:
         record = reader.at("review", partition=item.place.partition, offset=item.place.offset)
-    return Send.model_validate_json(record.value or b"") if record else "reveal_gone"
+    return (Send.model_validate_json(record.value or b""), left) if record else ("reveal_gone", 0)

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from gatekeeper import chart
 from gatekeeper.console import filters, items
-from gatekeeper.console.pages.item import KEYS
+from gatekeeper.console.pages.item import KEYS, claimed
 from gatekeeper.console.search import PAGE, Group, Search
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
@@ -40,7 +40,7 @@ def groups(request: Request, session: Viewer) -> Response:
         found = search.groups(db)
         sentences = {group.sample: _first_sentence(request, db, group) for group in found}
         informational = _informational(db)
-        cursor = f"{held.model.generation}-{held.model.changes()}"
+        cursor = held.model.cursor()
     return page(
         request,
         "groups",
@@ -69,7 +69,7 @@ def listed(
         number = min(number, last)
         found = list(search.items(db, most=PAGE, skip=(number - 1) * PAGE))
         pending = search.pending(db, [item.id for item in found])
-        cursor = f"{held.model.generation}-{held.model.changes()}"
+        cursor = held.model.cursor()
     return page(
         request,
         "items",
@@ -79,6 +79,8 @@ def listed(
         total=total,
         now=search.now,
         filter=written,
+        opened=written or f"state={','.join(search.states)}",  # so that from all of them, too, one leads to the next
+        claimed={item.id: claimed(item, search.now) for item in found},
         wanted={key: ",".join(sorted(values)) for key, values in search.query.wanted.items()},
         number=number,
         last=last,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console.session import COOKIE, Refused, posted
+from gatekeeper.console.session import COOKIE, Refused, address, posted
 from gatekeeper.console.state import console
 from gatekeeper.console.view import page
 
@@ -34,13 +34,13 @@ def sign_in(
     held = console(request)
     if held.sessions.users is None:
         return RedirectResponse("/", 303)
-    tried = ((held.wrong_by_user, user), (held.wrong_by_address, request.client.host if request.client else ""))
-    if any(limit.reached(name) for limit, name in tried):
+    tried = ((held.wrong_by_address, address(request)), (held.wrong_by_user, user))
+    if any(limit.full(name) for limit, name in tried):  # counted before it is looked at: many may come at once
         raise Refused("page.too_many", 429)
     if not held.sessions.users.admits(user, password):
-        for limit, name in tried:
-            limit.count(name)
         return page(request, "signin", status=401, next=_inside(next), lost=False, wrong=True)
+    for limit, name in tried:
+        limit.take_back(name)
     held.sessions.end(request.cookies.get(COOKIE))  # a session's name is never taken over from before
     session = held.sessions.begin(user)
     answer = RedirectResponse(_inside(next), 303)

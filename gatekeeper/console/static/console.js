@@ -178,6 +178,7 @@ let fetching = null;
 // takes over what a page says now, and returns the ids of the parts that it does not have
 async function take(address) {
   const answer = await fetch(address, { headers: { "X-Live": "1" } });
+  if (answer.status >= 500) throw new Error(answer.status);
   if (!answer.ok) return [];
   const found = new DOMParser().parseFromString(await answer.text(), "text/html");
   const missing = [];
@@ -188,8 +189,23 @@ async function take(address) {
       part.innerHTML = news.innerHTML;
     }
   }
+  mask();
   return missing;
 }
+
+let masking = null;
+
+// what was revealed is taken off the page when its time is over, whether or not the console answers then
+function mask() {
+  const left = Number(document.querySelector("#masked-in")?.textContent);
+  clearTimeout(masking);
+  if (!left) return;
+  masking = setTimeout(() => {
+    document.querySelector("#contact dl")?.remove();
+    refresh();
+  }, left * 1000);
+}
+mask();
 
 async function refresh() {
   if (fetching) {
@@ -197,6 +213,7 @@ async function refresh() {
     return;
   }
   fetching = "once";
+  let failed = false;
   try {
     const missing = await take(location.href);
     // a row that no longer fits the filter stays where it is, and says why
@@ -204,11 +221,12 @@ async function refresh() {
     if (ids.length) await take(`/items?${new URLSearchParams(ids)}`);
     unselect();
   } catch {
-    // the stream tells when the console is back
+    failed = true; // what has changed is told but once
   }
   const more = fetching === "again";
   fetching = null;
   if (more) refresh();
+  else if (failed) setTimeout(refresh, 1000);
 }
 
 // -- a page that is not done asks how far it is, and is shown anew when it is -------------------------------
@@ -233,11 +251,26 @@ async function again() {
 
 if (seconds) setTimeout(again, seconds * 1000);
 
-const cursor = document.body.dataset.cursor;
-if (cursor) {
+let heard = document.body.dataset.cursor;
+let stream = null;
+let opened = false;
+
+function deaf() {
+  stream?.close();
+  stream = null;
+}
+
+// only a page that is seen listens: a browser has six connections to a console, and a stream holds one
+function listen() {
+  if (!heard || stream || document.hidden) return;
   const query = document.body.dataset.filter;
-  const stream = new EventSource(`/events?since=${encodeURIComponent(cursor)}${query ? `&${query}` : ""}`);
+  stream = new EventSource(`/events?since=${encodeURIComponent(heard)}${query ? `&${query}` : ""}`);
+  stream.addEventListener("open", () => {
+    if (opened) refresh(); // what was said meanwhile about Kafka is not said again
+    opened = true;
+  });
   stream.addEventListener("items", (event) => {
+    heard = event.lastEventId;
     const { new: arrived, changed } = JSON.parse(event.data);
     fresh += arrived;
     const pill = document.querySelector("#pill");
@@ -251,13 +284,15 @@ if (cursor) {
     if (changed.length && (mine || changed.some((id) => document.getElementById(`row-${id}`)))) refresh();
   });
   stream.addEventListener("broker", refresh);
-  stream.addEventListener("reload", () => {
-    stream.close();
-    location.reload();
-  });
-  stream.addEventListener("signin", () => {
-    stream.close();
-    location.reload();
-  });
-  addEventListener("pagehide", () => stream.close());
+  for (const kind of ["reload", "signin"]) {
+    stream.addEventListener(kind, () => {
+      deaf();
+      heard = null;
+      location.reload();
+    });
+  }
 }
+
+listen();
+document.addEventListener("visibilitychange", () => (document.hidden ? deaf() : listen()));
+addEventListener("pagehide", deaf);

@@ -1,0 +1,75 @@
+"""The read model: what a page reads of it is of one moment, and no record stops it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.console import flow, items
+from gatekeeper.console.app import PARTS
+from gatekeeper.console.model import Model
+from streams.client import Record
+from tests import world
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return Model(tmp_path, PARTS, zone="Asia/Tokyo")
+
+
+def elsewhere(model: Model, *records: Record) -> None:
+    """Takes records in as the feed does, in a thread of its own."""
+    thread = threading.Thread(target=model.take, args=(records,))
+    thread.start()
+    thread.join()
+
+
+def test_a_record_that_comes_while_a_page_is_made_then_it_is_after_the_pages_cursor(model: Model) -> None:
+    topic, act = world.act(act_id="run.D-1")
+    with model.read() as db:
+        assert items.doings(db, "D-1") == []
+        elsewhere(model, Record(topic, 0, 0, world.T, None, orjson.dumps(act), ()))
+        assert items.doings(db, "D-1") == []
+        shown = model.cursor()
+    with model.read() as db:
+        assert items.doings(db, "D-1")
+    assert (shown, model.cursor()) == (f"{model.generation}-0", f"{model.generation}-1")
+
+
+DECIDED = {"did": "D-1", "at": "2026-11-24T01:00:00.000Z", "verdict": "review", "reasons": [], "mode": "live",
+           "stage": "intake", "act": None, "campaign": "K-1", "basis": None, "facts": {}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"stage": "act", "act": {}},
+        {"stage": "act", "act": "x"},
+        {"stage": "act", "act": {"outcome": "handed"}},
+        {"stage": "act", "act": {"item": ["D-2"], "outcome": "recorded"}},
+        {"verdict": {}},
+        {"verdict": 2**64 - 1},
+        {"campaign": ["K-1"]},
+        {"did": {}},
+        {"reasons": [{"code": ["X"]}]},
+    ],
+    ids=str,
+)
+def test_a_record_that_no_worker_wrote_then_it_leaves_nothing_half_and_the_next_one_is_taken(
+    model: Model, odd: dict[str, Any]
+) -> None:
+    def audit(offset: int, value: dict[str, Any]) -> Record:
+        return Record("audit", 0, offset, world.T, b"D-1", json.dumps(value, separators=(",", ":")).encode(), ())
+
+    model.take([audit(0, {**DECIDED, **odd}), audit(1, DECIDED)])
+    assert (model.positions(), model.skipped) == ({("audit", 0): 2}, 1)
+    with model.read() as db:
+        counts = flow.campaign(db, "K-1")
+        hours = {verdict: n for _, verdict, _, n in flow.decided(db, 0)}
+    assert counts is not None
+    assert (hours, counts.decided) == ({"review": 1}, 1)
