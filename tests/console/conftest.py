@@ -195,6 +195,8 @@ def signed_in(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
     yield sign_in
     for context in contexts:
+        for page in context.pages:
+            page.goto("about:blank")  # to close one that is on its way elsewhere may take for ever
         context.close()
 
 
