@@ -172,8 +172,9 @@ class Story:
 
     def _chapter(self, told: Told) -> Chapter:
         record, tell = told.record, self._tell
-        named = {name: record[name] or "-" for name in ("campaign", "purpose")}
-        named["controller"] = tell.name("controller", record["controller"] or "-")
+        named = {name: record[name] or "-" for name in ("campaign", "purpose", "controller")}
+        named["purpose"] = tell.name(f"purpose/{named['controller']}", named["purpose"])
+        named["controller"] = tell.name("controller", named["controller"])
         channel = tell.word("channel", record["channel"] or "-")
         facts = record["facts"]
         more = tell.point(facts) if facts else []

@@ -42,7 +42,10 @@ class Line(NamedTuple):
 
 
 class Telling:
-    """Tells in a language; `names` puts the ids of records of `reference` (kind/id) beside their names."""
+    """Tells in a language; `names` has what records of `reference` are called, by kind/id, and what purposes are.
+
+    A purpose is found by purpose/controller/code, in the words of that controller's notice.
+    """
 
     def __init__(self, lang: Language, names: Mapping[str, str] | None = None) -> None:
         self.lang = lang
@@ -148,7 +151,7 @@ class Telling:
             by=self.known("by", event["expressed_by"]),
             method=self.known("method", event["method"]),
             controller=self.say("everybody") if controller == "*" else self.name("controller", controller),
-            purpose=self.say("everything") if purpose == "*" else purpose,
+            purpose=self.say("everything") if purpose == "*" else self.name(f"purpose/{controller}", purpose),
             channels=self.say("between").join(named) or self.say("everything"),
         )
         form = self.name("notice", notice) if notice else None

@@ -63,7 +63,7 @@ def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
         app.include_router(one.router)
     app.mount("/static", StaticFiles(directory=ROOM / "static"), name="static")
     app.add_middleware(Door)
-    app.add_middleware(Guard, hosts=None if users else LOOPBACK)
+    app.add_middleware(Guard, hosts=None if users else LOOPBACK, told=_told)
     app.add_exception_handler(SignInNeeded, _sign_in)
     for kind in (Refused, GatekeeperError, Missing, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _told)

@@ -9,7 +9,8 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatekeeper.console.session import Refused
@@ -31,11 +32,14 @@ LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 class Guard:
-    """ASGI middleware; `hosts`: the names that this console answers to, None = any."""
+    """ASGI middleware; `hosts`: the names that this console answers to, None = any; `told` makes a refusal's page."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: frozenset[str] | None, told: Callable[[Request, Exception], Response]
+    ) -> None:
         self._app = app
         self._hosts = hosts
+        self._told = told
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or answers it."""
@@ -65,14 +69,14 @@ class Guard:
                 read += len(message.get("body", b""))
             raise Refused("page.form_large", 413)
 
-        host = headers.get("host", "")
+        host, refused = headers.get("host", ""), None
         if self._hosts is not None and urlsplit(f"//{host}").hostname not in self._hosts:
             # a name that somebody else made point here would be another site with our pages in it
-            await PlainTextResponse("unknown host\n", 421)(scope, receive, guarded)
+            refused = Refused("page.host_unknown", 421)
         elif scope["method"] not in ("GET", "HEAD") and not _same_origin(headers, host):
-            await PlainTextResponse("another site's form\n", 403)(scope, receive, guarded)
-        else:
-            await self._app(scope, bounded, guarded)
+            refused = Refused("page.form_foreign", 403)
+        answer = self._told(Request(scope, receive), refused) if refused else self._app
+        await answer(scope, bounded, guarded)
 
 
 def _same_origin(headers: Headers, host: str) -> bool:

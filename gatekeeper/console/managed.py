@@ -110,9 +110,14 @@ def registered(db: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
 
 
 def names(db: sqlite3.Connection) -> dict[str, str]:
-    """Returns what controllers, lists and forms are called, by kind/id."""
+    """Returns what controllers, lists and forms are called, by kind/id, and purposes, by purpose/controller/code."""
     rows = db.execute("SELECT kind || '/' || id, name FROM registered WHERE name IS NOT NULL")
-    return dict(map(tuple, rows))
+    purposes = {
+        f"purpose/{controller['id']}/{code}": words
+        for controller in registered(db, "controller")
+        for code, words in (controller["notice_items"] or {}).get("purposes", {}).items()
+    }
+    return {**dict(map(tuple, rows)), **purposes}
 
 
 def packs(db: sqlite3.Connection, id_: str) -> Packs:
