@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from gatekeeper.console.app import Server, create_app
 from gatekeeper.console.users import ROLES, File, User, Users, hashed, written
@@ -176,6 +177,17 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def _leave(page: Page) -> None:
+    """Brings a page to rest, for to close one that is on its way elsewhere may take for ever."""
+    for _ in range(3):  # the page itself may set out once more in between
+        try:
+            page.goto("about:blank")
+            return
+        except PlaywrightError as error:
+            if "interrupted by another navigation" not in error.message:
+                raise
+
+
 @pytest.fixture
 def signed_in(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
     """Opens a browser of its own for somebody who has signed in; `locale` is what it asks for."""
@@ -196,7 +208,7 @@ def signed_in(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
     yield sign_in
     for context in contexts:
         for page in context.pages:
-            page.goto("about:blank")  # to close one that is on its way elsewhere may take for ever
+            _leave(page)
         context.close()
 
 
