@@ -163,7 +163,7 @@ def test_interrupted_then_it_goes_on_where_it_was_and_tells_all(
     values, names = list(demo[0][:600]), demo[1]
     values[10] = forged(values[10], campaign="K-9")
     folder, state = export(tmp_path / "out", values, names), tmp_path / "state.json"
-    call = [sys.executable, "-m", "gatekeeper", "audit", "replay", folder, "--state", state, "--rate", "50"]
+    call = [sys.executable, "-m", "gatekeeper", "audit", "replay", folder, "--state", state, "--rate", "10"]
     with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         until(state.exists, "the state is written down", 30)
         process.send_signal(signal.SIGINT)
