@@ -30,6 +30,8 @@ ITSELF = "gatekeeper"
 """Who redecides a send whose person has answered."""
 AWAITS = "awaits_answer"
 """Why an item is not redecided whose person has been asked."""
+WAITING: frozenset[review.State] = frozenset(("open", "proposed", "asked"))
+"""In these states an item goes out if its person says yes."""
 
 
 def named(key: bytes | None, value: bytes | None) -> tuple[str, int, int] | None:
@@ -117,7 +119,7 @@ class Acting:
     def reconsider(
         self, item: Record, store: FactStore, memory: Memory, at: int, *, as_of: int | None = None
     ) -> Reconsidered:
-        """Returns what becomes of an item whose person was asked, judged again since more is known of the person.
+        """Returns what becomes of an item that waits for an answer, judged again since more is known of the person.
 
         It is the redecision that a colleague could ask for, done by the gate itself, and it is written only where
         something comes of it: the send is cleared, or a hard fact ends a release of its key. So is a defect of ours,
@@ -126,7 +128,7 @@ class Acting:
         """
         owner, name = (item.key or b"").decode(), dict(item.headers).get("gate-decision-id", b"").decode()
         standing = memory.standing(owner, name)
-        if standing is None or standing.state != "asked" or standing.offset is None:
+        if standing is None or standing.offset is None:
             return NOTHING
         policy = self._judge.holding(store).at(at)
         id_, act, found = _own_did(item, standing), None, None
@@ -363,7 +365,7 @@ class _Doing:
         said: Mapping[str, Any] | None = None,
     ) -> Entry:
         by = act.by if isinstance(act.by, str) else act.by[0]
-        offset = act.review.offset if act.review and state == "asked" else None
+        offset = act.review.offset if act.review and state in WAITING else None
         last = self.memory.standing(act.recipient_id, found.did)
         standing = Standing(
             state,
@@ -387,7 +389,7 @@ def _own_did(item: Record, asked: Standing, *ended: bytes) -> str:
 
     `ended`: the keys of the releases that it ends, while the item waits on.
     """
-    which = "/".join((asked.act_id, *(key.rpartition(b"/")[2].decode() for key in ended)))
+    which = "/".join((asked.act_id or "held", *(key.rpartition(b"/")[2].decode() for key in ended)))
     return audit.did(item.topic, item.partition, item.offset, "act", which)
 
 

@@ -6,6 +6,7 @@ was handed off says by which act, what was recalled is gone, so a walk begun ane
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from gatekeeper.acting import acted, did
@@ -23,24 +24,43 @@ from schemas.events import CampaignAct
 
 MOST = 1_000
 """So many clearances are looked at in one transaction."""
+CALLED_OFF = "called_off"
+"""How a hand-off ends behind which its campaign is cancelled: nothing more is handed on."""
 
 
 def walk(judge: Judge, record: Record, memory: Memory) -> Walk | None:
     """Returns the walk that a record of `acts` asks for, None where it is about no campaign."""
+    act = _campaign_act(record)
+    return Walk(judge, record, act, memory) if act else None
+
+
+def decides(record: Record, behind: Iterable[Record] = ()) -> bool:
+    """Tells whether facts bear on what becomes of a record of `acts`, with these records behind it.
+
+    They may on all but a cancellation, and a hand-off that is called off by one.
+    """
+    act = _campaign_act(record)
+    if act is None:
+        return True
+    return act.kind != "cancel" and not called_off(act, behind)
+
+
+def called_off(act: CampaignAct, behind: Iterable[Record]) -> bool:
+    """Tells whether a hand-off is called off: a cancellation of all that it would hand on stands behind it."""
+    found = (_campaign_act(record) for record in behind if b"cancel" in (record.value or b""))
+    return any(
+        later.kind == "cancel" and later.campaign == act.campaign and later.channel in (None, act.channel)
+        for later in found
+        if later
+    )
+
+
+def _campaign_act(record: Record) -> CampaignAct | None:
     try:
         act = decode("acts", record.key, record.value)
     except Unreadable:
         return None
-    return Walk(judge, record, act, memory) if isinstance(act, CampaignAct) else None
-
-
-def decides(record: Record) -> bool:
-    """Tells whether facts bear on what becomes of a record of `acts`: on all but a cancellation they may."""
-    try:
-        act = decode("acts", record.key, record.value)
-    except Unreadable:
-        return True
-    return not (isinstance(act, CampaignAct) and act.kind == "cancel")
+    return act if isinstance(act, CampaignAct) else None
 
 
 class Walk:
@@ -66,9 +86,13 @@ class Walk:
             if clearance is not None and (judged := self._of(clearance, store, memory, at)) is not None:
                 found.append(judged)
         if not self._left:
-            self.done = True
             found.append(self._answer(store, at))
         return found
+
+    def call_off(self, store: FactStore, at: int, behind: Iterable[Record]) -> list[Judged]:
+        """Returns the act's answer where it is called off by one of the records behind it; what is left is theirs."""
+        called = self._act.kind == "handoff" and called_off(self._act, behind)
+        return [self._answer(store, at, CALLED_OFF)] if called else []
 
     def _of(self, clearance: Clearance, store: FactStore, memory: Memory, at: int) -> Judged | None:
         if self._act.kind == "cancel":
@@ -128,9 +152,10 @@ class Walk:
         who, salt = self._judge.subject(clearance.send.recipient_id, memory)
         return outcome(id_, self._said(store, at, id_, "recall", said, scope, who), (output,), (forgotten, *salt))
 
-    def _answer(self, store: FactStore, at: int) -> Judged:
+    def _answer(self, store: FactStore, at: int, code: str | None = None) -> Judged:
+        self.done = True
         # a shadow has let nothing out
-        said = acted(self._act, "refused", "shadow") if self._judge.mode == "shadow" else acted(self._act, "done")
+        said = acted(self._act, "refused", "shadow") if self._judge.mode == "shadow" else acted(self._act, "done", code)
         id_ = did(self._record, self._act)
         scope = {"campaign_id": self._act.campaign, "channel": self._act.channel}
         return outcome(id_, self._said(store, at, id_, "act", said, scope), (), ())

@@ -24,6 +24,7 @@ from gatekeeper.packs import Packs
 from gatekeeper.partitioner import partition_of
 from gatekeeper.reasons import Found
 from gatekeeper.release import RELEASED
+from gatekeeper.review import KEPT_MS
 from gatekeeper.spans import instant
 from schemas.audit import Mode
 from schemas.codec import HEADER_BYTES, Unreadable, canonical, decode
@@ -35,6 +36,8 @@ Headers = tuple[tuple[str, bytes], ...]
 _OURS = ("ce_", "gate-")
 INFORMATIONAL = ("DUPLICATE_SEND",)
 """A send withheld for this alone needs nobody: the piece went out already."""
+UNANSWERED = frozenset(("CONFIRMATION_PENDING", "CONFIRMATION_LAPSED"))
+"""Asked, and no answer: a yes may still come."""
 _INVALID = {
     "controller": ("controller_unknown", "controller_id"),
     "purpose": ("purpose_unknown", "purpose"),
@@ -289,10 +292,8 @@ def remembered(
 
     `value`: the send's bytes. `at_point`: what its delivery comes to. `src`: the `origin` of what was judged.
     """
-    if ended := superseded(send, decision, memory):
-        return ended
     if decision.verdict != "clear":
-        return ()
+        return *superseded(send, decision, memory), *held(send, decision, id_=id_, memory=memory)
     policy = decision.policy
     until = decision.at + policy.dedupe_ms
     if send.mail_date:
@@ -310,6 +311,16 @@ def remembered(
             printed=at_point,
         ),
     )
+
+
+def held(send: Send, decision: Decision, *, id_: str, memory: Memory) -> tuple[Entry, ...]:
+    """Returns what is remembered of a withheld send that may go out once its person says yes, up to its mail date."""
+    if memory.review is None or (decision.verdict != "confirm" and UNANSWERED.isdisjoint(decision.codes)):
+        return ()
+    until = decision.at + KEPT_MS
+    if send.mail_date:
+        until = min(until, spans.span(send.mail_date, decision.policy.timezone).last // 1000 + 1)
+    return (entries.held(send.recipient_id, id_, offset=memory.review, until=until),)
 
 
 def superseded(send: Send, decision: Decision, memory: Memory) -> tuple[Entry, ...]:

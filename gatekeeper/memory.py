@@ -71,9 +71,10 @@ class Clearance:
 class Standing:
     """What was done about one item: its state, by which act of whom, and to which decision that led.
 
-    `said`: the judged form of the release that it is about, None without one. `offset`: of an item whose person was
-    asked, where it stands on `review`, as long as the gate itself judges it again. `before`: the acts done earlier, of
-    which a late copy must not count.
+    `said`: the judged form of the release that it is about, None without one. `offset`: of an item that waits for its
+    person's answer, as long as the gate itself judges it again, where it stands on `review`; of one about which nothing
+    was done yet (`act_id` is empty), from where it is found there. `before`: the acts done earlier, of which a late
+    copy must not count.
     """
 
     state: str
@@ -87,7 +88,7 @@ class Standing:
     @property
     def acts(self) -> tuple[str, ...]:
         """Every act done about the item, the last one last."""
-        return *self.before, self.act_id
+        return (*self.before, self.act_id) if self.act_id else self.before
 
 
 class Salt(NamedTuple):
@@ -116,6 +117,8 @@ class Memory:
     """Entries in, answers out; whoever writes an entry puts it in at once, so that the next send sees it."""
 
     def __init__(self) -> None:
+        self.review: int | None = None
+        """Where on `review` an item stands that is made now, at the earliest; None where none is ever judged again."""
         self._people: dict[bytes, bytes] = {}
         self._salts: dict[bytes, bytes] = {}  # everybody has one, and most have nothing else
         self._asked: set[bytes] = set()
@@ -243,17 +246,23 @@ class Memory:
                 return _standing(found)
         return None
 
-    def waiting(self, recipient_id: str | None = None) -> Iterator[tuple[str, int]]:
-        """Yields the items whose person was asked and that still wait, of one person or of everybody.
+    def requests(self, recipient_id: str) -> frozenset[bytes]:
+        """Returns the ids of the questions that were put to a person."""
+        lines = self._lines(recipient_id.encode())
+        return frozenset(line.partition(b" ")[0][4:] for line in lines if line.startswith(b"ask/"))
 
-        Each is its recipient and its offset on `review`.
+    def waiting(self, recipient_id: str, *, answered: bool) -> dict[str, int]:
+        """Returns a person's items that wait for an answer, by decision id, with where on `review` each is looked for.
+
+        Those that somebody asked about; and where the person has `answered`, the others as well.
         """
-        owners = list(self._people) if recipient_id is None else [recipient_id.encode()]
-        for owner in owners:
-            for line in self._lines(owner):
-                found = _standing(_value(line)) if line.startswith(b"act/") else None
-                if found and found.state == "asked" and found.offset is not None:
-                    yield owner.decode(), found.offset
+        found = {}
+        for line in self._lines(recipient_id.encode()):
+            if line.startswith(b"act/") and (answered or _ASKED in line):
+                standing = _standing(_value(line))
+                if standing.offset is not None:
+                    found[line.partition(b" ")[0][4:].decode()] = standing.offset
+        return found
 
     def clearances(self, at: int, recipient_id: str | None = None) -> Iterator[Clearance]:
         """Yields the live clearances of one person, or of everybody."""
@@ -377,6 +386,11 @@ def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry
 def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
     """Returns the entry that says what was done about an item."""
     return _entry(f"act/{recipient_id}/{item}".encode(), until, **asdict(standing))
+
+
+def held(recipient_id: str, item: str, *, offset: int, until: int) -> Entry:
+    """Returns the entry of an item that its person's word may clear, and about which nothing was done yet."""
+    return act(recipient_id, item, Standing("open", "", "", offset=offset), until=until)
 
 
 def salt(recipient_id: str, master: int, salt: bytes) -> Entry:

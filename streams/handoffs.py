@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit import record as audit
+from gatekeeper.handoff import CALLED_OFF
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import CampaignAct
@@ -28,7 +29,8 @@ class Run:
     """One act, where it stands on each partition, and what has been answered to it so far.
 
     `waiting`: the id of the audit record that says that a partition is done. `handed`: the clearances handed off, and
-    whether they had been before. `recalled`: how many fell.
+    whether they had been before. `recalled`: those that fell. `refused`: the gate is a shadow. `called_off`: the
+    campaign was cancelled behind it.
     """
 
     act: CampaignAct
@@ -36,7 +38,8 @@ class Run:
     starts: dict[int, int]
     handed: dict[str, bool] = field(default_factory=dict)
     recalled: set[str] = field(default_factory=set)
-    refused: str | None = None
+    refused: bool = False
+    called_off: bool = False
 
     def take(self, value: bytes | None) -> None:
         """Takes in a record of `audit`."""
@@ -48,7 +51,8 @@ class Run:
 
     def _take(self, act: dict[str, Any], did: str) -> None:
         if self.waiting.pop(did, None) is not None:
-            self.refused = act["code"] or self.refused
+            self.called_off |= act["code"] == CALLED_OFF
+            self.refused |= act["outcome"] == "refused"
         elif act["kind"] == self.act.kind and act["outcome"] == "handed":
             self.handed[act["item"]] = act["code"] == "again"
         elif act["kind"] == self.act.kind and act["outcome"] == "recalled":
@@ -59,6 +63,7 @@ class Run:
         ours = {did for did, again in anew.handed.items() if did in self.handed or not again or self.act.again}
         self.handed = {did: self.handed.get(did, anew.handed[did]) for did in ours}
         self.recalled |= anew.recalled
+        self.called_off |= anew.called_off
 
 
 def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:

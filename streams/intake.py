@@ -55,6 +55,10 @@ class Batch:
         rest = Batch(offset, self.to, self.records[len(before) :], self.gaps[len(gaps) :])
         return Batch(self.start, offset, before, gaps), rest
 
+    def before(self, later: Batch) -> Batch:
+        """Returns this and what was taken next as one; the holes of both are in `later` while neither is written."""
+        return Batch(self.start, later.to, (*self.records, *later.records), later.gaps)
+
 
 class Intake:
     """Turns chunks into batches without a gap that the log does not have."""

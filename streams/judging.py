@@ -97,7 +97,7 @@ class Load:
 
     @property
     def needs_facts(self) -> bool:
-        """Whether facts bear on it; not where the next to be judged is the cancellation of a campaign."""
+        """Whether facts bear on it; not where the next to be judged only calls a campaign back."""
         return bool(self.sends.records or self.touched) or (bool(self.acts.records) and not cancels(self.acts))
 
 
@@ -177,9 +177,10 @@ class Judging:
     ) -> tuple[list[Judged], Batch, Batch | None]:
         """Returns what becomes of the acts, those that are judged, and those left: a campaign's takes several times."""
         judge, store, found, most = self._tools.judge, self._tools.followers.store, list[Judged](), MOST
-        for act in load.acts.records:
-            record = as_record(act)
-            bears = decides(record)
+        records = [as_record(act) for act in load.acts.records]
+        for number, (act, record) in enumerate(zip(load.acts.records, records, strict=True), 1):
+            behind = records[number:]
+            bears = decides(record, behind)
             if bears and fresh is None:
                 return found, *load.acts.cut(act.offset)
             self._walk = self._walk or walk(judge, record, self.memory)
@@ -193,7 +194,10 @@ class Judging:
                 found.append(self._remembered(one))
                 continue
             # what may be handed on is only judged with all facts applied; till then the act waits
-            for one in self._walk.step(store, self.memory, at, most=most) if fresh or not bears else ():
+            steps = self._walk.call_off(store, at, behind)
+            if not steps and (fresh or not bears):
+                steps = self._walk.step(store, self.memory, at, most=most)
+            for one in steps:
                 found.append(self._remembered(one))
                 most = max(0, most - 1)
             if not self._walk.done:
@@ -276,8 +280,8 @@ class Judging:
 
 
 def cancels(acts: Batch) -> bool:
-    """Tells whether the next act calls back a campaign, on which no facts bear."""
-    return bool(acts.records) and not decides(as_record(acts.records[0]))
+    """Tells whether the next act calls back a campaign, or is called off by one that does: no facts bear on it."""
+    return bool(acts.records) and not decides(as_record(acts.records[0]), map(as_record, acts.records[1:]))
 
 
 def as_record(record: ConsumerRecord) -> Record:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
+from operator import itemgetter
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -14,6 +15,9 @@ READ_SECONDS = 30.0
 
 NEAR = 500
 """A reader that wants records no further apart goes on reading; setting out anew takes about as long."""
+
+REACH = 10_000
+"""A record looked for by its name stands no further behind the place that is known: three transactions, or so."""
 
 RETRY_MS = 20
 """A client that asks about a topic for the first time does so in vain, and waits so long for what it is told."""
@@ -99,6 +103,30 @@ async def some(consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Iterable[
         async for record in read(consumer, tp, first, last + 1):
             if record.offset in stretch:
                 found[record.offset] = record
+    return found
+
+
+async def named(
+    consumer: AIOKafkaConsumer, tp: TopicPartition, header: str, wanted: Mapping[str, int]
+) -> list[ConsumerRecord]:
+    """Returns the committed records whose header is one of these, each at its offset or within REACH behind it.
+
+    Without those that are not there. Those that stand near each other are read in one go.
+    """
+    begin, end = await bounds(consumer, tp)
+    left = dict(sorted(wanted.items(), key=itemgetter(1)))
+    found: list[ConsumerRecord] = []
+    while left:
+        async with aclosing(read(consumer, tp, max(begin, next(iter(left.values()))), end)) as records:
+            async for record in records:
+                if left.pop(dict(record.headers).get(header, b"").decode(), None) is not None:
+                    found.append(record)
+                while left and next(iter(left.values())) + REACH < record.offset:
+                    del left[next(iter(left))]
+                if not left or next(iter(left.values())) > record.offset + NEAR:
+                    break
+            else:
+                return found
     return found
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -16,11 +16,11 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper.errors import IntegrityError
 from streams import ledger, offsets
 from streams.acts import Acts
-from streams.chunks import Chunk
+from streams.chunks import CHUNK_RECORDS, Chunk
 from streams.intake import Batch, Intake, arrival
 from streams.judging import Judging, Load, Tools, cancels
 from streams.touched import Touched
-from streams.transaction import TRANSACTION_SECONDS, producer
+from streams.transaction import TRANSACTION_SECONDS, Transaction, producer
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +49,7 @@ class Partition:
         """Why nothing is judged at the moment; None when all is well."""
         self._tools = tools
         self._sends = TopicPartition(tools.settings.topic("sends"), number)
+        self._review = TopicPartition(tools.settings.topic("review"), number)
         self._probe = offsets.probe(tools.settings.bootstrap)
         self._arrived = asyncio.Event()
         self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek, self._arrived)
@@ -92,7 +93,7 @@ class Partition:
             while True:
                 if not self._waiting:
                     await arrival(self._arrived)
-                acts = self._left or await self._act_intake.next_batch()
+                acts = await self._next_acts()
                 sends, touched = self._intake.nothing(), list[str]()
                 # a cancellation needs no facts, and while they are late it does not wait behind what does
                 if not (self._late and cancels(acts)):
@@ -110,12 +111,20 @@ class Partition:
                 self._act_intake.written(acts)
                 await self._settled()
                 position = {self._sends: sends.to, self._acts.tp: acts.to}
-                self._committing = asyncio.create_task(transaction.commit(position, self._tools.clock))
+                self._committing = asyncio.create_task(self._commit(transaction, position))
                 self._committing.add_done_callback(self._ended)
                 if not self._waiting:
                     await self._settled()
         finally:
             await self._let_go()
+
+    async def _next_acts(self) -> Batch:
+        """Returns the acts that are left, and behind them what has come since: a cancellation may call them off."""
+        if self._left is None:
+            return await self._act_intake.next_batch()
+        if len(self._left.records) >= CHUNK_RECORDS:
+            return self._left
+        return self._left.before(await self._act_intake.next_batch())
 
     async def _take_over(self) -> None:
         """Fences the former owner, reads the ledger, and refuses a position that the log contradicts."""
@@ -147,7 +156,8 @@ class Partition:
         await self._intake.begin(head.sends)
         await self._act_intake.begin(head.acts)
         self._acts.follow(self._act_intake.offer).add_done_callback(self._ended)
-        if settings.mode == "live":  # what a shadow would clear went nowhere
+        if settings.mode == "live":  # what a shadow would clear went nowhere, and what it withholds nobody waits for
+            _, kept.memory.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(kept.memory)
         self.waits_for = None
         log.info("partition_owned", partition=self.number, offset=head.sends)
@@ -222,11 +232,14 @@ class Partition:
 
     async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
         """Returns the records of `review` that wait for an answer of these people."""
-        wanted = [offset for name in people for _, offset in self._judging.memory.waiting(name)]
+        memory, wanted = self._judging.memory, dict[str, int]()
+        for name in people:
+            answered = self._tools.followers.store.mentions(name, memory.requests(name))
+            wanted |= memory.waiting(name, answered=answered)
         if not wanted:
             return []
-        review = TopicPartition(self._tools.settings.topic("review"), self.number)
-        return list((await offsets.some(self._probe, review, wanted)).values())
+        await self._settled()  # the youngest of them are on their way
+        return await offsets.named(self._probe, self._review, "gate-decision-id", wanted)
 
     async def _measure_clock(self) -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
@@ -234,4 +247,10 @@ class Partition:
         sends, acts = Batch(head.sends, head.sends), Batch(head.acts, head.acts)
         transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now())
         self._written_at = asyncio.get_running_loop().time()
-        await transaction.commit({self._sends: sends.to, self._acts.tp: acts.to}, self._tools.clock)
+        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to})
+
+    async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int]) -> None:
+        memory = self._judging.memory
+        begins = await transaction.commit(position, self._tools.clock)
+        if memory.review is not None:
+            memory.review = begins.get("review", memory.review)

@@ -73,14 +73,16 @@ class Transaction:
                 return
         raise RestartError("error.record_too_large", topic=topic)
 
-    async def commit(self, position: Mapping[TopicPartition, int], clock: Clock) -> None:
+    async def commit(self, position: Mapping[TopicPartition, int], clock: Clock) -> dict[str, int]:
         """Writes all that was added, with the group's offsets as a mirror of the position, and commits.
 
-        Whatever goes wrong, and every result that is not known, is an exception: the caller must not go on.
+        Returns where each topic's last batch begins. Whatever goes wrong, and every result that is not known, is an
+        exception: the caller must not go on.
         """
         async with asyncio.timeout(TRANSACTION_SECONDS):
             await self._writer.begin_transaction()
             sent = clock.now()
+            topics = [topic for topic, batches in self._batches.items() for _ in batches]
             written = [
                 await self._writer.send_batch(batch, self._settings.topic(topic), partition=self._partition)
                 for topic, batches in self._batches.items()
@@ -91,6 +93,7 @@ class Transaction:
             _, *metadata = await asyncio.gather(mirror, *written)
             clock.observe(sent=sent, acknowledged=clock.now(), appended=max(m.timestamp for m in metadata))
             await self._writer.commit_transaction()
+            return {topic: m.offset for topic, m in zip(topics, metadata, strict=True)}
 
 
 def _digest(value: bytes | None) -> bytes:

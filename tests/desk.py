@@ -6,7 +6,10 @@ from typing import Any
 
 import orjson
 
+from gatekeeper import memory
 from gatekeeper.acting import Acting
+from gatekeeper.confirmation import code as codes
+from gatekeeper.confirmation.answers import Questions
 from gatekeeper.facts import FactStore
 from gatekeeper.handoff import walk
 from gatekeeper.judge import Judge, Judged, Output, Record
@@ -33,6 +36,16 @@ TWO = (
 )
 """SOURCE_CONFLICT and what is soft beside it: two people must release it."""
 
+DELIVERY = {"name": "見本 一郎", "postcode": "999-0001", "lines": ["緑山県若葉市青葉町1-2-3"]}
+BROKER = {
+    "method": "indirect.purchased_list",
+    "batch_id": "B-SAKURA",
+    "notice_id": None,
+    "route": "broker-a",
+    "contact_points": [{"id": "cp-1", "written": DELIVERY}],
+}
+"""Bought, and delivered where it says: its person must be asked."""
+
 
 class Desk:
     """What the worker does for one partition, and what a reviewer sees of it."""
@@ -41,6 +54,7 @@ class Desk:
         self.judge = judge
         self.store: FactStore = world.store(*facts)
         self.memory = Memory()
+        self.memory.review = 0
         self.acting = Acting(judge, lambda size: bytes(range(size)))
         self.ledger: dict[bytes, bytes] = {}
         self.outputs: dict[str, list[Output]] = {}
@@ -121,8 +135,13 @@ class Desk:
     def reconsider(self) -> list[str | None]:
         """Judges again whoever waits for an answer; returns the verdicts, without which one waits on."""
         found = []
-        for _, place in list(self.memory.waiting()):
-            item = self.review[place]
+        stand = {dict(record.headers)["gate-decision-id"].decode(): record for record in self.review}
+        wait = list[str]()
+        for name in self.memory.names():
+            answered = self.store.mentions(name, self.memory.requests(name))
+            wait += self.memory.waiting(name, answered=answered)
+        for did in wait:
+            item = stand[did]
             again = self.acting.reconsider(item, self.store, self.memory, self.at)
             cleared = again.judged is not None and again.judged.verdict
             found.append(cleared or ("withheld" if again.codes else None))
@@ -184,4 +203,14 @@ class Desk:
                 place = len(self.review)
                 headers = output.headers
                 self.review.append(Record("mail.review.v1", 3, place, self.at, output.key, output.value, headers))
+                self.memory.review = len(self.review)
         return found
+
+
+def answered(desk: Desk, **row: str) -> world.Event:
+    """Returns the consent event that a card with the code of the only ask leads to."""
+    questions = Questions([ask for key, value in desk.ledger.items() if (ask := memory.asked(key, value))], [])
+    code = desk.asks()[0].answer_code or ""
+    row = {"code": codes.shown(code), "answer": "yes", "date": "2026-11-25", "evidence_ref": "scan-1", **row}
+    consent = questions.answer(row, now="2026-11-30T00:00:00.000Z", zone="Asia/Tokyo")
+    return "consents", orjson.loads(consent.model_dump_json(exclude_none=True))

@@ -13,6 +13,7 @@ from schemas.audit import Acted, AuditRecord
 from schemas.topics import DAY_MS
 
 ACTED_ON_DAYS = 60
+UNANSWERED = {"CONFIRMATION_PENDING", "CONFIRMATION_LAPSED"}
 CLOSED = ("released", "redecided", "upheld")
 STATES = {
     "waiting": "proposed",
@@ -87,6 +88,8 @@ class Implied:
                 entry["handed"] = a.act.act_id
             elif a.verdict == "clear" and (a.act is None or a.act.outcome == "cleared"):
                 self._cleared(a, piece, at)
+            elif a.mode == "live" and (a.stage == "intake" or (a.act and a.act.outcome == "withheld")):
+                self._held(a, at)
             if a.act and a.stage in ("act", "release"):
                 self._acted(a, a.act, piece, at, superseded=superseded)
         return self
@@ -98,8 +101,11 @@ class Implied:
         """
         left = {key: value for key, value in self._entries.items() if key in ledger or not _passed(value, at)}
         left = {key: value for key, value in left.items() if not _passed(value, at, day=True)}
-        held = {key: value for key, value in ledger.items() if not key.startswith("salt/")}
-        assert {key: _shown(key, value) for key, value in held.items()} == left
+        held = {key: _shown(key, value) for key, value in ledger.items() if not key.startswith("salt/")}
+        for key, value in left.items():
+            if value.get("act_id") == "" and key in held and held[key]["offset"] <= value["offset"]:
+                held[key]["offset"] = value["offset"]  # it is looked for from there on
+        assert held == left
         salted = {key.split("/")[1] for key in ledger if key.startswith("salt/")}
         assert salted >= {*self._named.values()}, "a person who is named by a pseudonym has no salt"
 
@@ -141,6 +147,17 @@ class Implied:
             "handed": None,
         }
 
+    def _held(self, a: AuditRecord, at: int) -> None:
+        """Whom a yes may help is remembered, up to the mail date."""
+        piece = self.pieces.get(a.did)
+        if piece is None or (a.verdict != "confirm" and not UNANSWERED & {reason.code for reason in a.reasons}):
+            return
+        until = at + ACTED_ON_DAYS * DAY_MS
+        if a.send and (day := a.send.get("mail_date")):
+            until = min(until, span(day, self._policy(a).timezone).last // 1000 + 1)
+        fields = {"state": "open", "act_id": "", "by": "", "did": None, "offset": piece.offset, "before": []}
+        self._entries[f"act/{piece.recipient_id}/{a.did}"] = {**fields, "until": until}
+
     def _acted(self, a: AuditRecord, act: Acted, piece: Piece, at: int, *, superseded: bool) -> None:
         assert act.item is not None
         key, release = f"act/{piece.recipient_id}/{act.item}", f"release/{piece.key}/{act.item}"
@@ -170,8 +187,8 @@ class Implied:
             "act_id": act.act_id,
             "by": act.by,
             "did": a.did if decided or state == "asked" else None,
-            "offset": piece.offset if state == "asked" else None,
-            "before": [*before["before"], before["act_id"]] if before else [],
+            "offset": piece.offset if state in ("open", "proposed", "asked") else None,
+            "before": [*before["before"], *filter(None, (before["act_id"],))] if before else [],
             "until": self._decided[act.item] + ACTED_ON_DAYS * DAY_MS,
         }
 

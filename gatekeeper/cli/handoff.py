@@ -73,12 +73,14 @@ def command(
         written = _write(handle, run, _pieces(reader, run))
     fallen, before = len(run.recalled), sum(run.handed.values())
     told = {"campaign": campaign, "run": run.act.act_id, "file": str(out), "written": written, "again": before,
-            "recalled": fallen, "recalled_since": len(run.handed) - written}  # fmt: skip
+            "recalled": fallen, "recalled_since": len(run.handed) - written, "called_off": run.called_off}  # fmt: skip
     if as_json:
         show_json(told)
     else:
         click.echo(text("cli.handoff_done", **told))
-    if not run.handed:
+    if run.called_off:
+        note("cli.handoff_called_off", campaign=campaign)
+    elif not run.handed:
         note("cli.handoff_nothing", campaign=campaign)
 
 

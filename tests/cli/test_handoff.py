@@ -205,6 +205,23 @@ def test_worker_down_then_it_waits_says_so_and_the_same_run_goes_on_to_the_end(
     assert sorted(m.partition() for m in acts) == [0, 1]
 
 
+def test_cancelled_while_no_worker_runs_then_the_hand_off_before_it_gives_nothing_and_says_why(
+    run: Run, office: tuple[World, Supervised], world: World, campaign: str, tmp_path: Path
+) -> None:
+    worker, names = office[1], cleared(world, campaign, 4)
+    file = ("--out", str(tmp_path / "out.csv"), "--run", f"r-{campaign}")
+    assert worker.stop() == 0
+    try:
+        run("handoff", campaign, *file, "--wait", "1").says(5)
+        run("campaign", "cancel", campaign, "--reason", "misprint", "--yes", "--wait", "1").says(5)
+    finally:
+        worker.start()
+    done = run("handoff", campaign, *file, "--json")
+    assert (done.code, done.json["written"], done.json["called_off"]) == (0, 0, True)
+    assert "was cancelled" in done.err
+    assert Counter(m.key().decode() for m in of(world, "recalls", campaign)) == dict.fromkeys(names, 1)
+
+
 def test_an_answered_run_again_then_its_file_holds_whom_the_worker_still_lets_through(
     run: Run, office: tuple[World, Supervised], world: World, campaign: str, tmp_path: Path
 ) -> None:

@@ -128,6 +128,41 @@ def test_given_a_yes_while_no_worker_runs_then_the_next_one_clears_the_send_once
     world.check(2)
 
 
+@pytest.mark.parametrize("running", [True, False], ids=["at once", "after a restart"])
+def test_given_items_that_nobody_asked_about_then_a_yes_clears_them_too(world, running):
+    others = [f"o{number}" for number in range(300)]
+    bought(world, "p1", *others)
+    world.put("sends", [("p1", send("p1", "before")), ("p1", send("p1", "asked"))])
+
+    async def withheld() -> None:
+        await eventually(lambda: len(world.read("review")) == 2, "two items")
+        world.act("ask", world.items()["e-asked"])
+        await eventually(lambda: world.acted(), "the act")
+        sends = [*((name, send(name, name)) for name in others), ("p1", send("p1", "pending"))]
+        world.put("sends", sends)
+        await eventually(lambda: len(world.read("review")) == 303, "items made while the question is open")
+
+    async def cleared() -> None:
+        await eventually(lambda: len(world.read("cleared")) == 3, "three sends")
+
+    async def run() -> None:
+        async with world.worker():
+            await withheld()
+            if running:
+                answer(world, "p1", "yes")
+                await cleared()
+        if not running:
+            answer(world, "p1", "yes")
+            async with world.worker():
+                await cleared()
+
+    asyncio.run(run())
+    assert {orjson.loads(m.value())["event_id"] for m in world.read("cleared")} == {"e-before", "e-asked", "e-pending"}
+    assert primary(world)["e-pending"] == "CONFIRMATION_PENDING"
+    assert outcomes(world) == ["asked", "cleared", "cleared", "cleared"]
+    world.check(303)
+
+
 def test_given_silence_then_pending_and_after_the_window_lapsed_by_time_alone(world, monkeypatch):
     bought(world, "p1")
     world.put("sends", [("p1", send("p1", "first"))])

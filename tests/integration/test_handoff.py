@@ -121,6 +121,32 @@ def test_given_facts_that_do_not_come_then_a_campaign_is_cancelled_all_the_same(
     world.check(21 + late)
 
 
+def test_given_a_hand_off_that_waits_for_facts_then_a_cancellation_of_its_campaign_ends_it(world):
+    world.max_lag = 1.0
+    names = [f"p{number}" for number in range(20)]
+    world.people(names)
+
+    async def run() -> None:
+        async with world.worker():
+            world.put("sends", ((name, send(name, name, campaign_id="K")) for name in names))
+            await eventually(lambda: len(people_of(world, "K")) == 20, "all cleared")
+            with world.transaction() as through:
+                world.put("consents", [("p1", consent("p1", **NO))], through)
+                hand_off(world, "K")
+                world.sends(["p1", "p2"])
+                await eventually(lambda: "FACTS_STALE" in str(world.verdicts()), "a send that waited in vain")
+                hand_off(world, "K", kind="cancel", act_id="cancel-K")
+                hand_off(world, "other")
+                await eventually(lambda: len(called_back(world)) == 20, "all called back")
+                through.abort_transaction(30)
+            await eventually(lambda: done(world, "other"), "the hand-off that waited behind")
+
+    asyncio.run(run())
+    assert judged(world, "K") == {}, "nothing is handed on of what is cancelled"
+    assert {a.act.code for a in world.acted().values() if a.act.act_id == "run-K"} == {"called_off"}
+    world.check(22)
+
+
 def test_given_a_worker_killed_within_a_hand_off_then_the_next_one_ends_it_and_each_piece_has_one_outcome(
     world, tmp_path: Path
 ):

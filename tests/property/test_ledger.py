@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from gatekeeper.spans import instant
 from schemas.topics import DAY_MS
 from tests import world
-from tests.desk import TWO, YOUNG, Desk
+from tests.desk import BROKER, DELIVERY, TWO, YOUNG, Desk
 
 FEW = settings(max_examples=500, deadline=None)
-PEOPLE = {"P-1": YOUNG, "P-2": (world.source(), world.consent()), "P-3": TWO}
-"""Two whose pieces a reviewer may release, the one alone and the other with a second person; one who is cleared."""
+PEOPLE = {"P-1": YOUNG, "P-2": (world.source(), world.consent()), "P-3": TWO, "P-4": (world.source(**BROKER),)}
+"""Two whose pieces a reviewer may release, the one alone and the other with a second person; one who is cleared; one
+who is to be asked."""
 REASON = {"evidence_ref": "scan-9"}
 
 
@@ -23,12 +24,17 @@ def of(name: str, event: world.Event) -> world.Event:
     return event[0], {**event[1], "recipient_id": name}
 
 
+def sent(name: str) -> dict[str, Any]:
+    """Returns what is special about a send to them."""
+    return {"delivery": DELIVERY} if name == "P-4" else {}
+
+
 def steps() -> st.SearchStrategy[list[tuple[Any, ...]]]:
     """Returns what goes on in a partition: acts above all."""
-    kinds = st.sampled_from(("release", "release", "approve", "uphold", "redecide", "undo"))
-    act = st.tuples(st.just("act"), kinds, st.integers(0, 3), st.sampled_from(("hanako", "taro")))
+    kinds = st.sampled_from(("release", "release", "approve", "uphold", "redecide", "undo", "ask"))
+    act = st.tuples(st.just("act"), kinds, st.integers(0, 4), st.sampled_from(("hanako", "taro")))
     named = st.tuples(st.sampled_from(("send", "no", "no and weigh")), st.sampled_from(sorted(PEOPLE)))
-    other = st.tuples(st.sampled_from(("handoff", "handoff", "again", "cancel", "reemit")))
+    other = st.tuples(st.sampled_from(("handoff", "handoff", "again", "cancel", "reemit", "yes", "yes")))
     days = st.tuples(st.just("days"), st.sampled_from((1, 15, 30)))
     return st.lists(act | act | named | other | days, min_size=4, max_size=16)
 
@@ -38,7 +44,7 @@ def steps() -> st.SearchStrategy[list[tuple[Any, ...]]]:
 def test_any_course_of_events_then_the_ledger_is_what_the_audit_records_imply(course: list[tuple[Any, ...]]) -> None:
     desk = Desk(*(of(name, event) for name, events in PEOPLE.items() for event in events))
     for name in PEOPLE:
-        desk.send(recipient_id=name)
+        desk.send(recipient_id=name, **sent(name))
     for number, (step, *more) in enumerate(course):
         desk.at += 60_000
         if step == "act":
@@ -46,11 +52,16 @@ def test_any_course_of_events_then_the_ledger_is_what_the_audit_records_imply(co
             evidence = REASON if kind == "release" else {}
             desk.act(kind, item % len(desk.review), by=by, act_id=f"a-{number}", at=instant(desk.at), **evidence)
         elif step == "send":
-            desk.send(recipient_id=more[0])
+            desk.send(recipient_id=more[0], **sent(more[0]))
         elif step.startswith("no"):
             desk.learn(of(more[0], world.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-01")))
             if step == "no and weigh":
                 desk.weigh()
+        elif step == "yes":
+            for ask in desk.asks():
+                said = world.consent(record_id=f"R-{number}", answers=ask.request_id, event_time=instant(desk.at - 1))
+                desk.learn(of(ask.recipient_id, said))
+            desk.reconsider()
         elif step == "reemit":
             for piece in list(desk.memory.clearances(desk.at)):
                 desk.reemit(piece.did, act_id=f"{step}-{number}", after=piece.reemitted)

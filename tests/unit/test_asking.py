@@ -10,34 +10,16 @@ import pytest
 from gatekeeper import memory
 from gatekeeper.acting import NOTHING
 from gatekeeper.confirmation import code as codes
-from gatekeeper.confirmation.answers import Questions
 from schemas.events import Send
 from tests import world
-from tests.desk import Desk
+from tests.desk import BROKER, DELIVERY, Desk, answered
 
 DAY = 86_400_000
-DELIVERY = {"name": "見本 一郎", "postcode": "999-0001", "lines": ["緑山県若葉市青葉町1-2-3"]}
-BROKER = {
-    "method": "indirect.purchased_list",
-    "batch_id": "B-SAKURA",
-    "notice_id": None,
-    "route": "broker-a",
-    "contact_points": [{"id": "cp-1", "written": DELIVERY}],
-}
 
 
 @pytest.fixture
 def desk() -> Desk:
     return Desk(world.source(**BROKER))
-
-
-def answered(desk: Desk, **row: str) -> world.Event:
-    """Returns the consent event that a card with the code of the only ask leads to."""
-    questions = Questions([ask for key, value in desk.ledger.items() if (ask := memory.asked(key, value))], [])
-    code = desk.asks()[0].answer_code or ""
-    row = {"code": codes.shown(code), "answer": "yes", "date": "2026-11-25", "evidence_ref": "scan-1", **row}
-    consent = questions.answer(row, now="2026-11-30T00:00:00.000Z", zone="Asia/Tokyo")
-    return "consents", json.loads(consent.model_dump_json(exclude_none=True))
 
 
 def asked(desk: Desk, **fields: Any) -> None:
@@ -96,13 +78,79 @@ def test_second_send_of_the_person_asked_then_it_waits_for_the_same_answer(desk:
     assert len(desk.outputs["cleared"]) == 2
 
 
-def test_second_send_that_nobody_asked_about_then_after_the_yes_a_colleague_redecides_it(desk: Desk) -> None:
+def test_sends_that_nobody_asked_about_then_a_yes_clears_those_from_before_the_question_and_after_it(
+    desk: Desk,
+) -> None:
+    desk.send(campaign_id="K-0", delivery=DELIVERY)
     asked(desk)
     desk.send(campaign_id="K-2", delivery=DELIVERY)
+    assert [item["reasons"][0] for item in map(desk.told, (0, 2))] == [
+        "THIRD_PARTY_UNCONFIRMED",
+        "CONFIRMATION_PENDING",
+    ]
+    assert desk.reconsider() == [None], "without an answer only what was asked about"
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear"] * 3
+    assert desk.reconsider() == []
+    assert [act.by for record in desk.records[-3:] if (act := record.act)] == ["gatekeeper"] * 3
+    assert desk.act("redecide", item=0) == ("refused", "closed")
+    desk.check_ledger()
+
+
+def test_lapsed_before_the_late_yes_then_it_is_cleared_as_well(desk: Desk) -> None:
+    asked(desk)
+    desk.at = world.T + 31 * DAY
+    assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONFIRMATION_LAPSED",)
+    _, consent = answered(desk)
+    desk.learn(("consents", {**consent, "event_time": "2026-12-26"}))
+    desk.at = world.T + 34 * DAY
+    assert desk.reconsider() == ["clear", "clear"]
+
+
+def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
+    desk.send(campaign_id="K-0", delivery=DELIVERY)
+    asked(desk)
+    desk.learn(answered(desk, answer="no"))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["withheld", "withheld"]
+    assert "cleared" not in desk.outputs
+
+
+def test_the_same_piece_twice_then_a_yes_clears_it_once(desk: Desk) -> None:
+    asked(desk)
+    desk.send(delivery=DELIVERY)
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear", "withheld"]
+    assert len(desk.outputs["cleared"]) == 1
+
+
+def test_closed_by_a_colleague_then_a_yes_opens_nothing_and_reopened_it_waits_again(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    assert desk.act("uphold") == ("upheld", None)
     desk.learn(answered(desk))
     desk.at += 2 * DAY
     assert desk.reconsider() == ["clear"]
-    assert desk.act("redecide", item=1) == ("cleared", None)
+    assert desk.act("undo", act_id="undo-1") == ("reopened", None)
+    assert desk.reconsider() == ["clear"]
+    desk.check_ledger()
+
+
+def test_what_no_yes_can_help_or_a_shadow_withholds_then_nothing_is_kept_of_it(desk: Desk) -> None:
+    desk.learn(world.suppression())
+    desk.send(delivery=DELIVERY)
+    asking = Desk(world.source(**BROKER))
+    asking.memory.review = None
+    asking.send(delivery=DELIVERY)
+    assert [key for one in (desk, asking) for key in one.ledger if key.startswith(b"act/")] == []
+
+
+def test_kept_until_the_mail_date_is_over(desk: Desk) -> None:
+    desk.send(delivery=DELIVERY, mail_date="2026-11-26")
+    (until,) = (json.loads(value)["until"] for key, value in desk.ledger.items() if key.startswith(b"act/"))
+    assert until == world.T - world.T % DAY + 3 * DAY - 9 * 3_600_000, "the midnight after it, in Japan"
 
 
 def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> None:

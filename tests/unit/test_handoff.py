@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
+import orjson
 import pytest
 
-from gatekeeper.judge import Judge
+from gatekeeper.handoff import decides, walk
+from gatekeeper.judge import Judge, Record
 from gatekeeper.packs import load
+from gatekeeper.spans import instant
+from schemas.audit import AuditRecord
 from schemas.topics import DAY_MS
 from tests import world
 from tests.desk import Desk
@@ -91,6 +96,41 @@ def test_cancelled_then_all_is_called_back_once_and_a_later_send_is_judged_as_us
     assert dids(desk) == set()
     assert desk.campaign("cancel", act_id="again") == [("done", "")]
     assert desk.send(recipient_id="P-1").verdict == "clear"
+
+
+@pytest.mark.parametrize(
+    ("behind", "off"),
+    [
+        ({}, True),
+        ({"channel": "postal"}, True),
+        ({"subject": "campaign/K-2"}, False),
+        ({"channel": "email"}, False),
+        ({"kind": "handoff"}, False),
+    ],
+)
+def test_hand_off_with_a_cancellation_behind_it_then_it_ends_there_and_needs_no_facts(
+    desk: Desk, behind: dict[str, Any], off: bool
+) -> None:
+    records = [act(kind="handoff", channel="postal"), act(**{"kind": "cancel", **behind})]
+    begun = walk(desk.judge, records[0], desk.memory)
+    assert begun is not None
+    begun.step(desk.store, desk.memory, desk.at, most=2)
+    assert decides(records[0], records[1:]) is not off
+    found = begun.call_off(desk.store, desk.at, records[1:])
+    assert begun.done is off
+    told = [AuditRecord.model_validate_json(one.audit).act for one in found]
+    assert [(one.outcome, one.code) for one in told if one] == [("done", "called_off")] * off
+
+
+def test_cancellation_of_one_channel_then_a_hand_off_of_all_goes_on(desk: Desk) -> None:
+    assert decides(act(kind="handoff"), [act(kind="cancel", channel="postal")])
+    assert not decides(act(kind="handoff"), [Record("acts", 3, 9, 0, None, b"cancel"), act(kind="cancel")])
+
+
+def act(**fields: Any) -> Record:
+    """Returns a record of `acts` about the campaign K-1."""
+    said = {"v": 1, "act_id": "a-1", "at": instant(world.T), "by": "hanako", "subject": "campaign/K-1", **fields}
+    return Record("mail.acts.v1", 3, 1, 0, said["subject"].encode(), orjson.dumps(said))
 
 
 def test_shadow_then_nothing_is_handed_off_or_called_back() -> None:
