@@ -91,13 +91,6 @@ class Standing:
         return (*self.before, self.act_id) if self.act_id else self.before
 
 
-class Salt(NamedTuple):
-    """What makes a person unknown in proofs: 16 random bytes and the number of the master key they go with."""
-
-    master: int
-    salt: bytes
-
-
 class Remembered(NamedTuple):
     """What bears on one send: the live clearance of its key, the asks of its person, the releases of its key.
 
@@ -186,10 +179,14 @@ class Memory:
         except (KeyError, TypeError, ValueError):
             raise IntegrityError("error.ledger_unreadable") from None
 
-    def salt(self, recipient_id: str) -> Salt | None:
-        """Returns a person's salt; None for somebody new, and for whoever was erased."""
-        kept = self._salts.get(recipient_id.encode(), b"")
-        return Salt(int(kept[SALT_BYTES:]), kept[:SALT_BYTES]) if len(kept) > SALT_BYTES else None
+    def salt(self, owner: bytes) -> bytes | None:
+        """Returns what makes a person unknown in proofs, None for somebody new and for whoever was erased.
+
+        It is the salt of SALT_BYTES and, in digits, the number of the master key that it goes with. `owner`: the bytes
+        of the recipient id.
+        """
+        kept = self._salts.get(owner)
+        return kept if kept and len(kept) > SALT_BYTES else None
 
     def erased_at(self, recipient_id: str) -> int | None:
         """Returns when a person was erased (milliseconds), None for whoever was not, or was readmitted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import uuid
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from streams.broker import Broker
 # A change is judged by the same examples everywhere; look for new ones with  --hypothesis-profile=default
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
+
+# What a shell runs in the background ignores Ctrl-C, and so would the commands that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

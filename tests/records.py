@@ -33,9 +33,8 @@ from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import JointUseTerms, PolicyVersion
 from schemas.topics import DAY_MS, subject_key
 from tests import world
-from tests.desk import TWO, YOUNG, Desk
+from tests.desk import BROKER, DELIVERY, TWO, YOUNG, Desk, answered
 from tests.golden.table import CASES, events, millis
-from tests.unit.test_asking import BROKER, DELIVERY, answered
 
 FIXTURE = Path(__file__).parent / "golden" / "records-1"
 TODAY = date(2026, 11, 24)

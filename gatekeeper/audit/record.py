@@ -155,12 +155,13 @@ def _record(
     subject: Subject | None,
     raw: bytes | None,
 ) -> dict[str, Any]:
+    subj, in_mac = subject.names(raw) if subject else (None, None)
     found: dict[str, Any] = {
         "v": 1,
         "did": id_,
         "src": origin,
-        "subj": subject.subj if subject else None,
-        "in_mac": subject.mac(raw) if subject and raw is not None else None,
+        "subj": subj,
+        "in_mac": in_mac,
         **_scope(send or {}),
         "verdict": None,
         "reasons": (),

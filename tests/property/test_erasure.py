@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gatekeeper.audit import merkle
 from gatekeeper.audit.manifest import Taken, manifest
-from gatekeeper.audit.subject import Mac
+from gatekeeper.audit.subject import Master, Subject
 from gatekeeper.judge import Judged
 from gatekeeper.memory import Memory
 from gatekeeper.spans import instant
@@ -27,11 +27,12 @@ FEW = settings(max_examples=100, deadline=None)
 
 
 @FEW
-@given(st.binary(max_size=64), st.binary(max_size=300), st.binary(max_size=300))
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=300), st.binary(max_size=300))
 def test_mac_of_any_value_then_it_is_the_library_s(key: bytes, first: bytes, second: bytes) -> None:
-    one = Mac(key)
+    master, person = Master(key), Subject(key, b"P-1")
     for value in (first, second):
-        assert one.of(value) == hmac.digest(key, value, "sha256")
+        assert master.of(value) == hmac.digest(key, value, "sha256")
+        assert person.names(value)[1] == hmac.digest(key, value, "sha256").hex()
 
 
 def chained(judged: list[Judged]) -> list[bytes]:
@@ -101,4 +102,4 @@ def test_erased_then_the_chain_is_valid_and_nothing_of_the_person_is_left(facts:
     again = Memory()
     for key, value in left.items():
         again.take(key, value)
-    assert again.salt("P-1") is None
+    assert again.salt(b"P-1") is None
