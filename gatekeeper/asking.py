@@ -6,20 +6,22 @@ from typing import NamedTuple
 
 import orjson
 
-from gatekeeper import memory
+from gatekeeper import memory as entries
 from gatekeeper.case import Case, route
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.decide import Decision
+from gatekeeper.facts import FactStore
 from gatekeeper.judge import Output
 from gatekeeper.known import Facts, judged
-from gatekeeper.memory import Entry
+from gatekeeper.memory import Entry, Memory
 from gatekeeper.reference import Reference
 from gatekeeper.spans import instant
 from schemas.codec import encode
 from schemas.events import Ask, Send
 
 PENDING = "CONFIRMATION_PENDING"
+_YES = frozenset((b"Given", b"RenewedGiven"))
 
 
 class Asked(NamedTuple):
@@ -31,6 +33,12 @@ class Asked(NamedTuple):
     outputs: tuple[Output, ...] = ()
     entries: tuple[Entry, ...] = ()
     code: str | None = None
+
+
+def answered(store: FactStore, memory: Memory, recipient_id: str) -> bool:
+    """Tells whether a person who was asked may have said yes, by an answer or otherwise; never a no where they did."""
+    requests = memory.requests(recipient_id)
+    return bool(requests) and store.mentions(recipient_id, requests | _YES)
 
 
 def request(
@@ -78,7 +86,7 @@ def request(
     said, _ = judged("confirmations", value)
     headers = (("gate-decision-id", id_.encode()),)
     output = Output("confirmations", send.recipient_id.encode(), value, headers)
-    entry = memory.ask(
+    entry = entries.ask(
         send.recipient_id, id_, orjson.loads(said), answer_code=question.code, contact_point_id=send.contact_point.id
     )
     return Asked((output,), (entry,))

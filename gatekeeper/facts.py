@@ -104,7 +104,7 @@ class FactStore:
         return fault
 
     def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
-        """Tells whether what is known of a person may name one of these tokens or ids; never a no where it does."""
+        """Tells whether what is known of a person may hold a word (token, id, state); never a no where it does."""
         return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id, b"")))
 
     def view(

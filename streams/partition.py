@@ -13,6 +13,7 @@ from dataclasses import replace
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
+from gatekeeper.asking import answered
 from gatekeeper.errors import IntegrityError
 from streams import ledger, offsets
 from streams.acts import Acts
@@ -232,10 +233,9 @@ class Partition:
 
     async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
         """Returns the records of `review` that wait for an answer of these people."""
-        memory, wanted = self._judging.memory, dict[str, int]()
+        memory, store, wanted = self._judging.memory, self._tools.followers.store, dict[str, int]()
         for name in people:
-            answered = self._tools.followers.store.mentions(name, memory.requests(name))
-            wanted |= memory.waiting(name, answered=answered)
+            wanted |= memory.waiting(name, answered=answered(store, memory, name))
         if not wanted:
             return []
         await self._settled()  # the youngest of them are on their way

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from gatekeeper import memory
+from gatekeeper import asking, memory
 from gatekeeper.acting import Acting
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
@@ -138,8 +138,7 @@ class Desk:
         stand = {dict(record.headers)["gate-decision-id"].decode(): record for record in self.review}
         wait = list[str]()
         for name in self.memory.names():
-            answered = self.store.mentions(name, self.memory.requests(name))
-            wait += self.memory.waiting(name, answered=answered)
+            wait += self.memory.waiting(name, answered=asking.answered(self.store, self.memory, name))
         for did in wait:
             item = stand[did]
             again = self.acting.reconsider(item, self.store, self.memory, self.at)

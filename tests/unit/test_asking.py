@@ -108,6 +108,15 @@ def test_lapsed_before_the_late_yes_then_it_is_cleared_as_well(desk: Desk) -> No
     assert desk.reconsider() == ["clear", "clear"]
 
 
+def test_agreed_elsewhere_after_the_question_then_all_that_waits_is_cleared(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    mine = {"id": "cp-1", "written": DELIVERY}
+    desk.learn(world.source(source_id="S-9", contact_points=[mine]), world.consent(event_time="2026-11-24"))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear", "clear"]
+
+
 def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
     desk.send(campaign_id="K-0", delivery=DELIVERY)
     asked(desk)
