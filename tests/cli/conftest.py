@@ -167,7 +167,7 @@ def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, window: int) -> It
 
         monkeypatch.setattr(Publisher, "write", write_once_and_kill)
         monkeypatch.setattr(publisher, "WINDOW_RECORDS", window)
-        monkeypatch.setattr(publisher, "DELIVERY_MS", 3_000)
+        monkeypatch.setattr(publisher, "DELIVERY_MS", 6_000)
         monkeypatch.setattr(publisher, "REQUEST_MS", 2_000)
         monkeypatch.setattr(client, "REQUEST_MS", 2_000)
         yield broker

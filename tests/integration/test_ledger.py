@@ -155,7 +155,7 @@ def test_given_a_revocation_before_the_commit_then_the_same_worker_has_no_phanto
         if "cleared" in self._batches and not held.is_set():
             held.set()
             await asyncio.Event().wait()
-        await commit(self, position, clock)
+        return await commit(self, position, clock)
 
     monkeypatch.setattr(Transaction, "commit", holding)
 

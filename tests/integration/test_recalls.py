@@ -104,7 +104,7 @@ def test_given_a_withdrawal_between_judging_and_commit_then_it_is_recalled(world
         if "cleared" in self._batches and not held.is_set():
             await asyncio.to_thread(world.put, "consents", [("r1", consent("r1", "Withdrawn"))])
             held.set()
-        await commit(self, position, clock)
+        return await commit(self, position, clock)
 
     monkeypatch.setattr(Transaction, "commit", holding)
 
