@@ -30,8 +30,6 @@ ITSELF = "gatekeeper"
 """Who redecides a send whose person has answered."""
 AWAITS = "awaits_answer"
 """Why an item is not redecided whose person has been asked."""
-WAITING: frozenset[review.State] = frozenset(("open", "proposed", "asked"))
-"""In these states an item goes out if its person says yes."""
 
 
 def named(key: bytes | None, value: bytes | None) -> tuple[str, int, int] | None:
@@ -124,7 +122,7 @@ class Acting:
         It is the redecision that a colleague could ask for, done by the gate itself, and it is written only where
         something comes of it: the send is cleared, or a hard fact ends a release of its key. So is a defect of ours,
         which leaves the item to a colleague, or it would come again at every touch. Nothing is written where `item`,
-        a record of `review`, does not wait (any more). Never raises.
+        a record of `review`, does not wait (any more), or its campaign was cancelled since. Never raises.
         """
         owner, name = (item.key or b"").decode(), dict(item.headers).get("gate-decision-id", b"").decode()
         standing = memory.standing(owner, name)
@@ -134,6 +132,8 @@ class Acting:
         id_, act, found = _own_did(item, standing), None, None
         try:
             if (found := review.item(item.key, item.value, dict(item.headers))) is None:
+                return NOTHING
+            if memory.cancelled_at(found.send.campaign_id, found.send.channel) >= found.at:
                 return NOTHING
             act = _own(item, found, act_id=id_, at=at)
             done = _Doing(self._judge, store, memory, at, as_of, item, act, self._chance, id_).done(item, found)
@@ -305,7 +305,7 @@ class _Doing:
         decided = self._decided(found, call.said)
         decision = decided.decision
         standing = self.memory.standing(act.recipient_id, found.did)
-        if call.step == "redecide" and standing and standing.state == "asked" and asking.PENDING in decision.codes:
+        if call.step == "redecide" and standing and standing.offset is not None and asking.PENDING in decision.codes:
             ended = superseded(found.send, decision, self.memory)
             return _Result("refused", AWAITS, decided, entries=ended)  # an item anew would wait for nothing
         output = self.judge.told(item, found.send, decision, id_)
@@ -365,7 +365,7 @@ class _Doing:
         said: Mapping[str, Any] | None = None,
     ) -> Entry:
         by = act.by if isinstance(act.by, str) else act.by[0]
-        offset = act.review.offset if act.review and state in WAITING else None
+        offset = act.review.offset if act.review and state in review.WAITING else None
         last = self.memory.standing(act.recipient_id, found.did)
         standing = Standing(
             state,
@@ -389,7 +389,7 @@ def _own_did(item: Record, asked: Standing, *ended: bytes) -> str:
 
     `ended`: the keys of the releases that it ends, while the item waits on.
     """
-    which = "/".join((asked.act_id or "held", *(key.rpartition(b"/")[2].decode() for key in ended)))
+    which = "/".join((asked.act_id or "-", *(key.rpartition(b"/")[2].decode() for key in ended)))
     return audit.did(item.topic, item.partition, item.offset, "act", which)
 
 

@@ -18,10 +18,10 @@ from gatekeeper.memory import Entry, Memory
 from gatekeeper.reference import Reference
 from gatekeeper.spans import instant
 from schemas.codec import encode
-from schemas.events import Ask, Send
+from schemas.events import GIVEN_STATES, Ask, Send
 
 PENDING = "CONFIRMATION_PENDING"
-_YES = frozenset((b"Given", b"RenewedGiven"))
+_YES = frozenset(state.encode() for state in GIVEN_STATES)
 
 
 class Asked(NamedTuple):
@@ -37,8 +37,7 @@ class Asked(NamedTuple):
 
 def answered(store: FactStore, memory: Memory, recipient_id: str) -> bool:
     """Tells whether a person who was asked may have said yes, by an answer or otherwise; never a no where they did."""
-    requests = memory.requests(recipient_id)
-    return bool(requests) and store.mentions(recipient_id, requests | _YES)
+    return bool(memory.requests(recipient_id)) and store.mentions(recipient_id, _YES)
 
 
 def request(

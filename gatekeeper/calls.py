@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from gatekeeper import release as releases
 from gatekeeper.asking import PENDING
-from gatekeeper.queue import WAITING, Item
+from gatekeeper.queue import Item
 from gatekeeper.reasons import CATALOGUE
-from gatekeeper.review import FROM, State
+from gatekeeper.review import FROM, WAITING, State
 from gatekeeper.texts import Language, catalogue, text
 from schemas.audit import Reason
 from schemas.events import ItemAct, Release

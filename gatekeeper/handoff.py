@@ -16,8 +16,9 @@ from gatekeeper.decide import Decision, decide, only
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged, Output, Record, defect, origin, superseded
 from gatekeeper.known import Facts
-from gatekeeper.memory import Clearance, Entry, Memory
+from gatekeeper.memory import Clearance, Entry, Memory, cancelled
 from gatekeeper.recall import outcome, recall
+from gatekeeper.review import KEPT_MS
 from schemas.audit import Stage
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import CampaignAct
@@ -30,32 +31,29 @@ CALLED_OFF = "called_off"
 
 def walk(judge: Judge, record: Record, memory: Memory) -> Walk | None:
     """Returns the walk that a record of `acts` asks for, None where it is about no campaign."""
-    act = _campaign_act(record)
+    act = campaign_act(record)
     return Walk(judge, record, act, memory) if act else None
 
 
-def decides(record: Record, behind: Iterable[Record] = ()) -> bool:
-    """Tells whether facts bear on what becomes of a record of `acts`, with these records behind it.
+def decides(act: CampaignAct | None, behind: Iterable[CampaignAct | None] = ()) -> bool:
+    """Tells whether facts bear on what becomes of a record of `acts`; None = it is about no campaign.
 
-    They may on all but a cancellation, and a hand-off that is called off by one.
+    They may on all but a cancellation, and a hand-off that is called off by one of those `behind` it.
     """
-    act = _campaign_act(record)
-    if act is None:
-        return True
-    return act.kind != "cancel" and not called_off(act, behind)
+    return act is None or (act.kind != "cancel" and not called_off(act, behind))
 
 
-def called_off(act: CampaignAct, behind: Iterable[Record]) -> bool:
-    """Tells whether a hand-off is called off: a cancellation of all that it would hand on stands behind it."""
-    found = (_campaign_act(record) for record in behind if b"cancel" in (record.value or b""))
-    return any(
+def called_off(act: CampaignAct, behind: Iterable[CampaignAct | None]) -> bool:
+    """Tells whether an act is a hand-off behind which all that it would hand on is cancelled."""
+    return act.kind == "handoff" and any(
         later.kind == "cancel" and later.campaign == act.campaign and later.channel in (None, act.channel)
-        for later in found
+        for later in behind
         if later
     )
 
 
-def _campaign_act(record: Record) -> CampaignAct | None:
+def campaign_act(record: Record) -> CampaignAct | None:
+    """Returns what a record of `acts` asks for, None where it is about no campaign."""
     try:
         act = decode("acts", record.key, record.value)
     except Unreadable:
@@ -89,10 +87,9 @@ class Walk:
             found.append(self._answer(store, at))
         return found
 
-    def call_off(self, store: FactStore, at: int, behind: Iterable[Record]) -> list[Judged]:
-        """Returns the act's answer where it is called off by one of the records behind it; what is left is theirs."""
-        called = self._act.kind == "handoff" and called_off(self._act, behind)
-        return [self._answer(store, at, CALLED_OFF)] if called else []
+    def call_off(self, store: FactStore, at: int, behind: Iterable[CampaignAct | None]) -> list[Judged]:
+        """Returns the act's answer where it is called off by one of those behind it; what is left is theirs."""
+        return [self._answer(store, at, CALLED_OFF)] if called_off(self._act, behind) else []
 
     def _of(self, clearance: Clearance, store: FactStore, memory: Memory, at: int) -> Judged | None:
         if self._act.kind == "cancel":
@@ -158,7 +155,10 @@ class Walk:
         said = acted(self._act, "refused", "shadow") if self._judge.mode == "shadow" else acted(self._act, "done", code)
         id_ = did(self._record, self._act)
         scope = {"campaign_id": self._act.campaign, "channel": self._act.channel}
-        return outcome(id_, self._said(store, at, id_, "act", said, scope), (), ())
+        ends: tuple[Entry, ...] = ()
+        if self._act.kind == "cancel" and self._judge.mode == "live":
+            ends = (cancelled(self._act.campaign, self._act.channel, at, until=at + KEPT_MS),)
+        return outcome(id_, self._said(store, at, id_, "act", said, scope), (), ends)
 
     def _said(
         self,

@@ -36,8 +36,6 @@ Headers = tuple[tuple[str, bytes], ...]
 _OURS = ("ce_", "gate-")
 INFORMATIONAL = ("DUPLICATE_SEND",)
 """A send withheld for this alone needs nobody: the piece went out already."""
-UNANSWERED = frozenset(("CONFIRMATION_PENDING", "CONFIRMATION_LAPSED"))
-"""Asked, and no answer: a yes may still come."""
 _INVALID = {
     "controller": ("controller_unknown", "controller_id"),
     "purpose": ("purpose_unknown", "purpose"),
@@ -314,8 +312,13 @@ def remembered(
 
 
 def held(send: Send, decision: Decision, *, id_: str, memory: Memory) -> tuple[Entry, ...]:
-    """Returns what is remembered of a withheld send that may go out once its person says yes, up to its mail date."""
-    if memory.review is None or (decision.verdict != "confirm" and UNANSWERED.isdisjoint(decision.codes)):
+    """Returns what is remembered of a withheld send that may go out once its person says yes, up to its mail date.
+
+    It is one whose person may be asked, or has been: then even what has another reason now.
+    """
+    if memory.review is None or decision.codes == INFORMATIONAL:
+        return ()
+    if decision.verdict != "confirm" and not memory.requests(send.recipient_id):
         return ()
     until = decision.at + KEPT_MS
     if send.mail_date:

@@ -1,8 +1,8 @@
 """What was decided and still matters, of one partition: clearances, asks, releases, what was done about an item, salts.
 
-An entry is a key `kind/RECIPIENT/rest` and canonical JSON with `v` and `until`, the instant (milliseconds) from which
-it no longer matters (null: it always does). A person is one bytes value with an entry a line: next to nothing for the
-garbage collector to walk, and decoded only when used.
+An entry is a key `kind/RECIPIENT/rest`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel), and canonical JSON with `v`
+and `until`, the instant (milliseconds) from which it no longer matters (null: it always does). A person is one bytes
+value with an entry a line: next to nothing for the garbage collector to walk, and decoded only when used.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from schemas.codec import canonical
 from schemas.events import Ask, Send
 from schemas.topics import DAY_MS
 
-CLEAR, ASK, RELEASE, ACT, SALT = b"clear", b"ask", b"release", b"act", b"salt"
-KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, SALT))
-"""Every kind of entry about a person that this engine knows; another was written by a newer one."""
+CLEAR, ASK, RELEASE, ACT, SALT, CANCEL = b"clear", b"ask", b"release", b"act", b"salt", b"cancel"
+KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, SALT, CANCEL))
+"""Every kind of entry that this engine knows beside its own position; another was written by a newer one."""
 SALT_BYTES = 16
 _WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
 
@@ -115,6 +115,7 @@ class Memory:
         self._people: dict[bytes, bytes] = {}
         self._salts: dict[bytes, bytes] = {}  # everybody has one, and most have nothing else
         self._asked: set[bytes] = set()
+        self._cancelled: dict[bytes, tuple[int, int]] = {}  # by key: when, and until when that matters
         self._due: dict[int, list[bytes]] = {}  # by the day of `until`, whose entries to look at when it is over
 
     @property
@@ -151,6 +152,9 @@ class Memory:
         if kind == SALT:
             self._salted(owner, entry.value)
             return
+        if kind == CANCEL:
+            self._cancel(entry)
+            return
         name = b"%b/%b " % (kind, rest)
         had = self._people.get(owner)
         lines = [line for line in had.split(b"\n") if not line.startswith(name)] if had else []
@@ -165,6 +169,20 @@ class Memory:
         if kind == ACT:
             waits = entry.value is not None and _ASKED in entry.value
             (self._asked.add if waits else self._asked.discard)(entry.key)
+
+    def _cancel(self, entry: Entry) -> None:
+        if entry.value is None or entry.until is None:
+            self._cancelled.pop(entry.key, None)
+            return
+        try:
+            self._cancelled[entry.key] = int(orjson.loads(entry.value)["at"]), entry.until
+        except (KeyError, TypeError, ValueError):
+            raise IntegrityError("error.ledger_unreadable") from None
+
+    def cancelled_at(self, campaign: str, channel: str) -> int:
+        """Returns when a campaign was cancelled last, for this channel or for all (milliseconds); -1 for never."""
+        keys = (cancel_key(campaign, channel), cancel_key(campaign, None))
+        return max(self._cancelled.get(key, (-1, 0))[0] for key in keys)
 
     def _salted(self, owner: bytes, value: bytes | None) -> None:
         if value is None:
@@ -216,13 +234,13 @@ class Memory:
         owner = recipient_id.encode()
         return tuple(Entry(_key(owner, line), None) for line in self._lines(owner) if not line.startswith(b"clear/"))
 
-    def knows(self, recipient_id: str) -> bool:
-        """Tells whether anything is remembered of a person."""
-        return recipient_id.encode() in self._people
+    def concerns(self, recipient_id: str) -> bool:
+        """Tells whether a fact about a person may bear on what is remembered of them: a clearance, or a question."""
+        return _concerned(self._people.get(recipient_id.encode(), b""))
 
     def names(self) -> Iterator[str]:
-        """Yields everybody of whom anything was remembered at the first step."""
-        return map(bytes.decode, list(self._people))
+        """Yields everybody of whom this was so at the first step."""
+        return (owner.decode() for owner, lines in list(self._people.items()) if _concerned(lines))
 
     def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
         """Tells whether what is remembered of a person may name one of these tokens; never a no where it does."""
@@ -308,7 +326,7 @@ class Memory:
 
     def due(self, at: int, limit: int) -> list[Entry]:
         """Returns what takes out at most `limit` entries that no longer matter; a day's, once the day is over."""
-        found: list[Entry] = []
+        found = [Entry(key, None) for key, (_, until) in self._cancelled.items() if until <= at][:limit]
         while self._due and (min(self._due) + 1) * DAY_MS <= at:
             day = min(self._due)
             owners = self._due[day]
@@ -324,6 +342,20 @@ class Memory:
     def _lines(self, owner: bytes) -> list[bytes]:
         lines = self._people.get(owner)
         return lines.split(b"\n") if lines else []
+
+
+def _concerned(lines: bytes) -> bool:
+    return b"clear/" in lines or b"ask/" in lines
+
+
+def cancel_key(campaign: str, channel: str | None) -> bytes:
+    """Returns the key of the entry that a campaign has which was cancelled."""
+    return f"cancel/{campaign}/{channel or '*'}".encode()
+
+
+def cancelled(campaign: str, channel: str | None, at: int, *, until: int) -> Entry:
+    """Returns the entry of a cancelled campaign: what was withheld of it up to then, the gate clears no more itself."""
+    return _entry(cancel_key(campaign, channel), until, at=at)
 
 
 def clear_key(send: Send) -> bytes:

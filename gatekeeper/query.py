@@ -17,9 +17,9 @@ from pydantic import TypeAdapter
 from gatekeeper import spans
 from gatekeeper.errors import UsageError
 from gatekeeper.origin import is_origin
-from gatekeeper.queue import WAITING, Item
+from gatekeeper.queue import Item
 from gatekeeper.reasons import CATALOGUE, VERDICTS
-from gatekeeper.review import State
+from gatekeeper.review import WAITING, State
 from schemas.values import ID_PATTERN, Channel, Time
 
 ANY = "any"

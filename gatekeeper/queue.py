@@ -22,9 +22,6 @@ from schemas.audit import Acted, Decision
 from schemas.codec import Unreadable, decode
 from schemas.events import ItemAct, Release, ReviewPlace, Send
 
-WAITING: tuple[State, ...] = ("open", "proposed", "asked")
-"""The states in which somebody or something is still waited for."""
-
 _AFTER: Mapping[str, State] = {
     "waiting": "proposed",
     "upheld": "upheld",

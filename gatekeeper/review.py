@@ -37,6 +37,9 @@ FROM: Mapping[str, frozenset[State]] = {
 }
 """In which states an act may be done. An item is released once, whatever comes after."""
 
+WAITING: tuple[State, ...] = ("open", "proposed", "asked")
+"""The states in which somebody or something is still waited for."""
+
 KEPT_MS = CLEARED_DAYS * DAY_MS
 """How long an item can be acted on: as long as `review` keeps it."""
 

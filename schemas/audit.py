@@ -144,7 +144,7 @@ Outcome = Literal[
 class Acted(Model):
     """Who did what to which item, and what became of it; `code` says why it was refused.
 
-    Of what was handed off before, `code` is `again`.
+    Of what was handed off before, `code` is `again`; of a hand-off that ended at a cancellation, `called_off`.
     `item`: a decision id, of a record of `review`, or of the clearance that was handed off or fell.
     `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without one. The words
     themselves stay on `acts`. `bulk`: of a release, of how many items it is one; None where it did not say.

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import secrets
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -19,9 +19,10 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from gatekeeper.acting import Acting
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.errors import IntegrityError
-from gatekeeper.handoff import MOST, Walk, decides, walk
+from gatekeeper.handoff import MOST, Walk, campaign_act, decides, walk
 from gatekeeper.judge import Judge, Judged, Record, marked
 from gatekeeper.keys import Signer
+from gatekeeper.memory import Entry
 from gatekeeper.packs import Packs
 from gatekeeper.policy import Policy
 from gatekeeper.recall import weighed
@@ -44,7 +45,7 @@ TOMBSTONES = 1_000
 """At most so many entries of the ledger that no longer matter are taken out in one transaction."""
 RECALLS = 1_000
 """At most so many recalls go out together."""
-TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "FACTS_STALE", "SENDING_SUSPENDED", "DUPLICATE_SEND"))
+TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "FACTS_STALE", "SENDING_SUSPENDED"))
 """Reasons that end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
 
@@ -150,6 +151,9 @@ class Judging:
         for send in sends.records:
             one = tools.judge.judge(as_record(send), tools.followers.store, at, as_of=as_of, memory=self.memory)
             found.append(self._remembered(one))
+            if not TIMELY.isdisjoint(one.codes):
+                for name in waiting(one.entries):
+                    self._touched.later(name)
         done, acts, left = self._acted(load, at, as_of, fresh=fresh)
         found += done
         found += self._reconsidered(load.waiting, at, as_of)
@@ -178,9 +182,10 @@ class Judging:
         """Returns what becomes of the acts, those that are judged, and those left: a campaign's takes several times."""
         judge, store, found, most = self._tools.judge, self._tools.followers.store, list[Judged](), MOST
         records = [as_record(act) for act in load.acts.records]
-        for number, (act, record) in enumerate(zip(load.acts.records, records, strict=True), 1):
-            behind = records[number:]
-            bears = decides(record, behind)
+        campaigns = [campaign_act(record) for record in records]
+        for number, (act, record) in enumerate(zip(load.acts.records, records, strict=True)):
+            behind = campaigns[number + 1 :] if campaigns[number] else []
+            bears = decides(campaigns[number], behind)
             if bears and fresh is None:
                 return found, *load.acts.cut(act.offset)
             self._walk = self._walk or walk(judge, record, self.memory)
@@ -192,6 +197,8 @@ class Judging:
                 else:
                     one = self._acting.act(record, about, store, self.memory, at, as_of=as_of)
                 found.append(self._remembered(one))
+                if left_open := waiting(one.entries):
+                    self._touched.again(left_open)  # whoever answered before is not touched any more
                 continue
             # what may be handed on is only judged with all facts applied; till then the act waits
             steps = self._walk.call_off(store, at, behind)
@@ -281,7 +288,13 @@ class Judging:
 
 def cancels(acts: Batch) -> bool:
     """Tells whether the next act calls back a campaign, or is called off by one that does: no facts bear on it."""
-    return bool(acts.records) and not decides(as_record(acts.records[0]), map(as_record, acts.records[1:]))
+    campaigns = [campaign_act(as_record(act)) for act in acts.records]
+    return bool(campaigns) and not decides(campaigns[0], campaigns[1:])
+
+
+def waiting(entries: Iterable[Entry]) -> list[str]:
+    """Returns whose items these entries leave open, to go out once their person says yes."""
+    return [one.key.split(b"/")[1].decode() for one in entries if b'"state":"open",' in (one.value or b"")]
 
 
 def as_record(record: ConsumerRecord) -> Record:

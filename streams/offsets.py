@@ -114,12 +114,12 @@ async def named(
     Without those that are not there. Those that stand near each other are read in one go.
     """
     begin, end = await bounds(consumer, tp)
-    left = dict(sorted(wanted.items(), key=itemgetter(1)))
+    left = {name.encode(): offset for name, offset in sorted(wanted.items(), key=itemgetter(1))}
     found: list[ConsumerRecord] = []
     while left:
         async with aclosing(read(consumer, tp, max(begin, next(iter(left.values()))), end)) as records:
             async for record in records:
-                if left.pop(dict(record.headers).get(header, b"").decode(), None) is not None:
+                if left.pop(dict(record.headers).get(header) or b"", None) is not None:
                     found.append(record)
                 while left and next(iter(left.values())) + REACH < record.offset:
                     del left[next(iter(left))]

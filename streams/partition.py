@@ -37,6 +37,8 @@ DRAIN_SECONDS = 3.0
 CLOCK_RETRY_SECONDS = 5.0
 LATE_SECONDS = 1.0
 """A partition waits for facts, as readiness has it, from then on: every chunk passes the barrier, in milliseconds."""
+ID = "gate-decision-id"
+"""The header that names a record of `review`."""
 TOUCHED = 100
 """At most so many people are judged again at a time, that sends do not wait."""
 
@@ -176,10 +178,11 @@ class Partition:
         return begin
 
     async def _refuse_hanging(self, tp: TopicPartition) -> None:
-        """Refuses a ledger in which a transaction is still open after the fencing, which finishes all of ours.
+        """Returns when no transaction of ours is open any more: after a commit, or after the fencing.
 
-        Kafka has then lost its markers, as can happen where the only broker dies between a commit and its markers.
-        The ledger would not show what was decided, and our next commit would make that visible as well.
+        Refuses a topic in which one stays open. Kafka has then lost its markers, as can happen where the only broker
+        dies between a commit and its markers. The ledger would not show what was decided, and our next commit would
+        make that visible as well.
         """
         end = (await self._tools.followers.ends([tp]))[tp]
         if not await offsets.settles(self._probe, tp, end, HANGING_SECONDS):
@@ -238,8 +241,12 @@ class Partition:
             wanted |= memory.waiting(name, answered=answered(store, memory, name))
         if not wanted:
             return []
-        await self._settled()  # the youngest of them are on their way
-        return await offsets.named(self._probe, self._review, "gate-decision-id", wanted)
+        await self._settled()
+        found = await offsets.named(self._probe, self._review, ID, wanted)
+        if len(found) < len(wanted):  # the youngest of them may be there, and not visible yet
+            await self._refuse_hanging(self._review)
+            found = await offsets.named(self._probe, self._review, ID, wanted)
+        return found
 
     async def _measure_clock(self) -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
@@ -252,5 +259,5 @@ class Partition:
     async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int]) -> None:
         memory = self._judging.memory
         begins = await transaction.commit(position, self._tools.clock)
-        if memory.review is not None:
-            memory.review = begins.get("review", memory.review)
+        if memory.review is not None and begins.get("review", -1) >= 0:
+            memory.review = begins["review"]

@@ -110,7 +110,7 @@ class Touched:
         kind, slash, id_ = name.partition("/")
         if slash:
             self._next.add(id_.encode() if kind in NAMED_BY_PEOPLE else EVERYBODY)
-        elif self._memory.knows(name):
+        elif self._memory.concerns(name):
             self._names[name] = None
         elif name.startswith(HASHED):
             self._next.add(name.encode())

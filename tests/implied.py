@@ -11,9 +11,9 @@ from gatekeeper.policy import Policy
 from gatekeeper.spans import span
 from schemas.audit import Acted, AuditRecord
 from schemas.topics import DAY_MS
+from streams.offsets import REACH
 
 ACTED_ON_DAYS = 60
-UNANSWERED = {"CONFIRMATION_PENDING", "CONFIRMATION_LAPSED"}
 CLOSED = ("released", "redecided", "upheld")
 STATES = {
     "waiting": "proposed",
@@ -29,6 +29,7 @@ SHOWN = {
     "ask": ("until",),
     "release": ("until",),
     "act": ("state", "act_id", "by", "did", "offset", "before", "until"),
+    "cancel": ("at", "until"),
 }
 """What of an entry is held against the records, by its kind; of a release also who gave it for which decision."""
 
@@ -70,6 +71,9 @@ class Implied:
             self._decided[a.did] = at
             if a.act and a.act.outcome == "recorded" and a.act.kind == "erase":
                 self._erased(a)
+            if a.act and a.act.kind == "cancel" and a.act.outcome == "done":
+                key = f"cancel/{a.campaign}/{a.channel or '*'}"
+                self._entries[key] = {"at": at, "until": at + ACTED_ON_DAYS * DAY_MS}
             piece = self.pieces.get((a.act and a.act.item) or (a.clearance if a.stage == "recall" else None) or a.did)
             if piece is None:
                 assert a.verdict != "clear", f"cleared, and not told: {a.did}"
@@ -103,7 +107,7 @@ class Implied:
         left = {key: value for key, value in left.items() if not _passed(value, at, day=True)}
         held = {key: _shown(key, value) for key, value in ledger.items() if not key.startswith("salt/")}
         for key, value in left.items():
-            if value.get("act_id") == "" and key in held and held[key]["offset"] <= value["offset"]:
+            if value.get("act_id") == "" and key in held and 0 <= value["offset"] - held[key]["offset"] <= REACH:
                 held[key]["offset"] = value["offset"]  # it is looked for from there on
         assert held == left
         salted = {key.split("/")[1] for key in ledger if key.startswith("salt/")}
@@ -112,7 +116,9 @@ class Implied:
     def _erased(self, a: AuditRecord) -> None:
         """Of whoever was erased nothing is kept but what is cleared, until it is called back."""
         owner = self._named.get(a.subj or "")
-        for key in [key for key in self._entries if key.split("/")[1] == owner and not key.startswith("clear/")]:
+        for key in [
+            key for key in self._entries if key.split("/")[1] == owner and key.startswith(("ask/", "release/", "act/"))
+        ]:
             del self._entries[key]
 
     def _live(self, piece: Piece, at: int) -> dict[str, Any]:
@@ -148,9 +154,12 @@ class Implied:
         }
 
     def _held(self, a: AuditRecord, at: int) -> None:
-        """Whom a yes may help is remembered, up to the mail date."""
+        """Of whoever may be asked, or was, what is withheld is remembered, up to the mail date."""
         piece = self.pieces.get(a.did)
-        if piece is None or (a.verdict != "confirm" and not UNANSWERED & {reason.code for reason in a.reasons}):
+        if piece is None or [reason.code for reason in a.reasons] == ["DUPLICATE_SEND"]:
+            return
+        asked = any(key.startswith(f"ask/{piece.recipient_id}/") for key in self._entries)
+        if a.verdict != "confirm" and not asked:
             return
         until = at + ACTED_ON_DAYS * DAY_MS
         if a.send and (day := a.send.get("mail_date")):

@@ -67,10 +67,10 @@ def command(
     said = campaign_act("handoff", campaign, person(settings, by), run_id, channel="postal", again=again)
     with Reader(settings) as reader, whole(out) as handle:
         run = carried_out(settings, reader, said, resumed=run_id is not None, seconds=wait)
-        if run.act is not said:  # answered perhaps long ago: what stands now is for the worker to say
+        if run.act is not said and not run.called_off:  # answered perhaps long ago: the worker says what stands now
             anew = said.model_copy(update={"act_id": f"{said.act_id}.{uuid4().hex[:6]}", "again": True})
             run.confirm(carried_out(settings, reader, anew, resumed=False, seconds=wait, name=said.act_id))
-        written = _write(handle, run, _pieces(reader, run))
+        written = _write(handle, run, {} if run.called_off else _pieces(reader, run))
     fallen, before = len(run.recalled), sum(run.handed.values())
     told = {"campaign": campaign, "run": run.act.act_id, "file": str(out), "written": written, "again": before,
             "recalled": fallen, "recalled_since": len(run.handed) - written, "called_off": run.called_off}  # fmt: skip

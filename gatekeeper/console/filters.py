@@ -11,7 +11,7 @@ from gatekeeper.calls import states
 from gatekeeper.console.search import Search
 from gatekeeper.console.state import console
 from gatekeeper.query import parse
-from gatekeeper.queue import WAITING
+from gatekeeper.review import WAITING
 
 OURS = frozenset(("lang", "page", "kind", "after", "reveal", "since"))
 """Keys of addresses that belong to pages."""

@@ -10,7 +10,8 @@ from typing import Any
 from gatekeeper import spans
 from gatekeeper.console.items import PENDING, item_of
 from gatekeeper.query import ANY, FIELDS, Query, older_than
-from gatekeeper.queue import WAITING, Item
+from gatekeeper.queue import Item
+from gatekeeper.review import WAITING
 from schemas.topics import DAY_MS
 
 PAGE = 100

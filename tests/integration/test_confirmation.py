@@ -210,11 +210,36 @@ def test_given_a_yes_that_counts_only_later_then_time_alone_clears_the_send(worl
                 recipient_id="p1", notice_id="N1", answers=asked.request_id, event_time=soon, record_id="R-9"
             )
             world.put("consents", [("p1", consent)])
-            await eventually(lambda: world.read("cleared"), "the send, once the yes counts")
+            world.put("sends", [("p1", send("p1", "meanwhile"))])
+            await eventually(lambda: len(world.read("cleared")) == 2, "both sends, once the yes counts")
 
     asyncio.run(run())
-    assert outcomes(world) == ["asked", "cleared"]
-    world.check(1)
+    assert outcomes(world) == ["asked", "cleared", "cleared"]
+    world.check(2)
+
+
+def test_given_an_uphold_taken_back_after_the_yes_then_that_send_goes_out_too(world):
+    bought(world, "p1")
+    world.put("sends", [("p1", send("p1", "first"))])
+
+    async def run() -> None:
+        async with world.worker():
+            await eventually(lambda: world.read("review"), "an item")
+            ask(world)
+            await eventually(lambda: world.acted(), "the act")
+            world.put("sends", [("p1", send("p1", "upheld"))])
+            await eventually(lambda: len(world.read("review")) == 2, "a second item")
+            item = world.items()["e-upheld"]
+            world.act("uphold", item, act_id="uphold-1")
+            await eventually(lambda: len(world.acted()) == 2, "it is upheld")
+            answer(world, "p1", "yes")
+            await eventually(lambda: len(world.read("cleared")) == 1, "what was asked about")
+            world.act("undo", item, act_id="undo-1")
+            await eventually(lambda: len(world.read("cleared")) == 2, "what was upheld")
+
+    asyncio.run(run())
+    assert outcomes(world) == ["asked", "cleared", "cleared", "reopened", "upheld"]
+    world.check(2)
 
 
 def test_given_kills_among_sixty_asks_and_answers_then_one_request_and_one_cleared_send_each(world, tmp_path):

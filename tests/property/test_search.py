@@ -15,7 +15,8 @@ from gatekeeper.console import items
 from gatekeeper.console.model import Model
 from gatekeeper.console.search import Search
 from gatekeeper.query import parse
-from gatekeeper.queue import WAITING, urgent
+from gatekeeper.queue import urgent
+from gatekeeper.review import WAITING
 from schemas.topics import DAY_MS
 from streams.client import Record
 from tests import world

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import pytest
 
 from gatekeeper import memory
@@ -108,6 +109,56 @@ def test_lapsed_before_the_late_yes_then_it_is_cleared_as_well(desk: Desk) -> No
     assert desk.reconsider() == ["clear", "clear"]
 
 
+def test_sent_or_decided_anew_between_a_yes_and_its_coming_into_force_then_it_goes_out_with_the_others(
+    desk: Desk,
+) -> None:
+    asked(desk)
+    desk.learn(answered(desk, date="2026-11-24"))
+    assert "CONSENT_NOT_YET_VALID" in desk.send(campaign_id="K-2", delivery=DELIVERY).codes
+    assert desk.act("redecide", item=0) == ("withheld", None)
+    desk.at += DAY
+    assert desk.reconsider() == ["clear", "clear"]
+    desk.check_ledger()
+
+
+def test_cancelled_then_a_yes_clears_nothing_of_the_campaign_from_before_but_what_is_sent_later(desk: Desk) -> None:
+    desk.send(campaign_id="K-0", delivery=DELIVERY)
+    asked(desk, campaign_id="K-1")
+    desk.campaign("cancel")
+    desk.at += 1
+    desk.send(campaign_id="K-1", event_id="E-9", delivery=DELIVERY)
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear", None, "clear"]
+    assert orjson.loads(desk.outputs["cleared"][-1].value or b"")["event_id"] == "E-9"
+    desk.check_ledger()
+
+
+def test_a_piece_sent_twice_and_called_back_then_the_other_does_not_go_out_in_its_place(desk: Desk) -> None:
+    asked(desk)
+    desk.send(delivery=DELIVERY)
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear", "withheld"]
+    desk.campaign("cancel")
+    assert desk.reconsider() == [None]
+    assert [topic for topic, _ in desk.out].count("cleared") == 1
+
+
+def test_colleague_s_act_of_any_id_then_no_two_records_have_one_id(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    desk.learn(answered(desk))
+    view = desk.store.view
+    desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
+    desk.reconsider()
+    desk.store.view = view  # type: ignore[method-assign]
+    desk.act("ask", item=1, act_id="held")
+    desk.at += 2 * DAY
+    desk.reconsider()
+    assert len({record.did for record in desk.records}) == len(desk.records)
+
+
 def test_agreed_elsewhere_after_the_question_then_all_that_waits_is_cleared(desk: Desk) -> None:
     asked(desk)
     desk.send(campaign_id="K-2", delivery=DELIVERY)
@@ -122,7 +173,7 @@ def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
     asked(desk)
     desk.learn(answered(desk, answer="no"))
     desk.at += 2 * DAY
-    assert desk.reconsider() == ["withheld", "withheld"]
+    assert desk.reconsider() == ["withheld"], "the other is not even looked at"
     assert "cleared" not in desk.outputs
 
 

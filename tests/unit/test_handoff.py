@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.handoff import decides, walk
+from gatekeeper.handoff import campaign_act, decides, walk
 from gatekeeper.judge import Judge, Record
 from gatekeeper.packs import load
 from gatekeeper.spans import instant
@@ -111,20 +111,22 @@ def test_cancelled_then_all_is_called_back_once_and_a_later_send_is_judged_as_us
 def test_hand_off_with_a_cancellation_behind_it_then_it_ends_there_and_needs_no_facts(
     desk: Desk, behind: dict[str, Any], off: bool
 ) -> None:
-    records = [act(kind="handoff", channel="postal"), act(**{"kind": "cancel", **behind})]
-    begun = walk(desk.judge, records[0], desk.memory)
+    record, later = act(kind="handoff", channel="postal"), campaign_act(act(**{"kind": "cancel", **behind}))
+    begun = walk(desk.judge, record, desk.memory)
     assert begun is not None
     begun.step(desk.store, desk.memory, desk.at, most=2)
-    assert decides(records[0], records[1:]) is not off
-    found = begun.call_off(desk.store, desk.at, records[1:])
+    assert decides(campaign_act(record), [None, later]) is not off
+    found = begun.call_off(desk.store, desk.at, [None, later])
     assert begun.done is off
     told = [AuditRecord.model_validate_json(one.audit).act for one in found]
     assert [(one.outcome, one.code) for one in told if one] == [("done", "called_off")] * off
 
 
-def test_cancellation_of_one_channel_then_a_hand_off_of_all_goes_on(desk: Desk) -> None:
-    assert decides(act(kind="handoff"), [act(kind="cancel", channel="postal")])
-    assert not decides(act(kind="handoff"), [Record("acts", 3, 9, 0, None, b"cancel"), act(kind="cancel")])
+def test_cancellation_of_one_channel_then_a_hand_off_of_all_goes_on() -> None:
+    whole, one = (campaign_act(act(kind="cancel", channel=channel)) for channel in (None, "postal"))
+    assert decides(campaign_act(act(kind="handoff")), [one])
+    assert not decides(campaign_act(act(kind="handoff")), [one, whole])
+    assert campaign_act(Record("acts", 3, 9, 0, None, b"cancel")) is None
 
 
 def act(**fields: Any) -> Record:

@@ -15,8 +15,8 @@ from gatekeeper.console import flow, managed, seal, spoken
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
-from gatekeeper.queue import WAITING
 from gatekeeper.reasons import VERDICTS
+from gatekeeper.review import WAITING
 from gatekeeper.spans import local
 from schemas.topics import DAY_MS
 
