@@ -288,8 +288,9 @@ class Judging:
 
 def cancels(acts: Batch) -> bool:
     """Tells whether the next act calls back a campaign, or is called off by one that does: no facts bear on it."""
-    campaigns = [campaign_act(as_record(act)) for act in acts.records]
-    return bool(campaigns) and not decides(campaigns[0], campaigns[1:])
+    first, *behind = acts.records or (None,)
+    act = campaign_act(as_record(first)) if first else None
+    return act is not None and not decides(act, (campaign_act(as_record(one)) for one in behind))
 
 
 def waiting(entries: Iterable[Entry]) -> list[str]:
