@@ -298,11 +298,22 @@ class World:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Producer]:
-        """Gives a foreign producer an open transaction; whoever uses it commits or aborts."""
+        """Gives a foreign producer an open transaction; whoever uses it commits or aborts, which shows afterwards."""
         through = self.producer(**{"transactional.id": f"{self.prefix}foreign"})
         through.init_transactions(30)
         through.begin_transaction()
         yield through
+        until(lambda: self._ends(settled=True) == self._ends(settled=False), "nothing is open any more")
+
+    def _ends(self, *, settled: bool) -> list[int]:
+        """Returns where all topics end: where the first open transaction begins if `settled`, else the log's end."""
+        asker = self._consumer() if settled else self._consumer(**{"isolation.level": "read_uncommitted"})
+        try:
+            topics = [topic for topic in asker.list_topics(timeout=10).topics.values() if self.prefix in topic.topic]
+            places = [TopicPartition(topic.topic, number) for topic in topics for number in topic.partitions]
+            return [asker.get_watermark_offsets(place, timeout=10)[1] for place in sorted(places)]
+        finally:
+            asker.close()
 
     def people(self, names: Iterable[str], **more: Any) -> None:
         """Gives each a source and a consent, so that a send to them is clear; `more`: of the source."""
@@ -373,7 +384,7 @@ class World:
             self._followed[topic] = Followed(self._consumer(), self.settings.topic(topic), self.partitions)
         return self._followed[topic].new(self.ends(topic))
 
-    def _consumer(self) -> Consumer:
+    def _consumer(self, **more: Any) -> Consumer:
         return Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
@@ -383,6 +394,7 @@ class World:
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 10,
                 "log_level": 0,
+                **more,
             }
         )
 

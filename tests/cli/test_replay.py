@@ -119,8 +119,9 @@ class Forger:
             producer.produce(self.world.settings.topic("audit"), judged.audit, judged.did, **where)
             producer.produce(self.world.settings.topic("manifests"), value, b"forger", headers=signature, **where)
             producer.commit_transaction(30)
-        (found,) = [m for m in self.world.read("manifests") if m.value() == value]
-        return int(found.offset())
+        # what is committed may not be visible at once
+        found = until(lambda: [m for m in self.world.read("manifests") if m.value() == value], "the manifest")
+        return int(found[0].offset())
 
 
 def test_honest_workers_then_every_decision_is_derived_again_with_its_facts(world: World, run: Run) -> None:
