@@ -307,7 +307,7 @@ class _Doing:
         standing = self.memory.standing(act.recipient_id, found.did)
         if call.step == "redecide" and standing and standing.offset is not None and asking.PENDING in decision.codes:
             ended = superseded(found.send, decision, self.memory)
-            return _Result("refused", AWAITS, decided, entries=ended)  # an item anew would wait for nothing
+            return _Result("refused", AWAITS, decided, entries=ended)  # it waits already
         output = self.judge.told(item, found.send, decision, id_)
         value, at_point = item.value or b"", decided.printed
         src = origin(self.record)

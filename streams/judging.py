@@ -188,7 +188,8 @@ class Judging:
             bears = decides(campaigns[number], behind)
             if bears and fresh is None:
                 return found, *load.acts.cut(act.offset)
-            self._walk = self._walk or walk(judge, record, self.memory)
+            if campaigns[number]:
+                self._walk = self._walk or walk(judge, record, self.memory)
             if self._walk is None:
                 item = load.items.pop(act.offset, None)
                 about = as_record(item) if item else None

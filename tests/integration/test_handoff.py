@@ -55,6 +55,14 @@ def people_of(world: World, campaign: str) -> dict[str, str]:
     }
 
 
+async def twenty_cleared(world: World) -> None:
+    """Has pieces of the campaign K to twenty people cleared."""
+    names = [f"p{number}" for number in range(20)]
+    world.people(names)
+    world.put("sends", ((name, send(name, name, campaign_id="K")) for name in names))
+    await eventually(lambda: len(people_of(world, "K")) == 20, "all cleared")
+
+
 def test_given_withdrawals_at_the_time_of_the_hand_off_then_those_acknowledged_before_it_win_every_time(world):
     rounds, size = 8, 30
 
@@ -98,13 +106,11 @@ def test_given_withdrawals_at_the_time_of_the_hand_off_then_those_acknowledged_b
 @pytest.mark.parametrize("late", [False, True])
 def test_given_facts_that_do_not_come_then_a_campaign_is_cancelled_all_the_same(world, late):
     world.max_lag = 2.0 if late else 3_600.0
-    names = [f"p{number}" for number in range(20)]
-    world.people([*names, "later"])
+    world.people(["later"])
 
     async def run() -> None:
         async with world.worker():
-            world.put("sends", ((name, send(name, name, campaign_id="K")) for name in names))
-            await eventually(lambda: len(people_of(world, "K")) == 20, "all cleared")
+            await twenty_cleared(world)
             with world.transaction() as through:
                 world.put("consents", [("p1", consent("p1", **NO))], through)
                 if late:
@@ -123,13 +129,10 @@ def test_given_facts_that_do_not_come_then_a_campaign_is_cancelled_all_the_same(
 
 def test_given_a_hand_off_that_waits_for_facts_then_a_cancellation_of_its_campaign_ends_it(world):
     world.max_lag = 1.0
-    names = [f"p{number}" for number in range(20)]
-    world.people(names)
 
     async def run() -> None:
         async with world.worker():
-            world.put("sends", ((name, send(name, name, campaign_id="K")) for name in names))
-            await eventually(lambda: len(people_of(world, "K")) == 20, "all cleared")
+            await twenty_cleared(world)
             with world.transaction() as through:
                 world.put("consents", [("p1", consent("p1", **NO))], through)
                 hand_off(world, "K")

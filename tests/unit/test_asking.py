@@ -134,7 +134,9 @@ def test_cancelled_then_a_yes_clears_nothing_of_the_campaign_from_before_but_wha
     desk.check_ledger()
 
 
-def test_a_piece_sent_twice_and_called_back_then_the_other_does_not_go_out_in_its_place(desk: Desk) -> None:
+def test_a_piece_sent_twice_then_a_yes_clears_it_once_and_called_back_the_other_takes_no_place(
+    desk: Desk,
+) -> None:
     asked(desk)
     desk.send(delivery=DELIVERY)
     desk.learn(answered(desk))
@@ -175,15 +177,6 @@ def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
     desk.at += 2 * DAY
     assert desk.reconsider() == ["withheld"], "the other is not even looked at"
     assert "cleared" not in desk.outputs
-
-
-def test_the_same_piece_twice_then_a_yes_clears_it_once(desk: Desk) -> None:
-    asked(desk)
-    desk.send(delivery=DELIVERY)
-    desk.learn(answered(desk))
-    desk.at += 2 * DAY
-    assert desk.reconsider() == ["clear", "withheld"]
-    assert len(desk.outputs["cleared"]) == 1
 
 
 def test_closed_by_a_colleague_then_a_yes_opens_nothing_and_reopened_it_waits_again(desk: Desk) -> None:
