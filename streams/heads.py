@@ -7,15 +7,15 @@ from gatekeeper.settings import Settings
 from streams.client import Reader
 from streams.ledger import HEAD, Head
 
-HEAD_WITHIN = 10_000
-"""A head is in every transaction, so the newest lies near the end; only where it does not, all is read."""
+HEAD_WITHIN = (500, 10_000)
+"""A head is in every transaction, so the newest lies near the end; only where it does not, more is read, then all."""
 
 
 def read(reader: Reader) -> dict[int, Head]:
     """Returns the newest head of each partition that has one."""
     partitions = {tp.partition for tp in reader.partitions("ledger")}
     found: dict[int, Head] = {}
-    for last in (HEAD_WITHIN, None):
+    for last in (*HEAD_WITHIN, None):
         found = {}
         for record in reader.read("ledger", last=last):
             if record.key == HEAD and record.value is not None:

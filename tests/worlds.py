@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from gatekeeper.keys import ROLES, Keys
 from gatekeeper.packs import Packs
@@ -44,7 +44,8 @@ from tests.world import KEY, NOTICE_ITEMS, item_act
 
 Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
 TOKEN = "t1_" + "A" * 43
-DEADLINE = 60.0
+DEADLINE = 120.0
+"""What a busy machine is given; whoever waits so long has failed, so it costs nothing else."""
 BACK_SOON = {
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "4000",
@@ -170,18 +171,23 @@ def send(person: str, number: int | str = 0, **more: Any) -> dict[str, Any]:
 
 
 class Followed:
-    """A topic that is followed from its beginning: every committed record is read once."""
+    """A topic that is followed from its beginning: every committed record is read once.
+
+    Nothing is asked of the broker between two calls, or the worlds of many tests would keep it busy.
+    """
 
     def __init__(self, consumer: Consumer, topic: str, partitions: int) -> None:
-        self._consumer = consumer
-        self._consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+        self._consumer, self._topic = consumer, topic
         self._at = [0] * partitions
 
     def new(self, ends: list[int]) -> list[Any]:
         """Returns what came since the last call, by partition and offset; all that stands before `ends` is in it."""
         found: list[Any] = []
         deadline = time.monotonic() + DEADLINE
-        while any(at < end for at, end in zip(self._at, ends, strict=True)):
+        behind = [number for number, (at, end) in enumerate(zip(self._at, ends, strict=True)) if at < end]
+        if behind:
+            self._consumer.assign([TopicPartition(self._topic, number, self._at[number]) for number in behind])
+        while any(self._at[number] < ends[number] for number in behind):
             assert time.monotonic() < deadline, "a topic could not be read to its end"
             for message in self._consumer.consume(1_000, 0.02):
                 error = message.error()
@@ -189,6 +195,7 @@ class Followed:
                     found.append(message)
                 elif error.code() == KafkaError._PARTITION_EOF:  # any other passes, or the deadline does
                     self._at[message.partition()] = message.offset()
+        self._consumer.unassign()
         return sorted(found, key=lambda m: (m.partition(), m.offset()))
 
 
@@ -311,7 +318,7 @@ class World:
         try:
             topics = [topic for topic in asker.list_topics(timeout=10).topics.values() if self.prefix in topic.topic]
             places = [TopicPartition(topic.topic, number) for topic in topics for number in topic.partitions]
-            return [asker.get_watermark_offsets(place, timeout=10)[1] for place in sorted(places)]
+            return [_end(asker, place) for place in sorted(places)]
         finally:
             asker.close()
 
@@ -354,7 +361,7 @@ class World:
         if self._asker is None:
             self._asker = self._consumer()
         count = len(self._asker.list_topics(name, timeout=10).topics[name].partitions)
-        return [self._asker.get_watermark_offsets(TopicPartition(name, p), timeout=10)[1] for p in range(count)]
+        return [_end(self._asker, TopicPartition(name, number)) for number in range(count)]
 
     def read(self, topic: str) -> list[Any]:
         """Returns all committed records of a topic, by partition and offset."""
@@ -607,7 +614,7 @@ class Supervised:
     def wait(self) -> int:
         """Waits until it ends by itself, and returns its exit code."""
         assert self.process
-        return self.process.wait(30)
+        return self.process.wait(DEADLINE)
 
     def stop(self) -> int:
         self.signal(signal.SIGTERM)
@@ -647,6 +654,21 @@ class Supervised:
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
+
+
+def _end(asker: Consumer, place: TopicPartition) -> int:
+    """Returns where a partition ends; one that was just made may have no leader yet."""
+
+    def told() -> tuple[int, int] | None:
+        try:
+            found: tuple[int, int] = asker.get_watermark_offsets(place, timeout=10)
+            return found
+        except KafkaException as error:
+            if error.args[0].code() not in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE):
+                raise
+            return None
+
+    return int(until(told, f"the end of {place}")[1])
 
 
 def _did(message: Any) -> str:

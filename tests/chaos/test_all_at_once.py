@@ -148,9 +148,9 @@ class Traffic:
 def test_given_sends_acts_recalls_and_a_hand_off_while_workers_are_killed_and_halted_then_each_happens_once(
     world: World, chance: random.Random, tmp_path: Path
 ) -> None:
-    first = world.process(tmp_path / "first.log", worker="worker-0")
-    second = world.process(tmp_path / "second.log", worker="worker-1")
     traffic = Traffic(world, chance)
+    first = traffic.flow.worker(tmp_path / "first.log", worker="worker-0")
+    second = traffic.flow.worker(tmp_path / "second.log", worker="worker-1")
     with first as steady, second as hurt:
 
         def shared() -> bool:

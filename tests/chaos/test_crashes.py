@@ -6,30 +6,30 @@ the manifests are contiguous up to the ledger's head. The moments come from `cha
 
 import signal
 
-from tests.chaos.conftest import Flow, Group
+from tests.chaos.conftest import Flow, Group, many
 from tests.worlds import send, until
 
 
-def test_given_five_kills_of_the_worker_in_30000_sends_then_each_is_decided_once(world, chance, tmp_path):
+def test_given_five_kills_of_the_worker_amid_30000_sends_then_each_is_decided_once(world, chance, tmp_path):
     flow = Flow(world)
-    flow.publish(10_000)
-    with world.process(tmp_path / "worker.log") as worker:
+    flow.publish(many(10_000))
+    with flow.worker(tmp_path / "worker.log") as worker:
         for _ in range(5):
-            flow.await_more(chance.randrange(1, 2_500))
+            flow.await_more(chance.randrange(1, many(2_500)))
             worker.kill()
             assert flow.interrupted()
             worker.start()
-            flow.publish(4_000)
-        assert flow.sent == 30_000
+            flow.publish(many(4_000))
+        assert flow.sent == many(30_000)
         flow.check()
 
 
 def test_given_a_kill_of_the_broker_while_sends_flow_then_each_is_decided_once(kafka, world, chance, tmp_path):
     flow = Flow(world)
-    flow.publish(5_000)
-    with world.process(tmp_path / "worker.log") as worker:
-        flow.await_more(chance.randrange(1, 2_500))
-        with flow.publishing(5_000):
+    flow.publish(many(5_000))
+    with flow.worker(tmp_path / "worker.log") as worker:
+        flow.await_more(chance.randrange(1, many(2_500)))
+        with flow.publishing(many(5_000)):
             kafka.kill()
             kafka.start()
         codes = flow.check(worker)
@@ -38,9 +38,9 @@ def test_given_a_kill_of_the_broker_while_sends_flow_then_each_is_decided_once(k
 
 def test_given_group_offsets_lost_or_wrong_running_and_stopped_then_each_is_decided_once(world, chance, tmp_path):
     flow = Flow(world)
-    flow.publish(4_000)
-    with Group(world) as group, world.process(tmp_path / "worker.log") as worker:
-        flow.await_more(chance.randrange(1, 2_000))
+    flow.publish(many(4_000))
+    with Group(world) as group, flow.worker(tmp_path / "worker.log") as worker:
+        flow.await_more(chance.randrange(1, many(2_000)))
         assert not group.delete_offsets(*group.partitions), "Kafka refuses it while a member is subscribed"
 
         def without_member(change):
@@ -48,15 +48,15 @@ def test_given_group_offsets_lost_or_wrong_running_and_stopped_then_each_is_deci
             return change()
 
         until(lambda: without_member(group.delete), "a moment without a member, to delete the group in")
-        flow.publish(4_000)
+        flow.publish(many(4_000))
         flow.await_decided(flow.sent)
         until(lambda: without_member(group.falsify), "a moment without a member, to falsify offsets in")
         until(lambda: group.members() == 1, "the member is back, with the falsified offsets")
-        flow.publish(10_000)
-        flow.await_more(chance.randrange(1, 2_500))
+        flow.publish(many(10_000))
+        flow.await_more(chance.randrange(1, many(2_500)))
         assert worker.stop() == 0, "a graceful stop, in mid-flow"
         assert flow.interrupted()
-        flow.publish(2_000)
+        flow.publish(many(2_000))
         assert without_member(group.falsify)
         worker.start()
         flow.check()
@@ -64,9 +64,9 @@ def test_given_group_offsets_lost_or_wrong_running_and_stopped_then_each_is_deci
 
 def test_given_one_of_two_workers_killed_or_halted_past_its_session_then_each_is_decided_once(world, chance, tmp_path):
     flow = Flow(world)
-    flow.publish(4_000)
-    first = world.process(tmp_path / "first.log", worker="worker-0")
-    second = world.process(tmp_path / "second.log", worker="worker-1")
+    flow.publish(many(4_000))
+    first = flow.worker(tmp_path / "first.log", worker="worker-0")
+    second = flow.worker(tmp_path / "second.log", worker="worker-1")
     with Group(world) as group, first as steady, second as hurt:
 
         def shared():
@@ -82,8 +82,8 @@ def test_given_one_of_two_workers_killed_or_halted_past_its_session_then_each_is
             return False
 
         until(shared, "both own partitions")
-        flow.publish(10_000)
-        flow.await_more(chance.randrange(1, 2_500))
+        flow.publish(many(10_000))
+        flow.await_more(chance.randrange(1, many(2_500)))
         hurt.kill()
         assert flow.interrupted()
         hurt.start()
@@ -93,7 +93,7 @@ def test_given_one_of_two_workers_killed_or_halted_past_its_session_then_each_is
         hurt.signal(signal.SIGCONT)
         assert hurt.wait() == 70, "the zombie finds itself fenced, and ends"
         hurt.start()
-        flow.publish(2_000)
+        flow.publish(many(2_000))
         assert flow.check(steady, hurt) == []
 
 
@@ -102,7 +102,7 @@ def test_given_kills_of_the_worker_while_people_act_then_each_act_is_answered_on
     young = [f"y{number}" for number in range(300)]
     world.people(young, may_be_minor=True)
     world.put("sends", ((name, send(name, name)) for name in young))
-    with world.process(tmp_path / "worker.log") as worker:
+    with flow.worker(tmp_path / "worker.log") as worker:
         until(lambda: len(world.items()) == len(young), "items to act on")
         for number, (name, item) in enumerate(sorted(world.items().items())):
             world.act(chance.choice(("release", "uphold", "ask", "redecide")), item, act_id=f"a-{name}")

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import aiokafka
 import aiokafka.producer.sender
+import kafka.record.util
 import pytest
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer
@@ -25,6 +26,13 @@ def test_given_the_lock_then_the_versions_are_those_the_engine_was_proven_on(pac
     assert version(package) == PINNED[package], (
         f"{package} changed. Read its diff for the names in this file, run tests/integration and scripts/chaos, "
         "then change the pin in pyproject.toml and here."
+    )
+
+
+def test_given_kafka_python_then_its_checksums_are_made_by_a_package_in_c():
+    assert kafka.record.util.crc32c_c is not None, (
+        "kafka-python no longer finds crc32c, or names it otherwise: in Python a checksum takes a thousand times as "
+        "long, most of the time of whoever reads a topic. See kafka-python[crc32c] in pyproject.toml."
     )
 
 
