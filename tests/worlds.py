@@ -13,8 +13,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -24,6 +22,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from schemas.topics import logical_name
 from streams import admin
 from streams.app import create_app
 from streams.worker import start, stop
+from tests import forked
 from tests.implied import Implied, Piece
 from tests.world import KEY, NOTICE_ITEMS, item_act
 
@@ -213,6 +213,7 @@ class World:
     keys: str = field(default_factory=lambda: str(key_folder()))
     packs: Packs = field(default_factory=lambda: load_packs("jp-pmark"))
     _producer: Producer = field(init=False)
+    _written: set[str] = field(init=False, default_factory=set)
     _asker: Consumer | None = field(init=False, default=None)
     _followed: dict[str, Followed] = field(init=False, default_factory=dict)
     _audits: dict[tuple[int, int], AuditRecord] = field(init=False, default_factory=dict)
@@ -284,6 +285,7 @@ class World:
         `partition`: where to, if it is not the key's.
         """
         through, name = producer or self._producer, self.settings.topic(topic)
+        self._written.add(topic)
         failed: list[Any] = []
 
         def delivered(error: Any, _: Any) -> None:
@@ -310,15 +312,10 @@ class World:
         through.init_transactions(30)
         through.begin_transaction()
         yield through
-        until(lambda: self._ends(settled=True) == self._ends(settled=False), "nothing is open any more")
-
-    def _ends(self, *, settled: bool) -> list[int]:
-        """Returns where all topics end: where the first open transaction begins if `settled`, else the log's end."""
-        asker = self._consumer() if settled else self._consumer(**{"isolation.level": "read_uncommitted"})
+        asker = self._consumer(**{"isolation.level": "read_uncommitted"})
         try:
-            topics = [topic for topic in asker.list_topics(timeout=10).topics.values() if self.prefix in topic.topic]
-            places = [TopicPartition(topic.topic, number) for topic in topics for number in topic.partitions]
-            return [_end(asker, place) for place in sorted(places)]
+            for topic in self._written:
+                until(lambda topic=topic: self.ends(topic) == self._ends(asker, topic), "nothing is open any more")
         finally:
             asker.close()
 
@@ -357,11 +354,14 @@ class World:
 
     def ends(self, topic: str) -> list[int]:
         """Returns the stable end of each partition; markers count, so it is an upper bound of the records."""
-        name = self.settings.topic(topic)
         if self._asker is None:
             self._asker = self._consumer()
-        count = len(self._asker.list_topics(name, timeout=10).topics[name].partitions)
-        return [_end(self._asker, TopicPartition(name, number)) for number in range(count)]
+        return self._ends(self._asker, topic)
+
+    def _ends(self, asker: Consumer, topic: str) -> list[int]:
+        name = self.settings.topic(topic)
+        count = len(asker.list_topics(name, timeout=10).topics[name].partitions)
+        return [_end(asker, TopicPartition(name, number)) for number in range(count)]
 
     def read(self, topic: str) -> list[Any]:
         """Returns all committed records of a topic, by partition and offset."""
@@ -591,30 +591,33 @@ class Supervised:
     def __init__(self, world: World, log: Path, script: Path | None, settings: dict[str, str]) -> None:
         self.log = log
         self.environment = world.environment | {f"GATEKEEPER_{key.upper()}": value for key, value in settings.items()}
-        self.command = [sys.executable, str(script)] if script else [sys.executable, "-m", "gatekeeper", "worker"]
-        self.process: subprocess.Popen[bytes] | None = None
-        self._began = 0
+        self.process: ForkServerProcess | None = None
+        self._script, self._began = script, 0
 
     def start(self) -> None:
-        with self.log.open("ab") as out:
-            self._began = out.tell()
-            self.process = subprocess.Popen(
-                self.command, env=os.environ | self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
-            )
+        self.log.touch()
+        self._began = self.log.stat().st_size
+        self.process = forked.CONTEXT.Process(
+            target=forked.worker, args=(self.log, os.environ | self.environment, self._script)
+        )
+        self.process.start()
 
     def kill(self) -> None:
         assert self.process
         self.process.kill()
-        self.process.wait()
+        self.wait()
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process
-        self.process.send_signal(number)
+        assert self.process.pid
+        os.kill(self.process.pid, number)
 
     def wait(self) -> int:
         """Waits until it ends by itself, and returns its exit code."""
         assert self.process
-        return self.process.wait(DEADLINE)
+        self.process.join(DEADLINE)
+        assert self.process.exitcode is not None, "the worker does not end"
+        return self.process.exitcode
 
     def stop(self) -> int:
         self.signal(signal.SIGTERM)
@@ -623,15 +626,14 @@ class Supervised:
     def keep_alive(self) -> int | None:
         """Starts it again if it has ended; returns the exit code it had, None while it runs."""
         assert self.process
-        code = self.process.poll()
+        code = self.process.exitcode
         if code is not None:
             self.start()
         return code
 
     def end(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        if self.process and self.process.is_alive():
+            self.kill()
 
     def events(self, *names: str) -> list[dict[str, Any]]:
         """Returns what its log says under these events since its last start; a line that is no JSON fails."""

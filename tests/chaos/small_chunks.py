@@ -2,11 +2,10 @@
 
 import sys
 
-import streams.chunks
+from gatekeeper.cli import main
+from streams import chunks, partition
 
-streams.chunks.CHUNK_RECORDS = 250
-
-from gatekeeper.cli import main  # noqa: E402 - whoever takes the number by its name takes this one
+chunks.CHUNK_RECORDS = partition.CHUNK_RECORDS = 250
 
 sys.argv = ["gatekeeper", "worker"]
 main()

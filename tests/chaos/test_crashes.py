@@ -1,7 +1,8 @@
 """Workers and brokers die, halt and come back while sends flow: each send has one output and one audit record.
 
 Each test asserts that it hurt in mid-flow; `Flow.check`, that nothing was lost, doubled or decided wrongly, and that
-the manifests are contiguous up to the ledger's head. The moments come from `chance`: `scripts/chaos` tries many.
+the manifests are contiguous up to the ledger's head. The moments come from `chance`: `scripts/chaos` tries many, with
+more sends than the short form has.
 """
 
 import signal
@@ -10,16 +11,16 @@ from tests.chaos.conftest import Flow, Group, many
 from tests.worlds import send, until
 
 
-def test_given_five_kills_of_the_worker_amid_30000_sends_then_each_is_decided_once(world, chance, tmp_path):
+def test_given_five_kills_of_the_worker_amid_sends_then_each_is_decided_once(world, chance, tmp_path):
     flow = Flow(world)
     flow.publish(many(10_000))
     with flow.worker(tmp_path / "worker.log") as worker:
         for _ in range(5):
-            flow.await_more(chance.randrange(1, many(2_500)))
-            worker.kill()
-            assert flow.interrupted()
+            with flow.publishing(many(4_000)):
+                flow.await_more(chance.randrange(1, many(2_500)))
+                worker.kill()
+                assert flow.interrupted()
             worker.start()
-            flow.publish(many(4_000))
         assert flow.sent == many(30_000)
         flow.check()
 
@@ -38,9 +39,9 @@ def test_given_a_kill_of_the_broker_while_sends_flow_then_each_is_decided_once(k
 
 def test_given_group_offsets_lost_or_wrong_running_and_stopped_then_each_is_decided_once(world, chance, tmp_path):
     flow = Flow(world)
-    flow.publish(many(4_000))
+    flow.publish(4_000)
     with Group(world) as group, flow.worker(tmp_path / "worker.log") as worker:
-        flow.await_more(chance.randrange(1, many(2_000)))
+        flow.await_more(chance.randrange(1, 2_000))
         assert not group.delete_offsets(*group.partitions), "Kafka refuses it while a member is subscribed"
 
         def without_member(change):
@@ -48,15 +49,15 @@ def test_given_group_offsets_lost_or_wrong_running_and_stopped_then_each_is_deci
             return change()
 
         until(lambda: without_member(group.delete), "a moment without a member, to delete the group in")
-        flow.publish(many(4_000))
+        flow.publish(4_000)
         flow.await_decided(flow.sent)
         until(lambda: without_member(group.falsify), "a moment without a member, to falsify offsets in")
         until(lambda: group.members() == 1, "the member is back, with the falsified offsets")
-        flow.publish(many(10_000))
-        flow.await_more(chance.randrange(1, many(2_500)))
-        assert worker.stop() == 0, "a graceful stop, in mid-flow"
-        assert flow.interrupted()
-        flow.publish(many(2_000))
+        with flow.publishing(10_000):
+            flow.await_more(chance.randrange(1, 2_500))
+            assert worker.stop() == 0, "a graceful stop, in mid-flow"
+            assert flow.interrupted()
+        flow.publish(2_000)
         assert without_member(group.falsify)
         worker.start()
         flow.check()
@@ -64,7 +65,7 @@ def test_given_group_offsets_lost_or_wrong_running_and_stopped_then_each_is_deci
 
 def test_given_one_of_two_workers_killed_or_halted_past_its_session_then_each_is_decided_once(world, chance, tmp_path):
     flow = Flow(world)
-    flow.publish(many(4_000))
+    flow.publish(4_000)
     first = flow.worker(tmp_path / "first.log", worker="worker-0")
     second = flow.worker(tmp_path / "second.log", worker="worker-1")
     with Group(world) as group, first as steady, second as hurt:
@@ -82,10 +83,10 @@ def test_given_one_of_two_workers_killed_or_halted_past_its_session_then_each_is
             return False
 
         until(shared, "both own partitions")
-        flow.publish(many(10_000))
-        flow.await_more(chance.randrange(1, many(2_500)))
-        hurt.kill()
-        assert flow.interrupted()
+        with flow.publishing(10_000):
+            flow.await_more(chance.randrange(1, 2_500))
+            hurt.kill()
+            assert flow.interrupted()
         hurt.start()
         until(shared, "both own partitions again")
         until(halted_in_a_transaction, "a halt in a transaction")
@@ -93,7 +94,7 @@ def test_given_one_of_two_workers_killed_or_halted_past_its_session_then_each_is
         hurt.signal(signal.SIGCONT)
         assert hurt.wait() == 70, "the zombie finds itself fenced, and ends"
         hurt.start()
-        flow.publish(many(2_000))
+        flow.publish(2_000)
         assert flow.check(steady, hurt) == []
 
 

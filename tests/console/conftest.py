@@ -120,7 +120,9 @@ class Site(Served):
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The user file."""
     file = tmp_path_factory.mktemp("users") / "users.json"
-    secret = hashed(PASSWORD)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("gatekeeper.console.users._LOG_N", 10)  # each test signs in, which is made to take long
+        secret = hashed(PASSWORD)
     file.touch(0o600)
     file.write_text(written(File(users={name: User(roles=roles, password=secret) for name, roles in PEOPLE})))
     return file
@@ -172,7 +174,10 @@ def browser() -> Iterator[Browser]:
             pytest.fail("no chromium; run scripts/ensure-browser")
         pytest.skip("no chromium; run scripts/ensure-browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        # without a graphics card: pages are drawn all the same, and an idle one costs a sixth
+        plain = ["--disable-gpu", "--disable-gpu-compositing", "--disable-software-rasterizer"]
+        root = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=found, args=[*plain, *root])
         yield browser
         browser.close()
 

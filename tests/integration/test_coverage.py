@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,13 +49,13 @@ class Chunk:
 class Forger:
     """A worker of one partition, that can be told to lie; its sends have a true gap in the middle."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        world.put("sends", [(name, send(name, name, delivery=None)) for name in NAMES[:25]], partition=0)
+    def __init__(self, world: World, partition: int = 0) -> None:
+        self.world, self.partition = world, partition
+        world.put("sends", [(name, send(name, name, delivery=None)) for name in NAMES[:25]], partition=partition)
         with world.transaction() as through:
-            world.put("sends", [("x", send("x", "x"))], through, partition=0)
+            world.put("sends", [("x", send("x", "x"))], through, partition=partition)
             through.abort_transaction()
-        world.put("sends", [(name, send(name, name, delivery=None)) for name in NAMES[25:]], partition=0)
+        world.put("sends", [(name, send(name, name, delivery=None)) for name in NAMES[25:]], partition=partition)
         self.store = FactStore()
         for number, (key, value) in enumerate((controller(), NOTICE, TEMPLATE)):
             self.store.apply("reference", 0, number, key.encode(), orjson.dumps(value))
@@ -67,7 +68,7 @@ class Forger:
         self.topic = world.settings.topic("sends")
         self.key = self.last = Keys(world.settings.key_folder).signer("worker")
         """The one that signs, and the one that signs the last manifest."""
-        self.sends = {message.offset(): message for message in world.read("sends")}
+        self.sends = {m.offset(): m for m in world.read("sends") if m.partition() == partition}
 
     def chunk(self, start: int, to: int, *, leave: tuple[int, ...] = ()) -> Chunk:
         """Judges a range; what is to be left is claimed to be a gap."""
@@ -77,7 +78,7 @@ class Forger:
 
     def judged(self, offset: int) -> Judged:
         message = self.sends[offset]
-        record = Record(self.topic, 0, offset, AT, message.key(), message.value())
+        record = Record(self.topic, self.partition, offset, AT, message.key(), message.value())
         return JUDGE.judge(record, self.store, AT)
 
     def honest(self) -> list[Chunk]:
@@ -89,30 +90,31 @@ class Forger:
         prev, head, done = None, None, []
         for chunk in chunks:
             value = manifest(
-                writer="forger", kid=self.key.kid, partition=0, taken=[chunk.taken], judged=chunk.said,
+                writer="forger", kid=self.key.kid, partition=self.partition, taken=[chunk.taken], judged=chunk.said,
                 dead_facts=0, as_of={},
                 prev=prev, policy=JUDGE.packs.at(AT), t0=AT, t1=AT,
             )  # fmt: skip
             prev = hashlib.sha256(value).hexdigest()
             head = Head(sends=chunk.taken.to, prev=prev, at=AT)
             done.append((chunk, value, head))
-        through = self.world.producer(**{"transactional.id": f"{self.world.prefix}forger"})
+        through = self.world.producer(**{"transactional.id": f"{self.world.prefix}forger-{self.partition}"})
         through.init_transactions(30)
         for number in order or range(len(done)):
             chunk, value, head = done[number]
             through.begin_transaction()
             topic = self.world.settings.topic
             for one in chunk.written:
-                through.produce(topic("audit"), one.audit, one.did, partition=0)
+                through.produce(topic("audit"), one.audit, one.did, partition=self.partition)
                 for output in one.outputs:
+                    headers = list(output.headers)
                     through.produce(
-                        topic(output.topic), output.value, output.key, partition=0, headers=list(output.headers)
+                        topic(output.topic), output.value, output.key, partition=self.partition, headers=headers
                     )
             if chunk.manifest:
                 signer = self.key if number + 1 < len(done) else self.last
                 signed = [("gate-sig", base64.b64encode(signer.sign(value)))]
-                through.produce(topic("manifests"), value, b"forger", partition=0, headers=signed)
-            through.produce(topic("ledger"), done[-1][2].encode(), HEAD, partition=0)
+                through.produce(topic("manifests"), value, b"forger", partition=self.partition, headers=signed)
+            through.produce(topic("ledger"), done[-1][2].encode(), HEAD, partition=self.partition)
             through.commit_transaction(30)
 
 
@@ -121,9 +123,9 @@ def forger(kafka: Broker, prefix: str) -> Forger:
     return Forger(World(kafka.bootstrap, prefix, partitions=2).create())
 
 
-def found(forger: Forger) -> list[Finding]:
-    covered = check(forger.world.settings)
-    assert [one.expired for one in covered] == [{}, {}]
+def found(world: World) -> list[Finding]:
+    covered = check(world.settings)
+    assert [one.expired for one in covered] == [{}] * world.partitions
     assert orjson.loads(report(covered, group="g", at="2026-01-01T00:00:00.000Z"))["kind"] == "coverage"
     return [finding for one in covered for finding in one.findings]
 
@@ -171,7 +173,7 @@ def nothing_there(forger: Forger) -> list[Chunk]:
     hole = next(offset for offset in range(60) if offset not in forger.sends)
     number = hole // SIZE
     message = forger.sends[hole - 1]
-    invented = Record(forger.topic, 0, hole, AT, message.key(), message.value())
+    invented = Record(forger.topic, forger.partition, hole, AT, message.key(), message.value())
     one = JUDGE.judge(invented, forger.store, AT)
     taken = chunks[number].taken
     gaps = [gap for gap in taken.gaps if gap[0] != hole]
@@ -208,7 +210,9 @@ def doubled(forger: Forger) -> list[Chunk]:
 def elsewhere(forger: Forger) -> list[Chunk]:
     chunks = forger.honest()
     one = chunks[2].judged[4]
-    moved = replace(one, outputs=(), audit=one.audit.replace(b'"partition":0', b'"partition":1'))
+    here, there = (b'"partition":%d' % number for number in (forger.partition, 0))
+    assert here != there
+    moved = replace(one, outputs=(), audit=one.audit.replace(here, there))
     chunks[4].written.append(moved)
     chunks[4].said.append(moved)
     return chunks
@@ -241,45 +245,50 @@ def cleared_unasked(forger: Forger) -> list[Chunk]:
     return chunks
 
 
-@pytest.mark.parametrize(
-    ("lie", "expected"),
-    [
-        (torn, [("torn_transaction", "manifests", 4)]),
-        (torn_in_the_middle, [("torn_transaction", "manifests", 4)]),
-        (altered, [("torn_transaction", "manifests", 4)]),
-        (skipped, [("skipped_offset", "sends", 30)]),
-        (miscounted, [("skipped_offset", "sends", 30), ("omitted_record", "sends", 35)]),
-        (false_gap, [("false_gap", "sends", 35)]),
-        (nothing_there, [("claimed_nothing", "sends", 25)]),
-        (without_manifest, [("dropped_manifest", "manifests", 4)]),
-        (last_without_manifest, [("dropped_manifest", "manifests", 11)]),
-        (omitted, [("omitted_record", "sends", 24)]),
-        (doubled, [("doubled_record", "audit", None), ("missing_output", "audit", None)]),
-        (elsewhere, [("foreign_record", "audit", None)]),
-        (output_lost, [("missing_output", "audit", None)]),
-        (output_twice, [("output_without_record", "cleared", None)]),
-        (cleared_unasked, [("output_without_record", "cleared", None), ("missing_output", "audit", None)]),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-def test_given_a_lie_then_it_is_named_with_partition_and_offset(
-    forger: Forger, lie: Callable[[Forger], list[Chunk]], expected: list[tuple[str, str, int | None]]
+LIES: dict[Callable[[Forger], list[Chunk]], list[tuple[str, str, int | None]]] = {
+    Forger.honest: [],
+    torn: [("torn_transaction", "manifests", 4)],
+    torn_in_the_middle: [("torn_transaction", "manifests", 4)],
+    altered: [("torn_transaction", "manifests", 4)],
+    skipped: [("skipped_offset", "sends", 30)],
+    miscounted: [("skipped_offset", "sends", 30), ("omitted_record", "sends", 35)],
+    false_gap: [("false_gap", "sends", 35)],
+    nothing_there: [("claimed_nothing", "sends", 25)],
+    without_manifest: [("dropped_manifest", "manifests", 4)],
+    last_without_manifest: [("dropped_manifest", "manifests", 11)],
+    omitted: [("omitted_record", "sends", 24)],
+    doubled: [("doubled_record", "audit", None), ("missing_output", "audit", None)],
+    elsewhere: [("foreign_record", "audit", None)],
+    output_lost: [("missing_output", "audit", None)],
+    output_twice: [("output_without_record", "cleared", None)],
+    cleared_unasked: [("output_without_record", "cleared", None), ("missing_output", "audit", None)],
+}
+"""What is found of each, as fault, topic and offset; None where that is of no interest."""
+
+
+@pytest.fixture(scope="module")
+def lied(kafka: Broker) -> list[Finding]:
+    """What is found of all of them at once, each in a partition of its own."""
+    world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=len(LIES)).create()
+    for partition, lie in enumerate(LIES):
+        forger = Forger(world, partition)
+        chunks = lie(forger)
+        if lie == Forger.honest:
+            assert {one.verdict for chunk in chunks for one in chunk.judged} == {"clear", "confirm"}
+        forger.write(chunks)
+    return found(world)
+
+
+@pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
+def test_given_a_lie_then_it_is_named_with_partition_and_offset_and_nothing_else_is(
+    lied: list[Finding], lie: Callable[[Forger], list[Chunk]]
 ) -> None:
-    forger.write(lie(forger))
-    told = found(forger)
+    told, expected = [one for one in lied if one.partition == [*LIES].index(lie)], LIES[lie]
     for fault, topic, offset in expected:
         assert (fault, topic, offset) in {
             (one.fault, one.topic, one.offset if offset is not None else None) for one in told
         }
     assert {one.fault for one in told} == {fault for fault, _, _ in expected}, told
-    assert {one.partition for one in told} == {0}
-
-
-def test_given_an_honest_worker_then_nothing_is_found(forger: Forger) -> None:
-    chunks = forger.honest()
-    assert {one.verdict for chunk in chunks for one in chunk.judged} == {"clear", "confirm"}
-    forger.write(chunks)
-    assert found(forger) == []
 
 
 def test_given_a_last_manifest_that_the_worker_s_key_did_not_sign_then_it_is_named(
@@ -289,7 +298,7 @@ def test_given_a_last_manifest_that_the_worker_s_key_did_not_sign_then_it_is_nam
     stranger.make("worker", "gk/worker")
     forger.last = stranger.signer("worker")
     forger.write(forger.honest())
-    (last,) = found(forger)
+    (last,) = found(forger.world)
     assert (last.fault, last.topic, last.partition) == ("unsigned_manifest", "manifests", 0)
     assert last.offset == forger.world.read("manifests")[-1].offset()
     assert last.detail == forger.key.kid
@@ -302,14 +311,14 @@ def test_given_a_worker_with_a_key_that_is_not_known_here_then_each_manifest_is_
     stranger.make("worker", "gk/worker")
     forger.key = forger.last = stranger.signer("worker")
     forger.write(forger.honest())
-    told = found(forger)
+    told = found(forger.world)
     assert {(one.fault, one.topic, one.detail) for one in told} == {("unknown_key", "manifests", forger.key.kid)}
     assert [one.offset for one in told] == [message.offset() for message in forger.world.read("manifests")]
 
 
 def test_given_transactions_in_another_order_then_the_manifest_out_of_order_is_named(forger: Forger) -> None:
     forger.write(forger.honest(), order=[0, 1, 3, 2, 4, 5, 6])
-    told = found(forger)
+    told = found(forger.world)
     assert {one.fault for one in told} == {"reordered_partition"}, told
     assert ("manifests", 0, 4) in {(one.topic, one.partition, one.offset) for one in told}
 
