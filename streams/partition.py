@@ -193,9 +193,9 @@ class Partition:
         if self._committing is not None and not self._committing.done():
             await asyncio.wait([self._committing], timeout=DRAIN_SECONDS)
             self._committing.cancel()  # abandoned: the next owner's fencing aborts or finishes it
-        for closing in (self._writer.stop(), self._probe.stop(), self._acts.stop()):
+        for close in (self._writer.stop, self._probe.stop, self._acts.stop):
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(closing, 2)
+                await asyncio.wait_for(close(), 2)
 
     async def _settled(self) -> None:
         """Returns when the last transaction has committed; shielded, as a revocation must not cut it short."""

@@ -26,9 +26,9 @@ PEOPLE, KNOWN = 500, 400
 """Of those whom sends go to, a fifth is known to no source."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A running Kafka of these tests alone, which they may kill and start again."""
+    """A running Kafka of one file's tests alone, which they may kill and start again."""
     with Broker(tmp_path_factory.mktemp("kafka"), settings=BACK_SOON) as broker:
         yield broker
 
