@@ -31,7 +31,7 @@ def test_given_the_lock_then_the_versions_are_those_the_engine_was_proven_on(pac
 
 def test_given_kafka_python_then_its_checksums_are_made_by_a_package_in_c():
     assert kafka.record.util.crc32c_c is not None, (
-        "kafka-python no longer finds crc32c, or names it otherwise: a checksum made in Python takes 800 times as long. "
+        "kafka-python no longer finds crc32c, or names it otherwise: a checksum in Python takes 800 times as long. "
         "See kafka-python[crc32c] in pyproject.toml."
     )
 
