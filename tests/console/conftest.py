@@ -174,7 +174,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail("no chromium; run scripts/ensure-browser")
         pytest.skip("no chromium; run scripts/ensure-browser")
     with sync_playwright() as playwright:
-        # without a graphics card: pages are drawn all the same, and an idle one costs a sixth
+        # there is no graphics card to look for or to imitate
         plain = ["--disable-gpu", "--disable-gpu-compositing", "--disable-software-rasterizer"]
         root = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=found, args=[*plain, *root])
