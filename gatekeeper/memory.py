@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
@@ -414,7 +414,8 @@ def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry
 
 def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
     """Returns the entry that says what was done about an item."""
-    return _entry(f"act/{recipient_id}/{item}".encode(), until, **asdict(standing))
+    fields = {name: getattr(standing, name) for name in Standing.__slots__}
+    return _entry(f"act/{recipient_id}/{item}".encode(), until, **fields)
 
 
 def held(recipient_id: str, item: str, *, offset: int, until: int) -> Entry:

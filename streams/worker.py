@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import shutil
 import signal
@@ -21,6 +22,8 @@ from streams.app import create_app, fail
 log = structlog.get_logger(__name__)
 
 START_SECONDS = 60.0
+COLLECT = 10_000, 20, 20
+"""When Python looks for garbage. By its own numbers it looks all the time, for each send brings a person's facts."""
 
 
 async def start(app: faust.App) -> asyncio.Task[None]:
@@ -103,6 +106,8 @@ async def _work(settings: Settings) -> int:
     if not starting.done():
         return stopping.result()
     running = starting.result()
+    gc.freeze()  # what is there by now stays: no need to look through it again
+    gc.set_threshold(*COLLECT)
     log.info("worker_started", worker=settings.worker, broker=settings.bootstrap, port=port, mode=settings.mode)
     if settings.mode == "shadow":
         log.warning("shadow_nothing_goes_out", worker=settings.worker, mode=settings.mode)
