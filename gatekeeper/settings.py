@@ -17,6 +17,9 @@ from schemas.values import ID_PATTERN
 BROKER_FILE = Path(".gatekeeper/broker.json")
 """Where `gatekeeper broker` leaves its address, below the working folder: `{"bootstrap": "host:port", "pid": n}`."""
 
+PLAIN = {"security_protocol": "PLAINTEXT", "ssl_cafile": "", "sasl_username": "", "sasl_password_file": ""}
+"""How a broker of one's own is reached, whatever the environment says of another."""
+
 
 class Settings(BaseSettings):
     """All settings, frozen. Times are seconds unless the name says otherwise."""
@@ -24,6 +27,15 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GATEKEEPER_", frozen=True, extra="ignore")
 
     broker: str = Field("", description="Kafka bootstrap servers; empty: the one `gatekeeper broker` started here")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how the broker is reached: SSL is TLS, SASL asks for a user"
+    )
+    ssl_cafile: str = Field("", description="file of the CA's certificates (PEM); empty: those of this machine")
+    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="how the user shows the broker that it knows the password"
+    )
+    sasl_username: str = Field("", description="as whom the broker is reached")
+    sasl_password_file: str = Field("", description="file of that user's password, readable by its owner only")
     prefix: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)*$")] = Field(
         "mail.", description="prefix of all topic names, which ends in a dot"
     )

@@ -28,8 +28,8 @@ class Acts:
         self.items: dict[int, ConsumerRecord] = {}
         """By an act's offset, the record that it names; none where there is none."""
         self._settings = settings
-        self._reader = offsets.probe(settings.bootstrap, wait_ms=WAIT_MS)
-        self._looker = offsets.probe(settings.bootstrap)
+        self._reader = offsets.probe(settings, wait_ms=WAIT_MS)
+        self._looker = offsets.probe(settings)
         self.busy = False
         """Whether acts have been read that are not handed on yet: silence is then no sign that any was lost."""
         self._moved = False

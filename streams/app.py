@@ -14,13 +14,19 @@ from typing import Any
 
 import faust
 import structlog
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    ProducerFenced,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 from faust.tables.manager import TableManager
 from faust.types import TP
 from yarl import URL
 
 from gatekeeper.audit.subject import Subjects
-from gatekeeper.errors import GatekeeperError, RestartError
+from gatekeeper.errors import GatekeeperError, RestartError, UsageError
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import open_tokens
 from gatekeeper.judge import Judge
@@ -30,12 +36,20 @@ from gatekeeper.settings import Settings
 from streams import admin
 from streams.chunks import CREDIT_RECORDS, Chunk, Credit, Schema, Transport
 from streams.clock import Clock
+from streams.connection import reached
 from streams.facts import Followers
 from streams.judging import Tools
 from streams.partition import Partition
 
 log = structlog.get_logger(__name__)
 
+FORBIDDEN = (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+"""What Kafka raises where the worker's user lacks a right; aiokafka gives them no class of their own."""
 FRESH_MS = 10_000
 """The worker is ready while its facts are known to be complete up to at most this long ago."""
 
@@ -121,6 +135,8 @@ def fail(error: BaseException) -> None:
     """
     if isinstance(error, ProducerFenced):  # another worker owns the partition now, as it should
         error = RestartError("error.fenced")
+    if isinstance(error, FORBIDDEN):  # a restart would change nothing
+        error = UsageError("error.worker_rights", what=type(error).__name__)
     if isinstance(error, GatekeeperError):
         log.critical("stopped", error=type(error).__name__, reason=str(error), code=error.exit_code)
         code = error.exit_code
@@ -131,6 +147,18 @@ def fail(error: BaseException) -> None:
         code = 70
     sys.stderr.flush()
     os._exit(code)
+
+
+def _credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """Returns as whom Faust reaches the broker; None where it asks for nothing. Raises as `reached` does."""
+    how = reached(settings)
+    context = how.get("ssl_context")
+    if "sasl_mechanism" in how:
+        user, password = how["sasl_plain_username"], how["sasl_plain_password"]
+        return faust.SASLCredentials(
+            username=user, password=password, mechanism=how["sasl_mechanism"], ssl_context=context
+        )
+    return faust.SSLCredentials(context) if context else None
 
 
 def create_app(
@@ -161,6 +189,7 @@ def create_app(
     app = faust.App(
         settings.group,
         broker=broker,
+        broker_credentials=_credentials(settings),
         store="memory://",
         env={},  # Faust would take the environment's word, APP_DATADIR and fifty more, before ours
         datadir=scratch,  # Faust wants one; nothing is ever in it

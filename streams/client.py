@@ -7,7 +7,7 @@ Java, kafka-python and aiokafka do not by default. `Reader` does.
 from __future__ import annotations
 
 import logging
-import socket
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,8 +20,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionE
 
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.settings import Settings
-from gatekeeper.texts import text
 from schemas.topics import logical_name
+from streams.connection import reached
 
 CONNECT_MS = 6_000
 REQUEST_MS = 8_000
@@ -56,58 +56,48 @@ class Record:
 
 
 def connection(settings: Settings) -> dict[str, Any]:
-    """Returns what every kafka-python client of ours is made with; raises UsageError (2) for a malformed address."""
-    addresses(settings)
+    """Returns what every kafka-python client of ours is made with; raises as `reached` does."""
     return {
-        "bootstrap_servers": settings.bootstrap,
+        **reached(settings),
         "client_id": f"{settings.application}-cli",
         "bootstrap_timeout_ms": CONNECT_MS,
         "request_timeout_ms": REQUEST_MS,
     }
 
 
-def addresses(settings: Settings) -> list[tuple[str, int]]:
-    """Returns the bootstrap servers as host and port; raises UsageError (2) for one that is not `host:port`."""
-    found = []
-    for server in settings.bootstrap.split(","):
-        host, colon, port = server.strip().rpartition(":")
-        if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
-            raise UsageError("error.broker_address", broker=server.strip())
-        found.append((host.strip("[]"), int(port)))
-    return found
-
-
 @contextmanager
 def reaching(settings: Settings) -> Iterator[None]:
     """Turns what Kafka raises into one sentence that names the broker.
 
-    Raises UnavailableError (3), or UsageError (2) where a topic is not there.
+    Raises UnavailableError (3), or UsageError (2) where a topic is not there or the broker forbids what was asked.
     """
     try:
         yield
     except UnknownTopicOrPartitionError:
         raise UsageError("error.topics_missing", broker=settings.bootstrap) from None
+    except KafkaTimeoutError:
+        from streams.refusal import refusal  # imports what no command needs but one that fails
+
+        raise refusal(settings) from None
     except (KafkaError, OSError) as error:
+        if lacking := forbidden(settings, error):
+            raise lacking from None
         raise UnavailableError(
-            "error.broker_unreachable", broker=settings.bootstrap, detail=_why(settings, error)
+            "error.broker_unreachable", broker=settings.bootstrap, detail=type(error).__name__
         ) from None
 
 
-def _why(settings: Settings, error: Exception) -> str:
-    if not isinstance(error, KafkaTimeoutError):
-        return type(error).__name__
-    # the client only says that time is up; a plain connection knows more
-    key = "error.broker_silent"
-    for host, port in addresses(settings)[:2]:
-        try:
-            socket.create_connection((host, port), timeout=1).close()
-        except socket.gaierror:
-            key = "error.broker_nameless"
-        except ConnectionRefusedError:
-            key = "error.broker_refused"
-        except OSError:
-            pass
-    return text(key)
+def forbidden(settings: Settings, error: Exception | None) -> UsageError | None:
+    """Returns the sentence for what the user may not do: the kind of resource, and those of ours that Kafka names.
+
+    None where that is not what it says; kafka-python puts it into words only where a producer asks for its id.
+    """
+    kind = re.search(r"(Cluster|Group|Topic|TransactionalId)AuthorizationFailed", repr(error))
+    if kind is None:
+        return None
+    names = sorted(set(re.findall(rf"{re.escape(settings.prefix)}[\w.-]+", str(error))))
+    user, what = settings.sasl_username or "ANONYMOUS", " ".join((kind[1], *names))
+    return UsageError("error.broker_rights", broker=settings.bootstrap, user=user, what=what)
 
 
 class Reader:
@@ -143,7 +133,9 @@ class Reader:
         with reaching(self._settings):
             numbers = self._consumer.partitions_for_topic(name)
         if not numbers:
-            raise UsageError("error.topic_missing", topic=name, broker=self._settings.bootstrap)
+            key = "error.topic_unseen" if self._settings.sasl_username else "error.topic_missing"
+            where = {"broker": self._settings.bootstrap, "user": self._settings.sasl_username}
+            raise UsageError(key, topic=name, **where)
         return [TopicPartition(name, number) for number in sorted(numbers)]
 
     def ends(self, topic: str) -> dict[int, int]:

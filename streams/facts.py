@@ -24,6 +24,7 @@ from gatekeeper.facts import FactStore
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS, logical_name
 from streams import offsets
+from streams.connection import reached
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ class Followers:
         """Records that could not be read, with the fault; a partition's owner puts each into `deadletter` once."""
         self.as_of = 0
         """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
-        self._bootstrap = settings.bootstrap
+        self._reached = reached(settings)
         self._topics = {settings.topic(name): name for name in FACT_TOPICS}
         self._positions: dict[TopicPartition, int] = {}
         self._moved = asyncio.Condition()
@@ -59,7 +60,7 @@ class Followers:
         """Connects and begins to read; `on_failure` hears of anything that ends the reading."""
         self._next_round = asyncio.get_running_loop().create_future()
         self._reader = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **self._reached,
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="none",
@@ -68,12 +69,12 @@ class Followers:
         )
         # on its own connection, so that no long fetch delays the question; uncommitted records included
         self._asker = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **self._reached,
             enable_auto_commit=False,
             isolation_level="read_uncommitted",
             retry_backoff_ms=offsets.RETRY_MS,
         )
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        self._admin = AIOKafkaAdminClient(**self._reached)
         await asyncio.gather(self._reader.start(), self._asker.start(), self._admin.start())
         partitions = await self._partitions()
         begin = await self._asker.beginning_offsets(partitions)

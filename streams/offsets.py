@@ -10,6 +10,9 @@ from operator import itemgetter
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from gatekeeper.settings import Settings
+from streams.connection import reached
+
 READ_SECONDS = 30.0
 """Longest time without any progress of a read before it is an error (TimeoutError), not an answer."""
 
@@ -23,13 +26,13 @@ RETRY_MS = 20
 """A client that asks about a topic for the first time does so in vain, and waits so long for what it is told."""
 
 
-def probe(bootstrap: str, *, wait_ms: int = 50) -> AIOKafkaConsumer:
+def probe(settings: Settings, *, wait_ms: int = 50) -> AIOKafkaConsumer:
     """Returns a reader without group, for committed records only, that is to be assigned by hand.
 
     `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with.
     """
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **reached(settings),
         enable_auto_commit=False,
         isolation_level="read_committed",
         auto_offset_reset="none",

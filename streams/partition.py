@@ -53,7 +53,7 @@ class Partition:
         self._tools = tools
         self._sends = TopicPartition(tools.settings.topic("sends"), number)
         self._review = TopicPartition(tools.settings.topic("review"), number)
-        self._probe = offsets.probe(tools.settings.bootstrap)
+        self._probe = offsets.probe(tools.settings)
         self._arrived = asyncio.Event()
         self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek, self._arrived)
         self._acts = Acts(tools.settings, number)

@@ -15,7 +15,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from gatekeeper.errors import IncompleteError
 from gatekeeper.settings import Settings
-from streams.client import REQUEST_MS, Reader, connection, reaching
+from streams.client import REQUEST_MS, Reader, connection, forbidden, reaching
 
 DELIVERY_MS = 20_000
 """How long a record may wait for its acknowledgement; an idempotent producer rides out a broker's restart in it."""
@@ -86,6 +86,7 @@ class Publisher:
         """Writes records (key, value) and waits for the answers; returns where each stands, None without an answer.
 
         `partitions`: where each goes, whatever its key says. A record without an answer may have been written.
+        Raises UsageError (2) where the user may not write there, and nothing was written.
         """
         name, futures = self._settings.topic(self._topic), []
         with suppress(KafkaTimeoutError):
@@ -93,6 +94,8 @@ class Publisher:
                 futures.append(self._producer.send(name, key=key, value=value, partition=partition))
             self._producer.flush(timeout=DELIVERY_MS / 1000 + 5)
         places = [_place(self._topic, future) if future.succeeded() else None for future in futures]
+        if futures and not any(places) and (lacking := forbidden(self._settings, futures[0].exception)):
+            raise lacking
         return places + [None] * (len(records) - len(places))
 
     def write_lines(self, records: Iterable[FromLine]) -> Iterator[Window]:

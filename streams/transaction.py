@@ -16,6 +16,7 @@ from gatekeeper.settings import Settings
 from schemas.codec import KEY_BYTES
 from schemas.topics import MAX_MESSAGE_BYTES
 from streams.clock import Clock
+from streams.connection import reached
 
 BATCH_BYTES = 1_000_000
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
@@ -32,7 +33,7 @@ aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002
 def producer(settings: Settings, partition: int) -> AIOKafkaProducer:
     """Returns the transactional producer of one partition; starting it fences the former owner."""
     return AIOKafkaProducer(
-        bootstrap_servers=settings.bootstrap,
+        **reached(settings),
         transactional_id=f"{settings.group}-{partition}",
         acks="all",
         linger_ms=0,

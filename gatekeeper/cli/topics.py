@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +14,7 @@ from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
 from streams import admin
+from streams.rights import WRITES, rights
 
 
 @click.group("topics", help=text("cli.topics"))
@@ -70,6 +72,21 @@ def list_topics(as_json: bool) -> None:
             [[row[column] for column in columns] for row in rows],
             numbers=(4,),
         )
+
+
+@command.command("rights", help=text("cli.topics_rights"))
+@click.argument("part", type=click.Choice(sorted(WRITES)))
+@click.option("--principal", metavar="NAME", help=text("cli.topics_principal"))
+@json_option
+def show_rights(part: str, principal: str | None, as_json: bool) -> None:
+    """Prints the rights that one part of the gate needs on the broker, as calls of Kafka's own command."""
+    settings = load()
+    begin = ("kafka-acls.sh", "--bootstrap-server", settings.bootstrap, "--add")
+    for right in rights(settings, part):
+        if as_json:
+            show_json(right)
+        else:
+            click.echo(shlex.join((*begin, "--allow-principal", f"User:{principal or part}", *right.options())))
 
 
 def _row(topic: Topic, settings: Settings) -> dict[str, Any]:

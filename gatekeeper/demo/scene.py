@@ -27,7 +27,7 @@ from gatekeeper.demo.tally import OUTPUTS, Tally
 from gatekeeper.demo.telling import primary
 from gatekeeper.errors import IncompleteError, UnavailableError
 from gatekeeper.keys import ROLES, Keys, key_name
-from gatekeeper.settings import Settings
+from gatekeeper.settings import PLAIN, Settings
 from gatekeeper.shelf import Shelf
 from schemas.audit import AuditRecord, Decision, Manifest, Verdict
 from schemas.codec import encode
@@ -91,6 +91,7 @@ class Scene:
         self._stack.callback(broker.stop)
         broker.start(progress=fetching)
         ours = {"broker": broker.bootstrap, "keys": str(self.folder / "keys"), "log": str(self.folder / "log")}
+        ours |= PLAIN
         self.settings = self._given.model_copy(update=ours)
         admin.create(self.settings)
         keys = Keys(self.settings.key_folder)
@@ -147,7 +148,7 @@ class Scene:
     def _beside(self, *words: str, **more: str) -> Process:
         """Starts a verb of ours as a process of the demo, which ends with it."""
         environment = {
-            "GATEKEEPER_BROKER": self.settings.bootstrap,
+            **self._broker(),
             "GATEKEEPER_KEYS": self.settings.keys,
             "GATEKEEPER_LOG": self.settings.log,
             "GATEKEEPER_HTTP_PORT": "0",
@@ -233,6 +234,12 @@ class Scene:
         time.sleep(seconds)
         self._check()
 
+    def _broker(self) -> dict[str, str]:
+        """Returns what a process is told of the demo's broker."""
+        return {
+            f"GATEKEEPER_{name}".upper(): value for name, value in {"broker": self.settings.bootstrap, **PLAIN}.items()
+        }
+
     def _check(self) -> None:
         for process in self._processes:
             process.check()
@@ -240,7 +247,7 @@ class Scene:
     def command(self, *arguments: str) -> str:
         """Returns `gatekeeper` with these arguments, whole, for a shell anywhere on this machine."""
         ours = {name: value for name, value in os.environ.items() if name.startswith("GATEKEEPER_")}
-        ours = {**ours, "GATEKEEPER_BROKER": self.settings.bootstrap}
+        ours |= {name: value for name, value in self._broker().items() if name in ours or name == "GATEKEEPER_BROKER"}
         words = [f"{name}={shlex.quote(value)}" for name, value in sorted(ours.items())]
         program = str(Path(sys.executable).with_name("gatekeeper"))
         return " ".join([*words, shlex.join((program, *arguments))])

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 
+from gatekeeper.settings import Settings
 from streams import offsets
 from streams.chunks import CHUNK_RECORDS
 from tests.worlds import World
@@ -13,7 +14,7 @@ COUNT = 2 * offsets.REACH + 1_000
 
 
 @pytest.fixture(scope="module")
-def review(kafka) -> tuple[str, TopicPartition]:
+def review(kafka) -> tuple[Settings, TopicPartition]:
     """A partition with a record of each number as its name, but for two that no gate wrote."""
     world = World(kafka.bootstrap, "tnamed.", partitions=1).create()
     topic, through = world.settings.topic("review"), world.producer()
@@ -23,10 +24,10 @@ def review(kafka) -> tuple[str, TopicPartition]:
         if number % 1_000 == 0:
             through.poll(0)
     assert through.flush(60) == 0
-    return kafka.bootstrap, TopicPartition(topic, 0)
+    return world.settings, TopicPartition(topic, 0)
 
 
-def found(review: tuple[str, TopicPartition], wanted: dict[str, int]) -> list[int]:
+def found(review: tuple[Settings, TopicPartition], wanted: dict[str, int]) -> list[int]:
     async def look() -> list[int]:
         probe = offsets.probe(review[0])
         await probe.start()

@@ -4,6 +4,7 @@ import asyncio
 
 from aiokafka import ConsumerRecord, TopicPartition
 
+from gatekeeper.settings import Settings
 from streams.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, runs
 from streams.intake import Batch, Intake
 from streams.offsets import probe
@@ -20,7 +21,7 @@ async def batches(records: list[ConsumerRecord], *, begin: int = 0) -> tuple[lis
         assert (partition, offset) == (0, begin), "contiguous records need no step back"
 
     credit = Credit()
-    intake = Intake(TP, probe("127.0.0.1:1"), credit, seek, asyncio.Event())
+    intake = Intake(TP, probe(Settings(broker="127.0.0.1:1")), credit, seek, asyncio.Event())
     await intake.begin(begin)
     for run in runs(records):
         chunk = Chunk("t", 0, run, 1)

@@ -1,0 +1,90 @@
+"""How every client of ours reaches Kafka: where it is, whether over TLS, and as whom."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import Settings
+
+_PASSWORD_BYTES = 4096
+
+
+def reached(settings: Settings) -> dict[str, Any]:
+    """Returns what each client is made with, aiokafka's and kafka-python's alike.
+
+    Raises UsageError (2) for an address that is not `host:port`, for settings that do not go together, for a password
+    or certificates that cannot be read, and for a password that others than the file's owner may read.
+    """
+    addresses(settings)
+    found: dict[str, Any] = {"bootstrap_servers": settings.bootstrap, "security_protocol": settings.security_protocol}
+    if context := _tls(settings):
+        found["ssl_context"] = context
+    if user := _user(settings):
+        found["sasl_mechanism"] = settings.sasl_mechanism
+        found["sasl_plain_username"], found["sasl_plain_password"] = user
+    return found
+
+
+def addresses(settings: Settings) -> list[tuple[str, int]]:
+    """Returns the bootstrap servers as host and port; raises UsageError (2) for one that is not `host:port`."""
+    found = []
+    for server in settings.bootstrap.split(","):
+        host, colon, port = server.strip().rpartition(":")
+        if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
+            raise UsageError("error.broker_address", broker=server.strip())
+        found.append((host.strip("[]"), int(port)))
+    return found
+
+
+def _user(settings: Settings) -> tuple[str, str] | None:
+    """Returns the name and the password that the broker asks for; None where it asks for none."""
+    given = {"SASL_USERNAME": settings.sasl_username, "SASL_PASSWORD_FILE": settings.sasl_password_file}
+    if not settings.security_protocol.startswith("SASL_"):
+        _none_of(settings, given)
+        return None
+    for name, value in given.items():
+        if not value:
+            raise UsageError("error.setting_needed", name=f"GATEKEEPER_{name}", protocol=settings.security_protocol)
+    return settings.sasl_username, _password(Path(settings.sasl_password_file))
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """Returns what TLS goes by: the CA's certificates in the file that is named, else those of this machine."""
+    if not settings.security_protocol.endswith("SSL"):
+        _none_of(settings, {"SSL_CAFILE": settings.ssl_cafile})
+        return None
+    return _context(settings.ssl_cafile)
+
+
+def _none_of(settings: Settings, given: dict[str, str]) -> None:
+    """Refuses settings without effect: whoever sets one believes in a protection that is not there."""
+    for name, value in given.items():
+        if value:
+            raise UsageError("error.setting_idle", name=f"GATEKEEPER_{name}", protocol=settings.security_protocol)
+
+
+@lru_cache(maxsize=1)
+def _context(cafile: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=cafile or None)
+    except OSError as error:  # ssl's own errors among them
+        raise UsageError("error.ca_unreadable", path=cafile, detail=error.strerror or type(error).__name__) from None
+
+
+def _password(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            if mode := os.fstat(file.fileno()).st_mode & 0o077:
+                raise UsageError("error.password_open", path=path, mode=f"{mode:03o}")
+            found = file.read(_PASSWORD_BYTES).decode().rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        detail = getattr(error, "strerror", None) or type(error).__name__
+        raise UsageError("error.password_unreadable", path=path, detail=detail) from None
+    if not found:
+        raise UsageError("error.password_empty", path=path)
+    return found
