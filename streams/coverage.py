@@ -19,11 +19,12 @@ from streams import heads
 from streams.client import Reader, Record
 
 UNREADABLE = "unreadable"
+STEP = 500
 _DID = re.compile("[A-Z2-7]{26}")
 
 
-def check(settings: Settings, passed: Callable[[], None] = lambda: None) -> list[Covered]:
-    """Returns what was found of each partition; `passed` is called for every manifest that was read.
+def check(settings: Settings, passed: Callable[[int], None] = lambda _: None) -> list[Covered]:
+    """Returns what was found of each partition; `passed` hears now and then of so many records more that were read.
 
     Raises UnavailableError (3) without a broker, IncompleteError (5) where a transaction stays open.
     """
@@ -34,7 +35,7 @@ def check(settings: Settings, passed: Callable[[], None] = lambda: None) -> list
 class _Topics:
     """A reader for each topic, and from where to where it reads."""
 
-    def __init__(self, settings: Settings, passed: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, passed: Callable[[int], None]) -> None:
         self._settings, self._passed = settings, passed
         self._keys = Keys(settings.key_folder).public("worker")
 
@@ -75,11 +76,13 @@ class _Topics:
 
     def _of(self, topic: str, number: int) -> Iterator[Record]:
         start, end = self._starts[topic][number], self._ends[topic][number]
-        return self._readers[topic].between(topic, partition=number, start=start, end=end)
+        for count, record in enumerate(self._readers[topic].between(topic, partition=number, start=start, end=end), 1):
+            yield record
+            if count % STEP == 0:
+                self._passed(STEP)
 
     def _manifests(self, number: int) -> Iterator[Signed]:
         for record in self._of("manifests", number):
-            self._passed()
             yield Signed(record.offset, record.value or b"", record.header("gate-sig"))
 
     def _put(self, topic: str, number: int) -> Iterator[Put]:

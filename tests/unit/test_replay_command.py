@@ -16,7 +16,8 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from gatekeeper.cli.audit import command
+from gatekeeper.cli.audit import command, reading
+from gatekeeper.cli.audit.reading import SHARE, UNNOTICED, Pace
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.spans import instant
 from schemas.codec import canonical
@@ -258,3 +259,32 @@ def test_a_manifest_of_another_form_then_exit_4_and_a_sentence(folder: Path, spo
     file.write_bytes(gzip.compress(b"\n".join([orjson.dumps(line), *rest])))
     done = called("replay", folder)
     assert (done.exit_code, "manifests/0.ndjson.gz" in done.stderr) == (4, True), done.output
+
+
+class Hours:
+    """A clock that only moves by the work done and the sleep slept."""
+
+    def __init__(self) -> None:
+        self.now = self.slept = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.slept += seconds
+
+
+@pytest.mark.parametrize(
+    ("rate", "slept"), [(None, 8 * (SHARE - 1)), (0, 0), (UNNOTICED / 10, 90)], ids=["a fifth", "all", "a rate"]
+)
+def test_live_reading_then_it_leaves_most_of_the_machine_to_live_work(
+    rate: float | None, slept: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = Hours()
+    monkeypatch.setattr(reading, "time", hours)
+    pace = Pace(rate)
+    for _ in range(10):  # a second of work for each tenth; two are not held up
+        hours.now += 1
+        pace.done(UNNOTICED // 2 if rate is None else UNNOTICED)
+    assert hours.slept == pytest.approx(slept)

@@ -7,6 +7,7 @@ from time import time
 import click
 
 from gatekeeper.audit.coverage import TOLD, report
+from gatekeeper.cli.audit.reading import Pace, rate_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
@@ -16,13 +17,20 @@ from streams.coverage import check
 
 
 @click.command("coverage", help=text("cli.audit_coverage"))
+@rate_option
 @json_option
-def command(as_json: bool) -> None:
+def command(rate: float | None, as_json: bool) -> None:
     """Prints what was found; exit 1 where something is wrong, 5 where a part cannot be proven any more."""
     settings = load()
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_coverage_reading"), total=None)
-        found = check(settings, lambda: bar.advance(task))
+        pace = Pace(rate)
+
+        def passed(count: int) -> None:
+            bar.advance(task, count)
+            pace.done(count)
+
+        found = check(settings, passed)
     findings = [finding for one in found for finding in one.findings]
     expired = any(one.expired for one in found)
     if as_json:

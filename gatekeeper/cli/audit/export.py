@@ -9,7 +9,7 @@ import click
 
 from gatekeeper.audit import export
 from gatekeeper.audit.trail import Link
-from gatekeeper.cli.audit.reading import tell_aside, time_options
+from gatekeeper.cli.audit.reading import Pace, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
@@ -23,8 +23,9 @@ from streams.trail import LiveTrail
 @click.option("--out", required=True, type=click.Path(path_type=Path), help=text("cli.audit_export_out"))
 @click.option("--unsealed", is_flag=True, help=text("cli.audit_export_unsealed"))
 @time_options
+@rate_option
 @json_option
-def command(out: Path, unsealed: bool, since: int | None, to: int | None, as_json: bool) -> None:
+def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: float | None, as_json: bool) -> None:
     """Writes the folder whole or not at all; without a witness, or where something is left out, it says so.
 
     Exit 1 where others wrote to `manifests` or `audit`: that is left aside, and the rest is whole and can be verified.
@@ -36,9 +37,12 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, as_jso
         before = sum(start for start, _ in trail.bounds.values())
         at = {number: start for number, (start, _) in trail.bounds.items()}
 
+        pace = Pace(rate)
+
         def told(link: Link) -> None:
             at[link.partition] = link.offset + 1
             bar.update(task, completed=sum(at.values()) - before)
+            pace.done(len(link.records))
 
         first, last = (None if moment is None else instant(moment) for moment in (trail.since, to))
         about = {"made": instant(int(time() * 1000)), "group": settings.group, "from": first, "to": last}

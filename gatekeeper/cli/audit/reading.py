@@ -26,6 +26,10 @@ SHOWN = 100
 """So many of what others wrote are told one by one."""
 SHARE = 5
 """Of what the machine does, live reading takes one part in so many, that live work is not starved."""
+UNNOTICED = 2_000
+"""So many records starve nobody."""
+
+rate_option = click.option("--rate", type=click.FloatRange(min=0), help=text("replay.rate"))
 
 
 def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -93,7 +97,10 @@ def between(links: Iterator[Link], since: int | None, to: int | None) -> Iterato
 
 
 class Pace:
-    """Keeps work to so many records a second: 0 = as fast as it goes, None = to one part in SHARE of that."""
+    """Keeps work to so many records a second: 0 = as fast as it goes, None = to one part in SHARE of that.
+
+    With None the first UNNOTICED records are not held up.
+    """
 
     def __init__(self, rate: float | None) -> None:
         self._rate = rate
@@ -104,7 +111,7 @@ class Pace:
         """Returns when the next records may be taken."""
         self._done += records
         now = time.monotonic()
-        if self._rate is None:
+        if self._rate is None and self._done > UNNOTICED:
             time.sleep((now - self._last) * (SHARE - 1))
         elif self._rate:
             time.sleep(max(0.0, self._began + self._done / self._rate - now))

@@ -20,7 +20,7 @@ from gatekeeper.audit.library import Library
 from gatekeeper.audit.recheck import Recheck, Rechecked
 from gatekeeper.audit.replay import replay
 from gatekeeper.audit.trail import Link, Trail
-from gatekeeper.cli.audit.reading import Pace, between, opened, trail_options
+from gatekeeper.cli.audit.reading import Pace, between, opened, rate_option, trail_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.identity import open_tokens
@@ -77,7 +77,7 @@ class Report:
 
 @click.command("replay", help=text("replay.help"))
 @trail_options
-@click.option("--rate", type=click.FloatRange(min=0), help=text("replay.rate"))
+@rate_option
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help=text("replay.state"))
 @json_option
 @click.pass_context

@@ -7,6 +7,7 @@ import click
 from gatekeeper.audit.chain import Finding
 from gatekeeper.audit.coverage import Covered
 from gatekeeper.audit.verify import Checkpoint
+from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.stopping import stop_on_signals
 from gatekeeper.errors import GatekeeperError
@@ -81,7 +82,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_sealing"), total=None)
         told = Told(finding, sealed, taken=lambda: bar.advance(task), covered=covered, unchecked=failed)
-        check = (lambda: coverage.check(settings)) if hours else None
+        check = (lambda: coverage.check(settings, Pace(None).done)) if hours else None
         try:
             Sealer(settings, told=told, seconds=interval, check=check, every_ms=int(hours * HOUR_MS)).run(once=once)
         except SystemExit:  # stopped in order: what is not sealed yet is taken again at the next start

@@ -10,7 +10,7 @@ import click
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.what_if import By, WhatIf
 from gatekeeper.cli.activate import file_policy
-from gatekeeper.cli.audit.reading import Pace, between, opened, trail_options
+from gatekeeper.cli.audit.reading import Pace, between, opened, rate_option, trail_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table
 from gatekeeper.proposal import every, named
 from gatekeeper.reasons import VERDICTS
@@ -22,7 +22,7 @@ from streams import controls
 @click.command("what-if", help=text("what_if.help"))
 @trail_options
 @click.option("--policy", required=True, help=text("what_if.policy"))
-@click.option("--rate", type=click.FloatRange(min=0), help=text("replay.rate"))
+@rate_option
 @click.option("--allow-widening", is_flag=True, help=text("what_if.allow_widening"))
 @json_option
 @click.pass_context
