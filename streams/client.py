@@ -20,7 +20,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionE
 
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.settings import Settings
-from schemas.topics import logical_name
+from schemas.topics import TOPICS, logical_name
 from streams.connection import reached
 
 CONNECT_MS = 6_000
@@ -95,7 +95,7 @@ def forbidden(settings: Settings, error: Exception | None) -> UsageError | None:
     kind = re.search(r"(Cluster|Group|Topic|TransactionalId)AuthorizationFailed", repr(error))
     if kind is None:
         return None
-    names = sorted(set(re.findall(rf"{re.escape(settings.prefix)}[\w.-]+", str(error))))
+    names = [settings.topic(name) for name in TOPICS if settings.topic(name) in str(error)]
     user, what = settings.sasl_username or "ANONYMOUS", " ".join((kind[1], *names))
     return UsageError("error.broker_rights", broker=settings.bootstrap, user=user, what=what)
 
