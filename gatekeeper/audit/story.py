@@ -5,15 +5,18 @@ There is no personal data in a record, and none comes in here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
-from gatekeeper.audit import inquiry, merkle
+from gatekeeper.audit import inquiry
+from gatekeeper.audit.export import Sealed
+from gatekeeper.audit.proof import of_record
 from gatekeeper.audit.telling import Line, Telling, told_reason
 from gatekeeper.audit.trail import Link
+from gatekeeper.audit.verify import INCOMPLETE, Finding, check_content
 from gatekeeper.errors import IntegrityError
 from gatekeeper.texts import Language, language
 from schemas.audit import AuditRecord
@@ -29,23 +32,33 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One audit record, and where it stands: partition, offset on `manifests`, its place there, leaf of the log.
+    """One audit record, and where it stands: partition, its link, its place there (from 0), leaf of the sealed log.
 
-    Of one that was read by itself only the partition is known. `signed`: whether the records of its manifest come to
-    the root that this has; where not, nobody can tell which of them were changed, and no seal is theirs.
+    Of one that was read by itself only the partition is known. `wrong`: why its proof does not hold, as far as that
+    goes; where it does not, no seal is the record's.
     """
 
     record: dict[str, Any]
     partition: int
-    manifest: int | None = None
-    position: int | None = None
+    link: Link | None = None
+    place: int = 0
     leaf: int | None = None
-    signed: bool = True
+    wrong: tuple[Finding, ...] = ()
 
     @property
     def did(self) -> str:
         """The decision id."""
         return str(self.record["did"])
+
+    @property
+    def manifest(self) -> int | None:
+        """The offset on `manifests`."""
+        return self.link.offset if self.link else None
+
+    @property
+    def position(self) -> int | None:
+        """Which record of that manifest it is, from 1."""
+        return self.place + 1 if self.link else None
 
     @property
     def names(self) -> set[str]:
@@ -76,21 +89,31 @@ class Chapter:
     shadow: str | None
 
 
-def of(link: Link, wanted: Callable[[bytes], bool], leaf: Callable[[Link], int | None]) -> Iterator[Told]:
-    """Yields the records of a manifest that are wanted by their bytes; `leaf`: where that is in the sealed log.
+def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[Told]:
+    """Yields the records of a manifest that are wanted by their bytes.
 
     Raises IntegrityError (4) where one cannot be read.
     """
-    signed = None
-    for position, value in enumerate(link.records, 1):
+    for place, value in enumerate(link.records):
         if wanted(value):
-            if signed is None:
-                signed = merkle.root(link.records).hex() == link.manifest.get("root")
             try:
                 AuditRecord.model_validate_json(value)
             except ValueError:
                 raise IntegrityError("error.trail_record", partition=link.partition, offset=link.offset) from None
-            yield Told(orjson.loads(value), link.partition, link.offset, position, leaf(link), signed)
+            yield Told(orjson.loads(value), link.partition, link, place)
+
+
+def proven(told: Told, log: Sealed | None, keys: Sequence[str]) -> Told:
+    """Returns a record of a manifest with its leaf, and with what is wrong with the proof that `prove` writes of it.
+
+    Not to be sealed yet is nothing wrong. `log`, `keys`: as `gatekeeper.audit.proof.prove` takes them. Raises
+    IntegrityError (4) where the log cannot be read.
+    """
+    assert told.link is not None
+    proof = of_record(told.link, told.place, log, keys)
+    sealed = orjson.loads(proof)["log"]
+    wrong = tuple(one for one in check_content(proof, told.link.place).findings if one.exit != INCOMPLETE)
+    return replace(told, leaf=sealed["index"] if sealed else None, wrong=wrong)
 
 
 def pieces(found: Iterable[Told]) -> list[list[Told]]:
@@ -164,7 +187,7 @@ class Story:
                 "reasons": [told_reason(reason) for reason in told.record["reasons"]],
                 "facts": self._whole(chapter.facts, chapter.more),
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
-                "signed": told.signed,
+                "wrong": [finding.code for finding in told.wrong],
                 "seal": self._sealed(told),
             }
             for told, chapter in zip(self.piece, self.chapters(), strict=True)
@@ -204,7 +227,7 @@ class Story:
     def _standing(self, told: Told) -> list[str]:
         """Returns where a record stands, and how it is sealed."""
         lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
-        if not told.signed:
+        if told.wrong:
             return [*lines, self._tell.say("differs")]
         if (sealed := self._sealed(told)) is None:
             return [*lines, self._tell.say("unsealed")]
@@ -214,7 +237,7 @@ class Story:
         return [*lines, self._tell.say("unwitnessed")]
 
     def _sealed(self, told: Told) -> dict[str, Any] | None:
-        if not told.signed or told.leaf is None or self._seal is None or told.leaf >= self._seal.size:
+        if told.wrong or told.leaf is None or self._seal is None or told.leaf >= self._seal.size:
             return None
         return {"leaf": told.leaf, "size": self._seal.size, "witnessed": self._seal.witnessed}
 

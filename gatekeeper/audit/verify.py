@@ -1008,20 +1008,29 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
 
     `witness`, `min_size`: as `verify` takes them.
     """
+    return _proof_checked(lambda: _read(file.parent, file.name), file.name, witness, min_size)
+
+
+def check_content(content: bytes, name: str) -> Report:
+    """Checks what a proof's file holds, as `check_proof` does; `name`: what the file is called."""
+    return _proof_checked(lambda: content, name, None, None)
+
+
+def _proof_checked(content: Callable[[], bytes], name: str, witness: Vkey | None, min_size: int | None) -> Report:
     report = Report()
     try:
-        check_one(_READ_ONCE(_read(file.parent, file.name).decode()), report, witness, min_size)
+        _check_one(_READ_ONCE(content().decode()), report, witness, min_size)
     except Trouble as trouble:
         report.add(trouble.code, **trouble.values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        report.add("proof", file=file.name)
+        report.add("proof", file=name)
     if report.found:
         report.say("not_right", count=report.found)
     return report
 
 
-def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None, min_size: int | None = None) -> None:
-    """Adds to a report what `check_proof` finds of a proof's content; raises Trouble, or ValueError for no proof."""
+def _check_one(proof: dict[str, Any], report: Report, witness: Vkey | None, min_size: int | None) -> None:
+    """Adds to a report what is wrong with a proof; raises Trouble, or ValueError and its like for no proof."""
     proof = _shaped(proof, "did", "keys", "log", "manifest", "path", "record", "v")
     keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
     record, log = proof["record"].encode(), proof["log"]

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,13 +17,14 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
+from gatekeeper.audit import merkle
 from gatekeeper.cli.audit import command
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.spans import instant
 from schemas.codec import canonical
 from tests import policies, world
 from tests.records import Named, export, of_demo, of_every_kind
-from tests.trails import Trail, lines
+from tests.trails import GROUP, Step, Trail, key, lines
 from tests.worlds import until
 
 
@@ -50,18 +52,83 @@ def test_an_export_then_all_is_derived_again_and_nothing_is_found(tmp_path: Path
     assert set(said["findings"]) == {"same", "told", "silent"}
 
 
-def test_an_explanation_of_a_forged_record_then_exit_4_and_no_seal_is_told(tmp_path: Path) -> None:
+def _record(step: Step, seed: int) -> Step:
+    return replace(step, records=(forged(step.records[0], notes=["X"]), *step.records[1:]))
+
+
+def _root(step: Step, seed: int) -> Step:
+    """A record, and the manifest with it, whose signature is left as it was."""
+    step = _record(step, seed)
+    return replace(step, value=forged(step.value, root=merkle.root(step.records).hex()))
+
+
+def _signed(step: Step, seed: int) -> Step:
+    """The same by a thief of the worker's key."""
+    step = _root(step, seed)
+    return replace(step, sig=key(f"{GROUP}/worker", seed=seed).sign(step.value))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_record, ["The record is not in this manifest."]),
+        (_root, ["The signature by the key", "The manifest is not leaf 1 of the sealed log."]),
+        (_signed, ["The manifest is not leaf 1 of the sealed log."]),
+        (lambda step, seed: replace(step, sig=b""), ["The signature by the key"]),
+        (lambda step, _: _signed(step, 5), ["The signature by the key", "The manifest is not leaf 1"]),
+    ],
+)
+def test_a_forged_record_then_explain_and_prove_say_why_as_check_does_and_nothing_is_sealed_or_written(
+    tmp_path: Path, change: Callable[[Step, int], Step], says: list[str]
+) -> None:
     trail = Trail(seed=4, partitions=1).write(3)
-    step = trail.steps[1]
-    did = orjson.loads(step.records[0])["did"]
-    folder = trail.export(tmp_path / "out")
+    first, step, last = trail.steps
+    did, folder, proof = orjson.loads(step.records[0])["did"], trail.export(tmp_path / "out"), tmp_path / "proof"
     done = called("explain", did, folder)
-    assert (done.exit_code, "Seal: leaf 1 " in done.stdout) == (0, True)
-    records = (forged(step.records[0], notes=["X"]), *step.records[1:])
-    trail.put(folder, [trail.steps[0], replace(step, records=records), trail.steps[2]])
+    assert (done.exit_code, "Seal: leaf 1 " in done.stdout, "A witness cosigned it" in done.stdout) == (0, True, True)
+
+    changed = change(step, 4)
+    trail.put(folder, [first, changed, last])
+    (entries,) = (folder / "log" / "tile" / "entries").glob("*.p/*")  # so that the forged manifest is found there
+    entries.write_bytes(entries.read_bytes().replace(step.value, changed.value))
     done = called("explain", did, folder)
-    assert (done.exit_code, "Seal: none" in done.stdout, "Seal: leaf 1 " in done.stdout) == (4, True, False)
+    assert done.exit_code == 1
+    assert [one for one in ("Seal: leaf", "cosigned") if one in done.stdout] == []
+    assert "Seal: none" in done.stdout
+    assert [one for one in says if one not in done.stderr] == []
     assert f"offset {step.offset} of manifests" in done.stderr
+    (piece,) = json.loads(called("explain", did, folder, "--json").stdout)["pieces"]
+    assert (piece[0]["seal"], len(piece[0]["wrong"])) == (None, len(says))
+    done = called("prove", did, folder, "--out", proof)
+    assert (done.exit_code, done.stdout, proof.exists()) == (1, "", False)
+    assert [one for one in says if one not in done.stderr] == []
+
+
+def test_a_worker_key_that_is_not_there_then_explain_and_prove_name_it_and_exit_4(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(1)
+    did, folder = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out")
+    (folder / "keys" / "worker-1.pub").unlink()
+    for words in (("explain", did, folder), ("prove", did, folder, "--out", tmp_path / "proof")):
+        done = called(*words)
+        assert (done.exit_code, "Seal: leaf" in done.stdout, trail.worker.kid in done.stderr) == (4, False, True)
+
+
+def test_a_manifest_that_is_not_sealed_yet_then_explain_says_so_and_prove_writes_what_there_is(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(2)
+    did, folder = orjson.loads(trail.steps[1].records[0])["did"], trail.export(tmp_path / "out", sealed=1)
+    done = called("explain", did, folder)
+    assert (done.exit_code, "not yet sealed" in done.stdout, done.stderr) == (0, True, "")
+    assert called("prove", did, folder, "--out", tmp_path / "proof").exit_code == 5
+    assert called("check", tmp_path / "proof").exit_code == 5
+
+
+def test_a_tile_that_is_lost_then_the_page_is_told_without_the_seal_and_says_why(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(2)
+    did, folder = orjson.loads(trail.steps[1].records[0])["did"], trail.export(tmp_path / "out")
+    (tile,) = (folder / "log" / "tile" / "0").glob("*.p/*")
+    tile.unlink()
+    done = called("explain", did, folder)
+    assert (done.exit_code, "Seal: leaf" in done.stdout, "tile/0/000" in done.stderr) == (0, False, True)
 
 
 @pytest.mark.parametrize("command", ["replay", "explain", "what-if", "prove"])
