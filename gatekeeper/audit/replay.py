@@ -92,6 +92,8 @@ def replay(value: bytes, library: Library, *, under: Packs | None = None) -> Rep
     try:
         record = AuditRecord.model_validate_json(value)
         said: dict[str, Any] = orjson.loads(value)
+        for at in filter(None, (record.at, record.asof)):
+            milliseconds(at)  # its form alone is no instant
     except ValueError:
         return Replayed("unknown", _ABSENT, why="record")
     try:

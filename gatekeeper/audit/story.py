@@ -14,6 +14,7 @@ import orjson
 from gatekeeper.audit import inquiry
 from gatekeeper.audit.export import Sealed
 from gatekeeper.audit.proof import of_record
+from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.telling import Line, Telling, told_reason
 from gatekeeper.audit.trail import Link
 from gatekeeper.audit.verify import INCOMPLETE, Finding, check_content
@@ -165,14 +166,14 @@ class Story:
         return "\n".join([*lines, self._tell.say("unproven")])
 
     def chapters(self) -> list[Chapter]:
-        """Returns what each record says, in words."""
+        """Returns what each record says, in words; raises IntegrityError (4) for what no worker can have written."""
         return [self._chapter(told) for told in self.piece]
 
     def row(self) -> tuple[str, ...]:
-        """Returns what tells the piece from others: ids and scope of its first record."""
-        first = self.piece[0]
+        """Returns what tells the piece from others: ids and scope of its first record; raises as `chapters` does."""
+        first, chapter = self.piece[0], self._chapter(self.piece[0])
         said = (first.record[name] or "-" for name in ("campaign", "channel", "verdict"))
-        return (first.did, inquiry.make(first.did), *said, self._local(first.record["at"]))
+        return (first.did, chapter.code, *said, chapter.at)
 
     def plain(self) -> list[dict[str, Any]]:
         """Returns the same for programs: of each record its fields, the sentences, and where it stands."""
@@ -194,6 +195,13 @@ class Story:
         ]
 
     def _chapter(self, told: Told) -> Chapter:
+        try:
+            return self._words(told)
+        except (*FOREIGN, OverflowError):
+            offset = "-" if told.manifest is None else told.manifest
+            raise IntegrityError("error.trail_record", partition=told.partition, offset=offset) from None
+
+    def _words(self, told: Told) -> Chapter:
         record, tell = told.record, self._tell
         named = {name: record[name] or "-" for name in ("campaign", "purpose", "controller")}
         named["purpose"] = tell.name(f"purpose/{named['controller']}", named["purpose"])

@@ -179,6 +179,8 @@ def test_another_version_of_the_record_or_the_rules_then_it_cannot_be_told() -> 
     assert replayed(said).finding == "same"
     assert replayed({**said, "verdict": "block"}).why == f"rules {RULES + 1}"
     assert replay(b"{", LIBRARY).finding == "unknown"
+    for name in ("at", "asof"):
+        assert replayed({**said, name: "2026-99-24T10:00:00.000Z"}).why == "record"
 
 
 def test_under_the_packs_that_were_in_force_then_another_policy_is_found() -> None:

@@ -104,6 +104,36 @@ def test_a_forged_record_then_explain_and_prove_say_why_as_check_does_and_nothin
     assert [one for one in says if one not in done.stderr] == []
 
 
+NEVER = "9999-12-31T23:59:59.999Z"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"facts": {"sources": [{}]}},
+        {"facts": {"consents": [{"channels": -1}]}},
+        {"facts": {"releases": [{"by": [], "kind": "release", "at": NEVER, "bulk": "1"}]}},
+        {"at": NEVER},
+        {"asof": "2026-99-24T10:00:00.000Z"},
+    ],
+)
+def test_a_record_that_no_worker_can_have_written_then_explain_says_so_in_a_sentence(
+    tmp_path: Path, told: dict[str, Any]
+) -> None:
+    trail = Trail(seed=4, partitions=1).write(2)
+    step, folder = trail.steps[0], trail.export(tmp_path / "out")
+    said = orjson.loads(step.records[0])
+    value = canonical({**said, **told, "facts": {**said["facts"], **told.get("facts", {})}})
+    again = forged(value, did="A" * 26)  # another piece of the same send, so that the pieces are listed
+    for records in ((value, *step.records[1:]), (value, again, *step.records[2:])):
+        trail.put(folder, [replace(step, records=records), trail.steps[1]])
+        for more in ((), ("--json",)):
+            done = called("explain", said["send"]["event_id"], folder, *more)
+            assert isinstance(done.exception, IntegrityError), done
+            assert "an audit record of the manifest at offset 0" in str(done.exception)
+            assert done.stdout == ""
+
+
 def test_a_worker_key_that_is_not_there_then_explain_and_prove_name_it_and_exit_4(tmp_path: Path) -> None:
     trail = Trail(seed=4, partitions=1).write(1)
     did, folder = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out")
