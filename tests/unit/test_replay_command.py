@@ -24,7 +24,7 @@ from gatekeeper.spans import instant
 from schemas.codec import canonical
 from tests import policies, world
 from tests.records import Named, export, of_demo, of_every_kind
-from tests.trails import GROUP, Step, Trail, key, lines
+from tests.trails import GROUP, Step, Trail, key, line, lines
 from tests.worlds import until
 
 
@@ -180,6 +180,40 @@ def test_a_manifest_line_of_another_form_then_exit_4_and_its_file_is_named(
     told = done.stderr + str(done.exception)
     assert "manifests/0.ndjson.gz" in told
     assert isinstance(done.exception, (SystemExit, IntegrityError, IncompleteError))
+
+
+@pytest.mark.parametrize("partitions", [10**40, 2**53, 0, -1, True, "1", 1.5])
+def test_a_number_of_partitions_that_none_has_then_exit_4_and_the_file_is_named(
+    tmp_path: Path, partitions: Any
+) -> None:
+    folder = Trail(seed=4, partitions=1).write(1).export(tmp_path / "out")
+    about = json.loads((folder / "export.json").read_bytes())
+    (folder / "export.json").write_text(json.dumps({**about, "partitions": partitions}))
+    for words in (["replay"], ["what-if", "--policy", "jp-pmark"], ["explain", "A" * 26], ["prove", "A" * 26]):
+        done = called(*words, folder, *(["--out", tmp_path / "proof"] if words[0] == "prove" else []))
+        assert isinstance(done.exception, IntegrityError), done
+        assert "export.json" in str(done.exception)
+
+
+@pytest.mark.parametrize("number", [2**53, 2**64, 10**40, -1, "0", 0.5])
+def test_a_number_that_no_place_has_then_every_command_says_so_in_a_sentence(tmp_path: Path, number: Any) -> None:
+    trail = Trail(seed=4, partitions=1).write(1)
+    did, folder, proof = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out"), tmp_path / "p"
+    assert called("prove", did, folder, "--out", proof).exit_code == 0
+    file, made = folder / "manifests" / "0.ndjson.gz", json.loads(proof.read_bytes())
+    lines(file, [json.dumps({**orjson.loads(line(trail.steps[0])), "offset": number}).encode()])
+    for words in (("explain", did, folder), ("prove", did, folder, "--out", proof)):
+        done = called(*words, "--json")
+        assert "manifests/0.ndjson.gz" in done.stderr + str(done.exception)
+        assert isinstance(done.exception, (SystemExit, IntegrityError, IncompleteError)), done
+    (found,) = json.loads(called("verify", folder, "--json").stdout)["findings"]
+    assert (found["code"], found["exit"]) == ("line", 4)
+
+    for part in ("path", "log", "manifest"):
+        field = "offset" if part == "manifest" else "index"
+        proof.write_text(json.dumps({**made, part: {**made[part], field: number}}))
+        done = called("check", proof, "--json")
+        assert (done.exit_code, [one["code"] for one in json.loads(done.stdout)["findings"]]) == (4, ["proof"])
 
 
 def test_a_manifest_without_asof_then_its_records_are_derived_all_the_same(tmp_path: Path) -> None:
