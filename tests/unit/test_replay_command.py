@@ -310,9 +310,19 @@ def test_interrupted_then_it_goes_on_where_it_was_and_tells_all(
     (other / "export.json").write_bytes((other / "export.json").read_bytes().replace(b"mail.", b"test."))
     with pytest.raises(UsageError, match="another"):
         command(["replay", str(other), "--state", str(state)], standalone_mode=False)
-    state.write_bytes(b"{")
-    with pytest.raises(UsageError, match="anew"):
-        command(["replay", str(folder), "--state", str(state)], standalone_mode=False)
+    good = json.loads(state.read_bytes())
+    spoilt = [
+        {"next": {"0": "x"}},
+        {"found": [1]},
+        {"found": [{}]},
+        {"findings": {"same": "1"}},
+        {"ended": 0},
+        {"of": 1},
+    ]
+    for content in (b"{", b"[]", *(json.dumps({**good, **one}).encode() for one in spoilt)):
+        state.write_bytes(content)
+        with pytest.raises(UsageError, match="anew"):
+            command(["replay", str(folder), "--state", str(state)], standalone_mode=False)
 
 
 def test_neither_folder_nor_live_then_exit_2(tmp_path: Path) -> None:

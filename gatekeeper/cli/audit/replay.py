@@ -12,13 +12,14 @@ from typing import Any
 
 import click
 import orjson
+from pydantic import ValidationError
 
 from gatekeeper import packs
 from gatekeeper.audit.archive import Archive
 from gatekeeper.audit.folder import Folder
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.recheck import Recheck, Rechecked
-from gatekeeper.audit.replay import replay
+from gatekeeper.audit.replay import Finding, replay
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.cli.audit.reading import Pace, between, opened, trail_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
@@ -26,7 +27,9 @@ from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
+from schemas.audit import Count
 from schemas.codec import canonical
+from schemas.values import Model
 from streams import inputs
 from streams.client import Reader
 from streams.trail import LiveTrail
@@ -37,6 +40,35 @@ SAVE_SECONDS = 2.0
 FINDINGS = ("same", "told", "silent", "drift", "unknown")
 COUNTS = ("findings", "stages", "facts")
 _LONGEST = 200
+
+
+class Found(Model):
+    """One finding that is told: `gatekeeper.audit.replay.Replayed`, and of which record of which manifest it is."""
+
+    partition: Count
+    offset: Count
+    record: Count
+    finding: Finding
+    did: str
+    stage: str
+    place: str
+    recorded: str
+    derived: str
+    why: str
+
+
+class Kept(Model):
+    """What the state file holds: of what, whether that ended, and all that a report has."""
+
+    of: dict[str, Any]
+    ended: bool
+    next: dict[str, Count]
+    records: Count
+    findings: dict[Finding, Count]
+    stages: dict[str, Count]
+    facts: dict[str, Count]
+    found: list[Found]
+    troubles: list[str]
 
 
 @dataclass
@@ -157,16 +189,16 @@ def _begun(state: Path | None, of: dict[str, Any]) -> Report:
     if state is None or not state.exists():
         return report
     try:
-        said = orjson.loads(state.read_bytes())
-        if said["of"] != orjson.loads(canonical(of)):
-            raise UsageError("error.state_of_another", file=state)
-        report.next = dict(said["next"])
-        if not said["ended"]:
-            for name in COUNTS:
-                getattr(report, name).update(said[name])
-            report.found = list(said["found"])
-    except (OSError, ValueError, KeyError, TypeError):
+        kept = Kept.model_validate_json(state.read_bytes())
+    except (OSError, ValidationError):
         raise UsageError("error.state_unreadable", file=state) from None
+    if kept.of != orjson.loads(canonical(of)):
+        raise UsageError("error.state_of_another", file=state)
+    report.next = kept.next
+    if not kept.ended:
+        for name in COUNTS:
+            getattr(report, name).update(getattr(kept, name))
+        report.found = [one.model_dump() for one in kept.found]
     return report
 
 
