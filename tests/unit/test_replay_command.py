@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from gatekeeper.cli.audit import command
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.spans import instant
 from schemas.codec import canonical
-from tests import policies, world
+from tests import canaries, policies, world
+from tests.canaries import NARUMI
 from tests.records import Named, export, of_demo, of_every_kind
 from tests.trails import GROUP, Step, Trail, key, line, lines
 from tests.worlds import until
@@ -258,6 +260,60 @@ def test_a_forged_record_then_exit_1_and_it_is_named_with_partition_and_offset(
     assert (found["partition"], found["offset"], found["record"]) == (0, place // 50 * 2, place % 50)
 
 
+def _within(*path: str | int, **more: Any) -> Callable[[dict[str, Any]], None]:
+    """Puts more fields into what a record holds at a place."""
+
+    def put(said: dict[str, Any]) -> None:
+        inner: Any = said
+        for step in path:
+            inner = inner[step]
+        inner.update(more)
+
+    return put
+
+
+NAME, MAIL, PHONE = NARUMI["name"], NARUMI["email"], NARUMI["phone"]
+WHO = {"code": "NO_CONSENT", "facts": [NAME, PHONE], "says": {NAME: "x", "date": MAIL, "case": "narumi kanaria"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (_within("send", delivery=NARUMI), "send.delivery"),
+        (_within("send", delivery={"name": "Narumi", "phone": 9077771234}), "send"),
+        (_within("send", recipient_id=PHONE), "send.recipient_id"),
+        (_within("send", **{NAME: 1}), "send"),
+        (_within("send", mail_date={NAME: [NAME, MAIL]}), "send"),
+        (_within("send", "contact_point", token=NAME), "send.contact_point.token"),
+        (_within("facts", "sources", 0, state={NAME: NAME}), "facts"),
+        (_within("facts", sources=[{NAME: NAME, "source_id": NAME, "check": {"name": "Narumi"}}]), "facts"),
+        (_within(reasons=[WHO]), "reasons[0]"),
+        (_within(verdict="block", reasons=[{**WHO, "code": "DECISION_FAILED"}], send=None, facts=None), "basis"),
+        (_within(act={"act_id": None, "kind": None, "by": None, "at": NAME, "evidence_ref": None, "item": MAIL}
+                 | {"outcome": "done", "code": None}), "act.outcome"),
+    ],
+)  # fmt: skip
+def test_a_forged_record_with_somebody_in_it_then_its_place_is_named_and_nothing_of_them_is_told_or_kept(
+    tmp_path: Path, demo: tuple[list[bytes], Named], change: Callable[[dict[str, Any]], None], place: str
+) -> None:
+    values, names = list(demo[0][:50]), demo[1]
+    number = next(n for n, value in enumerate(values) if orjson.loads(value)["verdict"] == "clear")
+    said = orjson.loads(values[number])
+    change(said)
+    values[number] = canonical(said)
+    folder, state = export(tmp_path / "out", values, names), tmp_path / "state.json"
+    about = orjson.loads((folder / "export.json").read_bytes())
+    (folder / "export.json").write_bytes(canonical({**about, "made": NAME, "by": PHONE}))
+    shown, plain = called("replay", folder), called("replay", folder, "--json", "--state", state)
+    assert (shown.exit_code, plain.exit_code) == (1, 1)
+    (found,) = json.loads(plain.stdout)["found"]
+    assert found["record"] == number
+    assert found["place"] == place
+    written = shown.output.encode() + plain.output.encode() + state.read_bytes()
+    assert canaries.found(written) == []
+    assert re.search(rb"(?i)narumi", written) is None
+
+
 def test_a_policy_that_is_not_there_then_exit_4_and_records_that_are_not_then_5(
     tmp_path: Path, demo: tuple[list[bytes], Named]
 ) -> None:
@@ -378,6 +434,17 @@ def test_a_laxer_policy_then_exit_1_unless_that_is_allowed(folder: Path) -> None
     assert what_if(folder, "jp-appi", "--allow-widening") == (0, said)
     done = called("what-if", folder, "--policy", "jp-appi")
     assert f"{said['widened']['sends']:,} sends to {said['widened']['people']:,} people" in done.stderr
+
+
+@pytest.mark.parametrize("method", [NAME, [NAME], {NAME: 1}])
+def test_a_forged_method_that_names_somebody_then_it_is_not_told(
+    tmp_path: Path, demo: tuple[list[bytes], Named], method: Any
+) -> None:
+    said = next(said for said in map(orjson.loads, demo[0]) if said["verdict"] == "clear")
+    said["facts"]["sources"][0]["method"] = method
+    done = called("what-if", export(tmp_path / "forged", [canonical(said)], demo[1]), "--policy", "strictest", "--json")
+    assert (done.exit_code, canaries.found(done.output.encode())) == (0, [])
+    assert {row["source"] for row in json.loads(done.stdout)["source"]} <= {"?", "-"}
 
 
 def test_bytes_missing_that_records_name_then_nothing_is_said_to_be_no_wider(folder: Path) -> None:

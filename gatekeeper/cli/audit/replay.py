@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from pydantic import ValidationError
 
 from gatekeeper import packs
@@ -27,7 +27,7 @@ from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from schemas.audit import Count
+from schemas.audit import Count, Digest
 from schemas.codec import canonical
 from schemas.values import Model
 from streams import inputs
@@ -58,9 +58,9 @@ class Found(Model):
 
 
 class Kept(Model):
-    """What the state file holds: of what, whether that ended, and all that a report has."""
+    """What the state file holds: SHA-256 of what was replayed, whether that ended, and all that a report has."""
 
-    of: dict[str, Any]
+    of: Digest
     ended: bool
     next: dict[str, Count]
     records: Count
@@ -127,7 +127,8 @@ def command(
     settings = load()
     with ExitStack() as stack:
         trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))
-        of = trail.about if isinstance(trail, Folder) else {"group": settings.group, "broker": settings.bootstrap}
+        about = trail.about if isinstance(trail, Folder) else {"group": settings.group, "broker": settings.bootstrap}
+        of = sha256(canonical(about)).hexdigest()
         report = _begun(state, of)
         library, recheck = Library(trail), None
         if isinstance(trail, LiveTrail):
@@ -183,7 +184,7 @@ def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTr
     )
 
 
-def _begun(state: Path | None, of: dict[str, Any]) -> Report:
+def _begun(state: Path | None, of: str) -> Report:
     """Returns what an earlier call found that did not end; where it did, only how far it came."""
     report = Report()
     if state is None or not state.exists():
@@ -192,7 +193,7 @@ def _begun(state: Path | None, of: dict[str, Any]) -> Report:
         kept = Kept.model_validate_json(state.read_bytes())
     except (OSError, ValidationError):
         raise UsageError("error.state_unreadable", file=state) from None
-    if kept.of != orjson.loads(canonical(of)):
+    if kept.of != of:
         raise UsageError("error.state_of_another", file=state)
     report.next = kept.next
     if not kept.ended:
@@ -203,7 +204,7 @@ def _begun(state: Path | None, of: dict[str, Any]) -> Report:
 
 
 @contextmanager
-def _kept(state: Path | None, of: dict[str, Any], report: Report) -> Iterator[Callable[[], None]]:
+def _kept(state: Path | None, of: str, report: Report) -> Iterator[Callable[[], None]]:
     """Yields what writes the state down now and then; however the work ends, it is written at the end."""
     written = time.monotonic()
 
