@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.trail import Link, link
+from gatekeeper.audit.verify import PARTITIONS, is_place
 from gatekeeper.errors import IntegrityError
 
 
@@ -30,7 +31,9 @@ class Folder:
         self.path = path
         with self._reading(path / "export.json") as file:
             self.about: dict[str, Any] = orjson.loads(file.read_bytes())
-            self._partitions = int(self.about["partitions"])
+            self._partitions = self.about["partitions"]
+            if type(self._partitions) is not int or not 0 < self._partitions <= PARTITIONS:
+                raise ValueError("a number of partitions")
 
     def partitions(self) -> list[int]:
         """Returns the numbers of all partitions."""
@@ -43,7 +46,9 @@ class Folder:
             with self._reading(self._file("manifests", partition)):
                 said = orjson.loads(line)
                 value, signature = said["value"].encode(), base64.b64decode(said["sig"] or "")
-                yield link(partition, int(said["offset"]), value, signature, records, index=said["index"])
+                if not is_place(offset := said["offset"]):
+                    raise ValueError("a place is a number")
+                yield link(partition, offset, value, signature, records, index=said["index"])
 
     def policy(self, sha256: str) -> bytes | None:
         """Returns the bytes of a policy version by their SHA-256 in hex, None where they were not exported."""

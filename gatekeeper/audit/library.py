@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Protocol
 
-import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.errors import UsageError
 from gatekeeper.policy import Policy, read
 from gatekeeper.reference import Reference
+from schemas.audit import Digest
 from schemas.codec import Unreadable, canonical, decode
 
 TERMS = "joint_use_terms/"
 """Of joint-use terms a record names all versions together: the hash of canonical JSON, version to SHA-256."""
+_DIGESTS = TypeAdapter(dict[str, Digest])
 _KEPT = 4096
 
 
@@ -78,8 +80,8 @@ class Library:
         if not key.startswith(TERMS):
             return (digest,)
         try:
-            return [str(each) for each in orjson.loads(self._bytes("reference", digest)).values()]
-        except (ValueError, AttributeError):
+            return _DIGESTS.validate_json(self._bytes("reference", digest)).values()
+        except ValidationError:
             raise Missing("reference", digest) from None
 
     def _put(self, reference: Reference, digest: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gatekeeper.audit import inquiry
 from gatekeeper.audit.story import Told, of, pieces
-from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.audit.trail import Trail
 from gatekeeper.errors import GatekeeperError, UsageError
 from schemas.values import ID_PATTERN
 
@@ -56,11 +56,10 @@ class Quest:
 
 @dataclass(slots=True)
 class Search:
-    """The search through a trail: `passed` is called for every manifest, `leaf` tells where it is in the sealed log."""
+    """The search through a trail: `passed` is called for every manifest."""
 
     trail: Trail
     passed: Passing
-    leaf: Callable[[Link], int | None]
     troubles: list[GatekeeperError] = field(default_factory=list)
     """What kept a partition from being read to its end."""
 
@@ -82,7 +81,7 @@ class Search:
             try:
                 for link in self.trail.links(number):
                     self.passed()
-                    yield from of(link, lambda value: wanted(value) is not None, self.leaf)
+                    yield from of(link, lambda value: wanted(value) is not None)
             except GatekeeperError as error:
                 if str(error) not in map(str, self.troubles):
                     self.troubles.append(error)

@@ -9,6 +9,7 @@ import orjson
 from gatekeeper.audit import record as audit
 from gatekeeper.audit.archive import Archive, Positions
 from gatekeeper.audit.library import Library
+from gatekeeper.audit.masking import told
 from gatekeeper.audit.replay import Replayed, difference, replay
 from gatekeeper.identity import Tokens, printed
 from gatekeeper.judge import Record, invalid
@@ -128,7 +129,7 @@ class Recheck:
         try:
             send = decode("sends", taken.key, taken.value)
         except Unreadable as fault:
-            raise _Differs("send", canonical(said["send"]).decode(), str(fault)) from None
+            raise _Differs("send", told(said["send"]), str(fault)) from None
         remembered = said["stage"] in ("handoff", "recall")
         sent = audit.judged_send(encode(send) if remembered else taken.value or b"")
         if differs := difference(said["send"], sent, "send"):
@@ -147,7 +148,7 @@ class Recheck:
                 if claimed[key] not in self._done:
                     if not self._whole:
                         raise _Unseen("expired")
-                    raise _Differs(f"facts.{name}[{number}]", canonical(claimed).decode())
+                    raise _Differs(f"facts.{name}[{number}]", told(claimed))
 
     def _place(self, said: dict[str, Any]) -> Place:
         """Returns where the input of a decision stands; of a hand-off, that of the clearance."""
@@ -167,14 +168,14 @@ class Recheck:
         try:
             act: Act = decode("acts", record.key, record.value)
         except Unreadable as fault:
-            raise _Differs("act", canonical(said.get("act")).decode(), str(fault)) from None
+            raise _Differs("act", told(said.get("act")), str(fault)) from None
         named = {name: getattr(act, name, None) for name in ("act_id", "kind", "at", "evidence_ref", "bulk")}
         if said["stage"] in ("release", "act") and (
             differs := difference({name: (said.get("act") or {}).get(name) for name in named}, named, "act")
         ):
             raise _Differs(*differs)
         if not isinstance(act, Release | ItemAct) or act.review is None:
-            raise _Differs("act", canonical(said.get("act")).decode())
+            raise _Differs("act", told(said.get("act")))
         return self._at(said, ("review", act.review.partition, act.review.offset))
 
     def _at(self, said: dict[str, Any], place: Place) -> Record:
@@ -182,7 +183,7 @@ class Recheck:
         if record is None and self._inputs.expired(*place):
             raise _Unseen("expired")
         if record is None:
-            raise _Differs("src", canonical(said["src"]).decode())
+            raise _Differs("src", told(said["src"]))
         return record
 
 
@@ -197,4 +198,4 @@ def _unread(said: dict[str, Any], taken: Record) -> None:
         fault = dict(invalid(unreadable).says)
     says = said["reasons"][0]["says"]
     if said["reasons"][0]["code"] == "EVENT_INVALID" and says != fault:
-        raise _Differs("reasons[0].says", canonical(says).decode(), canonical(fault).decode())
+        raise _Differs("reasons[0].says", told(says), told(fault))

@@ -25,6 +25,9 @@ RULES = 4
 FOREIGN = (ValueError, LookupError, TypeError, AttributeError)
 """What reading a record of the worker's topics raises where somebody else wrote it."""
 
+READ: tuple[Any, ...] = (Send, Source, OnConsents, Suppression, Reference, Ask, Release)
+"""The events that decide() reads."""
+
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 
@@ -43,8 +46,7 @@ def did(topic: str, partition: int, offset: int, stage: Stage, clearance: str = 
 @cache
 def schema_hash() -> str:
     """Returns the SHA-256 of the contract's JSON schemas that decide() reads by."""
-    models: tuple[Any, ...] = (Send, Source, OnConsents, Suppression, Reference, Ask, Release)
-    return sha256(canonical([TypeAdapter(model).json_schema() for model in models])).hexdigest()
+    return sha256(canonical([TypeAdapter(model).json_schema() for model in READ])).hexdigest()
 
 
 def judged_send(value: bytes) -> dict[str, Any]:

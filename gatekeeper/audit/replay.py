@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
+from gatekeeper.audit import masking
 from gatekeeper.audit import record as audit
 from gatekeeper.audit.library import Library, Missing
 from gatekeeper.decide import Decision, decide, only
@@ -92,6 +93,8 @@ def replay(value: bytes, library: Library, *, under: Packs | None = None) -> Rep
     try:
         record = AuditRecord.model_validate_json(value)
         said: dict[str, Any] = orjson.loads(value)
+        for at in filter(None, (record.at, record.asof)):
+            milliseconds(at)  # its form alone is no instant
     except ValueError:
         return Replayed("unknown", _ABSENT, why="record")
     try:
@@ -159,10 +162,16 @@ def milliseconds(written: str) -> int:
 
 
 def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, str] | None:
-    """Returns the first field that differs with both values as JSON, `-` for one that is not there; None = alike."""
+    """Returns the first field that differs with both values as JSON, `-` for one that is not there; None = alike.
+
+    What may be somebody's name or the like is masked, in the path and in the values: the record may be forged.
+    """
     if isinstance(recorded, dict) and isinstance(derived, dict):
         for name in sorted(recorded.keys() | derived.keys()):
-            below = f"{place}.{name}" if place else name
+            known = name if name in derived else masking.named(name)
+            below = f"{place}.{known}" if place else known
+            if name not in derived and not masking.tellable(name):
+                return below, masking.told(masking.MASK), _ABSENT
             if name not in recorded or name not in derived:
                 return below, _shown(recorded, name), _shown(derived, name)
             if found := difference(recorded[name], derived[name], below):
@@ -175,11 +184,11 @@ def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, 
         if len(recorded) != len(derived):
             below = f"{place}[{min(len(recorded), len(derived))}]"
             longer = recorded if len(recorded) > len(derived) else derived
-            more = canonical(longer[min(len(recorded), len(derived))]).decode()
+            more = masking.told(longer[min(len(recorded), len(derived))])
             return (below, more, _ABSENT) if longer is recorded else (below, _ABSENT, more)
         return None
-    one, other = canonical(recorded), canonical(derived)
-    return None if one == other else (place, one.decode(), other.decode())
+    same = canonical(recorded) == canonical(derived)
+    return None if same else (place, masking.told(recorded), masking.told(derived))
 
 
 def _first(said: Mapping[str, Any], derived: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -192,7 +201,7 @@ def _first(said: Mapping[str, Any], derived: Mapping[str, Any]) -> tuple[str, st
 
 
 def _shown(of: Mapping[str, Any], name: str) -> str:
-    return canonical(of[name]).decode() if name in of else _ABSENT
+    return masking.told(of[name]) if name in of else _ABSENT
 
 
 def _whole(send: Mapping[str, Any]) -> dict[str, Any]:

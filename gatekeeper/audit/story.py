@@ -5,15 +5,19 @@ There is no personal data in a record, and none comes in here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
-from gatekeeper.audit import inquiry, merkle
+from gatekeeper.audit import inquiry
+from gatekeeper.audit.export import Sealed
+from gatekeeper.audit.proof import of_record
+from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.telling import Line, Telling, told_reason
 from gatekeeper.audit.trail import Link
+from gatekeeper.audit.verify import INCOMPLETE, Finding, check_content
 from gatekeeper.errors import IntegrityError
 from gatekeeper.texts import Language, language
 from schemas.audit import AuditRecord
@@ -29,23 +33,33 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One audit record, and where it stands: partition, offset on `manifests`, its place there, leaf of the log.
+    """One audit record, and where it stands: partition, its link, its place there (from 0), leaf of the sealed log.
 
-    Of one that was read by itself only the partition is known. `signed`: whether the records of its manifest come to
-    the root that this has; where not, nobody can tell which of them were changed, and no seal is theirs.
+    Of one that was read by itself only the partition is known. `wrong`: why its proof does not hold, as far as that
+    goes; where it does not, no seal is the record's.
     """
 
     record: dict[str, Any]
     partition: int
-    manifest: int | None = None
-    position: int | None = None
+    link: Link | None = None
+    place: int = 0
     leaf: int | None = None
-    signed: bool = True
+    wrong: tuple[Finding, ...] = ()
 
     @property
     def did(self) -> str:
         """The decision id."""
         return str(self.record["did"])
+
+    @property
+    def manifest(self) -> int | None:
+        """The offset on `manifests`."""
+        return self.link.offset if self.link else None
+
+    @property
+    def position(self) -> int | None:
+        """Which record of that manifest it is, from 1."""
+        return self.place + 1 if self.link else None
 
     @property
     def names(self) -> set[str]:
@@ -76,21 +90,31 @@ class Chapter:
     shadow: str | None
 
 
-def of(link: Link, wanted: Callable[[bytes], bool], leaf: Callable[[Link], int | None]) -> Iterator[Told]:
-    """Yields the records of a manifest that are wanted by their bytes; `leaf`: where that is in the sealed log.
+def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[Told]:
+    """Yields the records of a manifest that are wanted by their bytes.
 
     Raises IntegrityError (4) where one cannot be read.
     """
-    signed = None
-    for position, value in enumerate(link.records, 1):
+    for place, value in enumerate(link.records):
         if wanted(value):
-            if signed is None:
-                signed = merkle.root(link.records).hex() == link.manifest.get("root")
             try:
                 AuditRecord.model_validate_json(value)
             except ValueError:
                 raise IntegrityError("error.trail_record", partition=link.partition, offset=link.offset) from None
-            yield Told(orjson.loads(value), link.partition, link.offset, position, leaf(link), signed)
+            yield Told(orjson.loads(value), link.partition, link, place)
+
+
+def proven(told: Told, log: Sealed | None, keys: Sequence[str]) -> Told:
+    """Returns a record of a manifest with its leaf, and with what is wrong with the proof that `prove` writes of it.
+
+    Not to be sealed yet is nothing wrong. `log`, `keys`: as `gatekeeper.audit.proof.prove` takes them. Raises
+    IntegrityError (4) where the log cannot be read.
+    """
+    assert told.link is not None
+    proof = of_record(told.link, told.place, log, keys)
+    sealed = orjson.loads(proof)["log"]
+    wrong = tuple(one for one in check_content(proof, told.link.place).findings if one.exit != INCOMPLETE)
+    return replace(told, leaf=sealed["index"] if sealed else None, wrong=wrong)
 
 
 def pieces(found: Iterable[Told]) -> list[list[Told]]:
@@ -142,14 +166,14 @@ class Story:
         return "\n".join([*lines, self._tell.say("unproven")])
 
     def chapters(self) -> list[Chapter]:
-        """Returns what each record says, in words."""
+        """Returns what each record says, in words; raises IntegrityError (4) for what no worker can have written."""
         return [self._chapter(told) for told in self.piece]
 
     def row(self) -> tuple[str, ...]:
-        """Returns what tells the piece from others: ids and scope of its first record."""
-        first = self.piece[0]
+        """Returns what tells the piece from others: ids and scope of its first record; raises as `chapters` does."""
+        first, chapter = self.piece[0], self._chapter(self.piece[0])
         said = (first.record[name] or "-" for name in ("campaign", "channel", "verdict"))
-        return (first.did, inquiry.make(first.did), *said, self._local(first.record["at"]))
+        return (first.did, chapter.code, *said, chapter.at)
 
     def plain(self) -> list[dict[str, Any]]:
         """Returns the same for programs: of each record its fields, the sentences, and where it stands."""
@@ -164,13 +188,20 @@ class Story:
                 "reasons": [told_reason(reason) for reason in told.record["reasons"]],
                 "facts": self._whole(chapter.facts, chapter.more),
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
-                "signed": told.signed,
+                "wrong": [finding.code for finding in told.wrong],
                 "seal": self._sealed(told),
             }
             for told, chapter in zip(self.piece, self.chapters(), strict=True)
         ]
 
     def _chapter(self, told: Told) -> Chapter:
+        try:
+            return self._words(told)
+        except (*FOREIGN, OverflowError):
+            offset = "-" if told.manifest is None else told.manifest
+            raise IntegrityError("error.trail_record", partition=told.partition, offset=offset) from None
+
+    def _words(self, told: Told) -> Chapter:
         record, tell = told.record, self._tell
         named = {name: record[name] or "-" for name in ("campaign", "purpose", "controller")}
         named["purpose"] = tell.name(f"purpose/{named['controller']}", named["purpose"])
@@ -204,7 +235,7 @@ class Story:
     def _standing(self, told: Told) -> list[str]:
         """Returns where a record stands, and how it is sealed."""
         lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
-        if not told.signed:
+        if told.wrong:
             return [*lines, self._tell.say("differs")]
         if (sealed := self._sealed(told)) is None:
             return [*lines, self._tell.say("unsealed")]
@@ -214,7 +245,7 @@ class Story:
         return [*lines, self._tell.say("unwitnessed")]
 
     def _sealed(self, told: Told) -> dict[str, Any] | None:
-        if not told.signed or told.leaf is None or self._seal is None or told.leaf >= self._seal.size:
+        if told.wrong or told.leaf is None or self._seal is None or told.leaf >= self._seal.size:
             return None
         return {"leaf": told.leaf, "size": self._seal.size, "witnessed": self._seal.witnessed}
 

@@ -38,6 +38,8 @@ LONGEST = 1 << 22
 """No line is longer: a record has 256 KiB at the most."""
 KEPT = 1_000
 """So many findings are kept, however many there are."""
+NUMBERS = 1 << 53
+"""Every number in a record, a manifest or a proof is smaller."""
 PARTITIONS = 100_000
 """No export has more."""
 AHEAD = 64
@@ -313,7 +315,7 @@ def named(values: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value
         if value is None
-        or type(value) is int
+        or (type(value) is int and abs(value) < NUMBERS)
         or name in _OWN
         or (name in _NAMED and isinstance(value, str) and _NAMED[name].fullmatch(value))
         else "?"
@@ -390,6 +392,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _READ = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float).decode
 _READ_ONCE = json.JSONDecoder(object_pairs_hook=_once).decode
 _WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def is_place(value: Any) -> bool:
+    """Tells whether a value can be an offset, or a number that counts from 0."""
+    return type(value) is int and 0 <= value < NUMBERS
 
 
 def read_canonical(value: bytes, file: str = "") -> dict[str, Any]:
@@ -706,7 +713,7 @@ class _Export:
                 found = _shaped(_READ_ONCE(line.decode()), "index", "offset", "sig", "value")
                 value, offset = found["value"].encode(), found["offset"]
                 index, sig = found["index"], base64.b64decode(found["sig"], validate=True)
-                if type(offset) is not int or (index is not None and type(index) is not int):
+                if not (is_place(offset) and (index is None or is_place(index))):
                     raise ValueError("a place is a number")
                 yield _Manifest((number, offset), index, value, sig, read_canonical(value))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
@@ -1008,29 +1015,39 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
 
     `witness`, `min_size`: as `verify` takes them.
     """
+    return _proof_checked(lambda: _read(file.parent, file.name), file.name, witness, min_size)
+
+
+def check_content(content: bytes, name: str) -> Report:
+    """Checks what a proof's file holds, as `check_proof` does; `name`: what the file is called."""
+    return _proof_checked(lambda: content, name, None, None)
+
+
+def _proof_checked(content: Callable[[], bytes], name: str, witness: Vkey | None, min_size: int | None) -> Report:
     report = Report()
     try:
-        check_one(_READ_ONCE(_read(file.parent, file.name).decode()), report, witness, min_size)
+        _check_one(_READ_ONCE(content().decode()), report, witness, min_size)
     except Trouble as trouble:
         report.add(trouble.code, **trouble.values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        report.add("proof", file=file.name)
+        report.add("proof", file=name)
     if report.found:
         report.say("not_right", count=report.found)
     return report
 
 
-def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None, min_size: int | None = None) -> None:
-    """Adds to a report what `check_proof` finds of a proof's content; raises Trouble, or ValueError for no proof."""
+def _check_one(proof: dict[str, Any], report: Report, witness: Vkey | None, min_size: int | None) -> None:
+    """Adds to a report what is wrong with a proof; raises Trouble, or ValueError and its like for no proof."""
     proof = _shaped(proof, "did", "keys", "log", "manifest", "path", "record", "v")
     keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
-    record, log = proof["record"].encode(), proof["log"]
+    record = proof["record"].encode()
+    log = proof["log"] if proof["log"] is None else _shaped(proof["log"], "checkpoint", "hashes", "index")
     manifest, path = _shaped(proof["manifest"], "offset", "sig", "value"), _shaped(proof["path"], "hashes", "index")
     value = manifest["value"].encode()
     said = read_canonical(value, "manifest")
     place, kid = (said["partition"], manifest["offset"]), said["kid"]
-    if not all(type(number) is int for number in place):
-        raise ValueError("a place is two numbers")
+    if not all(map(is_place, (*place, path["index"], 0 if log is None else log["index"]))):
+        raise ValueError("a place is a number")
     if read_canonical(record, "record")["did"] != proof["did"]:
         report.add("other_record", place)
     root = root_from_inclusion(leaf_hash(record), path["index"], said["audit"]["n"], _hashes(path))
@@ -1045,7 +1062,7 @@ def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None
         report.unsealed = 1
         report.add("unsealed_one", place)
         return
-    checkpoint = open_checkpoint(_shaped(log, "checkpoint", "hashes", "index")["checkpoint"])
+    checkpoint = open_checkpoint(log["checkpoint"])
     excluded = _trusted(checkpoint, keys.values(), report, witness, min_size)
     if root_from_inclusion(leaf_hash(value), log["index"], checkpoint.size, _hashes(log)) != checkpoint.root:
         report.add("not_in_log", place, leaf=log["index"])

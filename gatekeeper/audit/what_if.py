@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import orjson
 
 from gatekeeper.audit.library import Library, Missing
+from gatekeeper.audit.masking import word
 from gatekeeper.audit.replay import Case, Unjudged, decided, read
 from gatekeeper.packs import STRICTEST, Packs
 from gatekeeper.policy import Policy
@@ -79,7 +80,7 @@ class WhatIf:
             return
         self.decisions += 1
         before = record.reasons[0].code if record.reasons else NONE
-        method = next((one.method for one in case.facts.sources if one.source_id == new.basis), NONE)  # type: ignore[union-attr]
+        method = next((word(one.method) for one in case.facts.sources if one.source_id == new.basis), NONE)  # type: ignore[union-attr]
         names: dict[By, str] = {"verdict": "", "reason": f"{before} → {new.primary or NONE}"}
         names |= {"source": method, "campaign": record.campaign or NONE}
         for by, name in names.items():

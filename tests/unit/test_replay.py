@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from hashlib import sha256
 from itertools import islice
 from typing import Any, get_args
 
@@ -170,6 +171,11 @@ def test_bytes_that_a_record_names_are_missing_or_others_then_it_cannot_be_told(
         "unknown",
         f"reference {digest}",
     )
+    versions = canonical({"1": "金糸雀 鳴海"})  # somebody in place of a hash
+    digest = sha256(versions).hexdigest()
+    shelf.references[digest] = versions
+    facts = {**said["facts"], "refs": {"joint_use_terms/JU": digest}}
+    assert replayed({**said, "facts": facts}, Library(shelf)).why == f"reference {digest}"
 
 
 def test_another_version_of_the_record_or_the_rules_then_it_cannot_be_told() -> None:
@@ -179,6 +185,8 @@ def test_another_version_of_the_record_or_the_rules_then_it_cannot_be_told() -> 
     assert replayed(said).finding == "same"
     assert replayed({**said, "verdict": "block"}).why == f"rules {RULES + 1}"
     assert replay(b"{", LIBRARY).finding == "unknown"
+    for name in ("at", "asof"):
+        assert replayed({**said, name: "2026-99-24T10:00:00.000Z"}).why == "record"
 
 
 def test_under_the_packs_that_were_in_force_then_another_policy_is_found() -> None:
@@ -198,6 +206,11 @@ def test_under_the_packs_that_were_in_force_then_another_policy_is_found() -> No
         ({"a": [1, 2]}, {"a": [1]}, ("a[1]", "2", "-")),
         ({}, {"a": None}, ("a", "-", "null")),
         ({"a": {}}, {"a": []}, ("a", "{}", "[]")),
+        ({"a": "K-1"}, {"a": "2026-11-24T01:00:00.000+09:00"}, ("a", '"K-1"', '"2026-11-24T01:00:00.000+09:00"')),
+        ({"a": "Hanako Midori"}, {"a": "090-7777-1234"}, ("a", '"?"', '"?"')),
+        ({"Hanako": 1}, {}, ("?", '"?"', "-")),
+        ({"delivery": {"name": "Hanako"}}, {}, ("delivery", '"?"', "-")),
+        ({"a": [{"code": "X", "Hanako": "X"}]}, {"a": []}, ("a[0]", '{"?":"?","code":"X"}', "-")),
     ],
 )
 def test_two_values_then_the_first_difference(one: Any, other: Any, found: Any) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,14 +18,16 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
+from gatekeeper.audit import merkle
 from gatekeeper.cli.audit import command, reading
 from gatekeeper.cli.audit.reading import SHARE, UNNOTICED, Pace
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.spans import instant
 from schemas.codec import canonical
-from tests import policies, world
+from tests import canaries, policies, world
+from tests.canaries import NARUMI
 from tests.records import Named, export, of_demo, of_every_kind
-from tests.trails import Trail, lines
+from tests.trails import GROUP, Step, Trail, key, line, lines
 from tests.worlds import until
 
 
@@ -51,18 +55,113 @@ def test_an_export_then_all_is_derived_again_and_nothing_is_found(tmp_path: Path
     assert set(said["findings"]) == {"same", "told", "silent"}
 
 
-def test_an_explanation_of_a_forged_record_then_exit_4_and_no_seal_is_told(tmp_path: Path) -> None:
+def _record(step: Step, seed: int) -> Step:
+    return replace(step, records=(forged(step.records[0], notes=["X"]), *step.records[1:]))
+
+
+def _root(step: Step, seed: int) -> Step:
+    """A record, and the manifest with it, whose signature is left as it was."""
+    step = _record(step, seed)
+    return replace(step, value=forged(step.value, root=merkle.root(step.records).hex()))
+
+
+def _signed(step: Step, seed: int) -> Step:
+    """The same by a thief of the worker's key."""
+    step = _root(step, seed)
+    return replace(step, sig=key(f"{GROUP}/worker", seed=seed).sign(step.value))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_record, ["The record is not in this manifest."]),
+        (_root, ["The signature by the key", "The manifest is not leaf 1 of the sealed log."]),
+        (_signed, ["The manifest is not leaf 1 of the sealed log."]),
+        (lambda step, seed: replace(step, sig=b""), ["The signature by the key"]),
+        (lambda step, _: _signed(step, 5), ["The signature by the key", "The manifest is not leaf 1"]),
+    ],
+)
+def test_a_forged_record_then_explain_and_prove_say_why_as_check_does_and_nothing_is_sealed_or_written(
+    tmp_path: Path, change: Callable[[Step, int], Step], says: list[str]
+) -> None:
     trail = Trail(seed=4, partitions=1).write(3)
-    step = trail.steps[1]
-    did = orjson.loads(step.records[0])["did"]
-    folder = trail.export(tmp_path / "out")
+    first, step, last = trail.steps
+    did, folder, proof = orjson.loads(step.records[0])["did"], trail.export(tmp_path / "out"), tmp_path / "proof"
     done = called("explain", did, folder)
-    assert (done.exit_code, "Seal: leaf 1 " in done.stdout) == (0, True)
-    records = (forged(step.records[0], notes=["X"]), *step.records[1:])
-    trail.put(folder, [trail.steps[0], replace(step, records=records), trail.steps[2]])
+    assert (done.exit_code, "Seal: leaf 1 " in done.stdout, "A witness cosigned it" in done.stdout) == (0, True, True)
+
+    changed = change(step, 4)
+    trail.put(folder, [first, changed, last])
+    (entries,) = (folder / "log" / "tile" / "entries").glob("*.p/*")  # so that the forged manifest is found there
+    entries.write_bytes(entries.read_bytes().replace(step.value, changed.value))
     done = called("explain", did, folder)
-    assert (done.exit_code, "Seal: none" in done.stdout, "Seal: leaf 1 " in done.stdout) == (4, True, False)
+    assert done.exit_code == 1
+    assert [one for one in ("Seal: leaf", "cosigned") if one in done.stdout] == []
+    assert "Seal: none" in done.stdout
+    assert [one for one in says if one not in done.stderr] == []
     assert f"offset {step.offset} of manifests" in done.stderr
+    (piece,) = json.loads(called("explain", did, folder, "--json").stdout)["pieces"]
+    assert (piece[0]["seal"], len(piece[0]["wrong"])) == (None, len(says))
+    done = called("prove", did, folder, "--out", proof)
+    assert (done.exit_code, done.stdout, proof.exists()) == (1, "", False)
+    assert [one for one in says if one not in done.stderr] == []
+
+
+NEVER = "9999-12-31T23:59:59.999Z"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"facts": {"sources": [{}]}},
+        {"facts": {"consents": [{"channels": -1}]}},
+        {"facts": {"releases": [{"by": [], "kind": "release", "at": NEVER, "bulk": "1"}]}},
+        {"at": NEVER},
+        {"asof": "2026-99-24T10:00:00.000Z"},
+    ],
+)
+def test_a_record_that_no_worker_can_have_written_then_explain_says_so_in_a_sentence(
+    tmp_path: Path, told: dict[str, Any]
+) -> None:
+    trail = Trail(seed=4, partitions=1).write(2)
+    step, folder = trail.steps[0], trail.export(tmp_path / "out")
+    said = orjson.loads(step.records[0])
+    value = canonical({**said, **told, "facts": {**said["facts"], **told.get("facts", {})}})
+    again = forged(value, did="A" * 26)  # another piece of the same send, so that the pieces are listed
+    for records in ((value, *step.records[1:]), (value, again, *step.records[2:])):
+        trail.put(folder, [replace(step, records=records), trail.steps[1]])
+        for more in ((), ("--json",)):
+            done = called("explain", said["send"]["event_id"], folder, *more)
+            assert isinstance(done.exception, IntegrityError), done
+            assert "an audit record of the manifest at offset 0" in str(done.exception)
+            assert done.stdout == ""
+
+
+def test_a_worker_key_that_is_not_there_then_explain_and_prove_name_it_and_exit_4(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(1)
+    did, folder = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out")
+    (folder / "keys" / "worker-1.pub").unlink()
+    for words in (("explain", did, folder), ("prove", did, folder, "--out", tmp_path / "proof")):
+        done = called(*words)
+        assert (done.exit_code, "Seal: leaf" in done.stdout, trail.worker.kid in done.stderr) == (4, False, True)
+
+
+def test_a_manifest_that_is_not_sealed_yet_then_explain_says_so_and_prove_writes_what_there_is(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(2)
+    did, folder = orjson.loads(trail.steps[1].records[0])["did"], trail.export(tmp_path / "out", sealed=1)
+    done = called("explain", did, folder)
+    assert (done.exit_code, "not yet sealed" in done.stdout, done.stderr) == (0, True, "")
+    assert called("prove", did, folder, "--out", tmp_path / "proof").exit_code == 5
+    assert called("check", tmp_path / "proof").exit_code == 5
+
+
+def test_a_tile_that_is_lost_then_the_page_is_told_without_the_seal_and_says_why(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(2)
+    did, folder = orjson.loads(trail.steps[1].records[0])["did"], trail.export(tmp_path / "out")
+    (tile,) = (folder / "log" / "tile" / "0").glob("*.p/*")
+    tile.unlink()
+    done = called("explain", did, folder)
+    assert (done.exit_code, "Seal: leaf" in done.stdout, "tile/0/000" in done.stderr) == (0, False, True)
 
 
 @pytest.mark.parametrize("command", ["replay", "explain", "what-if", "prove"])
@@ -84,6 +183,40 @@ def test_a_manifest_line_of_another_form_then_exit_4_and_its_file_is_named(
     told = done.stderr + str(done.exception)
     assert "manifests/0.ndjson.gz" in told
     assert isinstance(done.exception, (SystemExit, IntegrityError, IncompleteError))
+
+
+@pytest.mark.parametrize("partitions", [10**40, 2**53, 0, -1, True, "1", 1.5])
+def test_a_number_of_partitions_that_none_has_then_exit_4_and_the_file_is_named(
+    tmp_path: Path, partitions: Any
+) -> None:
+    folder = Trail(seed=4, partitions=1).write(1).export(tmp_path / "out")
+    about = json.loads((folder / "export.json").read_bytes())
+    (folder / "export.json").write_text(json.dumps({**about, "partitions": partitions}))
+    for words in (["replay"], ["what-if", "--policy", "jp-pmark"], ["explain", "A" * 26], ["prove", "A" * 26]):
+        done = called(*words, folder, *(["--out", tmp_path / "proof"] if words[0] == "prove" else []))
+        assert isinstance(done.exception, IntegrityError), done
+        assert "export.json" in str(done.exception)
+
+
+@pytest.mark.parametrize("number", [2**53, 2**64, 10**40, -1, "0", 0.5])
+def test_a_number_that_no_place_has_then_every_command_says_so_in_a_sentence(tmp_path: Path, number: Any) -> None:
+    trail = Trail(seed=4, partitions=1).write(1)
+    did, folder, proof = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out"), tmp_path / "p"
+    assert called("prove", did, folder, "--out", proof).exit_code == 0
+    file, made = folder / "manifests" / "0.ndjson.gz", json.loads(proof.read_bytes())
+    lines(file, [json.dumps({**orjson.loads(line(trail.steps[0])), "offset": number}).encode()])
+    for words in (("explain", did, folder), ("prove", did, folder, "--out", proof)):
+        done = called(*words, "--json")
+        assert "manifests/0.ndjson.gz" in done.stderr + str(done.exception)
+        assert isinstance(done.exception, (SystemExit, IntegrityError, IncompleteError)), done
+    (found,) = json.loads(called("verify", folder, "--json").stdout)["findings"]
+    assert (found["code"], found["exit"]) == ("line", 4)
+
+    for part in ("path", "log", "manifest"):
+        field = "offset" if part == "manifest" else "index"
+        proof.write_text(json.dumps({**made, part: {**made[part], field: number}}))
+        done = called("check", proof, "--json")
+        assert (done.exit_code, [one["code"] for one in json.loads(done.stdout)["findings"]]) == (4, ["proof"])
 
 
 def test_a_manifest_without_asof_then_its_records_are_derived_all_the_same(tmp_path: Path) -> None:
@@ -126,6 +259,60 @@ def test_a_forged_record_then_exit_1_and_it_is_named_with_partition_and_offset(
     assert 'verdict is "clear" in the record, and "block" follows' in done.stdout
     (found,) = json.loads(called("replay", folder, "--json").stdout)["found"]
     assert (found["partition"], found["offset"], found["record"]) == (0, place // 50 * 2, place % 50)
+
+
+def _within(*path: str | int, **more: Any) -> Callable[[dict[str, Any]], None]:
+    """Puts more fields into what a record holds at a place."""
+
+    def put(said: dict[str, Any]) -> None:
+        inner: Any = said
+        for step in path:
+            inner = inner[step]
+        inner.update(more)
+
+    return put
+
+
+NAME, MAIL, PHONE = NARUMI["name"], NARUMI["email"], NARUMI["phone"]
+WHO = {"code": "NO_CONSENT", "facts": [NAME, PHONE], "says": {NAME: "x", "date": MAIL, "case": "narumi kanaria"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (_within("send", delivery=NARUMI), "send.delivery"),
+        (_within("send", delivery={"name": "Narumi", "phone": 9077771234}), "send"),
+        (_within("send", recipient_id=PHONE), "send.recipient_id"),
+        (_within("send", **{NAME: 1}), "send"),
+        (_within("send", mail_date={NAME: [NAME, MAIL]}), "send"),
+        (_within("send", "contact_point", token=NAME), "send.contact_point.token"),
+        (_within("facts", "sources", 0, state={NAME: NAME}), "facts"),
+        (_within("facts", sources=[{NAME: NAME, "source_id": NAME, "check": {"name": "Narumi"}}]), "facts"),
+        (_within(reasons=[WHO]), "reasons[0]"),
+        (_within(verdict="block", reasons=[{**WHO, "code": "DECISION_FAILED"}], send=None, facts=None), "basis"),
+        (_within(act={"act_id": None, "kind": None, "by": None, "at": NAME, "evidence_ref": None, "item": MAIL}
+                 | {"outcome": "done", "code": None}), "act.outcome"),
+    ],
+)  # fmt: skip
+def test_a_forged_record_with_somebody_in_it_then_its_place_is_named_and_nothing_of_them_is_told_or_kept(
+    tmp_path: Path, demo: tuple[list[bytes], Named], change: Callable[[dict[str, Any]], None], place: str
+) -> None:
+    values, names = list(demo[0][:50]), demo[1]
+    number = next(n for n, value in enumerate(values) if orjson.loads(value)["verdict"] == "clear")
+    said = orjson.loads(values[number])
+    change(said)
+    values[number] = canonical(said)
+    folder, state = export(tmp_path / "out", values, names), tmp_path / "state.json"
+    about = orjson.loads((folder / "export.json").read_bytes())
+    (folder / "export.json").write_bytes(canonical({**about, "made": NAME, "by": PHONE}))
+    shown, plain = called("replay", folder), called("replay", folder, "--json", "--state", state)
+    assert (shown.exit_code, plain.exit_code) == (1, 1)
+    (found,) = json.loads(plain.stdout)["found"]
+    assert found["record"] == number
+    assert found["place"] == place
+    written = shown.output.encode() + plain.output.encode() + state.read_bytes()
+    assert canaries.found(written) == []
+    assert re.search(rb"(?i)narumi", written) is None
 
 
 def test_a_policy_that_is_not_there_then_exit_4_and_records_that_are_not_then_5(
@@ -180,9 +367,19 @@ def test_interrupted_then_it_goes_on_where_it_was_and_tells_all(
     (other / "export.json").write_bytes((other / "export.json").read_bytes().replace(b"mail.", b"test."))
     with pytest.raises(UsageError, match="another"):
         command(["replay", str(other), "--state", str(state)], standalone_mode=False)
-    state.write_bytes(b"{")
-    with pytest.raises(UsageError, match="anew"):
-        command(["replay", str(folder), "--state", str(state)], standalone_mode=False)
+    good = json.loads(state.read_bytes())
+    spoilt = [
+        {"next": {"0": "x"}},
+        {"found": [1]},
+        {"found": [{}]},
+        {"findings": {"same": "1"}},
+        {"ended": 0},
+        {"of": 1},
+    ]
+    for content in (b"{", b"[]", *(json.dumps({**good, **one}).encode() for one in spoilt)):
+        state.write_bytes(content)
+        with pytest.raises(UsageError, match="anew"):
+            command(["replay", str(folder), "--state", str(state)], standalone_mode=False)
 
 
 def test_neither_folder_nor_live_then_exit_2(tmp_path: Path) -> None:
@@ -238,6 +435,17 @@ def test_a_laxer_policy_then_exit_1_unless_that_is_allowed(folder: Path) -> None
     assert what_if(folder, "jp-appi", "--allow-widening") == (0, said)
     done = called("what-if", folder, "--policy", "jp-appi")
     assert f"{said['widened']['sends']:,} sends to {said['widened']['people']:,} people" in done.stderr
+
+
+@pytest.mark.parametrize("method", [NAME, [NAME], {NAME: 1}])
+def test_a_forged_method_that_names_somebody_then_it_is_not_told(
+    tmp_path: Path, demo: tuple[list[bytes], Named], method: Any
+) -> None:
+    said = next(said for said in map(orjson.loads, demo[0]) if said["verdict"] == "clear")
+    said["facts"]["sources"][0]["method"] = method
+    done = called("what-if", export(tmp_path / "forged", [canonical(said)], demo[1]), "--policy", "strictest", "--json")
+    assert (done.exit_code, canaries.found(done.output.encode())) == (0, [])
+    assert {row["source"] for row in json.loads(done.stdout)["source"]} <= {"?", "-"}
 
 
 def test_bytes_missing_that_records_name_then_nothing_is_said_to_be_no_wider(folder: Path) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import orjson
 import pytest
 
-from gatekeeper.audit import inquiry, merkle
+from gatekeeper.audit import inquiry
 from gatekeeper.audit.quest import Quest, Search
 from gatekeeper.audit.story import Seal, Story, Told
 from gatekeeper.audit.trail import Link
+from gatekeeper.audit.verify import Finding
 from gatekeeper.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTACT
 from gatekeeper.errors import UsageError
 from gatekeeper.texts import Language, catalogue
 from schemas.audit import Outcome, Stage, Verdict
-from schemas.codec import canonical
 from schemas.events import CampaignAct, Consent, ItemAct, PersonEvent, Release, Source, Suppression
 from tests import world
 from tests.desk import YOUNG, Desk
@@ -29,7 +30,6 @@ class Shelf:
 
     def __init__(self, desk: Desk) -> None:
         self.values = [one.model_dump_json(by_alias=True).encode() for one in desk.records]
-        self.roots = [merkle.root(self.values[start : start + 2]).hex() for start in range(0, len(self.values), 2)]
 
     def partitions(self) -> list[int]:
         return [3]
@@ -37,8 +37,7 @@ class Shelf:
     def links(self, partition: int) -> Any:
         for start in range(0, len(self.values), 2):
             records = tuple(self.values[start : start + 2])
-            value = canonical({"root": self.roots[start // 2]})
-            yield Link(partition, 100 + start, value, b"", records, index=start // 2)
+            yield Link(partition, 100 + start, b"{}", b"", records)
 
     def policy(self, sha256: str) -> bytes | None:
         return None
@@ -48,11 +47,7 @@ class Shelf:
 
 
 def asked(desk: Desk, text: str) -> list[list[Told]]:
-    return searched(Shelf(desk), text)
-
-
-def searched(shelf: Shelf, text: str) -> list[list[Told]]:
-    return Search(shelf, lambda: None, lambda link: link.index).found(Quest.read(text))
+    return Search(Shelf(desk), lambda: None).found(Quest.read(text))
 
 
 def page(piece: list[Told], lang: Language, seal: Seal | None = None) -> str:
@@ -107,7 +102,8 @@ def test_send_id_that_looks_like_a_code_then_it_is_looked_for() -> None:
 
 
 def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
-    (piece,) = asked(released(), "asked-about")
+    (found,) = asked(released(), "asked-about")
+    piece = [replace(told, leaf=leaf) for told, leaf in zip(found, (0, 1, 1, 2, 3), strict=True)]
     en, ja = page(piece, "en", Seal(2, None)), page(piece, "ja", Seal(4, "2026-11-24T01:05:00.000Z"))
     for said in (
         "Data source (2018-04-01): “point card form”, collected by",
@@ -139,16 +135,15 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
     assert plain[0]["reasons"][0]["clause"] == "PPC Q&A 1-62"
 
 
-def test_record_that_was_changed_since_it_was_signed_then_the_page_says_so_and_names_no_seal() -> None:
-    shelf = Shelf(released())
-    shelf.values[1] = shelf.values[1].replace(b'"verdict":"review"', b'"verdict":"clear"')
-    (piece,) = searched(shelf, "asked-about")
-    assert [told.signed for told in piece] == [False, True, True, True, True]
+def test_record_whose_proof_does_not_hold_then_the_page_says_so_and_names_no_seal() -> None:
+    (found,) = asked(released(), "asked-about")
+    piece = [replace(told, leaf=7) for told in found]
+    piece[0] = replace(piece[0], wrong=(Finding("signature", 1, 3, 100, {"kid": "K"}),))
     en = page(piece, "en", Seal(9, "2026-11-24T01:05:00.000Z"))
-    assert en.count("was changed since it was signed") == 1
-    assert "leaf 0" not in en
-    assert "署名の後に変えられています" in page(piece, "ja", Seal(9, None))
-    assert Story(piece, Seal(9, None), local=str).plain()[0]["seal"] is None
+    assert (en.count("The proof of this record does not hold"), en.count("leaf 7"), en.count("cosigned")) == (1, 4, 4)
+    assert page(piece, "ja", Seal(9, None)).count("証明は成り立ちません") == 1
+    plain = Story(piece, Seal(9, None), local=str).plain()
+    assert [(one["wrong"], one["seal"] is None) for one in plain] == [(["signature"], True), *[([], False)] * 4]
 
 
 def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:
@@ -172,7 +167,7 @@ def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:
 def test_reason_of_a_later_version_then_the_page_is_told_all_the_same() -> None:
     desk = Desk()
     desk.send()
-    told = Told(orjson.loads(desk.records[0].model_dump_json(by_alias=True)), 3, 1, 1)
+    told = Told(orjson.loads(desk.records[0].model_dump_json(by_alias=True)), 3)
     told.record["reasons"].append({"code": "NEW_RULE", "facts": ["f-1"], "says": {}})
     assert "NEW_RULE: A reason that this version" in page([told], "en")
 

@@ -10,17 +10,16 @@ import click
 from gatekeeper.audit.export import Sealed
 from gatekeeper.audit.library import Library, Missing
 from gatekeeper.audit.quest import Quest, Search
-from gatekeeper.audit.story import Seal, Story, Told
-from gatekeeper.audit.trail import Link, Trail
-from gatekeeper.audit.verify import leaf_hash
+from gatekeeper.audit.story import Seal, Story, Told, proven
+from gatekeeper.audit.trail import Trail
 from gatekeeper.cli.audit.export import sealed
 from gatekeeper.cli.audit.reading import of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
-from gatekeeper.errors import GatekeeperError, IncompleteError, UsageError
+from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
 from gatekeeper.spans import instant, local, span
-from gatekeeper.texts import text
+from gatekeeper.texts import language, text
 
 
 @click.command("explain", help=text("cli.audit_explain"))
@@ -30,14 +29,17 @@ from gatekeeper.texts import text
 def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     """Prints the page, of the running system where no folder is named.
 
-    Exit 2 where nothing is found, 4 where records are not those that were signed, 5 where not all could be read.
+    Exit 1 or 4 where the proof of a record does not hold, as `gatekeeper audit check` would say of it, 2 where nothing
+    is found, 5 where not all could be read.
     """
     quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
+    keys = Keys(settings.key_folder)
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
         log = _log(settings)
-        search = Search(trail, lambda: bar.advance(task), lambda link: _leaf(log, link))
-        found, seal = search.found(quest), _seal(log, settings)
+        search = Search(trail, lambda: bar.advance(task))
+        found, log = _proven(search.found(quest), log, [*keys.verifiers("worker"), *keys.verifiers("log")])
+        seal = _seal(log, keys)
         stories = [Story(piece, seal, local=_clock(trail, piece)) for piece in found]
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
@@ -52,10 +54,10 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         show_table([f"cli.column_{name}" for name in names], [story.row() for story in stories])
     else:
         click.echo("\n".join(printable(line.encode()) for line in stories[0].page().split("\n")))
-    differing = [told for piece in found for told in piece if not told.signed]
-    for place in sorted({(told.partition, told.manifest) for told in differing}):
-        note("cli.audit_explain_differs", partition=place[0], offset=place[1])
-    click.get_current_context().exit(4 if differing else 5 if search.troubles else 0)
+    wrong = [finding for piece in found for told in piece for finding in told.wrong]
+    for said in dict.fromkeys(finding.text(language()) for finding in wrong):
+        note("cli.audit_unproven", finding=said)
+    click.get_current_context().exit(min((one.exit for one in wrong), default=5 if search.troubles else 0))
 
 
 def _log(settings: Settings) -> Sealed | None:
@@ -67,14 +69,19 @@ def _log(settings: Settings) -> Sealed | None:
         return None
 
 
-def _leaf(log: Sealed | None, link: Link) -> int | None:
-    return log.indexes.get(leaf_hash(link.value)) if log else None
+def _proven(found: list[list[Told]], log: Sealed | None, keys: list[str]) -> tuple[list[list[Told]], Sealed | None]:
+    """Returns the pieces with what became of each record's proof, and the log; without that where it cannot be read."""
+    try:
+        return [[proven(told, log, keys) for told in piece] for piece in found], log
+    except IntegrityError as error:
+        note("cli.audit_explain_unsealed", trouble=error)
+        return _proven(found, None, keys)
 
 
-def _seal(log: Sealed | None, settings: Settings) -> Seal | None:
+def _seal(log: Sealed | None, keys: Keys) -> Seal | None:
     if log is None:
         return None
-    at = log.cosigned_at(Keys(settings.key_folder).public("witness"))
+    at = log.cosigned_at(keys.public("witness"))
     return Seal(log.checkpoint.size, None if at is None else instant(at * 1000))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import orjson
 
 from gatekeeper.audit.proof import prove
+from gatekeeper.audit.verify import INCOMPLETE, check_content
 from gatekeeper.cli.audit.export import sealed
 from gatekeeper.cli.audit.reading import of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
@@ -15,7 +15,7 @@ from gatekeeper.cli.who import named
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.texts import language, text
 from schemas.audit import DID_PATTERN
 
 
@@ -25,7 +25,10 @@ from schemas.audit import DID_PATTERN
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=text("cli.audit_prove_out"))
 @json_option
 def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool) -> None:
-    """Writes the proof from an export, or from the running system; exit 5 where the decision is not sealed yet."""
+    """Writes the proof from an export, or from the running system; exit 5 where the decision is not sealed yet.
+
+    A proof that does not hold is not written: exit 1 or 4, as `gatekeeper audit check` would say of it.
+    """
     named(did, "DID", DID_PATTERN)
     settings = of_folder(load(), folder)
     keys = Keys(settings.key_folder)
@@ -36,13 +39,17 @@ def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool)
         found = prove(trail, did, log, keys=known, told=lambda link: bar.advance(task))
     if found is None:
         raise UsageError("error.decision_absent", did=did)
+    report = check_content(found, out.name)
+    if report.exit_code not in (0, INCOMPLETE):
+        for finding in report.findings:
+            note("cli.audit_unproven", finding=finding.text(language()))
+        click.get_current_context().exit(report.exit_code)
     with whole(out) as file:
         file.write(found.decode())
-    in_log = orjson.loads(found)["log"] is not None
     if as_json:
-        show_json({"did": did, "out": str(out), "sealed": in_log})
+        show_json({"did": did, "out": str(out), "sealed": not report.unsealed})
     else:
         click.echo(text("cli.audit_proven", did=did, out=out))
-    if not in_log:
+    if report.unsealed:
         note("cli.audit_prove_unsealed")
         click.get_current_context().exit(5)

@@ -7,18 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
+from pydantic import ValidationError
 
 from gatekeeper import packs
 from gatekeeper.audit.archive import Archive
 from gatekeeper.audit.folder import Folder
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.recheck import Recheck, Rechecked
-from gatekeeper.audit.replay import replay
+from gatekeeper.audit.replay import Finding, replay
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.cli.audit.reading import Pace, between, opened, rate_option, trail_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
@@ -26,7 +27,9 @@ from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
+from schemas.audit import Count, Digest
 from schemas.codec import canonical
+from schemas.values import Model
 from streams import inputs
 from streams.client import Reader
 from streams.trail import LiveTrail
@@ -37,6 +40,35 @@ SAVE_SECONDS = 2.0
 FINDINGS = ("same", "told", "silent", "drift", "unknown")
 COUNTS = ("findings", "stages", "facts")
 _LONGEST = 200
+
+
+class Found(Model):
+    """One finding that is told: `gatekeeper.audit.replay.Replayed`, and of which record of which manifest it is."""
+
+    partition: Count
+    offset: Count
+    record: Count
+    finding: Finding
+    did: str
+    stage: str
+    place: str
+    recorded: str
+    derived: str
+    why: str
+
+
+class Kept(Model):
+    """What the state file holds: SHA-256 of what was replayed, whether that ended, and all that a report has."""
+
+    of: Digest
+    ended: bool
+    next: dict[str, Count]
+    records: Count
+    findings: dict[Finding, Count]
+    stages: dict[str, Count]
+    facts: dict[str, Count]
+    found: list[Found]
+    troubles: list[str]
 
 
 @dataclass
@@ -95,7 +127,8 @@ def command(
     settings = load()
     with ExitStack() as stack:
         trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))
-        of = trail.about if isinstance(trail, Folder) else {"group": settings.group, "broker": settings.bootstrap}
+        about = trail.about if isinstance(trail, Folder) else {"group": settings.group, "broker": settings.bootstrap}
+        of = sha256(canonical(about)).hexdigest()
         report = _begun(state, of)
         library, recheck = Library(trail), None
         if isinstance(trail, LiveTrail):
@@ -151,27 +184,27 @@ def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTr
     )
 
 
-def _begun(state: Path | None, of: dict[str, Any]) -> Report:
+def _begun(state: Path | None, of: str) -> Report:
     """Returns what an earlier call found that did not end; where it did, only how far it came."""
     report = Report()
     if state is None or not state.exists():
         return report
     try:
-        said = orjson.loads(state.read_bytes())
-        if said["of"] != orjson.loads(canonical(of)):
-            raise UsageError("error.state_of_another", file=state)
-        report.next = dict(said["next"])
-        if not said["ended"]:
-            for name in COUNTS:
-                getattr(report, name).update(said[name])
-            report.found = list(said["found"])
-    except (OSError, ValueError, KeyError, TypeError):
+        kept = Kept.model_validate_json(state.read_bytes())
+    except (OSError, ValidationError):
         raise UsageError("error.state_unreadable", file=state) from None
+    if kept.of != of:
+        raise UsageError("error.state_of_another", file=state)
+    report.next = kept.next
+    if not kept.ended:
+        for name in COUNTS:
+            getattr(report, name).update(getattr(kept, name))
+        report.found = [one.model_dump() for one in kept.found]
     return report
 
 
 @contextmanager
-def _kept(state: Path | None, of: dict[str, Any], report: Report) -> Iterator[Callable[[], None]]:
+def _kept(state: Path | None, of: str, report: Report) -> Iterator[Callable[[], None]]:
     """Yields what writes the state down now and then; however the work ends, it is written at the end."""
     written = time.monotonic()
 
