@@ -4,7 +4,8 @@
     python verify.py --proof FILE [--witness KEY] [--min-size N] [--json]
 
 It needs Python 3.11 or later and the package `cryptography`, and no other file. Exit codes: 0 all is as it was signed
-and sealed, 1 something was changed, 2 the call is wrong, 4 it cannot be verified, 5 part of it is missing.
+and sealed, 1 something was changed, 2 the call is wrong, 3 the output cannot be written, 4 it cannot be verified,
+5 part of it is missing, 130 interrupted. It is the same where nobody reads the output to its end.
 
 Tree hashes are those of RFC 6962, the log's files those of C2SP tlog-tiles, and the checkpoint a C2SP signed note.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import errno
 import json
 import os
 import re
@@ -1148,6 +1150,7 @@ SAYS = {
     "long_enough": ("ログは求められた {wanted} 枚以上 ({size} 枚) です。そこまでの切り取りは除外できます。別の鍵で全体を作り直したものであることは除外できません。鍵はこのフォルダーのものだからです (--witness)。", "The log has {size} leaves, at least the {wanted} asked for: that its end was cut off before is excluded. Not excluded: that somebody made the whole anew with other keys, for the keys are this folder's own (--witness)."),
     "not_excluded": ("末尾が切り取られたこと、別の鍵で全体を作り直したものであることは除外できません (ログは {size} 枚)。鍵はこのフォルダーのものだからです。両方には --witness、切り取りだけなら --min-size を指定してください。", "Not excluded: that the end was cut off, or that somebody made the whole anew with other keys, for the keys are this folder's own (the log has {size} leaves). Pass --witness for both, or --min-size for the first."),
     "coverage": ("封印された網羅性の報告は {count} 件あり、最新の報告 ({at}) の誤りは {found} 件です。", "Reports of coverage that are sealed: {count}. The last one ({at}) found {found} things that are wrong."),
+    "output": ("出力を書き出せません ({detail})。", "The output cannot be written ({detail})."),
     "elsewhere": ("判定が事実と規則から導かれるか、記録が正準 JSON かは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules, and the records are canonical JSON, is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
 }  # fmt: skip
 """Every sentence, in Japanese and English; it stands here because this file stands alone."""
@@ -1187,6 +1190,21 @@ def read_witness(text: str) -> Vkey:
     return key
 
 
+def tell(report: Report, *, as_json: bool) -> None:
+    """Prints a report on stdout, as far as it is read; raises OSError where it cannot be written."""
+    told = json.dumps(report.plain()) if as_json else "\n".join(report.lines(language()))
+    if (out := sys.stdout) is None:
+        return
+    encoding = out.encoding or "utf-8"
+    try:
+        out.write(told.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        out.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again at its end, and its code is 120
+        if error.errno != errno.EPIPE:
+            raise
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the check as a command, and returns its exit code."""
     parser = argparse.ArgumentParser(prog="verify.py", description=(__doc__ or "").partition("\n")[0])
@@ -1204,9 +1222,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(say(trouble.code, lang) + "\n")
         return 2
     check = check_proof if given.proof else verify
-    report = check(given.proof or given.folder, witness=witness, min_size=given.min_size)
-    told = json.dumps(report.plain(), ensure_ascii=False) if given.json else "\n".join(report.lines(lang))
-    sys.stdout.write(told + "\n")
+    try:
+        report = check(given.proof or given.folder, witness=witness, min_size=given.min_size)
+        try:
+            tell(report, as_json=given.json)
+        except OSError as error:
+            sys.stderr.write(say("output", lang, detail=error.strerror) + "\n")
+            return 3
+    except KeyboardInterrupt:
+        return 130
     return report.exit_code
 
 

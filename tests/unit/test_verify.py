@@ -7,6 +7,8 @@ import io
 import os
 import re
 import shutil
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -874,3 +876,71 @@ def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_pa
     assert wrong.returncode == 1
     assert orjson.loads(wrong.stdout)["exit"] == 1
     assert alone(tmp_path, str(folder), "--witness", "nobody", script=folder / "verify.py").returncode == 2
+
+
+# -- its output, and its end --------------------------------------------------------------------------------------
+
+COMMANDS = {
+    "alone": [verify.__file__],
+    "command": ["-c", "from gatekeeper.cli import main; main()", "audit", "verify"],
+}
+
+
+def put_out(command: str, folder: Path, stdout: int, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs the check as a process of its own, with this as its stdout."""
+    known = {"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", **more}
+    words = [sys.executable, *COMMANDS[command], str(folder)]
+    return subprocess.run(words, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=known)
+
+
+def incomplete(trail: Trail, folder: Path) -> None:
+    shutil.rmtree(folder / "policies")
+
+
+def tampered(trail: Trail, folder: Path) -> None:
+    trail.put(folder, trail.steps[1:])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("spoil", "code"), [(None, 0), (tampered, 1), (missing_about, 4), (incomplete, 5)])
+def test_a_reader_that_has_gone_then_the_exit_code_is_the_verdict_s(
+    tmp_path: Path, command: str, spoil: Callable[[Trail, Path], None] | None, code: int
+) -> None:
+    trail = Trail(seed=9).write(5)
+    folder = trail.export(tmp_path / "export")
+    if spoil:
+        spoil(trail, folder)
+    read, written = os.pipe()
+    os.close(read)
+    done = put_out(command, folder, written)
+    os.close(written)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_output_that_takes_no_more_then_it_is_said_and_the_disk_is_unavailable(tmp_path: Path, command: str) -> None:
+    folder = Trail(seed=9).write(2).export(tmp_path / "export")
+    with open("/dev/full", "wb") as full:
+        done = put_out(command, folder, full.fileno())
+    assert done.returncode == 3, done.stderr
+    assert "The output cannot be written (No space left on device)." in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_output_that_takes_no_japanese_then_the_sentences_are_escaped(tmp_path: Path, command: str) -> None:
+    folder = Trail(seed=9).write(2).export(tmp_path / "export")
+    done = put_out(command, folder, subprocess.PIPE, GATEKEEPER_LANG="ja", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "マニフェスト 2 件".encode("ascii", "backslashreplace").decode() in done.stdout
+
+
+def test_interrupted_then_it_ends_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verify, "verify", interrupted)
+    assert verify.main([str(tmp_path)]) == 130
+    assert capsys.readouterr() == ("", "")
