@@ -42,6 +42,10 @@ KEPT = 1_000
 """So many findings are kept, however many there are."""
 PARTITIONS = 100_000
 """No export has more."""
+LARGEST = (1 << 53) - 1
+"""No integer of canonical JSON is larger: one reader would take it for another number than the next."""
+LATEST = 253_402_300_799
+"""The last second of the year 9999; no witness signs later."""
 AHEAD = 64
 """So many manifests ahead are looked at for where their records begin, after some that do not fit."""
 
@@ -144,7 +148,9 @@ class Note:
             return None
         if key.kind == COSIGNATURE:
             return any(
-                len(one) == 72 and key.verifies(one[8:], f"cosignature/v1\ntime {_time(one)}\n{self.body}".encode())
+                len(one) == 72
+                and _time(one) <= LATEST
+                and key.verifies(one[8:], f"cosignature/v1\ntime {_time(one)}\n{self.body}".encode())
                 for one in found
             )
         return any(key.verifies(one, self.body.encode()) for one in found)
@@ -313,10 +319,11 @@ _OWN = ("file", "detail", "why")
 def named(values: dict[str, Any]) -> dict[str, Any]:
     """Returns what may be told of values: numbers, and ids of the right shape. All else may be a forger's, or personal."""
     return {
-        name: value
+        name: _printable(value)
+        if name in _OWN
+        else value
         if value is None
         or type(value) is int
-        or name in _OWN
         or (name in _NAMED and isinstance(value, str) and _NAMED[name].fullmatch(value))
         else "?"
         for name, value in values.items()
@@ -382,6 +389,12 @@ def _no_float(_: str) -> NoReturn:
     raise Trouble("float")
 
 
+def _integer(digits: str) -> int:
+    if len(digits) > 17 or abs(found := int(digits)) > LARGEST:
+        raise ValueError("not below 2^53")
+    return found
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -389,8 +402,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_READ = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float).decode
-_READ_ONCE = json.JSONDecoder(object_pairs_hook=_once).decode
+_READ = json.JSONDecoder(parse_int=_integer, parse_float=_no_float, parse_constant=_no_float).decode
+_READ_ONCE = json.JSONDecoder(parse_int=_integer, object_pairs_hook=_once).decode
 _WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 

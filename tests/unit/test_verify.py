@@ -367,6 +367,7 @@ def first_a_forged_record(found: dict[str, Any]) -> bytes:
         lambda found: orjson.dumps({**found, "verdict": "clear"}),
         lambda found: orjson.dumps({name: value for name, value in found.items() if name != "v"}),
         lambda found: spoilt(found, "manifest", offset=NAME),
+        lambda found: spoilt(found, "manifest", offset=1 << 53),
         lambda found: spoilt(found, "manifest", verdict="clear"),
         lambda found: spoilt(found, "path", leaf=0),
         lambda found: orjson.dumps({**found, "log": {"checkpoint": "", "hashes": [], "index": 0, "more": 1}}),
@@ -491,6 +492,12 @@ def a_leaf(leaf: bytes) -> Callable[[Trail, Path], None]:
     return spoil
 
 
+def of_no_name(trail: Trail, folder: Path) -> None:
+    """A key in a file whose name is not UTF-8."""
+    name = os.fsencode(folder / "keys") + b"/worker-\xff.pub"
+    Path(os.fsdecode(name)).write_bytes(b"no key")
+
+
 def deep_about(trail: Trail, folder: Path) -> None:
     (folder / "export.json").write_bytes(b'{"a":' + DEEP)
 
@@ -527,6 +534,7 @@ DEEP = b"[" * 60_000
         (a_range_of(**{"from": 0}), {"about"}),
         (a_range_of(partitions=True), {"about"}),
         (a_range_of(partitions=10**12), {"about"}),
+        (a_range_of(partitions=1 << 53), {"not_canonical"}),
         (deep_about, {"not_canonical"}),
         (first_manifest(DEEP), {"line"}),
         (first_manifest(b'{"index":null,"offset":"0","sig":"","value":"{}"}'), {"line"}),
@@ -534,7 +542,11 @@ DEEP = b"[" * 60_000
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{ }","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":Infinity,"sig":"","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"%b"}' % DEEP), {"line_value"}),
+        (first_manifest(b'{"index":null,"offset":9007199254740992,"sig":"","value":"{}"}'), {"line"}),
+        (first_manifest(b'{"index":1%b,"offset":0,"sig":"","value":"{}"}' % (b"0" * 30)), {"line"}),
+        (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{\\"n\\":-9007199254740992}"}'), {"line_value"}),
         (a_leaf(DEEP), {"leaf"}),
+        (a_leaf(b'{"partition":9007199254740992,"prev":null,"t1":""}'), {"leaf"}),
         (a_leaf(b'{"partition":0,"prev":null,"t1":1}'), {"leaf_unknown"}),
         (a_line_without_end, {"file"}),
         (garbage_behind, {"file"}),
@@ -546,6 +558,7 @@ DEEP = b"[" * 60_000
         (key_of_another_log, {"unknown_log"}),
         (unknown_worker_key, {"unknown_key"}),
         (damaged_key, {"key"}),
+        (of_no_name, {"key"}),
         (missing_records, {"missing"}),
         (cut_records, {"cut", "file"}),
         (missing_about, {"missing"}),
@@ -563,8 +576,9 @@ def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
     report = check(trail, folder)
     assert report.exit_code == 4
     assert {one.code for one in report.findings} <= codes
+    assert orjson.dumps(report.plain())  # no program stumbles over it
     for lang in ("ja", "en"):
-        assert all(one.text(lang) for one in report.findings)
+        assert all(one.text(lang).encode() for one in report.findings)
 
 
 def test_a_policy_or_reference_record_changed_then_it_is_not_what_its_name_says(tmp_path: Path) -> None:
@@ -732,6 +746,24 @@ def test_a_checkpoint_that_is_a_link_to_nowhere_then_it_is_missing(tmp_path: Pat
     shutil.rmtree(folder / "log")
     (folder / "log").symlink_to(tmp_path / "gone")
     assert verify.verify(folder).exit_code == 4
+
+
+def test_two_inputs_with_more_records_than_can_be_counted_then_the_manifest_is_not_canonical(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=4).write(2)
+    folder = trail.export(tmp_path / "export")
+    value = step_value(trail.steps[1])
+    taken = canonical({**value, "in": [{**value["in"][0], "n": 77}, {**value["in"][0], "n": 77}]})
+    trail.put(folder, changed(trail, 1, value=taken.replace(b'"n":77', b'"n":' + b"9" * 4300)))
+    report = check(trail, folder)
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["line_value"])
+
+
+def test_a_witness_that_signs_a_time_which_no_calendar_has_then_its_cosignature_is_wrong(tmp_path: Path) -> None:
+    for number, at in enumerate((verify.LATEST, verify.LATEST + 1, 1 << 63)):
+        trail = Trail(seed=5, witnessed_at=at).write(4)
+        report = check(trail, trail.export(tmp_path / str(number)))
+        wrong = ["cosignature"] if at > verify.LATEST else []
+        assert (report.exit_code, [one.code for one in report.findings]) == (len(wrong), wrong)
 
 
 def test_a_witness_s_key_in_a_file_whose_path_looks_like_one_then_it_is_read(tmp_path: Path) -> None:
