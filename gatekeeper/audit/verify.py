@@ -22,12 +22,14 @@ import sys
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NoReturn
+from stat import S_ISREG
+from typing import Any, BinaryIO, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -261,13 +263,23 @@ def _size(file: Path) -> int:
         return 0  # reading it tells what is wrong
 
 
-def _read(folder: Path, name: str) -> bytes:
+@contextmanager
+def _opened(folder: Path, name: str) -> Iterator[BinaryIO]:
+    """Opens a file to be read; raises Trouble where it is missing, is none that comes to an end, or cannot be read."""
     try:
-        return (folder / name).read_bytes()
+        if not S_ISREG((folder / name).stat().st_mode):
+            raise Trouble("no_file", file=name)
+        with (folder / name).open("rb") as file:
+            yield file
     except FileNotFoundError:
         raise Trouble("missing", file=name) from None
     except OSError as error:
         raise Trouble("file", file=name, detail=error.strerror) from None
+
+
+def _read(folder: Path, name: str) -> bytes:
+    with _opened(folder, name) as file:
+        return file.read()
 
 
 # -- what is found ----------------------------------------------------------------------------------------------
@@ -424,7 +436,7 @@ def read_canonical(value: bytes, file: str = "") -> dict[str, Any]:
 def inflated(folder: Path, name: str, told: Callable[[int], None]) -> Iterator[bytes]:
     """Yields what a gzip file holds; `told` hears how many compressed bytes were read."""
     try:
-        with (folder / name).open("rb") as file:
+        with _opened(folder, name) as file:
             inflate = zlib.decompressobj(31)
             while piece := file.read(PIECE):
                 told(len(piece))
@@ -435,10 +447,6 @@ def inflated(folder: Path, name: str, told: Callable[[int], None]) -> Iterator[b
                     piece = inflate.unused_data or inflate.unconsumed_tail
             if not inflate.eof:
                 raise Trouble("cut", file=name)
-    except FileNotFoundError:
-        raise Trouble("missing", file=name) from None
-    except OSError as error:
-        raise Trouble("file", file=name, detail=error.strerror) from None
     except zlib.error as error:
         raise Trouble("file", file=name, detail=str(error)) from None
 
@@ -630,10 +638,11 @@ class _Export:
         """Returns the public keys of a role by NAME+HASH."""
         found = {}
         for file in sorted((self.folder / "keys").glob(f"{role}-*.pub")):
+            name = f"keys/{file.name}"
             try:
-                key = parse_vkey(file.read_text("ascii"))
-            except (OSError, ValueError):
-                raise Trouble("key", file=f"keys/{file.name}") from None
+                key = parse_vkey(_read(self.folder, name).decode("ascii"))
+            except ValueError:
+                raise Trouble("key", file=name) from None
             found[key.kid] = key
         return found
 
@@ -1087,6 +1096,7 @@ CHANGED, UNVERIFIABLE, INCOMPLETE = 1, 4, 5
 SAYS_UNVERIFIABLE = {
     "missing": ("{file} がありません。書き出し直してください。", "{file} is missing. Export again."),
     "file": ("{file} を読めません ({detail})。書き出し直してください。", "{file} cannot be read ({detail}). Export again."),
+    "no_file": ("{file} は通常のファイルではありません。書き出し直してください。", "{file} is no regular file. Export again."),
     "about": ("export.json の内容が正しくありません (v、partitions、from、to)。書き出し直してください。", "What export.json says is not right (v, partitions, from, to). Export again."),
     "cut": ("{file} は途中で切れています。書き出し直してください。", "{file} is cut short. Export again."),
     "key": ("{file} は公開鍵として読めません。", "{file} cannot be read as a public key."),

@@ -498,6 +498,21 @@ def of_no_name(trail: Trail, folder: Path) -> None:
     Path(os.fsdecode(name)).write_bytes(b"no key")
 
 
+def a_pipe(name: str) -> Callable[[Trail, Path], None]:
+    """Which nobody writes to: whoever reads it waits without end."""
+
+    def spoil(trail: Trail, folder: Path) -> None:
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+
+    spoil.__name__ = f"pipe-{name.partition('.')[0]}"
+    return spoil
+
+
+def a_folder(trail: Trail, folder: Path) -> None:
+    (folder / "keys" / "worker-9.pub").mkdir()
+
+
 def deep_about(trail: Trail, folder: Path) -> None:
     (folder / "export.json").write_bytes(b'{"a":' + DEEP)
 
@@ -558,6 +573,12 @@ DEEP = b"[" * 60_000
         (key_of_another_log, {"unknown_log"}),
         (unknown_worker_key, {"unknown_key"}),
         (damaged_key, {"key"}),
+        (a_pipe("export.json"), {"no_file"}),
+        (a_pipe("records/0.ndjson.gz"), {"no_file"}),
+        (a_pipe("log/checkpoint"), {"no_file"}),
+        (a_pipe("keys/worker-9.pub"), {"no_file"}),
+        (a_pipe(f"policies/{'0' * 64}.toml"), {"no_file"}),
+        (a_folder, {"no_file"}),
         (of_no_name, {"key"}),
         (missing_records, {"missing"}),
         (cut_records, {"cut", "file"}),
