@@ -220,6 +220,10 @@ class Tiles:
 
     def __init__(self, folder: Path, size: int) -> None:
         self.folder, self.size = folder, size
+        self.names: set[str] = set()
+        """The files that were read."""
+        self.longer: list[str] = []
+        """Those that hold more than their name says."""
 
     def leaves(self) -> Iterator[bytes]:
         """Yields the data of all leaves in order."""
@@ -233,6 +237,7 @@ class Tiles:
                     raise Trouble("cut", file=name)
                 yield data[place + 2 : end]
                 place = end
+            self._ends(name, wanted, longer=len(data) > place)
 
     def differing(self, leaves: list[bytes]) -> Iterator[str]:
         """Yields the names of the tiles of hashes that are not what these leaf hashes come to."""
@@ -245,6 +250,7 @@ class Tiles:
                     raise Trouble("cut", file=name)
                 if not data.startswith(right):
                     yield name
+                self._ends(name, len(right) // 32, longer=len(data) > len(right))
             whole = range(0, len(hashes) - TILE + 1, TILE)
             level, hashes = level + 1, [root_of(hashes[at : at + TILE]) for at in whole]
 
@@ -253,7 +259,12 @@ class Tiles:
         part = f"{whole}.p/{wanted}"
         # a log that has grown since its checkpoint may hold the whole tile and no part of it
         name = part if wanted < TILE and (self.folder / part).exists() else whole
+        self.names.add(name)
         return _read(self.folder, name), name
+
+    def _ends(self, name: str, wanted: int, *, longer: bool) -> None:
+        if longer and (wanted == TILE or name.endswith(f".p/{wanted}")):
+            self.longer.append(name)
 
 
 def _size(file: Path) -> int:
@@ -512,7 +523,7 @@ def _excluded(report: Report, said: tuple[str, dict[str, Any]]) -> list[tuple[st
     """Returns what may be said to be excluded: that only where all that is sealed is right, and nothing where it was changed."""
     if report.exit_code == CHANGED:
         return []
-    right = all(one.code in ("unsealed", "no_policy") for one in report.findings)
+    right = all(one.code in ("unsealed", "no_policy", "lacking") for one in report.findings)
     return [said if right else ("not_excluded", {"size": report.leaves})]
 
 
@@ -563,6 +574,16 @@ def verify(
     return report
 
 
+_FOLDERS = ("records", "manifests", "log", "keys", "policies", "reference", "schemas")
+_FILE = re.compile(
+    r"export\.json|verify\.py|(records|manifests)/[^/]+\.ndjson\.gz|log/checkpoint|keys/(worker|log|witness)-[^/]+\.pub"
+    r"|policies/[0-9a-f]{64}\.toml|reference/[0-9a-f]{64}\.json|schemas/(audit|manifest)\.json"
+)
+"""The files of an export, but for the tiles of its log."""
+_REFERENCE = re.compile(rb'"refs":\{[^}]*:"[0-9a-f]{64}"')
+"""How a record names reference data."""
+
+
 class _Export:
     def __init__(self, folder: Path, progress: Progress) -> None:
         self.folder, self.report = folder, Report()
@@ -571,6 +592,7 @@ class _Export:
         self._seen: set[bytes] = set()
         self._sealed: dict[int, _Sealed] = {}
         self._policies: set[str] = set()
+        self._tiles: set[str] = set()
         self._coverage: tuple[int, dict[str, Any]] = 0, {}
         """How many reports of coverage are sealed, and the last one."""
 
@@ -613,6 +635,8 @@ class _Export:
             report.say("coverage", count=count, at=at, found=found)
         report.says += _excluded(report, excluded) if excluded else []
         report.say("elsewhere")
+        report.say("not_looked_at")
+        self._strangers()
 
     def _named(self) -> None:
         """Checks that what records name by hash is what it is called."""
@@ -623,7 +647,7 @@ class _Export:
                     self.report.add("content", file=name)
 
     def _others(self, partitions: int) -> None:
-        """Tells of files of partitions that the export does not have, and of policies that manifests name and it lacks."""
+        """Tells of files of partitions that the export does not have, and of what it should have and lacks."""
         stated = set(map(str, range(partitions)))
         for file in sorted(self.folder.glob("*/*.ndjson.gz")):
             number = file.name.removesuffix(".ndjson.gz")
@@ -633,6 +657,21 @@ class _Export:
         for name in (f"policies/{digest}.toml" for digest in sorted(self._policies) if _HASH.fullmatch(digest)):
             if not (self.folder / name).is_file():
                 self.report.add("no_policy", file=name)
+        for name in ("schemas/audit.json", "schemas/manifest.json"):
+            if not (self.folder / name).is_file():
+                self.report.add("lacking", file=name)
+        if not any((self.folder / "reference").glob("*.json")):
+            begins = (next(inflated(self.folder, f"records/{n}.ndjson.gz", lambda _: None), b"") for n in stated)
+            if any(_REFERENCE.search(records) for records in begins):
+                self.report.add("lacking", file="reference/")
+
+    def _strangers(self) -> None:
+        """Says how many files are none of an export, and in which of its folders."""
+        files = (file.relative_to(self.folder).as_posix() for file in self.folder.rglob("*") if not file.is_dir())
+        others = [name for name in files if name not in self._tiles and not _FILE.fullmatch(name)]
+        if others:
+            where = {f"{top}/" if (top := name.partition("/")[0]) in _FOLDERS else "." for name in others}
+            self.report.say("strangers", count=len(others), file=", ".join(sorted(where)))
 
     def _keys(self, role: str) -> dict[str, Vkey]:
         """Returns the public keys of a role by NAME+HASH."""
@@ -690,6 +729,9 @@ class _Export:
             self.report.add("log_root")
         for name in tiles.differing(hashes):
             self.report.add("tile", file=name)
+        for name in tiles.longer:
+            self.report.add("longer", file=name)
+        self._tiles = tiles.names
 
     # -- one partition
 
@@ -1122,6 +1164,7 @@ SAYS_INCOMPLETE = {
     "unsealed": ("封印ログは葉 {size} 枚で終わり、ここから {count} 件のマニフェストはまだ封印されていません。封印してから書き出し直してください。", "The sealed log ends with {size} leaves, and from here on {count} manifests are not sealed yet. Seal them, and export again."),
     "unsealed_one": ("このマニフェストはまだ封印されていません。封印してから証明を作り直してください。", "This manifest is not sealed yet. Seal it, and prove again."),
     "no_policy": ("マニフェストが示す規則 {file} がありません。規則のファイルがある機械で書き出し直してください。", "{file}, which manifests name, is missing. Export again where the text of that policy is."),
+    "lacking": ("書き出しに含まれるはずの {file} がありません。書き出し直してください。", "{file}, which is part of an export, is missing. Export again."),
     "records_end": ("記録がここで終わっています。{wanted} 件のうち {count} 件しかありません。", "The records end here: {count} of {wanted} are there."),
 }  # fmt: skip
 SAYS_CHANGED = {
@@ -1133,6 +1176,7 @@ SAYS_CHANGED = {
     "outside": ("{file} は export.json が示すパーティションのものではありません。", "{file} is of no partition that export.json states."),
     "content": ("{file} は名前のハッシュと一致しません。", "{file} is not what its name, a hash, says."),
     "tile": ("{file} が葉と一致しません。", "{file} is not what the leaves come to."),
+    "longer": ("{file} に余分なものが付いています。", "{file} holds more than its name says."),
     "missing_manifest": ("パーティション {partition}: 封印ログの葉 {leaf} のマニフェストがありません。", "Partition {partition}: the manifest that is leaf {leaf} of the sealed log is missing."),
     "missing_before": ("この前にあるはずの、封印ログの葉 {leaf} のマニフェストがありません。", "The manifest that is leaf {leaf} of the sealed log is missing before it."),
     "again": ("封印ログの葉 {leaf} のマニフェストが二度、または順序を変えて現れます。", "The manifest that is leaf {leaf} of the sealed log is here again, or out of order."),
@@ -1175,6 +1219,8 @@ SAYS = {
     "coverage": ("封印された網羅性の報告は {count} 件あり、最新の報告 ({at}) の誤りは {found} 件です。", "Reports of coverage that are sealed: {count}. The last one ({at}) found {found} things that are wrong."),
     "output": ("出力を書き出せません ({detail})。", "The output cannot be written ({detail})."),
     "elsewhere": ("判定が事実と規則から導かれるか、記録が正準 JSON かは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules, and the records are canonical JSON, is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
+    "not_looked_at": ("確かめていないもの: reference/ がすべて揃っているか (`gatekeeper audit replay` が確かめます)、schemas/ と verify.py の中身、keys/ の証人の鍵、マニフェストのオフセット、書き出した日時。", "Not looked at: whether reference/ is complete (`gatekeeper audit replay` does that), what is in schemas/ and verify.py, the keys of witnesses in keys/, the offsets of manifests, and when the export was made."),
+    "strangers": ("書き出しのものではないファイルが {count} 個あり、確かめていません ({file})。", "Files that are not of the export, and were not checked: {count} (in {file})."),
 }  # fmt: skip
 """Every sentence, in Japanese and English; it stands here because this file stands alone."""
 

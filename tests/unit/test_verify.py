@@ -640,6 +640,82 @@ def test_a_policy_that_manifests_name_is_gone_then_it_is_incomplete_and_what_is_
     assert "witnessed" in [code for code, _ in report.says]
 
 
+@pytest.mark.parametrize("name", ["schemas", "reference"])
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_folder_is_gone_that_an_export_has_then_it_is_incomplete_and_what_is_sealed_is_right(
+    tmp_path: Path, name: str, empty: bool
+) -> None:
+    trail = Trail(seed=4).write(3)
+    folder = trail.export(tmp_path / "export")
+    shutil.rmtree(folder / name)
+    if empty:
+        (folder / name).mkdir()
+    report = check(trail, folder)
+    assert (report.exit_code, {one.code for one in report.findings}) == (5, {"lacking"})
+    assert report.lines("en")[0].startswith(f"{name}/")
+    assert "witnessed" in [code for code, _ in report.says]
+
+
+def test_no_reference_records_and_none_named_then_nothing_is_missing(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=4, acting=0).write(1)
+    folder = trail.export(tmp_path / "export")
+    records = tuple(re.sub(rb'("refs":\{"[^"]+":)[^}]*', rb"\1null", one) for one in trail.steps[0].records)
+    sealed_anew(trail, folder, rechained(trail, 0, records))
+    shutil.rmtree(folder / "reference")
+    assert (check(trail, folder).exit_code, b'"refs":{"controller/C1":null}' in records[0]) == (0, True)
+
+
+@pytest.mark.parametrize("level", ["entries", "0"])
+def test_something_behind_a_tile_then_it_holds_more_than_its_name_says(tmp_path: Path, level: str) -> None:
+    trail = Trail(seed=4).write(12)
+    folder = trail.export(tmp_path / "export")
+    tile = folder / "log" / "tile" / level / "000.p" / "12"
+    tile.write_bytes(tile.read_bytes() + b"more")
+    report = check(trail, folder)
+    assert (report.exit_code, [(one.code, one.values) for one in report.findings]) == (
+        1,
+        [("longer", {"file": f"log/tile/{level}/000.p/12"})],
+    )
+
+
+def test_the_tiles_of_a_log_that_has_grown_then_there_is_no_alarm(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(12)
+    folder = trail.export(tmp_path / "export")
+    seal([step.value for step in trail.steps] * 22, tmp_path / "grown", trail.log, None, at=0)
+    for level in ("entries", "0"):
+        tile = folder / "log" / "tile" / level / "000"
+        shutil.rmtree(f"{tile}.p")
+        shutil.copy(tmp_path / "grown" / "tile" / level / "000", tile)
+    report = check(trail, folder)
+    assert (report.exit_code, report.findings) == (0, [])
+
+
+def test_files_that_are_none_of_an_export_then_it_says_how_many_and_where_and_not_their_names(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(3)
+    folder = trail.export(tmp_path / "export")
+    assert "strangers" not in [code for code, _ in check(trail, folder).says]
+    names = ("records/0.ndjson", "records/sub/x", "log/tile/0/001", "policies/evil.toml", "keys/x.pub", "Hanako/x", "y")
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    report = check(trail, folder)
+    assert report.exit_code == 0
+    assert ("strangers", {"count": len(names), "file": "., keys/, log/, policies/, records/"}) in report.says
+    assert "Hanako" not in "\n".join(report.lines("en"))
+
+
+def test_verified_then_it_says_what_it_did_not_look_at(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(3)
+    folder = trail.export(tmp_path / "export", made="2001-01-01T00:00:00.000Z")
+    (folder / "keys" / "witness-1.pub").unlink()
+    trail.put(folder, [replace(step, offset=step.offset + 1000) for step in trail.steps])
+    report = check(trail, folder)
+    assert (report.exit_code, report.findings) == (0, [])
+    said = next(line for line in report.lines("en") if line.startswith("Not looked at: "))
+    for what in ("reference/", "schemas/", "verify.py", "the keys of witnesses", "offsets", "when the export was made"):
+        assert what in said
+
+
 def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None:
     report = verify.Report()
     for offset in range(verify.KEPT + 5):
