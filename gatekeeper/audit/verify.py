@@ -601,6 +601,7 @@ class _Export:
         range_, partitions = [about.get(name, "") for name in ("from", "to")], about.get("partitions")
         if (
             about.get("v") != 1
+            or about["v"] is True
             or type(partitions) is not int
             or not 0 < partitions <= PARTITIONS
             or not all(one is None or (isinstance(one, str) and _INSTANT.fullmatch(one)) for one in range_)
@@ -1088,6 +1089,10 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
 
 def check_one(proof: dict[str, Any], report: Report, witness: Vkey | None = None, min_size: int | None = None) -> None:
     """Adds to a report what `check_proof` finds of a proof's content; raises Trouble, or ValueError for no proof."""
+    if type(proof["v"]) is not int:
+        raise ValueError("a version is a number")
+    if proof["v"] != 1:
+        raise Trouble("version", v=proof["v"])
     proof = _shaped(proof, "did", "keys", "log", "manifest", "path", "record", "v")
     keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
     record, log = proof["record"].encode(), proof["log"]
@@ -1144,6 +1149,7 @@ SAYS_UNVERIFIABLE = {
     "key": ("{file} は公開鍵として読めません。", "{file} cannot be read as a public key."),
     "checkpoint": ("{file} はチェックポイントとして読めません。", "{file} cannot be read as a checkpoint."),
     "proof": ("{file} は証明として読めません。`gatekeeper audit prove` で作り直してください。", "{file} cannot be read as a proof. Make it again with `gatekeeper audit prove`."),
+    "version": ("版 {v} の証明は、この版の検証では確かめられません。新しい版で確かめてください。", "This is a proof of version {v}, which this check does not know. Use a newer one."),
     "line": ("{file} の {line} 行目を読めません。書き出し直してください。", "Line {line} of {file} cannot be read. Export again."),
     "not_canonical": ("{file} は正準 JSON ではありません。`gatekeeper audit export` か `gatekeeper audit prove` で作り直してください。", "{file} is not canonical JSON. Make it again with `gatekeeper audit export` or `gatekeeper audit prove`."),
     "float": ("{file} に小数が含まれています。正準な監査記録に小数はありません。`gatekeeper audit export` か `gatekeeper audit prove` で作り直してください。", "{file} holds a number that is no integer, as nothing canonical does. Make it again with `gatekeeper audit export` or `gatekeeper audit prove`."),
@@ -1217,6 +1223,7 @@ SAYS = {
     "long_enough": ("ログは求められた {wanted} 枚以上 ({size} 枚) です。そこまでの切り取りは除外できます。別の鍵で全体を作り直したものであることは除外できません。鍵はこのフォルダーのものだからです (--witness)。", "The log has {size} leaves, at least the {wanted} asked for: that its end was cut off before is excluded. Not excluded: that somebody made the whole anew with other keys, for the keys are this folder's own (--witness)."),
     "not_excluded": ("末尾が切り取られたこと、別の鍵で全体を作り直したものであることは除外できません (ログは {size} 枚)。鍵はこのフォルダーのものだからです。両方には --witness、切り取りだけなら --min-size を指定してください。", "Not excluded: that the end was cut off, or that somebody made the whole anew with other keys, for the keys are this folder's own (the log has {size} leaves). Pass --witness for both, or --min-size for the first."),
     "coverage": ("封印された網羅性の報告は {count} 件あり、最新の報告 ({at}) の誤りは {found} 件です。", "Reports of coverage that are sealed: {count}. The last one ({at}) found {found} things that are wrong."),
+    "min_size": ("--min-size は 1 以上の整数です。", "--min-size takes a whole number from 1 on."),
     "output": ("出力を書き出せません ({detail})。", "The output cannot be written ({detail})."),
     "elsewhere": ("判定が事実と規則から導かれるか、記録が正準 JSON かは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules, and the records are canonical JSON, is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
     "not_looked_at": ("確かめていないもの: reference/ がすべて揃っているか (`gatekeeper audit replay` が確かめます)、schemas/ と verify.py の中身、keys/ の証人の鍵、マニフェストのオフセット、書き出した日時。", "Not looked at: whether reference/ is complete (`gatekeeper audit replay` does that), what is in schemas/ and verify.py, the keys of witnesses in keys/, the offsets of manifests, and when the export was made."),
@@ -1286,6 +1293,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     lang = language()
     try:
+        if given.min_size is not None and given.min_size < 1:
+            raise Trouble("min_size")
         witness = read_witness(given.witness) if given.witness else None
     except Trouble as trouble:
         sys.stderr.write(say(trouble.code, lang) + "\n")

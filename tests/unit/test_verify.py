@@ -386,6 +386,15 @@ def test_a_proof_with_a_key_twice_or_one_more_then_it_is_none_and_nothing_of_it_
     assert "Hanako" not in repr(report.plain())
 
 
+@pytest.mark.parametrize(("version", "code"), [(2, "version"), (0, "version"), (True, "proof"), ("1", "proof")])
+def test_a_proof_of_another_version_then_it_cannot_be_verified(tmp_path: Path, version: Any, code: str) -> None:
+    file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
+    more = {"of": "a version to come"} if code == "version" else {}
+    file.write_bytes(orjson.dumps({**found, **more, "v": version}))
+    report = verify.check_proof(file)
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, [code])
+
+
 @pytest.mark.parametrize("part", ["record", "manifest"])
 @pytest.mark.parametrize(("more", "said"), [(" ", "is not canonical JSON"), (',"z":1.5}', "no integer")])
 def test_a_proof_of_what_is_not_canonical_then_it_says_which_part(
@@ -548,6 +557,7 @@ DEEP = b"[" * 60_000
         (a_range_of(**{"from": "z"}), {"about"}),
         (a_range_of(**{"from": 0}), {"about"}),
         (a_range_of(partitions=True), {"about"}),
+        (a_range_of(v=True), {"about"}),
         (a_range_of(partitions=10**12), {"about"}),
         (a_range_of(partitions=1 << 53), {"not_canonical"}),
         (deep_about, {"not_canonical"}),
@@ -1004,7 +1014,10 @@ def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_pa
     wrong = alone(tmp_path, str(folder), "--json", script=folder / "verify.py")
     assert wrong.returncode == 1
     assert orjson.loads(wrong.stdout)["exit"] == 1
-    assert alone(tmp_path, str(folder), "--witness", "nobody", script=folder / "verify.py").returncode == 2
+    for wrong_call in (["--witness", "nobody"], ["--min-size", "0"], ["--min-size", "-1"]):
+        told = alone(tmp_path, str(folder), *wrong_call, script=folder / "verify.py")
+        assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
+        assert told.stderr.startswith(f"{wrong_call[0]} takes ")
 
 
 # -- its output, and its end --------------------------------------------------------------------------------------
