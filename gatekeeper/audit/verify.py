@@ -458,8 +458,8 @@ def inflated(folder: Path, name: str, told: Callable[[int], None]) -> Iterator[b
                     piece = inflate.unused_data or inflate.unconsumed_tail
             if not inflate.eof:
                 raise Trouble("cut", file=name)
-    except zlib.error as error:
-        raise Trouble("file", file=name, detail=str(error)) from None
+    except zlib.error:
+        raise Trouble("damaged", file=name) from None
 
 
 class _Lines:
@@ -1145,6 +1145,7 @@ SAYS_UNVERIFIABLE = {
     "file": ("{file} を読めません ({detail})。書き出し直してください。", "{file} cannot be read ({detail}). Export again."),
     "no_file": ("{file} は通常のファイルではありません。書き出し直してください。", "{file} is no regular file. Export again."),
     "about": ("export.json の内容が正しくありません (v、partitions、from、to)。書き出し直してください。", "What export.json says is not right (v, partitions, from, to). Export again."),
+    "damaged": ("{file} は壊れています。書き出し直してください。", "{file} is damaged. Export again."),
     "cut": ("{file} は途中で切れています。書き出し直してください。", "{file} is cut short. Export again."),
     "key": ("{file} は公開鍵として読めません。", "{file} cannot be read as a public key."),
     "checkpoint": ("{file} はチェックポイントとして読めません。", "{file} cannot be read as a checkpoint."),
