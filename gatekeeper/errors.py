@@ -7,7 +7,8 @@
     ├── IncompleteError      5   504   the work could not be finished
     └── RestartError        70   503   stopped on purpose, to be started again by a supervisor
 
-Exit 0 means right and 1 that a check found something; neither is an error. 130 is an interrupt.
+Exit 0 means right and 1 that a check found something; neither is an error. 130 is an interrupt,
+141 an output that nobody reads any more.
 """
 
 from __future__ import annotations

@@ -124,6 +124,8 @@ class Trail:
         for _, value in world.REFERENCE:
             data = orjson.dumps(value)
             (folder / "reference" / f"{sha256(data).hexdigest()}.json").write_bytes(data)
+        for name in ("audit", "manifest"):
+            (folder / "schemas" / f"{name}.json").write_bytes(b"{}")
         shutil.copy(verify.__file__, folder / "verify.py")
         return folder
 

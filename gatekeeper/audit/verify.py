@@ -4,7 +4,8 @@
     python verify.py --proof FILE [--witness KEY] [--min-size N] [--json]
 
 It needs Python 3.11 or later and the package `cryptography`, and no other file. Exit codes: 0 all is as it was signed
-and sealed, 1 something was changed, 2 the call is wrong, 4 it cannot be verified, 5 part of it is missing.
+and sealed, 1 something was changed, 2 the call is wrong, 3 the output cannot be written, 4 it cannot be verified,
+5 part of it is missing, 130 interrupted. It is the same where nobody reads the output to its end.
 
 Tree hashes are those of RFC 6962, the log's files those of C2SP tlog-tiles, and the checkpoint a C2SP signed note.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import errno
 import json
 import os
 import re
@@ -20,12 +22,14 @@ import sys
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NoReturn
+from stat import S_ISREG
+from typing import Any, BinaryIO, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -38,10 +42,12 @@ LONGEST = 1 << 22
 """No line is longer: a record has 256 KiB at the most."""
 KEPT = 1_000
 """So many findings are kept, however many there are."""
-NUMBERS = 1 << 53
-"""Every number in a record, a manifest or a proof is smaller."""
 PARTITIONS = 100_000
 """No export has more."""
+LARGEST = (1 << 53) - 1
+"""No integer of canonical JSON is larger: one reader would take it for another number than the next."""
+LATEST = 253_402_300_799
+"""The last second of the year 9999; no witness signs later."""
 AHEAD = 64
 """So many manifests ahead are looked at for where their records begin, after some that do not fit."""
 
@@ -144,7 +150,9 @@ class Note:
             return None
         if key.kind == COSIGNATURE:
             return any(
-                len(one) == 72 and key.verifies(one[8:], f"cosignature/v1\ntime {_time(one)}\n{self.body}".encode())
+                len(one) == 72
+                and _time(one) <= LATEST
+                and key.verifies(one[8:], f"cosignature/v1\ntime {_time(one)}\n{self.body}".encode())
                 for one in found
             )
         return any(key.verifies(one, self.body.encode()) for one in found)
@@ -212,6 +220,10 @@ class Tiles:
 
     def __init__(self, folder: Path, size: int) -> None:
         self.folder, self.size = folder, size
+        self.names: set[str] = set()
+        """The files that were read."""
+        self.longer: list[str] = []
+        """Those that hold more than their name says."""
 
     def leaves(self) -> Iterator[bytes]:
         """Yields the data of all leaves in order."""
@@ -225,6 +237,7 @@ class Tiles:
                     raise Trouble("cut", file=name)
                 yield data[place + 2 : end]
                 place = end
+            self._ends(name, wanted, longer=len(data) > place)
 
     def differing(self, leaves: list[bytes]) -> Iterator[str]:
         """Yields the names of the tiles of hashes that are not what these leaf hashes come to."""
@@ -237,6 +250,7 @@ class Tiles:
                     raise Trouble("cut", file=name)
                 if not data.startswith(right):
                     yield name
+                self._ends(name, len(right) // 32, longer=len(data) > len(right))
             whole = range(0, len(hashes) - TILE + 1, TILE)
             level, hashes = level + 1, [root_of(hashes[at : at + TILE]) for at in whole]
 
@@ -245,7 +259,12 @@ class Tiles:
         part = f"{whole}.p/{wanted}"
         # a log that has grown since its checkpoint may hold the whole tile and no part of it
         name = part if wanted < TILE and (self.folder / part).exists() else whole
+        self.names.add(name)
         return _read(self.folder, name), name
+
+    def _ends(self, name: str, wanted: int, *, longer: bool) -> None:
+        if longer and (wanted == TILE or name.endswith(f".p/{wanted}")):
+            self.longer.append(name)
 
 
 def _size(file: Path) -> int:
@@ -255,13 +274,23 @@ def _size(file: Path) -> int:
         return 0  # reading it tells what is wrong
 
 
-def _read(folder: Path, name: str) -> bytes:
+@contextmanager
+def _opened(folder: Path, name: str) -> Iterator[BinaryIO]:
+    """Opens a file to be read; raises Trouble where it is missing, is none that comes to an end, or cannot be read."""
     try:
-        return (folder / name).read_bytes()
+        if not S_ISREG((folder / name).stat().st_mode):
+            raise Trouble("no_file", file=name)
+        with (folder / name).open("rb") as file:
+            yield file
     except FileNotFoundError:
         raise Trouble("missing", file=name) from None
     except OSError as error:
         raise Trouble("file", file=name, detail=error.strerror) from None
+
+
+def _read(folder: Path, name: str) -> bytes:
+    with _opened(folder, name) as file:
+        return file.read()
 
 
 # -- what is found ----------------------------------------------------------------------------------------------
@@ -313,10 +342,11 @@ _OWN = ("file", "detail", "why")
 def named(values: dict[str, Any]) -> dict[str, Any]:
     """Returns what may be told of values: numbers, and ids of the right shape. All else may be a forger's, or personal."""
     return {
-        name: value
+        name: _printable(value)
+        if name in _OWN
+        else value
         if value is None
-        or (type(value) is int and abs(value) < NUMBERS)
-        or name in _OWN
+        or (type(value) is int and abs(value) <= LARGEST)
         or (name in _NAMED and isinstance(value, str) and _NAMED[name].fullmatch(value))
         else "?"
         for name, value in values.items()
@@ -382,6 +412,12 @@ def _no_float(_: str) -> NoReturn:
     raise Trouble("float")
 
 
+def _integer(digits: str) -> int:
+    if len(digits) > 17 or abs(found := int(digits)) > LARGEST:
+        raise ValueError("not below 2^53")
+    return found
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -389,14 +425,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_READ = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float).decode
-_READ_ONCE = json.JSONDecoder(object_pairs_hook=_once).decode
+_READ = json.JSONDecoder(parse_int=_integer, parse_float=_no_float, parse_constant=_no_float).decode
+_READ_ONCE = json.JSONDecoder(parse_int=_integer, object_pairs_hook=_once).decode
 _WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def is_place(value: Any) -> bool:
     """Tells whether a value can be an offset, or a number that counts from 0."""
-    return type(value) is int and 0 <= value < NUMBERS
+    return type(value) is int and 0 <= value <= LARGEST
 
 
 def read_canonical(value: bytes, file: str = "") -> dict[str, Any]:
@@ -416,7 +452,7 @@ def read_canonical(value: bytes, file: str = "") -> dict[str, Any]:
 def inflated(folder: Path, name: str, told: Callable[[int], None]) -> Iterator[bytes]:
     """Yields what a gzip file holds; `told` hears how many compressed bytes were read."""
     try:
-        with (folder / name).open("rb") as file:
+        with _opened(folder, name) as file:
             inflate = zlib.decompressobj(31)
             while piece := file.read(PIECE):
                 told(len(piece))
@@ -427,12 +463,8 @@ def inflated(folder: Path, name: str, told: Callable[[int], None]) -> Iterator[b
                     piece = inflate.unused_data or inflate.unconsumed_tail
             if not inflate.eof:
                 raise Trouble("cut", file=name)
-    except FileNotFoundError:
-        raise Trouble("missing", file=name) from None
-    except OSError as error:
-        raise Trouble("file", file=name, detail=error.strerror) from None
-    except zlib.error as error:
-        raise Trouble("file", file=name, detail=str(error)) from None
+    except zlib.error:
+        raise Trouble("damaged", file=name) from None
 
 
 class _Lines:
@@ -496,7 +528,7 @@ def _excluded(report: Report, said: tuple[str, dict[str, Any]]) -> list[tuple[st
     """Returns what may be said to be excluded: that only where all that is sealed is right, and nothing where it was changed."""
     if report.exit_code == CHANGED:
         return []
-    right = all(one.code in ("unsealed", "no_policy") for one in report.findings)
+    right = all(one.code in ("unsealed", "no_policy", "lacking") for one in report.findings)
     return [said if right else ("not_excluded", {"size": report.leaves})]
 
 
@@ -547,6 +579,16 @@ def verify(
     return report
 
 
+_FOLDERS = ("records", "manifests", "log", "keys", "policies", "reference", "schemas")
+_FILE = re.compile(
+    r"export\.json|verify\.py|(records|manifests)/[^/]+\.ndjson\.gz|log/checkpoint|keys/(worker|log|witness)-[^/]+\.pub"
+    r"|policies/[0-9a-f]{64}\.toml|reference/[0-9a-f]{64}\.json|schemas/(audit|manifest)\.json"
+)
+"""The files of an export, but for the tiles of its log."""
+_REFERENCE = re.compile(rb'"refs":\{[^}]*:"[0-9a-f]{64}"')
+"""How a record names reference data."""
+
+
 class _Export:
     def __init__(self, folder: Path, progress: Progress) -> None:
         self.folder, self.report = folder, Report()
@@ -555,6 +597,7 @@ class _Export:
         self._seen: set[bytes] = set()
         self._sealed: dict[int, _Sealed] = {}
         self._policies: set[str] = set()
+        self._tiles: set[str] = set()
         self._coverage: tuple[int, dict[str, Any]] = 0, {}
         """How many reports of coverage are sealed, and the last one."""
 
@@ -563,6 +606,7 @@ class _Export:
         range_, partitions = [about.get(name, "") for name in ("from", "to")], about.get("partitions")
         if (
             about.get("v") != 1
+            or about["v"] is True
             or type(partitions) is not int
             or not 0 < partitions <= PARTITIONS
             or not all(one is None or (isinstance(one, str) and _INSTANT.fullmatch(one)) for one in range_)
@@ -597,6 +641,8 @@ class _Export:
             report.say("coverage", count=count, at=at, found=found)
         report.says += _excluded(report, excluded) if excluded else []
         report.say("elsewhere")
+        report.say("not_looked_at")
+        self._strangers()
 
     def _named(self) -> None:
         """Checks that what records name by hash is what it is called."""
@@ -607,7 +653,7 @@ class _Export:
                     self.report.add("content", file=name)
 
     def _others(self, partitions: int) -> None:
-        """Tells of files of partitions that the export does not have, and of policies that manifests name and it lacks."""
+        """Tells of files of partitions that the export does not have, and of what it should have and lacks."""
         stated = set(map(str, range(partitions)))
         for file in sorted(self.folder.glob("*/*.ndjson.gz")):
             number = file.name.removesuffix(".ndjson.gz")
@@ -617,15 +663,31 @@ class _Export:
         for name in (f"policies/{digest}.toml" for digest in sorted(self._policies) if _HASH.fullmatch(digest)):
             if not (self.folder / name).is_file():
                 self.report.add("no_policy", file=name)
+        for name in ("schemas/audit.json", "schemas/manifest.json"):
+            if not (self.folder / name).is_file():
+                self.report.add("lacking", file=name)
+        if not any((self.folder / "reference").glob("*.json")):
+            begins = (next(inflated(self.folder, f"records/{n}.ndjson.gz", lambda _: None), b"") for n in stated)
+            if any(_REFERENCE.search(records) for records in begins):
+                self.report.add("lacking", file="reference/")
+
+    def _strangers(self) -> None:
+        """Says how many files are none of an export, and in which of its folders."""
+        files = (file.relative_to(self.folder).as_posix() for file in self.folder.rglob("*") if not file.is_dir())
+        others = [name for name in files if name not in self._tiles and not _FILE.fullmatch(name)]
+        if others:
+            where = {f"{top}/" if (top := name.partition("/")[0]) in _FOLDERS else "." for name in others}
+            self.report.say("strangers", count=len(others), file=", ".join(sorted(where)))
 
     def _keys(self, role: str) -> dict[str, Vkey]:
         """Returns the public keys of a role by NAME+HASH."""
         found = {}
         for file in sorted((self.folder / "keys").glob(f"{role}-*.pub")):
+            name = f"keys/{file.name}"
             try:
-                key = parse_vkey(file.read_text("ascii"))
-            except (OSError, ValueError):
-                raise Trouble("key", file=f"keys/{file.name}") from None
+                key = parse_vkey(_read(self.folder, name).decode("ascii"))
+            except ValueError:
+                raise Trouble("key", file=name) from None
             found[key.kid] = key
         return found
 
@@ -673,6 +735,9 @@ class _Export:
             self.report.add("log_root")
         for name in tiles.differing(hashes):
             self.report.add("tile", file=name)
+        for name in tiles.longer:
+            self.report.add("longer", file=name)
+        self._tiles = tiles.names
 
     # -- one partition
 
@@ -1038,6 +1103,10 @@ def _proof_checked(content: Callable[[], bytes], name: str, witness: Vkey | None
 
 def _check_one(proof: dict[str, Any], report: Report, witness: Vkey | None, min_size: int | None) -> None:
     """Adds to a report what is wrong with a proof; raises Trouble, or ValueError and its like for no proof."""
+    if type(proof["v"]) is not int:
+        raise ValueError("a version is a number")
+    if proof["v"] != 1:
+        raise Trouble("version", v=proof["v"])
     proof = _shaped(proof, "did", "keys", "log", "manifest", "path", "record", "v")
     keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
     record = proof["record"].encode()
@@ -1089,11 +1158,14 @@ CHANGED, UNVERIFIABLE, INCOMPLETE = 1, 4, 5
 SAYS_UNVERIFIABLE = {
     "missing": ("{file} がありません。書き出し直してください。", "{file} is missing. Export again."),
     "file": ("{file} を読めません ({detail})。書き出し直してください。", "{file} cannot be read ({detail}). Export again."),
+    "no_file": ("{file} は通常のファイルではありません。書き出し直してください。", "{file} is no regular file. Export again."),
     "about": ("export.json の内容が正しくありません (v、partitions、from、to)。書き出し直してください。", "What export.json says is not right (v, partitions, from, to). Export again."),
+    "damaged": ("{file} は壊れています。書き出し直してください。", "{file} is damaged. Export again."),
     "cut": ("{file} は途中で切れています。書き出し直してください。", "{file} is cut short. Export again."),
     "key": ("{file} は公開鍵として読めません。", "{file} cannot be read as a public key."),
     "checkpoint": ("{file} はチェックポイントとして読めません。", "{file} cannot be read as a checkpoint."),
     "proof": ("{file} は証明として読めません。`gatekeeper audit prove` で作り直してください。", "{file} cannot be read as a proof. Make it again with `gatekeeper audit prove`."),
+    "version": ("版 {v} の証明は、この版の検証では確かめられません。新しい版で確かめてください。", "This is a proof of version {v}, which this check does not know. Use a newer one."),
     "line": ("{file} の {line} 行目を読めません。書き出し直してください。", "Line {line} of {file} cannot be read. Export again."),
     "not_canonical": ("{file} は正準 JSON ではありません。`gatekeeper audit export` か `gatekeeper audit prove` で作り直してください。", "{file} is not canonical JSON. Make it again with `gatekeeper audit export` or `gatekeeper audit prove`."),
     "float": ("{file} に小数が含まれています。正準な監査記録に小数はありません。`gatekeeper audit export` か `gatekeeper audit prove` で作り直してください。", "{file} holds a number that is no integer, as nothing canonical does. Make it again with `gatekeeper audit export` or `gatekeeper audit prove`."),
@@ -1114,6 +1186,7 @@ SAYS_INCOMPLETE = {
     "unsealed": ("封印ログは葉 {size} 枚で終わり、ここから {count} 件のマニフェストはまだ封印されていません。封印してから書き出し直してください。", "The sealed log ends with {size} leaves, and from here on {count} manifests are not sealed yet. Seal them, and export again."),
     "unsealed_one": ("このマニフェストはまだ封印されていません。封印してから証明を作り直してください。", "This manifest is not sealed yet. Seal it, and prove again."),
     "no_policy": ("マニフェストが示す規則 {file} がありません。規則のファイルがある機械で書き出し直してください。", "{file}, which manifests name, is missing. Export again where the text of that policy is."),
+    "lacking": ("書き出しに含まれるはずの {file} がありません。書き出し直してください。", "{file}, which is part of an export, is missing. Export again."),
     "records_end": ("記録がここで終わっています。{wanted} 件のうち {count} 件しかありません。", "The records end here: {count} of {wanted} are there."),
 }  # fmt: skip
 SAYS_CHANGED = {
@@ -1125,6 +1198,7 @@ SAYS_CHANGED = {
     "outside": ("{file} は export.json が示すパーティションのものではありません。", "{file} is of no partition that export.json states."),
     "content": ("{file} は名前のハッシュと一致しません。", "{file} is not what its name, a hash, says."),
     "tile": ("{file} が葉と一致しません。", "{file} is not what the leaves come to."),
+    "longer": ("{file} に余分なものが付いています。", "{file} holds more than its name says."),
     "missing_manifest": ("パーティション {partition}: 封印ログの葉 {leaf} のマニフェストがありません。", "Partition {partition}: the manifest that is leaf {leaf} of the sealed log is missing."),
     "missing_before": ("この前にあるはずの、封印ログの葉 {leaf} のマニフェストがありません。", "The manifest that is leaf {leaf} of the sealed log is missing before it."),
     "again": ("封印ログの葉 {leaf} のマニフェストが二度、または順序を変えて現れます。", "The manifest that is leaf {leaf} of the sealed log is here again, or out of order."),
@@ -1165,7 +1239,11 @@ SAYS = {
     "long_enough": ("ログは求められた {wanted} 枚以上 ({size} 枚) です。そこまでの切り取りは除外できます。別の鍵で全体を作り直したものであることは除外できません。鍵はこのフォルダーのものだからです (--witness)。", "The log has {size} leaves, at least the {wanted} asked for: that its end was cut off before is excluded. Not excluded: that somebody made the whole anew with other keys, for the keys are this folder's own (--witness)."),
     "not_excluded": ("末尾が切り取られたこと、別の鍵で全体を作り直したものであることは除外できません (ログは {size} 枚)。鍵はこのフォルダーのものだからです。両方には --witness、切り取りだけなら --min-size を指定してください。", "Not excluded: that the end was cut off, or that somebody made the whole anew with other keys, for the keys are this folder's own (the log has {size} leaves). Pass --witness for both, or --min-size for the first."),
     "coverage": ("封印された網羅性の報告は {count} 件あり、最新の報告 ({at}) の誤りは {found} 件です。", "Reports of coverage that are sealed: {count}. The last one ({at}) found {found} things that are wrong."),
+    "min_size": ("--min-size は 1 以上の整数です。", "--min-size takes a whole number from 1 on."),
+    "output": ("出力を書き出せません ({detail})。", "The output cannot be written ({detail})."),
     "elsewhere": ("判定が事実と規則から導かれるか、記録が正準 JSON かは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules, and the records are canonical JSON, is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
+    "not_looked_at": ("確かめていないもの: reference/ がすべて揃っているか (`gatekeeper audit replay` が確かめます)、schemas/ と verify.py の中身、keys/ の証人の鍵、マニフェストのオフセット、書き出した日時。", "Not looked at: whether reference/ is complete (`gatekeeper audit replay` does that), what is in schemas/ and verify.py, the keys of witnesses in keys/, the offsets of manifests, and when the export was made."),
+    "strangers": ("書き出しのものではないファイルが {count} 個あり、確かめていません ({file})。", "Files that are not of the export, and were not checked: {count} (in {file})."),
 }  # fmt: skip
 """Every sentence, in Japanese and English; it stands here because this file stands alone."""
 
@@ -1204,6 +1282,21 @@ def read_witness(text: str) -> Vkey:
     return key
 
 
+def tell(report: Report, *, as_json: bool) -> None:
+    """Prints a report on stdout, as far as it is read; raises OSError where it cannot be written."""
+    told = json.dumps(report.plain()) if as_json else "\n".join(report.lines(language()))
+    if (out := sys.stdout) is None:
+        return
+    encoding = out.encoding or "utf-8"
+    try:
+        out.write(told.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        out.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again at its end, and its code is 120
+        if error.errno != errno.EPIPE:
+            raise
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the check as a command, and returns its exit code."""
     parser = argparse.ArgumentParser(prog="verify.py", description=(__doc__ or "").partition("\n")[0])
@@ -1216,14 +1309,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     lang = language()
     try:
+        if given.min_size is not None and given.min_size < 1:
+            raise Trouble("min_size")
         witness = read_witness(given.witness) if given.witness else None
     except Trouble as trouble:
         sys.stderr.write(say(trouble.code, lang) + "\n")
         return 2
     check = check_proof if given.proof else verify
-    report = check(given.proof or given.folder, witness=witness, min_size=given.min_size)
-    told = json.dumps(report.plain(), ensure_ascii=False) if given.json else "\n".join(report.lines(lang))
-    sys.stdout.write(told + "\n")
+    try:
+        report = check(given.proof or given.folder, witness=witness, min_size=given.min_size)
+        try:
+            tell(report, as_json=given.json)
+        except OSError as error:
+            sys.stderr.write(say("output", lang, detail=error.strerror) + "\n")
+            return 3
+    except KeyboardInterrupt:
+        return 130
     return report.exit_code
 
 

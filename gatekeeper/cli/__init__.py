@@ -48,6 +48,8 @@ VERBS = {
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What stdout answers where it takes no more; verbs that write files tell of those themselves."""
+UNREAD = 141
+"""The exit code where whoever reads our output has closed it: what a shell calls an end by SIGPIPE."""
 
 
 class Verbs(click.Group):
@@ -106,8 +108,8 @@ def main() -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130
-    except SystemExit:  # click's way to say that whoever read our output has read enough
-        code = 0
+    except SystemExit as end:  # stopped in order, or click's way to say that nobody reads our output any more
+        code = UNREAD if end.code else 0
     except GatekeeperError as error:
         click.echo(text("cli.error", message=str(error)), err=True)
         code = error.exit_code

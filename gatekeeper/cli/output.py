@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -95,14 +96,20 @@ def note(key: str, **values: Any) -> None:
 def whole(file: Path) -> Iterator[IO[str]]:
     """Yields what is to be written; the file takes its place only when all is, readable by its owner alone.
 
-    Raises UnavailableError (3) where it cannot be written.
+    No file takes the place of a pipe or a device, which is written to as it comes, nor of a link. Raises
+    UnavailableError (3) where it cannot be written.
     """
     part = None
     try:
-        with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=file.parent, delete=False) as handle:
+        if file.exists() and not file.is_file():
+            with file.open("w", encoding="utf-8", newline="") as handle:
+                yield handle
+            return
+        place = Path(os.path.realpath(file))
+        with NamedTemporaryFile("w", encoding="utf-8", newline="", dir=place.parent, delete=False) as handle:
             part = Path(handle.name)
             yield handle
-        part.replace(file)
+        part.replace(place)
     except OSError as error:
         raise UnavailableError("error.disk", path=file, detail=error.strerror) from None
     finally:

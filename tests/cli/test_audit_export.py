@@ -64,6 +64,7 @@ def test_a_worker_s_decisions_exported_then_they_verify_here_and_on_a_bare_machi
     assert bare.returncode == 0, bare
     said = json.loads(bare.stdout)
     assert (said["records"], said["manifests"]) == (RECORDS, done.json["manifests"])
+    assert "strangers" not in {one["code"] for one in said["says"]}
     folder = Folder(out)
     with LiveTrail(load()) as live:
         assert live.partitions() == folder.partitions() == [0, 1, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -90,10 +91,23 @@ def test_no_broker_named_then_one_sentence_says_how(run, tmp_path, monkeypatch: 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_output_that_cannot_be_written_then_it_is_said_and_what_was_done_stands(unbuffered: str) -> None:
-    program = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "topics", "list"]
-    known = {"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", "PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=known)
+        done = listed(full.fileno(), PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 3, done.stderr
     assert done.stderr.startswith("error: The output cannot be written (No space left on device).")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_output_that_nobody_reads_any_more_then_the_exit_code_is_a_broken_pipe_s(words: tuple[str, ...]) -> None:
+    read, written = os.pipe()
+    os.close(read)
+    done = listed(written, *words)
+    os.close(written)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def listed(stdout: int, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "topics", "list", *words]
+    known = {"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", **more}
+    return subprocess.run(program, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False, env=known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -206,6 +207,22 @@ def test_a_decision_that_is_not_there_then_usage(tmp_path: Path) -> None:
     assert not (tmp_path / "proof").exists()
 
 
+def test_a_pipe_to_write_the_proof_to_then_it_is_written_there_and_a_link_stays_one(tmp_path: Path) -> None:
+    trail = Trail(seed=5).write(3)
+    folder = trail.export(tmp_path / "export")
+    did = next(str(orjson.loads(record)["did"]) for step in trail.steps for record in step.records)
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
+    os.mkfifo(pipe)
+    read = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    link.symlink_to(file)
+    for out in (pipe, link):
+        assert run("prove", did, str(folder), "--out", str(out)).exit_code == 0
+    assert (pipe.is_fifo(), link.is_symlink()) == (True, True)
+    assert os.read(read, 1 << 16) == file.read_bytes()
+    assert run("check", str(file)).exit_code == 0
+    os.close(read)
+
+
 def test_verified_by_the_command_then_the_same_is_said(tmp_path: Path) -> None:
     trail = Trail(seed=7).write(6)
     folder = trail.export(tmp_path / "export")
@@ -217,6 +234,7 @@ def test_verified_by_the_command_then_the_same_is_said(tmp_path: Path) -> None:
     assert told.exit_code == 1
     assert "artition 0" in told.output
     assert isinstance(run("verify", str(folder), "--witness", "nobody").exception, UsageError)
+    assert run("verify", str(folder), "--min-size", "0").exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import io
 import os
 import re
 import shutil
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -365,6 +367,7 @@ def first_a_forged_record(found: dict[str, Any]) -> bytes:
         lambda found: orjson.dumps({**found, "verdict": "clear"}),
         lambda found: orjson.dumps({name: value for name, value in found.items() if name != "v"}),
         lambda found: spoilt(found, "manifest", offset=NAME),
+        lambda found: spoilt(found, "manifest", offset=1 << 53),
         lambda found: spoilt(found, "manifest", verdict="clear"),
         lambda found: spoilt(found, "path", leaf=0),
         lambda found: orjson.dumps({**found, "log": {"checkpoint": "", "hashes": [], "index": 0, "more": 1}}),
@@ -381,6 +384,15 @@ def test_a_proof_with_a_key_twice_or_one_more_then_it_is_none_and_nothing_of_it_
     report = verify.check_proof(file)
     assert (report.exit_code, [one.code for one in report.findings]) == (4, ["proof"])
     assert "Hanako" not in repr(report.plain())
+
+
+@pytest.mark.parametrize(("version", "code"), [(2, "version"), (0, "version"), (True, "proof"), ("1", "proof")])
+def test_a_proof_of_another_version_then_it_cannot_be_verified(tmp_path: Path, version: Any, code: str) -> None:
+    file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
+    more = {"of": "a version to come"} if code == "version" else {}
+    file.write_bytes(orjson.dumps({**found, **more, "v": version}))
+    report = verify.check_proof(file)
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, [code])
 
 
 @pytest.mark.parametrize("part", ["record", "manifest"])
@@ -489,6 +501,27 @@ def a_leaf(leaf: bytes) -> Callable[[Trail, Path], None]:
     return spoil
 
 
+def of_no_name(trail: Trail, folder: Path) -> None:
+    """A key in a file whose name is not UTF-8."""
+    name = os.fsencode(folder / "keys") + b"/worker-\xff.pub"
+    Path(os.fsdecode(name)).write_bytes(b"no key")
+
+
+def a_pipe(name: str) -> Callable[[Trail, Path], None]:
+    """Which nobody writes to: whoever reads it waits without end."""
+
+    def spoil(trail: Trail, folder: Path) -> None:
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+
+    spoil.__name__ = f"pipe-{name.partition('.')[0]}"
+    return spoil
+
+
+def a_folder(trail: Trail, folder: Path) -> None:
+    (folder / "keys" / "worker-9.pub").mkdir()
+
+
 def deep_about(trail: Trail, folder: Path) -> None:
     (folder / "export.json").write_bytes(b'{"a":' + DEEP)
 
@@ -524,7 +557,9 @@ DEEP = b"[" * 60_000
         (a_range_of(**{"from": "z"}), {"about"}),
         (a_range_of(**{"from": 0}), {"about"}),
         (a_range_of(partitions=True), {"about"}),
+        (a_range_of(v=True), {"about"}),
         (a_range_of(partitions=10**12), {"about"}),
+        (a_range_of(partitions=1 << 53), {"not_canonical"}),
         (deep_about, {"not_canonical"}),
         (first_manifest(DEEP), {"line"}),
         (first_manifest(b'{"index":null,"offset":"0","sig":"","value":"{}"}'), {"line"}),
@@ -532,11 +567,15 @@ DEEP = b"[" * 60_000
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{ }","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":Infinity,"sig":"","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"%b"}' % DEEP), {"line_value"}),
+        (first_manifest(b'{"index":null,"offset":9007199254740992,"sig":"","value":"{}"}'), {"line"}),
+        (first_manifest(b'{"index":1%b,"offset":0,"sig":"","value":"{}"}' % (b"0" * 30)), {"line"}),
+        (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{\\"n\\":-9007199254740992}"}'), {"line_value"}),
         (a_leaf(DEEP), {"leaf"}),
+        (a_leaf(b'{"partition":9007199254740992,"prev":null,"t1":""}'), {"leaf"}),
         (a_leaf(b'{"partition":0,"prev":null,"t1":1}'), {"leaf_unknown"}),
         (a_line_without_end, {"file"}),
-        (garbage_behind, {"file"}),
-        (damaged_records, {"file"}),
+        (garbage_behind, {"damaged"}),
+        (damaged_records, {"damaged"}),
         (truncated_tile, {"cut"}),
         (truncated_entries, {"cut"}),
         (missing_tile, {"missing"}),
@@ -544,10 +583,17 @@ DEEP = b"[" * 60_000
         (key_of_another_log, {"unknown_log"}),
         (unknown_worker_key, {"unknown_key"}),
         (damaged_key, {"key"}),
+        (a_pipe("export.json"), {"no_file"}),
+        (a_pipe("records/0.ndjson.gz"), {"no_file"}),
+        (a_pipe("log/checkpoint"), {"no_file"}),
+        (a_pipe("keys/worker-9.pub"), {"no_file"}),
+        (a_pipe(f"policies/{'0' * 64}.toml"), {"no_file"}),
+        (a_folder, {"no_file"}),
+        (of_no_name, {"key"}),
         (missing_records, {"missing"}),
-        (cut_records, {"cut", "file"}),
+        (cut_records, {"cut"}),
         (missing_about, {"missing"}),
-        (not_gzip, {"file"}),
+        (not_gzip, {"damaged"}),
         (no_log, {"missing"}),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -561,8 +607,9 @@ def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
     report = check(trail, folder)
     assert report.exit_code == 4
     assert {one.code for one in report.findings} <= codes
+    assert orjson.dumps(report.plain())  # no program stumbles over it
     for lang in ("ja", "en"):
-        assert all(one.text(lang) for one in report.findings)
+        assert all(one.text(lang).encode() for one in report.findings)
 
 
 def test_a_policy_or_reference_record_changed_then_it_is_not_what_its_name_says(tmp_path: Path) -> None:
@@ -601,6 +648,82 @@ def test_a_policy_that_manifests_name_is_gone_then_it_is_incomplete_and_what_is_
     assert (report.exit_code, {one.code for one in report.findings}) == (5, {"no_policy"})
     assert step_value(trail.steps[0])["policy"]["sha256"] in report.lines("en")[0]
     assert "witnessed" in [code for code, _ in report.says]
+
+
+@pytest.mark.parametrize("name", ["schemas", "reference"])
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_folder_is_gone_that_an_export_has_then_it_is_incomplete_and_what_is_sealed_is_right(
+    tmp_path: Path, name: str, empty: bool
+) -> None:
+    trail = Trail(seed=4).write(3)
+    folder = trail.export(tmp_path / "export")
+    shutil.rmtree(folder / name)
+    if empty:
+        (folder / name).mkdir()
+    report = check(trail, folder)
+    assert (report.exit_code, {one.code for one in report.findings}) == (5, {"lacking"})
+    assert report.lines("en")[0].startswith(f"{name}/")
+    assert "witnessed" in [code for code, _ in report.says]
+
+
+def test_no_reference_records_and_none_named_then_nothing_is_missing(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=4, acting=0).write(1)
+    folder = trail.export(tmp_path / "export")
+    records = tuple(re.sub(rb'("refs":\{"[^"]+":)[^}]*', rb"\1null", one) for one in trail.steps[0].records)
+    sealed_anew(trail, folder, rechained(trail, 0, records))
+    shutil.rmtree(folder / "reference")
+    assert (check(trail, folder).exit_code, b'"refs":{"controller/C1":null}' in records[0]) == (0, True)
+
+
+@pytest.mark.parametrize("level", ["entries", "0"])
+def test_something_behind_a_tile_then_it_holds_more_than_its_name_says(tmp_path: Path, level: str) -> None:
+    trail = Trail(seed=4).write(12)
+    folder = trail.export(tmp_path / "export")
+    tile = folder / "log" / "tile" / level / "000.p" / "12"
+    tile.write_bytes(tile.read_bytes() + b"more")
+    report = check(trail, folder)
+    assert (report.exit_code, [(one.code, one.values) for one in report.findings]) == (
+        1,
+        [("longer", {"file": f"log/tile/{level}/000.p/12"})],
+    )
+
+
+def test_the_tiles_of_a_log_that_has_grown_then_there_is_no_alarm(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(12)
+    folder = trail.export(tmp_path / "export")
+    seal([step.value for step in trail.steps] * 22, tmp_path / "grown", trail.log, None, at=0)
+    for level in ("entries", "0"):
+        tile = folder / "log" / "tile" / level / "000"
+        shutil.rmtree(f"{tile}.p")
+        shutil.copy(tmp_path / "grown" / "tile" / level / "000", tile)
+    report = check(trail, folder)
+    assert (report.exit_code, report.findings) == (0, [])
+
+
+def test_files_that_are_none_of_an_export_then_it_says_how_many_and_where_and_not_their_names(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(3)
+    folder = trail.export(tmp_path / "export")
+    assert "strangers" not in [code for code, _ in check(trail, folder).says]
+    names = ("records/0.ndjson", "records/sub/x", "log/tile/0/001", "policies/evil.toml", "keys/x.pub", "Hanako/x", "y")
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    report = check(trail, folder)
+    assert report.exit_code == 0
+    assert ("strangers", {"count": len(names), "file": "., keys/, log/, policies/, records/"}) in report.says
+    assert "Hanako" not in "\n".join(report.lines("en"))
+
+
+def test_verified_then_it_says_what_it_did_not_look_at(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(3)
+    folder = trail.export(tmp_path / "export", made="2001-01-01T00:00:00.000Z")
+    (folder / "keys" / "witness-1.pub").unlink()
+    trail.put(folder, [replace(step, offset=step.offset + 1000) for step in trail.steps])
+    report = check(trail, folder)
+    assert (report.exit_code, report.findings) == (0, [])
+    said = next(line for line in report.lines("en") if line.startswith("Not looked at: "))
+    for what in ("reference/", "schemas/", "verify.py", "the keys of witnesses", "offsets", "when the export was made"):
+        assert what in said
 
 
 def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None:
@@ -730,6 +853,24 @@ def test_a_checkpoint_that_is_a_link_to_nowhere_then_it_is_missing(tmp_path: Pat
     shutil.rmtree(folder / "log")
     (folder / "log").symlink_to(tmp_path / "gone")
     assert verify.verify(folder).exit_code == 4
+
+
+def test_two_inputs_with_more_records_than_can_be_counted_then_the_manifest_is_not_canonical(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=4).write(2)
+    folder = trail.export(tmp_path / "export")
+    value = step_value(trail.steps[1])
+    taken = canonical({**value, "in": [{**value["in"][0], "n": 77}, {**value["in"][0], "n": 77}]})
+    trail.put(folder, changed(trail, 1, value=taken.replace(b'"n":77', b'"n":' + b"9" * 4300)))
+    report = check(trail, folder)
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["line_value"])
+
+
+def test_a_witness_that_signs_a_time_which_no_calendar_has_then_its_cosignature_is_wrong(tmp_path: Path) -> None:
+    for number, at in enumerate((verify.LATEST, verify.LATEST + 1, 1 << 63)):
+        trail = Trail(seed=5, witnessed_at=at).write(4)
+        report = check(trail, trail.export(tmp_path / str(number)))
+        wrong = ["cosignature"] if at > verify.LATEST else []
+        assert (report.exit_code, [one.code for one in report.findings]) == (len(wrong), wrong)
 
 
 def test_a_witness_s_key_in_a_file_whose_path_looks_like_one_then_it_is_read(tmp_path: Path) -> None:
@@ -873,4 +1014,75 @@ def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_pa
     wrong = alone(tmp_path, str(folder), "--json", script=folder / "verify.py")
     assert wrong.returncode == 1
     assert orjson.loads(wrong.stdout)["exit"] == 1
-    assert alone(tmp_path, str(folder), "--witness", "nobody", script=folder / "verify.py").returncode == 2
+    for wrong_call in (["--witness", "nobody"], ["--min-size", "0"], ["--min-size", "-1"]):
+        told = alone(tmp_path, str(folder), *wrong_call, script=folder / "verify.py")
+        assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
+        assert told.stderr.startswith(f"{wrong_call[0]} takes ")
+
+
+# -- its output, and its end --------------------------------------------------------------------------------------
+
+COMMANDS = {
+    "alone": [verify.__file__],
+    "command": ["-c", "from gatekeeper.cli import main; main()", "audit", "verify"],
+}
+
+
+def put_out(command: str, folder: Path, stdout: int, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs the check as a process of its own, with this as its stdout."""
+    known = {"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", **more}
+    words = [sys.executable, *COMMANDS[command], str(folder)]
+    return subprocess.run(words, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=known)
+
+
+def incomplete(trail: Trail, folder: Path) -> None:
+    shutil.rmtree(folder / "policies")
+
+
+def tampered(trail: Trail, folder: Path) -> None:
+    trail.put(folder, trail.steps[1:])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("spoil", "code"), [(None, 0), (tampered, 1), (missing_about, 4), (incomplete, 5)])
+def test_a_reader_that_has_gone_then_the_exit_code_is_the_verdict_s(
+    tmp_path: Path, command: str, spoil: Callable[[Trail, Path], None] | None, code: int
+) -> None:
+    trail = Trail(seed=9).write(5)
+    folder = trail.export(tmp_path / "export")
+    if spoil:
+        spoil(trail, folder)
+    read, written = os.pipe()
+    os.close(read)
+    done = put_out(command, folder, written)
+    os.close(written)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_output_that_takes_no_more_then_it_is_said_and_the_disk_is_unavailable(tmp_path: Path, command: str) -> None:
+    folder = Trail(seed=9).write(2).export(tmp_path / "export")
+    with open("/dev/full", "wb") as full:
+        done = put_out(command, folder, full.fileno())
+    assert done.returncode == 3, done.stderr
+    assert "The output cannot be written (No space left on device)." in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_output_that_takes_no_japanese_then_the_sentences_are_escaped(tmp_path: Path, command: str) -> None:
+    folder = Trail(seed=9).write(2).export(tmp_path / "export")
+    done = put_out(command, folder, subprocess.PIPE, GATEKEEPER_LANG="ja", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "マニフェスト 2 件".encode("ascii", "backslashreplace").decode() in done.stdout
+
+
+def test_interrupted_then_it_ends_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verify, "verify", interrupted)
+    assert verify.main([str(tmp_path)]) == 130
+    assert capsys.readouterr() == ("", "")

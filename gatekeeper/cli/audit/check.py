@@ -8,8 +8,8 @@ import click
 
 from gatekeeper.audit import verify
 from gatekeeper.cli.audit.checking import check_options, trusted
-from gatekeeper.cli.output import json_option, show_json
-from gatekeeper.texts import language, text
+from gatekeeper.cli.output import json_option
+from gatekeeper.texts import text
 
 
 @click.command("check", help=text("cli.audit_check"))
@@ -19,8 +19,5 @@ from gatekeeper.texts import language, text
 def command(file: Path, witness: str | None, min_size: int | None, as_json: bool) -> None:
     """Tells whether the proof holds, and what could and could not be excluded; exit 1, 4 or 5 where it does not."""
     report = verify.check_proof(file, witness=trusted(witness), min_size=min_size)
-    if as_json:
-        show_json(report.plain())
-    else:
-        click.echo("\n".join(report.lines(language())))
+    verify.tell(report, as_json=as_json)
     click.get_current_context().exit(report.exit_code)

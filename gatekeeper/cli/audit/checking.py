@@ -15,7 +15,7 @@ from gatekeeper.texts import text
 def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --witness and --min-size to a command."""
     for decorate in (
-        click.option("--min-size", type=click.IntRange(min=0), help=text("cli.audit_min_size")),
+        click.option("--min-size", type=click.IntRange(min=1), help=text("cli.audit_min_size")),
         click.option("--witness", metavar="KEY", help=text("cli.audit_trusted")),
     ):
         command = decorate(command)

@@ -8,8 +8,8 @@ import click
 
 from gatekeeper.audit import verify
 from gatekeeper.cli.audit.checking import check_options, trusted
-from gatekeeper.cli.output import json_option, progress_bar, show_json
-from gatekeeper.texts import language, text
+from gatekeeper.cli.output import json_option, progress_bar
+from gatekeeper.texts import text
 
 
 @click.command("verify", help=text("cli.audit_verify"))
@@ -27,8 +27,5 @@ def command(folder: Path, witness: str | None, min_size: int | None, as_json: bo
             min_size=min_size,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    if as_json:
-        show_json(report.plain())
-    else:
-        click.echo("\n".join(report.lines(language())))
+    verify.tell(report, as_json=as_json)
     click.get_current_context().exit(report.exit_code)
