@@ -169,6 +169,22 @@ def test_given_a_file_that_is_damaged_then_4_and_nothing_is_signed(
     assert told.value.key == f"error.log_{key}"
 
 
+@pytest.mark.parametrize("name", ["tile/entries/000", "tile/entries/001.p/44", "tile/1/000.p/1"])
+def test_given_entries_that_are_not_what_the_tree_is_over_then_reading_all_leaves_ends_with_4(
+    tmp_path: Path, keys: Keys, name: str
+) -> None:
+    log = opened(tmp_path / "log", keys)
+    for number in range(300):
+        log.append(b"%d" % number)
+    log.seal(b"300")
+    tree = Tree(Shelf(tmp_path / "log"), 300)
+    assert list(tree.every_leaf()) == [b"%d" % number for number in range(300)]
+    flipped(tmp_path / "log" / name)
+    with pytest.raises(IntegrityError) as told:
+        list(Tree(Shelf(tmp_path / "log"), 300).every_leaf())
+    assert told.value.key == "error.log_tile_wrong"
+
+
 def test_given_another_systems_log_then_4(tmp_path: Path, keys: Keys) -> None:
     opened(tmp_path / "log", keys)
     other = Keys(tmp_path / "other")
