@@ -22,6 +22,7 @@ from gatekeeper.audit.replay import replay
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.cli.audit.reading import Pace, between, opened, trail_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
+from gatekeeper.cli.usage import Number
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.settings import Settings, load
@@ -77,7 +78,7 @@ class Report:
 
 @click.command("replay", help=text("replay.help"))
 @trail_options
-@click.option("--rate", type=click.FloatRange(min=0), help=text("replay.rate"))
+@click.option("--rate", type=Number(min=0), help=text("replay.rate"))
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help=text("replay.state"))
 @json_option
 @click.pass_context

@@ -12,6 +12,7 @@ from gatekeeper.audit.what_if import By, WhatIf
 from gatekeeper.cli.activate import file_policy
 from gatekeeper.cli.audit.reading import Pace, between, opened, trail_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table
+from gatekeeper.cli.usage import Number
 from gatekeeper.proposal import every, named
 from gatekeeper.reasons import VERDICTS
 from gatekeeper.settings import load
@@ -22,7 +23,7 @@ from streams import controls
 @click.command("what-if", help=text("what_if.help"))
 @trail_options
 @click.option("--policy", required=True, help=text("what_if.policy"))
-@click.option("--rate", type=click.FloatRange(min=0), help=text("replay.rate"))
+@click.option("--rate", type=Number(min=0), help=text("replay.rate"))
 @click.option("--allow-widening", is_flag=True, help=text("what_if.allow_widening"))
 @json_option
 @click.pass_context
