@@ -204,8 +204,17 @@ class Sealer:
             self._sealed_at = monotonic()
             with self._fence.held():
                 self._told.sealed(self._log.seal(self._state()))
-        for name in self._files.names("witness"):
-            self._log.cosign(self._files.read(f"witness/{name}") or b"", self._keys.public("witness"))
+        self._cosign()
+
+    def _cosign(self) -> None:
+        """Takes up what the witnesses left. `witness/` is theirs: nothing in it keeps a manifest from being sealed."""
+        witnesses = self._keys.public("witness")
+        for key in witnesses:
+            left = None
+            with suppress(UnavailableError):
+                left = self._files.read(f"witness/{key.hash.hex()}")
+            if left is not None:
+                self._log.cosign(left, witnesses)
 
     def _cover_in_time(self, *, wait: bool = False) -> None:
         """Has a coverage check made when its time has come, and makes its report a leaf when it is there."""

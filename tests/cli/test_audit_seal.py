@@ -329,6 +329,25 @@ def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
         assert w.wait(20) == 0
 
 
+def test_given_what_is_no_file_of_a_witness_in_its_folder_then_the_sealer_goes_on_and_takes_what_is(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    (key,) = keys.public("witness")
+    folder = tmp_path / "log/witness"
+    for name in ("folder", key.hash.hex()):
+        (folder / name).mkdir(parents=True)
+    (folder / "file").write_bytes(b"\xff")
+    os.mkfifo(folder / "pipe")
+    put(system, 0, writers[0].next())
+    assert run("audit", "seal", "--once").code == 0
+    (folder / key.hash.hex()).rmdir()
+    assert run("audit", "witness", "--once").code == 0
+    assert run("audit", "seal", "--once").code == 0
+    standing = newest(Shelf(tmp_path / "log"), keys.public("log"))
+    assert standing is not None
+    assert standing[0].note.signed(key)
+
+
 def test_given_a_log_rewritten_then_the_witness_exits_4_with_one_sentence(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import shutil
@@ -196,6 +197,16 @@ def test_given_another_systems_log_then_4(tmp_path: Path, keys: Keys) -> None:
     with pytest.raises(IntegrityError) as told:
         opened(tmp_path / "log", other)
     assert told.value.key == "error.log_other"
+
+
+def test_given_a_folder_or_a_pipe_of_a_files_name_then_there_is_no_such_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "nowhere").symlink_to("gone")
+    found = {name: Shelf(tmp_path).read(name) for name in ("folder", "pipe", "nowhere", "file/in", "file", "link")}
+    assert found == {"folder": None, "pipe": None, "nowhere": None, "file/in": None, "file": b"", "link": b""}
 
 
 class Faulty(Shelf):
