@@ -55,8 +55,10 @@ def test_an_explanation_of_a_forged_record_then_exit_4_and_no_seal_is_told(tmp_p
     step = trail.steps[1]
     did = orjson.loads(step.records[0])["did"]
     folder = trail.export(tmp_path / "out")
+    (folder / "keys").chmod(0o777)  # an export is anybody's, its keys with it
     done = called("explain", did, folder)
     assert (done.exit_code, "Seal: leaf 1 " in done.stdout) == (0, True)
+    assert called("prove", did, folder, "--out", tmp_path / "proof").exit_code == 0
     records = (forged(step.records[0], notes=["X"]), *step.records[1:])
     trail.put(folder, [trail.steps[0], replace(step, records=records), trail.steps[2]])
     done = called("explain", did, folder)

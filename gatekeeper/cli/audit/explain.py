@@ -14,7 +14,7 @@ from gatekeeper.audit.story import Seal, Story, Told
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.audit.verify import leaf_hash
 from gatekeeper.cli.audit.export import sealed
-from gatekeeper.cli.audit.reading import of_folder, opened, place_options
+from gatekeeper.cli.audit.reading import keys_of, of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
 from gatekeeper.errors import GatekeeperError, IncompleteError, UsageError
 from gatekeeper.keys import Keys
@@ -33,11 +33,12 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     Exit 2 where nothing is found, 4 where records are not those that were signed, 5 where not all could be read.
     """
     quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
+    keys = keys_of(settings, folder)
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
-        log = _log(settings)
+        log = _log(settings, keys)
         search = Search(trail, lambda: bar.advance(task), lambda link: _leaf(log, link))
-        found, seal = search.found(quest), _seal(log, settings)
+        found, seal = search.found(quest), _seal(log, keys)
         stories = [Story(piece, seal, local=_clock(trail, piece)) for piece in found]
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
@@ -58,10 +59,10 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     click.get_current_context().exit(4 if differing else 5 if search.troubles else 0)
 
 
-def _log(settings: Settings) -> Sealed | None:
+def _log(settings: Settings, keys: Keys) -> Sealed | None:
     """Returns the sealed log; where it cannot be read the page is told without it, and says so."""
     try:
-        return sealed(settings, settings.log_folder)
+        return sealed(keys, settings.log_folder)
     except GatekeeperError as error:
         note("cli.audit_explain_unsealed", trouble=error)
         return None
@@ -71,10 +72,10 @@ def _leaf(log: Sealed | None, link: Link) -> int | None:
     return log.indexes.get(leaf_hash(link.value)) if log else None
 
 
-def _seal(log: Sealed | None, settings: Settings) -> Seal | None:
+def _seal(log: Sealed | None, keys: Keys) -> Seal | None:
     if log is None:
         return None
-    at = log.cosigned_at(Keys(settings.key_folder).public("witness"))
+    at = log.cosigned_at(keys.public("witness"))
     return Seal(log.checkpoint.size, None if at is None else instant(at * 1000))
 
 

@@ -16,6 +16,7 @@ from gatekeeper.audit.folder import Folder
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.cli.output import note
 from gatekeeper.errors import UsageError
+from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.spans import instant, span
 from gatekeeper.texts import text
@@ -58,6 +59,11 @@ def of_folder(settings: Settings, folder: Path | None) -> Settings:
     if folder is None:
         return settings
     return settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})
+
+
+def keys_of(settings: Settings, folder: Path | None) -> Keys:
+    """Returns the keys of an export, whoever may write to it, or the system's."""
+    return Keys(settings.key_folder, handed=folder is not None)
 
 
 @contextmanager
