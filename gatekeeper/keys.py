@@ -87,10 +87,14 @@ class Key:
 
 
 class Keys:
-    """The keys in a folder, each read when it is asked for."""
+    """The keys in a folder, each read when it is asked for.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    None is used while others than the owner can put keys into the folder: UsageError (2).
+    """
+
+    def __init__(self, folder: Path, *, handed: bool = False) -> None:
+        """`handed`: the folder came with an export, whose keys vouch for it alone, whoever may write to it."""
+        self.folder, self._handed = folder, handed
 
     def numbers(self, role: str, ending: str = "key") -> list[int]:
         """Returns the numbers of a role's keys that have such a file, ascending."""
@@ -104,6 +108,7 @@ class Keys:
 
         A key of another role signs nothing for this one.
         """
+        self._demand_closed()
         return self._signer(role, self._newest(role))
 
     def masters(self) -> dict[int, bytes]:
@@ -111,6 +116,7 @@ class Keys:
 
         The highest number serves people who are new; the others, those whose salt names them.
         """
+        self._demand_closed()
         self._newest("master")
         return {number: self._master(number) for number in self.numbers("master")}
 
@@ -121,6 +127,7 @@ class Keys:
 
     def public(self, role: str) -> list[Vkey]:
         """Returns the public keys of a role by number; raises UsageError (2) where one cannot be read."""
+        self._demand_closed()
         return [self._vkey(role, number) for number in self.numbers(role, "pub")]
 
     def make(self, role: str, name: str) -> Key:
@@ -148,7 +155,7 @@ class Keys:
         return Key(role, number, "in use", signer.verifier)
 
     def known(self) -> list[Key]:
-        """Returns every key of the folder, by role and number."""
+        """Returns every key of the folder, whoever may write to it, by role and number."""
         found = []
         for role in ROLES:
             secret, public = self.numbers(role), self.numbers(role, "pub")
@@ -173,6 +180,10 @@ class Keys:
         """Returns what is wrong with the folder's mode, where others can put keys into it."""
         mode = self.folder.stat().st_mode & 0o777 if self.folder.is_dir() else 0
         return UsageError("error.key_folder_open", path=self.folder, mode=f"{mode:03o}") if mode & 0o022 else None
+
+    def _demand_closed(self) -> None:
+        if not self._handed and (fault := self.open_folder()):
+            raise fault
 
     def _signer(self, role: str, number: int) -> Signer:
         found = _read_signer(self._secret(role, number))

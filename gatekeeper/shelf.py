@@ -39,10 +39,11 @@ class Shelf:
             os.close(handle)
 
     def read(self, name: str) -> bytes | None:
-        """Returns a file, None where there is none."""
-        with self._disk(self.folder / name):
+        """Returns a file, None where there is none: a folder or a pipe of that name is none."""
+        path = self.folder / name
+        with self._disk(path):
             try:
-                return (self.folder / name).read_bytes()
+                return path.read_bytes() if path.is_file() else None
             except (FileNotFoundError, NotADirectoryError):
                 return None
 

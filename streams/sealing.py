@@ -12,15 +12,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Thread
 from time import monotonic, time
-from typing import Any, Self
+from typing import Literal, Self
 
-import orjson
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
 from kafka.structs import OffsetAndMetadata
 
 from gatekeeper.audit import coverage
-from gatekeeper.audit.chain import Chain, Finding
+from gatekeeper.audit.chain import Chain, Finding, Standing
 from gatekeeper.audit.coverage import Covered
 from gatekeeper.audit.log import Log, Tree
 from gatekeeper.audit.verify import Checkpoint
@@ -29,8 +28,10 @@ from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.shelf import Shelf
 from gatekeeper.spans import instant
+from schemas.audit import Count
 from schemas.codec import canonical
 from schemas.topics import DAY_MS
+from schemas.values import Model
 from streams.client import REQUEST_MS, Reader, Record, connection, reaching
 from streams.publisher import bounded, transactional
 
@@ -43,6 +44,14 @@ AGAIN_MS = 3_600_000
 
 Check = Callable[[], list[Covered]]
 """Holds everything against the manifests: `streams.coverage.check`. It may take long; sealing goes on meanwhile."""
+
+
+class State(Model):
+    """What the sealer goes on from: how far each partition is sealed, and when coverage was last reported."""
+
+    v: Literal[1] = 1
+    partitions: dict[int, Standing]
+    reported: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +167,18 @@ class Sealer:
                     self._seal_in_time()
 
     def _take_up(self) -> None:
+        """Goes on from the state of the checkpoint that stands, which nothing but the leaves can vouch for."""
         self._log = Log(self._files, signer=lambda: self._keys.signer("log"), verifiers=self._keys.public("log"))
+        size, raw = self._log.size, self._log.state()
         try:
-            state = orjson.loads(self._log.state() or canonical({"partitions": {}, "reported": _now()}))
-            self._reported = int(state["reported"])
-            self._due = self._reported + self._every_ms
-            self._chain = Chain(state["partitions"], keys=lambda: self._keys.public("worker"))
-        except (ValueError, LookupError, TypeError, AttributeError):
-            raise IntegrityError("error.log_state_missing", name=f"state/{self._log.size}") from None
+            state = State.model_validate_json(raw) if raw or size else State(partitions={}, reported=_now())
+        except ValueError:
+            raise IntegrityError("error.log_state_missing", name=f"state/{size}") from None
+        self._chain = Chain(state.partitions, keys=lambda: self._keys.public("worker"))
+        if not self._chain.ends(Tree(self._files, size).every_leaf()):
+            raise IntegrityError("error.log_state_differs", name=f"state/{size}")
+        self._reported = min(state.reported, _now())
+        self._due = self._reported + self._every_ms
 
     def _positions(self, reader: Reader) -> dict[int, int]:
         starts, ends = reader.starts("manifests"), reader.ends("manifests")
@@ -191,8 +204,17 @@ class Sealer:
             self._sealed_at = monotonic()
             with self._fence.held():
                 self._told.sealed(self._log.seal(self._state()))
-        for name in self._files.names("witness"):
-            self._log.cosign(self._files.read(f"witness/{name}") or b"", self._keys.public("witness"))
+        self._cosign()
+
+    def _cosign(self) -> None:
+        """Takes up what the witnesses left. `witness/` is theirs: nothing in it keeps a manifest from being sealed."""
+        witnesses = self._keys.public("witness")
+        for key in witnesses:
+            left = None
+            with suppress(UnavailableError):
+                left = self._files.read(f"witness/{key.hash.hex()}")
+            if left is not None:
+                self._log.cosign(left, witnesses)
 
     def _cover_in_time(self, *, wait: bool = False) -> None:
         """Has a coverage check made when its time has come, and makes its report a leaf when it is there."""
@@ -213,8 +235,7 @@ class Sealer:
         self._told.covered(found, self._log.append(leaf))
 
     def _state(self) -> bytes:
-        state: dict[str, Any] = {"v": 1, "partitions": self._chain.state(), "reported": self._reported}
-        return canonical(state)
+        return canonical(State(partitions=self._chain.state(), reported=self._reported).model_dump(mode="json"))
 
 
 def _now() -> int:

@@ -10,7 +10,7 @@ A crash leaves the checkpoint and all that it covers; what was written beyond is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from gatekeeper.audit.merkle import check_consistency
@@ -104,6 +104,14 @@ class Tree:
             raise IntegrityError("error.log_tile_wrong", name=path("entries", number))
         return found[first:]
 
+    def every_leaf(self) -> Iterator[bytes]:
+        """Yields all leaves in order; raises IntegrityError (4) where the entries are not what the tree is over."""
+        for start in range(0, self.size, TILE):
+            found = self.leaves(start)
+            if root_of([leaf_hash(leaf) for leaf in found]) != self._over(start, start + len(found)):
+                raise IntegrityError("error.log_tile_wrong", name=path("entries", start // TILE, len(found)))
+            yield from found
+
     def hashes(self, level: int, number: int) -> list[bytes]:
         """Returns what a tile holds: hashes of subtrees of 256**level leaves."""
         width = min(TILE, (self.size >> 8 * level) - number * TILE)
@@ -190,7 +198,10 @@ class Log:
             self.seal(b"")
 
     def state(self) -> bytes:
-        """Returns what was sealed with the checkpoint that stands; nothing in a log that has just begun."""
+        """Returns what was sealed with the checkpoint that stands; nothing in a log that has just begun.
+
+        Nothing signs it: whoever goes on from it holds it against the leaves first.
+        """
         if (found := self._files.read(f"state/{self.sealed.size}")) is None:
             raise IntegrityError("error.log_state_missing", name=f"state/{self.sealed.size}")
         return found

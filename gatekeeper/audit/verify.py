@@ -600,6 +600,8 @@ class _Export:
         self._tiles: set[str] = set()
         self._coverage: tuple[int, dict[str, Any]] = 0, {}
         """How many reports of coverage are sealed, and the last one."""
+        self._uncovered: tuple[int, int, dict[str, Any]] = 0, 0, {}
+        """How many of them found something, and the last one that did: its leaf, and what it says."""
 
     def check(self, witness: Vkey | None, min_size: int | None) -> None:
         report, about = self.report, read_canonical(_read(self.folder, "export.json"), "export.json")
@@ -639,6 +641,9 @@ class _Export:
         if count := self._coverage[0]:
             at, found = (self._coverage[1].get(name) for name in ("at", "found"))
             report.say("coverage", count=count, at=at, found=found)
+        count, leaf, last = self._uncovered
+        if count:
+            report.say("uncovered", count=count, leaf=leaf, at=last.get("at"), found=last.get("found"))
         report.says += _excluded(report, excluded) if excluded else []
         report.say("elsewhere")
         report.say("not_looked_at")
@@ -716,6 +721,8 @@ class _Export:
                 continue
             if said.get("kind") == "coverage":
                 self._coverage = self._coverage[0] + 1, said
+                if said.get("found") != 0:
+                    self._uncovered = self._uncovered[0] + 1, index, said
                 continue
             if type(said.get("partition")) is not int or not isinstance(said.get("t1"), str) or "prev" not in said:
                 self.report.add("leaf_unknown", leaf=index)
@@ -1241,6 +1248,7 @@ SAYS = {
     "coverage": ("封印された網羅性の報告は {count} 件あり、最新の報告 ({at}) の誤りは {found} 件です。", "Reports of coverage that are sealed: {count}. The last one ({at}) found {found} things that are wrong."),
     "min_size": ("--min-size は 1 以上の整数です。", "--min-size takes a whole number from 1 on."),
     "output": ("出力を書き出せません ({detail})。", "The output cannot be written ({detail})."),
+    "uncovered": ("そのうち {count} 件は誤りを見つけています。その最新は葉 {leaf} の報告 ({at}、{found} 件) です。このフォルダーが書き換えられた証拠ではありませんが、運用者に原因と対処を確かめてください。", "Of these, {count} found something wrong; the newest of those is leaf {leaf} ({at}, {found} things). It does not show that this folder was changed, but it must be looked into: ask whoever runs the system for the cause, and for what was done."),
     "elsewhere": ("判定が事実と規則から導かれるか、記録が正準 JSON かは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules, and the records are canonical JSON, is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
     "not_looked_at": ("確かめていないもの: reference/ がすべて揃っているか (`gatekeeper audit replay` が確かめます)、schemas/ と verify.py の中身、keys/ の証人の鍵、マニフェストのオフセット、書き出した日時。", "Not looked at: whether reference/ is complete (`gatekeeper audit replay` does that), what is in schemas/ and verify.py, the keys of witnesses in keys/, the offsets of manifests, and when the export was made."),
     "strangers": ("書き出しのものではないファイルが {count} 個あり、確かめていません ({file})。", "Files that are not of the export, and were not checked: {count} (in {file})."),

@@ -17,6 +17,7 @@ import click
 from gatekeeper import packs
 from gatekeeper.calls import GOOD, REASONED, SAMPLES, Act, Call, Row, Unfit, sentence, states
 from gatekeeper.cli.output import lines_option, note, progress_bar, show_json, show_table
+from gatekeeper.cli.usage import Number
 from gatekeeper.cli.who import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.query import Query, parse
@@ -52,9 +53,7 @@ def _verb(kind: str) -> None:
     @evidence_option
     @by_option
     @yes_option
-    @click.option(
-        "--wait", type=click.FloatRange(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait")
-    )
+    @click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait"))
     @click.option("--no-wait", is_flag=True, help=text("cli.no_wait"))
     @click.option("--run", help=text("cli.run"))
     @lines_option

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from gatekeeper.audit import inquiry
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
+from gatekeeper.cli.usage import Number
 from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.settings import Settings, load
@@ -43,9 +44,7 @@ COLUMNS = (
 )
 _OPTIONS = {"act_id": "--run", "by": "--by", "reason": "--reason", "subject": "CAMPAIGN"}
 
-wait_option = click.option(
-    "--wait", type=click.FloatRange(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait")
-)
+wait_option = click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait"))
 run_option = click.option("--run", "run_id", help=text("cli.run"))
 
 

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
+from typing import Any
 
 import click
 
 from gatekeeper.cli.output import printable
 from gatekeeper.texts import near, text
+
+
+class Number(click.FloatRange):
+    """A number in a range, as `click.FloatRange` takes it; neither `nan` nor `inf` is one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Returns the number; raises click.BadParameter (2) for anything else."""
+        found = float(super().convert(value, param, ctx))
+        if not isfinite(found):
+            self.fail("not finite", param, ctx)
+        return found
 
 
 def sentence(error: click.UsageError) -> str:

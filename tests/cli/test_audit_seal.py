@@ -152,6 +152,41 @@ def test_given_an_old_copy_of_the_folder_then_4_and_nothing_is_signed(
     assert "old copy" in run("audit", "seal", "--once").says(4)
 
 
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_given_a_state_that_is_not_its_checkpoints_then_4_with_one_sentence_and_nothing_is_written(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        for writer in writers:
+            put(system, writer.partition, writer.next())
+        assert run("audit", "seal", "--once").code == 0
+    folder = tmp_path / "log"
+    former, file = (folder / "state/2").read_bytes(), folder / "state/4"
+    state = json.loads(right := file.read_bytes())
+    both = state["partitions"]
+
+    def with_first(**wrong: Any) -> dict[str, Any]:
+        return both | {"0": both["0"] | wrong}
+
+    shapes = [{"next": "x"}, {"next": -1}, {"taken": []}, {"taken": {"sends": "4"}}, {"head": 7}, {"more": 1}]
+    damaged = [{"reported": "now"}, {"partitions": []}, {"v": 2}, *({"partitions": with_first(**s)} for s in shapes)]
+    unfit = [{}, {"0": both["0"]}, both | {"1": both["0"]}, with_first(taken={}), with_first(next=1)]
+    cases = [(raw, "is missing or damaged") for raw in (b"", b"{", b"[]", b"\xff")]
+    cases += [(json.dumps(state | wrong).encode(), "is missing or damaged") for wrong in damaged]
+    cases += [(json.dumps(state | {"partitions": wrong}).encode(), "does not fit") for wrong in unfit]
+    for wrong, said in [*cases, (former, "does not fit")]:
+        file.write_bytes(wrong)
+        before = everything(folder)
+        assert f"state/4 of the sealed log {said}" in run("audit", "seal", "--once").says(4)
+        assert everything(folder) == before
+    file.write_bytes(right)
+    assert run("audit", "seal", "--once").code == 0
+    assert len(sealed(folder, keys)) == 4
+
+
 def test_given_a_log_of_other_topics_then_4(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +329,25 @@ def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
         assert w.wait(20) == 0
 
 
+def test_given_what_is_no_file_of_a_witness_in_its_folder_then_the_sealer_goes_on_and_takes_what_is(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    (key,) = keys.public("witness")
+    folder = tmp_path / "log/witness"
+    for name in ("folder", key.hash.hex()):
+        (folder / name).mkdir(parents=True)
+    (folder / "file").write_bytes(b"\xff")
+    os.mkfifo(folder / "pipe")
+    put(system, 0, writers[0].next())
+    assert run("audit", "seal", "--once").code == 0
+    (folder / key.hash.hex()).rmdir()
+    assert run("audit", "witness", "--once").code == 0
+    assert run("audit", "seal", "--once").code == 0
+    standing = newest(Shelf(tmp_path / "log"), keys.public("log"))
+    assert standing is not None
+    assert standing[0].note.signed(key)
+
+
 def test_given_a_log_rewritten_then_the_witness_exits_4_with_one_sentence(
     run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
 ) -> None:
@@ -325,6 +379,17 @@ def test_given_the_time_for_coverage_then_its_report_is_a_leaf_and_only_then(
     assert report["partitions"]["manifests"] == [1, 0]
     for never in ((), ("--coverage", "0")):
         assert run("audit", "seal", "--once", *never).code == 0
+    assert len(reports(tmp_path / "log", keys)) == 1
+
+
+def test_given_a_state_that_says_coverage_was_reported_after_now_then_it_is_due_all_the_same(
+    run: Run, system: System, writers: list[Writer], keys: Keys, tmp_path: Path
+) -> None:
+    put(system, 0, writers[0].next(0))
+    assert run("audit", "seal", "--once").code == 0
+    file = tmp_path / "log/state/1"
+    file.write_text(json.dumps(json.loads(file.read_bytes()) | {"reported": 2**53 - 1}))
+    assert run("audit", "seal", "--once", "--coverage", "0.000001").code == 0
     assert len(reports(tmp_path / "log", keys)) == 1
 
 

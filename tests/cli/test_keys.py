@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import ROLES, Keys
+from gatekeeper.settings import Settings
+from streams.app import create_app
 from tests.cli.conftest import Run
 
 
@@ -74,6 +77,50 @@ def test_given_a_folder_that_others_may_write_to_then_list_exits_1(run: Run, fol
     told = run("keys", "list", "--json")
     assert (told.code, len(told.json)) == (1, 1)
     assert "chmod 700" in told.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("seal", "--once"),
+        ("witness", "--once"),
+        ("coverage",),
+        ("export", "--out", "out"),
+        ("prove", "A" * 26, "--out", "proof"),
+        ("explain", "A" * 26),
+        ("replay", "--live"),
+    ],
+    ids=" ".join,
+)
+def test_given_a_folder_that_others_may_write_to_then_2_of_whatever_trusts_its_keys_and_nothing_is_written(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nowhere: str, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("keys", "init")
+    folder.chmod(0o720)
+    assert f"{folder} (mode 720)" in run("audit", *words).says(2)
+    assert [path.name for path in tmp_path.iterdir()] == ["keys"]
+
+
+def test_given_a_folder_that_others_may_write_to_then_no_worker_begins(folder: Path, run: Run) -> None:
+    run("keys", "init")
+    folder.chmod(0o702)
+
+    async def begun() -> None:
+        create_app(Settings())
+
+    with pytest.raises(UsageError) as told:
+        asyncio.run(begun())
+    assert told.value.key == "error.key_folder_open"
+
+
+def test_given_a_folder_that_others_may_only_read_then_its_keys_are_taken(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("keys", "init")
+    folder.chmod(0o755)
+    assert "no checkpoint" in run("audit", "witness", "--once").says(5)
 
 
 @pytest.mark.parametrize(

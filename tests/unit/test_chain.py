@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.chain import Chain, Finding, Own
+from gatekeeper.audit.chain import Chain, Finding, Own, Standing
 from gatekeeper.audit.manifest import Taken
 from gatekeeper.keys import Keys, Signer
 from gatekeeper.texts import catalogue
@@ -71,6 +71,43 @@ def test_given_a_state_taken_up_then_the_chain_goes_on(chain: Chain, keys: Keys,
     again = Chain(chain.state(), keys=lambda: keys.public("worker"))
     assert again.next(0) == 3
     assert follow(again, [writer.next()], start=3) == ([3], [])
+
+
+def test_given_the_leaves_that_were_sealed_then_the_chain_ends_there_and_with_any_others_it_does_not(
+    chain: Chain, writer: Writer
+) -> None:
+    other = Writer(writer.signer, partition=1)
+    first, second = [writer.next() for _ in range(3)], [other.next(0), other.next()]
+    follow(chain, first)
+    follow(chain, second, partition=1, start=7)
+    chain.next(2)  # a partition of which nothing is sealed
+    leaves = [value for value, _ in (*first, *second)]
+    assert chain.ends([leaves[0], b'{"kind":"coverage"}', *leaves[1:]])
+    for wrong in ([], leaves[:3], leaves[:-1], leaves[3:], [*leaves, Writer(writer.signer, 2).next()[0]]):
+        assert not chain.ends(wrong)
+    for foreign in (b"", b"[]", b"{}", b'{"in":[],"partition":[]}', b'{"in":[7],"partition":0}'):
+        assert not chain.ends([*leaves, foreign])
+
+
+def test_given_a_state_that_was_changed_then_the_chain_does_not_end_at_the_leaves(chain: Chain, writer: Writer) -> None:
+    leaves = [writer.next() for _ in range(3)]
+    follow(chain, leaves)
+    right = chain.state()[0]
+    blank = Standing(next=0, head=None, taken={})
+    changed = [
+        {},
+        {0: blank},
+        {0: right.model_copy(update={"next": 2})},
+        {0: right.model_copy(update={"head": "0" * 64})},
+        {0: right.model_copy(update={"head": None})},
+        {0: right.model_copy(update={"taken": {}})},
+        {0: right.model_copy(update={"taken": {SENDS: 7}})},
+        {0: right, 1: right},
+        {0: right, 1: blank.model_copy(update={"next": 1})},
+        {1: right},
+    ]
+    for state, ends in [({0: right}, True), ({0: right, 1: blank}, True), *((one, False) for one in changed)]:
+        assert Chain(state, keys=list).ends(value for value, _ in leaves) is ends, state
 
 
 def test_given_a_new_key_that_is_added_meanwhile_then_it_is_known(chain: Chain, keys: Keys, writer: Writer) -> None:

@@ -87,6 +87,7 @@ def test_a_forged_record_then_explain_and_prove_say_why_as_check_does_and_nothin
     trail = Trail(seed=4, partitions=1).write(3)
     first, step, last = trail.steps
     did, folder, proof = orjson.loads(step.records[0])["did"], trail.export(tmp_path / "out"), tmp_path / "proof"
+    (folder / "keys").chmod(0o777)  # an export is anybody's, its keys with it
     done = called("explain", did, folder)
     assert (done.exit_code, "Seal: leaf 1 " in done.stdout, "A witness cosigned it" in done.stdout) == (0, True, True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import shutil
@@ -169,6 +170,22 @@ def test_given_a_file_that_is_damaged_then_4_and_nothing_is_signed(
     assert told.value.key == f"error.log_{key}"
 
 
+@pytest.mark.parametrize("name", ["tile/entries/000", "tile/entries/001.p/44", "tile/1/000.p/1"])
+def test_given_entries_that_are_not_what_the_tree_is_over_then_reading_all_leaves_ends_with_4(
+    tmp_path: Path, keys: Keys, name: str
+) -> None:
+    log = opened(tmp_path / "log", keys)
+    for number in range(300):
+        log.append(b"%d" % number)
+    log.seal(b"300")
+    tree = Tree(Shelf(tmp_path / "log"), 300)
+    assert list(tree.every_leaf()) == [b"%d" % number for number in range(300)]
+    flipped(tmp_path / "log" / name)
+    with pytest.raises(IntegrityError) as told:
+        list(Tree(Shelf(tmp_path / "log"), 300).every_leaf())
+    assert told.value.key == "error.log_tile_wrong"
+
+
 def test_given_another_systems_log_then_4(tmp_path: Path, keys: Keys) -> None:
     opened(tmp_path / "log", keys)
     other = Keys(tmp_path / "other")
@@ -180,6 +197,16 @@ def test_given_another_systems_log_then_4(tmp_path: Path, keys: Keys) -> None:
     with pytest.raises(IntegrityError) as told:
         opened(tmp_path / "log", other)
     assert told.value.key == "error.log_other"
+
+
+def test_given_a_folder_or_a_pipe_of_a_files_name_then_there_is_no_such_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "nowhere").symlink_to("gone")
+    found = {name: Shelf(tmp_path).read(name) for name in ("folder", "pipe", "nowhere", "file/in", "file", "link")}
+    assert found == {"folder": None, "pipe": None, "nowhere": None, "file/in": None, "file": b"", "link": b""}
 
 
 class Faulty(Shelf):

@@ -805,6 +805,34 @@ def test_reports_of_coverage_in_the_log_then_the_last_one_is_told(tmp_path: Path
     )
 
 
+@pytest.mark.parametrize(
+    ("founds", "told"),
+    [
+        ([0, 0], None),
+        ([7, 0], {"count": 1, "leaf": 4, "at": "2026-11-24T03:00:00.000Z", "found": 7}),
+        ([7, 0, 2, 0], {"count": 2, "leaf": 6, "at": "2026-11-24T05:00:00.000Z", "found": 2}),
+        ([None, 0], {"count": 1, "leaf": 4, "at": "2026-11-24T03:00:00.000Z", "found": None}),
+        (["Hanako", 0], {"count": 1, "leaf": 4, "at": "2026-11-24T03:00:00.000Z", "found": "?"}),
+    ],
+)
+def test_a_report_of_coverage_that_found_something_then_it_is_told_whatever_the_last_one_found(
+    tmp_path: Path, founds: list[Any], told: dict[str, Any] | None
+) -> None:
+    trail = Trail(seed=4).write(4)
+    folder = trail.export(tmp_path / "export")
+    reports = [
+        canonical({"v": 1, "kind": "coverage", "at": f"2026-11-24T0{hour}:00:00.000Z", "found": found})
+        for hour, found in enumerate(founds, 3)
+    ]
+    shutil.rmtree(folder / "log")
+    seal([*(step.value for step in trail.steps), *reports], folder / "log", trail.log, trail.witness, at=0)
+    report = check(trail, folder)
+    assert report.exit_code == 0
+    assert dict(report.says).get("uncovered") == told
+    for lang, said in (("en", "it must be looked into"), ("ja", "原因と対処")):
+        assert (said in "\n".join(report.lines(lang))) is (told is not None)
+
+
 def test_a_clock_that_went_back_at_the_edge_of_a_range_then_there_is_no_alarm(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=8, acting=0).write(6)
     early, late = step_value(trail.steps[1])["t1"], step_value(trail.steps[4])["t1"]

@@ -13,7 +13,7 @@ from gatekeeper.audit.quest import Quest, Search
 from gatekeeper.audit.story import Seal, Story, Told, proven
 from gatekeeper.audit.trail import Trail
 from gatekeeper.cli.audit.export import sealed
-from gatekeeper.cli.audit.reading import of_folder, opened, place_options
+from gatekeeper.cli.audit.reading import keys_of, of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
@@ -33,10 +33,10 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     is found, 5 where not all could be read.
     """
     quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
-    keys = Keys(settings.key_folder)
+    keys = keys_of(settings, folder)
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
-        log = _log(settings)
+        log = _log(settings, keys)
         search = Search(trail, lambda: bar.advance(task))
         found, log = _proven(search.found(quest), log, [*keys.verifiers("worker"), *keys.verifiers("log")])
         seal = _seal(log, keys)
@@ -60,10 +60,10 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     click.get_current_context().exit(min((one.exit for one in wrong), default=5 if search.troubles else 0))
 
 
-def _log(settings: Settings) -> Sealed | None:
+def _log(settings: Settings, keys: Keys) -> Sealed | None:
     """Returns the sealed log; where it cannot be read the page is told without it, and says so."""
     try:
-        return sealed(settings, settings.log_folder)
+        return sealed(keys, settings.log_folder)
     except GatekeeperError as error:
         note("cli.audit_explain_unsealed", trouble=error)
         return None

@@ -12,7 +12,7 @@ from gatekeeper.audit.trail import Link
 from gatekeeper.cli.audit.reading import Pace, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.keys import Keys
-from gatekeeper.settings import Settings, load
+from gatekeeper.settings import load
 from gatekeeper.shelf import Shelf
 from gatekeeper.spans import instant
 from gatekeeper.texts import text
@@ -31,7 +31,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
     Exit 1 where others wrote to `manifests` or `audit`: that is left aside, and the rest is whole and can be verified.
     """
     settings = load()
-    log = sealed(settings, settings.log_folder)
+    log = sealed(Keys(settings.key_folder), settings.log_folder)
     with LiveTrail(settings, since=since, to=to) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_exporting"), total=sum(end - start for start, end in trail.bounds.values()))
         before = sum(start for start, _ in trail.bounds.values())
@@ -65,9 +65,8 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
     click.get_current_context().exit(1 if trail.aside else 0)
 
 
-def sealed(settings: Settings, folder: Path) -> export.Sealed | None:
+def sealed(keys: Keys, folder: Path) -> export.Sealed | None:
     """Returns the sealed log in a folder, None where there is none."""
-    keys = Keys(settings.key_folder)
     return export.sealed(Shelf(folder), keys.public("log"), keys.public("witness"))
 
 

@@ -9,11 +9,10 @@ import click
 from gatekeeper.audit.proof import prove
 from gatekeeper.audit.verify import INCOMPLETE, check_content
 from gatekeeper.cli.audit.export import sealed
-from gatekeeper.cli.audit.reading import of_folder, opened, place_options
+from gatekeeper.cli.audit.reading import keys_of, of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.who import named
 from gatekeeper.errors import UsageError
-from gatekeeper.keys import Keys
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
 from schemas.audit import DID_PATTERN
@@ -31,8 +30,8 @@ def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool)
     """
     named(did, "DID", DID_PATTERN)
     settings = of_folder(load(), folder)
-    keys = Keys(settings.key_folder)
-    log = sealed(settings, settings.log_folder)
+    keys = keys_of(settings, folder)
+    log = sealed(keys, settings.log_folder)
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_searching"), total=None)
         known = [*keys.verifiers("worker"), *keys.verifiers("log")]

@@ -15,7 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from gatekeeper.audit.folder import Folder
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.cli.output import note
+from gatekeeper.cli.usage import Number
 from gatekeeper.errors import UsageError
+from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.spans import instant, span
 from gatekeeper.texts import text
@@ -29,7 +31,7 @@ SHARE = 5
 UNNOTICED = 2_000
 """So many records starve nobody."""
 
-rate_option = click.option("--rate", type=click.FloatRange(min=0), help=text("replay.rate"))
+rate_option = click.option("--rate", type=Number(min=0), help=text("replay.rate"))
 
 
 def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,6 +64,11 @@ def of_folder(settings: Settings, folder: Path | None) -> Settings:
     if folder is None:
         return settings
     return settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})
+
+
+def keys_of(settings: Settings, folder: Path | None) -> Keys:
+    """Returns the keys of an export, whoever may write to it, or the system's."""
+    return Keys(settings.key_folder, handed=folder is not None)
 
 
 @contextmanager

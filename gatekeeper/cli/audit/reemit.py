@@ -10,6 +10,7 @@ import click
 
 from gatekeeper.calls import sentence
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
+from gatekeeper.cli.usage import Number
 from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.settings import load
@@ -30,7 +31,7 @@ RATE = 1_000
 @click.option("--rate", type=click.IntRange(min=1), default=RATE, show_default=True, help=text("cli.audit_rate"))
 @click.option("--reason", default="", help=text("cli.act_reason"))
 @by_option
-@click.option("--wait", type=click.FloatRange(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait"))
+@click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait"))
 @json_option
 def command(topic: str, dry_run: bool, rate: int, reason: str, by: str | None, wait: float, as_json: bool) -> None:
     """Prints what became of each; exit 5 where one has no answer, or its bytes are nowhere any more."""

@@ -10,6 +10,7 @@ from gatekeeper.audit.verify import Checkpoint
 from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.stopping import stop_on_signals
+from gatekeeper.cli.usage import Number
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
@@ -17,6 +18,7 @@ from streams import coverage
 from streams.sealing import CHECKPOINT_SECONDS, Sealer, Told
 
 HOUR_MS = 3_600_000
+YEAR_HOURS = 366 * 24
 SHOWN = 10
 """So many findings of a coverage check are told one by one; its report holds more."""
 
@@ -25,7 +27,7 @@ SHOWN = 10
 @click.option("--once", is_flag=True, help=text("cli.audit_seal_once"))
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0.1),
+    type=Number(min=0.1),
     default=CHECKPOINT_SECONDS,
     show_default=True,
     help=text("cli.audit_seal_interval"),
@@ -33,7 +35,7 @@ SHOWN = 10
 @click.option(
     "--coverage",
     "hours",
-    type=click.FloatRange(min=0),
+    type=Number(min=0, max=YEAR_HOURS),
     default=24,
     show_default=True,
     help=text("cli.audit_seal_coverage"),

@@ -10,6 +10,7 @@ import click
 from gatekeeper.audit.witness import Witness
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.stopping import stop_on_signals
+from gatekeeper.cli.usage import Number
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
@@ -28,7 +29,7 @@ _folder = click.Path(file_okay=False, path_type=Path)
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0.1, max=INTERVAL_SECONDS),
+    type=Number(min=0.1, max=INTERVAL_SECONDS),
     default=INTERVAL_SECONDS,
     show_default=True,
     help=text("cli.audit_witness_interval"),
