@@ -240,6 +240,7 @@ def test_tampered_with_then_it_is_found_and_named(tmp_path: Path, tamper: Tamper
             found |= {place for one in told if one.values.get("file") == f"manifests/{place[0]}.ndjson.gz"}
             assert place in found, (trial, place, report.findings)
         shutil.rmtree(folder)
+    print(f"{tamper.__name__}: {TRIALS} of {TRIALS} found")
 
 
 def test_clean_logs_then_there_is_no_alarm(tmp_path: Path) -> None:
@@ -253,6 +254,7 @@ def test_clean_logs_then_there_is_no_alarm(tmp_path: Path) -> None:
         records += report.records
         shutil.rmtree(folder)
     assert records > CLEAN
+    print(f"{CLEAN} clean logs of {records} records in all: no alarm")
 
 
 def elsewhere(record: bytes) -> bytes:
