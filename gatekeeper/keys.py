@@ -19,7 +19,7 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper.audit.verify import Vkey, parse_vkey
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 
 SIGNERS = ("worker", "log", "witness")
 ROLES = ("master", *SIGNERS)
@@ -98,9 +98,12 @@ class Keys:
 
     def numbers(self, role: str, ending: str = "key") -> list[int]:
         """Returns the numbers of a role's keys that have such a file, ascending."""
-        if not self.folder.is_dir():
-            return []
-        found = (_FILE.fullmatch(path.name) for path in self.folder.iterdir())
+        try:
+            names = [path.name for path in self.folder.iterdir()] if self.folder.is_dir() else []
+        except OSError as error:
+            kind = IntegrityError if self._handed else UsageError
+            raise kind("error.key_folder_unreadable", folder=self.folder, detail=error.strerror) from None
+        found = map(_FILE.fullmatch, names)
         return sorted(int(m[2]) for m in found if m and m[1] == role and m[3] == ending)
 
     def signer(self, role: str) -> Signer:
@@ -133,10 +136,12 @@ class Keys:
     def make(self, role: str, name: str) -> Key:
         """Writes a new key of a role, which is then the one in use; `name` is what a signature calls itself by.
 
-        Raises UsageError (2) where another did the same at this moment, UnavailableError (3) without a place for it.
+        Raises UsageError (2) where another did the same at this moment or others can put keys into the folder,
+        UnavailableError (3) without a place for it.
         """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._demand_closed()
             return self._made(role, name)
         except OSError as error:
             if isinstance(error, FileExistsError) and self.folder.is_dir():
@@ -178,7 +183,10 @@ class Keys:
 
     def open_folder(self) -> UsageError | None:
         """Returns what is wrong with the folder's mode, where others can put keys into it."""
-        mode = self.folder.stat().st_mode & 0o777 if self.folder.is_dir() else 0
+        try:
+            mode = self.folder.stat().st_mode & 0o777 if self.folder.is_dir() else 0
+        except OSError as error:
+            raise UsageError("error.key_folder_unreadable", folder=self.folder, detail=error.strerror) from None
         return UsageError("error.key_folder_open", path=self.folder, mode=f"{mode:03o}") if mode & 0o022 else None
 
     def _demand_closed(self) -> None:

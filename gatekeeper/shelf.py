@@ -41,7 +41,7 @@ class Shelf:
     def read(self, name: str) -> bytes | None:
         """Returns a file, None where there is none: a folder or a pipe of that name is none."""
         path = self.folder / name
-        with self._disk(path):
+        with self._disk(path, "error.disk_unread"):
             try:
                 return path.read_bytes() if path.is_file() else None
             except (FileNotFoundError, NotADirectoryError):
@@ -49,7 +49,7 @@ class Shelf:
 
     def written_at(self, name: str) -> int | None:
         """Returns when a file was written, in milliseconds, None where there is none."""
-        with self._disk(self.folder / name):
+        with self._disk(self.folder / name, "error.disk_unread"):
             try:
                 return (self.folder / name).stat().st_mtime_ns // 1_000_000
             except (FileNotFoundError, NotADirectoryError):
@@ -57,7 +57,7 @@ class Shelf:
 
     def names(self, folder: str) -> list[str]:
         """Returns what is in a folder, nothing where there is no such folder."""
-        with self._disk(self.folder / folder):
+        with self._disk(self.folder / folder, "error.disk_unread"):
             try:
                 return sorted(path.name for path in (self.folder / folder).iterdir())
             except (FileNotFoundError, NotADirectoryError):
@@ -115,8 +115,8 @@ class Shelf:
                     os.close(handle)
 
     @contextmanager
-    def _disk(self, path: Path) -> Iterator[None]:
+    def _disk(self, path: Path, key: str = "error.disk") -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise UnavailableError("error.disk", path=path, detail=error.strerror) from None
+            raise UnavailableError(key, path=path, detail=error.strerror) from None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from gatekeeper.errors import UsageError
@@ -78,9 +78,12 @@ def _context(cafile: str) -> ssl.SSLContext:
 
 def _password(path: Path) -> str:
     try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode):
+            raise ValueError("a pipe, which may never end")
+        if mode := status.st_mode & 0o077:
+            raise UsageError("error.password_open", path=path, mode=f"{mode:03o}")
         with path.open("rb") as file:
-            if mode := os.fstat(file.fileno()).st_mode & 0o077:
-                raise UsageError("error.password_open", path=path, mode=f"{mode:03o}")
             found = file.read(_PASSWORD_BYTES).decode().rstrip("\r\n")
     except (OSError, ValueError) as error:
         detail = getattr(error, "strerror", None) or type(error).__name__

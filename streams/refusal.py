@@ -40,7 +40,7 @@ def refusal(settings: Settings) -> GatekeeperError:
         except ssl.SSLError as error:
             detail = getattr(error, "verify_message", "") or error.reason or type(error).__name__
             return UsageError("error.broker_tls", broker=settings.bootstrap, detail=detail)
-        except socket.gaierror:
+        except (socket.gaierror, UnicodeError):
             key = "error.broker_nameless"
         except ConnectionRefusedError:
             key = "error.broker_refused"

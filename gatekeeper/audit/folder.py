@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import orjson
@@ -59,7 +60,14 @@ class Folder:
         return self._stored(self.path / "reference" / f"{sha256}.json")
 
     def _stored(self, file: Path) -> bytes | None:
-        return file.read_bytes() if file.is_file() else None
+        try:
+            file.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:
+            pass  # reading it says why
+        with self._reading(file):
+            return file.read_bytes()
 
     def _lines(self, kind: str, partition: int) -> Iterator[bytes]:
         path = self._file(kind, partition)
@@ -73,6 +81,8 @@ class Folder:
     @contextmanager
     def _reading(self, file: Path) -> Iterator[Path]:
         try:
+            if not S_ISREG(file.stat().st_mode):
+                raise IntegrityError("error.export_file", file=file, detail="no regular file")
             yield file
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IntegrityError("error.export_file", file=file, detail=type(error).__name__) from None

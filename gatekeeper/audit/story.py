@@ -1,6 +1,7 @@
 """What became of one piece, for people: its audit records in order, each as facts, rule and clause, acts and seal.
 
-There is no personal data in a record, and none comes in here.
+There is no personal data in a record that a worker wrote; of one whose proof does not hold, only ids, codes and
+instants are told.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit import inquiry
+from gatekeeper.audit import inquiry, masking
 from gatekeeper.audit.export import Sealed
 from gatekeeper.audit.proof import of_record
 from gatekeeper.audit.record import FOREIGN
@@ -114,7 +115,9 @@ def proven(told: Told, log: Sealed | None, keys: Sequence[str]) -> Told:
     proof = of_record(told.link, told.place, log, keys)
     sealed = orjson.loads(proof)["log"]
     wrong = tuple(one for one in check_content(proof, told.link.place).findings if one.exit != INCOMPLETE)
-    return replace(told, leaf=sealed["index"] if sealed else None, wrong=wrong)
+    # what was forged may hold anything, names of people too
+    record = orjson.loads(masking.told(told.record)) if wrong else told.record
+    return replace(told, record=record, leaf=sealed["index"] if sealed else None, wrong=wrong)
 
 
 def pieces(found: Iterable[Told]) -> list[list[Told]]:

@@ -78,6 +78,8 @@ def link(
     audit = said["audit"]
     if not isinstance(said["t1"], str):
         raise TypeError("t1")
+    if audit["n"] < 0:
+        raise ValueError("n")
     taken = tuple(record for _, record in zip(range(audit["n"]), records, strict=False))
     if len(taken) < audit["n"]:
         missing = audit["n"] - len(taken)

@@ -258,7 +258,7 @@ class Tiles:
         whole = f"log/tile/{level}/{tile_name(number)}"
         part = f"{whole}.p/{wanted}"
         # a log that has grown since its checkpoint may hold the whole tile and no part of it
-        name = part if wanted < TILE and (self.folder / part).exists() else whole
+        name = part if wanted < TILE and _there(self.folder, part) else whole
         self.names.add(name)
         return _read(self.folder, name), name
 
@@ -272,6 +272,17 @@ def _size(file: Path) -> int:
         return file.stat().st_size
     except OSError:
         return 0  # reading it tells what is wrong
+
+
+def _there(folder: Path, name: str) -> bool:
+    """Tells whether there is something of that name, if only a link; raises Trouble where that cannot be told."""
+    try:
+        (folder / name).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise Trouble("file", file=name, detail=error.strerror) from None
+    return True
 
 
 @contextmanager
@@ -615,6 +626,7 @@ class _Export:
         ):
             raise Trouble("about")
         first, to = range_
+        self._listed()
         self._named()
         self._total = sum(map(_size, self.folder.glob("*/*.ndjson.gz")))
         self._workers = self._keys("worker")
@@ -649,6 +661,15 @@ class _Export:
         report.say("not_looked_at")
         self._strangers()
 
+    def _listed(self) -> None:
+        """Raises Trouble for a folder of the export that cannot be read: what is in it would be told as missing."""
+        for name in _FOLDERS:
+            if _there(self.folder, name):
+                try:
+                    os.listdir(self.folder / name)
+                except OSError as error:
+                    raise Trouble("file", file=f"{name}/", detail=error.strerror) from None
+
     def _named(self) -> None:
         """Checks that what records name by hash is what it is called."""
         for kind in ("policies", "reference"):
@@ -665,11 +686,11 @@ class _Export:
             if file.parent.name in ("records", "manifests") and number not in stated:
                 name = file.name if re.fullmatch(r"[0-9]{1,9}", number) else "?"
                 self.report.add("outside", file=f"{file.parent.name}/{name}")
-        for name in (f"policies/{digest}.toml" for digest in sorted(self._policies) if _HASH.fullmatch(digest)):
-            if not (self.folder / name).is_file():
+        for name in sorted({f"policies/{one if _HASH.fullmatch(one) else '?'}.toml" for one in self._policies}):
+            if not _there(self.folder, name):
                 self.report.add("no_policy", file=name)
         for name in ("schemas/audit.json", "schemas/manifest.json"):
-            if not (self.folder / name).is_file():
+            if not _there(self.folder, name):
                 self.report.add("lacking", file=name)
         if not any((self.folder / "reference").glob("*.json")):
             begins = (next(inflated(self.folder, f"records/{n}.ndjson.gz", lambda _: None), b"") for n in stated)
@@ -678,7 +699,8 @@ class _Export:
 
     def _strangers(self) -> None:
         """Says how many files are none of an export, and in which of its folders."""
-        files = (file.relative_to(self.folder).as_posix() for file in self.folder.rglob("*") if not file.is_dir())
+        found = ((Path(top).relative_to(self.folder), names) for top, _, names in os.walk(self.folder))
+        files = ((top / name).as_posix() for top, names in found for name in names)
         others = [name for name in files if name not in self._tiles and not _FILE.fullmatch(name)]
         if others:
             where = {f"{top}/" if (top := name.partition("/")[0]) in _FOLDERS else "." for name in others}
@@ -699,8 +721,8 @@ class _Export:
     # -- the sealed log
 
     def _checkpoint(self, about: dict[str, Any]) -> Checkpoint | None:
-        file = self.folder / "log" / "checkpoint"
-        if not (os.path.lexists(file) or file.parent.is_symlink()):  # a link that leads nowhere is a missing file
+        # a link that leads nowhere is a missing file
+        if not (_there(self.folder, "log/checkpoint") or (self.folder / "log").is_symlink()):
             return None
         try:
             found = open_checkpoint(_read(self.folder, "log/checkpoint").decode())
@@ -910,7 +932,7 @@ class _Records:
                 (place, _DID.search(record), _TAIL.fullmatch(record, max(0, record.rfind(b"{") - 6)))
                 for place, record in enumerate(records)
             ]
-        self._inputs(one, odd, whole=whole)
+        self._inputs(one, odd, max(len(leaves), len(records)), whole=whole)
 
     def _walk(self, count: int, said: dict[str, Any]) -> tuple[list[_Span], list[bytes], list[_Placed], bool]:
         """Takes so many records; returns them as spans, their leaf hashes, the odd ones, and whether each send has its own.
@@ -991,15 +1013,16 @@ class _Records:
         self._lines.back(taken[count:])
         return taken[:count]
 
-    def _inputs(self, one: _Manifest, odd: list[_Placed], *, whole: bool) -> None:
+    def _inputs(self, one: _Manifest, odd: list[_Placed], count: int, *, whole: bool) -> None:
         """Checks that each input of the manifest has its record, once, and no other partition's is among them.
 
         `odd`: the records to look at; all of them unless `whole`, which is to say that each send has its own already.
+        `count`: how many records there are, whatever the manifest says.
         """
         inputs = one.said["in"]
         if whole and not odd and len(inputs) < 2:
             return
-        most = max(10_000, 2 * one.said["audit"]["n"], 2 * len(odd))
+        most = max(10_000, 2 * count)
         wanted = [[(taken["topic"], offset) for offset in islice(_offsets(taken), most + 1)] for taken in inputs]
         if sum(map(len, wanted)) > most:
             return  # told already; they are too many to be named
@@ -1305,6 +1328,11 @@ def tell(report: Report, *, as_json: bool) -> None:
             raise
 
 
+def _complain(sentence: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(sentence + "\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the check as a command, and returns its exit code."""
     parser = argparse.ArgumentParser(prog="verify.py", description=(__doc__ or "").partition("\n")[0])
@@ -1319,9 +1347,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.min_size is not None and given.min_size < 1:
             raise Trouble("min_size")
-        witness = read_witness(given.witness) if given.witness else None
+        witness = None if given.witness is None else read_witness(given.witness)
     except Trouble as trouble:
-        sys.stderr.write(say(trouble.code, lang) + "\n")
+        _complain(say(trouble.code, lang))
         return 2
     check = check_proof if given.proof else verify
     try:
@@ -1329,7 +1357,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             tell(report, as_json=given.json)
         except OSError as error:
-            sys.stderr.write(say("output", lang, detail=error.strerror) + "\n")
+            _complain(say("output", lang, detail=error.strerror))
             return 3
     except KeyboardInterrupt:
         return 130

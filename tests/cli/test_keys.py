@@ -79,6 +79,13 @@ def test_given_a_folder_that_others_may_write_to_then_list_exits_1(run: Run, fol
     assert "chmod 700" in told.err
 
 
+def test_given_a_folder_that_others_may_write_to_then_no_key_is_put_into_it(run: Run, folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o775)
+    assert "chmod 700" in run("keys", "init").says(2)
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "words",
     [

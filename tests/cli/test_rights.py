@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import uuid
 from collections.abc import Callable, Iterator
@@ -116,6 +117,7 @@ def test_a_user_or_a_broker_that_is_not_believed_then_one_sentence_says_what_to_
     for path, mode, text in ((wrong, 0o600, "of another\n"), (open_, 0o644, "open auditor"), (empty, 0o600, "\n")):
         path.write_text(text)
         path.chmod(mode)
+    os.mkfifo(tmp_path / "pipe", 0o600)
     for settings, named in (
         ({"sasl_password_file": str(wrong)}, "GATEKEEPER_SASL_PASSWORD_FILE"),
         ({"sasl_username": "nobody"}, "nobody"),
@@ -126,6 +128,7 @@ def test_a_user_or_a_broker_that_is_not_believed_then_one_sentence_says_what_to_
         ({"sasl_password_file": ""}, "GATEKEEPER_SASL_PASSWORD_FILE"),
         ({"sasl_password_file": str(open_)}, "chmod 600"),
         ({"sasl_password_file": str(empty)}, str(empty)),
+        ({"sasl_password_file": str(tmp_path / "pipe")}, str(tmp_path / "pipe")),
         ({"sasl_password_file": str(tmp_path / "none")}, str(tmp_path / "none")),
         ({"security_protocol": "PLAINTEXT", "ssl_cafile": ""}, "GATEKEEPER_SASL_USERNAME"),
         ({"security_protocol": "SASL_PLAINTEXT"}, "GATEKEEPER_SSL_CAFILE"),

@@ -111,3 +111,8 @@ def listed(stdout: int, *words: str, **more: str) -> subprocess.CompletedProcess
     program = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "topics", "list", *words]
     known = {"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", **more}
     return subprocess.run(program, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False, env=known)
+
+
+def test_a_host_that_can_be_none_then_it_says_so(run, nowhere: str, monkeypatch) -> None:
+    monkeypatch.setenv("GATEKEEPER_BROKER", "kafka..example:9092")
+    assert "no such host name" in run("topics", "verify").says(3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import signal
 import subprocess
@@ -497,3 +498,41 @@ def test_live_reading_then_it_leaves_most_of_the_machine_to_live_work(
         hours.now += 1
         pace.done(UNNOTICED // 2 if rate is None else UNNOTICED)
     assert hours.slept == pytest.approx(slept)
+
+
+@pytest.mark.parametrize("name", ["export.json", "manifests/0.ndjson.gz", "records/0.ndjson.gz"])
+def test_a_pipe_in_an_export_then_nothing_waits_for_it(tmp_path: Path, name: str) -> None:
+    trail = Trail(seed=4, partitions=1).write(2)
+    did, folder = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out")
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    for words in (("replay",), ("explain", did), ("prove", did, "--out", tmp_path / "proof")):
+        done = called(*words, folder)
+        assert getattr(done.exception, "exit_code", done.exit_code) in (4, 5), done.output
+        assert f"{name} is missing or cannot be read (no regular file)" in f"{done.output} {done.exception}"
+
+
+def test_a_manifest_with_fewer_records_than_none_then_replay_does_not_call_it_right(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(2)
+    step = trail.steps[-1]
+    said = orjson.loads(step.value)
+    value = canonical({**said, "audit": {**said["audit"], "n": -5}})
+    trail.steps[-1] = replace(step, value=value, sig=trail.worker.sign(value))
+    assert called("replay", trail.export(tmp_path / "out")).exit_code == 4
+
+
+def test_a_forged_record_that_holds_a_name_then_explain_does_not_tell_it(tmp_path: Path) -> None:
+    trail = Trail(seed=11, partitions=1).write(4)
+    folder = trail.export(tmp_path / "out")
+    number, step = next((n, one) for n, one in enumerate(trail.steps) if b'"notice_id":' in one.records[0])
+    said = orjson.loads(step.records[0])
+    for each in said["facts"]["sources"]:
+        each["notice_id"] = NAME
+    step = replace(step, records=(canonical(said), *step.records[1:]))
+    step = replace(step, value=forged(step.value, root=merkle.root(step.records).hex()))
+    trail.put(folder, [*trail.steps[:number], step, *trail.steps[number + 1 :]])
+    for more in ((), ("--json",)):
+        done = called("explain", said["did"], folder, *more)
+        assert done.exit_code == 1
+        assert NAME not in done.output
+        assert said["did"] in done.stdout

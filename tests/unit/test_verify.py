@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -9,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -241,6 +243,48 @@ def test_tampered_with_then_it_is_found_and_named(tmp_path: Path, tamper: Tamper
             assert place in found, (trial, place, report.findings)
         shutil.rmtree(folder)
     print(f"{tamper.__name__}: {TRIALS} of {TRIALS} found")
+
+
+@pytest.mark.parametrize("name", ["records", "log", "reference"])
+def test_a_folder_that_may_not_be_read_then_it_says_so_and_nothing_is_told_as_missing(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = Trail(seed=3).write(3)
+    folder, listed = trail.export(tmp_path / "out"), os.listdir
+
+    def refused(path: Path) -> list[str]:
+        if path == folder / name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", refused)
+    report = check(trail, folder)
+    assert [(one.code, one.values["file"]) for one in report.findings] == [("file", f"{name}/")]
+    assert report.exit_code == verify.UNVERIFIABLE
+
+
+def test_a_manifest_that_claims_a_million_records_then_memory_is_for_those_that_are_there(tmp_path: Path) -> None:
+    trail, claimed = Trail(seed=5, partitions=1, acting=0.0).write(3), 1_000_000
+    said = step_value(trail.steps[-1])
+    (taken,) = said["in"]
+    taken |= {"to": taken["from"] + claimed, "n": claimed, "gaps": []}
+    trail.steps[-1] = signed(trail, trail.steps[-1], **{"in": [taken], "audit": {**said["audit"], "n": claimed}})
+    folder = trail.export(tmp_path / "out")
+    tracemalloc.start()
+    report = check(trail, folder)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert report.exit_code == verify.INCOMPLETE
+    assert "records_end" in {one.code for one in report.findings}
+    assert most < 50_000_000
+
+
+def test_a_manifest_that_names_no_policy_by_its_hash_then_the_text_is_missing(tmp_path: Path) -> None:
+    trail = Trail(seed=5, partitions=1).write(3)
+    policy = {**step_value(trail.steps[-1])["policy"], "sha256": "../policies/of-another"}
+    trail.steps[-1] = signed(trail, trail.steps[-1], policy=policy)
+    report = check(trail, trail.export(tmp_path / "out"))
+    assert [(one.code, one.values["file"]) for one in report.findings] == [("no_policy", "policies/?.toml")]
 
 
 def test_clean_logs_then_there_is_no_alarm(tmp_path: Path) -> None:
@@ -1044,7 +1088,7 @@ def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_pa
     wrong = alone(tmp_path, str(folder), "--json", script=folder / "verify.py")
     assert wrong.returncode == 1
     assert orjson.loads(wrong.stdout)["exit"] == 1
-    for wrong_call in (["--witness", "nobody"], ["--min-size", "0"], ["--min-size", "-1"]):
+    for wrong_call in (["--witness", "nobody"], ["--witness", ""], ["--min-size", "0"], ["--min-size", "-1"]):
         told = alone(tmp_path, str(folder), *wrong_call, script=folder / "verify.py")
         assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
         assert told.stderr.startswith(f"{wrong_call[0]} takes ")
