@@ -163,7 +163,7 @@ def test_a_tile_that_is_lost_then_the_page_is_told_without_the_seal_and_says_why
     (tile,) = (folder / "log" / "tile" / "0").glob("*.p/*")
     tile.unlink()
     done = called("explain", did, folder)
-    assert (done.exit_code, "Seal: leaf" in done.stdout, "tile/0/000" in done.stderr) == (0, False, True)
+    assert (done.exit_code, "Seal: leaf" in done.stdout, "tile/0/000" in done.stderr) == (4, False, True)
 
 
 @pytest.mark.parametrize("command", ["replay", "explain", "what-if", "prove"])
@@ -536,3 +536,16 @@ def test_a_forged_record_that_holds_a_name_then_explain_does_not_tell_it(tmp_pat
         assert done.exit_code == 1
         assert NAME not in done.output
         assert said["did"] in done.stdout
+
+
+def test_a_log_that_cannot_be_read_then_explain_tells_the_page_without_a_seal_and_does_not_call_it_right(
+    tmp_path: Path,
+) -> None:
+    trail = Trail(seed=4, partitions=1).write(3)
+    did, folder = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out")
+    (folder / "log" / "checkpoint").write_bytes(b"of another\n")
+    done = called("explain", did, folder)
+    assert done.exit_code == 4
+    assert did in done.stdout
+    assert "Seal: leaf" not in done.stdout
+    assert done.stderr.count("\n") == 1

@@ -12,6 +12,7 @@ from gatekeeper.audit.library import Library, Missing
 from gatekeeper.audit.quest import Quest, Search
 from gatekeeper.audit.story import Seal, Story, Told, proven
 from gatekeeper.audit.trail import Trail
+from gatekeeper.audit.verify import INCOMPLETE, UNVERIFIABLE
 from gatekeeper.cli.audit.export import sealed
 from gatekeeper.cli.audit.reading import keys_of, of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
@@ -30,16 +31,16 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     """Prints the page, of the running system where no folder is named.
 
     Exit 1 or 4 where the proof of a record does not hold, as `gatekeeper audit check` would say of it, 2 where nothing
-    is found, 5 where not all could be read.
+    is found, 4 where the sealed log cannot be read, 5 where not all records could be.
     """
     quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
     keys = keys_of(settings, folder)
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
-        log = _log(settings, keys)
+        kept, readable = _log(settings, keys)
         search = Search(trail, lambda: bar.advance(task))
-        found, log = _proven(search.found(quest), log, [*keys.verifiers("worker"), *keys.verifiers("log")])
-        seal = _seal(log, keys)
+        found, log = _proven(search.found(quest), kept, [*keys.verifiers("worker"), *keys.verifiers("log")])
+        seal, readable = _seal(log, keys), readable and log is kept
         stories = [Story(piece, seal, local=_clock(trail, piece)) for piece in found]
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
@@ -57,16 +58,21 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     wrong = [finding for piece in found for told in piece for finding in told.wrong]
     for said in dict.fromkeys(finding.text(language()) for finding in wrong):
         note("cli.audit_unproven", finding=said)
-    click.get_current_context().exit(min((one.exit for one in wrong), default=5 if search.troubles else 0))
+    codes = {one.exit for one in wrong}
+    if not readable:
+        codes.add(UNVERIFIABLE)
+    if search.troubles:
+        codes.add(INCOMPLETE)
+    click.get_current_context().exit(min(codes, default=0))
 
 
-def _log(settings: Settings, keys: Keys) -> Sealed | None:
-    """Returns the sealed log; where it cannot be read the page is told without it, and says so."""
+def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
+    """Returns the sealed log, and whether it can be read; where it cannot the page is told without it, and says so."""
     try:
-        return sealed(keys, settings.log_folder)
+        return sealed(keys, settings.log_folder), True
     except GatekeeperError as error:
         note("cli.audit_explain_unsealed", trouble=error)
-        return None
+        return None, False
 
 
 def _proven(found: list[list[Told]], log: Sealed | None, keys: list[str]) -> tuple[list[list[Told]], Sealed | None]:
