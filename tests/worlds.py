@@ -257,7 +257,7 @@ class World:
         return Producer(
             {
                 "bootstrap.servers": self.bootstrap,
-                "acks": "all",
+                "enable.idempotence": True,  # or a batch that is sent again stands behind later ones
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": 500_000,
                 "log_level": 0,

@@ -32,9 +32,9 @@ from tests.trails import Step, Trail, alone, key, lines, seal
 TRIALS = int(os.environ.get("AUDIT_TRIALS", "10"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""
 CLEAN = 10 * TRIALS if TRIALS >= 100 else 5 * TRIALS
-Place = tuple[int, int | None] | None
+Place = tuple[int, int] | None
 Tamper = Callable[[Trail, Path, Random], tuple[set[str], Place]]
-"""Changes an export, and returns which findings may tell of it, and where: partition, offset (None = not known)."""
+"""Changes an export, and returns which findings may tell of it, and where: partition and offset, None = not known."""
 
 
 def check(trail: Trail, folder: Path, **more: Any) -> verify.Report:
@@ -79,6 +79,11 @@ def cleared(record: bytes) -> bytes:
     return record.replace(b'"verdict":"confirm"', b'"verdict":"clear"').replace(b'"P', b'"Q').replace(b'"E-', b'"F-')
 
 
+def behind(steps: list[Step], partition: int) -> int:
+    """Returns the place behind a partition's last manifest."""
+    return max((step.offset + 1 for step in steps if step.partition == partition), default=0)
+
+
 def bit_flip(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
     number = some(trail, random)
     step = trail.steps[number]
@@ -96,7 +101,7 @@ def bit_flip_in_a_manifest(trail: Trail, folder: Path, random: Random) -> tuple[
     at = random.choice([n for n, byte in enumerate(step.value) if chr(byte).isdigit()])
     value = step.value[:at] + bytes([step.value[at] ^ 1]) + step.value[at + 1 :]
     trail.put(folder, changed(trail, number, value=value))
-    return {"signature", "unknown_key", "line_value"}, (step.partition, step.offset)
+    return {"signature", "unknown_key", "line"}, (step.partition, step.offset)
 
 
 def drop(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
@@ -104,7 +109,7 @@ def drop(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
     step = trail.steps[number]
     place = random.randrange(len(step.records))
     trail.put(folder, changed(trail, number, records=step.records[:place] + step.records[place + 1 :]))
-    return {"record_count", "records_end"}, (step.partition, step.offset)
+    return {"record_count"}, (step.partition, step.offset)
 
 
 def duplicate(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
@@ -115,7 +120,7 @@ def duplicate(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Pla
     if place < len(step.records) - 1:
         return {"record_count"}, (step.partition, step.offset)
     later = [one for one in trail.steps[number + 1 :] if one.partition == step.partition and one.records]
-    return {"strays", "left_over"}, (step.partition, later[0].offset if later else None)
+    return {"strays"}, (step.partition, later[0].offset if later else behind(trail.steps, step.partition))
 
 
 def swap(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
@@ -135,7 +140,7 @@ def move_across_partitions(trail: Trail, folder: Path, random: Random) -> tuple[
     steps = changed(trail, number, records=step.records[1:])
     steps[to] = replace(steps[to], records=(*steps[to].records, step.records[0]))
     trail.put(folder, steps)
-    return {"record_count", "records_end"}, (step.partition, step.offset)
+    return {"record_count"}, (step.partition, step.offset)
 
 
 def drop_a_manifest(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
@@ -144,7 +149,7 @@ def drop_a_manifest(trail: Trail, folder: Path, random: Random) -> tuple[set[str
     steps = trail.steps[:number] + trail.steps[number + 1 :]
     trail.put(folder, steps)
     later = [one for one in steps[number:] if one.partition == step.partition]
-    return {"missing_before", "missing_manifest"}, (step.partition, later[0].offset if later else None)
+    return {"missing_manifest"}, (step.partition, later[0].offset if later else behind(steps, step.partition))
 
 
 def truncate(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
@@ -159,7 +164,7 @@ def truncate(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Plac
         trail.put(folder, steps)
         seal([step.value for step in steps], folder / "log", trail.log, None, at=0)
         return {"not_cosigned", "missing"}, None
-    return {"missing_manifest"}, (partition, None)
+    return {"missing_manifest"}, (partition, behind(steps, partition))
 
 
 def forge_with_a_stolen_worker_key(trail: Trail, folder: Path, random: Random) -> tuple[set[str], Place]:
@@ -238,7 +243,6 @@ def test_tampered_with_then_it_is_found_and_named(tmp_path: Path, tamper: Tamper
         assert told, (trial, report.findings)
         if place is not None:
             found = {(one.partition, one.offset) for one in told}
-            found |= {(one.values.get("partition"), None) for one in told}
             found |= {place for one in told if one.values.get("file") == f"manifests/{place[0]}.ndjson.gz"}
             assert place in found, (trial, place, report.findings)
         shutil.rmtree(folder)
@@ -250,14 +254,14 @@ def test_a_folder_that_may_not_be_read_then_it_says_so_and_nothing_is_told_as_mi
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trail = Trail(seed=3).write(3)
-    folder, listed = trail.export(tmp_path / "out"), os.listdir
+    folder, listed = trail.export(tmp_path / "out"), os.scandir
 
-    def refused(path: Path) -> list[str]:
-        if path == folder / name:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    def refused(path: Path) -> Any:
+        if Path(path) == folder / name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return listed(path)
 
-    monkeypatch.setattr(os, "listdir", refused)
+    monkeypatch.setattr(os, "scandir", refused)
     report = check(trail, folder)
     assert [(one.code, one.values["file"]) for one in report.findings] == [("file", f"{name}/")]
     assert report.exit_code == verify.UNVERIFIABLE
@@ -274,8 +278,8 @@ def test_a_manifest_that_claims_a_million_records_then_memory_is_for_those_that_
     report = check(trail, folder)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert report.exit_code == verify.INCOMPLETE
-    assert "records_end" in {one.code for one in report.findings}
+    assert report.exit_code == verify.CHANGED
+    assert {"record_count", "no_record"} <= {one.code for one in report.findings}
     assert most < 50_000_000
 
 
@@ -284,7 +288,7 @@ def test_a_manifest_that_names_no_policy_by_its_hash_then_the_text_is_missing(tm
     policy = {**step_value(trail.steps[-1])["policy"], "sha256": "../policies/of-another"}
     trail.steps[-1] = signed(trail, trail.steps[-1], policy=policy)
     report = check(trail, trail.export(tmp_path / "out"))
-    assert [(one.code, one.values["file"]) for one in report.findings] == [("no_policy", "policies/?.toml")]
+    assert [(one.code, one.values["file"]) for one in report.findings] == [("lacking", "policies/?.toml")]
 
 
 def test_clean_logs_then_there_is_no_alarm(tmp_path: Path) -> None:
@@ -315,9 +319,8 @@ def decoy(record: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("write", "codes"),
     [
-        (lambda records: (*records[:2], *records[3:]), {"too_few", "no_record"}),
+        (lambda records: (*records[:2], *records[3:]), {"no_record"}),
         (lambda records: (*records, records[0]), {"twice"}),
-        (lambda records: (records[1], records[0], *records[2:]), {"out_of_order"}),
         (lambda records: (elsewhere(records[0]), *records[1:]), {"not_taken", "no_record"}),
         (lambda records: (decoy(records[0]), *records[1:]), {"not_taken", "no_record"}),
         (
@@ -442,10 +445,8 @@ def test_a_proof_of_another_version_then_it_cannot_be_verified(tmp_path: Path, v
 
 
 @pytest.mark.parametrize("part", ["record", "manifest"])
-@pytest.mark.parametrize(("more", "said"), [(" ", "is not canonical JSON"), (',"z":1.5}', "no integer")])
-def test_a_proof_of_what_is_not_canonical_then_it_says_which_part(
-    tmp_path: Path, part: str, more: str, said: str
-) -> None:
+@pytest.mark.parametrize("more", [" ", ',"z":1.5}'])
+def test_a_proof_of_what_is_not_canonical_then_it_says_which_part(tmp_path: Path, part: str, more: str) -> None:
     file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
     of = found if part == "record" else found["manifest"]
     name = "record" if part == "record" else "value"
@@ -453,8 +454,7 @@ def test_a_proof_of_what_is_not_canonical_then_it_says_which_part(
     file.write_bytes(orjson.dumps(found))
     report = verify.check_proof(file)
     assert report.exit_code == 4
-    assert report.lines("en")[0].startswith(part)
-    assert said in report.lines("en")[0]
+    assert report.lines("en")[0].startswith(f"{part} is not canonical JSON")
 
 
 # -- what cannot be verified, and what is not all there -----------------------------------------------------------
@@ -564,10 +564,6 @@ def a_pipe(name: str) -> Callable[[Trail, Path], None]:
     return spoil
 
 
-def a_folder(trail: Trail, folder: Path) -> None:
-    (folder / "keys" / "worker-9.pub").mkdir()
-
-
 def deep_about(trail: Trail, folder: Path) -> None:
     (folder / "export.json").write_bytes(b'{"a":' + DEEP)
 
@@ -579,18 +575,6 @@ def a_line_without_end(trail: Trail, folder: Path) -> None:
 def garbage_behind(trail: Trail, folder: Path) -> None:
     file = folder / "records" / "0.ndjson.gz"
     file.write_bytes(file.read_bytes() + b"more")
-
-
-def damaged_records(trail: Trail, folder: Path) -> None:
-    """A bit of the compressed bytes is another one, and they can be inflated all the same: the checksum tells."""
-    file = folder / "records" / "0.ndjson.gz"
-    data = file.read_bytes()
-    for at in range(len(data) // 2, len(data) - 8):
-        damaged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-        with suppress(zlib.error):
-            zlib.decompressobj(-15).decompress(damaged[10:])
-            file.write_bytes(damaged)
-            return
 
 
 DEEP = b"[" * 60_000
@@ -612,16 +596,15 @@ DEEP = b"[" * 60_000
         (first_manifest(b'{"more":1,"index":null,"offset":0,"sig":"","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{ }","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":null,"offset":Infinity,"sig":"","value":"{}"}'), {"line"}),
-        (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"%b"}' % DEEP), {"line_value"}),
+        (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"%b"}' % DEEP), {"line"}),
         (first_manifest(b'{"index":null,"offset":9007199254740992,"sig":"","value":"{}"}'), {"line"}),
         (first_manifest(b'{"index":1%b,"offset":0,"sig":"","value":"{}"}' % (b"0" * 30)), {"line"}),
-        (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{\\"n\\":-9007199254740992}"}'), {"line_value"}),
+        (first_manifest(b'{"index":null,"offset":0,"sig":"","value":"{\\"n\\":-9007199254740992}"}'), {"line"}),
         (a_leaf(DEEP), {"leaf"}),
         (a_leaf(b'{"partition":9007199254740992,"prev":null,"t1":""}'), {"leaf"}),
-        (a_leaf(b'{"partition":0,"prev":null,"t1":1}'), {"leaf_unknown"}),
+        (a_leaf(b'{"partition":0,"prev":null,"t1":1}'), {"leaf"}),
         (a_line_without_end, {"file"}),
-        (garbage_behind, {"damaged"}),
-        (damaged_records, {"damaged"}),
+        (garbage_behind, {"cut"}),
         (truncated_tile, {"cut"}),
         (truncated_entries, {"cut"}),
         (missing_tile, {"missing"}),
@@ -629,17 +612,16 @@ DEEP = b"[" * 60_000
         (key_of_another_log, {"unknown_log"}),
         (unknown_worker_key, {"unknown_key"}),
         (damaged_key, {"key"}),
-        (a_pipe("export.json"), {"no_file"}),
-        (a_pipe("records/0.ndjson.gz"), {"no_file"}),
-        (a_pipe("log/checkpoint"), {"no_file"}),
-        (a_pipe("keys/worker-9.pub"), {"no_file"}),
-        (a_pipe(f"policies/{'0' * 64}.toml"), {"no_file"}),
-        (a_folder, {"no_file"}),
+        (a_pipe("export.json"), {"file"}),
+        (a_pipe("records/0.ndjson.gz"), {"file"}),
+        (a_pipe("log/checkpoint"), {"file"}),
+        (a_pipe("keys/worker-9.pub"), {"file"}),
+        (a_pipe(f"policies/{'0' * 64}.toml"), {"file"}),
         (of_no_name, {"key"}),
         (missing_records, {"missing"}),
         (cut_records, {"cut"}),
         (missing_about, {"missing"}),
-        (not_gzip, {"damaged"}),
+        (not_gzip, {"cut"}),
         (no_log, {"missing"}),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -658,6 +640,22 @@ def test_input_that_is_bad_then_it_cannot_be_verified_and_says_why(
         assert all(one.text(lang).encode() for one in report.findings)
 
 
+def test_a_bit_of_the_compressed_bytes_is_another_one_then_the_checksum_tells(tmp_path: Path) -> None:
+    trail = Trail(seed=4).write(12)
+    folder = trail.export(tmp_path / "export")
+    file = folder / "records" / "0.ndjson.gz"
+    data = file.read_bytes()
+    for at in range(len(data) // 2, len(data) - 8):
+        damaged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        with suppress(zlib.error):  # one that can be inflated all the same
+            zlib.decompressobj(-15).decompress(damaged[10:])
+            break
+    file.write_bytes(damaged)
+    report = check(trail, folder)
+    assert report.exit_code
+    assert ("cut", {"file": "records/0.ndjson.gz"}) in [(one.code, one.values) for one in report.findings]
+
+
 def test_a_policy_or_reference_record_changed_then_it_is_not_what_its_name_says(tmp_path: Path) -> None:
     trail = Trail(seed=4).write(3)
     for kind in ("policies", "reference"):
@@ -669,21 +667,14 @@ def test_a_policy_or_reference_record_changed_then_it_is_not_what_its_name_says(
         assert file.name in report.lines("en")[0]
 
 
-def test_files_of_a_partition_that_is_not_stated_then_they_are_found(tmp_path: Path) -> None:
-    trail = Trail(partitions=2, seed=4).write(3)
+def test_fewer_partitions_stated_than_are_sealed_then_what_is_missing_is_named(tmp_path: Path) -> None:
+    trail = Trail(partitions=2, seed=4).write(6)
     folder = trail.export(tmp_path / "export")
-    for name in ("records/2", "manifests/NAME"):
-        shutil.copy(folder / "records" / "0.ndjson.gz", folder / f"{name}.ndjson.gz")
+    about = orjson.loads((folder / "export.json").read_bytes())
+    (folder / "export.json").write_bytes(canonical({**about, "partitions": 1}))
     report = check(trail, folder)
-    assert [(one.code, one.values) for one in report.findings] == [
-        ("outside", {"file": "manifests/?"}),
-        ("outside", {"file": "records/2.ndjson.gz"}),
-    ]
-    assert report.exit_code == 1
-    (folder / "manifests" / "NAME.ndjson.gz").unlink()
-    (folder / "records" / "2.ndjson.gz").unlink()
-    (folder / "records" / "2.ndjson.gz").symlink_to(tmp_path / "gone")
-    assert [one.code for one in check(trail, folder).findings] == ["outside"]
+    assert (report.exit_code, {(one.code, one.partition) for one in report.findings}) == (1, {("missing_manifest", 1)})
+    assert ("strangers", {"count": 2, "file": "manifests/, records/"}) in report.says
 
 
 def test_a_policy_that_manifests_name_is_gone_then_it_is_incomplete_and_what_is_sealed_is_right(tmp_path: Path) -> None:
@@ -691,7 +682,7 @@ def test_a_policy_that_manifests_name_is_gone_then_it_is_incomplete_and_what_is_
     folder = trail.export(tmp_path / "export")
     shutil.rmtree(folder / "policies")
     report = check(trail, folder)
-    assert (report.exit_code, {one.code for one in report.findings}) == (5, {"no_policy"})
+    assert (report.exit_code, {one.code for one in report.findings}) == (5, {"lacking"})
     assert step_value(trail.steps[0])["policy"]["sha256"] in report.lines("en")[0]
     assert "witnessed" in [code for code, _ in report.says]
 
@@ -722,7 +713,7 @@ def test_no_reference_records_and_none_named_then_nothing_is_missing(tmp_path: P
 
 
 @pytest.mark.parametrize("level", ["entries", "0"])
-def test_something_behind_a_tile_then_it_holds_more_than_its_name_says(tmp_path: Path, level: str) -> None:
+def test_something_behind_a_tile_then_it_is_not_what_the_leaves_come_to(tmp_path: Path, level: str) -> None:
     trail = Trail(seed=4).write(12)
     folder = trail.export(tmp_path / "export")
     tile = folder / "log" / "tile" / level / "000.p" / "12"
@@ -730,20 +721,8 @@ def test_something_behind_a_tile_then_it_holds_more_than_its_name_says(tmp_path:
     report = check(trail, folder)
     assert (report.exit_code, [(one.code, one.values) for one in report.findings]) == (
         1,
-        [("longer", {"file": f"log/tile/{level}/000.p/12"})],
+        [("tile", {"file": f"log/tile/{level}/000.p/12"})],
     )
-
-
-def test_the_tiles_of_a_log_that_has_grown_then_there_is_no_alarm(tmp_path: Path) -> None:
-    trail = Trail(seed=4).write(12)
-    folder = trail.export(tmp_path / "export")
-    seal([step.value for step in trail.steps] * 22, tmp_path / "grown", trail.log, None, at=0)
-    for level in ("entries", "0"):
-        tile = folder / "log" / "tile" / level / "000"
-        shutil.rmtree(f"{tile}.p")
-        shutil.copy(tmp_path / "grown" / "tile" / level / "000", tile)
-    report = check(trail, folder)
-    assert (report.exit_code, report.findings) == (0, [])
 
 
 def test_files_that_are_none_of_an_export_then_it_says_how_many_and_where_and_not_their_names(tmp_path: Path) -> None:
@@ -891,7 +870,7 @@ def test_a_clock_that_went_back_at_the_edge_of_a_range_then_there_is_no_alarm(tm
     trail.put(folder, within)
     assert (check(trail, folder).exit_code, len(within)) == (0, 3)
     trail.put(folder, within[:1] + within[2:])
-    assert {one.code for one in check(trail, folder).findings} == {"missing_before"}
+    assert {one.code for one in check(trail, folder).findings} == {"missing_manifest"}
 
 
 def test_an_end_that_is_not_sealed_then_it_is_incomplete_and_named(tmp_path: Path) -> None:
@@ -936,7 +915,7 @@ def test_two_inputs_with_more_records_than_can_be_counted_then_the_manifest_is_n
     taken = canonical({**value, "in": [{**value["in"][0], "n": 77}, {**value["in"][0], "n": 77}]})
     trail.put(folder, changed(trail, 1, value=taken.replace(b'"n":77', b'"n":' + b"9" * 4300)))
     report = check(trail, folder)
-    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["line_value"])
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["line"])
 
 
 def test_a_witness_that_signs_a_time_which_no_calendar_has_then_its_cosignature_is_wrong(tmp_path: Path) -> None:
@@ -959,12 +938,13 @@ def test_nothing_sealed_then_it_is_incomplete(tmp_path: Path) -> None:
     assert verify.verify(folder).exit_code == 5
 
 
-def test_records_that_end_too_early_then_it_is_incomplete(tmp_path: Path) -> None:
+def test_records_that_end_too_early_then_it_says_how_many_there_are(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=5).write(4)
     folder = trail.export(tmp_path / "export")
+    whole = len(trail.steps[3].records)
     trail.put(folder, changed(trail, 3, records=trail.steps[3].records[:-1]))
-    report = check(trail, folder)
-    assert "records_end" in {one.code for one in report.findings}
+    (found,) = (one for one in check(trail, folder).findings if one.code == "record_count")
+    assert (found.offset, found.values) == (trail.steps[3].offset, {"count": whole - 1, "wanted": whole})
 
 
 @pytest.mark.parametrize(("witness", "min_size", "said"), [(1, None, "witnessed"), (0, 5, "long_enough"), (0, 0, "")])
@@ -1005,38 +985,6 @@ def test_a_range_then_its_manifests_alone_are_wanted(tmp_path: Path) -> None:
     assert check(trail, folder).exit_code == 1
 
 
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        (b'{"a":1}', False),
-        (b'{"a":"1.5","b":["2.5",",3.5"],"c":true}', False),
-        (b'{"at":"2026-11-24T01:00:00.000Z","says":{"codes":"A, E, 1.5"}}', False),
-        (b'{"a\\\\":1.5}', True),
-        (b'{"a\\":1.5":2}', False),
-        (b'{"a":1.5}', True),
-        (b'{"a":-0.0}', True),
-        (b'{"a":1e5}', True),
-        (b'{"a":1E-5}', True),
-        (b'{"a":[1,2.5]}', True),
-        (b'{"a":[[0.5]]}', True),
-        (b'{"a": 1.5}', True),
-        (b'{"a":[true,1e1]}', True),
-        (b'{"a":NaN}', True),
-        (b'{"a":-Infinity}', True),
-        (b'{"a":[null,1.5]}', True),
-        (b'{"a":null,"b":1e5}', True),
-        (b'{"a":"full","b":2.5e-7}', True),
-        (b'{"a":[[true],1.5,"x"]}', True),
-        (b'{"a":[[],{"ul":1E400}]}', True),
-        (b'{"a":1.5 }', True),
-        (b'{"a":[true,false,null,12],"e":false}', False),
-        (b'{"ee":"e","e.":{"E":[12,{"v":1}]}}', False),
-    ],
-)
-def test_a_number_that_is_no_integer_then_it_is_seen_and_in_a_string_it_is_not(value: bytes, found: bool) -> None:
-    assert verify.holds_float(value) == found
-
-
 @pytest.mark.parametrize("piece", [1, 7, 64, 1000])
 def test_records_read_in_small_pieces_then_all_is_found_as_in_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
@@ -1047,7 +995,7 @@ def test_records_read_in_small_pieces_then_all_is_found_as_in_one(
     assert check(trail, folder).exit_code == 0
     a_float(trail, folder)
     report = check(trail, folder)
-    assert (report.exit_code, [one.code for one in report.findings]) == (1, ["root", "float_at"])
+    assert (report.exit_code, [one.code for one in report.findings]) == (1, ["root"])
 
 
 def test_a_gzip_file_of_any_members_and_headers_then_it_is_read(tmp_path: Path) -> None:
@@ -1070,7 +1018,8 @@ def test_a_gzip_file_of_any_members_and_headers_then_it_is_read(tmp_path: Path) 
 
 
 def test_sentences_then_each_is_there_in_both_languages_with_the_same_blanks() -> None:
-    for code, (ja, en) in verify.SAYS.items():
+    for code, (exit_code, ja, en) in verify.SAYS.items():
+        assert exit_code in (0, verify.CHANGED, verify.UNVERIFIABLE, verify.INCOMPLETE), code
         assert ja != en, code
         blanks = [sorted(set(re.findall(r"\{(\w+)", text))) for text in (ja, en)]
         assert blanks[0] == blanks[1], code
