@@ -443,11 +443,14 @@ class _Export:
     def _list(self) -> None:
         """Finds out which files there are, and checks those that are called by their hash."""
 
-        def refused(error: OSError) -> NoReturn:  # or what is in there would be told as missing
+        def refused(error: OSError) -> None:
             name = Path(error.filename).relative_to(self._folder).as_posix()
-            raise Trouble("file", file=f"{name}/", detail=error.strerror)
+            if f"{name.partition('/')[0]}/" in _FOLDERS:  # or what is in there would be told as missing
+                raise Trouble("file", file=f"{name}/", detail=error.strerror)
+            self._names.add(name)
 
-        for top, _, files in os.walk(self._folder, onerror=refused, followlinks=True):
+        links = [self._folder / name for name in _FOLDERS if (self._folder / name).is_symlink()]
+        for top, _, files in chain.from_iterable(os.walk(one, onerror=refused) for one in (self._folder, *links)):
             self._names |= {(Path(top).relative_to(self._folder) / file).as_posix() for file in files}
         for name in sorted(self._names):
             if (match := _HASHED.fullmatch(name)) and sha256(self._read(name)).hexdigest() != match[2]:

@@ -267,6 +267,39 @@ def test_a_folder_that_may_not_be_read_then_it_says_so_and_nothing_is_told_as_mi
     assert report.exit_code == verify.UNVERIFIABLE
 
 
+def test_a_folder_of_others_that_may_not_be_read_then_it_is_a_stranger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = Trail(seed=3).write(3)
+    folder, listed = trail.export(tmp_path / "out"), os.scandir
+    (folder / "lost+found").mkdir()
+
+    def refused(path: Path) -> Any:
+        if Path(path) == folder / "lost+found":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    report = check(trail, folder)
+    assert (report.exit_code, report.findings) == (0, [])
+    assert ("strangers", {"count": 1, "file": "."}) in report.says
+
+
+def test_folders_that_are_links_then_they_are_read_and_a_circle_ends(tmp_path: Path) -> None:
+    trail = Trail(seed=3).write(3)
+    folder = trail.export(tmp_path / "out")
+    for name in ("log", "records", "reference"):
+        (folder / name).rename(tmp_path / name)
+        (folder / name).symlink_to(tmp_path / name)
+    (folder / "circle").symlink_to(folder)
+    (folder / "keys" / "circle").symlink_to(folder)
+    report = check(trail, folder)
+    assert (report.exit_code, report.findings) == (0, [])
+    assert "witnessed" in [code for code, _ in report.says]
+    (tmp_path / "reference").rename(tmp_path / "gone")
+    assert (report := check(trail, folder)).exit_code == 4, report.findings
+
+
 def test_a_manifest_that_claims_a_million_records_then_memory_is_for_those_that_are_there(tmp_path: Path) -> None:
     trail, claimed = Trail(seed=5, partitions=1, acting=0.0).write(3), 1_000_000
     said = step_value(trail.steps[-1])
