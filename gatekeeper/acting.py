@@ -12,12 +12,14 @@ from gatekeeper.audit import record as audit
 from gatekeeper.confirmation import code as codes
 from gatekeeper.decide import Decision, decide
 from gatekeeper.facts import FactStore
+from gatekeeper.faults import fingerprint
 from gatekeeper.identity import Printed, printed
-from gatekeeper.judge import Judge, Judged, Output, Record, fingerprint, origin, remembered, superseded
+from gatekeeper.judge import Judge, Judged, remembered, superseded
 from gatekeeper.known import Facts
 from gatekeeper.memory import Clearance, Entry, Memory, Standing
 from gatekeeper.policy import Policy
 from gatekeeper.recall import recall, stands
+from gatekeeper.records import Output, Record, dead_letter, origin, told
 from gatekeeper.review import Call, Item
 from gatekeeper.spans import instant
 from schemas.audit import Outcome, Stage
@@ -227,7 +229,7 @@ class Acting:
             act=acted(None, "unreadable", fault.fault),
             mode=self._judge.mode,
         )
-        letter = self._judge.dead_letter(record, id_, fault.fault, fault.place)
+        letter = dead_letter(record, id_, fault.fault, fault.place, mode=self._judge.mode)
         return Judged(
             outputs=(letter,), audit=proof, did=id_, verdict=None, codes=(), dead=True, misplaced=False, failed=False
         )
@@ -308,7 +310,7 @@ class _Doing:
         if call.step == "redecide" and standing and standing.offset is not None and asking.PENDING in decision.codes:
             ended = superseded(found.send, decision, self.memory)
             return _Result("refused", AWAITS, decided, entries=ended)  # it waits already
-        output = self.judge.told(item, found.send, decision, id_)
+        output = told(item, found.send, decision, id_, mode=self.judge.mode)
         value, at_point = item.value or b"", decided.printed
         src = origin(self.record)
         entries = remembered(found.send, value, at_point, decision, id_=id_, src=src, memory=self.memory)

@@ -12,9 +12,9 @@ from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.decide import Decision
 from gatekeeper.facts import FactStore
-from gatekeeper.judge import Output
 from gatekeeper.known import Facts, judged
 from gatekeeper.memory import Entry, Memory
+from gatekeeper.records import Output
 from gatekeeper.reference import Reference
 from gatekeeper.spans import instant
 from schemas.codec import encode

@@ -12,10 +12,11 @@ from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
 from gatekeeper.facts import FactStore
 from gatekeeper.handoff import walk
-from gatekeeper.judge import Judge, Judged, Output, Record
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.memory import Entry, Memory
 from gatekeeper.packs import load
 from gatekeeper.recall import weighed
+from gatekeeper.records import Output, Record
 from gatekeeper.reemission import asked, reemitted
 from gatekeeper.spans import instant
 from schemas.audit import AuditRecord
