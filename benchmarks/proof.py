@@ -22,9 +22,10 @@ import orjson
 from gatekeeper.audit import merkle
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.audit.subject import Subjects
+from gatekeeper.entries import SALT_BYTES
 from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Keys
-from gatekeeper.memory import SALT_BYTES, Memory
+from gatekeeper.memory import Memory
 from gatekeeper.packs import load
 from gatekeeper.partitioner import partition_of
 from gatekeeper.records import Record

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gatekeeper import memory as entries
-from gatekeeper import spans
+from gatekeeper import entries, spans
 from gatekeeper.activation import Activations
 from gatekeeper.audit import record as audit
 from gatekeeper.audit.subject import Subject, Subjects
 from gatekeeper.decide import Decision, decide, only
+from gatekeeper.entries import Entry
 from gatekeeper.facts import FactStore
 from gatekeeper.faults import defect, invalid
 from gatekeeper.identity import Printed, Tokens, printed
 from gatekeeper.known import Facts
-from gatekeeper.memory import Entry, Memory
+from gatekeeper.memory import Memory
 from gatekeeper.packs import Packs
 from gatekeeper.partitioner import partition_of
 from gatekeeper.records import INFORMATIONAL, Output, Record, dead_letter, origin, told

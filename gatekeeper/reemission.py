@@ -9,11 +9,12 @@ from __future__ import annotations
 from gatekeeper.acting import acted, did
 from gatekeeper.audit import record as audit
 from gatekeeper.decide import decide
+from gatekeeper.entries import Clearance
 from gatekeeper.facts import FactStore
 from gatekeeper.faults import fingerprint
 from gatekeeper.identity import printed
 from gatekeeper.judge import Judge, Judged, superseded
-from gatekeeper.memory import Clearance, Memory
+from gatekeeper.memory import Memory
 from gatekeeper.recall import outcome
 from gatekeeper.records import Record, origin, told
 from schemas.audit import Outcome

@@ -18,10 +18,10 @@ import orjson
 from gatekeeper import packs
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.confirmation.answers import Questions, read_file
+from gatekeeper.entries import asked
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates, events, json_events, read_map, survey
-from gatekeeper.memory import asked
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
