@@ -16,7 +16,7 @@ import orjson
 from aiokafka import TopicPartition
 from confluent_kafka import Producer
 
-from gatekeeper import memory
+from gatekeeper.entries import SALT_BYTES, Entry, clearance, salt
 from gatekeeper.identity import Printed, printed
 from gatekeeper.settings import Settings
 from schemas.events import Send
@@ -42,17 +42,17 @@ def at_point() -> Printed | None:
     return printed(world.TOKENS, Send.model_validate_json(value(0)))
 
 
-def entries(number: int) -> tuple[memory.Entry, memory.Entry]:
+def entries(number: int) -> tuple[Entry, Entry]:
     """Returns what the worker writes of it: the entry of its clearance and that of its person's salt."""
     sent = value(number)
     send = Send.model_validate_json(sent)
     until = NOW + DAYS * 86_400_000 + number % 86_400_000
     did = f"{number:026}".translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
     src = {"topic": "mail.sends.v1", "partition": 0, "offset": number, "timestamp": NOW}
-    cleared = memory.clearance(
+    cleared = clearance(
         sent, send, did=did, at=NOW, until=until, basis=f"S-{number}", released=False, src=src, printed=at_point()
     )
-    return cleared, memory.salt(send.recipient_id, 1, number.to_bytes(memory.SALT_BYTES))
+    return cleared, salt(send.recipient_id, 1, number.to_bytes(SALT_BYTES))
 
 
 def resident() -> int:

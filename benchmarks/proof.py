@@ -22,11 +22,13 @@ import orjson
 from gatekeeper.audit import merkle
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.audit.subject import Subjects
-from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.entries import SALT_BYTES
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Keys
-from gatekeeper.memory import SALT_BYTES, Memory
+from gatekeeper.memory import Memory
 from gatekeeper.packs import load
 from gatekeeper.partitioner import partition_of
+from gatekeeper.records import Record
 from schemas.topics import FACT_TOPICS
 from tests import world
 

@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from gatekeeper import asking, memory, review
+from gatekeeper import asking, entries, review
 from gatekeeper.audit import record as audit
 from gatekeeper.confirmation import code as codes
 from gatekeeper.decide import Decision, decide
+from gatekeeper.entries import Clearance, Entry, Standing
 from gatekeeper.facts import FactStore
+from gatekeeper.faults import fingerprint
 from gatekeeper.identity import Printed, printed
-from gatekeeper.judge import Judge, Judged, Output, Record, fingerprint, origin, remembered, superseded
+from gatekeeper.judge import Judge, Judged, remembered, superseded
 from gatekeeper.known import Facts
-from gatekeeper.memory import Clearance, Entry, Memory, Standing
+from gatekeeper.memory import Memory
 from gatekeeper.policy import Policy
 from gatekeeper.recall import recall, stands
+from gatekeeper.records import Output, Record, dead_letter, origin, told
 from gatekeeper.review import Call, Item
 from gatekeeper.spans import instant
 from schemas.audit import Outcome, Stage
@@ -227,7 +230,7 @@ class Acting:
             act=acted(None, "unreadable", fault.fault),
             mode=self._judge.mode,
         )
-        letter = self._judge.dead_letter(record, id_, fault.fault, fault.place)
+        letter = dead_letter(record, id_, fault.fault, fault.place, mode=self._judge.mode)
         return Judged(
             outputs=(letter,), audit=proof, did=id_, verdict=None, codes=(), dead=True, misplaced=False, failed=False
         )
@@ -284,10 +287,10 @@ class _Doing:
     def _erased(self, recipient_id: str, *, readmitted: bool) -> tuple[Entry, ...]:
         """What was erased is the salt, for good: a second erasure changes nothing, and a return begins anew."""
         if readmitted:
-            return (memory.readmitted(recipient_id),)
+            return (entries.readmitted(recipient_id),)
         if self.memory.erased_at(recipient_id) is not None:
             return ()
-        return (*self.memory.forgotten(recipient_id), memory.erased(recipient_id, self.at))
+        return (*self.memory.forgotten(recipient_id), entries.erased(recipient_id, self.at))
 
     def _decided(self, found: Item, said: Mapping[str, Any] | None = None) -> _Decided:
         known = self.memory.about(found.send, self.at)
@@ -308,16 +311,16 @@ class _Doing:
         if call.step == "redecide" and standing and standing.offset is not None and asking.PENDING in decision.codes:
             ended = superseded(found.send, decision, self.memory)
             return _Result("refused", AWAITS, decided, entries=ended)  # it waits already
-        output = self.judge.told(item, found.send, decision, id_)
+        output = told(item, found.send, decision, id_, mode=self.judge.mode)
         value, at_point = item.value or b"", decided.printed
         src = origin(self.record)
-        entries = remembered(found.send, value, at_point, decision, id_=id_, src=src, memory=self.memory)
+        kept = remembered(found.send, value, at_point, decision, id_=id_, src=src, memory=self.memory)
         if call.said is not None and "RELEASE_SUPERSEDED" not in decision.codes:
-            entries += (memory.release(found.send, found.did, dict(call.said), until=self.at + review.KEPT_MS),)
+            kept += (entries.release(found.send, found.did, dict(call.said), until=self.at + review.KEPT_MS),)
         state: review.State = "redecided" if call.said is None else "released"
-        entries += (self._closed(act, found, state, did=id_, said=call.said),)
+        kept += (self._closed(act, found, state, did=id_, said=call.said),)
         outcome: Outcome = "cleared" if decision.verdict == "clear" else "withheld"
-        return _Result(outcome, None, decided, (output,), entries)
+        return _Result(outcome, None, decided, (output,), kept)
 
     def _asked(self, act: Release | ItemAct, found: Item) -> _Result:
         id_, decided = self.id_, self._decided(found)
@@ -328,20 +331,20 @@ class _Doing:
         )
         if asked.code not in (None, "waits_along"):
             return _Result("refused", asked.code, decided, entries=ended)
-        entries = (*asked.entries, *ended, self._closed(act, found, "asked", did=id_))
-        return _Result("asked", asked.code, decided, asked.outputs, entries)
+        kept = (*asked.entries, *ended, self._closed(act, found, "asked", did=id_))
+        return _Result("asked", asked.code, decided, asked.outputs, kept)
 
     def _undone(self, act: Release | ItemAct, found: Item, standing: Standing | None) -> _Result:
         """The release no longer counts, and what it cleared, or what does not stand without it, is called back."""
-        entries = [
-            Entry(memory.release_key(found.send, found.did), None),
+        kept = [
+            Entry(entries.release_key(found.send, found.did), None),
             self._closed(act, found, "undone", said=standing.said if standing else None),
         ]
         clearance = self.memory.about(found.send, self.at).clearance
         if clearance is None or (standing and clearance.did != standing.did and self._stands(clearance, standing)):
-            return _Result("undone", entries=tuple(entries))
+            return _Result("undone", entries=tuple(kept))
         output, forgotten = recall(clearance, id_=self.id_, at=self.at)
-        return _Result("recalled", outputs=(output,), entries=(*entries, forgotten))
+        return _Result("recalled", outputs=(output,), entries=(*kept, forgotten))
 
     def _stands(self, clearance: Clearance, undone: Standing) -> bool:
         """Tells whether a piece that another decision cleared stands without the release that is taken back."""
@@ -376,7 +379,7 @@ class _Doing:
             offset=offset,
             before=last.acts if last else (),
         )
-        return memory.act(act.recipient_id, found.did, standing, until=found.until)
+        return entries.act(act.recipient_id, found.did, standing, until=found.until)
 
 
 def did(record: Record, act: Act) -> str:
@@ -410,7 +413,7 @@ def _own(item: Record, found: Item, *, act_id: str, at: int) -> ItemAct:
 
 def _left(recipient_id: str, item: str, asked: Standing, *, until: int) -> Entry:
     """Returns the entry of an item whose answer is still awaited, and that the gate no longer judges by itself."""
-    return memory.act(recipient_id, item, replace(asked, offset=None), until=until)
+    return entries.act(recipient_id, item, replace(asked, offset=None), until=until)
 
 
 def _stage(act: Act | None) -> Stage:

@@ -6,15 +6,16 @@ from typing import NamedTuple
 
 import orjson
 
-from gatekeeper import memory as entries
+from gatekeeper import entries
 from gatekeeper.case import Case, route
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.decide import Decision
+from gatekeeper.entries import Entry
 from gatekeeper.facts import FactStore
-from gatekeeper.judge import Output
 from gatekeeper.known import Facts, judged
-from gatekeeper.memory import Entry, Memory
+from gatekeeper.memory import Memory
+from gatekeeper.records import Output
 from gatekeeper.reference import Reference
 from gatekeeper.spans import instant
 from schemas.codec import encode

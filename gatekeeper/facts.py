@@ -1,18 +1,13 @@
 """The facts of everybody, folded from events: the same for the same set of events, in whatever order and number.
 
-A person is one bytes value of sorted, distinct lines: `s` a source, `t` a token that a source gave, `c` a consent
-event, `e` a further event, `x` a suppression, `a` an ask, `r` a reviewer's release, each in its judged form
-(gatekeeper.known). About 1 KB a person, nothing for the garbage collector to walk, and decoded only when judged.
-A token has the same: `x` a suppression that names it, `w` one of which it is only a less exact reading.
+Of each person, and of each token that a suppression names, it holds the lines (gatekeeper.person).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -21,41 +16,25 @@ from gatekeeper import known
 from gatekeeper.activation import Activations
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.known import CERTAIN, Facts
+from gatekeeper.person import KINDS, WORD, Person, add, covering, joined, person_of, spellings
 from gatekeeper.reference import Reference, Referred, place_of
 from schemas.audit import Printing
 from schemas.codec import Unreadable, canonical, decode
-from schemas.events import (
-    Ask,
-    Consent,
-    PersonEvent,
-    PolicyVersion,
-    Release,
-    Resolution,
-    Send,
-    SendContactPoint,
-    Source,
-    Suppression,
-)
+from schemas.events import PolicyVersion, Resolution, Send
 from schemas.topics import logical_name, subject_key
 from schemas.values import RecipientId
 
 Place = tuple[str, int, int]
 """Topic (registry name), partition, offset."""
 
-CAPS = {b"s": 64, b"t": 4096, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"a": 256, b"r": 256}
-"""How many lines of each kind count; of more none is kept, and the person is FACTS_UNAVAILABLE."""
-
 SNAPSHOT_BYTES = 160 * 1024
 """Of whom more is known than this, none counts, as with CAPS: with the send and the reasons it must fit a record."""
 UNREADABLE = 64
 """More unreadable records of one person are not named one by one."""
-_OVERFULL = b"!"
 _POLICY = "policy/"
 _ID = TypeAdapter(RecipientId)
 _NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-]{1,64})"')
 _NAMES_REFERENCE = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}")
-_WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
-"""An id or token in the lines of a person, or a line's kind, which stands before it without a gap."""
 
 
 class FactStore:
@@ -105,7 +84,7 @@ class FactStore:
 
     def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
         """Tells whether what is known of a person may hold a word (token, id, state); never a no where it does."""
-        return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id, b"")))
+        return not names.isdisjoint(WORD.findall(self._people.get(recipient_id, b"")))
 
     def view(
         self,
@@ -122,12 +101,12 @@ class FactStore:
         `asks`, `releases`: in their judged form, one a line, what a worker remembers beside the facts.
         `erased`: since when it remembers the person as erased (milliseconds).
         """
-        person = _person(self._people.get(send.recipient_id, b""))
+        person = person_of(self._people.get(send.recipient_id, b""))
         if asks or releases:
-            person = _joined(person, asks, releases)
+            person = joined(person, asks, releases)
         at = printed if isinstance(printed, Identified) else None
-        given_by, near = _covering(person, send.contact_point, at) if at or printed is None else (frozenset(), {})
-        tokens, readings, here = _spellings(person, send, at, near)
+        given_by, near = covering(person, send.contact_point, at) if at or printed is None else (frozenset(), {})
+        tokens, readings, here = spellings(person, send, at, near)
         stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
         faults = {*person.overfull, *overfull}
         if self._withheld:
@@ -186,7 +165,7 @@ class FactStore:
 
     def person(self, recipient_id: str) -> bytes:
         """Returns what is known of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
-        person = _person(self._people.get(recipient_id, b""))
+        person = person_of(self._people.get(recipient_id, b""))
         stops, _, overfull = self._stops(person, person.exact, person.less, ())
         places = set().union(*(self._withheld.get(name, ()) for name in (recipient_id, *person.exact, *person.less)))
         faults = (*person.overfull, *overfull, *("/".join(map(str, place)) for place in places))
@@ -203,7 +182,7 @@ class FactStore:
         )
 
     def _stops(
-        self, person: _Person, tokens: Mapping[str, int], readings: Mapping[str, int], here: Collection[str]
+        self, person: Person, tokens: Mapping[str, int], readings: Mapping[str, int], here: Collection[str]
     ) -> tuple[dict[bytes, int], set[bytes], list[str]]:
         """Returns the stops of the person with how surely each is one, those only of another contact point, faults.
 
@@ -221,7 +200,7 @@ class FactStore:
 
         for found in (tokens, readings):
             for token in found.keys() & self._by_token.keys():
-                stopped, score = _person(self._by_token[token]), found[token]
+                stopped, score = person_of(self._by_token[token]), found[token]
                 overfull += stopped.overfull
                 for line in stopped.stops:
                     add(token, line, score)
@@ -234,23 +213,23 @@ class FactStore:
         if topic == "reference":
             self._refer(model, value, at)
             return (subject_key(topic, model),)
-        if type(model) not in _KINDS and topic == "acts":
+        if type(model) not in KINDS and topic == "acts":
             raise Unreadable("kind_unknown", "kind")  # what is done about an item is no fact of a person
         line, tokens = known.judged(topic, value)
         if topic == "sources":
             lines = [b"s" + line]
             lines += [f"t{one.token} {one.point} {model.source_id} {one.score}".encode() for one in tokens]
-            _add(self._people, model.recipient_id, lines)
+            add(self._people, model.recipient_id, lines)
         elif topic == "suppressions" and tokens:
-            _add(self._by_token, tokens[0].token, [b"x" + line])
+            add(self._by_token, tokens[0].token, [b"x" + line])
             for one in tokens[1:]:
-                _add(self._by_token, one.token, [b"w%d %b" % (one.score, line)])
+                add(self._by_token, one.token, [b"w%d %b" % (one.score, line)])
             return [one.token for one in tokens]
         else:
-            _add(self._people, model.recipient_id, [_KINDS[type(model)] + line])
+            add(self._people, model.recipient_id, [KINDS[type(model)] + line])
         return (model.recipient_id,)
 
-    def _unreadable_for(self, send: Send, person: _Person, tokens: Iterable[str]) -> list[str]:
+    def _unreadable_for(self, send: Send, person: Person, tokens: Iterable[str]) -> list[str]:
         names = {send.recipient_id, f"controller/{send.controller_id}", f"template/{send.template_id}", *tokens}
         places = set().union(*(self._withheld.get(name, ()) for name in (*names, *person.refs)))
         return [f"{topic}/{partition}/{offset}" for topic, partition, offset in places]
@@ -301,174 +280,6 @@ class FactStore:
             self._withheld[name].discard(place)
             if not self._withheld[name]:
                 del self._withheld[name]
-
-
-class Given(NamedTuple):
-    """A token that a source gives for a contact point, or a reading of that one, with its score."""
-
-    token: str
-    point: str
-    source: str
-    score: int
-
-
-_KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", Release: b"r"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Person:
-    sources: tuple[Source, ...]
-    consents: tuple[Consent, ...]
-    events: tuple[PersonEvent, ...]
-    asks: tuple[Ask, ...]
-    releases: tuple[Release, ...]
-    stops: tuple[bytes, ...]
-    near: tuple[tuple[int, bytes], ...]
-    tokens: tuple[Given, ...]
-    exact: dict[str, int]
-    less: dict[str, int]
-    refs: tuple[str, ...]
-    overfull: tuple[str, ...]
-    source_lines: bytes
-    consent_lines: bytes
-    event_lines: bytes
-    ask_lines: bytes
-    release_lines: bytes
-
-
-@lru_cache(maxsize=16384)
-def _person(lines: bytes) -> _Person:
-    kinds: dict[bytes, list[bytes]] = {kind: [] for kind in CAPS}
-    for line in lines.split(b"\n") if lines else ():
-        kinds[line[:1]].append(line[1:])
-    overfull = [kind.decode() for kind, found in kinds.items() if _OVERFULL in found]
-    clean = {kind: b"\n".join(line for line in found if line != _OVERFULL) for kind, found in kinds.items()}
-    sources, consents, asks = known.sources(clean[b"s"]), known.consents(clean[b"c"]), known.asks(clean[b"a"])
-    read = {source.source_id for source in sources}
-    given = (_given(*line.decode().split(" ")) for line in clean[b"t"].splitlines())
-    near = (line.partition(b" ") for line in clean[b"w"].splitlines())
-    tokens = tuple(sorted((token for token in given if token.source in read), key=lambda one: one.score))
-    return _Person(
-        sources=sources,
-        consents=consents,
-        events=known.events(clean[b"e"]),
-        asks=asks,
-        releases=known.releases(clean[b"r"]),
-        stops=tuple(clean[b"x"].splitlines()),
-        near=tuple((int(score), line) for score, _, line in near),
-        tokens=tokens,
-        exact={one.token: CERTAIN for one in tokens if one.score == CERTAIN},
-        less={one.token: one.score for one in tokens if one.score < CERTAIN},
-        refs=tuple(sorted(_referred(sources, consents, asks))),
-        overfull=tuple(f"too_many/{_TOO_MANY[kind]}" for kind in overfull),
-        source_lines=clean[b"s"],
-        consent_lines=clean[b"c"],
-        event_lines=clean[b"e"],
-        ask_lines=clean[b"a"],
-        release_lines=clean[b"r"],
-    )
-
-
-def _covering(person: _Person, point: SendContactPoint, at: Identified | None) -> tuple[frozenset[str], dict[str, int]]:
-    """Returns the sources that give the contact point just so, and those that give it near enough to ask, with scores.
-
-    `at`: the address printed; of a send without one the token it names counts.
-    """
-    token, readings = at or (point.token, ())
-    less = dict(readings)
-    given_by: set[str] = set()
-    near: dict[str, int] = {}
-    for one in person.tokens:
-        if one.point != point.id:
-            continue
-        score = one.score if one.token == token else less.get(one.token, 0) if one.score == CERTAIN else 0
-        if score == CERTAIN:
-            given_by.add(one.source)
-        elif score:
-            near[one.source] = max(score, near.get(one.source, 0))
-    return frozenset(given_by), {source: score for source, score in near.items() if source not in given_by}
-
-
-def _spellings(
-    person: _Person, send: Send, at: Identified | None, near: Collection[str]
-) -> tuple[dict[str, int], dict[str, int], set[str]]:
-    """Returns the tokens that stops are looked up by, their readings, and which of them are of the send's own point."""
-    point = send.contact_point
-    tokens, readings = {**person.exact, point.token: CERTAIN}, dict(person.less)
-    here = {point.token}
-    if at:
-        tokens[at.token] = CERTAIN
-        here.add(at.token)
-        for token, score in at.readings:
-            readings[token] = max(score, readings.get(token, 0))
-            here.add(token)
-    for match in send.match:
-        tokens[match.token] = max(match.score, tokens.get(match.token, 0))
-        here.add(match.token)
-    if near:
-        here.update(one.token for one in person.tokens if one.point == point.id and one.source in near)
-    return tokens, readings, here
-
-
-def _given(token: str, point: str, source: str, score: str) -> Given:
-    return Given(token, point, source, int(score))
-
-
-def _joined(person: _Person, ask_lines: bytes, release_lines: bytes) -> _Person:
-    """Returns the person with asks and releases from elsewhere beside those in the facts."""
-    ask_lines = b"\n".join(sorted({*person.ask_lines.splitlines(), *ask_lines.splitlines()}))
-    release_lines = b"\n".join(sorted({*person.release_lines.splitlines(), *release_lines.splitlines()}))
-    asks = known.asks(ask_lines)
-    return replace(
-        person,
-        asks=asks,
-        releases=known.releases(release_lines),
-        refs=tuple(sorted({*person.refs, *_referred((), (), asks)})),
-        ask_lines=ask_lines,
-        release_lines=release_lines,
-    )
-
-
-def _referred(sources: Collection[Source], consents: Collection[Consent], asks: Collection[Ask]) -> set[str]:
-    """Returns the reference data that a person's facts name, each as kind/id."""
-    notices = (*(source.notice_id for source in sources), *(event.notice_id for event in consents))
-    found = {f"notice/{id_}" for id_ in notices if id_}
-    found.update(f"batch/{source.batch_id}" for source in sources if source.batch_id)
-    found.update(f"joint_use_terms/{source.terms_id}" for source in sources if source.terms_id)
-    found.update(f"template/{ask.template_id}" for ask in asks)
-    companies = {source.collected_by for source in sources} | {event.controller_id for event in consents}
-    companies |= {source.succession.predecessor for source in sources if source.succession}
-    companies |= {source.entrustment.entruster for source in sources if source.entrustment}
-    found.update(f"controller/{id_}" for id_ in companies - {"*"})
-    return found
-
-
-_TOO_MANY = {
-    "s": "sources",
-    "t": "sources",
-    "c": "consents",
-    "e": "consents",
-    "x": "suppressions",
-    "w": "suppressions",
-    "a": "confirmations",
-    "r": "acts",
-}
-
-
-def _add(found: dict[str, bytes], name: str, lines: list[bytes]) -> None:
-    had = found.get(name)
-    if had is None and len(lines) == 1:
-        found[name] = lines[0]
-        return
-    union = set(lines)
-    if had is not None:
-        union.update(had.split(b"\n"))
-    for kind, cap in CAPS.items():
-        if len(union) > cap or kind + _OVERFULL in union:
-            of_kind = {line for line in union if line[:1] == kind}
-            if len(of_kind) > cap or kind + _OVERFULL in of_kind:
-                union = union - of_kind | {kind + _OVERFULL}
-    found[name] = b"\n".join(sorted(union))
 
 
 def _named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:

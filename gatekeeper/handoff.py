@@ -13,11 +13,14 @@ from gatekeeper.acting import acted, did
 from gatekeeper.audit import record as audit
 from gatekeeper.audit.subject import Subject
 from gatekeeper.decide import Decision, decide, only
+from gatekeeper.entries import Clearance, Entry, cancelled
 from gatekeeper.facts import FactStore
-from gatekeeper.judge import Judge, Judged, Output, Record, defect, origin, superseded
+from gatekeeper.faults import defect
+from gatekeeper.judge import Judge, Judged, superseded
 from gatekeeper.known import Facts
-from gatekeeper.memory import Clearance, Entry, Memory, cancelled
+from gatekeeper.memory import Memory
 from gatekeeper.recall import outcome, recall
+from gatekeeper.records import Output, Record, origin
 from gatekeeper.review import KEPT_MS
 from schemas.audit import Stage
 from schemas.codec import Unreadable, decode, encode

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any
 
-from gatekeeper import memory as entries
-from gatekeeper import spans
+from gatekeeper import entries, spans
 from gatekeeper.activation import Activations
-from gatekeeper.answer import answer
-from gatekeeper.audit import inquiry
 from gatekeeper.audit import record as audit
 from gatekeeper.audit.subject import Subject, Subjects
 from gatekeeper.decide import Decision, decide, only
+from gatekeeper.entries import Entry
 from gatekeeper.facts import FactStore
+from gatekeeper.faults import defect, invalid
 from gatekeeper.identity import Printed, Tokens, printed
 from gatekeeper.known import Facts
-from gatekeeper.memory import Entry, Memory
+from gatekeeper.memory import Memory
 from gatekeeper.packs import Packs
 from gatekeeper.partitioner import partition_of
-from gatekeeper.reasons import Found
+from gatekeeper.records import INFORMATIONAL, Output, Record, dead_letter, origin, told
 from gatekeeper.release import RELEASED
 from gatekeeper.review import KEPT_MS
-from gatekeeper.spans import instant
 from schemas.audit import Mode
-from schemas.codec import HEADER_BYTES, Unreadable, canonical, decode
+from schemas.codec import HEADER_BYTES, Unreadable, decode
 from schemas.events import Send
 from schemas.topics import logical_name
 
-Headers = tuple[tuple[str, bytes], ...]
-
-_OURS = ("ce_", "gate-")
-INFORMATIONAL = ("DUPLICATE_SEND",)
-"""A send withheld for this alone needs nobody: the piece went out already."""
 _INVALID = {
     "controller": ("controller_unknown", "controller_id"),
     "purpose": ("purpose_unknown", "purpose"),
@@ -43,29 +33,6 @@ _INVALID = {
     "confirmation": ("confirmation_incomplete", "source_id"),
 }
 """Fault and place of a send that can be read but not be judged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record as it came. `topic` as the broker names it, `timestamp` in milliseconds."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One record to write, to a topic of the registry."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +169,9 @@ class Judge:
         )
         dead = decision.codes == ("EVENT_INVALID",)
         if dead:
-            outputs = (self.dead_letter(record, id_, *_INVALID[decision.reasons[0].says["case"]]),)
+            outputs = (dead_letter(record, id_, *_INVALID[decision.reasons[0].says["case"]], mode=self.mode),)
         else:
-            outputs = (self.told(record, send, decision, id_),)
+            outputs = (told(record, send, decision, id_, mode=self.mode),)
         return Judged(
             outputs=outputs,
             audit=proof,
@@ -220,7 +187,7 @@ class Judge:
         """Returns what becomes of a record that could not even be read; its recipient is not known."""
         says = decision.reasons[0].says
         fault, _, place = says.get("fault", says.get("fingerprint", "")).partition(" at ")
-        letter = self.dead_letter(record, id_, fault, place, decision.codes[0])
+        letter = dead_letter(record, id_, fault, place, decision.codes[0], mode=self.mode)
         proof = audit.record(decision, id_=id_, origin=origin(record), send=None, snapshot=None, mode=self.mode)
         return Judged(
             outputs=(letter,),
@@ -232,48 +199,6 @@ class Judge:
             misplaced=False,
             failed=failed,
         )
-
-    def told(self, record: Record, send: Send, decision: Decision, id_: str) -> Output:
-        """Returns the send, byte for byte, with the decision in its headers: on `cleared`, or on `review`.
-
-        The headers are the platform's, then CloudEvents in binary mode, then the gate's own.
-        """
-        clear = decision.verdict == "clear" and self.mode == "live"
-        outcome = "cleared" if clear else "withheld"
-        if self.mode == "shadow":
-            outcome = "shadowed"  # nobody may take it for a clearance
-        headers = [
-            *((name, value) for name, value in record.headers if not name.lower().startswith(_OURS)),
-            ("ce_specversion", b"1.0"),
-            ("ce_id", id_.encode()),
-            ("ce_source", f"/{record.topic}/{record.partition}".encode()),
-            ("ce_type", f"gatekeeper.send.{outcome}.v1".encode()),
-            ("ce_time", instant(decision.at).encode()),
-            ("gate-decision-id", id_.encode()),
-            ("gate-verdict", decision.verdict.encode()),
-            ("gate-policy", decision.policy.name.encode()),
-            ("gate-obligations", ",".join(decision.obligations).encode()),
-            *marked(self.mode),
-        ]
-        if decision.codes == INFORMATIONAL:
-            headers.append(("gate-disposition", b"informational"))
-        if clear:
-            headers.append(("gate-inquiry", inquiry.make(id_).encode()))
-        else:
-            headers.append(("gate-decision", canonical(answer(decision, id_))))
-        return Output("cleared" if clear else "review", send.recipient_id.encode(), record.value, tuple(headers))
-
-    def dead_letter(self, record: Record, id_: str, fault: str, place: str, reason: str = "EVENT_INVALID") -> Output:
-        """Returns a record as it came, set aside with what is wrong with it."""
-        headers = (
-            ("gate-reason", reason.encode()),
-            ("gate-fault", fault.encode()),
-            ("gate-place", place.encode()),
-            ("gate-source", f"{logical_name(record.topic)}/{record.partition}/{record.offset}".encode()),
-            ("gate-decision-id", id_.encode()),
-            *marked(self.mode),
-        )
-        return Output("deadletter", record.key, record.value, headers)
 
 
 def remembered(
@@ -331,35 +256,3 @@ def superseded(send: Send, decision: Decision, memory: Memory) -> tuple[Entry, .
     if "RELEASE_SUPERSEDED" not in decision.codes:
         return ()
     return tuple(Entry(key, None) for key in memory.releases(send))
-
-
-def marked(mode: Mode) -> Headers:
-    """Returns the header that tells what a shadow wrote; a live gate needs none."""
-    return (("gate-mode", b"shadow"),) if mode == "shadow" else ()
-
-
-def origin(record: Record) -> dict[str, Any]:
-    """Returns where a record stands, as its audit record says it."""
-    return {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": max(record.timestamp, 0),
-    }
-
-
-def invalid(fault: Unreadable) -> Found:
-    """Returns the reason of a send that cannot be read."""
-    return Found("EVENT_INVALID", (), {"case": "unreadable", "fault": str(fault)})
-
-
-def defect(error: Exception) -> Found:
-    """Returns the reason of a defect of ours: the error's type and where it arose, never its values."""
-    return Found("DECISION_FAILED", (), {"type": type(error).__name__, "fingerprint": fingerprint(error)})
-
-
-def fingerprint(error: Exception) -> str:
-    """Returns twelve letters that stand for an error's type and where it arose, never for its values."""
-    frames = traceback.extract_tb(error.__traceback__)
-    trail = "|".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.name}:{frame.lineno}" for frame in frames)
-    return sha256(f"{type(error).__name__}|{trail}".encode()).hexdigest()[:12]

@@ -1,94 +1,38 @@
-"""What was decided and still matters, of one partition: clearances, asks, releases, what was done about an item, salts.
+"""What was decided and still matters, of one partition: its entries (gatekeeper.entries), and what they tell of a send.
 
-An entry is a key `kind/RECIPIENT/rest`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel), and canonical JSON with `v`
-and `until`, the instant (milliseconds) from which it no longer matters (null: it always does). A person is one bytes
-value with an entry a line: next to nothing for the garbage collector to walk, and decoded only when used.
+A person is one bytes value with an entry a line, `kind/rest` and its value: next to nothing for the garbage collector
+to walk, and decoded only when used.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
 
+from gatekeeper.entries import (
+    ACT,
+    ASKED,
+    CANCEL,
+    ENDING,
+    KINDS,
+    SALT,
+    SALT_BYTES,
+    Clearance,
+    Entry,
+    Standing,
+    cancel_key,
+    read_clearance,
+    read_standing,
+)
 from gatekeeper.errors import IntegrityError
-from gatekeeper.identity import Identified, Printed
 from schemas.codec import canonical
-from schemas.events import Ask, Send
+from schemas.events import Send
 from schemas.topics import DAY_MS
 
-CLEAR, ASK, RELEASE, ACT, SALT, CANCEL = b"clear", b"ask", b"release", b"act", b"salt", b"cancel"
-KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, SALT, CANCEL))
-"""Every kind of entry that this engine knows beside its own position; another was written by a newer one."""
-SALT_BYTES = 16
 _WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
-
-
-_ASKED = b',"state":"asked",'
-"""What the value of an item's entry has that waits for an answer."""
-_ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
-"""How every value ends, its keys being sorted: a million of them need not be read whole at a take-over."""
-
-
-class Entry(NamedTuple):
-    """One entry to write; without value it is taken out. `until` as in the value."""
-
-    key: bytes
-    value: bytes | None
-    until: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Clearance:
-    """A send that was cleared and is not recalled: by which decision, on which source, and whether by a release.
-
-    `at`, `until`: milliseconds since the epoch. `src`: where the input stands that was cleared, as in its audit record.
-    `send`: without `delivery`; `printed`: what that came to.
-    `handed`, `reemitted`: the act by which it was handed to the print house, or written to `cleared` again, last.
-    """
-
-    did: str
-    at: int
-    until: int
-    basis: str | None
-    released: bool
-    src: dict[str, Any]
-    send: Send
-    printed: Printed | None = None
-    handed: str | None = None
-    reemitted: str | None = None
-
-    @property
-    def key(self) -> bytes:
-        """The key of its entry: one a recipient, campaign and channel."""
-        return clear_key(self.send)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What was done about one item: its state, by which act of whom, and to which decision that led.
-
-    `said`: the judged form of the release that it is about, None without one. `offset`: of an item that waits for its
-    person's answer, as long as the gate itself judges it again, where it stands on `review`; of one about which nothing
-    was done yet (`act_id` is empty), from where it is found there. `before`: the acts done earlier, of which a late
-    copy must not count.
-    """
-
-    state: str
-    act_id: str
-    by: str
-    did: str | None = None
-    said: dict[str, Any] | None = None
-    offset: int | None = None
-    before: tuple[str, ...] = ()
-
-    @property
-    def acts(self) -> tuple[str, ...]:
-        """Every act done about the item, the last one last."""
-        return (*self.before, self.act_id) if self.act_id else self.before
 
 
 class Remembered(NamedTuple):
@@ -140,7 +84,7 @@ class Memory:
         if value is None:
             self.put(Entry(key, None))
             return
-        ending = _ENDING.search(value, max(0, len(value) - 40))
+        ending = ENDING.search(value, max(0, len(value) - 40))
         if ending is None or key.count(b"/") < 2:
             raise IntegrityError("error.ledger_unreadable")
         until = None if ending[1] == b"null" else int(ending[1])
@@ -167,7 +111,7 @@ class Memory:
         elif had:
             del self._people[owner]
         if kind == ACT:
-            waits = entry.value is not None and _ASKED in entry.value
+            waits = entry.value is not None and ASKED in entry.value
             (self._asked.add if waits else self._asked.discard)(entry.key)
 
     def _cancel(self, entry: Entry) -> None:
@@ -221,7 +165,8 @@ class Memory:
         cleared, released = b"clear/%b " % key, b"release/%b/" % key
         for line in lines.split(b"\n"):
             if line.startswith(cleared):
-                clearance = _clearance(line, send.recipient_id)
+                value = line[len(cleared) :]
+                clearance = read_clearance(value, send.recipient_id, send.campaign_id, send.channel)
             elif line.startswith(b"ask/"):
                 asks.append(_said(line))
             elif line.startswith(released):
@@ -257,8 +202,7 @@ class Memory:
         name = f"act/{did} ".encode()
         for line in self._lines(recipient_id.encode()):
             if line.startswith(name):
-                found = orjson.loads(line[len(name) :])
-                return _standing(found)
+                return read_standing(line[len(name) :])
         return None
 
     def requests(self, recipient_id: str) -> frozenset[bytes]:
@@ -273,10 +217,11 @@ class Memory:
         """
         found = {}
         for line in self._lines(recipient_id.encode()):
-            if line.startswith(b"act/") and (answered or _ASKED in line):
-                standing = _standing(_value(line))
+            if line.startswith(b"act/") and (answered or ASKED in line):
+                name, _, value = line.partition(b" ")
+                standing = read_standing(value)
                 if standing.offset is not None:
-                    found[line.partition(b" ")[0][4:].decode()] = standing.offset
+                    found[name[4:].decode()] = standing.offset
         return found
 
     def clearances(self, at: int, recipient_id: str | None = None) -> Iterator[Clearance]:
@@ -285,7 +230,9 @@ class Memory:
         for owner in owners:
             for line in self._lines(owner):
                 if line.startswith(b"clear/"):
-                    found = _clearance(line, owner.decode())
+                    name, _, value = line.partition(b" ")
+                    _, campaign, channel = name.decode().split("/")
+                    found = read_clearance(value, owner.decode(), campaign, channel)
                     if at < found.until:
                         yield found
 
@@ -307,7 +254,7 @@ class Memory:
         name = f"clear/{campaign}/{channel} ".encode()
         for line in self._lines(recipient_id.encode()):
             if line.startswith(name):
-                found = _clearance(line, recipient_id)
+                found = read_clearance(line[len(name) :], recipient_id, campaign, channel)
                 return found if at < found.until else None
         return None
 
@@ -348,110 +295,6 @@ def _concerned(lines: bytes) -> bool:
     return b"clear/" in lines or b"ask/" in lines
 
 
-def cancel_key(campaign: str, channel: str | None) -> bytes:
-    """Returns the key of the entry that a campaign has which was cancelled."""
-    return f"cancel/{campaign}/{channel or '*'}".encode()
-
-
-def cancelled(campaign: str, channel: str | None, at: int, *, until: int) -> Entry:
-    """Returns the entry of a cancelled campaign: what was withheld of it up to then, the gate clears no more itself."""
-    return _entry(cancel_key(campaign, channel), until, at=at)
-
-
-def clear_key(send: Send) -> bytes:
-    """Returns the key of the entry that a clearance of this send has."""
-    return f"clear/{send.recipient_id}/{send.campaign_id}/{send.channel}".encode()
-
-
-def clearance(
-    value: bytes,
-    send: Send,
-    *,
-    did: str,
-    at: int,
-    until: int,
-    basis: str | None,
-    released: bool,
-    src: dict[str, Any],
-    printed: Printed | None = None,
-) -> Entry:
-    """Returns the entry of a cleared send, `value` being its bytes as published, `src` where its input stands."""
-    kept = orjson.loads(value)
-    kept.pop("delivery", None)
-    for name in _OF_KEY:
-        del kept[name]
-    at_point: Any = [printed.token, *printed.readings] if isinstance(printed, Identified) else printed
-    fields: dict[str, Any] = {"did": did, "at": at, "basis": basis, "released": released, "send": kept}
-    fields["src"] = [src[name] for name in _PLACE]
-    return _entry(clear_key(send), until, **fields, printed=at_point)
-
-
-def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -> Entry:
-    """Returns the entry of an ask, `said` being its judged form: one ask a source is all, so it always matters."""
-    return _entry(f"ask/{recipient_id}/{request_id}".encode(), None, said=said, **more)
-
-
-def asked(key: bytes, value: bytes) -> Ask | None:
-    """Returns the ask that an entry of the ledger holds, without text and delivery; None for any other entry."""
-    kind, _, rest = key.partition(b"/")
-    if kind != ASK:
-        return None
-    found = orjson.loads(value)
-    owner = {"recipient_id": rest.partition(b"/")[0].decode()}
-    more = {name: found[name] for name in ("answer_code", "contact_point_id") if name in found}
-    return Ask.model_validate_json(canonical({**found["said"], **owner, **more}))
-
-
-def release_key(send: Send, item: str) -> bytes:
-    """Returns the key of the entry of a release of this item."""
-    return f"release/{send.recipient_id}/{send.campaign_id}/{send.channel}/{item}".encode()
-
-
-def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry:
-    """Returns the entry of a release of this item, `said` being its judged form."""
-    return _entry(release_key(send, item), until, said=said)
-
-
-def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
-    """Returns the entry that says what was done about an item."""
-    fields = {name: getattr(standing, name) for name in Standing.__slots__}
-    return _entry(f"act/{recipient_id}/{item}".encode(), until, **fields)
-
-
-def held(recipient_id: str, item: str, *, offset: int, until: int) -> Entry:
-    """Returns the entry of an item that its person's word may clear, and about which nothing was done yet."""
-    return act(recipient_id, item, Standing("open", "", "", offset=offset), until=until)
-
-
-def salt(recipient_id: str, master: int, salt: bytes) -> Entry:
-    """Returns the entry of a person's salt, which goes with the master key of that number."""
-    return _entry(_salt_key(recipient_id), None, master=master, salt=salt.hex())
-
-
-def erased(recipient_id: str, at: int) -> Entry:
-    """Returns the mark in the place of a person's salt: there is none, and none is made until they are readmitted."""
-    return _entry(_salt_key(recipient_id), None, erased=at)
-
-
-def readmitted(recipient_id: str) -> Entry:
-    """Returns what takes the mark of an erased person out again."""
-    return Entry(_salt_key(recipient_id), None)
-
-
-def _salt_key(recipient_id: str) -> bytes:
-    return f"salt/{recipient_id}/".encode()
-
-
-_OF_KEY = ("recipient_id", "campaign_id", "channel")
-_PLACE = ("topic", "partition", "offset", "timestamp")
-
-
-def _entry(key: bytes, until: int | None, **fields: Any) -> Entry:
-    if max(fields) > "until":
-        raise ValueError("a field of an entry must sort before `until`")
-    return Entry(key, canonical({"v": 1, "until": until, **fields}), until)
-
-
 def _key(owner: bytes, line: bytes) -> bytes:
     kind, rest = line.partition(b" ")[0].split(b"/", 1)
     return b"%b/%b/%b" % (kind, owner, rest)
@@ -462,11 +305,6 @@ def _value(line: bytes) -> dict[str, Any]:
     return found
 
 
-def _standing(found: dict[str, Any]) -> Standing:
-    fields = {name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
-    return Standing(**fields, before=tuple(found.get("before", ())))
-
-
 def _said(line: bytes) -> bytes:
     return canonical(_value(line)["said"])
 
@@ -474,18 +312,3 @@ def _said(line: bytes) -> bytes:
 def _over(line: bytes, at: int) -> bool:
     until = _value(line)["until"]
     return until is not None and until <= at
-
-
-def _clearance(line: bytes, recipient_id: str) -> Clearance:
-    name, _, value = line.partition(b" ")
-    _, campaign, channel = name.decode().split("/")
-    found = orjson.loads(value)
-    found["send"].update(recipient_id=recipient_id, campaign_id=campaign, channel=channel)
-    send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]
-    if isinstance(printed, list):
-        printed = Identified(printed[0], tuple((token, score) for token, score in printed[1:]))
-    fields = {name: found[name] for name in ("did", "at", "until", "basis", "released")}
-    src = dict(zip(_PLACE, found["src"], strict=True))
-    return Clearance(
-        **fields, src=src, send=send, printed=printed, handed=found.get("handed"), reemitted=found.get("reemitted")
-    )

@@ -14,9 +14,9 @@ import orjson
 from pydantic import ValidationError
 
 from gatekeeper import spans
-from gatekeeper.judge import INFORMATIONAL
 from gatekeeper.origin import origin
 from gatekeeper.reasons import CATALOGUE, Found, Remedy
+from gatekeeper.records import INFORMATIONAL
 from gatekeeper.review import State
 from schemas.audit import Acted, Decision
 from schemas.codec import Unreadable, decode

@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from gatekeeper import spans
-from gatekeeper.memory import CLEAR, Memory
+from gatekeeper.entries import CLEAR
+from gatekeeper.memory import Memory
 from schemas.codec import Unreadable, decode
 
 

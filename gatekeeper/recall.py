@@ -13,10 +13,13 @@ from hashlib import sha256
 
 from gatekeeper.audit import record as audit
 from gatekeeper.decide import Decision, decide, only
+from gatekeeper.entries import Clearance, Entry
 from gatekeeper.facts import FactStore
-from gatekeeper.judge import Judge, Judged, Output, defect, superseded
+from gatekeeper.faults import defect
+from gatekeeper.judge import Judge, Judged, superseded
 from gatekeeper.known import Facts
-from gatekeeper.memory import Clearance, Entry, Memory
+from gatekeeper.memory import Memory
+from gatekeeper.records import Output
 from gatekeeper.spans import instant
 from schemas.codec import encode
 from schemas.events import Recall

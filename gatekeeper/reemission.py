@@ -9,11 +9,14 @@ from __future__ import annotations
 from gatekeeper.acting import acted, did
 from gatekeeper.audit import record as audit
 from gatekeeper.decide import decide
+from gatekeeper.entries import Clearance
 from gatekeeper.facts import FactStore
+from gatekeeper.faults import fingerprint
 from gatekeeper.identity import printed
-from gatekeeper.judge import Judge, Judged, Record, fingerprint, origin, superseded
-from gatekeeper.memory import Clearance, Memory
+from gatekeeper.judge import Judge, Judged, superseded
+from gatekeeper.memory import Memory
 from gatekeeper.recall import outcome
+from gatekeeper.records import Record, origin, told
 from schemas.audit import Outcome
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Reemission, Send
@@ -128,7 +131,7 @@ class _Again:
         if not stands:
             return outcome(id_, proof, (), (*superseded(clearance.send, decision, memory), *salt))
         # its headers are those of its clearance: by the facts of now, at the instant of then
-        output = judge.told(source, send, decision._replace(at=clearance.at), clearance.did)
+        output = told(source, send, decision._replace(at=clearance.at), clearance.did, mode=judge.mode)
         return outcome(id_, proof, (output,), (memory.reemitted(clearance, self._act.act_id), *salt))
 
     def said(self, what: Outcome, code: str) -> Judged:

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from gatekeeper import release as releases
 from gatekeeper import spans
+from gatekeeper.entries import Standing
 from gatekeeper.known import judged
-from gatekeeper.memory import Standing
 from gatekeeper.policy import Policy
 from gatekeeper.reasons import Found
 from schemas.audit import Decision

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gatekeeper import judge
+from gatekeeper import records
 from gatekeeper.settings import Settings
 from schemas.topics import FACT_TOPICS
 from streams.client import Reader, Record
@@ -22,14 +22,14 @@ class KeptInputs:
         self._names = {name: settings.topic(name) for name in ("sends", "acts", "review")}
         self._stretches: dict[tuple[str, int, int], dict[int, Record]] = {}
 
-    def at(self, topic: str, partition: int, offset: int) -> judge.Record | None:
+    def at(self, topic: str, partition: int, offset: int) -> records.Record | None:
         """Returns the committed record of a topic (registry name) at this place, None where there is none."""
         if topic not in self._names:
             return None
         found = self._stretch(topic, partition, offset // STRETCH).get(offset)
         if found is None:
             return None
-        return judge.Record(
+        return records.Record(
             self._names[topic], partition, offset, found.timestamp, found.key, found.value, found.headers
         )
 

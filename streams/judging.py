@@ -18,14 +18,15 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from gatekeeper.acting import Acting
 from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.entries import Entry
 from gatekeeper.errors import IntegrityError
 from gatekeeper.handoff import MOST, Walk, campaign_act, decides, walk
-from gatekeeper.judge import Judge, Judged, Record, marked
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Signer
-from gatekeeper.memory import Entry
 from gatekeeper.packs import Packs
 from gatekeeper.policy import Policy
 from gatekeeper.recall import weighed
+from gatekeeper.records import Record, marked
 from gatekeeper.reemission import asked, reemitted
 from gatekeeper.settings import Settings
 from schemas.audit import Mode

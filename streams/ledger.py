@@ -2,7 +2,7 @@
 
 Entries of the compacted topic `ledger`: `head` (the position, the last manifest's hash and instant),
 `dead/TOPIC/PARTITION/OFFSET` (an unreadable fact that has its dead letter), and those about people, whose kinds
-`gatekeeper.memory` knows. A kind that nobody knows was written by a newer engine, which must not be undone.
+`gatekeeper.entries` knows. A kind that nobody knows was written by a newer engine, which must not be undone.
 """
 
 from __future__ import annotations

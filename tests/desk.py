@@ -6,16 +6,18 @@ from typing import Any
 
 import orjson
 
-from gatekeeper import asking, memory
+from gatekeeper import asking, entries
 from gatekeeper.acting import Acting
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
+from gatekeeper.entries import Entry
 from gatekeeper.facts import FactStore
 from gatekeeper.handoff import walk
-from gatekeeper.judge import Judge, Judged, Output, Record
-from gatekeeper.memory import Entry, Memory
+from gatekeeper.judge import Judge, Judged
+from gatekeeper.memory import Memory
 from gatekeeper.packs import load
 from gatekeeper.recall import weighed
+from gatekeeper.records import Output, Record
 from gatekeeper.reemission import asked, reemitted
 from gatekeeper.spans import instant
 from schemas.audit import AuditRecord
@@ -208,7 +210,7 @@ class Desk:
 
 def answered(desk: Desk, **row: str) -> world.Event:
     """Returns the consent event that a card with the code of the only ask leads to."""
-    questions = Questions([ask for key, value in desk.ledger.items() if (ask := memory.asked(key, value))], [])
+    questions = Questions([ask for key, value in desk.ledger.items() if (ask := entries.asked(key, value))], [])
     code = desk.asks()[0].answer_code or ""
     row = {"code": codes.shown(code), "answer": "yes", "date": "2026-11-25", "evidence_ref": "scan-1", **row}
     consent = questions.answer(row, now="2026-11-30T00:00:00.000Z", zone="Asia/Tokyo")

@@ -25,9 +25,10 @@ from gatekeeper.demo import addresses
 from gatekeeper.demo.retailer import Retailer
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import Tokens
-from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.packs import load
 from gatekeeper.reasons import CATALOGUE
+from gatekeeper.records import Record
 from gatekeeper.spans import instant
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import JointUseTerms, PolicyVersion

@@ -26,11 +26,12 @@ from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.audit.note import cosignature
 from gatekeeper.facts import FactStore
 from gatekeeper.handoff import walk
-from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Signer
 from gatekeeper.memory import Memory
 from gatekeeper.packs import load, shipped, shipped_text
 from gatekeeper.recall import weighed
+from gatekeeper.records import Record
 from gatekeeper.spans import instant
 from schemas.codec import canonical
 from tests import world

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -43,23 +43,17 @@ class Finding:
 
 
 class Standing(Model):
-    """How far a partition is sealed, as the next start needs it: next offset, last value's hash, inputs taken."""
+    """How far a partition is sealed: the next offset on `manifests`, the last value's hash, the inputs taken.
+
+    The sealer's state file holds it as it is here, for the next start.
+    """
 
     next: Count
     head: Digest | None
     taken: dict[str, Count]
 
 
-@dataclass(slots=True)
-class _Partition:
-    """How far a partition is sealed: the next offset on `manifests`, the last value's hash, the inputs taken."""
-
-    next: int = 0
-    head: str | None = None
-    taken: dict[str, int] = field(default_factory=dict)
-    aside: dict[str, int] = field(default_factory=dict)
-    """What stands unsealed since: the predecessor that each names, and its offset."""
-    broken: bool = False
+_UNSEALED = Standing(next=0, head=None, taken={})
 
 
 class Chain:
@@ -73,32 +67,37 @@ class Chain:
         """Takes up what `state` returned. `keys`: the workers' public keys as they are when one is looked for."""
         self._listed = keys
         self._keys: dict[str, Vkey] = {}
-        self._partitions = {n: _Partition(one.next, one.head, dict(one.taken)) for n, one in state.items()}
+        self._sealed = dict(state)
+        self._aside: dict[tuple[int, str], int] = {}  # by partition and the predecessor that it names: its offset
+        self._broken: set[int] = set()
 
     def state(self) -> dict[int, Standing]:
         """Returns what the next start needs, by partition."""
-        return {n: Standing(next=one.next, head=one.head, taken=one.taken) for n, one in self._partitions.items()}
+        return dict(self._sealed)
 
     def ends(self, leaves: Iterable[bytes]) -> bool:
         """Tells whether it stands where these leaves of a log end: at each partition's last manifest, and no other.
 
         It reads them all, at about 5 µs a leaf. The offset on `manifests` is in none: it cannot be below their number.
         """
-        found: dict[int, _Partition] = defaultdict(_Partition)
+        counts: Counter[int] = Counter()
+        heads: dict[int, str] = {}
+        inputs: defaultdict[int, dict[str, int]] = defaultdict(dict)
         try:
             for leaf in leaves:
                 said = orjson.loads(leaf)
                 if said.get("kind") != "coverage":
-                    theirs = found[said["partition"]]
-                    theirs.next, theirs.head = theirs.next + 1, sha256(leaf).hexdigest()
-                    theirs.taken |= {taken["topic"]: taken["to"] for taken in said["in"]}
+                    number = said["partition"]
+                    counts[number] += 1
+                    heads[number] = sha256(leaf).hexdigest()
+                    inputs[number] |= {taken["topic"]: taken["to"] for taken in said["in"]}
         except (ValueError, LookupError, TypeError, AttributeError):
             return False
-        for number in {*found, *self._partitions}:
-            mine, theirs = self._at(number), found[number]
-            if (mine.head, mine.taken, mine.next > 0) != (theirs.head, theirs.taken, theirs.next > 0):
+        for number in {*counts, *self._sealed}:
+            mine, count = self._at(number), counts[number]
+            if (mine.head, mine.taken, mine.next > 0) != (heads.get(number), inputs[number], count > 0):
                 return False
-            if mine.next < theirs.next:
+            if mine.next < count:
                 return False
         return True
 
@@ -117,20 +116,23 @@ class Chain:
         if manifest is None or value is None:
             return False, [finding] if finding else []
         if finding := self._discontinued(at, offset, manifest, sha256(value).hexdigest()):
-            at.aside[manifest.prev or ""] = offset
-            told = [] if at.broken and finding.kind in ("missing", "skipped") else [finding]
-            at.broken = at.broken or finding.kind in ("missing", "skipped")
+            self._aside[partition, manifest.prev or ""] = offset
+            if finding.kind not in ("missing", "skipped"):
+                return False, [finding]
+            told = [] if partition in self._broken else [finding]
+            self._broken.add(partition)
             return False, told
         late = at.head is None and manifest.prev is not None
-        at.next, at.head, at.broken = offset + 1, sha256(value).hexdigest(), False
-        at.taken |= {taken.topic: taken.to for taken in manifest.in_}
+        self._broken.discard(partition)
+        head, inputs = sha256(value).hexdigest(), {taken.topic: taken.to for taken in manifest.in_}
+        self._sealed[partition] = Standing(next=offset + 1, head=head, taken=at.taken | inputs)
         found = [Finding("begins_late", partition, offset)] if late else []
-        if (before := at.aside.get(at.head)) is not None:
+        if (before := self._aside.get((partition, head))) is not None:
             found.append(Finding("reordered", partition, before, {"predecessor": offset}))
         return True, found
 
-    def _at(self, partition: int) -> _Partition:
-        return self._partitions.setdefault(partition, _Partition())
+    def _at(self, partition: int) -> Standing:
+        return self._sealed.setdefault(partition, _UNSEALED)
 
     def _signed(
         self, partition: int, offset: int, value: bytes | None, signature: str
@@ -155,7 +157,7 @@ class Chain:
             self._keys = {key.kid: key for key in self._listed()}
         return self._keys.get(kid)
 
-    def _discontinued(self, at: _Partition, offset: int, manifest: Manifest, hash_: str) -> Finding | None:
+    def _discontinued(self, at: Standing, offset: int, manifest: Manifest, hash_: str) -> Finding | None:
         def wrong(kind: Kind, **values: Any) -> Finding:
             return Finding(kind, manifest.partition, offset, values)
 

@@ -11,9 +11,10 @@ from gatekeeper.audit.archive import Archive, Positions
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.masking import told
 from gatekeeper.audit.replay import Replayed, difference, replay
+from gatekeeper.faults import invalid
 from gatekeeper.identity import Tokens, printed
-from gatekeeper.judge import Record, invalid
 from gatekeeper.packs import Packs
+from gatekeeper.records import Record
 from schemas.codec import HEADER_BYTES, Unreadable, canonical, decode, encode
 from schemas.events import Act, ItemAct, Release
 from schemas.topics import logical_name

@@ -17,7 +17,7 @@ from gatekeeper.audit import masking
 from gatekeeper.audit import record as audit
 from gatekeeper.audit.library import Library, Missing
 from gatekeeper.decide import Decision, decide, only
-from gatekeeper.judge import defect
+from gatekeeper.faults import defect
 from gatekeeper.known import Facts, read_snapshot
 from gatekeeper.packs import NEVER, Bar, Packs
 from gatekeeper.policy import Policy

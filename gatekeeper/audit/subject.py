@@ -11,8 +11,9 @@ from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
-from gatekeeper import memory as entries
-from gatekeeper.memory import SALT_BYTES, Entry, Memory
+from gatekeeper import entries
+from gatekeeper.entries import SALT_BYTES, Entry
+from gatekeeper.memory import Memory
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _INNER = bytes(byte ^ 0x36 for byte in range(256))

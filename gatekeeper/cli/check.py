@@ -19,8 +19,8 @@ from gatekeeper.cli.withheld import Write, written
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
+from gatekeeper.faults import defect, invalid
 from gatekeeper.identity import Tokens, open_tokens, printed
-from gatekeeper.judge import defect, invalid
 from gatekeeper.memory import Memory
 from gatekeeper.packs import Packs
 from gatekeeper.preflight import Checked, Preflight

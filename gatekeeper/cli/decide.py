@@ -20,9 +20,9 @@ from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
+from gatekeeper.faults import invalid
 from gatekeeper.files import SAID_OF_SENDS, opened
 from gatekeeper.identity import open_tokens, printed
-from gatekeeper.judge import invalid
 from gatekeeper.rules.system import Checkpoint
 from gatekeeper.texts import text, wrong
 from schemas.codec import Unreadable, decode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -10,18 +9,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, Literal
 
 import click
-import orjson
 
 from gatekeeper import packs
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
+from gatekeeper.cli.rejects import Rejects
 from gatekeeper.confirmation.answers import Questions, read_file
+from gatekeeper.entries import asked
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates, events, json_events, read_map, survey
-from gatekeeper.memory import asked
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
@@ -32,7 +31,6 @@ from streams.publisher import FromLine, Publisher
 
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 """A file with such a name is one JSON value a line, any other is CSV."""
-_COLUMNS = ("line", "last_line", "column", "field", "cause", "sentence")
 
 
 _encoding = click.option(
@@ -145,7 +143,7 @@ class _List:
             form = survey(handle)
             handle.seek(0)
             changed = datetime.fromtimestamp(os.fstat(handle.fileno()).st_mtime, UTC)
-        self.rejects = _Rejects(path, from_line=from_line, as_json=is_json)
+        self.rejects = Rejects(path, from_line=from_line, as_json=is_json)
         self.causes: Counter[str] = Counter()
         self.silent = 0
         self.encoding: Encoding = "utf-8" if is_json else form.encoding if encoding == "auto" else encoding
@@ -250,65 +248,6 @@ def _said(record: Record) -> Consent | PersonEvent | None:
     except Unreadable:
         return None  # it withholds its person until it is resolved
     return found
-
-
-class _Rejects:
-    """The file of the rows that were rejected, gone where there are none; what it says of lines before stays.
-
-    In CSV with the mark of UTF-8, so that Excel reads it.
-    """
-
-    def __init__(self, path: Path, *, from_line: int, as_json: bool) -> None:
-        self.path = path
-        self._first, self._as_json = from_line, as_json
-        self._any = False
-
-    def __enter__(self) -> Self:
-        with self._writing():
-            earlier = self._earlier() if self._first > 1 and self.path.exists() else []
-            self._handle: IO[str] = self.path.open("w", encoding="utf-8" if self._as_json else "utf-8-sig", newline="")
-            if not self._as_json:
-                csv.writer(self._handle).writerow(_COLUMNS)
-            for row in earlier:
-                self._write(row)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._writing():
-            self._handle.close()
-            if not self._any:
-                self.path.unlink()
-
-    def add(self, rejected: Rejected) -> None:
-        """Writes one line; raises UnavailableError (3) where the disk takes no more."""
-        cause = rejected.cause.partition(".")[2]
-        places = (rejected.line, rejected.last_line, rejected.column, rejected.field)
-        with self._writing():
-            self._write(dict(zip(_COLUMNS, (*places, cause, text(rejected.cause)), strict=True)))
-
-    def _write(self, row: dict[str, Any]) -> None:
-        self._any = True
-        if self._as_json:
-            self._handle.write(orjson.dumps(row).decode() + "\n")
-        else:
-            csv.DictWriter(self._handle, _COLUMNS).writerow(row)
-
-    def _earlier(self) -> list[dict[str, Any]]:
-        """Returns what an earlier run said of the lines before the first one of this."""
-        try:
-            with self.path.open(encoding="utf-8-sig", newline="") as handle:
-                rows = map(orjson.loads, handle) if self._as_json else csv.DictReader(handle)
-                found = [{name: row[name] for name in _COLUMNS} for row in rows]
-            return [row for row in found if int(row["line"]) < self._first]
-        except (ValueError, LookupError, TypeError, csv.Error):
-            raise UsageError("error.rejects_foreign", path=self.path) from None
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UnavailableError("error.disk", path=self.path, detail=error.strerror or "?") from None
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from gatekeeper.cli.output import json_option, show_json, show_table
+from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
@@ -79,14 +80,24 @@ def list_topics(as_json: bool) -> None:
 @click.option("--principal", metavar="NAME", help=text("cli.topics_principal"))
 @json_option
 def show_rights(part: str, principal: str | None, as_json: bool) -> None:
-    """Prints the rights that one part of the gate needs on the broker, as calls of Kafka's own command."""
+    """Prints the rights that one part of the gate needs on the broker, as calls of Kafka's own command.
+
+    It needs no broker: where none is known, its place is left to be filled in.
+    """
     settings = load()
-    begin = ("kafka-acls.sh", "--bootstrap-server", settings.bootstrap, "--add")
+    begin = ("kafka-acls.sh", "--bootstrap-server", _broker(settings), "--add")
     for right in rights(settings, part):
         if as_json:
             show_json(right)
         else:
             click.echo(shlex.join((*begin, "--allow-principal", f"User:{principal or part}", *right.options())))
+
+
+def _broker(settings: Settings) -> str:
+    try:
+        return settings.bootstrap
+    except UsageError:
+        return "HOST:PORT"
 
 
 def _row(topic: Topic, settings: Settings) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
 from gatekeeper.errors import GatekeeperError, UnavailableError, UsageError
-from gatekeeper.judge import fingerprint
+from gatekeeper.faults import fingerprint
 from gatekeeper.settings import Settings
 from streams.client import Reader
 

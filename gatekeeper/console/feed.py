@@ -11,7 +11,7 @@ import structlog
 from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.judge import fingerprint
+from gatekeeper.faults import fingerprint
 from gatekeeper.settings import Settings
 from streams import admin
 from streams.client import Reader

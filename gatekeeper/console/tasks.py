@@ -11,7 +11,7 @@ import structlog
 
 from gatekeeper.console.session import Refused
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.judge import fingerprint
+from gatekeeper.faults import fingerprint
 
 AT_ONCE = 4
 MOST = 100

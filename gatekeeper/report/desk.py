@@ -9,8 +9,8 @@ from typing import Any
 
 from gatekeeper.acting import ITSELF
 from gatekeeper.audit.coverage import put_out
-from gatekeeper.judge import INFORMATIONAL
 from gatekeeper.queue import Doing, after, answered
+from gatekeeper.records import INFORMATIONAL
 from gatekeeper.report.bulks import Bulks
 from gatekeeper.report.period import percentile
 from gatekeeper.review import State

@@ -6,7 +6,7 @@ import csv
 import json
 from pathlib import Path
 
-from gatekeeper import memory
+from gatekeeper import entries
 from gatekeeper.confirmation import code as codes
 from gatekeeper.known import judged
 from tests import world
@@ -19,7 +19,7 @@ def remember(system, request_id: str, person: str, code: str) -> None:
     """Puts what the worker remembers of an ask into the ledger."""
     _, value = world.ask(request_id=request_id, recipient_id=person, **ASKED)
     said, _ = judged("confirmations", json.dumps(value).encode())
-    entry = memory.ask(person, request_id, json.loads(said), answer_code=code, contact_point_id="cp-1")
+    entry = entries.ask(person, request_id, json.loads(said), answer_code=code, contact_point_id="cp-1")
     system.put("ledger", entry.value, key=entry.key)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper import memory
+from gatekeeper import entries
 from gatekeeper.texts import language, text
 from schemas.events import Send
 from tests import world
@@ -379,7 +379,7 @@ def test_running_system_then_judged_by_what_stands_on_its_topics(run, system, tm
         system.put(topic, json.dumps(value).encode(), partition=0)
     system.put("consents", b"{broken", key=b"other", partition=1)
     again = send("yes", campaign_id="K-0")
-    entry = memory.clearance(
+    entry = entries.clearance(
         json.dumps(again).encode(),
         Send.model_validate_json(json.dumps(again)),
         did="D-0",

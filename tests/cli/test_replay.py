@@ -15,11 +15,13 @@ import pytest
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.audit.record import RULES, schema_hash
 from gatekeeper.audit.subject import Subjects
+from gatekeeper.entries import release
 from gatekeeper.facts import FactStore
-from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Keys
-from gatekeeper.memory import Memory, release
+from gatekeeper.memory import Memory
 from gatekeeper.packs import load
+from gatekeeper.records import Record
 from gatekeeper.spans import instant
 from schemas.codec import canonical, decode
 from schemas.topics import FACT_TOPICS

@@ -159,3 +159,15 @@ def test_rights_then_calls_of_kafkas_own_command_that_grant_them(as_: As, world:
     assert {one["resource"] for one in named} == {"topic", "group", "transactional-id"}
     written = next(one["names"] for one in named if one["operations"] == ["Write"])
     assert world.settings.topic("sources") not in written, "the worker writes no topic that its barrier waits for"
+
+
+def test_no_broker_set_then_rights_are_printed_all_the_same(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("GATEKEEPER_BROKER", raising=False)
+    monkeypatch.chdir(tmp_path)  # in which no `gatekeeper broker` left its address
+    for part in WRITES:
+        printed, told = run("topics", "rights", part), run("topics", "rights", part, "--json")
+        assert (printed.code, printed.err, told.code, told.err) == (0, "", 0, "")
+        assert len(printed.out.splitlines()) == len(told.out.splitlines()) > 0
+        assert all("--bootstrap-server HOST:PORT" in line for line in printed.out.splitlines())

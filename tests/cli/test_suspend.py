@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper import memory
+from gatekeeper import entries
 from gatekeeper.settings import Settings
 from schemas.codec import decode, encode
 from schemas.events import Controller
@@ -200,7 +200,7 @@ def test_a_dry_run_then_people_and_what_can_be_recalled_are_told_and_nothing_is_
         system.put("sources", json.dumps(source(name, batch_id="B2")).encode(), key=name.encode())
     value = json.dumps(send("r1", 0)).encode()
     place = {"topic": system.settings.topic("sends"), "partition": 0, "offset": 0, "timestamp": 0}
-    entry = memory.clearance(
+    entry = entries.clearance(
         value, decode("sends", b"r1", value), did="D", at=0, until=2**52, basis="s-r1", released=False, src=place
     )
     system.put("ledger", entry.value, key=entry.key)

@@ -90,7 +90,7 @@ def test_headers_then_the_page_names_each(house: Path) -> None:
         (house / path).read_text("utf-8")
         for path in (
             "gatekeeper/asking.py",
-            "gatekeeper/judge.py",
+            "gatekeeper/records.py",
             "gatekeeper/recall.py",
             "streams/judging.py",
             "streams/transaction.py",

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from gatekeeper import memory
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
+from gatekeeper.entries import asked
 from schemas.codec import decode, encode
 from streams import touched
 from streams.clock import Clock
@@ -55,7 +55,7 @@ def answer(world: World, name: str, said: str) -> None:
     """Puts the consent event of a card that came back yesterday, found by its code in the ledger."""
     (code,) = {ask.answer_code for ask in asks(world) if ask.recipient_id == name}
     entries = [(m.key(), m.value()) for m in world.read("ledger") if m.value() is not None]
-    questions = Questions([ask for key, value in entries if (ask := memory.asked(key, value))], [])
+    questions = Questions([ask for key, value in entries if (ask := asked(key, value))], [])
     row = {"code": codes.shown(code), "answer": said, "date": now(), "evidence_ref": "scan-1"}
     consent = questions.answer(row, now=now(), zone="Asia/Tokyo")
     world.put("consents", [(name, encode(consent))])

@@ -18,9 +18,10 @@ from kafka.admin import KafkaAdminClient
 from gatekeeper.audit.coverage import Finding, report
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.facts import FactStore
-from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Keys
 from gatekeeper.packs import load
+from gatekeeper.records import Record
 from streams.broker import Broker
 from streams.coverage import check
 from streams.ledger import HEAD, Head

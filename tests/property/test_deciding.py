@@ -14,10 +14,11 @@ from gatekeeper.audit.record import RULES
 from gatekeeper.decide import Decision, decide
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import printed
-from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.known import Facts, read_snapshot
 from gatekeeper.packs import load
 from gatekeeper.reasons import CATALOGUE, VERDICTS
+from gatekeeper.records import Record
 from schemas.audit import AuditRecord
 from schemas.audit import Decision as Printed
 from schemas.codec import canonical

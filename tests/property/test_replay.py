@@ -11,8 +11,8 @@ from gatekeeper.audit.archive import Archive
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.recheck import Recheck
 from gatekeeper.audit.replay import replay
-from gatekeeper.judge import Record
 from gatekeeper.packs import load
+from gatekeeper.records import Record
 from tests import world
 from tests.property import people
 from tests.records import Recorded, named

@@ -11,8 +11,9 @@ import pytest
 
 from gatekeeper.decide import Decision, decide
 from gatekeeper.facts import FactStore
-from gatekeeper.judge import Judge, Record
+from gatekeeper.judge import Judge
 from gatekeeper.packs import Packs, load
+from gatekeeper.records import Record
 from schemas.audit import AuditRecord
 from schemas.events import Send
 from tests import world

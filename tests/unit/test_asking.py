@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper import memory
+from gatekeeper import entries
 from gatekeeper.acting import NOTHING
 from gatekeeper.confirmation import code as codes
+from gatekeeper.memory import Memory
 from schemas.events import Send
 from tests import world
 from tests.desk import BROKER, DELIVERY, Desk, answered
@@ -210,7 +211,7 @@ def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> Non
     asked(desk)
     desk.send(campaign_id="K-2", delivery=DELIVERY)
     desk.act("ask", act_id="ask-2")
-    again = memory.Memory()
+    again = Memory()
     for key, value in desk.ledger.items():
         again.take(key, value)
     assert desk.memory.asked == again.asked == 2
@@ -368,7 +369,7 @@ def test_asked_anew_after_a_defect_then_another_defect_has_an_id_of_its_own(desk
 def released(desk: Desk) -> None:
     """Lets a release of another item of the same key be alive."""
     said = world.act(decision_id="A" * 26, reasons=["AGE_UNCERTAIN"])[1]
-    desk.memory.put(memory.release(SEND, "A" * 26, said, until=desk.at + 60 * DAY))
+    desk.memory.put(entries.release(SEND, "A" * 26, said, until=desk.at + 60 * DAY))
 
 
 SEND = Send.model_validate_json(json.dumps(world.send()))

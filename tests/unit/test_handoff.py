@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from gatekeeper.handoff import campaign_act, decides, walk
-from gatekeeper.judge import Judge, Record
+from gatekeeper.judge import Judge
 from gatekeeper.packs import load
+from gatekeeper.records import Record
 from gatekeeper.spans import instant
 from schemas.audit import AuditRecord
 from schemas.topics import DAY_MS

@@ -15,9 +15,10 @@ from gatekeeper.audit import inquiry
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.decide import decide
 from gatekeeper.facts import FactStore
-from gatekeeper.judge import Judge, Judged, Record
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.known import read_snapshot
 from gatekeeper.packs import load
+from gatekeeper.records import Record
 from schemas.audit import AuditRecord, Decision, Manifest
 from schemas.codec import canonical
 from schemas.events import Send

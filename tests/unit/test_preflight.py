@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gatekeeper.decide import Decision, decide, only
-from gatekeeper.judge import invalid
+from gatekeeper.faults import invalid
 from gatekeeper.packs import load
 from gatekeeper.preflight import Checked, Preflight, Return, cures
 from schemas.codec import Unreadable

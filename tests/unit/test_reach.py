@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from gatekeeper.memory import Entry
+from gatekeeper.entries import Entry
 from gatekeeper.reach import Campaign, Reach
 from schemas.topics import DAY_MS
 from tests import world

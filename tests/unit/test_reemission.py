@@ -9,8 +9,9 @@ import pytest
 
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.replay import replay
-from gatekeeper.judge import Judge, Judged, Output, Record
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.packs import load
+from gatekeeper.records import Output, Record
 from gatekeeper.reemission import asked, reemitted
 from schemas.audit import AuditRecord
 from tests import world

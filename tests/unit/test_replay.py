@@ -14,9 +14,10 @@ import pytest
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.record import RULES
 from gatekeeper.audit.replay import Replayed, difference, replay
-from gatekeeper.judge import Judge, Record
+from gatekeeper.judge import Judge
 from gatekeeper.packs import load, shipped
 from gatekeeper.reasons import CATALOGUE
+from gatekeeper.records import Record
 from schemas.audit import Stage
 from schemas.codec import canonical
 from tests import world

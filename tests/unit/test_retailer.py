@@ -23,7 +23,8 @@ from gatekeeper.demo.tally import Tally
 from gatekeeper.demo.telling import primary
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import Tokens
-from gatekeeper.judge import Judge, Record
+from gatekeeper.judge import Judge
+from gatekeeper.records import Record
 from schemas.audit import AuditRecord
 from schemas.codec import decode, encode
 from schemas.events import Consent, Notice, Source, Suppression, Template

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from gatekeeper import memory as entries
+from gatekeeper import entries
 from gatekeeper.audit.subject import Subject, Subjects
 from gatekeeper.errors import IntegrityError
 from gatekeeper.keys import fingerprint

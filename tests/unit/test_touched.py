@@ -7,7 +7,7 @@ import asyncio
 import orjson
 import pytest
 
-from gatekeeper import memory
+from gatekeeper import entries
 from gatekeeper.memory import Memory
 from schemas.events import Send
 from streams.touched import STEP, Touched
@@ -16,12 +16,12 @@ from tests import world
 PEOPLE = [f"P-{number}" for number in range(2 * STEP)]
 
 
-def clearance(name: str) -> memory.Entry:
+def clearance(name: str) -> entries.Entry:
     value = world.send(recipient_id=name, point=f"cp-{name}", match=[{"token": f"match-{name}", "score": 900}])
     src = {"topic": "mail.sends.v1", "partition": 0, "offset": 0, "timestamp": 0}
     send = Send.model_validate_json(orjson.dumps(value))
     fields = {"did": "D", "at": 0, "until": world.T, "basis": None, "released": False, "src": src}
-    return memory.clearance(orjson.dumps(value), send, **fields)  # type: ignore[arg-type]
+    return entries.clearance(orjson.dumps(value), send, **fields)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -1,0 +1,207 @@
+"""Entries: what was decided, as the ledger holds it: clearances, asks, releases, what was done about an item, salts.
+
+An entry is a key `kind/RECIPIENT/rest`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel), and canonical JSON with `v`
+and `until`, the instant (milliseconds) from which it no longer matters (null: it always does).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatekeeper.identity import Identified, Printed
+from schemas.codec import canonical
+from schemas.events import Ask, Send
+
+CLEAR, ASK, RELEASE, ACT, SALT, CANCEL = b"clear", b"ask", b"release", b"act", b"salt", b"cancel"
+KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, SALT, CANCEL))
+"""Every kind of entry that this engine knows beside its own position; another was written by a newer one."""
+SALT_BYTES = 16
+ASKED = b',"state":"asked",'
+"""What the value of an item's entry has that waits for an answer."""
+ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
+"""How every value ends, its keys being sorted: a million of them need not be read whole at a take-over."""
+_OF_KEY = ("recipient_id", "campaign_id", "channel")
+_PLACE = ("topic", "partition", "offset", "timestamp")
+
+
+class Entry(NamedTuple):
+    """One entry to write; without value it is taken out. `until` as in the value."""
+
+    key: bytes
+    value: bytes | None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """A send that was cleared and is not recalled: by which decision, on which source, and whether by a release.
+
+    `at`, `until`: milliseconds since the epoch. `src`: where the input stands that was cleared, as in its audit record.
+    `send`: without `delivery`; `printed`: what that came to.
+    `handed`, `reemitted`: the act by which it was handed to the print house, or written to `cleared` again, last.
+    """
+
+    did: str
+    at: int
+    until: int
+    basis: str | None
+    released: bool
+    src: dict[str, Any]
+    send: Send
+    printed: Printed | None = None
+    handed: str | None = None
+    reemitted: str | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The key of its entry: one a recipient, campaign and channel."""
+        return clear_key(self.send)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was done about one item: its state, by which act of whom, and to which decision that led.
+
+    `said`: the judged form of the release that it is about, None without one. `offset`: of an item that waits for its
+    person's answer, as long as the gate itself judges it again, where it stands on `review`; of one about which nothing
+    was done yet (`act_id` is empty), from where it is found there. `before`: the acts done earlier, of which a late
+    copy must not count.
+    """
+
+    state: str
+    act_id: str
+    by: str
+    did: str | None = None
+    said: dict[str, Any] | None = None
+    offset: int | None = None
+    before: tuple[str, ...] = ()
+
+    @property
+    def acts(self) -> tuple[str, ...]:
+        """Every act done about the item, the last one last."""
+        return (*self.before, self.act_id) if self.act_id else self.before
+
+
+def cancel_key(campaign: str, channel: str | None) -> bytes:
+    """Returns the key of the entry that a campaign has which was cancelled."""
+    return f"cancel/{campaign}/{channel or '*'}".encode()
+
+
+def cancelled(campaign: str, channel: str | None, at: int, *, until: int) -> Entry:
+    """Returns the entry of a cancelled campaign: what was withheld of it up to then, the gate clears no more itself."""
+    return _entry(cancel_key(campaign, channel), until, at=at)
+
+
+def clear_key(send: Send) -> bytes:
+    """Returns the key of the entry that a clearance of this send has."""
+    return f"clear/{send.recipient_id}/{send.campaign_id}/{send.channel}".encode()
+
+
+def clearance(
+    value: bytes,
+    send: Send,
+    *,
+    did: str,
+    at: int,
+    until: int,
+    basis: str | None,
+    released: bool,
+    src: dict[str, Any],
+    printed: Printed | None = None,
+) -> Entry:
+    """Returns the entry of a cleared send, `value` being its bytes as published, `src` where its input stands."""
+    kept = orjson.loads(value)
+    kept.pop("delivery", None)
+    for name in _OF_KEY:
+        del kept[name]
+    at_point: Any = [printed.token, *printed.readings] if isinstance(printed, Identified) else printed
+    fields: dict[str, Any] = {"did": did, "at": at, "basis": basis, "released": released, "send": kept}
+    fields["src"] = [src[name] for name in _PLACE]
+    return _entry(clear_key(send), until, **fields, printed=at_point)
+
+
+def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -> Entry:
+    """Returns the entry of an ask, `said` being its judged form: one ask a source is all, so it always matters."""
+    return _entry(f"ask/{recipient_id}/{request_id}".encode(), None, said=said, **more)
+
+
+def asked(key: bytes, value: bytes) -> Ask | None:
+    """Returns the ask that an entry of the ledger holds, without text and delivery; None for any other entry."""
+    kind, _, rest = key.partition(b"/")
+    if kind != ASK:
+        return None
+    found = orjson.loads(value)
+    owner = {"recipient_id": rest.partition(b"/")[0].decode()}
+    more = {name: found[name] for name in ("answer_code", "contact_point_id") if name in found}
+    return Ask.model_validate_json(canonical({**found["said"], **owner, **more}))
+
+
+def release_key(send: Send, item: str) -> bytes:
+    """Returns the key of the entry of a release of this item."""
+    return f"release/{send.recipient_id}/{send.campaign_id}/{send.channel}/{item}".encode()
+
+
+def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry:
+    """Returns the entry of a release of this item, `said` being its judged form."""
+    return _entry(release_key(send, item), until, said=said)
+
+
+def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
+    """Returns the entry that says what was done about an item."""
+    fields = {name: getattr(standing, name) for name in Standing.__slots__}
+    return _entry(f"act/{recipient_id}/{item}".encode(), until, **fields)
+
+
+def held(recipient_id: str, item: str, *, offset: int, until: int) -> Entry:
+    """Returns the entry of an item that its person's word may clear, and about which nothing was done yet."""
+    return act(recipient_id, item, Standing("open", "", "", offset=offset), until=until)
+
+
+def salt(recipient_id: str, master: int, salt: bytes) -> Entry:
+    """Returns the entry of a person's salt, which goes with the master key of that number."""
+    return _entry(_salt_key(recipient_id), None, master=master, salt=salt.hex())
+
+
+def erased(recipient_id: str, at: int) -> Entry:
+    """Returns the mark in the place of a person's salt: there is none, and none is made until they are readmitted."""
+    return _entry(_salt_key(recipient_id), None, erased=at)
+
+
+def readmitted(recipient_id: str) -> Entry:
+    """Returns what takes the mark of an erased person out again."""
+    return Entry(_salt_key(recipient_id), None)
+
+
+def _salt_key(recipient_id: str) -> bytes:
+    return f"salt/{recipient_id}/".encode()
+
+
+def read_clearance(value: bytes, recipient_id: str, campaign_id: str, channel: str) -> Clearance:
+    """Reads the value of a clearance's entry; the rest is what its key names."""
+    found = orjson.loads(value)
+    found["send"].update(recipient_id=recipient_id, campaign_id=campaign_id, channel=channel)
+    send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]
+    if isinstance(printed, list):
+        printed = Identified(printed[0], tuple((token, score) for token, score in printed[1:]))
+    fields = {name: found[name] for name in ("did", "at", "until", "basis", "released")}
+    src = dict(zip(_PLACE, found["src"], strict=True))
+    return Clearance(
+        **fields, src=src, send=send, printed=printed, handed=found.get("handed"), reemitted=found.get("reemitted")
+    )
+
+
+def read_standing(value: bytes) -> Standing:
+    """Reads the value of the entry that says what was done about an item."""
+    found = orjson.loads(value)
+    fields = {name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
+    return Standing(**fields, before=tuple(found.get("before", ())))
+
+
+def _entry(key: bytes, until: int | None, **fields: Any) -> Entry:
+    if max(fields) > "until":
+        raise ValueError("a field of an entry must sort before `until`")
+    return Entry(key, canonical({"v": 1, "until": until, **fields}), until)

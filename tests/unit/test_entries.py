@@ -1,0 +1,28 @@
+"""What is written to be remembered: what may be read back, and nothing of a delivery."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from gatekeeper import entries
+from schemas.events import Send
+from tests import world
+
+SRC = {"topic": "mail.sends.v1", "partition": 3, "offset": 7, "timestamp": world.T}
+
+
+def test_clearance_of_a_send_with_a_delivery_then_none_is_kept() -> None:
+    value = orjson.dumps(world.send(delivery={"name": "見本 花子"}))
+    send = Send.model_validate_json(value)
+    found = entries.clearance(
+        value, send, did="D", at=world.T, until=world.T + 1, basis="S-1", released=False, src=SRC
+    ).value
+    assert found is not None
+    assert b"delivery" not in found
+    assert "見本".encode() not in found
+
+
+def test_entry_that_could_not_be_read_back_then_it_is_not_made() -> None:
+    with pytest.raises(ValueError, match="sort"):
+        entries.ask("P-1", "Q", {}, window=1)
