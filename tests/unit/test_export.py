@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -127,18 +126,23 @@ def test_an_export_that_fails_then_nothing_is_left_behind(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
 
 
-def cut_off(folder: Path, out: Path, links: int, error: BaseException, **more: Any) -> export.Begun:
-    """Ends an export that way when it has taken so many links; returns how far it had written down that it came."""
-    kept, left = list[export.Begun](), iter(range(links))
+def after(links: int, error: BaseException) -> Callable[[Link], None]:
+    """Returns what raises that when it has heard of so many links."""
+    left = iter(range(links))
 
     def told(link: Link) -> None:
         if next(left, None) is None:
             raise error
 
-    save: Callable[[export.Begun], None] = kept.append
+    return told
+
+
+def cut_off(folder: Path, out: Path, links: int, error: BaseException, **more: Any) -> export.Begun:
+    """Ends an export that way when it has taken so many links; returns how far it had written down that it came."""
+    kept = list[export.Begun]()
     with pytest.raises(type(error)):
-        again(folder, out, told=told, save=save, **{"due": lambda: True, **more})
-    return export.Begun.model_validate_json(kept[-1].model_dump_json())
+        again(folder, out, told=after(links, error), due=lambda: True, save=kept.append, **more)
+    return kept[-1]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -161,6 +165,7 @@ def test_cut_off_anywhere_then_it_goes_on_and_is_what_one_in_one_go_is(
         assert again(first, out, begun=begun) == expected
         assert content(out) == content(tmp_path / "whole")
         assert not out.with_name(f"{out.name}.part").exists()
+        assert not (out / export.PROGRESS).exists()
 
 
 def test_cut_off_then_what_was_written_is_not_written_again(tmp_path: Path) -> None:
@@ -205,8 +210,10 @@ def test_cut_off_amid_what_is_written_behind_the_partitions_then_it_is_what_one_
 def test_begun_then_all_that_was_written_beyond_what_was_written_down_is_taken_away(tmp_path: Path) -> None:
     first = Trail(seed=3, partitions=1).write(12).export(tmp_path / "a")
     again(first, tmp_path / "whole")
-    often = count()
-    begun = cut_off(first, tmp_path / "b", 11, KeyboardInterrupt(), due=lambda: next(often) < 3)
+    kept = list[export.Begun]()
+    with pytest.raises(KeyboardInterrupt):
+        again(first, tmp_path / "b", told=after(11, KeyboardInterrupt()), due=lambda: True, save=kept.append)
+    begun = kept[3]
     assert (begun.manifests, begun.standing is None) == (3, False)
     again(first, tmp_path / "b", begun=begun)
     assert content(tmp_path / "b") == content(tmp_path / "whole")
