@@ -254,7 +254,10 @@ def test_interrupted_then_the_same_call_goes_on_and_verify_says_what_it_says_of_
     expected = run("audit", "export", "--out", str(whole), *options, "--json").json
     part = cut_off(monkeypatch, run, out, *options)
     grow(world, tmp_path, run)
+    taken = list[int]()
+    monkeypatch.setattr(Pace, "done", lambda self, records: taken.append(records))
     done = run("audit", "export", "--out", str(out), *options, "--json")
+    assert len(taken) == expected["manifests"] - 3
     assert (done.code, {**done.json, "out": None}) == (0, {**expected, "out": None}), done
     assert f"{part} holds an export that was cut off: going on behind its " in done.err
     assert (part.exists(), content(out) == content(whole)) == (False, True)
