@@ -107,9 +107,12 @@ class LiveTrail:
 
     def whole(self) -> bool:
         """Tells whether the broker still keeps all that lies within the bounds."""
+        ends = self._manifests.ends("manifests"), self._audit.ends("audit")
         return all(
-            first[number] <= start
-            for first, bounds in zip(self._firsts(), (self.bounds.manifests, self.bounds.audit), strict=True)
+            first.get(number, end) <= start and end <= last.get(number, 0)
+            for first, last, bounds in zip(
+                self._firsts(), ends, (self.bounds.manifests, self.bounds.audit), strict=True
+            )
             for number, (start, end) in bounds.items()
             if start < end
         )

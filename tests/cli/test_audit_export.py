@@ -355,6 +355,16 @@ def test_begun_with_records_that_have_expired_since_then_exit_2_and_it_says_what
     assert bytes_of(part) == before
 
 
+def test_a_trail_that_ends_before_its_bounds_then_it_is_not_whole(world: World) -> None:
+    with LiveTrail(load()) as live:
+        assert live.whole()
+        bounds = live.bounds
+    start, end = bounds.audit[1]
+    for beyond in ({1: (start, end + 1)}, {9: (0, 1)}):
+        with LiveTrail(load(), bounds=bounds.model_copy(update={"audit": {**bounds.audit, **beyond}})) as live:
+            assert not live.whole()
+
+
 def test_two_calls_at_once_then_the_second_one_leaves_it_alone(
     world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
