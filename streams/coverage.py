@@ -7,7 +7,7 @@ the other, those of all that is held against them: what was written meanwhile is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from typing import Self
 
@@ -23,13 +23,18 @@ STEP = 500
 _DID = re.compile("[A-Z2-7]{26}")
 
 
-def check(settings: Settings, passed: Callable[[int], None] = lambda _: None) -> list[Covered]:
-    """Returns what was found of each partition; `passed` hears now and then of so many records more that were read.
+def check(
+    settings: Settings, passed: Callable[[int], None] = lambda _: None, *, without: Collection[int] = ()
+) -> Iterator[Covered]:
+    """Yields what was found of each partition, as soon as it is; what is asked of the broker is asked at the first.
 
+    `passed` hears now and then of so many records more that were read. `without`: partitions that are left out.
     Raises UnavailableError (3) without a broker, IncompleteError (5) where a transaction stays open.
     """
     with _Topics(settings, passed) as topics:
-        return [topics.partition(number) for number in topics.demanded]
+        for number in topics.demanded:
+            if number not in without:
+                yield topics.partition(number)
 
 
 class _Topics:

@@ -44,7 +44,7 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
 
         tally = Tally(period, partitions=len(reader.partitions("sends")), seal=seal, window=window)
         starts = reader.since("manifests", period.since)
-        total = sum(max(0, end - starts[number]) for number, (_, end) in trail.bounds.items())
+        total = sum(max(0, end - starts[number]) for number, (_, end) in trail.bounds.manifests.items())
         passed(0, total)
         for record in reader.read("consents", since=period.since):
             if record.timestamp < period.to:
@@ -61,7 +61,7 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
                 tally.link(link)
                 at = before + link.offset + 1 - starts[partition]
                 passed(at, total)
-            before += max(0, trail.bounds[partition][1] - starts[partition])
+            before += max(0, trail.bounds.manifests[partition][1] - starts[partition])
         kept = trail.since if trail.since != period.since else None
         return tally.told(made=int(time() * 1000), group=settings.group, kept=kept, foreign=trail.strangers)
 

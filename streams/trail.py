@@ -18,8 +18,10 @@ from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.spans import instant
+from schemas.audit import Count
 from schemas.codec import Unreadable, canonical, decode
 from schemas.events import JointUseTerms, PolicyVersion
+from schemas.values import Model
 from streams.client import Reader, Record
 
 KEPT = 1_000
@@ -28,17 +30,33 @@ MARGIN_MS = 120_000
 """So far may the time in a manifest be from the broker's, and that of a transaction's records from each other."""
 
 
+class Bounds(Model):
+    """From where to where a trail is read, as it was when reading began: what came later is not read.
+
+    `since`: the trail's. `manifests`, `audit`: first offset and end of each partition. `covered`: below this offset
+    of `audit` each record has its manifest below the end of `manifests`.
+    """
+
+    since: int | None
+    manifests: dict[int, tuple[Count, Count]]
+    audit: dict[int, tuple[Count, Count]]
+    covered: dict[int, Count]
+
+
 class LiveTrail:
     """Reads as `gatekeeper.audit.trail.Trail` says, with consumers of its own; it can write nothing.
 
     `since`, `to`: only manifests whose `t1` is at or after the one and before the other, in milliseconds. Where the
     broker no longer keeps all records, `since` moves up to the first moment from which it does.
+    `bounds`: those of a trail that was begun before with the same `since` and `to`, to read the same again.
     """
 
-    def __init__(self, settings: Settings, *, since: int | None = None, to: int | None = None) -> None:
-        self.since, self.to = since, to
-        self.bounds: dict[int, tuple[int, int]] = {}
-        """First offset and end of each partition of `manifests` when reading began: links beyond are not read."""
+    bounds: Bounds
+
+    def __init__(
+        self, settings: Settings, *, since: int | None = None, to: int | None = None, bounds: Bounds | None = None
+    ) -> None:
+        self.since, self.to, self._given = since, to, bounds
         self.aside: dict[str, Finding] = {}
         """What no worker of ours wrote, as far as it was met: its place to what is wrong with it; KEPT at the most."""
         self._settings = settings
@@ -50,17 +68,8 @@ class LiveTrail:
         with ExitStack() as stack:
             self._manifests = stack.enter_context(Reader(self._settings))
             self._audit = stack.enter_context(Reader(self._settings))
-            # what is on `audit` before the manifests are settled has its manifest, and what a manifest names follows
-            self._covered = self._audit.ends("audit")
-            starts, (ends, settled) = self._manifests.starts("manifests"), self._settled("manifests")
-            if not settled:
-                self._covered = dict.fromkeys(self._covered, 0)
-            elif self.to is not None:
-                before = self._audit.since("audit", self.to)
-                self._covered = {number: min(end, before[number]) for number, end in self._covered.items()}
-            self._ends, _ = self._settled("audit")
-            self.bounds = {number: (starts[number], end) for number, end in ends.items()}
-            self._kept_since()
+            self.bounds = self._given or self._bounds()
+            self.since = self.bounds.since
             self._learn()
             self._open = stack.pop_all()
         return self
@@ -70,7 +79,7 @@ class LiveTrail:
 
     def partitions(self) -> list[int]:
         """Returns the numbers of all partitions."""
-        return list(self.bounds)
+        return list(self.bounds.manifests)
 
     def links(self, partition: int) -> Iterator[Link]:
         """Yields a partition's links as they were written; what others put between them is left aside.
@@ -92,9 +101,21 @@ class LiveTrail:
             self._strays(partition, sieve)
             if (first is None or said["t1"] >= first) and (last is None or said["t1"] < last):
                 yield found
-        if not sieve.rest(self._covered[partition]):
+        if not sieve.rest(self.bounds.covered[partition]):
             raise IntegrityError("error.trail_order", partition=partition, offset=offset)
         self._strays(partition, sieve)
+
+    def whole(self) -> bool:
+        """Tells whether the broker still keeps all that lies within the bounds."""
+        ends = self._manifests.ends("manifests"), self._audit.ends("audit")
+        return all(
+            first.get(number, end) <= start and end <= last.get(number, 0)
+            for first, last, bounds in zip(
+                self._firsts(), ends, (self.bounds.manifests, self.bounds.audit), strict=True
+            )
+            for number, (start, end) in bounds.items()
+            if start < end
+        )
 
     @property
     def strangers(self) -> list[dict[str, Any]]:
@@ -118,6 +139,32 @@ class LiveTrail:
         """Returns the bytes of a record that `reference` keeps, or of the map that names terms, by SHA-256 in hex."""
         return self._reference.get(sha256)
 
+    def _bounds(self) -> Bounds:
+        # what is on `audit` before the manifests are settled has its manifest, and what a manifest names follows
+        covered = self._audit.ends("audit")
+        manifests, settled = self._settled("manifests")
+        if not settled:
+            covered = dict.fromkeys(covered, 0)
+        elif self.to is not None:
+            before = self._audit.since("audit", self.to)
+            covered = {number: min(end, before[number]) for number, end in covered.items()}
+        audit, _ = self._settled("audit")
+        self._kept_since()
+        firsts = self._firsts()
+        return Bounds(
+            since=self.since,
+            manifests={number: (firsts[0][number], end) for number, end in manifests.items()},
+            audit={number: (firsts[1][number], end) for number, end in audit.items()},
+            covered=covered,
+        )
+
+    def _firsts(self) -> tuple[dict[int, int], dict[int, int]]:
+        """Returns the first offsets of `manifests` and `audit` that the broker keeps and that are to be read."""
+        if self.since is None:
+            return self._manifests.starts("manifests"), self._audit.starts("audit")
+        since = self.since - MARGIN_MS
+        return self._manifests.since("manifests", since), self._audit.since("audit", since - MARGIN_MS)
+
     def _settled(self, topic: str) -> tuple[dict[int, int], bool]:
         """Returns the ends of a topic, and whether nothing that began before is open below them."""
         reader = self._manifests if topic == "manifests" else self._audit
@@ -137,28 +184,22 @@ class LiveTrail:
                 self._leave_aside(finding)
 
     def _of(self, partition: int) -> Iterator[Record]:
-        start, end = self.bounds[partition]
-        since = None if self.since is None else self.since - MARGIN_MS
+        start, end = self.bounds.manifests[partition]
         until = None if self.to is None else self.to + MARGIN_MS
-        if start >= end:
-            return
-        for record in self._manifests.read("manifests", partition=partition, since=since):
-            if record.offset >= end or (until is not None and record.timestamp > until):
+        for record in self._manifests.between("manifests", partition=partition, start=start, end=end):
+            if until is not None and record.timestamp > until:
                 return
             yield record
 
     def _records(self, partition: int) -> Iterator[tuple[int, bytes | None, bytes | None]]:
-        start = 0
-        if self.since is not None:
-            start = self._audit.since("audit", self.since - 2 * MARGIN_MS)[partition]
-        end = self._ends[partition]
+        start, end = self.bounds.audit[partition]
         for record in self._audit.between("audit", partition=partition, start=start, end=end):
             yield record.offset, record.key, record.value
 
     def _floor(self, partition: int) -> int:
         """Returns from which offset of `audit` on every record must be covered by a manifest that is read."""
         since = self.since
-        if since is None and self.bounds[partition][0]:
+        if since is None and self.bounds.manifests[partition][0]:
             oldest = next(self._manifests.read("manifests", partition=partition), None)
             since = oldest.timestamp if oldest else None
         return 0 if since is None else self._audit.since("audit", since)[partition]

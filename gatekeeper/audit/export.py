@@ -1,13 +1,19 @@
-"""Writes an export: the folder that `gatekeeper.audit.folder` reads and `gatekeeper.audit.verify` checks."""
+"""Writes an export: the folder that `gatekeeper.audit.folder` reads and `gatekeeper.audit.verify` checks.
+
+It grows in a folder beside its place, `OUT.part`, and takes that place when it is whole. Cut off, it goes on there
+behind the last member of each compressed file that was written down as whole.
+"""
 
 from __future__ import annotations
 
 import base64
 import gzip
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,15 +24,18 @@ from gatekeeper.audit.log import CHECKPOINT, Reading, Tree, newest, path
 from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.audit.verify import TILE, Checkpoint, Vkey, leaf_hash, open_checkpoint
-from gatekeeper.errors import UnavailableError, UsageError
-from schemas.audit import AuditRecord, Manifest
+from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from schemas.audit import AuditRecord, Count, Digest, Manifest
 from schemas.codec import canonical
+from schemas.values import Model
 
+_DIGEST = re.compile("[0-9a-f]{64}")
 LEVEL = 6
 """Of compression: against 1 it saves a fifth of the room and of the time to read it, and costs some when writing."""
-_OURS = frozenset(
-    ("export.json", "records", "manifests", "log", "keys", "policies", "reference", "schemas", "verify.py")
-)
+PROGRESS = "progress"
+"""The folder in `OUT.part` where whoever calls may keep what going on needs; it is no part of an export."""
+_GROWING = frozenset(("records", "manifests", PROGRESS))
+_OURS = _GROWING | {"export.json", "log", "keys", "policies", "reference", "schemas", "verify.py"}
 
 
 @dataclass(slots=True)
@@ -39,6 +48,31 @@ class Exported:
     size: int | None = None
     witnessed: bool = False
     absent: list[str] = field(default_factory=list)
+
+
+class Standing(Model):
+    """Where in a partition an export stands: its last link that is written, and the bytes of both files up to there."""
+
+    partition: Count
+    offset: Count
+    hash: Digest
+    manifests: Count
+    records: Count
+
+
+class Begun(Model):
+    """How far an export came: the partitions that are written, the one that is being written, and what was met there.
+
+    `left`, `manifests` and `records` count as `Exported` does; `policies` and `reference` are hashes to be exported.
+    """
+
+    done: list[Count]
+    standing: Standing | None
+    manifests: Count
+    records: Count
+    left: Count
+    policies: list[Digest]
+    reference: list[Digest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +112,43 @@ def sealed(files: Reading, logs: Sequence[Vkey], witnesses: Sequence[Vkey]) -> S
             seen = open_checkpoint(text)
             if seen.size <= found[0].size and any(seen.note.signed(key) for key in logs):
                 candidates.append((_cosigned(seen, witnesses), seen, text))
-    witnessed, checkpoint, note = max(candidates, key=lambda one: (one[0], one[1].size))
-    if not checkpoint.size:
-        return None
+    _, checkpoint, note = max(candidates, key=lambda one: (one[0], one[1].size))
+    return _opened(files, checkpoint, note, witnesses) if checkpoint.size else None
+
+
+def reopened(files: Reading, note: str, witnesses: Sequence[Vkey]) -> Sealed:
+    """Returns the log as `sealed` returned it before, however far it has grown; `note`: of its checkpoint then.
+
+    Raises IntegrityError (4) where its files no longer give that checkpoint, ValueError for what is no note of one.
+    """
+    checkpoint = open_checkpoint(note)
+    if Tree(files, checkpoint.size).root() != checkpoint.root:
+        raise IntegrityError("error.log_tree_differs", size=checkpoint.size)
+    return _opened(files, checkpoint, note, witnesses)
+
+
+def _opened(files: Reading, checkpoint: Checkpoint, note: str, witnesses: Sequence[Vkey]) -> Sealed:
     tree = Tree(files, checkpoint.size)
     leaves = (leaf for start in range(0, checkpoint.size, TILE) for leaf in tree.leaves(start))
-    return Sealed(files, checkpoint, note, witnessed, {leaf_hash(leaf): n for n, leaf in enumerate(leaves)})
+    indexes = {leaf_hash(leaf): n for n, leaf in enumerate(leaves)}
+    return Sealed(files, checkpoint, note, _cosigned(checkpoint, witnesses), indexes)
 
 
 def _cosigned(checkpoint: Checkpoint, witnesses: Sequence[Vkey]) -> bool:
     return any(checkpoint.note.signed(key) for key in witnesses)
+
+
+def part_of(out: Path) -> Path:
+    """Returns the folder in which an export grows until it is whole.
+
+    Raises UsageError (2) where its place holds something, or that folder is somebody else's.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError("error.export_there", folder=out)
+    part = out.with_name(f"{out.name}.part")
+    if part.exists() and not (part.is_dir() and {file.name for file in part.iterdir()} <= _OURS):
+        raise UsageError("error.export_there", folder=part)
+    return part
 
 
 def write(
@@ -99,30 +160,41 @@ def write(
     keys: Path,
     unsealed: bool = False,
     told: Callable[[Link], None] = lambda link: None,
+    begun: Begun | None = None,
+    due: Callable[[], bool] = lambda: False,
+    save: Callable[[Begun], None] = lambda begun: None,
 ) -> Exported:
     """Writes an export of a trail to a folder that is not there yet, or is empty; whole or not at all.
 
     `about`: group, made, from and to. `log`: what is sealed; of its newest manifests those that are not in it are left
     out, unless `unsealed`. `keys`: the key folder, of which the public keys are taken. `told` hears of each link.
-    Raises UsageError (2) for a folder that holds something, UnavailableError (3) where the disk refuses, and what the
-    trail does.
+    `save` takes how far it came: at first, after each partition and, between two links, whenever it is `due`.
+    `begun`: what it took last, of the same trail and log, to go on from there.
+    What was written stays for that where it is interrupted or the disk or the trail is not there, and is taken away
+    where it cannot become whole.
+    Raises UsageError (2) for a folder that holds something, or where what was begun is no beginning of this trail (any
+    more), UnavailableError (3) where the disk refuses, and what the trail does.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError("error.export_there", folder=out)
-    part = out.with_name(f"{out.name}.part")
-    if part.exists() and not (part.is_dir() and {file.name for file in part.iterdir()} <= _OURS):
-        raise UsageError("error.export_there", folder=part)
+    part = part_of(out)
     with _disk(part):
-        shutil.rmtree(part, ignore_errors=True)  # of a run that was cut off
-        part.mkdir(parents=True)
+        part.mkdir(parents=True, exist_ok=True)
+        for file in part.iterdir():
+            if begun is None or file.name not in _GROWING:  # of a run that was cut off
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
+        (part / PROGRESS).mkdir(exist_ok=True)
+    writer = _Writer(part, trail, log, unsealed=unsealed, told=told, due=due, save=save)
     try:
-        found = _Writer(part, trail, log, unsealed=unsealed, told=told).write(about, keys)
+        found = writer.write(about, keys, begun)
         with _disk(out):
+            shutil.rmtree(part / PROGRESS)
             if out.exists():
                 out.rmdir()
             part.replace(out)
-    finally:
+    except (KeyboardInterrupt, UnavailableError, UsageError):
+        raise
+    except BaseException:
         shutil.rmtree(part, ignore_errors=True)
+        raise
     return found
 
 
@@ -136,18 +208,35 @@ def _disk(file: Path) -> Iterator[None]:
 
 class _Writer:
     def __init__(
-        self, folder: Path, trail: Trail, log: Sealed | None, *, unsealed: bool, told: Callable[[Link], None]
+        self,
+        folder: Path,
+        trail: Trail,
+        log: Sealed | None,
+        *,
+        unsealed: bool,
+        told: Callable[[Link], None],
+        due: Callable[[], bool],
+        save: Callable[[Begun], None],
     ) -> None:
-        self._folder, self._trail, self._log, self._told = folder, trail, log, told
+        self._folder, self._trail, self._log = folder, trail, log
+        self._told, self._due, self._save = told, due, save
         self._unsealed = unsealed or log is None
         self._found = Exported()
+        self._done: list[int] = []
         self._policies: set[str] = set()
         self._reference: set[str] = set()
 
-    def write(self, about: Mapping[str, Any], keys: Path) -> Exported:
+    def write(self, about: Mapping[str, Any], keys: Path, begun: Begun | None) -> Exported:
         numbers = self._trail.partitions()
+        if begun is not None:
+            self._found = Exported(begun.manifests, begun.records, begun.left)
+            self._done, self._policies, self._reference = [*begun.done], {*begun.policies}, {*begun.reference}
+        else:
+            self._keep(None)
         for number in numbers:
-            self._partition(number)
+            if number not in self._done:
+                standing = begun.standing if begun else None
+                self._partition(number, standing if standing and standing.partition == number else None)
         self._hashed("policies", "toml", self._policies, self._trail.policy)
         self._hashed("reference", "json", self._reference, self._trail.reference)
         for name, model in (("audit", AuditRecord), ("manifest", Manifest)):
@@ -160,10 +249,15 @@ class _Writer:
         self._put("export.json", canonical({"v": 1, "partitions": len(numbers), **about}))
         return self._found
 
-    def _partition(self, number: int) -> None:
-        with _Lines(self._folder, "manifests", number) as manifests, _Lines(self._folder, "records", number) as records:
+    def _partition(self, number: int, standing: Standing | None) -> None:
+        links = self._links(number, standing)
+        lengths = (standing.manifests, standing.records) if standing else (0, 0)
+        with (
+            _Lines(self._folder, "manifests", number, lengths[0]) as manifests,
+            _Lines(self._folder, "records", number, lengths[1]) as records,
+        ):
             tail = 0
-            for link in self._trail.links(number):
+            for link in links:
                 index = self._log.indexes.get(leaf_hash(link.value)) if self._log else None
                 if index is not None:
                     tail = 0
@@ -174,11 +268,45 @@ class _Writer:
                         records.mark()
                 self._link(link, index, manifests, records)
                 self._told(link)
+                if not tail and self._due():
+                    self._keep(
+                        Standing(
+                            partition=number,
+                            offset=link.offset,
+                            hash=_hash(link),
+                            manifests=manifests.mark(),
+                            records=records.mark(),
+                        )
+                    )
             if tail:
                 self._found.left += tail
                 self._found.manifests -= tail
                 manifests.cut()
                 self._found.records -= records.cut()
+        self._done.append(number)
+        self._keep(None)
+
+    def _links(self, number: int, standing: Standing | None) -> Iterator[Link]:
+        """Returns a partition's links behind the one where the export stands, which must be there and the same."""
+        links = self._trail.links(number)
+        if standing is not None:
+            last = next((link for link in links if link.offset >= standing.offset), None)
+            if last is None or (last.offset, _hash(last)) != (standing.offset, standing.hash):
+                raise UsageError("error.export_lost", folder=self._folder)
+        return links
+
+    def _keep(self, standing: Standing | None) -> None:
+        self._save(
+            Begun(
+                done=self._done,
+                standing=standing,
+                manifests=self._found.manifests,
+                records=self._found.records,
+                left=self._found.left,
+                policies=_digests(self._policies),
+                reference=_digests(self._reference),
+            )
+        )
 
     def _link(self, link: Link, index: int | None, manifests: _Lines, records: _Lines) -> None:
         sig = base64.b64encode(link.signature).decode()
@@ -195,7 +323,7 @@ class _Writer:
         self._found.records += len(link.records)
 
     def _hashed(self, folder: str, ending: str, digests: set[str], get: Callable[[str], bytes | None]) -> None:
-        left, there = set(digests), set()
+        left, there = set(_digests(digests)), set()
         while left:
             digest = left.pop()
             there.add(digest)
@@ -229,6 +357,15 @@ class _Writer:
             file.write_bytes(content)
 
 
+def _hash(link: Link) -> str:
+    return sha256(link.value).hexdigest()
+
+
+def _digests(named: set[str]) -> list[str]:
+    """Returns in order what of all that records name has the shape of a hash: a forger may have put anything there."""
+    return sorted(one for one in named if isinstance(one, str) and _DIGEST.fullmatch(one))
+
+
 def _versions(value: bytes) -> set[str]:
     """Returns the hashes that a map of versions names, nothing for another value."""
     said = orjson.loads(value)
@@ -236,17 +373,25 @@ def _versions(value: bytes) -> set[str]:
 
 
 class _Lines:
-    """A gzip file that is written line by line; what was added since `mark` can be cut off again."""
+    """A gzip file that is written line by line, in members; what was added since `mark` can be cut off again.
 
-    def __init__(self, folder: Path, kind: str, number: int) -> None:
-        self._path = folder / kind / f"{number}.ndjson.gz"
+    `length`: of what is there already, and stays.
+    """
+
+    def __init__(self, folder: Path, kind: str, number: int, length: int) -> None:
+        self._folder, self._path = folder, folder / kind / f"{number}.ndjson.gz"
+        self._length = length
         self._marked: tuple[int, int] | None = None
         self._count = 0
 
     def __enter__(self) -> Self:
         with _disk(self._path):
             self._path.parent.mkdir(exist_ok=True)
-            self._file = self._path.open("wb")
+            if self._length and (not self._path.is_file() or self._path.stat().st_size < self._length):
+                raise UsageError("error.export_cut", file=self._path, folder=self._folder)
+            self._file = self._path.open("r+b" if self._length else "wb")
+            self._file.truncate(self._length)
+            self._file.seek(self._length)
             self._member()
         return self
 
@@ -260,11 +405,15 @@ class _Lines:
             self._lines.write(line + b"\n")
         self._count += 1
 
-    def mark(self) -> None:
+    def mark(self) -> int:
+        """Ends a member, and returns how many bytes there are with it."""
         with _disk(self._path):
             self._lines.close()
-            self._marked = self._file.tell(), self._count
+            self._file.flush()
+            length = self._file.tell()
+            self._marked = length, self._count
             self._member()
+        return length
 
     def cut(self) -> int:
         """Cuts off what was added since the mark; returns how many lines."""

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
 
 from gatekeeper.audit.folder import Folder
 from gatekeeper.audit.trail import Link
+from gatekeeper.cli.audit import state
+from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.settings import load
+from gatekeeper.shelf import Shelf
 from streams.broker import Broker
 from streams.client import Reader
 from streams.trail import LiveTrail
@@ -201,3 +210,166 @@ def _links() -> list[Link]:
 def _ends(topic: str) -> dict[int, int]:
     with Reader(load()) as reader:
         return reader.ends(topic)
+
+
+def cut_off(monkeypatch: pytest.MonkeyPatch, run, out: Path, *more: str, links: int = 3) -> Path:
+    """Interrupts an export when it has taken so many links; returns the folder in which it grew."""
+    left, part = iter(range(links)), out.with_name(f"{out.name}.part")
+
+    def done(self: Pace, records: int) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "SAVE_SECONDS", 0)
+        patch.setattr(state, "SHARE", 1)
+        patch.setattr(Pace, "done", done)
+        done_ = run("audit", "export", "--out", str(out), *more)
+    assert (done_.code, done_.out, f"kept in {part}" in done_.err) == (130, "", True), done_
+    assert ((part / "progress" / "state.json").stat().st_mode & 0o777, out.exists()) == (0o600, False)
+    return part
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Returns all that a folder holds, inflated, without when it was made."""
+    found = {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    about = {**json.loads(found.pop("export.json")), "made": None}
+    inflated = {name: gzip.decompress(value) if name.endswith(".gz") else value for name, value in found.items()}
+    return {**inflated, "export.json": json.dumps(about).encode()}
+
+
+def grow(world: World, tmp_path: Path, run) -> None:
+    """Lets a worker decide some more, and has it sealed and witnessed."""
+    with world.process(tmp_path / "more.log"):
+        world.sends([f"p{number}" for number in range(SENDS)])
+        world.await_audits(RECORDS + SENDS)
+    seal(run, tmp_path)
+
+
+@pytest.mark.parametrize("options", [(), ("--unsealed",), ("--from", "2020-01-01T00:00:00Z")], ids=str)
+def test_interrupted_then_the_same_call_goes_on_and_verify_says_what_it_says_of_one_in_one_go(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    witness, whole, out = seal(run, tmp_path), tmp_path / "whole", tmp_path / "out"
+    expected = run("audit", "export", "--out", str(whole), *options, "--json").json
+    part = cut_off(monkeypatch, run, out, *options)
+    grow(world, tmp_path, run)
+    taken = list[int]()
+    monkeypatch.setattr(Pace, "done", lambda self, records: taken.append(records))
+    done = run("audit", "export", "--out", str(out), *options, "--json")
+    assert len(taken) == expected["manifests"] - 3
+    assert (done.code, {**done.json, "out": None}) == (0, {**expected, "out": None}), done
+    assert f"{part} holds an export that was cut off: going on behind its " in done.err
+    assert (part.exists(), content(out) == content(whole)) == (False, True)
+    first, other = (run("audit", "verify", str(each), "--witness", witness, "--json") for each in (whole, out))
+    assert (first.code, first.json) == (other.code, other.json)
+
+
+def test_killed_then_the_same_call_goes_on(world: World, tmp_path: Path, run) -> None:
+    seal(run, tmp_path)
+    whole, out, script = tmp_path / "whole", tmp_path / "out", tmp_path / "killed.py"
+    assert run("audit", "export", "--out", str(whole)).code == 0
+    script.write_text(
+        "import os, signal\n"
+        "from gatekeeper.audit import export\n"
+        "from gatekeeper.cli.audit import command, state\n"
+        "state.SAVE_SECONDS, link, left = 0, export._Writer._link, iter(range(4))\n"
+        "def killed(*arguments):\n"
+        "    link(*arguments)\n"
+        "    if next(left, None) is None:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "export._Writer._link = killed\n"
+        f"command(['export', '--out', {str(out)!r}, '--rate', '0'])\n"
+    )
+    killed = subprocess.run([sys.executable, script], capture_output=True, timeout=120, check=False)
+    assert (killed.returncode, out.exists()) == (-signal.SIGKILL, False), killed
+    done = run("audit", "export", "--out", str(out))
+    assert (done.code, "going on behind" in done.err, content(out) == content(whole)) == (0, True, True), done
+
+
+def test_interrupted_then_what_others_wrote_is_told_by_the_call_that_goes_on(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal(run, tmp_path)
+    for partition in range(world.partitions):
+        world.put("manifests", [("X", b"{")], partition=partition)
+    whole = run("audit", "export", "--out", str(tmp_path / "whole"), "--json")
+    assert (whole.code, len(whole.json["aside"])) == (1, 3)
+    with LiveTrail(load()) as live:
+        first = sum(1 for _ in live.links(0))
+    cut_off(monkeypatch, run, tmp_path / "out", links=first + 1)
+    done = run("audit", "export", "--out", str(tmp_path / "out"), "--json")
+    assert (done.code, done.json["aside"]) == (1, whole.json["aside"])
+
+
+@pytest.mark.parametrize("other", ["--unsealed", "--from 2020-01-01T00:00:00Z", "--to 2099-01-01T00:00:00Z"])
+def test_begun_with_other_options_then_exit_2_and_it_stays_as_it_was(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    seal(run, tmp_path)
+    part, call = cut_off(monkeypatch, run, tmp_path / "out"), ("audit", "export", "--out", str(tmp_path / "out"))
+    before = bytes_of(part)
+    assert str(part) in run(*call, *other.split()).says(2)
+    assert bytes_of(part) == before
+    assert run(*call).code == 0
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_begun_from_another_system_then_exit_2(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = cut_off(monkeypatch, run, tmp_path / "out")
+    monkeypatch.setenv("GATEKEEPER_APPLICATION", "other")
+    assert str(part) in run("audit", "export", "--out", str(tmp_path / "out")).says(2)
+
+
+def test_progress_that_cannot_be_read_then_exit_2_and_without_it_the_export_begins_anew(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal(run, tmp_path)
+    part, call = cut_off(monkeypatch, run, tmp_path / "out"), ("audit", "export", "--out", str(tmp_path / "out"))
+    file = part / "progress" / "state.json"
+    good = json.loads(file.read_bytes())
+    for content in (b"", json.dumps({**good, "bounds": {}}).encode(), json.dumps({**good, "note": "x"}).encode()):
+        file.write_bytes(content)
+        before = bytes_of(part)
+        assert str(file) in run(*call).says(2)
+        assert bytes_of(part) == before
+    file.unlink()
+    done = run(*call, "--json")
+    assert (done.code, done.json["records"], "going on" in done.err) == (0, RECORDS, False)
+
+
+@pytest.mark.parametrize("topic", ["audit", "manifests"])
+def test_begun_with_records_that_have_expired_since_then_exit_2_and_it_says_what_to_do(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, topic: str
+) -> None:
+    part = cut_off(monkeypatch, run, tmp_path / "out")
+    before = bytes_of(part)
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+        admin.delete_records({TopicPartition(world.settings.topic(topic), 2): 2})
+    assert f"Delete {part}" in run("audit", "export", "--out", str(tmp_path / "out")).says(2)
+    assert bytes_of(part) == before
+
+
+def test_a_trail_that_ends_before_its_bounds_then_it_is_not_whole(world: World) -> None:
+    with LiveTrail(load()) as live:
+        assert live.whole()
+        bounds = live.bounds
+    start, end = bounds.audit[1]
+    for beyond in ({1: (start, end + 1)}, {9: (0, 1)}):
+        with LiveTrail(load(), bounds=bounds.model_copy(update={"audit": {**bounds.audit, **beyond}})) as live:
+            assert not live.whole()
+
+
+def test_two_calls_at_once_then_the_second_one_leaves_it_alone(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = cut_off(monkeypatch, run, tmp_path / "out")
+    before = bytes_of(part)
+    with Shelf(part).alone():
+        assert "one writer only" in run("audit", "export", "--out", str(tmp_path / "out")).says(3)
+    assert bytes_of(part) == before

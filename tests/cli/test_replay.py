@@ -15,6 +15,8 @@ import pytest
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.audit.record import RULES, schema_hash
 from gatekeeper.audit.subject import Subjects
+from gatekeeper.audit.what_if import WhatIf
+from gatekeeper.cli.audit import state
 from gatekeeper.entries import release
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged
@@ -157,6 +159,33 @@ def test_what_if_on_the_running_system_then_as_over_an_export(world: World, run:
     assert (done.code, done.json["widened"]) == (1, {"sends": 2, "people": 2})
     changed = {row["source"] for row in done.json["source"] if row["new"] == "clear"}
     assert changed == {"direct.point_card", "indirect.joint_use"}
+
+
+def test_what_if_on_the_running_system_interrupted_then_the_same_call_goes_on_and_one_with_other_keys_does_not(
+    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = ("audit", "what-if", "--live", "--policy", "jp-appi", "--rate", "0", "--json")
+    expected, file, add, taken = run(*call), tmp_path / "state", WhatIf.add, list[bytes]()
+    total = len(world.audits())
+
+    def counted(self: WhatIf, value: bytes) -> None:
+        if len(taken) == total - 1:
+            taken.clear()
+            raise KeyboardInterrupt
+        taken.append(value)
+        add(self, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "SAVE_SECONDS", 0)
+        patch.setattr(state, "SHARE", 1)
+        patch.setattr(WhatIf, "add", counted)
+        assert run(*call, "--state", str(file)).code == 130
+        with monkeypatch.context() as other:
+            other.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
+            assert str(file) in run(*call, "--state", str(file)).says(2)
+        done = run(*call, "--state", str(file))
+    assert (done.code, done.json) == (expected.code, expected.json)
+    assert 0 < len(taken) < total - 1
 
 
 def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: World, run: Run) -> None:

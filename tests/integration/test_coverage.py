@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -12,16 +16,20 @@ from typing import Any
 
 import orjson
 import pytest
+from click.testing import CliRunner, Result
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from gatekeeper.audit.coverage import Finding, report
 from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.cli.audit import command
+from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
 from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Keys
 from gatekeeper.packs import load
 from gatekeeper.records import Record
+from streams import coverage
 from streams.broker import Broker
 from streams.coverage import check
 from streams.ledger import HEAD, Head
@@ -125,7 +133,7 @@ def forger(kafka: Broker, prefix: str) -> Forger:
 
 
 def found(world: World) -> list[Finding]:
-    covered = check(world.settings)
+    covered = list(check(world.settings))
     assert [one.expired for one in covered] == [{}] * world.partitions
     assert orjson.loads(report(covered, group="g", at="2026-01-01T00:00:00.000Z"))["kind"] == "coverage"
     return [finding for one in covered for finding in one.findings]
@@ -344,15 +352,15 @@ def test_given_a_worker_killed_amid_holes_acts_and_recalls_then_nothing_is_found
                 worker.kill()
                 worker.start()
             if number % 100 == 99:
-                checks.append(check(world.settings))
+                checks.append(list(check(world.settings)))
         until(lambda: len(world.items()) == 200, "all of the young wait")
         for name, item in sorted(world.items().items()):
             world.act("release" if name.endswith(("1", "2")) else "uphold", item, act_id=f"a-{name}")
         world.put("consents", [(name, consent(name, "Withdrawn", channels="*")) for name in names[:50]])
         until(lambda: len(world.read("recalls")) >= 50, "recalls")
-        checks.append(check(world.settings))
+        checks.append(list(check(world.settings)))
         until(lambda: len(world.acted()) == 200, "every act answered")
-    checks.append(check(world.settings))
+    checks.append(list(check(world.settings)))
     assert [one.findings for covered in checks for one in covered if one.findings] == []
     assert sum(one.records for one in checks[-1]) == len(world.read("audit"))
     assert {one.claimed["sends"].to for one in checks[-1]} == {head["sends"] for head in world.heads().values()}
@@ -368,3 +376,103 @@ def test_given_inputs_deleted_by_their_age_then_the_rest_is_proven_and_the_part_
     assert (one.findings, other.findings, other.expired) == ([], [], {})
     assert one.expired["sends"] == 33
     assert 0 < one.expired["cleared"] < 9
+
+
+@pytest.fixture
+def two(forger: Forger, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world whose first partition has something wrong, and whose second one has not; named to the command."""
+    forger.write(torn(forger))
+    other = Forger(forger.world, 1)
+    other.write(other.honest())
+    for name, value in forger.world.environment.items():
+        monkeypatch.setenv(name, value)
+    return forger.world
+
+
+def called(*arguments: object) -> Result:
+    return CliRunner().invoke(command, ["coverage", "--json", *map(str, arguments)])
+
+
+def told(*arguments: object) -> tuple[int, dict[str, Any]]:
+    done = called(*arguments)
+    return done.exit_code, {name: value for name, value in json.loads(done.stdout).items() if name != "at"}
+
+
+def cut_off(monkeypatch: pytest.MonkeyPatch, file: Path) -> list[int]:
+    """Interrupts a check amid its second partition; returns a list that hears which ones are checked from then on."""
+    taken, whole = list[int](), coverage.covered
+
+    def cut(partition: int, manifests: Any, **more: Any) -> Any:
+        if partition == 1:
+            next(manifests)
+            raise KeyboardInterrupt
+        return whole(partition, manifests, **more)
+
+    def heard(partition: int, *arguments: Any, **more: Any) -> Any:
+        taken.append(partition)
+        return whole(partition, *arguments, **more)
+
+    monkeypatch.setattr(coverage, "covered", cut)
+    done = called("--state", file)
+    assert (done.stdout, f"--state {file}" in done.stderr) == ("", True)
+    monkeypatch.setattr(coverage, "covered", heard)
+    return taken
+
+
+def test_interrupted_then_what_is_done_is_kept_and_the_rest_is_checked_and_all_is_told(
+    two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, expected = tmp_path / "state", told()
+    assert (expected[0], expected[1]["found"]) == (1, 1)
+    taken = cut_off(monkeypatch, file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert told("--state", file) == expected
+    assert (taken, file.exists()) == ([1], False)
+    assert told("--state", file) == expected
+    assert taken == [1, 0, 1]
+
+
+def test_killed_then_what_was_done_is_kept(two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, script = tmp_path / "state", tmp_path / "killed.py"
+    script.write_text(
+        "import os, signal\n"
+        "from gatekeeper.cli.audit import command, state\n"
+        "from streams import coverage\n"
+        "state.SAVE_SECONDS, whole = 0, coverage.covered\n"
+        "def killed(partition, *arguments, **more):\n"
+        "    if partition == 1:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return whole(partition, *arguments, **more)\n"
+        "coverage.covered = killed\n"
+        f"command(['coverage', '--state', {str(file)!r}])\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL, done
+    assert [one["partition"] for one in json.loads(file.read_bytes())["found"]] == [0]
+    assert told("--state", file) == told()
+
+
+@pytest.mark.parametrize("setting", ["GATEKEEPER_APPLICATION", "GATEKEEPER_KEYS"])
+def test_a_state_of_another_system_or_other_keys_then_exit_2_and_it_stays_as_it_was(
+    two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    file = tmp_path / "state"
+    cut_off(monkeypatch, file)
+    before = file.read_bytes()
+    monkeypatch.setenv(setting, str(tmp_path / "other") if setting == "GATEKEEPER_KEYS" else "other")
+    done = called("--state", file)
+    assert isinstance(done.exception, UsageError), done
+    assert (done.exception.key, file.read_bytes()) == ("error.state_of_another", before)
+
+
+def test_a_state_that_cannot_be_read_then_exit_2_and_it_stays_as_it_was(
+    two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "state"
+    cut_off(monkeypatch, file)
+    good = json.loads(file.read_bytes())
+    for content in (b"", json.dumps({**good, "found": [{}]}).encode()):
+        file.write_bytes(content)
+        done = called("--state", file)
+        assert isinstance(done.exception, UsageError), done
+        assert (done.exception.key, file.read_bytes()) == ("error.state_unreadable", content)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from click.testing import CliRunner, Result
 from gatekeeper.audit import export, verify
 from gatekeeper.audit.export import sealed
 from gatekeeper.audit.folder import Folder
+from gatekeeper.audit.trail import Link
 from gatekeeper.cli.audit import command
-from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
+from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.shelf import Shelf
 from schemas.codec import canonical
@@ -30,7 +32,7 @@ def again(folder: Path, out: Path, **more: Any) -> export.Exported:
     """Writes an export of what an export holds."""
     keys = Keys(folder / "keys")
     log = sealed(Shelf(folder / "log"), keys.public("log"), keys.public("witness"))
-    return export.write(out, Folder(folder), about=ABOUT, log=log, keys=keys.folder, **more)
+    return export.write(out, Folder(folder), **{"about": ABOUT, "log": log, "keys": keys.folder, **more})
 
 
 def run(*arguments: str) -> Result:
@@ -122,6 +124,158 @@ def test_an_export_that_fails_then_nothing_is_left_behind(tmp_path: Path) -> Non
     with pytest.raises(GatekeeperError):
         again(first, tmp_path / "b")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+
+
+def after(links: int, error: BaseException) -> Callable[[Link], None]:
+    """Returns what raises that when it has heard of so many links."""
+    left = iter(range(links))
+
+    def told(link: Link) -> None:
+        if next(left, None) is None:
+            raise error
+
+    return told
+
+
+def cut_off(folder: Path, out: Path, links: int, error: BaseException, **more: Any) -> export.Begun:
+    """Ends an export that way when it has taken so many links; returns how far it had written down that it came."""
+    kept = list[export.Begun]()
+    with pytest.raises(type(error)):
+        again(folder, out, told=after(links, error), due=lambda: True, save=kept.append, **more)
+    return kept[-1]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Returns all that an export holds, by name, inflated."""
+    found = {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    return {name: gzip.decompress(value) if name.endswith(".gz") else value for name, value in found.items()}
+
+
+@pytest.mark.parametrize("sealed_", [12, 7, 0])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), UnavailableError("error.disk", path="x", detail="x")])
+def test_cut_off_anywhere_then_it_goes_on_and_is_what_one_in_one_go_is(
+    tmp_path: Path, sealed_: int, error: BaseException
+) -> None:
+    first = Trail(seed=3).write(12).export(tmp_path / "a", sealed=sealed_)
+    expected = again(first, tmp_path / "whole")
+    for links in range(12):
+        out = tmp_path / f"b{links}"
+        begun = cut_off(first, out, links, error)
+        assert not out.exists()
+        assert again(first, out, begun=begun) == expected
+        assert content(out) == content(tmp_path / "whole")
+        assert not out.with_name(f"{out.name}.part").exists()
+        assert not (out / export.PROGRESS).exists()
+
+
+def test_cut_off_then_what_was_written_is_not_written_again(tmp_path: Path) -> None:
+    first = Trail(seed=3).write(12).export(tmp_path / "a")
+    begun, taken = cut_off(first, tmp_path / "b", 8, KeyboardInterrupt()), list[Link]()
+    again(first, tmp_path / "b", begun=begun, told=taken.append)
+    assert len(taken) == 12 - 8
+
+
+def test_cut_off_again_and_again_then_it_is_what_one_in_one_go_is(tmp_path: Path) -> None:
+    first = Trail(seed=3).write(12).export(tmp_path / "a", sealed=9)
+    again(first, tmp_path / "whole")
+    begun: export.Begun | None = None
+    for _ in range(8):
+        begun = cut_off(first, tmp_path / "b", 1, KeyboardInterrupt(), begun=begun)
+    again(first, tmp_path / "b", begun=begun)
+    assert content(tmp_path / "b") == content(tmp_path / "whole")
+
+
+def test_cut_off_amid_what_is_written_behind_the_partitions_then_it_is_what_one_in_one_go_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Trail(seed=3).write(12).export(tmp_path / "a")
+    again(first, tmp_path / "whole")
+    for puts in range(4, 16, 4):
+        out, kept, left = tmp_path / f"b{puts}", list[export.Begun](), iter(range(puts))
+        whole = Path.write_bytes
+
+        def put(file: Path, data: bytes, left: Iterator[int] = left, whole: Any = whole) -> int:
+            if next(left, None) is None:
+                raise OSError(28, "No space left on device")
+            return int(whole(file, data))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_bytes", put)
+            with pytest.raises(UnavailableError):
+                again(first, out, save=kept.append)
+        again(first, out, begun=kept[-1])
+        assert content(out) == content(tmp_path / "whole")
+
+
+def test_begun_then_all_that_was_written_beyond_what_was_written_down_is_taken_away(tmp_path: Path) -> None:
+    first = Trail(seed=3, partitions=1).write(12).export(tmp_path / "a")
+    again(first, tmp_path / "whole")
+    kept = list[export.Begun]()
+    with pytest.raises(KeyboardInterrupt):
+        again(first, tmp_path / "b", told=after(11, KeyboardInterrupt()), due=lambda: True, save=kept.append)
+    begun = kept[3]
+    assert (begun.manifests, begun.standing is None) == (3, False)
+    again(first, tmp_path / "b", begun=begun)
+    assert content(tmp_path / "b") == content(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("kind", ["manifests", "records"])
+def test_a_file_that_is_shorter_than_it_was_then_exit_2_and_it_is_named(tmp_path: Path, kind: str) -> None:
+    first = Trail(seed=3, partitions=1).write(12).export(tmp_path / "a")
+    begun, file = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt()), tmp_path / "b.part" / kind / "0.ndjson.gz"
+    for spoil in (lambda: os.truncate(file, 30), file.unlink):
+        spoil()
+        with pytest.raises(UsageError, match=f"{kind}/0.ndjson.gz"):
+            again(first, tmp_path / "b", begun=begun)
+        assert (tmp_path / "b.part" / export.PROGRESS).exists()
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    """Returns the bytes of each file in a folder that is being written."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_trail_without_the_link_where_it_stood_then_exit_2_and_what_was_written_stays(tmp_path: Path) -> None:
+    trail = Trail(seed=3, partitions=1).write(12)
+    first = trail.export(tmp_path / "a")
+    begun = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt())
+    before = content_of(tmp_path / "b.part")
+    other = Trail(seed=4, partitions=1).write(12)
+    for steps in (trail.steps[:4], trail.steps[7:], other.steps):
+        trail.put(first, steps)
+        with pytest.raises(UsageError, match=r"b\.part"):
+            again(first, tmp_path / "b", begun=begun)
+        assert content_of(tmp_path / "b.part") == before
+    trail.put(first, trail.steps)
+    assert again(first, tmp_path / "b", begun=begun).manifests == 12
+
+
+def test_a_log_that_grew_since_then_the_checkpoint_is_the_one_that_it_began_with(tmp_path: Path) -> None:
+    trail = Trail(seed=3).write(520, 1)
+    then, now = trail.export(tmp_path / "then", sealed=300), trail.export(tmp_path / "now")
+    again(then, tmp_path / "whole")
+    begun = cut_off(then, tmp_path / "b", 200, KeyboardInterrupt())
+    note = (then / "log" / "checkpoint").read_text("utf-8")
+    log = export.reopened(Shelf(now / "log"), note, Keys(now / "keys").public("witness"))
+    assert again(now, tmp_path / "b", begun=begun, log=log).size == 300
+    assert content(tmp_path / "b") == content(tmp_path / "whole")
+
+
+def test_a_log_that_was_made_anew_then_exit_4(tmp_path: Path) -> None:
+    note = (Trail(seed=3).write(12).export(tmp_path / "a") / "log" / "checkpoint").read_text("utf-8")
+    other = Trail(seed=4).write(12).export(tmp_path / "b")
+    with pytest.raises(IntegrityError):
+        export.reopened(Shelf(other / "log"), note, [])
+
+
+def test_a_forged_record_with_somebody_in_the_place_of_a_hash_then_nothing_of_them_is_kept(tmp_path: Path) -> None:
+    trail = Trail(seed=3, partitions=1).write(3)
+    first, kept = trail.export(tmp_path / "a"), list[export.Begun]()
+    values = [one for step in trail.steps for one in step.records]
+    said = orjson.loads(values[0])
+    lines(first / "records" / "0.ndjson.gz", [canonical({**said, "policy": {"sha256": "Narumi"}}), *values[1:]])
+    found = again(first, tmp_path / "b", save=kept.append)
+    assert "Narumi" not in f"{found} {kept}"
 
 
 @pytest.fixture

@@ -355,7 +355,7 @@ def test_interrupted_then_it_goes_on_where_it_was_and_tells_all(
     folder, state = export(tmp_path / "out", values, names), tmp_path / "state.json"
     call = [sys.executable, "-m", "gatekeeper", "audit", "replay", folder, "--state", state, "--rate", "10"]
     with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        until(state.exists, "the state is written down", 30)
+        until(lambda: state.exists() and json.loads(state.read_bytes())["records"], "some are written down", 30)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert (process.returncode, "goes on from here" in said) == (130, True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import time
 
 import click
 
-from gatekeeper.audit.coverage import TOLD, report
+from gatekeeper.audit.coverage import TOLD, Covered, report
+from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, rate_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table
 from gatekeeper.keys import Keys
@@ -16,13 +18,28 @@ from gatekeeper.texts import text
 from streams.coverage import check
 
 
+class Kept(states.State):
+    """What the state file holds: what was found of each partition that is done, as it was when it was checked."""
+
+    found: list[Covered]
+
+
 @click.command("coverage", help=text("cli.audit_coverage"))
 @rate_option
+@states.state_option()
 @json_option
-def command(rate: float | None, as_json: bool) -> None:
+def command(rate: float | None, state: Path | None, as_json: bool) -> None:
     """Prints what was found; exit 1 where something is wrong, 5 where a part cannot be proven any more."""
     settings = load()
-    with progress_bar() as bar:
+    keys = [key.kid for key in Keys(settings.key_folder).public("worker")]
+    of = states.of("coverage", group=settings.group, broker=settings.bootstrap, keys=keys)
+    kept = states.begun(state, Kept, of)
+    done = {one.partition: one for one in kept.found} if kept else {}
+
+    def now(ended: bool) -> Kept | None:
+        return None if ended else Kept(of=of, found=list(done.values()))
+
+    with states.kept(state, now) as step, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_coverage_reading"), total=None)
         pace = Pace(rate)
 
@@ -30,7 +47,10 @@ def command(rate: float | None, as_json: bool) -> None:
             bar.advance(task, count)
             pace.done(count)
 
-        found = check(settings, passed)
+        for one in check(settings, passed, without=frozenset(done)):
+            with step():
+                done[one.partition] = one
+    found = [done[number] for number in sorted(done)]
     findings = [finding for one in found for finding in one.findings]
     expired = any(one.expired for one in found)
     if as_json:

@@ -8,15 +8,31 @@ from time import time
 import click
 
 from gatekeeper.audit import export
+from gatekeeper.audit.chain import Finding
 from gatekeeper.audit.trail import Link
+from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
+from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
 from gatekeeper.shelf import Shelf
 from gatekeeper.spans import instant
 from gatekeeper.texts import text
-from streams.trail import LiveTrail
+from streams.trail import Bounds, LiveTrail
+
+
+class Kept(states.State):
+    """What the progress file of an export holds: all that must be the same again, and how far it came.
+
+    `made`: when it was begun. `note`: of the sealed log's checkpoint, None without a log. `aside`: what the trail met.
+    """
+
+    made: str
+    note: str | None
+    bounds: Bounds
+    aside: list[Finding]
+    begun: export.Begun
 
 
 @click.command("export", help=text("cli.audit_export"))
@@ -28,25 +44,58 @@ from streams.trail import LiveTrail
 def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: float | None, as_json: bool) -> None:
     """Writes the folder whole or not at all; without a witness, or where something is left out, it says so.
 
-    Exit 1 where others wrote to `manifests` or `audit`: that is left aside, and the rest is whole and can be verified.
+    What was cut off goes on. Exit 1 where others wrote to `manifests` or `audit`: that is left aside, and the rest is
+    whole and can be verified.
     """
     settings = load()
-    log = sealed(Keys(settings.key_folder), settings.log_folder)
-    with LiveTrail(settings, since=since, to=to) as trail, progress_bar() as bar:
-        task = bar.add_task(text("cli.audit_exporting"), total=sum(end - start for start, end in trail.bounds.values()))
-        before = sum(start for start, _ in trail.bounds.values())
-        at = {number: start for number, (start, _) in trail.bounds.items()}
-
-        pace = Pace(rate)
+    keys, part = Keys(settings.key_folder), export.part_of(out)
+    file = part / export.PROGRESS / "state.json"
+    about = {"group": settings.group, "broker": settings.bootstrap, "from": since, "to": to, "unsealed": unsealed}
+    known = [key.kid for key in keys.public("worker")]
+    of = states.of("export", **about, log=str(settings.log_folder), keys=known)
+    kept = states.begun(file, Kept, of)
+    log = _reopened(kept, file, keys, settings.log_folder) if kept else sealed(keys, settings.log_folder)
+    made = kept.made if kept else instant(int(time() * 1000))
+    with (
+        LiveTrail(settings, since=since, to=to, bounds=kept.bounds if kept else None) as trail,
+        Shelf(part).alone(),
+        progress_bar() as bar,
+    ):
+        if kept:
+            _go_on(trail, kept, part)
+        bounds = trail.bounds.manifests
+        at = {number: min(start, end) for number, (start, end) in bounds.items()}
+        before = sum(at.values())
+        task = bar.add_task(text("cli.audit_exporting"), total=sum(end for _, end in bounds.values()) - before)
+        at |= {number: bounds[number][1] for number in (kept.begun.done if kept else ())}
+        pace, keeper = Pace(rate), states.Keeper(file)
 
         def told(link: Link) -> None:
             at[link.partition] = link.offset + 1
             bar.update(task, completed=sum(at.values()) - before)
             pace.done(len(link.records))
 
+        def save(begun: export.Begun) -> None:
+            met, stands = list(trail.aside.values()), log.note if log else None
+            keeper.write(Kept(of=of, made=made, note=stands, bounds=trail.bounds, aside=met, begun=begun))
+
         first, last = (None if moment is None else instant(moment) for moment in (trail.since, to))
-        about = {"made": instant(int(time() * 1000)), "group": settings.group, "from": first, "to": last}
-        found = export.write(out, trail, about=about, log=log, keys=settings.key_folder, unsealed=unsealed, told=told)
+        try:
+            found = export.write(
+                out,
+                trail,
+                about={"made": made, "group": settings.group, "from": first, "to": last},
+                log=log,
+                keys=keys.folder,
+                unsealed=unsealed,
+                told=told,
+                begun=kept.begun if kept else None,
+                due=keeper.due,
+                save=save,
+            )
+        except (KeyboardInterrupt, UnavailableError):
+            note("cli.audit_export_interrupted", part=part)
+            raise
     if trail.since is not None and trail.since != since:
         note("cli.audit_export_kept", since=instant(trail.since))
     if log is None:
@@ -68,6 +117,23 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
 def sealed(keys: Keys, folder: Path) -> export.Sealed | None:
     """Returns the sealed log in a folder, None where there is none."""
     return export.sealed(Shelf(folder), keys.public("log"), keys.public("witness"))
+
+
+def _reopened(kept: Kept, file: Path, keys: Keys, folder: Path) -> export.Sealed | None:
+    """Returns the sealed log as the export began with it; raises IntegrityError (4) where it is not that one."""
+    try:
+        return None if kept.note is None else export.reopened(Shelf(folder), kept.note, keys.public("witness"))
+    except ValueError:
+        raise UsageError("error.state_unreadable", file=file) from None
+
+
+def _go_on(trail: LiveTrail, kept: Kept, part: Path) -> None:
+    """Has the trail know what was met before, and says that it goes on; raises UsageError (2) where it cannot."""
+    if not trail.whole():
+        raise UsageError("error.export_lost", folder=part)
+    trail.aside |= {finding.place: finding for finding in kept.aside}
+    counts = {name: f"{getattr(kept.begun, name):,}" for name in ("manifests", "records")}
+    note("cli.audit_export_goes_on", part=part, **counts)
 
 
 def _plain(found: export.Exported) -> dict[str, object]:

@@ -86,6 +86,12 @@ def opened(
         tell_aside(trail)
 
 
+def source(settings: Settings, trail: Trail, since: int | None, to: int | None) -> dict[str, Any]:
+    """Returns what tells one trail from another, as JSON takes it: where it is read from, and of which time."""
+    place = trail.about if isinstance(trail, Folder) else {"group": settings.group, "broker": settings.bootstrap}
+    return {"place": place, "from": since, "to": to}
+
+
 def tell_aside(trail: LiveTrail) -> None:
     """Says of what others put on `manifests` and `audit` where it is, and why it was left aside."""
     for finding in islice(trail.aside.values(), SHOWN):

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
 from gatekeeper import packs
 from gatekeeper.audit.archive import Archive
-from gatekeeper.audit.folder import Folder
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.recheck import Recheck, Rechecked
 from gatekeeper.audit.replay import Finding, replay
 from gatekeeper.audit.trail import Link, Trail
-from gatekeeper.cli.audit.reading import Pace, between, opened, rate_option, trail_options
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
-from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.cli.audit import state as states
+from gatekeeper.cli.audit.reading import Pace, between, opened, rate_option, source, trail_options
+from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
+from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.identity import open_tokens
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from schemas.audit import Count, Digest
-from schemas.codec import canonical
+from schemas.audit import Count
 from schemas.values import Model
 from streams import inputs
 from streams.client import Reader
@@ -36,7 +32,6 @@ from streams.trail import LiveTrail
 
 SHOWN = 100
 """So many findings are told one by one."""
-SAVE_SECONDS = 2.0
 FINDINGS = ("same", "told", "silent", "drift", "unknown")
 COUNTS = ("findings", "stages", "facts")
 _LONGEST = 200
@@ -57,12 +52,11 @@ class Found(Model):
     why: str
 
 
-class Kept(Model):
-    """What the state file holds: SHA-256 of what was replayed, whether that ended, and all that a report has."""
+class Kept(states.State):
+    """What the state file holds: whether the replay ended, and all that a report has."""
 
-    of: Digest
     ended: bool
-    next: dict[str, Count]
+    next: dict[int, Count]
     records: Count
     findings: dict[Finding, Count]
     stages: dict[str, Count]
@@ -80,7 +74,7 @@ class Report:
     facts: Counter[str] = field(default_factory=Counter)
     found: list[dict[str, Any]] = field(default_factory=list)
     troubles: dict[str, int] = field(default_factory=dict)
-    next: dict[str, int] = field(default_factory=dict)
+    next: dict[int, int] = field(default_factory=dict)
 
     def add(self, link: Link, number: int, one: Rechecked, *, live: bool) -> None:
         """Takes in what became of the record of that number of a link."""
@@ -110,7 +104,7 @@ class Report:
 @click.command("replay", help=text("replay.help"))
 @trail_options
 @rate_option
-@click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help=text("replay.state"))
+@states.state_option("replay.state")
 @json_option
 @click.pass_context
 def command(
@@ -127,28 +121,31 @@ def command(
     settings = load()
     with ExitStack() as stack:
         trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))
-        about = trail.about if isinstance(trail, Folder) else {"group": settings.group, "broker": settings.bootstrap}
-        of = sha256(canonical(about)).hexdigest()
-        report = _begun(state, of)
+        of = states.of("replay", **source(settings, trail, since, to))
+        report = _begun(states.begun(state, Kept, of))
         library, recheck = Library(trail), None
         if isinstance(trail, LiveTrail):
             recheck = _recheck(settings, stack.enter_context(Reader(settings)), library, trail)
         pace = Pace(rate if live or rate else 0)
-        with _kept(state, of, report) as save, progress_bar() as bar:
+
+        def now(ended: bool) -> Kept:
+            return Kept(of=of, ended=ended, next=report.next, **report.plain)
+
+        with states.kept(state, now) as step, progress_bar() as bar:
             task = bar.add_task(text("replay.replaying"), total=None)
             for link in _links(trail, report, since, to):
-                if link.offset < report.next.get(str(link.partition), 0):
+                if link.offset < report.next.get(link.partition, 0):
                     if recheck:
                         for value in link.records:
                             recheck.passed(value)
                     continue
                 at = link.manifest["asof"] if recheck else {}
-                for number, value in enumerate(link.records):
-                    one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
-                    report.add(link, number, one, live=live)
+                with step():
+                    for number, value in enumerate(link.records):
+                        one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
+                        report.add(link, number, one, live=live)
+                    report.next[link.partition] = link.offset + 1
                 bar.advance(task, len(link.records))
-                report.next[str(link.partition)] = link.offset + 1
-                save()
                 pace.done(len(link.records))
     if as_json:
         show_json(report.plain)
@@ -180,53 +177,21 @@ def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTr
         inputs.KeptInputs(settings, reader),
         packs.load(settings.policy),
         tokens=open_tokens(settings.token_key),
-        whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.values()),
+        whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values()),
     )
 
 
-def _begun(state: Path | None, of: str) -> Report:
+def _begun(kept: Kept | None) -> Report:
     """Returns what an earlier call found that did not end; where it did, only how far it came."""
     report = Report()
-    if state is None or not state.exists():
+    if kept is None:
         return report
-    try:
-        kept = Kept.model_validate_json(state.read_bytes())
-    except (OSError, ValidationError):
-        raise UsageError("error.state_unreadable", file=state) from None
-    if kept.of != of:
-        raise UsageError("error.state_of_another", file=state)
     report.next = kept.next
     if not kept.ended:
         for name in COUNTS:
             getattr(report, name).update(getattr(kept, name))
         report.found = [one.model_dump() for one in kept.found]
     return report
-
-
-@contextmanager
-def _kept(state: Path | None, of: str, report: Report) -> Iterator[Callable[[], None]]:
-    """Yields what writes the state down now and then; however the work ends, it is written at the end."""
-    written = time.monotonic()
-
-    def write(*, ended: bool) -> None:
-        if state is not None:
-            with whole(state) as file:
-                file.write(canonical({"of": of, "ended": ended, "next": report.next, **report.plain}).decode())
-
-    def save() -> None:
-        nonlocal written
-        if time.monotonic() - written > SAVE_SECONDS:
-            written = time.monotonic()
-            write(ended=False)
-
-    try:
-        yield save
-    except BaseException as error:
-        write(ended=False)
-        if isinstance(error, KeyboardInterrupt) and state is not None:
-            note("replay.interrupted", file=state)
-        raise
-    write(ended=True)
 
 
 def _show(report: Report, *, live: bool) -> None:

@@ -84,7 +84,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_sealing"), total=None)
         told = Told(finding, sealed, taken=lambda: bar.advance(task), covered=covered, unchecked=failed)
-        check = (lambda: coverage.check(settings, Pace(None).done)) if hours else None
+        check = (lambda: list(coverage.check(settings, Pace(None).done))) if hours else None
         try:
             Sealer(settings, told=told, seconds=interval, check=check, every_ms=int(hours * HOUR_MS)).run(once=once)
         except SystemExit:  # stopped in order: what is not sealed yet is taken again at the next start

@@ -8,21 +8,38 @@ from typing import get_args
 import click
 
 from gatekeeper.audit.library import Library
-from gatekeeper.audit.what_if import By, WhatIf
+from gatekeeper.audit.record import RULES
+from gatekeeper.audit.what_if import By, Cell, Change, WhatIf
 from gatekeeper.cli.activate import file_policy
-from gatekeeper.cli.audit.reading import Pace, between, opened, rate_option, trail_options
+from gatekeeper.cli.audit import state as states
+from gatekeeper.cli.audit.reading import Pace, between, opened, rate_option, source, trail_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table
+from gatekeeper.keys import Keys
 from gatekeeper.proposal import every, named
 from gatekeeper.reasons import VERDICTS
 from gatekeeper.settings import load
 from gatekeeper.texts import text
+from schemas.audit import Count
 from streams import controls
+
+COUNTS = ("decisions", "left_out", "unknown")
+
+
+class Kept(states.State):
+    """What the state file holds: by partition the manifest to go on with, and all that was counted before it."""
+
+    next: dict[int, Count]
+    decisions: Count
+    left_out: Count
+    unknown: Count
+    cells: list[tuple[Change, Cell]]
 
 
 @click.command("what-if", help=text("what_if.help"))
 @trail_options
 @click.option("--policy", required=True, help=text("what_if.policy"))
 @rate_option
+@states.state_option()
 @click.option("--allow-widening", is_flag=True, help=text("what_if.allow_widening"))
 @json_option
 @click.pass_context
@@ -34,6 +51,7 @@ def command(
     to: int | None,
     policy: str,
     rate: float | None,
+    state: Path | None,
     allow_widening: bool,
     as_json: bool,
 ) -> None:
@@ -44,15 +62,28 @@ def command(
     given = file_policy(policy) if policy.endswith(".toml") else None
     settings = load()
     new = given or named(policy, every(controls.policies(settings) if live else None))
-    with opened(settings, folder, live=live, since=since, to=to) as trail, progress_bar() as bar:
+    with opened(settings, folder, live=live, since=since, to=to) as trail:
+        keys = [key.kid for key in Keys(settings.key_folder).public("worker")] if live else []
+        of = states.of("what-if", policy=new.sha256, rules=RULES, keys=keys, **source(settings, trail, since, to))
         found, pace = WhatIf(new, Library(trail)), Pace(rate if live or rate else 0)
-        task = bar.add_task(text("replay.replaying"), total=None)
-        for partition in trail.partitions():
-            for link in between(trail.links(partition), since, to):
-                for value in link.records:
-                    found.add(value)
-                bar.advance(task, len(link.records))
-                pace.done(len(link.records))
+        done = _taken_up(found, states.begun(state, Kept, of))
+
+        def now(ended: bool) -> Kept | None:
+            counts = {name: getattr(found, name) for name in COUNTS}
+            return None if ended else Kept(of=of, next=done, cells=list(found.cells.items()), **counts)
+
+        with states.kept(state, now) as step, progress_bar() as bar:
+            task = bar.add_task(text("replay.replaying"), total=None)
+            for partition in trail.partitions():
+                for link in between(trail.links(partition), since, to):
+                    if link.offset < done.get(partition, 0):
+                        continue
+                    with step():
+                        for value in link.records:
+                            found.add(value)
+                        done[partition] = link.offset + 1
+                    bar.advance(task, len(link.records))
+                    pace.done(len(link.records))
     if as_json:
         show_json(_told(found))
     else:
@@ -66,6 +97,16 @@ def command(
     if found.unknown:
         note("what_if.unknown", count=f"{found.unknown:,}")
     context.exit(1 if widened.sends and not allow_widening else 4 if found.unknown else 0)
+
+
+def _taken_up(found: WhatIf, kept: Kept | None) -> dict[int, int]:
+    """Puts what was counted before into `found`; returns the manifest to go on with, by partition."""
+    if kept is None:
+        return {}
+    for name in COUNTS:
+        setattr(found, name, getattr(kept, name))
+    found.cells.update(kept.cells)
+    return kept.next
 
 
 def _told(found: WhatIf) -> dict[str, object]:
