@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit import export
 from gatekeeper.audit.library import Library, Missing
 from gatekeeper.audit.log import CHECKPOINT
 from gatekeeper.audit.record import FOREIGN
+from gatekeeper.audit.sealed import sealed
 from gatekeeper.keys import Keys
 from gatekeeper.report.period import Period
 from gatekeeper.report.proof import Seal
@@ -70,7 +70,7 @@ def _seal(settings: Settings) -> Seal:
     """Returns what this machine has of the sealed log, and the public keys to check it with."""
     keys, shelf = Keys(settings.key_folder), Shelf(settings.log_folder)
     witnesses = keys.public("witness")
-    log = export.sealed(shelf, keys.public("log"), witnesses)
+    log = sealed(shelf, keys.public("log"), witnesses)
     known = [*keys.verifiers("worker"), *keys.verifiers("log")]
     # a cosignature puts the checkpoint in its place anew; the state beside it is written once
     state = shelf.written_at(f"state/{log.checkpoint.size}") if log else None

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit.export import Sealed
 from gatekeeper.audit.merkle import inclusion_proof
 from gatekeeper.audit.record import FOREIGN
+from gatekeeper.audit.sealed import Sealed
 from gatekeeper.audit.trail import Link, Trail, holds
 from gatekeeper.audit.verify import leaf_hash
 

@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit import inquiry, masking
-from gatekeeper.audit.export import Sealed
 from gatekeeper.audit.proof import of_record
 from gatekeeper.audit.record import FOREIGN
+from gatekeeper.audit.sealed import Sealed
 from gatekeeper.audit.telling import Line, Telling, told_reason
 from gatekeeper.audit.trail import Link
 from gatekeeper.audit.verify import INCOMPLETE, Finding, check_content

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit import inquiry, merkle, verify
-from gatekeeper.audit.export import Sealed
 from gatekeeper.audit.proof import of_record
+from gatekeeper.audit.sealed import Sealed
 from gatekeeper.audit.telling import told_reason
 from gatekeeper.audit.trail import Link
 from gatekeeper.audit.verify import Vkey

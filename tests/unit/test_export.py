@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gatekeeper.audit import export, verify
-from gatekeeper.audit.export import sealed
 from gatekeeper.audit.folder import Folder
+from gatekeeper.audit.sealed import reopened, sealed
 from gatekeeper.audit.trail import Link
 from gatekeeper.cli.audit import command
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
@@ -256,7 +256,7 @@ def test_a_log_that_grew_since_then_the_checkpoint_is_the_one_that_it_began_with
     again(then, tmp_path / "whole")
     begun = cut_off(then, tmp_path / "b", 200, KeyboardInterrupt())
     note = (then / "log" / "checkpoint").read_text("utf-8")
-    log = export.reopened(Shelf(now / "log"), note, Keys(now / "keys").public("witness"))
+    log = reopened(Shelf(now / "log"), note, Keys(now / "keys").public("witness"))
     assert again(now, tmp_path / "b", begun=begun, log=log).size == 300
     assert content(tmp_path / "b") == content(tmp_path / "whole")
 
@@ -265,7 +265,7 @@ def test_a_log_that_was_made_anew_then_exit_4(tmp_path: Path) -> None:
     note = (Trail(seed=3).write(12).export(tmp_path / "a") / "log" / "checkpoint").read_text("utf-8")
     other = Trail(seed=4).write(12).export(tmp_path / "b")
     with pytest.raises(IntegrityError):
-        export.reopened(Shelf(other / "log"), note, [])
+        reopened(Shelf(other / "log"), note, [])
 
 
 def test_a_forged_record_with_somebody_in_the_place_of_a_hash_then_nothing_of_them_is_kept(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit import export, inquiry, verify
+from gatekeeper.audit import inquiry, verify
 from gatekeeper.audit.folder import Folder
 from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.audit.sealed import sealed as newest_log
 from gatekeeper.audit.trail import Link
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
@@ -322,7 +323,7 @@ def sealed(
     trails.Trail(seed=3).write(12).export(folder, witnessed=witnessed, sealed=sealed)
     keys = Keys(folder / "keys")
     witnesses = keys.public("witness")
-    log = export.sealed(Shelf(folder / "log"), keys.public("log"), witnesses)
+    log = newest_log(Shelf(folder / "log"), keys.public("log"), witnesses)
     known = [*keys.verifiers("worker"), *keys.verifiers("log")]
     tally, trail = a_tally(Seal(log, known, witnesses, world.T), partitions=3), Folder(folder)
     for partition in trail.partitions():

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
-from gatekeeper.audit.export import Sealed
 from gatekeeper.audit.library import Library, Missing
 from gatekeeper.audit.quest import Quest, Search
+from gatekeeper.audit.sealed import Sealed
 from gatekeeper.audit.story import Seal, Story, Told, proven
 from gatekeeper.audit.trail import Trail
 from gatekeeper.audit.verify import INCOMPLETE, UNVERIFIABLE
-from gatekeeper.cli.audit.export import sealed
-from gatekeeper.cli.audit.reading import keys_of, of_folder, opened, place_options
+from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
@@ -69,7 +68,7 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
 def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
     """Returns the sealed log, and whether it can be read; where it cannot the page is told without it, and says so."""
     try:
-        return sealed(keys, settings.log_folder), True
+        return log_of(keys, settings.log_folder), True
     except GatekeeperError as error:
         note("cli.audit_explain_unsealed", trouble=error)
         return None, False

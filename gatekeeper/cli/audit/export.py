@@ -9,9 +9,10 @@ import click
 
 from gatekeeper.audit import export
 from gatekeeper.audit.chain import Finding
+from gatekeeper.audit.sealed import Sealed, reopened
 from gatekeeper.audit.trail import Link
 from gatekeeper.cli.audit import state as states
-from gatekeeper.cli.audit.reading import Pace, rate_option, tell_aside, time_options
+from gatekeeper.cli.audit.reading import Pace, log_of, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.keys import Keys
@@ -54,7 +55,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
     known = [key.kid for key in keys.public("worker")]
     of = states.of("export", **about, log=str(settings.log_folder), keys=known)
     kept = states.begun(file, Kept, of)
-    log = _reopened(kept, file, keys, settings.log_folder) if kept else sealed(keys, settings.log_folder)
+    log = _reopened(kept, file, keys, settings.log_folder) if kept else log_of(keys, settings.log_folder)
     made = kept.made if kept else instant(int(time() * 1000))
     with (
         LiveTrail(settings, since=since, to=to, bounds=kept.bounds if kept else None) as trail,
@@ -114,15 +115,10 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
     click.get_current_context().exit(1 if trail.aside else 0)
 
 
-def sealed(keys: Keys, folder: Path) -> export.Sealed | None:
-    """Returns the sealed log in a folder, None where there is none."""
-    return export.sealed(Shelf(folder), keys.public("log"), keys.public("witness"))
-
-
-def _reopened(kept: Kept, file: Path, keys: Keys, folder: Path) -> export.Sealed | None:
+def _reopened(kept: Kept, file: Path, keys: Keys, folder: Path) -> Sealed | None:
     """Returns the sealed log as the export began with it; raises IntegrityError (4) where it is not that one."""
     try:
-        return None if kept.note is None else export.reopened(Shelf(folder), kept.note, keys.public("witness"))
+        return None if kept.note is None else reopened(Shelf(folder), kept.note, keys.public("witness"))
     except ValueError:
         raise UsageError("error.state_unreadable", file=file) from None
 

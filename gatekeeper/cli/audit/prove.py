@@ -8,8 +8,7 @@ import click
 
 from gatekeeper.audit.proof import prove
 from gatekeeper.audit.verify import INCOMPLETE, check_content
-from gatekeeper.cli.audit.export import sealed
-from gatekeeper.cli.audit.reading import keys_of, of_folder, opened, place_options
+from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.who import named
 from gatekeeper.errors import UsageError
@@ -31,7 +30,7 @@ def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool)
     named(did, "DID", DID_PATTERN)
     settings = of_folder(load(), folder)
     keys = keys_of(settings, folder)
-    log = sealed(keys, settings.log_folder)
+    log = log_of(keys, settings.log_folder)
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_searching"), total=None)
         known = [*keys.verifiers("worker"), *keys.verifiers("log")]

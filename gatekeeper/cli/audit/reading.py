@@ -13,12 +13,14 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.audit.folder import Folder
+from gatekeeper.audit.sealed import Sealed, sealed
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.cli.output import note
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
+from gatekeeper.shelf import Shelf
 from gatekeeper.spans import instant, span
 from gatekeeper.texts import text
 from schemas.values import ZonedTime
@@ -69,6 +71,11 @@ def of_folder(settings: Settings, folder: Path | None) -> Settings:
 def keys_of(settings: Settings, folder: Path | None) -> Keys:
     """Returns the keys of an export, whoever may write to it, or the system's."""
     return Keys(settings.key_folder, handed=folder is not None)
+
+
+def log_of(keys: Keys, folder: Path) -> Sealed | None:
+    """Returns the sealed log in a folder, None where there is none; raises IntegrityError (4) where it is not right."""
+    return sealed(Shelf(folder), keys.public("log"), keys.public("witness"))
 
 
 @contextmanager
