@@ -54,6 +54,12 @@ LATEST = 253_402_300_799
 """The last second of the year 9999; no witness signs later."""
 AHEAD = 64
 """So many manifests ahead are looked at for where their records begin, after some that do not fit."""
+MOST = 100_000
+"""No transaction has more records."""
+MANIFEST = 1 << 17
+"""No line with a manifest is longer: a leaf of the log has 65,535 bytes at the most."""
+FILE = 1 << 25
+"""No file that is read at once is larger: a tile of leaves has half of that at the most."""
 
 Progress = Callable[[int, int], None]
 
@@ -241,18 +247,27 @@ def tile_name(number: int) -> str:
     return "".join(f"x{part}/" for part in high) + low
 
 
-@contextmanager
-def _opened(folder: Path, name: str) -> Iterator[BinaryIO]:
+def _open(folder: Path, name: str) -> BinaryIO:
     """Opens a file to be read; raises Trouble where it is missing, is none that comes to an end, or cannot be read."""
     try:
         if not S_ISREG((folder / name).stat().st_mode):
             raise Trouble("file", file=name, detail="no regular file")
-        with (folder / name).open("rb") as file:
-            yield file
+        return (folder / name).open("rb")
     except (FileNotFoundError, NotADirectoryError):
         raise Trouble("missing", file=name) from None
     except OSError as error:
         raise Trouble("file", file=name, detail=error.strerror) from None
+
+
+def _read(folder: Path, name: str) -> bytes:
+    """Returns what a file holds; raises Trouble as `_open` does, or where it is too large."""
+    with _open(folder, name) as file:
+        try:
+            if os.fstat(file.fileno()).st_size <= FILE:
+                return file.read()
+        except OSError as error:
+            raise Trouble("file", file=name, detail=error.strerror) from None
+    raise Trouble("file", file=name, detail=f"more than {FILE} bytes")
 
 
 def _integer(digits: str) -> int:
@@ -316,7 +331,7 @@ class Lines:
         """Inflates some more, behind what is not taken yet; tells whether there was any."""
         rest, piece = self.data[self.at :], b""
         if len(rest) > LONGEST:
-            raise Trouble("file", file=self._name, detail=f"> {LONGEST}")
+            raise Trouble("file", file=self._name, detail=f"a line of more than {LONGEST} bytes")
         try:
             while not piece and (packed := self._packed or self._file.read(PIECE)):
                 if self._inflate.eof:  # another member
@@ -326,6 +341,8 @@ class Lines:
                 self._told(len(packed) - len(self._packed))
         except zlib.error:
             raise Trouble("cut", file=self._name) from None
+        except OSError as error:
+            raise Trouble("file", file=self._name, detail=error.strerror) from None
         if not piece and not self._inflate.eof:
             raise Trouble("cut", file=self._name)
         self.data, self.at = rest + (piece or (rest and b"\n")), 0
@@ -359,8 +376,9 @@ def verify(
     try:
         export.check(witness, min_size)
     except Trouble as trouble:
-        export.report.add(trouble.code, **trouble.values)
-        export.report.says = [("not_right", {"count": export.report.found})]
+        export.report.give_up(trouble)
+    except (MemoryError, RecursionError) as error:
+        export.report.give_up(Trouble("too_much", detail=type(error).__name__))
     return export.report
 
 
@@ -369,10 +387,14 @@ _HASHED = re.compile(r"(policies|reference)/([0-9a-f]{64})\.(toml|json)")
 """What records and manifests name by its hash."""
 _REFERENCE = re.compile(rb'"refs":\{[^}]*:"[0-9a-f]{64}"')
 """How a record names what is in `reference/`."""
-_FOLDERS = ("records/", "manifests/", "log/", "keys/", "policies/", "reference/", "schemas/")
+_FOLDER = re.compile(
+    r"(records|manifests|keys|policies|reference|schemas)/|log/(tile/((entries|[0-9]{1,2})/(x[0-9]{3}/){0,6}([0-9]{3}\.p/)?)?)?"
+)
+"""The folders of an export, and those in them."""
+_OF_PARTITION = re.compile(r"(records|manifests)/[0-9]{1,9}\.ndjson\.gz")
 _SCHEMAS = ("schemas/audit.json", "schemas/manifest.json")
-_UNREAD = re.compile(r"verify\.py|schemas/(audit|manifest)\.json|keys/witness-[^/]+\.pub")
-"""The files of an export that are not looked at."""
+_UNREAD = re.compile(r"verify\.py|schemas/(audit|manifest)\.json|keys/(log|witness)-[1-9][0-9]{0,5}\.pub")
+"""The files of an export that are not looked at, or not always."""
 
 
 class _Export:
@@ -392,8 +414,12 @@ class _Export:
         self._folder, self._progress, self._done, self._total = folder, progress, 0, 1
         self._names: set[str] = set()
         self._opened: set[str] = set()
-        self._coverage: list[tuple[int, Any, Any]] = []
-        """The reports of coverage in the log: leaf number, instant, and how many things were found."""
+        self.beyond: set[str] = set()
+        """SHA-256 of each sealed manifest that is not within the range."""
+        self._newest: dict[int, str] = {}
+        """SHA-256 of the newest sealed manifest, by partition."""
+        self._coverage: dict[str, tuple[int, dict[str, Any]]] = {}
+        """How many reports of coverage are in the log, and the last one; as `uncovered`, of those that found something."""
 
     def check(self, witness: Vkey | None, min_size: int | None) -> None:
         """Takes all that is wrong into the report; raises Trouble where nothing more can be said."""
@@ -413,28 +439,30 @@ class _Export:
         for number, sealed in sorted(self.sealed.items()):
             for leaf in sealed.values():
                 report.add("missing_manifest", (number, 0), leaf=leaf)
-        for name in sorted(self.needed - self._names):
-            if not (name == "reference/" and any(one.startswith(name) for one in self._names)):
-                report.add("lacking", file=name)
+        filled = {f"{match[1]}/" for match in map(_HASHED.fullmatch, self._names) if match}
+        for name in sorted(self.needed - self._names - filled):
+            report.add("lacking", file=name)
+        strangers = [one for one in self._names - self._opened if not _UNREAD.fullmatch(one)]
+        for name in filter(_OF_PARTITION.fullmatch, sorted(strangers)):
+            report.add("outside", file=name)
         self._say(first, to)
         report.exclude(excluded)
         report.say("elsewhere")
         report.say("not_looked_at")
-        if strangers := [one for one in self._names - self._opened if not _UNREAD.fullmatch(one)]:
-            where = {top if (top := f"{one.partition('/')[0]}/") in _FOLDERS else "." for one in strangers}
+        if strangers:
+            where = {top if _FOLDER.fullmatch(top := f"{one.partition('/')[0]}/") else "." for one in strangers}
             report.say("strangers", count=len(strangers), file=", ".join(sorted(where)))
 
     @contextmanager
     def lines(self, name: str) -> Iterator[Lines]:
         """Yields the lines of a gzip file."""
         self._opened.add(name)
-        with _opened(self._folder, name) as file:
+        with _open(self._folder, name) as file:
             yield Lines(file, name, self._tell)
 
     def _read(self, name: str) -> bytes:
         self._opened.add(name)
-        with _opened(self._folder, name) as file:
-            return file.read()
+        return _read(self._folder, name)
 
     def _tell(self, count: int) -> None:
         self._done += count
@@ -442,26 +470,29 @@ class _Export:
 
     def _list(self) -> None:
         """Finds out which files there are, and checks those that are called by their hash."""
-
-        def refused(error: OSError) -> None:
-            name = Path(error.filename).relative_to(self._folder).as_posix()
-            if f"{name.partition('/')[0]}/" in _FOLDERS:  # or what is in there would be told as missing
-                raise Trouble("file", file=f"{name}/", detail=error.strerror)
-            self._names.add(name)
-
-        links = [self._folder / name for name in _FOLDERS if (self._folder / name).is_symlink()]
-        for top, _, files in chain.from_iterable(os.walk(one, onerror=refused) for one in (self._folder, *links)):
-            self._names |= {(Path(top).relative_to(self._folder) / file).as_posix() for file in files}
+        left = [""]
+        while left:
+            folder = left.pop()
+            try:
+                with os.scandir(self._folder / folder) as entries:
+                    for entry in entries:
+                        name = f"{folder}{entry.name}"
+                        if _FOLDER.fullmatch(f"{name}/") and entry.is_dir():
+                            left.append(f"{name}/")
+                            continue
+                        self._names.add(name)
+                        if _OF_PARTITION.fullmatch(name) and entry.is_file():
+                            self._total += entry.stat().st_size
+            except OSError as error:  # or what is in there would be told as missing
+                raise Trouble("file", file=folder or ".", detail=error.strerror) from None
         for name in sorted(self._names):
             if (match := _HASHED.fullmatch(name)) and sha256(self._read(name)).hexdigest() != match[2]:
                 self.report.add("content", file=name)
-        packed = (self._folder / name for name in self._names if name.endswith(".ndjson.gz"))
-        self._total = sum(file.stat().st_size for file in packed if file.is_file())
 
     def _keys(self, role: str) -> dict[str, Vkey]:
         """Returns the public keys of a role by NAME+HASH."""
         found = {}
-        for name in sorted(one for one in self._names if re.fullmatch(rf"keys/{role}-[^/]+\.pub", one)):
+        for name in sorted(one for one in self._names if re.fullmatch(rf"keys/{role}-[1-9][0-9]{{0,5}}\.pub", one)):
             try:
                 key = parse_vkey(self._read(name).decode("ascii"))
             except ValueError:
@@ -483,11 +514,11 @@ class _Export:
         if found.origin != about.get("group"):
             raise Trouble("other_log", origin=found.origin, group=about.get("group"))
         said = _trusted(found, self._keys("log").values(), self.report, witness, min_size)
-        self.logged, hashes, last = True, list[bytes](), dict[int, str]()
+        self.logged, hashes = True, list[bytes]()
         for index, leaf in enumerate(self._leaves(found.size)):
             hashes.append(leaf_hash(leaf))
             try:
-                self._leaf(index, leaf, hashes[-1], last, about["from"] or "", about["to"] or "~")
+                self._leaf(index, leaf, hashes[-1], about["from"] or "", about["to"] or "~")
             except (Trouble, *_NOT_SO):
                 self.report.add("leaf", leaf=index)
         if root_of(hashes) != found.root:
@@ -495,20 +526,24 @@ class _Export:
         self._tiles(hashes)
         return said
 
-    def _leaf(self, index: int, leaf: bytes, hash_: bytes, last: dict[int, str], first: str, to: str) -> None:
-        """Takes a leaf in; `last`: SHA-256 of the newest manifest of each partition so far."""
+    def _leaf(self, index: int, leaf: bytes, hash_: bytes, first: str, to: str) -> None:
+        """Takes a leaf in: a manifest, or a report of coverage; raises Trouble, or ValueError and its like, for another."""
         said = read_canonical(leaf)
-        if said.get("kind") == "coverage":
-            self._coverage.append((index, said.get("at"), said.get("found")))
+        if said.get("kind") == "coverage" and "prev" not in said:
+            told = {"leaf": index, "at": said.get("at"), "found": said.get("found")}
+            for code in ("coverage", "uncovered") if told["found"] != 0 else ("coverage",):
+                self._coverage[code] = self._coverage.get(code, (0, {}))[0] + 1, told
             return
-        partition, prev, within = said["partition"], said["prev"], first <= said["t1"] < to
-        if type(partition) is not int:
-            raise ValueError("no number of a partition")
-        if last.get(partition, prev) != prev:
+        partition, prev, at = said["partition"], said["prev"], said["t1"]
+        if type(partition) is not int or not _INSTANT.fullmatch(at):
+            raise ValueError("no manifest")
+        if self._newest.get(partition, prev) != prev:
             self.report.add("log_chain", leaf=index, partition=partition)
-        last[partition] = sha256(leaf).hexdigest()
-        if within:
-            self.sealed.setdefault(partition, {})[hash_] = index
+        self._newest[partition] = sha256(leaf).hexdigest()
+        if first <= at < to:
+            self.sealed.setdefault(partition, {}).setdefault(hash_, index)
+        else:
+            self.beyond.add(self._newest[partition])
 
     def _leaves(self, size: int) -> Iterator[bytes]:
         """Yields the data of all leaves in order."""
@@ -546,12 +581,8 @@ class _Export:
             report.say("not_right", count=report.found)
         if first or to:
             report.say("only", first=first, to=to)
-        if self._coverage:
-            _, at, found = self._coverage[-1]
-            report.say("coverage", count=len(self._coverage), at=at, found=found)
-        if wrong := [one for one in self._coverage if one[2] != 0]:
-            leaf, at, found = wrong[-1]
-            report.say("uncovered", count=len(wrong), leaf=leaf, at=at, found=found)
+        for code, (count, told) in self._coverage.items():
+            report.say(code, count=count, **told)
 
 
 def _widths(size: int) -> Iterator[int]:
@@ -595,9 +626,8 @@ class _Partition:
     def __init__(self, export: _Export, number: int, lines: Lines) -> None:
         self._export, self._report, self._number, self._lines = export, export.report, number, lines
         self._sealed = export.sealed.pop(number, {})
-        self._coming = iter(self._sealed.values())
-        self._leaf, self._end = 0, max(self._sealed.values(), default=-1) + 1
-        """The leaf number that comes next at the earliest, and the one behind the last that is sealed."""
+        self._coming = deque(self._sealed.values())
+        """The leaf numbers that are still to come."""
         self._unsealed: list[tuple[int, int]] = []
         self._place = number, -1
         self._prev: str | None = None
@@ -632,12 +662,14 @@ class _Partition:
     def _read(self, manifests: Lines) -> Iterator[_Manifest]:
         for count, line in enumerate(iter(manifests.line, None), start=1):
             try:
+                if len(line) > MANIFEST:
+                    raise ValueError("too long")
                 found = _shaped(_READ(line.decode()), "index", "offset", "sig", "value")
                 value, offset, index = found["value"].encode(), found["offset"], found["index"]
-                if not (is_place(offset) and (index is None or is_place(index))):
-                    raise ValueError("a place is a number")
-                sig = base64.b64decode(found["sig"], validate=True)
-                yield _Manifest((self._number, offset), index, value, sig, read_canonical(value))
+                sig, said = base64.b64decode(found["sig"], validate=True), read_canonical(value)
+                if not (is_place(offset) and (index is None or is_place(index)) and 0 <= said["audit"]["n"] <= MOST):
+                    raise ValueError("no such place or number")
+                yield _Manifest((self._number, offset), index, value, sig, said)
             except (Trouble, *_NOT_SO):
                 raise Trouble("line", file=f"manifests/{self._number}.ndjson.gz", line=count) from None
 
@@ -650,18 +682,17 @@ class _Partition:
             self._report.add("signature", one.place, kid=kid)
         if not self._export.logged:
             return
-        if index is None and self._leaf >= self._end and (one.index is None or one.index >= self._report.leaves):
+        if index is None and not self._coming and (one.index is None or one.index >= self._report.leaves):
             self._unsealed.append(one.place)
         elif index is None:
             self._report.add("not_sealed", one.place, leaf=one.index)
-        elif index < self._leaf:
+            if self._coming and self._coming[0] == one.index:
+                self._coming.popleft()
+        elif not self._coming or index < self._coming[0]:
             self._report.add("again", one.place, leaf=index)
         else:
-            for leaf in self._coming:
-                if leaf == index:
-                    break
+            while (leaf := self._coming.popleft()) != index:
                 self._report.add("missing_manifest", one.place, leaf=leaf)
-            self._leaf = index + 1
             if one.index != index:
                 self._report.add("index", one.place, leaf=index, said=one.index)
 
@@ -672,8 +703,9 @@ class _Partition:
             self._report.add("other_partition", one.place, partition_said=said["partition"])
         if said["prev"] != self._prev:
             self._next = {}
-            # what is sealed follows in the log, where a part of it may be of another time than the export
-            if leaf_hash(one.value) not in self._sealed and (self._prev or self._export.whole):
+            # what is sealed follows in the log; and what follows one beyond the range has no predecessor here
+            known = leaf_hash(one.value) in self._sealed if self._prev else not self._export.whole
+            if not known and said["prev"] not in self._export.beyond:
                 self._report.add("chain", one.place)
         self._prev = sha256(one.value).hexdigest()
         for taken in said["in"]:
@@ -688,13 +720,13 @@ class _Partition:
 
     def _take(self, one: _Manifest, ahead: Iterable[_Manifest]) -> None:
         """Takes the records of a manifest, and tells what is wrong with them."""
-        count, said = max(0, one.said["audit"]["n"]), one.said
+        count, said = one.said["audit"]["n"], one.said
         spans, leaves, odd, whole = self._walk(count, said)
-        if _fits(leaves, said):
-            if count and f'"did":"{said["audit"]["from_id"]}"'.encode() not in _first(*spans[0]):
-                self._report.add("from_id", one.place)
-        else:
-            records, whole = self._own(one, _cut(spans), ahead), False
+        fits = _fits(leaves, said)
+        if fits and count and f'"did":"{said["audit"]["from_id"]}"'.encode() not in _first(*spans[0]):
+            self._report.add("from_id", one.place)
+        if not (fits and whole):
+            records, whole = _cut(spans) if fits else self._own(one, _cut(spans), ahead), False
             count = len(records)
             odd = [
                 (place, _DID.search(record), _TAIL.fullmatch(record, max(0, record.rfind(b"{") - 6)))
@@ -775,15 +807,14 @@ class _Partition:
         `odd`: the records to look at; all of them unless `whole`, which is to say that each send has its own already.
         `count`: how many records there are, whatever the manifest says.
         """
-        inputs = one.said["in"]
-        if whole and not odd and len(inputs) < 2:
+        if whole and not odd and len(one.said["in"]) < 2:
             return
         # of more inputs than can have a record, as many are named as are told
-        wanted = [
-            dict.fromkeys((taken["topic"], at) for at in islice(_offsets(taken), count + KEPT)) for taken in inputs
-        ]
-        sends = wanted[0] if wanted else {}
-        left, others = {} if whole else dict(sends), dict(chain.from_iterable(one.items() for one in wanted[1:]))
+        most = count + KEPT
+        inputs = ((taken["topic"], at) for taken in one.said["in"][:1] for at in islice(_offsets(taken), most))
+        more = ((taken["topic"], at) for taken in one.said["in"][1:] for at in islice(_offsets(taken), most))
+        sends, others = dict.fromkeys(inputs), dict.fromkeys(islice(more, most))
+        left, latest = {} if whole else dict(sends), -1
         for place, did, tail in odd:
             if did is None or tail is None:
                 self._report.add("record", one.place, record=place)
@@ -800,6 +831,8 @@ class _Partition:
                 wrong = "twice" if input_ in sends else "not_taken"
             else:
                 del left[input_]
+                wrong = "out_of_order" if offset < latest else None
+                latest = offset
             if wrong:
                 self._report.add(wrong, one.place, topic=topic, input=offset, record=place, of=of)
         for topic, offset in chain(left, others):
@@ -852,11 +885,10 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
     `witness`, `min_size`: as `verify` takes them.
     """
     try:
-        with _opened(file.parent, file.name) as opened:
-            return check_content(opened.read(), file.name, witness=witness, min_size=min_size)
+        return check_content(_read(file.parent, file.name), file.name, witness=witness, min_size=min_size)
     except Trouble as trouble:
         report = Report()
-        report.add(trouble.code, **trouble.values)
+        report.give_up(trouble)
         return report
 
 
@@ -866,11 +898,9 @@ def check_content(content: bytes, name: str, *, witness: Vkey | None = None, min
     try:
         _check_one(_READ(content.decode()), report, witness, min_size)
     except Trouble as trouble:
-        report.add(trouble.code, **trouble.values)
+        report.give_up(trouble)
     except _NOT_SO:
-        report.add("proof", file=name)
-    if report.found:
-        report.say("not_right", count=report.found)
+        report.give_up(Trouble("proof", file=name))
     return report
 
 
@@ -903,12 +933,15 @@ def _check_one(proof: dict[str, Any], report: Report, witness: Vkey | None, min_
     if log is None:
         report.unsealed = 1
         report.add("unsealed_one", place)
+        report.say("not_right", count=report.found)
         return
     checkpoint = open_checkpoint(log["checkpoint"])
     excluded = _trusted(checkpoint, keys.values(), report, witness, min_size)
     if root_from_inclusion(leaf_hash(value), log["index"], checkpoint.size, _hashes(log)) != checkpoint.root:
         report.add("not_in_log", place, leaf=log["index"])
-    if not report.found:
+    if report.found:
+        report.say("not_right", count=report.found)
+    else:
         report.say("proven", did=proof["did"], leaf=log["index"], size=checkpoint.size)
     report.exclude(excluded)
 
@@ -989,6 +1022,11 @@ class Report:
             partition, offset = place or (None, None)
             self.findings.append(Finding(code, asks, partition, offset, _tellable(values)))
 
+    def give_up(self, trouble: Trouble) -> None:
+        """Takes in why no more can be told."""
+        self.add(trouble.code, **trouble.values)
+        self.says = [("not_right", {"count": self.found})]
+
     def say(self, code: str, **values: Any) -> None:
         """Takes in what is said besides the findings."""
         self.says.append((code, _tellable(values)))
@@ -996,7 +1034,7 @@ class Report:
     def exclude(self, said: _Said | None) -> None:
         """Says what is excluded: that only where all that is sealed is right, and nothing where it was changed."""
         if said is not None and self.exit_code != CHANGED:
-            right = all(one.code in ("unsealed", "lacking") for one in self.findings)
+            right = self.exit_code in (0, INCOMPLETE)
             self.says.append(said if right else ("not_excluded", {"size": self.leaves}))
 
     def lines(self, lang: str) -> list[str]:
@@ -1074,21 +1112,23 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "unknown_log": (UNVERIFIABLE, "ログ {origin} の公開鍵がありません。", "No public key of the log {origin} is at hand."),
     "unknown_key": (UNVERIFIABLE, "署名した鍵 {kid} の公開鍵がありません。", "The key that signed it, {kid}, is not among the public keys."),
     "not_cosigned": (UNVERIFIABLE, "チェックポイントに証人 {kid} の連署がありません。", "The checkpoint bears no cosignature of the witness {kid}."),
+    "too_much": (UNVERIFIABLE, "この機械で扱えないほど大きいか、深く入れ子になっています ({detail})。書き出し直すか、メモリの多い機械で確かめてください。", "It is too large or too deep for this machine ({detail}). Export again, or verify where there is more memory."),
     "witness_key": (UNVERIFIABLE, "--witness は証人の公開鍵 (NAME+HASH+BASE64) か、それを収めたファイルです。", "--witness takes a witness's public key (NAME+HASH+BASE64), or a file with it."),
     "no_log": (INCOMPLETE, "封印ログがありません。署名と鎖だけを確かめました。`gatekeeper audit seal` で封印してから書き出してください。", "There is no sealed log: only signatures and chains were checked. Seal with `gatekeeper audit seal`, then export."),
     "unsealed": (INCOMPLETE, "封印ログは葉 {size} 枚で終わり、ここから {count} 件のマニフェストはまだ封印されていません。封印してから書き出し直してください。", "The sealed log ends with {size} leaves, and from here on {count} manifests are not sealed yet. Seal them, and export again."),
     "unsealed_one": (INCOMPLETE, "このマニフェストはまだ封印されていません。封印してから証明を作り直してください。", "This manifest is not sealed yet. Seal it, and prove again."),
-    "lacking": (INCOMPLETE, "書き出しに含まれるはずの {file} がありません。それがある機械で書き出し直してください。", "{file}, which is part of an export, is missing. Export again where it is."),
+    "lacking": (INCOMPLETE, "書き出しに含まれるはずの {file} がありません。書き出し直してください (規則は、その本文がある機械で)。", "{file}, which is part of an export, is missing. Export again; for a policy, where its text is."),
     "checkpoint_signature": (CHANGED, "チェックポイントの署名が正しくありません。", "The signature of the checkpoint is wrong."),
     "cosignature": (CHANGED, "証人 {kid} の連署が正しくありません。", "The cosignature of the witness {kid} is wrong."),
     "too_small": (CHANGED, "封印ログの葉は {size} 枚で、求められた {wanted} 枚より少なく、末尾が切り取られています。", "The sealed log has {size} leaves, and {wanted} were asked for: its end is cut off."),
+    "outside": (CHANGED, "{file} は export.json が示すパーティションのものではありません。", "{file} is of no partition that export.json states."),
     "log_root": (CHANGED, "封印ログの葉から計算した根がチェックポイントと一致しません。", "The leaves of the sealed log do not come to the root of its checkpoint."),
     "log_chain": (CHANGED, "封印ログの葉 {leaf} (パーティション {partition}) は、前のマニフェストに続いていません。", "Leaf {leaf} of the sealed log (partition {partition}) does not follow that partition's manifest before."),
     "content": (CHANGED, "{file} は名前のハッシュと一致しません。", "{file} is not what its name, a hash, says."),
     "tile": (CHANGED, "{file} が葉と一致しません。", "{file} is not what the leaves of the log come to."),
     "missing_manifest": (CHANGED, "ここにあるはずの、封印ログの葉 {leaf} のマニフェストがありません。", "The manifest that is leaf {leaf} of the sealed log is missing here."),
     "again": (CHANGED, "封印ログの葉 {leaf} のマニフェストが二度、または順序を変えて現れます。", "The manifest that is leaf {leaf} of the sealed log is here again, or out of order."),
-    "not_sealed": (CHANGED, "このマニフェストは封印されたものと違います。", "This manifest is not the one that was sealed."),
+    "not_sealed": (CHANGED, "このマニフェストは、この期間に封印されたものではありません。", "This manifest is none of those that were sealed in its time."),
     "index": (CHANGED, "封印ログの葉 {leaf} ですが、{said} と書かれています。", "It is leaf {leaf} of the sealed log, and called leaf {said}."),
     "order": (CHANGED, "オフセットが前より大きくありません。", "Its offset is not after the one before."),
     "signature": (CHANGED, "鍵 {kid} の署名が正しくありません。", "The signature by the key {kid} is wrong."),
@@ -1102,6 +1142,7 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "from_id": (CHANGED, "最初の記録の決定 ID が違います。", "Its first record has another decision id than it says."),
     "of_partition": (CHANGED, "{record} 番目の記録 (0 から) は別のパーティション {of} のものです ({topic} のオフセット {input})。", "Record {record} of it (from 0) is of another partition, {of} (offset {input} of {topic})."),
     "twice": (CHANGED, "{record} 番目の記録 (0 から): {topic} のオフセット {input} の記録は二つ目です。", "Record {record} of it (from 0): offset {input} of {topic} has a record already."),
+    "out_of_order": (CHANGED, "{record} 番目の記録 (0 から): {topic} のオフセット {input} の順序が違います。", "Record {record} of it (from 0): offset {input} of {topic} is out of order."),
     "not_taken": (CHANGED, "{record} 番目の記録 (0 から): {topic} のオフセット {input} はこの取引の入力ではありません。", "Record {record} of it (from 0): offset {input} of {topic} is no input of this transaction."),
     "no_record": (CHANGED, "{topic} のオフセット {input} に監査記録がありません。", "Offset {input} of {topic} has no audit record."),
     "other_record": (CHANGED, "記録の決定 ID が証明のものと違います。", "The record has another decision id than the proof."),
@@ -1111,11 +1152,11 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "more": (0, "ほかに {count} 件あります。", "There are {count} more."),
     "counted": (0, "マニフェスト {manifests:,} 件、監査記録 {records:,} 件、封印ログの葉 {leaves:,} 枚を確かめました。", "Checked {manifests:,} manifests, {records:,} audit records and {leaves:,} leaves of the sealed log."),
     "not_right": (0, "正しくない点が {count} 件あります。", "Things that are not right: {count}."),
-    "only": (0, "対象は {first} から {to} の前までに判定されたものだけです。", "This covers only what was decided from {first} until before {to}."),
+    "only": (0, "対象は {first} から {to} の前までに判定されたものだけです (- は限りなし)。", "This covers only what was decided from {first} until before {to} (-: no bound)."),
     "proven": (0, "決定 {did} は封印ログの葉 {leaf} (全 {size} 枚) のマニフェストに含まれています。", "Decision {did} is in the manifest that is leaf {leaf} of {size} of the sealed log."),
     "witnessed": (0, "証人 {kid} は {at} に {size} 枚のログを見ています。それまでに封印されたものの変更・削除・差し替えは除外できます。その後に封印されたものが切り取られたかどうかは除外できません。", "The witness {kid} saw this log of {size} leaves at {at}. Excluded: that anything sealed by then was changed, removed or replaced. Not excluded: that what was sealed later was cut off."),
-    "long_enough": (0, "ログは求められた {wanted} 枚以上 ({size} 枚) です。そこまでの切り取りは除外できます。別の鍵で全体を作り直したものであることは除外できません。鍵はこのフォルダーのものだからです (--witness)。", "The log has {size} leaves, at least the {wanted} asked for: that its end was cut off before is excluded. Not excluded: that somebody made the whole anew with other keys, for the keys are this folder's own (--witness)."),
-    "not_excluded": (0, "末尾が切り取られたこと、別の鍵で全体を作り直したものであることは除外できません (ログは {size} 枚)。鍵はこのフォルダーのものだからです。両方には --witness、切り取りだけなら --min-size を指定してください。", "Not excluded: that the end was cut off, or that somebody made the whole anew with other keys, for the keys are this folder's own (the log has {size} leaves). Pass --witness for both, or --min-size for the first."),
+    "long_enough": (0, "ログは求められた {wanted} 枚以上 ({size} 枚) です。そこまでの切り取りは除外できます。別の鍵で全体を作り直したものであることは除外できません。鍵は一緒に渡されたものだからです (--witness)。", "The log has {size} leaves, at least the {wanted} asked for: that its end was cut off before is excluded. Not excluded: that somebody made the whole anew with other keys, for the keys came with it (--witness)."),
+    "not_excluded": (0, "末尾が切り取られたこと、別の鍵で全体を作り直したものであることは除外できません (ログは {size} 枚)。鍵は一緒に渡されたものだからです。両方には --witness、切り取りだけなら --min-size を指定してください。", "Not excluded: that the end was cut off, or that somebody made the whole anew with other keys, for the keys came with it (the log has {size} leaves). Pass --witness for both, or --min-size for the first."),
     "coverage": (0, "封印された網羅性の報告は {count} 件あり、最新の報告 ({at}) の誤りは {found} 件です。", "Reports of coverage that are sealed: {count}. The last one ({at}) found {found} things that are wrong."),
     "min_size": (0, "--min-size は 1 以上の整数です。", "--min-size takes a whole number from 1 on."),
     "output": (0, "出力を書き出せません ({detail})。", "The output cannot be written ({detail})."),
@@ -1146,8 +1187,8 @@ def tell(report: Report, *, as_json: bool) -> None:
             raise
 
 
-def _failed(exit_code: int, code: str, **values: Any) -> int:
-    sys.stderr.write(say(code, language(), **values) + "\n")
+def _failed(exit_code: int, trouble: Trouble) -> int:
+    sys.stderr.write(say(trouble.code, language(), **trouble.values) + "\n")
     return exit_code
 
 
@@ -1169,9 +1210,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = check(given.proof or given.folder, witness=witness, min_size=given.min_size)
         tell(report, as_json=given.json)
     except Trouble as trouble:
-        return _failed(2, trouble.code)
+        return _failed(2, trouble)
     except OSError as error:
-        return _failed(3, "output", detail=error.strerror)
+        return _failed(3, Trouble("output", detail=error.strerror))
     except KeyboardInterrupt:
         return 130
     return report.exit_code

@@ -297,23 +297,88 @@ def test_folders_that_are_links_then_they_are_read_and_a_circle_ends(tmp_path: P
     assert (report.exit_code, report.findings) == (0, [])
     assert "witnessed" in [code for code, _ in report.says]
     (tmp_path / "reference").rename(tmp_path / "gone")
-    assert (report := check(trail, folder)).exit_code == 4, report.findings
+    assert [(one.code, one.values) for one in check(trail, folder).findings] == [("lacking", {"file": "reference/"})]
 
 
-def test_a_manifest_that_claims_a_million_records_then_memory_is_for_those_that_are_there(tmp_path: Path) -> None:
-    trail, claimed = Trail(seed=5, partitions=1, acting=0.0).write(3), 1_000_000
-    said = step_value(trail.steps[-1])
-    (taken,) = said["in"]
-    taken |= {"to": taken["from"] + claimed, "n": claimed, "gaps": []}
-    trail.steps[-1] = signed(trail, trail.steps[-1], **{"in": [taken], "audit": {**said["audit"], "n": claimed}})
-    folder = trail.export(tmp_path / "out")
+def claims(trail: Trail, **last: Any) -> None:
+    """Lets the last manifest say this."""
+    trail.steps[-1] = signed(trail, trail.steps[-1], **last)
+
+
+def most_memory(trail: Trail, folder: Path) -> tuple[verify.Report, int]:
     tracemalloc.start()
     report = check(trail, folder)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+    return report, most
+
+
+def test_a_manifest_that_claims_more_records_than_there_are_then_memory_is_for_those_that_are_there(
+    tmp_path: Path,
+) -> None:
+    trail, claimed = Trail(seed=5, partitions=1, acting=0.0).write(3), verify.MOST
+    said = step_value(trail.steps[-1])
+    (taken,) = said["in"]
+    taken |= {"to": taken["from"] + claimed, "n": claimed, "gaps": []}
+    claims(trail, **{"in": [taken], "audit": {**said["audit"], "n": claimed}})
+    report, most = most_memory(trail, trail.export(tmp_path / "out"))
     assert report.exit_code == verify.CHANGED
     assert {"record_count", "no_record"} <= {one.code for one in report.findings}
-    assert most < 50_000_000
+    assert most < 20_000_000
+    claims(trail, audit={**said["audit"], "n": claimed + 1})
+    report, most = most_memory(trail, trail.export(tmp_path / "more"))
+    assert (report.exit_code, [one.code for one in report.findings]) == (verify.UNVERIFIABLE, ["line"])
+
+
+def test_a_manifest_of_inputs_without_end_then_memory_is_for_what_is_told_of_them(tmp_path: Path) -> None:
+    trail = Trail(seed=5, partitions=1, acting=0.0).write(3)
+    (taken,) = step_value(trail.steps[-1])["in"]
+    endless = {**taken, "to": taken["from"] + 10**15, "n": 10**15, "gaps": []}
+    claims(trail, **{"in": [taken, *[endless] * 500]})
+    report, most = most_memory(trail, trail.export(tmp_path / "out"))
+    assert (report.exit_code, len(report.findings)) == (verify.CHANGED, verify.KEPT)
+    assert most < 20_000_000
+    claims(trail, **{"in": [taken, *[endless] * 3_000]})
+    trail.put(tmp_path / "out", trail.steps)
+    assert [one.code for one in check(trail, tmp_path / "out").findings] == ["line"]
+
+
+def test_a_file_larger_than_any_of_an_export_then_it_is_not_read(tmp_path: Path) -> None:
+    trail = Trail(seed=5, partitions=1).write(3)
+    folder = trail.export(tmp_path / "out")
+    for file in (folder / "reference" / f"{'0' * 64}.json", tmp_path / "proof.json"):
+        with file.open("wb") as sparse:
+            sparse.truncate(1 << 34)
+    report, most = most_memory(trail, folder)
+    assert [(one.code, one.values["detail"]) for one in report.findings] == [("file", "more than 33554432 bytes")]
+    assert most < 100_000_000
+    assert [one.code for one in verify.check_proof(tmp_path / "proof.json").findings] == ["file"]
+
+
+def test_folders_in_each_other_without_end_then_the_first_is_a_stranger(tmp_path: Path) -> None:
+    trail = Trail(seed=5, partitions=1).write(3)
+    folder = trail.export(tmp_path / "out")
+    here = os.getcwd()
+    for top in (folder / "records", folder / "log" / "tile", folder):
+        os.chdir(top)
+        for _ in range(1_200):
+            os.mkdir("x001")
+            os.chdir("x001")
+    os.chdir(here)
+    report = check(trail, folder)
+    assert (report.exit_code, report.findings) == (0, [])
+    assert ("strangers", {"count": 3, "file": "., log/, records/"}) in report.says
+
+
+def test_a_read_that_fails_then_the_file_that_failed_is_named(tmp_path: Path) -> None:
+    trail = Trail(seed=5, partitions=1).write(3)
+    folder = trail.export(tmp_path / "out")
+    (folder / "records" / "0.ndjson.gz").unlink()
+    (folder / "records" / "0.ndjson.gz").symlink_to("/proc/self/mem")
+    (folder / "stray.ndjson.gz").symlink_to("x" * 300)
+    report = check(trail, folder)
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["file"])
+    assert report.findings[0].values["file"] == "records/0.ndjson.gz"
 
 
 def test_a_manifest_that_names_no_policy_by_its_hash_then_the_text_is_missing(tmp_path: Path) -> None:
@@ -354,6 +419,7 @@ def decoy(record: bytes) -> bytes:
     [
         (lambda records: (*records[:2], *records[3:]), {"no_record"}),
         (lambda records: (*records, records[0]), {"twice"}),
+        (lambda records: (records[1], records[0], *records[2:]), {"out_of_order"}),
         (lambda records: (elsewhere(records[0]), *records[1:]), {"not_taken", "no_record"}),
         (lambda records: (decoy(records[0]), *records[1:]), {"not_taken", "no_record"}),
         (
@@ -388,6 +454,81 @@ def test_a_worker_that_lies_about_its_inputs_then_each_is_named_though_all_is_si
     report = check(trail, folder)
     assert {one.code for one in report.findings} == codes
     assert {(one.partition, one.offset) for one in report.findings} == {(0, steps[number].offset)}
+    absent = {_input(record) for record in trail.steps[number].records if record not in records}
+    assert {one.values["input"] for one in report.findings if one.code == "no_record"} == absent
+
+
+def _input(record: bytes) -> int:
+    return int(orjson.loads(record)["src"]["offset"])
+
+
+def at(record: bytes, milliseconds: int) -> bytes:
+    return re.sub(rb'"timestamp":\d+,"topic"', b'"timestamp":%d,"topic"' % milliseconds, record)
+
+
+def test_a_send_of_another_century_in_the_middle_then_it_is_no_alarm_and_hides_nothing(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=2, acting=0).write(6)
+    folder = trail.export(tmp_path / "export")
+    number = some(trail, Random(1), records=3)
+    first, second, *more = trail.steps[number].records
+    sealed_anew(trail, folder, rechained(trail, number, (first, at(second, 0), *more)))
+    report = check(trail, folder)
+    assert (report.exit_code, report.findings) == (0, [])
+    twice = (first, cleared(first), at(second, 0), *more)
+    steps = rechained(trail, number, twice)
+    steps[number] = signed(trail, steps[number], audit={"from_id": _did(first), "n": len(twice)})
+    for n in range(number + 1, len(steps)):
+        steps[n] = signed(trail, steps[n], prev=sha256(steps[n - 1].value).hexdigest())
+    sealed_anew(trail, folder, steps)
+    report = check(trail, folder)
+    assert [(one.code, one.values["input"]) for one in report.findings] == [("twice", _input(first))]
+
+
+def test_a_beginning_that_was_cut_off_before_it_was_sealed_then_the_chain_tells(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=2).write(6)
+    folder = trail.export(tmp_path / "export")
+    sealed_anew(trail, folder, [replace(step, index=n) for n, step in enumerate(trail.steps[3:])])
+    report = check(trail, folder)
+    assert [(one.code, one.offset) for one in report.findings] == [("chain", trail.steps[3].offset)]
+
+
+def test_a_first_manifest_of_after_the_range_then_the_next_one_needs_no_predecessor(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=8, acting=0).write(5)
+    late, prev = step_value(trail.steps[4])["t1"], None
+    for number in range(4):  # the clock was ahead at first
+        trail.steps[number] = signed(trail, trail.steps[number], prev=prev, **({} if number else {"t1": late}))
+        prev = sha256(trail.steps[number].value).hexdigest()
+    trail.steps.pop()
+    for sealed, code in ((4, 0), (1, 5)):
+        folder = trail.export(tmp_path / str(sealed), sealed=sealed, to=late)
+        trail.put(folder, trail.steps[1:] if sealed == 4 else [replace(step, index=None) for step in trail.steps[1:]])
+        report = check(trail, folder)
+        assert (report.exit_code, {one.code for one in report.findings}) == (code, {"unsealed"} if code else set())
+
+
+def test_a_sealed_manifest_of_no_time_that_is_left_out_then_its_leaf_is_none(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=2).write(6)
+    folder = trail.export(tmp_path / "export")
+    steps = list(trail.steps)
+    steps[2] = signed(trail, steps[2], t1="~~")
+    for n in range(3, len(steps)):
+        steps[n] = signed(trail, steps[n], prev=sha256(steps[n - 1].value).hexdigest())
+    sealed_anew(trail, folder, steps)
+    trail.put(folder, steps[:2] + steps[3:])
+    report = check(trail, folder)
+    assert report.exit_code
+    assert ("leaf", {"leaf": 2}) in [(one.code, one.values) for one in report.findings]
+
+
+def test_a_forged_manifest_then_it_is_told_once(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=2, acting=0).write(6)
+    folder = trail.export(tmp_path / "export")
+    trail.put(
+        folder, changed(trail, 3, value=trail.steps[3].value.replace(b'"writer":"worker-0"', b'"writer":"worker-1"'))
+    )
+    told = [(one.code, one.offset) for one in check(trail, folder).findings]
+    place = trail.steps[3].offset
+    assert told == [("signature", place), ("not_sealed", place)]
 
 
 def test_records_doubled_behind_gaps_that_go_back_then_it_is_found_though_all_is_signed_and_sealed(
@@ -580,12 +721,6 @@ def a_leaf(leaf: bytes) -> Callable[[Trail, Path], None]:
     return spoil
 
 
-def of_no_name(trail: Trail, folder: Path) -> None:
-    """A key in a file whose name is not UTF-8."""
-    name = os.fsencode(folder / "keys") + b"/worker-\xff.pub"
-    Path(os.fsdecode(name)).write_bytes(b"no key")
-
-
 def a_pipe(name: str) -> Callable[[Trail, Path], None]:
     """Which nobody writes to: whoever reads it waits without end."""
 
@@ -650,7 +785,6 @@ DEEP = b"[" * 60_000
         (a_pipe("log/checkpoint"), {"file"}),
         (a_pipe("keys/worker-9.pub"), {"file"}),
         (a_pipe(f"policies/{'0' * 64}.toml"), {"file"}),
-        (of_no_name, {"key"}),
         (missing_records, {"missing"}),
         (cut_records, {"cut"}),
         (missing_about, {"missing"}),
@@ -706,7 +840,10 @@ def test_fewer_partitions_stated_than_are_sealed_then_what_is_missing_is_named(t
     about = orjson.loads((folder / "export.json").read_bytes())
     (folder / "export.json").write_bytes(canonical({**about, "partitions": 1}))
     report = check(trail, folder)
-    assert (report.exit_code, {(one.code, one.partition) for one in report.findings}) == (1, {("missing_manifest", 1)})
+    assert (report.exit_code, {(one.code, one.partition) for one in report.findings}) == (
+        1,
+        {("missing_manifest", 1), ("outside", None)},
+    )
     assert ("strangers", {"count": 2, "file": "manifests/, records/"}) in report.says
 
 
@@ -763,12 +900,16 @@ def test_files_that_are_none_of_an_export_then_it_says_how_many_and_where_and_no
     folder = trail.export(tmp_path / "export")
     assert "strangers" not in [code for code, _ in check(trail, folder).says]
     names = ("records/0.ndjson", "records/sub/x", "log/tile/0/001", "policies/evil.toml", "keys/x.pub", "Hanako/x", "y")
+    names += ("keys/worker-Hanako.pub", "reference/.hidden")
     for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"x")
     report = check(trail, folder)
     assert report.exit_code == 0
-    assert ("strangers", {"count": len(names), "file": "., keys/, log/, policies/, records/"}) in report.says
+    assert (
+        "strangers",
+        {"count": len(names), "file": "., keys/, log/, policies/, records/, reference/"},
+    ) in report.says
     assert "Hanako" not in "\n".join(report.lines("en"))
 
 
