@@ -251,7 +251,7 @@ def _open(folder: Path, name: str) -> BinaryIO:
     """Opens a file to be read; raises Trouble where it is missing, is none that comes to an end, or cannot be read."""
     try:
         if not S_ISREG((folder / name).stat().st_mode):
-            raise Trouble("file", file=name, detail="no regular file")
+            raise Trouble("no_file", file=name)
         return (folder / name).open("rb")
     except (FileNotFoundError, NotADirectoryError):
         raise Trouble("missing", file=name) from None
@@ -267,7 +267,7 @@ def _read(folder: Path, name: str) -> bytes:
                 return file.read()
         except OSError as error:
             raise Trouble("file", file=name, detail=error.strerror) from None
-    raise Trouble("file", file=name, detail=f"more than {FILE} bytes")
+    raise Trouble("large", file=name, most=FILE)
 
 
 def _integer(digits: str) -> int:
@@ -331,7 +331,7 @@ class Lines:
         """Inflates some more, behind what is not taken yet; tells whether there was any."""
         rest, piece = self.data[self.at :], b""
         if len(rest) > LONGEST:
-            raise Trouble("file", file=self._name, detail=f"a line of more than {LONGEST} bytes")
+            raise Trouble("large", file=self._name, most=LONGEST)
         try:
             while not piece and (packed := self._packed or self._file.read(PIECE)):
                 if self._inflate.eof:  # another member
@@ -374,6 +374,8 @@ def verify(
     """
     export = _Export(folder, progress or (lambda done, total: None))
     try:
+        if not folder.is_dir():
+            raise Trouble("no_folder", file=str(folder))
         export.check(witness, min_size)
     except Trouble as trouble:
         export.report.give_up(trouble)
@@ -885,11 +887,10 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
     `witness`, `min_size`: as `verify` takes them.
     """
     try:
-        return check_content(_read(file.parent, file.name), file.name, witness=witness, min_size=min_size)
-    except Trouble as trouble:
-        report = Report()
-        report.give_up(trouble)
-        return report
+        content = _read(file.parent, file.name)
+    except Trouble:
+        content = b""
+    return check_content(content, file.name, witness=witness, min_size=min_size)
 
 
 def check_content(content: bytes, name: str, *, witness: Vkey | None = None, min_size: int | None = None) -> Report:
@@ -1034,8 +1035,7 @@ class Report:
     def exclude(self, said: _Said | None) -> None:
         """Says what is excluded: that only where all that is sealed is right, and nothing where it was changed."""
         if said is not None and self.exit_code != CHANGED:
-            right = self.exit_code in (0, INCOMPLETE)
-            self.says.append(said if right else ("not_excluded", {"size": self.leaves}))
+            self.says.append(said if self.exit_code in (0, INCOMPLETE) else ("mend", {}))
 
     def lines(self, lang: str) -> list[str]:
         """Returns all that people are told, one sentence a line."""
@@ -1097,11 +1097,14 @@ def say(code: str, lang: str, **values: Any) -> str:
 SAYS: dict[str, tuple[int, str, str]] = {
     "missing": (UNVERIFIABLE, "{file} がありません。書き出し直してください。", "{file} is missing. Export again."),
     "file": (UNVERIFIABLE, "{file} を読めません ({detail})。書き出し直してください。", "{file} cannot be read ({detail}). Export again."),
+    "no_folder": (UNVERIFIABLE, "{file} は書き出しのフォルダーではありません。`gatekeeper audit export` が作ったフォルダーを指定してください。", "{file} is no folder of an export. Name the one that `gatekeeper audit export` wrote."),
+    "no_file": (UNVERIFIABLE, "{file} は通常のファイルではありません。書き出し直してください。", "{file} is no regular file. Export again."),
+    "large": (UNVERIFIABLE, "{file} には、書き出しにありえない大きさのものがあります ({most} バイトより大)。書き出し直してください。", "{file} holds something larger than anything in an export (more than {most} bytes). Export again."),
     "about": (UNVERIFIABLE, "export.json の内容が正しくありません (v、partitions、from、to)。書き出し直してください。", "What export.json says is not right (v, partitions, from, to). Export again."),
     "cut": (UNVERIFIABLE, "{file} は壊れているか、途中で切れています。書き出し直してください。", "{file} is damaged or cut short. Export again."),
-    "key": (UNVERIFIABLE, "{file} は公開鍵として読めません。", "{file} cannot be read as a public key."),
-    "checkpoint": (UNVERIFIABLE, "{file} はチェックポイントとして読めません。", "{file} cannot be read as a checkpoint."),
-    "proof": (UNVERIFIABLE, "{file} は証明として読めません。`gatekeeper audit prove` で作り直してください。", "{file} cannot be read as a proof. Make it again with `gatekeeper audit prove`."),
+    "key": (UNVERIFIABLE, "{file} は公開鍵として読めません。書き出し直してください。", "{file} cannot be read as a public key. Export again."),
+    "checkpoint": (UNVERIFIABLE, "{file} はチェックポイントとして読めません。書き出し直してください。", "{file} cannot be read as a checkpoint. Export again."),
+    "proof": (UNVERIFIABLE, "{file} は証明として読めません。`gatekeeper audit prove` が作ったファイルを指定するか、作り直してください。", "{file} cannot be read as a proof. Name the file that `gatekeeper audit prove` wrote, or make it again."),
     "version": (UNVERIFIABLE, "版 {v} の証明は、この版の検証では確かめられません。新しい版で確かめてください。", "This is a proof of version {v}, which this check does not know. Use a newer one."),
     "line": (UNVERIFIABLE, "{file} の {line} 行目は正準 JSON のマニフェストではありません。書き出し直してください。", "Line {line} of {file} is no manifest in canonical JSON. Export again."),
     "not_canonical": (UNVERIFIABLE, "{file} は正準 JSON ではありません (キーは整列、空白なし、数は 2^53 未満の整数)。`gatekeeper audit export` か `gatekeeper audit prove` で作り直してください。", "{file} is not canonical JSON (sorted keys, no space, no number but integers below 2^53). Make it again with `gatekeeper audit export` or `gatekeeper audit prove`."),
@@ -1109,9 +1112,9 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "manifest": (UNVERIFIABLE, "パーティション {partition}、manifests のオフセット {offset}: マニフェストの形が違います。", "Partition {partition}, offset {offset} of manifests: this is not shaped like a manifest."),
     "record": (UNVERIFIABLE, "{record} 番目の記録 (0 から) は監査記録の形ではありません。", "Record {record} of it (from 0) is not shaped like an audit record."),
     "other_log": (UNVERIFIABLE, "チェックポイントは別のログ {origin} のものです。書き出し元は {group} です。", "The checkpoint is another log's: {origin}, and the export is of {group}."),
-    "unknown_log": (UNVERIFIABLE, "ログ {origin} の公開鍵がありません。", "No public key of the log {origin} is at hand."),
-    "unknown_key": (UNVERIFIABLE, "署名した鍵 {kid} の公開鍵がありません。", "The key that signed it, {kid}, is not among the public keys."),
-    "not_cosigned": (UNVERIFIABLE, "チェックポイントに証人 {kid} の連署がありません。", "The checkpoint bears no cosignature of the witness {kid}."),
+    "unknown_log": (UNVERIFIABLE, "ログ {origin} の公開鍵がありません。鍵のある機械で書き出し直してください。", "No public key of the log {origin} is at hand. Export again where it is."),
+    "unknown_key": (UNVERIFIABLE, "署名した鍵 {kid} の公開鍵がありません。ワーカーの鍵なら、それのある機械で書き出し直してください。", "The key that signed it, {kid}, is not among the public keys. If it is a worker's, export again where it is."),
+    "not_cosigned": (UNVERIFIABLE, "チェックポイントに証人 {kid} の連署がありません。その証人の鍵か、証人が連署した後の書き出しかを確かめてください。", "The checkpoint bears no cosignature of the witness {kid}. See that the key is that witness's, and that it saw the log before this was exported."),
     "too_much": (UNVERIFIABLE, "この機械で扱えないほど大きいか、深く入れ子になっています ({detail})。書き出し直すか、メモリの多い機械で確かめてください。", "It is too large or too deep for this machine ({detail}). Export again, or verify where there is more memory."),
     "witness_key": (UNVERIFIABLE, "--witness は証人の公開鍵 (NAME+HASH+BASE64) か、それを収めたファイルです。", "--witness takes a witness's public key (NAME+HASH+BASE64), or a file with it."),
     "no_log": (INCOMPLETE, "封印ログがありません。署名と鎖だけを確かめました。`gatekeeper audit seal` で封印してから書き出してください。", "There is no sealed log: only signatures and chains were checked. Seal with `gatekeeper audit seal`, then export."),
@@ -1161,6 +1164,7 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "min_size": (0, "--min-size は 1 以上の整数です。", "--min-size takes a whole number from 1 on."),
     "output": (0, "出力を書き出せません ({detail})。", "The output cannot be written ({detail})."),
     "uncovered": (0, "そのうち {count} 件は誤りを見つけています。その最新は葉 {leaf} の報告 ({at}、{found} 件) です。このフォルダーが書き換えられた証拠ではありませんが、運用者に原因と対処を確かめてください。", "Of these, {count} found something wrong; the newest of those is leaf {leaf} ({at}, {found} things). It does not show that this folder was changed, but it must be looked into: ask whoever runs the system for the cause, and for what was done."),
+    "mend": (0, "何を除外できるかは、これらを直してから確かめてください。", "What can be excluded can be told once that is mended."),
     "elsewhere": (0, "判定が事実と規則から導かれるか、記録が正準 JSON かは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules, and the records are canonical JSON, is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
     "not_looked_at": (0, "確かめていないもの: reference/ がすべて揃っているか (`gatekeeper audit replay` が確かめます)、schemas/ と verify.py の中身、keys/ の証人の鍵、マニフェストのオフセット、書き出した日時。", "Not looked at: whether reference/ is complete (`gatekeeper audit replay` does that), what is in schemas/ and verify.py, the keys of witnesses in keys/, the offsets of manifests, and when the export was made."),
     "strangers": (0, "書き出しのものではないファイルが {count} 個あり、確かめていません ({file})。", "Files that are not of the export, and were not checked: {count} (in {file})."),

@@ -350,21 +350,16 @@ def test_a_file_larger_than_any_of_an_export_then_it_is_not_read(tmp_path: Path)
         with file.open("wb") as sparse:
             sparse.truncate(1 << 34)
     report, most = most_memory(trail, folder)
-    assert [(one.code, one.values["detail"]) for one in report.findings] == [("file", "more than 33554432 bytes")]
+    assert [(one.code, one.values["most"]) for one in report.findings] == [("large", verify.FILE)]
     assert most < 100_000_000
-    assert [one.code for one in verify.check_proof(tmp_path / "proof.json").findings] == ["file"]
+    assert [one.code for one in verify.check_proof(tmp_path / "proof.json").findings] == ["proof"]
 
 
 def test_folders_in_each_other_without_end_then_the_first_is_a_stranger(tmp_path: Path) -> None:
     trail = Trail(seed=5, partitions=1).write(3)
     folder = trail.export(tmp_path / "out")
-    here = os.getcwd()
     for top in (folder / "records", folder / "log" / "tile", folder):
-        os.chdir(top)
-        for _ in range(1_200):
-            os.mkdir("x001")
-            os.chdir("x001")
-    os.chdir(here)
+        top.joinpath(*["x001"] * 300).mkdir(parents=True)
     report = check(trail, folder)
     assert (report.exit_code, report.findings) == (0, [])
     assert ("strangers", {"count": 3, "file": "., log/, records/"}) in report.says
@@ -771,7 +766,7 @@ DEEP = b"[" * 60_000
         (a_leaf(DEEP), {"leaf"}),
         (a_leaf(b'{"partition":9007199254740992,"prev":null,"t1":""}'), {"leaf"}),
         (a_leaf(b'{"partition":0,"prev":null,"t1":1}'), {"leaf"}),
-        (a_line_without_end, {"file"}),
+        (a_line_without_end, {"large"}),
         (garbage_behind, {"cut"}),
         (truncated_tile, {"cut"}),
         (truncated_entries, {"cut"}),
@@ -780,11 +775,11 @@ DEEP = b"[" * 60_000
         (key_of_another_log, {"unknown_log"}),
         (unknown_worker_key, {"unknown_key"}),
         (damaged_key, {"key"}),
-        (a_pipe("export.json"), {"file"}),
-        (a_pipe("records/0.ndjson.gz"), {"file"}),
-        (a_pipe("log/checkpoint"), {"file"}),
-        (a_pipe("keys/worker-9.pub"), {"file"}),
-        (a_pipe(f"policies/{'0' * 64}.toml"), {"file"}),
+        (a_pipe("export.json"), {"no_file"}),
+        (a_pipe("records/0.ndjson.gz"), {"no_file"}),
+        (a_pipe("log/checkpoint"), {"no_file"}),
+        (a_pipe("keys/worker-9.pub"), {"no_file"}),
+        (a_pipe(f"policies/{'0' * 64}.toml"), {"no_file"}),
         (missing_records, {"missing"}),
         (cut_records, {"cut"}),
         (missing_about, {"missing"}),
@@ -979,6 +974,15 @@ def test_something_was_changed_then_nothing_is_said_to_be_excluded(tmp_path: Pat
     assert {"witnessed", "long_enough", "not_excluded"}.isdisjoint(code for code, _ in report.says)
 
 
+def test_no_folder_or_no_proof_of_that_name_then_it_says_what_to_name(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    report = verify.verify(tmp_path / "gone")
+    assert (report.exit_code, [one.code for one in report.findings]) == (4, ["no_folder"])
+    for name in ("gone", "folder"):
+        report = verify.check_proof(tmp_path / name)
+        assert (report.exit_code, [one.code for one in report.findings]) == (4, ["proof"])
+
+
 def test_all_made_anew_with_other_keys_then_that_is_not_said_to_be_excluded_and_the_witness_tells(
     tmp_path: Path,
 ) -> None:
@@ -990,6 +994,7 @@ def test_all_made_anew_with_other_keys_then_that_is_not_said_to_be_excluded_and_
         assert any("made the whole anew with other keys" in line for line in report.lines("en"))
     report = check(trail, folder)
     assert (report.exit_code, [one.code for one in report.findings]) == (4, ["not_cosigned"])
+    assert not any("--witness" in line for line in report.lines("en"))  # it was given
 
 
 def test_reports_of_coverage_in_the_log_then_the_last_one_is_told(tmp_path: Path) -> None:
