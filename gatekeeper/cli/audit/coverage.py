@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from time import time
 
 import click
 
-from gatekeeper.audit.coverage import TOLD, Covered, report
+from gatekeeper.audit.coverage import TOLD, Covered, Finding, report
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, rate_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table
@@ -39,53 +40,57 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
     def now(ended: bool) -> Kept | None:
         return None if ended else Kept(of=of, found=list(done.values()))
 
-    with states.kept(state, now) as step, progress_bar() as bar:
-        task = bar.add_task(text("cli.audit_coverage_reading"), total=None)
-        pace = Pace(rate)
+    with states.kept(state, now) as step:
+        with progress_bar() as bar:
+            task, pace = bar.add_task(text("cli.audit_coverage_reading"), total=None), Pace(rate)
 
-        def passed(count: int) -> None:
-            bar.advance(task, count)
-            pace.done(count)
+            def passed(count: int) -> None:
+                bar.advance(task, count)
+                pace.done(count)
 
-        for one in check(settings, passed, without=frozenset(done)):
-            with step():
-                done[one.partition] = one
-    found = [done[number] for number in sorted(done)]
-    findings = [finding for one in found for finding in one.findings]
-    expired = any(one.expired for one in found)
-    if as_json:
-        click.echo(report(found, group=settings.group, at=instant(int(time() * 1000))))
-    else:
-        show_table(
-            [f"cli.column_{name}" for name in ("partition", "manifests", "records", "claimed", "expired")],
-            [
-                (
-                    one.partition,
-                    one.manifests,
-                    one.records,
-                    " ".join(f"{topic} {each.start}-{each.to}" for topic, each in sorted(one.claimed.items())) or "-",
-                    " ".join(f"{topic} {count}" for topic, count in sorted(one.expired.items())) or "-",
-                )
-                for one in found
-            ],
-            numbers=(0, 1, 2),
-        )
-        if findings:
-            rows = [
-                (
-                    text(f"cli.fault_{finding.fault}"),
-                    f"{finding.topic}/{finding.partition}/{finding.offset}",
-                    finding.detail,
-                )
-                for finding in findings[:TOLD]
-            ]
-            show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)
+            for one in check(settings, passed, without=frozenset(done)):
+                with step():
+                    done[one.partition] = one
+        found = [done[number] for number in sorted(done)]
+        findings = [finding for one in found for finding in one.findings]
+        expired = any(one.expired for one in found)
+        if as_json:
+            click.echo(report(found, group=settings.group, at=instant(int(time() * 1000))))
+        else:
+            _show(found, findings, expired=expired)
     if not Keys(settings.key_folder).numbers("worker", "pub"):
         note("cli.audit_coverage_keys", folder=settings.key_folder)
     if findings:
         note("cli.audit_coverage_found", count=f"{len(findings):,}")
     elif expired:
         note("cli.audit_coverage_expired")
-    elif not as_json:
-        click.echo(text("cli.audit_coverage_right"))
     click.get_current_context().exit(1 if findings else 5 if expired else 0)
+
+
+def _show(found: Sequence[Covered], findings: Sequence[Finding], *, expired: bool) -> None:
+    show_table(
+        [f"cli.column_{name}" for name in ("partition", "manifests", "records", "claimed", "expired")],
+        [
+            (
+                one.partition,
+                one.manifests,
+                one.records,
+                " ".join(f"{topic} {each.start}-{each.to}" for topic, each in sorted(one.claimed.items())) or "-",
+                " ".join(f"{topic} {count}" for topic, count in sorted(one.expired.items())) or "-",
+            )
+            for one in found
+        ],
+        numbers=(0, 1, 2),
+    )
+    if findings:
+        rows = [
+            (
+                text(f"cli.fault_{finding.fault}"),
+                f"{finding.topic}/{finding.partition}/{finding.offset}",
+                finding.detail,
+            )
+            for finding in findings[:TOLD]
+        ]
+        show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)
+    elif not expired:
+        click.echo(text("cli.audit_coverage_right"))

@@ -131,26 +131,27 @@ def command(
         def now(ended: bool) -> Kept:
             return Kept(of=of, ended=ended, next=report.next, **report.plain)
 
-        with states.kept(state, now) as step, progress_bar() as bar:
-            task = bar.add_task(text("replay.replaying"), total=None)
-            for link in _links(trail, report, since, to):
-                if link.offset < report.next.get(link.partition, 0):
-                    if recheck:
-                        for value in link.records:
-                            recheck.passed(value)
-                    continue
-                at = link.manifest["asof"] if recheck else {}
-                with step():
-                    for number, value in enumerate(link.records):
-                        one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
-                        report.add(link, number, one, live=live)
-                    report.next[link.partition] = link.offset + 1
-                bar.advance(task, len(link.records))
-                pace.done(len(link.records))
-    if as_json:
-        show_json(report.plain)
-    else:
-        _show(report, live=live)
+        with states.kept(state, now) as step:
+            with progress_bar() as bar:
+                task = bar.add_task(text("replay.replaying"), total=None)
+                for link in _links(trail, report, since, to):
+                    if link.offset < report.next.get(link.partition, 0):
+                        if recheck:
+                            for value in link.records:
+                                recheck.passed(value)
+                        continue
+                    at = link.manifest["asof"] if recheck else {}
+                    with step():
+                        for number, value in enumerate(link.records):
+                            one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
+                            report.add(link, number, one, live=live)
+                        report.next[link.partition] = link.offset + 1
+                    bar.advance(task, len(link.records))
+                    pace.done(len(link.records))
+            if as_json:
+                show_json(report.plain)
+            else:
+                _show(report, live=live)
     foreign = isinstance(trail, LiveTrail) and bool(trail.aside)
     context.exit(1 if foreign else report.exit_code)
 

@@ -72,22 +72,23 @@ def command(
             counts = {name: getattr(found, name) for name in COUNTS}
             return None if ended else Kept(of=of, next=done, cells=list(found.cells.items()), **counts)
 
-        with states.kept(state, now) as step, progress_bar() as bar:
-            task = bar.add_task(text("replay.replaying"), total=None)
-            for partition in trail.partitions():
-                for link in between(trail.links(partition), since, to):
-                    if link.offset < done.get(partition, 0):
-                        continue
-                    with step():
-                        for value in link.records:
-                            found.add(value)
-                        done[partition] = link.offset + 1
-                    bar.advance(task, len(link.records))
-                    pace.done(len(link.records))
-    if as_json:
-        show_json(_told(found))
-    else:
-        _show(found)
+        with states.kept(state, now) as step:
+            with progress_bar() as bar:
+                task = bar.add_task(text("replay.replaying"), total=None)
+                for partition in trail.partitions():
+                    for link in between(trail.links(partition), since, to):
+                        if link.offset < done.get(partition, 0):
+                            continue
+                        with step():
+                            for value in link.records:
+                                found.add(value)
+                            done[partition] = link.offset + 1
+                        bar.advance(task, len(link.records))
+                        pace.done(len(link.records))
+            if as_json:
+                show_json(_told(found))
+            else:
+                _show(found)
     widened = found.widened
     if widened.sends:
         key = "what_if.widened_allowed" if allow_widening else "what_if.widened"
