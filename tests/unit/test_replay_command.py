@@ -371,7 +371,7 @@ def test_interrupted_then_it_goes_on_where_it_was_and_tells_all(
         command(["replay", str(other), "--state", str(state)], standalone_mode=False)
     good = json.loads(state.read_bytes())
     spoilt = [
-        {"next": {"0": "x"}},
+        {"marks": {"0": "x"}},
         {"found": [1]},
         {"found": [{}]},
         {"findings": {"same": "1"}},

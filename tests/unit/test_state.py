@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.what_if import WhatIf
-from gatekeeper.cli.audit import command, replay, state
+from gatekeeper.cli.audit import command, replay, state, what_if
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.packs import load
 from schemas.codec import canonical
@@ -117,7 +117,7 @@ def test_interrupted_inside_of_a_transaction_then_the_same_call_says_what_one_in
         assert (said["left_out"], said["unknown"]) == (1, 1)
     with interrupted(verb, error, monkeypatch):
         assert called(*call, "--state", file).exit_code != 0
-    assert (file.stat().st_mode & 0o777, json.loads(file.read_bytes())["next"]) == (0o600, {"0": 11})
+    assert (file.stat().st_mode & 0o777, json.loads(file.read_bytes())["marks"]["0"]["offset"]) == (0o600, 10)
     with interrupted(verb, error, monkeypatch) as taken:
         assert told(*call, "--state", file) == expected
     assert len(taken) == 600 - SOME // 50 * 50
@@ -203,6 +203,19 @@ def test_a_policy_file_that_was_changed_then_the_state_is_another_calls(
     policy.write_text(policies.text(9) + "\n", "utf-8")
     done = called("what-if", folder, "--policy", policy, "--state", file)
     assert isinstance(done.exception, UsageError)
+
+
+@pytest.mark.parametrize("verb", CALLS)
+def test_other_rules_then_the_state_is_another_calls(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    file, call = tmp_path / "state", words(verb, folder)
+    with interrupted(verb, KeyboardInterrupt(), monkeypatch):
+        called(*call, "--state", file)
+    monkeypatch.setattr(replay if verb == "replay" else what_if, "RULES", "other")
+    done = called(*call, "--state", file)
+    assert isinstance(done.exception, UsageError), done
+    assert done.exception.key == "error.state_of_another"
 
 
 @pytest.mark.parametrize("change", ["group", "others", "owner"])
@@ -298,7 +311,7 @@ def test_a_state_that_takes_long_to_write_then_it_is_written_more_seldom(
     assert keeper.due()
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"[]", b"{", {"cells": [1]}, {"next": {"x": 0}}, {"decisions": "1"}])
+@pytest.mark.parametrize("spoilt", [b"", b"[]", b"{", {"cells": [1]}, {"marks": {"0": 0}}, {"decisions": "1"}])
 def test_a_state_of_what_if_that_cannot_be_read_then_exit_2_and_it_stays_as_it_was(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: bytes | dict[str, Any]
 ) -> None:
