@@ -103,6 +103,8 @@ def test_what_was_taken_has_expired_then_it_goes_on_where_nothing_is_missing_unl
     for end in (trail.steps[2].offset, trail.steps[2].offset + 3):
         with pytest.raises(UsageError):
             walked([], last, end=end)
+    with pytest.raises(UsageError):
+        walked(trail.steps[:2], last, end=trail.steps[2].offset + 2)
 
 
 def called(verb: str, folder: Path, state: Path, *more: str) -> Result:
