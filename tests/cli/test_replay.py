@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -186,6 +187,27 @@ def test_what_if_on_the_running_system_interrupted_then_the_same_call_goes_on_an
         done = run(*call, "--state", str(file))
     assert (done.code, done.json) == (expected.code, expected.json)
     assert 0 < len(taken) < total - 1
+
+
+def test_a_replay_that_ended_then_the_next_one_takes_what_is_new_after_a_rotation_too_and_only_as_it_was_called(
+    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, file = tmp_path / "keys", tmp_path / "state"
+    shutil.copytree(world.keys, keys)
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(keys))
+    call = (*ALL, "--state", str(file))
+    assert run(*call).json["records"] == len(world.audits())
+    assert run("keys", "rotate", "--role", "worker").code == 0
+    done = run(*call)
+    assert (done.code, done.json["records"]) == (0, 0)
+    for setting, value in (("GATEKEEPER_POLICY", "jp-appi"), ("GATEKEEPER_TOKEN_KEY", "")):
+        with monkeypatch.context() as other:
+            other.setenv(setting, value)
+            assert str(file) in run(*call).says(2)
+    state = json.loads(file.read_bytes())
+    state["marks"]["1"]["sha256"] = "0" * 64
+    file.write_text(json.dumps(state))
+    assert "partition 1, and that is not there, or is another one" in run(*call).says(2)
 
 
 def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: World, run: Run) -> None:

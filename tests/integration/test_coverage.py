@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Keys
 from gatekeeper.packs import load
 from gatekeeper.records import Record
+from gatekeeper.spans import instant
 from streams import coverage
 from streams.broker import Broker
 from streams.coverage import check
@@ -426,10 +428,35 @@ def test_interrupted_then_what_is_done_is_kept_and_the_rest_is_checked_and_all_i
     assert (expected[0], expected[1]["found"]) == (1, 1)
     taken = cut_off(monkeypatch, file)
     assert file.stat().st_mode & 0o777 == 0o600
+    checked = instant(json.loads(file.read_bytes())["found"][0]["at"])
+    kept = file.read_bytes()
+    done = called("--state", file)
+    assert (json.loads(done.stdout)["at"], f"1 partitions are told as they were at {checked}" in done.stderr) == (
+        checked,
+        True,
+    )
+    file.write_bytes(kept)
+    file.chmod(0o600)
+    taken.clear()
     assert told("--state", file) == expected
     assert (taken, file.exists()) == ([1], False)
     assert told("--state", file) == expected
     assert taken == [1, 0, 1]
+
+
+@pytest.mark.parametrize(("output", "code"), [("full", 3), ("closed", 141)])
+def test_a_report_that_is_not_read_then_it_is_told_again_and_nothing_is_checked_again(
+    two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, code: int
+) -> None:
+    file, expected = tmp_path / "state", told()
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = [sys.executable, "-m", "gatekeeper", "audit", "coverage", "--json", "--state", file]
+    with open("/dev/full" if output == "full" else writing, "wb") as stdout:
+        done = subprocess.run(process, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert (done.returncode, f"--state {file}" in done.stderr) == (code, True), done
+    monkeypatch.setattr(coverage, "covered", None)
+    assert (told("--state", file), file.exists()) == (expected, False)
 
 
 def test_killed_then_what_was_done_is_kept(two: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -471,7 +498,13 @@ def test_a_state_that_cannot_be_read_then_exit_2_and_it_stays_as_it_was(
     file = tmp_path / "state"
     cut_off(monkeypatch, file)
     good = json.loads(file.read_bytes())
-    for content in (b"", json.dumps({**good, "found": [{}]}).encode()):
+    (one,) = good["found"]
+    less = [{name: value for name, value in one.items() if name != left} for left in one]
+    (finding,), (place, claimed) = one["findings"], one["claimed"].popitem()
+    less.append({**one, "findings": [{name: finding[name] for name in finding if name != "detail"}]})
+    less.append({**one, "claimed": {place: {name: claimed[name] for name in claimed if name != "n"}}})
+    spoilt = [[{}], [one, one], [{**one, "partition": 2}], *([one] for one in less)]
+    for content in (b"", *(json.dumps({**good, "found": found}).encode() for found in spoilt)):
         file.write_bytes(content)
         done = called("--state", file)
         assert isinstance(done.exception, UsageError), done

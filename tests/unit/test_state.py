@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,11 +16,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from gatekeeper.audit.library import Library
 from gatekeeper.audit.what_if import WhatIf
-from gatekeeper.cli.audit import command, replay, state
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.cli.audit import command, replay, state, what_if
+from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
+from gatekeeper.packs import load
+from schemas.codec import canonical
 from tests import policies
-from tests.records import Named, export, of_demo
+from tests.records import Named, export, of_demo, of_every_kind
 from tests.worlds import until
 
 SOME = 330
@@ -28,8 +32,26 @@ SOME = 330
 
 @pytest.fixture(scope="module")
 def demo() -> tuple[list[bytes], Named]:
-    values, names = of_demo()
-    return list(islice(values, 600)), names
+    """One of the first records does not follow, one does not depend on the policy, and of one nothing can be told."""
+    made, names = of_demo()
+    values, (others, more) = list(islice(made, 600)), of_every_kind()
+    names.references |= more.references
+    names.policies |= more.policies
+    values[10] = forged(values[10], campaign="K-9")
+    values[20] = next(value for value in others if left_out(value, names))
+    policy = json.loads(values[30])["policy"]
+    values[30] = forged(values[30], policy={**policy, "sha256": "0" * 64})
+    return values, names
+
+
+def forged(value: bytes, **changed: Any) -> bytes:
+    return canonical({**json.loads(value), **changed})
+
+
+def left_out(value: bytes, names: Named) -> int:
+    found = WhatIf(load("jp-appi").home[0], Library(names))
+    found.add(value)
+    return found.left_out
 
 
 @pytest.fixture
@@ -78,27 +100,54 @@ def interrupted(verb: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
         yield taken
 
 
+CUTS = [KeyboardInterrupt(), UnavailableError("error.disk", path="x", detail="x")]
+
+
 @pytest.mark.parametrize("verb", CALLS)
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), UnavailableError("error.disk", path="x", detail="x")])
+@pytest.mark.parametrize("error", CUTS)
 def test_interrupted_inside_of_a_transaction_then_the_same_call_says_what_one_in_one_go_says(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, error: BaseException
 ) -> None:
     file, call = tmp_path / "state", words(verb, folder)
     expected = told(*call)
+    said = expected[1]
+    if verb == "replay":
+        assert ([one["finding"] for one in said["found"]], said["findings"]["unknown"]) == (["drift", "unknown"], 1)
+    else:
+        assert (said["left_out"], said["unknown"]) == (1, 1)
     with interrupted(verb, error, monkeypatch):
         assert called(*call, "--state", file).exit_code != 0
-    assert (file.stat().st_mode & 0o777, json.loads(file.read_bytes())["next"]) == (0o600, {"0": 11})
+    assert (file.stat().st_mode & 0o777, json.loads(file.read_bytes())["marks"]["0"]["offset"]) == (0o600, 10)
     with interrupted(verb, error, monkeypatch) as taken:
         assert told(*call, "--state", file) == expected
     assert len(taken) == 600 - SOME // 50 * 50
 
 
 @pytest.mark.parametrize("verb", CALLS)
+@pytest.mark.parametrize("error", CUTS)
 def test_interrupted_then_it_says_how_to_go_on(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, error: BaseException
 ) -> None:
-    with interrupted(verb, KeyboardInterrupt(), monkeypatch):
+    with interrupted(verb, error, monkeypatch):
         assert f"--state {tmp_path / 'state'}" in called(*words(verb, folder), "--state", tmp_path / "state").stderr
+
+
+@pytest.mark.parametrize("verb", CALLS)
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["table", "json"])
+@pytest.mark.parametrize(("output", "code"), [("full", 3), ("closed", 141)])
+def test_a_report_that_is_not_read_then_it_is_told_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, form: Any, output: str, code: int
+) -> None:
+    file, call = tmp_path / "state", words(verb, folder)
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = [sys.executable, "-m", "gatekeeper", "audit", *call, *form, "--state", file]
+    with open("/dev/full" if output == "full" else writing, "wb") as stdout:
+        done = subprocess.run(process, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, f"--state {file}" in done.stderr) == (code, True), done
+    expected = told(*call)
+    with interrupted(verb, KeyboardInterrupt(), monkeypatch) as taken:
+        assert (told(*call, "--state", file), taken) == (expected, [])
 
 
 def test_what_if_killed_then_the_same_call_says_what_one_in_one_go_says(folder: Path, tmp_path: Path) -> None:
@@ -156,7 +205,113 @@ def test_a_policy_file_that_was_changed_then_the_state_is_another_calls(
     assert isinstance(done.exception, UsageError)
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"[]", b"{", {"cells": [1]}, {"next": {"x": 0}}, {"decisions": "1"}])
+@pytest.mark.parametrize("verb", CALLS)
+def test_other_rules_then_the_state_is_another_calls(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    file, call = tmp_path / "state", words(verb, folder)
+    with interrupted(verb, KeyboardInterrupt(), monkeypatch):
+        called(*call, "--state", file)
+    monkeypatch.setattr(replay if verb == "replay" else what_if, "RULES", "other")
+    done = called(*call, "--state", file)
+    assert isinstance(done.exception, UsageError), done
+    assert done.exception.key == "error.state_of_another"
+
+
+@pytest.mark.parametrize("change", ["group", "others", "owner"])
+def test_a_state_that_others_could_have_written_then_exit_2_and_it_stays_as_it_was(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    file, call = tmp_path / "state", words("replay", folder)
+    assert called(*call, "--state", file).exit_code == 1
+    before = file.read_bytes()
+    if change == "owner":
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    else:
+        file.chmod(0o620 if change == "group" else 0o602)
+    done = called(*call, "--state", file)
+    assert isinstance(done.exception, UsageError), done
+    assert (done.exception.key, file.read_bytes()) == ("error.state_open", before)
+
+
+def test_a_pipe_as_state_then_nothing_waits_for_it(folder: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert isinstance(called(*words("replay", folder), "--state", tmp_path / "pipe").exception, UsageError)
+
+
+@pytest.mark.parametrize("verb", CALLS)
+@pytest.mark.parametrize("name", ["x" * 300, "circle", "file/state"])
+def test_a_disk_that_does_not_give_the_state_then_exit_3(folder: Path, tmp_path: Path, verb: str, name: str) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "file").touch()
+    done = called(*words(verb, folder), "--state", tmp_path / name)
+    assert isinstance(done.exception, UnavailableError), done
+
+
+def test_a_state_that_cannot_be_removed_then_exit_3(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError):
+        state.Keeper(tmp_path).write(None)
+
+
+def _take_away(file: Path) -> None:
+    file.unlink()
+    file.parent.rmdir()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), IntegrityError("error.trail_order", partition=0, offset=0)])
+def test_a_state_that_cannot_be_written_at_the_end_then_that_is_told_and_the_work_ends_as_it_did(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: BaseException
+) -> None:
+    file = tmp_path / "there" / "state"
+    file.parent.mkdir()
+
+    def work() -> None:
+        with state.kept(file, lambda _: state.State(of="0" * 64)):
+            _take_away(file)
+            raise error
+
+    with pytest.raises(type(error)):
+        work()
+    assert f"{file} cannot be written" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_then_it_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "there" / "state"
+    file.parent.mkdir()
+    with pytest.raises(UnavailableError), state.kept(file, lambda _: state.State(of="0" * 64)) as step, step():
+        _take_away(file)
+    assert "cannot be written" not in capsys.readouterr().err
+
+
+def test_a_state_that_takes_long_to_write_then_it_is_written_more_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock:
+        now = 0.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    @contextmanager
+    def slow(file: Path) -> Iterator[Any]:
+        clock.now += 3
+        with file.open("w") as handle:
+            yield handle
+
+    clock = Clock()
+    monkeypatch.setattr(state, "time", clock)
+    monkeypatch.setattr(state, "whole", slow)
+    monkeypatch.setattr(state, "SAVE_SECONDS", 2)
+    monkeypatch.setattr(state, "SHARE", 10)
+    keeper = state.Keeper(tmp_path / "state")
+    keeper.write(state.State(of="0" * 64))
+    clock.now += 26
+    assert not keeper.due()
+    clock.now += 1
+    assert keeper.due()
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"[]", b"{", {"cells": [1]}, {"marks": {"0": 0}}, {"decisions": "1"}])
 def test_a_state_of_what_if_that_cannot_be_read_then_exit_2_and_it_stays_as_it_was(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: bytes | dict[str, Any]
 ) -> None:

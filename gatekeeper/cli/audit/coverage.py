@@ -2,26 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from time import time
 
 import click
 
-from gatekeeper.audit.coverage import TOLD, Covered, report
+from gatekeeper.audit.coverage import TOLD, Covered, Fault, Finding, Range, report
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, rate_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table
+from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
-from gatekeeper.settings import load
+from gatekeeper.settings import Settings, load
 from gatekeeper.spans import instant
 from gatekeeper.texts import text
+from schemas.audit import Count
+from schemas.values import Model
+from streams.client import Reader
 from streams.coverage import check
+
+
+class Claimed(Model):
+    """`gatekeeper.audit.coverage.Range`, as a state file holds it: nothing is left out."""
+
+    start: Count
+    to: Count
+    n: Count
+
+
+class Told(Model):
+    """`gatekeeper.audit.coverage.Finding`, as a state file holds it: nothing is left out."""
+
+    fault: Fault
+    partition: Count
+    topic: str
+    offset: Count
+    detail: str
+
+
+class Checked(Model):
+    """`gatekeeper.audit.coverage.Covered`, as a state file holds it; `at`: when it was checked, in milliseconds."""
+
+    at: Count
+    partition: Count
+    manifests: Count
+    records: Count
+    claimed: dict[str, Claimed]
+    expired: dict[str, Count]
+    findings: list[Told]
+
+    @classmethod
+    def of(cls, one: Covered, at: int) -> Checked:
+        """Returns what is kept of a partition."""
+        return cls.model_validate(
+            {
+                **{name: getattr(one, name) for name in ("partition", "manifests", "records", "expired")},
+                "at": at,
+                "claimed": {topic: Claimed(**asdict(each)) for topic, each in one.claimed.items()},
+                "findings": [Told(**finding._asdict()) for finding in one.findings],
+            }
+        )
+
+    @property
+    def covered(self) -> Covered:
+        """What was found of the partition."""
+        claimed = {topic: Range(**each.model_dump()) for topic, each in self.claimed.items()}
+        findings = [Finding(**finding.model_dump()) for finding in self.findings]
+        return Covered(self.partition, self.manifests, self.records, claimed, dict(self.expired), findings)
 
 
 class Kept(states.State):
     """What the state file holds: what was found of each partition that is done, as it was when it was checked."""
 
-    found: list[Covered]
+    found: list[Checked]
 
 
 @click.command("coverage", help=text("cli.audit_coverage"))
@@ -34,58 +89,79 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
     keys = [key.kid for key in Keys(settings.key_folder).public("worker")]
     of = states.of("coverage", group=settings.group, broker=settings.bootstrap, keys=keys)
     kept = states.begun(state, Kept, of)
-    done = {one.partition: one for one in kept.found} if kept else {}
+    done = _taken_up(settings, kept, state) if kept else {}
 
     def now(ended: bool) -> Kept | None:
         return None if ended else Kept(of=of, found=list(done.values()))
 
-    with states.kept(state, now) as step, progress_bar() as bar:
-        task = bar.add_task(text("cli.audit_coverage_reading"), total=None)
-        pace = Pace(rate)
+    with states.kept(state, now) as step:
+        with progress_bar() as bar:
+            task, pace = bar.add_task(text("cli.audit_coverage_reading"), total=None), Pace(rate)
 
-        def passed(count: int) -> None:
-            bar.advance(task, count)
-            pace.done(count)
+            def passed(count: int) -> None:
+                bar.advance(task, count)
+                pace.done(count)
 
-        for one in check(settings, passed, without=frozenset(done)):
-            with step():
-                done[one.partition] = one
-    found = [done[number] for number in sorted(done)]
-    findings = [finding for one in found for finding in one.findings]
-    expired = any(one.expired for one in found)
-    if as_json:
-        click.echo(report(found, group=settings.group, at=instant(int(time() * 1000))))
-    else:
-        show_table(
-            [f"cli.column_{name}" for name in ("partition", "manifests", "records", "claimed", "expired")],
-            [
-                (
-                    one.partition,
-                    one.manifests,
-                    one.records,
-                    " ".join(f"{topic} {each.start}-{each.to}" for topic, each in sorted(one.claimed.items())) or "-",
-                    " ".join(f"{topic} {count}" for topic, count in sorted(one.expired.items())) or "-",
-                )
-                for one in found
-            ],
-            numbers=(0, 1, 2),
-        )
-        if findings:
-            rows = [
-                (
-                    text(f"cli.fault_{finding.fault}"),
-                    f"{finding.topic}/{finding.partition}/{finding.offset}",
-                    finding.detail,
-                )
-                for finding in findings[:TOLD]
-            ]
-            show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)
+            for one in check(settings, passed, without=frozenset(done)):
+                with step():
+                    done[one.partition] = Checked.of(one, int(time() * 1000))
+        found = [done[number].covered for number in sorted(done)]
+        findings = [finding for one in found for finding in one.findings]
+        expired = any(one.expired for one in found)
+        if as_json:
+            click.echo(report(found, group=settings.group, at=_since(done)))
+        else:
+            _show(found, findings, expired=expired)
     if not Keys(settings.key_folder).numbers("worker", "pub"):
         note("cli.audit_coverage_keys", folder=settings.key_folder)
     if findings:
         note("cli.audit_coverage_found", count=f"{len(findings):,}")
     elif expired:
         note("cli.audit_coverage_expired")
-    elif not as_json:
-        click.echo(text("cli.audit_coverage_right"))
     click.get_current_context().exit(1 if findings else 5 if expired else 0)
+
+
+def _taken_up(settings: Settings, kept: Kept, file: Path | None) -> dict[int, Checked]:
+    """Returns what was found before by partition, and says of when it is; raises UsageError (2) where it cannot be."""
+    done = {one.partition: one for one in kept.found}
+    with Reader(settings) as reader:
+        known = reader.ends("manifests").keys()
+    if len(done) < len(kept.found) or not done.keys() <= known:
+        raise UsageError("error.state_unreadable", file=file)
+    if done:
+        note("state.goes_on_checked", file=file, count=len(done), at=_since(done))
+    return done
+
+
+def _since(done: Mapping[int, Checked]) -> str:
+    """Returns when the partition was checked that was checked first: what came later need not be in the report."""
+    return instant(min(one.at for one in done.values()))
+
+
+def _show(found: Sequence[Covered], findings: Sequence[Finding], *, expired: bool) -> None:
+    show_table(
+        [f"cli.column_{name}" for name in ("partition", "manifests", "records", "claimed", "expired")],
+        [
+            (
+                one.partition,
+                one.manifests,
+                one.records,
+                " ".join(f"{topic} {each.start}-{each.to}" for topic, each in sorted(one.claimed.items())) or "-",
+                " ".join(f"{topic} {count}" for topic, count in sorted(one.expired.items())) or "-",
+            )
+            for one in found
+        ],
+        numbers=(0, 1, 2),
+    )
+    if findings:
+        rows = [
+            (
+                text(f"cli.fault_{finding.fault}"),
+                f"{finding.topic}/{finding.partition}/{finding.offset}",
+                finding.detail,
+            )
+            for finding in findings[:TOLD]
+        ]
+        show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)
+    elif not expired:
+        click.echo(text("cli.audit_coverage_right"))

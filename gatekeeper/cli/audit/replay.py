@@ -15,13 +15,16 @@ from gatekeeper import packs
 from gatekeeper.audit.archive import Archive
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.recheck import Recheck, Rechecked
+from gatekeeper.audit.record import RULES
 from gatekeeper.audit.replay import Finding, replay
-from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.audit.trail import Link
 from gatekeeper.cli.audit import state as states
-from gatekeeper.cli.audit.reading import Pace, between, opened, rate_option, source, trail_options
+from gatekeeper.cli.audit.reading import Pace, opened, rate_option, source, trail_options
+from gatekeeper.cli.audit.walk import Mark, Walk
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.errors import IncompleteError, IntegrityError
-from gatekeeper.identity import open_tokens
+from gatekeeper.identity import open_tokens, read_key
+from gatekeeper.keys import fingerprint
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.audit import Count
@@ -53,10 +56,10 @@ class Found(Model):
 
 
 class Kept(states.State):
-    """What the state file holds: whether the replay ended, and all that a report has."""
+    """What the state file holds: whether the replay ended, how far it came, and all that a report has."""
 
     ended: bool
-    next: dict[int, Count]
+    marks: dict[int, Mark]
     records: Count
     findings: dict[Finding, Count]
     stages: dict[str, Count]
@@ -67,14 +70,13 @@ class Kept(states.State):
 
 @dataclass
 class Report:
-    """What has been found so far; `next`: by partition, the manifest to go on with."""
+    """What has been found so far."""
 
     findings: Counter[str] = field(default_factory=Counter)
     stages: Counter[str] = field(default_factory=Counter)
     facts: Counter[str] = field(default_factory=Counter)
     found: list[dict[str, Any]] = field(default_factory=list)
     troubles: dict[str, int] = field(default_factory=dict)
-    next: dict[int, int] = field(default_factory=dict)
 
     def add(self, link: Link, number: int, one: Rechecked, *, live: bool) -> None:
         """Takes in what became of the record of that number of a link."""
@@ -121,45 +123,49 @@ def command(
     settings = load()
     with ExitStack() as stack:
         trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))
-        of = states.of("replay", **source(settings, trail, since, to))
-        report = _begun(states.begun(state, Kept, of))
+        of = states.of("replay", rules=RULES, **_live(settings, live), **source(settings, trail, since, to))
+        kept = states.begun(state, Kept, of)
+        report, walk = _begun(kept), Walk(trail, since, to, Pace(rate if live or rate else 0), state)
+        if kept:
+            walk.go_on(kept.marks, report.findings.total())
         library, recheck = Library(trail), None
         if isinstance(trail, LiveTrail):
             recheck = _recheck(settings, stack.enter_context(Reader(settings)), library, trail)
-        pace = Pace(rate if live or rate else 0)
+            walk.passed = recheck.passed
 
         def now(ended: bool) -> Kept:
-            return Kept(of=of, ended=ended, next=report.next, **report.plain)
+            return Kept(of=of, ended=ended, marks=walk.marks, **report.plain)
 
-        with states.kept(state, now) as step, progress_bar() as bar:
-            task = bar.add_task(text("replay.replaying"), total=None)
-            for link in _links(trail, report, since, to):
-                if link.offset < report.next.get(link.partition, 0):
-                    if recheck:
-                        for value in link.records:
-                            recheck.passed(value)
-                    continue
-                at = link.manifest["asof"] if recheck else {}
-                with step():
-                    for number, value in enumerate(link.records):
-                        one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
-                        report.add(link, number, one, live=live)
-                    report.next[link.partition] = link.offset + 1
-                bar.advance(task, len(link.records))
-                pace.done(len(link.records))
-    if as_json:
-        show_json(report.plain)
-    else:
-        _show(report, live=live)
+        with states.kept(state, now) as step:
+            with walk.bar:
+                for link in _links(walk, report):
+                    at = link.manifest["asof"] if recheck else {}
+                    with step():
+                        for number, value in enumerate(link.records):
+                            one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
+                            report.add(link, number, one, live=live)
+                        walk.took(link)
+            if as_json:
+                show_json(report.plain)
+            else:
+                _show(report, live=live)
     foreign = isinstance(trail, LiveTrail) and bool(trail.aside)
     context.exit(1 if foreign else report.exit_code)
 
 
-def _links(trail: Trail, report: Report, since: int | None, to: int | None) -> Iterator[Link]:
-    """Yields all of the trail; what cannot be read of a partition ends that one, and is told at the end."""
-    for partition in trail.partitions():
+def _live(settings: Settings, live: bool) -> dict[str, Any]:
+    """Returns what else a replay of the running system follows from; the workers' keys may be rotated meanwhile."""
+    if not live:
+        return {}
+    key = fingerprint(read_key(Path(settings.token_key))) if settings.token_key else None
+    return {"policy": settings.policy, "tokens": key}
+
+
+def _links(walk: Walk, report: Report) -> Iterator[Link]:
+    """Yields what is to be taken; what cannot be read of a partition ends that one, and is told at the end."""
+    for partition in walk.trail.partitions():
         try:
-            yield from between(trail.links(partition), since, to)
+            yield from walk.links(partition)
         except (IntegrityError, IncompleteError) as error:
             report.troubles[str(error)] = error.exit_code
 
@@ -182,12 +188,9 @@ def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTr
 
 
 def _begun(kept: Kept | None) -> Report:
-    """Returns what an earlier call found that did not end; where it did, only how far it came."""
+    """Returns what an earlier call found that did not end; what one that ended found was told."""
     report = Report()
-    if kept is None:
-        return report
-    report.next = kept.next
-    if not kept.ended:
+    if kept and not kept.ended:
         for name in COUNTS:
             getattr(report, name).update(getattr(kept, name))
         report.found = [one.model_dump() for one in kept.found]

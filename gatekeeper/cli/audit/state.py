@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, TypeVar
 
 import click
 from pydantic import BaseModel, ValidationError
 
 from gatekeeper.cli.output import note, whole
-from gatekeeper.errors import UsageError
+from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.texts import text
 from schemas.audit import Digest
 from schemas.codec import canonical
 from schemas.values import Model
 
 SAVE_SECONDS = 2.0
-"""So often a state is written down; what is lost is never more than that."""
+"""So often a state is written down, or more seldom where SHARE wants it; a kill loses what was done since."""
 SHARE = 10
 """Of the time, writing down takes one part in so many at the most: a state may be large."""
+RESUMABLE = (KeyboardInterrupt, UnavailableError, OSError, SystemExit)
+"""What cuts off a work that can go on; the last two come of an output that takes no more, or that nobody reads."""
 
 
 class State(Model):
@@ -51,17 +56,32 @@ def of(command: str, **about: Any) -> str:
 def begun(file: Path | None, kind: type[S], of: str) -> S | None:
     """Returns what an earlier call left in a file, None where there is none.
 
-    Raises UsageError (2) for what cannot be read as such, or is of another call.
+    Raises UsageError (2) for what is no such state, is of another call, or that others could have written;
+    UnavailableError (3) where the disk does not give it.
     """
-    if file is None or not file.exists():
+    if file is None or (content := _read(file)) is None:
         return None
     try:
-        content = file.read_bytes()
         if _Of.model_validate_json(content).of != of:
             raise UsageError("error.state_of_another", file=file)
         return kind.model_validate_json(content)
-    except (OSError, ValidationError):
+    except ValidationError:
         raise UsageError("error.state_unreadable", file=file) from None
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as handle:  # nothing waits for a pipe
+            stat = os.fstat(handle.fileno())
+            if not S_ISREG(stat.st_mode):
+                raise UsageError("error.state_unreadable", file=file)
+            if stat.st_uid != os.geteuid() or stat.st_mode & 0o022:
+                raise UsageError("error.state_open", file=file, owner=stat.st_uid, mode=f"{stat.st_mode & 0o777:03o}")
+            return handle.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnavailableError("error.disk_unread", path=file, detail=error.strerror) from None
 
 
 class Keeper:
@@ -84,12 +104,18 @@ class Keeper:
             return
         began = time.monotonic()
         if state is None:
-            self._file.resolve().unlink(missing_ok=True)
+            self._remove(self._file)
         else:
             with whole(self._file) as handle:
                 handle.write(state.model_dump_json())
         ended = time.monotonic()
         self._next = ended + max(SAVE_SECONDS, (SHARE - 1) * (ended - began))
+
+    def _remove(self, file: Path) -> None:
+        try:
+            file.resolve().unlink(missing_ok=True)
+        except OSError as error:
+            raise UnavailableError("error.disk", path=file, detail=error.strerror) from None
 
 
 Step = Callable[[], AbstractContextManager[None]]
@@ -100,7 +126,8 @@ def kept(file: Path | None, now: Callable[[bool], State | None]) -> Iterator[Ste
     """Yields what each step of a work is done in, and writes the state down at once, and now and then between steps.
 
     However the work ends, the state is written at the end; but a step that was cut off counts for nothing, and what
-    was written before it stays. `now`: the state of this moment, by whether the work has come to its end.
+    was written before it stays. It has come to its end when all that it prints, in the block too, is out.
+    `now`: the state of this moment, by whether the work has come to its end.
     """
     keeper, between = Keeper(file), True
     keeper.write(now(False))
@@ -116,10 +143,16 @@ def kept(file: Path | None, now: Callable[[bool], State | None]) -> Iterator[Ste
 
     try:
         yield step
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BaseException as error:
-        if between:
-            keeper.write(now(False))
-        if isinstance(error, KeyboardInterrupt) and file is not None:
+        try:
+            if between:
+                keeper.write(now(False))
+        except UnavailableError as fault:
+            if str(fault) != str(error):
+                note("cli.error", message=fault)
+        if isinstance(error, RESUMABLE) and file is not None:
             note("state.interrupted", file=file)
         raise
     keeper.write(now(True))

@@ -12,8 +12,9 @@ from gatekeeper.audit.record import RULES
 from gatekeeper.audit.what_if import By, Cell, Change, WhatIf
 from gatekeeper.cli.activate import file_policy
 from gatekeeper.cli.audit import state as states
-from gatekeeper.cli.audit.reading import Pace, between, opened, rate_option, source, trail_options
-from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table
+from gatekeeper.cli.audit.reading import Pace, opened, rate_option, source, trail_options
+from gatekeeper.cli.audit.walk import Mark, Walk
+from gatekeeper.cli.output import json_option, note, show_heading, show_json, show_table
 from gatekeeper.keys import Keys
 from gatekeeper.proposal import every, named
 from gatekeeper.reasons import VERDICTS
@@ -26,9 +27,10 @@ COUNTS = ("decisions", "left_out", "unknown")
 
 
 class Kept(states.State):
-    """What the state file holds: by partition the manifest to go on with, and all that was counted before it."""
+    """What the state file holds: how far it came, and all that was counted."""
 
-    next: dict[int, Count]
+    marks: dict[int, Mark]
+    records: Count
     decisions: Count
     left_out: Count
     unknown: Count
@@ -65,29 +67,29 @@ def command(
     with opened(settings, folder, live=live, since=since, to=to) as trail:
         keys = [key.kid for key in Keys(settings.key_folder).public("worker")] if live else []
         of = states.of("what-if", policy=new.sha256, rules=RULES, keys=keys, **source(settings, trail, since, to))
-        found, pace = WhatIf(new, Library(trail)), Pace(rate if live or rate else 0)
-        done = _taken_up(found, states.begun(state, Kept, of))
+        found = WhatIf(new, Library(trail))
+        walk = Walk(trail, since, to, Pace(rate if live or rate else 0), state, whole=True)
+        if kept := states.begun(state, Kept, of):
+            walk.go_on(kept.marks, kept.records)
+            _take_up(found, kept)
 
         def now(ended: bool) -> Kept | None:
             counts = {name: getattr(found, name) for name in COUNTS}
-            return None if ended else Kept(of=of, next=done, cells=list(found.cells.items()), **counts)
+            cells = list(found.cells.items())
+            return None if ended else Kept(of=of, marks=walk.marks, records=walk.records, cells=cells, **counts)
 
-        with states.kept(state, now) as step, progress_bar() as bar:
-            task = bar.add_task(text("replay.replaying"), total=None)
-            for partition in trail.partitions():
-                for link in between(trail.links(partition), since, to):
-                    if link.offset < done.get(partition, 0):
-                        continue
-                    with step():
-                        for value in link.records:
-                            found.add(value)
-                        done[partition] = link.offset + 1
-                    bar.advance(task, len(link.records))
-                    pace.done(len(link.records))
-    if as_json:
-        show_json(_told(found))
-    else:
-        _show(found)
+        with states.kept(state, now) as step:
+            with walk.bar:
+                for partition in trail.partitions():
+                    for link in walk.links(partition):
+                        with step():
+                            for value in link.records:
+                                found.add(value)
+                            walk.took(link)
+            if as_json:
+                show_json(_told(found))
+            else:
+                _show(found)
     widened = found.widened
     if widened.sends:
         key = "what_if.widened_allowed" if allow_widening else "what_if.widened"
@@ -99,14 +101,11 @@ def command(
     context.exit(1 if widened.sends and not allow_widening else 4 if found.unknown else 0)
 
 
-def _taken_up(found: WhatIf, kept: Kept | None) -> dict[int, int]:
-    """Puts what was counted before into `found`; returns the manifest to go on with, by partition."""
-    if kept is None:
-        return {}
+def _take_up(found: WhatIf, kept: Kept) -> None:
+    """Puts what was counted before into `found`."""
     for name in COUNTS:
         setattr(found, name, getattr(kept, name))
     found.cells.update(kept.cells)
-    return kept.next
 
 
 def _told(found: WhatIf) -> dict[str, object]:
