@@ -137,7 +137,7 @@ def write(
     `save` takes how far it came: at first, after each partition and, between two links, whenever it is `due`; before
     that, `sync` puts files and folders on the disk, that no power cut takes what was said to be there.
     `begun`: what it took last, of the same trail and log, to go on from there.
-    What was written is taken away where the trail cannot become whole, and stays for that however else it ends.
+    What was written is taken away where the trail cannot become whole, and stays however else it is cut off.
     Raises UsageError (2) where what was begun is no beginning of this trail (any more) or was changed,
     UnavailableError (3) where the disk refuses, and what the trail does.
     """
@@ -150,15 +150,16 @@ def write(
         (part / PROGRESS).mkdir(exist_ok=True)
     writer = _Writer(part, trail, log, unsealed=unsealed, told=told, due=due, save=save, sync=sync)
     try:
-        found = writer.write(about, keys, begun)
+        writer.read(begun)
     except (IntegrityError, IncompleteError):
         shutil.rmtree(part, ignore_errors=True)
         raise
+    found = writer.rest(about, keys)
     with _disk(out):
-        part.chmod(S_IMODE((part / "schemas").stat().st_mode))  # as any folder that is made here
         if out.exists():
             out.rmdir()
         part.replace(out)
+        out.chmod(S_IMODE((out / "schemas").stat().st_mode))  # as any folder that is made here
     shutil.rmtree(out / PROGRESS, ignore_errors=True)  # last, that it goes on wherever it is killed
     return found
 
@@ -192,8 +193,8 @@ class _Writer:
         self._policies: set[str] = set()
         self._reference: set[str] = set()
 
-    def write(self, about: Mapping[str, Any], keys: Path, begun: Begun | None) -> Exported:
-        numbers = self._trail.partitions()
+    def read(self, begun: Begun | None) -> None:
+        """Writes what the trail holds, behind what was begun."""
         if begun is not None:
             self._found = Exported(begun.manifests, begun.records, begun.left)
             self._done, self._policies, self._reference = {**begun.done}, {*begun.policies}, {*begun.reference}
@@ -201,10 +202,13 @@ class _Writer:
                 self._lines(number, files, ended=True)
         else:
             self._keep(None)
-        for number in numbers:
+        for number in self._trail.partitions():
             if number not in self._done:
                 standing = begun.standing if begun else None
                 self._partition(number, standing if standing and standing.partition == number else None)
+
+    def rest(self, about: Mapping[str, Any], keys: Path) -> Exported:
+        """Writes all that a check needs beside it; returns what was written."""
         self._hashed("policies", "toml", self._policies, self._trail.policy)
         self._hashed("reference", "json", self._reference, self._trail.reference)
         for name, model in (("audit", AuditRecord), ("manifest", Manifest)):
@@ -216,7 +220,7 @@ class _Writer:
         if self._log is not None:
             self._tiles(self._log)
         self._put("verify.py", Path(verify.__file__).read_bytes())
-        self._put("export.json", canonical({"v": 1, "partitions": len(numbers), **about}))
+        self._put("export.json", canonical({"v": 1, "partitions": len(self._done), **about}))
         return self._found
 
     def _partition(self, number: int, standing: Standing | None) -> None:
@@ -257,14 +261,14 @@ class _Writer:
     def _links(self, number: int, standing: Standing | None) -> Iterator[Link]:
         """Returns a partition's links behind the one where the export stands, which must be there and the same."""
         links = self._trail.links(number)
-        while standing is not None:
-            last = next(links, None)
-            if last is not None:
+        if standing is not None:
+            last = None
+            for last in links:
                 self._told(last)
-            if last is None or last.offset >= standing.offset:
-                if last is None or (last.offset, _hash(last)) != (standing.offset, standing.hash):
-                    raise UsageError("error.export_lost", folder=self._folder)
-                break
+                if last.offset >= standing.offset:
+                    break
+            if last is None or (last.offset, _hash(last)) != (standing.offset, standing.hash):
+                raise UsageError("error.export_lost", folder=self._folder)
         return links
 
     def _keep(self, standing: Standing | None) -> None:

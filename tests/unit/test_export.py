@@ -304,6 +304,14 @@ def test_a_place_that_an_export_cannot_take_then_exit_2_at_once(
     assert export.part_of(tmp_path / "folder", user=os.geteuid()) == tmp_path / "folder.part"
 
 
+@pytest.fixture
+def group_writes() -> Iterator[None]:
+    """What is made here is open to the group, as many systems have it."""
+    before = os.umask(0o002)
+    yield
+    os.umask(before)
+
+
 def test_a_folder_of_others_or_open_to_them_then_it_is_not_gone_on_with(tmp_path: Path) -> None:
     first, part = Trail(seed=3).write(12).export(tmp_path / "a"), tmp_path / "b.part"
     begun, before = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt()), bytes_of(part)
@@ -317,12 +325,15 @@ def test_a_folder_of_others_or_open_to_them_then_it_is_not_gone_on_with(tmp_path
     assert bytes_of(part) == before
     part.chmod(0o755)
     again(first, tmp_path / "b", begun=begun)
-    (tmp_path / "made").mkdir()
-    assert (tmp_path / "b").stat().st_mode == (tmp_path / "made").stat().st_mode
+
+
+def test_written_then_the_folder_is_as_open_as_any_that_is_made_here(tmp_path: Path, group_writes: None) -> None:
+    again(Trail(seed=3).write(3).export(tmp_path / "a"), tmp_path / "b")
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o775
 
 
 def test_killed_at_any_step_of_the_end_then_it_goes_on_or_is_there_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group_writes: None
 ) -> None:
     first = Trail(seed=3).write(12).export(tmp_path / "a")
     again(first, tmp_path / "whole")
@@ -354,6 +365,21 @@ def test_a_key_that_cannot_be_read_then_exit_3_and_what_was_written_stays(tmp_pa
     (first / "keys" / "worker-7.pub").rmdir()
     again(first, tmp_path / "b", begun=kept[-1])
     assert verify.verify(tmp_path / "b").manifests == 12
+
+
+def test_a_log_that_is_away_when_it_is_to_be_copied_then_exit_4_and_what_was_written_stays(tmp_path: Path) -> None:
+    first, kept = Trail(seed=3).write(12).export(tmp_path / "a"), list[export.Begun]()
+    again(first, tmp_path / "whole")
+
+    def told(link: Link) -> None:
+        if (first / "log").exists():
+            (first / "log").rename(tmp_path / "log")
+
+    with pytest.raises(IntegrityError):
+        again(first, tmp_path / "b", told=told, save=kept.append)
+    (tmp_path / "log").rename(first / "log")
+    again(first, tmp_path / "b", begun=kept[-1])
+    assert content(tmp_path / "b") == content(tmp_path / "whole")
 
 
 def test_something_that_nobody_thought_of_then_what_was_written_stays(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
                 save=save,
                 sync=sync,
             )
-        except (KeyboardInterrupt, UnavailableError):
+        except (KeyboardInterrupt, UnavailableError, IntegrityError):
             if part.exists():
                 note("cli.audit_export_interrupted", part=part)
             raise
