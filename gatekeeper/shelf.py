@@ -108,11 +108,7 @@ class Shelf:
         while self._unsynced:
             folder = self._unsynced.pop()
             with self._disk(folder):
-                handle = os.open(folder, os.O_RDONLY)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+                sync(folder)
 
     @contextmanager
     def _disk(self, path: Path, key: str = "error.disk") -> Iterator[None]:
@@ -120,3 +116,12 @@ class Shelf:
             yield
         except OSError as error:
             raise UnavailableError(key, path=path, detail=error.strerror) from None
+
+
+def sync(path: Path) -> None:
+    """Returns when what was written to a file or a folder is on the disk; raises OSError where it cannot."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -84,38 +84,20 @@ class LiveTrail:
     def links(self, partition: int) -> Iterator[Link]:
         """Yields a partition's links as they were written; what others put between them is left aside.
 
-        Raises IncompleteError (5) where records do not come, IntegrityError (4) where they are others and it cannot
-        be told which, UnavailableError (3) without a broker. Only one partition can be read at a time.
+        Raises IncompleteError (5) where records do not come, or some were deleted before the end was read,
+        IntegrityError (4) where they are others and it cannot be told which, UnavailableError (3) without a broker.
+        Only one partition can be read at a time.
         """
-        first, last = (None if at is None else instant(at) for at in (self.since, self.to))
-        sieve, offset = Sieve(self._records(partition), floor=self._floor(partition)), 0
-        for manifest, following in _with_next(self._own(partition)):
-            offset, value, records = manifest.offset, manifest.value or b"", list[bytes]()
-            said = orjson.loads(value)
-            if said["audit"]["n"]:
-                taken = sieve.take(said, following)
-                if taken is None:
-                    raise IntegrityError("error.trail_order", partition=partition, offset=offset)
-                records = taken
-            found = link(partition, offset, value, _signature(manifest), iter(records))
-            self._strays(partition, sieve)
-            if (first is None or said["t1"] >= first) and (last is None or said["t1"] < last):
-                yield found
-        if not sieve.rest(self.bounds.covered[partition]):
-            raise IntegrityError("error.trail_order", partition=partition, offset=offset)
-        self._strays(partition, sieve)
+        try:
+            yield from self._links(partition)
+        except (IntegrityError, IncompleteError):
+            self._demand_kept(partition)  # what was deleted meanwhile looks like a change
+            raise
+        self._demand_kept(partition)
 
     def whole(self) -> bool:
         """Tells whether the broker still keeps all that lies within the bounds."""
-        ends = self._manifests.ends("manifests"), self._audit.ends("audit")
-        return all(
-            first.get(number, end) <= start and end <= last.get(number, 0)
-            for first, last, bounds in zip(
-                self._firsts(), ends, (self.bounds.manifests, self.bounds.audit), strict=True
-            )
-            for number, (start, end) in bounds.items()
-            if start < end
-        )
+        return not self._lacking()
 
     @property
     def strangers(self) -> list[dict[str, Any]]:
@@ -138,6 +120,41 @@ class LiveTrail:
     def reference(self, sha256: str) -> bytes | None:
         """Returns the bytes of a record that `reference` keeps, or of the map that names terms, by SHA-256 in hex."""
         return self._reference.get(sha256)
+
+    def _links(self, partition: int) -> Iterator[Link]:
+        first, last = (None if at is None else instant(at) for at in (self.since, self.to))
+        sieve, offset = Sieve(self._records(partition), floor=self._floor(partition)), 0
+        for manifest, following in _with_next(self._own(partition)):
+            offset, value, records = manifest.offset, manifest.value or b"", list[bytes]()
+            said = orjson.loads(value)
+            if said["audit"]["n"]:
+                taken = sieve.take(said, following)
+                if taken is None:
+                    raise IntegrityError("error.trail_order", partition=partition, offset=offset)
+                records = taken
+            found = link(partition, offset, value, _signature(manifest), iter(records))
+            self._strays(partition, sieve)
+            if (first is None or said["t1"] >= first) and (last is None or said["t1"] < last):
+                yield found
+        if not sieve.rest(self.bounds.covered[partition]):
+            raise IntegrityError("error.trail_order", partition=partition, offset=offset)
+        self._strays(partition, sieve)
+
+    def _demand_kept(self, partition: int) -> None:
+        if partition in self._lacking():
+            raise IncompleteError("error.trail_expired", partition=partition)
+
+    def _lacking(self) -> set[int]:
+        """Returns the partitions of which the broker no longer keeps all that lies within the bounds."""
+        ends = self._manifests.ends("manifests"), self._audit.ends("audit")
+        return {
+            number
+            for first, last, bounds in zip(
+                self._firsts(), ends, (self.bounds.manifests, self.bounds.audit), strict=True
+            )
+            for number, (start, end) in bounds.items()
+            if start < end and not (first.get(number, end) <= start and end <= last.get(number, 0))
+        }
 
     def _bounds(self) -> Bounds:
         # what is on `audit` before the manifests are settled has its manifest, and what a manifest names follows

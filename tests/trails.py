@@ -161,6 +161,11 @@ def line(step: Step) -> bytes:
     return canonical({"index": step.index, "offset": step.offset, "sig": sig, "value": step.value.decode()})
 
 
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """Returns the bytes of each file in a folder, by its name there."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
 def lines(file: Path, values: Sequence[bytes]) -> None:
     """Writes values one a line, compressed."""
     file.write_bytes(gzip.compress(b"".join(value + b"\n" for value in values), LEVEL, mtime=0))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from gatekeeper.shelf import Shelf
 from streams.broker import Broker
 from streams.client import Reader
 from streams.trail import LiveTrail
-from tests.trails import alone
+from tests.trails import alone, bytes_of
 from tests.worlds import World, consent, send, until
 
 SENDS = 60
@@ -232,7 +234,7 @@ def cut_off(monkeypatch: pytest.MonkeyPatch, run, out: Path, *more: str, links: 
 
 def content(folder: Path) -> dict[str, bytes]:
     """Returns all that a folder holds, inflated, without when it was made."""
-    found = {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    found = bytes_of(folder)
     about = {**json.loads(found.pop("export.json")), "made": None}
     inflated = {name: gzip.decompress(value) if name.endswith(".gz") else value for name, value in found.items()}
     return {**inflated, "export.json": json.dumps(about).encode()}
@@ -253,11 +255,13 @@ def test_interrupted_then_the_same_call_goes_on_and_verify_says_what_it_says_of_
     witness, whole, out = seal(run, tmp_path), tmp_path / "whole", tmp_path / "out"
     expected = run("audit", "export", "--out", str(whole), *options, "--json").json
     part = cut_off(monkeypatch, run, out, *options)
+    done = json.loads((part / "progress" / "state.json").read_bytes())["begun"]["done"]
+    passed = sum(1 for link in _links() if str(link.partition) in done)
     grow(world, tmp_path, run)
     taken = list[int]()
     monkeypatch.setattr(Pace, "done", lambda self, records: taken.append(records))
     done = run("audit", "export", "--out", str(out), *options, "--json")
-    assert len(taken) == expected["manifests"] - 3
+    assert len(taken) == expected["manifests"] - passed
     assert (done.code, {**done.json, "out": None}) == (0, {**expected, "out": None}), done
     assert f"{part} holds an export that was cut off: going on behind its " in done.err
     assert (part.exists(), content(out) == content(whole)) == (False, True)
@@ -314,10 +318,6 @@ def test_begun_with_other_options_then_exit_2_and_it_stays_as_it_was(
     assert run(*call).code == 0
 
 
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
 def test_begun_from_another_system_then_exit_2(
     world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,6 +355,41 @@ def test_begun_with_records_that_have_expired_since_then_exit_2_and_it_says_what
     assert bytes_of(part) == before
 
 
+def expiring(monkeypatch: pytest.MonkeyPatch, world: World, topic: str) -> None:
+    """Has the broker delete the first records of partition 2 when the first link has been read."""
+    place, left = TopicPartition(world.settings.topic(topic), 2), iter(range(1))
+
+    def done(self: Pace, records: int) -> None:
+        for _ in left:
+            with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+                admin.delete_records({place: 2})
+
+    monkeypatch.setattr(Pace, "done", done)
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["in one go", "begun"])
+@pytest.mark.parametrize("topic", ["audit", "manifests"])
+def test_records_that_expire_while_they_are_read_then_exit_5_and_no_shorter_export(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, topic: str, begun: bool
+) -> None:
+    out = tmp_path / "out"
+    if begun:
+        cut_off(monkeypatch, run, out, "--unsealed", links=1)
+    expiring(monkeypatch, world, topic)
+    done = run("audit", "export", "--out", str(out), "--unsealed")
+    assert (done.code, "Partition 2: while it was read" in done.err) == (5, True), done
+    assert (out.exists(), out.with_name("out.part").exists()) == (False, False)
+
+
+@pytest.mark.parametrize("topic", ["audit", "manifests"])
+def test_records_that_expire_while_they_are_replayed_then_exit_5(
+    world: World, run, monkeypatch: pytest.MonkeyPatch, topic: str
+) -> None:
+    expiring(monkeypatch, world, topic)
+    done = run("audit", "replay", "--live")
+    assert (done.code, "Partition 2: while it was read" in done.err) == (5, True), done
+
+
 def test_a_trail_that_ends_before_its_bounds_then_it_is_not_whole(world: World) -> None:
     with LiveTrail(load()) as live:
         assert live.whole()
@@ -371,5 +406,67 @@ def test_two_calls_at_once_then_the_second_one_leaves_it_alone(
     part = cut_off(monkeypatch, run, tmp_path / "out")
     before = bytes_of(part)
     with Shelf(part).alone():
-        assert "one writer only" in run("audit", "export", "--out", str(tmp_path / "out")).says(3)
+        for more in ((), ("--unsealed",)):
+            assert "one writer only" in run("audit", "export", "--out", str(tmp_path / "out"), *more).says(3)
     assert bytes_of(part) == before
+
+
+def test_another_call_that_has_just_ended_then_its_export_is_left_alone(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone_, out = Shelf.alone, tmp_path / "out"
+
+    @contextmanager
+    def late(shelf: Shelf) -> Iterator[None]:
+        if shelf.folder.name == "out.part":
+            out.mkdir()
+            (out / "export.json").touch()
+        with alone_(shelf):
+            yield
+
+    monkeypatch.setattr(Shelf, "alone", late)
+    assert f"{out} is not empty" in run("audit", "export", "--out", str(out)).says(2)
+    assert [file.name for file in out.iterdir()] == ["export.json"]
+    assert not out.with_name("out.part").exists()
+
+
+def test_a_place_that_cannot_be_taken_then_one_sentence_says_so_at_once(nowhere: str, tmp_path: Path, run) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for out in (str(tmp_path / "link"), ".", "..", "", "/"):
+        assert "cannot be replaced by an export" in run("audit", "export", "--out", out).says(2)
+    assert [file.name for file in tmp_path.iterdir()] == ["link"]
+
+
+@pytest.mark.parametrize("away", [True, False], ids=["away", "another"])
+def test_begun_with_another_log_then_exit_4_and_it_says_what_to_do(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    seal(run, tmp_path)
+    part, call = cut_off(monkeypatch, run, tmp_path / "out"), ("audit", "export", "--out", str(tmp_path / "out"))
+    before = bytes_of(part)
+    (tmp_path / "log").rename(tmp_path / "kept")
+    if not away:
+        shutil.copytree(tmp_path / "kept", tmp_path / "log")
+        for tile in (file for file in (tmp_path / "log" / "tile" / "0").rglob("*") if file.is_file()):
+            tile.write_bytes(bytes(len(tile.read_bytes())))
+    done = run(*call)
+    assert (done.code, f"delete {part}" in done.err, bytes_of(part) == before) == (4, True, True), done
+    shutil.rmtree(tmp_path / "log", ignore_errors=True)
+    (tmp_path / "kept").rename(tmp_path / "log")
+    assert run(*call).code == 0
+
+
+def test_interrupted_when_the_export_has_taken_its_place_then_nothing_is_said_of_the_folder_where_it_grew(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, out = Path.replace, tmp_path / "out"
+
+    def replaced(file: Path, target: Path) -> Path:
+        found = replace(file, target)
+        if target == out:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(Path, "replace", replaced)
+    done = run("audit", "export", "--out", str(out))
+    assert (done.code, "kept in" in done.err, (out / "export.json").exists()) == (130, False, True), done

@@ -23,7 +23,7 @@ from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, 
 from gatekeeper.keys import Keys
 from gatekeeper.shelf import Shelf
 from schemas.codec import canonical
-from tests.trails import GROUP, Trail, alone, line, lines
+from tests.trails import GROUP, Trail, alone, bytes_of, line, lines
 
 ABOUT = {"made": "2026-11-24T01:00:00.000Z", "group": GROUP, "from": None, "to": None}
 
@@ -32,7 +32,8 @@ def again(folder: Path, out: Path, **more: Any) -> export.Exported:
     """Writes an export of what an export holds."""
     keys = Keys(folder / "keys")
     log = sealed(Shelf(folder / "log"), keys.public("log"), keys.public("witness"))
-    return export.write(out, Folder(folder), **{"about": ABOUT, "log": log, "keys": keys.folder, **more})
+    part = export.part_of(out, user=os.geteuid())
+    return export.write(out, part, Folder(folder), **{"about": ABOUT, "log": log, "keys": keys.folder, **more})
 
 
 def run(*arguments: str) -> Result:
@@ -126,11 +127,13 @@ def test_an_export_that_fails_then_nothing_is_left_behind(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
 
 
-def after(links: int, error: BaseException) -> Callable[[Link], None]:
-    """Returns what raises that when it has heard of so many links."""
+def after(links: int, error: BaseException, standing: export.Standing | None = None) -> Callable[[Link], None]:
+    """Returns what raises that when it has heard of so many links behind the one where an export stood."""
     left = iter(range(links))
 
     def told(link: Link) -> None:
+        if standing and link.partition == standing.partition and link.offset <= standing.offset:
+            return
         if next(left, None) is None:
             raise error
 
@@ -139,15 +142,16 @@ def after(links: int, error: BaseException) -> Callable[[Link], None]:
 
 def cut_off(folder: Path, out: Path, links: int, error: BaseException, **more: Any) -> export.Begun:
     """Ends an export that way when it has taken so many links; returns how far it had written down that it came."""
-    kept = list[export.Begun]()
+    kept, begun = list[export.Begun](), more.get("begun")
+    told = after(links, error, begun.standing if begun else None)
     with pytest.raises(type(error)):
-        again(folder, out, told=after(links, error), due=lambda: True, save=kept.append, **more)
+        again(folder, out, told=told, due=lambda: True, save=kept.append, **more)
     return kept[-1]
 
 
 def content(folder: Path) -> dict[str, bytes]:
     """Returns all that an export holds, by name, inflated."""
-    found = {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    found = bytes_of(folder)
     return {name: gzip.decompress(value) if name.endswith(".gz") else value for name, value in found.items()}
 
 
@@ -168,11 +172,25 @@ def test_cut_off_anywhere_then_it_goes_on_and_is_what_one_in_one_go_is(
         assert not (out / export.PROGRESS).exists()
 
 
-def test_cut_off_then_what_was_written_is_not_written_again(tmp_path: Path) -> None:
-    first = Trail(seed=3).write(12).export(tmp_path / "a")
-    begun, taken = cut_off(first, tmp_path / "b", 8, KeyboardInterrupt()), list[Link]()
-    again(first, tmp_path / "b", begun=begun, told=taken.append)
-    assert len(taken) == 12 - 8
+def test_cut_off_then_what_was_written_is_not_written_again_and_each_link_that_is_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = Trail(seed=3).write(12)
+    first = trail.export(tmp_path / "a")
+    begun, told, written = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt()), list[Link](), list[Link]()
+    write = export._Writer._link
+
+    def link(self: Any, link: Link, *more: Any) -> None:
+        written.append(link)
+        write(self, link, *more)
+
+    monkeypatch.setattr(export._Writer, "_link", link)
+    again(first, tmp_path / "b", begun=begun, told=told.append)
+    assert len(written) == 12 - 6
+    assert (len(begun.done), begun.standing is None) == (1, False)
+    assert [one.place for one in told] == [
+        one.place for number in range(3) if number not in begun.done for one in Folder(first).links(number)
+    ]
 
 
 def test_cut_off_again_and_again_then_it_is_what_one_in_one_go_is(tmp_path: Path) -> None:
@@ -220,32 +238,198 @@ def test_begun_then_all_that_was_written_beyond_what_was_written_down_is_taken_a
 
 
 @pytest.mark.parametrize("kind", ["manifests", "records"])
-def test_a_file_that_is_shorter_than_it_was_then_exit_2_and_it_is_named(tmp_path: Path, kind: str) -> None:
-    first = Trail(seed=3, partitions=1).write(12).export(tmp_path / "a")
-    begun, file = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt()), tmp_path / "b.part" / kind / "0.ndjson.gz"
-    for spoil in (lambda: os.truncate(file, 30), file.unlink):
-        spoil()
-        with pytest.raises(UsageError, match=f"{kind}/0.ndjson.gz"):
+def test_a_file_that_is_not_what_it_was_then_exit_2_and_it_is_named(tmp_path: Path, kind: str) -> None:
+    first, part = Trail(seed=3).write(12).export(tmp_path / "a"), tmp_path / "b.part"
+    begun = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt())
+    assert begun.standing
+    for number in (*begun.done, begun.standing.partition):
+        file, names = part / kind / f"{number}.ndjson.gz", f"{kind}/{number}.ndjson.gz"
+        good = file.read_bytes()
+        bad = [good[:30], b"", good[:20] + bytes([good[20] ^ 1]) + good[21:]]
+        if number in begun.done:
+            bad.append(good + b"x")
+        for content in bad:
+            file.write_bytes(content)
+            with pytest.raises(UsageError, match=names):
+                again(first, tmp_path / "b", begun=begun)
+            assert (part / export.PROGRESS).exists()
+        file.unlink()
+        with pytest.raises(UsageError, match=names):
             again(first, tmp_path / "b", begun=begun)
-        assert (tmp_path / "b.part" / export.PROGRESS).exists()
+        file.symlink_to(part / kind / "elsewhere")
+        (part / kind / "elsewhere").write_bytes(good)
+        with pytest.raises(UsageError, match=names):
+            again(first, tmp_path / "b", begun=begun)
+        (part / kind / "elsewhere").unlink()
+        file.unlink()
+        file.write_bytes(good)
+    again(first, tmp_path / "b", begun=begun)
+    assert verify.verify(tmp_path / "b").exit_code == 0
 
 
-def content_of(folder: Path) -> dict[str, bytes]:
-    """Returns the bytes of each file in a folder that is being written."""
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+def test_written_down_then_what_it_says_is_on_the_disk_before(tmp_path: Path) -> None:
+    first, there = Trail(seed=3).write(12).export(tmp_path / "a"), dict[Path, int]()
+
+    def sync(path: Path) -> None:
+        there[path.relative_to(tmp_path / "b.part")] = path.stat().st_size
+
+    def save(begun: export.Begun) -> None:
+        said = dict(begun.done)
+        if begun.standing:
+            said[begun.standing.partition] = begun.standing.files
+        for number, files in said.items():
+            assert there[Path(f"manifests/{number}.ndjson.gz")] >= files.manifests.length
+            assert there[Path(f"records/{number}.ndjson.gz")] >= files.records.length
+            assert {Path("manifests"), Path("records"), Path()} <= there.keys()
+
+    again(first, tmp_path / "b", due=lambda: True, save=save, sync=sync)
+    assert len(there) == 3 + 2 * 3
+
+
+def test_a_place_that_an_export_cannot_take_then_exit_2_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "c.part").symlink_to(tmp_path / "folder")
+    monkeypatch.chdir(tmp_path / "folder")
+    places = [tmp_path / "link", tmp_path / "dangling", tmp_path / "c", Path(), Path(), Path(".."), Path("/")]
+    for out in (*places, tmp_path / "folder" / ".."):
+        with pytest.raises(UsageError, match="symbolic link, a mount point, or no name"):
+            export.part_of(out, user=os.geteuid())
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "mount")
+    with pytest.raises(UsageError, match="mount point"):
+        export.part_of(tmp_path / "mount", user=os.geteuid())
+    assert export.part_of(tmp_path / "folder", user=os.geteuid()) == tmp_path / "folder.part"
+
+
+@pytest.fixture
+def group_writes() -> Iterator[None]:
+    """What is made here is open to the group, as many systems have it."""
+    before = os.umask(0o002)
+    yield
+    os.umask(before)
+
+
+def test_a_folder_of_others_or_open_to_them_then_it_is_not_gone_on_with(tmp_path: Path) -> None:
+    first, part = Trail(seed=3).write(12).export(tmp_path / "a"), tmp_path / "b.part"
+    begun, before = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt()), bytes_of(part)
+    assert part.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(UsageError, match="another user"):
+        export.part_of(tmp_path / "b", user=os.geteuid() + 1)
+    for mode in (0o770, 0o702):
+        part.chmod(mode)
+        with pytest.raises(UsageError, match=f"{mode:03o}"):
+            again(first, tmp_path / "b", begun=begun)
+    assert bytes_of(part) == before
+    part.chmod(0o755)
+    again(first, tmp_path / "b", begun=begun)
+
+
+def test_written_then_the_folder_is_as_open_as_any_that_is_made_here(tmp_path: Path, group_writes: None) -> None:
+    first = Trail(seed=3).write(3).export(tmp_path / "a")
+    (first / "keys").chmod(0o755)
+    again(first, tmp_path / "b")
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o775
+
+
+def test_killed_at_any_step_of_the_end_then_it_goes_on_or_is_there_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group_writes: None
+) -> None:
+    first = Trail(seed=3).write(12).export(tmp_path / "a")
+    (first / "keys").chmod(0o755)
+    again(first, tmp_path / "whole")
+
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    for number, (where, name) in enumerate([(Path, "rmdir"), (Path, "replace"), (shutil, "rmtree")]):
+        out, kept = tmp_path / f"b{number}", list[export.Begun]()
+        out.mkdir()
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, killed)
+            with pytest.raises(SystemExit):
+                again(first, out, save=kept.append)
+        if name == "rmtree":
+            assert (out / export.PROGRESS).exists()
+            assert verify.verify(out).exit_code == 0
+        else:
+            again(first, out, begun=kept[-1])
+            assert content(out) == content(tmp_path / "whole")
+
+
+def test_a_key_that_cannot_be_read_then_exit_3_and_what_was_written_stays(tmp_path: Path) -> None:
+    first, kept = Trail(seed=3).write(12).export(tmp_path / "a"), list[export.Begun]()
+    again(first, tmp_path / "whole")
+    (first / "keys" / "worker-7.pub").mkdir()
+    with pytest.raises(UnavailableError, match=r"worker-7\.pub"):
+        again(first, tmp_path / "b", save=kept.append, log=None, unsealed=True)
+    (first / "keys" / "worker-7.pub").rmdir()
+    again(first, tmp_path / "b", begun=kept[-1])
+    assert verify.verify(tmp_path / "b").manifests == 12
+
+
+def test_a_log_that_is_away_when_it_is_to_be_copied_then_exit_4_and_what_was_written_stays(tmp_path: Path) -> None:
+    first, kept = Trail(seed=3).write(12).export(tmp_path / "a"), list[export.Begun]()
+    again(first, tmp_path / "whole")
+
+    def told(link: Link) -> None:
+        if (first / "log").exists():
+            (first / "log").rename(tmp_path / "log")
+
+    with pytest.raises(IntegrityError):
+        again(first, tmp_path / "b", told=told, save=kept.append)
+    (tmp_path / "log").rename(first / "log")
+    again(first, tmp_path / "b", begun=kept[-1])
+    assert content(tmp_path / "b") == content(tmp_path / "whole")
+
+
+def test_something_that_nobody_thought_of_then_what_was_written_stays(tmp_path: Path) -> None:
+    first = Trail(seed=3).write(12).export(tmp_path / "a")
+    again(first, tmp_path / "whole")
+    begun = cut_off(first, tmp_path / "b", 6, OSError(5, "Input/output error"))
+    again(first, tmp_path / "b", begun=begun)
+    assert content(tmp_path / "b") == content(tmp_path / "whole")
+
+
+def test_begun_then_what_was_left_of_the_other_files_is_taken_away(tmp_path: Path) -> None:
+    first, part = Trail(seed=3).write(12).export(tmp_path / "a"), tmp_path / "b.part"
+    again(first, tmp_path / "whole")
+    begun = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt())
+    (part / "keys").mkdir()
+    (part / "keys" / "x.pub").write_text("stale")
+    (part / "log").symlink_to(tmp_path / "whole")
+    again(first, tmp_path / "b", begun=begun)
+    assert content(tmp_path / "b") == content(tmp_path / "whole")
+
+
+def test_a_link_in_the_place_of_a_folder_then_it_is_taken_away_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    first, part, mine = Trail(seed=3).write(12).export(tmp_path / "a"), tmp_path / "b.part", tmp_path / "mine"
+    again(first, tmp_path / "whole")
+    begun = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt())
+    (part / "records").rename(mine)
+    (part / "records").symlink_to(mine)
+    before = bytes_of(mine)
+    with pytest.raises(UsageError, match="records/0"):
+        again(first, tmp_path / "b", begun=begun)
+    (part / "records").symlink_to(mine)
+    again(first, tmp_path / "b")
+    assert content(tmp_path / "b") == content(tmp_path / "whole")
+    assert bytes_of(mine) == before
 
 
 def test_a_trail_without_the_link_where_it_stood_then_exit_2_and_what_was_written_stays(tmp_path: Path) -> None:
     trail = Trail(seed=3, partitions=1).write(12)
     first = trail.export(tmp_path / "a")
     begun = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt())
-    before = content_of(tmp_path / "b.part")
+    before = bytes_of(tmp_path / "b.part")
     other = Trail(seed=4, partitions=1).write(12)
     for steps in (trail.steps[:4], trail.steps[7:], other.steps):
         trail.put(first, steps)
         with pytest.raises(UsageError, match=r"b\.part"):
             again(first, tmp_path / "b", begun=begun)
-        assert content_of(tmp_path / "b.part") == before
+        assert bytes_of(tmp_path / "b.part") == before
     trail.put(first, trail.steps)
     assert again(first, tmp_path / "b", begun=begun).manifests == 12
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import time
 
 import click
+from rich.progress import Progress
 
 from gatekeeper.audit import export
 from gatekeeper.audit.chain import Finding
@@ -14,13 +18,15 @@ from gatekeeper.audit.trail import Link
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, log_of, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
-from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
-from gatekeeper.shelf import Shelf
+from gatekeeper.shelf import Shelf, sync
 from gatekeeper.spans import instant
 from gatekeeper.texts import text
 from streams.trail import Bounds, LiveTrail
+
+_STATE = Path(export.PROGRESS) / "state.json"
 
 
 class Kept(states.State):
@@ -49,32 +55,20 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
     whole and can be verified.
     """
     settings = load()
-    keys, part = Keys(settings.key_folder), export.part_of(out)
-    file = part / export.PROGRESS / "state.json"
+    keys = Keys(settings.key_folder)
     about = {"group": settings.group, "broker": settings.bootstrap, "from": since, "to": to, "unsealed": unsealed}
     known = [key.kid for key in keys.public("worker")]
     of = states.of("export", **about, log=str(settings.log_folder), keys=known)
-    kept = states.begun(file, Kept, of)
-    log = _reopened(kept, file, keys, settings.log_folder) if kept else log_of(keys, settings.log_folder)
-    made = kept.made if kept else instant(int(time() * 1000))
-    with (
-        LiveTrail(settings, since=since, to=to, bounds=kept.bounds if kept else None) as trail,
-        Shelf(part).alone(),
-        progress_bar() as bar,
-    ):
+    with _growing(out) as part, ExitStack() as stack:
+        file = part / _STATE
+        kept = states.begun(file, Kept, of)
+        log = _reopened(kept, part, keys, settings.log_folder) if kept else log_of(keys, settings.log_folder)
+        made = kept.made if kept else instant(int(time() * 1000))
+        bounds = kept.bounds if kept else None
+        trail = stack.enter_context(LiveTrail(settings, since=since, to=to, bounds=bounds))
         if kept:
             _go_on(trail, kept, part)
-        bounds = trail.bounds.manifests
-        at = {number: min(start, end) for number, (start, end) in bounds.items()}
-        before = sum(at.values())
-        task = bar.add_task(text("cli.audit_exporting"), total=sum(end for _, end in bounds.values()) - before)
-        at |= {number: bounds[number][1] for number in (kept.begun.done if kept else ())}
-        pace, keeper = Pace(rate), states.Keeper(file)
-
-        def told(link: Link) -> None:
-            at[link.partition] = link.offset + 1
-            bar.update(task, completed=sum(at.values()) - before)
-            pace.done(len(link.records))
+        told, keeper = _told(stack.enter_context(progress_bar()), trail, kept, Pace(rate)), states.Keeper(file)
 
         def save(begun: export.Begun) -> None:
             met, stands = list(trail.aside.values()), log.note if log else None
@@ -84,6 +78,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
         try:
             found = export.write(
                 out,
+                part,
                 trail,
                 about={"made": made, "group": settings.group, "from": first, "to": last},
                 log=log,
@@ -93,9 +88,11 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
                 begun=kept.begun if kept else None,
                 due=keeper.due,
                 save=save,
+                sync=sync,
             )
-        except (KeyboardInterrupt, UnavailableError):
-            note("cli.audit_export_interrupted", part=part)
+        except (KeyboardInterrupt, UnavailableError, IntegrityError):
+            if part.exists():
+                note("cli.audit_export_interrupted", part=part)
             raise
     if trail.since is not None and trail.since != since:
         note("cli.audit_export_kept", since=instant(trail.since))
@@ -115,12 +112,47 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
     click.get_current_context().exit(1 if trail.aside else 0)
 
 
-def _reopened(kept: Kept, file: Path, keys: Keys, folder: Path) -> Sealed | None:
+@contextmanager
+def _growing(out: Path) -> Iterator[Path]:
+    """Yields the folder in which an export grows; nobody else writes to it while the block runs.
+
+    Raises as `part_of` does, UnavailableError (3) where another call does.
+    """
+    part = export.part_of(out, user=os.geteuid())
+    with Shelf(part).alone():
+        try:
+            export.part_of(out, user=os.geteuid())  # once more: another call may have come to its end just now
+            yield part
+        finally:
+            with suppress(OSError):
+                part.rmdir()  # where nothing was written
+
+
+def _told(bar: Progress, trail: LiveTrail, kept: Kept | None, pace: Pace) -> Callable[[Link], None]:
+    """Returns what shows each link on the bar, and comes back when the next may be read."""
+    bounds = trail.bounds.manifests
+    at = {number: min(start, end) for number, (start, end) in bounds.items()}
+    before = sum(at.values())
+    task = bar.add_task(text("cli.audit_exporting"), total=sum(end for _, end in bounds.values()) - before)
+    at |= {number: bounds[number][1] for number in (kept.begun.done if kept else ())}
+
+    def told(link: Link) -> None:
+        at[link.partition] = link.offset + 1
+        bar.update(task, completed=sum(at.values()) - before)
+        pace.done(len(link.records))
+
+    return told
+
+
+def _reopened(kept: Kept, part: Path, keys: Keys, folder: Path) -> Sealed | None:
     """Returns the sealed log as the export began with it; raises IntegrityError (4) where it is not that one."""
     try:
         return None if kept.note is None else reopened(Shelf(folder), kept.note, keys.public("witness"))
     except ValueError:
-        raise UsageError("error.state_unreadable", file=file) from None
+        raise UsageError("error.state_unreadable", file=part / _STATE) from None
+    except IntegrityError:
+        note("cli.audit_export_log_lost", part=part, folder=folder)
+        raise
 
 
 def _go_on(trail: LiveTrail, kept: Kept, part: Path) -> None:
