@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gatekeeper.audit.log import Reading, Tree, newest
-from gatekeeper.audit.verify import TILE, Checkpoint, Vkey, leaf_hash, open_checkpoint
+from gatekeeper.audit.verify import TILE, Checkpoint, Vkey, leaf_hash, open_checkpoint, root_of
 from gatekeeper.errors import IntegrityError
 
 
@@ -36,7 +36,8 @@ class Sealed:
 def sealed(files: Reading, logs: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Sealed | None:
     """Returns the log with the newest checkpoint that a witness cosigned, or without one the newest; None if empty.
 
-    `logs`, `witnesses`: the public keys. Raises IntegrityError (4) where the log cannot be read.
+    `logs`, `witnesses`: the public keys. Raises IntegrityError (4) where the log cannot be read, or its leaves do not
+    come to that checkpoint.
     """
     found = newest(files, logs)
     if found is None:
@@ -55,18 +56,17 @@ def sealed(files: Reading, logs: Sequence[Vkey], witnesses: Sequence[Vkey]) -> S
 def reopened(files: Reading, note: str, witnesses: Sequence[Vkey]) -> Sealed:
     """Returns the log as `sealed` returned it before, however far it has grown; `note`: of its checkpoint then.
 
-    Raises IntegrityError (4) where its files no longer give that checkpoint, ValueError for what is no note of one.
+    Raises IntegrityError (4) where its leaves no longer come to that checkpoint, ValueError for what is no note of one.
     """
-    checkpoint = open_checkpoint(note)
-    if Tree(files, checkpoint.size).root() != checkpoint.root:
-        raise IntegrityError("error.log_tree_differs", size=checkpoint.size)
-    return _opened(files, checkpoint, note, witnesses)
+    return _opened(files, open_checkpoint(note), note, witnesses)
 
 
 def _opened(files: Reading, checkpoint: Checkpoint, note: str, witnesses: Sequence[Vkey]) -> Sealed:
     tree = Tree(files, checkpoint.size)
-    leaves = (leaf for start in range(0, checkpoint.size, TILE) for leaf in tree.leaves(start))
-    indexes = {leaf_hash(leaf): n for n, leaf in enumerate(leaves)}
+    hashes = [leaf_hash(leaf) for start in range(0, checkpoint.size, TILE) for leaf in tree.leaves(start)]
+    if root_of(hashes) != checkpoint.root:
+        raise IntegrityError("error.log_tree_differs", size=checkpoint.size)
+    indexes = {hash_: n for n, hash_ in enumerate(hashes)}
     return Sealed(files, checkpoint, note, _cosigned(checkpoint, witnesses), indexes)
 
 
