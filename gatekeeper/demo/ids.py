@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 
 class Ids:
-    """Makes the ids of what belongs to one person: the same for the same seed and person, and told by neither.
+    """Makes the ids of what belongs to one person: the same for the same seed and person, and telling neither.
 
     The seed stands for the secret that a company would key such a hash with.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shlex
@@ -113,6 +114,9 @@ def test_given_a_withdrawal_from_another_terminal_then_the_next_piece_is_withhel
         assert json.loads(run("status", "--json"))["worker"]["ready"]
         assert {key["role"] for key in json.loads(run("keys", "list", "--json"))} == set(ROLES)
         run("audit", "export", "--out", str(tmp_path / "export"))
+        records = b"".join(gzip.decompress(file.read_bytes()) for file in (tmp_path / "export").glob("records/*.gz"))
+        assert records.count(b"\n") >= 120
+        assert not re.search(rb"R000\d{3}", records), "no record names a person"
         run(*command[1:])
         acknowledged = f"{datetime.now():%H:%M:%S}"
         while "clear" in (line := demo.until(r"R000001  (clear|block) ")):
