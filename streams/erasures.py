@@ -23,12 +23,14 @@ from streams.publisher import Outgoing
 class Erasure:
     """The stops that an act about a person writes or takes back, and the partitions on which the act stands.
 
-    `unreadable`: how many sources of the person cannot be read, whose addresses are not known.
+    `sources`: how many records of `sources` name the person; `unreadable`: how many of these cannot be read, whose
+    addresses are not known.
     """
 
     act: PairedAct
     stops: Sequence[Suppression]
     partitions: Sequence[int]
+    sources: int = 0
     unreadable: int = 0
 
     def write(self, settings: Settings) -> Pair:
@@ -39,8 +41,9 @@ class Erasure:
 def erasure(reader: Reader, act: PairedAct) -> Erasure:
     """Returns the erasure of the person whom the act names; reads all of `sources`."""
     recipient = act.recipient_id or ""
-    tokens, unreadable = addresses(reader, recipient)
-    return Erasure(act, stops(recipient, tokens, act_id=act.act_id, at=act.at), _everywhere(reader), unreadable)
+    tokens, sources, unreadable = addresses(reader, recipient)
+    written = stops(recipient, tokens, act_id=act.act_id, at=act.at)
+    return Erasure(act, written, _everywhere(reader), sources, unreadable)
 
 
 def readmission(reader: Reader, act: PairedAct) -> Erasure:
@@ -51,20 +54,21 @@ def readmission(reader: Reader, act: PairedAct) -> Erasure:
     return Erasure(act, taken_back(found, at=act.at), _everywhere(reader))
 
 
-def addresses(reader: Reader, recipient_id: str) -> tuple[list[Token], int]:
-    """Returns the tokens by which the sources name a person, and how many records of theirs cannot be read."""
+def addresses(reader: Reader, recipient_id: str) -> tuple[list[Token], int, int]:
+    """Returns the tokens by which the sources name a person, how many records do, and how many cannot be read."""
     found: set[Token] = set()
-    unreadable = 0
+    sources = unreadable = 0
     for record in reader.read("sources"):
         if record.key != recipient_id.encode():
             continue
+        sources += 1
         try:
             source: Source = decode("sources", record.key, record.value)
         except Unreadable:
             unreadable += 1
             continue
         found.update(point.token for point in source.contact_points)
-    return sorted(found), unreadable
+    return sorted(found), sources, unreadable
 
 
 def stops(recipient_id: str, tokens: Iterable[Token], *, act_id: str, at: str) -> list[Suppression]:

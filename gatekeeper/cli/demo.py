@@ -137,6 +137,8 @@ def _go_on(scene: Scene, url: str, *, as_json: bool) -> None:
         show_heading("demo.heading_next")
         console.print(Text(text("demo.next_console")))
         console.print(Text(f"  {url}", style="bold"))
+        console.print(Text(text("demo.next_exports")))
+        console.print(Text(f"  {scene.exports()}", style="bold"))
         console.print(Text(text("demo.next_withdraw", name=person.delivery.name, person=person.recipient_id)))
         console.print(Text(f"  {scene.command('withdraw', '--by', 'demo', person.recipient_id)}", style="bold"))
         console.print(Text(text("demo.next_look")))
@@ -165,6 +167,7 @@ def _report(console: Console, person: Person, told: Told) -> None:
 
 
 def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], sealed: int, *, people: int) -> dict[str, Any]:
+    withdraw = scene.command("withdraw", "--by", "demo", scene.retailer.cast["clear"].recipient_id)
     return {
         "people": people,
         "sends": len(tally.expected),
@@ -177,7 +180,7 @@ def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], sealed: int,
         "missing": tally.missing(),
         "wrong": tally.wrong(),
         "cast": {verdict: _told(one) for verdict, one in told.items()},
-        "withdraw": scene.command("withdraw", "--by", "demo", scene.retailer.cast["clear"].recipient_id),
+        "withdraw": f"{scene.exports()} && {withdraw}",
     }
 
 

@@ -8,9 +8,12 @@ from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.who import by_option, confirmed, evidence_option, person, yes_option
 from gatekeeper.settings import load
 from gatekeeper.texts import text
-from schemas.topics import TOPICS
+from schemas.topics import DAY_MS, TOPICS
 from streams import erasures, pairs
 from streams.client import Reader
+
+KEEPING = ("sends", "deadletter", "confirmations", "review", "acts")
+"""Topics that hold the recipient id for a time, one of each length."""
 
 
 @click.command("erase", help=text("cli.erase"))
@@ -28,6 +31,8 @@ def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: st
     )  # refused before any broker is asked
     with Reader(settings) as reader:
         erasure = erasures.erasure(reader, act)
+    if not erasure.sources:
+        note("cli.erase_unknown")
     confirmed(text("cli.erase_sure", count=len(erasure.stops) - 1), 1, yes=yes)
     if erasure.unreadable:
         note("cli.erase_unreadable", count=erasure.unreadable)
@@ -40,10 +45,10 @@ def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: st
                 "by": act.by,
                 "stops": stops,
                 "partitions": numbers,
+                "sources": erasure.sources,
                 "unreadable_sources": erasure.unreadable,
             }
         )
         return
     click.echo(text("cli.erase_done", act=pair.act_id, stops=stops, partitions=numbers))
-    days = {name: (TOPICS[name].keep_ms or 0) // 86_400_000 for name in ("sends", "review", "acts")}
-    note("cli.erase_kept", **days)
+    note("cli.erase_kept", **{name: (TOPICS[name].keep_ms or 0) // DAY_MS for name in KEEPING})

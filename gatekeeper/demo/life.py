@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from gatekeeper.demo.ids import Ids
 from gatekeeper.demo.origins import GROUP, PURPOSE, RETAILER, Origin
 from gatekeeper.identity import Identified
 from schemas.audit import Verdict
@@ -38,11 +39,19 @@ class Contacts(NamedTuple):
     mail: Identified | None
 
 
+def contact_id(ids: Ids, mark: str) -> str:
+    """Returns the id of a person's contact point: A for the postal address, E for the mailbox."""
+    return f"{ids.of('contact')}-{mark}"
+
+
 class Life:
     """What happened between one person and the retailer, told as facts."""
 
-    def __init__(self, recipient: str, *, origin: Origin, contacts: Contacts, rng: Random, today: date) -> None:
+    def __init__(
+        self, recipient: str, *, ids: Ids, origin: Origin, contacts: Contacts, rng: Random, today: date
+    ) -> None:
         self.recipient = recipient
+        self.ids = ids
         self.origin = origin
         self.contacts = contacts
         self.rng = rng
@@ -97,14 +106,14 @@ class Life:
 
     def _source(self, *, may_be_minor: bool | None, birth_date: str | None = None) -> Event:
         contacts = [
-            SourceContactPoint(id=f"{self.recipient}-{mark}", token=known.token, readings=_readings(known))
+            SourceContactPoint(id=contact_id(self.ids, mark), token=known.token, readings=_readings(known))
             for mark, known in (("A", self.contacts.home), ("E", self.contacts.mail))
             if known
         ]
         fields: dict[str, Any] = {"collected_by": RETAILER, **self.origin.told}
         return "sources", Source(
             v=1,
-            source_id=f"S-{self.recipient}",
+            source_id=f"S-{self.ids.of('source')}",
             recipient_id=self.recipient,
             method=self.origin.method or "unknown.legacy",
             acquired_at=self.met.isoformat(),
@@ -125,17 +134,17 @@ class Life:
             purpose=PURPOSE if again else purpose,
             channels=channels,
             notice_id="ec-signup" if again else self.origin.told.get("notice_id"),
-            evidence_ref=f"scan-{self.recipient}-{occasion}",
+            evidence_ref=f"scan-{self.ids.of('scan')}-{occasion}",
             method="web" if again or self.origin.name == "ec" else "paper",
         )
 
     def _mail(self) -> Iterator[Event]:
         """Yields the yes to e-mail, and the click on the link that completes it."""
         fields: dict[str, Any] = {"controller_id": RETAILER, "purpose": PURPOSE, "channels": ("email",)}
-        fields |= {"notice_id": self.origin.told.get("notice_id"), "evidence_ref": f"log-{self.recipient}-mail"}
+        fields |= {"notice_id": self.origin.told.get("notice_id"), "evidence_ref": f"log-{self.ids.of('log')}-mail"}
         yield self._consent("mail", "Given", self.met, method="web", double_opt_in=True, **fields)
         if self.rng.random() < CLICKED:
-            fields["confirms"] = f"K-{self.recipient}-mail"
+            fields["confirms"] = self._record_id("mail")
             yield self._consent("click", "Given", self.met, method="doi_confirm", **fields)
 
     def _withdrawn(self, day: date) -> Event:
@@ -148,7 +157,7 @@ class Life:
         return "consents", Consent(
             v=1,
             kind="consent",
-            record_id=f"K-{self.recipient}-flag",
+            record_id=self._record_id("flag"),
             recipient_id=self.recipient,
             controller_id=RETAILER,
             state="Given",
@@ -173,7 +182,7 @@ class Life:
         return "suppressions", Suppression(
             v=1,
             kind=kind,
-            suppression_id=f"X-{self.recipient}-{route}",
+            suppression_id=f"X-{self.ids.of('stop')}-{route}",
             received_at=self._at(day),
             token=home.token if by_address else None,
             readings=_readings(home) if by_address else (),
@@ -194,7 +203,7 @@ class Life:
         return "consents", Consent(
             v=1,
             kind="consent",
-            record_id=f"K-{self.recipient}-{occasion}",
+            record_id=self._record_id(occasion),
             recipient_id=self.recipient,
             state=state,
             event_time=event_time,
@@ -202,6 +211,9 @@ class Life:
             expressed_by="subject",
             **fields,
         )
+
+    def _record_id(self, occasion: str) -> str:
+        return f"K-{self.ids.of('consent')}-{occasion}"
 
     def _day(self, first: date, last: date) -> date:
         """Returns a day from first to last, but before today."""

@@ -10,7 +10,8 @@ from random import Random
 
 from gatekeeper.demo import addresses
 from gatekeeper.demo.addresses import Address
-from gatekeeper.demo.life import Contacts, Event, Life
+from gatekeeper.demo.ids import Ids
+from gatekeeper.demo.life import Contacts, Event, Life, contact_id
 from gatekeeper.demo.origins import ORIGINS, PURPOSE, REFERENCE, RETAILER, Origin
 from gatekeeper.identity import Identified, Tokens
 from schemas.audit import Verdict
@@ -84,8 +85,9 @@ class Retailer:
         home = self._known_by("postal", address.written())
         has_mail = rng.random() < TWO_CONTACT_POINTS or self._shares(number) or self._shares(number + 1)
         mail = self._known_by("email", addresses.mailbox(self._mailbox(number))) if has_mail else None
-        life = Life(recipient, origin=origin, contacts=Contacts(home, mail), rng=rng, today=self.today)
-        contact = SendContactPoint(id=f"{recipient}-A", token=home.token, country="JP")
+        ids = Ids(self.seed, recipient)
+        life = Life(recipient, ids=ids, origin=origin, contacts=Contacts(home, mail), rng=rng, today=self.today)
+        contact = SendContactPoint(id=contact_id(ids, "A"), token=home.token, country="JP")
         return Person(recipient, origin, address, contact, tuple(life.scripted(verdict) if verdict else life.lived()))
 
     def _address(self, number: int, rng: Random) -> Address:
@@ -150,7 +152,7 @@ class Retailer:
             delivery = person.address.mistaken(rng)
         return Send(
             v=1,
-            event_id=f"{campaign}-{person.recipient_id}",
+            event_id=f"{campaign}-{Ids(self.seed, person.recipient_id).of(campaign)}",
             recipient_id=person.recipient_id,
             campaign_id=campaign,
             controller_id=RETAILER,

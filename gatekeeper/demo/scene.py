@@ -33,7 +33,7 @@ from schemas.audit import AuditRecord, Decision, Manifest, Verdict
 from schemas.codec import encode
 from schemas.events import Send
 from schemas.topics import FACT_TOPICS, subject_key
-from streams import admin
+from streams import admin, node
 from streams.broker import Broker
 from streams.client import Reader, Record
 from streams.jars import Progress as Fetching
@@ -46,6 +46,10 @@ SEAL_SECONDS = 1.0
 """Between checkpoints, and between a witness's looks: a demo is short."""
 RECENT = 30
 """Offsets of each partition that are read to find the newest decision."""
+FOUND_BY = ("broker", "keys", "log", "token_key", "http_port")
+"""The settings by which a command finds the demo."""
+OURS = (*FOUND_BY, "mode", *PLAIN)
+"""The settings that are the demo's own, whatever the environment says."""
 
 _T = TypeVar("_T")
 Advance = Callable[[int], None]
@@ -91,8 +95,8 @@ class Scene:
         self._stack.callback(broker.stop)
         broker.start(progress=fetching)
         ours = {"broker": broker.bootstrap, "keys": str(self.folder / "keys"), "log": str(self.folder / "log")}
-        ours |= PLAIN
-        self.settings = self._given.model_copy(update=ours)
+        ours |= {"token_key": str(self.folder / "token.key"), "mode": "live", **PLAIN}
+        self.settings = self._given.model_copy(update={**ours, "http_port": node.free_port()})
         admin.create(self.settings)
         keys = Keys(self.settings.key_folder)
         for role in ROLES:
@@ -112,10 +116,10 @@ class Scene:
 
     def start_worker(self) -> None:
         """Starts the worker and returns when every partition has its owner, which then writes a first manifest."""
-        key = self.folder / "token.key"
+        key = Path(self.settings.token_key)
         key.touch(0o600)
         key.write_bytes(addresses.KEY)
-        self._worker = self._beside("worker", GATEKEEPER_TOKEN_KEY=str(key))
+        self._worker = self._beside("worker")
 
         def owned() -> int:
             return len({record.partition for record in self._read("manifests")})
@@ -147,16 +151,8 @@ class Scene:
 
     def _beside(self, *words: str, **more: str) -> Process:
         """Starts a verb of ours as a process of the demo, which ends with it."""
-        environment = {
-            **self._broker(),
-            "GATEKEEPER_KEYS": self.settings.keys,
-            "GATEKEEPER_LOG": self.settings.log,
-            "GATEKEEPER_HTTP_PORT": "0",
-            "GATEKEEPER_MODE": "live",
-            **more,
-        }
         verb = [word for word in words[:2] if not word.startswith("-")][-1]
-        process = Process(self.folder / f"{verb}.log", environment, *words)
+        process = Process(self.folder / f"{verb}.log", self._environment(OURS) | more, *words)
         self._stack.callback(process.stop)
         with self._interrupts.held():
             process.start()
@@ -234,23 +230,24 @@ class Scene:
         time.sleep(seconds)
         self._check()
 
-    def _broker(self) -> dict[str, str]:
-        """Returns what a process is told of the demo's broker."""
-        return {
-            f"GATEKEEPER_{name}".upper(): value for name, value in {"broker": self.settings.bootstrap, **PLAIN}.items()
-        }
+    def _environment(self, names: Iterable[str]) -> dict[str, str]:
+        """Returns these settings of the demo as a process takes them."""
+        return {f"GATEKEEPER_{name}".upper(): str(getattr(self.settings, name)) for name in names}
 
     def _check(self) -> None:
         for process in self._processes:
             process.check()
 
+    def exports(self) -> str:
+        """Returns what another shell on this machine is told first, so that every command finds the demo."""
+        given = {name: value for name, value in os.environ.items() if name.startswith("GATEKEEPER_")}
+        over = {name: value for name, value in self._environment(OURS).items() if name in given}
+        words = (given | over | self._environment(FOUND_BY)).items()
+        return " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in sorted(words))])
+
     def command(self, *arguments: str) -> str:
-        """Returns `gatekeeper` with these arguments, whole, for a shell anywhere on this machine."""
-        ours = {name: value for name, value in os.environ.items() if name.startswith("GATEKEEPER_")}
-        ours |= {name: value for name, value in self._broker().items() if name in ours or name == "GATEKEEPER_BROKER"}
-        words = [f"{name}={shlex.quote(value)}" for name, value in sorted(ours.items())]
-        program = str(Path(sys.executable).with_name("gatekeeper"))
-        return " ".join([*words, shlex.join((program, *arguments))])
+        """Returns `gatekeeper` with these arguments, for a shell that has taken the exports over."""
+        return shlex.join((str(Path(sys.executable).with_name("gatekeeper")), *arguments))
 
     def _read(self, topic: str, *, last: int | None = None) -> Iterator[Record]:
         with Reader(self.settings) as reader:

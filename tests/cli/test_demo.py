@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import httpx
 import psutil
 import pytest
 
+from gatekeeper.keys import ROLES
 from tests.worlds import until
 
 ROOT = Path(__file__).parents[2]
@@ -92,15 +95,29 @@ def test_given_a_withdrawal_from_another_terminal_then_the_next_piece_is_withhel
     with _demo(tmp_path=tmp_path, lang="ja") as demo:
         assert "120" in demo.until("監査記録 120 ")
         queue = demo.until(r"http://127\.0\.0\.1:\d+/").strip()
-        command = demo.until(r"withdraw --by demo R").strip()
+        exports = shlex.split(demo.until(r"^  export GATEKEEPER_"))[1:]
+        told = dict(word.split("=", 1) for word in exports) | {"PYTHONPATH": str(ROOT)}
+        environment = {name: value for name, value in psutil.Process().environ().items() if name[:11] != "GATEKEEPER_"}
+
+        def run(*words: str) -> str:
+            """Runs a command of `gatekeeper` as another terminal does that has taken the exports over."""
+            command = [*COMMAND[:3], *words]
+            done = subprocess.run(command, env=environment | told, cwd=tmp_path, capture_output=True, text=True)
+            assert done.returncode == 0, done
+            return done.stdout
+
+        command = shlex.split(demo.until(r"withdraw --by demo R"))
         children = demo.children()
         demo.until(r"R000001  clear .*送れます")
         until(lambda: "CONSENT_MISSING" in httpx.get(queue).text, "the queue in a browser, filled")
-        broker = re.search(r"GATEKEEPER_BROKER=\S+", command)
-        assert broker
-        withdraw = [*COMMAND[:3], *command.split()[-4:]]
-        environment = {"GATEKEEPER_BROKER": broker[0].partition("=")[2], "PYTHONPATH": str(ROOT)}
-        subprocess.run(withdraw, env={**psutil.Process().environ(), **environment}, check=True, capture_output=True)
+        assert Path(command[0]).name == "gatekeeper"
+        assert json.loads(run("status", "--json"))["worker"]["ready"]
+        assert {key["role"] for key in json.loads(run("keys", "list", "--json"))} == set(ROLES)
+        run("audit", "export", "--out", str(tmp_path / "export"))
+        records = b"".join(gzip.decompress(file.read_bytes()) for file in (tmp_path / "export").glob("records/*.gz"))
+        assert records.count(b"\n") >= 120
+        assert not re.search(rb"R000\d{3}", records), "no record names a person"
+        run(*command[1:])
         acknowledged = f"{datetime.now():%H:%M:%S}"
         while "clear" in (line := demo.until(r"R000001  (clear|block) ")):
             assert line[:8] <= acknowledged  # told now, decided before

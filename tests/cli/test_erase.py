@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from schemas.topics import DAY_MS, FOREVER, TOPICS
 from tests.cli.conftest import Run, System
 from tests.cli.test_suspend import records
 from tests.worlds import TOKEN, source
@@ -23,8 +24,25 @@ def test_erased_then_person_and_addresses_are_stopped_and_every_partition_has_th
     assert sorted(record.partition for record in system.records("acts")) == list(range(told["partitions"]))
     stops = [(stop.recipient_id, stop.token, stop.state) for stop in records(system, "suppressions")]
     assert sorted(stops, key=str) == [("p-1", None, None), (None, TOKEN, None)]
-    assert told["unreadable_sources"] == 1
+    assert (told["sources"], told["unreadable_sources"]) == (2, 1)
+    assert "No source" not in done.err
     assert "p-1" not in done.out + done.err
+
+
+def test_of_whom_no_source_tells_then_it_is_said_and_done(run: Run, system: System) -> None:
+    system.put("sources", json.dumps(source("p-1")).encode(), key=b"p-1")
+    done = run("erase", "p-9", "--reason", "asked by letter", "--yes")
+    assert (done.code, len(records(system, "suppressions"))) == (0, 1)
+    assert "No source" in done.err
+    assert "p-9" not in done.out + done.err
+
+
+def test_erased_then_every_topic_that_keeps_the_id_is_named_with_how_long(run: Run, system: System) -> None:
+    said = run("erase", "p-1", "--reason", "asked by letter", "--yes").err
+    keyed = [topic for topic in TOPICS.values() if topic.key.startswith("recipient id")]
+    for topic in (*keyed, TOPICS["deadletter"], TOPICS["ledger"]):
+        assert topic.name in said
+        assert topic.keep_ms in (FOREVER, None) or str(topic.keep_ms // DAY_MS) in said
 
 
 def test_readmitted_then_every_stop_of_the_erasure_is_corrected_and_nobody_else_s(run: Run, system: System) -> None:

@@ -132,6 +132,9 @@ def test_examples_then_a_list_gives_sources_consents_and_stops_of_one_token(run,
         *((5, 0, 0), (4, 1, 0), (2, 0, 0))
     ]
     sources = {record.key: json.loads(record.value) for record in system.records("sources")}
+    for recipient, source in sources.items():
+        rest = json.dumps({name: value for name, value in source.items() if name != "recipient_id"})
+        assert recipient.decode() not in rest, "no other id is made of the recipient id"
     stops = {record.key.decode() for record in system.records("suppressions")}
     assert sources[b"R100001"]["contact_points"][0]["token"] in stops
     yes = {record.key: json.loads(record.value) for record in system.records("consents")}

@@ -122,6 +122,16 @@ def test_example_case_then_it_is_clear(house: Path) -> None:
     assert (done.exit_code, json.loads(done.output)["verdict"]) == (0, "clear")
 
 
+def test_examples_then_no_other_id_is_made_of_the_recipient_id(house: Path, everything: str) -> None:
+    examples = house / "docs" / "examples"
+    values = [json.loads(line) for line in (examples / "campaign.jsonl").read_bytes().splitlines()]
+    values += [json.loads(block) for block in re.findall(r"```json\n(.*?)```", everything, re.S)]
+    case = json.loads((examples / "case.json").read_bytes())
+    for value in [*values, case["send"], *(fact["value"] for fact in case["facts"])]:
+        recipient = value.pop("recipient_id")
+        assert recipient not in json.dumps(value), value
+
+
 def test_example_sends_then_the_codec_takes_them(house: Path, everything: str) -> None:
     lines = (house / "docs" / "examples" / "campaign.jsonl").read_bytes().splitlines()
     blocks = [block.encode() for block in re.findall(r"```json\n(.*?)```", everything, re.S)]

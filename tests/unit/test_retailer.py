@@ -23,7 +23,7 @@ from gatekeeper.demo.tally import Tally
 from gatekeeper.demo.telling import primary
 from gatekeeper.facts import FactStore
 from gatekeeper.identity import Tokens
-from gatekeeper.judge import Judge
+from gatekeeper.judge import Judge, Judged
 from gatekeeper.records import Record
 from schemas.audit import AuditRecord
 from schemas.codec import decode, encode
@@ -34,6 +34,7 @@ TOKENS = Tokens(addresses.KEY)
 TODAY = date(2026, 11, 24)
 AT = 1_795_482_000_000
 """Ten o'clock in Japan of that day, in milliseconds."""
+RECIPIENT = re.compile(rb"R\d{6}")
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +168,26 @@ def test_given_facts_then_no_name_or_address_of_a_person_is_in_them(facts: list[
     assert not re.search(r"\b000-\d{4}\b", text)
 
 
+def test_given_any_id_then_it_is_not_made_of_the_recipient_s(retailer: Retailer, facts: list[Event]) -> None:
+    for topic, value in [*facts, *(("sends", send) for send in retailer.sends(retailer.people))]:
+        rest = encode(value.model_copy(update={"recipient_id": None}))
+        assert not RECIPIENT.search(rest), (topic, rest)
+
+
+def test_given_everybody_judged_then_no_record_and_no_header_names_a_recipient(campaign: list[Judged]) -> None:
+    for judged in campaign:
+        assert not RECIPIENT.search(judged.audit), judged.audit
+        for output in judged.outputs:
+            for name, value in output.headers:
+                assert not RECIPIENT.search(value), (name, value)
+
+
+def test_given_all_facts_then_no_two_share_an_id_but_a_feed_s_repetitions(facts: list[Event]) -> None:
+    ids = {"sources": "source_id", "consents": "record_id", "suppressions": "suppression_id"}
+    wires = {_wire(event): (event[0], getattr(event[1], ids[event[0]])) for event in facts}
+    assert len(set(wires.values())) == len(wires)
+
+
 def test_given_sends_then_nobody_gets_two_of_one_campaign_and_the_cast_comes_first(retailer: Retailer) -> None:
     sends = list(Retailer(people=40, seed=1, today=TODAY).sends(100))
     assert len(sends) == 100
@@ -214,18 +235,23 @@ def test_given_an_address_that_went_wrong_then_another_token(crowd: list[Person]
 
 
 @pytest.fixture(scope="module")
-def tally(retailer: Retailer, facts: list[Event]) -> Tally:
-    """What becomes of a campaign to everybody, judged in memory."""
+def campaign(retailer: Retailer, facts: list[Event]) -> list[Judged]:
+    """What a campaign to everybody leads to, judged in memory."""
     store = FactStore()
     for offset, event in enumerate([*retailer.reference(), *facts]):
         topic, key, value = _wire(event)
         assert store.apply(topic, 0, offset, key, value) is None
     judge = Judge(packs.load("jp-pmark"), partitions=1, tokens=TOKENS)
-    sends = list(retailer.sends(retailer.people))
-    found = Tally(frozenset((0, offset) for offset in range(len(sends))))
-    for offset, send in enumerate(sends):
-        _, key, value = _wire(("sends", send))
-        judged = judge.judge(Record("mail.sends.v1", 0, offset, AT, key, value), store, AT)
+    wires = [_wire(("sends", send)) for send in retailer.sends(retailer.people)]
+    records = [Record("mail.sends.v1", 0, offset, AT, key, value) for offset, (_, key, value) in enumerate(wires)]
+    return [judge.judge(record, store, AT) for record in records]
+
+
+@pytest.fixture(scope="module")
+def tally(campaign: list[Judged]) -> Tally:
+    """What became of the campaign."""
+    found = Tally(frozenset((0, offset) for offset in range(len(campaign))))
+    for judged in campaign:
         record = AuditRecord.model_validate_json(judged.audit)
         found.audit(record, primary(record))
         for output in judged.outputs:
