@@ -20,6 +20,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
 from gatekeeper.spans import instant, local, span
 from gatekeeper.texts import language, text
+from streams.trail import LiveTrail
 
 
 @click.command("explain", help=text("cli.audit_explain"))
@@ -29,8 +30,9 @@ from gatekeeper.texts import language, text
 def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     """Prints the page, of the running system where no folder is named.
 
-    Exit 1 or 4 where the proof of a record does not hold, as `gatekeeper audit check` would say of it, 2 where nothing
-    is found, 4 where the sealed log cannot be read, 5 where not all records could be.
+    Exit 1 or 4 where the proof of a record does not hold, as `gatekeeper audit check` would say of it, 2 where there is
+    nothing, 4 where the sealed log cannot be read, 5 where not all records could be, or nothing is found among those
+    that are of known workers and others were set aside.
     """
     quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
     keys = keys_of(settings, folder)
@@ -43,9 +45,10 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         stories = [Story(piece, seal, local=_clock(trail, piece)) for piece in found]
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
+    if not found and (search.troubles or (isinstance(trail, LiveTrail) and trail.aside)):
+        raise IncompleteError("error.not_among_read", where=where)
     if not found:
-        nothing = IncompleteError if search.troubles else UsageError
-        raise nothing("error.explain_nothing", where=where, days=f"{settings.audit_days:,}")
+        raise UsageError("error.explain_nothing", where=where, days=f"{settings.audit_days:,}")
     if as_json:
         show_json({"asked": quest.text, "where": where, "pieces": [story.plain() for story in stories]})
     elif len(stories) > 1:
