@@ -62,7 +62,11 @@ def test_a_worker_key_that_is_missing_here_then_nobody_is_told_that_there_is_no_
     run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(kafka.bootstrap, prefix, partitions=1, keys=str(tmp_path / "keys"))
-    for name, value in {**world.environment, "GATEKEEPER_LANG": "en"}.items():
+    for name, value in {
+        **world.environment,
+        "GATEKEEPER_LANG": "en",
+        "GATEKEEPER_LOG": str(tmp_path / "sealed"),
+    }.items():
         monkeypatch.setenv(name, value)
     assert run("keys", "init").code == 0
     world.create().people(["p1"])

@@ -10,7 +10,7 @@ import click
 from gatekeeper.audit.library import Library, Missing
 from gatekeeper.audit.quest import Quest, Search
 from gatekeeper.audit.sealed import Sealed
-from gatekeeper.audit.story import Seal, Story, Told, proven
+from gatekeeper.audit.story import UNREADABLE, Seal, Story, Told, proven
 from gatekeeper.audit.trail import Trail
 from gatekeeper.audit.verify import INCOMPLETE, UNVERIFIABLE
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options
@@ -41,7 +41,8 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         kept, readable = _log(settings, keys)
         search = Search(trail, lambda: bar.advance(task))
         found, log = _proven(search.found(quest), kept, [*keys.verifiers("worker"), *keys.verifiers("log")])
-        seal, readable = _seal(log, keys), readable and log is kept
+        readable = readable and log is kept
+        seal = _seal(log, keys) if readable else UNREADABLE
         stories = [Story(piece, seal, local=_clock(trail, piece)) for piece in found]
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
