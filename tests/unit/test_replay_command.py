@@ -335,7 +335,7 @@ def test_a_policy_that_is_not_there_then_exit_4_and_records_that_are_not_then_5(
     )
     done = called("replay", folder)
     assert done.exit_code == 5
-    assert "5 audit records of the manifest at offset 2" in done.stderr
+    assert "audit records of the manifest at offset 2 of `manifests` that are missing: 5" in done.stderr
     for file in (folder / "policies").iterdir():
         file.unlink()
     assert called("replay", folder).exit_code == 4
