@@ -1,5 +1,16 @@
-"""`python -m gatekeeper`: the command line, where its script is not on the PATH."""
+"""The command line's entry: the script `gatekeeper`, and `python -m gatekeeper` where that is not on the PATH."""
 
-from gatekeeper.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Runs the command line; interrupted while that is loaded, it ends with 130 and without a word."""
+    try:
+        from gatekeeper.cli import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
+
+if __name__ == "__main__":
+    main()

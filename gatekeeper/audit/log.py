@@ -63,9 +63,11 @@ def newest(files: Reading, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] 
     """Returns the checkpoint that stands and its whole note, None where there is none.
 
     `verifiers`: the log's keys, former ones too, whose name is its origin. Raises IntegrityError (4) for one that
-    they did not sign, or of another log.
+    they did not sign, or of another log, and for tiles without one: no log begins so.
     """
     if (raw := files.read(CHECKPOINT)) is None:
+        if files.names("tile"):
+            raise IntegrityError("error.log_checkpoint_missing")
         return None
     try:
         found = open_checkpoint(raw.decode())
@@ -187,8 +189,6 @@ class Log:
         self._edges: list[list[bytes]] = []
         self._entries: list[bytes] = []
         found, origin = newest(files, verifiers), signer().name
-        if found is None and files.names("tile"):
-            raise IntegrityError("error.log_checkpoint_missing")
         if found is not None and found[0].origin != origin:
             raise IntegrityError("error.log_other", found=found[0].origin, wanted=origin)
         self.sealed = found[0] if found else open_checkpoint(signed(checkpoint(origin, 0, root_of([])), signer()))

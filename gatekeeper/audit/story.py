@@ -32,6 +32,10 @@ class Seal:
     witnessed: str | None
 
 
+UNREADABLE = Seal(0, None)
+"""Stands for what a log says that cannot be read: nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """One audit record, and where it stands: partition, its link, its place there (from 0), leaf of the sealed log.
@@ -59,8 +63,8 @@ class Told:
 
     @property
     def position(self) -> int | None:
-        """Which record of that manifest it is, from 1."""
-        return self.place + 1 if self.link else None
+        """Which record of that manifest it is, from 0."""
+        return self.place if self.link else None
 
     @property
     def names(self) -> set[str]:
@@ -139,7 +143,7 @@ def pieces(found: Iterable[Told]) -> list[list[Told]]:
 class Story:
     """Tells one piece in a language, None = the reader's; `local` writes an instant as clocks there show it.
 
-    `seal`: of the log, where the records were read through it. `names`: as `Telling` takes them.
+    `seal`: of the log, None where nothing is sealed. `names`: as `Telling` takes them.
     """
 
     def __init__(
@@ -241,7 +245,7 @@ class Story:
         if told.wrong:
             return [*lines, self._tell.say("differs")]
         if (sealed := self._sealed(told)) is None:
-            return [*lines, self._tell.say("unsealed")]
+            return [*lines, self._tell.say("seal_unknown" if self._seal == UNREADABLE else "unsealed")]
         lines.append(self._tell.say("sealed", leaf=sealed["leaf"], size=sealed["size"]))
         if at := sealed["witnessed"]:
             return [*lines, self._tell.say("witnessed", at=self._local(at))]

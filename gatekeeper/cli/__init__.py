@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -95,7 +96,13 @@ def _run() -> Any:
 
 
 def main() -> None:
-    """Runs the command line and exits with the documented code; an expected error is one sentence on stderr."""
+    """Runs the command line and exits with the documented code; an expected error is one sentence on stderr.
+
+    What the terminal's encoding does not have is escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _run()
     except NoArgsIsHelpError as error:

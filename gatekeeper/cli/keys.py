@@ -56,6 +56,8 @@ def list_(as_json: bool) -> None:
     keys = Keys(load().key_folder)
     known = keys.known()
     _show(known, as_json=as_json)
+    if not known:
+        note("cli.keys_none", folder=keys.folder)
     found = [fault for fault in (keys.open_folder(), *(fault for key in known for fault in key.faults)) if fault]
     for fault in found:
         note("cli.error", message=fault)

@@ -26,6 +26,8 @@ from schemas.audit import Verdict
 json_option = click.option("--json", "as_json", is_flag=True, help=text("cli.json"))
 
 _BAR = 30
+_SPACE = "\u3000"
+"""The space of Japanese text, which Python takes for unprintable."""
 _AGES = ((86_400, "cli.age_days"), (3_600, "cli.age_hours"), (60, "cli.age_minutes"), (1, "cli.age_seconds"))
 
 
@@ -134,7 +136,8 @@ def age(seconds: float) -> str:
 def printable(data: bytes) -> str:
     """Returns bytes as text that cannot drive a terminal: what is not UTF-8 or not printable is escaped."""
     whole = data.decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in whole)
+    shown = (char if char.isprintable() or char == _SPACE else char.encode("unicode_escape").decode() for char in whole)
+    return "".join(shown)
 
 
 def by_terminal(context: click.Context, parameter: click.Parameter, value: bool | None) -> bool:

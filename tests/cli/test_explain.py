@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gatekeeper.keys import Keys
 from streams.broker import Broker
 from tests.cli.conftest import Run, System
 from tests.worlds import World, consent, send, until
@@ -55,6 +56,35 @@ def test_code_from_the_print_house_then_the_page_tells_why_the_letter_came(
     assert "misread" in run("audit", "explain", wrong).says(2)
     assert "1,095 days" in run("audit", "explain", "nobody").says(2)
     run("audit", "explain", "e-p1", str(tmp_path)).says(4)
+
+
+def test_a_worker_key_that_is_missing_here_then_nobody_is_told_that_there_is_no_letter(
+    run: Run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=1, keys=str(tmp_path / "keys"))
+    for name, value in {
+        **world.environment,
+        "GATEKEEPER_LANG": "en",
+        "GATEKEEPER_LOG": str(tmp_path / "sealed"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert run("keys", "init").code == 0
+    world.create().people(["p1"])
+    with world.process(tmp_path / "log"):
+        world.put("sends", [("p1", send("p1", "p1"))])
+        until(lambda: len(world.read("cleared")) == 1, "cleared")
+    (did,) = (record.did for record in world.audits())
+    assert run("audit", "explain", did).code == 0
+    assert run("keys", "rotate", "--role", "worker").code == 0
+    kid = Keys(tmp_path / "keys").public("worker")[0].kid
+    (tmp_path / "keys" / "worker-1.pub").unlink()
+    for words in (("explain", did), ("prove", did, "--out", str(tmp_path / "proof"))):
+        told = run("audit", *words)
+        assert (told.code, told.out) == (5, ""), told
+        assert "not found among what could be read in live" in told.err
+        assert f"signed by {kid}, which is not in the key folder" in told.err
+        assert [false for false in ("check the code", "not sealed", "by no worker of this") if false in told.err] == []
+    assert "start the sealer again" in run("audit", "seal", "--once").err
 
 
 def test_nobody_there_or_no_topics_then_a_sentence(run: Run, system: System, nowhere: str) -> None:

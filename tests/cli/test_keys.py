@@ -161,6 +161,19 @@ def test_given_a_file_that_is_no_such_key_then_list_names_it_and_exits_1(
             Keys(folder).signer(name.partition("-")[0])
 
 
+def test_given_no_keys_then_list_says_so(run: Run, folder: Path) -> None:
+    told = run("keys", "list")
+    assert (told.code, told.out, told.err) == (0, "", f"No keys in {folder}.\n")
+    told = run("keys", "list", "--json")
+    assert (told.code, told.json) == (0, [])
+
+
+def test_given_no_key_of_the_log_then_a_witness_is_told_to_copy_it_and_not_to_make_one(run: Run, folder: Path) -> None:
+    run("keys", "init", "--role", "witness")
+    said = run("audit", "witness", "--once").says(2)
+    assert ("Copy log-*.pub there" in said, "keys init" in said) == (True, False)
+
+
 def test_given_a_file_where_the_folder_should_be_then_3(run: Run, folder: Path) -> None:
     folder.write_text("")
     assert str(folder) in run("keys", "init").says(3)

@@ -90,7 +90,11 @@ def test_a_forged_record_then_explain_and_prove_say_why_as_check_does_and_nothin
     did, folder, proof = orjson.loads(step.records[0])["did"], trail.export(tmp_path / "out"), tmp_path / "proof"
     (folder / "keys").chmod(0o777)  # an export is anybody's, its keys with it
     done = called("explain", did, folder)
-    assert (done.exit_code, "Seal: leaf 1 " in done.stdout, "A witness cosigned it" in done.stdout) == (0, True, True)
+    assert (done.exit_code, "Seal: leaf 1 (from 0)" in done.stdout, "A witness cosigned it" in done.stdout) == (
+        0,
+        True,
+        True,
+    )
 
     changed = change(step, 4)
     trail.put(folder, [first, changed, last])
@@ -157,13 +161,17 @@ def test_a_manifest_that_is_not_sealed_yet_then_explain_says_so_and_prove_writes
     assert called("check", tmp_path / "proof").exit_code == 5
 
 
+UNTOLD = "Seal: cannot be told, for the sealed log cannot be read."
+
+
 def test_a_tile_that_is_lost_then_the_page_is_told_without_the_seal_and_says_why(tmp_path: Path) -> None:
     trail = Trail(seed=4, partitions=1).write(2)
     did, folder = orjson.loads(trail.steps[1].records[0])["did"], trail.export(tmp_path / "out")
     (tile,) = (folder / "log" / "tile" / "0").glob("*.p/*")
     tile.unlink()
     done = called("explain", did, folder)
-    assert (done.exit_code, "Seal: leaf" in done.stdout, "tile/0/000" in done.stderr) == (4, False, True)
+    assert (done.exit_code, UNTOLD in done.stdout, "tile/0/000" in done.stderr) == (4, True, True)
+    assert [one for one in ("Seal: leaf", "not yet sealed") if one in done.stdout] == []
 
 
 @pytest.mark.parametrize("command", ["replay", "explain", "what-if", "prove"])
@@ -327,13 +335,27 @@ def test_a_policy_that_is_not_there_then_exit_4_and_records_that_are_not_then_5(
     )
     done = called("replay", folder)
     assert done.exit_code == 5
-    assert "5 audit records of the manifest at offset 2" in done.stderr
+    assert "audit records of the manifest at offset 2 of `manifests` that are missing: 5" in done.stderr
     for file in (folder / "policies").iterdir():
         file.unlink()
     assert called("replay", folder).exit_code == 4
     (folder / "export.json").unlink()
     with pytest.raises(IntegrityError):
         command(["replay", str(folder)], standalone_mode=False)
+
+
+def test_records_that_are_not_there_then_explain_and_prove_say_what_helps_in_a_folder(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(2)
+    folder, last = trail.export(tmp_path / "out"), trail.steps[1]
+    lines(folder / "records" / "0.ndjson.gz", [*trail.steps[0].records, *last.records[:-1]])
+    did = orjson.loads(last.records[-1])["did"]
+    done = called("explain", did, folder)
+    assert isinstance(done.exception, IncompleteError), done
+    assert "gatekeeper audit verify FOLDER" in done.stderr
+    assert "not found among what could be read" in str(done.exception)
+    done = called("prove", did, folder, "--out", tmp_path / "proof")
+    assert isinstance(done.exception, IncompleteError), done
+    assert "gatekeeper audit verify FOLDER" in str(done.exception)
 
 
 def test_a_span_of_time_then_only_that(tmp_path: Path, demo: tuple[list[bytes], Named]) -> None:
@@ -538,14 +560,21 @@ def test_a_forged_record_that_holds_a_name_then_explain_does_not_tell_it(tmp_pat
         assert said["did"] in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda folder: (folder / "log/checkpoint").write_bytes(b"of another\n"), "of an export its log/ and keys/"),
+        (lambda folder: (folder / "log/checkpoint").unlink(), "tiles and no checkpoint"),
+        (lambda folder: (folder / "keys/log-1.pub").unlink(), "signed by none of the log's public keys here"),
+    ],
+)
 def test_a_log_that_cannot_be_read_then_explain_tells_the_page_without_a_seal_and_does_not_call_it_right(
-    tmp_path: Path,
+    tmp_path: Path, change: Callable[[Path], object], why: str
 ) -> None:
     trail = Trail(seed=4, partitions=1).write(3)
     did, folder = orjson.loads(trail.steps[0].records[0])["did"], trail.export(tmp_path / "out")
-    (folder / "log" / "checkpoint").write_bytes(b"of another\n")
+    change(folder)
     done = called("explain", did, folder)
-    assert done.exit_code == 4
-    assert did in done.stdout
-    assert "Seal: leaf" not in done.stdout
-    assert done.stderr.count("\n") == 1
+    assert (done.exit_code, did in done.stdout, UNTOLD in done.stdout) == (4, True, True)
+    assert [one for one in ("Seal: leaf", "not yet sealed") if one in done.stdout] == []
+    assert (done.stderr.count("\n"), why in done.stderr) == (1, True)

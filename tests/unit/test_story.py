@@ -78,7 +78,7 @@ def test_item_of_any_record_of_a_piece_then_all_of_its_records_in_order() -> Non
                 assert [told.did for told in piece] == wanted
     (piece,) = asked(desk, "asked-about")
     assert [told.did for told in piece] == wanted
-    assert [(told.manifest, told.position) for told in piece] == [(100, 2), (102, 1), (102, 2), (104, 1), (106, 1)]
+    assert [(told.manifest, told.position) for told in piece] == [(100, 1), (102, 0), (102, 1), (104, 0), (106, 0)]
 
 
 def test_one_send_id_of_two_pieces_then_both() -> None:
@@ -116,13 +116,15 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
         "hanako: hand-off to the print house. Handed off.",
         "CONSENT_WITHDRAWN: The person withdrew consent on 2026-11-01.",
         "Policy jp-pmark, version 1",
-        "leaf 1 of the sealed log, within the checkpoint of size 2",
+        "leaf 1 (from 0) of the sealed log, within the checkpoint of size 2",
         "No witness has cosigned it",
         "not yet sealed",
     ):
         assert said in en, said
     for said in (
         "ポイントカード申込書",
+        "マニフェストの記録 1 (0 から)",
+        "封印済みログの葉 1 (0 から)",
         "hanako: 送付を認める。送付可になりました。",
         "証人が 2026-11-24T01:05:00.000Z に連署",
     ):

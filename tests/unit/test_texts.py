@@ -18,7 +18,7 @@ from gatekeeper.lists import mapping
 from gatekeeper.packs import load
 from gatekeeper.policy import read
 from gatekeeper.reasons import CATALOGUE
-from gatekeeper.texts import language
+from gatekeeper.texts import catalogue, language
 from gatekeeper.words import Words, law
 from schemas.codec import decode
 from tests import world
@@ -161,3 +161,7 @@ def test_an_error_that_names_a_command_then_the_console_says_what_that_is_there(
     assert "--filter" in report
     assert "--filter" not in console
     assert "foo" in console
+
+
+def test_a_folder_then_it_has_one_name_in_japanese() -> None:
+    assert [key for key, both in catalogue().items() if "フォルダー" in both["ja"]] == []

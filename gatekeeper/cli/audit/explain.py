@@ -10,7 +10,7 @@ import click
 from gatekeeper.audit.library import Library, Missing
 from gatekeeper.audit.quest import Quest, Search
 from gatekeeper.audit.sealed import Sealed
-from gatekeeper.audit.story import Seal, Story, Told, proven
+from gatekeeper.audit.story import UNREADABLE, Seal, Story, Told, proven
 from gatekeeper.audit.trail import Trail
 from gatekeeper.audit.verify import INCOMPLETE, UNVERIFIABLE
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options
@@ -20,6 +20,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
 from gatekeeper.spans import instant, local, span
 from gatekeeper.texts import language, text
+from streams.trail import LiveTrail
 
 
 @click.command("explain", help=text("cli.audit_explain"))
@@ -29,8 +30,9 @@ from gatekeeper.texts import language, text
 def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     """Prints the page, of the running system where no folder is named.
 
-    Exit 1 or 4 where the proof of a record does not hold, as `gatekeeper audit check` would say of it, 2 where nothing
-    is found, 4 where the sealed log cannot be read, 5 where not all records could be.
+    Exit 1 or 4 where the proof of a record does not hold, as `gatekeeper audit check` would say of it, 2 where there is
+    nothing, 4 where the sealed log cannot be read, 5 where not all records could be, or nothing is found among those
+    that are of known workers and others were set aside.
     """
     quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
     keys = keys_of(settings, folder)
@@ -39,13 +41,15 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         kept, readable = _log(settings, keys)
         search = Search(trail, lambda: bar.advance(task))
         found, log = _proven(search.found(quest), kept, [*keys.verifiers("worker"), *keys.verifiers("log")])
-        seal, readable = _seal(log, keys), readable and log is kept
+        readable = readable and log is kept
+        seal = _seal(log, keys) if readable else UNREADABLE
         stories = [Story(piece, seal, local=_clock(trail, piece)) for piece in found]
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
+    if not found and (search.troubles or (isinstance(trail, LiveTrail) and trail.aside)):
+        raise IncompleteError("error.not_among_read", where=where)
     if not found:
-        nothing = IncompleteError if search.troubles else UsageError
-        raise nothing("error.explain_nothing", where=where, days=f"{settings.audit_days:,}")
+        raise UsageError("error.explain_nothing", where=where, days=f"{settings.audit_days:,}")
     if as_json:
         show_json({"asked": quest.text, "where": where, "pieces": [story.plain() for story in stories]})
     elif len(stories) > 1:

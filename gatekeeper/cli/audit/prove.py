@@ -11,10 +11,11 @@ from gatekeeper.audit.verify import INCOMPLETE, check_content
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.who import named
-from gatekeeper.errors import UsageError
+from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
 from schemas.audit import DID_PATTERN
+from streams.trail import LiveTrail
 
 
 @click.command("prove", help=text("cli.audit_prove"))
@@ -25,6 +26,7 @@ from schemas.audit import DID_PATTERN
 def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool) -> None:
     """Writes the proof from an export, or from the running system; exit 5 where the decision is not sealed yet.
 
+    So it is where the decision is not found and others than known workers' records were set aside: it may be there.
     A proof that does not hold is not written: exit 1 or 4, as `gatekeeper audit check` would say of it.
     """
     named(did, "DID", DID_PATTERN)
@@ -35,6 +37,8 @@ def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool)
         task = bar.add_task(text("cli.audit_searching"), total=None)
         known = [*keys.verifiers("worker"), *keys.verifiers("log")]
         found = prove(trail, did, log, keys=known, told=lambda link: bar.advance(task))
+    if found is None and isinstance(trail, LiveTrail) and trail.aside:
+        raise IncompleteError("error.not_among_read", where="live")
     if found is None:
         raise UsageError("error.decision_absent", did=did)
     report = check_content(found, out.name)

@@ -53,7 +53,8 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         place = {"partition": one.partition, "offset": one.offset}
         if as_json:
             show_json({"finding": one.kind, **place, "values": dict(one.values)})
-        note(f"finding.{one.kind}", **place, **one.values)
+        sentence = "key_unknown_sealer" if one.kind == "key_unknown" else one.kind
+        note(f"finding.{sentence}", **place, **one.values)
 
     def sealed(checkpoint: Checkpoint) -> None:
         told = {"size": checkpoint.size, "root": checkpoint.root.hex()}

@@ -41,7 +41,7 @@ def command(log_folder: Path | None, state: Path, interval: float, once: bool, a
     settings = load()
     keys = Keys(settings.key_folder)
     if not keys.public("log"):
-        raise UsageError("error.key_missing", role="log", folder=keys.folder)
+        raise UsageError("error.witness_log_key", folder=keys.folder)
     log, memory = Shelf(log_folder or settings.log_folder), Shelf(state)
     stop_on_signals()
     waiting = False
