@@ -1097,7 +1097,7 @@ def say(code: str, lang: str, **values: Any) -> str:
 SAYS: dict[str, tuple[int, str, str]] = {
     "missing": (UNVERIFIABLE, "{file} がありません。書き出し直してください。", "{file} is missing. Export again."),
     "file": (UNVERIFIABLE, "{file} を読めません ({detail})。書き出し直してください。", "{file} cannot be read ({detail}). Export again."),
-    "no_folder": (UNVERIFIABLE, "{file} は書き出しのフォルダーではありません。`gatekeeper audit export` が作ったフォルダーを指定してください。", "{file} is no folder of an export. Name the one that `gatekeeper audit export` wrote."),
+    "no_folder": (UNVERIFIABLE, "{file} は書き出しのフォルダではありません。`gatekeeper audit export` が作ったフォルダを指定してください。", "{file} is no folder of an export. Name the one that `gatekeeper audit export` wrote."),
     "no_file": (UNVERIFIABLE, "{file} は通常のファイルではありません。書き出し直してください。", "{file} is no regular file. Export again."),
     "large": (UNVERIFIABLE, "{file} には、書き出しにありえない大きさのものがあります ({most} バイトより大)。書き出し直してください。", "{file} holds something larger than anything in an export (more than {most} bytes). Export again."),
     "about": (UNVERIFIABLE, "export.json の内容が正しくありません (v、partitions、from、to)。書き出し直してください。", "What export.json says is not right (v, partitions, from, to). Export again."),
@@ -1163,7 +1163,7 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "coverage": (0, "封印された網羅性の報告は {count} 件あり、最新の報告 ({at}) の誤りは {found} 件です。", "Reports of coverage that are sealed: {count}. The last one ({at}) found {found} things that are wrong."),
     "min_size": (0, "--min-size は 1 以上の整数です。", "--min-size takes a whole number from 1 on."),
     "output": (0, "出力を書き出せません ({detail})。", "The output cannot be written ({detail})."),
-    "uncovered": (0, "そのうち {count} 件は誤りを見つけています。その最新は葉 {leaf} の報告 ({at}、{found} 件) です。このフォルダーが書き換えられた証拠ではありませんが、運用者に原因と対処を確かめてください。", "Of these, {count} found something wrong; the newest of those is leaf {leaf} ({at}, {found} things). It does not show that this folder was changed, but it must be looked into: ask whoever runs the system for the cause, and for what was done."),
+    "uncovered": (0, "そのうち {count} 件は誤りを見つけています。その最新は葉 {leaf} の報告 ({at}、{found} 件) です。このフォルダが書き換えられた証拠ではありませんが、運用者に原因と対処を確かめてください。", "Of these, {count} found something wrong; the newest of those is leaf {leaf} ({at}, {found} things). It does not show that this folder was changed, but it must be looked into: ask whoever runs the system for the cause, and for what was done."),
     "mend": (0, "何を除外できるかは、これらを直してから確かめてください。", "What can be excluded can be told once that is mended."),
     "elsewhere": (0, "判定が事実と規則から導かれるか、記録が正準 JSON かは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules, and the records are canonical JSON, is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
     "not_looked_at": (0, "確かめていないもの: reference/ がすべて揃っているか (`gatekeeper audit replay` が確かめます)、schemas/ と verify.py の中身、keys/ の証人の鍵、マニフェストのオフセット、書き出した日時。", "Not looked at: whether reference/ is complete (`gatekeeper audit replay` does that), what is in schemas/ and verify.py, the keys of witnesses in keys/, the offsets of manifests, and when the export was made."),

@@ -82,7 +82,7 @@ def test_a_record_that_no_worker_wrote_then_the_page_says_where_and_counts_the_o
     offset = [message.offset() for message in site.world.read("audit") if message.key() == b"X"][-1]
     page = made(client, "/report", query())
     assert page.status_code == 200
-    assert "that no worker of this system wrote" in page.text
+    assert "of no worker whose key is at hand" in page.text
     assert f"audit/0/{offset}" in page.text
     report = made(client, "/report.json", query()).json()
     foreign = [one for one in report["foreign"] if (one["partition"], one["offset"]) == (0, offset)]

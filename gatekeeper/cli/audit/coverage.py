@@ -114,7 +114,9 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
             _show(found, findings, expired=expired)
     if not Keys(settings.key_folder).numbers("worker", "pub"):
         note("cli.audit_coverage_keys", folder=settings.key_folder)
-    if findings:
+    if findings and all(one.fault == "unknown_key" for one in findings):
+        note("cli.audit_coverage_keys_unknown", count=f"{len(findings):,}", folder=settings.key_folder)
+    elif findings:
         note("cli.audit_coverage_found", count=f"{len(findings):,}")
     elif expired:
         note("cli.audit_coverage_expired")

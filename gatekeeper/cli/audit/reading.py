@@ -12,6 +12,7 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from gatekeeper.audit.chain import Finding
 from gatekeeper.audit.folder import Folder
 from gatekeeper.audit.sealed import Sealed, sealed
 from gatekeeper.audit.trail import Link, Trail
@@ -100,8 +101,14 @@ def source(settings: Settings, trail: Trail, since: int | None, to: int | None) 
 
 
 def tell_aside(trail: LiveTrail) -> None:
-    """Says of what others put on `manifests` and `audit` where it is, and why it was left aside."""
-    for finding in islice(trail.aside.values(), SHOWN):
+    """Says of what others put on `manifests` and `audit` where it is, and why it was left aside.
+
+    Of a key that is not here the first manifest is named.
+    """
+    told: dict[object, Finding] = {}
+    for place, finding in trail.aside.items():
+        told.setdefault(finding.values.get("kid") if finding.kind == "key_unknown" else place, finding)
+    for finding in islice(told.values(), SHOWN):
         note(f"finding.{finding.kind}", partition=finding.partition, offset=finding.offset, **finding.values)
     if trail.aside:
         note("cli.audit_aside", count=f"{sum(one['count'] for one in trail.strangers):,}")
