@@ -23,7 +23,7 @@ import orjson
 from gatekeeper.audit import verify
 from gatekeeper.audit.log import CHECKPOINT, path
 from gatekeeper.audit.record import FOREIGN
-from gatekeeper.audit.sealed import Sealed
+from gatekeeper.audit.sealed import Sealed, checked
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.audit.verify import TILE, leaf_hash
 from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
@@ -139,8 +139,11 @@ def write(
     `begun`: what it took last, of the same trail and log, to go on from there.
     What was written is taken away where the trail cannot become whole, and stays however else it is cut off.
     Raises UsageError (2) where what was begun is no beginning of this trail (any more) or was changed,
-    UnavailableError (3) where the disk refuses, and what the trail does.
+    IntegrityError (4) where the log's leaves do not come to its checkpoint, UnavailableError (3) where the disk
+    refuses, and what the trail does.
     """
+    if log is not None:
+        checked(log)  # or what is sealed would be left out as what is not
     with _disk(part):
         part.mkdir(parents=True, exist_ok=True)
         part.chmod(0o700)  # what goes on trusts it

@@ -41,8 +41,11 @@ class Folder:
         return list(range(self._partitions))
 
     def links(self, partition: int) -> Iterator[Link]:
-        """Yields a partition's links in order, each with its records; raises as `gatekeeper.audit.trail.link` does."""
-        records = self._lines("records", partition)
+        """Yields a partition's links in order, each with its records; raises as `gatekeeper.audit.trail.link` does.
+
+        Raises IntegrityError (4) at the end where records are left that no manifest covers.
+        """
+        records, offset = self._lines("records", partition), 0
         for line in self._lines("manifests", partition):
             with self._reading(self._file("manifests", partition)):
                 said = orjson.loads(line)
@@ -50,6 +53,8 @@ class Folder:
                 if not is_place(offset := said["offset"]):
                     raise ValueError("a place is a number")
                 yield link(partition, offset, value, signature, records, index=said["index"])
+        if next(records, None) is not None:
+            raise IntegrityError("error.trail_order", partition=partition, offset=offset)
 
     def policy(self, sha256: str) -> bytes | None:
         """Returns the bytes of a policy version by their SHA-256 in hex, None where they were not exported."""

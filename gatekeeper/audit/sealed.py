@@ -21,6 +21,8 @@ class Sealed:
     witnessed: bool
     indexes: Mapping[bytes, int]
     """Leaf hash to leaf number."""
+    fits: bool
+    """Whether its leaves come to the checkpoint; what proves one of them goes by the tiles of hashes, and tells too."""
 
     @property
     def tree(self) -> Tree:
@@ -36,8 +38,7 @@ class Sealed:
 def sealed(files: Reading, logs: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Sealed | None:
     """Returns the log with the newest checkpoint that a witness cosigned, or without one the newest; None if empty.
 
-    `logs`, `witnesses`: the public keys. Raises IntegrityError (4) where the log cannot be read, or its leaves do not
-    come to that checkpoint.
+    `logs`, `witnesses`: the public keys. Raises IntegrityError (4) where the log cannot be read.
     """
     found = newest(files, logs)
     if found is None:
@@ -58,16 +59,23 @@ def reopened(files: Reading, note: str, witnesses: Sequence[Vkey]) -> Sealed:
 
     Raises IntegrityError (4) where its leaves no longer come to that checkpoint, ValueError for what is no note of one.
     """
-    return _opened(files, open_checkpoint(note), note, witnesses)
+    return checked(_opened(files, open_checkpoint(note), note, witnesses))
+
+
+def checked(log: Sealed) -> Sealed:
+    """Returns the log; raises IntegrityError (4) where its leaves do not come to its checkpoint."""
+    if not log.fits:
+        raise IntegrityError("error.log_tree_differs", size=log.checkpoint.size)
+    return log
 
 
 def _opened(files: Reading, checkpoint: Checkpoint, note: str, witnesses: Sequence[Vkey]) -> Sealed:
     tree = Tree(files, checkpoint.size)
     hashes = [leaf_hash(leaf) for start in range(0, checkpoint.size, TILE) for leaf in tree.leaves(start)]
-    if root_of(hashes) != checkpoint.root:
-        raise IntegrityError("error.log_tree_differs", size=checkpoint.size)
     indexes = {hash_: n for n, hash_ in enumerate(hashes)}
-    return Sealed(files, checkpoint, note, _cosigned(checkpoint, witnesses), indexes)
+    return Sealed(
+        files, checkpoint, note, _cosigned(checkpoint, witnesses), indexes, root_of(hashes) == checkpoint.root
+    )
 
 
 def _cosigned(checkpoint: Checkpoint, witnesses: Sequence[Vkey]) -> bool:

@@ -109,9 +109,9 @@ def test_a_leaf_of_the_log_that_was_changed_then_it_is_not_taken_for_one_that_is
     folder = Trail(seed=3).write(5).export(tmp_path / "a")
     (tile,) = (folder / "log" / "tile" / "entries").rglob("000.p/*")
     tile.write_bytes(tile.read_bytes().replace(b'"writer":"worker-0"', b'"writer":"worker-1"', 1))
-    keys = Keys(folder / "keys")
     with pytest.raises(IntegrityError, match="do not fit its checkpoint of 5 leaves"):
-        sealed(Shelf(folder / "log"), keys.public("log"), keys.public("witness"))
+        again(folder, tmp_path / "b")
+    assert not (tmp_path / "b.part").exists()
 
 
 def test_a_folder_that_holds_something_then_nothing_is_written(tmp_path: Path) -> None:

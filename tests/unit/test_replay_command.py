@@ -367,6 +367,20 @@ def test_a_span_of_time_then_only_that(tmp_path: Path, demo: tuple[list[bytes], 
     assert (done.exit_code, "no record" in done.stderr) == (0, True)
     with pytest.raises(UsageError, match="--from"):
         command(["replay", str(folder), "--from", "yesterday"], standalone_mode=False)
+    for words in (["replay", str(folder)], ["export", "--out", str(tmp_path / "never")]):
+        with pytest.raises(UsageError, match="from be before to"):
+            command([*words, "--from", times[1], "--to", times[0]], standalone_mode=False)
+
+
+def test_records_that_no_manifest_covers_then_replay_does_not_call_it_right(
+    tmp_path: Path, demo: tuple[list[bytes], Named]
+) -> None:
+    folder = export(tmp_path / "out", demo[0][:200], demo[1])
+    assert "is for `gatekeeper audit verify`" in called("replay", folder).stderr
+    file = folder / "manifests" / "0.ndjson.gz"
+    lines(file, gzip.decompress(file.read_bytes()).splitlines()[:-1])
+    done = called("replay", folder)
+    assert (done.exit_code, "gatekeeper audit verify FOLDER" in done.stderr) == (4, True)
 
 
 def test_interrupted_then_it_goes_on_where_it_was_and_tells_all(

@@ -16,7 +16,7 @@ from gatekeeper.audit.chain import Finding
 from gatekeeper.audit.sealed import Sealed, reopened
 from gatekeeper.audit.trail import Link
 from gatekeeper.cli.audit import state as states
-from gatekeeper.cli.audit.reading import Pace, log_of, rate_option, tell_aside, time_options
+from gatekeeper.cli.audit.reading import Pace, in_order, log_of, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.keys import Keys
@@ -54,6 +54,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
     What was cut off goes on. Exit 1 where others wrote to `manifests` or `audit`: that is left aside, and the rest is
     whole and can be verified.
     """
+    in_order(since, to)
     settings = load()
     keys = Keys(settings.key_folder)
     about = {"group": settings.group, "broker": settings.bootstrap, "from": since, "to": to, "unsealed": unsealed}

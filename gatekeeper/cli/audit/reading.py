@@ -47,6 +47,12 @@ def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def in_order(since: int | None, to: int | None) -> None:
+    """Raises UsageError (2) where nothing can lie at or after `since` and before `to` (milliseconds)."""
+    if since is not None and to is not None and since >= to:
+        raise UsageError("error.period_empty")
+
+
 def trail_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds FOLDER or --live, --from and --to to a command, as `folder`, `live`, `since` and `to` (milliseconds)."""
     return place_options(time_options(command))
@@ -84,6 +90,7 @@ def opened(
     settings: Settings, folder: Path | None, *, live: bool, since: int | None, to: int | None
 ) -> Iterator[Trail]:
     """Yields the trail of an export or of the running system; raises UsageError (2) unless one of them is asked for."""
+    in_order(since, to)
     if live == (folder is not None):
         raise UsageError("error.trail_unnamed")
     if folder is not None:

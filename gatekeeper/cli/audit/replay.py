@@ -206,6 +206,8 @@ def _show(report: Report, *, live: bool) -> None:
     if live:
         counts = {name: f"{report.facts[name]:,}" for name in ("folded", "expired", "no_key")}
         click.echo(text("replay.facts_told", **counts))
+    elif report.findings.total():
+        note("replay.believed")
     for trouble in report.troubles:
         note("cli.error", message=trouble)
     if not report.findings.total():
