@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from typing import Any
 
 import orjson
@@ -96,7 +97,8 @@ def test_erased_then_the_chain_is_valid_and_nothing_of_the_person_is_left(facts:
     assert not [key for key in left if not key.startswith((b"salt/", b"clear/"))]
     written = b"\n".join([*values, *(one.audit for one in desk.all), *left, *left.values()])
     assert not canaries.found(written)
-    assert b"P-1" not in b"".join(one.audit for one in desk.all) + b"".join(values)
+    told = b"".join(one.audit for one in desk.all) + b"".join(values)
+    assert b"P-1" not in re.sub(rb'"s1_[\w-]{43}"', b"", told)  # a pseudonym is random, and may hold any three letters
     last = AuditRecord.model_validate_json(desk.all[-1].audit)
     assert (last.subj, last.in_mac) == (None, None)
     again = Memory()
