@@ -287,9 +287,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_READ = json.JSONDecoder(
-    parse_int=_integer, parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_once
-).decode
+_NUMBERS = {"parse_int": _integer, "parse_float": _no_float, "parse_constant": _no_float}
+_READ = json.JSONDecoder(**_NUMBERS).decode  # type: ignore[arg-type]
+_READ_ONCE = json.JSONDecoder(**_NUMBERS, object_pairs_hook=_once).decode  # type: ignore[arg-type]
 _WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _NOT_SO = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What is raised where a value is read that is not shaped as it should be."""
@@ -666,7 +666,7 @@ class _Partition:
             try:
                 if len(line) > MANIFEST:
                     raise ValueError("too long")
-                found = _shaped(_READ(line.decode()), "index", "offset", "sig", "value")
+                found = _shaped(_READ_ONCE(line.decode()), "index", "offset", "sig", "value")
                 value, offset, index = found["value"].encode(), found["offset"], found["index"]
                 sig, said = base64.b64decode(found["sig"], validate=True), read_canonical(value)
                 if not (is_place(offset) and (index is None or is_place(index)) and 0 <= said["audit"]["n"] <= MOST):
@@ -897,7 +897,7 @@ def check_content(content: bytes, name: str, *, witness: Vkey | None = None, min
     """Checks what a proof's file holds, as `check_proof` does; `name`: what the file is called."""
     report = Report()
     try:
-        _check_one(_READ(content.decode()), report, witness, min_size)
+        _check_one(_READ_ONCE(content.decode()), report, witness, min_size)
     except Trouble as trouble:
         report.give_up(trouble)
     except _NOT_SO:
