@@ -10,10 +10,14 @@ from __future__ import annotations
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from gatekeeper import entries
 from gatekeeper.entries import SALT_BYTES, Entry
 from gatekeeper.memory import Memory
+
+if TYPE_CHECKING:
+    from _hashlib import HASH
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
@@ -22,8 +26,10 @@ _KEY_BYTES = 32
 _INNER_REST, _OUTER_REST = bytes(_KEY_BYTES).translate(_INNER), bytes(_KEY_BYTES).translate(_OUTER)
 """What fills a key up to a block of SHA-256."""
 
-# HMAC-SHA256 (RFC 2104) twice over, as every record has three: `hmac.digest` looks its hash up at each call, which
-# takes longer than to hash. A master key's blocks are hashed once for all; a person's are used twice, not worth it.
+_EMPTY = sha256()
+
+# HMAC-SHA256 (RFC 2104) here, as every record has three: `hmac.digest` looks its hash up at each call, which takes
+# longer than to hash, as a new `sha256()` does; a copy of a begun one need not.
 
 
 class Master:
@@ -32,15 +38,11 @@ class Master:
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, key: bytes) -> None:
-        inner, outer = _blocks(key)
-        self._inner, self._outer = sha256(inner), sha256(outer)
+        self._inner, self._outer = _begun(key)
 
     def of(self, salt: bytes) -> bytes:
         """Returns the 32 bytes of the key of whoever has this salt."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(salt)
-        outer.update(inner.digest())
-        return outer.digest()
+        return _ended(self._inner.copy(), self._outer.copy(), salt).digest()
 
 
 class Subject:
@@ -57,10 +59,10 @@ class Subject:
 
         `raw`: those bytes, None where they are not at hand; nor is their proof.
         """
-        inner, outer = _blocks(self._key)
-        person = b2a_base64(sha256(outer + sha256(inner + self._owner).digest()).digest())
+        inner, outer = _begun(self._key)
+        person = b2a_base64(_ended(inner.copy(), outer.copy(), self._owner).digest())
         subj = "s1_" + person.translate(_URL_SAFE, b"=\n").decode()
-        return subj, None if raw is None else sha256(outer + sha256(inner + raw).digest()).hexdigest()
+        return subj, None if raw is None else _ended(inner, outer, raw).hexdigest()
 
 
 class Subjects:
@@ -87,8 +89,18 @@ class Subjects:
         return found, (entries.salt(recipient_id, self._newest, salt),)
 
 
-def _blocks(key: bytes) -> tuple[bytes, bytes]:
-    """Returns the blocks that the inner and the outer hash begin with."""
+def _begun(key: bytes) -> tuple[HASH, HASH]:
+    """Returns the inner and the outer hash, each begun with its block of the key."""
     if len(key) != _KEY_BYTES:
         raise ValueError("a key has 32 bytes")
-    return key.translate(_INNER) + _INNER_REST, key.translate(_OUTER) + _OUTER_REST
+    inner, outer = _EMPTY.copy(), _EMPTY.copy()
+    inner.update(key.translate(_INNER) + _INNER_REST)
+    outer.update(key.translate(_OUTER) + _OUTER_REST)
+    return inner, outer
+
+
+def _ended(inner: HASH, outer: HASH, message: bytes) -> HASH:
+    """Returns the outer hash over the inner one over a message, of which both are spent."""
+    inner.update(message)
+    outer.update(inner.digest())
+    return outer
