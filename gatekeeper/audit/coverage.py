@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
@@ -78,7 +78,7 @@ class Range:
 
     start: int
     to: int
-    n: int = 0
+    n: int
 
 
 @dataclass(slots=True)
@@ -89,11 +89,11 @@ class Covered:
     """
 
     partition: int
-    manifests: int = 0
-    records: int = 0
-    claimed: dict[str, Range] = field(default_factory=dict)
-    expired: dict[str, int] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    manifests: int
+    records: int
+    claimed: dict[str, Range]
+    expired: dict[str, int]
+    findings: list[Finding]
 
 
 def covered(
@@ -143,7 +143,7 @@ def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
 
 
 def _claimed(one: Covered, name: str) -> list[int]:
-    each = one.claimed.get(name, Range(0, 0))
+    each = one.claimed.get(name, Range(0, 0, 0))
     return [each.start, each.to, each.n]
 
 
@@ -178,7 +178,7 @@ class _Check:
         keys: Sequence[Vkey],
         cut: bool,
     ) -> None:
-        self._found = Covered(partition)
+        self._found = Covered(partition, 0, 0, {}, {}, [])
         self._keys = {key.kid: key for key in keys}
         self._records, self._inputs, self._outputs, self._head = records, inputs, outputs, head
         self._cut = cut or records.start > 0
@@ -281,7 +281,7 @@ class _Check:
 
     def _range(self, offset: int, taken: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
         topic, start, to = logical_name(taken["topic"]), taken["from"], taken["to"]
-        claimed = self._found.claimed.setdefault(topic, Range(start, start))
+        claimed = self._found.claimed.setdefault(topic, Range(start, start, 0))
         behind = start < claimed.to
         if start > claimed.to:
             self._told.append((topic, claimed.to, start))

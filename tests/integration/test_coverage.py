@@ -475,7 +475,7 @@ def test_killed_then_what_was_done_is_kept(two: World, tmp_path: Path, monkeypat
     )
     done = subprocess.run([sys.executable, script], capture_output=True, timeout=120, check=False)
     assert done.returncode == -signal.SIGKILL, done
-    assert [one["partition"] for one in json.loads(file.read_bytes())["found"]] == [0]
+    assert [one["covered"]["partition"] for one in json.loads(file.read_bytes())["found"]] == [0]
     assert told("--state", file) == told()
 
 
@@ -499,11 +499,13 @@ def test_a_state_that_cannot_be_read_then_exit_2_and_it_stays_as_it_was(
     cut_off(monkeypatch, file)
     good = json.loads(file.read_bytes())
     (one,) = good["found"]
-    less = [{name: value for name, value in one.items() if name != left} for left in one]
-    (finding,), (place, claimed) = one["findings"], one["claimed"].popitem()
-    less.append({**one, "findings": [{name: finding[name] for name in finding if name != "detail"}]})
-    less.append({**one, "claimed": {place: {name: claimed[name] for name in claimed if name != "n"}}})
-    spoilt = [[{}], [one, one], [{**one, "partition": 2}], *([one] for one in less)]
+    covered = one["covered"]
+    less = [{name: value for name, value in covered.items() if name != left} for left in covered]
+    (finding,), (place, claimed) = covered["findings"], covered["claimed"].popitem()
+    less.append({**covered, "findings": [finding[:3]]})
+    less.append({**covered, "claimed": {place: {name: claimed[name] for name in claimed if name != "n"}}})
+    spoilt = [{**one, "covered": each} for each in (*less, {**covered, "partition": 2})]
+    spoilt = [[{}], [{"covered": covered}], [one, one], *([each] for each in spoilt)]
     for content in (b"", *(json.dumps({**good, "found": found}).encode() for found in spoilt)):
         file.write_bytes(content)
         done = called("--state", file)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from time import time
 
 import click
 
-from gatekeeper.audit.coverage import TOLD, Covered, Fault, Finding, Range, report
+from gatekeeper.audit.coverage import TOLD, Covered, Finding, report
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, rate_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table
@@ -24,53 +23,11 @@ from streams.client import Reader
 from streams.coverage import check
 
 
-class Claimed(Model):
-    """`gatekeeper.audit.coverage.Range`, as a state file holds it: nothing is left out."""
-
-    start: Count
-    to: Count
-    n: Count
-
-
-class Told(Model):
-    """`gatekeeper.audit.coverage.Finding`, as a state file holds it: nothing is left out."""
-
-    fault: Fault
-    partition: Count
-    topic: str
-    offset: Count
-    detail: str
-
-
 class Checked(Model):
-    """`gatekeeper.audit.coverage.Covered`, as a state file holds it; `at`: when it was checked, in milliseconds."""
+    """What was found of a partition, and when it was checked, in milliseconds."""
 
     at: Count
-    partition: Count
-    manifests: Count
-    records: Count
-    claimed: dict[str, Claimed]
-    expired: dict[str, Count]
-    findings: list[Told]
-
-    @classmethod
-    def of(cls, one: Covered, at: int) -> Checked:
-        """Returns what is kept of a partition."""
-        return cls.model_validate(
-            {
-                **{name: getattr(one, name) for name in ("partition", "manifests", "records", "expired")},
-                "at": at,
-                "claimed": {topic: Claimed(**asdict(each)) for topic, each in one.claimed.items()},
-                "findings": [Told(**finding._asdict()) for finding in one.findings],
-            }
-        )
-
-    @property
-    def covered(self) -> Covered:
-        """What was found of the partition."""
-        claimed = {topic: Range(**each.model_dump()) for topic, each in self.claimed.items()}
-        findings = [Finding(**finding.model_dump()) for finding in self.findings]
-        return Covered(self.partition, self.manifests, self.records, claimed, dict(self.expired), findings)
+    covered: Covered
 
 
 class Kept(states.State):
@@ -104,7 +61,7 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
 
             for one in check(settings, passed, without=frozenset(done)):
                 with step():
-                    done[one.partition] = Checked.of(one, int(time() * 1000))
+                    done[one.partition] = Checked(at=int(time() * 1000), covered=one)
         found = [done[number].covered for number in sorted(done)]
         findings = [finding for one in found for finding in one.findings]
         expired = any(one.expired for one in found)
@@ -125,7 +82,7 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
 
 def _taken_up(settings: Settings, kept: Kept, file: Path | None) -> dict[int, Checked]:
     """Returns what was found before by partition, and says of when it is; raises UsageError (2) where it cannot be."""
-    done = {one.partition: one for one in kept.found}
+    done = {one.covered.partition: one for one in kept.found}
     with Reader(settings) as reader:
         known = reader.ends("manifests").keys()
     if len(done) < len(kept.found) or not done.keys() <= known:
