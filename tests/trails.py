@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper import keys
 from gatekeeper.audit import verify
-from gatekeeper.audit.export import LEVEL
 from gatekeeper.audit.log import Log
 from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.audit.note import cosignature
+from gatekeeper.audit.part import LEVEL
 from gatekeeper.facts import FactStore
 from gatekeeper.handoff import walk
 from gatekeeper.judge import Judge, Judged

@@ -1,44 +1,31 @@
-"""Writes an export: the folder that `gatekeeper.audit.folder` reads and `gatekeeper.audit.verify` checks.
-
-It grows in a folder beside its place, `OUT.part`, and takes that place when it is whole. Cut off, it goes on there
-behind the last member of each compressed file that was written down, where all up to there still is what it was.
-"""
+"""Writes an export: the folder that `gatekeeper.audit.folder` reads and `gatekeeper.audit.verify` checks."""
 
 from __future__ import annotations
 
 import base64
-import gzip
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from stat import S_IMODE
-from typing import Any, Self, cast
+from typing import Any
 
 import orjson
 
 from gatekeeper.audit import verify
 from gatekeeper.audit.log import CHECKPOINT, path
+from gatekeeper.audit.part import Begun, Files, Lines, Standing, cleared, disk, placed
 from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.sealed import Sealed, checked
 from gatekeeper.audit.trail import Link, Trail
 from gatekeeper.audit.verify import TILE, leaf_hash
-from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
-from schemas.audit import AuditRecord, Count, Digest, Manifest
+from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from schemas.audit import AuditRecord, Manifest
 from schemas.codec import canonical
-from schemas.values import Model
 
 _DIGEST = re.compile("[0-9a-f]{64}")
-LEVEL = 6
-"""Of compression: against 1 it saves a fifth of the room and of the time to read it, and costs some when writing."""
-PROGRESS = "progress"
-"""The folder in `OUT.part` where whoever calls may keep what going on needs; it is no part of an export."""
-_CHUNK = 1 << 20
-_GROWING = frozenset(("records", "manifests", PROGRESS))
-_OURS = _GROWING | {"export.json", "log", "keys", "policies", "reference", "schemas", "verify.py"}
 
 
 @dataclass(slots=True)
@@ -51,67 +38,6 @@ class Exported:
     size: int | None = None
     witnessed: bool = False
     absent: list[str] = field(default_factory=list)
-
-
-class Written(Model):
-    """What a file holds up to the end of a member: so many bytes, and their SHA-256 in hex."""
-
-    length: Count
-    sha256: Digest
-
-
-class Files(Model):
-    """What the two files of a partition hold."""
-
-    manifests: Written
-    records: Written
-
-
-class Standing(Model):
-    """Where in a partition an export stands: its last link that is written, and what the files hold up to there."""
-
-    partition: Count
-    offset: Count
-    hash: Digest
-    files: Files
-
-
-class Begun(Model):
-    """How far an export came: the partitions that are written, the one that is being written, and what was met there.
-
-    `left`, `manifests` and `records` count as `Exported` does; `policies` and `reference` are hashes to be exported.
-    """
-
-    done: dict[Count, Files]
-    standing: Standing | None
-    manifests: Count
-    records: Count
-    left: Count
-    policies: list[Digest]
-    reference: list[Digest]
-
-
-def part_of(out: Path, *, user: int) -> Path:
-    """Returns the folder in which an export grows until it is whole.
-
-    `user`: the number of the one who calls. Raises UsageError (2) where it could not take its place then, that holds
-    something, or the folder is somebody else's or open to others; UnavailableError (3) where the disk refuses.
-    """
-    with _disk(out):
-        if out.name in ("", "..") or out.is_symlink() or out.is_mount():
-            raise UsageError("error.export_place", folder=out)
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UsageError("error.export_there", folder=out)
-        part = out.with_name(f"{out.name}.part")
-        if part.is_symlink() or part.is_mount():
-            raise UsageError("error.export_place", folder=part)
-        if part.is_dir():
-            found = part.stat()
-            if found.st_uid != user or found.st_mode & 0o022:
-                raise UsageError("error.export_open", folder=part, mode=f"{S_IMODE(found.st_mode):03o}")
-        if part.exists() and not (part.is_dir() and {file.name for file in part.iterdir()} <= _OURS):
-            raise UsageError("error.export_there", folder=part)
-    return part
 
 
 def write(
@@ -144,13 +70,7 @@ def write(
     """
     if log is not None:
         checked(log)  # or what is sealed would be left out as what is not
-    with _disk(part):
-        part.mkdir(parents=True, exist_ok=True)
-        part.chmod(0o700)  # what goes on trusts it
-        for file in part.iterdir():
-            if begun is None or file.name not in _GROWING or file.is_symlink():  # of a run that was cut off
-                file.unlink() if file.is_symlink() or not file.is_dir() else shutil.rmtree(file)
-        (part / PROGRESS).mkdir(exist_ok=True)
+    cleared(part, keep=begun is not None)
     writer = _Writer(part, trail, log, unsealed=unsealed, told=told, due=due, save=save, sync=sync)
     try:
         writer.read(begun)
@@ -158,21 +78,8 @@ def write(
         shutil.rmtree(part, ignore_errors=True)
         raise
     found = writer.rest(about, keys)
-    with _disk(out):
-        if out.exists():
-            out.rmdir()
-        part.replace(out)
-        out.chmod(S_IMODE((out / "schemas").stat().st_mode))  # as any folder that is made here
-    shutil.rmtree(out / PROGRESS, ignore_errors=True)  # last, that it goes on wherever it is killed
+    placed(part, out)
     return found
-
-
-@contextmanager
-def _disk(file: Path, key: str = "error.disk") -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UnavailableError(key, path=error.filename or file, detail=error.strerror) from None
 
 
 class _Writer:
@@ -217,7 +124,7 @@ class _Writer:
         for name, model in (("audit", AuditRecord), ("manifest", Manifest)):
             self._put(f"schemas/{name}.json", orjson.dumps(model.model_json_schema(), option=orjson.OPT_INDENT_2))
         for file in sorted(keys.glob("*.pub")):
-            with _disk(file, "error.disk_unread"):
+            with disk(file, "error.disk_unread"):
                 key = file.read_bytes()
             self._put(f"keys/{file.name}", key)
         if self._log is not None:
@@ -253,9 +160,9 @@ class _Writer:
             self._done[number] = Files(manifests=manifests.end(), records=records.end())
         self._keep(None)
 
-    def _lines(self, number: int, there: Files | None, *, ended: bool = False) -> tuple[_Lines, _Lines]:
+    def _lines(self, number: int, there: Files | None, *, ended: bool = False) -> tuple[Lines, Lines]:
         """Returns a partition's files of manifests and of records, which must hold what was written before."""
-        manifests, records = (_Lines(self._folder, kind, number, self._sync) for kind in ("manifests", "records"))
+        manifests, records = (Lines(self._folder, kind, number, self._sync) for kind in ("manifests", "records"))
         if there:
             manifests.demand(there.manifests, ended=ended)
             records.demand(there.records, ended=ended)
@@ -287,7 +194,7 @@ class _Writer:
             )
         )
 
-    def _link(self, link: Link, index: int | None, manifests: _Lines, records: _Lines) -> None:
+    def _link(self, link: Link, index: int | None, manifests: Lines, records: Lines) -> None:
         sig = base64.b64encode(link.signature).decode()
         manifests.add(orjson.dumps({"index": index, "offset": link.offset, "sig": sig, "value": link.value.decode()}))
         for record in link.records:
@@ -331,7 +238,7 @@ class _Writer:
 
     def _put(self, name: str, content: bytes) -> None:
         file = self._folder / name
-        with _disk(file):
+        with disk(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
 
@@ -349,92 +256,3 @@ def _versions(value: bytes) -> set[str]:
     """Returns the hashes that a map of versions names, nothing for another value."""
     said = orjson.loads(value)
     return set(said.values()) if "v" not in said else set()
-
-
-class _Lines:
-    """A gzip file that is written line by line, in members; what was added since `mark` can be cut off again.
-
-    It goes on behind what is demanded to be there; what follows that is cut off.
-    """
-
-    def __init__(self, folder: Path, kind: str, number: int, sync: Callable[[Path], None]) -> None:
-        self._folder, self._path, self._sync = folder, folder / kind / f"{number}.ndjson.gz", sync
-        self._length, self._hash = 0, sha256()
-        self._marked: tuple[int, Any, int] | None = None
-        self._count = 0
-
-    def demand(self, written: Written, *, ended: bool = False) -> None:
-        """Takes in what was written; raises UsageError (2) where the file no longer holds it, or holds more if ended.
-
-        Raises UnavailableError (3) where it cannot be read.
-        """
-        with _disk(self._path, "error.disk_unread"):
-            there = self._path.is_file() and not self._path.is_symlink()
-            size = self._path.stat().st_size if there else -1
-            if size >= written.length:
-                with self._path.open("rb") as file:
-                    while chunk := file.read(min(_CHUNK, written.length - self._length)):
-                        self._took(chunk)
-        if (self._length, self._hash.hexdigest()) != (written.length, written.sha256) or (
-            ended and size > self._length
-        ):
-            raise UsageError("error.export_cut", file=self._path, folder=self._folder)
-
-    def __enter__(self) -> Self:
-        with _disk(self._path):
-            self._path.parent.mkdir(exist_ok=True)
-            self._file = self._path.open("r+b" if self._length else "wb")
-            self._file.truncate(self._length)
-            self._file.seek(self._length)
-            self._sync(self._path.parent)
-            self._sync(self._folder)
-            self._member()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with _disk(self._path):
-            self._lines.close()
-            self._file.close()
-
-    def write(self, data: bytes) -> int:
-        """Takes compressed bytes, as a file does."""
-        self._took(data)
-        return self._file.write(data)
-
-    def add(self, line: bytes) -> None:
-        """Adds a line; raises UnavailableError (3) where the disk refuses, as all that follow."""
-        with _disk(self._path):
-            self._lines.write(line + b"\n")
-        self._count += 1
-
-    def mark(self) -> Written:
-        """Ends a member and begins another; returns what the file holds with it, and has on the disk."""
-        written = self.end()
-        self._marked = self._length, self._hash.copy(), self._count
-        with _disk(self._path):
-            self._member()
-        return written
-
-    def cut(self) -> int:
-        """Cuts off what was added since the mark; returns how many lines."""
-        assert self._marked is not None
-        with _disk(self._path):
-            self._lines.close()
-            self._file.truncate(self._marked[0])
-        self._length, self._hash, count = self._marked
-        return self._count - count
-
-    def end(self) -> Written:
-        """Ends the last member; returns what the file holds, and has on the disk."""
-        with _disk(self._path):
-            self._lines.close()
-            self._file.flush()
-            self._sync(self._path)
-        return Written(length=self._length, sha256=self._hash.hexdigest())
-
-    def _took(self, data: bytes) -> None:
-        self._length += len(data)
-        self._hash.update(data)
-
-    def _member(self) -> None:
-        self._lines = gzip.GzipFile(filename="", mode="wb", fileobj=cast(Any, self), compresslevel=LEVEL, mtime=0)

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from gatekeeper.audit import export, verify
 from gatekeeper.audit.folder import Folder
+from gatekeeper.audit.part import PROGRESS, Begun, Standing, part_of
 from gatekeeper.audit.sealed import reopened, sealed
 from gatekeeper.audit.trail import Link
 from gatekeeper.cli.audit import command
@@ -32,7 +33,7 @@ def again(folder: Path, out: Path, **more: Any) -> export.Exported:
     """Writes an export of what an export holds."""
     keys = Keys(folder / "keys")
     log = sealed(Shelf(folder / "log"), keys.public("log"), keys.public("witness"))
-    part = export.part_of(out, user=os.geteuid())
+    part = part_of(out, user=os.geteuid())
     return export.write(out, part, Folder(folder), **{"about": ABOUT, "log": log, "keys": keys.folder, **more})
 
 
@@ -136,7 +137,7 @@ def test_an_export_that_fails_then_nothing_is_left_behind(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
 
 
-def after(links: int, error: BaseException, standing: export.Standing | None = None) -> Callable[[Link], None]:
+def after(links: int, error: BaseException, standing: Standing | None = None) -> Callable[[Link], None]:
     """Returns what raises that when it has heard of so many links behind the one where an export stood."""
     left = iter(range(links))
 
@@ -149,9 +150,9 @@ def after(links: int, error: BaseException, standing: export.Standing | None = N
     return told
 
 
-def cut_off(folder: Path, out: Path, links: int, error: BaseException, **more: Any) -> export.Begun:
+def cut_off(folder: Path, out: Path, links: int, error: BaseException, **more: Any) -> Begun:
     """Ends an export that way when it has taken so many links; returns how far it had written down that it came."""
-    kept, begun = list[export.Begun](), more.get("begun")
+    kept, begun = list[Begun](), more.get("begun")
     told = after(links, error, begun.standing if begun else None)
     with pytest.raises(type(error)):
         again(folder, out, told=told, due=lambda: True, save=kept.append, **more)
@@ -178,7 +179,7 @@ def test_cut_off_anywhere_then_it_goes_on_and_is_what_one_in_one_go_is(
         assert again(first, out, begun=begun) == expected
         assert content(out) == content(tmp_path / "whole")
         assert not out.with_name(f"{out.name}.part").exists()
-        assert not (out / export.PROGRESS).exists()
+        assert not (out / PROGRESS).exists()
 
 
 def test_cut_off_then_what_was_written_is_not_written_again_and_each_link_that_is_read_is_told(
@@ -205,7 +206,7 @@ def test_cut_off_then_what_was_written_is_not_written_again_and_each_link_that_i
 def test_cut_off_again_and_again_then_it_is_what_one_in_one_go_is(tmp_path: Path) -> None:
     first = Trail(seed=3).write(12).export(tmp_path / "a", sealed=9)
     again(first, tmp_path / "whole")
-    begun: export.Begun | None = None
+    begun: Begun | None = None
     for _ in range(8):
         begun = cut_off(first, tmp_path / "b", 1, KeyboardInterrupt(), begun=begun)
     again(first, tmp_path / "b", begun=begun)
@@ -218,7 +219,7 @@ def test_cut_off_amid_what_is_written_behind_the_partitions_then_it_is_what_one_
     first = Trail(seed=3).write(12).export(tmp_path / "a")
     again(first, tmp_path / "whole")
     for puts in range(4, 16, 4):
-        out, kept, left = tmp_path / f"b{puts}", list[export.Begun](), iter(range(puts))
+        out, kept, left = tmp_path / f"b{puts}", list[Begun](), iter(range(puts))
         whole = Path.write_bytes
 
         def put(file: Path, data: bytes, left: Iterator[int] = left, whole: Any = whole) -> int:
@@ -237,7 +238,7 @@ def test_cut_off_amid_what_is_written_behind_the_partitions_then_it_is_what_one_
 def test_begun_then_all_that_was_written_beyond_what_was_written_down_is_taken_away(tmp_path: Path) -> None:
     first = Trail(seed=3, partitions=1).write(12).export(tmp_path / "a")
     again(first, tmp_path / "whole")
-    kept = list[export.Begun]()
+    kept = list[Begun]()
     with pytest.raises(KeyboardInterrupt):
         again(first, tmp_path / "b", told=after(11, KeyboardInterrupt()), due=lambda: True, save=kept.append)
     begun = kept[3]
@@ -261,7 +262,7 @@ def test_a_file_that_is_not_what_it_was_then_exit_2_and_it_is_named(tmp_path: Pa
             file.write_bytes(content)
             with pytest.raises(UsageError, match=names):
                 again(first, tmp_path / "b", begun=begun)
-            assert (part / export.PROGRESS).exists()
+            assert (part / PROGRESS).exists()
         file.unlink()
         with pytest.raises(UsageError, match=names):
             again(first, tmp_path / "b", begun=begun)
@@ -282,7 +283,7 @@ def test_written_down_then_what_it_says_is_on_the_disk_before(tmp_path: Path) ->
     def sync(path: Path) -> None:
         there[path.relative_to(tmp_path / "b.part")] = path.stat().st_size
 
-    def save(begun: export.Begun) -> None:
+    def save(begun: Begun) -> None:
         said = dict(begun.done)
         if begun.standing:
             said[begun.standing.partition] = begun.standing.files
@@ -306,11 +307,11 @@ def test_a_place_that_an_export_cannot_take_then_exit_2_at_once(
     places = [tmp_path / "link", tmp_path / "dangling", tmp_path / "c", Path(), Path(), Path(".."), Path("/")]
     for out in (*places, tmp_path / "folder" / ".."):
         with pytest.raises(UsageError, match="symbolic link, a mount point, or no name"):
-            export.part_of(out, user=os.geteuid())
+            part_of(out, user=os.geteuid())
     monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "mount")
     with pytest.raises(UsageError, match="mount point"):
-        export.part_of(tmp_path / "mount", user=os.geteuid())
-    assert export.part_of(tmp_path / "folder", user=os.geteuid()) == tmp_path / "folder.part"
+        part_of(tmp_path / "mount", user=os.geteuid())
+    assert part_of(tmp_path / "folder", user=os.geteuid()) == tmp_path / "folder.part"
 
 
 @pytest.fixture
@@ -326,7 +327,7 @@ def test_a_folder_of_others_or_open_to_them_then_it_is_not_gone_on_with(tmp_path
     begun, before = cut_off(first, tmp_path / "b", 6, KeyboardInterrupt()), bytes_of(part)
     assert part.stat().st_mode & 0o777 == 0o700
     with pytest.raises(UsageError, match="another user"):
-        export.part_of(tmp_path / "b", user=os.geteuid() + 1)
+        part_of(tmp_path / "b", user=os.geteuid() + 1)
     for mode in (0o770, 0o702):
         part.chmod(mode)
         with pytest.raises(UsageError, match=f"{mode:03o}"):
@@ -354,14 +355,14 @@ def test_killed_at_any_step_of_the_end_then_it_goes_on_or_is_there_whole(
         raise SystemExit
 
     for number, (where, name) in enumerate([(Path, "rmdir"), (Path, "replace"), (shutil, "rmtree")]):
-        out, kept = tmp_path / f"b{number}", list[export.Begun]()
+        out, kept = tmp_path / f"b{number}", list[Begun]()
         out.mkdir()
         with monkeypatch.context() as patch:
             patch.setattr(where, name, killed)
             with pytest.raises(SystemExit):
                 again(first, out, save=kept.append)
         if name == "rmtree":
-            assert (out / export.PROGRESS).exists()
+            assert (out / PROGRESS).exists()
             assert verify.verify(out).exit_code == 0
         else:
             again(first, out, begun=kept[-1])
@@ -369,7 +370,7 @@ def test_killed_at_any_step_of_the_end_then_it_goes_on_or_is_there_whole(
 
 
 def test_a_key_that_cannot_be_read_then_exit_3_and_what_was_written_stays(tmp_path: Path) -> None:
-    first, kept = Trail(seed=3).write(12).export(tmp_path / "a"), list[export.Begun]()
+    first, kept = Trail(seed=3).write(12).export(tmp_path / "a"), list[Begun]()
     again(first, tmp_path / "whole")
     (first / "keys" / "worker-7.pub").mkdir()
     with pytest.raises(UnavailableError, match=r"worker-7\.pub"):
@@ -380,7 +381,7 @@ def test_a_key_that_cannot_be_read_then_exit_3_and_what_was_written_stays(tmp_pa
 
 
 def test_a_log_that_is_away_when_it_is_to_be_copied_then_exit_4_and_what_was_written_stays(tmp_path: Path) -> None:
-    first, kept = Trail(seed=3).write(12).export(tmp_path / "a"), list[export.Begun]()
+    first, kept = Trail(seed=3).write(12).export(tmp_path / "a"), list[Begun]()
     again(first, tmp_path / "whole")
 
     def told(link: Link) -> None:
@@ -463,7 +464,7 @@ def test_a_log_that_was_made_anew_then_exit_4(tmp_path: Path) -> None:
 
 def test_a_forged_record_with_somebody_in_the_place_of_a_hash_then_nothing_of_them_is_kept(tmp_path: Path) -> None:
     trail = Trail(seed=3, partitions=1).write(3)
-    first, kept = trail.export(tmp_path / "a"), list[export.Begun]()
+    first, kept = trail.export(tmp_path / "a"), list[Begun]()
     values = [one for step in trail.steps for one in step.records]
     said = orjson.loads(values[0])
     lines(first / "records" / "0.ndjson.gz", [canonical({**said, "policy": {"sha256": "Narumi"}}), *values[1:]])

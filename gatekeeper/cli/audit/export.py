@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from gatekeeper.audit import export
 from gatekeeper.audit.chain import Finding
+from gatekeeper.audit.part import PROGRESS, Begun, part_of
 from gatekeeper.audit.sealed import Sealed, reopened
 from gatekeeper.audit.trail import Link
 from gatekeeper.cli.audit import state as states
@@ -26,7 +27,7 @@ from gatekeeper.spans import instant
 from gatekeeper.texts import text
 from streams.trail import Bounds, LiveTrail
 
-_STATE = Path(export.PROGRESS) / "state.json"
+_STATE = Path(PROGRESS) / "state.json"
 
 
 class Kept(states.State):
@@ -39,7 +40,7 @@ class Kept(states.State):
     note: str | None
     bounds: Bounds
     aside: list[Finding]
-    begun: export.Begun
+    begun: Begun
 
 
 @click.command("export", help=text("cli.audit_export"))
@@ -71,7 +72,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
             _go_on(trail, kept, part)
         told, keeper = _told(stack.enter_context(progress_bar()), trail, kept, Pace(rate)), states.Keeper(file)
 
-        def save(begun: export.Begun) -> None:
+        def save(begun: Begun) -> None:
             met, stands = list(trail.aside.values()), log.note if log else None
             keeper.write(Kept(of=of, made=made, note=stands, bounds=trail.bounds, aside=met, begun=begun))
 
@@ -119,10 +120,10 @@ def _growing(out: Path) -> Iterator[Path]:
 
     Raises as `part_of` does, UnavailableError (3) where another call does.
     """
-    part = export.part_of(out, user=os.geteuid())
+    part = part_of(out, user=os.geteuid())
     with Shelf(part).alone():
         try:
-            export.part_of(out, user=os.geteuid())  # once more: another call may have come to its end just now
+            part_of(out, user=os.geteuid())  # once more: another call may have come to its end just now
             yield part
         finally:
             with suppress(OSError):
