@@ -57,7 +57,7 @@ def _reading(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
+        raise UsageError("error.file_unreadable", file=file, detail=error) from None
 
 
 def lines(handle: IO[bytes], file: Path) -> Iterator[Line]:

@@ -102,7 +102,7 @@ class Keys:
             names = [path.name for path in self.folder.iterdir()] if self.folder.is_dir() else []
         except OSError as error:
             kind = IntegrityError if self._handed else UsageError
-            raise kind("error.key_folder_unreadable", folder=self.folder, detail=error.strerror) from None
+            raise kind("error.key_folder_unreadable", folder=self.folder, detail=error) from None
         found = map(_FILE.fullmatch, names)
         return sorted(int(m[2]) for m in found if m and m[1] == role and m[3] == ending)
 
@@ -146,7 +146,7 @@ class Keys:
         except OSError as error:
             if isinstance(error, FileExistsError) and self.folder.is_dir():
                 raise UsageError("error.key_race", folder=self.folder) from None
-            raise UnavailableError("error.disk", path=self.folder, detail=error.strerror) from None
+            raise UnavailableError("error.disk", path=self.folder, detail=error) from None
 
     def _made(self, role: str, name: str) -> Key:
         number = max([0, *self.numbers(role), *self.numbers(role, "pub")]) + 1
@@ -186,7 +186,7 @@ class Keys:
         try:
             mode = self.folder.stat().st_mode & 0o777 if self.folder.is_dir() else 0
         except OSError as error:
-            raise UsageError("error.key_folder_unreadable", folder=self.folder, detail=error.strerror) from None
+            raise UsageError("error.key_folder_unreadable", folder=self.folder, detail=error) from None
         return UsageError("error.key_folder_open", path=self.folder, mode=f"{mode:03o}") if mode & 0o022 else None
 
     def _demand_closed(self) -> None:

@@ -115,7 +115,7 @@ class Shelf:
         try:
             yield
         except OSError as error:
-            raise UnavailableError(key, path=path, detail=error.strerror) from None
+            raise UnavailableError(key, path=path, detail=error) from None
 
 
 def sync(path: Path) -> None:

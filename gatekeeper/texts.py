@@ -6,6 +6,7 @@ The sentences stand in `texts/*.toml`, one file a subject, one table a key, `ja`
 
 from __future__ import annotations
 
+import errno
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -46,8 +47,21 @@ def language() -> Language:
 
 
 def text(key: str, lang: Language | None = None, /, **values: Any) -> str:
-    """Returns one sentence of the catalogue with `values` filled in; KeyError for a key that is not in it."""
-    return catalogue()[key][lang or language()].format(**values)
+    """Returns one sentence of the catalogue with `values` filled in; KeyError for a key that is not in it.
+
+    An OSError among the values is said by its number, or its class where it has none, in the same language.
+    """
+    lang = lang or language()
+    said = {name: _cause(value, lang) if isinstance(value, OSError) else value for name, value in values.items()}
+    return catalogue()[key][lang].format(**said)
+
+
+def _cause(error: OSError, lang: Language) -> str:
+    """Returns why something was refused, and never of what: the sentence around it names what it may."""
+    number = error.errno or 0
+    of_system = error.strerror == os.strerror(number)  # TLS has numbers of its own, and names of hosts have
+    key = f"os.{errno.errorcode.get(number) if of_system else type(error).__name__}"
+    return catalogue()[key][lang] if key in catalogue() else error.strerror or type(error).__name__
 
 
 def wrong(error: Mapping[str, Any]) -> str:

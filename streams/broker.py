@@ -102,7 +102,7 @@ class Broker:
             self._await_start(time.monotonic() + timeout)
         except OSError as error:
             self.stop()
-            raise UnavailableError("error.disk", path=error.filename or self.folder, detail=error.strerror) from None
+            raise UnavailableError("error.disk", path=error.filename or self.folder, detail=error) from None
         except BaseException:
             self.stop()
             raise
@@ -226,7 +226,9 @@ class Broker:
         if "Address already in use" in said:
             return UnavailableError("error.port_busy", port=self._port)
         if "No space left on device" in said or shutil.disk_usage(self.folder).free < ROOM // 16:
-            return UnavailableError("error.disk", path=self.folder, detail=os.strerror(errno.ENOSPC))
+            return UnavailableError(
+                "error.disk", path=self.folder, detail=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            )
         clues = [line for line in said.splitlines() if " ERROR " in line or "Exception" in line] or [""]
         return UnavailableError("error.broker_ended", log=self.log, detail=clues[-1][:200])
 

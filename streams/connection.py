@@ -73,7 +73,7 @@ def _context(cafile: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=cafile or None)
     except OSError as error:  # ssl's own errors among them
-        raise UsageError("error.ca_unreadable", path=cafile, detail=error.strerror or type(error).__name__) from None
+        raise UsageError("error.ca_unreadable", path=cafile, detail=error) from None
 
 
 def _password(path: Path) -> str:
@@ -86,7 +86,7 @@ def _password(path: Path) -> str:
         with path.open("rb") as file:
             found = file.read(_PASSWORD_BYTES).decode().rstrip("\r\n")
     except (OSError, ValueError) as error:
-        detail = getattr(error, "strerror", None) or type(error).__name__
+        detail = error if isinstance(error, OSError) else type(error).__name__
         raise UsageError("error.password_unreadable", path=path, detail=detail) from None
     if not found:
         raise UsageError("error.password_empty", path=path)

@@ -109,7 +109,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UnavailableError("error.disk", path=folder, detail=error.strerror) from None
+        raise UnavailableError("error.disk", path=folder, detail=error) from None
 
 
 def _write(target: Path, data: bytes) -> None:
@@ -121,7 +121,7 @@ def _write(target: Path, data: bytes) -> None:
             out.write(data)
         part.replace(target)
     except OSError as error:
-        raise UnavailableError("error.disk", path=target.parent, detail=error.strerror) from None
+        raise UnavailableError("error.disk", path=target.parent, detail=error) from None
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
@@ -182,8 +182,8 @@ def _get(jar: Jar, base: str, over: Event) -> bytes:
         attempt += 1
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception) -> object:
     if isinstance(error, HTTPError):
         return f"HTTP {error.code}"
     cause = getattr(error, "reason", error)
-    return str(getattr(cause, "strerror", None) or cause or type(cause).__name__)
+    return cause if isinstance(cause, OSError) else str(cause) or type(cause).__name__

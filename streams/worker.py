@@ -82,7 +82,7 @@ async def serve_health(app: faust.App, settings: Settings) -> int:
         where = {"host": settings.http_host, "port": settings.http_port}
         if error.errno == errno.EADDRINUSE:
             raise UnavailableError("error.http_port_busy", **where) from None
-        raise UnavailableError("error.http_unusable", detail=error.strerror, **where) from None
+        raise UnavailableError("error.http_unusable", detail=error, **where) from None
     port: int = runner.addresses[0][1]
     return port
 

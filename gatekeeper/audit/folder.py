@@ -90,4 +90,5 @@ class Folder:
                 raise IntegrityError("error.export_file", file=file, detail="no regular file")
             yield file
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise IntegrityError("error.export_file", file=file, detail=type(error).__name__) from None
+            detail = error if isinstance(error, OSError) else type(error).__name__
+            raise IntegrityError("error.export_file", file=file, detail=detail) from None

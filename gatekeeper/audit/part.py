@@ -119,7 +119,7 @@ def disk(file: Path, key: str = "error.disk") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UnavailableError(key, path=error.filename or file, detail=error.strerror) from None
+        raise UnavailableError(key, path=error.filename or file, detail=error) from None
 
 
 class Lines:

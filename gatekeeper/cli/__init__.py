@@ -92,7 +92,7 @@ def _run() -> Any:
         if error.errno not in FULL:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again at its end, and its code is 120
-        raise UnavailableError("error.output", detail=error.strerror) from None
+        raise UnavailableError("error.output", detail=error) from None
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ def file_policy(file: str) -> Policy:
     try:
         return read(Path(file).read_bytes(), file=file)
     except OSError as error:
-        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
+        raise UsageError("error.file_unreadable", file=file, detail=error) from None
 
 
 def show_differences(found: Iterable[Difference]) -> None:

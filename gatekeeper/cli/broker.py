@@ -56,7 +56,7 @@ def _only_one(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise UnavailableError("error.disk", path=folder, detail=error.strerror) from None
+        raise UnavailableError("error.disk", path=folder, detail=error) from None
     with ExitStack() as stack:
         stack.callback(os.close, handle)
         try:
@@ -82,7 +82,7 @@ def _announced(bootstrap: str) -> Iterator[None]:
         part.write_text(json.dumps({"bootstrap": bootstrap, "pid": os.getpid()}) + "\n", "utf-8")
         part.replace(BROKER_FILE)
     except OSError as error:
-        raise UnavailableError("error.disk", path=BROKER_FILE, detail=error.strerror) from None
+        raise UnavailableError("error.disk", path=BROKER_FILE, detail=error) from None
     finally:
         part.unlink(missing_ok=True)
     try:

@@ -255,7 +255,7 @@ def _reading(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError("error.file_unreadable", file=file, detail=error.strerror or str(error)) from None
+        raise UsageError("error.file_unreadable", file=file, detail=error) from None
 
 
 def _date(written: str) -> str:

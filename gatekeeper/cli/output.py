@@ -113,7 +113,7 @@ def whole(file: Path) -> Iterator[IO[str]]:
             yield handle
         part.replace(place)
     except OSError as error:
-        raise UnavailableError("error.disk", path=file, detail=error.strerror) from None
+        raise UnavailableError("error.disk", path=file, detail=error) from None
     finally:
         if part is not None:
             part.unlink(missing_ok=True)

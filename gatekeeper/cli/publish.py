@@ -68,7 +68,7 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
                 shutil.copyfileobj(handle, spool)
                 spool.seek(0)
             except OSError as error:
-                raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
+                raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error) from None
             yield spool
 
 
@@ -83,7 +83,7 @@ def _lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
             if value := raw.rstrip(b"\r\n"):
                 yield number, value
     except OSError as error:
-        raise UsageError("error.file_unreadable", file=file, detail=error.strerror) from None
+        raise UsageError("error.file_unreadable", file=file, detail=error) from None
 
 
 def _check(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) -> int:

@@ -73,4 +73,4 @@ class Rejects:
         try:
             yield
         except OSError as error:
-            raise UnavailableError("error.disk", path=self.path, detail=error.strerror or "?") from None
+            raise UnavailableError("error.disk", path=self.path, detail=error) from None

@@ -82,7 +82,7 @@ def _write(file: Path, people: dict[str, User]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise UnavailableError("error.disk", path=file, detail=error.strerror) from None
+        raise UnavailableError("error.disk", path=file, detail=error) from None
     with whole(file) as handle:
         handle.write(users.written(File(users=people)))
 

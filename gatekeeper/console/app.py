@@ -97,7 +97,7 @@ def serve(settings: Settings, *, users: Users | None, started: Callable[[str], N
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family)
     except OSError as error:
-        raise UnavailableError("error.console_port", host=host, port=port, detail=error.strerror) from None
+        raise UnavailableError("error.console_port", host=host, port=port, detail=error) from None
     with listening:
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listening.getsockname()[1]}/"

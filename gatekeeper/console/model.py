@@ -87,7 +87,7 @@ class Model:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._open()
         except OSError as error:
-            raise UnavailableError("error.disk", path=folder, detail=error.strerror) from None
+            raise UnavailableError("error.disk", path=folder, detail=error) from None
 
     def begin(self, system: str) -> None:
         """Makes sure that the model is of these topics (`system` names them), and begins anew where it is not."""

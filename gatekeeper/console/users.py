@@ -76,7 +76,7 @@ def read(path: Path) -> File:
         mode = path.stat().st_mode & 0o777
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError("error.users_missing", path=path, detail=error.strerror) from None
+        raise UsageError("error.users_missing", path=path, detail=error) from None
     if mode & 0o077:
         raise UsageError("error.users_open", path=path, mode=f"{mode:03o}")
     try:
@@ -106,7 +106,7 @@ class Users:
         try:
             stat = self.path.stat()
         except OSError as error:
-            raise UsageError("error.users_missing", path=self.path, detail=error.strerror) from None
+            raise UsageError("error.users_missing", path=self.path, detail=error) from None
         seen = (stat.st_mtime_ns, stat.st_ino)
         if seen != self._seen:
             self._file, self._seen = read(self.path), seen

@@ -58,7 +58,7 @@ class Process:
         try:
             log = self.log.open("wb")
         except OSError as error:
-            raise UnavailableError("error.disk", path=self.log, detail=error.strerror) from None
+            raise UnavailableError("error.disk", path=self.log, detail=error) from None
         with log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _ENTRY, *self._words],

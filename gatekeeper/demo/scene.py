@@ -80,7 +80,7 @@ class Scene:
         try:
             self.folder = Path(tempfile.mkdtemp(prefix="gatekeeper-demo-"))
         except OSError as error:
-            raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error.strerror) from None
+            raise UnavailableError("error.disk", path=tempfile.gettempdir(), detail=error) from None
         if not self._keep:
             self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         return self

@@ -28,9 +28,7 @@ def read_key(path: Path) -> bytes:
         with path.open("rb") as file:
             key = file.read(KEY_BYTES + 1)
     except OSError as error:
-        raise UsageError(
-            "error.token_key_missing", path=path, setting=SETTING, detail=error.strerror or "?", size=KEY_BYTES
-        ) from None
+        raise UsageError("error.token_key_missing", path=path, setting=SETTING, detail=error, size=KEY_BYTES) from None
     if len(key) != KEY_BYTES:
         raise UsageError("error.token_key_size", path=path, setting=SETTING, size=KEY_BYTES)
     return key

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import socket
+import ssl
 from collections.abc import Callable, Iterator
+from gzip import BadGzipFile
 from pathlib import Path
+from typing import get_args
 
 import orjson
 import pytest
@@ -18,7 +24,7 @@ from gatekeeper.lists import mapping
 from gatekeeper.packs import load
 from gatekeeper.policy import read
 from gatekeeper.reasons import CATALOGUE
-from gatekeeper.texts import catalogue, language
+from gatekeeper.texts import Language, catalogue, language, text
 from gatekeeper.words import Words, law
 from schemas.codec import decode
 from tests import world
@@ -165,3 +171,31 @@ def test_an_error_that_names_a_command_then_the_console_says_what_that_is_there(
 
 def test_a_folder_then_it_has_one_name_in_japanese() -> None:
     assert [key for key, both in catalogue().items() if "フォルダー" in both["ja"]] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "ja", "en"),
+    [
+        (
+            FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "見本.csv"),
+            "ありません",
+            "No such file or directory",
+        ),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "解決できません", "cannot be resolved"),
+        (ssl.SSLError(1, "[SSL] certificate verify failed"), "certificate verify failed", "certificate verify failed"),
+        (OSError(errno.EPROTO, os.strerror(errno.EPROTO)), "Protocol error", "Protocol error"),
+        (BadGzipFile("見本"), "BadGzipFile", "BadGzipFile"),
+    ],
+)
+def test_given_an_error_of_the_system_then_why_is_said_and_not_of_what(error: OSError, ja: str, en: str) -> None:
+    said = {lang: text("error.disk_unread", lang, path="p", detail=error) for lang in get_args(Language)}
+    assert ja in said["ja"]
+    assert en in said["en"]
+    assert "見本" not in "".join(said.values())
+
+
+def test_why_the_system_refuses_then_it_is_one_of_its_errors_in_its_own_english() -> None:
+    names = [key.removeprefix("os.") for key in catalogue() if key.startswith("os.E")]
+    assert {name: os.strerror(getattr(errno, name)) for name in names} == {
+        name: text(f"os.{name}", "en") for name in names
+    }

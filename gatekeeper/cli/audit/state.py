@@ -81,7 +81,7 @@ def _read(file: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UnavailableError("error.disk_unread", path=file, detail=error.strerror) from None
+        raise UnavailableError("error.disk_unread", path=file, detail=error) from None
 
 
 class Keeper:
@@ -115,7 +115,7 @@ class Keeper:
         try:
             file.resolve().unlink(missing_ok=True)
         except OSError as error:
-            raise UnavailableError("error.disk", path=file, detail=error.strerror) from None
+            raise UnavailableError("error.disk", path=file, detail=error) from None
 
 
 Step = Callable[[], AbstractContextManager[None]]
