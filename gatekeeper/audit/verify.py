@@ -397,6 +397,8 @@ def verify(
 
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+"""An instant that can be held against another as it is written: one without milliseconds comes behind all its second."""
 _HASHED = re.compile(r"(policies|reference)/([0-9a-f]{64})\.(toml|json)")
 """What records and manifests name by its hash."""
 _REFERENCE = re.compile(rb'"refs":\{[^}]*:"[0-9a-f]{64}"')
@@ -440,7 +442,7 @@ class _Export:
         report, about = self.report, read_canonical(self._read("export.json"), "export.json")
         version, partitions, first, to = (about.get(name, "") for name in ("v", "partitions", "from", "to"))
         known = type(version) is type(partitions) is int and version == 1 and 0 < partitions <= PARTITIONS
-        if not known or not all(one is None or _INSTANT.fullmatch(str(one)) for one in (first, to)):
+        if not known or not all(one is None or _MOMENT.fullmatch(str(one)) for one in (first, to)):
             raise Trouble("about")
         self.whole = first is None
         self._list()
@@ -549,7 +551,7 @@ class _Export:
                 self._coverage[code] = self._coverage.get(code, (0, {}))[0] + 1, told
             return
         partition, prev, at = said["partition"], said["prev"], said["t1"]
-        if type(partition) is not int or not _INSTANT.fullmatch(at):
+        if type(partition) is not int or not _MOMENT.fullmatch(at):
             raise ValueError("no manifest")
         if self._newest.get(partition, prev) != prev:
             self.report.add("log_chain", leaf=index, partition=partition)

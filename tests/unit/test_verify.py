@@ -515,6 +515,17 @@ def test_a_sealed_manifest_of_no_time_that_is_left_out_then_its_leaf_is_none(tmp
     assert ("leaf", {"leaf": 2}) in [(one.code, one.values) for one in report.findings]
 
 
+def test_a_range_that_begins_with_a_second_then_none_of_that_second_can_be_left_out(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=2).write(6)
+    second = step_value(trail.steps[0])["t1"][:19]
+    for first in (f"{second}Z", f"{second}.000Z"):
+        folder = trail.export(tmp_path / first, **{"from": first})
+        trail.put(folder, trail.steps[1:])
+        report = check(trail, folder)
+        assert report.exit_code
+        assert not {"only", "witnessed"} <= {code for code, _ in report.says}
+
+
 def test_a_forged_manifest_then_it_is_told_once(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=2, acting=0).write(6)
     folder = trail.export(tmp_path / "export")
@@ -748,6 +759,7 @@ DEEP = b"[" * 60_000
     [
         (a_range_of(to=""), {"about"}),
         (a_range_of(**{"from": "z"}), {"about"}),
+        (a_range_of(**{"from": "2026-11-24T01:00:16Z"}), {"about"}),
         (a_range_of(**{"from": 0}), {"about"}),
         (a_range_of(partitions=True), {"about"}),
         (a_range_of(v=True), {"about"}),
