@@ -719,9 +719,11 @@ class _Partition:
         if said["prev"] != self._prev:
             self._next = {}
             # what is sealed follows in the log; and what follows one beyond the range has no predecessor here
-            known = leaf_hash(one.value) in self._sealed if self._prev else not self._export.whole
-            if not known and said["prev"] not in self._export.beyond:
+            sealed, beyond = leaf_hash(one.value) in self._sealed, said["prev"] in self._export.beyond
+            if not (beyond or (sealed if self._prev else not self._export.whole)):
                 self._report.add("chain", one.place)
+            elif sealed and not (beyond or self._prev):  # nobody can tell of what time its predecessor is
+                self._report.add("begins_late", one.place)
         self._prev = sha256(one.value).hexdigest()
         for taken in said["in"]:
             topic, first, to = taken["topic"], taken["from"], taken["to"]
@@ -1138,6 +1140,7 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "no_log": (INCOMPLETE, "封印ログがありません。署名と鎖だけを確かめました。`gatekeeper audit seal` で封印してから書き出してください。", "There is no sealed log: only signatures and chains were checked. Seal with `gatekeeper audit seal`, then export."),
     "unsealed": (INCOMPLETE, "封印ログは葉 {size} 枚で終わり、ここから {count} 件のマニフェストはまだ封印されていません。封印してから書き出し直してください。", "The sealed log ends with {size} leaves, and from here on {count} manifests are not sealed yet. Seal them, and export again."),
     "unsealed_one": (INCOMPLETE, "このマニフェストはまだ封印されていません。封印してから証明を作り直してください。", "This manifest is not sealed yet. Seal it, and prove again."),
+    "begins_late": (INCOMPLETE, "封印ログのこのパーティションはこのマニフェストから始まりますが、これは封印されていないマニフェストに続いています。それがこの期間のものかどうかは分かりません。", "The sealed log of this partition begins with this manifest, which follows one that is not in it: whether that one is of this time cannot be told."),
     "lacking": (INCOMPLETE, "書き出しに含まれるはずの {file} がありません。書き出し直してください (規則は、その本文がある機械で)。", "{file}, which is part of an export, is missing. Export again; for a policy, where its text is."),
     "checkpoint_signature": (CHANGED, "チェックポイントの署名が正しくありません。", "The signature of the checkpoint is wrong."),
     "cosignature": (CHANGED, "証人 {kid} の連署が正しくありません。", "The cosignature of the witness {kid} is wrong."),

@@ -482,9 +482,20 @@ def test_a_send_of_another_century_in_the_middle_then_it_is_no_alarm_and_hides_n
 def test_a_beginning_that_was_cut_off_before_it_was_sealed_then_the_chain_tells(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=2).write(6)
     folder = trail.export(tmp_path / "export")
-    sealed_anew(trail, folder, [replace(step, index=n) for n, step in enumerate(trail.steps[3:])])
+    kept = [replace(step, index=n) for n, step in enumerate(trail.steps, start=-3)]
+    sealed_anew(trail, folder, kept[3:])
     report = check(trail, folder)
     assert [(one.code, one.offset) for one in report.findings] == [("chain", trail.steps[3].offset)]
+    told = (folder / "export.json").read_bytes()
+    for first, found in (
+        ("2000-01-01T00:00:00.000Z", [("begins_late", trail.steps[3].offset)]),
+        (step_value(kept[4])["t1"], []),
+    ):
+        (folder / "export.json").write_bytes(told.replace(b'"from":null', b'"from":"%s"' % first.encode()))
+        trail.put(folder, kept[3:] if found else kept[4:])
+        report = check(trail, folder)
+        assert [(one.code, one.offset) for one in report.findings] == found
+        assert report.exit_code == (5 if found else 0)
 
 
 def test_a_first_manifest_of_after_the_range_then_the_next_one_needs_no_predecessor(tmp_path: Path) -> None:
