@@ -941,6 +941,7 @@ def test_verified_then_it_says_what_it_did_not_look_at(tmp_path: Path) -> None:
     said = next(line for line in report.lines("en") if line.startswith("Not looked at: "))
     for what in ("reference/", "schemas/", "verify.py", "the keys of witnesses", "offsets", "when the export was made"):
         assert what in said
+    assert "policies/ holds what records alone name" in said  # of a piece to nobody knows where, say
 
 
 def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None:
