@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple, Protocol
 
 import orjson
@@ -84,8 +85,11 @@ class Recheck:
         """Items that were released, and requests that people were asked by."""
 
     def passed(self, value: bytes) -> None:
-        """Takes in what later records stand on, of one that is not to be replayed."""
-        said = orjson.loads(value)
+        """Takes in what later records stand on, of one that is not to be replayed; of what is no record, nothing."""
+        with suppress(*audit.FOREIGN):
+            self._take_in(orjson.loads(value))
+
+    def _take_in(self, said: dict[str, Any]) -> None:
         if said["verdict"] == "clear" and said["stage"] != "handoff":
             src = said["src"]
             self._cleared[said["did"]] = logical_name(src["topic"]), src["partition"], src["offset"]
