@@ -38,6 +38,14 @@ NOBODY, NO_TOKEN = "nobody", "t1_" + "0" * 43
 """Stand in for what records do not hold, and decide() does not read."""
 COPIED = ("subj", "in_mac")
 """Made with keys that replay does not have."""
+INPUTS: dict[Stage, tuple[str, ...]] = {
+    "intake": ("sends",),
+    "release": ("acts",),
+    "handoff": ("acts",),
+    "act": ("acts", "review"),
+    "recall": ("sends", "acts", "review"),
+}
+"""On which topics the input of a stage stands: nobody released what no act says."""
 RESULTS = frozenset(("cleared", "withheld", "asked", "handed", "reemitted"))
 """What an act comes to only by a decision."""
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
@@ -108,6 +116,8 @@ def replay(value: bytes, library: Library, *, under: Packs | None = None) -> Rep
     except Unjudged as unjudged:
         return Replayed("drift", record.did, record.stage, str(unjudged), _shown(said, str(unjudged)), _ABSENT)
     if canonical(derived) == value:
+        if not _from_its_input(record):
+            return Replayed("drift", record.did, record.stage, "src", _shown(said, "src"), _ABSENT)
         return Replayed(finding, record.did, record.stage)  # type: ignore[arg-type]
     place, before, after = _first(said, derived)
     if record.engine.rules != audit.RULES:
@@ -272,6 +282,12 @@ def _silent(record: AuditRecord, said: dict[str, Any], library: Library, under: 
     )
     scope = ("campaign", "controller", "channel", "purpose", "message_class")
     return _copied(orjson.loads(proof), said) | {name: said[name] for name in scope}
+
+
+def _from_its_input(record: AuditRecord) -> bool:
+    topic = logical_name(record.src.topic)
+    asked = record.act is not None and record.act.outcome == "asked"  # which the gate never does by itself
+    return topic in INPUTS[record.stage] and not (topic == "review" and asked)
 
 
 def _did(record: AuditRecord, clearance: str | None) -> str:

@@ -10,8 +10,10 @@ import pytest
 from gatekeeper.audit.archive import Archive
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.recheck import Recheck
+from gatekeeper.audit.record import did
 from gatekeeper.packs import load
 from gatekeeper.records import Record
+from schemas.audit import Stage
 from schemas.codec import canonical
 from tests import world
 from tests.desk import YOUNG
@@ -62,3 +64,24 @@ def test_what_is_no_record_then_later_ones_stand_on_nothing_of_it(released: dict
     for value in (canonical(released), canonical(released)[:-1], b"[]", b""):
         check.passed(value)
         assert check.replay(value, AT).replayed.finding in ("drift", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("topic", "stage", "outcome"),
+    [
+        ("sends", "release", "cleared"),
+        ("sends", "act", "cleared"),
+        ("review", "release", "cleared"),
+        ("review", "act", "asked"),
+    ],
+)
+def test_an_act_that_nobody_wrote_then_the_record_does_not_follow(
+    released: dict[str, Any], topic: str, stage: Stage, outcome: str
+) -> None:
+    src = {"topic": f"mail.{topic}.v1", "partition": 3, "offset": 1, "timestamp": world.T}
+    id_ = did(src["topic"], 3, 1, stage)
+    value = canonical(
+        released | {"src": src, "did": id_, "stage": stage, "act": {**released["act"], "outcome": outcome}}
+    )
+    found = recheck(Record("mail.review.v1", 3, 1, world.T, None, orjson.dumps(SENT))).replay(value, AT).replayed
+    assert (found.finding, found.place) == ("drift", "src")
