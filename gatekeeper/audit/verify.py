@@ -401,8 +401,8 @@ _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0
 """An instant that can be held against another as it is written: one without milliseconds comes behind all its second."""
 _HASHED = re.compile(r"(policies|reference)/([0-9a-f]{64})\.(toml|json)")
 """What records and manifests name by its hash."""
-_REFERENCE = re.compile(rb'"refs":\{[^}]*:"[0-9a-f]{64}"')
-"""How a record names what is in `reference/`."""
+_REFERENCE = re.compile(rb'"refs":\{(?:"[^"}]*":null,)*+"[^"}]*":"[0-9a-f]{64}"')
+"""How a record names what is in `reference/`; looked for in a time that grows as what is read does, whatever that is."""
 _FOLDER = re.compile(
     r"(records|manifests|keys|policies|reference|schemas)/|log/(tile/((entries|[0-9]{1,2})/(x[0-9]{3}/){0,6}([0-9]{3}\.p/)?)?)?"
 )

@@ -343,6 +343,17 @@ def test_a_manifest_of_inputs_without_end_then_memory_is_for_what_is_told_of_the
     assert [one.code for one in check(trail, tmp_path / "out").findings] == ["line"]
 
 
+@pytest.mark.timeout(60)
+def test_records_that_begin_to_name_references_again_and_again_then_it_takes_no_longer_than_others(
+    tmp_path: Path,
+) -> None:
+    trail = Trail(partitions=1, seed=2).write(3)
+    folder = trail.export(tmp_path / "export")
+    records = [one for step in trail.steps for one in step.records]
+    lines(folder / "records" / "0.ndjson.gz", [b'"refs":{' * (1 << 18), *records])
+    assert [one.code for one in check(trail, folder).findings] == ["strays"]
+
+
 def test_a_file_larger_than_any_of_an_export_then_it_is_not_read(tmp_path: Path) -> None:
     trail = Trail(seed=5, partitions=1).write(3)
     folder = trail.export(tmp_path / "out")
