@@ -18,7 +18,7 @@ from gatekeeper.packs import Packs
 from gatekeeper.records import Record
 from gatekeeper.review import judged_form
 from schemas.codec import HEADER_BYTES, Unreadable, canonical, decode, encode
-from schemas.events import Act, ItemAct, Release
+from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release
 from schemas.topics import logical_name
 
 Unseen = Literal["expired", "no_key"]
@@ -127,6 +127,8 @@ class Recheck:
 
     def _compare(self, said: dict[str, Any], at: Positions) -> None:
         """Raises _Differs where the record does not say what the topics say, _Unseen where they no longer do."""
+        if said["stage"] == "handoff":
+            self._handed(said)
         place = self._place(said)
         taken = self._taken(said, place)
         if said["send"] is None:
@@ -172,22 +174,24 @@ class Recheck:
         record = self._at(said, place)
         if place[0] != "acts":
             return record
-        try:
-            act: Act = decode("acts", record.key, record.value)
-        except Unreadable as fault:
-            raise _Differs("act", told(said.get("act")), str(fault)) from None
-        named = {name: getattr(act, name, None) for name in ("act_id", "kind", "at", "by", "evidence_ref", "bulk")}
-        named["item"] = getattr(act, "decision_id", None)
-        if said["stage"] in ("release", "act") and (
-            differs := difference({name: (said.get("act") or {}).get(name) for name in named}, named, "act")
-        ):
-            raise _Differs(*differs)
+        act = _act(said, record, its_own=said["stage"] in ("release", "act"))
         if not isinstance(act, Release | ItemAct) or act.review is None:
             raise _Differs("act", told(said.get("act")))
         made = judged_form(act) if said["stage"] == "release" and isinstance(act, Release) and said["facts"] else None
         if made and (differs := difference(_made(said), made, "facts.releases")):
             raise _Differs(*differs)
         return self._at(said, ("review", act.review.partition, act.review.offset))
+
+    def _handed(self, said: dict[str, Any]) -> None:
+        """Raises _Differs where no act hands off, or writes again, what the record of a hand-off is about."""
+        src = said["src"]
+        act = _act(said, self._at(said, ("acts", src["partition"], src["offset"])), its_own=True)
+        if isinstance(act, CampaignAct) and act.kind == "handoff":
+            meant = act.campaign == said["campaign"] and act.channel in (None, said["channel"])
+        else:
+            meant = isinstance(act, Reemission) and act.decision_id == said["clearance"]
+        if not meant:
+            raise _Differs("act", told(said.get("act")))
 
     def _at(self, said: dict[str, Any], place: Place) -> Record:
         record = self._inputs.at(*place)
@@ -196,6 +200,20 @@ class Recheck:
         if record is None:
             raise _Differs("src", told(said["src"]))
         return record
+
+
+def _act(said: dict[str, Any], record: Record, *, its_own: bool) -> Act:
+    """Returns an act as it stands on `acts`; `its_own`: it must be the one that the record tells of."""
+    try:
+        act: Act = decode("acts", record.key, record.value)
+    except Unreadable as fault:
+        raise _Differs("act", told(said.get("act")), str(fault)) from None
+    named = {name: getattr(act, name, None) for name in ("act_id", "kind", "at", "by", "evidence_ref", "bulk")}
+    if not isinstance(act, CampaignAct):
+        named["item"] = getattr(act, "decision_id", None)
+    if its_own and (differs := difference({name: (said.get("act") or {}).get(name) for name in named}, named, "act")):
+        raise _Differs(*differs)
+    return act
 
 
 def _made(said: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gatekeeper.audit.record import did
 from gatekeeper.entries import release
 from gatekeeper.packs import load
 from gatekeeper.records import Record
+from gatekeeper.spans import instant
 from schemas.audit import Stage
 from schemas.codec import canonical, decode
 from tests import world
@@ -49,8 +50,15 @@ class Told(Recorded):
 
     def judged(self, value: dict[str, Any] | bytes) -> tuple[str, str | None]:
         data = value if isinstance(value, bytes) else orjson.dumps(value)
-        self.acts.append(Record("mail.acts.v1", 3, len(self.acts) + 1, self.at, None, data))
+        self.acts.append(Record("mail.acts.v1", 3, self._acts + 1, self.at, None, data))
         return super().judged(value)
+
+    def campaign(self, kind: str, **fields: Any) -> list[tuple[str, str]]:
+        found = super().campaign(kind, **fields)
+        src, act = self.records[-1].src, {"v": 1, "kind": kind, "act_id": f"{kind}-1", "by": "hanako"}
+        value = orjson.dumps({**act, "subject": "campaign/K-1", "at": instant(self.at), **fields})
+        self.acts.append(Record("mail.acts.v1", 3, src.offset, self.at, None, value))
+        return found
 
     @property
     def kept(self) -> list[Record]:
@@ -170,3 +178,27 @@ def test_a_release_that_a_later_record_stands_on_then_it_is_the_one_that_was_mad
         check.passed(value)
     found = check.replay(other.values[-1], AT).replayed
     assert (found.finding, found.place) == (finding, "facts.releases[0]" if changed else "")
+
+
+@pytest.mark.parametrize(
+    ("act", "place"),
+    [
+        (None, "src"),
+        ({"by": "saburo"}, "act.by"),
+        ({"kind": "cancel"}, "act.kind"),
+        ({"subject": "campaign/K-2"}, "act"),
+        ({"channel": "email"}, "act"),
+        ({"channel": "postal"}, ""),
+    ],
+)
+def test_a_hand_off_then_its_act_is_the_one_that_it_tells_of(
+    desk: Told, act: dict[str, Any] | None, place: str
+) -> None:
+    written = [replace(one, value=orjson.dumps(orjson.loads(one.value or b"") | (act or {}))) for one in desk.acts[-1:]]
+    desk.acts[-1:] = written if act else []
+    check = recheck(*desk.kept)
+    number = next(n for n, one in enumerate(desk.records) if one.stage == "handoff")
+    for value in desk.values[:number]:
+        check.passed(value)
+    found = check.replay(desk.values[number], AT).replayed
+    assert (found.finding, found.place) == ("drift" if place else "same", place)
