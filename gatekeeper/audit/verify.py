@@ -516,13 +516,13 @@ class _Export:
             found[key.kid] = key
         return found
 
-    def _log(self, about: dict[str, Any], witness: Vkey | None, min_size: int | None) -> _Said | None:
+    def _log(self, about: dict[str, Any], witness: Vkey | None, min_size: int | None) -> _Said:
         """Checks the log; returns what is to be said of a cut-off end and a history made anew."""
         if not any(name.partition("/")[0] == "log" for name in self._names):
             if witness or min_size:
                 raise Trouble("missing", file="log/checkpoint")
             self.report.add("no_log")
-            return None
+            return "not_excluded", {"size": 0}
         try:
             found = open_checkpoint(self._read("log/checkpoint").decode())
         except ValueError:
@@ -955,6 +955,7 @@ def _check_one(proof: dict[str, Any], report: Report, witness: Vkey | None, min_
         report.unsealed = 1
         report.add("unsealed_one", place)
         report.say("not_right", count=report.found)
+        report.exclude(("not_excluded", {"size": 0}))
         return
     checkpoint = open_checkpoint(log["checkpoint"])
     excluded = _trusted(checkpoint, keys.values(), report, witness, min_size)
@@ -1052,9 +1053,9 @@ class Report:
         """Takes in what is said besides the findings."""
         self.says.append((code, _tellable(values)))
 
-    def exclude(self, said: _Said | None) -> None:
+    def exclude(self, said: _Said) -> None:
         """Says what is excluded: that only where all that is sealed is right, and nothing where it was changed."""
-        if said is not None and self.exit_code != CHANGED:
+        if self.exit_code != CHANGED:
             self.says.append(said if self.exit_code in (0, INCOMPLETE) else ("mend", {}))
 
     def lines(self, lang: str) -> list[str]:

@@ -1152,6 +1152,16 @@ def test_nothing_sealed_then_it_is_incomplete(tmp_path: Path) -> None:
     assert verify.verify(folder).exit_code == 5
 
 
+def test_a_log_that_is_gone_with_the_end_of_all_then_neither_is_excluded_aloud(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=5).write(4)
+    folder = trail.export(tmp_path / "export")
+    shutil.rmtree(folder / "log")
+    trail.put(folder, [replace(step, index=None) for step in trail.steps[:2]])
+    for report in (verify.verify(folder), verify.check_content(orjson.dumps(proof(trail)), "proof.json")):
+        assert (report.exit_code, report.found) == (5, 1)
+        assert ("not_excluded", {"size": 0}) in report.says
+
+
 def test_records_that_end_too_early_then_it_says_how_many_there_are(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=5).write(4)
     folder = trail.export(tmp_path / "export")
