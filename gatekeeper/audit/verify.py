@@ -778,7 +778,8 @@ class _Partition:
                 leaves.append(leaf.digest())
                 src = last(b"{", at, end) - 6
                 # a time in milliseconds has 13 digits from 2001 to 2286; another one takes the longer way
-                if starts(head, src) and starts(behind, src + len(head) + 13):
+                time = src + len(head)
+                if starts(head, src) and starts(behind, time + 13) and data[time : time + 13].isdigit():
                     head = next(heads, none)
                 else:
                     if not (tail and starts(tail[0], src)):  # an act of many pieces has as many records

@@ -490,6 +490,16 @@ def test_a_send_of_another_century_in_the_middle_then_it_is_no_alarm_and_hides_n
     assert [(one.code, one.values["input"]) for one in report.findings] == [("twice", _input(first))]
 
 
+@pytest.mark.parametrize("time", [b'1,"offset":99', b"x" * 13, b"1" * 14 + b"x"])
+def test_a_time_that_is_none_then_its_record_is_not_shaped_like_one(tmp_path: Path, time: bytes) -> None:
+    trail = Trail(partitions=1, seed=3, acting=0).write(4)
+    first, *others = trail.steps[1].records
+    odd = re.sub(rb'"timestamp":[0-9]{13}(?=,"topic":"mail.sends.v1"},"stage")', b'"timestamp":' + time, first)
+    trail.steps = rechained(trail, 1, (odd, *others))
+    report = check(trail, trail.export(tmp_path / "export"))
+    assert [one.code for one in report.findings] == ["record", "no_record"]
+
+
 def test_a_beginning_that_was_cut_off_before_it_was_sealed_then_the_chain_tells(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=2).write(6)
     folder = trail.export(tmp_path / "export")
