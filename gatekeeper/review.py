@@ -129,7 +129,7 @@ def _release(act: Release, found: Item, at: int, policy: Policy) -> Call:
         return Call(None, "release_expired")
     if refused := releases.refusal(act, found.reasons):
         return Call(None, refused)
-    return Call("propose" if releases.two_persons(act, policy) else "release", said=_said(act))
+    return Call("propose" if releases.two_persons(act, policy) else "release", said=judged_form(act))
 
 
 def _approval(act: ItemAct, standing: Standing, said: Mapping[str, Any], at: int, policy: Policy) -> Call:
@@ -140,7 +140,7 @@ def _approval(act: ItemAct, standing: Standing, said: Mapping[str, Any], at: int
     return Call("release", said={**said, "by": sorted((act.by, standing.by))})
 
 
-def _said(act: Release) -> dict[str, Any]:
+def judged_form(act: Release) -> dict[str, Any]:
     """Returns the judged form of a release, without what only leads to its item."""
     form, _ = judged("acts", encode(act.model_copy(update={"act_id": None, "review": None})))
     said: dict[str, Any] = orjson.loads(form)

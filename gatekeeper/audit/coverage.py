@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -21,7 +22,7 @@ from gatekeeper.audit.log import LEAF_BYTES
 from gatekeeper.audit.pairing import Input, Outgoing, Placed, Records, Signed
 from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.record import did as derived
-from gatekeeper.audit.verify import Vkey
+from gatekeeper.audit.verify import MOST, Vkey
 from schemas.audit import DID_PATTERN, Manifest
 from schemas.codec import Unreadable, canonical, decode
 from schemas.topics import logical_name
@@ -208,12 +209,16 @@ class _Check:
                 raise Unreadable("field_invalid", "partition")
             if not {logical_name(one.topic) for one in read.in_} <= OWN.keys():
                 raise Unreadable("field_invalid", "in")
+            said = orjson.loads(manifest.value)
+            held = sum(len(some) for one in said["in"] for some in _outside(one["gaps"], one["from"], one["to"]))
+            if max(held, said["audit"]["n"]) > MOST:
+                raise Unreadable("field_invalid", "n")  # or whoever may write a manifest fills all memory
         except Unreadable as fault:
             self._find("foreign_manifest", "manifests", manifest.offset, str(fault))
             return
         if self._unsigned(manifest, read.kid) and read.prev != self._prev:
             return
-        said, hash_ = orjson.loads(manifest.value), sha256(manifest.value).hexdigest()
+        hash_ = sha256(manifest.value).hexdigest()
         joined = self._chain(manifest.offset, said["prev"], hash_)
         for taken in said["in"]:
             self._range(manifest.offset, taken, joined=joined, demanded=demanded)
@@ -289,7 +294,7 @@ class _Check:
                 self._find("skipped_offset", topic, claimed.to, f"to {start}")
         elif behind and joined:
             self._find("reordered_partition", topic, start, f"after {claimed.to}")
-        held = list(_outside(taken["gaps"], start, to))
+        held = [*chain.from_iterable(_outside(taken["gaps"], start, to))]
         if len(held) != taken["n"]:
             self._find("skipped_offset", topic, start, f"{taken['n']} of {len(held)} to {to}")
         claimed.to, claimed.n = max(claimed.to, to), claimed.n + taken["n"]
@@ -377,10 +382,10 @@ def _plain(said: str) -> str:
     return "".join(char if "!" <= char <= "~" or char == " " else "?" for char in said[:DETAIL])
 
 
-def _outside(gaps: Iterable[Mapping[str, int]], start: int, to: int) -> Iterator[int]:
+def _outside(gaps: Iterable[Mapping[str, int]], start: int, to: int) -> Iterator[range]:
     """Yields the offsets of a range that are in no gap."""
     at = start
     for gap in sorted(gaps, key=lambda gap: gap["first"]):
-        yield from range(at, min(gap["first"], to))
+        yield range(at, min(gap["first"], to))
         at = max(at, gap["first"] + gap["n"])
-    yield from range(at, to)
+    yield range(at, to)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -247,12 +247,14 @@ def _hash(link: Link) -> str:
     return sha256(link.value).hexdigest()
 
 
-def _digests(named: set[str]) -> list[str]:
+def _digests(named: Iterable[str]) -> list[str]:
     """Returns in order what of all that records name has the shape of a hash: a forger may have put anything there."""
     return sorted(one for one in named if isinstance(one, str) and _DIGEST.fullmatch(one))
 
 
 def _versions(value: bytes) -> set[str]:
-    """Returns the hashes that a map of versions names, nothing for another value."""
-    said = orjson.loads(value)
-    return set(said.values()) if "v" not in said else set()
+    """Returns the hashes that a map of versions names, nothing for another value: a forger may have named any."""
+    with suppress(*FOREIGN):
+        said = orjson.loads(value)
+        return set(_digests(said.values())) if "v" not in said else set()
+    return set()

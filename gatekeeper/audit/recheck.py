@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple, Protocol
 
 import orjson
@@ -15,8 +16,9 @@ from gatekeeper.faults import invalid
 from gatekeeper.identity import Tokens, printed
 from gatekeeper.packs import Packs
 from gatekeeper.records import Record
+from gatekeeper.review import judged_form
 from schemas.codec import HEADER_BYTES, Unreadable, canonical, decode, encode
-from schemas.events import Act, ItemAct, Release
+from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release
 from schemas.topics import logical_name
 
 Unseen = Literal["expired", "no_key"]
@@ -80,20 +82,23 @@ class Recheck:
         self._tokens = tokens
         self._whole = whole
         self._cleared: dict[str, Place] = {}
-        self._done: set[str] = set()
-        """Items that were released, and requests that people were asked by."""
+        self._done: dict[str, bytes] = {}
+        """Items that were released, each with the release, and requests that people were asked by."""
 
     def passed(self, value: bytes) -> None:
-        """Takes in what later records stand on, of one that is not to be replayed."""
-        said = orjson.loads(value)
+        """Takes in what later records stand on, of one that is not to be replayed; of what is no record, nothing."""
+        with suppress(*audit.FOREIGN):
+            self._take_in(orjson.loads(value))
+
+    def _take_in(self, said: dict[str, Any]) -> None:
         if said["verdict"] == "clear" and said["stage"] != "handoff":
             src = said["src"]
             self._cleared[said["did"]] = logical_name(src["topic"]), src["partition"], src["offset"]
         act = said.get("act") or {}
         if act.get("outcome") == "asked":
-            self._done.add(said["did"])
+            self._done[said["did"]] = b""
         elif said["stage"] == "release" and act["outcome"] in ("cleared", "withheld"):
-            self._done.add(act["item"])
+            self._done[act["item"]] = canonical(_made(said))
 
     def replay(self, value: bytes, at: Positions) -> Rechecked:
         """Returns what becomes of one record, `at` being the positions that its manifest names.
@@ -122,6 +127,8 @@ class Recheck:
 
     def _compare(self, said: dict[str, Any], at: Positions) -> None:
         """Raises _Differs where the record does not say what the topics say, _Unseen where they no longer do."""
+        if said["stage"] == "handoff":
+            self._handed(said)
         place = self._place(said)
         taken = self._taken(said, place)
         if said["send"] is None:
@@ -146,9 +153,10 @@ class Recheck:
             raise _Differs(*differs)
         for name, key in (("releases", "decision_id"), ("asks", "request_id")):
             for number, claimed in enumerate(facts.get(name, ())):
-                if claimed[key] not in self._done:
-                    if not self._whole:
-                        raise _Unseen("expired")
+                done = self._done.get(claimed[key])
+                if done is None and not self._whole:
+                    raise _Unseen("expired")
+                if done is None or (name == "releases" and done != canonical(claimed)):
                     raise _Differs(f"facts.{name}[{number}]", told(claimed))
 
     def _place(self, said: dict[str, Any]) -> Place:
@@ -166,18 +174,24 @@ class Recheck:
         record = self._at(said, place)
         if place[0] != "acts":
             return record
-        try:
-            act: Act = decode("acts", record.key, record.value)
-        except Unreadable as fault:
-            raise _Differs("act", told(said.get("act")), str(fault)) from None
-        named = {name: getattr(act, name, None) for name in ("act_id", "kind", "at", "evidence_ref", "bulk")}
-        if said["stage"] in ("release", "act") and (
-            differs := difference({name: (said.get("act") or {}).get(name) for name in named}, named, "act")
-        ):
-            raise _Differs(*differs)
+        act = _act(said, record, its_own=said["stage"] in ("release", "act"))
         if not isinstance(act, Release | ItemAct) or act.review is None:
             raise _Differs("act", told(said.get("act")))
+        made = judged_form(act) if said["stage"] == "release" and isinstance(act, Release) and said["facts"] else None
+        if made and (differs := difference(_made(said), made, "facts.releases")):
+            raise _Differs(*differs)
         return self._at(said, ("review", act.review.partition, act.review.offset))
+
+    def _handed(self, said: dict[str, Any]) -> None:
+        """Raises _Differs where no act hands off, or writes again, what the record of a hand-off is about."""
+        src = said["src"]
+        act = _act(said, self._at(said, ("acts", src["partition"], src["offset"])), its_own=True)
+        if isinstance(act, CampaignAct) and act.kind == "handoff":
+            meant = act.campaign == said["campaign"] and act.channel in (None, said["channel"])
+        else:
+            meant = isinstance(act, Reemission) and act.decision_id == said["clearance"]
+        if not meant:
+            raise _Differs("act", told(said.get("act")))
 
     def _at(self, said: dict[str, Any], place: Place) -> Record:
         record = self._inputs.at(*place)
@@ -186,6 +200,26 @@ class Recheck:
         if record is None:
             raise _Differs("src", told(said["src"]))
         return record
+
+
+def _act(said: dict[str, Any], record: Record, *, its_own: bool) -> Act:
+    """Returns an act as it stands on `acts`; `its_own`: it must be the one that the record tells of."""
+    try:
+        act: Act = decode("acts", record.key, record.value)
+    except Unreadable as fault:
+        raise _Differs("act", told(said.get("act")), str(fault)) from None
+    named = {name: getattr(act, name, None) for name in ("act_id", "kind", "at", "by", "evidence_ref", "bulk")}
+    if not isinstance(act, CampaignAct):
+        named["item"] = getattr(act, "decision_id", None)
+    if its_own and (differs := difference({name: (said.get("act") or {}).get(name) for name in named}, named, "act")):
+        raise _Differs(*differs)
+    return act
+
+
+def _made(said: dict[str, Any]) -> dict[str, Any]:
+    """Returns the release that the record of a release claims to have made, {} where it claims none."""
+    releases, item = said["facts"].get("releases", ()), (said.get("act") or {}).get("item")
+    return next((one for one in releases if one["decision_id"] == item), {})
 
 
 def _unread(said: dict[str, Any], taken: Record) -> None:

@@ -7,6 +7,7 @@ of ours withheld it, that no policy was in force. All of these withhold, so none
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -16,6 +17,7 @@ import orjson
 from gatekeeper.audit import masking
 from gatekeeper.audit import record as audit
 from gatekeeper.audit.library import Library, Missing
+from gatekeeper.audit.verify import Trouble, read_canonical
 from gatekeeper.decide import Decision, decide, only
 from gatekeeper.faults import defect
 from gatekeeper.known import Facts, read_snapshot
@@ -38,10 +40,20 @@ NOBODY, NO_TOKEN = "nobody", "t1_" + "0" * 43
 """Stand in for what records do not hold, and decide() does not read."""
 COPIED = ("subj", "in_mac")
 """Made with keys that replay does not have."""
+INPUTS: dict[Stage, tuple[str, ...]] = {
+    "intake": ("sends",),
+    "release": ("acts",),
+    "handoff": ("acts",),
+    "act": ("acts", "review"),
+    "recall": ("sends", "acts", "review"),
+}
+"""On which topics the input of a stage stands: nobody released what no act says."""
 RESULTS = frozenset(("cleared", "withheld", "asked", "handed", "reemitted"))
 """What an act comes to only by a decision."""
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 _ABSENT = "-"
+_NUMBER = re.compile(rb'(?:":|[\[,])-?(?:[0-9]{16}|[0-9]+[.eE])')
+"""What may be a number that is none of canonical JSON; it may also stand in a text."""
 _TELLING = ("verdict", "reasons")
 
 
@@ -108,6 +120,10 @@ def replay(value: bytes, library: Library, *, under: Packs | None = None) -> Rep
     except Unjudged as unjudged:
         return Replayed("drift", record.did, record.stage, str(unjudged), _shown(said, str(unjudged)), _ABSENT)
     if canonical(derived) == value:
+        if not _from_its_input(record):
+            return Replayed("drift", record.did, record.stage, "src", _shown(said, "src"), _ABSENT)
+        if not _numbers_are_whole(value):
+            return Replayed("unknown", record.did, record.stage, why="record")
         return Replayed(finding, record.did, record.stage)  # type: ignore[arg-type]
     place, before, after = _first(said, derived)
     if record.engine.rules != audit.RULES:
@@ -272,6 +288,20 @@ def _silent(record: AuditRecord, said: dict[str, Any], library: Library, under: 
     )
     scope = ("campaign", "controller", "channel", "purpose", "message_class")
     return _copied(orjson.loads(proof), said) | {name: said[name] for name in scope}
+
+
+def _numbers_are_whole(value: bytes) -> bool:
+    """Tells whether a record holds no number but integers below 2^53, as canonical JSON does."""
+    try:
+        return _NUMBER.search(value) is None or bool(read_canonical(value))
+    except Trouble:
+        return False
+
+
+def _from_its_input(record: AuditRecord) -> bool:
+    topic = logical_name(record.src.topic)
+    asked = record.act is not None and record.act.outcome == "asked"  # which the gate never does by itself
+    return topic in INPUTS[record.stage] and not (topic == "review" and asked)
 
 
 def _did(record: AuditRecord, clearance: str | None) -> str:

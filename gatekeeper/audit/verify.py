@@ -397,10 +397,12 @@ def verify(
 
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+"""An instant that can be held against another as it is written: one without milliseconds comes behind all its second."""
 _HASHED = re.compile(r"(policies|reference)/([0-9a-f]{64})\.(toml|json)")
 """What records and manifests name by its hash."""
-_REFERENCE = re.compile(rb'"refs":\{[^}]*:"[0-9a-f]{64}"')
-"""How a record names what is in `reference/`."""
+_REFERENCE = re.compile(rb'"refs":\{(?:"[^"}]*":null,)*+"[^"}]*":"[0-9a-f]{64}"')
+"""How a record names what is in `reference/`; looked for in a time that grows as what is read does, whatever that is."""
 _FOLDER = re.compile(
     r"(records|manifests|keys|policies|reference|schemas)/|log/(tile/((entries|[0-9]{1,2})/(x[0-9]{3}/){0,6}([0-9]{3}\.p/)?)?)?"
 )
@@ -440,7 +442,7 @@ class _Export:
         report, about = self.report, read_canonical(self._read("export.json"), "export.json")
         version, partitions, first, to = (about.get(name, "") for name in ("v", "partitions", "from", "to"))
         known = type(version) is type(partitions) is int and version == 1 and 0 < partitions <= PARTITIONS
-        if not known or not all(one is None or _INSTANT.fullmatch(str(one)) for one in (first, to)):
+        if not known or not all(one is None or _MOMENT.fullmatch(str(one)) for one in (first, to)):
             raise Trouble("about")
         self.whole = first is None
         self._list()
@@ -514,13 +516,13 @@ class _Export:
             found[key.kid] = key
         return found
 
-    def _log(self, about: dict[str, Any], witness: Vkey | None, min_size: int | None) -> _Said | None:
+    def _log(self, about: dict[str, Any], witness: Vkey | None, min_size: int | None) -> _Said:
         """Checks the log; returns what is to be said of a cut-off end and a history made anew."""
         if not any(name.partition("/")[0] == "log" for name in self._names):
             if witness or min_size:
                 raise Trouble("missing", file="log/checkpoint")
             self.report.add("no_log")
-            return None
+            return "not_excluded", {"size": 0}
         try:
             found = open_checkpoint(self._read("log/checkpoint").decode())
         except ValueError:
@@ -549,7 +551,7 @@ class _Export:
                 self._coverage[code] = self._coverage.get(code, (0, {}))[0] + 1, told
             return
         partition, prev, at = said["partition"], said["prev"], said["t1"]
-        if type(partition) is not int or not _INSTANT.fullmatch(at):
+        if type(partition) is not int or not _MOMENT.fullmatch(at):
             raise ValueError("no manifest")
         if self._newest.get(partition, prev) != prev:
             self.report.add("log_chain", leaf=index, partition=partition)
@@ -717,9 +719,11 @@ class _Partition:
         if said["prev"] != self._prev:
             self._next = {}
             # what is sealed follows in the log; and what follows one beyond the range has no predecessor here
-            known = leaf_hash(one.value) in self._sealed if self._prev else not self._export.whole
-            if not known and said["prev"] not in self._export.beyond:
+            sealed, beyond = leaf_hash(one.value) in self._sealed, said["prev"] in self._export.beyond
+            if not (beyond or (sealed if self._prev else not self._export.whole)):
                 self._report.add("chain", one.place)
+            elif sealed and not (beyond or self._prev):  # nobody can tell of what time its predecessor is
+                self._report.add("begins_late", one.place)
         self._prev = sha256(one.value).hexdigest()
         for taken in said["in"]:
             topic, first, to = taken["topic"], taken["from"], taken["to"]
@@ -774,7 +778,8 @@ class _Partition:
                 leaves.append(leaf.digest())
                 src = last(b"{", at, end) - 6
                 # a time in milliseconds has 13 digits from 2001 to 2286; another one takes the longer way
-                if starts(head, src) and starts(behind, src + len(head) + 13):
+                time = src + len(head)
+                if starts(head, src) and starts(behind, time + 13) and data[time : time + 13].isdigit():
                     head = next(heads, none)
                 else:
                     if not (tail and starts(tail[0], src)):  # an act of many pieces has as many records
@@ -951,6 +956,7 @@ def _check_one(proof: dict[str, Any], report: Report, witness: Vkey | None, min_
         report.unsealed = 1
         report.add("unsealed_one", place)
         report.say("not_right", count=report.found)
+        report.exclude(("not_excluded", {"size": 0}))
         return
     checkpoint = open_checkpoint(log["checkpoint"])
     excluded = _trusted(checkpoint, keys.values(), report, witness, min_size)
@@ -1048,9 +1054,9 @@ class Report:
         """Takes in what is said besides the findings."""
         self.says.append((code, _tellable(values)))
 
-    def exclude(self, said: _Said | None) -> None:
+    def exclude(self, said: _Said) -> None:
         """Says what is excluded: that only where all that is sealed is right, and nothing where it was changed."""
-        if said is not None and self.exit_code != CHANGED:
+        if self.exit_code != CHANGED:
             self.says.append(said if self.exit_code in (0, INCOMPLETE) else ("mend", {}))
 
     def lines(self, lang: str) -> list[str]:
@@ -1136,6 +1142,7 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "no_log": (INCOMPLETE, "封印ログがありません。署名と鎖だけを確かめました。`gatekeeper audit seal` で封印してから書き出してください。", "There is no sealed log: only signatures and chains were checked. Seal with `gatekeeper audit seal`, then export."),
     "unsealed": (INCOMPLETE, "封印ログは葉 {size} 枚で終わり、ここから {count} 件のマニフェストはまだ封印されていません。封印してから書き出し直してください。", "The sealed log ends with {size} leaves, and from here on {count} manifests are not sealed yet. Seal them, and export again."),
     "unsealed_one": (INCOMPLETE, "このマニフェストはまだ封印されていません。封印してから証明を作り直してください。", "This manifest is not sealed yet. Seal it, and prove again."),
+    "begins_late": (INCOMPLETE, "封印ログのこのパーティションはこのマニフェストから始まりますが、これは封印されていないマニフェストに続いています。それがこの期間のものかどうかは分かりません。", "The sealed log of this partition begins with this manifest, which follows one that is not in it: whether that one is of this time cannot be told."),
     "lacking": (INCOMPLETE, "書き出しに含まれるはずの {file} がありません。書き出し直してください (規則は、その本文がある機械で)。", "{file}, which is part of an export, is missing. Export again; for a policy, where its text is."),
     "checkpoint_signature": (CHANGED, "チェックポイントの署名が正しくありません。", "The signature of the checkpoint is wrong."),
     "cosignature": (CHANGED, "証人 {kid} の連署が正しくありません。", "The cosignature of the witness {kid} is wrong."),
@@ -1182,7 +1189,7 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "uncovered": (0, "そのうち {count} 件は誤りを見つけています。その最新は葉 {leaf} の報告 ({at}、{found} 件) です。このフォルダが書き換えられた証拠ではありませんが、運用者に原因と対処を確かめてください。", "Of these, {count} found something wrong; the newest of those is leaf {leaf} ({at}, {found} things). It does not show that this folder was changed, but it must be looked into: ask whoever runs the system for the cause, and for what was done."),
     "mend": (0, "何を除外できるかは、これらを直してから確かめてください。", "What can be excluded can be told once that is mended."),
     "elsewhere": (0, "判定が事実と規則から導かれるか、記録が正準 JSON かは `gatekeeper audit replay`、欠番が本当に空かは `gatekeeper audit coverage` が確かめます。", "Whether the verdicts follow from facts and rules, and the records are canonical JSON, is for `gatekeeper audit replay`, and whether gaps are empty for `gatekeeper audit coverage`."),
-    "not_looked_at": (0, "確かめていないもの: reference/ がすべて揃っているか (`gatekeeper audit replay` が確かめます)、schemas/ と verify.py の中身、keys/ の証人の鍵、マニフェストのオフセット、書き出した日時。", "Not looked at: whether reference/ is complete (`gatekeeper audit replay` does that), what is in schemas/ and verify.py, the keys of witnesses in keys/, the offsets of manifests, and when the export was made."),
+    "not_looked_at": (0, "確かめていないもの: reference/ と、記録だけが名指す policies/ の本文がすべて揃っているか (`gatekeeper audit replay` が確かめます)、schemas/ と verify.py の中身、keys/ の証人の鍵、マニフェストのオフセット、書き出した日時。", "Not looked at: whether reference/ is complete, and policies/ holds what records alone name (`gatekeeper audit replay` does that), what is in schemas/ and verify.py, the keys of witnesses in keys/, the offsets of manifests, and when the export was made."),
     "strangers": (0, "書き出しのものではないファイルが {count} 個あり、確かめていません ({file})。", "Files that are not of the export, and were not checked: {count} (in {file})."),
 }  # fmt: skip
 """Every sentence, in Japanese and English, with the exit code that a finding of it asks for.

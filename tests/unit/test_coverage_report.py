@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from gatekeeper.audit.log import LEAF_BYTES
 from gatekeeper.audit.manifest import Taken
 from gatekeeper.audit.pairing import Outgoing, Placed, Records, Signed
 from gatekeeper.audit.verify import Vkey, parse_vkey
-from tests.manifests import Writer, manifest, signature
+from tests.manifests import SENDS, Writer, manifest, signature
 from tests.trails import key
 
 AT = "2026-01-01T00:00:00.000Z"
@@ -86,3 +87,24 @@ def test_given_manifests_that_no_known_key_signed_then_each_is_named_and_what_go
     ]
     assert found.findings[-1].detail == other.kid
     assert {one.fault for one in checked(written).findings} == {"reordered_partition"}
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        Taken(SENDS, 0, 2**53 - 1, 2**53 - 1),
+        Taken(SENDS, 0, 2**53 - 1, 1, [(0, 2**52), (0, 2**52)]),
+        Taken(SENDS, 0, 100_001, 100_001),
+    ],
+)
+def test_given_a_manifest_that_claims_more_than_a_transaction_holds_then_memory_is_for_the_others(taken: Taken) -> None:
+    tracemalloc.start()
+    try:
+        found = checked([(manifest("k", taken=[taken]), ""), Writer(key("mail.gatekeeper/worker")).next(0)])
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [(one.fault, one.offset, one.detail) for one in found.findings] == [
+        ("foreign_manifest", 0, "field_invalid at n")
+    ]
+    assert (found.manifests, most < 1 << 20) == (1, True)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -470,6 +471,21 @@ def test_a_forged_record_with_somebody_in_the_place_of_a_hash_then_nothing_of_th
     lines(first / "records" / "0.ndjson.gz", [canonical({**said, "policy": {"sha256": "Narumi"}}), *values[1:]])
     found = again(first, tmp_path / "b", save=kept.append)
     assert "Narumi" not in f"{found} {kept}"
+
+
+@pytest.mark.parametrize("value", [b"", b"[]", b'{"a":[]}', b'{"name":"Narumi"}'])
+def test_a_forged_record_that_names_what_is_no_reference_then_it_is_exported_and_nothing_of_it_is_told(
+    tmp_path: Path, value: bytes
+) -> None:
+    trail = Trail(seed=3, partitions=1).write(3)
+    first, named = trail.export(tmp_path / "a"), sha256(value).hexdigest()
+    values = [one for step in trail.steps for one in step.records]
+    said = orjson.loads(values[0])
+    forged = canonical({**said, "facts": {"refs": {"joint_use_terms/x": named}}})
+    lines(first / "records" / "0.ndjson.gz", [forged, *values[1:]])
+    (first / "reference" / f"{named}.json").write_bytes(value)
+    assert again(first, tmp_path / "b").absent == []
+    assert (tmp_path / "b" / "reference" / f"{named}.json").read_bytes() == value
 
 
 @pytest.fixture

@@ -343,6 +343,17 @@ def test_a_manifest_of_inputs_without_end_then_memory_is_for_what_is_told_of_the
     assert [one.code for one in check(trail, tmp_path / "out").findings] == ["line"]
 
 
+@pytest.mark.timeout(60)
+def test_records_that_begin_to_name_references_again_and_again_then_it_takes_no_longer_than_others(
+    tmp_path: Path,
+) -> None:
+    trail = Trail(partitions=1, seed=2).write(3)
+    folder = trail.export(tmp_path / "export")
+    records = [one for step in trail.steps for one in step.records]
+    lines(folder / "records" / "0.ndjson.gz", [b'"refs":{' * (1 << 18), *records])
+    assert [one.code for one in check(trail, folder).findings] == ["strays"]
+
+
 def test_a_file_larger_than_any_of_an_export_then_it_is_not_read(tmp_path: Path) -> None:
     trail = Trail(seed=5, partitions=1).write(3)
     folder = trail.export(tmp_path / "out")
@@ -479,12 +490,33 @@ def test_a_send_of_another_century_in_the_middle_then_it_is_no_alarm_and_hides_n
     assert [(one.code, one.values["input"]) for one in report.findings] == [("twice", _input(first))]
 
 
+@pytest.mark.parametrize("time", [b'1,"offset":99', b"x" * 13, b"1" * 14 + b"x"])
+def test_a_time_that_is_none_then_its_record_is_not_shaped_like_one(tmp_path: Path, time: bytes) -> None:
+    trail = Trail(partitions=1, seed=3, acting=0).write(4)
+    first, *others = trail.steps[1].records
+    odd = re.sub(rb'"timestamp":[0-9]{13}(?=,"topic":"mail.sends.v1"},"stage")', b'"timestamp":' + time, first)
+    trail.steps = rechained(trail, 1, (odd, *others))
+    report = check(trail, trail.export(tmp_path / "export"))
+    assert [one.code for one in report.findings] == ["record", "no_record"]
+
+
 def test_a_beginning_that_was_cut_off_before_it_was_sealed_then_the_chain_tells(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=2).write(6)
     folder = trail.export(tmp_path / "export")
-    sealed_anew(trail, folder, [replace(step, index=n) for n, step in enumerate(trail.steps[3:])])
+    kept = [replace(step, index=n) for n, step in enumerate(trail.steps, start=-3)]
+    sealed_anew(trail, folder, kept[3:])
     report = check(trail, folder)
     assert [(one.code, one.offset) for one in report.findings] == [("chain", trail.steps[3].offset)]
+    told = (folder / "export.json").read_bytes()
+    for first, found in (
+        ("2000-01-01T00:00:00.000Z", [("begins_late", trail.steps[3].offset)]),
+        (step_value(kept[4])["t1"], []),
+    ):
+        (folder / "export.json").write_bytes(told.replace(b'"from":null', b'"from":"%s"' % first.encode()))
+        trail.put(folder, kept[3:] if found else kept[4:])
+        report = check(trail, folder)
+        assert [(one.code, one.offset) for one in report.findings] == found
+        assert report.exit_code == (5 if found else 0)
 
 
 def test_a_first_manifest_of_after_the_range_then_the_next_one_needs_no_predecessor(tmp_path: Path) -> None:
@@ -513,6 +545,17 @@ def test_a_sealed_manifest_of_no_time_that_is_left_out_then_its_leaf_is_none(tmp
     report = check(trail, folder)
     assert report.exit_code
     assert ("leaf", {"leaf": 2}) in [(one.code, one.values) for one in report.findings]
+
+
+def test_a_range_that_begins_with_a_second_then_none_of_that_second_can_be_left_out(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=2).write(6)
+    second = step_value(trail.steps[0])["t1"][:19]
+    for first in (f"{second}Z", f"{second}.000Z"):
+        folder = trail.export(tmp_path / first, **{"from": first})
+        trail.put(folder, trail.steps[1:])
+        report = check(trail, folder)
+        assert report.exit_code
+        assert not {"only", "witnessed"} <= {code for code, _ in report.says}
 
 
 def test_a_forged_manifest_then_it_is_told_once(tmp_path: Path) -> None:
@@ -748,6 +791,7 @@ DEEP = b"[" * 60_000
     [
         (a_range_of(to=""), {"about"}),
         (a_range_of(**{"from": "z"}), {"about"}),
+        (a_range_of(**{"from": "2026-11-24T01:00:16Z"}), {"about"}),
         (a_range_of(**{"from": 0}), {"about"}),
         (a_range_of(partitions=True), {"about"}),
         (a_range_of(v=True), {"about"}),
@@ -918,6 +962,7 @@ def test_verified_then_it_says_what_it_did_not_look_at(tmp_path: Path) -> None:
     said = next(line for line in report.lines("en") if line.startswith("Not looked at: "))
     for what in ("reference/", "schemas/", "verify.py", "the keys of witnesses", "offsets", "when the export was made"):
         assert what in said
+    assert "policies/ holds what records alone name" in said  # of a piece to nobody knows where, say
 
 
 def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None:
@@ -1115,6 +1160,16 @@ def test_nothing_sealed_then_it_is_incomplete(tmp_path: Path) -> None:
     folder = Trail(seed=5).write(4).export(tmp_path / "export", sealed=0)
     assert [one.code for one in verify.verify(folder).findings] == ["no_log"]
     assert verify.verify(folder).exit_code == 5
+
+
+def test_a_log_that_is_gone_with_the_end_of_all_then_neither_is_excluded_aloud(tmp_path: Path) -> None:
+    trail = Trail(partitions=1, seed=5).write(4)
+    folder = trail.export(tmp_path / "export")
+    shutil.rmtree(folder / "log")
+    trail.put(folder, [replace(step, index=None) for step in trail.steps[:2]])
+    for report in (verify.verify(folder), verify.check_content(orjson.dumps(proof(trail)), "proof.json")):
+        assert (report.exit_code, report.found) == (5, 1)
+        assert ("not_excluded", {"size": 0}) in report.says
 
 
 def test_records_that_end_too_early_then_it_says_how_many_there_are(tmp_path: Path) -> None:

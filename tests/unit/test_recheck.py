@@ -1,0 +1,204 @@
+"""A record held against the topics: what a worker of our key makes up about people's acts is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.audit.archive import Archive
+from gatekeeper.audit.library import Library
+from gatekeeper.audit.recheck import Recheck
+from gatekeeper.audit.record import did
+from gatekeeper.entries import release
+from gatekeeper.packs import load
+from gatekeeper.records import Record
+from gatekeeper.spans import instant
+from schemas.audit import Stage
+from schemas.codec import canonical, decode
+from tests import world
+from tests.desk import YOUNG
+from tests.records import Recorded, named
+
+AT = {topic: [100] for topic in ("sources", "consents", "suppressions", "reference")}
+SENT = world.send()
+NO = world.suppression()
+
+
+class Kept:
+    """A send, and what else stands on the topics."""
+
+    def __init__(self, *records: Record) -> None:
+        self.records = (Record("mail.sends.v1", 3, 1, world.T, None, orjson.dumps(SENT)), *records)
+
+    def at(self, topic: str, partition: int, offset: int) -> Record | None:
+        place = f"mail.{topic}.v1", partition, offset
+        return next((one for one in self.records if (one.topic, one.partition, one.offset) == place), None)
+
+    def expired(self, topic: str, partition: int, offset: int) -> bool:
+        return False
+
+
+class Told(Recorded):
+    """A desk that keeps what stands on the topics."""
+
+    def __init__(self, *facts: world.Event) -> None:
+        super().__init__(*facts)
+        self.acts: list[Record] = []
+
+    def judged(self, value: dict[str, Any] | bytes) -> tuple[str, str | None]:
+        data = value if isinstance(value, bytes) else orjson.dumps(value)
+        self.acts.append(Record("mail.acts.v1", 3, self._acts + 1, self.at, None, data))
+        return super().judged(value)
+
+    def campaign(self, kind: str, **fields: Any) -> list[tuple[str, str]]:
+        found = super().campaign(kind, **fields)
+        src, act = self.records[-1].src, {"v": 1, "kind": kind, "act_id": f"{kind}-1", "by": "hanako"}
+        value = orjson.dumps({**act, "subject": "campaign/K-1", "at": instant(self.at), **fields})
+        self.acts.append(Record("mail.acts.v1", 3, src.offset, self.at, None, value))
+        return found
+
+    @property
+    def kept(self) -> list[Record]:
+        items = [replace(one, topic="mail.review.v1", partition=3, offset=n) for n, one in enumerate(self.review)]
+        return [*self.acts, *items]
+
+
+def recheck(*records: Record) -> Recheck:
+    archive = Archive()
+    for offset, (topic, value) in enumerate([*world.REFERENCE, *YOUNG]):
+        archive.apply(topic, 0, offset, None, orjson.dumps(value))
+    archive.apply(NO[0], 0, 500, None, orjson.dumps(NO[1]))
+    inputs = Kept(*records)
+    return Recheck(Library(named()), archive, inputs, load("jp-pmark"), tokens=world.TOKENS, whole=True)
+
+
+@pytest.fixture
+def released() -> dict[str, Any]:
+    """The record of a release that cleared the send."""
+    desk = Recorded(*YOUNG)
+    desk.send(SENT)
+    assert desk.act("release") == ("cleared", None)
+    found: dict[str, Any] = orjson.loads(desk.values[-1])
+    return found
+
+
+@pytest.mark.parametrize("without", ["verdict", "stage", "src", "did", "act", "act.outcome", "act.item", "facts"])
+def test_what_is_no_record_then_later_ones_stand_on_nothing_of_it(released: dict[str, Any], without: str) -> None:
+    inside, _, name = without.rpartition(".")
+    del (released[inside] if inside else released)[name]
+    check = recheck()
+    for value in (canonical(released), canonical(released)[:-1], b"[]", b""):
+        check.passed(value)
+        assert check.replay(value, AT).replayed.finding in ("drift", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("topic", "stage", "outcome"),
+    [
+        ("sends", "release", "cleared"),
+        ("sends", "act", "cleared"),
+        ("review", "release", "cleared"),
+        ("review", "act", "asked"),
+    ],
+)
+def test_an_act_that_nobody_wrote_then_the_record_does_not_follow(
+    released: dict[str, Any], topic: str, stage: Stage, outcome: str
+) -> None:
+    src = {"topic": f"mail.{topic}.v1", "partition": 3, "offset": 1, "timestamp": world.T}
+    id_ = did(src["topic"], 3, 1, stage)
+    value = canonical(
+        released | {"src": src, "did": id_, "stage": stage, "act": {**released["act"], "outcome": outcome}}
+    )
+    found = recheck(Record("mail.review.v1", 3, 1, world.T, None, orjson.dumps(SENT))).replay(value, AT).replayed
+    assert (found.finding, found.place) == ("drift", "src")
+
+
+@pytest.fixture(params=[1, 101], ids=["one person", "two people"])
+def desk(request: pytest.FixtureRequest) -> Told:
+    """A piece that people released, and that was handed off, and called back since."""
+    found = Told(*YOUNG)
+    found.send(SENT)
+    if found.act("release", bulk=request.param) == ("waiting", None):
+        assert found.act("approve", 0, by="taro") == ("cleared", None)
+    assert found.campaign("handoff")[-1][0] == "done"
+    found.learn(NO)
+    assert len(found.weigh()) == 1
+    return found
+
+
+def test_acts_of_people_then_their_records_follow(desk: Told) -> None:
+    check = recheck(*desk.kept)
+    positions = [AT] * (len(desk.values) - 1) + [AT | {"suppressions": [1000]}]
+    found = [check.replay(value, at) for value, at in zip(desk.values, positions, strict=True)]
+    assert {one.replayed.finding for one in found} == {"same", "silent"}
+    assert {one.unseen for one in found} == {None}
+    assert [one.replayed.stage for one in found if one.replayed.finding == "same"][-2:] == ["handoff", "recall"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        ({"act": {"by": "saburo"}}, "act.by"),
+        ({"act": {"item": "A" * 26}}, "act.item"),
+        ({"releases": {"reasons": ["AGE_UNCERTAIN", "SOURCE_CONFLICT"]}}, "facts.releases.reasons[1]"),
+        ({"releases": {"by": "saburo"}}, "facts.releases.by"),
+    ],
+)
+def test_another_release_than_the_act_then_the_first_field_that_differs_is_named(
+    released: dict[str, Any], changed: dict[str, dict[str, Any]], place: str
+) -> None:
+    act = Told(*YOUNG)
+    act.send(SENT)
+    act.act("release")
+    released["act"] |= changed.get("act", {})
+    released["facts"]["releases"][0] |= changed.get("releases", {})
+    released["src"]["offset"] = 1
+    found = recheck(*act.kept).replay(canonical(released), AT).replayed
+    assert (found.finding, found.place) == ("drift", place)
+
+
+@pytest.mark.parametrize(
+    ("changed", "finding"),
+    [({}, "same"), ({"campaign_id": "K-9"}, "drift"), ({"by": "saburo"}, "drift"), ({"bulk": 2}, "drift")],
+)
+def test_a_release_that_a_later_record_stands_on_then_it_is_the_one_that_was_made(
+    desk: Told, changed: dict[str, Any], finding: str
+) -> None:
+    sent = world.send(event_id="E-9", campaign_id=changed.get("campaign_id", "K-1"))
+    said = orjson.loads(desk.values[-1])["facts"]["releases"][0] | changed
+    other = Recorded(*YOUNG)
+    other.memory.put(release(decode("sends", None, orjson.dumps(sent)), said["decision_id"], said, until=world.T * 2))
+    other.send(world.send(event_id="E-8", campaign_id="K-8"))
+    other.send(sent)
+    check = recheck(*desk.kept, Record("mail.sends.v1", 3, 2, world.T, None, orjson.dumps(sent)))
+    for value in desk.values:
+        check.passed(value)
+    found = check.replay(other.values[-1], AT).replayed
+    assert (found.finding, found.place) == (finding, "facts.releases[0]" if changed else "")
+
+
+@pytest.mark.parametrize(
+    ("act", "place"),
+    [
+        (None, "src"),
+        ({"by": "saburo"}, "act.by"),
+        ({"kind": "cancel"}, "act.kind"),
+        ({"subject": "campaign/K-2"}, "act"),
+        ({"channel": "email"}, "act"),
+        ({"channel": "postal"}, ""),
+    ],
+)
+def test_a_hand_off_then_its_act_is_the_one_that_it_tells_of(
+    desk: Told, act: dict[str, Any] | None, place: str
+) -> None:
+    written = [replace(one, value=orjson.dumps(orjson.loads(one.value or b"") | (act or {}))) for one in desk.acts[-1:]]
+    desk.acts[-1:] = written if act else []
+    check = recheck(*desk.kept)
+    number = next(n for n, one in enumerate(desk.records) if one.stage == "handoff")
+    for value in desk.values[:number]:
+        check.passed(value)
+    found = check.replay(desk.values[number], AT).replayed
+    assert (found.finding, found.place) == ("drift" if place else "same", place)
