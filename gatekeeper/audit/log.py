@@ -23,7 +23,7 @@ from gatekeeper.audit.verify import (
     node_hash,
     open_checkpoint,
     root_of,
-    tile_name,
+    tile_path,
 )
 from gatekeeper.errors import IntegrityError
 
@@ -52,11 +52,6 @@ class Storing(Reading, Protocol):
 
     def remove(self, name: str) -> None:
         """Takes a file away, if it is there."""
-
-
-def path(level: int | str, number: int, width: int = TILE) -> str:
-    """Returns the name of a tile: `tile/0/x001/234.p/5` for the five first of the 1,234th."""
-    return f"tile/{level}/{tile_name(number)}" + (f".p/{width}" if width < TILE else "")
 
 
 def newest(files: Reading, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] | None:
@@ -99,11 +94,11 @@ class Tree:
         while at < len(raw) and len(found) < width:
             end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
             if end > len(raw):
-                raise IntegrityError("error.log_tile_wrong", name=path("entries", number))
+                raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", number))
             found.append(raw[at + 2 : end])
             at = end
         if len(found) < width:
-            raise IntegrityError("error.log_tile_wrong", name=path("entries", number))
+            raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", number))
         return found[first:]
 
     def every_leaf(self) -> Iterator[bytes]:
@@ -111,7 +106,7 @@ class Tree:
         for start in range(0, self.size, TILE):
             found = self.leaves(start)
             if root_of([leaf_hash(leaf) for leaf in found]) != self._over(start, start + len(found)):
-                raise IntegrityError("error.log_tile_wrong", name=path("entries", start // TILE, len(found)))
+                raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", start // TILE, len(found)))
             yield from found
 
     def hashes(self, level: int, number: int) -> list[bytes]:
@@ -160,12 +155,14 @@ class Tree:
         return root_of(self.hashes(level, low >> 8 * (level + 1))[first : first + (1 << height)])
 
     def _tile(self, level: int | str, number: int, width: int) -> bytes:
-        name = path(level, number, width)
+        name = tile_path(level, number, width)
         if name != self._kept[0]:
             raw = self._files.read(name)
             if raw is None:  # whoever reads while the log grows finds more of the tile in place of its part
-                parts = [int(name) for name in self._files.names(f"{path(level, number)}.p") if name.isdecimal()]
-                wider = (self._files.read(path(level, number, part)) for part in (*sorted(parts), TILE) if part > width)
+                parts = [int(name) for name in self._files.names(f"{tile_path(level, number)}.p") if name.isdecimal()]
+                wider = (
+                    self._files.read(tile_path(level, number, part)) for part in (*sorted(parts), TILE) if part > width
+                )
                 raw = next((one for one in wider if one is not None), None)
             if raw is None:
                 raise IntegrityError("error.log_tile_missing", name=name)
@@ -215,7 +212,7 @@ class Log:
             raise ValueError("a leaf of more than 65,535 bytes")
         self._entries.append(len(leaf).to_bytes(2, "big") + leaf)
         if len(self._entries) == TILE:
-            self._files.write(path("entries", self.size // TILE), b"".join(self._entries))
+            self._files.write(tile_path("entries", self.size // TILE), b"".join(self._entries))
             self._entries = []
         self.size += 1
         hash_, level = leaf_hash(leaf), 0
@@ -224,7 +221,7 @@ class Log:
             edge.append(hash_)
             if len(edge) < TILE:
                 break
-            self._files.write(path(level, (self.size >> 8 * (level + 1)) - 1), b"".join(edge))
+            self._files.write(tile_path(level, (self.size >> 8 * (level + 1)) - 1), b"".join(edge))
             hash_ = root_of(edge)
             edge.clear()
             level += 1
@@ -246,9 +243,9 @@ class Log:
         """
         for level, edge in enumerate(self._edges):
             if edge:
-                self._files.write(path(level, self.size >> 8 * (level + 1), len(edge)), b"".join(edge))
+                self._files.write(tile_path(level, self.size >> 8 * (level + 1), len(edge)), b"".join(edge))
         if self._entries:
-            self._files.write(path("entries", self.size // TILE, len(self._entries)), b"".join(self._entries))
+            self._files.write(tile_path("entries", self.size // TILE, len(self._entries)), b"".join(self._entries))
         self._files.write(f"state/{self.size}", state)
         key = self._signer()
         self._demand_extension()
@@ -288,7 +285,7 @@ class Log:
         if not (tree.root() == self.root() == self.sealed.root):
             raise IntegrityError("error.log_tree_differs", size=self.size)
         if width and [leaf_hash(leaf) for leaf in leaves] != self._edge(0):
-            raise IntegrityError("error.log_tile_wrong", name=path("entries", number, width))
+            raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", number, width))
 
     def _edge(self, level: int) -> list[bytes]:
         while len(self._edges) <= level:
@@ -306,9 +303,9 @@ class Log:
         sizes, before = {old, self.size}, self._before
         for level in (*range(len(self._edges)), "entries"):
             height = 0 if level == "entries" else 8 * int(level)
-            kept = {path(level, size >> height + 8, (size >> height) % TILE) for size in sizes}
+            kept = {tile_path(level, size >> height + 8, (size >> height) % TILE) for size in sizes}
             for number in {size >> height + 8 for size in {before, *sizes}}:
-                folder = f"{path(level, number)}.p"
+                folder = f"{tile_path(level, number)}.p"
                 self._remove(folder, kept)
         self._remove("state", {f"state/{size}" for size in sizes})
         self._before = old

@@ -250,12 +250,12 @@ def open_checkpoint(text: str) -> Checkpoint:
 # -- files ------------------------------------------------------------------------------------------------------
 
 
-def tile_name(number: int) -> str:
-    """Returns a tile's number as its path: 1234067 is `x001/x234/067`."""
+def tile_path(level: int | str, number: int, width: int = TILE) -> str:
+    """Returns the name of a tile in a log: `tile/0/x001/234.p/5` for the five first of number 1,234."""
     digits = str(number)
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     *high, low = [digits[at : at + 3] for at in range(0, len(digits), 3)]
-    return "".join(f"x{part}/" for part in high) + low
+    return f"tile/{level}/" + "".join(f"x{part}/" for part in high) + low + (f".p/{width}" if width < TILE else "")
 
 
 def _open(folder: Path, name: str) -> BinaryIO:
@@ -562,7 +562,7 @@ class _Export:
     def _leaves(self, size: int) -> Iterator[bytes]:
         """Yields the data of all leaves in order."""
         for number, width in enumerate(_widths(size)):
-            name = _tile("entries", number, width)
+            name = f"log/{tile_path('entries', number, width)}"
             data, place = self._read(name), 0
             for _ in range(width):
                 begin = place + 2
@@ -578,8 +578,8 @@ class _Export:
         level = 0
         while hashes:
             for number, width in enumerate(_widths(len(hashes))):
-                name, right = _tile(str(level), number, width), b"".join(hashes[number * TILE : (number + 1) * TILE])
-                data = self._read(name)
+                right = b"".join(hashes[number * TILE : (number + 1) * TILE])
+                data = self._read(name := f"log/{tile_path(level, number, width)}")
                 if len(data) < len(right):
                     raise Trouble("cut", file=name)
                 if data != right:
@@ -602,10 +602,6 @@ class _Export:
 def _widths(size: int) -> Iterator[int]:
     """Yields how many of so many hashes or leaves each tile holds."""
     return (min(TILE, size - begin) for begin in range(0, size, TILE))
-
-
-def _tile(level: str, number: int, width: int) -> str:
-    return f"log/tile/{level}/{tile_name(number)}" + (f".p/{width}" if width < TILE else "")
 
 
 # -- one partition of an export ---------------------------------------------------------------------------------
