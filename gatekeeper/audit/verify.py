@@ -32,7 +32,7 @@ from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -281,14 +281,11 @@ def _read(folder: Path, name: str) -> bytes:
     raise Trouble("large", file=name, most=FILE)
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > 17 or abs(found := int(digits)) > LARGEST:
+def _integer(number: str) -> int:
+    """Returns an integer below 2^53; raises ValueError for any other number, `int` for 1.0, 1e3 and Infinity."""
+    if len(number) > 17 or abs(found := int(number)) > LARGEST:
         raise ValueError("not below 2^53")
     return found
-
-
-def _no_float(_: str) -> NoReturn:
-    raise ValueError("no integer")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -298,7 +295,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_NUMBERS = {"parse_int": _integer, "parse_float": _no_float, "parse_constant": _no_float}
+_NUMBERS = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), _integer)
 _READ = json.JSONDecoder(**_NUMBERS).decode  # type: ignore[arg-type]
 _READ_ONCE = json.JSONDecoder(**_NUMBERS, object_pairs_hook=_once).decode  # type: ignore[arg-type]
 _WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -447,8 +444,7 @@ class _Export:
         self.workers = self._keys("worker")
         excluded = self._log(about, witness, min_size)
         for number in range(partitions):
-            files = (f"{kind}/{number}.ndjson.gz" for kind in ("records", "manifests"))
-            with self.lines(next(files)) as records, self.lines(next(files)) as manifests:
+            with self._lines("records", number) as records, self._lines("manifests", number) as manifests:
                 _Partition(self, number, records).check(manifests)
         for number, sealed in sorted(self.sealed.items()):
             for leaf in sealed.values():
@@ -468,9 +464,9 @@ class _Export:
             report.say("strangers", count=len(strangers), file=", ".join(sorted(where)))
 
     @contextmanager
-    def lines(self, name: str) -> Iterator[Lines]:
-        """Yields the lines of a gzip file."""
-        self._opened.add(name)
+    def _lines(self, kind: str, number: int) -> Iterator[Lines]:
+        """Yields the lines of a partition's file of records or of manifests."""
+        self._opened.add(name := f"{kind}/{number}.ndjson.gz")
         with _open(self._folder, name) as file:
             yield Lines(file, name, self._tell)
 
@@ -1078,20 +1074,14 @@ _SHAPES = {
 
 
 def _tellable(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _printable(value) if _is_tellable(name, value) else "?" for name, value in values.items()}
+    return {name: _told(name, value) for name, value in values.items()}
 
 
-def _is_tellable(name: str, value: Any) -> bool:
-    if isinstance(value, str):
-        return name in _SHAPES and _SHAPES[name].fullmatch(value) is not None
-    return value is None or (type(value) is int and abs(value) <= LARGEST)
-
-
-def _printable(value: Any) -> Any:
-    """Returns a value so that it cannot drive a terminal."""
-    if not isinstance(value, str):
-        return value
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
+def _told(name: str, value: Any) -> Any:
+    """Returns a value so that it cannot drive a terminal; `?` for one that may not be told."""
+    if isinstance(value, str) and name in _SHAPES and _SHAPES[name].fullmatch(value):
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
+    return value if value is None or (type(value) is int and abs(value) <= LARGEST) else "?"
 
 
 def language() -> str:
