@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit import verify
-from gatekeeper.audit.log import CHECKPOINT
 from gatekeeper.audit.part import Begun, Files, Lines, Standing, cleared, disk, placed
 from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.sealed import Sealed, checked
 from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.audit.tree import CHECKPOINT
 from gatekeeper.audit.verify import TILE, leaf_hash, tile_path
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from schemas.audit import AuditRecord, Manifest

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gatekeeper.audit.log import Storing, Tree, newest
+from gatekeeper.audit.log import Storing
 from gatekeeper.audit.merkle import check_consistency
 from gatekeeper.audit.note import Signing, cosignature
+from gatekeeper.audit.tree import Tree, newest
 from gatekeeper.audit.verify import Checkpoint, Vkey, open_checkpoint
 from gatekeeper.errors import IntegrityError
 

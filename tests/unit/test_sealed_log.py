@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.audit import merkle
-from gatekeeper.audit.log import LEAF_BYTES, Log, Tree, newest
+from gatekeeper.audit.log import LEAF_BYTES, Log
 from gatekeeper.audit.merkle import check_consistency
 from gatekeeper.audit.note import checkpoint, cosignature, signed
+from gatekeeper.audit.tree import Tree, newest
 from gatekeeper.audit.verify import leaf_hash, open_note, parse_vkey, root_from_inclusion, tile_path
 from gatekeeper.keys import Keys, Signer
 from gatekeeper.shelf import Shelf
