@@ -5,12 +5,12 @@
 
 It needs Python 3.11 or later and the package `cryptography`, and no other file. Exit codes: 0 all is as it was signed
 and sealed, 1 something was changed, 2 the call is wrong, 3 the output cannot be written, 4 it cannot be verified,
-5 part of it is missing, 130 interrupted. It is the same where nobody reads the output to its end.
+5 part of it is missing, 130 interrupted. The code is the same where nobody reads the output to its end.
 
 Tree hashes are those of RFC 6962, the log's files those of C2SP tlog-tiles, and the checkpoint a C2SP signed note.
 
 To be read from here on: trees, keys and notes, files, an export (`_Export`: the folder and its log; `_Partition`: its
-manifests and records), a proof (`_check_one`), the report, and the sentences that are said.
+manifests and records), a proof (`_check_one`), the report, the sentences that are said, and the command.
 """
 
 from __future__ import annotations
