@@ -15,12 +15,12 @@ from gatekeeper.audit.coverage import OUTPUTS, OWN, Covered, End, Finding, cover
 from gatekeeper.audit.pairing import Input, Outgoing, Placed, Put, Records, Signed
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
+from schemas.audit import DID_PATTERN
 from streams import heads
 from streams.client import Reader, Record
 
 UNREADABLE = "unreadable"
 STEP = 500
-_DID = re.compile("[A-Z2-7]{26}")
 
 
 def check(
@@ -93,7 +93,7 @@ class _Topics:
     def _put(self, topic: str, number: int) -> Iterator[Put]:
         for record in self._of(topic, number):
             did = record.header("gate-decision-id")
-            if did and not _DID.fullmatch(did):
+            if did and not re.fullmatch(DID_PATTERN, did):
                 did = UNREADABLE  # whoever wrote it may have written anything: it is not told
             if did or topic != "deadletter":  # that of a fact names no decision
                 yield Put(record.offset, did, record.timestamp)

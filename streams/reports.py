@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.library import Library, Missing
-from gatekeeper.audit.log import CHECKPOINT
 from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.sealed import sealed
+from gatekeeper.audit.tree import CHECKPOINT
 from gatekeeper.keys import Keys
 from gatekeeper.report.period import Period
 from gatekeeper.report.proof import Seal

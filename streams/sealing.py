@@ -21,7 +21,8 @@ from kafka.structs import OffsetAndMetadata
 from gatekeeper.audit import coverage
 from gatekeeper.audit.chain import Chain, Finding, Standing
 from gatekeeper.audit.coverage import Covered
-from gatekeeper.audit.log import Log, Tree
+from gatekeeper.audit.log import Log
+from gatekeeper.audit.tree import Tree
 from gatekeeper.audit.verify import Checkpoint
 from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.keys import Keys

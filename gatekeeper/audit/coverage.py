@@ -64,6 +64,11 @@ class Finding(NamedTuple):
     offset: int
     detail: str = ""
 
+    @property
+    def place(self) -> str:
+        """Where it is, as people are told: `TOPIC/PARTITION/OFFSET`."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
 
 class End(NamedTuple):
     """Where the ledger says that a partition is: next offsets of its inputs, hash (hex) of its last manifest."""

@@ -15,12 +15,12 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit import verify
-from gatekeeper.audit.log import CHECKPOINT, path
 from gatekeeper.audit.part import Begun, Files, Lines, Standing, cleared, disk, placed
 from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.sealed import Sealed, checked
 from gatekeeper.audit.trail import Link, Trail
-from gatekeeper.audit.verify import TILE, leaf_hash
+from gatekeeper.audit.tree import CHECKPOINT
+from gatekeeper.audit.verify import TILE, leaf_hash, tile_path
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from schemas.audit import AuditRecord, Manifest
 from schemas.codec import canonical
@@ -227,12 +227,12 @@ class _Writer:
         self._found.size, self._found.witnessed = size, log.witnessed
         for start in range(0, size, TILE):
             framed = [len(leaf).to_bytes(2, "big") + leaf for leaf in tree.leaves(start)]
-            self._put(f"log/{path('entries', start // TILE, len(framed))}", b"".join(framed))
+            self._put(f"log/{tile_path('entries', start // TILE, len(framed))}", b"".join(framed))
         level = 0
         while hashes := size >> 8 * level:
             for number in range(-(-hashes // TILE)):
                 width = min(TILE, hashes - number * TILE)
-                self._put(f"log/{path(level, number, width)}", b"".join(tree.hashes(level, number)))
+                self._put(f"log/{tile_path(level, number, width)}", b"".join(tree.hashes(level, number)))
             level += 1
         self._put(f"log/{CHECKPOINT}", log.note.encode())
 

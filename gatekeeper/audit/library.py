@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
+from gatekeeper.audit.trail import Named
 from gatekeeper.errors import UsageError
 from gatekeeper.policy import Policy, read
 from gatekeeper.reference import Reference
@@ -29,23 +29,11 @@ class Missing(Exception):
         self.digest = digest
 
 
-class Shelf(Protocol):
-    """Bytes by hash, None where there are none: of every `gatekeeper.audit.trail.Trail`."""
-
-    def policy(self, sha256: str) -> bytes | None:
-        """Returns the bytes of a policy version."""
-        ...
-
-    def reference(self, sha256: str) -> bytes | None:
-        """Returns the bytes of a record of `reference`, or those that name all versions of terms together."""
-        ...
-
-
 class Library:
-    """Policies and reference data of a shelf, each made out once."""
+    """Policies and reference data of a trail, each made out once."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, named: Named) -> None:
+        self._named = named
         self._policies: dict[str, Policy] = {}
         self._references: dict[bytes, Reference] = {}
 
@@ -92,7 +80,7 @@ class Library:
             raise Missing("reference", digest) from None
 
     def _bytes(self, kind: str, digest: str) -> bytes:
-        found = self._shelf.policy(digest) if kind == "policy" else self._shelf.reference(digest)
+        found = self._named.policy(digest) if kind == "policy" else self._named.reference(digest)
         if found is None or sha256(found).hexdigest() != digest:
             raise Missing(kind, digest)
         return found

@@ -10,35 +10,16 @@ A crash leaves the checkpoint and all that it covers; what was written beyond is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gatekeeper.audit.merkle import check_consistency
 from gatekeeper.audit.note import Signing, checkpoint, signed
-from gatekeeper.audit.verify import (
-    TILE,
-    Checkpoint,
-    Vkey,
-    leaf_hash,
-    node_hash,
-    open_checkpoint,
-    root_of,
-    tile_name,
-)
+from gatekeeper.audit.tree import CHECKPOINT, Reading, Tree, newest
+from gatekeeper.audit.verify import TILE, Checkpoint, Vkey, leaf_hash, open_checkpoint, root_of, tile_path
 from gatekeeper.errors import IntegrityError
 
 LEAF_BYTES = 65_535
-CHECKPOINT = "checkpoint"
-
-
-class Reading(Protocol):
-    """Files by their names below a folder."""
-
-    def read(self, name: str) -> bytes | None:
-        """Returns a file, None where there is none."""
-
-    def names(self, folder: str) -> list[str]:
-        """Returns the names of the files in a folder, none where there is no such folder."""
 
 
 class Storing(Reading, Protocol):
@@ -52,127 +33,6 @@ class Storing(Reading, Protocol):
 
     def remove(self, name: str) -> None:
         """Takes a file away, if it is there."""
-
-
-def path(level: int | str, number: int, width: int = TILE) -> str:
-    """Returns the name of a tile: `tile/0/x001/234.p/5` for the five first of the 1,234th."""
-    return f"tile/{level}/{tile_name(number)}" + (f".p/{width}" if width < TILE else "")
-
-
-def newest(files: Reading, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] | None:
-    """Returns the checkpoint that stands and its whole note, None where there is none.
-
-    `verifiers`: the log's keys, former ones too, whose name is its origin. Raises IntegrityError (4) for one that
-    they did not sign, or of another log, and for tiles without one: no log begins so.
-    """
-    if (raw := files.read(CHECKPOINT)) is None:
-        if files.names("tile"):
-            raise IntegrityError("error.log_checkpoint_missing")
-        return None
-    try:
-        found = open_checkpoint(raw.decode())
-    except ValueError:
-        raise IntegrityError("error.log_checkpoint_wrong") from None
-    if not any(found.note.signed(key) for key in verifiers if key.name == found.origin):
-        raise IntegrityError("error.log_checkpoint_wrong")
-    return found, raw.decode()
-
-
-class Tree:
-    """The tree of a checkpoint as its tiles hold it; raises IntegrityError (4) where they do not."""
-
-    def __init__(self, files: Reading, size: int) -> None:
-        self._files, self.size = files, size
-        self._kept: tuple[str, bytes] = ("", b"")
-
-    def root(self) -> bytes:
-        """Returns the 32 bytes of the root."""
-        return self._over(0, self.size) if self.size else root_of([])
-
-    def leaves(self, start: int = 0) -> list[bytes]:
-        """Returns the leaves of the tile of entries in which `start` lies, from there on."""
-        number, first = divmod(start, TILE)
-        width = min(TILE, self.size - number * TILE)
-        raw = self._tile("entries", number, width)
-        found: list[bytes] = []
-        at = 0
-        while at < len(raw) and len(found) < width:
-            end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
-            if end > len(raw):
-                raise IntegrityError("error.log_tile_wrong", name=path("entries", number))
-            found.append(raw[at + 2 : end])
-            at = end
-        if len(found) < width:
-            raise IntegrityError("error.log_tile_wrong", name=path("entries", number))
-        return found[first:]
-
-    def every_leaf(self) -> Iterator[bytes]:
-        """Yields all leaves in order; raises IntegrityError (4) where the entries are not what the tree is over."""
-        for start in range(0, self.size, TILE):
-            found = self.leaves(start)
-            if root_of([leaf_hash(leaf) for leaf in found]) != self._over(start, start + len(found)):
-                raise IntegrityError("error.log_tile_wrong", name=path("entries", start // TILE, len(found)))
-            yield from found
-
-    def hashes(self, level: int, number: int) -> list[bytes]:
-        """Returns what a tile holds: hashes of subtrees of 256**level leaves."""
-        width = min(TILE, (self.size >> 8 * level) - number * TILE)
-        raw = self._tile(level, number, width)
-        return [raw[at : at + 32] for at in range(0, 32 * width, 32)]
-
-    def inclusion(self, index: int) -> list[bytes]:
-        """Returns the proof that the leaf at `index` is in the tree, from its sibling up (RFC 6962, 2.1.1)."""
-        low, high = 0, self.size
-        found: list[bytes] = []
-        while high - low > 1:
-            split = low + _split(high - low)
-            if index < split:
-                found.append(self._over(split, high))
-                high = split
-            else:
-                found.append(self._over(low, split))
-                low = split
-        return found[::-1]
-
-    def consistency(self, old: int) -> list[bytes]:
-        """Returns the proof that the tree extends that of its first `old` leaves (RFC 6962, 2.1.2)."""
-        low, high, whole = 0, self.size, True
-        found: list[bytes] = []
-        if not 0 < old < high:
-            return []
-        while old != high:
-            split = low + _split(high - low)
-            if old <= split:
-                found.append(self._over(split, high))
-                high = split
-            else:
-                found.append(self._over(low, split))
-                low, whole = split, False
-        return ([] if whole else [self._over(low, high)]) + found[::-1]
-
-    def _over(self, low: int, high: int) -> bytes:
-        """Returns the root over the leaves from `low` to `high`, which the RFC's splits lead to."""
-        if (n := high - low) & (n - 1):
-            split = low + _split(n)
-            return node_hash(self._over(low, split), self._over(split, high))
-        level, height = divmod(n.bit_length() - 1, 8)
-        first = (low >> 8 * level) % TILE
-        return root_of(self.hashes(level, low >> 8 * (level + 1))[first : first + (1 << height)])
-
-    def _tile(self, level: int | str, number: int, width: int) -> bytes:
-        name = path(level, number, width)
-        if name != self._kept[0]:
-            raw = self._files.read(name)
-            if raw is None:  # whoever reads while the log grows finds more of the tile in place of its part
-                parts = [int(name) for name in self._files.names(f"{path(level, number)}.p") if name.isdecimal()]
-                wider = (self._files.read(path(level, number, part)) for part in (*sorted(parts), TILE) if part > width)
-                raw = next((one for one in wider if one is not None), None)
-            if raw is None:
-                raise IntegrityError("error.log_tile_missing", name=name)
-            if level != "entries" and len(raw) < 32 * width:
-                raise IntegrityError("error.log_tile_wrong", name=name)
-            self._kept = (name, raw)
-        return self._kept[1]
 
 
 class Log:
@@ -215,7 +75,7 @@ class Log:
             raise ValueError("a leaf of more than 65,535 bytes")
         self._entries.append(len(leaf).to_bytes(2, "big") + leaf)
         if len(self._entries) == TILE:
-            self._files.write(path("entries", self.size // TILE), b"".join(self._entries))
+            self._files.write(tile_path("entries", self.size // TILE), b"".join(self._entries))
             self._entries = []
         self.size += 1
         hash_, level = leaf_hash(leaf), 0
@@ -224,7 +84,7 @@ class Log:
             edge.append(hash_)
             if len(edge) < TILE:
                 break
-            self._files.write(path(level, (self.size >> 8 * (level + 1)) - 1), b"".join(edge))
+            self._files.write(tile_path(level, (self.size >> 8 * (level + 1)) - 1), b"".join(edge))
             hash_ = root_of(edge)
             edge.clear()
             level += 1
@@ -246,9 +106,9 @@ class Log:
         """
         for level, edge in enumerate(self._edges):
             if edge:
-                self._files.write(path(level, self.size >> 8 * (level + 1), len(edge)), b"".join(edge))
+                self._files.write(tile_path(level, self.size >> 8 * (level + 1), len(edge)), b"".join(edge))
         if self._entries:
-            self._files.write(path("entries", self.size // TILE, len(self._entries)), b"".join(self._entries))
+            self._files.write(tile_path("entries", self.size // TILE, len(self._entries)), b"".join(self._entries))
         self._files.write(f"state/{self.size}", state)
         key = self._signer()
         self._demand_extension()
@@ -288,7 +148,7 @@ class Log:
         if not (tree.root() == self.root() == self.sealed.root):
             raise IntegrityError("error.log_tree_differs", size=self.size)
         if width and [leaf_hash(leaf) for leaf in leaves] != self._edge(0):
-            raise IntegrityError("error.log_tile_wrong", name=path("entries", number, width))
+            raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", number, width))
 
     def _edge(self, level: int) -> list[bytes]:
         while len(self._edges) <= level:
@@ -306,9 +166,9 @@ class Log:
         sizes, before = {old, self.size}, self._before
         for level in (*range(len(self._edges)), "entries"):
             height = 0 if level == "entries" else 8 * int(level)
-            kept = {path(level, size >> height + 8, (size >> height) % TILE) for size in sizes}
+            kept = {tile_path(level, size >> height + 8, (size >> height) % TILE) for size in sizes}
             for number in {size >> height + 8 for size in {before, *sizes}}:
-                folder = f"{path(level, number)}.p"
+                folder = f"{tile_path(level, number)}.p"
                 self._remove(folder, kept)
         self._remove("state", {f"state/{size}" for size in sizes})
         self._before = old
@@ -317,8 +177,3 @@ class Log:
         for name in self._files.names(folder):
             if f"{folder}/{name}" not in kept:
                 self._files.remove(f"{folder}/{name}")
-
-
-def _split(n: int) -> int:
-    """Returns the largest power of two that is smaller than n."""
-    return 1 << (n - 1).bit_length() - 1

@@ -10,10 +10,8 @@ from gatekeeper.audit import inquiry
 from gatekeeper.audit.story import Told, of, pieces
 from gatekeeper.audit.trail import Trail
 from gatekeeper.errors import GatekeeperError, UsageError
+from schemas.audit import DID_PATTERN
 from schemas.values import ID_PATTERN
-
-_DID = re.compile(r"[A-Z2-7]{26}")
-Passing = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Quest:
         What a send is called may look like a code: then a wrong check letter is no error.
         """
         plain = text.strip()
-        if _DID.fullmatch(plain.upper()):
+        if re.fullmatch(DID_PATTERN, plain.upper()):
             return cls(plain, plain.upper())
         try:
             return cls(plain, inquiry.read(plain))
@@ -59,7 +57,7 @@ class Search:
     """The search through a trail: `passed` is called for every manifest."""
 
     trail: Trail
-    passed: Passing
+    passed: Callable[[], None]
     troubles: list[GatekeeperError] = field(default_factory=list)
     """What kept a partition from being read to its end."""
 

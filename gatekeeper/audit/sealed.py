@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gatekeeper.audit.log import Reading, Tree, newest
+from gatekeeper.audit.tree import Reading, Tree, newest
 from gatekeeper.audit.verify import TILE, Checkpoint, Vkey, leaf_hash, open_checkpoint, root_of
 from gatekeeper.errors import IntegrityError
 

@@ -38,19 +38,8 @@ class Link:
         return f"manifests/{self.partition}/{self.offset}"
 
 
-class Trail(Protocol):
-    """A way to read it: `gatekeeper.audit.folder.Folder` of an export, `streams.trail.LiveTrail` of the topics."""
-
-    def partitions(self) -> list[int]:
-        """Returns the numbers of all partitions."""
-        ...
-
-    def links(self, partition: int) -> Iterator[Link]:
-        """Yields a partition's links in the order in which they were written.
-
-        Raises IncompleteError (5) where records are missing, IntegrityError (4) where they are others.
-        """
-        ...
+class Named(Protocol):
+    """What records name by hash."""
 
     def policy(self, sha256: str) -> bytes | None:
         """Returns the bytes of a policy version by their SHA-256 in hex, None where they are not at hand."""
@@ -61,6 +50,21 @@ class Trail(Protocol):
 
         Terms of joint use are named by the hash of the canonical map of version to hash: that map is returned, and
         each version by its own hash.
+        """
+        ...
+
+
+class Trail(Named, Protocol):
+    """A way to read it: `gatekeeper.audit.folder.Folder` of an export, `streams.trail.LiveTrail` of the topics."""
+
+    def partitions(self) -> list[int]:
+        """Returns the numbers of all partitions."""
+        ...
+
+    def links(self, partition: int) -> Iterator[Link]:
+        """Yields a partition's links in the order in which they were written.
+
+        Raises IncompleteError (5) where records are missing, IntegrityError (4) where they are others.
         """
         ...
 

@@ -5,12 +5,12 @@
 
 It needs Python 3.11 or later and the package `cryptography`, and no other file. Exit codes: 0 all is as it was signed
 and sealed, 1 something was changed, 2 the call is wrong, 3 the output cannot be written, 4 it cannot be verified,
-5 part of it is missing, 130 interrupted. It is the same where nobody reads the output to its end.
+5 part of it is missing, 130 interrupted. The code is the same where nobody reads the output to its end.
 
 Tree hashes are those of RFC 6962, the log's files those of C2SP tlog-tiles, and the checkpoint a C2SP signed note.
 
 To be read from here on: trees, keys and notes, files, an export (`_Export`: the folder and its log; `_Partition`: its
-manifests and records), a proof (`_check_one`), the report, and the sentences that are said.
+manifests and records), a proof (`_check_one`), the report, the sentences that are said, and the command.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -250,12 +250,12 @@ def open_checkpoint(text: str) -> Checkpoint:
 # -- files ------------------------------------------------------------------------------------------------------
 
 
-def tile_name(number: int) -> str:
-    """Returns a tile's number as its path: 1234067 is `x001/x234/067`."""
+def tile_path(level: int | str, number: int, width: int = TILE) -> str:
+    """Returns the name of a tile in a log: `tile/0/x001/234.p/5` for the five first of number 1,234."""
     digits = str(number)
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     *high, low = [digits[at : at + 3] for at in range(0, len(digits), 3)]
-    return "".join(f"x{part}/" for part in high) + low
+    return f"tile/{level}/" + "".join(f"x{part}/" for part in high) + low + (f".p/{width}" if width < TILE else "")
 
 
 def _open(folder: Path, name: str) -> BinaryIO:
@@ -281,14 +281,11 @@ def _read(folder: Path, name: str) -> bytes:
     raise Trouble("large", file=name, most=FILE)
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > 17 or abs(found := int(digits)) > LARGEST:
+def _integer(number: str) -> int:
+    """Returns an integer below 2^53; raises ValueError for any other number, `int` for 1.0, 1e3 and Infinity."""
+    if len(number) > 17 or abs(found := int(number)) > LARGEST:
         raise ValueError("not below 2^53")
     return found
-
-
-def _no_float(_: str) -> NoReturn:
-    raise ValueError("no integer")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -298,7 +295,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_NUMBERS = {"parse_int": _integer, "parse_float": _no_float, "parse_constant": _no_float}
+_NUMBERS = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), _integer)
 _READ = json.JSONDecoder(**_NUMBERS).decode  # type: ignore[arg-type]
 _READ_ONCE = json.JSONDecoder(**_NUMBERS, object_pairs_hook=_once).decode  # type: ignore[arg-type]
 _WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -449,8 +446,7 @@ class _Export:
         self.workers = self._keys("worker")
         excluded = self._log(about, witness, min_size)
         for number in range(partitions):
-            files = (f"{kind}/{number}.ndjson.gz" for kind in ("records", "manifests"))
-            with self.lines(next(files)) as records, self.lines(next(files)) as manifests:
+            with self._lines("records", number) as records, self._lines("manifests", number) as manifests:
                 _Partition(self, number, records).check(manifests)
         for number, sealed in sorted(self.sealed.items()):
             for leaf in sealed.values():
@@ -470,9 +466,9 @@ class _Export:
             report.say("strangers", count=len(strangers), file=", ".join(sorted(where)))
 
     @contextmanager
-    def lines(self, name: str) -> Iterator[Lines]:
-        """Yields the lines of a gzip file."""
-        self._opened.add(name)
+    def _lines(self, kind: str, number: int) -> Iterator[Lines]:
+        """Yields the lines of a partition's file of records or of manifests."""
+        self._opened.add(name := f"{kind}/{number}.ndjson.gz")
         with _open(self._folder, name) as file:
             yield Lines(file, name, self._tell)
 
@@ -564,7 +560,7 @@ class _Export:
     def _leaves(self, size: int) -> Iterator[bytes]:
         """Yields the data of all leaves in order."""
         for number, width in enumerate(_widths(size)):
-            name = _tile("entries", number, width)
+            name = f"log/{tile_path('entries', number, width)}"
             data, place = self._read(name), 0
             for _ in range(width):
                 begin = place + 2
@@ -580,8 +576,8 @@ class _Export:
         level = 0
         while hashes:
             for number, width in enumerate(_widths(len(hashes))):
-                name, right = _tile(str(level), number, width), b"".join(hashes[number * TILE : (number + 1) * TILE])
-                data = self._read(name)
+                right = b"".join(hashes[number * TILE : (number + 1) * TILE])
+                data = self._read(name := f"log/{tile_path(level, number, width)}")
                 if len(data) < len(right):
                     raise Trouble("cut", file=name)
                 if data != right:
@@ -604,10 +600,6 @@ class _Export:
 def _widths(size: int) -> Iterator[int]:
     """Yields how many of so many hashes or leaves each tile holds."""
     return (min(TILE, size - begin) for begin in range(0, size, TILE))
-
-
-def _tile(level: str, number: int, width: int) -> str:
-    return f"log/tile/{level}/{tile_name(number)}" + (f".p/{width}" if width < TILE else "")
 
 
 # -- one partition of an export ---------------------------------------------------------------------------------
@@ -1088,20 +1080,14 @@ _SHAPES = {
 
 
 def _tellable(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _printable(value) if _is_tellable(name, value) else "?" for name, value in values.items()}
+    return {name: _told(name, value) for name, value in values.items()}
 
 
-def _is_tellable(name: str, value: Any) -> bool:
-    if isinstance(value, str):
-        return name in _SHAPES and _SHAPES[name].fullmatch(value) is not None
-    return value is None or (type(value) is int and abs(value) <= LARGEST)
-
-
-def _printable(value: Any) -> Any:
-    """Returns a value so that it cannot drive a terminal."""
-    if not isinstance(value, str):
-        return value
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
+def _told(name: str, value: Any) -> Any:
+    """Returns a value so that it cannot drive a terminal; `?` for one that may not be told."""
+    if isinstance(value, str) and name in _SHAPES and _SHAPES[name].fullmatch(value):
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
+    return value if value is None or (type(value) is int and abs(value) <= LARGEST) else "?"
 
 
 def language() -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gatekeeper.audit.log import Reading, Storing, Tree, newest
+from gatekeeper.audit.log import Storing
 from gatekeeper.audit.merkle import check_consistency
 from gatekeeper.audit.note import Signing, cosignature
+from gatekeeper.audit.tree import Tree, newest
 from gatekeeper.audit.verify import Checkpoint, Vkey, open_checkpoint
 from gatekeeper.errors import IntegrityError
 
@@ -36,7 +37,7 @@ class Witness:
         checkpoint, note = found
         while True:
             try:
-                self._demand_extension(seen, checkpoint, self._log)
+                self._demand_extension(seen, checkpoint)
                 break
             except IntegrityError as error:
                 # a tile may have gone with a checkpoint that is no longer the newest: then look at that one
@@ -67,8 +68,8 @@ class Witness:
         except ValueError:
             return None
 
-    def _demand_extension(self, seen: Checkpoint | None, new: Checkpoint, log: Reading) -> None:
-        tree = Tree(log, new.size)
+    def _demand_extension(self, seen: Checkpoint | None, new: Checkpoint) -> None:
+        tree = Tree(self._log, new.size)
         if seen is not None and seen.origin != new.origin:
             raise IntegrityError("error.log_other", found=new.origin, wanted=seen.origin)
         if seen is not None and new.size < seen.size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gatekeeper.audit.log import CHECKPOINT, newest
+from gatekeeper.audit.tree import CHECKPOINT, newest
 from gatekeeper.audit.verify import Vkey, open_checkpoint
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.keys import Keys

@@ -19,7 +19,7 @@ from typing import TypeVar
 import orjson
 from pydantic import BaseModel
 
-from gatekeeper.audit.log import newest
+from gatekeeper.audit.tree import newest
 from gatekeeper.demo import addresses
 from gatekeeper.demo.process import Interrupts, Process
 from gatekeeper.demo.retailer import Person, Retailer

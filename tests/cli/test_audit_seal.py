@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from gatekeeper.audit.coverage import Covered
-from gatekeeper.audit.log import Tree, newest
+from gatekeeper.audit.tree import Tree, newest
 from gatekeeper.audit.verify import Checkpoint
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings

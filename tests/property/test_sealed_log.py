@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
-from gatekeeper.audit.log import Log, Tree
+from gatekeeper.audit.log import Log
 from gatekeeper.audit.merkle import check_consistency
+from gatekeeper.audit.tree import Tree
 from gatekeeper.audit.verify import leaf_hash, root_from_inclusion
 from gatekeeper.keys import Keys
 from gatekeeper.shelf import Shelf

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.audit import merkle
-from gatekeeper.audit.log import LEAF_BYTES, Log, Tree, newest, path
+from gatekeeper.audit.log import LEAF_BYTES, Log
 from gatekeeper.audit.merkle import check_consistency
 from gatekeeper.audit.note import checkpoint, cosignature, signed
-from gatekeeper.audit.verify import leaf_hash, open_note, parse_vkey, root_from_inclusion
+from gatekeeper.audit.tree import Tree, newest
+from gatekeeper.audit.verify import leaf_hash, open_note, parse_vkey, root_from_inclusion, tile_path
 from gatekeeper.keys import Keys, Signer
 from gatekeeper.shelf import Shelf
 from tests.unit.test_merkle import LEAVES, ROOTS
@@ -151,7 +152,7 @@ def test_given_the_reference_leaves_then_the_published_proofs_of_consistency(
     ],
 )
 def test_given_a_tile_then_its_name_is_c2sps(number: int, width: int, name: str) -> None:
-    assert path(0, number, width) == name
+    assert tile_path(0, number, width) == name
 
 
 def test_given_the_example_of_a_note_then_it_is_signed_and_a_change_is_not() -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log import Log, Tree
+from gatekeeper.audit.log import Log
+from gatekeeper.audit.tree import Tree
 from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.keys import Keys
 from gatekeeper.shelf import Shelf

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log import Log, newest
+from gatekeeper.audit.log import Log
+from gatekeeper.audit.tree import newest
 from gatekeeper.audit.verify import open_checkpoint, parse_vkey
 from gatekeeper.audit.witness import Witness
 from gatekeeper.errors import IntegrityError

@@ -27,4 +27,4 @@ def trusted(witness: str | None) -> Vkey | None:
     try:
         return read_witness(witness) if witness is not None else None
     except Trouble:
-        raise UsageError("error.witness_key", option="--witness") from None
+        raise UsageError("error.witness_key") from None

@@ -69,7 +69,7 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
             click.echo(report(found, group=settings.group, at=_since(done)))
         else:
             _show(found, findings, expired=expired)
-    if not Keys(settings.key_folder).numbers("worker", "pub"):
+    if not keys:
         note("cli.audit_coverage_keys", folder=settings.key_folder)
     if findings and all(one.fault == "unknown_key" for one in findings):
         note("cli.audit_coverage_keys_unknown", count=f"{len(findings):,}", folder=settings.key_folder)
@@ -113,14 +113,7 @@ def _show(found: Sequence[Covered], findings: Sequence[Finding], *, expired: boo
         numbers=(0, 1, 2),
     )
     if findings:
-        rows = [
-            (
-                text(f"cli.fault_{finding.fault}"),
-                f"{finding.topic}/{finding.partition}/{finding.offset}",
-                finding.detail,
-            )
-            for finding in findings[:TOLD]
-        ]
+        rows = [(text(f"cli.fault_{one.fault}"), one.place, one.detail) for one in findings[:TOLD]]
         show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)
     elif not expired:
         click.echo(text("cli.audit_coverage_right"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from time import time
 
@@ -108,7 +109,7 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
         note("cli.audit_export_absent", count=len(found.absent), example=found.absent[0])
     tell_aside(trail)
     if as_json:
-        show_json({"out": str(out), **_plain(found), "aside": trail.strangers})
+        show_json({"out": str(out), **asdict(found), "aside": trail.strangers})
     else:
         click.echo(text("cli.audit_exported", out=out, manifests=f"{found.manifests:,}", records=f"{found.records:,}"))
     click.get_current_context().exit(1 if trail.aside else 0)
@@ -164,7 +165,3 @@ def _go_on(trail: LiveTrail, kept: Kept, part: Path) -> None:
     trail.aside |= {finding.place: finding for finding in kept.aside}
     counts = {name: f"{getattr(kept.begun, name):,}" for name in ("manifests", "records")}
     note("cli.audit_export_goes_on", part=part, **counts)
-
-
-def _plain(found: export.Exported) -> dict[str, object]:
-    return {name: getattr(found, name) for name in ("manifests", "records", "left", "size", "witnessed", "absent")}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -35,7 +35,6 @@ from streams.trail import LiveTrail
 
 SHOWN = 100
 """So many findings are told one by one."""
-FINDINGS = ("same", "told", "silent", "drift", "unknown")
 COUNTS = ("findings", "stages", "facts")
 _LONGEST = 200
 
@@ -198,7 +197,9 @@ def _begun(kept: Kept | None) -> Report:
 
 
 def _show(report: Report, *, live: bool) -> None:
-    rows = [(name, report.findings[name], text(f"replay.{name}")) for name in FINDINGS if report.findings[name]]
+    rows = [
+        (name, report.findings[name], text(f"replay.{name}")) for name in get_args(Finding) if report.findings[name]
+    ]
     show_table([f"cli.column_{name}" for name in ("finding", "records", "meaning")], rows, numbers=(1,))
     for one in report.found:
         shown = {name: str(one[name])[:_LONGEST] for name in ("recorded", "derived")}

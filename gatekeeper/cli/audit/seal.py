@@ -70,8 +70,8 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         if as_json:
             show_json({"coverage": {"leaf": leaf, "found": len(findings)}})
         for one in findings[:SHOWN]:
-            place = f"{one.topic}/{one.partition}/{one.offset}"
-            note("cli.audit_seal_uncovered", fault=text(f"cli.fault_{one.fault}"), place=place, detail=one.detail)
+            fault = text(f"cli.fault_{one.fault}")
+            note("cli.audit_seal_uncovered", fault=fault, place=one.place, detail=one.detail)
         note("cli.audit_seal_covered", leaf=leaf, count=f"{len(findings):,}")
 
     def failed(error: Exception) -> None:

@@ -1,0 +1,144 @@
+"""The sealed log as others find it: the checkpoint that stands, and the tree of a checkpoint as its tiles hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from gatekeeper.audit.verify import TILE, Checkpoint, Vkey, leaf_hash, node_hash, open_checkpoint, root_of, tile_path
+from gatekeeper.errors import IntegrityError
+
+CHECKPOINT = "checkpoint"
+
+
+class Reading(Protocol):
+    """Files by their names below a folder."""
+
+    def read(self, name: str) -> bytes | None:
+        """Returns a file, None where there is none."""
+
+    def names(self, folder: str) -> list[str]:
+        """Returns the names of the files in a folder, none where there is no such folder."""
+
+
+def newest(files: Reading, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] | None:
+    """Returns the checkpoint that stands and its whole note, None where there is none.
+
+    `verifiers`: the log's keys, former ones too, whose name is its origin. Raises IntegrityError (4) for one that
+    they did not sign, or of another log, and for tiles without one: no log begins so.
+    """
+    if (raw := files.read(CHECKPOINT)) is None:
+        if files.names("tile"):
+            raise IntegrityError("error.log_checkpoint_missing")
+        return None
+    try:
+        found = open_checkpoint(raw.decode())
+    except ValueError:
+        raise IntegrityError("error.log_checkpoint_wrong") from None
+    if not any(found.note.signed(key) for key in verifiers if key.name == found.origin):
+        raise IntegrityError("error.log_checkpoint_wrong")
+    return found, raw.decode()
+
+
+class Tree:
+    """The tree of a checkpoint as its tiles hold it; raises IntegrityError (4) where they do not."""
+
+    def __init__(self, files: Reading, size: int) -> None:
+        self._files, self.size = files, size
+        self._kept: tuple[str, bytes] = ("", b"")
+
+    def root(self) -> bytes:
+        """Returns the 32 bytes of the root."""
+        return self._over(0, self.size) if self.size else root_of([])
+
+    def leaves(self, start: int = 0) -> list[bytes]:
+        """Returns the leaves of the tile of entries in which `start` lies, from there on."""
+        number, first = divmod(start, TILE)
+        width = min(TILE, self.size - number * TILE)
+        raw = self._tile("entries", number, width)
+        found: list[bytes] = []
+        at = 0
+        while at < len(raw) and len(found) < width:
+            end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
+            if end > len(raw):
+                raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", number))
+            found.append(raw[at + 2 : end])
+            at = end
+        if len(found) < width:
+            raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", number))
+        return found[first:]
+
+    def every_leaf(self) -> Iterator[bytes]:
+        """Yields all leaves in order; raises IntegrityError (4) where the entries are not what the tree is over."""
+        for start in range(0, self.size, TILE):
+            found = self.leaves(start)
+            if root_of([leaf_hash(leaf) for leaf in found]) != self._over(start, start + len(found)):
+                raise IntegrityError("error.log_tile_wrong", name=tile_path("entries", start // TILE, len(found)))
+            yield from found
+
+    def hashes(self, level: int, number: int) -> list[bytes]:
+        """Returns what a tile holds: hashes of subtrees of 256**level leaves."""
+        width = min(TILE, (self.size >> 8 * level) - number * TILE)
+        raw = self._tile(level, number, width)
+        return [raw[at : at + 32] for at in range(0, 32 * width, 32)]
+
+    def inclusion(self, index: int) -> list[bytes]:
+        """Returns the proof that the leaf at `index` is in the tree, from its sibling up (RFC 6962, 2.1.1)."""
+        low, high = 0, self.size
+        found: list[bytes] = []
+        while high - low > 1:
+            split = low + _split(high - low)
+            if index < split:
+                found.append(self._over(split, high))
+                high = split
+            else:
+                found.append(self._over(low, split))
+                low = split
+        return found[::-1]
+
+    def consistency(self, old: int) -> list[bytes]:
+        """Returns the proof that the tree extends that of its first `old` leaves (RFC 6962, 2.1.2)."""
+        low, high, whole = 0, self.size, True
+        found: list[bytes] = []
+        if not 0 < old < high:
+            return []
+        while old != high:
+            split = low + _split(high - low)
+            if old <= split:
+                found.append(self._over(split, high))
+                high = split
+            else:
+                found.append(self._over(low, split))
+                low, whole = split, False
+        return ([] if whole else [self._over(low, high)]) + found[::-1]
+
+    def _over(self, low: int, high: int) -> bytes:
+        """Returns the root over the leaves from `low` to `high`, which the RFC's splits lead to."""
+        if (n := high - low) & (n - 1):
+            split = low + _split(n)
+            return node_hash(self._over(low, split), self._over(split, high))
+        level, height = divmod(n.bit_length() - 1, 8)
+        first = (low >> 8 * level) % TILE
+        return root_of(self.hashes(level, low >> 8 * (level + 1))[first : first + (1 << height)])
+
+    def _tile(self, level: int | str, number: int, width: int) -> bytes:
+        name = tile_path(level, number, width)
+        if name != self._kept[0]:
+            raw = self._files.read(name)
+            if raw is None:  # whoever reads while the log grows finds more of the tile in place of its part
+                parts = [int(name) for name in self._files.names(f"{tile_path(level, number)}.p") if name.isdecimal()]
+                wider = (
+                    self._files.read(tile_path(level, number, part)) for part in (*sorted(parts), TILE) if part > width
+                )
+                raw = next((one for one in wider if one is not None), None)
+            if raw is None:
+                raise IntegrityError("error.log_tile_missing", name=name)
+            if level != "entries" and len(raw) < 32 * width:
+                raise IntegrityError("error.log_tile_wrong", name=name)
+            self._kept = (name, raw)
+        return self._kept[1]
+
+
+def _split(n: int) -> int:
+    """Returns the largest power of two that is smaller than n."""
+    return 1 << (n - 1).bit_length() - 1
