@@ -82,8 +82,8 @@ class Recheck:
         self._tokens = tokens
         self._whole = whole
         self._cleared: dict[str, Place] = {}
-        self._done: dict[str, bytes] = {}
-        """Items that were released, each with the release, and requests that people were asked by."""
+        self._done: dict[str, tuple[str | None, bytes]] = {}
+        """Items that were released and requests that people were asked by: whose they are, and the release."""
 
     def passed(self, value: bytes) -> None:
         """Takes in what later records stand on, of one that is not to be replayed; of what is no record, nothing."""
@@ -96,9 +96,9 @@ class Recheck:
             self._cleared[said["did"]] = logical_name(src["topic"]), src["partition"], src["offset"]
         act = said.get("act") or {}
         if act.get("outcome") == "asked":
-            self._done[said["did"]] = b""
+            self._done[said["did"]] = said["subj"], b""
         elif said["stage"] == "release" and act["outcome"] in ("cleared", "withheld"):
-            self._done[act["item"]] = canonical(_made(said))
+            self._done[act["item"]] = said["subj"], canonical(_made(said))
 
     def replay(self, value: bytes, at: Positions) -> Rechecked:
         """Returns what becomes of one record, `at` being the positions that its manifest names.
@@ -156,7 +156,9 @@ class Recheck:
                 done = self._done.get(claimed[key])
                 if done is None and not self._whole:
                     raise _Unseen("expired")
-                if done is None or (name == "releases" and done != canonical(claimed)):
+                # a record that erasure calls for names nobody any more, but what it clears
+                whose = done[0] if done and said["subj"] is None and said["verdict"] != "clear" else said["subj"]
+                if done != (whose, canonical(claimed) if name == "releases" else b""):
                     raise _Differs(f"facts.{name}[{number}]", told(claimed))
 
     def _place(self, said: dict[str, Any]) -> Place:

@@ -12,7 +12,7 @@ from gatekeeper.audit.archive import Archive
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.recheck import Recheck
 from gatekeeper.audit.record import did
-from gatekeeper.entries import release
+from gatekeeper.entries import SALT_BYTES, release, salt
 from gatekeeper.packs import load
 from gatekeeper.records import Record
 from gatekeeper.spans import instant
@@ -161,15 +161,24 @@ def test_another_release_than_the_act_then_the_first_field_that_differs_is_named
 
 
 @pytest.mark.parametrize(
-    ("changed", "finding"),
-    [({}, "same"), ({"campaign_id": "K-9"}, "drift"), ({"by": "saburo"}, "drift"), ({"bulk": 2}, "drift")],
+    ("changed", "whose", "finding"),
+    [
+        ({}, "theirs", "same"),
+        ({"campaign_id": "K-9"}, "theirs", "drift"),
+        ({"by": "saburo"}, "theirs", "drift"),
+        ({"bulk": 2}, "theirs", "drift"),
+        ({}, "another's", "drift"),
+    ],
 )
 def test_a_release_that_a_later_record_stands_on_then_it_is_the_one_that_was_made(
-    desk: Told, changed: dict[str, Any], finding: str
+    desk: Told, changed: dict[str, Any], whose: str, finding: str
 ) -> None:
     sent = world.send(event_id="E-9", campaign_id=changed.get("campaign_id", "K-1"))
     said = orjson.loads(desk.values[-1])["facts"]["releases"][0] | changed
     other = Recorded(*YOUNG)
+    if whose == "theirs":
+        kept = desk.memory.salt(SENT["recipient_id"].encode()) or b""
+        other.memory.put(salt(SENT["recipient_id"], int(kept[SALT_BYTES:]), kept[:SALT_BYTES]))
     other.memory.put(release(decode("sends", None, orjson.dumps(sent)), said["decision_id"], said, until=world.T * 2))
     other.send(world.send(event_id="E-8", campaign_id="K-8"))
     other.send(sent)
@@ -177,7 +186,7 @@ def test_a_release_that_a_later_record_stands_on_then_it_is_the_one_that_was_mad
     for value in desk.values:
         check.passed(value)
     found = check.replay(other.values[-1], AT).replayed
-    assert (found.finding, found.place) == (finding, "facts.releases[0]" if changed else "")
+    assert (found.finding, found.place) == (finding, "" if finding == "same" else "facts.releases[0]")
 
 
 @pytest.mark.parametrize(
