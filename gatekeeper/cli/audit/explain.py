@@ -13,13 +13,13 @@ from gatekeeper.audit.sealed import Sealed
 from gatekeeper.audit.story import UNREADABLE, Seal, Story, Told, proven
 from gatekeeper.audit.trail import Trail
 from gatekeeper.audit.verify import INCOMPLETE, UNVERIFIABLE
-from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options
+from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
 from gatekeeper.spans import instant, local, span
-from gatekeeper.texts import language, text
+from gatekeeper.texts import text
 from streams.trail import LiveTrail
 
 
@@ -59,8 +59,7 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     else:
         click.echo("\n".join(printable(line.encode()) for line in stories[0].page().split("\n")))
     wrong = [finding for piece in found for told in piece for finding in told.wrong]
-    for said in dict.fromkeys(finding.text(language()) for finding in wrong):
-        note("cli.audit_unproven", finding=said)
+    tell_unproven(wrong, None if folder else keys.folder)
     codes = {one.exit for one in wrong}
     if not readable:
         codes.add(UNVERIFIABLE)
