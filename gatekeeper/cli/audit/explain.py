@@ -35,7 +35,7 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     that are of known workers and others were set aside.
     """
     quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
-    keys = keys_of(settings, folder)
+    keys, read = keys_of(settings, folder), folder or text("cli.audit_running")
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
         kept, readable = _log(settings, keys)
@@ -47,9 +47,9 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
     if not found and (search.troubles or (isinstance(trail, LiveTrail) and trail.aside)):
-        raise IncompleteError("error.not_among_read", where=where)
+        raise IncompleteError("error.not_among_read", where=read)
     if not found:
-        raise UsageError("error.explain_nothing", where=where, days=f"{settings.audit_days:,}")
+        raise UsageError("error.explain_nothing", where=read, days=f"{settings.audit_days:,}")
     if as_json:
         show_json({"asked": quest.text, "where": where, "pieces": [story.plain() for story in stories]})
     elif len(stories) > 1:

@@ -38,7 +38,7 @@ def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool)
         known = [*keys.verifiers("worker"), *keys.verifiers("log")]
         found = prove(trail, did, log, keys=known, told=lambda link: bar.advance(task))
     if found is None and isinstance(trail, LiveTrail) and trail.aside:
-        raise IncompleteError("error.not_among_read", where="live")
+        raise IncompleteError("error.not_among_read", where=text("cli.audit_running"))
     if found is None:
         raise UsageError("error.decision_absent", did=did)
     report = check_content(found, out.name)
