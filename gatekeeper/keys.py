@@ -156,7 +156,11 @@ class Keys:
         signer = Signer(name, COSIGNATURE if role == "witness" else ED25519, Ed25519PrivateKey.generate())
         seed = base64.b64encode(ED25519 + signer.private.private_bytes_raw()).decode()
         self._write(role, number, "pub", signer.verifier)
-        self._write(role, number, "key", f"{_SECRET}{signer.kid}+{seed}")
+        try:
+            self._write(role, number, "key", f"{_SECRET}{signer.kid}+{seed}")
+        except BaseException:
+            self._path(role, number, "pub").unlink(missing_ok=True)  # nothing will ever be signed with it
+            raise
         return Key(role, number, "in use", signer.verifier)
 
     def known(self) -> list[Key]:
@@ -244,15 +248,20 @@ class Keys:
 
     def _write(self, role: str, number: int, ending: str, text: str) -> None:
         path = self._path(role, number, ending)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(f"{text}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        folder = os.open(self.folder, os.O_RDONLY)  # the name must be on the disk too, before anything is signed
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            with os.fdopen(opened, "w", encoding="ascii") as file:
+                file.write(f"{text}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            folder = os.open(self.folder, os.O_RDONLY)  # the name must be on the disk too, before anything is signed
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except BaseException:
+            path.unlink(missing_ok=True)  # what is left of it would be the key in use, and no key
+            raise
 
     def _unreadable(self, role: str, number: int, ending: str) -> UsageError:
         return UsageError("error.key_unreadable", path=self._path(role, number, ending))

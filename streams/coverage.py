@@ -81,10 +81,14 @@ class _Topics:
 
     def _of(self, topic: str, number: int) -> Iterator[Record]:
         start, end = self._starts[topic][number], self._ends[topic][number]
-        for count, record in enumerate(self._readers[topic].between(topic, partition=number, start=start, end=end), 1):
+        count = 0
+        for record in self._readers[topic].between(topic, partition=number, start=start, end=end):
             yield record
-            if count % STEP == 0:
-                self._passed(STEP)
+            count += 1
+            if count == STEP:
+                self._passed(count)
+                count = 0
+        self._passed(count)
 
     def _manifests(self, number: int) -> Iterator[Signed]:
         for record in self._of("manifests", number):

@@ -18,7 +18,7 @@ from gatekeeper.audit.record import FOREIGN
 from gatekeeper.audit.sealed import Sealed
 from gatekeeper.audit.telling import Line, Telling, told_reason
 from gatekeeper.audit.trail import Link
-from gatekeeper.audit.verify import INCOMPLETE, Finding, check_content
+from gatekeeper.audit.verify import CHANGED, INCOMPLETE, Finding, check_content
 from gatekeeper.errors import IntegrityError
 from gatekeeper.texts import Language, language
 from schemas.audit import AuditRecord
@@ -243,7 +243,8 @@ class Story:
         """Returns where a record stands, and how it is sealed."""
         lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
         if told.wrong:
-            return [*lines, self._tell.say("differs")]
+            changed = any(one.exit == CHANGED for one in told.wrong)
+            return [*lines, self._tell.say("differs" if changed else "unchecked")]
         if (sealed := self._sealed(told)) is None:
             return [*lines, self._tell.say("seal_unknown" if self._seal == UNREADABLE else "unsealed")]
         lines.append(self._tell.say("sealed", leaf=sealed["leaf"], size=sealed["size"]))

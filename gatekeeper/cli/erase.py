@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gatekeeper.cli.output import json_option, note, show_json
-from gatekeeper.cli.who import by_option, confirmed, evidence_option, person, yes_option
+from gatekeeper.cli.who import by_option, confirmed, evidence_option, person, reason_option, yes_option
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.topics import DAY_MS, TOPICS
@@ -18,7 +18,7 @@ KEEPING = ("sends", "deadletter", "confirmations", "review", "acts")
 
 @click.command("erase", help=text("cli.erase"))
 @click.argument("recipient")
-@click.option("--reason", required=True, help=text("cli.act_reason"))
+@reason_option
 @evidence_option
 @yes_option
 @by_option

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gatekeeper.cli.output import json_option, show_json
-from gatekeeper.cli.who import by_option, evidence_option, person
+from gatekeeper.cli.who import by_option, evidence_option, person, reason_option
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams import erasures, pairs
@@ -14,7 +14,7 @@ from streams.client import Reader
 
 @click.command("readmit", help=text("cli.readmit"))
 @click.argument("recipient")
-@click.option("--reason", required=True, help=text("cli.act_reason"))
+@reason_option
 @evidence_option
 @by_option
 @json_option

@@ -10,7 +10,7 @@ import click
 from gatekeeper import packs
 from gatekeeper.cli.amended import told
 from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
-from gatekeeper.cli.who import by_option, evidence_option, named, person
+from gatekeeper.cli.who import by_option, evidence_option, named, person, reason_if_done_option
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from streams import controls, pairs
@@ -24,7 +24,7 @@ def command() -> None:
 
 @command.command("quarantine", help=text("cli.source_quarantine"))
 @click.argument("batch")
-@click.option("--reason", help=text("cli.act_reason"))
+@reason_if_done_option
 @evidence_option
 @by_option
 @click.option("--dry-run", is_flag=True, help=text("cli.quarantine_dry_run"))

@@ -6,7 +6,7 @@ import click
 
 from gatekeeper.cli.amended import told
 from gatekeeper.cli.output import json_option
-from gatekeeper.cli.who import by_option, person
+from gatekeeper.cli.who import by_option, person, reason_option
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams import controls, pairs
@@ -14,7 +14,7 @@ from streams import controls, pairs
 
 @click.command("suspend", help=text("cli.suspend"))
 @click.argument("controller")
-@click.option("--reason", required=True, help=text("cli.act_reason"))
+@reason_option
 @click.option("--from", "since", help=text("cli.suspend_from"))
 @click.option("--until", help=text("cli.suspend_until"))
 @by_option

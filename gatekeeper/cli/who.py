@@ -13,6 +13,16 @@ from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from schemas.values import ID_PATTERN
 
+
+def _said(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Returns a reason as it was typed; raises UsageError (2) where it says nothing."""
+    if value is not None and not value.strip():
+        raise UsageError("error.option_invalid", option=parameter.opts[0])
+    return value
+
+
+reason_option = click.option("--reason", required=True, callback=_said, help=text("cli.act_reason"))
+reason_if_done_option = click.option("--reason", callback=_said, help=text("cli.act_reason"))
 by_option = click.option("--by", help=text("cli.by"))
 evidence_option = click.option("--evidence", help=text("cli.evidence"))
 yes_option = click.option("--yes", is_flag=True, help=text("cli.yes"))

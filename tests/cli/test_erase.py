@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from schemas.topics import DAY_MS, FOREVER, TOPICS
 from tests.cli.conftest import Run, System
 from tests.cli.test_suspend import records
@@ -62,3 +64,12 @@ def test_a_recipient_that_looks_like_an_address_then_it_is_refused_and_not_repea
     said = run("erase", "hanako@mail.example", "--reason", "asked", "--yes").says(2)
     assert "hanako@" not in said
     assert records(system, "acts") == []
+
+
+@pytest.mark.parametrize(
+    "words", [("erase", "p-1", "--yes"), ("readmit", "p-1"), ("suspend", "C1"), ("source", "quarantine", "B1")]
+)
+def test_a_reason_that_says_nothing_then_2_before_any_broker_is_asked(
+    run: Run, nowhere: str, words: tuple[str, ...]
+) -> None:
+    assert "--reason" in run(*words, "--reason", " ", "--by", "hanako").says(2)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gatekeeper.errors import UsageError
+from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.keys import ROLES, Keys
 from gatekeeper.settings import Settings
 from streams.app import create_app
@@ -177,3 +181,37 @@ def test_given_no_key_of_the_log_then_a_witness_is_told_to_copy_it_and_not_to_ma
 def test_given_a_file_where_the_folder_should_be_then_3(run: Run, folder: Path) -> None:
     folder.write_text("")
     assert str(folder) in run("keys", "init").says(3)
+
+
+@pytest.fixture
+def full(folder: Path) -> Iterator[None]:
+    """No file takes more than 40 bytes, as on a disk with no room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_given_a_full_disk_then_3_and_nothing_of_the_key_is_left(folder: Path, full: None, role: str) -> None:
+    keys = Keys(folder)
+    with pytest.raises(UnavailableError):
+        keys.make(role, f"mail.gatekeeper/{role}")
+    assert list(folder.iterdir()) == []
+
+
+def test_given_room_for_the_public_key_alone_then_none_is_left_that_nothing_will_be_signed_with(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.fdopen
+
+    def room(number: int, *rest: object, **named: object) -> object:
+        if os.readlink(f"/proc/self/fd/{number}").endswith(".key"):
+            os.close(number)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(number, *rest, **named)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "fdopen", room)
+    with pytest.raises(UnavailableError):
+        Keys(folder).make("worker", "mail.gatekeeper/worker")
+    assert list(folder.iterdir()) == []

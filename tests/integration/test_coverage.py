@@ -511,3 +511,10 @@ def test_a_state_that_cannot_be_read_then_exit_2_and_it_stays_as_it_was(
         done = called("--state", file)
         assert isinstance(done.exception, UsageError), done
         assert (done.exception.key, file.read_bytes()) == ("error.state_unreadable", content)
+
+
+def test_given_few_records_in_each_partition_then_the_pace_is_told_of_every_one(forger: Forger) -> None:
+    forger.write(forger.honest())
+    passed: list[int] = []
+    assert [one.findings for one in check(forger.world.settings, passed.append) if one.findings] == []
+    assert sum(passed) >= len(forger.world.read("audit")) + len(forger.world.read("sends")) > 0

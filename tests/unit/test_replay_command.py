@@ -493,6 +493,7 @@ def test_bytes_missing_that_records_name_then_nothing_is_said_to_be_no_wider(fol
     assert (code, said["decisions"], said["left_out"]) == (4, 0, 0)
     assert said["unknown"] > 100
     assert f"Of {said['unknown']:,} it cannot be told" in called("what-if", folder, "--policy", "strictest").stderr
+    assert re.search(r"\): the text of policy [0-9a-f]{64} is missing\.\n", called("replay", folder).stdout)
 
 
 @pytest.mark.parametrize("spoilt", [{"t1": None}, {"audit": {"from_id": None, "n": "x"}}])

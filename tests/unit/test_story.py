@@ -148,6 +148,14 @@ def test_record_whose_proof_does_not_hold_then_the_page_says_so_and_names_no_sea
     assert [(one["wrong"], one["seal"] is None) for one in plain] == [(["signature"], True), *[([], False)] * 4]
 
 
+def test_record_whose_proof_cannot_be_checked_then_the_page_does_not_say_that_it_does_not_hold() -> None:
+    (found,) = asked(released(), "asked-about")
+    piece = [replace(told, wrong=(Finding("unknown_key", 4, 3, 100, {"kid": "K"}),)) for told in found]
+    en, ja = page(piece, "en", Seal(9, None)), page(piece, "ja", Seal(9, None))
+    assert (en.count("proof of this record cannot be checked"), "does not hold" in en) == (5, False)
+    assert (ja.count("この記録の証明を確かめられない"), "成り立ちません" in ja) == (5, False)
+
+
 def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:
     def of(model: Any, name: str) -> set[str]:
         return set(get_args(model.model_fields[name].annotation))

@@ -13,13 +13,13 @@ from gatekeeper.audit.sealed import Sealed
 from gatekeeper.audit.story import UNREADABLE, Seal, Story, Told, proven
 from gatekeeper.audit.trail import Trail
 from gatekeeper.audit.verify import INCOMPLETE, UNVERIFIABLE
-from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options
+from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
 from gatekeeper.spans import instant, local, span
-from gatekeeper.texts import language, text
+from gatekeeper.texts import text
 from streams.trail import LiveTrail
 
 
@@ -35,7 +35,7 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     that are of known workers and others were set aside.
     """
     quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
-    keys = keys_of(settings, folder)
+    keys, read = keys_of(settings, folder), folder or text("cli.audit_running")
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
         kept, readable = _log(settings, keys)
@@ -47,9 +47,9 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
     if not found and (search.troubles or (isinstance(trail, LiveTrail) and trail.aside)):
-        raise IncompleteError("error.not_among_read", where=where)
+        raise IncompleteError("error.not_among_read", where=read)
     if not found:
-        raise UsageError("error.explain_nothing", where=where, days=f"{settings.audit_days:,}")
+        raise UsageError("error.explain_nothing", where=read, days=f"{settings.audit_days:,}")
     if as_json:
         show_json({"asked": quest.text, "where": where, "pieces": [story.plain() for story in stories]})
     elif len(stories) > 1:
@@ -59,8 +59,7 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     else:
         click.echo("\n".join(printable(line.encode()) for line in stories[0].page().split("\n")))
     wrong = [finding for piece in found for told in piece for finding in told.wrong]
-    for said in dict.fromkeys(finding.text(language()) for finding in wrong):
-        note("cli.audit_unproven", finding=said)
+    tell_unproven(wrong, None if folder else keys.folder)
     codes = {one.exit for one in wrong}
     if not readable:
         codes.add(UNVERIFIABLE)

@@ -8,12 +8,12 @@ import click
 
 from gatekeeper.audit.proof import prove
 from gatekeeper.audit.verify import INCOMPLETE, check_content
-from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options
+from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.who import named
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.settings import load
-from gatekeeper.texts import language, text
+from gatekeeper.texts import text
 from schemas.audit import DID_PATTERN
 from streams.trail import LiveTrail
 
@@ -38,13 +38,12 @@ def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool)
         known = [*keys.verifiers("worker"), *keys.verifiers("log")]
         found = prove(trail, did, log, keys=known, told=lambda link: bar.advance(task))
     if found is None and isinstance(trail, LiveTrail) and trail.aside:
-        raise IncompleteError("error.not_among_read", where="live")
+        raise IncompleteError("error.not_among_read", where=text("cli.audit_running"))
     if found is None:
         raise UsageError("error.decision_absent", did=did)
     report = check_content(found, out.name)
     if report.exit_code not in (0, INCOMPLETE):
-        for finding in report.findings:
-            note("cli.audit_unproven", finding=finding.text(language()))
+        tell_unproven(report.findings, None if folder else keys.folder)
         click.get_current_context().exit(report.exit_code)
     with whole(out) as file:
         file.write(found.decode())

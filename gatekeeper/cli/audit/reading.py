@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,8 @@ from gatekeeper.audit.chain import Finding
 from gatekeeper.audit.folder import Folder
 from gatekeeper.audit.sealed import Sealed, sealed
 from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.audit.verify import CHANGED
+from gatekeeper.audit.verify import Finding as Unproven
 from gatekeeper.cli.output import note
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import UsageError
@@ -23,7 +25,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.shelf import Shelf
 from gatekeeper.spans import instant, span
-from gatekeeper.texts import text
+from gatekeeper.texts import language, text
 from schemas.values import ZonedTime
 from streams.trail import LiveTrail
 
@@ -119,6 +121,20 @@ def tell_aside(trail: LiveTrail) -> None:
         note(f"finding.{finding.kind}", partition=finding.partition, offset=finding.offset, **finding.values)
     if trail.aside:
         note("cli.audit_aside", count=f"{sum(one['count'] for one in trail.strangers):,}")
+
+
+def tell_unproven(findings: Iterable[Unproven], folder: Path | None) -> None:
+    """Says once each why proofs do not hold or cannot be checked; `folder`: the system's keys, None of an export."""
+    said: dict[tuple[str, str], dict[str, object]] = {}
+    for one in findings:
+        if one.code == "unknown_key" and folder is not None:
+            said["cli.audit_unchecked_key", str(one.values["kid"])] = {"kid": one.values["kid"], "folder": folder}
+        else:
+            sentence = one.text(language())
+            key = "cli.audit_unproven" if one.exit == CHANGED else "cli.audit_unchecked"
+            said[key, sentence] = {"finding": sentence}
+    for (key, _), values in said.items():
+        note(key, **values)
 
 
 def between(links: Iterator[Link], since: int | None, to: int | None) -> Iterator[Link]:

@@ -203,6 +203,9 @@ def _show(report: Report, *, live: bool) -> None:
     show_table([f"cli.column_{name}" for name in ("finding", "records", "meaning")], rows, numbers=(1,))
     for one in report.found:
         shown = {name: str(one[name])[:_LONGEST] for name in ("recorded", "derived")}
+        if one["why"]:
+            kind, _, named = one["why"].partition(" ")
+            shown["why"] = text(f"replay.why_{kind}", named=named)
         click.echo(text(f"replay.found_{one['finding']}", **{**one, **shown}))
     if live:
         counts = {name: f"{report.facts[name]:,}" for name in ("folded", "expired", "no_key")}

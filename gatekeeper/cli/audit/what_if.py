@@ -135,12 +135,13 @@ def _show(found: WhatIf) -> None:
         key=lambda row: (VERDICTS.index(row[0].old), VERDICTS.index(row[0].new)),
     )
     show_table(columns, [(one.old, one.new, cell.sends, len(cell.people)) for one, cell in rows], numbers=(2, 3))
-    for by, column in (("reason", "primary"), ("source", "source"), ("campaign", "campaign")):
+    named = {"reason": "cli.column_primary", "source": "check.column_method", "campaign": "cli.column_campaign"}
+    for by, column in named.items():
         changed = list(found.rows(by))  # type: ignore[arg-type]
         if changed:
             show_heading(f"what_if.by_{by}")
             rows_of = [(one.name, one.old, one.new, cell.sends, len(cell.people)) for one, cell in changed]
-            show_table([f"cli.column_{column}", *columns], rows_of, numbers=(3, 4))
+            show_table([column, *columns], rows_of, numbers=(3, 4))
 
 
 def _people(people: set[str], sends: int) -> str:
