@@ -751,7 +751,7 @@ class _Partition:
         of the next send. All others are odd: an act's, say, or one that is wrong.
         """
         topic, offsets = (said["in"][0]["topic"], _offsets(said["in"][0])) if said["in"] else ("", iter(()))
-        heads = map((b'"src":{"offset":%%d,"partition":%d,"timestamp":' % said["partition"]).__mod__, offsets)
+        heads = _formatted(b'"src":{"offset":%%d,"partition":%d,"timestamp":' % said["partition"], offsets)
         behind = b',"topic":"%s"},"stage":"intake",' % topic.encode()
         none = b"\n"  # no record holds one
         head, lines, begun = next(heads, none), self._lines, LEAF.copy
@@ -874,6 +874,13 @@ def _first(data: bytes, start: int, end: int) -> bytes:
 
 def _cut(spans: Iterable[_Span]) -> list[bytes]:
     return b"".join(data[start:end] for data, start, end in spans).split(b"\n")[:-1]
+
+
+def _formatted(form: bytes, numbers: Iterator[int]) -> Iterator[bytes]:
+    """Yields the form with each number in it; a thousand are made at once, in less time."""
+    lines = form + b"\n"
+    some = iter(lambda: tuple(islice(numbers, 1_000)), ())
+    return chain.from_iterable((lines * len(few) % few).splitlines() for few in some)
 
 
 def _offsets(taken: dict[str, Any]) -> Iterator[int]:
