@@ -14,8 +14,11 @@ _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_00
 LAWS = (
     *("APPI", "PPC Q&A", "Civil Code", "Specified E-mail Act", "Specified Commercial Transactions Act"),
     *("proviso", "policy:"),
+    *("double opt-in", "a frozen list", "strictest", "purposes and controllers", "nothing is cleared by an absence"),
+    *("a country needs a policy in force", "a failed decision withholds", "a newer hard fact ends a release"),
+    *("one piece a person, campaign and channel", "validity"),
 )
-"""What clauses are of, as the catalogue of reasons writes it."""
+"""What clauses are of and, where it is our policy, what that says: as the catalogue of reasons writes it."""
 
 
 def law(clause: str, lang: Language) -> str:

@@ -60,7 +60,8 @@ class LiveTrail:
         self.aside: dict[str, Finding] = {}
         """What no worker of ours wrote, as far as it was met: its place to what is wrong with it; KEPT at the most."""
         self._settings = settings
-        self._workers = Keys(settings.key_folder).public("worker")
+        self.keys = Keys(settings.key_folder)
+        self._workers = self.keys.public("worker")
         self._policies: dict[str, bytes] = {}
         self._reference: dict[str, bytes] = {}
 

@@ -56,10 +56,10 @@ def _ways(text: str) -> Iterator[bytes]:
             data = text.encode(code)
         except UnicodeEncodeError:
             continue
-        if len(data) >= 4:
+        if len(data) >= 4:  # fewer bytes stand among random ones by chance, and their hex in hashes
             yield data
-        yield data.hex().encode()
-        yield data.hex().upper().encode()
+            yield data.hex().encode()
+            yield data.hex().upper().encode()
         yield quote(data).encode()
         yield quote(data).lower().encode()
         for before in range(3):  # what stands before it moves it against the letters of base64

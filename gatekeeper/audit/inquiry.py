@@ -16,7 +16,7 @@ _BETWEEN = re.compile(r"[\s\u00ad\u2010-\u2015\u2212\u30fc\uff70_.-]+")
 
 
 def make(did: str) -> str:
-    """Returns the code of a decision as it is printed, `ABCDE-FGHIJ-K`: the last letter checks the others."""
+    """Returns the code of a decision as it is printed, `ABCDE-FGHIJ-2`: the last letter checks the others."""
     code = did[:LENGTH]
     return f"{code[:5]}-{code[5:]}-{_check(code)}"
 

@@ -33,6 +33,8 @@ def init(roles: tuple[str, ...], as_json: bool) -> None:
     _show(made, as_json=as_json)
     if not as_json:
         note("cli.keys_made", count=len(made), folder=keys.folder)
+        if "witness" in missing and len(missing) > 1:
+            note("cli.keys_witness_here")
 
 
 @command.command("rotate", help=text("cli.keys_rotate"))

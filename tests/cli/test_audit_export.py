@@ -108,6 +108,14 @@ def test_nothing_sealed_then_the_export_says_so_and_is_incomplete(world: World, 
     assert run("audit", "verify", str(tmp_path / "export")).code == 5
 
 
+def test_no_workers_key_then_it_is_said_that_signatures_were_not_checked(
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(tmp_path / "none"))
+    for call in (("export", "--out", str(tmp_path / "export")), ("what-if", "--live", "--policy", "jp-appi")):
+        assert "signatures of manifests were not checked" in run("audit", *call).err
+
+
 def test_one_decision_proven_from_the_running_system_then_the_proof_holds(world: World, tmp_path: Path, run) -> None:
     did, file = world.audits()[SENDS // 2].did, tmp_path / "proof.json"
     unsealed = run("audit", "prove", did, "--out", str(file))

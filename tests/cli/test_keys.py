@@ -40,6 +40,14 @@ def test_given_no_keys_then_init_makes_one_of_each_role_for_its_owner_alone(run:
     assert (told.code, told.json) == (0, made)
 
 
+def test_given_the_keys_of_all_roles_at_once_then_it_says_that_a_witness_is_elsewhere(run: Run, folder: Path) -> None:
+    assert "A witness is another machine" not in run("keys", "init", "--role", "witness").err
+    assert "A witness is another machine" not in run("keys", "init").err
+    for file in folder.iterdir():
+        file.unlink()
+    assert "A witness is another machine" in run("keys", "init").err
+
+
 def test_given_keys_then_init_changes_none_and_refuses_one_that_is_asked_for(run: Run, folder: Path) -> None:
     run("keys", "init")
     before = {path: path.read_bytes() for path in folder.iterdir()}

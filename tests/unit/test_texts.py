@@ -178,7 +178,7 @@ def test_a_folder_then_it_has_one_name_in_japanese() -> None:
     [
         (
             FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "見本.csv"),
-            "ありません",
+            "見つかりません",
             "No such file or directory",
         ),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "解決できません", "cannot be resolved"),

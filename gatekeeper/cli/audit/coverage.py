@@ -8,7 +8,7 @@ from time import time
 
 import click
 
-from gatekeeper.audit.coverage import TOLD, Covered, Finding, report
+from gatekeeper.audit.coverage import TOLD, Covered, Finding, Range, report
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, rate_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table
@@ -70,7 +70,7 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
         else:
             _show(found, findings, expired=expired)
     if not keys:
-        note("cli.audit_coverage_keys", folder=settings.key_folder)
+        note("cli.audit_unkeyed", folder=settings.key_folder)
     if findings and all(one.fault == "unknown_key" for one in findings):
         note("cli.audit_coverage_keys_unknown", count=f"{len(findings):,}", folder=settings.key_folder)
     elif findings:
@@ -105,7 +105,7 @@ def _show(found: Sequence[Covered], findings: Sequence[Finding], *, expired: boo
                 one.partition,
                 one.manifests,
                 one.records,
-                " ".join(f"{topic} {each.start}-{each.to}" for topic, each in sorted(one.claimed.items())) or "-",
+                " ".join(f"{topic} {_span(each)}" for topic, each in sorted(one.claimed.items())) or "-",
                 " ".join(f"{topic} {count}" for topic, count in sorted(one.expired.items())) or "-",
             )
             for one in found
@@ -117,3 +117,8 @@ def _show(found: Sequence[Covered], findings: Sequence[Finding], *, expired: boo
         show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)
     elif not expired:
         click.echo(text("cli.audit_coverage_right"))
+
+
+def _span(claimed: Range) -> str:
+    """Returns the first and the last offset that was claimed."""
+    return f"{claimed.start}-{claimed.to - 1}" if claimed.to > claimed.start else "-"

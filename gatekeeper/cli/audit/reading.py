@@ -112,8 +112,10 @@ def source(settings: Settings, trail: Trail, since: int | None, to: int | None) 
 def tell_aside(trail: LiveTrail) -> None:
     """Says of what others put on `manifests` and `audit` where it is, and why it was left aside.
 
-    Of a key that is not here the first manifest is named.
+    Of a key that is not here the first manifest is named; without any worker's key nobody can tell what is whose.
     """
+    if not trail.keys.numbers("worker", "pub"):
+        note("cli.audit_unkeyed", folder=trail.keys.folder)
     told: dict[object, Finding] = {}
     for place, finding in trail.aside.items():
         told.setdefault(finding.values.get("kid") if finding.kind == "key_unknown" else place, finding)
