@@ -636,6 +636,8 @@ class _Partition:
         self._coming = deque(self._sealed.values())
         """The leaf numbers that are still to come."""
         self._unsealed: list[tuple[int, int]] = []
+        self._unknown: set[str] = set()
+        """The keys that are not known, of which the first manifest was told."""
         self._place = number, -1
         self._prev: str | None = None
         self._next: dict[str, int] = {}
@@ -684,7 +686,9 @@ class _Partition:
         """Checks who signed a manifest, and where in the log it is."""
         kid, index = str(one.said.get("kid")), self._sealed.get(leaf_hash(one.value))
         if kid not in self._export.workers:
-            self._report.add("unknown_key", one.place, kid=kid)
+            if kid not in self._unknown:
+                self._unknown.add(kid)
+                self._report.add("unknown_key", one.place, kid=kid)
         elif not self._export.workers[kid].verifies(one.sig, one.value):
             self._report.add("signature", one.place, kid=kid)
         if not self._export.logged:

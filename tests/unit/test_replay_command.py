@@ -338,7 +338,9 @@ def test_a_policy_that_is_not_there_then_exit_4_and_records_that_are_not_then_5(
     assert "audit records of the manifest at offset 2 of `manifests` that are missing: 5" in done.stderr
     for file in (folder / "policies").iterdir():
         file.unlink()
-    assert called("replay", folder).exit_code == 4
+    done = called("replay", folder)
+    assert done.exit_code == 4
+    assert done.stdout.count("the text of policy") == done.stdout.count("more records with the same cause") == 1
     (folder / "export.json").unlink()
     with pytest.raises(IntegrityError):
         command(["replay", str(folder)], standalone_mode=False)

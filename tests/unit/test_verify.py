@@ -543,6 +543,17 @@ def test_a_range_that_begins_with_a_second_then_none_of_that_second_can_be_left_
         assert not {"only", "witnessed"} <= {code for code, _ in report.says}
 
 
+def test_a_key_that_is_not_there_then_it_is_told_once_for_each_partition(tmp_path: Path) -> None:
+    trail = Trail(partitions=2, seed=2).write(6)
+    folder = trail.export(tmp_path / "export")
+    unknown_worker_key(trail, folder)
+    first = {step.partition: step.offset for step in reversed(trail.steps)}
+    report = check(trail, folder)
+    assert [(one.code, one.partition, one.offset) for one in report.findings] == [
+        ("unknown_key", *place) for place in sorted(first.items())
+    ]
+
+
 def test_a_forged_manifest_then_it_is_told_once(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=2, acting=0).write(6)
     folder = trail.export(tmp_path / "export")

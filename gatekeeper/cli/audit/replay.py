@@ -201,12 +201,17 @@ def _show(report: Report, *, live: bool) -> None:
         (name, report.findings[name], text(f"replay.{name}")) for name in get_args(Finding) if report.findings[name]
     ]
     show_table([f"cli.column_{name}" for name in ("finding", "records", "meaning")], rows, numbers=(1,))
+    causes = Counter(one["why"] for one in report.found)
     for one in report.found:
-        shown = {name: str(one[name])[:_LONGEST] for name in ("recorded", "derived")}
+        shown, alike = {name: str(one[name])[:_LONGEST] for name in ("recorded", "derived")}, 0
         if one["why"]:
             kind, _, named = one["why"].partition(" ")
             shown["why"] = text(f"replay.why_{kind}", named=named)
+            if named and not (alike := causes.pop(one["why"], 0)):
+                continue  # one thing is missing, and is told once
         click.echo(text(f"replay.found_{one['finding']}", **{**one, **shown}))
+        if alike > 1:
+            click.echo(text("replay.alike"))
     if live:
         counts = {name: f"{report.facts[name]:,}" for name in ("folded", "expired", "no_key")}
         click.echo(text("replay.facts_told", **counts))
