@@ -163,13 +163,13 @@ def test_given_sends_acts_recalls_and_a_hand_off_while_workers_are_killed_and_ha
             with traffic.under_way():
                 traffic.flow.await_more(chance.randrange(1, 20 * SIZE))
                 hurt.kill()
-                assert traffic.in_the_middle()
+                until(traffic.in_the_middle, "sends and acts that wait for a worker that is hurt")
                 hurt.start()
             until(shared, "both own partitions again")
         with traffic.under_way():
             traffic.flow.await_more(chance.randrange(1, 20 * SIZE))
             hurt.signal(signal.SIGSTOP)
-            assert traffic.in_the_middle()
+            until(traffic.in_the_middle, "sends and acts that wait for a worker that is hurt")
             until(lambda: len(steady.owned()) == world.partitions, "the other one owns all, once the session is over")
             hurt.signal(signal.SIGCONT)
         with traffic.under_way():
