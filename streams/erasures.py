@@ -5,18 +5,22 @@ An address is a token; where the person comes back under another id, it is still
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import PairedAct, Source, Suppression
+from schemas.events.sends import READINGS, Match
 from schemas.values import Token
 from streams import pairs
 from streams.client import Reader
 from streams.pairs import Pair
 from streams.publisher import Outgoing
+
+Address = tuple[Token, tuple[Match, ...]]
+"""A token, and its less exact readings: a list that says less of an address than the source did meets those alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,8 @@ class Erasure:
 def erasure(reader: Reader, act: PairedAct) -> Erasure:
     """Returns the erasure of the person whom the act names; reads all of `sources`."""
     recipient = act.recipient_id or ""
-    tokens, sources, unreadable = addresses(reader, recipient)
-    written = stops(recipient, tokens, act_id=act.act_id, at=act.at)
+    known, sources, unreadable = addresses(reader, recipient)
+    written = stops(recipient, known, act_id=act.act_id, at=act.at)
     return Erasure(act, written, _everywhere(reader), sources, unreadable)
 
 
@@ -54,9 +58,12 @@ def readmission(reader: Reader, act: PairedAct) -> Erasure:
     return Erasure(act, taken_back(found, at=act.at), _everywhere(reader))
 
 
-def addresses(reader: Reader, recipient_id: str) -> tuple[list[Token], int, int]:
-    """Returns the tokens by which the sources name a person, how many records do, and how many cannot be read."""
-    found: set[Token] = set()
+def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, int]:
+    """Returns by what the sources name a person, how many records do, and how many cannot be read.
+
+    Of what one token is known by as well in several records, the surest are kept, as many as a stop may carry.
+    """
+    found: dict[Token, dict[Token, int]] = {}
     sources = unreadable = 0
     for record in reader.read("sources"):
         if record.key != recipient_id.encode():
@@ -67,13 +74,17 @@ def addresses(reader: Reader, recipient_id: str) -> tuple[list[Token], int, int]
         except Unreadable:
             unreadable += 1
             continue
-        found.update(point.token for point in source.contact_points)
-    return sorted(found), sources, unreadable
+        for point in source.contact_points:
+            less = found.setdefault(point.token, {})
+            for one in point.readings:
+                less[one.token] = max(one.score, less.get(one.token, 0))
+    return [(token, _surest(less)) for token, less in sorted(found.items())], sources, unreadable
 
 
-def stops(recipient_id: str, tokens: Iterable[Token], *, act_id: str, at: str) -> list[Suppression]:
-    """Returns the stops of an erasure: of the person, then of each token; their ids begin with the act's."""
-    named: list[tuple[str | None, str | None]] = [(recipient_id, None), *((None, token) for token in tokens)]
+def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) -> list[Suppression]:
+    """Returns the stops of an erasure: of the person, then of each address; their ids begin with the act's."""
+    named: list[tuple[str | None, str | None, tuple[Match, ...]]] = [(recipient_id, None, ())]
+    named += [(None, token, readings) for token, readings in known]
     return [
         Suppression(
             v=1,
@@ -82,8 +93,9 @@ def stops(recipient_id: str, tokens: Iterable[Token], *, act_id: str, at: str) -
             received_at=at,
             recipient_id=recipient,
             token=token,
+            readings=readings,
         )
-        for number, (recipient, token) in enumerate(named)
+        for number, (recipient, token, readings) in enumerate(named)
     ]
 
 
@@ -111,6 +123,11 @@ def taken_back(stops: Iterable[Suppression], *, at: str) -> list[Suppression]:
 def outgoing(stops: Iterable[Suppression]) -> list[Outgoing]:
     """Returns these stops as records to write."""
     return [Outgoing("suppressions", (stop.recipient_id or stop.token or "").encode(), encode(stop)) for stop in stops]
+
+
+def _surest(readings: Mapping[Token, int]) -> tuple[Match, ...]:
+    found = sorted(readings.items(), key=lambda one: (-one[1], one[0]))[:READINGS]
+    return tuple(Match(token=token, score=score) for token, score in found)
 
 
 def _everywhere(reader: Reader) -> list[int]:

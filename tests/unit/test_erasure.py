@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -11,9 +11,12 @@ from gatekeeper.known import read_snapshot
 from gatekeeper.memory import Memory
 from gatekeeper.spans import instant
 from schemas.audit import AuditRecord
+from schemas.codec import encode
 from schemas.events import Send
+from streams import erasures
+from streams.client import Reader, Record
 from tests import world
-from tests.desk import YOUNG, Desk
+from tests.desk import DELIVERY, YOUNG, Desk
 from tests.unit.test_judge import CLEAR, JUDGE, record
 
 
@@ -26,6 +29,25 @@ def paired(desk: Desk, kind: str, person: str = "P-1") -> AuditRecord:
 def stop(**fields: Any) -> world.Event:
     value = {"v": 1, "kind": "erasure", "suppression_id": "erase-1-0", "received_at": instant(world.T)}
     return "suppressions", {**value, "recipient_id": "P-1", **fields}
+
+
+class Topics:
+    """Stands for what reads a broker."""
+
+    def __init__(self, *events: world.Event) -> None:
+        self._events = events
+
+    def read(self, topic: str) -> list[Record]:
+        values = [value for name, value in self._events if name == topic]
+        keys = [(value.get("recipient_id") or value.get("token") or "").encode() for value in values]
+        return [
+            Record(topic, 0, n, world.T, key, orjson.dumps(value), ())
+            for n, (key, value) in enumerate(zip(keys, values, strict=True))
+        ]
+
+
+def reader(*events: world.Event) -> Reader:
+    return cast("Reader", Topics(*events))
 
 
 def test_erased_then_the_salt_and_all_that_was_remembered_is_gone_and_the_act_names_the_pseudonym() -> None:
@@ -105,3 +127,13 @@ def test_somebody_this_partition_never_named_then_it_does_not_begin_to() -> None
     desk = Desk(*CLEAR)
     assert paired(desk, "erase", "P-7").subj is None
     assert desk.memory.erased_at("P-7") == desk.at
+
+
+def test_erased_then_a_list_that_says_less_of_the_address_brings_nobody_back() -> None:
+    at = {**DELIVERY, "lines": [*DELIVERY["lines"], "手本様方"]}
+    known, _, _ = erasures.addresses(reader(world.source(contact_points=[{"id": "cp-1", "written": at}])), "P-1")
+    bought = world.source(recipient_id="P-2", contact_points=[{"id": "cp-1", "written": DELIVERY}])
+    desk = Desk(bought, world.consent(recipient_id="P-2"))
+    for one in erasures.stops("P-1", known, act_id="1", at=instant(world.T)):
+        desk.learn(("suppressions", orjson.loads(encode(one))))
+    assert desk.send(recipient_id="P-2", delivery=DELIVERY).codes == ("SUBJECT_ERASED",)
