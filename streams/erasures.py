@@ -65,15 +65,19 @@ def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, in
     """
     found: dict[Token, dict[Token, int]] = {}
     sources = unreadable = 0
+    owner = recipient_id.encode()
     for record in reader.read("sources"):
-        if record.key != recipient_id.encode():
+        if record.key not in (None, owner):
             continue
-        sources += 1
         try:
             source: Source = decode("sources", record.key, record.value)
         except Unreadable:
-            unreadable += 1
+            named = record.key == owner or owner in (record.value or b"")  # a record without key has its value's
+            sources, unreadable = sources + named, unreadable + named
             continue
+        if source.recipient_id != recipient_id:
+            continue
+        sources += 1
         for point in source.contact_points:
             less = found.setdefault(point.token, {})
             for one in point.readings:

@@ -34,20 +34,20 @@ def stop(**fields: Any) -> world.Event:
 class Topics:
     """Stands for what reads a broker."""
 
-    def __init__(self, *events: world.Event) -> None:
-        self._events = events
+    def __init__(self, *events: world.Event, keyed: bool) -> None:
+        self._events, self._keyed = events, keyed
 
     def read(self, topic: str) -> list[Record]:
         values = [value for name, value in self._events if name == topic]
-        keys = [(value.get("recipient_id") or value.get("token") or "").encode() for value in values]
+        names = [(value.get("recipient_id") or value.get("token") or "").encode() for value in values]
         return [
-            Record(topic, 0, n, world.T, key, orjson.dumps(value), ())
-            for n, (key, value) in enumerate(zip(keys, values, strict=True))
+            Record(topic, 0, n, world.T, name if self._keyed else None, orjson.dumps(value), ())
+            for n, (name, value) in enumerate(zip(names, values, strict=True))
         ]
 
 
-def reader(*events: world.Event) -> Reader:
-    return cast("Reader", Topics(*events))
+def reader(*events: world.Event, keyed: bool = True) -> Reader:
+    return cast("Reader", Topics(*events, keyed=keyed))
 
 
 def test_erased_then_the_salt_and_all_that_was_remembered_is_gone_and_the_act_names_the_pseudonym() -> None:
@@ -137,3 +137,10 @@ def test_erased_then_a_list_that_says_less_of_the_address_brings_nobody_back() -
     for one in erasures.stops("P-1", known, act_id="1", at=instant(world.T)):
         desk.learn(("suppressions", orjson.loads(encode(one))))
     assert desk.send(recipient_id="P-2", delivery=DELIVERY).codes == ("SUBJECT_ERASED",)
+
+
+def test_sources_without_key_then_the_addresses_of_their_person_are_known_as_well() -> None:
+    broken = ("sources", {"recipient_id": "P-1"})
+    told = (world.source(), broken, world.source(recipient_id="P-2", contact_points=["cp-2"]))
+    assert erasures.addresses(reader(*told, keyed=False), "P-1") == ([(world.token("cp-1"), ())], 2, 1)
+    assert erasures.addresses(reader(*told), "P-1") == ([(world.token("cp-1"), ())], 2, 1)
