@@ -144,3 +144,19 @@ def test_sources_without_key_then_the_addresses_of_their_person_are_known_as_wel
     told = (world.source(), broken, world.source(recipient_id="P-2", contact_points=["cp-2"]))
     assert erasures.addresses(reader(*told, keyed=False), "P-1") == ([(world.token("cp-1"), ())], 2, 1)
     assert erasures.addresses(reader(*told), "P-1") == ([(world.token("cp-1"), ())], 2, 1)
+
+
+def test_readmitted_without_a_mark_then_the_salt_stays_and_the_records_go_on_naming_one_person() -> None:
+    desk = Desk(*CLEAR)
+    desk.send(campaign_id="K-9")
+    before = desk.records[-1].subj
+    assert paired(desk, "readmit").subj == before, "stopped by a record of the erasure desk, without an act"
+    desk.send()
+    paired(desk, "erase")
+    paired(desk, "readmit")
+    desk.send(campaign_id="K-3")
+    again = desk.records[-1].subj
+    paired(desk, "readmit")
+    desk.send(campaign_id="K-4")
+    assert (desk.records[2].subj, desk.records[-1].subj) == (before, again)
+    assert again != before
