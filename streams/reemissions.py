@@ -9,10 +9,11 @@ from time import monotonic, sleep
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from gatekeeper.audit.coverage import put_out
 from gatekeeper.audit.record import FOREIGN
-from gatekeeper.errors import UnavailableError
+from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Reemission, Send
@@ -107,6 +108,20 @@ def _sources(reader: Reader, lost: Lost) -> None:
             except Unreadable:
                 continue
             one.source = SourcePlace(topic=topic, partition=record.partition, offset=record.offset)
+
+
+def demand(*, by: str, reason: str) -> None:
+    """Raises UsageError (2) that names the option whose value no act may hold, never the value."""
+    place = SourcePlace(topic="sends", partition=0, offset=0)
+    named = {"recipient_id": "any", "campaign_id": "any", "channel": "postal", "decision_id": "any"}
+    said = {"v": 1, "kind": "reemit", "act_id": "any", "at": pairs.now(), "by": by, "reason": reason}
+    try:
+        Reemission.model_validate({**said, **named, "source": place})
+    except ValidationError as error:
+        option = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+    else:
+        return
+    raise UsageError("error.option_invalid", option=f"--{option}")
 
 
 def acts(lost: Lost, *, by: str, run: str, reason: str = "") -> list[Reemission]:
