@@ -5,6 +5,7 @@ An address is a token; where the person comes back under another id, it is still
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from streams.client import Reader
 from streams.pairs import Pair
 from streams.publisher import Outgoing
 
+_OURS = re.compile(r"erase-([0-9a-f]{32})-[0-9]+")
+"""The id of a stop that an act brought."""
 Address = tuple[Token, tuple[Match, ...]]
 """A token, and its less exact readings: a list that says less of an address than the source did meets those alone."""
 
@@ -139,5 +142,6 @@ def _everywhere(reader: Reader) -> list[int]:
 
 
 def _act(stop: Suppression) -> str | None:
-    kind, _, rest = stop.suppression_id.partition("-")
-    return rest.rpartition("-")[0] if kind == "erase" else None
+    """Returns the id of the act that brought a stop, None for one of others, whose ids may begin as ours do."""
+    found = _OURS.fullmatch(stop.suppression_id)
+    return found[1] if found else None

@@ -160,3 +160,15 @@ def test_readmitted_without_a_mark_then_the_salt_stays_and_the_records_go_on_nam
     desk.send(campaign_id="K-4")
     assert (desk.records[2].subj, desk.records[-1].subj) == (before, again)
     assert again != before
+
+
+def test_stops_that_the_erasure_desk_wrote_with_ids_like_ours_then_a_readmission_takes_back_none_of_others() -> None:
+    own, other = stop(suppression_id="erase-2026-1"), world.suppression(token="cp-9", kind="erasure")[1]
+    theirs = "suppressions", {**other, "suppression_id": "erase-2026-2"}
+    act = "0" * 32
+    ours = [
+        ("suppressions", orjson.loads(encode(one)))
+        for one in erasures.stops("P-1", [(world.token("cp-1"), ())], act_id=act, at=instant(world.T))
+    ]
+    found = erasures.standing(reader(own, theirs, *ours), "P-1")
+    assert sorted(one.suppression_id for one in found) == [f"erase-{act}-0", f"erase-{act}-1", "erase-2026-1"]
