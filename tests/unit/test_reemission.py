@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -18,6 +18,9 @@ from gatekeeper.records import Output, Record
 from gatekeeper.reemission import asked, reemitted
 from schemas.audit import AuditRecord
 from schemas.codec import Unreadable, decode
+from streams import reemissions
+from streams.client import Reader
+from streams.client import Record as Stored
 from tests import canaries, world
 from tests.desk import JUDGE, Desk
 from tests.records import named
@@ -171,3 +174,40 @@ def test_an_act_that_names_a_telephone_number_then_it_is_no_act(field: str) -> N
     assert decode("acts", None, orjson.dumps(act)).act_id == "re-1"
     with pytest.raises(Unreadable):
         decode("acts", None, orjson.dumps({**act, field: "090-7777-1234"}))
+
+
+class Topics:
+    """Stands for what reads a broker."""
+
+    def __init__(self, **topics: list[bytes]) -> None:
+        self._topics = topics
+
+    def read(self, topic: str, *, since: int | None = None) -> list[Stored]:
+        return [Stored(topic, 3, n, world.T, None, value, ()) for n, value in enumerate(self._topics.get(topic, []))]
+
+    def settled(self, topic: str) -> dict[int, int]:
+        return {}
+
+    starts = settled
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"did": "金糸雀 鳴海"},
+        {"did": ["x"]},
+        {"src": {"topic": "mail.sends.v1", "offset": [1]}},
+        {"src": {"topic": "mail.acts.v1", "offset": 1}},
+        {"act": {"outcome": "reemitted", "item": "A" * 26, "act_id": "金糸雀 鳴海"}},
+    ],
+)
+def test_a_record_of_audit_that_no_worker_wrote_then_what_is_missing_is_found_beside_it(
+    desk: Desk, wrong: dict[str, Any]
+) -> None:
+    (real,) = (one.audit for one in desk.all)
+    did = desk.records[0].did
+    foreign = orjson.dumps({**orjson.loads(real), "did": "B" * 26, **wrong})
+    audit = [real, foreign.replace(b"A" * 26, did.encode())]
+    lost = reemissions.find(cast("Reader", Topics(audit=audit, sends=[b"{}", SENT])), now=world.T)
+    (asked_,) = reemissions.acts(lost, by="pm-7", run="r")
+    assert (asked_.decision_id, asked_.after, lost.gone) == (did, None, [])
