@@ -285,10 +285,14 @@ class _Doing:
         return deciding or packs.at(self.at)
 
     def _erased(self, recipient_id: str, *, readmitted: bool) -> tuple[Entry, ...]:
-        """What was erased is the salt, for good: a second erasure changes nothing, and a return begins anew."""
+        """What was erased is the salt, for good: a second erasure changes nothing, and a return begins anew.
+
+        Who was not erased here has nothing to return from, and keeps the salt: it proves what is on record of them.
+        """
+        erased = self.memory.erased_at(recipient_id) is not None
         if readmitted:
-            return (entries.readmitted(recipient_id),)
-        if self.memory.erased_at(recipient_id) is not None:
+            return (entries.readmitted(recipient_id),) if erased else ()
+        if erased:
             return ()
         return (*self.memory.forgotten(recipient_id), entries.erased(recipient_id, self.at))
 

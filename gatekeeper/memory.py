@@ -33,6 +33,8 @@ from schemas.events import Send
 from schemas.topics import DAY_MS
 
 _WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
+_KIND = re.compile(rb"[a-z]{1,16}")
+"""What a kind of entry looks like; a key that begins with anything else was written by others, and is not told."""
 
 
 class Remembered(NamedTuple):
@@ -79,8 +81,11 @@ class Memory:
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """Puts in an entry as read back; raises IntegrityError (4) for anything that this engine did not write."""
-        if key.partition(b"/")[0] not in KINDS:
-            raise IntegrityError("error.ledger_newer", kind=key.partition(b"/")[0].decode("utf-8", "replace")[:40])
+        kind, slash, _ = key.partition(b"/")
+        if kind not in KINDS and slash and _KIND.fullmatch(kind):
+            raise IntegrityError("error.ledger_newer", kind=kind.decode())
+        if kind not in KINDS:
+            raise IntegrityError("error.ledger_unreadable")
         if value is None:
             self.put(Entry(key, None))
             return

@@ -5,18 +5,25 @@ An address is a token; where the person comes back under another id, it is still
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import PairedAct, Source, Suppression
+from schemas.events.sends import READINGS, Match
 from schemas.values import Token
 from streams import pairs
 from streams.client import Reader
 from streams.pairs import Pair
 from streams.publisher import Outgoing
+
+_OURS = re.compile(r"erase-([0-9a-f]{32})-[0-9]+")
+"""The id of a stop that an act brought."""
+Address = tuple[Token, tuple[Match, ...]]
+"""A token, and its less exact readings: a list that says less of an address than the source did meets those alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +48,8 @@ class Erasure:
 def erasure(reader: Reader, act: PairedAct) -> Erasure:
     """Returns the erasure of the person whom the act names; reads all of `sources`."""
     recipient = act.recipient_id or ""
-    tokens, sources, unreadable = addresses(reader, recipient)
-    written = stops(recipient, tokens, act_id=act.act_id, at=act.at)
+    known, sources, unreadable = addresses(reader, recipient)
+    written = stops(recipient, known, act_id=act.act_id, at=act.at)
     return Erasure(act, written, _everywhere(reader), sources, unreadable)
 
 
@@ -54,26 +61,37 @@ def readmission(reader: Reader, act: PairedAct) -> Erasure:
     return Erasure(act, taken_back(found, at=act.at), _everywhere(reader))
 
 
-def addresses(reader: Reader, recipient_id: str) -> tuple[list[Token], int, int]:
-    """Returns the tokens by which the sources name a person, how many records do, and how many cannot be read."""
-    found: set[Token] = set()
+def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, int]:
+    """Returns by what the sources name a person, how many records do, and how many cannot be read.
+
+    Of what one token is known by as well in several records, the surest are kept, as many as a stop may carry.
+    """
+    found: dict[Token, dict[Token, int]] = {}
     sources = unreadable = 0
+    owner = recipient_id.encode()
     for record in reader.read("sources"):
-        if record.key != recipient_id.encode():
+        if record.key not in (None, owner):
             continue
-        sources += 1
         try:
             source: Source = decode("sources", record.key, record.value)
         except Unreadable:
-            unreadable += 1
+            named = record.key == owner or owner in (record.value or b"")  # a record without key has its value's
+            sources, unreadable = sources + named, unreadable + named
             continue
-        found.update(point.token for point in source.contact_points)
-    return sorted(found), sources, unreadable
+        if source.recipient_id != recipient_id:
+            continue
+        sources += 1
+        for point in source.contact_points:
+            less = found.setdefault(point.token, {})
+            for one in point.readings:
+                less[one.token] = max(one.score, less.get(one.token, 0))
+    return [(token, _surest(less)) for token, less in sorted(found.items())], sources, unreadable
 
 
-def stops(recipient_id: str, tokens: Iterable[Token], *, act_id: str, at: str) -> list[Suppression]:
-    """Returns the stops of an erasure: of the person, then of each token; their ids begin with the act's."""
-    named: list[tuple[str | None, str | None]] = [(recipient_id, None), *((None, token) for token in tokens)]
+def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) -> list[Suppression]:
+    """Returns the stops of an erasure: of the person, then of each address; their ids begin with the act's."""
+    named: list[tuple[str | None, str | None, tuple[Match, ...]]] = [(recipient_id, None, ())]
+    named += [(None, token, readings) for token, readings in known]
     return [
         Suppression(
             v=1,
@@ -82,8 +100,9 @@ def stops(recipient_id: str, tokens: Iterable[Token], *, act_id: str, at: str) -
             received_at=at,
             recipient_id=recipient,
             token=token,
+            readings=readings,
         )
-        for number, (recipient, token) in enumerate(named)
+        for number, (recipient, token, readings) in enumerate(named)
     ]
 
 
@@ -113,10 +132,16 @@ def outgoing(stops: Iterable[Suppression]) -> list[Outgoing]:
     return [Outgoing("suppressions", (stop.recipient_id or stop.token or "").encode(), encode(stop)) for stop in stops]
 
 
+def _surest(readings: Mapping[Token, int]) -> tuple[Match, ...]:
+    found = sorted(readings.items(), key=lambda one: (-one[1], one[0]))[:READINGS]
+    return tuple(Match(token=token, score=score) for token, score in found)
+
+
 def _everywhere(reader: Reader) -> list[int]:
     return [tp.partition for tp in reader.partitions("acts")]
 
 
 def _act(stop: Suppression) -> str | None:
-    kind, _, rest = stop.suppression_id.partition("-")
-    return rest.rpartition("-")[0] if kind == "erase" else None
+    """Returns the id of the act that brought a stop, None for one of others, whose ids may begin as ours do."""
+    found = _OURS.fullmatch(stop.suppression_id)
+    return found[1] if found else None

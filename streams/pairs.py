@@ -151,4 +151,14 @@ def rival(reader: Reader, old: Stored[Controller | Batch], pair: Pair) -> Rival 
 
 
 def _records(reader: Reader, key: str) -> Iterator[Record]:
-    return (record for record in reader.read("reference") if record.key == key.encode())
+    return (record for record in reader.read("reference") if _key(record) == key.encode())
+
+
+def _key(record: Record) -> bytes | None:
+    """Returns the key of a record of `reference`; one without takes its value's, None where that cannot be read."""
+    if record.key is not None:
+        return record.key
+    try:
+        return subject_key("reference", decode("reference", None, record.value)).encode()
+    except Unreadable:
+        return None

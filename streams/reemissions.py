@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,15 +10,18 @@ from time import monotonic, sleep
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from gatekeeper.audit.coverage import put_out
 from gatekeeper.audit.record import FOREIGN
-from gatekeeper.errors import UnavailableError
+from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.settings import Settings
+from schemas.audit import DID_PATTERN
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Reemission, Send
 from schemas.events.acts import SourcePlace
 from schemas.topics import CLEARED_DAYS, DAY_MS, logical_name
+from schemas.values import ID_PATTERN
 from streams import pairs
 from streams.client import Reader
 from streams.publisher import Publisher
@@ -79,17 +83,32 @@ def find(reader: Reader, *, now: int) -> Lost:
 
 
 def _cleared(expected: dict[str, Missing], partition: int, said: dict[str, Any]) -> None:
-    """Takes in an audit record: whether it cleared a piece, or had it written again."""
+    """Takes in an audit record: whether it cleared a piece, or had it written again.
+
+    Raises one of FOREIGN for one that no worker wrote, whose ids no act may hold.
+    """
     out = put_out(said)
     if out is None or out[0] != "cleared":
         return
     act, src = said.get("act"), said["src"]
+    _demand(DID_PATTERN, out[1])
     if act is not None and act["outcome"] == "reemitted":
+        _demand(ID_PATTERN, act["act_id"])
         if out[1] in expected:
             expected[out[1]].after = act["act_id"]
+        return
+    item = act["item"] if act else None
+    if logical_name(src["topic"]) == "sends":
+        _demand("[0-9]+", str(src["offset"]))
+        expected[out[1]] = Missing(partition, src["offset"], item)
     else:
-        offset = src["offset"] if logical_name(src["topic"]) == "sends" else None
-        expected[out[1]] = Missing(partition, offset, act["item"] if act else None)
+        _demand(ID_PATTERN, item)
+        expected[out[1]] = Missing(partition, None, item)
+
+
+def _demand(form: str, value: Any) -> None:
+    if not re.fullmatch(form, value):
+        raise ValueError("not of a worker")
 
 
 def _sources(reader: Reader, lost: Lost) -> None:
@@ -107,6 +126,20 @@ def _sources(reader: Reader, lost: Lost) -> None:
             except Unreadable:
                 continue
             one.source = SourcePlace(topic=topic, partition=record.partition, offset=record.offset)
+
+
+def demand(*, by: str, reason: str) -> None:
+    """Raises UsageError (2) that names the option whose value no act may hold, never the value."""
+    place = SourcePlace(topic="sends", partition=0, offset=0)
+    named = {"recipient_id": "any", "campaign_id": "any", "channel": "postal", "decision_id": "any"}
+    said = {"v": 1, "kind": "reemit", "act_id": "any", "at": pairs.now(), "by": by, "reason": reason}
+    try:
+        Reemission.model_validate({**said, **named, "source": place})
+    except ValidationError as error:
+        option = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+    else:
+        return
+    raise UsageError("error.option_invalid", option=f"--{option}")
 
 
 def acts(lost: Lost, *, by: str, run: str, reason: str = "") -> list[Reemission]:
@@ -160,9 +193,10 @@ def answers(
             try:
                 act = orjson.loads(record.value or b"")["act"]
                 id_, told = act["act_id"], (act["outcome"], act["code"])
+                ours = id_ in waiting
             except FOREIGN:
                 continue
-            if id_ in waiting:
+            if ours:
                 waiting.remove(id_)
                 told_at = monotonic()
                 yield told

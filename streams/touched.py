@@ -11,6 +11,7 @@ steps, so that nobody waits for it.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -25,8 +26,8 @@ NAMED_BY_PEOPLE = ("batch", "notice", "joint_use_terms")
 """Kinds of `reference` that bear on those alone whose facts name them."""
 EVERYBODY = b"/"
 """Stands for whatever concerns everybody; no id is like it."""
-HASHED = "t1_"
-"""How every token begins."""
+HASHED = re.compile(r"t[1-9][0-9]?_")
+"""How every token begins, of whatever version."""
 
 
 class Touched:
@@ -112,7 +113,7 @@ class Touched:
             self._next.add(id_.encode() if kind in NAMED_BY_PEOPLE else EVERYBODY)
         elif self._memory.concerns(name):
             self._names[name] = None
-        elif name.startswith(HASHED):
+        elif HASHED.match(name):
             self._next.add(name.encode())
         else:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ Kind = Literal[
 ]  # fmt: skip
 FOREIGN: frozenset[Kind] = frozenset(("unsigned", "key_unknown", "forged", "repeated", "twice"))
 NO_MANIFEST: frozenset[Kind] = frozenset(("unreadable", "too_long", "moved"))
+_KID = re.compile(r"[A-Za-z0-9._-]{1,200}(/[a-z]+)?\+[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class Chain:
         if manifest.partition != partition:
             return wrong("moved", own=manifest.partition)
         if unsigned := not_signed(value or b"", signature, self._key(manifest.kid)):
-            return wrong(unsigned, **({} if unsigned == "unsigned" else {"kid": manifest.kid}))
+            return wrong(unsigned, **({} if unsigned == "unsigned" else {"kid": told_kid(manifest.kid)}))
         return manifest, None
 
     def _key(self, kid: str) -> Vkey | None:
@@ -189,6 +191,14 @@ def not_signed(value: bytes, signature: str, key: Vkey | None) -> Kind | None:
     except binascii.Error:
         raw = b""
     return None if key.verifies(raw, value) else "forged"
+
+
+def told_kid(kid: str) -> str:
+    """Returns what a manifest calls its key by, `?` for what is shaped otherwise: a forger may have put anything there.
+
+    What is told of it stands in logs, and in a report that is sealed for ever.
+    """
+    return kid if _KID.fullmatch(kid) else "?"
 
 
 class Own:

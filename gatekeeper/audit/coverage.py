@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from gatekeeper.audit import merkle
-from gatekeeper.audit.chain import not_signed
+from gatekeeper.audit.chain import not_signed, told_kid
 from gatekeeper.audit.log import LEAF_BYTES
 from gatekeeper.audit.pairing import Input, Outgoing, Placed, Records, Signed
 from gatekeeper.audit.record import FOREIGN
@@ -272,7 +272,7 @@ class _Check:
         if wrong is None:
             return False
         fault: Fault = "unknown_key" if wrong == "key_unknown" else "unsigned_manifest"
-        self._find(fault, "manifests", manifest.offset, kid)
+        self._find(fault, "manifests", manifest.offset, told_kid(kid))
         return True
 
     def _chain(self, offset: int, prev: str | None, hash_: str) -> bool:

@@ -130,8 +130,8 @@ class Log:
             return False
         there = {signature[:2] for signature in ours.signatures}
         right = {(key.name, key.hash) for key in witnesses if theirs.signed(key)} - there
-        lines = cosigned.decode().rpartition("\n\n")[2].splitlines(keepends=True)
-        added = [line for line, one in zip(lines, theirs.signatures, strict=True) if one[:2] in right]
+        lines = cosigned.decode().rpartition("\n\n")[2].split("\n")[:-1]  # a name may hold what else ends lines
+        added = [f"{line}\n" for line, one in zip(lines, theirs.signatures, strict=True) if one[:2] in right]
         if theirs.body != ours.body or not added:
             return False
         self._files.publish(CHECKPOINT, (standing + "".join(added)).encode())

@@ -123,7 +123,7 @@ class Reemission(Model):
     kind: Literal["reemit"]
     act_id: Id
     at: ZonedTime
-    by: Id
+    by: Surrogate
     recipient_id: RecipientId
     campaign_id: Id
     channel: Channel
@@ -131,7 +131,7 @@ class Reemission(Model):
     source: SourcePlace
     after: Id | None = None
     reason: Line = ""
-    evidence_ref: Id | None = None
+    evidence_ref: Surrogate | None = None
 
 
 class PairedAct(Model):

@@ -143,6 +143,14 @@ def test_given_a_record_that_others_slipped_in_then_it_is_told_and_what_follows_
     assert [own.foreign(0, offset, *record) for offset, record in enumerate(records)] == [None, *found, None]
 
 
+@pytest.mark.parametrize(
+    "kid", ["narumi.kanaria@mail.example", "金糸雀 鳴海", "090-7777-1234", "x" * 300 + "+00000000"]
+)
+def test_given_a_key_that_is_no_key_s_name_then_it_is_not_told(chain: Chain, writer: Writer, kid: str) -> None:
+    _, (finding,) = chain.take(0, 0, manifest(kid), signature(writer.signer, manifest(kid)))
+    assert (finding.kind, finding.values) == ("key_unknown", {"kid": "?"})
+
+
 def test_given_what_cannot_be_sealed_but_is_a_worker_s_then_it_is_read_and_a_copy_is_not(
     keys: Keys, writer: Writer
 ) -> None:

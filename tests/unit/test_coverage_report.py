@@ -89,6 +89,14 @@ def test_given_manifests_that_no_known_key_signed_then_each_is_named_and_what_go
     assert {one.fault for one in checked(written).findings} == {"reordered_partition"}
 
 
+def test_given_a_manifest_whose_key_is_no_key_s_name_then_the_report_that_is_sealed_does_not_hold_it() -> None:
+    ours = key("mail.gatekeeper/worker")
+    person = "narumi.kanaria@mail.example"
+    found = checked([Writer(ours).next(0), (manifest(person), "AAAA")], [parse_vkey(ours.verifier)])
+    assert [(one.fault, one.offset, one.detail) for one in found.findings] == [("unknown_key", 1, "?")]
+    assert person.encode() not in report([found], group="mail", at=AT)
+
+
 @pytest.mark.parametrize(
     "taken",
     [

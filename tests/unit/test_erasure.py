@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -11,9 +11,12 @@ from gatekeeper.known import read_snapshot
 from gatekeeper.memory import Memory
 from gatekeeper.spans import instant
 from schemas.audit import AuditRecord
+from schemas.codec import encode
 from schemas.events import Send
+from streams import erasures
+from streams.client import Reader, Record
 from tests import world
-from tests.desk import YOUNG, Desk
+from tests.desk import DELIVERY, YOUNG, Desk
 from tests.unit.test_judge import CLEAR, JUDGE, record
 
 
@@ -26,6 +29,25 @@ def paired(desk: Desk, kind: str, person: str = "P-1") -> AuditRecord:
 def stop(**fields: Any) -> world.Event:
     value = {"v": 1, "kind": "erasure", "suppression_id": "erase-1-0", "received_at": instant(world.T)}
     return "suppressions", {**value, "recipient_id": "P-1", **fields}
+
+
+class Topics:
+    """Stands for what reads a broker."""
+
+    def __init__(self, *events: world.Event, keyed: bool) -> None:
+        self._events, self._keyed = events, keyed
+
+    def read(self, topic: str) -> list[Record]:
+        values = [value for name, value in self._events if name == topic]
+        names = [(value.get("recipient_id") or value.get("token") or "").encode() for value in values]
+        return [
+            Record(topic, 0, n, world.T, name if self._keyed else None, orjson.dumps(value), ())
+            for n, (name, value) in enumerate(zip(names, values, strict=True))
+        ]
+
+
+def reader(*events: world.Event, keyed: bool = True) -> Reader:
+    return cast("Reader", Topics(*events, keyed=keyed))
 
 
 def test_erased_then_the_salt_and_all_that_was_remembered_is_gone_and_the_act_names_the_pseudonym() -> None:
@@ -105,3 +127,48 @@ def test_somebody_this_partition_never_named_then_it_does_not_begin_to() -> None
     desk = Desk(*CLEAR)
     assert paired(desk, "erase", "P-7").subj is None
     assert desk.memory.erased_at("P-7") == desk.at
+
+
+def test_erased_then_a_list_that_says_less_of_the_address_brings_nobody_back() -> None:
+    at = {**DELIVERY, "lines": [*DELIVERY["lines"], "手本様方"]}
+    known, _, _ = erasures.addresses(reader(world.source(contact_points=[{"id": "cp-1", "written": at}])), "P-1")
+    bought = world.source(recipient_id="P-2", contact_points=[{"id": "cp-1", "written": DELIVERY}])
+    desk = Desk(bought, world.consent(recipient_id="P-2"))
+    for one in erasures.stops("P-1", known, act_id="1", at=instant(world.T)):
+        desk.learn(("suppressions", orjson.loads(encode(one))))
+    assert desk.send(recipient_id="P-2", delivery=DELIVERY).codes == ("SUBJECT_ERASED",)
+
+
+def test_sources_without_key_then_the_addresses_of_their_person_are_known_as_well() -> None:
+    broken = ("sources", {"recipient_id": "P-1"})
+    told = (world.source(), broken, world.source(recipient_id="P-2", contact_points=["cp-2"]))
+    assert erasures.addresses(reader(*told, keyed=False), "P-1") == ([(world.token("cp-1"), ())], 2, 1)
+    assert erasures.addresses(reader(*told), "P-1") == ([(world.token("cp-1"), ())], 2, 1)
+
+
+def test_readmitted_without_a_mark_then_the_salt_stays_and_the_records_go_on_naming_one_person() -> None:
+    desk = Desk(*CLEAR)
+    desk.send(campaign_id="K-9")
+    before = desk.records[-1].subj
+    assert paired(desk, "readmit").subj == before, "stopped by a record of the erasure desk, without an act"
+    desk.send()
+    paired(desk, "erase")
+    paired(desk, "readmit")
+    desk.send(campaign_id="K-3")
+    again = desk.records[-1].subj
+    paired(desk, "readmit")
+    desk.send(campaign_id="K-4")
+    assert (desk.records[2].subj, desk.records[-1].subj) == (before, again)
+    assert again != before
+
+
+def test_stops_that_the_erasure_desk_wrote_with_ids_like_ours_then_a_readmission_takes_back_none_of_others() -> None:
+    own, other = stop(suppression_id="erase-2026-1"), world.suppression(token="cp-9", kind="erasure")[1]
+    theirs = "suppressions", {**other, "suppression_id": "erase-2026-2"}
+    act = "0" * 32
+    ours = [
+        ("suppressions", orjson.loads(encode(one)))
+        for one in erasures.stops("P-1", [(world.token("cp-1"), ())], act_id=act, at=instant(world.T))
+    ]
+    found = erasures.standing(reader(own, theirs, *ours), "P-1")
+    assert sorted(one.suppression_id for one in found) == [f"erase-{act}-0", f"erase-{act}-1", "erase-2026-1"]

@@ -15,8 +15,10 @@ from gatekeeper.identity import Identified
 from gatekeeper.memory import Memory
 from schemas.events import Send
 from schemas.topics import DAY_MS
-from tests import world
+from tests import canaries, world
 
+FOREIGN = [f"{canaries.NARUMI[name]}{end}".encode() for name in ("name", "email", "phone") for end in ("", "/x/y")]
+"""Keys that somebody else wrote on the ledger."""
 AT = world.T
 SRC = {"topic": "mail.sends.v1", "partition": 3, "offset": 7, "timestamp": AT}
 
@@ -114,6 +116,7 @@ def test_entry_renewed_then_the_day_of_the_first_takes_nothing_out() -> None:
     ("key", "value", "error"),
     [
         (b"later/P-1", b'{"until":null,"v":1}', "error.ledger_newer"),
+        *((key, b'{"until":null,"v":1}', "error.ledger_unreadable") for key in FOREIGN),
         (b"clear/P-1/K-1/postal", b'{"until":null,"v":2}', "error.ledger_unreadable"),
         (b"clear/P-1/K-1/postal", b"{}", "error.ledger_unreadable"),
         (b"clear/P-1/K-1/postal", b"\xff", "error.ledger_unreadable"),
@@ -124,6 +127,7 @@ def test_entry_that_this_engine_did_not_write_then_it_stops(key: bytes, value: b
     with pytest.raises(IntegrityError) as caught:
         Memory().take(key, value)
     assert caught.value.key == error
+    assert not canaries.found(str(caught.value).encode())
 
 
 def test_clearances_of_a_campaign_then_its_own_are_named_and_a_handed_one_says_by_what_and_stays_the_same() -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
+from click.testing import CliRunner
 
 from gatekeeper.audit.library import Library
 from gatekeeper.audit.replay import replay
+from gatekeeper.cli import gatekeeper
+from gatekeeper.errors import UsageError
 from gatekeeper.judge import Judge, Judged
 from gatekeeper.packs import load
 from gatekeeper.records import Output, Record
 from gatekeeper.reemission import asked, reemitted
 from schemas.audit import AuditRecord
-from tests import world
+from schemas.codec import Unreadable, decode
+from streams import reemissions
+from streams.client import Reader
+from streams.client import Record as Stored
+from tests import canaries, world
 from tests.desk import JUDGE, Desk
 from tests.records import named
 
@@ -137,3 +144,70 @@ def test_hard_fact_since_a_release_then_the_refusal_ends_the_release_in_the_ledg
     assert "RELEASE_SUPERSEDED" in [reason.code for reason in desk.records[-1].reasons]
     assert not [key for key, value in desk.ledger.items() if key.startswith(b"release/") and value]
     desk.check_ledger()
+
+
+@pytest.mark.parametrize(
+    ("option", "by", "reason"),
+    [
+        ("--by", "090-7777-1234", "lost"),
+        ("--reason", "pm-7", "金糸雀 鳴海" * 40),
+        ("--reason", "pm-7", "金糸雀\n鳴海"),
+    ],
+)
+def test_a_value_that_no_act_may_hold_then_its_option_is_named_and_the_value_is_not(
+    option: str, by: str, reason: str
+) -> None:
+    words = ["audit", "reemit", "--topic", "cleared", "--by", by, "--reason", reason]
+    done = CliRunner().invoke(gatekeeper, words)
+    assert isinstance(done.exception, UsageError)
+    assert option in str(done.exception)
+    assert not canaries.found(str(done.exception).encode())
+
+
+@pytest.mark.parametrize("field", ["by", "evidence_ref"])
+def test_an_act_that_names_a_telephone_number_then_it_is_no_act(field: str) -> None:
+    act = {
+        "v": 1, "kind": "reemit", "act_id": "re-1", "at": "2026-11-24T10:00:00+09:00", "by": "pm-7",
+        "recipient_id": "P-1", "campaign_id": "K-1", "channel": "postal", "decision_id": "D",
+        "source": {"topic": "sends", "partition": 3, "offset": 1},
+    }  # fmt: skip
+    assert decode("acts", None, orjson.dumps(act)).act_id == "re-1"
+    with pytest.raises(Unreadable):
+        decode("acts", None, orjson.dumps({**act, field: "090-7777-1234"}))
+
+
+class Topics:
+    """Stands for what reads a broker."""
+
+    def __init__(self, **topics: list[bytes]) -> None:
+        self._topics = topics
+
+    def read(self, topic: str, *, since: int | None = None) -> list[Stored]:
+        return [Stored(topic, 3, n, world.T, None, value, ()) for n, value in enumerate(self._topics.get(topic, []))]
+
+    def settled(self, topic: str) -> dict[int, int]:
+        return {}
+
+    starts = settled
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"did": "金糸雀 鳴海"},
+        {"did": ["x"]},
+        {"src": {"topic": "mail.sends.v1", "offset": [1]}},
+        {"src": {"topic": "mail.acts.v1", "offset": 1}},
+        {"act": {"outcome": "reemitted", "item": "A" * 26, "act_id": "金糸雀 鳴海"}},
+    ],
+)
+def test_a_record_of_audit_that_no_worker_wrote_then_what_is_missing_is_found_beside_it(
+    desk: Desk, wrong: dict[str, Any]
+) -> None:
+    (real,) = (one.audit for one in desk.all)
+    did = desk.records[0].did
+    foreign = orjson.dumps({**orjson.loads(real), "did": "B" * 26, **wrong})
+    audit = [real, foreign.replace(b"A" * 26, did.encode())]
+    lost = reemissions.find(cast("Reader", Topics(audit=audit, sends=[b"{}", SENT])), now=world.T)
+    (asked_,) = reemissions.acts(lost, by="pm-7", run="r")
+    assert (asked_.decision_id, asked_.after, lost.gone) == (did, None, [])

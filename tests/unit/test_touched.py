@@ -78,6 +78,18 @@ def test_a_fact_then_those_are_touched_on_whom_it_bears(
     assert sorted(everybody(touched)) == sorted(touches)
 
 
+def test_a_stop_of_a_token_of_another_version_then_whose_source_names_it_is_touched(
+    watched: tuple[Touched, world.FactStore],
+) -> None:
+    touched, store = watched
+    given, stopped = world.source(recipient_id="P-6"), world.suppression(token="x")
+    given[1]["contact_points"][0]["token"] = stopped[1]["token"] = "t12_" + "A" * 43
+    learn(store, given)
+    assert everybody(touched) == ["P-6"]
+    learn(store, stopped)
+    assert everybody(touched) == ["P-6"]
+
+
 def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(watched: tuple[Touched, world.FactStore]) -> None:
     touched, store = watched
     assert store.apply("consents", 0, 0, b"P-8", b"{")

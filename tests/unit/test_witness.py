@@ -65,6 +65,19 @@ def test_given_a_log_that_grows_then_each_checkpoint_is_cosigned_once(place: Pla
     assert [place.look(), place.cosigned()] == [(301, True), 301]
 
 
+@pytest.mark.parametrize("end", ["\r", "\f", "\x85", "\u2028"])
+def test_given_a_signature_whose_name_holds_another_end_of_line_then_the_sealer_takes_the_witness_s_alone(
+    place: Place, end: str
+) -> None:
+    log = place.seal(b"one")
+    place.look()
+    (file,) = (place.folder / "log/witness").iterdir()
+    stranger = f"— some{end}body AAAAAAAA\n".encode()
+    assert log.cosign(file.read_bytes() + stranger, place.keys.public("witness"))
+    standing = (place.folder / "log/checkpoint").read_bytes()
+    assert (standing, stranger in standing) == (file.read_bytes(), False)
+
+
 def test_given_a_cosignature_then_the_sealer_adds_it_to_the_checkpoint_that_it_is_of(place: Place) -> None:
     log = place.seal(b"one")
     place.look()

@@ -39,6 +39,8 @@ def command(topic: str, dry_run: bool, rate: int, reason: str, by: str | None, w
         raise UsageError(f"error.reemit_{topic if topic in INSTEAD else 'other'}")
     settings = load()
     who = "" if dry_run else person(settings, by)
+    if not dry_run:
+        reemissions.demand(by=who, reason=reason)  # refused before any broker is asked
     outcomes = Counter[tuple[str, str | None]]()
     with Reader(settings) as reader:
         lost = reemissions.find(reader, now=int(time() * 1000))
