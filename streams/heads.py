@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gatekeeper.errors import IntegrityError
+from gatekeeper.head import HEAD, Head
 from gatekeeper.settings import Settings
 from streams.client import Reader
-from streams.ledger import HEAD, Head
 
 HEAD_WITHIN = (500, 10_000)
 """A head is in every transaction, so the newest lies near the end; only where it does not, more is read, then all."""

@@ -21,6 +21,7 @@ from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.entries import Entry
 from gatekeeper.errors import IntegrityError
 from gatekeeper.handoff import MOST, Walk, campaign_act, decides, walk
+from gatekeeper.head import HEAD, Head
 from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Signer
 from gatekeeper.packs import Packs
@@ -30,12 +31,11 @@ from gatekeeper.records import Record, marked
 from gatekeeper.reemission import asked, reemitted
 from gatekeeper.settings import Settings
 from schemas.audit import Mode
-from streams import ledger
 from streams.chunks import CHUNK_BYTES, Credit, size_of
 from streams.clock import Clock
 from streams.facts import Followers, Place
 from streams.intake import Batch
-from streams.ledger import Head, Ledger
+from streams.ledger import Ledger, dead_key
 from streams.touched import Touched
 from streams.transaction import Transaction
 
@@ -126,7 +126,7 @@ class Judging:
         partitions = self._tools.settings.partitions
         found, size = [], 0
         for place, (record, _) in self._tools.followers.unreadable.items():
-            if place[1] % partitions == self._number and ledger.dead_key(*place) not in self._ledger.dead:
+            if place[1] % partitions == self._number and dead_key(*place) not in self._ledger.dead:
                 found.append(place)
                 size += size_of(record)
                 if len(found) >= DEAD_FACTS or size > CHUNK_BYTES:
@@ -253,7 +253,7 @@ class Judging:
         for place in dead_facts:
             record, fault = tools.followers.unreadable[place]
             transaction.add("deadletter", record.key, record.value, _fact_headers(place, fault, settings.mode))
-            key = ledger.dead_key(*place)
+            key = dead_key(*place)
             transaction.add("ledger", key, b"{}")
             self._ledger.apply(key, b"{}")
         value = manifest(
@@ -278,7 +278,7 @@ class Judging:
         transaction.add("manifests", settings.worker.encode(), value, signature)
         prev, asked = hashlib.sha256(value).hexdigest(), self.memory.asked
         self.head = replace(self.head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked)
-        transaction.add("ledger", ledger.HEAD, self.head.encode())
+        transaction.add("ledger", HEAD, self.head.encode())
         if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
             for one in judged:
                 if one.verdict not in (None, "clear"):

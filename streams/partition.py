@@ -15,6 +15,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.asking import answered
 from gatekeeper.errors import IntegrityError
+from gatekeeper.head import Head
 from streams import ledger, offsets
 from streams.acts import Acts
 from streams.chunks import CHUNK_RECORDS, Chunk
@@ -150,7 +151,7 @@ class Partition:
         if kept.head and (other := kept.head.other_master(kept.memory.masters, self._tools.masters)) is not None:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **where)
         begin = {tp: await self._begin(tp, kept.head) for tp in (self._sends, self._acts.tp)}
-        head = kept.head or ledger.Head(sends=begin[self._sends], acts=begin[self._acts.tp], mode=settings.mode)
+        head = kept.head or Head(sends=begin[self._sends], acts=begin[self._acts.tp], mode=settings.mode)
         head = replace(head, masters={str(number): print_ for number, print_ in self._tools.masters.items()})
         self._judging = Judging(
             self.number, self._tools, kept=kept, head=head, writer=self._writer, touched=self._touched
@@ -165,7 +166,7 @@ class Partition:
         self.waits_for = None
         log.info("partition_owned", partition=self.number, offset=head.sends)
 
-    async def _begin(self, tp: TopicPartition, head: ledger.Head | None) -> int:
+    async def _begin(self, tp: TopicPartition, head: Head | None) -> int:
         """Returns the first offset of an input; refuses a head that lies before it, or beyond its end."""
         begin, end = await offsets.bounds(self._probe, tp)
         if head is not None:

@@ -14,12 +14,12 @@ import click
 
 from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
 from gatekeeper.errors import IntegrityError
+from gatekeeper.head import Head
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
 from streams import deadletters, heads
 from streams.client import Reader
-from streams.ledger import Head
 
 READY_SECONDS = 2.0
 

@@ -26,6 +26,7 @@ from gatekeeper.audit.manifest import Taken, manifest
 from gatekeeper.cli.audit import command
 from gatekeeper.errors import UsageError
 from gatekeeper.facts import FactStore
+from gatekeeper.head import HEAD, Head
 from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Keys
 from gatekeeper.packs import load
@@ -34,7 +35,6 @@ from gatekeeper.spans import instant
 from streams import coverage
 from streams.broker import Broker
 from streams.coverage import check
-from streams.ledger import HEAD, Head
 from tests.worlds import NOTICE, TEMPLATE, World, consent, controller, send, source, until
 
 AT = 1_800_000_000_000

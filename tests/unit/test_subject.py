@@ -11,10 +11,10 @@ import pytest
 from gatekeeper import entries
 from gatekeeper.audit.subject import Subject, Subjects
 from gatekeeper.errors import IntegrityError
+from gatekeeper.head import Head
 from gatekeeper.keys import fingerprint
 from gatekeeper.memory import Memory
 from schemas.audit import AuditRecord
-from streams.ledger import Head
 from tests import world
 from tests.desk import YOUNG, Desk
 from tests.unit.test_judge import CLEAR, JUDGE, record
