@@ -17,10 +17,10 @@ import httpx
 import orjson
 
 from gatekeeper.console.app import create_app
-from gatekeeper.reasons import CATALOGUE
+from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.settings import Settings
-from gatekeeper.spans import instant
-from streams.client import Record
+from gatekeeper.times import instant
+from schemas.record import Record
 from tests import world
 
 ROUNDS = 20

@@ -16,12 +16,13 @@ import orjson
 from aiokafka import TopicPartition
 from confluent_kafka import Producer
 
-from gatekeeper.entries import SALT_BYTES, Entry, clearance, salt
 from gatekeeper.identity import Printed, printed
+from gatekeeper.ledger.entries import SALT_BYTES, Entry, clearance, salt
 from gatekeeper.settings import Settings
 from schemas.events import Send
-from streams import admin, ledger, offsets
-from streams.broker import Broker
+from streams.client import admin
+from streams.kafka.broker import Broker
+from streams.worker import ledger, offsets
 from tests import world
 
 NOW = world.T

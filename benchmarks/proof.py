@@ -19,16 +19,16 @@ from pathlib import Path
 
 import orjson
 
-from gatekeeper.audit import merkle
-from gatekeeper.audit.manifest import Taken, manifest
-from gatekeeper.audit.subject import Subjects
-from gatekeeper.entries import SALT_BYTES
-from gatekeeper.judge import Judge, Judged
+from gatekeeper.audit.log import merkle
+from gatekeeper.audit.records.pseudonym import Subjects
+from gatekeeper.engine.manifest import Taken, manifest
+from gatekeeper.engine.sends import Judge, Judged
 from gatekeeper.keys import Keys
-from gatekeeper.memory import Memory
-from gatekeeper.packs import load
+from gatekeeper.ledger.entries import SALT_BYTES
+from gatekeeper.ledger.memory import Memory
 from gatekeeper.partitioner import partition_of
-from gatekeeper.records import Record
+from gatekeeper.policy.packs import load
+from schemas.record import Record
 from schemas.topics import FACT_TOPICS
 from tests import world
 

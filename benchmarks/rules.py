@@ -16,17 +16,17 @@ from datetime import date
 from statistics import median
 from typing import Any
 
-from gatekeeper import basis
-from gatekeeper.case import Case
-from gatekeeper.consent import Consents
-from gatekeeper.decide import decide
+from gatekeeper.deciding import basis
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.consent import Consents
+from gatekeeper.deciding.decide import decide
+from gatekeeper.deciding.rules import channel, person, system, will
 from gatekeeper.demo.addresses import KEY
 from gatekeeper.demo.retailer import Retailer
-from gatekeeper.facts import FactStore
 from gatekeeper.identity import Tokens, identify, printed
-from gatekeeper.packs import load
-from gatekeeper.reasons import ordered
-from gatekeeper.rules import channel, person, system, will
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import load
+from gatekeeper.policy.reasons import ordered
 from schemas.codec import encode
 from schemas.topics import subject_key
 

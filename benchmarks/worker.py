@@ -28,8 +28,8 @@ from gatekeeper.demo.retailer import Retailer
 from schemas.audit import Manifest
 from schemas.codec import encode
 from schemas.topics import FACT_TOPICS, subject_key
-from streams import admin
-from streams.broker import Broker
+from streams.client import admin
+from streams.kafka.broker import Broker
 from tests.worlds import Supervised, World, until
 
 SECONDS = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gatekeeper import spans
+from gatekeeper import times
 from gatekeeper.texts import Language, catalogue, text
 
 _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
@@ -70,11 +70,11 @@ class Words:
 
     def time(self, milliseconds: int | None) -> str:
         """Returns an instant as clocks show it, to the minute."""
-        return spans.local(milliseconds * 1000, self._zone)[:16].replace("T", " ") if milliseconds is not None else "-"
+        return times.local(milliseconds * 1000, self._zone)[:16].replace("T", " ") if milliseconds is not None else "-"
 
     def clock(self, written: str | None) -> str:
         """Returns a written time as clocks show it, to the minute; '' for none."""
-        return spans.clock(written, self._zone)
+        return times.clock(written, self._zone)
 
     def span(self, milliseconds: int) -> str:
         """Returns a span of time in its largest whole unit."""

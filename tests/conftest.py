@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from streams import jars
-from streams.broker import Broker
+from streams.kafka import jars
+from streams.kafka.broker import Broker
 
 # A change is judged by the same examples everywhere; look for new ones with  --hypothesis-profile=default
 settings.register_profile("same", derandomize=True, deadline=None)

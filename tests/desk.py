@@ -6,23 +6,24 @@ from typing import Any
 
 import orjson
 
-from gatekeeper import asking, entries
-from gatekeeper.acting import Acting
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
-from gatekeeper.entries import Entry
-from gatekeeper.facts import FactStore
-from gatekeeper.handoff import walk
-from gatekeeper.judge import Judge, Judged
-from gatekeeper.memory import Memory
-from gatekeeper.packs import load
-from gatekeeper.recall import weighed
-from gatekeeper.records import Output, Record
-from gatekeeper.reemission import asked, reemitted
-from gatekeeper.spans import instant
+from gatekeeper.engine import asks as asking
+from gatekeeper.engine.acts import Acting
+from gatekeeper.engine.handoffs import walk
+from gatekeeper.engine.recalls import weighed
+from gatekeeper.engine.reemissions import asked, reemitted
+from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.policy.packs import load
+from gatekeeper.times import instant
 from schemas.audit import AuditRecord
 from schemas.codec import decode
 from schemas.events import Ask
+from schemas.record import Output, Record
 from tests import world
 from tests.implied import Implied, Piece
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gatekeeper.packs import Packs
-from gatekeeper.policy import Policy
-from gatekeeper.spans import span
+from gatekeeper.policy.packs import Packs
+from gatekeeper.policy.policy import Policy
+from gatekeeper.times import span
 from schemas.audit import Acted, AuditRecord
 from schemas.topics import DAY_MS
-from streams.offsets import REACH
+from streams.worker.offsets import REACH
 
 ACTED_ON_DAYS = 60
 CLOSED = ("released", "redecided", "upheld")

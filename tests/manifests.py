@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from gatekeeper.audit.manifest import Taken
+from gatekeeper.engine.manifest import Taken
 from gatekeeper.keys import Signer
 from schemas.codec import canonical
 

@@ -7,8 +7,8 @@ import tomllib
 from hashlib import sha256
 from typing import Any
 
-from gatekeeper import packs
-from gatekeeper.spans import instant
+from gatekeeper.policy import packs
+from gatekeeper.times import instant
 from tests import world
 
 

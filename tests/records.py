@@ -18,20 +18,20 @@ from typing import Any
 
 import orjson
 
-from gatekeeper import packs
-from gatekeeper.audit.library import Library
-from gatekeeper.audit.replay import Replayed, replay
+from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.replay import Replayed, replay
 from gatekeeper.demo import addresses
 from gatekeeper.demo.retailer import Retailer
-from gatekeeper.facts import FactStore
+from gatekeeper.engine.sends import Judge, Judged
 from gatekeeper.identity import Tokens
-from gatekeeper.judge import Judge, Judged
-from gatekeeper.packs import load
-from gatekeeper.reasons import CATALOGUE
-from gatekeeper.records import Record
-from gatekeeper.spans import instant
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy import packs
+from gatekeeper.policy.packs import load
+from gatekeeper.policy.reasons import CATALOGUE
+from gatekeeper.times import instant
 from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import JointUseTerms, PolicyVersion
+from schemas.record import Record
 from schemas.topics import DAY_MS, subject_key
 from tests import world
 from tests.desk import BROKER, DELIVERY, TWO, YOUNG, Desk, answered

@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from streams import node
-from streams.broker import Broker
-from streams.rights import Right
+from streams.client.rights import Right
+from streams.kafka import node
+from streams.kafka.broker import Broker
 
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 RESOURCES = {

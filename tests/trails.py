@@ -20,20 +20,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper import keys
 from gatekeeper.audit import verify
-from gatekeeper.audit.log import Log
-from gatekeeper.audit.manifest import Taken, manifest
-from gatekeeper.audit.note import cosignature
-from gatekeeper.audit.part import LEVEL
-from gatekeeper.facts import FactStore
-from gatekeeper.handoff import walk
-from gatekeeper.judge import Judge, Judged
+from gatekeeper.audit.export.export_in_progress import LEVEL
+from gatekeeper.audit.log.note import cosignature
+from gatekeeper.audit.log.writer import Log
+from gatekeeper.engine.handoffs import walk
+from gatekeeper.engine.manifest import Taken, manifest
+from gatekeeper.engine.recalls import weighed
+from gatekeeper.engine.sends import Judge, Judged
 from gatekeeper.keys import Signer
-from gatekeeper.memory import Memory
-from gatekeeper.packs import load, shipped, shipped_text
-from gatekeeper.recall import weighed
-from gatekeeper.records import Record
-from gatekeeper.spans import instant
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.policy.packs import load, shipped, shipped_text
+from gatekeeper.times import instant
 from schemas.codec import canonical
+from schemas.record import Record
 from tests import world
 
 GROUP = "mail.gatekeeper"

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit.subject import Subjects
-from gatekeeper.facts import FactStore
+from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.identity import Tokens
+from gatekeeper.knowledge.store import FactStore
 from schemas.events import Delivery
 from schemas.values import Channel
 

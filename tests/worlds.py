@@ -30,14 +30,14 @@ import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from gatekeeper.keys import ROLES, Keys
-from gatekeeper.packs import Packs
-from gatekeeper.packs import load as load_packs
+from gatekeeper.policy.packs import Packs
+from gatekeeper.policy.packs import load as load_packs
 from gatekeeper.settings import Settings
 from schemas.audit import AuditRecord, Manifest, Mode
 from schemas.topics import logical_name
-from streams import admin
-from streams.app import create_app
-from streams.worker import start, stop
+from streams.client import admin
+from streams.worker.app import create_app
+from streams.worker.process import start, stop
 from tests import forked
 from tests.implied import Implied, Piece
 from tests.world import KEY, NOTICE_ITEMS, item_act

@@ -11,13 +11,14 @@ import click
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.cli.who import by_option, confirmed, person, yes_option
 from gatekeeper.errors import UsageError
-from gatekeeper.policy import Policy, read
-from gatekeeper.proposal import every, named, propose
+from gatekeeper.office.policy_change import every, named, propose
+from gatekeeper.policy.comparison import Difference
+from gatekeeper.policy.policy import Policy, read
 from gatekeeper.settings import load
-from gatekeeper.spans import instant
 from gatekeeper.texts import text
-from gatekeeper.widening import Difference
-from streams import controls, pairs
+from gatekeeper.times import instant
+from streams.client import fact_with_act
+from streams.operations import management
 
 
 @click.command("activate", help=text("cli.policy_activate"))
@@ -42,7 +43,7 @@ def command(
     given = file_policy(policy) if from_file else None  # refused before any broker is asked
     settings = load()
     who = person(settings, by)
-    known = controls.policies(settings)
+    known = management.policies(settings)
     new = given or named(policy, every(known))
     content = Path(policy).read_bytes().decode() if from_file else known.text(new)
     found = propose(known, new, content, by=who, since=since, now=int(time() * 1000))
@@ -57,8 +58,8 @@ def command(
         note("cli.policy_widening_refused", new=new.name, lines=", ".join(found.widening))
         context.exit(1)
     confirmed(text("cli.policy_sure", new=new.name, since=begins), 1, yes=yes)
-    act = pairs.act("activate", by=who, subject=f"policy/{new.id}")
-    (place,) = controls.activate(settings, found, act=act).facts
+    act = fact_with_act.act("activate", by=who, subject=f"policy/{new.id}")
+    (place,) = management.activate(settings, found, act=act).facts
     if as_json:
         said = {**new.ref, "activated": True, "effective_from": found.record.effective_from, "by": who}
         where = {"topic": settings.topic(place.topic), "partition": place.partition, "offset": place.offset}

@@ -14,20 +14,20 @@ from uuid import uuid4
 
 import click
 
-from gatekeeper import packs
-from gatekeeper.calls import GOOD, REASONED, SAMPLES, Act, Call, Row, Unfit, sentence, states
 from gatekeeper.cli.output import lines_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.usage import Number
 from gatekeeper.cli.who import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.errors import UnavailableError, UsageError
-from gatekeeper.query import Query, parse
-from gatekeeper.queue import Item, Queue
+from gatekeeper.policy import packs
+from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, Act, Call, Row, Unfit, sentence, states
+from gatekeeper.review.filter import Query, parse
+from gatekeeper.review.queue import Item, Queue
 from gatekeeper.settings import Settings, load
-from gatekeeper.spans import instant
 from gatekeeper.texts import text
+from gatekeeper.times import instant
 from schemas.audit import DID_PATTERN
-from streams import controls, reviews
-from streams.client import Reader
+from streams.client.reader import Reader
+from streams.operations import management, reviews
 
 WAIT_SECONDS = 60.0
 
@@ -167,7 +167,7 @@ def _preview(settings: Settings, call: Call, todo: Sequence[Item], rows: dict[st
         note("cli.act_cannot", count=f"{count:,}", sentence=sentence("refused", code))
     if call.kind == "release" and len(todo) > 1:
         now = int(time() * 1000)
-        most = controls.policies(settings).over(settings.policy).at(now).four_eyes_bulk
+        most = management.policies(settings).over(settings.policy).at(now).four_eyes_bulk
         if most is not None and (call.bulk or 0) > most:
             note("cli.act_two", most=f"{most:,}", run=call.run)
 

@@ -7,13 +7,13 @@ import click
 from gatekeeper.cli.output import note, show_json
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
-from streams import controls
-from streams.controls import Change
+from streams.operations import management
+from streams.operations.management import Change
 
 
 def told(settings: Settings, change: Change, as_json: bool) -> None:
     """Writes a change with its act, and says so; exit 1 where somebody changed the same record meanwhile."""
-    act, (pair, rival) = change.act, controls.change(settings, change)
+    act, (pair, rival) = change.act, management.change(settings, change)
     (place,) = pair.facts
     where = f"{settings.topic(place.topic)}/{place.partition}/{place.offset}"
     if as_json:

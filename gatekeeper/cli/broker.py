@@ -17,8 +17,8 @@ from gatekeeper.cli.stopping import stop_on_signals
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import BROKER_FILE
 from gatekeeper.texts import text
-from streams.broker import Broker
-from streams.jars import Progress as Report
+from streams.kafka.broker import Broker
+from streams.kafka.jars import Progress as Report
 
 
 @click.command("broker", help=text("cli.broker"))

@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
-from gatekeeper.campaign import Campaign
 from gatekeeper.cli.handoff import campaign_act, carried_out, run_option, wait_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.who import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.errors import UsageError
+from gatekeeper.office.campaign import Campaign
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.topics import DAY_MS
-from streams.client import Reader
+from streams.client.reader import Reader
 
 KEPT_DAYS = 90
 """No piece of a campaign is decided, handed off or called back over a longer time."""

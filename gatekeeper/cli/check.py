@@ -12,26 +12,28 @@ from pathlib import Path
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from gatekeeper import files, packs, spans
+from gatekeeper import times
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.preflight import show, summary
 from gatekeeper.cli.withheld import Write, written
-from gatekeeper.decide import Decision, decide, only
+from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.errors import UsageError
-from gatekeeper.facts import FactStore
-from gatekeeper.faults import defect, invalid
 from gatekeeper.identity import Tokens, open_tokens, printed
-from gatekeeper.memory import Memory
-from gatekeeper.packs import Packs
-from gatekeeper.preflight import Checked, Preflight
-from gatekeeper.reasons import Found
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.office import files
+from gatekeeper.office.preflight import Checked, Preflight
+from gatekeeper.policy import packs
+from gatekeeper.policy.packs import Packs
+from gatekeeper.policy.reasons import Found
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import catalogue, text
 from schemas.codec import Unreadable, decode
 from schemas.topics import FACT_TOPICS
 from schemas.values import ZonedTime
-from streams.client import Reader
-from streams.ledger import Ledger
+from streams.client.reader import Reader
+from streams.worker.ledger import Ledger
 
 SHOWN = 5
 """So many of the lines that cannot be read are told one by one."""
@@ -88,7 +90,7 @@ def command(
         "campaign": str(campaign),
         "facts": [str(path) for path in paths] or settings.bootstrap,
         "policy": judge.known.at(at).ref,
-        "at": spans.instant(at),
+        "at": times.instant(at),
         **summary(preflight),
         "unreadable_sends": [asdict(fault) for fault in unread_sends[:TOLD]],
         "unreadable_facts": [asdict(fault) for fault in unread_facts[:TOLD]],
@@ -112,7 +114,7 @@ def _milliseconds(written_at: str | None, known: Packs) -> int:
         TypeAdapter(ZonedTime).validate_python(written_at)
     except ValidationError:
         raise UsageError("error.option_invalid", option="--at") from None
-    return spans.span(written_at, known.home[0].timezone).first // 1000
+    return times.span(written_at, known.home[0].timezone).first // 1000
 
 
 def _from_files(paths: tuple[Path, ...], store: FactStore) -> list[Fault]:

@@ -13,16 +13,16 @@ from pydantic import ValidationError
 from gatekeeper.cli.output import age, json_option, note, printable, show_json, show_table
 from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import UsageError
-from gatekeeper.facts import FactStore
+from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import load
 from gatekeeper.texts import catalogue, text
 from schemas.codec import encode
 from schemas.events import Resolution
 from schemas.topics import FACT_TOPICS, logical_name
-from streams import deadletters
-from streams.client import Reader
-from streams.deadletters import DeadLetter, Source
-from streams.publisher import Outgoing, transact
+from streams.client.publisher import Outgoing, transact
+from streams.client.reader import Reader
+from streams.operations import deadletters
+from streams.operations.deadletters import DeadLetter, Source
 
 SHOWN = 50
 """A campaign with one wrong field is thousands of dead letters; a person reads so many."""

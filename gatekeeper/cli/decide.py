@@ -14,16 +14,17 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from gatekeeper import packs, settings
-from gatekeeper.answer import answer
+from gatekeeper import settings
 from gatekeeper.cli.output import json_option, note, show_json
-from gatekeeper.decide import Decision, decide, only
+from gatekeeper.deciding.answer import answer
+from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.deciding.rules.system import Checkpoint
+from gatekeeper.engine.failures import invalid
 from gatekeeper.errors import UsageError
-from gatekeeper.facts import FactStore
-from gatekeeper.faults import invalid
-from gatekeeper.files import SAID_OF_SENDS, opened
 from gatekeeper.identity import open_tokens, printed
-from gatekeeper.rules.system import Checkpoint
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.office.files import SAID_OF_SENDS, opened
+from gatekeeper.policy import packs
 from gatekeeper.texts import text, wrong
 from schemas.codec import Unreadable, decode
 from schemas.events import Send

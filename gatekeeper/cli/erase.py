@@ -9,8 +9,9 @@ from gatekeeper.cli.who import by_option, confirmed, evidence_option, person, re
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.topics import DAY_MS, TOPICS
-from streams import erasures, pairs
-from streams.client import Reader
+from streams.client import fact_with_act
+from streams.client.reader import Reader
+from streams.operations import erasures
 
 KEEPING = ("sends", "deadletter", "confirmations", "review", "acts")
 """Topics that hold the recipient id for a time, one of each length."""
@@ -26,7 +27,7 @@ KEEPING = ("sends", "deadletter", "confirmations", "review", "acts")
 def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: str | None, as_json: bool) -> None:
     """Writes a stop of the person and of each address known, with an act to every partition, or nothing."""
     settings = load()
-    act = pairs.act(
+    act = fact_with_act.act(
         "erase", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence
     )  # refused before any broker is asked
     with Reader(settings) as reader:

@@ -12,7 +12,7 @@ from uuid import uuid4
 import click
 from pydantic import ValidationError
 
-from gatekeeper.audit import inquiry
+from gatekeeper.audit.records import inquiry
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.usage import Number
 from gatekeeper.cli.who import by_option, person
@@ -21,9 +21,11 @@ from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import decode
 from schemas.events import CampaignAct, Delivery, Send
-from streams import handoffs, pairs
-from streams.client import Reader, Record
-from streams.handoffs import Run
+from schemas.record import Record
+from streams.client import fact_with_act
+from streams.client.reader import Reader
+from streams.operations import handoffs
+from streams.operations.handoffs import Run
 
 WAIT_SECONDS = 60.0
 LINES = 8
@@ -85,7 +87,7 @@ def command(
 
 def campaign_act(kind: str, campaign: str, by: str, run_id: str | None, **more: Any) -> CampaignAct:
     """Returns an act of now about a campaign; raises UsageError (2) that names the option with a wrong value."""
-    said = {"v": 1, "kind": kind, "act_id": run_id or uuid4().hex[:12], "at": pairs.now(), "by": by}
+    said = {"v": 1, "kind": kind, "act_id": run_id or uuid4().hex[:12], "at": fact_with_act.now(), "by": by}
     try:
         return CampaignAct.model_validate({**said, "subject": f"campaign/{campaign}", **more})
     except ValidationError as error:

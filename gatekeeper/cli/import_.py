@@ -13,21 +13,22 @@ from typing import IO, Any, Literal
 
 import click
 
-from gatekeeper import packs
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.rejects import Rejects
 from gatekeeper.confirmation.answers import Questions, read_file
-from gatekeeper.entries import asked
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.identity import open_tokens
+from gatekeeper.ledger.entries import asked
 from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates, events, json_events, read_map, survey
+from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
 from schemas.events import Consent, PersonEvent
+from schemas.record import Record
 from schemas.topics import FACT_TOPICS
-from streams.client import Reader, Record
-from streams.publisher import FromLine, Publisher
+from streams.client.publisher import FromLine, Publisher
+from streams.client.reader import Reader
 
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 """A file with such a name is one JSON value a line, any other is CSV."""

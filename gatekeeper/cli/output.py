@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gatekeeper.errors import UnavailableError
-from gatekeeper.reasons import VERDICTS
+from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.texts import text
 from schemas.audit import Verdict
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import click
 
-from gatekeeper import packs
 from gatekeeper.cli import activate
 from gatekeeper.cli.activate import file_policy, show_differences
 from gatekeeper.cli.activate import version as version_of
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.policy import Policy
-from gatekeeper.proposal import every
+from gatekeeper.office.policy_change import every
+from gatekeeper.policy import packs
+from gatekeeper.policy.comparison import differences
+from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import load
-from gatekeeper.spans import local
 from gatekeeper.texts import text
-from gatekeeper.widening import differences
-from streams import controls
+from gatekeeper.times import local
+from streams.operations import management
 
 
 @click.group("policy", help=text("cli.policy"))
@@ -51,7 +51,7 @@ def _plainly(policy: Policy) -> dict[str, Any]:
 
 def _live() -> list[dict[str, Any]]:
     """Returns the versions as they take force, pack by pack, with who put each in force, and what bars a pack."""
-    known = controls.policies(load())
+    known = management.policies(load())
     now = _now()
     rows: list[dict[str, Any]] = []
     for id_ in packs.shipped():

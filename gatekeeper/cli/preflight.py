@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from gatekeeper.cli.output import show_bars, show_funnel, show_heading, show_table
-from gatekeeper.preflight import GRADES, Preflight
-from gatekeeper.reasons import CATALOGUE, VERDICTS
+from gatekeeper.office.preflight import GRADES, Preflight
+from gatekeeper.policy.reasons import CATALOGUE, VERDICTS
 from gatekeeper.texts import text
 
 

@@ -16,12 +16,12 @@ import jiter
 
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
-from gatekeeper.files import opened
+from gatekeeper.office.files import opened
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.codec import KEY_BYTES, Unreadable, decode
 from schemas.topics import FACT_TOPICS, MAX_MESSAGE_BYTES, subject_key
-from streams.publisher import WINDOW_RECORDS, Publisher
+from streams.client.publisher import WINDOW_RECORDS, Publisher
 
 LINE_BYTES = MAX_MESSAGE_BYTES - 4096
 """A longer line no broker of ours takes, whatever is in it; the rest is room for the batch around it."""

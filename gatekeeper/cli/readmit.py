@@ -8,8 +8,9 @@ from gatekeeper.cli.output import json_option, show_json
 from gatekeeper.cli.who import by_option, evidence_option, person, reason_option
 from gatekeeper.settings import load
 from gatekeeper.texts import text
-from streams import erasures, pairs
-from streams.client import Reader
+from streams.client import fact_with_act
+from streams.client.reader import Reader
+from streams.operations import erasures
 
 
 @click.command("readmit", help=text("cli.readmit"))
@@ -21,7 +22,9 @@ from streams.client import Reader
 def command(recipient: str, reason: str, evidence: str | None, by: str | None, as_json: bool) -> None:
     """Takes the stops of the erasure back, with the act, or nothing; whoever never was erased is refused (2)."""
     settings = load()
-    act = pairs.act("readmit", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence)
+    act = fact_with_act.act(
+        "readmit", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence
+    )
     with Reader(settings) as reader:
         back = erasures.readmission(reader, act)
     pair = back.write(settings)

@@ -12,18 +12,18 @@ from typing import Any
 import click
 import orjson
 
-from gatekeeper import packs
-from gatekeeper.audit.record import FOREIGN
+from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.cli.campaign import KEPT_DAYS
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
 from gatekeeper.errors import UsageError
-from gatekeeper.files import opened
-from gatekeeper.reconciliation import KEY, Books, Delivered, Finding, counted
+from gatekeeper.office.files import opened
+from gatekeeper.office.reconciliation import KEY, Books, Delivered, Finding, counted
+from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
 from schemas.topics import DAY_MS
-from streams.client import Reader
+from streams.client.reader import Reader
 
 SHOWN = 50
 COLUMNS = ("line", "finding", "decision_id", *KEY, "date")

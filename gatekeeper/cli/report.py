@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from gatekeeper import packs
 from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json, show_table, whole
-from gatekeeper.reasons import VERDICTS
+from gatekeeper.policy import packs
+from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import page, period
 from gatekeeper.report.tally import foreign, wrong
 from gatekeeper.settings import load
 from gatekeeper.texts import language, text
-from streams.reports import read
+from streams.operations.reports import read
 
 
 @click.command("report", help=text("cli.report"))

@@ -9,7 +9,8 @@ from gatekeeper.cli.output import json_option
 from gatekeeper.cli.who import by_option, person
 from gatekeeper.settings import load
 from gatekeeper.texts import text
-from streams import controls, pairs
+from streams.client import fact_with_act
+from streams.operations import management
 
 
 @click.command("resume", help=text("cli.resume"))
@@ -20,5 +21,5 @@ from streams import controls, pairs
 def command(controller: str, reason: str, by: str | None, as_json: bool) -> None:
     """Writes the controller's record without a suspension, and the act; exit 1 where somebody else changed it too."""
     settings = load()
-    act = pairs.act("resume", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
-    told(settings, controls.resumption(settings, act), as_json)
+    act = fact_with_act.act("resume", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
+    told(settings, management.resumption(settings, act), as_json)

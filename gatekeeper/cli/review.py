@@ -7,18 +7,18 @@ from time import time
 
 import click
 
-from gatekeeper.calls import remedies, sentence
 from gatekeeper.cli import acts
 from gatekeeper.cli.output import age, lines_option, note, show_json, show_table
 from gatekeeper.errors import UsageError
-from gatekeeper.query import KEYS, parse
-from gatekeeper.queue import Doing, Item, urgent
+from gatekeeper.review.actions import remedies, sentence
+from gatekeeper.review.filter import KEYS, parse
+from gatekeeper.review.queue import Doing, Item, urgent
 from gatekeeper.settings import load
-from gatekeeper.spans import instant
 from gatekeeper.texts import language, text
+from gatekeeper.times import instant
 from schemas.audit import Decision
-from streams import reviews
-from streams.client import Reader
+from streams.client.reader import Reader
+from streams.operations import reviews
 
 SHOWN = 50
 """A campaign without a source is thousands of items; a person reads so many."""

@@ -7,14 +7,15 @@ from time import time
 
 import click
 
-from gatekeeper import packs
 from gatekeeper.cli.amended import told
 from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
 from gatekeeper.cli.who import by_option, evidence_option, named, person, reason_if_done_option
+from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from streams import controls, pairs
-from streams.client import Reader
+from streams.client import fact_with_act
+from streams.client.reader import Reader
+from streams.operations import management
 
 
 @click.group("source", help=text("cli.source"))
@@ -43,8 +44,8 @@ def quarantine(
     if reason is None:
         raise click.MissingParameter(param_hint="'--reason'", param_type="option")
     who = person(settings, by)
-    act = pairs.act("quarantine", by=who, subject=f"batch/{batch}", reason=reason, evidence_ref=evidence)
-    told(settings, controls.quarantine(settings, act), as_json)
+    act = fact_with_act.act("quarantine", by=who, subject=f"batch/{batch}", reason=reason, evidence_ref=evidence)
+    told(settings, management.quarantine(settings, act), as_json)
 
 
 def _foretold(settings: Settings, batch: str, as_json: bool) -> None:
@@ -53,7 +54,7 @@ def _foretold(settings: Settings, batch: str, as_json: bool) -> None:
     now = int(time() * 1000)
     with Reader(settings) as reader, progress_bar() as bar:
         task = bar.add_task(text("check.reading"), total=None)
-        known, reach = controls.reach(reader, batch, taken=lambda: bar.advance(task))
+        known, reach = management.reach(reader, batch, taken=lambda: bar.advance(task))
     rows = reach.campaigns(now, packs.load(settings.policy).at(now).timezone)
     totals = {name: sum(getattr(row, name) for row in rows) for name in ("clearances", "standing", "ahead")}
     if as_json:

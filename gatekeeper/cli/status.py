@@ -14,12 +14,13 @@ import click
 
 from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
 from gatekeeper.errors import IntegrityError
-from gatekeeper.head import Head
+from gatekeeper.ledger.head import Head
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
-from streams import deadletters, heads
-from streams.client import Reader
+from streams.client import progress
+from streams.client.reader import Reader
+from streams.operations import deadletters
 
 READY_SECONDS = 2.0
 
@@ -41,7 +42,7 @@ def command(as_json: bool) -> None:
     settings = load()
     with Reader(settings) as reader:
         # heads first: read after the ends they could be ahead of them
-        found = heads.read(reader)
+        found = progress.read(reader)
         partitions = _partitions(reader, found)
         totals = _totals(reader)
         unreadable = {letter.name for letter in deadletters.read(reader) if letter.is_open}

@@ -9,7 +9,8 @@ from gatekeeper.cli.output import json_option
 from gatekeeper.cli.who import by_option, person, reason_option
 from gatekeeper.settings import load
 from gatekeeper.texts import text
-from streams import controls, pairs
+from streams.client import fact_with_act
+from streams.operations import management
 
 
 @click.command("suspend", help=text("cli.suspend"))
@@ -22,5 +23,5 @@ from streams import controls, pairs
 def command(controller: str, reason: str, since: str | None, until: str | None, by: str | None, as_json: bool) -> None:
     """Writes the controller's record with the suspension in it, and the act; exit 1 where somebody else did so too."""
     settings = load()
-    act = pairs.act("suspend", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
-    told(settings, controls.suspension(settings, act, since=since, until=until), as_json)
+    act = fact_with_act.act("suspend", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
+    told(settings, management.suspension(settings, act, since=since, until=until), as_json)

@@ -14,8 +14,9 @@ from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.codec import Unreadable, decode
+from schemas.record import Record
 from schemas.topics import TOPICS, logical_name
-from streams.client import Reader, Record
+from streams.client.reader import Reader
 
 MASK = "…"
 PERSONAL = frozenset({"answer_code", "check", "delivery", "reason"})

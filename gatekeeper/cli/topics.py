@@ -14,8 +14,8 @@ from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.topics import DAY_MS, FOREVER, TOPICS, Topic
-from streams import admin
-from streams.rights import WRITES, rights
+from streams.client import admin
+from streams.client.rights import WRITES, rights
 
 
 @click.group("topics", help=text("cli.topics"))

@@ -7,8 +7,8 @@ import sys
 
 import click
 
-from gatekeeper.calls import TYPED_ABOVE
 from gatekeeper.errors import UsageError
+from gatekeeper.review.actions import TYPED_ABOVE
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from schemas.values import ID_PATTERN

@@ -10,11 +10,11 @@ import click
 
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.cli.who import by_option, evidence_option, person
-from gatekeeper.packs import load as load_packs
+from gatekeeper.policy.packs import load as load_packs
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.values import Channel
-from streams import withdrawals
+from streams.operations import withdrawals
 
 UNNAMED = "unnamed"
 """Who entered a withdrawal where nobody says: a stop is not refused for want of a name."""

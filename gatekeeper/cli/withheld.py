@@ -10,10 +10,10 @@ from typing import IO, Any
 
 import orjson
 
-from gatekeeper.answer import sentence
 from gatekeeper.cli.output import whole
-from gatekeeper.preflight import Checked, Return, cures
-from gatekeeper.reasons import CATALOGUE
+from gatekeeper.deciding.answer import sentence
+from gatekeeper.office.preflight import Checked, Return, cures
+from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import language
 
 COLUMNS = (

@@ -13,6 +13,6 @@ def command() -> None:
     """Runs the worker in the foreground."""
     loaded = settings.load()
     log.configure(loaded.log_level)
-    from streams import worker
+    from streams.worker import process
 
-    worker.run(loaded)
+    process.run(loaded)

@@ -16,7 +16,7 @@ from gatekeeper.confirmation import code as codes
 from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates
 from gatekeeper.lists.events import demand, headed
 from gatekeeper.lists.rows import Row
-from gatekeeper.spans import span
+from gatekeeper.times import span
 from schemas.codec import encode
 from schemas.events import Ask, Consent, PersonEvent
 from schemas.events.consents import GIVEN_STATES, NO_STATES

@@ -12,10 +12,10 @@ from datetime import date
 from string import Formatter
 from typing import NamedTuple
 
-from gatekeeper.case import Case
 from gatekeeper.confirmation import code as codes
-from gatekeeper.spans import today
+from gatekeeper.deciding.case import Case
 from gatekeeper.texts import Language, catalogue, text
+from gatekeeper.times import today
 from schemas.events import NoticeItems, Provision, Source, Template
 
 ITEMS: Mapping[str, tuple[str, ...]] = {

@@ -18,7 +18,6 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as Missing
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatekeeper import packs
 from gatekeeper.console import flow, items, managed, people
 from gatekeeper.console.feed import DEFECT, Feed
 from gatekeeper.console.guard import LOOPBACK, Guard
@@ -29,10 +28,11 @@ from gatekeeper.console.session import COOKIE, Refused, Sessions, SignInNeeded, 
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
+from gatekeeper.engine.failures import fingerprint
 from gatekeeper.errors import GatekeeperError, UnavailableError, UsageError
-from gatekeeper.faults import fingerprint
+from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
-from streams.client import Reader
+from streams.client.reader import Reader
 
 PARTS = (items.PART, people.PART, flow.PART, managed.PART)
 """What the read model is made of."""

@@ -10,11 +10,11 @@ import structlog
 
 from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
+from gatekeeper.engine.failures import fingerprint
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.faults import fingerprint
 from gatekeeper.settings import Settings
-from streams import admin
-from streams.client import Reader
+from streams.client import admin
+from streams.client.reader import Reader
 
 TICK_SECONDS = 0.2
 PAUSE_SECONDS = 1.0

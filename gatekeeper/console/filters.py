@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 
-from gatekeeper.calls import states
 from gatekeeper.console.search import Search
 from gatekeeper.console.state import console
-from gatekeeper.query import parse
-from gatekeeper.review import WAITING
+from gatekeeper.engine.item import WAITING
+from gatekeeper.review.actions import states
+from gatekeeper.review.filter import parse
 
 OURS = frozenset(("lang", "page", "kind", "after", "reveal", "since"))
 """Keys of addresses that belong to pages."""

@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.campaign import Counts
 from gatekeeper.console.model import Part, Writing
-from gatekeeper.spans import span
+from gatekeeper.office.campaign import Counts
+from gatekeeper.times import span
 from schemas.codec import Unreadable, decode
+from schemas.record import Record
 from schemas.topics import DAY_MS, logical_name
-from streams.client import Record
 
 HOUR_MS = 3_600_000
 KEPT_MS = 90 * DAY_MS

@@ -13,20 +13,21 @@ from typing import Any
 
 import orjson
 
-from gatekeeper import spans
-from gatekeeper.audit.story import Chapter, Story, Told, pieces
-from gatekeeper.audit.telling import Line, Telling
-from gatekeeper.audit.trail import holds
+from gatekeeper import times
+from gatekeeper.audit.checks.trail import holds
+from gatekeeper.audit.story.story import Chapter, Story, Told, pieces
+from gatekeeper.audit.story.telling import Line, Telling
 from gatekeeper.console import managed, people
 from gatekeeper.console.state import Console
-from gatekeeper.facts import FactStore
-from gatekeeper.spans import clock
+from gatekeeper.knowledge.store import FactStore
 from gatekeeper.texts import Language
+from gatekeeper.times import clock
 from schemas.audit import AuditRecord
 from schemas.codec import Unreadable, decode
 from schemas.events import PairedAct, Source
+from schemas.record import Record
 from schemas.topics import FACT_TOPICS
-from streams.client import Reader, Record
+from streams.client.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
 
 def by_time(lines: Collection[Line], zone: str) -> list[tuple[str, Line]]:
     """Returns lines by time, each with its time as clocks show it, those without one first."""
-    known = sorted(lines, key=lambda one: spans.span(one.at, zone).first if one.at else 0)
+    known = sorted(lines, key=lambda one: times.span(one.at, zone).first if one.at else 0)
     return [(clock(one.at, zone), one) for one in known]
 
 

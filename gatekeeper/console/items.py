@@ -8,14 +8,14 @@ from typing import Any
 
 import orjson
 
-from gatekeeper import spans
+from gatekeeper import times
 from gatekeeper.console.model import Part, Writing
-from gatekeeper.origin import origin
-from gatekeeper.queue import Doing, Item, answered, asked, held, standing
-from gatekeeper.review import FROM, KEPT_MS
+from gatekeeper.engine.item import FROM, KEPT_MS
+from gatekeeper.review.data_origin import origin
+from gatekeeper.review.queue import Doing, Item, answered, asked, held, standing
 from schemas.audit import Decision
 from schemas.events import ReviewPlace
-from streams.client import Record
+from schemas.record import Record
 
 SCHEMA = """
 CREATE TABLE item (
@@ -59,7 +59,7 @@ def _review(writing: Writing, record: Record) -> None:
         return
     db = writing.db
     known = db.execute("SELECT origin FROM record WHERE did = ?", (item.id,)).fetchone()
-    mailed = spans.span(item.mail_date, writing.zone).first if item.mail_date else None
+    mailed = times.span(item.mail_date, writing.zone).first if item.mail_date else None
     number = writing.tick()
     db.execute(
         f"INSERT OR REPLACE INTO item VALUES ({', '.join('?' * 25)})",
@@ -105,7 +105,7 @@ def _decided(writing: Writing, record: Record) -> None:
         return
     try:
         found = orjson.loads(value)
-        did, at, came = str(found["did"]), spans.span(found["at"], "UTC").first // 1000, origin(found)
+        did, at, came = str(found["did"]), times.span(found["at"], "UTC").first // 1000, origin(found)
     except (ValueError, LookupError, TypeError, AttributeError):
         return
     if found.get("mode", "live") != "live":

@@ -12,13 +12,13 @@ from typing import Any, get_args
 import orjson
 
 from gatekeeper.console.model import Part, Writing
-from gatekeeper.packs import Packs
-from gatekeeper.proposal import Known
-from gatekeeper.spans import instant
+from gatekeeper.office.policy_change import Known
+from gatekeeper.policy.packs import Packs
+from gatekeeper.times import instant
 from schemas.codec import Unreadable, decode
 from schemas.events import Batch, Controller, Notice, PairedAct, PolicyVersion
+from schemas.record import Record
 from schemas.topics import TOPICS
-from streams.client import Record
 
 SCHEMA = """
 CREATE TABLE registered (kind TEXT, id TEXT, name TEXT, value TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;

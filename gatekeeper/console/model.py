@@ -18,7 +18,7 @@ from uuid import uuid4
 import structlog
 
 from gatekeeper.errors import UnavailableError
-from streams.client import Record
+from schemas.record import Record
 
 log = structlog.get_logger("console")
 BUSY_SECONDS = 10.0

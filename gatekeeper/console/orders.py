@@ -9,12 +9,13 @@ from typing import Any
 from gatekeeper.console.session import Refused
 from gatekeeper.console.state import Console
 from gatekeeper.console.tasks import Task
-from gatekeeper.proposal import Proposal, every, named, propose
+from gatekeeper.office.policy_change import Proposal, every, named, propose
 from schemas.events import PairedAct
-from streams import controls, erasures, pairs
-from streams.client import Reader
-from streams.controls import Changed
-from streams.pairs import Pair
+from streams.client import fact_with_act
+from streams.client.fact_with_act import Pair
+from streams.client.reader import Reader
+from streams.operations import erasures, management
+from streams.operations.management import Changed
 
 KINDS: Mapping[str, str] = {
     "suspend": "controller",
@@ -29,21 +30,21 @@ KINDS: Mapping[str, str] = {
 
 def _reach(held: Console, subject: str, since: str, task: Task) -> dict[str, Any]:
     with Reader(held.settings) as reader:
-        known, reach = controls.reach(reader, subject, taken=task.advance)
+        known, reach = management.reach(reader, subject, taken=task.advance)
     rows = reach.campaigns(held.now(), held.zone())
     totals = {name: sum(getattr(row, name) for row in rows) for name in ("clearances", "standing", "ahead")}
     return {"state": known.state, "people": reach.people, **totals, "campaigns": [asdict(row) for row in rows]}
 
 
 def _erasure(held: Console, subject: str, since: str, task: Task) -> dict[str, Any]:
-    act = pairs.act("erase", by=task.by, recipient_id=subject)
+    act = fact_with_act.act("erase", by=task.by, recipient_id=subject)
     with Reader(held.settings) as reader:
         found = erasures.erasure(reader, act)
     return {"stops": len(found.stops) - 1, "unreadable": found.unreadable}
 
 
 def _proposal(held: Console, subject: str, since: str, task: Task) -> Proposal:
-    known = controls.policies(held.settings)
+    known = management.policies(held.settings)
     new = named(subject, every(known))
     found = propose(known, new, known.text(new), by=task.by, since=since or None, now=held.now())
     return found
@@ -58,15 +59,15 @@ LOOKS: Mapping[str, Callable[[Console, str, str, Task], Any]] = {
 
 def _suspend(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Changed:
     since, until = extra["since"] or None, extra["until"] or None
-    return controls.change(held.settings, controls.suspension(held.settings, act, since=since, until=until))
+    return management.change(held.settings, management.suspension(held.settings, act, since=since, until=until))
 
 
 def _resume(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Changed:
-    return controls.change(held.settings, controls.resumption(held.settings, act))
+    return management.change(held.settings, management.resumption(held.settings, act))
 
 
 def _quarantine(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Changed:
-    return controls.change(held.settings, controls.quarantine(held.settings, act))
+    return management.change(held.settings, management.quarantine(held.settings, act))
 
 
 def _erase(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Pair:
@@ -82,12 +83,12 @@ def _readmit(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task
 
 
 def _activate(held: Console, act: PairedAct, extra: Mapping[str, str], task: Task) -> Pair:
-    known = controls.policies(held.settings)
+    known = management.policies(held.settings)
     new = named(extra["version"], every(known))
     found = propose(known, new, known.text(new), by=act.by, since=extra["since"] or None, now=held.now())
     if found.widening and not extra["allow"]:
         raise Refused("page.manage_widens", 409)
-    return controls.activate(held.settings, found, act=act)
+    return management.activate(held.settings, found, act=act)
 
 
 WRITES: Mapping[str, Callable[[Console, PairedAct, Mapping[str, str], Task], Any]] = {

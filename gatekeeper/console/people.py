@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import orjson
 
 from gatekeeper.console.model import Part, Writing
-from gatekeeper.review import KEPT_MS
+from gatekeeper.engine.item import KEPT_MS
 from schemas.codec import Unreadable, decode
 from schemas.events import Suppression
-from streams.client import Record
+from schemas.record import Record
 
 SCHEMA = """
 CREATE TABLE decided (did TEXT PRIMARY KEY, part INTEGER, place INTEGER, subj TEXT) WITHOUT ROWID;

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gatekeeper.calls import Row
+from gatekeeper.review.actions import Row
 
 MOST = 200
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gatekeeper.audit.tree import CHECKPOINT, newest
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.tree import CHECKPOINT, newest
 from gatekeeper.audit.verify import Vkey, open_checkpoint
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
-from gatekeeper.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)

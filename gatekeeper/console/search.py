@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gatekeeper import spans
+from gatekeeper import times
 from gatekeeper.console.items import PENDING, item_of
-from gatekeeper.query import ANY, FIELDS, Query, older_than
-from gatekeeper.queue import Item
-from gatekeeper.review import WAITING
+from gatekeeper.engine.item import WAITING
+from gatekeeper.review.filter import ANY, FIELDS, Query, older_than
+from gatekeeper.review.queue import Item
 from schemas.topics import DAY_MS
 
 PAGE = 100
@@ -100,7 +100,7 @@ class Search:
             values.append(self.now - min(older_than(age) for age in ages))
         if days := wanted.get("before"):
             parts.append("mailed < ?")
-            values.append(max(spans.span(day, self.zone).first for day in days))
+            values.append(max(times.span(day, self.zone).first for day in days))
         found = wanted.get("state", frozenset(() if "id" in wanted else self.states))
         if found and ANY not in found:
             among("state", found)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode
-from streams.client import Reader
+from streams.client.reader import Reader
 
 KEPT = 2_000
 """So many are remembered while the console runs."""

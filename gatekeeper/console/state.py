@@ -9,7 +9,6 @@ from typing import cast
 
 from fastapi import APIRouter, Request
 
-from gatekeeper import packs
 from gatekeeper.console.feed import Feed
 from gatekeeper.console.guard import Limit
 from gatekeeper.console.hub import Hub
@@ -18,6 +17,7 @@ from gatekeeper.console.runs import Runs
 from gatekeeper.console.session import Sessions
 from gatekeeper.console.spoken import Place, Spoken
 from gatekeeper.console.tasks import Tasks
+from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from gatekeeper.console.session import Refused
+from gatekeeper.engine.failures import fingerprint
 from gatekeeper.errors import GatekeeperError
-from gatekeeper.faults import fingerprint
 
 AT_ONCE = 4
 MOST = 100

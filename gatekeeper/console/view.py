@@ -10,8 +10,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from gatekeeper.calls import sentence
 from gatekeeper.console.state import console
+from gatekeeper.review.actions import sentence
 from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.words import Words
 

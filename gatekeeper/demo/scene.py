@@ -19,7 +19,8 @@ from typing import TypeVar
 import orjson
 from pydantic import BaseModel
 
-from gatekeeper.audit.tree import newest
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.tree import newest
 from gatekeeper.demo import addresses
 from gatekeeper.demo.process import Interrupts, Process
 from gatekeeper.demo.retailer import Person, Retailer
@@ -28,16 +29,17 @@ from gatekeeper.demo.telling import primary
 from gatekeeper.errors import IncompleteError, UnavailableError
 from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.settings import PLAIN, Settings
-from gatekeeper.shelf import Shelf
 from schemas.audit import AuditRecord, Decision, Manifest, Verdict
 from schemas.codec import encode
 from schemas.events import Send
+from schemas.record import Record
 from schemas.topics import FACT_TOPICS, subject_key
-from streams import admin, node
-from streams.broker import Broker
-from streams.client import Reader, Record
-from streams.jars import Progress as Fetching
-from streams.publisher import Place, Publisher
+from streams.client import admin
+from streams.client.publisher import Place, Publisher
+from streams.client.reader import Reader
+from streams.kafka import node
+from streams.kafka.broker import Broker
+from streams.kafka.jars import Progress as Fetching
 
 WINDOW = 500
 STALL_SECONDS = 60.0

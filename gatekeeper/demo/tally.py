@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gatekeeper.reasons import VERDICTS
+from gatekeeper.policy.reasons import VERDICTS
 from schemas.audit import AuditRecord, Verdict
 
 Position = tuple[int, int]

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from gatekeeper.queue import Doing, after
-from gatekeeper.spans import instant
+from gatekeeper.review.queue import Doing, after
+from gatekeeper.times import instant
 
 HOUR_MS = 3_600_000
 OUTCOMES = ("waiting", "cleared", "withheld")

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gatekeeper.acting import ITSELF
-from gatekeeper.audit.coverage import put_out
-from gatekeeper.queue import Doing, after, answered
-from gatekeeper.records import INFORMATIONAL
+from gatekeeper.audit.checks.coverage import put_out
+from gatekeeper.engine.acts import ITSELF
+from gatekeeper.engine.item import State
+from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.report.bulks import Bulks
 from gatekeeper.report.period import percentile
-from gatekeeper.review import State
-from gatekeeper.spans import span
+from gatekeeper.review.queue import Doing, after, answered
+from gatekeeper.times import span
 
 _BY_PEOPLE = {"release": "R", "approve": "R", "redecide": "F"}
 """What a colleague cured an item with, by the act that cleared it."""

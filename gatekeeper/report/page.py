@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 
-from gatekeeper import chart
-from gatekeeper.reasons import VERDICTS
+from gatekeeper.policy.reasons import VERDICTS
+from gatekeeper.report import chart
 from gatekeeper.report.tally import foreign
 from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.words import Words

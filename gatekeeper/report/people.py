@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gatekeeper.partitioner import partition_of
 from gatekeeper.report.period import percentile
-from gatekeeper.spans import span
+from gatekeeper.times import span
 from schemas.codec import Unreadable, decode
 from schemas.events import Consent
 from schemas.events.consents import GIVEN_STATES, NO_STATES

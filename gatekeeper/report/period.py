@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from gatekeeper.errors import UsageError
-from gatekeeper.spans import day, span, today
+from gatekeeper.times import day, span, today
 from schemas.topics import DAY_MS
 
 DAYS = 62

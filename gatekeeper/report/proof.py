@@ -10,15 +10,17 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit import inquiry, merkle, verify
-from gatekeeper.audit.proof import of_record
-from gatekeeper.audit.sealed import Sealed
-from gatekeeper.audit.telling import told_reason
-from gatekeeper.audit.trail import Link
+from gatekeeper.audit import verify
+from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.export.proof import of_record
+from gatekeeper.audit.log import merkle
+from gatekeeper.audit.log.sealed import Sealed
+from gatekeeper.audit.records import inquiry
+from gatekeeper.audit.story.telling import told_reason
 from gatekeeper.audit.verify import Vkey
-from gatekeeper.origin import origin, route
 from gatekeeper.report.period import Period
-from gatekeeper.spans import instant
+from gatekeeper.review.data_origin import origin, route
+from gatekeeper.times import instant
 from schemas.topics import logical_name
 
 SAMPLES = 5

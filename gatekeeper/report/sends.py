@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from gatekeeper.origin import origin, route
-from gatekeeper.reasons import CATALOGUE, VERDICTS
+from gatekeeper.policy.reasons import CATALOGUE, VERDICTS
 from gatekeeper.report.period import Period
-from gatekeeper.spans import span
+from gatekeeper.review.data_origin import origin, route
+from gatekeeper.times import span
 
 _CLAUSE = re.compile(r"J\.\d+(?:\.\d+)*")
 SHOWS: Mapping[str, tuple[str, ...]] = {

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit.record import FOREIGN
-from gatekeeper.audit.trail import Link
+from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.verify import leaf_hash
 from gatekeeper.errors import IntegrityError
 from gatekeeper.report.desk import Desk
@@ -16,7 +16,7 @@ from gatekeeper.report.people import People
 from gatekeeper.report.period import Period
 from gatekeeper.report.proof import Chains, Samples, Seal
 from gatekeeper.report.sends import Sends
-from gatekeeper.spans import instant
+from gatekeeper.times import instant
 
 PLACES = 10
 """So many strangers are told one by one."""

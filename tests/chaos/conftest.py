@@ -17,7 +17,7 @@ from kafka.admin import KafkaAdminClient, MemberToRemove, TransactionState
 from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
-from streams.broker import Broker
+from streams.kafka.broker import Broker
 from tests.worlds import BACK_SOON, Supervised, World, send, until
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))

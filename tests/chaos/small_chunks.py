@@ -3,7 +3,7 @@
 import sys
 
 from gatekeeper.cli import main
-from streams import chunks, partition
+from streams.worker import chunks, partition
 
 chunks.CHUNK_RECORDS = partition.CHUNK_RECORDS = 250
 

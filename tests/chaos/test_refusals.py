@@ -13,9 +13,11 @@ from kafka.admin import KafkaAdminClient
 from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
-from streams import admin, node, partition
-from streams.broker import Broker
-from streams.worker import serve_health
+from streams.client import admin
+from streams.kafka import node
+from streams.kafka.broker import Broker
+from streams.worker import partition
+from streams.worker.process import serve_health
 from tests.chaos.conftest import Flow
 from tests.worlds import Supervised, World, eventually
 

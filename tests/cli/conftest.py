@@ -16,10 +16,12 @@ from confluent_kafka import Producer
 
 from gatekeeper import cli
 from gatekeeper.settings import Settings
-from streams import admin, client, publisher
-from streams.broker import Broker
-from streams.client import Reader, Record
-from streams.publisher import Publisher
+from schemas.record import Record
+from streams.client import admin, publisher
+from streams.client import reader as client
+from streams.client.publisher import Publisher
+from streams.client.reader import Reader
+from streams.kafka.broker import Broker
 from tests.worlds import BACK_SOON, Supervised, World
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.codec import decode
-from streams.controls import policies
+from streams.operations.management import policies
 from tests.policies import record, shipped, text
 
 TIGHTER = ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24")

@@ -6,9 +6,9 @@ import csv
 import json
 from pathlib import Path
 
-from gatekeeper import entries
 from gatekeeper.confirmation import code as codes
-from gatekeeper.known import judged
+from gatekeeper.deciding.facts import judged
+from gatekeeper.ledger import entries
 from tests import world
 
 YES, NO, SPENT = (codes.new(bytes([number]) * codes.ENTROPY_BYTES) for number in (1, 2, 3))

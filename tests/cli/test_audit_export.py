@@ -17,15 +17,15 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.audit.folder import Folder
-from gatekeeper.audit.trail import Link
+from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.export.export_reader import Folder
+from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.cli.audit import state
 from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.settings import load
-from gatekeeper.shelf import Shelf
-from streams.broker import Broker
-from streams.client import Reader
-from streams.trail import LiveTrail
+from streams.client.reader import Reader
+from streams.kafka.broker import Broker
+from streams.operations.trail import LiveTrail
 from tests.trails import alone, bytes_of
 from tests.worlds import World, consent, send, until
 
@@ -283,7 +283,7 @@ def test_killed_then_the_same_call_goes_on(world: World, tmp_path: Path, run) ->
     assert run("audit", "export", "--out", str(whole)).code == 0
     script.write_text(
         "import os, signal\n"
-        "from gatekeeper.audit import export\n"
+        "from gatekeeper.audit.export import export\n"
         "from gatekeeper.cli.audit import command, state\n"
         "state.SAVE_SECONDS, link, left = 0, export._Writer._link, iter(range(4))\n"
         "def killed(*arguments):\n"

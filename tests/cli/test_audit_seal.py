@@ -20,14 +20,14 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.audit.coverage import Covered
-from gatekeeper.audit.tree import Tree, newest
+from gatekeeper.audit.checks.coverage import Covered
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.verify import Checkpoint
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
-from gatekeeper.shelf import Shelf
-from streams import admin
-from streams.sealing import Sealer, Told
+from streams.client import admin
+from streams.operations.sealing import Sealer, Told
 from tests.cli.conftest import Run, System
 from tests.manifests import Writer
 

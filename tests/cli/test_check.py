@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper import entries
+from gatekeeper.ledger import entries
 from gatekeeper.texts import language, text
 from schemas.events import Send
 from tests import world

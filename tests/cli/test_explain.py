@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.keys import Keys
-from streams.broker import Broker
+from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
 from tests.worlds import World, consent, send, until
 

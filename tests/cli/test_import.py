@@ -12,7 +12,7 @@ import pytest
 from gatekeeper import identity
 from gatekeeper.settings import Settings
 from schemas.events import Delivery
-from streams.client import Reader
+from streams.client.reader import Reader
 from tests.cli.conftest import dying
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

@@ -14,7 +14,7 @@ import pytest
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.keys import ROLES, Keys
 from gatekeeper.settings import Settings
-from streams.app import create_app
+from streams.worker.app import create_app
 from tests.cli.conftest import Run
 
 

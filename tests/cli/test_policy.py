@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gatekeeper import packs
 from gatekeeper.cli.policy import command
 from gatekeeper.errors import UsageError
+from gatekeeper.policy import packs
 
-SHIPPED = files("gatekeeper").joinpath("policies", "jp-pmark.toml").read_bytes()
+SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()
 
 
 def run(*arguments: str) -> tuple[int, str]:

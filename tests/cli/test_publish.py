@@ -15,7 +15,7 @@ from gatekeeper.cli import publish
 from gatekeeper.settings import Settings
 from gatekeeper.texts import catalogue
 from schemas.codec import Unreadable, decode
-from streams.client import Reader
+from streams.client.reader import Reader
 from tests.cli.conftest import dying
 
 

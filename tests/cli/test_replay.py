@@ -13,22 +13,22 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.manifest import Taken, manifest
-from gatekeeper.audit.record import RULES, schema_hash
-from gatekeeper.audit.subject import Subjects
-from gatekeeper.audit.what_if import WhatIf
+from gatekeeper.audit.checks.what_if import WhatIf
+from gatekeeper.audit.records.pseudonym import Subjects
+from gatekeeper.audit.records.record import RULES, schema_hash
 from gatekeeper.cli.audit import state
-from gatekeeper.entries import release
-from gatekeeper.facts import FactStore
-from gatekeeper.judge import Judge, Judged
+from gatekeeper.engine.manifest import Taken, manifest
+from gatekeeper.engine.sends import Judge, Judged
 from gatekeeper.keys import Keys
-from gatekeeper.memory import Memory
-from gatekeeper.packs import load
-from gatekeeper.records import Record
-from gatekeeper.spans import instant
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger.entries import release
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.policy.packs import load
+from gatekeeper.times import instant
 from schemas.codec import canonical, decode
+from schemas.record import Record
 from schemas.topics import FACT_TOPICS
-from streams.broker import Broker
+from streams.kafka.broker import Broker
 from tests.cli.conftest import Run
 from tests.world import KEY, TOKENS, terms
 from tests.worlds import World, consent, send, source, until

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from streams import reviews
-from streams.client import Reader
+from streams.client.reader import Reader
+from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run
 from tests.worlds import Supervised, World, send, source, until
 

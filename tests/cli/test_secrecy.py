@@ -14,8 +14,8 @@ import orjson
 import pytest
 
 from schemas.topics import TOPICS
-from streams import client
-from streams.broker import Broker
+from streams.client import reader
+from streams.kafka.broker import Broker
 from tests import canaries
 from tests.canaries import NARUMI, PEOPLE
 from tests.cli.conftest import Outcome, Run
@@ -28,7 +28,7 @@ FREE = ("recalls", "audit", "manifests", "ledger")
 DEFECT = """
 import sys
 from gatekeeper import cli
-from gatekeeper.facts import FactStore
+from gatekeeper.knowledge.store import FactStore
 
 view, apply = FactStore.view, FactStore.apply
 
@@ -263,7 +263,7 @@ def test_canary_people_on_every_path_then_nothing_of_them_is_written_anywhere_el
     said("audit", "check", "proof.json", code=0)
     with monkeypatch.context() as nowhere:
         nowhere.setenv("GATEKEEPER_BROKER", "127.0.0.1:1")
-        nowhere.setattr(client, "CONNECT_MS", 300)
+        nowhere.setattr(reader, "CONNECT_MS", 300)
         for words in (("withdraw", "c0", "--reason", NAME), ("erase", "c0", *because)):
             said(*words, code=3)
 

@@ -14,7 +14,7 @@ import pytest
 
 from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
-from streams.broker import Broker
+from streams.kafka.broker import Broker
 from tests.worlds import World, send
 
 POLICY = {"id": "jp-pmark", "version": 1, "sha256": "0" * 64}
@@ -96,7 +96,7 @@ def test_heads_in_the_ledger_then_the_last_one_of_each_partition_is_the_position
 
 
 def test_a_head_far_before_the_ledgers_end_then_it_is_still_found(run, system, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.heads.HEAD_WITHIN", (2,))
+    monkeypatch.setattr("streams.client.progress.HEAD_WITHIN", (2,))
     system.put("ledger", head(7), key=b"head")
     for number in range(5):
         system.put("ledger", b"{}", key=b"dead/consents/0/%d" % number)

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from gatekeeper import entries
+from gatekeeper.ledger import entries
 from gatekeeper.settings import Settings
 from schemas.codec import decode, encode
 from schemas.events import Controller
-from streams import pairs, publisher
-from streams.broker import Broker
-from streams.client import Reader
-from streams.publisher import Outgoing, transact
+from streams.client import fact_with_act, publisher
+from streams.client.publisher import Outgoing, transact
+from streams.client.reader import Reader
+from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
 from tests.worlds import World, send, source, until
 
@@ -75,10 +75,10 @@ def test_an_option_of_another_form_then_it_is_named_and_nothing_is_written(
 
 def other_manager(system: System, by: str) -> None:
     with Reader(system.settings) as reader:
-        found = pairs.newest(reader, Controller, "midori")
+        found = fact_with_act.newest(reader, Controller, "midori")
     assert found
-    act = pairs.act("suspend", by=by, subject="controller/midori")
-    pairs.amend(system.settings, found, act, suspended_since="2026-01-01")
+    act = fact_with_act.act("suspend", by=by, subject="controller/midori")
+    fact_with_act.amend(system.settings, found, act, suspended_since="2026-01-01")
 
 
 @pytest.mark.parametrize("last", [True, False])
@@ -100,7 +100,7 @@ def test_two_managers_at_once_then_it_is_told_who_was_last(
             other_manager(system, "taro")
         return done
 
-    monkeypatch.setattr(pairs, "transact", beside)
+    monkeypatch.setattr(fact_with_act, "transact", beside)
     done = run("suspend", "midori", "--reason", "x", "--json")
     assert done.code == 1
     assert done.json["last"] is not last
@@ -157,7 +157,7 @@ def test_a_writer_gone_between_the_two_then_neither_is_there(
     settings = system.settings
 
     def ended() -> bool:
-        transact(settings, [Outgoing("acts", b"x", encode(pairs.act("withdraw", by="x", recipient_id="x")))])
+        transact(settings, [Outgoing("acts", b"x", encode(fact_with_act.act("withdraw", by="x", recipient_id="x")))])
         return bool(system.records("acts"))
 
     until(ended, "the end of the transaction that was cut off")

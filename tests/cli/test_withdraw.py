@@ -9,7 +9,7 @@ import pytest
 
 from gatekeeper.settings import Settings
 from schemas.codec import decode
-from streams.client import Reader
+from streams.client.reader import Reader
 
 
 def reference(value: dict[str, Any]) -> bytes:

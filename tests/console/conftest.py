@@ -25,7 +25,7 @@ from playwright.sync_api import Error as PlaywrightError
 from gatekeeper.console.app import Server, create_app
 from gatekeeper.console.users import ROLES, File, User, Users, hashed, written
 from gatekeeper.settings import Settings
-from streams.broker import Broker
+from streams.kafka.broker import Broker
 from tests.worlds import World, send, until
 
 PASSWORD = "correct horse battery"

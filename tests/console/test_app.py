@@ -20,8 +20,8 @@ from gatekeeper.console.model import Model, Part, Writing
 from gatekeeper.console.session import COOKIE
 from gatekeeper.console.users import Users
 from gatekeeper.settings import Settings
-from streams.broker import Broker
-from streams.client import Record
+from schemas.record import Record
+from streams.kafka.broker import Broker
 from tests.console.conftest import PASSWORD, Site, served
 from tests.worlds import BACK_SOON, World, until
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.campaign import Campaign
-from gatekeeper.reasons import CATALOGUE
+from gatekeeper.office.campaign import Campaign
+from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import text
 from gatekeeper.words import law
 from tests.console.conftest import Site, field_of, served

@@ -11,10 +11,11 @@ import httpx
 import orjson
 from playwright.sync_api import Page
 
-from gatekeeper.audit import inquiry
+from gatekeeper.audit.records import inquiry
 from gatekeeper.console import people
-from streams import erasures, pairs
-from streams.client import Reader
+from streams.client import fact_with_act
+from streams.client.reader import Reader
+from streams.operations import erasures
 from tests.console.conftest import Site
 from tests.worlds import TOKEN, send, until
 
@@ -226,11 +227,11 @@ def test_an_erased_person_then_nothing_ties_the_letter_to_them_also_after_the_mo
     site: Site, tmp_path: Path
 ) -> None:
     name, code = cleared(site)
-    act = pairs.act("erase", by="hanako", recipient_id=name, reason="")
+    act = fact_with_act.act("erase", by="hanako", recipient_id=name, reason="")
     stops = erasures.stops(name, [], act_id=act.act_id, at=act.at)
     with Reader(site.settings) as reader:
         numbers = [tp.partition for tp in reader.partitions("acts")]
-    pairs.write(site.settings, erasures.outgoing(stops), act, partitions=numbers)
+    fact_with_act.write(site.settings, erasures.outgoing(stops), act, partitions=numbers)
     client = site.client()
     until(lambda: "Erased on" in client.get(f"/people/{name}").text, "the erasure")
     shown = [client.get(f"/people/{name}").text, client.get(f"/letters/{code}").text]

@@ -16,7 +16,7 @@ from gatekeeper.console.pages.report import FRESH_MS, reported
 from gatekeeper.console.tasks import Task, Tasks
 from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.report import period
-from gatekeeper.spans import instant
+from gatekeeper.times import instant
 from tests.console.conftest import Site
 from tests.worlds import until
 

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from gatekeeper.cli import VERBS, gatekeeper
-from gatekeeper.reasons import CATALOGUE
+from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from gatekeeper import errors
 from gatekeeper.cli.decide import command
-from gatekeeper.reasons import CATALOGUE
+from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report.period import Period
 from gatekeeper.report.proof import Seal
 from gatekeeper.report.tally import Tally
@@ -89,11 +89,11 @@ def test_headers_then_the_page_names_each(house: Path) -> None:
     code = "".join(
         (house / path).read_text("utf-8")
         for path in (
-            "gatekeeper/asking.py",
-            "gatekeeper/records.py",
-            "gatekeeper/recall.py",
-            "streams/judging.py",
-            "streams/transaction.py",
+            "gatekeeper/engine/asks.py",
+            "gatekeeper/engine/outputs.py",
+            "gatekeeper/engine/recalls.py",
+            "streams/worker/batch.py",
+            "streams/worker/transaction.py",
         )
     )
     written = set(re.findall(r'\("((?:gate-|ce_)[a-z0-9-]+)"', code))

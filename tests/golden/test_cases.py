@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from gatekeeper.answer import answer
 from gatekeeper.cli.decide import command
-from gatekeeper.decide import decide
+from gatekeeper.deciding.answer import answer
+from gatekeeper.deciding.decide import decide
 from gatekeeper.identity import printed
-from gatekeeper.packs import load
-from gatekeeper.reasons import CATALOGUE
+from gatekeeper.policy.packs import load
+from gatekeeper.policy.reasons import CATALOGUE
 from schemas.audit import Decision
 from schemas.events import Send
 from tests import world

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import pytest
 
-from streams import partition
-from streams.facts import Followers
+from streams.worker import partition
+from streams.worker.facts import Followers
 from tests.worlds import World, consent, controller, eventually, send
 
 

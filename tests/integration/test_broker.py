@@ -17,9 +17,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from gatekeeper.errors import UnavailableError
-from streams import java
-from streams.broker import Broker
-from streams.node import PORTS
+from streams.kafka import java
+from streams.kafka.broker import Broker
+from streams.kafka.node import PORTS
 from tests.worlds import BACK_SOON
 
 
@@ -172,7 +172,7 @@ def test_given_a_property_that_kafka_refuses_then_the_error_has_its_words_and_no
 
 def test_given_its_program_killed_by_force_then_the_node_stops_in_order(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib; from streams.broker import Broker\n"
+        "import sys, pathlib; from streams.kafka.broker import Broker\n"
         "broker = Broker(pathlib.Path(sys.argv[1])).start(); print(broker.pid, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -187,7 +187,7 @@ def test_given_its_program_killed_by_force_then_the_node_stops_in_order(tmp_path
 
 
 def test_given_an_interrupt_while_starting_then_no_process_stays(tmp_path: Path) -> None:
-    program = "import sys, pathlib; from streams.broker import Broker\nBroker(pathlib.Path(sys.argv[1])).start()"
+    program = "import sys, pathlib; from streams.kafka.broker import Broker\nBroker(pathlib.Path(sys.argv[1])).start()"
     with subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.DEVNULL, start_new_session=True
     ) as parent:

@@ -15,10 +15,11 @@ from confluent_kafka import Producer
 
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.settings import Settings
-from streams import admin, client, pairs, publisher
-from streams.broker import Broker
-from streams.client import Reader
-from streams.publisher import Outgoing, Place, Publisher, transact
+from streams.client import admin, fact_with_act, publisher
+from streams.client import reader as client
+from streams.client.publisher import Outgoing, Place, Publisher, transact
+from streams.client.reader import Reader
+from streams.kafka.broker import Broker
 from tests.worlds import until
 
 
@@ -223,15 +224,15 @@ def test_no_answer_to_the_commit_of_a_pair_then_it_says_how_to_find_out(
 ) -> None:
     broker, settings = own
     fall_silent_before_commits(broker, monkeypatch)
-    act = pairs.act("withdraw", by="hanako", recipient_id="r1")
+    act = fact_with_act.act("withdraw", by="hanako", recipient_id="r1")
     with pytest.raises(UnavailableError, match=rf"tail acts.*{act.act_id}"):
-        pairs.write(settings, [Outgoing("consents", b"r1", b"one")], act)
+        fact_with_act.write(settings, [Outgoing("consents", b"r1", b"one")], act)
 
 
 def test_debug_logs_on_then_kafka_python_still_says_no_value(settings: Settings) -> None:
     program = (
         "import logging, sys; logging.basicConfig(level=logging.DEBUG)\n"
-        "from gatekeeper.settings import Settings; from streams.publisher import Publisher\n"
+        "from gatekeeper.settings import Settings; from streams.client.publisher import Publisher\n"
         "with Publisher(Settings(), 'sends') as out: out.write([(b'r1', b'hanako@mail.example')])\n"
     )
     told = os.environ | {"GATEKEEPER_BROKER": settings.broker, "GATEKEEPER_PREFIX": settings.prefix}

@@ -20,8 +20,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # t
 
 from gatekeeper.cli import VERBS
 from gatekeeper.settings import Settings
-from streams import jars, java, node
-from streams.broker import Broker
+from streams.kafka import jars, java, node
+from streams.kafka.broker import Broker
 
 HOUSE = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((HOUSE / "docker-compose.yml").read_text("utf-8"))["services"]

@@ -8,10 +8,10 @@ import pytest
 
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
-from gatekeeper.entries import asked
+from gatekeeper.ledger.entries import asked
 from schemas.codec import decode, encode
-from streams import touched
-from streams.clock import Clock
+from streams.worker import reevaluation
+from streams.worker.clock import Clock
 from tests import world as facts
 from tests.worlds import World, eventually, send, until
 
@@ -195,7 +195,7 @@ def test_given_silence_then_pending_and_after_the_window_lapsed_by_time_alone(wo
 
 
 def test_given_a_yes_that_counts_only_later_then_time_alone_clears_the_send(world, monkeypatch):
-    monkeypatch.setattr(touched, "AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(reevaluation, "AGAIN_SECONDS", 0.1)
     bought(world, "p1")
     world.put("sends", [("p1", send("p1"))])
 

@@ -21,20 +21,20 @@ from click.testing import CliRunner, Result
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.audit.coverage import Finding, report
-from gatekeeper.audit.manifest import Taken, manifest
+from gatekeeper.audit.checks.coverage import Finding, report
 from gatekeeper.cli.audit import command
+from gatekeeper.engine.manifest import Taken, manifest
+from gatekeeper.engine.sends import Judge, Judged
 from gatekeeper.errors import UsageError
-from gatekeeper.facts import FactStore
-from gatekeeper.head import HEAD, Head
-from gatekeeper.judge import Judge, Judged
 from gatekeeper.keys import Keys
-from gatekeeper.packs import load
-from gatekeeper.records import Record
-from gatekeeper.spans import instant
-from streams import coverage
-from streams.broker import Broker
-from streams.coverage import check
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger.head import HEAD, Head
+from gatekeeper.policy.packs import load
+from gatekeeper.times import instant
+from schemas.record import Record
+from streams.kafka.broker import Broker
+from streams.operations import coverage
+from streams.operations.coverage import check
 from tests.worlds import NOTICE, TEMPLATE, World, consent, controller, send, source, until
 
 AT = 1_800_000_000_000
@@ -464,7 +464,7 @@ def test_killed_then_what_was_done_is_kept(two: World, tmp_path: Path, monkeypat
     script.write_text(
         "import os, signal\n"
         "from gatekeeper.cli.audit import command, state\n"
-        "from streams import coverage\n"
+        "from streams.operations import coverage\n"
         "state.SAVE_SECONDS, whole = 0, coverage.covered\n"
         "def killed(partition, *arguments, **more):\n"
         "    if partition == 1:\n"

@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from gatekeeper.errors import IntegrityError
-from gatekeeper.facts import FactStore
+from gatekeeper.knowledge.store import FactStore
 from schemas.audit import Manifest
-from streams import chunks, intake, partition
-from streams.clock import Clock
+from streams.worker import chunks, intake, partition
+from streams.worker.clock import Clock
 from tests.bad_sends import BAD_SENDS
 from tests.worlds import World, eventually, send, until
 

@@ -13,8 +13,8 @@ import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from schemas import topics
-from streams import intake, partition
-from streams.broker import Broker
+from streams.kafka.broker import Broker
+from streams.worker import intake, partition
 from tests.world import CHECK, bare, token
 from tests.worlds import TEMPLATE, World, consent, eventually, send, source, until
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.decide import Decision, decide
-from gatekeeper.facts import FactStore
+from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.identity import printed
-from gatekeeper.packs import load
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import load
 from schemas.codec import decode
 from schemas.topics import subject_key
 from tests import world as invented

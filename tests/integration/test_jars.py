@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
-from streams import jars
+from streams.kafka import jars
 
 LOCKED = {jar.name: jar for jar in jars.locked()}
 CLIENTS = next(name for name in LOCKED if name.startswith("kafka-clients-"))

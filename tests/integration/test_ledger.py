@@ -8,8 +8,8 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Me
 
 from gatekeeper.errors import IntegrityError
 from schemas.topics import DAY_MS
-from streams.clock import Clock
-from streams.transaction import Transaction
+from streams.worker.clock import Clock
+from streams.worker.transaction import Transaction
 from tests.worlds import World, eventually, send
 
 CLEAR, TWICE = ("clear", None), ("block", "DUPLICATE_SEND")

@@ -6,8 +6,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from gatekeeper.settings import Settings
-from streams import offsets
-from streams.chunks import CHUNK_RECORDS
+from streams.worker import offsets
+from streams.worker.chunks import CHUNK_RECORDS
 from tests.worlds import World
 
 COUNT = 2 * offsets.REACH + 1_000

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from streams.transaction import Transaction
+from streams.worker.transaction import Transaction
 from tests.worlds import TOKEN, World, consent, controller, eventually, send
 
 BATCH = {"v": 1, "kind": "batch", "id": "B1"}

@@ -16,9 +16,9 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from streams import admin
-from streams.broker import Broker
-from streams.coverage import check
+from streams.client import admin
+from streams.kafka.broker import Broker
+from streams.operations.coverage import check
 from tests.worlds import World, consent, send, until
 
 HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]}

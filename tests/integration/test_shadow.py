@@ -9,8 +9,8 @@ import pytest
 from gatekeeper.errors import IntegrityError
 from gatekeeper.settings import Settings
 from schemas.audit import Decision, Manifest
-from streams import heads
-from streams.transaction import GOING_OUT, Transaction
+from streams.client import progress
+from streams.worker.transaction import GOING_OUT, Transaction
 from tests.worlds import World, eventually, until
 
 PEOPLE = [f"r{number}" for number in range(10)]
@@ -103,15 +103,15 @@ def test_given_a_live_gate_then_a_shadow_beside_it_ends_with_4_and_disturbs_nobo
 
 
 def test_given_heads_of_one_mode_then_only_that_mode_may_go_on(world):
-    heads.demand_mode(world.settings)
+    progress.demand_mode(world.settings)
     world.mode = "live"
-    heads.demand_mode(world.settings)  # nothing decided yet: any mode may begin
+    progress.demand_mode(world.settings)  # nothing decided yet: any mode may begin
     world.mode = "shadow"
     judge_all(world, 20)
-    heads.demand_mode(world.settings)
+    progress.demand_mode(world.settings)
     world.mode = "live"
     with pytest.raises(IntegrityError, match="shadow"):
-        heads.demand_mode(world.settings)
+        progress.demand_mode(world.settings)
 
 
 @pytest.mark.parametrize("topic", GOING_OUT)

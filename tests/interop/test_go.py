@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log import Log
-from gatekeeper.audit.witness import Witness
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.witness import Witness
+from gatekeeper.audit.log.writer import Log
 from gatekeeper.keys import Keys
-from gatekeeper.shelf import Shelf
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go here")
 

@@ -9,20 +9,20 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.answer import answer
-from gatekeeper.audit.record import RULES
-from gatekeeper.decide import Decision, decide
-from gatekeeper.facts import FactStore
+from gatekeeper.audit.records.record import RULES
+from gatekeeper.deciding.answer import answer
+from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.facts import Facts, read_snapshot
+from gatekeeper.engine.sends import Judge, Judged
 from gatekeeper.identity import printed
-from gatekeeper.judge import Judge, Judged
-from gatekeeper.known import Facts, read_snapshot
-from gatekeeper.packs import load
-from gatekeeper.reasons import CATALOGUE, VERDICTS
-from gatekeeper.records import Record
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import load
+from gatekeeper.policy.reasons import CATALOGUE, VERDICTS
 from schemas.audit import AuditRecord
 from schemas.audit import Decision as Printed
 from schemas.codec import canonical
 from schemas.events import Send
+from schemas.record import Record
 from tests import world
 from tests.property import people
 

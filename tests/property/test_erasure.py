@@ -11,12 +11,12 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.audit import merkle
-from gatekeeper.audit.manifest import Taken, manifest
-from gatekeeper.audit.subject import Master, Subject
-from gatekeeper.judge import Judged
-from gatekeeper.memory import Memory
-from gatekeeper.spans import instant
+from gatekeeper.audit.log import merkle
+from gatekeeper.audit.records.pseudonym import Master, Subject
+from gatekeeper.engine.manifest import Taken, manifest
+from gatekeeper.engine.sends import Judged
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.times import instant
 from schemas.audit import AuditRecord, Manifest
 from tests import canaries, world
 from tests.canaries import PEOPLE

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.spans import instant
+from gatekeeper.times import instant
 from schemas.topics import DAY_MS
 from tests import world
 from tests.desk import BROKER, DELIVERY, TWO, YOUNG, Desk

@@ -8,10 +8,10 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.decide import Decision, decide
-from gatekeeper.packs import load
-from gatekeeper.preflight import Checked, Preflight, cured, cures
-from gatekeeper.reasons import verdict
+from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.office.preflight import Checked, Preflight, cured, cures
+from gatekeeper.policy.packs import load
+from gatekeeper.policy.reasons import verdict
 from schemas.events import Send
 from tests import world
 from tests.property import people

@@ -10,10 +10,10 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.queue import Queue
+from gatekeeper.review.queue import Queue
 from tests import world
 from tests.desk import TWO, YOUNG, Desk
-from tests.property.test_acting import ACTS
+from tests.property.test_acts import ACTS
 
 Read = tuple[str, int, Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.decide import decide
+from gatekeeper.deciding.decide import decide
 from tests import world
 from tests.desk import JUDGE, YOUNG, Desk
 from tests.property import people

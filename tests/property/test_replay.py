@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 from hypothesis import given, settings
 
-from gatekeeper.audit.archive import Archive
-from gatekeeper.audit.library import Library
-from gatekeeper.audit.recheck import Recheck
-from gatekeeper.audit.replay import replay
-from gatekeeper.packs import load
-from gatekeeper.records import Record
+from gatekeeper.audit.checks.archive import Archive
+from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.recheck import Recheck
+from gatekeeper.audit.checks.replay import replay
+from gatekeeper.policy.packs import load
+from schemas.record import Record
 from tests import world
 from tests.property import people
 from tests.records import Recorded, named

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
-from gatekeeper.audit.log import Log
-from gatekeeper.audit.merkle import check_consistency
-from gatekeeper.audit.tree import Tree
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.merkle import check_consistency
+from gatekeeper.audit.log.tree import Tree
+from gatekeeper.audit.log.writer import Log
 from gatekeeper.audit.verify import leaf_hash, root_from_inclusion
 from gatekeeper.keys import Keys
-from gatekeeper.shelf import Shelf
 
 sizes = st.integers(1, 700)
 

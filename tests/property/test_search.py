@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from gatekeeper.console import items
 from gatekeeper.console.model import Model
 from gatekeeper.console.search import Search
-from gatekeeper.query import parse
-from gatekeeper.queue import urgent
-from gatekeeper.review import WAITING
+from gatekeeper.engine.item import WAITING
+from gatekeeper.review.filter import parse
+from gatekeeper.review.queue import urgent
+from schemas.record import Record
 from schemas.topics import DAY_MS
-from streams.client import Record
 from tests import world
 from tests.desk import TWO, YOUNG
-from tests.property.test_acting import ACTS
+from tests.property.test_acts import ACTS
 from tests.property.test_queue import Read, Watched, queue
 
 ZONE = "Asia/Tokyo"

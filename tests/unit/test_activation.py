@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.decide import Decision, decide
-from gatekeeper.facts import FactStore
-from gatekeeper.judge import Judge
-from gatekeeper.packs import Packs, load
-from gatekeeper.records import Record
+from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.engine.sends import Judge
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import Packs, load
 from schemas.audit import AuditRecord
 from schemas.events import Send
+from schemas.record import Record
 from tests import world
 from tests.policies import record, shipped, text
 

@@ -9,20 +9,20 @@ from typing import get_args
 
 import pytest
 
-from gatekeeper.calls import Call, remedies, sentence
-from gatekeeper.queue import Queue
-from gatekeeper.reasons import Remedy
-from gatekeeper.review import State
+from gatekeeper.engine.item import State
+from gatekeeper.policy.reasons import Remedy
+from gatekeeper.review.actions import Call, remedies, sentence
+from gatekeeper.review.queue import Queue
 from gatekeeper.texts import catalogue
 from schemas.audit import Decision, Outcome
 from tests.desk import YOUNG, Desk
 
 ROOM = Path(__file__).parents[2] / "gatekeeper"
-SAID = "\n".join((ROOM / name).read_text("utf-8") for name in ("acting.py", "review.py", "asking.py"))
+SAID = "\n".join((ROOM / "engine" / name).read_text("utf-8") for name in ("acts.py", "item.py", "asks.py"))
 REFUSALS = {
     *re.findall(r'(?:Call\(None|_Result\("refused"), "([a-z_]+)"', SAID),
     *re.findall(r'Asked\(code="([a-z_]+)"', SAID),
-    *re.findall(r'return "([a-z_]+)"', (ROOM / "release.py").read_text("utf-8")),
+    *re.findall(r'return "([a-z_]+)"', (ROOM / "deciding" / "release.py").read_text("utf-8")),
     *("closed", "repeated", "nothing_to_approve", "nothing_to_undo", "notice_lacks"),
 } - {"waits_along"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from gatekeeper.campaign import Campaign
+from gatekeeper.office.campaign import Campaign
 from tests import world
 from tests.desk import YOUNG, Desk
-from tests.unit.test_handoff import facts, no
+from tests.unit.test_handoffs import facts, no
 
 
 def told(desk: Desk, expected: int | None = None) -> dict[str, object]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.chain import Chain, Finding, Own, Standing
-from gatekeeper.audit.manifest import Taken
+from gatekeeper.audit.checks.chain import Chain, Finding, Own, Standing
+from gatekeeper.engine.manifest import Taken
 from gatekeeper.keys import Keys, Signer
 from gatekeeper.texts import catalogue
 from tests.manifests import SENDS, Writer, manifest, signature

@@ -4,8 +4,8 @@ import asyncio
 
 from aiokafka import ConsumerRecord
 
-from streams import chunks
-from streams.chunks import CHUNK_BYTES, CHUNK_RECORDS, CREDIT_BYTES, CREDIT_RECORDS, Chunk, Credit, runs
+from streams.worker import chunks
+from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, CREDIT_BYTES, CREDIT_RECORDS, Chunk, Credit, runs
 
 
 def record(offset: int, size: int = 10) -> ConsumerRecord:

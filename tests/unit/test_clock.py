@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.clock import Clock
+from streams.worker.clock import Clock
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.case import Case
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions, Unanswerable
 from gatekeeper.confirmation.notice import ITEMS, Question, last_day, letter, lint, stated
-from gatekeeper.packs import load
+from gatekeeper.deciding.case import Case
+from gatekeeper.policy.packs import load
 from schemas.events import Ask, Consent, PersonEvent, Send
 from tests import world
 

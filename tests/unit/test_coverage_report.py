@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.coverage import OUTPUTS, TOLD, Covered, Finding, Range, covered, report
-from gatekeeper.audit.log import LEAF_BYTES
-from gatekeeper.audit.manifest import Taken
-from gatekeeper.audit.pairing import Outgoing, Placed, Records, Signed
+from gatekeeper.audit.checks.coverage import OUTPUTS, TOLD, Covered, Finding, Range, covered, report
+from gatekeeper.audit.checks.pairing import Outgoing, Placed, Records, Signed
+from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.verify import Vkey, parse_vkey
+from gatekeeper.engine.manifest import Taken
 from tests.manifests import SENDS, Writer, manifest, signature
 from tests.trails import key
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from gatekeeper import entries
+from gatekeeper.ledger import entries
 from schemas.events import Send
 from tests import world
 

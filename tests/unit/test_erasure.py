@@ -6,18 +6,19 @@ from typing import Any, cast
 
 import orjson
 
-from gatekeeper.decide import decide
-from gatekeeper.known import read_snapshot
-from gatekeeper.memory import Memory
-from gatekeeper.spans import instant
+from gatekeeper.deciding.decide import decide
+from gatekeeper.deciding.facts import read_snapshot
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.times import instant
 from schemas.audit import AuditRecord
 from schemas.codec import encode
 from schemas.events import Send
-from streams import erasures
-from streams.client import Reader, Record
+from schemas.record import Record
+from streams.client.reader import Reader
+from streams.operations import erasures
 from tests import world
 from tests.desk import DELIVERY, YOUNG, Desk
-from tests.unit.test_judge import CLEAR, JUDGE, record
+from tests.unit.test_sends import CLEAR, JUDGE, record
 
 
 def paired(desk: Desk, kind: str, person: str = "P-1") -> AuditRecord:

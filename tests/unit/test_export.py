@@ -15,15 +15,16 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from gatekeeper.audit import export, verify
-from gatekeeper.audit.folder import Folder
-from gatekeeper.audit.part import PROGRESS, Begun, Standing, part_of
-from gatekeeper.audit.sealed import reopened, sealed
-from gatekeeper.audit.trail import Link
+from gatekeeper.audit import verify
+from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.export import export
+from gatekeeper.audit.export.export_in_progress import PROGRESS, Begun, Standing, part_of
+from gatekeeper.audit.export.export_reader import Folder
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.sealed import reopened, sealed
 from gatekeeper.cli.audit import command
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.keys import Keys
-from gatekeeper.shelf import Shelf
 from schemas.codec import canonical
 from tests.trails import GROUP, Trail, alone, bytes_of, line, lines
 

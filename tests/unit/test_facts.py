@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.record import record
-from gatekeeper.decide import Decision, decide
-from gatekeeper.facts import SNAPSHOT_BYTES, FactStore
-from gatekeeper.known import read_snapshot
-from gatekeeper.packs import load
+from gatekeeper.audit.records.record import record
+from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.facts import read_snapshot
+from gatekeeper.knowledge.store import SNAPSHOT_BYTES, FactStore
+from gatekeeper.policy.packs import load
 from schemas.codec import SEND_BYTES
 from schemas.events import Send
 from tests import world

@@ -8,17 +8,17 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gatekeeper import chart
-from gatekeeper.audit.manifest import Taken
-from gatekeeper.campaign import Campaign, Counts
 from gatekeeper.console import flow
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages.overview import buckets, over
+from gatekeeper.engine.manifest import Taken
+from gatekeeper.office.campaign import Campaign, Counts
+from gatekeeper.report import chart
+from schemas.record import Record
 from schemas.topics import DAY_MS
-from streams.client import Record
 from tests import manifests, world
 from tests.desk import YOUNG, Desk
-from tests.unit.test_handoff import facts, no
+from tests.unit.test_handoffs import facts, no
 
 ZONE = "Asia/Tokyo"
 

@@ -14,7 +14,7 @@ import yaml
 
 from gatekeeper import identity
 from gatekeeper.errors import UsageError
-from gatekeeper.packs import load
+from gatekeeper.policy.packs import load
 from schemas.events import Delivery
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "identity_cases.yaml").read_text("utf-8"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.audit import inquiry
+from gatekeeper.audit.records import inquiry
 from gatekeeper.errors import UsageError
 
 DID = "MZXW6YTBOI7AAAAAQWERTYUIOP"

@@ -5,9 +5,9 @@ import asyncio
 from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.settings import Settings
-from streams.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, runs
-from streams.intake import Batch, Intake
-from streams.offsets import probe
+from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, runs
+from streams.worker.intake import Batch, Intake
+from streams.worker.offsets import probe
 
 TP = TopicPartition("t", 0)
 

@@ -10,8 +10,8 @@ import pytest
 
 from gatekeeper.console import items, managed, spoken
 from gatekeeper.console.model import Model
+from schemas.record import Record
 from schemas.topics import DAY_MS
-from streams.client import Record
 from tests import policies, world
 
 ACT = {

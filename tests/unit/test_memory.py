@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper import entries
-from gatekeeper.entries import Entry, Standing
 from gatekeeper.errors import IntegrityError
 from gatekeeper.identity import Identified
-from gatekeeper.memory import Memory
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.entries import Entry, Standing
+from gatekeeper.ledger.memory import Memory
 from schemas.events import Send
 from schemas.topics import DAY_MS
 from tests import canaries, world

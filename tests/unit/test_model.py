@@ -13,7 +13,7 @@ import pytest
 from gatekeeper.console import flow, items
 from gatekeeper.console.app import PARTS
 from gatekeeper.console.model import Model
-from streams.client import Record
+from schemas.record import Record
 from tests import world
 
 

@@ -13,8 +13,8 @@ from gatekeeper.console import people
 from gatekeeper.console.model import Model
 from schemas.codec import encode
 from schemas.events import Suppression
-from streams import erasures
-from streams.client import Record
+from schemas.record import Record
+from streams.operations import erasures
 from tests.desk import YOUNG, Desk
 
 WHO = "P-1"

@@ -8,11 +8,11 @@ from importlib.resources import files
 import pytest
 
 from gatekeeper.errors import UsageError
-from gatekeeper.packs import load, shipped
-from gatekeeper.policy import read
-from gatekeeper.widening import differences
+from gatekeeper.policy.comparison import differences
+from gatekeeper.policy.packs import load, shipped
+from gatekeeper.policy.policy import read
 
-SHIPPED = files("gatekeeper").joinpath("policies", "jp-pmark.toml").read_bytes()
+SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()
 
 
 def test_shipped_policy_loaded_then_named_by_its_bytes() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.decide import Decision, decide, only
-from gatekeeper.faults import invalid
-from gatekeeper.packs import load
-from gatekeeper.preflight import Checked, Preflight, Return, cures
+from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.engine.failures import invalid
+from gatekeeper.office.preflight import Checked, Preflight, Return, cures
+from gatekeeper.policy.packs import load
 from schemas.codec import Unreadable
 from schemas.events import Send
 from tests import world

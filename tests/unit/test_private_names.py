@@ -16,7 +16,7 @@ from faust.types.settings import Settings as FaustSettings
 
 from gatekeeper.keys import ROLES, Keys
 from gatekeeper.settings import Settings
-from streams.app import create_app
+from streams.worker.app import create_app
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 
@@ -39,9 +39,9 @@ def test_given_kafka_python_then_its_checksums_are_made_by_a_package_in_c():
 def test_given_faust_then_the_consumer_still_fetches_through_getmany():
     parameters = list(inspect.signature(Consumer._getmany).parameters)
     assert parameters == ["self", "active_partitions", "timeout"], (
-        "Faust's Consumer._getmany changed: streams/chunks.py builds its chunks there. Check that it still receives "
-        "the partitions that may be fetched, returns a dict of partition to records, and that what it returns is "
-        "passed to _to_message one by one."
+        "Faust's Consumer._getmany changed: streams/worker/chunks.py builds its chunks there. Check that it still "
+        "receives the partitions that may be fetched, returns a dict of partition to records, and that what it "
+        "returns is passed to _to_message one by one."
     )
     assert "_getmany" in inspect.getsource(Consumer._wait_next_records), (
         "Faust no longer fetches through _getmany: chunks would never be built and every send would be missed."
@@ -55,7 +55,7 @@ def test_given_faust_then_its_tables_still_start_in_two_steps_after_a_second():
         "if not self.should_stop:",
         "await self._update_channels()",
         "await self.recovery.start()",
-    ], "Faust's TableManager.on_start changed: streams/app.py repeats it without the second that it sleeps."
+    ], "Faust's TableManager.on_start changed: streams/worker/app.py repeats it without the second that it sleeps."
 
 
 @pytest.mark.parametrize("prefix", ["", "OURS_"])
@@ -83,8 +83,8 @@ def test_given_an_environment_that_faust_reads_then_the_engine_stands_as_it_was_
 
 def test_given_faust_then_the_thread_is_made_by_the_hook():
     assert "_new_consumer_thread" in inspect.getsource(driver.Consumer), (
-        "Faust's Consumer no longer makes its thread in _new_consumer_thread: streams/chunks.py sets read_committed "
-        "there, without which aborted sends would be judged."
+        "Faust's Consumer no longer makes its thread in _new_consumer_thread: streams/worker/chunks.py sets "
+        "read_committed there, without which aborted sends would be judged."
     )
     parameters = list(inspect.signature(driver.AIOKafkaConsumerThread._create_worker_consumer).parameters)
     assert parameters == ["self", "transport"], (

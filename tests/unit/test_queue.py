@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from gatekeeper.queue import Queue
+from gatekeeper.review.queue import Queue
 from tests import world
 from tests.desk import YOUNG, Desk
 

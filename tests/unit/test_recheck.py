@@ -8,16 +8,16 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.archive import Archive
-from gatekeeper.audit.library import Library
-from gatekeeper.audit.recheck import Recheck
-from gatekeeper.audit.record import did
-from gatekeeper.entries import SALT_BYTES, release, salt
-from gatekeeper.packs import load
-from gatekeeper.records import Record
-from gatekeeper.spans import instant
+from gatekeeper.audit.checks.archive import Archive
+from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.recheck import Recheck
+from gatekeeper.audit.records.record import did
+from gatekeeper.ledger.entries import SALT_BYTES, release, salt
+from gatekeeper.policy.packs import load
+from gatekeeper.times import instant
 from schemas.audit import Stage
 from schemas.codec import canonical, decode
+from schemas.record import Record
 from tests import world
 from tests.desk import YOUNG
 from tests.records import Recorded, named

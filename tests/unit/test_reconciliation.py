@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.reconciliation import Books, Delivered, Finding, counted
+from gatekeeper.office.reconciliation import Books, Delivered, Finding, counted
 from tests import world
 
 ZONE = "Asia/Tokyo"

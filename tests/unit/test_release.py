@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.policy import read
-from gatekeeper.reasons import Found
-from gatekeeper.release import refusal, two_persons
+from gatekeeper.deciding.release import refusal, two_persons
+from gatekeeper.policy.policy import read
+from gatekeeper.policy.reasons import Found
 from schemas.events import Release
 from tests import policies, world
 

@@ -11,15 +11,15 @@ from typing import Any, get_args
 import orjson
 import pytest
 
-from gatekeeper.audit.library import Library
-from gatekeeper.audit.record import RULES
-from gatekeeper.audit.replay import Replayed, difference, replay
-from gatekeeper.judge import Judge
-from gatekeeper.packs import load, shipped
-from gatekeeper.reasons import CATALOGUE
-from gatekeeper.records import Record
+from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.replay import Replayed, difference, replay
+from gatekeeper.audit.records.record import RULES
+from gatekeeper.engine.sends import Judge
+from gatekeeper.policy.packs import load, shipped
+from gatekeeper.policy.reasons import CATALOGUE
 from schemas.audit import Stage
 from schemas.codec import canonical
+from schemas.record import Record
 from tests import world
 from tests.records import Named, Recorded, fixture, named, of_demo, of_every_kind
 

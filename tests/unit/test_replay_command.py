@@ -19,11 +19,11 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from gatekeeper.audit import merkle
+from gatekeeper.audit.log import merkle
 from gatekeeper.cli.audit import command, reading
 from gatekeeper.cli.audit.reading import SHARE, UNNOTICED, Pace
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
-from gatekeeper.spans import instant
+from gatekeeper.times import instant
 from schemas.codec import canonical
 from tests import canaries, policies, world
 from tests.canaries import NARUMI

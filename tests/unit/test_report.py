@@ -12,29 +12,30 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit import inquiry, verify
-from gatekeeper.audit.folder import Folder
-from gatekeeper.audit.manifest import Taken, manifest
-from gatekeeper.audit.sealed import sealed as newest_log
-from gatekeeper.audit.trail import Link
+from gatekeeper.audit import verify
+from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.export.export_reader import Folder
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.sealed import sealed as newest_log
+from gatekeeper.audit.records import inquiry
+from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
-from gatekeeper.packs import load
 from gatekeeper.partitioner import partition_of
-from gatekeeper.reasons import CATALOGUE
+from gatekeeper.policy.packs import load
+from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report import page, period
 from gatekeeper.report.period import Period
 from gatekeeper.report.proof import Seal
 from gatekeeper.report.sends import SHOWS, clauses
 from gatekeeper.report.tally import Tally, wrong
-from gatekeeper.shelf import Shelf
-from gatekeeper.spans import instant
 from gatekeeper.texts import catalogue
+from gatekeeper.times import instant
 from schemas.topics import DAY_MS
 from tests import trails, world
 from tests.desk import YOUNG
 from tests.records import Recorded
-from tests.unit.test_asking import BROKER, DELIVERY, answered
+from tests.unit.test_asks import BROKER, DELIVERY, answered
 
 MONTH = period.read("2026-11-01", "2026-11-30", "Asia/Tokyo")
 MINUTE = 60_000

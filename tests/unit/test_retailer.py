@@ -10,24 +10,24 @@ from random import Random
 
 import pytest
 
-from gatekeeper import packs
-from gatekeeper.case import Case
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Question, last_day, letter
-from gatekeeper.decide import decide
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.decide import decide
 from gatekeeper.demo import addresses
 from gatekeeper.demo.life import Event
 from gatekeeper.demo.origins import ORIGINS, REFERENCE
 from gatekeeper.demo.retailer import CAST, Person, Retailer
 from gatekeeper.demo.tally import Tally
 from gatekeeper.demo.telling import primary
-from gatekeeper.facts import FactStore
+from gatekeeper.engine.sends import Judge, Judged
 from gatekeeper.identity import Tokens
-from gatekeeper.judge import Judge, Judged
-from gatekeeper.records import Record
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy import packs
 from schemas.audit import AuditRecord
 from schemas.codec import decode, encode
 from schemas.events import Consent, Notice, Source, Suppression, Template
+from schemas.record import Record
 from schemas.topics import CLEARED_DAYS, subject_key
 
 TOKENS = Tokens(addresses.KEY)

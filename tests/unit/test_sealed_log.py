@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit import merkle
-from gatekeeper.audit.log import LEAF_BYTES, Log
-from gatekeeper.audit.merkle import check_consistency
-from gatekeeper.audit.note import checkpoint, cosignature, signed
-from gatekeeper.audit.tree import Tree, newest
+from gatekeeper.audit.log import merkle
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.merkle import check_consistency
+from gatekeeper.audit.log.note import checkpoint, cosignature, signed
+from gatekeeper.audit.log.tree import Tree, newest
+from gatekeeper.audit.log.writer import LEAF_BYTES, Log
 from gatekeeper.audit.verify import leaf_hash, open_note, parse_vkey, root_from_inclusion, tile_path
 from gatekeeper.keys import Keys, Signer
-from gatekeeper.shelf import Shelf
 from tests.unit.test_merkle import LEAVES, ROOTS
 
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from gatekeeper.audit.library import Library
-from gatekeeper.audit.what_if import WhatIf
+from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.what_if import WhatIf
 from gatekeeper.cli.audit import command, replay, state, what_if
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
-from gatekeeper.packs import load
+from gatekeeper.policy.packs import load
 from schemas.codec import canonical
 from tests import policies
 from tests.records import Named, export, of_demo, of_every_kind

@@ -8,12 +8,12 @@ from typing import Any, get_args
 import orjson
 import pytest
 
-from gatekeeper.audit import inquiry
-from gatekeeper.audit.quest import Quest, Search
-from gatekeeper.audit.story import Seal, Story, Told
-from gatekeeper.audit.trail import Link
+from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.records import inquiry
+from gatekeeper.audit.story.search import Quest, Search
+from gatekeeper.audit.story.story import Seal, Story, Told
 from gatekeeper.audit.verify import Finding
-from gatekeeper.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTACT
+from gatekeeper.deciding.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTACT
 from gatekeeper.errors import UsageError
 from gatekeeper.texts import Language, catalogue
 from schemas.audit import Outcome, Stage, Verdict

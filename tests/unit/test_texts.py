@@ -16,14 +16,14 @@ import orjson
 import pytest
 
 from gatekeeper import settings
-from gatekeeper.answer import answer
 from gatekeeper.cli.decide import _read as read_case
-from gatekeeper.decide import decide
+from gatekeeper.deciding.answer import answer
+from gatekeeper.deciding.decide import decide
 from gatekeeper.errors import UsageError
 from gatekeeper.lists import mapping
-from gatekeeper.packs import load
-from gatekeeper.policy import read
-from gatekeeper.reasons import CATALOGUE
+from gatekeeper.policy.packs import load
+from gatekeeper.policy.policy import read
+from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import Language, catalogue, language, text
 from gatekeeper.words import Words, law
 from schemas.codec import decode

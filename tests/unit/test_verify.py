@@ -23,9 +23,10 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit import merkle, verify
-from gatekeeper.audit.proof import of_record
-from gatekeeper.audit.trail import Link
+from gatekeeper.audit import verify
+from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.export.proof import of_record
+from gatekeeper.audit.log import merkle
 from schemas.codec import canonical
 from tests.trails import Step, Trail, alone, key, lines, seal
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from gatekeeper.audit.trail import Link
+from gatekeeper.audit.checks.trail import Link
 from gatekeeper.cli.audit import command
 from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.cli.audit.walk import Mark, Walk
 from gatekeeper.errors import UsageError
-from streams.trail import Bounds, LiveTrail
+from streams.operations.trail import Bounds, LiveTrail
 from tests.trails import Step, Trail
 
 VERBS = {"replay": [], "what-if": ["--policy", "jp-appi", "--allow-widening"]}

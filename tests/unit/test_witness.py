@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log import Log
-from gatekeeper.audit.tree import newest
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.tree import newest
+from gatekeeper.audit.log.witness import Witness
+from gatekeeper.audit.log.writer import Log
 from gatekeeper.audit.verify import open_checkpoint, parse_vkey
-from gatekeeper.audit.witness import Witness
 from gatekeeper.errors import IntegrityError
 from gatekeeper.keys import Keys
-from gatekeeper.shelf import Shelf
 
 
 class Place:

@@ -8,19 +8,19 @@ from time import time
 
 import click
 
-from gatekeeper.audit.coverage import TOLD, Covered, Finding, Range, report
+from gatekeeper.audit.checks.coverage import TOLD, Covered, Finding, Range, report
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, rate_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
-from gatekeeper.spans import instant
 from gatekeeper.texts import text
+from gatekeeper.times import instant
 from schemas.audit import Count
 from schemas.values import Model
-from streams.client import Reader
-from streams.coverage import check
+from streams.client.reader import Reader
+from streams.operations.coverage import check
 
 
 class Checked(Model):

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-from gatekeeper.audit.library import Library, Missing
-from gatekeeper.audit.quest import Quest, Search
-from gatekeeper.audit.sealed import Sealed
-from gatekeeper.audit.story import UNREADABLE, Seal, Story, Told, proven
-from gatekeeper.audit.trail import Trail
+from gatekeeper.audit.checks.by_hash import Library, Missing
+from gatekeeper.audit.checks.trail import Trail
+from gatekeeper.audit.log.sealed import Sealed
+from gatekeeper.audit.story.search import Quest, Search
+from gatekeeper.audit.story.story import UNREADABLE, Seal, Story, Told, proven
 from gatekeeper.audit.verify import INCOMPLETE, UNVERIFIABLE
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings, load
-from gatekeeper.spans import instant, local, span
 from gatekeeper.texts import text
-from streams.trail import LiveTrail
+from gatekeeper.times import instant, local, span
+from streams.operations.trail import LiveTrail
 
 
 @click.command("explain", help=text("cli.audit_explain"))

@@ -12,21 +12,21 @@ from time import time
 import click
 from rich.progress import Progress
 
-from gatekeeper.audit import export
-from gatekeeper.audit.chain import Finding
-from gatekeeper.audit.part import PROGRESS, Begun, part_of
-from gatekeeper.audit.sealed import Sealed, reopened
-from gatekeeper.audit.trail import Link
+from gatekeeper.audit.checks.chain import Finding
+from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.export import export
+from gatekeeper.audit.export.export_in_progress import PROGRESS, Begun, part_of
+from gatekeeper.audit.log.atomic_store import Shelf, sync
+from gatekeeper.audit.log.sealed import Sealed, reopened
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, in_order, log_of, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
-from gatekeeper.shelf import Shelf, sync
-from gatekeeper.spans import instant
 from gatekeeper.texts import text
-from streams.trail import Bounds, LiveTrail
+from gatekeeper.times import instant
+from streams.operations.trail import Bounds, LiveTrail
 
 _STATE = Path(PROGRESS) / "state.json"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gatekeeper.audit.proof import prove
+from gatekeeper.audit.export.proof import prove
 from gatekeeper.audit.verify import INCOMPLETE, check_content
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
@@ -15,7 +15,7 @@ from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.audit import DID_PATTERN
-from streams.trail import LiveTrail
+from streams.operations.trail import LiveTrail
 
 
 @click.command("prove", help=text("cli.audit_prove"))

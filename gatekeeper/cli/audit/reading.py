@@ -12,10 +12,11 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from gatekeeper.audit.chain import Finding
-from gatekeeper.audit.folder import Folder
-from gatekeeper.audit.sealed import Sealed, sealed
-from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.audit.checks.chain import Finding
+from gatekeeper.audit.checks.trail import Link, Trail
+from gatekeeper.audit.export.export_reader import Folder
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.sealed import Sealed, sealed
 from gatekeeper.audit.verify import CHANGED
 from gatekeeper.audit.verify import Finding as Unproven
 from gatekeeper.cli.output import note
@@ -23,11 +24,10 @@ from gatekeeper.cli.usage import Number
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
-from gatekeeper.shelf import Shelf
-from gatekeeper.spans import instant, span
 from gatekeeper.texts import language, text
+from gatekeeper.times import instant, span
 from schemas.values import ZonedTime
-from streams.trail import LiveTrail
+from streams.operations.trail import LiveTrail
 
 SHOWN = 100
 """So many of what others wrote are told one by one."""

@@ -8,15 +8,15 @@ from uuid import uuid4
 
 import click
 
-from gatekeeper.calls import sentence
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.usage import Number
 from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import IncompleteError, UsageError
+from gatekeeper.review.actions import sentence
 from gatekeeper.settings import load
 from gatekeeper.texts import text
-from streams import reemissions
-from streams.client import Reader
+from streams.client.reader import Reader
+from streams.operations import reemissions
 
 INSTEAD = ("review", "confirmations", "recalls")
 """Outputs that no record holds the content of; what is done instead, the error says."""

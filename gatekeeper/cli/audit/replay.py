@@ -11,13 +11,12 @@ from typing import Any, get_args
 
 import click
 
-from gatekeeper import packs
-from gatekeeper.audit.archive import Archive
-from gatekeeper.audit.library import Library
-from gatekeeper.audit.recheck import Recheck, Rechecked
-from gatekeeper.audit.record import RULES
-from gatekeeper.audit.replay import Finding, replay
-from gatekeeper.audit.trail import Link
+from gatekeeper.audit.checks.archive import Archive
+from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.recheck import Recheck, Rechecked
+from gatekeeper.audit.checks.replay import Finding, replay
+from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.records.record import RULES
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, opened, rate_option, source, trail_options
 from gatekeeper.cli.audit.walk import Mark, Walk
@@ -25,13 +24,14 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_json, sh
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.identity import open_tokens, read_key
 from gatekeeper.keys import fingerprint
+from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from schemas.audit import Count
 from schemas.values import Model
-from streams import inputs
-from streams.client import Reader
-from streams.trail import LiveTrail
+from streams.client.reader import Reader
+from streams.operations import inputs
+from streams.operations.trail import LiveTrail
 
 SHOWN = 100
 """So many findings are told one by one."""
@@ -40,7 +40,7 @@ _LONGEST = 200
 
 
 class Found(Model):
-    """One finding that is told: `gatekeeper.audit.replay.Replayed`, and of which record of which manifest it is."""
+    """One finding that is told: `Replayed`, and of which record of which manifest it is."""
 
     partition: Count
     offset: Count

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper.audit.chain import Finding
-from gatekeeper.audit.coverage import Covered
+from gatekeeper.audit.checks.chain import Finding
+from gatekeeper.audit.checks.coverage import Covered
 from gatekeeper.audit.verify import Checkpoint
 from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
@@ -14,8 +14,8 @@ from gatekeeper.cli.usage import Number
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
-from streams import coverage
-from streams.sealing import CHECKPOINT_SECONDS, Sealer, Told
+from streams.operations import coverage
+from streams.operations.sealing import CHECKPOINT_SECONDS, Sealer, Told
 
 HOUR_MS = 3_600_000
 YEAR_HOURS = 366 * 24

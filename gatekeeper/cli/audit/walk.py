@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from gatekeeper.audit.trail import Link, Trail
+from gatekeeper.audit.checks.trail import Link, Trail
 from gatekeeper.cli.audit.reading import Pace, between
 from gatekeeper.cli.output import note, progress_bar
 from gatekeeper.errors import UsageError
 from gatekeeper.texts import text
 from schemas.audit import Count, Digest
 from schemas.values import Model
-from streams.trail import LiveTrail
+from streams.operations.trail import LiveTrail
 
 TRANSACTION = 2
 """So many offsets of `manifests` a transaction takes: its manifest's, and that of the mark at its end."""

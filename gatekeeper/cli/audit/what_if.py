@@ -7,21 +7,21 @@ from typing import get_args
 
 import click
 
-from gatekeeper.audit.library import Library
-from gatekeeper.audit.record import RULES
-from gatekeeper.audit.what_if import By, Cell, Change, WhatIf
+from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.what_if import By, Cell, Change, WhatIf
+from gatekeeper.audit.records.record import RULES
 from gatekeeper.cli.activate import file_policy
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, opened, rate_option, source, trail_options
 from gatekeeper.cli.audit.walk import Mark, Walk
 from gatekeeper.cli.output import json_option, note, show_heading, show_json, show_table
 from gatekeeper.keys import Keys
-from gatekeeper.proposal import every, named
-from gatekeeper.reasons import VERDICTS
+from gatekeeper.office.policy_change import every, named
+from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.audit import Count
-from streams import controls
+from streams.operations import management
 
 COUNTS = ("decisions", "left_out", "unknown")
 
@@ -63,7 +63,7 @@ def command(
     """
     given = file_policy(policy) if policy.endswith(".toml") else None
     settings = load()
-    new = given or named(policy, every(controls.policies(settings) if live else None))
+    new = given or named(policy, every(management.policies(settings) if live else None))
     with opened(settings, folder, live=live, since=since, to=to) as trail:
         keys = [key.kid for key in Keys(settings.key_folder).public("worker")] if live else []
         of = states.of("what-if", policy=new.sha256, rules=RULES, keys=keys, **source(settings, trail, since, to))

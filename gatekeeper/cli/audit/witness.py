@@ -7,14 +7,14 @@ from time import sleep, time
 
 import click
 
-from gatekeeper.audit.witness import Witness
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.witness import Witness
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.stopping import stop_on_signals
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import load
-from gatekeeper.shelf import Shelf
 from gatekeeper.texts import text
 
 INTERVAL_SECONDS = 60.0

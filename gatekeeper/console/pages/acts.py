@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from gatekeeper.calls import REASONED, Call, Unfit
 from gatekeeper.console import filters, items
 from gatekeeper.console.pages.item import KEYS, item_page
 from gatekeeper.console.search import Search
@@ -17,10 +16,11 @@ from gatekeeper.console.session import Actor, Form, Refused, Session
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
-from gatekeeper.queue import Item
-from gatekeeper.spans import instant
+from gatekeeper.review.actions import REASONED, Call, Unfit
+from gatekeeper.review.queue import Item
 from gatekeeper.texts import text
-from streams import reviews
+from gatekeeper.times import instant
+from streams.operations import reviews
 
 router = APIRouter()
 KINDS = frozenset((*KEYS, "reveal"))

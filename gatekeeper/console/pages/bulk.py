@@ -9,7 +9,6 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.calls import GOOD, REASONED, SAMPLES, TYPED_ABOVE, Call, Row, Unfit
 from gatekeeper.console import filters, items, managed
 from gatekeeper.console.pages.acts import call_of, field, unfitting, write
 from gatekeeper.console.pages.item import KEYS
@@ -17,9 +16,10 @@ from gatekeeper.console.runs import Run
 from gatekeeper.console.session import Actor, Form, Refused, Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
-from gatekeeper.queue import Item
-from gatekeeper.spans import instant
+from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, Call, Row, Unfit
+from gatekeeper.review.queue import Item
 from gatekeeper.texts import text
+from gatekeeper.times import instant
 
 router = APIRouter()
 MOST = 20_000

@@ -6,11 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from gatekeeper import chart
 from gatekeeper.console import flow
 from gatekeeper.console.session import Refused, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import page
+from gatekeeper.report import chart
 
 router = APIRouter()
 MOST = 200

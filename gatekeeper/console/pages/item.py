@@ -10,20 +10,20 @@ from uuid import uuid4
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from gatekeeper import spans
-from gatekeeper.audit import merkle
-from gatekeeper.audit.telling import Line, Telling
-from gatekeeper.calls import GOOD, REASONED, Call, remedies
+from gatekeeper import times
+from gatekeeper.audit.log import merkle
+from gatekeeper.audit.story.telling import Line, Telling
 from gatekeeper.console import filters, items, managed, spoken
 from gatekeeper.console.inquiries import by_time
 from gatekeeper.console.session import Refused, Session, Viewer
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, page, told
-from gatekeeper.queue import Item
-from gatekeeper.review import FROM
-from gatekeeper.spans import clock, instant
+from gatekeeper.engine.item import FROM
+from gatekeeper.review.actions import GOOD, REASONED, Call, remedies
+from gatekeeper.review.queue import Item
+from gatekeeper.times import clock, instant
 from schemas.events import Send
-from streams.client import Reader
+from streams.client.reader import Reader
 
 router = APIRouter()
 CLAIM_MS = 15 * 60_000
@@ -161,7 +161,7 @@ def claimed(item: Item, now: int) -> str | None:
     """Returns who works on an item just now, None where nobody has said so of late."""
     if item.state != "open" or item.by is None or item.at is None:
         return None
-    return item.by if now - spans.span(item.at, "UTC").first // 1000 < CLAIM_MS else None
+    return item.by if now - times.span(item.at, "UTC").first // 1000 < CLAIM_MS else None
 
 
 def _before(db: sqlite3.Connection, after: str) -> tuple[str, Any] | None:
@@ -179,7 +179,7 @@ def _revealed(held: Console, session: Session, item: Item, act_id: str, now: int
         act = items.answer(db, item.id, act_id)
     if act is None or act.outcome is None:
         return "reveal_waits", 0
-    left = REVEAL_MS - (now - spans.span(act.at, "UTC").first // 1000)
+    left = REVEAL_MS - (now - times.span(act.at, "UTC").first // 1000)
     if act.kind != "reveal" or act.outcome != "recorded" or act.by != (session.user,) or left <= 0:
         return "reveal_over", 0
     with Reader(held.settings) as reader:

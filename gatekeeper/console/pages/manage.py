@@ -22,11 +22,11 @@ from gatekeeper.console.session import Form, Refused, Session, may
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.errors import GatekeeperError, UsageError
-from gatekeeper.proposal import every
+from gatekeeper.office.policy_change import every
 from gatekeeper.texts import text
 from schemas.events import PairedAct
-from streams import pairs
-from streams.controls import Changed
+from streams.client import fact_with_act
+from streams.operations.management import Changed
 
 Manager = Annotated[Session, Depends(may("manage"))]
 router = APIRouter()
@@ -169,4 +169,4 @@ def _act(kind: str, by: str, subject: str, form: FormData, run: str) -> PairedAc
     about = {"recipient_id": subject} if what == "person" else {"subject": f"{what}/{subject.partition('@')[0]}"}
     evidence = field(form, "evidence").strip() or None
     reason = field(form, "reason").strip()
-    return pairs.act(kind, by=by, act_id=run, reason=reason, evidence_ref=evidence, **about)
+    return fact_with_act.act(kind, by=by, act_id=run, reason=reason, evidence_ref=evidence, **about)

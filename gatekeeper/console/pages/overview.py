@@ -10,14 +10,15 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from gatekeeper import chart, spans
+from gatekeeper import times as spans
 from gatekeeper.console import flow, managed, seal, spoken
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
-from gatekeeper.reasons import VERDICTS
-from gatekeeper.review import WAITING
-from gatekeeper.spans import local
+from gatekeeper.engine.item import WAITING
+from gatekeeper.policy.reasons import VERDICTS
+from gatekeeper.report import chart
+from gatekeeper.times import local
 from schemas.topics import DAY_MS
 
 router = APIRouter()

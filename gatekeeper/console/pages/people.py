@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import TypeAdapter, ValidationError
 
-from gatekeeper.audit import inquiry
-from gatekeeper.audit.quest import Quest
+from gatekeeper.audit.records import inquiry
+from gatekeeper.audit.story.search import Quest
 from gatekeeper.console import inquiries
 from gatekeeper.console import people as index
 from gatekeeper.console.pages.acts import field
@@ -20,8 +20,8 @@ from gatekeeper.console.view import language, page
 from gatekeeper.errors import UsageError
 from gatekeeper.texts import text
 from schemas.values import RecipientId
-from streams import withdrawals
-from streams.client import Reader
+from streams.client.reader import Reader
+from streams.operations import withdrawals
 
 router = APIRouter()
 _ID = TypeAdapter(RecipientId)

@@ -12,14 +12,14 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from gatekeeper import chart
 from gatekeeper.console import filters, items
 from gatekeeper.console.pages.item import KEYS, claimed
 from gatekeeper.console.search import PAGE, Group, Search
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
-from gatekeeper.queue import Item
+from gatekeeper.report import chart
+from gatekeeper.review.queue import Item
 
 router = APIRouter()
 CELLS = (

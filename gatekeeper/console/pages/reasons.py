@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.view import language, page
-from gatekeeper.reasons import CATALOGUE, Kind
+from gatekeeper.policy.reasons import CATALOGUE, Kind
 from gatekeeper.texts import Language, catalogue
 
 router = APIRouter()

@@ -16,8 +16,8 @@ from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.report import page as report
 from gatekeeper.report import period
 from gatekeeper.report.period import Period
-from gatekeeper.spans import span
-from streams.reports import Passed, read
+from gatekeeper.times import span
+from streams.operations.reports import Passed, read
 
 router = APIRouter()
 FRESH_MS = 300_000

@@ -1,0 +1,1 @@
+"""Checks of records: replay, recheck, coverage, what-if."""

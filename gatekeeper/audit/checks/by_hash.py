@@ -1,0 +1,86 @@
+"""What audit records name by SHA-256 alone: texts of policies, and records of reference data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+
+from pydantic import TypeAdapter, ValidationError
+
+from gatekeeper.audit.checks.trail import Named
+from gatekeeper.deciding.reference import Reference
+from gatekeeper.errors import UsageError
+from gatekeeper.policy.policy import Policy, read
+from schemas.audit import Digest
+from schemas.codec import Unreadable, canonical, decode
+
+TERMS = "joint_use_terms/"
+"""Of joint-use terms a record names all versions together: the hash of canonical JSON, version to SHA-256."""
+_DIGESTS = TypeAdapter(dict[str, Digest])
+_KEPT = 4096
+
+
+class Missing(Exception):
+    """Bytes that a record names are not there, or are not those that it names; `kind`: policy or reference."""
+
+    def __init__(self, kind: str, digest: str) -> None:
+        super().__init__(kind, digest)
+        self.kind = kind
+        self.digest = digest
+
+
+class Library:
+    """Policies and reference data of a trail, each made out once."""
+
+    def __init__(self, named: Named) -> None:
+        self._named = named
+        self._policies: dict[str, Policy] = {}
+        self._references: dict[bytes, Reference] = {}
+
+    def policy(self, digest: str) -> Policy:
+        """Returns the version with these bytes; raises Missing."""
+        found = self._policies.get(digest)
+        if found is None:
+            try:
+                found = read(self._bytes("policy", digest), file=digest)
+            except UsageError:
+                raise Missing("policy", digest) from None
+            self._policies[digest] = found
+        return found
+
+    def reference(self, refs: Mapping[str, str | None]) -> Reference:
+        """Returns the reference data of a snapshot, `kind/id` to hash (None: there was none); raises Missing."""
+        name = canonical(refs)
+        found = self._references.get(name)
+        if found is None:
+            found = Reference()
+            for key, digest in refs.items():
+                for each in self._digests(key, digest):
+                    self._put(found, each)
+            if len(self._references) >= _KEPT:
+                self._references.clear()
+            self._references[name] = found
+        return found
+
+    def _digests(self, key: str, digest: str | None) -> Iterable[str]:
+        if digest is None:
+            return ()
+        if not key.startswith(TERMS):
+            return (digest,)
+        try:
+            return _DIGESTS.validate_json(self._bytes("reference", digest)).values()
+        except ValidationError:
+            raise Missing("reference", digest) from None
+
+    def _put(self, reference: Reference, digest: str) -> None:
+        value = self._bytes("reference", digest)
+        try:
+            reference.put(decode("reference", None, value), value)
+        except (Unreadable, AttributeError):
+            raise Missing("reference", digest) from None
+
+    def _bytes(self, kind: str, digest: str) -> bytes:
+        found = self._named.policy(digest) if kind == "policy" else self._named.reference(digest)
+        if found is None or sha256(found).hexdigest() != digest:
+            raise Missing(kind, digest)
+        return found

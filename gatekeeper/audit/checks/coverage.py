@@ -1,0 +1,396 @@
+"""Whether every input is accounted for: a partition's manifests held against inputs, records and outputs (audit.md §4).
+
+A manifest claims a range of offsets, which of them hold nothing, and how many records came of it. Nothing of that is
+believed here: ranges must join, gaps must be empty, each input in a range must have one record of its own, and each
+output one record that leads to it. What the broker no longer keeps cannot be proven, and that is said too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import chain
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+from gatekeeper.audit.checks.chain import not_signed, told_kid
+from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Records, Signed
+from gatekeeper.audit.log import merkle
+from gatekeeper.audit.log.writer import LEAF_BYTES
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.audit.records.record import did as derived
+from gatekeeper.audit.verify import MOST, Vkey
+from schemas.audit import DID_PATTERN, Manifest
+from schemas.codec import Unreadable, canonical, decode
+from schemas.topics import logical_name
+
+Fault = Literal[
+    "torn_transaction",
+    "skipped_offset",
+    "false_gap",
+    "claimed_nothing",
+    "dropped_manifest",
+    "reordered_partition",
+    "foreign_manifest",
+    "unsigned_manifest",
+    "unknown_key",
+    "omitted_record",
+    "doubled_record",
+    "foreign_record",
+    "missing_output",
+    "output_without_record",
+]
+OWN = {"sends": ("intake",), "acts": ("act", "release")}
+"""Of which stage the one record is that each record of an input has."""
+OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter")
+TOLD = 100
+"""So many findings a report holds at most; it counts them all."""
+DETAIL = 120
+"""So much is told of a detail."""
+
+
+class Finding(NamedTuple):
+    """What is wrong, and where: a topic of the registry and an offset of it; `detail`: how many, which, or up to where.
+
+    Of what is not there, the place is that of the manifest, the input or the record which should have it.
+    """
+
+    fault: Fault
+    partition: int
+    topic: str
+    offset: int
+    detail: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is, as people are told: `TOPIC/PARTITION/OFFSET`."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class End(NamedTuple):
+    """Where the ledger says that a partition is: next offsets of its inputs, hash (hex) of its last manifest."""
+
+    sends: int
+    acts: int
+    prev: str | None
+
+
+@dataclass(slots=True)
+class Range:
+    """What was claimed of an input: the offsets from `start` to `to`, of which `n` hold a record."""
+
+    start: int
+    to: int
+    n: int
+
+
+@dataclass(slots=True)
+class Covered:
+    """What was found of one partition; `expired`: how much of each topic the broker no longer keeps.
+
+    Of an input that are its offsets, of an output the decisions that had a record there.
+    """
+
+    partition: int
+    manifests: int
+    records: int
+    claimed: dict[str, Range]
+    expired: dict[str, int]
+    findings: list[Finding]
+
+
+def covered(
+    partition: int,
+    manifests: Iterable[Signed],
+    *,
+    keys: Sequence[Vkey],
+    first: int,
+    settled: int,
+    records: Records,
+    inputs: Mapping[str, Input],
+    outputs: Mapping[str, Outgoing],
+    head: End | None,
+) -> Covered:
+    """Returns what was found of a partition; everything comes in the order of its topic.
+
+    `keys`: the public keys of the workers; without any, nobody can tell by signatures, and none is checked.
+    `first`: the first offset of `manifests` that the broker keeps. Those from `settled` on were written while others
+    were read: of them nothing is demanded. `head`: as it was before all else was read.
+    """
+    check = _Check(partition, records, inputs, outputs, head, keys=keys, cut=first > 0)
+    for manifest in manifests:
+        check.take(manifest, demanded=manifest.offset < settled)
+    return check.end()
+
+
+def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
+    """Returns canonical JSON of the findings on all partitions, short enough to be sealed; `at`: when, RFC 3339.
+
+    It counts all findings, and holds as many as there is room for. What is told of partitions are lists in the order
+    of their numbers: of an input the first offset claimed, the next one, and how many between held a record.
+    """
+    findings = [finding for one in found for finding in one.findings]
+    told = [finding._asdict() for finding in findings[:TOLD]]
+    claimed = sorted({name for one in found for name in one.claimed})
+    expired = sorted({name for one in found for name in one.expired})
+    partitions: dict[str, Any] = {
+        "manifests": [one.manifests for one in found],
+        "records": [one.records for one in found],
+        "in": {name: [_claimed(one, name) for one in found] for name in claimed},
+        "expired": {name: [one.expired.get(name, 0) for one in found] for name in expired},
+    }
+    said = {"v": 1, "kind": "coverage", "group": group, "at": at, "found": len(findings), "partitions": partitions}
+    while len(value := canonical({**said, "findings": told})) > LEAF_BYTES and told:
+        del told[len(told) // 2 :]
+    return value
+
+
+def _claimed(one: Covered, name: str) -> list[int]:
+    each = one.claimed.get(name, Range(0, 0, 0))
+    return [each.start, each.to, each.n]
+
+
+def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Returns the output that an audit record leads to: its topic, and the decision that it names; None for none."""
+    act, did, live = said.get("act") or {}, said["did"], said.get("mode", "live") == "live"
+    told = "cleared" if said["verdict"] == "clear" and live else "review"
+    if said["stage"] == "intake":
+        dead = said["send"] is None or [reason["code"] for reason in said["reasons"]] == ["EVENT_INVALID"]
+        return ("deadletter" if dead else told), did
+    outcome = act.get("outcome")
+    if outcome == "reemitted":
+        return "cleared", act["item"]
+    if outcome in ("cleared", "withheld"):
+        return told, did
+    if outcome == "recalled" or said["stage"] == "recall":
+        return "recalls", did
+    if outcome == "asked" and act["code"] != "waits_along":
+        return "confirmations", did
+    return ("deadletter", did) if outcome == "unreadable" else None
+
+
+class _Check:
+    def __init__(
+        self,
+        partition: int,
+        records: Records,
+        inputs: Mapping[str, Input],
+        outputs: Mapping[str, Outgoing],
+        head: End | None,
+        *,
+        keys: Sequence[Vkey],
+        cut: bool,
+    ) -> None:
+        self._found = Covered(partition, 0, 0, {}, {}, [])
+        self._keys = {key.kid: key for key in keys}
+        self._records, self._inputs, self._outputs, self._head = records, inputs, outputs, head
+        self._cut = cut or records.start > 0
+        self._prev: str | None = None
+        self._hashes: set[str] = set()
+        self._absent: dict[str, int] = {}
+        """Manifests that another names and that were not there, with the place of the finding."""
+        self._waiting: dict[tuple[str, int], int | None] = {}
+        """Inputs in a range without record yet, with their manifest; None where nothing is demanded."""
+        self._surplus: dict[tuple[str, int], list[int]] = {}
+        """Records of inputs in no range, or of which there was one already, with their offsets."""
+        self._told: list[tuple[str, int, int]] = []
+        """Ranges of inputs that a finding is about already: topic, from, to."""
+        self._loose = False
+        """Whether the records that come next may be left over from a torn transaction."""
+        self._claiming = False
+        self._oldest: str | None = None
+        self._reached = head is None or head.prev is None
+        self._last = 0
+
+    def take(self, manifest: Signed, *, demanded: bool) -> None:
+        """Takes in a manifest with all that it claims, also one of another key, where it goes on behind the last."""
+        self._last = manifest.offset
+        try:
+            read: Manifest = decode("manifests", None, manifest.value)
+            if read.partition != self._found.partition:
+                raise Unreadable("field_invalid", "partition")
+            if not {logical_name(one.topic) for one in read.in_} <= OWN.keys():
+                raise Unreadable("field_invalid", "in")
+            said = orjson.loads(manifest.value)
+            held = sum(len(some) for one in said["in"] for some in _outside(one["gaps"], one["from"], one["to"]))
+            if max(held, said["audit"]["n"]) > MOST:
+                raise Unreadable("field_invalid", "n")  # or whoever may write a manifest fills all memory
+        except Unreadable as fault:
+            self._find("foreign_manifest", "manifests", manifest.offset, str(fault))
+            return
+        if self._unsigned(manifest, read.kid) and read.prev != self._prev:
+            return
+        hash_ = sha256(manifest.value).hexdigest()
+        joined = self._chain(manifest.offset, said["prev"], hash_)
+        for taken in said["in"]:
+            self._range(manifest.offset, taken, joined=joined, demanded=demanded)
+        self._own(manifest.offset, said, joined=joined, demanded=demanded)
+        for outgoing in self._outputs.values():
+            outgoing.pull(max(said["audit"]["n"], 1))
+        self._found.manifests += 1
+        if self._head is not None and hash_ == self._head.prev:
+            self._reached = True
+            for topic, position in (("sends", self._head.sends), ("acts", self._head.acts)):
+                claimed = self._found.claimed.get(topic)
+                if claimed is not None and claimed.to != position:
+                    self._find("skipped_offset", topic, claimed.to, f"head {position}")
+
+    def end(self) -> Covered:
+        """Returns what was found when all has been taken in."""
+        if not self._reached and self._head is not None:
+            self._find("dropped_manifest", "manifests", self._last + 1, f"head {self._head.prev}")
+            for topic, position in (("sends", self._head.sends), ("acts", self._head.acts)):
+                claimed = self._found.claimed.get(topic)
+                self._told.append((topic, claimed.to if claimed else 0, position))
+        self._leftover([*self._records.rest()], joined=self._reached, demanded=True)
+        for (topic, offset), manifest in self._waiting.items():
+            if manifest is not None and not self._is_told(topic, offset):
+                self._find("omitted_record", topic, offset, f"manifests/{manifest}")
+        for (topic, offset), places in self._surplus.items():
+            claimed = self._found.claimed.get(topic)
+            inside = claimed is not None and claimed.start <= offset < claimed.to
+            if not self._is_told(topic, offset):
+                for place in places:
+                    self._find("doubled_record" if inside else "foreign_record", "audit", place, f"{topic}/{offset}")
+        for topic, outgoing in self._outputs.items():
+            missing, unknown = outgoing.ended()
+            for did, place in missing:
+                self._find("missing_output", "audit", place, f"{topic} {_id(did)}".strip())
+            for put in unknown:
+                if self._oldest is None or not put.before(self._oldest):
+                    self._find("output_without_record", topic, put.offset, _id(put.did))
+            if outgoing.expired:
+                self._found.expired[topic] = outgoing.expired
+        return self._found
+
+    def _unsigned(self, manifest: Signed, kid: str) -> bool:
+        """Returns whether no worker's key that is known has signed the manifest."""
+        wrong = not_signed(manifest.value, manifest.signature, self._keys.get(kid)) if self._keys else None
+        if wrong is None:
+            return False
+        fault: Fault = "unknown_key" if wrong == "key_unknown" else "unsigned_manifest"
+        self._find(fault, "manifests", manifest.offset, told_kid(kid))
+        return True
+
+    def _chain(self, offset: int, prev: str | None, hash_: str) -> bool:
+        """Returns whether the manifest is the one that follows the last one."""
+        joined = prev == self._prev or (self._found.manifests == 0 and self._cut)
+        if not joined and (prev is None or prev in self._hashes):
+            self._find("reordered_partition", "manifests", offset)
+        elif not joined and prev is not None:
+            self._absent[prev] = len(self._found.findings)
+            self._find("dropped_manifest", "manifests", offset, f"prev {prev}")
+        if (place := self._absent.pop(hash_, None)) is not None:
+            self._found.findings[place] = self._found.findings[place]._replace(fault="reordered_partition")
+        self._hashes.add(hash_)
+        self._prev = hash_
+        return joined
+
+    def _range(self, offset: int, taken: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
+        topic, start, to = logical_name(taken["topic"]), taken["from"], taken["to"]
+        claimed = self._found.claimed.setdefault(topic, Range(start, start, 0))
+        behind = start < claimed.to
+        if start > claimed.to:
+            self._told.append((topic, claimed.to, start))
+            if joined:
+                self._find("skipped_offset", topic, claimed.to, f"to {start}")
+        elif behind and joined:
+            self._find("reordered_partition", topic, start, f"after {claimed.to}")
+        held = [*chain.from_iterable(_outside(taken["gaps"], start, to))]
+        if len(held) != taken["n"]:
+            self._find("skipped_offset", topic, start, f"{taken['n']} of {len(held)} to {to}")
+        claimed.to, claimed.n = max(claimed.to, to), claimed.n + taken["n"]
+        for each in held:
+            if self._surplus.pop((topic, each), None) is None:
+                self._waiting[topic, each] = offset if demanded else None
+        if (kept := self._inputs.get(topic)) is not None and not behind:
+            readable, claims = kept.within(start, to), set(held)
+            for each in sorted(readable - claims):
+                self._find("false_gap", topic, each, f"manifests/{offset}")
+            for each in sorted(claims - readable):
+                if each >= kept.start:
+                    self._find("claimed_nothing", topic, each, f"manifests/{offset}")
+            if start < kept.start:
+                self._found.expired[topic] = self._found.expired.get(topic, 0) + min(to, kept.start) - start
+
+    def _own(self, offset: int, said: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
+        """Takes the records of a manifest, and what stands before them."""
+        n, ranges = said["audit"]["n"], [(logical_name(one["topic"]), one["from"], one["to"]) for one in said["in"]]
+        if not n:
+            return
+        before = self._records.before(said["audit"]["from_id"])
+        self._leftover(before or [], joined=joined, demanded=demanded)
+        taken = [] if before is None else self._records.take(n)
+        if merkle.root([record.value for record in taken]).hex() != said["root"]:
+            if demanded:
+                self._find("torn_transaction", "manifests", offset, f"{n} records")
+            self._told += ranges
+            self._records.put_back(taken[1:])  # those of the next manifest may be among them
+            taken = taken[:1]
+            self._loose = True
+        for record in taken:
+            self._record(record, demanded=demanded)
+        self._claiming = True
+
+    def _leftover(self, records: list[Placed], *, joined: bool, demanded: bool) -> None:
+        """Takes records that stand before those of a manifest, or behind those of the last one."""
+        expired = self._cut and not self._claiming
+        if records and not (self._loose or expired) and joined:
+            self._find("foreign_record", "audit", records[0].offset, f"{len(records)} without manifest")
+            self._loose = True
+        for record in records:
+            self._record(record, demanded=demanded, counted=not (expired or self._loose) or not joined)
+        self._loose = False
+
+    def _record(self, record: Placed, *, demanded: bool, counted: bool = True) -> None:
+        try:
+            said = orjson.loads(record.value)
+            src, stage, at = said["src"], said["stage"], str(said["at"])
+            topic, place = logical_name(src["topic"]), (src["topic"], int(src["partition"]), int(src["offset"]))
+            out, again = put_out(said), (said.get("act") or {}).get("kind") == "reemit"
+            id_ = derived(*place, stage, said["clearance"] if stage == "handoff" else "")
+        except FOREIGN:
+            self._find("foreign_record", "audit", record.offset, "unreadable")
+            return
+        self._found.records += 1
+        if self._oldest is None and self._cut:
+            self._oldest = at
+        if stage in OWN.get(topic, ()) or again:
+            if place[1] != self._found.partition or said["did"] != id_:
+                self._find("foreign_record", "audit", record.offset, f"{topic}/{place[1]}/{place[2]}")
+                return
+            if self._waiting.pop((topic, place[2]), False) is False and counted:
+                self._surplus.setdefault((topic, place[2]), []).append(record.offset)
+        if out is not None and again:
+            self._outputs[out[0]].allow(str(out[1]))
+        elif out is not None and out[0] in self._outputs:
+            self._outputs[out[0]].expect(str(out[1]), record.offset, at, demanded=demanded)
+
+    def _is_told(self, topic: str, offset: int) -> bool:
+        return any(name == topic and start <= offset < to for name, start, to in self._told)
+
+    def _find(self, fault: Fault, topic: str, offset: int, detail: str = "") -> None:
+        topic, detail = (_plain(one) for one in (topic, detail))
+        self._found.findings.append(Finding(fault, self._found.partition, topic, offset, detail))
+
+
+def _id(did: object) -> str:
+    """Returns a decision id, and nothing of what is shaped otherwise: a forger may have put anything there."""
+    return did if isinstance(did, str) and re.fullmatch(DID_PATTERN, did) else ""
+
+
+def _plain(said: str) -> str:
+    """Returns what a forger may have written as short printable ASCII, which neither ends a line nor fills a leaf."""
+    return "".join(char if "!" <= char <= "~" or char == " " else "?" for char in said[:DETAIL])
+
+
+def _outside(gaps: Iterable[Mapping[str, int]], start: int, to: int) -> Iterator[range]:
+    """Yields the offsets of a range that are in no gap."""
+    at = start
+    for gap in sorted(gaps, key=lambda gap: gap["first"]):
+        yield range(at, min(gap["first"], to))
+        at = max(at, gap["first"] + gap["n"])
+    yield range(at, to)

@@ -1,0 +1,156 @@
+"""The records of `audit` that a partition's manifests cover, told from what others put between them."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, combinations, islice
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatekeeper.audit.records.record import did as derived
+from gatekeeper.audit.verify import leaf_hash, root_of
+
+AHEAD = 1_000
+"""So many records beyond those of a manifest are looked through, where others stand among them."""
+TRIES = 2_000
+"""So many ways to leave some out are tried; after that a stranger cannot be told from a change."""
+
+
+class _Found(NamedTuple):
+    """A record that may be of a manifest, by the decision that it names."""
+
+    offset: int
+    value: bytes
+    did: str
+    hash: bytes
+
+
+class Sieve:
+    """Gives each manifest its records, in the order of both; what is left aside is counted, and held nowhere."""
+
+    def __init__(self, coming: Iterable[tuple[int, bytes | None, bytes | None]], *, floor: int = 0) -> None:
+        """`coming`: offset, key and value of each record, in order.
+
+        `floor`: what stands below this offset may be of manifests that are not asked about, and is no stray.
+        """
+        self._floor = floor
+        self.strays: dict[int, int] = {}
+        """What no worker wrote: the first offset of each stretch of it, and how many stand there."""
+        self._records = self._believable(coming)
+        self._ahead: deque[tuple[int, bytes]] = deque()
+        self._torn = False
+        self._stretch, self._last = -1, -1
+
+    def take(self, said: Mapping[str, Any], following: str | None = None) -> list[bytes] | None:
+        """Returns the records of a manifest, fewer than it names where they end; None where it cannot be told which.
+
+        `following`: the first decision of the next manifest. Where no records ahead come to its root, those that stand
+        in their place are returned.
+        """
+        count = said["audit"]["n"]
+        passed = self._until(f'"did":"{said["audit"]["from_id"]}"'.encode())
+        if passed and (self._torn or not self._ahead):
+            return None
+        for offsets, hashes in self._candidates(said, following):
+            if root_of(hashes).hex() == said["root"]:
+                self._torn = False
+                return self._taken(set(offsets))
+        self._torn = True
+        return [self._ahead.popleft()[1] for _ in range(min(count, len(self._ahead)))]
+
+    def rest(self, end: int) -> bool:
+        """Counts what stands behind the last manifest and below this offset; False where that may be its own."""
+        left = 0
+        for offset, _ in chain(self._ahead, self._records):
+            if offset >= end:
+                break
+            left += 1
+            self._stray(offset)
+        self.strays = {first: count for first, count in self.strays.items() if first < end}
+        return not (self._torn and left)
+
+    def _until(self, needle: bytes) -> int:
+        """Passes what stands before the next record that holds this; returns how many strays."""
+        passed = 0
+        while self._pull(1) and needle not in self._ahead[0][1]:
+            offset, _ = self._ahead.popleft()
+            passed += offset >= self._floor
+            self._stray(offset)
+        return passed
+
+    def _candidates(self, said: Mapping[str, Any], following: str | None) -> Iterator[tuple[list[int], list[bytes]]]:
+        """Yields offsets and leaf hashes of what may be a manifest's: the next ones, then without some of them."""
+        count = said["audit"]["n"]
+        if not self._pull(count):
+            return
+        first = list(islice(self._ahead, count))
+        yield [offset for offset, _ in first], [leaf_hash(value) for _, value in first]
+        if following and self._pull(count + 1) and f'"did":"{following}"'.encode() in self._ahead[count][1]:
+            return  # as many as there must be: one of them was changed
+        self._pull(2 * count + AHEAD)
+        found = [
+            _Found(offset, value, did, leaf_hash(value))
+            for offset, value in self._ahead
+            if (did := _named(value, said)) is not None
+        ]
+        for some in islice(_choices(found, count), TRIES):
+            yield [one.offset for one in some], [one.hash for one in some]
+
+    def _taken(self, offsets: set[int]) -> list[bytes]:
+        found = []
+        while offsets:
+            offset, value = self._ahead.popleft()
+            if offset in offsets:
+                offsets.remove(offset)
+                found.append(value)
+            else:
+                self._stray(offset)
+        return found
+
+    def _pull(self, count: int) -> bool:
+        """Reads ahead until so many are there; returns whether they are."""
+        self._ahead.extend(islice(self._records, max(0, count - len(self._ahead))))
+        return len(self._ahead) >= count
+
+    def _believable(self, coming: Iterable[tuple[int, bytes | None, bytes | None]]) -> Iterator[tuple[int, bytes]]:
+        """Yields what a worker may have written: under the decision that it names."""
+        for offset, key, value in coming:
+            if key and value and b'"did":"%s"' % key in value:
+                yield offset, value
+            else:
+                self._stray(offset)
+
+    def _stray(self, offset: int) -> None:
+        if offset < self._floor:
+            return
+        if offset != self._last + 1 or self._stretch not in self.strays:
+            self._stretch = offset
+        self._last = offset
+        self.strays[self._stretch] = self.strays.get(self._stretch, 0) + 1
+
+
+def _choices(found: list[_Found], count: int) -> Iterator[list[_Found]]:
+    """Yields as many of the next ones, in order: first without those whose decision another one names too."""
+    for extra in range(len(found) - count + 1):
+        some = found[: count + extra]
+        names = Counter(one.did for one in some)
+        places = range(len(some) - (extra > 0))  # without the last one they were tried before
+        doubled = [place for place in places if names[some[place].did] > 1]
+        for left in chain(combinations(doubled, extra), combinations(places, extra) if extra else ()):
+            yield [one for place, one in enumerate(some) if place not in left]
+
+
+def _named(value: bytes, said: Mapping[str, Any]) -> str | None:
+    """Returns the decision of a record, None where it cannot be one of this manifest."""
+    try:
+        record = orjson.loads(value)
+        src, stage, did = record["src"], record["stage"], record["did"]
+        place = src["topic"], src["partition"], src["offset"]
+        inside = any(one["topic"] == place[0] and one["from"] <= place[2] < one["to"] for one in said["in"])
+        if stage == "intake" and not (inside and place[1] == said["partition"] and did == derived(*place, stage)):
+            return None
+    except (ValueError, LookupError, TypeError):
+        return None
+    return str(did)

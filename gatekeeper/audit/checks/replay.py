@@ -1,0 +1,324 @@
+"""One audit record derived again: its verdict from its facts by decide(), and from that the record, byte for byte.
+
+What no rule can derive is taken as the record tells it, and told apart: that a send could not be read, that a defect
+of ours withheld it, that no policy was in force. All of these withhold, so none of them can hide a clearance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+from gatekeeper.audit.checks.by_hash import Library, Missing
+from gatekeeper.audit.records import masking
+from gatekeeper.audit.records import record as audit
+from gatekeeper.audit.verify import Trouble, read_canonical
+from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.deciding.facts import Facts, read_snapshot
+from gatekeeper.engine.failures import defect
+from gatekeeper.policy.packs import NEVER, Bar, Packs
+from gatekeeper.policy.policy import Policy
+from gatekeeper.policy.reasons import Found
+from gatekeeper.times import LONG_AGO
+from schemas.audit import AuditRecord, Stage
+from schemas.codec import canonical
+from schemas.events import Send
+from schemas.topics import logical_name
+
+Finding = Literal["same", "told", "silent", "drift", "unknown"]
+"""`same`: derived. `told`: the same, but its cause stands in the record alone. `silent`: it decided nothing.
+
+`drift`: the record says something else than what follows. `unknown`: that cannot be found out.
+"""
+
+NOBODY, NO_TOKEN = "nobody", "t1_" + "0" * 43
+"""Stand in for what records do not hold, and decide() does not read."""
+COPIED = ("subj", "in_mac")
+"""Made with keys that replay does not have."""
+INPUTS: dict[Stage, tuple[str, ...]] = {
+    "intake": ("sends",),
+    "release": ("acts",),
+    "handoff": ("acts",),
+    "act": ("acts", "review"),
+    "recall": ("sends", "acts", "review"),
+}
+"""On which topics the input of a stage stands: nobody released what no act says."""
+RESULTS = frozenset(("cleared", "withheld", "asked", "handed", "reemitted"))
+"""What an act comes to only by a decision."""
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
+_ABSENT = "-"
+_NUMBER = re.compile(rb'(?:":|[\[,])-?(?:[0-9]{16}|[0-9]+[.eE])')
+"""What may be a number that is none of canonical JSON; it may also stand in a text."""
+_TELLING = ("verdict", "reasons")
+
+
+class Replayed(NamedTuple):
+    """What became of one record. `place`: the first field that differs; `why`: what stands in the way."""
+
+    finding: Finding
+    did: str
+    stage: str = _ABSENT
+    place: str = ""
+    recorded: str = ""
+    derived: str = ""
+    why: str = ""
+
+
+class Unjudged(Exception):
+    """What a record says of this field cannot have been given to decide()."""
+
+
+class Case(NamedTuple):
+    """A record that decided, read back into what decide() was given."""
+
+    record: AuditRecord
+    said: dict[str, Any]
+    policy: Policy
+    send: Send | None
+    facts: Facts | None
+
+    @property
+    def told(self) -> bool:
+        """Whether nothing but the record tells of its cause: a send unreadable, a defect, a policy not in force."""
+        codes = [reason.code for reason in self.record.reasons]
+        if codes == ["POLICY_UNKNOWN"] and self.send is not None:
+            country = self.send.contact_point.country
+            return "case" in self.record.reasons[0].says or country is None or country in self.policy.jurisdictions
+        return codes == ["DECISION_FAILED"] or self.unread
+
+    @property
+    def unread(self) -> bool:
+        """Whether there was no send to judge."""
+        return self.send is None and [reason.code for reason in self.record.reasons] == ["EVENT_INVALID"]
+
+
+def replay(value: bytes, library: Library, *, under: Packs | None = None) -> Replayed:
+    """Returns what becomes of one record, `value` being its bytes as stored. Never raises.
+
+    `under`: the packs that were in force, where they are known; else the policy that the record names is taken for it.
+    """
+    try:
+        record = AuditRecord.model_validate_json(value)
+        said: dict[str, Any] = orjson.loads(value)
+        for at in filter(None, (record.at, record.asof)):
+            milliseconds(at)  # its form alone is no instant
+    except ValueError:
+        return Replayed("unknown", _ABSENT, why="record")
+    try:
+        if record.verdict is None:
+            derived, finding = _silent(record, said, library, under), "silent"
+        else:
+            case = read(record, said, library)
+            derived, finding = _rebuilt(case, decided(case, library, under)), "told" if case.told else "same"
+    except Missing as missing:
+        return Replayed("unknown", record.did, record.stage, why=f"{missing.kind} {missing.digest}")
+    except Unjudged as unjudged:
+        return Replayed("drift", record.did, record.stage, str(unjudged), _shown(said, str(unjudged)), _ABSENT)
+    if canonical(derived) == value:
+        if not _from_its_input(record):
+            return Replayed("drift", record.did, record.stage, "src", _shown(said, "src"), _ABSENT)
+        if not _numbers_are_whole(value):
+            return Replayed("unknown", record.did, record.stage, why="record")
+        return Replayed(finding, record.did, record.stage)  # type: ignore[arg-type]
+    place, before, after = _first(said, derived)
+    if record.engine.rules != audit.RULES:
+        return Replayed("unknown", record.did, record.stage, place, before, after, f"rules {record.engine.rules}")
+    return Replayed("drift", record.did, record.stage, place, before, after)
+
+
+def read(record: AuditRecord, said: dict[str, Any], library: Library) -> Case:
+    """Returns what decide() was given; raises Missing, and Unjudged where that can be none."""
+    policy = library.policy(record.policy.sha256)
+    if record.max_lag_ms is not None:
+        policy = dataclasses.replace(policy, max_lag_ms=record.max_lag_ms)
+    try:
+        send = Send.model_validate_json(canonical(_whole(record.send))) if record.send is not None else None
+    except (ValueError, LookupError, TypeError):
+        raise Unjudged("send") from None
+    try:
+        facts = read_snapshot(canonical(said["facts"])) if record.facts is not None else None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise Unjudged("facts") from None
+    return Case(record, said, policy, send, facts)
+
+
+def decided(case: Case, library: Library, under: Packs | None = None) -> Decision:
+    """Returns the decision that follows; `under`: by these packs, whatever the record says. Raises as `read` does."""
+    record, at = case.record, milliseconds(case.record.at)
+    policy = under.at(at) if under else case.policy
+    reasons = [Found(reason.code, reason.facts, reason.says) for reason in record.reasons]
+    if case.unread or [reason.code for reason in reasons] == ["DECISION_FAILED"]:
+        return only(policy, at, reasons)
+    if case.send is None or case.facts is None or record.facts is None:
+        raise Unjudged("send" if case.send is None else "facts")
+    reference = library.reference(record.facts.refs)
+    try:
+        return decide(
+            case.send,
+            case.facts,
+            reference,
+            under or _packs(case.policy, reasons),
+            at,
+            as_of=milliseconds(record.asof) if record.asof else None,
+            checkpoint="handoff" if record.stage in ("handoff", "recall") else "intake",
+            clearance=record.clearance,
+        )
+    except Exception as error:  # facts that no worker of ours could have judged
+        return only(policy, at, [defect(error)])
+
+
+def milliseconds(written: str) -> int:
+    """Returns an instant as records write it, in milliseconds since the epoch."""
+    return (datetime.fromisoformat(written) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, str] | None:
+    """Returns the first field that differs with both values as JSON, `-` for one that is not there; None = alike.
+
+    What may be somebody's name or the like is masked, in the path and in the values: the record may be forged.
+    """
+    if isinstance(recorded, dict) and isinstance(derived, dict):
+        for name in sorted(recorded.keys() | derived.keys()):
+            known = name if name in derived else masking.named(name)
+            below = f"{place}.{known}" if place else known
+            if name not in derived and not masking.tellable(name):
+                return below, masking.told(masking.MASK), _ABSENT
+            if name not in recorded or name not in derived:
+                return below, _shown(recorded, name), _shown(derived, name)
+            if found := difference(recorded[name], derived[name], below):
+                return found
+        return None
+    if isinstance(recorded, list) and isinstance(derived, list):
+        for number, (one, other) in enumerate(zip(recorded, derived, strict=False)):
+            if found := difference(one, other, f"{place}[{number}]"):
+                return found
+        if len(recorded) != len(derived):
+            below = f"{place}[{min(len(recorded), len(derived))}]"
+            longer = recorded if len(recorded) > len(derived) else derived
+            more = masking.told(longer[min(len(recorded), len(derived))])
+            return (below, more, _ABSENT) if longer is recorded else (below, _ABSENT, more)
+        return None
+    same = canonical(recorded) == canonical(derived)
+    return None if same else (place, masking.told(recorded), masking.told(derived))
+
+
+def _first(said: Mapping[str, Any], derived: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Returns the first difference of two records, the verdict's before all; none where only the bytes differ."""
+    for name in (*_TELLING, *sorted({*said, *derived} - {*_TELLING})):
+        one, other = ({name: of[name]} if name in of else {} for of in (said, derived))
+        if found := difference(one, other):
+            return found
+    return "", _ABSENT, _ABSENT
+
+
+def _shown(of: Mapping[str, Any], name: str) -> str:
+    return masking.told(of[name]) if name in of else _ABSENT
+
+
+def _whole(send: Mapping[str, Any]) -> dict[str, Any]:
+    whole = {**send, "recipient_id": NOBODY, "contact_point": {**send["contact_point"], "token": NO_TOKEN}}
+    if "match" in send:
+        whole["match"] = [{**match, "token": NO_TOKEN} for match in send["match"]]
+    return whole
+
+
+def _packs(policy: Policy, reasons: list[Found]) -> Packs:
+    """Returns packs in which this version is in force, or none is if the record says so."""
+    since, bars = LONG_AGO.first, []
+    if [reason.code for reason in reasons] == ["POLICY_UNKNOWN"]:
+        says = reasons[0].says
+        if (case := says.get("case")) in ("unreadable", "looser"):
+            bars.append(Bar(says.get("policy", ""), LONG_AGO.first, NEVER, case, says.get("what", "")))  # type: ignore[arg-type]
+        else:
+            since = NEVER
+    held = (dataclasses.replace(policy, since=since),)
+    return Packs(held, held, tuple(bars))
+
+
+def _rebuilt(case: Case, decision: Decision) -> dict[str, Any]:
+    record, said = case.record, case.said
+    act = said.get("act")
+    if act is not None:
+        act = {**act, "outcome": _outcome(record.stage, act["kind"], act["outcome"], decision)}
+    proof = audit.record(
+        decision,
+        id_=_did(record, record.clearance if record.stage == "handoff" else None),
+        origin=said["src"],
+        send=audit.judged_send(canonical(_whole(said["send"]))) if said["send"] is not None else None,
+        snapshot=case.facts.snapshot if case.facts else None,
+        stage=record.stage,
+        as_of=milliseconds(record.asof) if record.asof else None,
+        mode=record.mode,
+        normalised=case.facts is not None and case.facts.printed == "tokenised",
+        clearance=record.clearance,
+        act=act,
+    )
+    return _copied(orjson.loads(proof), said)
+
+
+def _outcome(stage: Stage, kind: str | None, outcome: str, decision: Decision) -> str:
+    """Returns what an act comes to by its decision; one that is refused, or asks the person, clears nothing."""
+    if stage == "handoff" and kind == "reemit":
+        return "reemitted" if decision.verdict == "clear" else "refused"
+    if stage == "handoff":
+        return "handed" if decision.verdict == "clear" else "recalled"
+    if outcome in ("refused", "asked"):
+        return outcome
+    return "cleared" if decision.verdict == "clear" else "withheld"
+
+
+def _silent(record: AuditRecord, said: dict[str, Any], library: Library, under: Packs | None) -> dict[str, Any]:
+    """Returns the record of an act that decided nothing, as it must be."""
+    if record.stage == "intake":
+        raise Unjudged("verdict")  # a send is always judged
+    act, at = said.get("act") or {}, milliseconds(record.at)
+    proof = audit.record_of_act(
+        under.at(at) if under else library.policy(record.policy.sha256),
+        at,
+        id_=_did(record, record.act.item if record.act and record.stage == "recall" else None),
+        origin=said["src"],
+        stage=record.stage,
+        act={**act, "outcome": "failed" if act.get("outcome") in RESULTS else act.get("outcome")},
+        mode=record.mode,
+    )
+    scope = ("campaign", "controller", "channel", "purpose", "message_class")
+    return _copied(orjson.loads(proof), said) | {name: said[name] for name in scope}
+
+
+def _numbers_are_whole(value: bytes) -> bool:
+    """Tells whether a record holds no number but integers below 2^53, as canonical JSON does."""
+    try:
+        return _NUMBER.search(value) is None or bool(read_canonical(value))
+    except Trouble:
+        return False
+
+
+def _from_its_input(record: AuditRecord) -> bool:
+    topic = logical_name(record.src.topic)
+    asked = record.act is not None and record.act.outcome == "asked"  # which the gate never does by itself
+    return topic in INPUTS[record.stage] and not (topic == "review" and asked)
+
+
+def _did(record: AuditRecord, clearance: str | None) -> str:
+    src = record.src
+    if logical_name(src.topic) == "review":
+        return record.did  # of what the gate does by itself about an item: it also names the act that asked
+    return audit.did(src.topic, src.partition, src.offset, record.stage, clearance or "")
+
+
+def _copied(derived: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the record with what comes of no decision: made with keys, or telling of the machine that decided."""
+    for name in COPIED:
+        derived.pop(name, None)
+        if name in said:
+            derived[name] = said[name]
+    engine = derived["engine"]
+    engine.update({name: said["engine"][name] for name in ("rules", "schema")})
+    if "unicode" in engine and said["engine"].get("unicode"):
+        engine["unicode"] = said["engine"]["unicode"]
+    return derived

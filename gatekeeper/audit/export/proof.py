@@ -1,0 +1,72 @@
+"""One decision's proof: its record, its manifest and a checkpoint, and what leads from each to the next."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit.checks.trail import Link, Trail, holds
+from gatekeeper.audit.log.merkle import inclusion_proof
+from gatekeeper.audit.log.sealed import Sealed
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.audit.verify import leaf_hash
+
+
+def prove(
+    trail: Trail,
+    did: str,
+    log: Sealed | None,
+    *,
+    keys: Sequence[str],
+    told: Callable[[Link], None] = lambda link: None,
+) -> bytes | None:
+    """Returns the proof of a decision as JSON, for `gatekeeper.audit.verify.check_proof`; None where no record is its.
+
+    `log`: what is sealed; a manifest that is not in it is proven by its signature alone. `keys`: the public keys of
+    workers and logs, NAME+HASH+BASE64. `told` hears of each link that is looked at. Raises what the trail does.
+    """
+    for partition in trail.partitions():
+        for link in trail.links(partition):
+            told(link)
+            for place, record in enumerate(link.records):
+                if holds(record, did) and _did(record) == did:
+                    return of_record(link, place, log, keys)
+    return None
+
+
+def of_record(link: Link, place: int, log: Sealed | None, keys: Sequence[str]) -> bytes:
+    """Returns the proof of the record at this place of a manifest, as `prove` does."""
+    hashes = inclusion_proof([leaf_hash(record) for record in link.records], place)
+    index = log.indexes.get(leaf_hash(link.value)) if log else None
+    sealed: dict[str, Any] | None = None
+    if log is not None and index is not None:
+        sealed = {"index": index, "hashes": _hex(log.tree.inclusion(index)), "checkpoint": log.note}
+    manifest = {
+        "offset": link.offset,
+        "value": link.value.decode(),
+        "sig": base64.b64encode(link.signature).decode(),
+    }
+    found = {
+        "v": 1,
+        "did": orjson.loads(link.records[place])["did"],
+        "record": link.records[place].decode(),
+        "path": {"index": place, "hashes": _hex(hashes)},
+        "manifest": manifest,
+        "log": sealed,
+        "keys": list(keys),
+    }
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2)
+
+
+def _did(record: bytes) -> Any:
+    with suppress(*FOREIGN):  # one that was changed, as a check tells
+        return orjson.loads(record)["did"]
+    return None
+
+
+def _hex(hashes: Sequence[bytes]) -> list[str]:
+    return [one.hex() for one in hashes]

@@ -1,0 +1,81 @@
+"""A witness: remembers the newest checkpoint that it saw, and cosigns only one that extends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gatekeeper.audit.log.merkle import check_consistency
+from gatekeeper.audit.log.note import Signing, cosignature
+from gatekeeper.audit.log.tree import Tree, newest
+from gatekeeper.audit.log.writer import Storing
+from gatekeeper.audit.verify import Checkpoint, Vkey, open_checkpoint
+from gatekeeper.errors import IntegrityError
+
+SEEN = "seen"
+"""The witness's memory: the note of the newest checkpoint that it saw."""
+
+
+class Witness:
+    """Looks at one log. `log`: its files, where nothing but `witness/HASH` is written. `memory`: the witness's own."""
+
+    def __init__(self, log: Storing, memory: Storing, *, signer: Signing, verifiers: Sequence[Vkey]) -> None:
+        """`verifiers`: the log's public keys, former ones too."""
+        self._log, self._memory, self._signer, self._verifiers = log, memory, signer, verifiers
+
+    def look(self, *, now: int) -> tuple[Checkpoint, bool] | None:
+        """Returns the checkpoint that stands and whether it was cosigned just now; None where there never was one.
+
+        `now`: seconds since the epoch. What was seen is on the disk before it is cosigned, so that no later start
+        cosigns what forks from it. Raises IntegrityError (4) for a fork, a rollback, or a log that cannot be read.
+        """
+        seen = self._seen()
+        found = newest(self._log, self._verifiers)
+        if found is None:
+            if seen is not None:
+                raise IntegrityError("error.witness_rollback", seen=seen.size, size=0)
+            return None
+        checkpoint, note = found
+        while True:
+            try:
+                self._demand_extension(seen, checkpoint)
+                break
+            except IntegrityError as error:
+                # a tile may have gone with a checkpoint that is no longer the newest: then look at that one
+                again = newest(self._log, self._verifiers)
+                if error.key.startswith("error.witness_") or again is None or again[0].size == checkpoint.size:
+                    raise
+                checkpoint, note = again
+        if seen is None or checkpoint.size > seen.size:
+            self._memory.publish(SEEN, note.encode())
+        name = f"witness/{self._signer.hash.hex()}"
+        if self._cosigned(name) == checkpoint.note.body:
+            return checkpoint, False
+        line = cosignature(checkpoint.note.body, self._signer, time=now)
+        self._log.publish(name, (note + line).encode())
+        return checkpoint, True
+
+    def _seen(self) -> Checkpoint | None:
+        if (raw := self._memory.read(SEEN)) is None:
+            return None
+        try:
+            return open_checkpoint(raw.decode())
+        except ValueError:
+            raise IntegrityError("error.witness_memory") from None
+
+    def _cosigned(self, name: str) -> str | None:
+        try:
+            return open_checkpoint((self._log.read(name) or b"").decode()).note.body
+        except ValueError:
+            return None
+
+    def _demand_extension(self, seen: Checkpoint | None, new: Checkpoint) -> None:
+        tree = Tree(self._log, new.size)
+        if seen is not None and seen.origin != new.origin:
+            raise IntegrityError("error.log_other", found=new.origin, wanted=seen.origin)
+        if seen is not None and new.size < seen.size:
+            raise IntegrityError("error.witness_rollback", seen=seen.size, size=new.size)
+        old = (seen.size, seen.root) if seen is not None else (0, b"")
+        if not check_consistency(*old, new.size, new.root, tree.consistency(old[0])):
+            raise IntegrityError("error.witness_fork", seen=old[0], size=new.size)
+        if tree.root() != new.root:
+            raise IntegrityError("error.log_tree_differs", size=new.size)

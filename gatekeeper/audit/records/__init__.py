@@ -1,0 +1,1 @@
+"""Builds audit records and the pseudonyms in them."""

@@ -1,0 +1,73 @@
+"""What may be told of a record that anybody may have written: the contract's own names, and ids, codes and instants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from string import Formatter
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from gatekeeper.audit.records.record import READ
+from gatekeeper.texts import catalogue
+from schemas.audit import AuditRecord
+from schemas.codec import canonical
+from schemas.values import Any_, Surrogate, ZonedTime
+
+MASK = "?"
+_PERSONAL = frozenset(("recipient_id", "token", "delivery", "name", "lines", "postcode", "email", "phone")).union(
+    ("address", "representative", "how_obtained", "text", "reason")
+)
+"""Fields of the contract that are kept out of records: their names are told, and nothing that stands in them."""
+_FORM = TypeAdapter[str](Surrogate | ZonedTime | Any_)
+
+
+def told(value: Any) -> str:
+    """Returns a value as JSON, `?` standing for each string that is no id, code or instant, and each unknown field."""
+    return canonical(_masked(value)).decode()
+
+
+def word(value: Any) -> str:
+    """Returns an id, a code or an instant as it stands, `?` for anything else."""
+    try:
+        return _FORM.validate_python(value)
+    except ValidationError:
+        return MASK
+
+
+def named(field: str) -> str:
+    """Returns the name of a field of the contract; `?` for any other, which may be somebody's name."""
+    return field if field in _names() else MASK
+
+
+def tellable(field: str) -> bool:
+    """Tells whether records may have a field of this name, so that what stands in it may be told as `told` tells it."""
+    return field in _names() - _PERSONAL
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {named(field): _masked(one) if tellable(field) else MASK for field, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(one) for one in value]
+    return word(value) if isinstance(value, str) else value
+
+
+@cache
+def _names() -> frozenset[str]:
+    """Returns the names of all fields of records and of what they are made from, and of what a reason says."""
+    schemas = [TypeAdapter(model).json_schema() for model in (AuditRecord, *READ)]
+    sentences = [said for key, both in catalogue().items() if key.startswith("reason.") for said in both.values()]
+    filled = {field for said in sentences for _, field, _, _ in Formatter().parse(said) if field}
+    return frozenset((*_fields(schemas), *filled, "case"))
+
+
+def _fields(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from schema.get("properties", ())
+        for part in schema.values():
+            yield from _fields(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _fields(part)

@@ -1,0 +1,194 @@
+"""The audit record of a decision: self-contained canonical JSON, whose stored bytes are hashed (audit.md §1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from typing import Any
+from unicodedata import unidata_version
+
+import orjson
+from pydantic import TypeAdapter
+
+from gatekeeper.audit.records.pseudonym import Subject
+from gatekeeper.deciding.decide import Decision
+from gatekeeper.policy.policy import Policy
+from gatekeeper.times import instant
+from schemas.audit import Mode, Stage
+from schemas.codec import canonical
+from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Suppression
+
+RULES = 4
+"""Version of the rules: a change that may change a verdict raises it."""
+
+FOREIGN = (ValueError, LookupError, TypeError, AttributeError)
+"""What reading a record of the worker's topics raises where somebody else wrote it."""
+
+READ: tuple[Any, ...] = (Send, Source, OnConsents, Suppression, Reference, Ask, Release)
+"""The events that decide() reads."""
+
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+
+
+def did(topic: str, partition: int, offset: int, stage: Stage, clearance: str = "") -> str:
+    """Returns the decision id, the same at every retry: base32 of SHA-256 over where the input stands, 26 letters.
+
+    `clearance`: which one was judged again, where one input has many of them judged.
+    """
+    text = "\0".join(("gate/did/1", topic, str(partition), str(offset), stage, *filter(None, (clearance,))))
+    # 26 letters are 130 bits, taken as 13 pairs; base64.b32encode alone would take longer than the hash
+    bits = int.from_bytes(sha256(text.encode()).digest()[:17], "big") >> 6
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)])
+
+
+@cache
+def schema_hash() -> str:
+    """Returns the SHA-256 of the contract's JSON schemas that decide() reads by."""
+    return sha256(canonical([TypeAdapter(model).json_schema() for model in READ])).hexdigest()
+
+
+def judged_send(value: bytes) -> dict[str, Any]:
+    """Returns all of a send that decide() reads: without `delivery`, recipient id and tokens."""
+    send: dict[str, Any] = orjson.loads(value)
+    del send["recipient_id"]
+    send.pop("delivery", None)
+    del send["contact_point"]["token"]
+    for match in send.get("match", ()):
+        del match["token"]
+    return send
+
+
+def record(
+    decision: Decision,
+    *,
+    id_: str,
+    origin: Mapping[str, Any],
+    send: Mapping[str, Any] | None,
+    snapshot: bytes | None,
+    stage: Stage = "intake",
+    as_of: int | None = None,
+    mode: Mode = "live",
+    normalised: bool = False,
+    clearance: str | None = None,
+    act: Mapping[str, Any] | None = None,
+    subject: Subject | None = None,
+    raw: bytes | None = None,
+) -> bytes:
+    """Returns the bytes of `schemas.audit.AuditRecord`; `snapshot` goes in as it stands, not encoded again.
+
+    `origin`: topic, partition, offset and timestamp of the input. `send`: of `judged_send`, None = unreadable.
+    `normalised`: what is printed was made alike and compared, by this machine's Unicode tables.
+    `clearance`: as decide() was given it. `act`: the fields of `schemas.audit.Acted`, where that was judged.
+    `subject`: whom it is about, None where nobody may be named. `raw`: the input's bytes, None = not at hand.
+    """
+    found = _record(
+        decision.policy,
+        decision.at,
+        id_=id_,
+        origin=origin,
+        stage=stage,
+        send=send,
+        act=act,
+        mode=mode,
+        subject=subject,
+        raw=raw,
+    )
+    found["verdict"] = decision.verdict
+    found["reasons"] = [
+        {"code": reason.code, "facts": reason.facts, "says": dict(reason.says)} for reason in decision.reasons
+    ]
+    found["notes"], found["obligations"], found["basis"] = decision.notes, decision.obligations, decision.basis
+    found["facts"] = orjson.Fragment(snapshot) if snapshot is not None else None
+    if as_of is not None:
+        # a setting may go over the policy's longest lag, so its bytes alone do not tell what was allowed
+        found["asof"], found["max_lag_ms"] = instant(as_of), decision.policy.max_lag_ms
+    if clearance is not None:
+        found["clearance"] = clearance
+    if normalised:
+        found["engine"]["unicode"] = unidata_version
+    return canonical(found)
+
+
+def record_of_act(
+    policy: Policy,
+    at: int,
+    *,
+    id_: str,
+    origin: Mapping[str, Any],
+    stage: Stage,
+    act: Mapping[str, Any],
+    scope: Mapping[str, Any] | None = None,
+    mode: Mode = "live",
+    subject: Subject | None = None,
+    raw: bytes | None = None,
+) -> bytes:
+    """Returns the bytes of `schemas.audit.AuditRecord` of an act that decided nothing; `scope`: the item's send.
+
+    `subject`, `raw`: as `record` takes them.
+    """
+    found = _record(
+        policy,
+        at,
+        id_=id_,
+        origin=origin,
+        stage=stage,
+        send=None,
+        act=act,
+        mode=mode,
+        subject=subject,
+        raw=raw,
+    )
+    found.update(_scope(scope or {}))
+    return canonical(found)
+
+
+def _record(
+    policy: Policy,
+    at: int,
+    *,
+    id_: str,
+    origin: Mapping[str, Any],
+    stage: Stage,
+    send: Mapping[str, Any] | None,
+    act: Mapping[str, Any] | None,
+    mode: Mode,
+    subject: Subject | None,
+    raw: bytes | None,
+) -> dict[str, Any]:
+    subj, in_mac = subject.names(raw) if subject else (None, None)
+    found: dict[str, Any] = {
+        "v": 1,
+        "did": id_,
+        "src": origin,
+        "subj": subj,
+        "in_mac": in_mac,
+        **_scope(send or {}),
+        "verdict": None,
+        "reasons": (),
+        "notes": (),
+        "obligations": (),
+        "basis": None,
+        "send": send,
+        "facts": None,
+        "policy": policy.ref,
+        "at": instant(at),
+        "engine": {"rules": RULES, "schema": schema_hash()},
+        "stage": stage,
+    }
+    if act is not None:
+        found["act"] = act
+    if mode != "live":
+        found["mode"] = mode
+    return found
+
+
+def _scope(send: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "campaign": send.get("campaign_id"),
+        "controller": send.get("controller_id"),
+        "channel": send.get("channel"),
+        "purpose": send.get("purpose"),
+        "message_class": send.get("message_class"),
+    }

@@ -1,0 +1,1 @@
+"""Explains records to people."""

@@ -1,0 +1,85 @@
+"""What somebody asks about: a decision, a send or an inquiry code, and all records of the pieces that it means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from gatekeeper.audit.checks.trail import Trail
+from gatekeeper.audit.records import inquiry
+from gatekeeper.audit.story.story import Told, of, pieces
+from gatekeeper.errors import GatekeeperError, UsageError
+from schemas.audit import DID_PATTERN
+from schemas.values import ID_PATTERN
+
+
+@dataclass(frozen=True, slots=True)
+class Quest:
+    """What is looked for: a decision id, the beginning of one, or the id of a send."""
+
+    text: str
+    beginning: str | None
+    """Of the decision id; whole where it was given so."""
+
+    @classmethod
+    def read(cls, text: str) -> Quest:
+        """Reads what somebody typed; raises UsageError (2) where it can be none of the three.
+
+        What a send is called may look like a code: then a wrong check letter is no error.
+        """
+        plain = text.strip()
+        if re.fullmatch(DID_PATTERN, plain.upper()):
+            return cls(plain, plain.upper())
+        try:
+            return cls(plain, inquiry.read(plain))
+        except UsageError:
+            if not re.fullmatch(ID_PATTERN, plain) or (plain.count("-") == 2 and len(plain) == 13):
+                raise
+        return cls(plain, None)
+
+    def meant(self, told: Told) -> bool:
+        """Tells whether a record is what is looked for."""
+        if self.beginning is not None and told.did.startswith(self.beginning):
+            return True
+        return (told.record["send"] or {}).get("event_id") == self.text
+
+    @property
+    def needle(self) -> bytes:
+        """What the bytes of such a record hold."""
+        beginning = f'"did":"{self.beginning}' if self.beginning else ""
+        ends = [re.escape(found.encode()) for found in (beginning, f'"event_id":"{self.text}"') if found]
+        return b"|".join(ends)
+
+
+@dataclass(slots=True)
+class Search:
+    """The search through a trail: `passed` is called for every manifest."""
+
+    trail: Trail
+    passed: Callable[[], None]
+    troubles: list[GatekeeperError] = field(default_factory=list)
+    """What kept a partition from being read to its end."""
+
+    def found(self, quest: Quest) -> list[list[Told]]:
+        """Returns the pieces that are meant, each with all of its records in order."""
+        seeds = [told for told in self._records(self.trail.partitions(), quest.needle) if quest.meant(told)]
+        dids, names = {told.did for told in seeds}, set().union(*(told.names for told in seeds))
+        numbers, records, before = sorted({told.partition for told in seeds}), seeds, set[str]()
+        while names != before:  # a record may name an earlier one, which names others
+            before = set(names)
+            records = list(self._records(numbers, b"|".join(sorted(name.encode() for name in names))))
+            records = [told for told in records if not told.names.isdisjoint(names)]
+            names = names.union(*(told.names for told in records))
+        return [piece for piece in pieces(records) if not dids.isdisjoint(told.did for told in piece)]
+
+    def _records(self, numbers: list[int], needle: bytes) -> Iterator[Told]:
+        wanted = re.compile(needle).search
+        for number in numbers:
+            try:
+                for link in self.trail.links(number):
+                    self.passed()
+                    yield from of(link, lambda value: wanted(value) is not None)
+            except GatekeeperError as error:
+                if str(error) not in map(str, self.troubles):
+                    self.troubles.append(error)

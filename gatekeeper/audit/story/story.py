@@ -1,0 +1,274 @@
+"""What became of one piece, for people: its audit records in order, each as facts, rule and clause, acts and seal.
+
+There is no personal data in a record that a worker wrote; of one whose proof does not hold, only ids, codes and
+instants are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.export.proof import of_record
+from gatekeeper.audit.log.sealed import Sealed
+from gatekeeper.audit.records import inquiry, masking
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.audit.story.telling import Line, Telling, told_reason
+from gatekeeper.audit.verify import CHANGED, INCOMPLETE, Finding, check_content
+from gatekeeper.errors import IntegrityError
+from gatekeeper.texts import Language, language
+from schemas.audit import AuditRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What the newest checkpoint says: the size of the log, and when a witness cosigned it (None: none did)."""
+
+    size: int
+    witnessed: str | None
+
+
+UNREADABLE = Seal(0, None)
+"""Stands for what a log says that cannot be read: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One audit record, and where it stands: partition, its link, its place there (from 0), leaf of the sealed log.
+
+    Of one that was read by itself only the partition is known. `wrong`: why its proof does not hold, as far as that
+    goes; where it does not, no seal is the record's.
+    """
+
+    record: dict[str, Any]
+    partition: int
+    link: Link | None = None
+    place: int = 0
+    leaf: int | None = None
+    wrong: tuple[Finding, ...] = ()
+
+    @property
+    def did(self) -> str:
+        """The decision id."""
+        return str(self.record["did"])
+
+    @property
+    def manifest(self) -> int | None:
+        """The offset on `manifests`."""
+        return self.link.offset if self.link else None
+
+    @property
+    def position(self) -> int | None:
+        """Which record of that manifest it is, from 0."""
+        return self.place if self.link else None
+
+    @property
+    def names(self) -> set[str]:
+        """The decisions that it is about: itself, the one that had cleared the piece, and the item acted on."""
+        act = self.record.get("act") or {}
+        return {name for name in (self.did, self.record.get("clearance"), act.get("item")) if name}
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """What one record says in words: None or nothing where it says nothing of that.
+
+    `piece`: scope. `more`: of the facts what is no single one. `at`: as clocks show it.
+    """
+
+    did: str
+    code: str
+    at: str
+    stage: str
+    piece: str | None
+    act: Line | None
+    verdict: str | None
+    because: list[Line]
+    facts: list[Line]
+    more: list[Line]
+    must: list[str]
+    policy: str
+    shadow: str | None
+
+
+def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[Told]:
+    """Yields the records of a manifest that are wanted by their bytes.
+
+    Raises IntegrityError (4) where one cannot be read.
+    """
+    for place, value in enumerate(link.records):
+        if wanted(value):
+            try:
+                AuditRecord.model_validate_json(value)
+            except ValueError:
+                raise IntegrityError("error.trail_record", partition=link.partition, offset=link.offset) from None
+            yield Told(orjson.loads(value), link.partition, link, place)
+
+
+def proven(told: Told, log: Sealed | None, keys: Sequence[str]) -> Told:
+    """Returns a record of a manifest with its leaf, and with what is wrong with the proof that `prove` writes of it.
+
+    Not to be sealed yet is nothing wrong. `log`, `keys`: as `gatekeeper.audit.export.proof.prove` takes them. Raises
+    IntegrityError (4) where the log cannot be read.
+    """
+    assert told.link is not None
+    proof = of_record(told.link, told.place, log, keys)
+    sealed = orjson.loads(proof)["log"]
+    wrong = tuple(one for one in check_content(proof, told.link.place).findings if one.exit != INCOMPLETE)
+    # what was forged may hold anything, names of people too
+    record = orjson.loads(masking.told(told.record)) if wrong else told.record
+    return replace(told, record=record, leaf=sealed["index"] if sealed else None, wrong=wrong)
+
+
+def pieces(found: Iterable[Told]) -> list[list[Told]]:
+    """Returns the records by piece, in the order in which they came: those that name each other are of one."""
+    grouped: list[tuple[set[str], list[Told]]] = []
+    for told in found:
+        names, records = set(told.names), [told]
+        apart = []
+        for group in grouped:
+            if names.isdisjoint(group[0]):
+                apart.append(group)
+            else:
+                names |= group[0]
+                records = group[1] + records
+        grouped = [*apart, (names, records)]
+    return [records for _, records in grouped]
+
+
+class Story:
+    """Tells one piece in a language, None = the reader's; `local` writes an instant as clocks there show it.
+
+    `seal`: of the log, None where nothing is sealed. `names`: as `Telling` takes them.
+    """
+
+    def __init__(
+        self,
+        piece: list[Told],
+        seal: Seal | None,
+        *,
+        local: Callable[[str], str],
+        lang: Language | None = None,
+        names: Mapping[str, str] | None = None,
+    ):
+        self.piece, self._seal, self._local = piece, seal, local
+        self._tell = Telling(lang or language(), names)
+
+    def page(self) -> str:
+        """Returns the page as text."""
+        lines: list[str] = []
+        for told, chapter in zip(self.piece, self.chapters(), strict=True):
+            lines += [self._tell.say("heading", code=chapter.code, did=chapter.did), f"{chapter.at}  {chapter.stage}"]
+            act = self._tell.whole(chapter.act) if chapter.act else None
+            lines += [f"  {said}" for said in (chapter.piece, act, chapter.verdict) if said]
+            because, facts = self._whole(chapter.because), self._whole(chapter.facts, chapter.more)
+            for heading, block in (("because", because), ("facts", facts), ("must", chapter.must)):
+                lines += ["  " + self._tell.say(heading), *(f"    {line}" for line in block)] if block else []
+            lines += [f"  {said}" for said in (chapter.policy, chapter.shadow, *self._standing(told)) if said]
+            lines.append("")
+        return "\n".join([*lines, self._tell.say("unproven")])
+
+    def chapters(self) -> list[Chapter]:
+        """Returns what each record says, in words; raises IntegrityError (4) for what no worker can have written."""
+        return [self._chapter(told) for told in self.piece]
+
+    def row(self) -> tuple[str, ...]:
+        """Returns what tells the piece from others: ids and scope of its first record; raises as `chapters` does."""
+        first, chapter = self.piece[0], self._chapter(self.piece[0])
+        said = (first.record[name] or "-" for name in ("campaign", "channel", "verdict"))
+        return (first.did, chapter.code, *said, chapter.at)
+
+    def plain(self) -> list[dict[str, Any]]:
+        """Returns the same for programs: of each record its fields, the sentences, and where it stands."""
+        return [
+            {
+                "decision_id": told.did,
+                "inquiry_code": inquiry.make(told.did),
+                "send_id": (told.record["send"] or {}).get("event_id"),
+                **{name: told.record[name] for name in _SHOWN},
+                "mode": told.record.get("mode", "live"),
+                "act": told.record.get("act"),
+                "reasons": [told_reason(reason) for reason in told.record["reasons"]],
+                "facts": self._whole(chapter.facts, chapter.more),
+                "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
+                "wrong": [finding.code for finding in told.wrong],
+                "seal": self._sealed(told),
+            }
+            for told, chapter in zip(self.piece, self.chapters(), strict=True)
+        ]
+
+    def _chapter(self, told: Told) -> Chapter:
+        try:
+            return self._words(told)
+        except (*FOREIGN, OverflowError):
+            offset = "-" if told.manifest is None else told.manifest
+            raise IntegrityError("error.trail_record", partition=told.partition, offset=offset) from None
+
+    def _words(self, told: Told) -> Chapter:
+        record, tell = told.record, self._tell
+        named = {name: record[name] or "-" for name in ("campaign", "purpose", "controller")}
+        named["purpose"] = tell.name(f"purpose/{named['controller']}", named["purpose"])
+        named["controller"] = tell.name("controller", named["controller"])
+        channel = tell.word("channel", record["channel"] or "-")
+        facts = record["facts"]
+        more = tell.point(facts) if facts else []
+        if record["verdict"] and facts is None:
+            more.append(Line("more", None, tell.say("no_facts")))
+        if facts is not None and record.get("asof"):
+            more.append(Line("more", None, tell.say("as_of", at=self._local(record["asof"]))))
+        return Chapter(
+            did=told.did,
+            code=inquiry.make(told.did),
+            at=self._local(record["at"]),
+            stage=tell.say("stage_" + record["stage"]),
+            piece=tell.say("piece", **named, channel=channel) if record["campaign"] else None,
+            act=tell.act(record["act"]) if record.get("act") else None,
+            verdict=tell.say(f"verdict_{record['verdict']}") if record["verdict"] else None,
+            because=[tell.because(reason) for reason in record["reasons"]],
+            facts=tell.facts(facts, record["basis"]) if facts else [],
+            more=more,
+            must=[tell.known("must", code) for code in record["obligations"]],
+            policy=tell.say("policy", **record["policy"], rules=record["engine"]["rules"]),
+            shadow=tell.say("shadow") if record.get("mode", "live") == "shadow" else None,
+        )
+
+    def _whole(self, *lines: list[Line]) -> list[str]:
+        return [self._tell.whole(line) for some in lines for line in some]
+
+    def _standing(self, told: Told) -> list[str]:
+        """Returns where a record stands, and how it is sealed."""
+        lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
+        if told.wrong:
+            changed = any(one.exit == CHANGED for one in told.wrong)
+            return [*lines, self._tell.say("differs" if changed else "unchecked")]
+        if (sealed := self._sealed(told)) is None:
+            return [*lines, self._tell.say("seal_unknown" if self._seal == UNREADABLE else "unsealed")]
+        lines.append(self._tell.say("sealed", leaf=sealed["leaf"], size=sealed["size"]))
+        if at := sealed["witnessed"]:
+            return [*lines, self._tell.say("witnessed", at=self._local(at))]
+        return [*lines, self._tell.say("unwitnessed")]
+
+    def _sealed(self, told: Told) -> dict[str, Any] | None:
+        if told.wrong or told.leaf is None or self._seal is None or told.leaf >= self._seal.size:
+            return None
+        return {"leaf": told.leaf, "size": self._seal.size, "witnessed": self._seal.witnessed}
+
+
+_SHOWN = (
+    "at",
+    "stage",
+    "verdict",
+    "campaign",
+    "controller",
+    "channel",
+    "purpose",
+    "obligations",
+    "notes",
+    "basis",
+    "policy",
+    "src",
+)

@@ -1,0 +1,174 @@
+"""Facts, reasons and acts in words of one language: what the page about a piece and that about a person share.
+
+There is no personal data in a recorded fact, and none comes in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from gatekeeper.deciding.answer import sentence
+from gatekeeper.policy.reasons import CATALOGUE, Found
+from gatekeeper.texts import Language, catalogue
+from gatekeeper.texts import text as worded
+from gatekeeper.words import law
+
+_MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "notice"), ("route", "route"))
+_CERTAIN = 1000
+
+
+def told_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a recorded reason for programs: code, clause, its facts, and its sentence in both languages."""
+    code, kind = reason["code"], CATALOGUE.get(reason["code"])
+    found = Found(code, tuple(reason["facts"]), reason["says"])
+    try:
+        said = {lang: sentence(found, lang) for lang in ("ja", "en")}
+    except KeyError:  # of a version that knows more than this one
+        said = {lang: worded("story.reason_unknown", lang) for lang in ("ja", "en")}
+    return {"code": code, "clause": kind.clause if kind else None, "facts": reason["facts"], **said}
+
+
+class Line(NamedTuple):
+    """One fact: its kind (as the snapshot names its list), when it was so (ISO 8601, None = undated), and in words.
+
+    `refs`: ids of the records that say so, which may name the person to whoever knows them: for staff alone.
+    """
+
+    kind: str
+    at: str | None
+    text: str
+    refs: str = ""
+
+
+class Telling:
+    """Tells in a language; `names` has what records of `reference` are called, by kind/id, and what purposes are.
+
+    A purpose is found by purpose/controller/code, in the words of that controller's notice.
+    """
+
+    def __init__(self, lang: Language, names: Mapping[str, str] | None = None) -> None:
+        self.lang = lang
+        self._names = names or {}
+
+    def say(self, key: str, **values: Any) -> str:
+        """Returns a sentence of `story`."""
+        return worded(f"story.{key}", self.lang, **values)
+
+    def known(self, kind: str, code: str) -> str:
+        """Returns a code in words; a code that this version has no words for, as it stands."""
+        return self.say(f"{kind}_{code}") if f"story.{kind}_{code}" in catalogue() else code
+
+    def word(self, kind: str, code: str) -> str:
+        """Returns a word of the domain, or its code."""
+        key = f"word.{kind}.{code}"
+        return worded(key, self.lang) if key in catalogue() else code
+
+    def name(self, kind: str, id_: str) -> str:
+        """Returns what a record of `reference` is called; its id where that is not known."""
+        return self._names.get(f"{kind}/{id_}", id_)
+
+    def whole(self, line: Line) -> str:
+        """Returns all of a line in one: what it is, when, the words, and the records."""
+        key = f"line_{line.kind}"
+        told = f"{line.text} ({line.refs})" if line.refs else line.text
+        return self.say(key, date=line.at or self.say("undated"), told=told) if f"story.{key}" in catalogue() else told
+
+    def because(self, reason: Mapping[str, Any]) -> Line:
+        """Returns a recorded reason with its clause, and the records that it stands on."""
+        told = told_reason(reason)
+        clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
+        return Line("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
+
+    def act(self, act: Mapping[str, Any]) -> Line:
+        """Returns who did what, and what became of it."""
+        by = ", ".join([act["by"]] if isinstance(act["by"], str) else act["by"] or ["-"])
+        kind = self.known("kind", act["kind"] or "-")
+        said = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
+        refs = [act["code"], act["evidence_ref"] and self.say("evidence", ref=act["evidence_ref"])]
+        return Line("acts", act["at"], said, ", ".join(filter(None, refs)))
+
+    def facts(self, facts: Mapping[str, Any], basis: str | None = None) -> list[Line]:
+        """Returns what a snapshot holds of a person; `basis`: the source that a decision stands on."""
+        found = [self._source(source, basis) for source in facts["sources"]]
+        found = found or [Line("sources", None, self.say("source_none"))]
+        found += [self._consent(event) for event in facts["consents"]] or [
+            Line("consents", None, self.say("consent_none"))
+        ]
+        found += [self._stop(stop) for stop in facts["suppressions"]]
+        for event in facts.get("events", ()):
+            at = event.get("at") or event.get("recorded_at")
+            found.append(Line("events", at, self.known("event", event["kind"])))
+        for ask in facts.get("asks", ()):
+            refs = f"{ask['source_id']}, {ask['request_id']}"
+            found.append(Line("asks", ask["at"], self.say("asked", channel=self.word("channel", ask["channel"])), refs))
+        for release in facts.get("releases", ()):
+            by = release["by"] if isinstance(release["by"], str) else ", ".join(release["by"])
+            bulk, reasons = release.get("bulk", 1), ", ".join(release.get("reasons", ()))
+            key = "released_bulk" if bulk > 1 else "released"
+            if release["kind"] != "release":
+                key = "released_release_revoked"
+            said = self.say(key, by=by, reasons=reasons, bulk=f"{bulk:,}")
+            found.append(Line("releases", release["at"], said))
+        return found
+
+    def point(self, facts: Mapping[str, Any]) -> list[Line]:
+        """Returns whether a source gives the address that a piece was for, and what could not be read."""
+        exact, near = ", ".join(facts["contact_point_from"]), ", ".join(facts.get("contact_point_near", ()))
+        lines = [Line("point", None, self.say("point_exact" if exact else "point_none"), exact)]
+        lines += [Line("point", None, self.say("point_near"), near)] if near else []
+        return lines + [Line("unreadable", None, said) for said in self.unreadable(facts)]
+
+    def unreadable(self, facts: Mapping[str, Any]) -> list[str]:
+        """Returns what could not be read, if anything."""
+        return [self.say("unreadable", places=", ".join(facts["unreadable"]))] if facts["unreadable"] else []
+
+    def _source(self, source: Mapping[str, Any], basis: str | None) -> Line:
+        said = self.say(
+            "source",
+            method=self.word("method", source["method"]),
+            collector=self.name("controller", source["collected_by"]),
+        )
+        told = {field: self.name(field.removesuffix("_id"), source[field]) for field, _ in _MORE if source.get(field)}
+        more = [self.say(f"source_{name}", value=told[field]) for field, name in _MORE if field in told]
+        if source.get("may_be_minor"):
+            more.append(self.say("source_minor"))
+        if (state := source.get("state", "active")) != "active":
+            more.append(self.say("source_state", value=self.known("source_state", state)))
+        if source["source_id"] == basis:
+            more.append(self.say("source_basis"))
+        refs = [source["source_id"], *(source[field] for field, name in told.items() if name != source[field])]
+        refs += [source["evidence_ref"]] if source.get("evidence_ref") else []
+        return Line("sources", source.get("acquired_at"), self._with(said, more), ", ".join(refs))
+
+    def _consent(self, event: Mapping[str, Any]) -> Line:
+        channels, controller = event.get("channels") or "*", event.get("controller_id") or "*"
+        named = [] if channels == "*" or "*" in channels else [self.word("channel", name) for name in channels]
+        purpose, notice = event.get("purpose") or "*", event.get("notice_id")
+        said = self.say(
+            "consent",
+            state=self.known("state", event["state"]),
+            by=self.known("by", event["expressed_by"]),
+            method=self.known("method", event["method"]),
+            controller=self.say("everybody") if controller == "*" else self.name("controller", controller),
+            purpose=self.say("everything") if purpose == "*" else self.name(f"purpose/{controller}", purpose),
+            channels=self.say("between").join(named) or self.say("everything"),
+        )
+        form = self.name("notice", notice) if notice else None
+        refs = [event["record_id"], *([notice] if notice and form != notice else [])]
+        refs += [self.say("evidence", ref=event["evidence_ref"])] if event.get("evidence_ref") else []
+        told = self._with(said, [form and self.say("source_notice", value=form)])
+        return Line("consents", event.get("event_time") or event["recorded_at"], told, ", ".join(refs))
+
+    def _stop(self, stop: Mapping[str, Any]) -> Line:
+        event = stop["event"]
+        more = [self.say("stop_score", score=stop["score"])] if stop["score"] < _CERTAIN else []
+        more += [self.say("stop_elsewhere")] if stop.get("elsewhere") else []
+        if (state := event.get("state") or "active") != "active":
+            more.append(self.say("source_state", value=self.known("stop_state", state)))
+        said = self._with(self.known("stop", event["kind"]), more)
+        return Line("suppressions", event["received_at"], said, event["suppression_id"])
+
+    def _with(self, said: str, more: Iterable[str | None]) -> str:
+        told = [one for one in more if one]
+        return self.say("more", said=said, more=self.say("and").join(told)) if told else said

@@ -1,0 +1,1 @@
+"""Decides whether one send may go out, and gives the reasons; pure."""

@@ -1,0 +1,58 @@
+"""A decision as people and programs read it: each reason with clause, remedy and its sentence in both languages."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from gatekeeper.deciding.decide import Decision
+from gatekeeper.policy.reasons import CATALOGUE, Found
+from gatekeeper.texts import Language, text
+from gatekeeper.times import instant
+
+
+def answer(decision: Decision, did: str | None = None) -> dict[str, Any]:
+    """Returns the fields of `schemas.audit.Decision`, ready for JSON."""
+    found: dict[str, Any] = {
+        "v": 1,
+        "verdict": decision.verdict,
+        "primary": decision.primary,
+        "reasons": [_reason(reason) for reason in decision.reasons],
+        "notes": decision.notes,
+        "obligations": decision.obligations,
+        "basis": decision.basis,
+        "policy": decision.policy.ref,
+        "at": instant(decision.at),
+    }
+    return found if did is None else {**found, "id": did}
+
+
+def sentence(reason: Found, language: Language) -> str:
+    """Returns one sentence that tells the reason and the next step, with its route, form, date or id filled in."""
+    return _sentence(reason.code, tuple(sorted(reason.says.items())), language)
+
+
+@lru_cache(maxsize=4096)
+def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language) -> str:
+    values = dict(says)
+    case = values.pop("case", None)
+    for name in ("method", "channel"):
+        if name in values:
+            values[name] = text(f"word.{name}.{values[name]}", language)
+    if "channels" in values:
+        named = [text(f"word.channel.{channel}", language) for channel in values["channels"].split()]
+        values["channels"] = ("・" if language == "ja" else ", ").join(named)
+    return text(f"reason.{code}_{case}" if case else f"reason.{code}", language, **values)
+
+
+def _reason(reason: Found) -> dict[str, Any]:
+    kind = CATALOGUE[reason.code]
+    return {
+        "code": reason.code,
+        "clause": kind.clause,
+        "severity": kind.severity,
+        "remedy": kind.remedy,
+        "facts": reason.facts,
+        "ja": sentence(reason, "ja"),
+        "en": sentence(reason, "en"),
+    }

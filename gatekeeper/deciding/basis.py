@@ -1,0 +1,182 @@
+"""The basis: the source that a send stands on, the one with the fewest and mildest reasons (domain rule 6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.consent import Consents, Standing
+from gatekeeper.deciding.rules import channel as channel_rules
+from gatekeeper.deciding.rules import confirmation, will
+from gatekeeper.deciding.rules import source as source_rules
+from gatekeeper.policy.reasons import CATALOGUE, WORST, Found
+from schemas.events import Consent, Source
+
+_LANES = {"own": 0, "shared": 1, "other": 2, "unknown": 3}
+_TOLD_BY_OTHERS = ("indirect.joint_use", "indirect.succession")
+_MEASURED_BY_TERMS = ("PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH")
+
+
+class Basis(NamedTuple):
+    """A source judged by the lane of its acquisition method, with the consent that leaves it the best.
+
+    `source` is None where none is on file. `covers`: some source covers the send's contact point. `standing`: the
+    person's consents as its lane reads them.
+    """
+
+    source: Source | None
+    reasons: tuple[Found, ...]
+    standing: Standing
+    notes: frozenset[str] = frozenset()
+    covers: bool = True
+
+    @property
+    def own(self) -> bool:
+        """Whether the person gave the data to us."""
+        return self.source is not None and self.source.method.startswith("direct.")
+
+
+def choose(case: Case, consents: Consents) -> Basis:
+    """Returns the basis: the smallest by worst verdict, number of reasons, own before other, and source id."""
+    sources = case.facts.sources
+    counting = [source for source in sources if case.covers(source)]
+    nearly = [] if counting else [source for source in sources if source.source_id in case.facts.contact_point_near]
+    judged = [of(case, versions, consents) for versions in _versions(sources, counting or nearly or sources)]
+    if not judged:
+        standing = consents.standing((case.send.controller_id,))
+        reasons = (*source_rules.unknown(case, None), *will.taken_back(case, standing), *standing.lacks)
+        return Basis(None, reasons, standing, covers=False)
+    best = _best(judged)
+    extra: list[Found] = []
+    if not counting:
+        extra.append(source_rules.uncovered(case, nearly or sources))
+    if len(counting) > 1:
+        extra += _conflict(case, best, counting)
+    return best._replace(reasons=(*best.reasons, *extra), covers=bool(counting or nearly)) if extra else best
+
+
+def of(case: Case, versions: Sequence[Source], consents: Consents) -> Basis:
+    """Returns one source judged as if it were the only one; of several versions the worst, with what all have."""
+    if len(versions) == 1:
+        return _judge(case, versions[0], consents)
+    judged = [_judge(case, source, consents) for source in versions]
+    reasons = tuple(reason for one in judged for reason in one.reasons)
+    return max(judged, key=_rank)._replace(reasons=reasons, notes=frozenset().union(*(one.notes for one in judged)))
+
+
+def _versions(sources: Sequence[Source], counting: Sequence[Source]) -> Iterable[Sequence[Source]]:
+    """Returns the sources that count, one after the other, each as all its versions."""
+    if len(sources) == 1:
+        return (sources,)
+    ids = dict.fromkeys(source.source_id for source in counting)
+    return [[source for source in sources if source.source_id == id_] for id_ in ids]
+
+
+def _judge(case: Case, source: Source, consents: Consents) -> Basis:
+    """Judges one source with each consent that stands, the latest first, and keeps the best."""
+    state = source_rules.state(case, source)
+    if source.method == "indirect.entrusted" and (refused := source_rules.own_use(case, source)):
+        return Basis(source, (*state, *refused), consents.standing((case.send.controller_id,)))
+    standing = consents.standing(_parties(case, source))
+    before = (*state, *will.taken_back(case, standing))
+    if len(standing.stands) < 2:
+        consent = standing.stands[0] if standing.stands else None
+        return _lane(case, source, consent, before=before, consents=consents, standing=standing)
+    return _best(
+        [_lane(case, source, one, before=before, consents=consents, standing=standing) for one in standing.stands]
+    )
+
+
+def _lane(
+    case: Case,
+    source: Source,
+    consent: Consent | None,
+    *,
+    before: tuple[Found, ...],
+    consents: Consents,
+    standing: Standing,
+) -> Basis:
+    notes: frozenset[str] = frozenset()
+    method = source.method
+    found = [*before]
+    lacks: Iterable[Found] = standing.lacks
+    asking = bool(lacks) and method != "unknown.legacy"
+    if method.startswith("direct."):
+        reasons, notes = source_rules.own(case, source, consent)
+        found += reasons
+    elif method == "indirect.joint_use":
+        lacks = [reason for reason in lacks if reason.code not in _MEASURED_BY_TERMS]
+        hidden = len(lacks) < len(standing.lacks)
+        found += source_rules.joint_use(case, source, consent, hidden=hidden)
+    elif method == "indirect.succession":
+        found += source_rules.succession(case, source, consent)
+    elif method == "unknown.legacy":
+        found += source_rules.unknown(case, source)
+    elif method != "indirect.entrusted":
+        if method in source_rules.CHECKED:
+            found += source_rules.provider(case, source)
+        asking = False
+        rule = case.policy.asks_for(confirmation.rule_of(source))
+        if not confirmation.confirmed(case, source, consent):
+            asking = bool(rule or lacks)
+            if rule and not confirmation.asked(case, source):
+                found.append(confirmation.unconfirmed(source))
+            if not asking and (nos := confirmation.refusals(case, source, consents)):
+                found.append(confirmation.refused(case, nos))
+    if case.facts.asks and (method.startswith("direct.") or method in _TOLD_BY_OTHERS):
+        asking = asking or any(CATALOGUE[reason.code].verdict == "confirm" for reason in found)
+    if asking and (lifecycle := confirmation.lifecycle(case, source, consents)):
+        found += lifecycle
+        lacks = [reason for reason in lacks if reason.code != "CONSENT_MISSING"]
+    found += lacks
+    if case.send.channel != "postal" and consent is not None:
+        found += channel_rules.record(case, consent, consents)
+    return Basis(source, tuple(found), standing, notes)
+
+
+def _parties(case: Case, source: Source) -> tuple[str, ...]:
+    """Returns to whom a consent may have been given for a source of this lane to stand on it."""
+    sender = case.send.controller_id
+    if source.method == "indirect.joint_use":
+        return sender, source.collected_by
+    if source.method == "indirect.succession" and source.succession:
+        return sender, source.succession.predecessor
+    return (sender,)
+
+
+def _conflict(case: Case, best: Basis, counting: Iterable[Source]) -> list[Found]:
+    """SOURCE_CONFLICT: another source of the same contact point speaks against the basis.
+
+    So does one that is illicit, one of another class while the basis is unproven, and another version of the basis
+    that tells of another acquisition.
+    """
+    basis, against = best.source, []
+    assert basis is not None
+    faulty = any(reason.code == "CONSENT_EVIDENCE_MISSING" for reason in best.reasons)
+    unproven = faulty or basis.acquired_at is None
+    for other in counting:
+        if other is basis:
+            continue
+        twin = other.source_id == basis.source_id and (other.method, other.collected_by) != (
+            basis.method,
+            basis.collected_by,
+        )
+        named = other.source_id != basis.source_id and case.names_contact_point(other)
+        differs = unproven and source_rules.lane(other) != source_rules.lane(basis)
+        if twin or (named and (differs or source_rules.illicit(case, other))):
+            against.append(other.source_id)
+    if not against:
+        return []
+    return [Found("SOURCE_CONFLICT", (basis.source_id, *against), {"source": basis.source_id, "other": against[0]})]
+
+
+def _best(judged: list[Basis]) -> Basis:
+    return judged[0] if len(judged) == 1 else min(judged, key=_rank)
+
+
+def _rank(basis: Basis) -> tuple[int, int, int, str]:
+    assert basis.source is not None
+    codes = {reason.code for reason in basis.reasons}
+    worst = max((WORST[code] for code in codes), default=0)
+    return worst, len(codes), _LANES[source_rules.lane(basis.source)], basis.source.source_id

@@ -1,0 +1,206 @@
+"""The one function that decides: pure, total, and the same for worker, commands and replay (domain §3.4, §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from gatekeeper.deciding import basis as bases
+from gatekeeper.deciding import release
+from gatekeeper.deciding.basis import Basis
+from gatekeeper.deciding.case import Case, plain
+from gatekeeper.deciding.consent import Consents
+from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.rules import audience, channel, confirmation, person, system, will
+from gatekeeper.deciding.rules import source as source_rules
+from gatekeeper.deciding.rules.system import Checkpoint
+from gatekeeper.policy.packs import Packs
+from gatekeeper.policy.policy import Policy
+from gatekeeper.policy.reasons import ABSENCE, CATALOGUE, DECISIVE, WILL, Found, ordered, verdict
+from schemas.audit import Verdict
+from schemas.events import Send
+from schemas.values import MessageClass
+
+STOP_CONTACT, OPT_OUT = "MUST_PRINT_STOP_CONTACT", "MUST_CARRY_OPT_OUT"
+STATE_SOURCE, ENCLOSE_NOTICE = "MUST_STATE_SOURCE", "MUST_ENCLOSE_NOTICE"
+_NO_NOTES: frozenset[str] = frozenset()
+
+
+class Decision(NamedTuple):
+    """The answer to one send. `basis`: the id of the source it stands on. `at`: milliseconds since the epoch.
+
+    `left_out`: absence reasons that a reason said more than, and that would come back without it (rule 6.4.2).
+    """
+
+    verdict: Verdict
+    reasons: tuple[Found, ...]
+    notes: tuple[str, ...]
+    obligations: tuple[str, ...]
+    basis: str | None
+    at: int
+    policy: Policy
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def primary(self) -> str | None:
+        """The code of the first reason."""
+        return self.reasons[0].code if self.reasons else None
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of all reasons, in order."""
+        return tuple(reason.code for reason in self.reasons)
+
+
+def decide(
+    send: Send,
+    facts: Facts,
+    reference: Reference,
+    packs: Packs,
+    at: int,
+    *,
+    as_of: int | None = None,
+    checkpoint: Checkpoint = "intake",
+    clearance: str | None = None,
+) -> Decision:
+    """Returns whether this send may go out at that instant, and why.
+
+    `at`: milliseconds since the epoch. `as_of`: the instant up to which all facts are known; None = `at`.
+    `clearance`: the decision that cleared this recipient, campaign and channel before, if it is live.
+    Reads no clock and no file; the same arguments give the same decision. Nothing is cleared by an absence.
+    """
+    policy = packs.deciding(send.contact_point.country, at)
+    send = plain(send)
+    case = Case(send, facts, reference, policy or packs.at(at), at * 1000)
+    ending: Sequence[Found] = system.unready(case, as_of)
+    if not ending and policy is None:
+        ending = [system.ungoverned(send.contact_point.country, packs.bar(send.contact_point.country, at))]
+    if ending := ending or system.invalid(case):
+        return only(case.policy, at, ending)
+    found = [*system.unplaced(case), *system.twice(clearance, checkpoint)]
+    message_class = send.message_class
+    if message_class != "marketing" and not channel.shows(case, message_class):
+        message_class = "marketing"  # nobody gets past the gate by a label
+    if message_class == "marketing":
+        return _marketing(case, found)
+    if message_class == "confirmation":
+        return _confirmation(case, found)
+    if message_class == "transactional":
+        found += system.suspended(case)
+    return _decided(case, [*found, *person.reached(case)], message_class)
+
+
+def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:
+    """Returns a decision that ends with these reasons, nothing else having been looked at (rule 6.4.1)."""
+    found = ordered(reasons)
+    return Decision(verdict(found), found, (), (), None, at, policy)
+
+
+def _marketing(case: Case, found: list[Found]) -> Decision:
+    """Judges an advertisement: everything."""
+    consents = Consents(case)
+    basis = bases.choose(case, consents)
+    facts = case.facts
+    asked = facts.suppressions or facts.erased is not None
+    stops, lifted = will.stopped(case, consents) if asked else ([], _NO_NOTES)
+    found += system.suspended(case)
+    found += stops
+    found += basis.reasons
+    found += _status(case, basis, consents)
+    if case.send.audience or case.send.flags:
+        found += audience.selected(case, consents)
+    unwilling = not WILL.isdisjoint([reason.code for reason in found])
+    if not unwilling:
+        found += channel.opted_in(case, consents)
+    found += channel.displayed(case)
+    found += channel.unreleased(case)
+    left_out: tuple[str, ...] = ()
+    if unwilling or not DECISIVE.isdisjoint([reason.code for reason in basis.reasons]):
+        left_out = tuple(sorted({reason.code for reason in found if reason.code in ABSENCE}))
+        found = [reason for reason in found if reason.code not in ABSENCE]
+    notes = lifted | basis.notes
+    return _decided(case, found, "marketing", basis=basis, consents=consents, notes=notes, left_out=left_out)
+
+
+def _confirmation(case: Case, found: list[Found]) -> Decision:
+    """Judges the question whether the person agrees (rule 6.6): by all that bars asking, not by consent and notice."""
+    send, consents = case.send, Consents(case)
+    versions = [one for one in case.facts.sources if one.source_id == send.source_id]
+    stops, lifted = will.stopped(case, consents)
+    found += system.suspended(case)
+    found += stops
+    if versions:
+        basis = bases.of(case, versions, consents)
+    else:
+        standing = consents.standing((send.controller_id,))
+        basis = Basis(None, (*source_rules.unknown(case, None), *will.taken_back(case, standing)), standing)
+    source = basis.source
+    if source is not None and (nos := confirmation.refusals(case, source, consents)):
+        found.append(confirmation.refused(case, nos))
+    for reason in basis.reasons:
+        if reason.code in WILL or (CATALOGUE[reason.code].group == "source" and reason.code in DECISIVE):
+            found.append(reason)
+    found += _status(case, basis, consents)
+    found += channel.unreleased(case)
+    if source is not None and not any(case.covers(version) for version in versions):
+        found.append(source_rules.uncovered(case, (source,)))
+    found += confirmation.barred(case, source, consents, template=send.template_id)
+    decision = _decided(case, found, "confirmation", basis=basis, notes=lifted)
+    if decision.verdict != "confirm":
+        return decision
+    return decision._replace(verdict="block", obligations=())  # one does not ask whether one may ask
+
+
+def _status(case: Case, basis: Basis, consents: Consents) -> Iterable[Found]:
+    found = person.age(case, basis.standing)
+    return (*found, *person.reached(case), *person.ambiguous(case, consents)) if case.facts.suppressions else found
+
+
+def _decided(
+    case: Case,
+    found: list[Found],
+    message_class: MessageClass,
+    *,
+    basis: Basis | None = None,
+    consents: Consents | None = None,
+    notes: frozenset[str] = _NO_NOTES,
+    left_out: tuple[str, ...] = (),
+) -> Decision:
+    """Returns the decision on what was found: releases heard, and the conditions for asking looked at (rule 6.5)."""
+    reasons = ordered(found)
+    if case.facts.releases:
+        left, released = release.apply(case, reasons)
+        reasons, notes = ordered(left), notes | released
+    if basis is not None:
+        notes |= basis.standing.notes
+    worst = verdict(reasons)
+    if worst == "confirm" and basis is not None and consents is not None:
+        ask = case.reference.ask
+        barred = confirmation.barred(case, basis.source, consents, template=ask.id if ask else None)
+        if barred or not basis.covers:
+            worst, reasons = "block", ordered((*reasons, *barred))
+    return Decision(
+        worst,
+        reasons,
+        tuple(sorted(notes)) if notes else (),
+        _obligations(case, worst, message_class, basis),
+        basis.source.source_id if basis and basis.source else None,
+        case.at // 1000,
+        case.policy,
+        left_out,
+    )
+
+
+def _obligations(case: Case, worst: Verdict, message_class: MessageClass, basis: Basis | None) -> tuple[str, ...]:
+    """Returns what the piece must carry (rule 6.9)."""
+    if worst == "confirm":
+        return (ENCLOSE_NOTICE,)
+    if worst != "clear" or basis is None:
+        return ()
+    found = [STOP_CONTACT] if message_class == "marketing" else [ENCLOSE_NOTICE]
+    if message_class == "marketing" and case.send.channel in channel.OPT_IN:
+        found.append(OPT_OUT)
+    if not basis.own:
+        found.append(STATE_SOURCE)
+    return tuple(found)

@@ -1,0 +1,51 @@
+"""What a channel and a piece must have: opt-in, display, releases of the people shown (特定電子メール法; J.8.6)."""
+
+from __future__ import annotations
+
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.consent import Consents
+from gatekeeper.policy.reasons import Found
+from schemas.events import Consent
+from schemas.values import MessageClass
+
+OPT_IN = ("email", "sms")
+
+
+def opted_in(case: Case, consents: Consents) -> tuple[Found, ...]:
+    """EMAIL_OPT_IN_MISSING: no yes at all, however faulty, to this controller for e-mail or SMS (rule 6.4.3)."""
+    send = case.send
+    if send.channel not in OPT_IN:
+        return ()
+    if any(event.controller_id == send.controller_id and send.channel in event.channels for event in consents.yeses):
+        return ()
+    return (Found("EMAIL_OPT_IN_MISSING", (), {"controller": case.sender, "channel": send.channel}),)
+
+
+def record(case: Case, consent: Consent, consents: Consents) -> tuple[Found, ...]:
+    """EMAIL_CONSENT_RECORD_MISSING: the consent in force has no evidence on file that could be shown."""
+    if case.send.channel not in OPT_IN or consents.evidence(consent) is not None:
+        return ()
+    return (Found("EMAIL_CONSENT_RECORD_MISSING", (consent.record_id,), {"consent": consent.record_id}),)
+
+
+def shows(case: Case, message_class: MessageClass) -> bool:
+    """Returns whether the template is registered for that class by the send's channel."""
+    template = case.template(case.send.template_id)
+    return template is not None and case.send.channel in template.display_ok.get(message_class, ())
+
+
+def displayed(case: Case) -> tuple[Found, ...]:
+    """DISPLAY_ITEMS_MISSING: the template lacks sender, contact, or how to stop."""
+    if shows(case, "marketing"):
+        return ()
+    says = {"template": case.send.template_id, "channel": case.send.channel}
+    return (Found("DISPLAY_ITEMS_MISSING", (f"template/{case.send.template_id}",), says),)
+
+
+def unreleased(case: Case) -> tuple[Found, ...]:
+    """CREATIVE_PERSON_UNRELEASED: the piece shows somebody who never agreed to it, or no longer does."""
+    id_ = case.send.template_id
+    template = case.template(id_)
+    if template and template.persons and any(not one.release or one.withdrawn for one in template.persons):
+        return (Found("CREATIVE_PERSON_UNRELEASED", (f"template/{id_}",), {"template": id_}),)
+    return ()

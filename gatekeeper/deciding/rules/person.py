@@ -1,0 +1,113 @@
+"""Who the person is, and whether mail reaches that person (domain rule 6.7; APPI 22)."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import date
+
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.consent import Consents, Standing, stop_of
+from gatekeeper.deciding.facts import Hit
+from gatekeeper.deciding.rules import will
+from gatekeeper.deciding.rules.source import lane
+from gatekeeper.policy.reasons import Found
+from gatekeeper.times import Span, day, today
+
+_CODES = {"deceased": "RECIPIENT_DECEASED", "undeliverable": "CONTACT_UNDELIVERABLE"}
+
+
+def reached(case: Case) -> Iterator[Found]:
+    """RECIPIENT_DECEASED, CONTACT_UNDELIVERABLE: no consent lifts them, only a correction or a newer address."""
+    for hit in case.stops:
+        if hit.score >= case.policy.match_floor and (said := _unreached(case, hit)):
+            says = {"date": day(said.first, case.policy.timezone)}
+            yield Found(_CODES[hit.stop.kind], (hit.stop.suppression_id,), says)
+
+
+def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
+    """IDENTITY_AMBIGUOUS: what would withhold, if it named this person as surely as the policy asks, and may not."""
+    for hit in case.stops:
+        if hit.score < case.policy.match_floor:
+            no, _ = will.standing(case, hit.stop, consents)
+            said = no.said if no else _unreached(case, hit)
+            if said and not _resolved(case, said):
+                yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})
+
+
+def age(case: Case, standing: Standing) -> tuple[Found, ...]:
+    """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source says so, and nobody knows the birth date."""
+    if standing.guardian:
+        return ()
+    sources = case.facts.sources
+    for source in sources:  # of most people nothing says how old they are
+        if source.birth_date or source.may_be_minor:
+            break
+    else:
+        return ()
+    if born := [source for source in sources if source.birth_date]:
+        youngest = max(_latest(str(source.birth_date)) for source in born)
+        now = today(case.at, case.policy.timezone)
+        years = now.year - youngest.year - ((now.month, now.day) < (youngest.month, youngest.day))
+        if years < case.policy.minor_age:
+            says = {"age": str(case.policy.minor_age)}
+            return (Found("MINOR_NO_GUARDIAN", tuple(sorted({source.source_id for source in born})), says),)
+    elif young := [source for source in sources if source.may_be_minor]:
+        return (Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), {"method": young[0].method}),)
+    return ()
+
+
+def _latest(written: str) -> date:
+    """Returns the last day that a birth date may mean; of a day or month that does not exist, the wider one counts."""
+    year, month, in_month = (int(part) for part in f"{written}-00-00"[:10].split("-"))
+    if not 1 <= month <= 12:
+        return date(year, 12, 31)
+    last = monthrange(year, month)[1]
+    return date(year, month, in_month if 1 <= in_month <= last else last)
+
+
+def _unreached(case: Case, hit: Hit) -> Span | None:
+    """Returns since when a death or a returned piece keeps mail from the person, None where it does not."""
+    kind = hit.stop.kind
+    if kind not in _CODES or (kind == "undeliverable" and not _here(case, hit)):
+        return None
+    said = stop_of(case, hit.stop).said
+    return None if kind == "undeliverable" and _mended(case, said) else said
+
+
+def _here(case: Case, hit: Hit) -> bool:
+    """Returns whether a returned piece or a bounce was of the contact point and channel of the send."""
+    scope, send = hit.stop.scope, case.send
+    return (
+        not hit.elsewhere
+        and scope.contact_point in (None, "*", send.contact_point.id)
+        and (not scope.channels or "*" in scope.channels or send.channel in scope.channels)
+    )
+
+
+def _mended(case: Case, said: Span) -> bool:
+    """Returns whether the contact point was found to be good later: by hand, or by a later form of the person."""
+    point = case.send.contact_point.id
+    for event in case.facts.events:
+        named = event.contact_point_id in (None, point)
+        if event.kind == "undeliverable_resolved" and named and _later(case, str(event.said), said):
+            return True
+    return any(
+        lane(source) == "own"
+        and source.state == "active"
+        and source.acquired_at is not None
+        and _later(case, source.acquired_at, said)
+        and case.names_contact_point(source)
+        for source in case.facts.sources
+    )
+
+
+def _later(case: Case, when: str, said: Span) -> bool:
+    """Returns whether `when` is after what was said, and not in a future that a clock ahead made up."""
+    first = case.span(when).first
+    return said.last < first <= case.at + case.policy.skew_ms * 1000
+
+
+def _resolved(case: Case, said: Span) -> bool:
+    """Returns whether somebody has found out since then who it is."""
+    return any(event.kind == "identity_resolved" and _later(case, str(event.said), said) for event in case.facts.events)

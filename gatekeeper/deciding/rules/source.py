@@ -1,0 +1,220 @@
+"""Where the data came from, what was checked of it, and what the person was shown (domain rule 6.2; J.8.5, J.8.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from gatekeeper.deciding.case import Case, route
+from gatekeeper.policy.reasons import Found
+from gatekeeper.times import months_after
+from schemas.events import Batch, Consent, Notice, ProviderCheck, Source
+
+LEGACY_FORM = "LEGACY_FORM_ACCEPTED"
+Lane = Literal["own", "shared", "other", "unknown"]
+CHECKED = ("indirect.purchased_list", "indirect.partner")
+_SHARED = ("indirect.joint_use", "indirect.succession", "indirect.entrusted")
+
+
+def lane(source: Source) -> Lane:
+    """Returns the class of a source, by its acquisition method."""
+    if source.method.startswith("direct."):
+        return "own"
+    if source.method in _SHARED:
+        return "shared"
+    return "unknown" if source.method == "unknown.legacy" else "other"
+
+
+def illicit(case: Case, source: Source) -> bool:
+    """Returns whether the source or the list it came with has an unlawful origin."""
+    return _illicit(source, case.batch(source))
+
+
+def _illicit(source: Source, batch: Batch | None) -> bool:
+    return source.state == "illicit" or bool(batch and batch.flags)
+
+
+def state(case: Case, source: Source) -> list[Found]:
+    """SOURCE_ILLICIT, SOURCE_BATCH_QUARANTINED, ENTRUSTED_COMMINGLED, SOURCE_STALE: of a source in any lane."""
+    batch, id_, point = case.batch(source), source.source_id, case.send.contact_point.id
+    facts = (id_, f"batch/{source.batch_id}") if source.batch_id else (id_,)
+    found = []
+    if _illicit(source, batch):
+        found.append(Found("SOURCE_ILLICIT", facts, {"method": source.method, "source": id_}))
+    if source.state == "quarantined" or (batch and batch.state == "quarantined"):
+        found.append(Found("SOURCE_BATCH_QUARANTINED", facts, {"batch": source.batch_id or id_}))
+    for named in source.contact_points:
+        if named.derived_from and named.id == point and case.policy.asks_for("ENTRUSTED_COMMINGLED"):
+            found.append(Found("ENTRUSTED_COMMINGLED", (id_,), {"source": id_}))
+    if (months := case.policy.source_max_age_months) is not None:
+        last = [case.span(text).last for text in (source.acquired_at, source.last_contact_at) if text]
+        if not last or months_after(max(last), months, case.policy.timezone) < case.at:
+            found.append(Found("SOURCE_STALE", (id_,), {"method": source.method, "months": str(months)}))
+    return found
+
+
+def uncovered(case: Case, sources: Sequence[Source]) -> Found:
+    """CONTACT_POINT_NOT_COVERED: the sources give another contact point, or what is printed is no address.
+
+    IDENTITY_AMBIGUOUS instead: they all give it in a spelling that may be the same, but less surely than by the
+    policy's floor.
+    """
+    facts = tuple(source.source_id for source in sources)
+    scores = [case.facts.contact_point_near.get(id_, 0) for id_ in facts]
+    if all(scores):
+        return Found("IDENTITY_AMBIGUOUS", facts, {"case": "address", "source": facts[0], "score": str(max(scores))})
+    if case.facts.printed == "not_an_address":
+        return Found("CONTACT_POINT_NOT_COVERED", facts, {"case": "printed", "channel": case.send.channel})
+    return Found("CONTACT_POINT_NOT_COVERED", facts, {"source": facts[0]})
+
+
+def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found], frozenset[str]]:
+    """CONTROLLER_MISMATCH, PURPOSE_NOT_COVERED, NOTICE_ITEMS_MISSING: what the person was told by us, and by whom.
+
+    The notice is the consent's, else the source's; one that is named but unknown is not complete.
+    """
+    sender, purpose = case.send.controller_id, case.send.purpose
+    named = (consent.notice_id if consent else None) or source.notice_id
+    notice = case.notice(named)
+    told = purpose in source.purposes_told or bool(notice and purpose in notice.purposes)
+    found: list[Found] = []
+    facts = (source.source_id, f"notice/{named}") if named else (source.source_id,)
+    if source.collected_by != sender or (notice and notice.controller_id != sender):
+        collector = source.collected_by if source.collected_by != sender or not notice else notice.controller_id
+        says = {"collector": case.party(collector), "controller": case.sender}
+        found.append(Found("CONTROLLER_MISMATCH", facts, says))
+    if not told:
+        found.append(Found("PURPOSE_NOT_COVERED", facts, {"method": source.method, "purpose": purpose}))
+    if consent and notice and notice.invalidated_at and case.policy.needs_consent(case.send.channel):
+        found.append(Found("CONSENT_INVALIDATED", facts, {"form": notice.name or notice.id}))
+    if notice and notice.complete:
+        return found, frozenset()
+    if notice and notice.accepted_legacy:
+        return found, frozenset((LEGACY_FORM,))
+    if case.policy.asks_for("NOTICE_ITEMS_MISSING"):
+        if named:
+            form = (notice.name if notice else None) or named
+            found.append(Found("NOTICE_ITEMS_MISSING", facts, {"case": "form", "form": form, "method": source.method}))
+        elif told:
+            found.append(Found("NOTICE_ITEMS_MISSING", facts, {"method": source.method}))
+    return found, frozenset()
+
+
+def provider(case: Case, source: Source) -> Iterator[Found]:
+    """SOURCE_CHECK_MISSING, PROVIDER_BASIS_MISSING, PROVIDER_OPTOUT_CHAIN: what was checked of the provider."""
+    batch, policy = case.batch(source), case.policy
+    checks = [check for check in (source.check, batch.check if batch else None) if check]
+    made = [one for one in checks if _complete(case, one)]
+    facts = (source.source_id, f"batch/{source.batch_id}") if source.batch_id else (source.source_id,)
+    says = {"provider": source.provided_by or source.route or source.collected_by}
+    if not made and policy.asks_for("SOURCE_CHECK_MISSING"):
+        yield Found("SOURCE_CHECK_MISSING", facts, says)
+    chain = [basis for one in checks for basis in one.chain]
+    if policy.asks_for("PROVIDER_OPTOUT_CHAIN") and any(_opt_out(basis) for basis in chain):
+        yield Found("PROVIDER_OPTOUT_CHAIN", facts, says)
+    elif policy.asks_for("PROVIDER_BASIS_MISSING") and not (made and all(_lawful(one) for one in made)):
+        yield Found("PROVIDER_BASIS_MISSING", facts, says)
+
+
+def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bool) -> Iterator[Found]:
+    """JOINT_USE_TERMS_MISSING, JOINT_USE_PARTY_OUT_OF_RANGE, JOINT_USE_NOT_COVERED (J.8.7 d).
+
+    `hidden`: other reasons of the consent were left out since the terms measure the purpose.
+    """
+    policy, id_ = case.policy, source.source_id
+    facts = (id_, f"joint_use_terms/{source.terms_id}") if source.terms_id else (id_,)
+    says = {"collector": case.party(source.collected_by), "terms": source.terms_id or "-", "purpose": case.send.purpose}
+    shared = source.shared_at or source.acquired_at
+    versions = case.reference.terms.get(source.terms_id or "", {}).values()
+    before = [
+        (case.span(terms.published_at).last, str(terms.version).rjust(16), terms)
+        for terms in versions
+        if terms.complete and shared and case.span(terms.published_at).last < case.span(shared).first
+    ]
+    covered = True
+    if before:
+        published, _, terms = max(before, key=lambda one: one[:2])
+        if case.send.controller_id not in terms.parties and policy.asks_for("JOINT_USE_PARTY_OUT_OF_RANGE"):
+            yield Found("JOINT_USE_PARTY_OUT_OF_RANGE", facts, {**says, "controller": case.sender})
+        covered = case.send.purpose in terms.purposes and (
+            (bool(source.acquired_at) and case.span(str(source.acquired_at)).first >= published) or _told(case, source)
+        )
+    elif policy.asks_for("JOINT_USE_TERMS_MISSING"):
+        yield Found("JOINT_USE_TERMS_MISSING", facts, says)
+    collector = frozenset((source.collected_by, case.send.controller_id))
+    if not covered or hidden or not _shown(case, source, consent, collector, "JOINT_USE_NOT_COVERED"):
+        yield Found("JOINT_USE_NOT_COVERED", facts, says)
+
+
+def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[Found]:
+    """SUCCESSION_NOT_COVERED, with PURPOSE_NOT_COVERED where the old purposes end (J.8.7 c)."""
+    deal = source.succession
+    says = {"predecessor": case.party(deal.predecessor) if deal else "-", "purpose": case.send.purpose}
+    covered = bool(deal and case.send.purpose in deal.old_purposes)
+    parties = frozenset((deal.predecessor,) if deal else ()) | {case.send.controller_id}
+    rule = case.policy.asks_for("SUCCESSION_NOT_COVERED")
+    if rule and not (covered and _shown(case, source, consent, parties, "SUCCESSION_NOT_COVERED")):
+        yield Found("SUCCESSION_NOT_COVERED", (source.source_id,), says)
+    if not covered:
+        yield Found("PURPOSE_NOT_COVERED", (source.source_id,), {"method": source.method, "purpose": case.send.purpose})
+
+
+def own_use(case: Case, source: Source) -> tuple[Found, ...]:
+    """ENTRUSTED_OWN_USE: data that were entrusted to us, used for another than the entruster or its purposes."""
+    trust = source.entrustment
+    if not case.policy.asks_for("ENTRUSTED_OWN_USE"):
+        return ()
+    if trust and trust.entruster == case.send.controller_id and case.send.purpose in trust.purposes:
+        return ()
+    entruster = case.party(trust.entruster) if trust else "-"
+    return (Found("ENTRUSTED_OWN_USE", (source.source_id,), {"entruster": entruster}),)
+
+
+def unknown(case: Case, source: Source | None) -> tuple[Found, ...]:
+    """SOURCE_UNKNOWN: nobody can say where the data came from, so the route cannot be stated."""
+    if source is None:
+        return (Found("SOURCE_UNKNOWN", (), {"case": "none"}),)
+    return (Found("SOURCE_UNKNOWN", (source.source_id,), {"source": source.source_id, "method": source.method}),)
+
+
+def states_route(case: Case, source: Source, notice: Notice | None) -> bool:
+    """Returns whether a notice of the sender has items a to f and states by what route we got this source's data."""
+    return bool(
+        notice
+        and notice.controller_id == case.send.controller_id
+        and notice.complete
+        and notice.states_route == route(source)
+    )
+
+
+def _told(case: Case, source: Source) -> bool:
+    notice = case.notice(source.notice_id)
+    return case.send.purpose in source.purposes_told or bool(notice and case.send.purpose in notice.purposes)
+
+
+def _shown(case: Case, source: Source, consent: Consent | None, parties: frozenset[str], rule: str) -> bool:
+    """Returns whether who collected the data had shown a complete notice and has the person's consent."""
+    if rule in case.policy.purpose_only:
+        return True
+    if consent is None:
+        return False
+    shown = [case.notice(named) for named in (consent.notice_id, source.notice_id) if named]
+    return bool(shown) and all(
+        notice and notice.complete and not notice.invalidated_at and notice.controller_id in parties for notice in shown
+    )
+
+
+def _complete(case: Case, check: ProviderCheck) -> bool:
+    """Returns whether name, address, representative and history of the provider were checked by now (APPI 30)."""
+    stated = check.checked_at and check.name and check.address and check.representative and check.how_obtained
+    return bool(stated) and case.span(str(check.checked_at)).last <= case.at + case.policy.skew_ms * 1000
+
+
+def _lawful(check: ProviderCheck) -> bool:
+    by_right = check.basis == "consent" or (check.basis == "opt_out_filing" and bool(check.filing_no))
+    return by_right and "other" not in {basis.lower() for basis in check.chain}
+
+
+def _opt_out(basis: str) -> bool:
+    basis = basis.lower()
+    return "opt_out" in basis or "optout" in basis or "opt-out" in basis

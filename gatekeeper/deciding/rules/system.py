@@ -1,0 +1,81 @@
+"""Whether a send can be judged at all, and whether its controller may send (domain rules 6.4.1, 6.1; J.4.2)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gatekeeper import times
+from gatekeeper.deciding.case import Case
+from gatekeeper.policy.packs import Bar
+from gatekeeper.policy.reasons import Found
+from schemas.topics import CLEARED_DAYS, DAY_MS
+
+Checkpoint = Literal["intake", "handoff", "drop"]
+
+
+def unready(case: Case, as_of: int | None) -> list[Found]:
+    """FACTS_UNAVAILABLE: a record about the person cannot be read, or no key is there to compare what is printed.
+
+    FACTS_STALE: the view is older than promised.
+    `as_of`: milliseconds since the epoch up to which all facts are known; None = up to now.
+    """
+    found = []
+    if case.facts.unreadable:
+        says = {"case": "unreadable", "what": ", ".join(case.facts.unreadable)}
+        found.append(Found("FACTS_UNAVAILABLE", case.facts.unreadable, says))
+    elif case.facts.printed == "no_key":
+        found.append(Found("FACTS_UNAVAILABLE", (), {"case": "no_key"}))
+    if as_of is not None and as_of * 1000 < case.at - case.policy.max_lag_ms * 1000:
+        found.append(Found("FACTS_STALE", (), {"as_of": times.local(as_of * 1000, case.policy.timezone)}))
+    return found
+
+
+def ungoverned(country: str | None, bar: Bar | None) -> Found:
+    """POLICY_UNKNOWN: no policy is in force for the place, or a record of it bars the one that was."""
+    if bar is None:
+        return Found("POLICY_UNKNOWN", (), {"country": country or "-"})
+    facts = (bar.what,) if bar.case == "unreadable" else ()
+    return Found("POLICY_UNKNOWN", facts, {"case": bar.case, "policy": bar.id, "what": bar.what})
+
+
+def invalid(case: Case) -> tuple[Found, ...]:
+    """EVENT_INVALID: an unregistered controller or purpose, a mail date too far, a confirmation without source."""
+    send = case.send
+    if send.controller_id not in case.reference.controllers:
+        return (Found("EVENT_INVALID", (), {"case": "controller", "controller": send.controller_id}),)
+    if send.purpose not in case.policy.purposes:
+        return (Found("EVENT_INVALID", (), {"case": "purpose", "purpose": send.purpose}),)
+    if send.mail_date and case.span(send.mail_date).last > case.at + CLEARED_DAYS * DAY_MS * 1000:
+        says = {"case": "mail_date", "date": case.day(send.mail_date), "days": str(CLEARED_DAYS)}
+        return (Found("EVENT_INVALID", (), says),)
+    if send.message_class == "confirmation" and (send.source_id is None or send.request_id is None):
+        return (Found("EVENT_INVALID", (), {"case": "confirmation"}),)
+    return ()
+
+
+def suspended(case: Case) -> tuple[Found, ...]:
+    """SENDING_SUSPENDED: the controller's sending is frozen at this instant; an end before its start is no end."""
+    controller = case.reference.controllers[case.send.controller_id]
+    since, until = controller.suspended_since, controller.suspended_until
+    if since is None and until is None:
+        return ()
+    begun = case.span(since).first if since else -(2**62)
+    over = bool(until) and begun <= case.span(str(until)).last < case.at
+    if begun > case.at or over:
+        return ()
+    says = {"controller": controller.name or controller.id, "date": case.day(str(since or until))}
+    return (Found("SENDING_SUSPENDED", (f"controller/{controller.id}",), says),)
+
+
+def unplaced(case: Case) -> tuple[Found, ...]:
+    """JURISDICTION_UNKNOWN: no country is known of the address; the strictest policy decides."""
+    if case.send.contact_point.country is not None:
+        return ()
+    return (Found("JURISDICTION_UNKNOWN", (), {"policy": case.policy.name}),)
+
+
+def twice(clearance: str | None, checkpoint: Checkpoint) -> tuple[Found, ...]:
+    """DUPLICATE_SEND: at intake, this recipient has a live clearance of this campaign by this channel."""
+    if clearance is None or checkpoint != "intake":
+        return ()
+    return (Found("DUPLICATE_SEND", (clearance,), {"clearance": clearance}),)

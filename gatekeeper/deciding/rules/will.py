@@ -1,0 +1,103 @@
+"""The person's will: one no in scope is enough, by whatever route it came (domain rules 3.4.3, 6.3.3, 6.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gatekeeper.deciding.case import Case, below, is_open
+from gatekeeper.deciding.consent import Consents, No, Standing, stop_of, unlifted
+from gatekeeper.policy.reasons import Found
+from gatekeeper.times import Span, day
+from schemas.events import Suppression
+
+CODES = {
+    "objection": "SUBJECT_OBJECTED",
+    "cessation": "CESSATION_REQUESTED",
+    "erasure": "SUBJECT_ERASED",
+    "refusal_returned": "POSTAL_REFUSAL_RETURNED",
+}
+
+
+def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]]:
+    """SUBJECT_OBJECTED, CESSATION_REQUESTED, SUBJECT_ERASED, POSTAL_REFUSAL_RETURNED, with the notes of lifting.
+
+    One found only by a match below the policy's floor is IDENTITY_AMBIGUOUS instead (rules/person.py).
+    """
+    left: dict[str, list[No]] = {}
+    if (erased := case.facts.erased) is not None:  # no later consent lifts it, only a readmission
+        left["erasure"] = [No("erasure", "erasure", Span(erased * 1000, erased * 1000), None, frozenset())]
+    notes: set[str] = set()
+    for hit in case.stops:
+        if hit.score < case.policy.match_floor:
+            continue
+        no, told = standing(case, hit.stop, consents)
+        notes |= told
+        if no:
+            left.setdefault(no.kind, []).append(no)
+    return [_said(case, CODES[kind], nos) for kind, nos in left.items()], frozenset(notes)
+
+
+def standing(case: Case, stop: Suppression, consents: Consents) -> tuple[No | None, frozenset[str]]:
+    """Returns the no that a stop of the will says to the send, None where none or a lifted one, and the notes of it.
+
+    Objections to the predecessor of a succession bind the sender. A cessation that nobody has decided is not lifted.
+    """
+    if stop.kind not in CODES or (parties := _bound(case, stop)) is None:
+        return None, frozenset()
+    no = stop_of(case, stop)
+    if is_open(stop):
+        return no, frozenset()
+    still, notes = unlifted(case, (no,), consents.standing(parties).lifters)
+    return no if still else None, notes
+
+
+def taken_back(case: Case, standing: Standing) -> list[Found]:
+    """CONSENT_WITHDRAWN and CONSENT_REFUSED: a no in scope that no later consent lifts."""
+    found: list[Found] = []
+    if standing.nos:
+        for state, code in (("Withdrawn", "CONSENT_WITHDRAWN"), ("Refused", "CONSENT_REFUSED")):
+            if nos := [no for no in standing.nos if no.kind == state]:
+                found.append(_said(case, code, nos))
+    return found
+
+
+def _bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
+    """Returns to whom a yes must be given that may lift a stop; None where its scope does not cover the send.
+
+    What a scope does not name is covered.
+    """
+    send, scope = case.send, stop.scope
+    returned = stop.kind == "refusal_returned"  # by post, for every purpose and address
+    if returned and send.channel != "postal":
+        return None
+    if not returned and not (
+        (scope.purpose in (None, "*") or below(send.purpose, str(scope.purpose)))
+        and (not scope.channels or "*" in scope.channels or send.channel in scope.channels)
+        and scope.contact_point in (None, "*", send.contact_point.id)
+    ):
+        return None
+    group = case.reference.controllers[send.controller_id].group
+    if (
+        (scope.controller is None and scope.group is None)
+        or "*" in (scope.controller, scope.group)
+        or send.controller_id == scope.controller
+        or (group is not None and group == scope.group)
+    ):
+        return (send.controller_id,)
+    for source in case.facts.sources:
+        if source.succession is None:
+            continue
+        predecessor = source.succession.predecessor
+        known = case.reference.controllers.get(predecessor)
+        if predecessor == scope.controller or (known and known.group is not None and known.group == scope.group):
+            return send.controller_id, predecessor
+    return None
+
+
+def _said(case: Case, code: str, nos: Iterable[No]) -> Found:
+    newest = max(nos, key=lambda no: no.said)
+    return Found(
+        code,
+        tuple(sorted({no.fact for no in nos})),
+        {"date": day(newest.said.first, case.policy.timezone)},
+    )

@@ -1,0 +1,1 @@
+"""Turns one record into everything it leads to; the pure half of the worker."""

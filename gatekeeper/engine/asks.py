@@ -1,0 +1,92 @@
+"""A person asked: the request that goes to `confirmations`, and what is remembered of it (J.8.7)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import orjson
+
+from gatekeeper.confirmation import code as codes
+from gatekeeper.confirmation.notice import Question, last_day, letter
+from gatekeeper.deciding.case import Case, route
+from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.facts import Facts, judged
+from gatekeeper.deciding.reference import Reference
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.times import instant
+from schemas.codec import encode
+from schemas.events import GIVEN_STATES, Ask, Send
+from schemas.record import Output
+
+PENDING = "CONFIRMATION_PENDING"
+_YES = frozenset(state.encode() for state in GIVEN_STATES)
+
+
+class Asked(NamedTuple):
+    """What an ask puts out and what of it is remembered, or the code for which it is refused.
+
+    `waits_along` is no refusal: the person has been asked already, and the item waits for the same answer.
+    """
+
+    outputs: tuple[Output, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    code: str | None = None
+
+
+def answered(store: FactStore, memory: Memory, recipient_id: str) -> bool:
+    """Tells whether a person who was asked may have said yes, by an answer or otherwise; never a no where they did."""
+    return bool(memory.requests(recipient_id)) and store.mentions(recipient_id, _YES)
+
+
+def request(
+    send: Send, facts: Facts, reference: Reference, decision: Decision, *, item: str, id_: str, entropy: bytes
+) -> Asked:
+    """Returns the request to the person of a withheld send, or why the person may not be asked about it now.
+
+    `decision`: of this moment; it says `confirm` only where nothing bars asking. `item`: the decision id of the
+    withheld send, `id_`: that of the act, which becomes the request's id. `entropy`: random bytes, for the answer code.
+    Refused: `not_confirmable`, and `notice_lacks.ITEMS` where the letter does not pass its lint.
+    """
+    source = next((one for one in facts.sources if one.source_id == decision.basis), None)
+    template = reference.ask
+    if PENDING in decision.codes:
+        return Asked(code="waits_along")
+    if decision.verdict != "confirm" or source is None or template is None:
+        return Asked(code="not_confirmable")
+    case = Case(send=send, facts=facts, reference=reference, policy=decision.policy, at=decision.at * 1000)
+    question = Question(case, source, template, code=codes.new(entropy), answer_by=last_day(case))
+    written = letter(question)
+    if written.missing:
+        return Asked(code=".".join(("notice_lacks", *written.missing)))
+    ask = Ask(
+        v=1,
+        kind="ask",
+        request_id=id_,
+        recipient_id=send.recipient_id,
+        source_id=source.source_id,
+        channel=send.channel,
+        template_id=template.id,
+        stated_route=route(source),
+        at=instant(decision.at),
+        contact_point=send.contact_point,
+        campaign_id=send.campaign_id,
+        controller_id=send.controller_id,
+        decision_id=item,
+        purpose=send.purpose,
+        notice_id=template.notice_id,
+        answer_by=question.answer_by.isoformat(),
+        answer_code=question.code,
+        text=written.text,
+        delivery=send.delivery,
+    )
+    value = encode(ask)
+    said, _ = judged("confirmations", value)
+    headers = (("gate-decision-id", id_.encode()),)
+    output = Output("confirmations", send.recipient_id.encode(), value, headers)
+    entry = entries.ask(
+        send.recipient_id, id_, orjson.loads(said), answer_code=question.code, contact_point_id=send.contact_point.id
+    )
+    return Asked((output,), (entry,))

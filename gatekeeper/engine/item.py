@@ -1,0 +1,156 @@
+"""The state machine of an item of the review queue: which act may be done about it, and what the act calls for.
+
+Pure: an item, an act and what stands of earlier acts in, a step or a refusal out (domain rule 6.8). What is known of
+the person is looked at afterwards, where the step asks for a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+from pydantic import ValidationError
+
+from gatekeeper import times
+from gatekeeper.deciding import release as releases
+from gatekeeper.deciding.facts import judged
+from gatekeeper.ledger.entries import Standing
+from gatekeeper.policy.policy import Policy
+from gatekeeper.policy.reasons import Found
+from schemas.audit import Decision
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import ItemAct, Release, Send
+from schemas.topics import CLEARED_DAYS, DAY_MS
+
+State = Literal["open", "proposed", "upheld", "asked", "released", "redecided", "undone"]
+"""`proposed`: released by one of the two people whom it takes. `undone`: its release was taken back."""
+
+FROM: Mapping[str, frozenset[State]] = {
+    "release": frozenset(("open", "asked")),
+    "approve": frozenset(("proposed",)),
+    "uphold": frozenset(("open", "asked", "proposed")),
+    "ask": frozenset(("open",)),
+    "redecide": frozenset(("open", "asked", "proposed", "undone")),
+    "undo": frozenset(("proposed", "upheld", "released")),
+}
+"""In which states an act may be done. An item is released once, whatever comes after."""
+
+WAITING: tuple[State, ...] = ("open", "proposed", "asked")
+"""The states in which somebody or something is still waited for."""
+
+KEPT_MS = CLEARED_DAYS * DAY_MS
+"""How long an item can be acted on: as long as `review` keeps it."""
+
+Step = Literal["propose", "release", "redecide", "ask", "uphold", "reopen", "undo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A withheld send, as its record on `review` tells it; `at` in milliseconds."""
+
+    did: str
+    at: int
+    reasons: tuple[Found, ...]
+    send: Send
+
+    @property
+    def until(self) -> int:
+        """From when nothing can be done about it any more."""
+        return self.at + KEPT_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an act calls for: a step, or None with the code of the refusal.
+
+    `said`: the judged form of the release that the step is about.
+    """
+
+    step: Step | None
+    code: str | None = None
+    said: Mapping[str, Any] | None = None
+
+
+def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> Item | None:
+    """Returns the item that a record of `review` holds, None where it holds none."""
+    try:
+        decision = Decision.model_validate_json(headers.get("gate-decision", b""))
+        send: Send = decode("sends", key, value)
+    except (ValidationError, Unreadable):
+        return None
+    if decision.id is None:
+        return None
+    reasons = tuple(Found(reason.code, reason.facts) for reason in decision.reasons)
+    return Item(decision.id, times.span(decision.at, "UTC").first // 1000, reasons, send)
+
+
+def weigh(act: Release | ItemAct, found: Item | None, standing: Standing | None, *, at: int, policy: Policy) -> Call:
+    """Returns what an act calls for, or why it is refused, at that instant (milliseconds).
+
+    Refused: item_unknown, item_differs, item_expired; repeated (this very act was done), closed (another was),
+    nothing_to_approve, nothing_to_undo; same_person, one_person, no_reason, dated_ahead, release_expired; and the
+    refusals of a release (gatekeeper.deciding.release.refusal).
+    """
+    if found is None:
+        return Call(None, "item_unknown")
+    if (act.decision_id, act.recipient_id, act.campaign_id, act.channel) != _names(found):
+        return Call(None, "item_differs")
+    state = standing.state if standing else "open"
+    if standing and act.act_id in standing.acts:
+        return Call(None, "repeated")
+    if state not in FROM.get(act.kind, ()):
+        other = {"approve": "nothing_to_approve", "undo": "nothing_to_undo", "release_revoked": "kind_unknown"}
+        return Call(None, other.get(act.kind, "closed"))
+    if at >= found.until or (act.kind not in ("uphold", "undo") and _too_late(found, at, policy)):
+        return Call(None, "item_expired")
+    if isinstance(act, Release):
+        return _release(act, found, at, policy)
+    if act.kind == "undo" and standing and act.undoes not in (None, standing.act_id):
+        return Call(None, "nothing_to_undo")
+    if act.kind == "undo":
+        return Call("undo" if state == "released" else "reopen", said=standing.said if standing else None)
+    if act.kind == "approve" and standing and standing.said:
+        return _approval(act, standing, standing.said, at, policy)
+    steps: Mapping[str, Step] = {"uphold": "uphold", "ask": "ask", "redecide": "redecide"}
+    return Call(steps[act.kind])
+
+
+def _release(act: Release, found: Item, at: int, policy: Policy) -> Call:
+    if not isinstance(act.by, str):
+        return Call(None, "one_person")  # a second person speaks for themselves
+    if not act.reason.strip():
+        return Call(None, "no_reason")
+    said_at = times.span(act.at, policy.timezone)
+    if said_at.last > (at + policy.skew_ms) * 1000:
+        return Call(None, "dated_ahead")
+    if said_at.first + policy.release_ttl_ms * 1000 <= at * 1000:
+        return Call(None, "release_expired")
+    if refused := releases.refusal(act, found.reasons):
+        return Call(None, refused)
+    return Call("propose" if releases.two_persons(act, policy) else "release", said=judged_form(act))
+
+
+def _approval(act: ItemAct, standing: Standing, said: Mapping[str, Any], at: int, policy: Policy) -> Call:
+    if act.by.casefold() == standing.by.casefold():
+        return Call(None, "same_person")
+    if times.span(said["at"], policy.timezone).first + policy.release_ttl_ms * 1000 <= at * 1000:
+        return Call(None, "release_expired")
+    return Call("release", said={**said, "by": sorted((act.by, standing.by))})
+
+
+def judged_form(act: Release) -> dict[str, Any]:
+    """Returns the judged form of a release, without what only leads to its item."""
+    form, _ = judged("acts", encode(act.model_copy(update={"act_id": None, "review": None})))
+    said: dict[str, Any] = orjson.loads(form)
+    return said
+
+
+def _names(found: Item) -> tuple[str, str, str, str]:
+    return found.did, found.send.recipient_id, found.send.campaign_id, found.send.channel
+
+
+def _too_late(found: Item, at: int, policy: Policy) -> bool:
+    date = found.send.mail_date
+    return date is not None and times.span(date, policy.timezone).last < at * 1000

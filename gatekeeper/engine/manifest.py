@@ -1,0 +1,91 @@
+"""The manifest of a transaction: what went in and out, chained to the partition's previous one (audit.md §2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from gatekeeper.audit.log import merkle
+from gatekeeper.engine.sends import Judged
+from gatekeeper.policy.policy import Policy
+from gatekeeper.times import instant
+from schemas.audit import Mode
+from schemas.codec import canonical
+
+PUT_OUT = {
+    "cleared": "cleared",
+    "review": "review",
+    "confirmations": "confirm",
+    "recalls": "recall",
+    "deadletter": "dead",
+}
+"""What the records of an output topic are counted as; a count that is not there is none."""
+
+
+class Taken(NamedTuple):
+    """What a transaction took of one topic: `n` records at the offsets from `start` up to `to`.
+
+    Each of `gaps` is a first offset and a length.
+    """
+
+    topic: str
+    start: int
+    to: int
+    n: int
+    gaps: Sequence[tuple[int, int]] = ()
+
+
+def manifest(
+    *,
+    writer: str,
+    kid: str,
+    partition: int,
+    taken: Sequence[Taken],
+    judged: Sequence[Judged],
+    dead_facts: int,
+    as_of: Mapping[str, Sequence[int]],
+    prev: str | None,
+    policy: Policy,
+    t0: int,
+    t1: int,
+    mode: Mode = "live",
+) -> bytes:
+    """Returns the canonical bytes of `schemas.audit.Manifest`, which the key `kid` signs.
+
+    `judged` are the records of all that was taken, in that order, `dead_facts` the dead letters beside theirs.
+    `as_of`: the next offset applied when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous
+    manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch.
+    """
+    out = Counter(PUT_OUT[output.topic] for one in judged for output in one.outputs)
+    out["dead"] += dead_facts
+    misplaced = sum(one.misplaced for one in judged)
+    return canonical(
+        {
+            "v": 1,
+            "writer": writer,
+            "kid": kid,
+            "partition": partition,
+            "in": [
+                {
+                    "topic": one.topic,
+                    "from": one.start,
+                    "to": one.to,
+                    "n": one.n,
+                    "gaps": [{"first": first, "n": n} for first, n in one.gaps],
+                }
+                for one in taken
+            ],
+            "asof": {name: list(positions) for name, positions in as_of.items()},
+            "out": +out,
+            "audit": {"from_id": judged[0].did if judged else None, "n": len(judged)},
+            "verdicts": Counter(one.verdict for one in judged if one.verdict),
+            **({"misplaced": misplaced} if misplaced else {}),
+            "root": merkle.root([one.audit for one in judged]).hex(),
+            "prev": prev,
+            "policy": policy.ref,
+            "t0": instant(t0),
+            "t1": instant(t1),
+            **({"mode": mode} if mode != "live" else {}),
+        }
+    )

@@ -1,0 +1,84 @@
+"""Outputs: a send with the decision in its headers, or a dead letter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatekeeper.audit.records import inquiry
+from gatekeeper.deciding.answer import answer
+from gatekeeper.deciding.decide import Decision
+from gatekeeper.times import instant
+from schemas.audit import Mode
+from schemas.codec import canonical
+from schemas.events import Send
+from schemas.record import Headers, Output, Record
+from schemas.topics import logical_name
+
+_OURS = ("ce_", "gate-")
+INFORMATIONAL = ("DUPLICATE_SEND",)
+"""A send withheld for this alone needs nobody: the piece went out already."""
+
+
+def told(record: Record, send: Send, decision: Decision, id_: str, *, mode: Mode) -> Output:
+    """Returns the send, byte for byte, with the decision in its headers: on `cleared`, or on `review`.
+
+    The headers are the platform's, then CloudEvents in binary mode, then the gate's own. `id_`: the decision's.
+    `mode`: in shadow nothing is cleared; what would be goes to `review`.
+    """
+    clear = decision.verdict == "clear" and mode == "live"
+    outcome = "cleared" if clear else "withheld"
+    if mode == "shadow":
+        outcome = "shadowed"  # nobody may take it for a clearance
+    headers = [
+        *((name, value) for name, value in record.headers if not name.lower().startswith(_OURS)),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id_.encode()),
+        ("ce_source", f"/{record.topic}/{record.partition}".encode()),
+        ("ce_type", f"gatekeeper.send.{outcome}.v1".encode()),
+        ("ce_time", instant(decision.at).encode()),
+        ("gate-decision-id", id_.encode()),
+        ("gate-verdict", decision.verdict.encode()),
+        ("gate-policy", decision.policy.name.encode()),
+        ("gate-obligations", ",".join(decision.obligations).encode()),
+        *marked(mode),
+    ]
+    if decision.codes == INFORMATIONAL:
+        headers.append(("gate-disposition", b"informational"))
+    if clear:
+        headers.append(("gate-inquiry", inquiry.make(id_).encode()))
+    else:
+        headers.append(("gate-decision", canonical(answer(decision, id_))))
+    return Output("cleared" if clear else "review", send.recipient_id.encode(), record.value, tuple(headers))
+
+
+def dead_letter(
+    record: Record, id_: str, fault: str, place: str, reason: str = "EVENT_INVALID", *, mode: Mode
+) -> Output:
+    """Returns a record as it came, set aside with what is wrong with it.
+
+    `id_`: that of the decision about it. `fault`, `place`: as `Unreadable` has them. `reason`: a code.
+    """
+    headers = (
+        ("gate-reason", reason.encode()),
+        ("gate-fault", fault.encode()),
+        ("gate-place", place.encode()),
+        ("gate-source", f"{logical_name(record.topic)}/{record.partition}/{record.offset}".encode()),
+        ("gate-decision-id", id_.encode()),
+        *marked(mode),
+    )
+    return Output("deadletter", record.key, record.value, headers)
+
+
+def marked(mode: Mode) -> Headers:
+    """Returns the header that tells what a shadow wrote; a live gate needs none."""
+    return (("gate-mode", b"shadow"),) if mode == "shadow" else ()
+
+
+def origin(record: Record) -> dict[str, Any]:
+    """Returns where a record stands, as its audit record says it."""
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": max(record.timestamp, 0),
+    }

@@ -1,0 +1,1 @@
+"""Folds facts from events, by person."""

@@ -1,0 +1,210 @@
+"""What is known of one person, as a value of lines: sorted, distinct, the same for the same set of events.
+
+A line is its kind and the judged form of an event (gatekeeper.deciding.facts): `s` a source,
+`t` a token that a source gave, `c` a consent event, `e` a further event, `x` a suppression, `a` an ask,
+`r` a reviewer's release. About 1 KB a person, nothing for the garbage collector to walk, and decoded only when judged.
+A token has the same: `x` a suppression that names it, `w` one of which it is only a less exact reading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from gatekeeper.deciding import facts
+from gatekeeper.deciding.facts import CERTAIN
+from gatekeeper.identity import Identified
+from schemas.events import (
+    Ask,
+    Consent,
+    PersonEvent,
+    Release,
+    Send,
+    SendContactPoint,
+    Source,
+    Suppression,
+)
+
+CAPS = {b"s": 64, b"t": 4096, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"a": 256, b"r": 256}
+"""How many lines of each kind count; of more none is kept, and the person is FACTS_UNAVAILABLE."""
+WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
+"""An id or token in the lines of a person, or a line's kind, which stands before it without a gap."""
+_OVERFULL = b"!"
+KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", Release: b"r"}
+"""The kind of line that each class of event is, of those that are one line."""
+_TOO_MANY = {
+    "s": "sources",
+    "t": "sources",
+    "c": "consents",
+    "e": "consents",
+    "x": "suppressions",
+    "w": "suppressions",
+    "a": "confirmations",
+    "r": "acts",
+}
+
+
+class Given(NamedTuple):
+    """A token that a source gives for a contact point, or a reading of that one, with its score."""
+
+    token: str
+    point: str
+    source: str
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The lines of a person, or of a token, as read.
+
+    `stops`, `near`: suppressions in their judged form; of `near` only a reading is meant, with its score (per mille).
+    `exact`, `less`: score by token, of the tokens that sources give and of readings of these.
+    `refs`: the reference data that they name, each as kind/id. `overfull`: the faults of kinds with too many lines.
+    `source_lines` and so on: the judged forms, one a line.
+    """
+
+    sources: tuple[Source, ...]
+    consents: tuple[Consent, ...]
+    events: tuple[PersonEvent, ...]
+    asks: tuple[Ask, ...]
+    releases: tuple[Release, ...]
+    stops: tuple[bytes, ...]
+    near: tuple[tuple[int, bytes], ...]
+    tokens: tuple[Given, ...]
+    exact: dict[str, int]
+    less: dict[str, int]
+    refs: tuple[str, ...]
+    overfull: tuple[str, ...]
+    source_lines: bytes
+    consent_lines: bytes
+    event_lines: bytes
+    ask_lines: bytes
+    release_lines: bytes
+
+
+@lru_cache(maxsize=16384)
+def person_of(lines: bytes) -> Person:
+    """Reads the lines of a person or a token; no line at all is somebody of whom nothing is known."""
+    kinds: dict[bytes, list[bytes]] = {kind: [] for kind in CAPS}
+    for line in lines.split(b"\n") if lines else ():
+        kinds[line[:1]].append(line[1:])
+    overfull = [kind.decode() for kind, found in kinds.items() if _OVERFULL in found]
+    clean = {kind: b"\n".join(line for line in found if line != _OVERFULL) for kind, found in kinds.items()}
+    sources, consents, asks = facts.sources(clean[b"s"]), facts.consents(clean[b"c"]), facts.asks(clean[b"a"])
+    read = {source.source_id for source in sources}
+    given = (_given(*line.decode().split(" ")) for line in clean[b"t"].splitlines())
+    near = (line.partition(b" ") for line in clean[b"w"].splitlines())
+    tokens = tuple(sorted((token for token in given if token.source in read), key=lambda one: one.score))
+    return Person(
+        sources=sources,
+        consents=consents,
+        events=facts.events(clean[b"e"]),
+        asks=asks,
+        releases=facts.releases(clean[b"r"]),
+        stops=tuple(clean[b"x"].splitlines()),
+        near=tuple((int(score), line) for score, _, line in near),
+        tokens=tokens,
+        exact={one.token: CERTAIN for one in tokens if one.score == CERTAIN},
+        less={one.token: one.score for one in tokens if one.score < CERTAIN},
+        refs=tuple(sorted(_referred(sources, consents, asks))),
+        overfull=tuple(f"too_many/{_TOO_MANY[kind]}" for kind in overfull),
+        source_lines=clean[b"s"],
+        consent_lines=clean[b"c"],
+        event_lines=clean[b"e"],
+        ask_lines=clean[b"a"],
+        release_lines=clean[b"r"],
+    )
+
+
+def covering(person: Person, point: SendContactPoint, at: Identified | None) -> tuple[frozenset[str], dict[str, int]]:
+    """Returns the sources that give the contact point just so, and those that give it near enough to ask, with scores.
+
+    `at`: the address printed; of a send without one the token it names counts.
+    """
+    token, readings = at or (point.token, ())
+    less = dict(readings)
+    given_by: set[str] = set()
+    near: dict[str, int] = {}
+    for one in person.tokens:
+        if one.point != point.id:
+            continue
+        score = one.score if one.token == token else less.get(one.token, 0) if one.score == CERTAIN else 0
+        if score == CERTAIN:
+            given_by.add(one.source)
+        elif score:
+            near[one.source] = max(score, near.get(one.source, 0))
+    return frozenset(given_by), {source: score for source, score in near.items() if source not in given_by}
+
+
+def spellings(
+    person: Person, send: Send, at: Identified | None, near: Collection[str]
+) -> tuple[dict[str, int], dict[str, int], set[str]]:
+    """Returns the tokens that stops are looked up by, their readings, and which of them are of the send's own point."""
+    point = send.contact_point
+    tokens, readings = {**person.exact, point.token: CERTAIN}, dict(person.less)
+    here = {point.token}
+    if at:
+        tokens[at.token] = CERTAIN
+        here.add(at.token)
+        for token, score in at.readings:
+            readings[token] = max(score, readings.get(token, 0))
+            here.add(token)
+    for match in send.match:
+        tokens[match.token] = max(match.score, tokens.get(match.token, 0))
+        here.add(match.token)
+    if near:
+        here.update(one.token for one in person.tokens if one.point == point.id and one.source in near)
+    return tokens, readings, here
+
+
+def _given(token: str, point: str, source: str, score: str) -> Given:
+    return Given(token, point, source, int(score))
+
+
+def joined(person: Person, ask_lines: bytes, release_lines: bytes) -> Person:
+    """Returns the person with asks and releases from elsewhere beside those in the facts, in their judged forms."""
+    ask_lines = b"\n".join(sorted({*person.ask_lines.splitlines(), *ask_lines.splitlines()}))
+    release_lines = b"\n".join(sorted({*person.release_lines.splitlines(), *release_lines.splitlines()}))
+    asks = facts.asks(ask_lines)
+    return replace(
+        person,
+        asks=asks,
+        releases=facts.releases(release_lines),
+        refs=tuple(sorted({*person.refs, *_referred((), (), asks)})),
+        ask_lines=ask_lines,
+        release_lines=release_lines,
+    )
+
+
+def _referred(sources: Collection[Source], consents: Collection[Consent], asks: Collection[Ask]) -> set[str]:
+    """Returns the reference data that a person's facts name, each as kind/id."""
+    notices = (*(source.notice_id for source in sources), *(event.notice_id for event in consents))
+    found = {f"notice/{id_}" for id_ in notices if id_}
+    found.update(f"batch/{source.batch_id}" for source in sources if source.batch_id)
+    found.update(f"joint_use_terms/{source.terms_id}" for source in sources if source.terms_id)
+    found.update(f"template/{ask.template_id}" for ask in asks)
+    companies = {source.collected_by for source in sources} | {event.controller_id for event in consents}
+    companies |= {source.succession.predecessor for source in sources if source.succession}
+    companies |= {source.entrustment.entruster for source in sources if source.entrustment}
+    found.update(f"controller/{id_}" for id_ in companies - {"*"})
+    return found
+
+
+def add(found: dict[str, bytes], name: str, lines: list[bytes]) -> None:
+    """Adds lines to those that `found` has under a name, a recipient id or a token; CAPS hold."""
+    had = found.get(name)
+    if had is None and len(lines) == 1:
+        found[name] = lines[0]
+        return
+    union = set(lines)
+    if had is not None:
+        union.update(had.split(b"\n"))
+    for kind, cap in CAPS.items():
+        if len(union) > cap or kind + _OVERFULL in union:
+            of_kind = {line for line in union if line[:1] == kind}
+            if len(of_kind) > cap or kind + _OVERFULL in of_kind:
+                union = union - of_kind | {kind + _OVERFULL}
+    found[name] = b"\n".join(sorted(union))

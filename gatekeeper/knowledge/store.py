@@ -1,0 +1,308 @@
+"""The facts of everybody, folded from events: the same for the same set of events, in whatever order and number.
+
+Of each person, and of each token that a suppression names, it holds the lines (gatekeeper.knowledge.person).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from gatekeeper.deciding import facts
+from gatekeeper.deciding.facts import CERTAIN, Facts
+from gatekeeper.deciding.reference import Reference, Referred, place_of
+from gatekeeper.identity import Identified, Printed
+from gatekeeper.knowledge.person import KINDS, WORD, Person, add, covering, joined, person_of, spellings
+from gatekeeper.policy.activation import Activations
+from schemas.audit import Printing
+from schemas.codec import Unreadable, canonical, decode
+from schemas.events import PolicyVersion, Resolution, Send
+from schemas.topics import logical_name, subject_key
+from schemas.values import RecipientId
+
+Place = tuple[str, int, int]
+"""Topic (registry name), partition, offset."""
+
+SNAPSHOT_BYTES = 160 * 1024
+"""Of whom more is known than this, none counts, as with CAPS: with the send and the reasons it must fit a record."""
+UNREADABLE = 64
+"""More unreadable records of one person are not named one by one."""
+_POLICY = "policy/"
+_ID = TypeAdapter(RecipientId)
+_NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-]{1,64})"')
+_NAMES_REFERENCE = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}")
+
+
+class FactStore:
+    """Everything known: `apply` takes a record of a fact topic in, `view` gives what bears on a send."""
+
+    def __init__(self) -> None:
+        self.reference = Reference()
+        self.activations = Activations()
+        self.unreadable: dict[Place, str] = {}
+        """Records that could not be read and are not resolved, with their fault."""
+        self.stray: dict[Place, str] = {}
+        """Those of them that name nobody, and so can withhold nobody."""
+        self.listeners: list[Callable[[str], None]] = []
+        """Each is told whom a record is about once it is applied: a recipient id, a token, or a reference's kind/id."""
+        self._people: dict[str, bytes] = {}
+        self._by_token: dict[str, bytes] = {}
+        self._withheld: dict[str, set[Place]] = {}  # recipient id, token, or a reference's kind/id
+        self._named: dict[Place, frozenset[str]] = {}
+        self._resolved: set[Place] = set()
+        self._newest: dict[str, tuple[int, int]] = {}
+        self._refs: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
+
+    @property
+    def people(self) -> int:
+        """How many people anything is known of."""
+        return len(self._people)
+
+    def apply(self, topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None) -> str | None:
+        """Takes one record in; returns None, or the fault for which it could not be read. Never raises.
+
+        `topic` is the registry name. An unreadable record withholds whom it names until a resolution names it.
+        """
+        fault = None
+        try:
+            names = self._fold(topic, (partition, offset), decode(topic, key, value), value or b"")
+        except Unreadable as unreadable:
+            fault = str(unreadable)
+        except Exception as error:  # a defect of ours must not stop the facts of everybody else
+            fault = f"failed_{type(error).__name__}"
+        if fault is not None:
+            names = _named(topic, key, value or b"")
+            self._withhold((topic, partition, offset), fault, names, value or b"")
+        for listener in self.listeners:
+            for name in names:
+                listener(name)
+        return fault
+
+    def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
+        """Tells whether what is known of a person may hold a word (token, id, state); never a no where it does."""
+        return not names.isdisjoint(WORD.findall(self._people.get(recipient_id, b"")))
+
+    def view(
+        self,
+        send: Send,
+        printed: Printed | None = None,
+        *,
+        asks: bytes = b"",
+        releases: bytes = b"",
+        erased: int | None = None,
+    ) -> Facts:
+        """Returns what is known that bears on `send`.
+
+        `printed`: what its delivery comes to (`identity.printed`); of a send without one the token it names counts.
+        `asks`, `releases`: in their judged form, one a line, what a worker remembers beside the facts.
+        `erased`: since when it remembers the person as erased (milliseconds).
+        """
+        person = person_of(self._people.get(send.recipient_id, b""))
+        if asks or releases:
+            person = joined(person, asks, releases)
+        at = printed if isinstance(printed, Identified) else None
+        given_by, near = covering(person, send.contact_point, at) if at or printed is None else (frozenset(), {})
+        tokens, readings, here = spellings(person, send, at, near)
+        stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
+        faults = {*person.overfull, *overfull}
+        if self._withheld:
+            faults.update(self._unreadable_for(send, person, {**readings, **tokens}))
+        unreadable = tuple(sorted(faults))
+        how: Printing | None = "tokenised" if isinstance(printed, Identified) else printed
+        snapshot = facts.snapshot(
+            source_lines=person.source_lines,
+            consent_lines=person.consent_lines,
+            stops=stops,
+            contact_point_from=given_by,
+            contact_point_near=near,
+            printed=how,
+            unreadable=unreadable,
+            refs=self._references(send, person.refs),
+            elsewhere=elsewhere,
+            event_lines=person.event_lines,
+            ask_lines=person.ask_lines,
+            release_lines=person.release_lines,
+            erased=erased,
+        )
+        if len(snapshot) > SNAPSHOT_BYTES or len(unreadable) > UNREADABLE:
+            return self._overfull(send, unreadable, printed=how, erased=erased)
+        return Facts(
+            sources=person.sources,
+            consents=person.consents,
+            suppressions=facts.hits(stops, elsewhere) if stops else (),
+            contact_point_from=given_by,
+            contact_point_near=near,
+            printed=how,
+            unreadable=unreadable,
+            snapshot=snapshot,
+            events=person.events,
+            asks=person.asks,
+            releases=person.releases,
+            erased=erased,
+        )
+
+    def _overfull(
+        self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None
+    ) -> Facts:
+        """Returns the view of somebody of whom more is known than a record holds: that this is so, and no fact."""
+        faults = tuple(sorted({*unreadable[:UNREADABLE], "too_many/facts"}))
+        return facts.read_snapshot(
+            facts.snapshot(
+                source_lines=b"",
+                consent_lines=b"",
+                stops={},
+                contact_point_from=(),
+                printed=printed,
+                unreadable=faults,
+                refs=self._references(send, ()),
+                erased=erased,
+            )
+        )
+
+    def person(self, recipient_id: str) -> bytes:
+        """Returns what is known of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
+        person = person_of(self._people.get(recipient_id, b""))
+        stops, _, overfull = self._stops(person, person.exact, person.less, ())
+        places = set().union(*(self._withheld.get(name, ()) for name in (recipient_id, *person.exact, *person.less)))
+        faults = (*person.overfull, *overfull, *("/".join(map(str, place)) for place in places))
+        return facts.snapshot(
+            source_lines=person.source_lines,
+            consent_lines=person.consent_lines,
+            stops=stops,
+            contact_point_from=(),
+            unreadable=sorted(set(faults)),
+            refs=b"{}",
+            event_lines=person.event_lines,
+            ask_lines=person.ask_lines,
+            release_lines=person.release_lines,
+        )
+
+    def _stops(
+        self, person: Person, tokens: Mapping[str, int], readings: Mapping[str, int], here: Collection[str]
+    ) -> tuple[dict[bytes, int], set[bytes], list[str]]:
+        """Returns the stops of the person with how surely each is one, those only of another contact point, faults.
+
+        A reading of a stop meets a whole spelling, and a reading of a spelling a whole stop. Two readings never meet:
+        the rooms 101 and 102 share one.
+        """
+        stops = dict.fromkeys(person.stops, CERTAIN)
+        at_hand = set(person.stops)
+        elsewhere: set[bytes] = set()
+        overfull: list[str] = []
+
+        def add(token: str, line: bytes, score: int) -> None:
+            stops[line] = max(score, stops.get(line, 0))
+            (at_hand if token in here else elsewhere).add(line)
+
+        for found in (tokens, readings):
+            for token in found.keys() & self._by_token.keys():
+                stopped, score = person_of(self._by_token[token]), found[token]
+                overfull += stopped.overfull
+                for line in stopped.stops:
+                    add(token, line, score)
+                for weaker, line in stopped.near if found is tokens else ():
+                    add(token, line, score * weaker // CERTAIN)
+        return stops, elsewhere - at_hand, overfull
+
+    def _fold(self, topic: str, at: tuple[int, int], model: Any, value: bytes) -> Collection[str]:
+        """Takes a readable record in; returns whom it is about, a suppression by token by each of its readings."""
+        if topic == "reference":
+            self._refer(model, value, at)
+            return (subject_key(topic, model),)
+        if type(model) not in KINDS and topic == "acts":
+            raise Unreadable("kind_unknown", "kind")  # what is done about an item is no fact of a person
+        line, tokens = facts.judged(topic, value)
+        if topic == "sources":
+            lines = [b"s" + line]
+            lines += [f"t{one.token} {one.point} {model.source_id} {one.score}".encode() for one in tokens]
+            add(self._people, model.recipient_id, lines)
+        elif topic == "suppressions" and tokens:
+            add(self._by_token, tokens[0].token, [b"x" + line])
+            for one in tokens[1:]:
+                add(self._by_token, one.token, [b"w%d %b" % (one.score, line)])
+            return [one.token for one in tokens]
+        else:
+            add(self._people, model.recipient_id, [KINDS[type(model)] + line])
+        return (model.recipient_id,)
+
+    def _unreadable_for(self, send: Send, person: Person, tokens: Iterable[str]) -> list[str]:
+        names = {send.recipient_id, f"controller/{send.controller_id}", f"template/{send.template_id}", *tokens}
+        places = set().union(*(self._withheld.get(name, ()) for name in (*names, *person.refs)))
+        return [f"{topic}/{partition}/{offset}" for topic, partition, offset in places]
+
+    def _references(self, send: Send, named: tuple[str, ...]) -> bytes:
+        """Returns the digests of all that a send and its person name, and of the template that asks people."""
+        refs = self._refs.get((send.controller_id, send.template_id, named))
+        if refs is None:
+            keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", *named}
+            keys.update({f"template/{self.reference.ask.id}"} if self.reference.ask else ())
+            refs = canonical({key: self.reference.digests.get(key) for key in keys})
+            if len(self._refs) >= 4096:
+                self._refs.clear()
+            self._refs[send.controller_id, send.template_id, named] = refs
+        return refs
+
+    def _refer(self, model: Referred | Resolution, value: bytes, at: tuple[int, int]) -> None:
+        if isinstance(model, Resolution):
+            self._resolve((logical_name(model.topic), model.partition, model.offset))
+            return
+        key = place_of(model)
+        if self._newest.get(key, at) <= at:  # read again from the start, an older record changes nothing
+            if isinstance(model, PolicyVersion):
+                self.activations.put(at, model)
+            self._newest[key] = at
+            self.reference.put(model, value)
+            self._refs.clear()
+
+    def _withhold(self, place: Place, fault: str, names: frozenset[str], value: bytes) -> None:
+        if place in self._resolved:
+            return
+        self.unreadable[place] = fault
+        if not names:
+            self.stray[place] = fault
+        self._named[place] = names
+        for name in names:
+            self._withheld.setdefault(name, set()).add(place)
+        if policies := frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY)):
+            self.activations.bar(place[1:], policies, value)
+
+    def _resolve(self, place: Place) -> None:
+        self._resolved.add(place)
+        if place[0] == "reference":
+            self.activations.free(place[1:])
+        self.unreadable.pop(place, None)
+        self.stray.pop(place, None)
+        for name in self._named.pop(place, ()):
+            self._withheld[name].discard(place)
+            if not self._withheld[name]:
+                del self._withheld[name]
+
+
+def _named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
+    """Returns whom an unreadable record names: by its key, and by every name found in its value."""
+    names = set(_NAMES_SOMEBODY.findall(value))
+    names.add(key or b"")
+    try:
+        read = orjson.loads(value)  # a name may be written with escapes
+    except ValueError:
+        read = None
+    if isinstance(read, dict):
+        names.update(str(read.get(name)).encode() for name in ("recipient_id", "token"))
+        if topic == "reference" and (id_ := read.get("id") or read.get("terms_id")):
+            names.add(f"{read.get('kind')}/{id_}".encode())
+    texts = {name.decode("utf-8", "replace") for name in names}
+    if topic == "reference":
+        return frozenset(text for text in texts if _NAMES_REFERENCE.fullmatch(text))
+    return frozenset(text for text in texts - {"None"} if _is_id(text))
+
+
+def _is_id(text: str) -> bool:
+    try:
+        _ID.validate_python(text)
+    except ValidationError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Entries of the ledger: decisions that still matter."""

@@ -1,0 +1,319 @@
+"""What was decided and still matters, of one partition: its entries, and what they tell of a send.
+
+A person is one bytes value with an entry a line, `kind/rest` and its value: next to nothing for the garbage collector
+to walk, and decoded only when used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Set
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.entries import (
+    ACT,
+    ASKED,
+    CANCEL,
+    ENDING,
+    KINDS,
+    SALT,
+    SALT_BYTES,
+    Clearance,
+    Entry,
+    Standing,
+    cancel_key,
+    read_clearance,
+    read_standing,
+)
+from schemas.codec import canonical
+from schemas.events import Send
+from schemas.topics import DAY_MS
+
+_WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
+_KIND = re.compile(rb"[a-z]{1,16}")
+"""What a kind of entry looks like; a key that begins with anything else was written by others, and is not told."""
+
+
+class Remembered(NamedTuple):
+    """What bears on one send: the live clearance of its key, the asks of its person, the releases of its key.
+
+    Asks and releases are in their judged form, one a line. `erased`: when the person was, in milliseconds.
+    """
+
+    clearance: Clearance | None = None
+    asks: bytes = b""
+    releases: bytes = b""
+    erased: int | None = None
+
+
+NOTHING = Remembered()
+
+
+class Memory:
+    """Entries in, answers out; whoever writes an entry puts it in at once, so that the next send sees it."""
+
+    def __init__(self) -> None:
+        self.review: int | None = None
+        """Where on `review` an item stands that is made now, at the earliest; None where none is ever judged again."""
+        self._people: dict[bytes, bytes] = {}
+        self._salts: dict[bytes, bytes] = {}  # everybody has one, and most have nothing else
+        self._asked: set[bytes] = set()
+        self._cancelled: dict[bytes, tuple[int, int]] = {}  # by key: when, and until when that matters
+        self._due: dict[int, list[bytes]] = {}  # by the day of `until`, whose entries to look at when it is over
+
+    @property
+    def people(self) -> int:
+        """How many people anything is remembered of."""
+        return len(self._people)
+
+    @property
+    def masters(self) -> set[int]:
+        """The numbers of the master keys that salts go with."""
+        return {int(kept[SALT_BYTES:]) for kept in self._salts.values() if len(kept) > SALT_BYTES}
+
+    @property
+    def asked(self) -> int:
+        """How many items wait for the answer of a person who was asked."""
+        return len(self._asked)
+
+    def take(self, key: bytes, value: bytes | None) -> None:
+        """Puts in an entry as read back; raises IntegrityError (4) for anything that this engine did not write."""
+        kind, slash, _ = key.partition(b"/")
+        if kind not in KINDS and slash and _KIND.fullmatch(kind):
+            raise IntegrityError("error.ledger_newer", kind=kind.decode())
+        if kind not in KINDS:
+            raise IntegrityError("error.ledger_unreadable")
+        if value is None:
+            self.put(Entry(key, None))
+            return
+        ending = ENDING.search(value, max(0, len(value) - 40))
+        if ending is None or key.count(b"/") < 2:
+            raise IntegrityError("error.ledger_unreadable")
+        until = None if ending[1] == b"null" else int(ending[1])
+        self.put(Entry(key, value, until))
+
+    def put(self, entry: Entry) -> None:
+        """Puts in an entry, in the place of the one with its key; one without value takes that out."""
+        kind, owner, rest = entry.key.split(b"/", 2)
+        if kind == SALT:
+            self._salted(owner, entry.value)
+            return
+        if kind == CANCEL:
+            self._cancel(entry)
+            return
+        name = b"%b/%b " % (kind, rest)
+        had = self._people.get(owner)
+        lines = [line for line in had.split(b"\n") if not line.startswith(name)] if had else []
+        if entry.value is not None:
+            lines.append(name + entry.value)
+            if entry.until is not None:
+                self._due.setdefault(entry.until // DAY_MS, []).append(owner)
+        if lines:
+            self._people[owner] = b"\n".join(lines) if len(lines) > 1 else lines[0]
+        elif had:
+            del self._people[owner]
+        if kind == ACT:
+            waits = entry.value is not None and ASKED in entry.value
+            (self._asked.add if waits else self._asked.discard)(entry.key)
+
+    def _cancel(self, entry: Entry) -> None:
+        if entry.value is None or entry.until is None:
+            self._cancelled.pop(entry.key, None)
+            return
+        try:
+            self._cancelled[entry.key] = int(orjson.loads(entry.value)["at"]), entry.until
+        except (KeyError, TypeError, ValueError):
+            raise IntegrityError("error.ledger_unreadable") from None
+
+    def cancelled_at(self, campaign: str, channel: str) -> int:
+        """Returns when a campaign was cancelled last, for this channel or for all (milliseconds); -1 for never."""
+        keys = (cancel_key(campaign, channel), cancel_key(campaign, None))
+        return max(self._cancelled.get(key, (-1, 0))[0] for key in keys)
+
+    def _salted(self, owner: bytes, value: bytes | None) -> None:
+        if value is None:
+            self._salts.pop(owner, None)
+            return
+        found = orjson.loads(value)
+        try:
+            if "erased" in found:
+                self._salts[owner] = b"%d" % found["erased"]  # at most 16 digits: shorter than any salt
+            else:
+                self._salts[owner] = b"%b%d" % (bytes.fromhex(found["salt"]), found["master"])
+        except (KeyError, TypeError, ValueError):
+            raise IntegrityError("error.ledger_unreadable") from None
+
+    def salt(self, owner: bytes) -> bytes | None:
+        """Returns what makes a person unknown in proofs, None for somebody new and for whoever was erased.
+
+        It is the salt of SALT_BYTES and, in digits, the number of the master key that it goes with. `owner`: the bytes
+        of the recipient id.
+        """
+        kept = self._salts.get(owner)
+        return kept if kept and len(kept) > SALT_BYTES else None
+
+    def erased_at(self, recipient_id: str) -> int | None:
+        """Returns when a person was erased (milliseconds), None for whoever was not, or was readmitted."""
+        kept = self._salts.get(recipient_id.encode(), b"")
+        return int(kept) if 0 < len(kept) <= SALT_BYTES else None
+
+    def about(self, send: Send, at: int) -> Remembered:
+        """Returns what bears on this send at an instant."""
+        lines, erased = self._people.get(send.recipient_id.encode()), self.erased_at(send.recipient_id)
+        if lines is None:
+            return NOTHING if erased is None else Remembered(erased=erased)
+        clearance, asks, releases = None, [], []
+        key = f"{send.campaign_id}/{send.channel}".encode()
+        cleared, released = b"clear/%b " % key, b"release/%b/" % key
+        for line in lines.split(b"\n"):
+            if line.startswith(cleared):
+                value = line[len(cleared) :]
+                clearance = read_clearance(value, send.recipient_id, send.campaign_id, send.channel)
+            elif line.startswith(b"ask/"):
+                asks.append(_said(line))
+            elif line.startswith(released):
+                releases.append(_said(line))
+        live = clearance if clearance and at < clearance.until else None
+        return Remembered(live, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)), erased)
+
+    def forgotten(self, recipient_id: str) -> tuple[Entry, ...]:
+        """Returns what takes out all that is remembered of a person, but live clearances: those are called back."""
+        owner = recipient_id.encode()
+        return tuple(Entry(_key(owner, line), None) for line in self._lines(owner) if not line.startswith(b"clear/"))
+
+    def concerns(self, recipient_id: str) -> bool:
+        """Tells whether a fact about a person may bear on what is remembered of them: a clearance, or a question."""
+        return _concerned(self._people.get(recipient_id.encode(), b""))
+
+    def names(self) -> Iterator[str]:
+        """Yields everybody of whom this was so at the first step."""
+        return (owner.decode() for owner, lines in list(self._people.items()) if _concerned(lines))
+
+    def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
+        """Tells whether what is remembered of a person may name one of these tokens; never a no where it does."""
+        return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id.encode(), b"")))
+
+    def releases(self, send: Send) -> tuple[bytes, ...]:
+        """Returns the keys of the releases of the send's key."""
+        prefix = f"release/{send.campaign_id}/{send.channel}/".encode()
+        owner = send.recipient_id.encode()
+        return tuple(_key(owner, line) for line in self._lines(owner) if line.startswith(prefix))
+
+    def standing(self, recipient_id: str, did: str) -> Standing | None:
+        """Returns what was done about the item with this decision id, None if nothing."""
+        name = f"act/{did} ".encode()
+        for line in self._lines(recipient_id.encode()):
+            if line.startswith(name):
+                return read_standing(line[len(name) :])
+        return None
+
+    def requests(self, recipient_id: str) -> frozenset[bytes]:
+        """Returns the ids of the questions that were put to a person."""
+        lines = self._lines(recipient_id.encode())
+        return frozenset(line.partition(b" ")[0][4:] for line in lines if line.startswith(b"ask/"))
+
+    def waiting(self, recipient_id: str, *, answered: bool) -> dict[str, int]:
+        """Returns a person's items that wait for an answer, by decision id, with where on `review` each is looked for.
+
+        Those that somebody asked about; and where the person has `answered`, the others as well.
+        """
+        found = {}
+        for line in self._lines(recipient_id.encode()):
+            if line.startswith(b"act/") and (answered or ASKED in line):
+                name, _, value = line.partition(b" ")
+                standing = read_standing(value)
+                if standing.offset is not None:
+                    found[name[4:].decode()] = standing.offset
+        return found
+
+    def clearances(self, at: int, recipient_id: str | None = None) -> Iterator[Clearance]:
+        """Yields the live clearances of one person, or of everybody."""
+        owners = list(self._people) if recipient_id is None else [recipient_id.encode()]
+        for owner in owners:
+            for line in self._lines(owner):
+                if line.startswith(b"clear/"):
+                    name, _, value = line.partition(b" ")
+                    _, campaign, channel = name.decode().split("/")
+                    found = read_clearance(value, owner.decode(), campaign, channel)
+                    if at < found.until:
+                        yield found
+
+    def of_campaign(self, campaign: str, channel: str | None = None) -> list[tuple[str, str]]:
+        """Returns recipient and channel of each clearance of a campaign; nothing is decoded, as there may be many."""
+        start = f"clear/{campaign}/".encode()
+        return [
+            (owner.decode(), found)
+            for owner, lines in self._people.items()
+            if start in lines
+            for line in lines.split(b"\n")
+            if line.startswith(start)
+            and (found := line.partition(b" ")[0][len(start) :].decode())
+            and channel in (None, found)
+        ]
+
+    def clearance(self, recipient_id: str, campaign: str, channel: str, at: int) -> Clearance | None:
+        """Returns one clearance, None where it does not live at that instant."""
+        name = f"clear/{campaign}/{channel} ".encode()
+        for line in self._lines(recipient_id.encode()):
+            if line.startswith(name):
+                found = read_clearance(line[len(name) :], recipient_id, campaign, channel)
+                return found if at < found.until else None
+        return None
+
+    def handed(self, clearance: Clearance, act_id: str) -> Entry:
+        """Returns the entry of a clearance as handed off by this act, all else being kept as it stands."""
+        return self._noted(clearance, handed=act_id)
+
+    def reemitted(self, clearance: Clearance, act_id: str) -> Entry:
+        """Returns the entry of a clearance as written again by this act, all else being kept as it stands."""
+        return self._noted(clearance, reemitted=act_id)
+
+    def _noted(self, clearance: Clearance, **noted: str) -> Entry:
+        name = f"clear/{clearance.send.campaign_id}/{clearance.send.channel} ".encode()
+        (line,) = (each for each in self._lines(clearance.send.recipient_id.encode()) if each.startswith(name))
+        return Entry(clearance.key, canonical(_value(line) | noted), clearance.until)
+
+    def due(self, at: int, limit: int) -> list[Entry]:
+        """Returns what takes out at most `limit` entries that no longer matter; a day's, once the day is over."""
+        found = [Entry(key, None) for key, (_, until) in self._cancelled.items() if until <= at][:limit]
+        while self._due and (min(self._due) + 1) * DAY_MS <= at:
+            day = min(self._due)
+            owners = self._due[day]
+            while owners:
+                over = [Entry(_key(owners[-1], line), None) for line in self._lines(owners[-1]) if _over(line, at)]
+                if found and len(found) + len(over) > limit:
+                    return found
+                found += over
+                owners.pop()
+            del self._due[day]
+        return list(dict.fromkeys(found))
+
+    def _lines(self, owner: bytes) -> list[bytes]:
+        lines = self._people.get(owner)
+        return lines.split(b"\n") if lines else []
+
+
+def _concerned(lines: bytes) -> bool:
+    return b"clear/" in lines or b"ask/" in lines
+
+
+def _key(owner: bytes, line: bytes) -> bytes:
+    kind, rest = line.partition(b" ")[0].split(b"/", 1)
+    return b"%b/%b/%b" % (kind, owner, rest)
+
+
+def _value(line: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(line.partition(b" ")[2])
+    return found
+
+
+def _said(line: bytes) -> bytes:
+    return canonical(_value(line)["said"])
+
+
+def _over(line: bytes, at: int) -> bool:
+    until = _value(line)["until"]
+    return until is not None and until <= at

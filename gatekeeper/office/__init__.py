@@ -1,0 +1,1 @@
+"""Questions of managers: campaigns, preflight, reconciliation, blast radius, policy changes."""

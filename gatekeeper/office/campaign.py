@@ -1,0 +1,134 @@
+"""What became of a campaign's pieces, as the records of the gate tell it: decided, cleared, handed off, called back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit.records.record import FOREIGN
+from schemas.codec import Unreadable, decode
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many sends of a campaign there are: `withheld` by primary reason, `late` recalled after their hand-off.
+
+    `waiting`: cleared, and neither handed off nor called back. `pieces`: how many different ones were decided, as one
+    may be sent several times; None = not counted.
+    """
+
+    id: str
+    published: int
+    decided: int
+    cleared: int
+    withheld: Mapping[str, int]
+    recalled: int
+    handed: int
+    late: int
+    waiting: int
+    pieces: int | None = field(default=None, compare=False)
+
+    def told(self, expected: int | None = None) -> dict[str, Any]:
+        """Returns the counts for programs. `expected`: how many pieces there are to be; None = all sends published.
+
+        It is done when all of them are decided, and what was cleared is handed off or called back.
+        """
+        wanted = max(self.published, self.decided) if expected is None else expected
+        decided = self.decided if expected is None or self.pieces is None else self.pieces
+        return {
+            "campaign": self.id,
+            "expected": wanted,
+            "decided": self.decided,
+            **({} if expected is None else {"pieces": decided}),
+            "cleared": self.cleared,
+            "withheld": sum(self.withheld.values()),
+            "reasons": dict(sorted(self.withheld.items(), key=lambda one: (-one[1], one[0]))),
+            "recalled": self.recalled,
+            "handed_off": self.handed,
+            "recalled_after_hand_off": self.late,
+            "waiting_for_hand_off": self.waiting,
+            "done": 0 < wanted <= decided and not self.waiting,
+        }
+
+
+@dataclass(slots=True)
+class Campaign:
+    """The pieces of one campaign, by the ids of their decisions; records come in the order of their partition.
+
+    `published`: how many of its sends still stand on the topic. `pieces`: person and channel of what was decided; a
+    person whom the record does not name counts by decision. `withheld`: primary reason by decision. `handed`: the
+    clearances that were handed off, by which act last.
+    """
+
+    id: str
+    published: int = 0
+    decided: int = 0
+    pieces: set[tuple[str, str]] = field(default_factory=set)
+    cleared: set[str] = field(default_factory=set)
+    withheld: dict[str, str] = field(default_factory=dict)
+    recalled: set[str] = field(default_factory=set)
+    handed: dict[str, str] = field(default_factory=dict)
+
+    def send(self, value: bytes | None) -> None:
+        """Takes in a record of `sends`; one that cannot be read belongs to no campaign."""
+        if value is not None and self.id.encode() in value:
+            try:
+                self.published += decode("sends", None, value).campaign_id == self.id
+            except Unreadable:
+                pass
+
+    def audit(self, value: bytes | None) -> None:
+        """Takes in a record of `audit`."""
+        if value is None or f'"campaign":"{self.id}"'.encode() not in value:
+            return
+        with suppress(*FOREIGN):
+            self._audit(orjson.loads(value))
+
+    def _audit(self, found: dict[str, Any]) -> None:
+        if found["campaign"] != self.id or found.get("mode", "live") != "live":
+            return
+        did, act, reasons = found["did"], found.get("act"), found["reasons"]
+        if found["stage"] == "intake":
+            self.decided += 1
+            self.pieces.add((found.get("subj") or did, found["channel"]))
+        elif act is None:
+            return
+        elif act["outcome"] == "handed":
+            self.handed[act["item"]] = act["act_id"]
+            return
+        elif act["outcome"] in ("cleared", "withheld"):
+            self.withheld.pop(act["item"], None)
+        else:
+            return
+        if found["verdict"] == "clear":
+            self.cleared.add(did)
+        else:
+            self.withheld[did] = reasons[0]["code"] if reasons else ""
+
+    def recall(self, value: bytes | None) -> None:
+        """Takes in a record of `recalls`."""
+        if value is not None and self.id.encode() in value:
+            with suppress(*FOREIGN):
+                found = orjson.loads(value)
+                if found["campaign_id"] == self.id:
+                    self.recalled.add(found["decision_id"])
+
+    def counts(self) -> Counts:
+        """Returns how many there are of each."""
+        return Counts(
+            self.id,
+            published=self.published,
+            decided=self.decided,
+            cleared=len(self.cleared),
+            withheld=Counter(self.withheld.values()),
+            recalled=len(self.recalled),
+            handed=len(self.handed),
+            late=len(self.recalled & self.handed.keys()),
+            waiting=len(self.cleared - self.recalled - self.handed.keys()),
+            pieces=len(self.pieces),
+        )

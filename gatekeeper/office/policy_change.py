@@ -1,0 +1,170 @@
+"""A version of a policy that shall be put in force: what it would change, whether it lets more through, and its record.
+
+Pure: what is known of policies and an instant in, a proposal or a refusal out. Nothing is in force by a proposal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from gatekeeper.errors import UsageError
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy import packs
+from gatekeeper.policy.activation import Order
+from gatekeeper.policy.comparison import Difference, differences, wider
+from gatekeeper.policy.packs import STRICTEST, Packs
+from gatekeeper.policy.policy import Policy
+from gatekeeper.texts import text
+from gatekeeper.times import instant, span
+from schemas.codec import VALUE_BYTES, Unreadable, decode, encode
+from schemas.events import PolicyVersion
+
+AFTER_ALL: Order = (0, 2**53)
+"""Where a record that is not written yet would stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What `reference` says of policies: the facts with their activations, and the records by their places."""
+
+    store: FactStore = field(default_factory=FactStore)
+    records: dict[Order, PolicyVersion] = field(default_factory=dict)
+
+    def take(self, partition: int, offset: int, key: bytes | None, value: bytes | None) -> None:
+        """Takes in a record of `reference`, as a worker would."""
+        if self.store.apply("reference", partition, offset, key, value) is None:
+            model = decode("reference", key, value)
+            if isinstance(model, PolicyVersion):
+                self.records[partition, offset] = model
+
+    def over(self, id_: str) -> Packs:
+        """Returns the packs of that id as they hold."""
+        return self.store.activations.over(packs.load(id_))
+
+    def text(self, policy: Policy) -> str:
+        """Returns the text of a version that is shipped or was put in force before."""
+        texts = {record.sha256: record.toml for record in self.records.values() if record.toml is not None}
+        return texts.get(policy.sha256) or packs.shipped_text(policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What would be in force: the version, from when (milliseconds), over which, and with what it leaves.
+
+    `widening`: the lines that let more through than before; it takes a word of its own to allow them.
+    """
+
+    new: Policy
+    old: Policy
+    begins: int
+    record: PolicyVersion
+    after: Packs
+    differences: tuple[Difference, ...]
+    widening: tuple[str, ...]
+
+    @property
+    def later(self) -> tuple[Policy, ...]:
+        """Returns the versions that follow it by their own day."""
+        return tuple(policy for policy in self.after.home if policy.since > self.begins * 1000)
+
+
+def propose(known: Known, new: Policy, content: str, *, by: str, since: str | None, now: int) -> Proposal:
+    """Returns the proposal; `content` is the policy's text, `since` an instant, `now` or None for its own day.
+
+    Takes the record into `known`. Raises UsageError (2) for a version that cannot be put in force then.
+    """
+    before = _packs(known, new)
+    begins = _begins(new, since, now=now, skew_ms=before.at(now).skew_ms)
+    record = _record(new, content, begins=begins, by=by)
+    old = before.at(begins)
+    after = _checked(known, new, record, begins=begins)
+    found = tuple(differences(old, new))
+    return Proposal(new, old, begins, record, after, found, tuple(_widening(before, after, begins=begins)))
+
+
+def every(known: Known | None = None) -> list[Policy]:
+    """Returns the shipped versions, and those that were put in force."""
+    found = [policy for versions in packs.shipped().values() for policy in versions]
+    if known is not None:
+        found += [policy for id_ in packs.shipped() for _, policy in known.store.activations.of(id_)]
+    return found
+
+
+def named(name: str, among: Iterable[Policy]) -> Policy:
+    """Returns the last version that is meant by an id or id@version."""
+    among = list(among)
+    found = [policy for policy in among if name in (policy.id, policy.name)]
+    if not found:
+        raise UsageError("error.policy_unknown", name=name, known=", ".join(sorted({one.name for one in among})))
+    return found[-1]
+
+
+def _packs(known: Known, new: Policy) -> Packs:
+    """Returns the packs that a version goes into; its number must not be that of another text."""
+    for policy in every(known):
+        if (policy.id, policy.version) == (new.id, new.version) and policy.sha256 != new.sha256:
+            raise UsageError("error.policy_version_taken", name=new.name, next=policy.version + 1)
+    return known.over(new.id)
+
+
+def _begins(new: Policy, since: str | None, *, now: int, skew_ms: int) -> int:
+    """Returns from when the version shall be in force, in milliseconds; never from a day that is over."""
+    try:
+        begins = now if since == "now" else new.since // 1000
+        if since not in (None, "now"):
+            begins = span(since, new.timezone).first // 1000
+        told = instant(begins)
+    except (ValueError, OverflowError):
+        raise UsageError("error.option_invalid", option="--from") from None
+    if begins < now - skew_ms:
+        raise UsageError("error.policy_past", name=new.name, since=told)
+    return begins
+
+
+def _record(new: Policy, content: str, *, begins: int, by: str) -> PolicyVersion:
+    try:
+        record = PolicyVersion(
+            v=1,
+            kind="policy",
+            id=new.id,
+            version=new.version,
+            jurisdictions=tuple(sorted(new.jurisdictions)),
+            effective_from=instant(begins),
+            toml=content,
+            sha256=new.sha256,
+            by=by,
+        )
+    except ValidationError as error:
+        place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+        if place == "by":
+            raise UsageError("error.option_invalid", option="--by") from None
+        raise UsageError("error.policy_too_long", name=new.name) from None
+    if len(encode(record)) > VALUE_BYTES:
+        raise UsageError("error.policy_too_long", name=new.name)
+    return record
+
+
+def _checked(known: Known, new: Policy, record: PolicyVersion, *, begins: int) -> Packs:
+    """Returns the packs as they would hold; raises UsageError where the strictest pack were the strictest no more."""
+    try:
+        known.store.activations.put(AFTER_ALL, record)
+    except Unreadable as fault:
+        hint = text(f"fault.{fault.fault}")
+        raise UsageError("error.policy_wrong", file=new.name, place=fault.place, hint=hint) from None
+    for id_ in packs.shipped() if new.id == STRICTEST else (new.id,):
+        for bar in known.over(id_).looser():
+            if begins * 1000 < bar.until:
+                raise UsageError(
+                    "error.policy_not_strictest", lines=bar.what, name=id_, since=instant(bar.since // 1000)
+                )
+    return known.over(new.id)
+
+
+def _widening(before: Packs, after: Packs, *, begins: int) -> list[str]:
+    """Returns the lines that let more through than before, on that day or when any later version takes force."""
+    turns = {policy.since // 1000 for policy in before.home + after.home}
+    days = sorted({begins, *(turn for turn in turns if turn > begins)})
+    return sorted({line for day in days for line in wider(before.at(day), after.at(day))})

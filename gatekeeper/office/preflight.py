@@ -1,0 +1,219 @@
+"""What a campaign would come to: its funnel, what withholds it, what would cure it, and who left and came back.
+
+Pure counting: a send, its facts and its decision in, sums out. It decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.consent import Consents, No, no_of, stop_of
+from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.reference import Reference
+from gatekeeper.policy.reasons import CATALOGUE, WILL, Remedy
+from schemas.audit import Verdict
+from schemas.events import Consent, Send
+
+Grade = Literal["A", "B", "C", "D", "-"]
+"""How well a yes is proven: A the sender's own form version and proof, B proof without that form, C a dated record
+without proof, D a bare flag, - no yes at all for this purpose and channel."""
+
+GRADES: tuple[Grade, ...] = ("A", "B", "C", "D", "-")
+NO_SOURCE = "none"
+"""Stands for the acquisition method where no source is on file."""
+
+ENDING = frozenset({"FACTS_UNAVAILABLE", "FACTS_STALE", "POLICY_UNKNOWN", "EVENT_INVALID", "DECISION_FAILED"})
+"""Nothing else was looked at beside these (rule 6.4.1), so nobody knows what their cure would leave."""
+ONE_RECORD = (
+    frozenset({"SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING"}),  # the record of the provider's check (APPI 30)
+    frozenset({"CONSENT_EVIDENCE_MISSING", "EMAIL_CONSENT_RECORD_MISSING"}),  # the proof of the yes
+)
+"""Reasons that one corrected record cures together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """How a person who had left is in the list again: by what they left, and by which later source they came.
+
+    `source` is None where the person was erased and no later source is dated.
+    """
+
+    left: str
+    method: str
+    source: str | None
+    batch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One line of a campaign, judged. `send` is None if it could not be read; `duplicate_of` is an earlier line."""
+
+    line: int
+    decision: Decision
+    send: Send | None = None
+    facts: Facts | None = None
+    duplicate_of: int | None = None
+
+
+@dataclass(slots=True)
+class Weight:
+    """How many sends a reason withholds, alone or beside others, and how many a cure of it would leave clear."""
+
+    withheld: int = 0
+    recoverable: int = 0
+    by: Counter[Remedy] = field(default_factory=Counter)
+
+
+class Preflight:
+    """Sums of a campaign's judged lines, each of them added once."""
+
+    def __init__(self) -> None:
+        self.funnel: Counter[tuple[Verdict, str]] = Counter()
+        self.cured: Counter[Remedy] = Counter()
+        self.evidence: dict[str, Counter[Grade]] = defaultdict(Counter)
+        self.returned: dict[tuple[str, str, str | None], set[str]] = defaultdict(set)
+        self.duplicates = 0
+        self._weights: dict[str, Weight] = defaultdict(Weight)
+
+    @property
+    def sends(self) -> int:
+        """How many lines were added."""
+        return sum(self.funnel.values())
+
+    @property
+    def withheld(self) -> int:
+        """How many of them are not clear."""
+        return sum(n for (verdict, _), n in self.funnel.items() if verdict != "clear")
+
+    def add(self, checked: Checked, reference: Reference) -> Return | None:
+        """Adds one line; returns how its person came back, if that person had left."""
+        decision, send = checked.decision, checked.send
+        self.funnel[decision.verdict, decision.primary or ""] += 1
+        self.duplicates += checked.duplicate_of is not None
+        clearing = cures(decision)
+        self.cured.update({remedy for remedies in clearing.values() for remedy in remedies})
+        for code in decision.codes:
+            weight = self._weights[code]
+            weight.withheld += 1
+            weight.recoverable += bool(clearing[code])
+            weight.by.update(clearing[code])
+        if send is None or checked.facts is None or not ENDING.isdisjoint(decision.codes):
+            return None
+        case = Case(send, checked.facts, reference, decision.policy, decision.at * 1000)
+        if send.message_class == "marketing":
+            self.evidence[_method(decision, checked.facts)][grade(case)] += 1
+        returned = came_back(case, decision)
+        if returned:
+            self.returned[returned.left, returned.method, returned.batch].add(send.recipient_id)
+        return returned
+
+    def ranked(self) -> list[tuple[str, Weight]]:
+        """Returns each reason with its weight: the one that withholds most first, then the one that cures most."""
+        return sorted(self._weights.items(), key=lambda one: (-one[1].withheld, -one[1].recoverable, one[0]))
+
+    def sources(self) -> list[tuple[str, Counter[Grade]]]:
+        """Returns the grades of the sends' evidence by acquisition method, the most frequent method first."""
+        return sorted(self.evidence.items(), key=lambda one: (-one[1].total(), one[0]))
+
+    def returners(self) -> list[tuple[tuple[str, str, str | None], set[str]]]:
+        """Returns who came back, by (the reason they left for, acquisition method, batch), most people first."""
+        return sorted(self.returned.items(), key=lambda one: (-len(one[1]), one[0][:2], one[0][2] or ""))
+
+
+def cures(decision: Decision) -> Mapping[str, tuple[Remedy, ...]]:
+    """Returns, for each reason of a decision, those of its remedies that alone would leave the send clear."""
+    return {
+        code: tuple(remedy for remedy in CATALOGUE[code].remedy if _clears(decision, code, remedy))
+        for code in decision.codes
+    }
+
+
+def _clears(decision: Decision, code: str, remedy: Remedy) -> bool:
+    codes = set(decision.codes)
+    if not ENDING.isdisjoint(codes) or codes - cured(decision, code, remedy):
+        return False
+    # a new word of the person also brings the consent whose absence was left out; a corrected record does not
+    return remedy not in ("F", "W") or not decision.left_out
+
+
+def cured(decision: Decision, code: str, remedy: Remedy) -> frozenset[str]:
+    """Returns which reasons of a decision one remedy takes away, the remedy of `code` being applied.
+
+    One yes on a complete form answers whatever asking may cure, a new act of the person that and what only such an
+    act may, a release whatever is SOFT (rule 6.8), and a corrected record what stands on it.
+    """
+    kinds = [CATALOGUE[each] for each in decision.codes]
+    match remedy:
+        case "C" if decision.verdict != "block":  # a condition for asking failed, or a reason forbids it
+            return frozenset(kind.code for kind in kinds if "C" in kind.remedy)
+        case "N":
+            return frozenset(kind.code for kind in kinds if "C" in kind.remedy or "N" in kind.remedy)
+        case "R" if decision.verdict == "review":
+            return frozenset(kind.code for kind in kinds if kind.severity == "SOFT")
+        case "F" if CATALOGUE[code].group != "lifecycle":  # there it only makes it possible to ask again
+            return next((record for record in ONE_RECORD if code in record), frozenset((code,)))
+        case "W":
+            return frozenset((code,))
+    return frozenset()
+
+
+def grade(case: Case) -> Grade:
+    """Returns the best grade of the person's consents to the send's purpose by its channel, whoever collected them."""
+    consents = Consents(case)
+    found = [
+        _grade(case, event, consents)
+        for event in consents.yeses
+        if event.purpose == case.send.purpose and case.send.channel in event.channels
+    ]
+    return min(found, key=GRADES.index, default="-")
+
+
+def _grade(case: Case, event: Consent, consents: Consents) -> Grade:
+    if consents.evidence(event):
+        notice = case.notice(event.notice_id)
+        own = notice is not None and notice.controller_id == case.send.controller_id
+        return "A" if own and event.event_time else "B"
+    return "C" if event.event_time else "D"
+
+
+def came_back(case: Case, decision: Decision) -> Return | None:
+    """Returns how a person whose no stands is in the list again; None for one who never left, or never came back.
+
+    Whoever was erased should not be found at all. Anybody else came back by a source that was acquired after the no:
+    under the same id, or under another one that a token of the contact point or of a source betrays.
+    """
+    left = [reason for reason in decision.reasons if reason.code in WILL]
+    if not left:
+        return None
+    named = frozenset(fact for reason in left for fact in reason.facts)
+    since = min((no.said.last for no in _nos(case) if no.fact in named), default=None)
+    later = [
+        source
+        for source in case.facts.sources
+        if since is not None and source.acquired_at and case.span(source.acquired_at).first > since
+    ]
+    erased = any(reason.code == "SUBJECT_ERASED" for reason in left)
+    if not later and not erased:
+        return None
+    source = max(later, key=lambda one: (case.span(str(one.acquired_at)), one.source_id)) if later else None
+    return Return(
+        left="SUBJECT_ERASED" if erased else left[0].code,
+        method=source.method if source else _method(decision, case.facts),
+        source=source.source_id if source else None,
+        batch=source.batch_id if source else None,
+    )
+
+
+def _nos(case: Case) -> Iterator[No]:
+    yield from (stop_of(case, hit.stop) for hit in case.facts.suppressions)
+    yield from (no_of(case, event) for event in case.facts.consents)
+
+
+def _method(decision: Decision, facts: Facts) -> str:
+    """Returns by what route the data that a decision stands on came."""
+    return next((one.method for one in facts.sources if one.source_id == decision.basis), NO_SOURCE)

@@ -1,0 +1,135 @@
+"""The versions that the privacy manager put in force by records of `reference`, over the shipped ones.
+
+A record holds the whole text of its policy. One that cannot be put in force must not leave the old version deciding
+what the manager believes to be stricter: from its day on nothing is decided under that id.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import orjson
+
+from gatekeeper.errors import UsageError
+from gatekeeper.policy.packs import NEVER, STRICTEST, Bar, Packs, shipped
+from gatekeeper.policy.policy import Policy, read
+from gatekeeper.times import LONG_AGO, span
+from schemas.codec import Unreadable
+from schemas.events import PolicyVersion
+
+Order = tuple[int, int]
+"""Partition and offset on `reference`: which of two records is the later one."""
+
+SHIPPED: Order = (-1, -1)
+EARLIEST_ZONE = "Etc/GMT-14"
+"""Where a day begins first: a day of nobody knows which zone begins there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    ids: frozenset[str]
+    version: int | None
+    since: int
+
+
+class Activations:
+    """All records of policies so far, good and bad; `revision` changes with every one of them."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self._versions: dict[Order, Policy] = {}
+        self._unread: dict[Order, _Unread] = {}
+
+    def put(self, order: Order, record: PolicyVersion) -> None:
+        """Takes a version in; raises Unreadable, and takes nothing in, for one that must not be put in force."""
+        self._versions[order] = activated(record)
+        self.revision += 1
+
+    def bar(self, order: Order, ids: frozenset[str], value: bytes) -> None:
+        """Takes a record in that cannot be put in force: it bars these policies from its own day on, if it has one."""
+        self._unread[order] = _unread(ids, value)
+        self.revision += 1
+
+    def free(self, order: Order) -> None:
+        """Forgets a record that bars, as somebody has dealt with it."""
+        if self._unread.pop(order, None) is not None:
+            self.revision += 1
+
+    def over(self, base: Packs) -> Packs:
+        """Returns the packs that hold: the activated versions over those of `base`, and what bars them."""
+        home = self._line(base.home[0].id, base.home)
+        strictest = self._line(STRICTEST, base.strictest)
+        packs = Packs(home, strictest).with_max_lag(base.max_lag_ms)
+        unread = [bar for id_ in sorted({home[0].id, STRICTEST}) for bar in self._bars(id_)]
+        return dataclasses.replace(packs, bars=(*unread, *packs.looser()))
+
+    def of(self, id_: str) -> list[tuple[Order, Policy]]:
+        """Returns the activated versions of a policy with their places, in the order in which they came."""
+        return sorted((order, policy) for order, policy in self._versions.items() if policy.id == id_)
+
+    def _line(self, id_: str, base: Iterable[Policy]) -> tuple[Policy, ...]:
+        """Returns the versions as they take force: by date, of one date the last word.
+
+        A version that was put in force again from the same day or earlier is gone.
+        """
+        every = [(SHIPPED, policy) for policy in base] + self.of(id_)
+        return tuple(
+            policy
+            for order, policy in sorted(every, key=lambda one: (one[1].since, one[0], one[1].version))
+            if not any(
+                order < later and again.version == policy.version and again.since <= policy.since
+                for later, again in every
+            )
+        )
+
+    def _bars(self, id_: str) -> Iterable[Bar]:
+        """Yields the bars of unreadable records, each up to the next good record that takes its place.
+
+        That is one that came later and is of the same version, or of no earlier day.
+        """
+        for order, unread in sorted(self._unread.items()):
+            if id_ in unread.ids:
+                after = [policy for later, policy in self.of(id_) if order < later]
+                ends = [one.since for one in after if one.version == unread.version or one.since >= unread.since]
+                yield Bar(id_, unread.since, min(ends, default=NEVER), "unreadable", "reference/{}/{}".format(*order))
+
+
+def activated(record: PolicyVersion) -> Policy:
+    """Returns the policy that a record puts in force, with its `since` as the record says.
+
+    A record without text names a shipped version. Raises Unreadable where the text is no policy, is not the one that
+    the hash names, or is of another id, version or place than the record.
+    """
+    if record.toml is None:
+        policy = next((one for one in shipped().get(record.id, ()) if one.version == record.version), None)
+        if policy is None:
+            raise Unreadable("policy_text_missing", "toml")
+    else:
+        try:
+            policy = read(record.toml.encode(), file=f"{record.id}@{record.version}")
+        except UsageError as error:
+            raise Unreadable("policy_wrong", f"toml.{error.values.get('place', '')}"[:120]) from None
+    if record.sha256 != policy.sha256 and (record.sha256 or record.toml):
+        raise Unreadable("policy_hash_differs", "sha256")
+    for field in ("id", "version", "jurisdictions"):
+        said, meant = getattr(record, field), getattr(policy, field)
+        if (set(said) if field == "jurisdictions" else said) != meant:
+            raise Unreadable("policy_differs", field)
+    return dataclasses.replace(policy, since=span(record.effective_from, policy.timezone).first)
+
+
+def _unread(ids: frozenset[str], value: bytes) -> _Unread:
+    """Returns what can still be read of a record's version and day; without a day it bars from its arrival on."""
+    try:
+        read_ = orjson.loads(value)
+    except ValueError:
+        read_ = None
+    said = read_ if isinstance(read_, dict) else {}
+    version = said.get("version")
+    try:
+        since = span(str(said.get("effective_from")), EARLIEST_ZONE).first
+    except (ValueError, OverflowError):
+        since = LONG_AGO.first
+    return _Unread(ids, version if type(version) is int else None, since)

@@ -1,0 +1,64 @@
+"""What differs between two versions of a policy, and which of it lets more through than before."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from gatekeeper.policy.policy import Policy
+
+_NAMES = ("id", "version", "sha256", "since")
+_UP = (
+    *("skew_ms", "max_lag_ms", "release_ttl_ms", "ask_cap", "four_eyes_bulk"),
+    *("consent_max_age_months", "source_max_age_months"),
+)
+_DOWN = ("minor_age", "match_floor", "dedupe_ms")
+_MORE = ("purposes", "jurisdictions", "confirm_channels", "off", "purpose_only")
+_LESS = ("consent_channels", "double_opt_in_channels", "sensitive")
+
+
+class Difference(NamedTuple):
+    """One line that differs. `widens`: the new one lets through what the old one withheld."""
+
+    key: str
+    old: str
+    new: str
+    widens: bool
+
+
+def differences(old: Policy, new: Policy) -> list[Difference]:
+    """Returns what differs from `old` to `new`, in the order of the policy's fields; names, hash and day left out."""
+    found = []
+    for field in fields(Policy):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if field.name not in _NAMES and before != after:
+            found.append(Difference(field.name, _told(before), _told(after), _widens(field.name, old, new)))
+    return found
+
+
+def wider(old: Policy, new: Policy) -> list[str]:
+    """Returns the lines by which `new` lets through what `old` withholds."""
+    return [one.key for one in differences(old, new) if one.widens]
+
+
+def _widens(key: str, old: Policy, new: Policy) -> bool:
+    before, after = getattr(old, key), getattr(new, key)
+    if key in _UP:  # no limit is the widest
+        return before is not None and (after is None or after > before)
+    if key in _DOWN:
+        return bool(after < before)
+    if key == "purpose_only":
+        return not after <= before | old.off
+    if key in _MORE:
+        return "*" not in before and not after <= before
+    if key in _LESS:
+        return "*" not in after and not before <= after
+    return key == "confirm_days" and any(days > dict(before).get(channel, days) for channel, days in after)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value)) or "-"
+    if isinstance(value, tuple):
+        return ", ".join(f"{name} {number}" for name, number in value)
+    return "-" if value is None else str(value)

@@ -1,0 +1,128 @@
+"""The packs in use: which version of which policy decides a send, by the place of its address and by the instant."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from gatekeeper.errors import UsageError
+from gatekeeper.policy.comparison import wider
+from gatekeeper.policy.policy import Policy, read
+
+STRICTEST = "strictest"
+"""The pack that decides where nobody knows in which country a person lives."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """From `since` up to `until` (microseconds) nothing is decided under the policy `id`.
+
+    `case`: a record that put a version in force is "unreadable", or the strictest pack is "looser" than the home pack.
+    `what` names the record, or the lines that are looser.
+    """
+
+    id: str
+    since: int
+    until: int
+    case: Literal["unreadable", "looser"]
+    what: str
+
+
+@dataclass(frozen=True)
+class Packs:
+    """The versions of the company's own pack and of the strictest one, each in the order in which they take force.
+
+    `max_lag_ms`: a longest lag of the facts that goes over the one of every version.
+    """
+
+    home: tuple[Policy, ...]
+    strictest: tuple[Policy, ...]
+    bars: tuple[Bar, ...] = ()
+    max_lag_ms: int | None = None
+
+    def at(self, at: int) -> Policy:
+        """Returns the home version in force at an instant (milliseconds); before the first, that one."""
+        return _in_force(self.home, at * 1000) or self.home[0]
+
+    def deciding(self, country: str | None, at: int) -> Policy | None:
+        """Returns the version that decides a send to `country` at an instant (milliseconds); None if none does."""
+        if self.bars and self.bar(country, at):
+            return None
+        if country is None:
+            return _in_force(self.strictest, at * 1000)
+        found = _in_force(self.home, at * 1000)
+        return found if found and (country in found.jurisdictions or "*" in found.jurisdictions) else None
+
+    def bar(self, country: str | None, at: int) -> Bar | None:
+        """Returns why no version may decide a send to `country` at an instant (milliseconds), None without a bar.
+
+        What bars the home pack bars the strictest one as well: nobody can say what it had to be stricter than.
+        """
+        ids = {self.home[0].id} if country else {self.home[0].id, STRICTEST}
+        return next((bar for bar in self.barring(at) if bar.id in ids), None)
+
+    def barring(self, at: int) -> tuple[Bar, ...]:
+        """Returns all that bars a pack at an instant (milliseconds)."""
+        return tuple(bar for bar in self.bars if bar.since <= at * 1000 < bar.until)
+
+    def with_max_lag(self, max_lag_ms: int | None) -> Packs:
+        """Returns the same with another longest lag of the facts; None leaves every version its own."""
+        if max_lag_ms is None:
+            return self
+        home, strictest = (_lagging(versions, max_lag_ms) for versions in (self.home, self.strictest))
+        return dataclasses.replace(self, home=home, strictest=strictest, max_lag_ms=max_lag_ms)
+
+    def looser(self) -> Iterator[Bar]:
+        """Yields the times in which the strictest pack would let through what the home pack withholds."""
+        turns = sorted({policy.since for policy in self.home + self.strictest})
+        for since, until in zip(turns, [*turns[1:], NEVER], strict=True):
+            home, strictest = _in_force(self.home, since), _in_force(self.strictest, since)
+            # its places are all there are, and that is no line that could be stricter
+            if home and strictest and (lines := set(wider(home, strictest)) - {"jurisdictions"}):
+                yield Bar(STRICTEST, since, until, "looser", ", ".join(sorted(lines)))
+
+
+NEVER = 2**62
+
+
+@cache
+def load(name: str) -> Packs:
+    """Returns the shipped pack of that id beside the strictest; raises UsageError (2) for one that is not shipped."""
+    packs = shipped()
+    if name not in packs:
+        raise UsageError("error.policy_unknown", name=name, known=", ".join(sorted(packs)))
+    return Packs(packs[name], packs[STRICTEST])
+
+
+@cache
+def shipped() -> dict[str, tuple[Policy, ...]]:
+    """Returns the shipped packs by id, each the oldest version first."""
+    found = [read(content, file=name) for name, content in _files().items()]
+    ids = sorted({policy.id for policy in found})
+    return {id_: tuple(sorted((p for p in found if p.id == id_), key=lambda p: (p.since, p.version))) for id_ in ids}
+
+
+def shipped_text(policy: Policy) -> str:
+    """Returns the text of a shipped version, by the hash of its bytes; raises KeyError for one that is not shipped."""
+    return {read(content, file=name).sha256: content.decode() for name, content in _files().items()}[policy.sha256]
+
+
+def _files() -> dict[str, bytes]:
+    folder = files("gatekeeper.policy")
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".toml")}
+
+
+def _in_force(versions: Iterable[Policy], at: int) -> Policy | None:
+    newest = None
+    for policy in versions:
+        if policy.since <= at:
+            newest = policy
+    return newest
+
+
+def _lagging(versions: tuple[Policy, ...], max_lag_ms: int) -> tuple[Policy, ...]:
+    return tuple(dataclasses.replace(policy, max_lag_ms=max_lag_ms) for policy in versions)

@@ -1,0 +1,202 @@
+"""One version of a policy as data: purposes, places, from when, which rules, with which numbers (domain rule 6.9)."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import orjson
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
+
+from gatekeeper.errors import UsageError
+from gatekeeper.policy.reasons import CATALOGUE
+from gatekeeper.texts import near, text, wrong
+from gatekeeper.times import span
+from schemas.topics import CLEARED_DAYS, DAY_MS
+from schemas.values import Any_, Channel, Code, Id, Model, ZonedTime
+
+Setting = Literal["on", "purpose", "off"]
+"""Of a rule: in force, in force for the purpose only, or not in force."""
+
+PURPOSE_ONLY = ("JOINT_USE_NOT_COVERED", "SUCCESSION_NOT_COVERED")
+TUNABLE = (
+    "NOTICE_ITEMS_MISSING",
+    "THIRD_PARTY_UNCONFIRMED",
+    "PUBLIC_SOURCE_UNCONFIRMED",
+    "REFERRAL_UNCONFIRMED",
+    "SOURCE_CHECK_MISSING",
+    "PROVIDER_BASIS_MISSING",
+    "PROVIDER_OPTOUT_CHAIN",
+    "JOINT_USE_TERMS_MISSING",
+    "JOINT_USE_PARTY_OUT_OF_RANGE",
+    *PURPOSE_ONLY,
+    "ENTRUSTED_OWN_USE",
+    "ENTRUSTED_COMMINGLED",
+)
+"""Rules that a law may not know. No policy can switch off any other: not the person's will, nor what fails closed."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One version of a policy. Times in milliseconds, `match_floor` per mille, `sha256` of the bytes it came from.
+
+    `since`: microseconds since the epoch from which it is in force. `off`, `purpose_only`: rules that are not, or
+    only for the purpose, in force. `sensitive`: attributes that need their own consent (J.8.3), as words of a code.
+    `four_eyes_bulk`: how many items one person may release at once; None = any number.
+    """
+
+    id: str
+    version: int
+    jurisdictions: frozenset[str]
+    since: int
+    timezone: str
+    purposes: frozenset[str]
+    off: frozenset[str]
+    purpose_only: frozenset[str]
+    consent_channels: frozenset[str]
+    confirm_channels: frozenset[str]
+    confirm_days: tuple[tuple[str, int], ...]
+    double_opt_in_channels: frozenset[str]
+    sensitive: frozenset[str]
+    skew_ms: int
+    max_lag_ms: int
+    match_floor: int
+    release_ttl_ms: int
+    dedupe_ms: int
+    minor_age: int
+    ask_cap: int
+    four_eyes_bulk: int | None
+    consent_max_age_months: int | None
+    source_max_age_months: int | None
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The policy as headers name it: id@version."""
+        return f"{self.id}@{self.version}"
+
+    @cached_property
+    def ref(self) -> dict[str, Any]:
+        """The policy as records name it: id, version and the hash of its bytes."""
+        return {"id": self.id, "version": self.version, "sha256": self.sha256}
+
+    @cached_property
+    def _on(self) -> frozenset[str]:
+        return frozenset(TUNABLE) - self.off
+
+    def asks_for(self, rule: str) -> bool:
+        """Returns whether a tunable rule is in force, be it for the purpose only."""
+        return rule in self._on
+
+    def needs_consent(self, channel: str) -> bool:
+        """Returns whether nothing may go by `channel` without consent."""
+        return channel in self.consent_channels or "*" in self.consent_channels
+
+    def window_ms(self, channel: str) -> int:
+        """Returns how long an answer to an ask by `channel` is waited for; the longest for one that is not named."""
+        days = dict(self.confirm_days)
+        return days.get(channel, max(days.values())) * 86_400_000
+
+
+def read(content: bytes, *, file: str) -> Policy:
+    """Reads a policy from the bytes of its TOML file.
+
+    Raises UsageError (2) with file, key path and a hint for whatever is not exactly as it must be.
+    """
+    try:
+        table = tomllib.loads(content.decode("utf-8"))
+        found = _File.model_validate_json(orjson.dumps(table))
+    except ValidationError as error:
+        place, hint = _first(error)
+        raise UsageError("error.policy_wrong", file=file, place=place, hint=hint) from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UsageError("error.policy_not_toml", file=file, detail=str(error)) from None
+    for code, setting in found.rules.items():
+        if why := _untunable(code, setting):
+            raise UsageError("error.policy_wrong", file=file, place=f"rules.{code}", hint=why)
+    numbers = found.parameters.model_dump(exclude={"confirm_days"})
+    return Policy(
+        id=found.id,
+        version=found.version,
+        jurisdictions=found.jurisdictions,
+        since=span(found.effective_from, found.timezone).first,
+        timezone=found.timezone,
+        purposes=found.purposes,
+        sensitive=found.sensitive,
+        off=frozenset(code for code, setting in found.rules.items() if setting == "off"),
+        purpose_only=frozenset(code for code, setting in found.rules.items() if setting == "purpose"),
+        confirm_days=tuple(sorted(found.parameters.confirm_days.items())),
+        sha256=sha256(content).hexdigest(),
+        **numbers,
+    )
+
+
+def _untunable(code: str, setting: Setting) -> str | None:
+    """Returns why a rule cannot have that setting, or None."""
+    if code not in CATALOGUE:
+        return text("wrong.rule", near=near(code, TUNABLE))
+    if code not in TUNABLE and setting != "on":
+        return text("wrong.rule_fixed")
+    if code not in PURPOSE_ONLY and setting == "purpose":
+        return text("wrong.rule_on_or_off")
+    return None
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise PydanticCustomError("no_zone", "is no time zone") from None
+    return name
+
+
+Days = Annotated[int, Field(ge=1, le=366)]
+Months = Annotated[int, Field(ge=1, le=1200)]
+Channels = frozenset[Channel]
+
+
+class _Parameters(Model):
+    skew_ms: Annotated[int, Field(ge=0, le=3_600_000)]
+    max_lag_ms: Annotated[int, Field(gt=0, le=86_400_000)]
+    match_floor: Annotated[int, Field(ge=0, le=1000)]
+    release_ttl_ms: Annotated[int, Field(gt=0, le=2_592_000_000)]
+    dedupe_ms: Annotated[int, Field(gt=0, le=CLEARED_DAYS * DAY_MS)] = 2_592_000_000
+    minor_age: Annotated[int, Field(ge=0, le=20)]
+    ask_cap: Annotated[int, Field(ge=1, le=3)]
+    four_eyes_bulk: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    consent_channels: frozenset[Channel | Any_]
+    confirm_channels: Channels
+    confirm_days: Annotated[dict[Channel, Days], Field(min_length=1)]
+    double_opt_in_channels: Channels = frozenset()
+    consent_max_age_months: Months | None = None
+    source_max_age_months: Months | None = None
+
+
+class _File(Model):
+    id: Id
+    version: Annotated[int, Field(ge=1)]
+    jurisdictions: Annotated[
+        frozenset[Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|\*)$")]], Field(min_length=1)
+    ]
+    effective_from: ZonedTime
+    timezone: Annotated[str, AfterValidator(_zone)]
+    purposes: Annotated[frozenset[Code], Field(min_length=1)]
+    sensitive: frozenset[Code]
+    rules: dict[str, Setting] = Field(default_factory=dict)
+    parameters: _Parameters
+
+
+def _first(error: ValidationError) -> tuple[str, str]:
+    found = error.errors(include_url=False, include_input=False)
+    # a key that is mistyped is also missing: what was written says more
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        fields = _Parameters.model_fields if len(first["loc"]) > 1 else _File.model_fields
+        return place, text("wrong.key", near=near(str(first["loc"][-1]), fields))
+    return place, wrong(first)

@@ -1,0 +1,1 @@
+"""The review queue: reading, filtering and acting on it."""

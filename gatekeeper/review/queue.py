@@ -1,0 +1,302 @@
+"""The review queue as people read it: withheld sends, and what was done about each; a view of the topics alone.
+
+Pure, and indifferent to the order in which the topics are read: `review` says what there is, `acts` what was asked and
+why, `audit` what became of it. State is what the worker answered, never what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from gatekeeper import times
+from gatekeeper.engine.item import State
+from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
+from gatekeeper.review.data_origin import origin
+from schemas.audit import Acted, Decision
+from schemas.codec import Unreadable, decode
+from schemas.events import ItemAct, Release, ReviewPlace, Send
+
+_AFTER: Mapping[str, State] = {
+    "waiting": "proposed",
+    "upheld": "upheld",
+    "asked": "asked",
+    "reopened": "open",
+    "undone": "undone",
+    "recalled": "undone",
+}
+"""What an act leaves of its item, by its outcome; a decision closes it, as its act says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One withheld send. `seen`: when it was withheld, in milliseconds. `source`: the id of the one it stands on.
+
+    `by`, `at` and `run`: who left it in its state, when they asked for that, and in which run. `origin`: the list or
+    form of its data (gatekeeper.review.data_origin), None = not looked at.
+    """
+
+    id: str
+    place: ReviewPlace
+    recipient: str
+    campaign: str
+    channel: str
+    purpose: str
+    controller: str
+    source: str | None
+    verdict: str
+    codes: tuple[str, ...]
+    mail_date: str | None
+    seen: int
+    state: State = "open"
+    by: str | None = None
+    at: str | None = None
+    run: str | None = None
+    origin: str | None = None
+
+    @property
+    def primary(self) -> str:
+        """Returns the reason that is told first."""
+        return self.codes[0] if self.codes else ""
+
+    @property
+    def informational(self) -> bool:
+        """Returns whether it needs nobody: the same piece went out already."""
+        return self.codes == INFORMATIONAL
+
+    @property
+    def reasons(self) -> tuple[Found, ...]:
+        """Returns its reasons as the rules of a release read them."""
+        return tuple(Found(code) for code in self.codes)
+
+    @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """Returns what can cure it: each remedy of its reasons once, in their order."""
+        return tuple(dict.fromkeys(cure for code in self.codes if code in CATALOGUE for cure in CATALOGUE[code].remedy))
+
+    def due(self, zone: str) -> int | None:
+        """Returns from when the piece is too late, in milliseconds, None without a mail date."""
+        return times.span(self.mail_date, zone).last // 1000 + 1 if self.mail_date else None
+
+    def plain(self) -> dict[str, Any]:
+        """Returns it for programs."""
+        return {
+            "decision_id": self.id,
+            "state": self.state,
+            "verdict": self.verdict,
+            "primary": self.primary,
+            "reasons": self.codes,
+            "remedies": self.remedies,
+            "campaign": self.campaign,
+            "channel": self.channel,
+            "purpose": self.purpose,
+            "controller": self.controller,
+            "source": self.source,
+            "origin": self.origin,
+            "recipient": self.recipient,
+            "mail_date": self.mail_date,
+            "seen": times.instant(self.seen),
+            "by": self.by,
+            "at": self.at,
+            "run": self.run,
+            "review": {"partition": self.place.partition, "offset": self.place.offset},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """One act about an item: what was asked, and what became of it; `outcome` is None until the worker answers.
+
+    `did`: its audit record, which is also the decision that it led to.
+    """
+
+    act_id: str
+    item: str
+    kind: str
+    by: tuple[str, ...]
+    at: str
+    reason: str | None = None
+    evidence: str | None = None
+    outcome: str | None = None
+    code: str | None = None
+    did: str | None = None
+
+    @property
+    def run(self) -> str | None:
+        """Returns the run that it was done in, which begins its id; None where its id names none."""
+        return self.act_id.rpartition(".")[0] or None
+
+
+def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Item | None:
+    """Returns the item of one record of `review`, as it was withheld; None in shadow mode, where nobody waits for it.
+
+    Raises ValueError for a record that holds none.
+    """
+    told = dict(headers)
+    if told.get("gate-mode") == b"shadow":
+        return None
+    decision = Decision.model_validate_json(told.get("gate-decision", b""))
+    send = Send.model_validate_json(value or b"")
+    if decision.id is None:
+        raise ValueError("a decision without id")
+    return Item(
+        id=decision.id,
+        place=ReviewPlace(partition=partition, offset=offset),
+        recipient=send.recipient_id,
+        campaign=send.campaign_id,
+        channel=send.channel,
+        purpose=send.purpose,
+        controller=send.controller_id,
+        source=decision.basis,
+        verdict=decision.verdict,
+        codes=tuple(reason.code for reason in decision.reasons),
+        mail_date=send.mail_date,
+        seen=times.span(decision.at, "UTC").first // 1000,
+    )
+
+
+def asked(key: bytes | None, value: bytes | None) -> Doing | None:
+    """Returns what one record of `acts` asks for about an item, None where it asks nothing about one.
+
+    What cannot be read is a dead letter, and nothing was done by it.
+    """
+    try:
+        act = decode("acts", key, value)
+    except Unreadable:
+        return None
+    if not isinstance(act, Release | ItemAct) or act.act_id is None:
+        return None
+    return Doing(act.act_id, act.decision_id, act.kind, _people(act.by), act.at, act.reason or None, act.evidence_ref)
+
+
+def answered(value: bytes | None) -> Doing | None:
+    """Returns what one record of `audit` answers to an act about an item, None where it answers none."""
+    if value is None or b'"act":{' not in value:
+        return None
+    try:
+        found = orjson.loads(value)
+        acted = Acted.model_validate_json(orjson.dumps(found["act"]))
+        did = str(found["did"])
+    except (ValueError, LookupError, TypeError, ValidationError):
+        return None
+    if acted.item is None or acted.act_id is None or acted.kind in ("handoff", "cancel"):
+        return None  # what it is about is a clearance, and no item
+    return Doing(
+        acted.act_id,
+        acted.item,
+        acted.kind or "",
+        _people(acted.by),
+        acted.at or "",
+        None,
+        acted.evidence_ref,
+        acted.outcome,
+        acted.code,
+        did,
+    )
+
+
+def standing(item: Item, answers: Iterable[Doing]) -> Item:
+    """Returns an item as the answers to the acts about it leave it, in the order in which they were judged."""
+    state: State = "open"
+    by, at, run = None, None, None
+    for doing in answers:
+        left = after(doing)
+        if left == "open":
+            state, by, at, run = left, None, None, None
+        elif left is not None or (doing.kind == "claim" and state == "open"):
+            state, by, at, run = left or state, next(iter(doing.by), None), doing.at, doing.run
+    return replace(item, state=state, by=by, at=at, run=run)
+
+
+def urgent(items: Iterable[Item], zone: str) -> list[Item]:
+    """Returns items in the order in which they need somebody: by mail date, then the longest withheld."""
+    return sorted(items, key=lambda item: (item.due(zone) or 2**63, item.seen, item.id))
+
+
+@dataclass(slots=True)
+class Queue:
+    """All items of `review`, with their states; `unread` counts the records that hold none."""
+
+    unread: int = 0
+    _items: dict[str, Item] = field(default_factory=dict)
+    _origins: dict[str, str] = field(default_factory=dict)
+    _asked: dict[str, Doing] = field(default_factory=dict)
+    _answers: dict[str, dict[tuple[int, int], Doing]] = field(default_factory=dict)
+
+    def review(self, partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> None:
+        """Takes in one record of `review`."""
+        try:
+            item = held(partition, offset, value, headers)
+        except ValueError:
+            self.unread += 1
+        else:
+            if item is not None:
+                self._items[item.id] = item
+
+    def act(self, key: bytes | None, value: bytes | None) -> None:
+        """Takes in one record of `acts`."""
+        if doing := asked(key, value):
+            self._asked.setdefault(doing.act_id, doing)
+
+    def audit(self, partition: int, offset: int, value: bytes | None) -> None:
+        """Takes in one record of `audit`; those of no act about an item say nothing here."""
+        if doing := answered(value):
+            # an item's acts are judged in the order of its partition, and their audit records stand in it
+            self._answers.setdefault(doing.item, {})[partition, offset] = doing
+
+    def origin(self, value: bytes | None) -> None:
+        """Takes in where the data came from, which the audit record of an item's decision tells."""
+        try:
+            record = orjson.loads(value or b"")
+            self._origins[record["did"]] = origin(record)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return
+
+    def items(self) -> Iterator[Item]:
+        """Yields every item as it stands, in no order."""
+        return (self._standing(item) for item in self._items.values())
+
+    def item(self, id_: str) -> Item | None:
+        """Returns one item as it stands, None where `review` has none with this decision id."""
+        found = self._items.get(id_)
+        return self._standing(found) if found else None
+
+    def doings(self, id_: str) -> list[Doing]:
+        """Returns what was done about an item, in the order in which it was judged, what waits for its answer last."""
+        answered = [self._with_reason(doing) for _, doing in sorted(self._answers.get(id_, {}).items())]
+        told = {doing.act_id for doing in answered}
+        waiting = [one for one in self._asked.values() if one.item == id_ and one.act_id not in told]
+        return answered + sorted(waiting, key=lambda doing: (doing.at, doing.act_id))
+
+    def run(self, prefix: str) -> dict[str, Doing]:
+        """Returns by item what was asked under act ids that begin like this, answered or not."""
+        return {one.item: one for act_id, one in self._asked.items() if act_id.startswith(prefix)}
+
+    def answer(self, item: str, act_id: str) -> Doing | None:
+        """Returns what became of an act, None as long as the worker has not said; the first word on it counts."""
+        found = [one for _, one in sorted(self._answers.get(item, {}).items()) if one.act_id == act_id]
+        return next((one for one in found if one.code != "repeated"), found[0] if found else None)
+
+    def _with_reason(self, doing: Doing) -> Doing:
+        asked = self._asked.get(doing.act_id)
+        return replace(doing, reason=asked.reason) if asked else doing
+
+    def _standing(self, item: Item) -> Item:
+        found = standing(item, (doing for _, doing in sorted(self._answers.get(item.id, {}).items())))
+        return replace(found, origin=self._origins.get(item.id))
+
+
+def after(doing: Doing) -> State | None:
+    """Returns the state in which an answered act leaves its item, None where it changes nothing."""
+    if doing.outcome in ("cleared", "withheld"):
+        return "redecided" if doing.kind == "redecide" else "released"
+    return _AFTER.get(doing.outcome or "")
+
+
+def _people(by: Any) -> tuple[str, ...]:
+    return (by,) if isinstance(by, str) else tuple(by or ())

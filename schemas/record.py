@@ -1,0 +1,38 @@
+"""Records as Kafka holds them: one that was read, and one to write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record that was read; `timestamp` is the broker's, in milliseconds.
+
+    `topic`: the broker's name for what a worker takes, the registry's name for what a command reads.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+    def header(self, name: str) -> str:
+        """Returns the last header of this name, '' without one."""
+        return next((value.decode("utf-8", "replace") for key, value in reversed(self.headers) if key == name), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to write, to a topic of the registry."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers

@@ -1,0 +1,1 @@
+"""Kafka for commands: reading, writing, topics, rights."""

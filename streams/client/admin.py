@@ -1,0 +1,228 @@
+"""The topics on the broker: made from the registry, and compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import Any, Literal
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import Settings
+from gatekeeper.texts import text
+from schemas.topics import TOPICS, Topic
+from streams.client.reader import REQUEST_MS, connection, reaching
+
+SHOWN = 2
+"""How many differences a refusal spells out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One way in which a topic is not as the registry says; `setting` is Kafka's name where a setting differs."""
+
+    topic: str
+    aspect: Literal["missing", "partitions", "replication", "setting"]
+    found: str
+    expected: str
+    setting: str = ""
+
+    def __str__(self) -> str:
+        """Returns the sentence: which topic, what is, what should be, what to do."""
+        return text(
+            f"error.topic_{self.aspect}_differs",
+            topic=self.topic,
+            found=self.found,
+            expected=self.expected,
+            setting=self.setting,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What `create` did: the topics it made and those that were there, as named on the broker."""
+
+    created: tuple[str, ...]
+    existing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How one topic should be laid out on this cluster."""
+
+    name: str
+    topic: Topic
+    partitions: int
+    replication: int
+    configs: dict[str, str]
+
+
+def create(settings: Settings) -> Creation:
+    """Makes every topic of the registry that is not there, all of them or none, and changes none that is.
+
+    Raises UsageError (2) where a topic stands with another number of partitions (never changed in place: the keys
+    would move) or the broker refuses the layout, UnavailableError (3) without a broker.
+    """
+    with _admin(settings) as admin:
+        described = _describe(admin, settings)
+        plans = _plans(admin, settings, described)
+        wrong = [each for each in _layout_differences(plans, described) if each.aspect == "partitions"]
+        if wrong:
+            raise _refusal(wrong)
+        wanted = {
+            plan.name: {
+                "num_partitions": plan.partitions,
+                "replication_factor": plan.replication,
+                "configs": plan.configs,
+            }
+            for plan in plans
+            if plan.name not in described
+        }
+        # asked first for all, so that a refusal leaves nothing half done
+        for only_asked in (True, False):
+            if wanted:
+                answer = admin.create_topics(
+                    wanted, timeout_ms=REQUEST_MS, validate_only=only_asked, raise_errors=False
+                )
+                wanted = {name: wanted[name] for name in _accepted(answer)}
+        admin.wait_for_topics(list(wanted), timeout_ms=REQUEST_MS)
+        return Creation(tuple(wanted), tuple(plan.name for plan in plans if plan.name not in wanted))
+
+
+def verify(settings: Settings) -> list[Difference]:
+    """Compares the broker with the registry and returns every difference; none means that the guarantees stand.
+
+    Raises UnavailableError (3) without a broker.
+    """
+    with _admin(settings) as admin:
+        described = _describe(admin, settings)
+        plans = _plans(admin, settings, described)
+        present = [plan for plan in plans if plan.name in described]
+        found = _configs(admin, [plan.name for plan in present])
+        drifted = [
+            Difference(plan.name, "setting", found[plan.name].get(key, ""), value, key)
+            for plan in present
+            for key, value in plan.configs.items()
+            if found[plan.name].get(key) != value
+        ]
+        return [*_layout_differences(plans, described), *drifted]
+
+
+def demand(settings: Settings) -> None:
+    """Refuses to go on where the broker differs from the registry: UsageError (2) with the first differences."""
+    differences = verify(settings)
+    if differences:
+        raise _refusal(differences)
+
+
+def repair(settings: Settings, differences: Sequence[Difference]) -> None:
+    """Sets drifted settings as the registry says; a number of partitions or replicas is never changed in place.
+
+    Raises UsageError (2) where the broker refuses a value, UnavailableError (3) without a broker.
+    """
+    wanted: dict[str, dict[str, str]] = {}
+    for each in differences:
+        if each.aspect == "setting":
+            wanted.setdefault(each.topic, {})[each.setting] = each.expected
+    if not wanted:
+        return
+    with _admin(settings) as admin:
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs) for name, configs in wanted.items()]
+        for name, answer in admin.alter_configs(resources)["topic"].items():
+            if answer != "OK":
+                raise UsageError("error.topic_refused", topic=name, detail=answer)
+        # the controller has it; whoever asks a broker right away may still be told the old value
+        deadline = monotonic() + REQUEST_MS / 1000
+        while any(not configs.items() <= _configs(admin, [name])[name].items() for name, configs in wanted.items()):
+            if monotonic() > deadline:
+                raise KafkaTimeoutError("settings not in force")
+            sleep(0.05)
+
+
+@contextmanager
+def _admin(settings: Settings) -> Iterator[Any]:
+    with reaching(settings), KafkaAdminClient(**connection(settings)) as admin:
+        yield admin
+
+
+def identity(settings: Settings) -> str:
+    """Returns what tells these topics from others of the same names, such as those of a broker made anew."""
+    with _admin(settings) as admin:
+        (row,) = admin.describe_topics([settings.topic("review")])
+        if row["error_code"]:
+            raise for_code(row["error_code"])(row["name"])
+        return f"{settings.prefix} {row['topic_id']}"
+
+
+def _describe(admin: Any, settings: Settings) -> dict[str, list[Any]]:
+    """Returns the replicas of each partition, by name, of the registry's topics that are on the broker."""
+    found = {}
+    for row in admin.describe_topics([settings.topic(name) for name in TOPICS]):
+        error = for_code(row["error_code"])
+        if error is UnknownTopicOrPartitionError:
+            continue
+        if row["error_code"]:
+            raise error(row["name"])
+        found[row["name"]] = [partition["replica_nodes"] for partition in row["partitions"]]
+    return found
+
+
+def _plans(admin: Any, settings: Settings, described: dict[str, list[Any]]) -> list[_Plan]:
+    # a broker that is down for now still counts, or a worker could not start during the outage of one of three
+    brokers = {row["broker_id"] for row in admin.describe_cluster()["brokers"]}
+    brokers.update(node for partitions in described.values() for replicas in partitions for node in replicas)
+    replication = settings.replication or (3 if len(brokers) >= 3 else 1)
+    return [
+        _Plan(
+            settings.topic(topic.name),
+            topic,
+            1 if topic.partitions == "one" else settings.partitions,
+            replication,
+            # two in-sync replicas can only be asked of topics that have them
+            topic.settings(audit_days=settings.audit_days, brokers=min(replication, len(brokers))),
+        )
+        for topic in TOPICS.values()
+    ]
+
+
+def _layout_differences(plans: list[_Plan], described: dict[str, list[Any]]) -> list[Difference]:
+    found = []
+    for plan in plans:
+        partitions = described.get(plan.name)
+        if partitions is None:
+            found.append(Difference(plan.name, "missing", "0", str(plan.partitions)))
+            continue
+        if plan.topic.partitions != "any" and len(partitions) != plan.partitions:
+            found.append(Difference(plan.name, "partitions", str(len(partitions)), str(plan.partitions)))
+        fewest = min(len(replicas) for replicas in partitions)
+        if fewest < plan.replication:
+            found.append(Difference(plan.name, "replication", str(fewest), str(plan.replication)))
+    return found
+
+
+def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    rows = admin.describe_configs(resources, config_filter="all")["topic"]
+    return {name: {key: row["value"] for key, row in rows[name].items()} for name in names}
+
+
+def _accepted(answer: dict[str, Any]) -> list[str]:
+    """Returns the topics that are not there yet: another `topics create` may be at work at the same time."""
+    names = []
+    for row in answer["topics"]:
+        if not row["error_code"]:
+            names.append(row["name"])
+        elif for_code(row["error_code"]) is not TopicAlreadyExistsError:
+            raise UsageError("error.topic_refused", topic=row["name"], detail=row["error_message"])
+    return names
+
+
+def _refusal(differences: Sequence[Difference]) -> UsageError:
+    shown = " ".join(str(each) for each in differences[:SHOWN])
+    return UsageError("error.topics_differ", count=len(differences), shown=shown)

@@ -1,0 +1,165 @@
+"""A fact and the act that says who did it and why: both in one transaction, or neither.
+
+The fact binds from its acknowledgement, and the act becomes one audit record. The worker never writes a fact topic,
+as its barrier waits for them: whoever acts on facts comes through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
+from gatekeeper.settings import Settings
+from schemas.codec import Unreadable, canonical, decode, encode
+from schemas.events import Batch, Controller, PairedAct
+from schemas.record import Record
+from schemas.topics import subject_key
+from streams.client.publisher import Outgoing, Place, transact
+from streams.client.reader import Reader
+
+Referred = TypeVar("Referred", bound=Controller | Batch)
+Referred_co = TypeVar("Referred_co", bound=Controller | Batch, covariant=True)
+_OPTIONS = {
+    "by": "--by",
+    "reason": "--reason",
+    "evidence_ref": "--evidence",
+    "suspended_since": "--from",
+    "suspended_until": "--until",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What was acknowledged: the act's id, where the facts stand, and where the act."""
+
+    act_id: str
+    facts: tuple[Place, ...]
+    act: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[Referred_co]):
+    """The newest record of `reference` about something, and where it stands; `record` is None where there is none."""
+
+    model: Referred_co
+    record: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Somebody who changed the same record of `reference` meanwhile: who (None = not known), and who came last."""
+
+    by: str | None
+    place: Place
+    last: bool
+
+
+def now() -> str:
+    """Returns this instant as events write it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def act(kind: str, *, by: str, **more: Any) -> PairedAct:
+    """Returns an act of now with an id of its own; `more`: recipient_id or subject, reason, evidence_ref.
+
+    Raises UsageError (2) that names the option, never its value.
+    """
+    try:
+        return PairedAct.model_validate({"v": 1, "kind": kind, "act_id": uuid4().hex, "at": now(), "by": by, **more})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False)[0]
+        place = str(first["loc"][0]) if first["loc"] else "subject"
+    if place == "recipient_id":
+        raise UsageError("error.recipient_invalid")
+    raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place))
+
+
+def write(
+    settings: Settings, facts: Sequence[Outgoing], act: PairedAct, *, partitions: Iterable[int | None] = (None,)
+) -> Pair:
+    """Writes facts and act, all or nothing; what is returned is acknowledged, and binds.
+
+    `partitions`: where the act stands, once on each; None is its key's.
+    Raises UnavailableError (3) or UsageError (2) where nothing was written; UnavailableError also, and it says so,
+    where the answer to the commit did not come: nothing is tried again, so that nothing is doubled.
+    """
+    key = subject_key("acts", act).encode()
+    try:
+        places = transact(settings, [*facts, *(Outgoing("acts", key, encode(act), number) for number in partitions)])
+    except IncompleteError:
+        raise UnavailableError("error.pair_unknown", broker=settings.bootstrap, act=act.act_id) from None
+    return Pair(act.act_id, tuple(places[: len(facts)]), places[-1])
+
+
+def newest(reader: Reader, model: type[Referred], id_: str) -> Stored[Referred] | None:
+    """Returns what `reference` says now of a controller or a batch, None where it says nothing.
+
+    Raises IntegrityError (4) where the newest record cannot be read: what it says would be lost by a newer one.
+    """
+    kind = model.model_fields["kind"].annotation.__args__[0]  # type: ignore[union-attr]
+    found: Record | None = None
+    for record in _records(reader, f"{kind}/{id_}"):
+        found = record
+    if found is None:
+        return None
+    try:
+        return Stored(decode("reference", found.key, found.value), found)
+    except Unreadable as fault:
+        place = f"reference/{found.partition}/{found.offset}"
+        raise IntegrityError("error.reference_unreadable", place=place, fault=fault.fault) from None
+
+
+def amend(settings: Settings, old: Stored[Controller | Batch], act: PairedAct, **changes: Any) -> Pair:
+    """Writes a record of `reference` anew, with these fields changed and all others kept, and the act with it."""
+    kept = old.model.model_dump(mode="json", exclude_none=True) | changes
+    value = canonical({name: content for name, content in kept.items() if content is not None})
+    try:
+        new = type(old.model).model_validate_json(value)
+    except ValidationError as error:
+        place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+        raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place)) from None
+    return write(settings, [Outgoing("reference", subject_key("reference", new).encode(), encode(new))], act)
+
+
+def rival(reader: Reader, old: Stored[Controller | Batch], pair: Pair) -> Rival | None:
+    """Returns who changed the same record between our reading of it and now, None where nobody did.
+
+    Kafka has no conditional write: two managers at once both write, and the last one counts whole.
+    """
+    before = old.record.offset if old.record else -1
+    (ours,) = pair.facts
+    key = f"{old.model.kind}/{old.model.id}"
+    others = [found for found in _records(reader, key) if found.offset > before and found.offset != ours.offset]
+    if not others:
+        return None
+    since = old.record.timestamp if old.record else 0
+    by = None
+    for found in reader.read("acts", since=since):
+        try:
+            other = decode("acts", found.key, found.value)
+        except Unreadable:
+            continue
+        if isinstance(other, PairedAct) and other.subject == key and other.act_id != pair.act_id:
+            by = other.by
+    place = Place("reference", others[-1].partition, others[-1].offset)
+    return Rival(by, place, last=others[-1].offset > ours.offset)
+
+
+def _records(reader: Reader, key: str) -> Iterator[Record]:
+    return (record for record in reader.read("reference") if _key(record) == key.encode())
+
+
+def _key(record: Record) -> bytes | None:
+    """Returns the key of a record of `reference`; one without takes its value's, None where that cannot be read."""
+    if record.key is not None:
+        return record.key
+    try:
+        return subject_key("reference", decode("reference", None, record.value)).encode()
+    except Unreadable:
+        return None

@@ -1,0 +1,34 @@
+"""The heads of the ledger for whoever only reads: how far each partition is, and in which mode it is judged."""
+
+from __future__ import annotations
+
+from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.head import HEAD, Head
+from gatekeeper.settings import Settings
+from streams.client.reader import Reader
+
+HEAD_WITHIN = (500, 10_000)
+"""A head is in every transaction, so the newest lies near the end; only where it does not, more is read, then all."""
+
+
+def read(reader: Reader) -> dict[int, Head]:
+    """Returns the newest head of each partition that has one."""
+    partitions = {tp.partition for tp in reader.partitions("ledger")}
+    found: dict[int, Head] = {}
+    for last in (*HEAD_WITHIN, None):
+        found = {}
+        for record in reader.read("ledger", last=last):
+            if record.key == HEAD and record.value is not None:
+                found[record.partition] = Head.decode(record.value)
+        if found.keys() == partitions:
+            break
+    return found
+
+
+def demand_mode(settings: Settings) -> None:
+    """Raises IntegrityError (4) where the ledger is of another mode: before the group is joined and anybody fenced."""
+    with Reader(settings) as reader:
+        for number, head in sorted(read(reader).items()):
+            if head.mode != settings.mode:
+                where = {"topic": settings.topic("ledger"), "partition": number}
+                raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **where)

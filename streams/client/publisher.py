@@ -1,0 +1,231 @@
+"""Kafka for the commands, writing: acknowledged by all in-sync replicas, singly or all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import repeat
+from threading import Thread
+from typing import Any, Self
+from uuid import uuid4
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from gatekeeper.errors import IncompleteError
+from gatekeeper.settings import Settings
+from streams.client.reader import REQUEST_MS, Reader, connection, forbidden, reaching
+
+DELIVERY_MS = 20_000
+"""How long a record may wait for its acknowledgement; an idempotent producer rides out a broker's restart in it."""
+TRANSACTION_MS = 10_000
+"""A command killed in the middle of a transaction holds up the barrier no longer than this and the broker's check."""
+WINDOW_RECORDS = 2_000
+WINDOW_BYTES = 4 * 1024 * 1024
+"""So much of a file is under way at once; after a failure no more than this is uncertain."""
+
+FromLine = tuple[int, bytes | None, bytes]
+"""A record of a file: the number of its line, its key and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be written to a topic of the registry; without partition its key decides, without both it is any."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands on a topic of the registry."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How a part of a file went: how many of its records are acknowledged, and the line to go on from.
+
+    `whole` unless one had no answer; that one's line is then the line to go on from, and nothing more was written.
+    """
+
+    acknowledged: int
+    next_line: int
+    whole: bool
+
+
+class Publisher:
+    """Writes to one topic outside of transactions, each record acknowledged by all in-sync replicas and written once.
+
+    Keyed records go where Kafka's murmur2 puts them, as with Java's producers: the order of a person's records and
+    the recognition of a duplicate depend on one partitioner for all.
+    """
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._settings = settings
+        self._topic = topic
+
+    def __enter__(self) -> Self:
+        _demand(self._settings, {self._topic})
+        with reaching(self._settings):
+            self._producer = _producer(self._settings, linger_ms=5, batch_size=256 * 1024)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _close(self._producer)
+
+    def write(
+        self, records: Sequence[tuple[bytes | None, bytes]], partitions: Sequence[int] | None = None
+    ) -> list[Place | None]:
+        """Writes records (key, value) and waits for the answers; returns where each stands, None without an answer.
+
+        `partitions`: where each goes, whatever its key says. A record without an answer may have been written.
+        Raises UsageError (2) where the user may not write there, and nothing was written.
+        """
+        name, futures = self._settings.topic(self._topic), []
+        with suppress(KafkaTimeoutError):
+            for (key, value), partition in zip(records, partitions or repeat(None, len(records)), strict=True):
+                futures.append(self._producer.send(name, key=key, value=value, partition=partition))
+            self._producer.flush(timeout=DELIVERY_MS / 1000 + 5)
+        places = [_place(self._topic, future) if future.succeeded() else None for future in futures]
+        if futures and not any(places) and (lacking := forbidden(self._settings, futures[0].exception)):
+            raise lacking
+        return places + [None] * (len(records) - len(places))
+
+    def write_lines(self, records: Iterable[FromLine]) -> Iterator[Window]:
+        """Writes the records of a file, window by window, and yields how each went; ends with one that is not whole."""
+        for window in _windows(records):
+            places = self.write([(key, value) for _, key, value in window])
+            whole = None not in places
+            line = window[-1][0] + 1 if whole else window[places.index(None)][0]
+            yield Window(sum(place is not None for place in places), line, whole)
+            if not whole:
+                return
+
+
+def transact(settings: Settings, records: Sequence[Outgoing], *, name: str | None = None) -> list[Place]:
+    """Writes all records or none, in one transaction, and returns where they stand; what is returned is acknowledged.
+
+    `name`: by which `settle` knows it, where the answer to the commit may not come. An older one of that name that is
+    still open is settled first.
+    Raises UnavailableError (3) or UsageError (2) where nothing was written, IncompleteError (5) where the answer to
+    the commit did not come and nobody can tell.
+    """
+    _demand(settings, {record.topic for record in records})
+    with transactional(settings, _of_command(settings, name or uuid4().hex)) as producer:
+        with reaching(settings):
+            producer.begin_transaction()
+            places = _written(producer, settings, records)
+        try:
+            bounded(producer.commit_transaction)
+        except KafkaError:
+            raise IncompleteError("error.commit_unknown", broker=settings.bootstrap) from None
+        return places
+
+
+def settle(settings: Settings, name: str) -> None:
+    """Returns when the transaction of that name, if there was one, is committed or aborted for good.
+
+    Whoever still writes in it is fenced, and can commit no more.
+    """
+    with transactional(settings, _of_command(settings, name)):
+        pass
+
+
+@contextmanager
+def transactional(settings: Settings, id_: str) -> Iterator[Any]:
+    """Yields a producer that holds this transactional id: whoever held it before can commit no more."""
+    with reaching(settings):
+        producer = _producer(settings, transactional_id=id_, transaction_timeout_ms=TRANSACTION_MS)
+    try:
+        with reaching(settings):
+            producer.init_transactions()
+        yield producer
+    finally:
+        _close(producer)
+
+
+def _of_command(settings: Settings, name: str) -> str:
+    return f"{settings.application}-cli-{name}"
+
+
+def _windows(records: Iterable[FromLine]) -> Iterator[list[FromLine]]:
+    window: list[FromLine] = []
+    size = 0
+    for record in records:
+        window.append(record)
+        size += len(record[2])
+        if len(window) >= WINDOW_RECORDS or size >= WINDOW_BYTES:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
+
+
+def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> list[Place]:
+    try:
+        futures = [
+            producer.send(settings.topic(each.topic), key=each.key, value=each.value, partition=each.partition)
+            for each in records
+        ]
+        producer.flush(timeout=TRANSACTION_MS / 1000)
+        return [_place(record.topic, future) for record, future in zip(records, futures, strict=True)]
+    except KafkaError:
+        # without an abort that arrives the broker gives up by itself, and readers wait until then
+        with suppress(KafkaError):
+            bounded(producer.abort_transaction)
+        raise
+
+
+def _demand(settings: Settings, topics: set[str]) -> None:
+    """Raises UsageError for a topic that is not there: a producer would only wait for it until its time is up."""
+    with Reader(settings) as reader:
+        for topic in topics:
+            reader.partitions(topic)
+
+
+def _producer(settings: Settings, **more: Any) -> Any:
+    return KafkaProducer(
+        **connection(settings),
+        acks="all",
+        enable_idempotence=True,
+        allow_auto_create_topics=False,
+        max_block_ms=REQUEST_MS,
+        delivery_timeout_ms=DELIVERY_MS,
+        **more,
+    )
+
+
+def _place(topic: str, future: Any) -> Place:
+    found = future.get(timeout=0)
+    return Place(topic, found.partition, found.offset)
+
+
+def _close(producer: Any) -> None:
+    with suppress(KafkaError):
+        producer.close(timeout=1)
+
+
+def bounded(call: Callable[[], None]) -> None:
+    """Runs a call that kafka-python never lets time out; raises KafkaTimeoutError where it does not return."""
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            call()
+        except Exception as error:
+            failed.append(error)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(TRANSACTION_MS / 1000)
+    if thread.is_alive():
+        raise KafkaTimeoutError("no answer")
+    if failed:
+        raise failed[0]

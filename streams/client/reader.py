@@ -1,0 +1,298 @@
+"""Kafka for the commands, reading: synchronous and bounded, without a consumer group, committing no position.
+
+Whoever reads the gate's topics must ask for `read_committed`, or sees what an aborted transaction left behind:
+Java, kafka-python and aiokafka do not by default. `Reader` does.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import Any, Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
+
+from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
+from gatekeeper.settings import Settings
+from schemas.record import Record
+from schemas.topics import TOPICS, logical_name
+from streams.client.connection import reached
+
+CONNECT_MS = 6_000
+REQUEST_MS = 8_000
+STALL_SECONDS = 10.0
+"""Longest time that a read may make no progress before it is an error, not an answer."""
+
+NEAR = 500
+"""Records no further apart are read in one go."""
+
+SETTLE_SECONDS = 30.0
+"""No transaction of the worker is open for longer."""
+
+# kafka-python logs keys and values at debug, and each attempt to connect as an error; the commands say it once
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Returns what every kafka-python client of ours is made with; raises as `reached` does."""
+    return {
+        **reached(settings),
+        "client_id": f"{settings.application}-cli",
+        "bootstrap_timeout_ms": CONNECT_MS,
+        "request_timeout_ms": REQUEST_MS,
+    }
+
+
+@contextmanager
+def reaching(settings: Settings) -> Iterator[None]:
+    """Turns what Kafka raises into one sentence that names the broker.
+
+    Raises UnavailableError (3), or UsageError (2) where a topic is not there or the broker forbids what was asked.
+    """
+    try:
+        yield
+    except UnknownTopicOrPartitionError:
+        raise UsageError("error.topics_missing", broker=settings.bootstrap) from None
+    except KafkaTimeoutError:
+        from streams.client.refusal import refusal
+
+        raise refusal(settings) from None
+    except (KafkaError, OSError) as error:
+        if lacking := forbidden(settings, error):
+            raise lacking from None
+        raise UnavailableError(
+            "error.broker_unreachable", broker=settings.bootstrap, detail=type(error).__name__
+        ) from None
+
+
+def forbidden(settings: Settings, error: Exception | None) -> UsageError | None:
+    """Returns the sentence for what the user may not do: the kind of resource, and those of ours that Kafka names.
+
+    None where that is not what it says; kafka-python puts it into words only where a producer asks for its id.
+    """
+    kind = re.search(r"(Cluster|Group|Topic|TransactionalId)AuthorizationFailed", repr(error))
+    if kind is None:
+        return None
+    names = [settings.topic(name) for name in TOPICS if settings.topic(name) in str(error)]
+    user, what = settings.sasl_username or "ANONYMOUS", " ".join((kind[1], *names))
+    return UsageError("error.broker_rights", broker=settings.bootstrap, user=user, what=what)
+
+
+class Reader:
+    """Reads committed records of the registry's topics.
+
+    Every method raises UnavailableError (3) without an answer, UsageError (2) where the topic is missing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __enter__(self) -> Self:
+        with reaching(self._settings):
+            self._consumer = KafkaConsumer(
+                **connection(self._settings),
+                group_id=None,
+                enable_auto_commit=False,
+                isolation_level="read_committed",
+                # only ever from an offset that was asked just before; retention may overtake it
+                auto_offset_reset="earliest",
+                allow_auto_create_topics=False,
+                fetch_max_wait_ms=100,
+                max_poll_records=2_000,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close(autocommit=False, timeout_ms=1_000)
+
+    def partitions(self, topic: str) -> list[TopicPartition]:
+        """Returns the partitions of a topic, in order."""
+        name = self._settings.topic(topic)
+        with reaching(self._settings):
+            numbers = self._consumer.partitions_for_topic(name)
+        if not numbers:
+            key = "error.topic_unseen" if self._settings.sasl_username else "error.topic_missing"
+            where = {"broker": self._settings.bootstrap, "user": self._settings.sasl_username}
+            raise UsageError(key, topic=name, **where)
+        return [TopicPartition(name, number) for number in sorted(numbers)]
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Returns the end of each partition for readers of committed records: the first offset not yet stable."""
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            found = self._consumer.end_offsets(partitions)
+        return {tp.partition: found[tp] for tp in partitions}
+
+    def starts(self, topic: str) -> dict[int, int]:
+        """Returns the first offset that each partition still keeps."""
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            found = self._consumer.beginning_offsets(partitions)
+        return {tp.partition: found[tp] for tp in partitions}
+
+    def since(self, topic: str, at: int) -> dict[int, int]:
+        """Returns the first offset of each partition that the broker has had since then (milliseconds), or its end."""
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            ends = self._consumer.end_offsets(partitions)
+            found = self._consumer.offsets_for_times(dict.fromkeys(partitions, at))
+        return {tp.partition: found[tp].offset if found[tp] else ends[tp] for tp in partitions}
+
+    def settled(self, topic: str) -> dict[int, int]:
+        """Returns an end of each partition below which no transaction is open, and above which all begins after now.
+
+        Raises IncompleteError (5) where one stays open.
+        """
+        partitions = self.partitions(topic)
+        give_up = monotonic() + SETTLE_SECONDS
+        with reaching(self._settings):
+            plain = KafkaConsumer(**connection(self._settings), group_id=None, isolation_level="read_uncommitted")
+            try:
+                wanted = plain.end_offsets(partitions)
+            finally:
+                plain.close(autocommit=False, timeout_ms=1_000)
+            while True:
+                stable = self._consumer.end_offsets(partitions)
+                open_ = [tp for tp in partitions if stable[tp] < wanted[tp]]
+                if not open_:
+                    return {tp.partition: wanted[tp] for tp in partitions}
+                if monotonic() > give_up:
+                    raise IncompleteError("error.unsettled", topic=open_[0].topic, partition=open_[0].partition)
+                sleep(0.02)
+
+    def read(
+        self,
+        topic: str,
+        *,
+        last: int | None = None,
+        since: int | None = None,
+        behind: Mapping[int, int] | None = None,
+        partition: int | None = None,
+    ) -> Iterator[Record]:
+        """Yields what stands on `topic` up to its ends as they were when asked, in order within a partition.
+
+        `last`: only so many offsets before the end of each partition. `since`: only what the broker has had since
+        then, in milliseconds. `behind`: only from these offsets on, by partition. `partition`: only this one.
+        """
+        partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
+        with reaching(self._settings):
+            ends = self._consumer.end_offsets(partitions)
+            starts = self._consumer.beginning_offsets(partitions)
+        if last is not None:
+            starts = {tp: max(start, ends[tp] - last) for tp, start in starts.items()}
+        if since is not None:
+            begun = self.since(topic, since)
+            starts = {tp: max(start, min(begun[tp.partition], ends[tp])) for tp, start in starts.items()}
+        if behind is not None:
+            starts = {tp: max(start, behind.get(tp.partition, 0)) for tp, start in starts.items()}
+        yield from self._between(starts, ends)
+
+    def at(self, topic: str, *, partition: int, offset: int) -> Record | None:
+        """Returns the committed record at this place, None where there is none (any more)."""
+        return next(self.between(topic, partition=partition, start=offset, end=offset + 1), None)
+
+    def between(self, topic: str, *, partition: int, start: int, end: int) -> Iterator[Record]:
+        """Yields what is committed on one partition from `start` up to `end` (exclusive), as far as it is kept."""
+        tp = TopicPartition(self._settings.topic(topic), partition)
+        if tp not in self.partitions(topic):
+            return
+        with reaching(self._settings):
+            start = max(start, self._consumer.beginning_offsets([tp])[tp])
+            end = min(end, self._consumer.end_offsets([tp])[tp])
+        yield from self._between({tp: start}, {tp: end})
+
+    def some(self, topic: str, places: Iterable[tuple[int, int]]) -> Iterator[Record]:
+        """Yields what is committed at these places (partition and offset) in their order, as far as it is kept."""
+        left = deque(sorted(set(places)))
+        while left:
+            partition, first = left[0]
+            stretch: set[int] = set()
+            # whoever stands near is read in one go: setting out anew takes about as long
+            while left and left[0][0] == partition and left[0][1] - max(stretch, default=first) <= NEAR:
+                stretch.add(left.popleft()[1])
+            for record in self.between(topic, partition=partition, start=first, end=max(stretch) + 1):
+                if record.offset in stretch:
+                    yield record
+
+    def follow(self, topic: str, *, from_beginning: bool) -> Iterator[Record]:
+        """Returns what stands on `topic` (or nothing of it) and then what comes from this call on, without end."""
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            ask = self._consumer.beginning_offsets if from_beginning else self._consumer.end_offsets
+            self._seek(ask(partitions))
+        return (record for records in self._coming(partitions, STALL_SECONDS / 2) for record in records)
+
+    def coming(self, topic: str, starts: Mapping[int, int], *, seconds: float) -> Iterator[list[Record]]:
+        """Returns what comes from these offsets on, without end; an empty list each time that long nothing came."""
+        return self.following({topic: starts}, seconds=seconds)
+
+    def following(self, starts: Mapping[str, Mapping[int, int]], *, seconds: float) -> Iterator[list[Record]]:
+        """Returns as `coming` does, of several topics at once, each in order within a partition."""
+        partitions = {
+            TopicPartition(self._settings.topic(topic), number): offset
+            for topic, numbers in starts.items()
+            for number, offset in numbers.items()
+        }
+        with reaching(self._settings):
+            self._seek(partitions)
+        return self._coming(list(partitions), seconds)
+
+    def reached(self) -> dict[tuple[str, int], int]:
+        """Returns the next offset of each topic and partition that is followed: it passes commit markers too."""
+        with reaching(self._settings):
+            found = {tp: self._consumer.position(tp, timeout_ms=REQUEST_MS) or 0 for tp in self._consumer.assignment()}
+        return {(logical_name(tp.topic), tp.partition): offset for tp, offset in found.items()}
+
+    def _coming(self, partitions: list[TopicPartition], seconds: float) -> Iterator[list[Record]]:
+        with reaching(self._settings):
+            while True:
+                fetched = self._consumer.poll(timeout_ms=int(seconds * 1000))
+                if not fetched:
+                    # a client that lost its broker waits for ever; asking tells quiet from gone
+                    self._consumer.end_offsets(partitions)
+                yield [self._record(record) for records in fetched.values() for record in records]
+
+    def _seek(self, starts: dict[Any, int]) -> None:
+        self._consumer.assign(list(starts))
+        self._consumer.resume(*starts)  # a read before this one paused what it had finished
+        for tp, offset in starts.items():
+            self._consumer.seek(tp, offset)
+
+    def _between(self, starts: dict[Any, int], ends: dict[Any, int]) -> Iterator[Record]:
+        left = {tp for tp, start in starts.items() if start < ends[tp]}
+        if not left:
+            return
+        positions = {tp: starts[tp] for tp in left}
+        with reaching(self._settings):
+            self._seek(positions)
+            moved_at = monotonic()
+            while left:
+                fetched = self._consumer.poll(timeout_ms=200)
+                for tp, records in fetched.items():
+                    yield from (self._record(record) for record in records if record.offset < ends[tp])
+                for tp in tuple(left):
+                    # the position also passes commit markers, which are never handed out
+                    reached = self._consumer.position(tp, timeout_ms=REQUEST_MS) or positions[tp]
+                    if reached > positions[tp]:
+                        positions[tp], moved_at = reached, monotonic()
+                    if reached >= ends[tp]:
+                        left.discard(tp)
+                        self._consumer.pause(tp)
+                if monotonic() - moved_at > STALL_SECONDS:
+                    raise KafkaTimeoutError("no progress")
+
+    def _record(self, found: Any) -> Record:
+        return Record(
+            topic=logical_name(found.topic),
+            partition=found.partition,
+            offset=found.offset,
+            timestamp=found.timestamp,
+            key=found.key,
+            value=found.value,
+            headers=tuple((name, value if value is not None else b"") for name, value in found.headers),
+        )

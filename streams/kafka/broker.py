@@ -1,0 +1,243 @@
+"""A real Apache Kafka on this machine: one KRaft node on loopback, for people, the demo and the tests."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+from gatekeeper.errors import UnavailableError
+from streams.kafka import jars, java, node
+
+ROOM = 64 * 2**20
+"""Free bytes that a start asks for: Kafka maps its indexes into memory, and where the disk is full it just dies."""
+DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of Linux's prctl."""
+PROPERTIES = "server.properties"
+CLUSTER = "Z2F0ZWtlZXBlci1sb2NhbA"
+"""Kafka's spelling of the sixteen bytes `gatekeeper-local`."""
+_LIBC = ctypes.CDLL(None)
+
+
+class Broker:
+    """Runs one Kafka node, and leaves no process behind.
+
+    `folder` keeps data, ports and log from start to start; without it all is temporary.
+    `port` is where clients connect; 0 takes the one that `folder` had before, else a free one.
+    `settings` go over the node's own; with `exact` they are all that it gets, the place of its data aside.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        port: int = 0,
+        settings: Mapping[str, str] | None = None,
+        exact: bool = False,
+    ) -> None:
+        self._given = folder
+        self._port = port
+        self._settings = dict(settings or {})
+        self._exact = exact
+        self._temporary: TemporaryDirectory[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._hold: int | None = None
+        self._log_start = 0
+
+    @property
+    def bootstrap(self) -> str:
+        """The address that clients are given; known once started."""
+        return f"{node.HOST}:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        """The process of the node; known once started."""
+        return self._started().pid
+
+    @property
+    def folder(self) -> Path:
+        """Where data and log lie."""
+        if self._given is not None:
+            return self._given.absolute()
+        if self._temporary is None:
+            self._temporary = TemporaryDirectory(prefix="kafka-")
+        return Path(self._temporary.name)
+
+    @property
+    def log(self) -> Path:
+        """What the node says; every start appends to it."""
+        return self.folder / "server.log"
+
+    def start(self, *, progress: jars.Progress | None = None, timeout: float = 60.0) -> Self:
+        """Returns when the node takes connections; the next start on a folder has the ports and data of the last.
+
+        Raises UnavailableError (3) for a busy port, a folder that another node uses, missing Java, jars that cannot be
+        fetched, a disk that is full or cannot be written, and a node that ended or was not ready within `timeout`
+        seconds; IntegrityError (4) for jars that are not what the lock names. Whatever is raised, an interrupt
+        included, no process is left.
+        """
+        if self._process is not None and self._process.poll() is None:
+            raise RuntimeError("the broker runs already")
+        try:
+            classpath = os.pathsep.join(map(str, jars.fetch(progress=progress)))
+            command = [java.find(), "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+            command += ["-Dlog4j2.configurationFile=log4j2.properties", "-cp", classpath]
+            properties = self._lay_out()
+            if not (self.folder / "data").exists():
+                self._format(command, properties)
+            self._write(properties, data="data")
+            self._launch([*command, "kafka.Kafka", PROPERTIES])
+            self._await_start(time.monotonic() + timeout)
+        except OSError as error:
+            self.stop()
+            raise UnavailableError("error.disk", path=error.filename or self.folder, detail=error) from None
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def wait(self) -> UnavailableError:
+        """Returns when the node has ended by itself: why, as far as its log tells."""
+        self._started().wait()
+        return self._failure()
+
+    def stop(self, *, timeout: float = 20.0) -> None:
+        """Ends the node in order, by force after `timeout` seconds or at an interrupt; what was temporary goes."""
+        try:
+            if self._process is not None and self._process.poll() is None:
+                self._process.terminate()
+                self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self.kill()
+            if self._hold is not None:
+                os.close(self._hold)
+                self._hold = None
+            if self._temporary is not None:
+                self._temporary.cleanup()
+                self._temporary = None
+
+    def kill(self) -> None:
+        """Ends the node as a crash would (SIGKILL); its data stays, for the next start to recover."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("the broker was never started")
+        return self._process
+
+    def _lay_out(self) -> dict[str, str]:
+        """Makes the folder, takes the ports, and returns the node's properties."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._take_folder()
+        if (free := shutil.disk_usage(self.folder).free) < ROOM:
+            raise UnavailableError("error.disk_room", path=self.folder, free=free // 2**20, needed=ROOM // 2**20)
+        (self.folder / "log4j2.properties").write_text(node.LOG4J, "utf-8")
+        if self._exact:
+            return self._settings
+        last = self.folder / PROPERTIES
+        client, controller = node.ports_in(last.read_text("utf-8") if last.exists() else "")
+        self._port = self._port or client or node.free_port()
+        if not node.is_free(self._port):
+            raise UnavailableError("error.port_busy", port=self._port)
+        if controller in (0, self._port) or not node.is_free(controller):
+            controller = node.free_port(self._port)
+        return {**node.properties(self._port, controller), **self._settings}
+
+    def _take_folder(self) -> None:
+        """Keeps other brokers off the folder, until the node and we are both done with it."""
+        if self._hold is not None:
+            return
+        self._hold = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnavailableError("error.data_in_use", path=self.folder) from None
+
+    def _write(self, properties: Mapping[str, str], *, data: str) -> None:
+        # Relative names, for the node runs in its folder: Java reads the file as Latin-1.
+        lines = {**properties, "log.dirs": data}
+        (self.folder / PROPERTIES).write_text("".join(f"{key}={value}\n" for key, value in lines.items()), "utf-8")
+
+    def _format(self, command: list[str], properties: Mapping[str, str]) -> None:
+        """Makes the node's empty data folder; it appears whole, so that a start cut short is simply done again."""
+        unfinished = self.folder / "data.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self._write(properties, data=unfinished.name)
+        self._launch([*command, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", PROPERTIES])
+        if self._started().wait() != 0:
+            raise self._failure()
+        unfinished.rename(self.folder / "data")
+
+    def _launch(self, command: list[str]) -> None:
+        # A session of its own: Ctrl-C in the terminal reaches us, and we end the node in order.
+        assert self._hold is not None
+        with self.log.open("ab") as log:
+            self._log_start = log.tell()
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                pass_fds=(self._hold,),  # if we are killed, the folder stays taken until the node has ended
+                start_new_session=True,
+                preexec_fn=_end_with_parent if _can_end_with_parent() else None,
+            )
+
+    def _await_start(self, deadline: float) -> None:
+        process = self._started()
+        while process.poll() is None and time.monotonic() < deadline:
+            if "Kafka Server started" in self._said():
+                return
+            time.sleep(0.05)
+        raise self._failure()
+
+    def _said(self) -> str:
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode("utf-8", "replace")
+
+    def _failure(self) -> UnavailableError:
+        said = self._said()
+        if "Address already in use" in said:
+            return UnavailableError("error.port_busy", port=self._port)
+        if "No space left on device" in said or shutil.disk_usage(self.folder).free < ROOM // 16:
+            return UnavailableError(
+                "error.disk", path=self.folder, detail=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            )
+        clues = [line for line in said.splitlines() if " ERROR " in line or "Exception" in line] or [""]
+        return UnavailableError("error.broker_ended", log=self.log, detail=clues[-1][:200])
+
+
+def _can_end_with_parent() -> bool:
+    # Linux sends the signal when the *thread* that forked ends, so only the main thread may ask for it.
+    return sys.platform == "linux" and threading.current_thread() is threading.main_thread()
+
+
+def _end_with_parent() -> None:
+    """Asks Linux, in the child, to stop the node in order even if we are killed by force."""
+    _LIBC.prctl(DEATH_SIGNAL, signal.SIGTERM)

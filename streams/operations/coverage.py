@@ -1,0 +1,111 @@
+"""The coverage check on Kafka: each partition's topics read side by side, up to ends at which nothing is open.
+
+Whatever a manifest names was written in its transaction. So the manifests' ends are asked first and then, one after
+the other, those of all that is held against them: what was written meanwhile is read too, and is not asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from typing import Self
+
+from gatekeeper.audit.checks.coverage import OUTPUTS, OWN, Covered, End, Finding, covered
+from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Put, Records, Signed
+from gatekeeper.keys import Keys
+from gatekeeper.settings import Settings
+from schemas.audit import DID_PATTERN
+from schemas.record import Record
+from streams.client import progress
+from streams.client.reader import Reader
+
+UNREADABLE = "unreadable"
+STEP = 500
+
+
+def check(
+    settings: Settings, passed: Callable[[int], None] = lambda _: None, *, without: Collection[int] = ()
+) -> Iterator[Covered]:
+    """Yields what was found of each partition, as soon as it is; what is asked of the broker is asked at the first.
+
+    `passed` hears now and then of so many records more that were read. `without`: partitions that are left out.
+    Raises UnavailableError (3) without a broker, IncompleteError (5) where a transaction stays open.
+    """
+    with _Topics(settings, passed) as topics:
+        for number in topics.demanded:
+            if number not in without:
+                yield topics.partition(number)
+
+
+class _Topics:
+    """A reader for each topic, and from where to where it reads."""
+
+    def __init__(self, settings: Settings, passed: Callable[[int], None]) -> None:
+        self._settings, self._passed = settings, passed
+        self._keys = Keys(settings.key_folder).public("worker")
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            topics = ("manifests", "audit", *OWN, *OUTPUTS)
+            self._readers = {topic: stack.enter_context(Reader(self._settings)) for topic in topics}
+            self._asker = stack.enter_context(Reader(self._settings))
+            self._heads = progress.read(self._asker)
+            self._starts = {topic: self._asker.starts(topic) for topic in topics}
+            self.demanded = self._asker.settled("manifests")
+            self._ends = {topic: self._asker.settled(topic) for topic in (*OUTPUTS, "audit", "manifests")}
+            self._ends |= {topic: self._asker.ends(topic) for topic in OWN}
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def partition(self, number: int) -> Covered:
+        head, starts = self._heads.get(number), {topic: found[number] for topic, found in self._starts.items()}
+        found = covered(
+            number,
+            self._manifests(number),
+            keys=self._keys,
+            first=starts["manifests"],
+            settled=self.demanded[number],
+            records=Records(starts["audit"], (Placed(r.offset, r.value or b"") for r in self._of("audit", number))),
+            inputs={topic: Input(starts[topic], (r.offset for r in self._of(topic, number))) for topic in OWN},
+            outputs={topic: Outgoing(starts[topic], self._put(topic, number)) for topic in OUTPUTS},
+            head=End(head.sends, head.acts, head.prev) if head else None,
+        )
+        moved = {
+            topic: again for topic in (*OWN, *OUTPUTS) if (again := self._asker.starts(topic)[number]) > starts[topic]
+        }
+        found.findings[:] = [finding for finding in found.findings if not _expired_since(finding, moved)]
+        return found
+
+    def _of(self, topic: str, number: int) -> Iterator[Record]:
+        start, end = self._starts[topic][number], self._ends[topic][number]
+        count = 0
+        for record in self._readers[topic].between(topic, partition=number, start=start, end=end):
+            yield record
+            count += 1
+            if count == STEP:
+                self._passed(count)
+                count = 0
+        self._passed(count)
+
+    def _manifests(self, number: int) -> Iterator[Signed]:
+        for record in self._of("manifests", number):
+            yield Signed(record.offset, record.value or b"", record.header("gate-sig"))
+
+    def _put(self, topic: str, number: int) -> Iterator[Put]:
+        for record in self._of(topic, number):
+            did = record.header("gate-decision-id")
+            if did and not re.fullmatch(DID_PATTERN, did):
+                did = UNREADABLE  # whoever wrote it may have written anything: it is not told
+            if did or topic != "deadletter":  # that of a fact names no decision
+                yield Put(record.offset, did, record.timestamp)
+
+
+def _expired_since(finding: Finding, moved: dict[str, int]) -> bool:
+    """Tells whether what is missing may have been deleted, by its age, while it was looked for."""
+    if finding.fault == "claimed_nothing":
+        return finding.offset < moved.get(finding.topic, 0)
+    return finding.fault == "missing_output" and finding.detail.partition(" ")[0] in moved

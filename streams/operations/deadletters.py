@@ -1,0 +1,86 @@
+"""What the gate could not read: its dead letters, joined with the resolutions of the privacy manager."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.codec import Unreadable, decode
+from schemas.events import Resolution
+from schemas.record import Record
+from schemas.topics import FACT_TOPICS
+from streams.client.reader import Reader
+
+Source = tuple[str, int, int]
+"""Topic of the registry, partition, offset: written `sends/3/120`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One record set aside: where it came from, what was wrong with it, and whether that has been dealt with."""
+
+    source: Source
+    record: Record
+    resolution: Resolution | None
+
+    @property
+    def name(self) -> str:
+        """Returns the source as people write it."""
+        return "{}/{}/{}".format(*self.source)
+
+    @property
+    def fault(self) -> str:
+        """Returns the codec's code for what was wrong."""
+        return self.record.header("gate-fault")
+
+    @property
+    def place(self) -> str:
+        """Returns the field that was wrong, '' where it was not one field."""
+        return self.record.header("gate-place")
+
+    @property
+    def is_fact(self) -> bool:
+        """Returns whether someone has to resolve it: an unreadable fact withholds its person until then."""
+        return self.source[0] in FACT_TOPICS
+
+    @property
+    def is_open(self) -> bool:
+        """Returns whether it is a fact that nobody has resolved."""
+        return self.is_fact and self.resolution is None
+
+
+def parse_source(name: str) -> Source:
+    """Reads `sends/3/120`; raises ValueError for anything else."""
+    topic, partition, offset = name.split("/")
+    if not (topic and partition.isdecimal() and offset.isdecimal()):
+        raise ValueError("not topic/partition/offset")
+    return topic, int(partition), int(offset)
+
+
+def read(reader: Reader) -> list[DeadLetter]:
+    """Returns the dead letters that are still kept, oldest first, one a source."""
+    resolutions = _resolutions(reader)
+    found: dict[Source, DeadLetter] = {}
+    for record in reader.read("deadletter"):
+        try:
+            source = parse_source(record.header("gate-source"))
+        except ValueError:
+            source = ("deadletter", record.partition, record.offset)  # not ours, and not to be passed over
+        found[source] = DeadLetter(source, record, resolutions.get(source))
+    return sorted(found.values(), key=lambda letter: letter.record.timestamp)
+
+
+def resolution_id(source: Source) -> str:
+    """Returns the id of a source's resolution: the same source resolved again replaces it."""
+    return "{}-{}-{}".format(*source)
+
+
+def _resolutions(reader: Reader) -> dict[Source, Resolution]:
+    found = {}
+    for record in reader.read("reference"):
+        try:
+            value = decode("reference", record.key, record.value)
+        except Unreadable:
+            continue  # has a dead letter of its own
+        if isinstance(value, Resolution):
+            found[(value.topic, value.partition, value.offset)] = value
+    return found

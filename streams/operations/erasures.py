@@ -1,0 +1,147 @@
+"""The facts of an erasure: a stop of the person, and one of each address known, so that no list brings them back.
+
+An address is a token; where the person comes back under another id, it is still the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import Settings
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import PairedAct, Source, Suppression
+from schemas.events.sends import READINGS, Match
+from schemas.values import Token
+from streams.client import fact_with_act
+from streams.client.fact_with_act import Pair
+from streams.client.publisher import Outgoing
+from streams.client.reader import Reader
+
+_OURS = re.compile(r"erase-([0-9a-f]{32})-[0-9]+")
+"""The id of a stop that an act brought."""
+Address = tuple[Token, tuple[Match, ...]]
+"""A token, and its less exact readings: a list that says less of an address than the source did meets those alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The stops that an act about a person writes or takes back, and the partitions on which the act stands.
+
+    `sources`: how many records of `sources` name the person; `unreadable`: how many of these cannot be read, whose
+    addresses are not known.
+    """
+
+    act: PairedAct
+    stops: Sequence[Suppression]
+    partitions: Sequence[int]
+    sources: int = 0
+    unreadable: int = 0
+
+    def write(self, settings: Settings) -> Pair:
+        """Writes all of it or nothing; raises as `pairs.write` does."""
+        return fact_with_act.write(settings, outgoing(self.stops), self.act, partitions=self.partitions)
+
+
+def erasure(reader: Reader, act: PairedAct) -> Erasure:
+    """Returns the erasure of the person whom the act names; reads all of `sources`."""
+    recipient = act.recipient_id or ""
+    known, sources, unreadable = addresses(reader, recipient)
+    written = stops(recipient, known, act_id=act.act_id, at=act.at)
+    return Erasure(act, written, _everywhere(reader), sources, unreadable)
+
+
+def readmission(reader: Reader, act: PairedAct) -> Erasure:
+    """Returns how the erasure of a person is taken back; raises UsageError (2) for one who never was erased."""
+    found = standing(reader, act.recipient_id or "")
+    if not found:
+        raise UsageError("error.never_erased")
+    return Erasure(act, taken_back(found, at=act.at), _everywhere(reader))
+
+
+def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, int]:
+    """Returns by what the sources name a person, how many records do, and how many cannot be read.
+
+    Of what one token is known by as well in several records, the surest are kept, as many as a stop may carry.
+    """
+    found: dict[Token, dict[Token, int]] = {}
+    sources = unreadable = 0
+    owner = recipient_id.encode()
+    for record in reader.read("sources"):
+        if record.key not in (None, owner):
+            continue
+        try:
+            source: Source = decode("sources", record.key, record.value)
+        except Unreadable:
+            named = record.key == owner or owner in (record.value or b"")  # a record without key has its value's
+            sources, unreadable = sources + named, unreadable + named
+            continue
+        if source.recipient_id != recipient_id:
+            continue
+        sources += 1
+        for point in source.contact_points:
+            less = found.setdefault(point.token, {})
+            for one in point.readings:
+                less[one.token] = max(one.score, less.get(one.token, 0))
+    return [(token, _surest(less)) for token, less in sorted(found.items())], sources, unreadable
+
+
+def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) -> list[Suppression]:
+    """Returns the stops of an erasure: of the person, then of each address; their ids begin with the act's."""
+    named: list[tuple[str | None, str | None, tuple[Match, ...]]] = [(recipient_id, None, ())]
+    named += [(None, token, readings) for token, readings in known]
+    return [
+        Suppression(
+            v=1,
+            kind="erasure",
+            suppression_id=f"erase-{act_id}-{number}",
+            received_at=at,
+            recipient_id=recipient,
+            token=token,
+            readings=readings,
+        )
+        for number, (recipient, token, readings) in enumerate(named)
+    ]
+
+
+def standing(reader: Reader, recipient_id: str) -> list[Suppression]:
+    """Returns the erasures of a person that nobody has taken back, each with the stops of addresses it brought."""
+    newest: dict[str, Suppression] = {}
+    for record in reader.read("suppressions"):
+        try:
+            stop: Suppression = decode("suppressions", record.key, record.value)
+        except Unreadable:
+            continue
+        if stop.kind == "erasure":
+            newest[stop.suppression_id] = stop
+    own = [stop for stop in newest.values() if stop.recipient_id == recipient_id and stop.state != "corrected"]
+    acts = {_act(stop) for stop in own} - {None}
+    brought = [stop for stop in newest.values() if stop.token and _act(stop) in acts]
+    return own + [stop for stop in brought if stop.state != "corrected"]
+
+
+def taken_back(stops: Iterable[Suppression], *, at: str) -> list[Suppression]:
+    """Returns the corrections of these stops."""
+    return [stop.model_copy(update={"state": "corrected", "received_at": at}) for stop in stops]
+
+
+def outgoing(stops: Iterable[Suppression]) -> list[Outgoing]:
+    """Returns these stops as records to write."""
+    return [Outgoing("suppressions", (stop.recipient_id or stop.token or "").encode(), encode(stop)) for stop in stops]
+
+
+def _surest(readings: Mapping[Token, int]) -> tuple[Match, ...]:
+    found = sorted(readings.items(), key=lambda one: (-one[1], one[0]))[:READINGS]
+    return tuple(Match(token=token, score=score) for token, score in found)
+
+
+def _everywhere(reader: Reader) -> list[int]:
+    return [tp.partition for tp in reader.partitions("acts")]
+
+
+def _act(stop: Suppression) -> str | None:
+    """Returns the id of the act that brought a stop, None for one of others, whose ids may begin as ours do."""
+    found = _OURS.fullmatch(stop.suppression_id)
+    return found[1] if found else None

@@ -1,0 +1,121 @@
+"""Acts about a campaign on Kafka: one to each partition, and the answers of the partitions' owners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit.records import record as audit
+from gatekeeper.engine.handoffs import CALLED_OFF
+from gatekeeper.settings import Settings
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import CampaignAct
+from schemas.topics import subject_key
+from streams.client.publisher import Outgoing, settle, transact
+from streams.client.reader import Reader
+
+TICK_SECONDS = 0.25
+CLOCKS_MS = 60_000
+"""So far may the clocks of two brokers be apart, each of which dates what it stores."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One act, where it stands on each partition, and what has been answered to it so far.
+
+    `waiting`: the id of the audit record that says that a partition is done. `handed`: the clearances handed off, and
+    whether they had been before. `recalled`: those that fell. `refused`: the gate is a shadow. `called_off`: the
+    campaign was cancelled behind it.
+    """
+
+    act: CampaignAct
+    waiting: dict[str, int]
+    starts: dict[int, int]
+    handed: dict[str, bool] = field(default_factory=dict)
+    recalled: set[str] = field(default_factory=set)
+    refused: bool = False
+    called_off: bool = False
+
+    def take(self, value: bytes | None) -> None:
+        """Takes in a record of `audit`."""
+        if value is None or f'"act_id":"{self.act.act_id}"'.encode() not in value:
+            return
+        with suppress(*audit.FOREIGN):
+            found = orjson.loads(value)
+            self._take(found["act"], found["did"])
+
+    def _take(self, act: dict[str, Any], did: str) -> None:
+        if self.waiting.pop(did, None) is not None:
+            self.called_off |= act["code"] == CALLED_OFF
+            self.refused |= act["outcome"] == "refused"
+        elif act["kind"] == self.act.kind and act["outcome"] == "handed":
+            self.handed[act["item"]] = act["code"] == "again"
+        elif act["kind"] == self.act.kind and act["outcome"] == "recalled":
+            self.recalled.add(act["item"])
+
+    def confirm(self, anew: Run) -> None:
+        """Takes the answers to a later act of the same campaign for what stands, and keeps what was told of each."""
+        ours = {did for did, again in anew.handed.items() if did in self.handed or not again or self.act.again}
+        self.handed = {did: self.handed.get(did, anew.handed[did]) for did in ours}
+        self.recalled |= anew.recalled
+        self.called_off |= anew.called_off
+
+
+def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:
+    """Writes the act to every partition, or to none, and returns its run, of which nothing is answered yet.
+
+    Raises what `streams.client.publisher.transact` does.
+    """
+    starts = reader.ends("audit")  # an answer comes after its act
+    key, value = subject_key("acts", act).encode(), encode(act)
+    numbers = [tp.partition for tp in reader.partitions("acts")]
+    records = [Outgoing("acts", key, value, number) for number in numbers]
+    places = transact(settings, records, name=act.act_id)
+    return Run(act, {_did(settings, place.partition, place.offset): place.partition for place in places}, starts)
+
+
+def resume(settings: Settings, reader: Reader, act_id: str) -> Run | None:
+    """Returns the run whose act has this id, None where none was written.
+
+    Where the answer to its commit never came, that is settled first: or it could still appear beside another one.
+    """
+    settle(settings, act_id)
+    places: dict[int, int] = {}
+    first: tuple[CampaignAct, int] | None = None
+    for record in reader.read("acts"):
+        if act_id.encode() not in (record.value or b""):
+            continue
+        try:
+            act = decode("acts", record.key, record.value)
+        except Unreadable:
+            continue
+        if isinstance(act, CampaignAct) and act.act_id == act_id:
+            first = first or (act, record.timestamp)
+            places.setdefault(record.partition, record.offset)
+    if first is None:
+        return None
+    starts = reader.since("audit", first[1] - CLOCKS_MS)
+    return Run(first[0], {_did(settings, *place): place[0] for place in places.items()}, starts)
+
+
+def answers(reader: Reader, run: Run, *, seconds: float) -> Iterator[Run]:
+    """Yields the run each time that more is answered; ends when every partition is done, or after so long a silence."""
+    told_at = monotonic()
+    for records in reader.coming("audit", run.starts, seconds=TICK_SECONDS):
+        before = len(run.waiting), len(run.handed), len(run.recalled)
+        for record in records:
+            run.take(record.value)
+        if (len(run.waiting), len(run.handed), len(run.recalled)) != before:
+            told_at = monotonic()
+            yield run
+        if not run.waiting or (not records and monotonic() - told_at > seconds):
+            return
+
+
+def _did(settings: Settings, partition: int, offset: int) -> str:
+    return audit.did(settings.topic("acts"), partition, offset, "act")

@@ -1,0 +1,53 @@
+"""What workers took and knew, read back by place: inputs as far as they are kept, and all facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gatekeeper.settings import Settings
+from schemas.record import Record
+from schemas.topics import FACT_TOPICS
+from streams.client.reader import Reader
+
+STRETCH = 500
+"""So many offsets are read at a time: whoever asks for one asks for its neighbours next."""
+_KEPT = 32
+
+
+class KeptInputs:
+    """Answers as `gatekeeper.audit.checks.recheck.Inputs` says; every method raises as `Reader` does."""
+
+    def __init__(self, settings: Settings, reader: Reader) -> None:
+        self._reader = reader
+        self._names = {name: settings.topic(name) for name in ("sends", "acts", "review")}
+        self._stretches: dict[tuple[str, int, int], dict[int, Record]] = {}
+
+    def at(self, topic: str, partition: int, offset: int) -> Record | None:
+        """Returns the committed record of a topic (registry name) at this place, None where there is none."""
+        if topic not in self._names:
+            return None
+        found = self._stretch(topic, partition, offset // STRETCH).get(offset)
+        return None if found is None else replace(found, topic=self._names[topic])
+
+    def expired(self, topic: str, partition: int, offset: int) -> bool:
+        """Returns whether what stood there is no longer kept."""
+        # asked anew: retention may have come by since
+        return offset < self._reader.starts(topic).get(partition, 0) if topic in self._names else False
+
+    def _stretch(self, topic: str, partition: int, number: int) -> dict[int, Record]:
+        found = self._stretches.get((topic, partition, number))
+        if found is None:
+            start = number * STRETCH
+            records = self._reader.between(topic, partition=partition, start=start, end=start + STRETCH)
+            found = {record.offset: record for record in records}
+            if len(self._stretches) >= _KEPT:
+                del self._stretches[next(iter(self._stretches))]
+            self._stretches[topic, partition, number] = found
+        return found
+
+
+def facts(reader: Reader) -> Iterator[Record]:
+    """Yields all records of the fact topics up to their ends of now, each partition in its order."""
+    for topic in FACT_TOPICS:
+        yield from reader.read(topic)

@@ -1,0 +1,141 @@
+"""What the privacy manager holds: controllers, lists and policies, each changed with the act that says who and why.
+
+The same for a command and for a page: what is known is read here, and what is written is both or neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gatekeeper.errors import UsageError
+from gatekeeper.office.blast_radius import Reach
+from gatekeeper.office.policy_change import Known, Proposal
+from gatekeeper.settings import Settings
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import Batch, Controller, PairedAct
+from streams.client import fact_with_act
+from streams.client.fact_with_act import Pair, Rival, Stored
+from streams.client.publisher import Outgoing
+from streams.client.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record of `reference` that shall be changed: as it stands, the act about it, and the new fields."""
+
+    old: Stored[Controller | Batch]
+    act: PairedAct
+    fields: Mapping[str, str | None]
+
+
+class Changed(NamedTuple):
+    """What was acknowledged, and who changed the same record meanwhile."""
+
+    pair: Pair
+    rival: Rival | None
+
+
+def suspension(settings: Settings, act: PairedAct, *, since: str | None, until: str | None) -> Change:
+    """Returns how the sending of a controller is frozen, from an instant (None: the act's) to another (None: open)."""
+    fields = {"suspended_since": since or act.at, "suspended_until": until}
+    with Reader(settings) as reader:
+        return Change(controller(reader, _id(act)), act, fields)
+
+
+def resumption(settings: Settings, act: PairedAct) -> Change:
+    """Returns how the sending of a controller goes on; raises UsageError (2) where it is not suspended."""
+    with Reader(settings) as reader:
+        found = controller(reader, _id(act))
+    if found.model.suspended_since is None and found.model.suspended_until is None:
+        raise UsageError("error.not_suspended", controller=found.model.id)
+    return Change(found, act, {"suspended_since": None, "suspended_until": None})
+
+
+def quarantine(settings: Settings, act: PairedAct) -> Change:
+    """Returns how a list is frozen."""
+    with Reader(settings) as reader:
+        return Change(batch(reader, _id(act)), act, {"state": "quarantined"})
+
+
+def change(settings: Settings, wanted: Change) -> Changed:
+    """Writes the record anew with its act, and looks who did the same meanwhile; raises as `pairs.write` does."""
+    pair = fact_with_act.amend(settings, wanted.old, wanted.act, **wanted.fields)
+    with Reader(settings) as reader:
+        return Changed(pair, fact_with_act.rival(reader, wanted.old, pair))
+
+
+def controller(reader: Reader, id_: str) -> Stored[Controller]:
+    """Returns the newest record of a controller; raises UsageError (2) that names the known ones."""
+    found = fact_with_act.newest(reader, Controller, id_)
+    if found is None:
+        raise UsageError("error.controller_absent", controller=id_, known=", ".join(controllers(reader)) or "-")
+    return found
+
+
+def controllers(reader: Reader) -> list[str]:
+    """Returns every controller that `reference` names, also one whose record cannot be read."""
+    found = set()
+    for record in reader.read("reference"):
+        try:
+            value = decode("reference", record.key, record.value)
+        except Unreadable:
+            kind, _, name = (record.key or b"").decode("utf-8", "replace").partition("/")
+            if kind == "controller" and name:
+                found.add(name)
+        else:
+            if isinstance(value, Controller):
+                found.add(value.id)
+    return sorted(found)
+
+
+def batch(reader: Reader, id_: str) -> Stored[Batch]:
+    """Returns what is known of a batch; one that only sources name can be frozen too, one that nothing names cannot.
+
+    Raises UsageError (2) for that one.
+    """
+    found = fact_with_act.newest(reader, Batch, id_)
+    if found is not None:
+        return found
+    for record in reader.read("sources"):
+        try:
+            if decode("sources", record.key, record.value).batch_id == id_:
+                return Stored(Batch(v=1, kind="batch", id=id_), None)
+        except Unreadable:
+            continue
+    raise UsageError("error.batch_absent", batch=id_)
+
+
+def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: None) -> tuple[Batch, Reach]:
+    """Returns a list as it stands, and who came with it; reads all of `sources` and `ledger`.
+
+    `taken`: called for each record. Raises UsageError (2) for a list that nothing names.
+    """
+    known, found = batch(reader, id_).model, Reach(id_)
+    for record in reader.read("sources"):
+        found.source(record.key, record.value)
+        taken()
+    for record in reader.read("ledger"):
+        found.entry(record.partition, record.key, record.value)
+        taken()
+    return known, found
+
+
+def policies(settings: Settings) -> Known:
+    """Returns what `reference` says of policies."""
+    known = Known()
+    with Reader(settings) as reader:
+        for found in reader.read("reference"):
+            known.take(found.partition, found.offset, found.key, found.value)
+    return known
+
+
+def activate(settings: Settings, proposal: Proposal, *, act: PairedAct) -> Pair:
+    """Puts a version of a policy in force, for all workers from their next chunk on; raises as `pairs.write` does."""
+    key = f"policy/{proposal.record.id}".encode()
+    return fact_with_act.write(settings, [Outgoing("reference", key, encode(proposal.record))], act)
+
+
+def _id(act: PairedAct) -> str:
+    return (act.subject or "").partition("/")[2]

@@ -1,0 +1,204 @@
+"""What is gone from `cleared`, asked for by acts: what was cleared by the audit, less what is there or called back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from gatekeeper.audit.checks.coverage import put_out
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.settings import Settings
+from schemas.audit import DID_PATTERN
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import Reemission, Send
+from schemas.events.acts import SourcePlace
+from schemas.topics import CLEARED_DAYS, DAY_MS, logical_name
+from schemas.values import ID_PATTERN
+from streams.client import fact_with_act
+from streams.client.publisher import Publisher
+from streams.client.reader import Reader
+
+WINDOW = 500
+"""So many acts are written at once."""
+TICK_SECONDS = 0.25
+
+
+@dataclass(slots=True)
+class Missing:
+    """A clearance that is not on `cleared`: its partition, where its bytes stand, and who wrote it again last.
+
+    `item`: the decision that a release let go, whose record on `review` holds the bytes; `offset`: that on `sends`.
+    """
+
+    partition: int
+    offset: int | None
+    item: str | None
+    after: str | None = None
+    source: SourcePlace | None = None
+    send: Send | None = None
+
+
+@dataclass(slots=True)
+class Lost:
+    """All that is missing, by decision id; `present`: how many are there."""
+
+    present: int = 0
+    missing: dict[str, Missing] = field(default_factory=dict)
+
+    @property
+    def gone(self) -> list[str]:
+        """Those whose bytes are nowhere any more."""
+        return sorted(did for did, one in self.missing.items() if one.source is None)
+
+
+def find(reader: Reader, *, now: int) -> Lost:
+    """Returns what was cleared in the time that `cleared` is kept, and is neither there nor called back.
+
+    `now`: milliseconds.
+    """
+    since = now - CLEARED_DAYS * DAY_MS
+    expected: dict[str, Missing] = {}
+    for record in reader.read("audit", since=since):
+        with suppress(*FOREIGN):
+            _cleared(expected, record.partition, orjson.loads(record.value or b""))
+    for record in reader.read("recalls"):
+        with suppress(*FOREIGN):
+            expected.pop(str(orjson.loads(record.value or b"")["decision_id"]), None)
+    # what is on its way must have arrived, or it would be written twice
+    ends, lost = reader.settled("cleared"), Lost()
+    for number, start in reader.starts("cleared").items():
+        for record in reader.between("cleared", partition=number, start=start, end=ends[number]):
+            lost.present += expected.pop(record.header("gate-decision-id"), None) is not None
+    lost.missing = expected
+    _sources(reader, lost)
+    return lost
+
+
+def _cleared(expected: dict[str, Missing], partition: int, said: dict[str, Any]) -> None:
+    """Takes in an audit record: whether it cleared a piece, or had it written again.
+
+    Raises one of FOREIGN for one that no worker wrote, whose ids no act may hold.
+    """
+    out = put_out(said)
+    if out is None or out[0] != "cleared":
+        return
+    act, src = said.get("act"), said["src"]
+    _demand(DID_PATTERN, out[1])
+    if act is not None and act["outcome"] == "reemitted":
+        _demand(ID_PATTERN, act["act_id"])
+        if out[1] in expected:
+            expected[out[1]].after = act["act_id"]
+        return
+    item = act["item"] if act else None
+    if logical_name(src["topic"]) == "sends":
+        _demand("[0-9]+", str(src["offset"]))
+        expected[out[1]] = Missing(partition, src["offset"], item)
+    else:
+        _demand(ID_PATTERN, item)
+        expected[out[1]] = Missing(partition, None, item)
+
+
+def _demand(form: str, value: Any) -> None:
+    if not re.fullmatch(form, value):
+        raise ValueError("not of a worker")
+
+
+def _sources(reader: Reader, lost: Lost) -> None:
+    """Looks for the bytes of what is missing."""
+    by_place = {(one.partition, one.offset): one for one in lost.missing.values() if one.offset is not None}
+    by_item = {one.item: one for one in lost.missing.values() if one.offset is None}
+    for topic in ("sends", "review") if by_item else ("sends",) if by_place else ():
+        for record in reader.read(topic):
+            place, item = (record.partition, record.offset), record.header("gate-decision-id")
+            one = by_place.get(place) if topic == "sends" else by_item.get(item)
+            if one is None or one.partition != record.partition:
+                continue
+            try:
+                one.send = decode(topic, record.key, record.value)
+            except Unreadable:
+                continue
+            one.source = SourcePlace(topic=topic, partition=record.partition, offset=record.offset)
+
+
+def demand(*, by: str, reason: str) -> None:
+    """Raises UsageError (2) that names the option whose value no act may hold, never the value."""
+    place = SourcePlace(topic="sends", partition=0, offset=0)
+    named = {"recipient_id": "any", "campaign_id": "any", "channel": "postal", "decision_id": "any"}
+    said = {"v": 1, "kind": "reemit", "act_id": "any", "at": fact_with_act.now(), "by": by, "reason": reason}
+    try:
+        Reemission.model_validate({**said, **named, "source": place})
+    except ValidationError as error:
+        option = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+    else:
+        return
+    raise UsageError("error.option_invalid", option=f"--{option}")
+
+
+def acts(lost: Lost, *, by: str, run: str, reason: str = "") -> list[Reemission]:
+    """Returns the acts that ask for all that can be written again; `run` begins their ids."""
+    found = []
+    for number, (did, one) in enumerate(sorted(lost.missing.items())):
+        if one.source is None or one.send is None:
+            continue
+        found.append(
+            Reemission(
+                v=1,
+                kind="reemit",
+                act_id=f"{run}.{number}",
+                at=fact_with_act.now(),
+                by=by,
+                recipient_id=one.send.recipient_id,
+                campaign_id=one.send.campaign_id,
+                channel=one.send.channel,
+                decision_id=did,
+                source=one.source,
+                after=one.after,
+                reason=reason,
+            )
+        )
+    return found
+
+
+def answers(
+    settings: Settings, reader: Reader, asked: list[Reemission], *, rate: int, seconds: float
+) -> Iterator[tuple[str, str | None]]:
+    """Writes acts, at most `rate` a second, and yields outcome and code of each as the worker answers.
+
+    Ends when all are answered, or after so long a silence. Raises UnavailableError (3) where the broker takes no more.
+    """
+    ends, waiting = reader.ends("audit"), {act.act_id for act in asked}
+    with Publisher(settings, "acts") as out:
+        for start in range(0, len(asked), WINDOW):
+            window, begun = asked[start : start + WINDOW], monotonic()
+            places = out.write(
+                [(act.recipient_id.encode(), encode(act)) for act in window],
+                [act.source.partition for act in window],
+            )
+            if None in places:
+                raise UnavailableError("error.broker_unreachable", broker=settings.bootstrap, detail="acts")
+            sleep(max(0.0, len(window) / rate - (monotonic() - begun)))
+    told_at = monotonic()
+    for records in reader.coming("audit", ends, seconds=TICK_SECONDS):
+        for record in records:
+            if b'"kind":"reemit"' not in (record.value or b""):
+                continue
+            try:
+                act = orjson.loads(record.value or b"")["act"]
+                id_, told = act["act_id"], (act["outcome"], act["code"])
+                ours = id_ in waiting
+            except FOREIGN:
+                continue
+            if ours:
+                waiting.remove(id_)
+                told_at = monotonic()
+                yield told
+        if not waiting or monotonic() - told_at > seconds:
+            return

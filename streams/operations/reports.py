@@ -1,0 +1,77 @@
+"""A period's report read from the topics: consents and recalls first, then every manifest with its audit records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from time import time
+from typing import Any
+
+import orjson
+
+from gatekeeper.audit.checks.by_hash import Library, Missing
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.sealed import sealed
+from gatekeeper.audit.log.tree import CHECKPOINT
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.keys import Keys
+from gatekeeper.report.period import Period
+from gatekeeper.report.proof import Seal
+from gatekeeper.report.tally import Tally
+from gatekeeper.settings import Settings
+from streams.client.reader import Reader
+from streams.operations.trail import LiveTrail
+
+Passed = Callable[[int, int], None]
+"""Is told how many manifests were read, and an upper bound of how many there are."""
+
+
+def read(settings: Settings, period: Period, passed: Passed = lambda done, total: None) -> dict[str, Any]:
+    """Returns the report of a period, which ends now at the latest.
+
+    What `passed` raises ends it. Raises UnavailableError (3) without a broker, IncompleteError (5) where records that
+    a manifest names do not come, IntegrityError (4) where they are others, or the sealed log cannot be read.
+    """
+    seal = _seal(settings)
+    with Reader(settings) as reader, LiveTrail(settings, since=period.since, to=period.to) as trail:
+        library = Library(trail)
+
+        def window(record: Mapping[str, Any]) -> int | None:
+            try:
+                return library.policy(record["policy"]["sha256"]).window_ms(record["channel"])
+            except Missing:
+                return None
+
+        tally = Tally(period, partitions=len(reader.partitions("sends")), seal=seal, window=window)
+        starts = reader.since("manifests", period.since)
+        total = sum(max(0, end - starts[number]) for number, (_, end) in trail.bounds.manifests.items())
+        passed(0, total)
+        for record in reader.read("consents", since=period.since):
+            if record.timestamp < period.to:
+                place = (record.partition, record.offset, record.timestamp)
+                tally.people.consent(*place, record.key, record.value)
+        for record in reader.read("recalls", since=period.since):
+            with suppress(*FOREIGN):
+                said = orjson.loads(record.value or b"{}")
+                tally.people.recall(record.header("gate-decision-id"), said.get("mail_date"))
+        before = 0
+        for partition in trail.partitions():
+            at = before
+            for link in trail.links(partition):
+                tally.link(link)
+                at = before + link.offset + 1 - starts[partition]
+                passed(at, total)
+            before += max(0, trail.bounds.manifests[partition][1] - starts[partition])
+        kept = trail.since if trail.since != period.since else None
+        return tally.told(made=int(time() * 1000), group=settings.group, kept=kept, foreign=trail.strangers)
+
+
+def _seal(settings: Settings) -> Seal:
+    """Returns what this machine has of the sealed log, and the public keys to check it with."""
+    keys, shelf = Keys(settings.key_folder), Shelf(settings.log_folder)
+    witnesses = keys.public("witness")
+    log = sealed(shelf, keys.public("log"), witnesses)
+    known = [*keys.verifiers("worker"), *keys.verifiers("log")]
+    # a cosignature puts the checkpoint in its place anew; the state beside it is written once
+    state = shelf.written_at(f"state/{log.checkpoint.size}") if log else None
+    return Seal(log, known, witnesses, state or shelf.written_at(CHECKPOINT))

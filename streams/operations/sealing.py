@@ -1,0 +1,258 @@
+"""The sealer: follows `manifests`, and seals each that continues its partition as one leaf of the log.
+
+One writer, twice over: a lock on the folder, and a transactional id, whose transactions tell which checkpoint is the
+newest. A copy of the folder that is behind is refused before it can sign another tree of the same size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from threading import Thread
+from time import monotonic, time
+from typing import Literal, Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedError
+from kafka.structs import OffsetAndMetadata
+
+from gatekeeper.audit.checks import coverage
+from gatekeeper.audit.checks.chain import Chain, Finding, Standing
+from gatekeeper.audit.checks.coverage import Covered
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.tree import Tree
+from gatekeeper.audit.log.writer import Log
+from gatekeeper.audit.verify import Checkpoint
+from gatekeeper.errors import IntegrityError, UnavailableError
+from gatekeeper.keys import Keys
+from gatekeeper.settings import Settings
+from gatekeeper.times import instant
+from schemas.audit import Count
+from schemas.codec import canonical
+from schemas.record import Record
+from schemas.topics import DAY_MS
+from schemas.values import Model
+from streams.client.publisher import bounded, transactional
+from streams.client.reader import REQUEST_MS, Reader, connection, reaching
+
+CHECKPOINT_SECONDS = 10.0
+"""Checkpoints are no nearer to each other; a leaf that comes after a longer silence is sealed at once."""
+LOOK_SECONDS = 0.5
+
+AGAIN_MS = 3_600_000
+"""After a coverage check that could not be made, the next try is no nearer."""
+
+Check = Callable[[], list[Covered]]
+"""Holds everything against the manifests, as `coverage.check` does. It may take long; sealing goes on meanwhile."""
+
+
+class State(Model):
+    """What the sealer goes on from: how far each partition is sealed, and when coverage was last reported."""
+
+    v: Literal[1] = 1
+    partitions: dict[int, Standing]
+    reported: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whom the sealer tells: of what it found, of each checkpoint, and of each manifest that it took.
+
+    `covered`: what a coverage check found, and the leaf that its report is. `unchecked`: why one could not be made.
+    """
+
+    finding: Callable[[Finding], None]
+    sealed: Callable[[Checkpoint], None]
+    taken: Callable[[], None] = lambda: None
+    covered: Callable[[list[Covered], int], None] = lambda found, leaf: None
+    unchecked: Callable[[Exception], None] = lambda error: None
+
+
+class Fence:
+    """Holds the transactional id of the one sealer; raises UnavailableError (3) once another has taken it."""
+
+    def __init__(self, settings: Settings, files: Shelf, log: Log) -> None:
+        self._settings, self._files, self._log = settings, files, log
+        self._group = f"{settings.group}.sealer"
+        self._place = TopicPartition(settings.topic("manifests"), 0)
+
+    def __enter__(self) -> Self:
+        self._demand_newest()
+        with ExitStack() as stack:
+            self._producer = stack.enter_context(transactional(self._settings, self._group))
+            self._demand_newest()
+            with self.held():
+                pass  # after a crash the broker may know the checkpoint before only
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets the block publish what the log has now; the broker remembers it once the block is done."""
+        newest = OffsetAndMetadata(self._log.size, self._log.root().hex(), -1)
+        with reaching(self._settings):
+            try:
+                self._producer.begin_transaction()
+                bounded(lambda: self._producer.send_offsets_to_transaction({self._place: newest}, self._group))
+            except (ProducerFencedError, InvalidProducerEpochError):
+                raise UnavailableError("error.sealer_fenced", group=self._group) from None
+        try:
+            yield
+        except BaseException:
+            with suppress(KafkaError):
+                bounded(self._producer.abort_transaction)
+            raise
+        with reaching(self._settings):
+            try:
+                bounded(self._producer.commit_transaction)
+            except (ProducerFencedError, InvalidProducerEpochError):
+                raise UnavailableError("error.sealer_fenced", group=self._group) from None
+
+    def _demand_newest(self) -> None:
+        """Raises IntegrityError (4) where the folder does not hold what the broker knows to be sealed."""
+        with reaching(self._settings):
+            consumer = KafkaConsumer(**connection(self._settings), group_id=self._group, enable_auto_commit=False)
+            try:
+                known = consumer.committed(self._place, metadata=True, timeout_ms=REQUEST_MS)
+            finally:
+                consumer.close(autocommit=False, timeout_ms=1_000)
+        if known is None:
+            return
+        if known.offset > self._log.size:
+            raise IntegrityError("error.log_behind", size=self._log.size, sealed=known.offset)
+        if Tree(self._files, known.offset).root().hex() != known.metadata:
+            raise IntegrityError("error.log_forked", size=known.offset)
+
+
+class Sealer:
+    """Seals what stands on `manifests`, and then what comes."""
+
+    def __init__(
+        self, settings: Settings, *, told: Told, seconds: float, check: Check | None = None, every_ms: int = DAY_MS
+    ) -> None:
+        """`seconds`: the least time between checkpoints. `check`: whose report is a leaf every so many milliseconds."""
+        self._settings, self._told, self._seconds = settings, told, seconds
+        self._check, self._every_ms = check, every_ms
+        self._checking: Future[list[Covered]] | None = None
+        self._keys = Keys(settings.key_folder)
+        self._files = Shelf(settings.log_folder)
+        self._sealed_at = monotonic()
+
+    def run(self, *, once: bool) -> None:
+        """Seals without end, or with `once` what stands there now.
+
+        Raises UnavailableError (3) without broker or disk, or where another sealer is at work; UsageError (2) without
+        a key; IntegrityError (4) where the folder contradicts itself or what the broker knows to be sealed.
+        """
+        self._keys.signer("log")  # without one no folder is made
+        with self._files.alone():
+            self._take_up()
+            with Reader(self._settings) as reader, Fence(self._settings, self._files, self._log) as self._fence:
+                positions = self._positions(reader)
+                for record in reader.read("manifests", behind=positions):
+                    self._take(record)
+                    positions[record.partition] = record.offset + 1
+                    self._seal_in_time()
+                self._seal_in_time(now=True)
+                if once:
+                    self._cover_in_time(wait=True)
+                    self._seal_in_time(now=True)
+                    return
+                for records in reader.coming("manifests", positions, seconds=LOOK_SECONDS):
+                    for record in records:
+                        self._take(record)
+                    self._seal_in_time()
+
+    def _take_up(self) -> None:
+        """Goes on from the state of the checkpoint that stands, which nothing but the leaves can vouch for."""
+        self._log = Log(self._files, signer=lambda: self._keys.signer("log"), verifiers=self._keys.public("log"))
+        size, raw = self._log.size, self._log.state()
+        try:
+            state = State.model_validate_json(raw) if raw or size else State(partitions={}, reported=_now())
+        except ValueError:
+            raise IntegrityError("error.log_state_missing", name=f"state/{size}") from None
+        self._chain = Chain(state.partitions, keys=lambda: self._keys.public("worker"))
+        if not self._chain.ends(Tree(self._files, size).every_leaf()):
+            raise IntegrityError("error.log_state_differs", name=f"state/{size}")
+        self._reported = min(state.reported, _now())
+        self._due = self._reported + self._every_ms
+
+    def _positions(self, reader: Reader) -> dict[int, int]:
+        starts, ends = reader.starts("manifests"), reader.ends("manifests")
+        for partition, end in ends.items():
+            if self._chain.next(partition) > end:
+                where = {"partition": partition, "end": end, "sealed": self._chain.next(partition)}
+                raise IntegrityError("error.log_ahead", topic=self._settings.topic("manifests"), **where)
+        return {partition: max(start, self._chain.next(partition)) for partition, start in starts.items()}
+
+    def _take(self, record: Record) -> None:
+        sealed, findings = self._chain.take(record.partition, record.offset, record.value, record.header("gate-sig"))
+        for finding in findings:
+            self._told.finding(finding)
+        if sealed:
+            self._log.append(record.value or b"")
+        self._told.taken()
+
+    def _seal_in_time(self, *, now: bool = False) -> None:
+        if not now and monotonic() - self._sealed_at < self._seconds:
+            return
+        self._cover_in_time()
+        if self._log.size > self._log.sealed.size:
+            self._sealed_at = monotonic()
+            with self._fence.held():
+                self._told.sealed(self._log.seal(self._state()))
+        self._cosign()
+
+    def _cosign(self) -> None:
+        """Takes up what the witnesses left. `witness/` is theirs: nothing in it keeps a manifest from being sealed."""
+        witnesses = self._keys.public("witness")
+        for key in witnesses:
+            left = None
+            with suppress(UnavailableError):
+                left = self._files.read(f"witness/{key.hash.hex()}")
+            if left is not None:
+                self._log.cosign(left, witnesses)
+
+    def _cover_in_time(self, *, wait: bool = False) -> None:
+        """Has a coverage check made when its time has come, and makes its report a leaf when it is there."""
+        if self._checking is None and self._check is not None and _now() >= self._due:
+            self._checking = _beside(self._check)
+        if self._checking is None or not (wait or self._checking.done()):
+            return
+        checking, self._checking = self._checking, None
+        try:
+            found = checking.result()
+        except Exception as error:  # whatever it is: the manifests must be sealed
+            self._due = _now() + min(self._every_ms, AGAIN_MS)
+            self._told.unchecked(error)
+            return
+        self._reported = _now()
+        self._due = self._reported + self._every_ms
+        leaf = coverage.report(found, group=self._settings.group, at=instant(self._reported))
+        self._told.covered(found, self._log.append(leaf))
+
+    def _state(self) -> bytes:
+        return canonical(State(partitions=self._chain.state(), reported=self._reported).model_dump(mode="json"))
+
+
+def _now() -> int:
+    return int(time() * 1000)
+
+
+def _beside(check: Check) -> Future[list[Covered]]:
+    """Makes a check in a thread that no end of the process waits for."""
+    found: Future[list[Covered]] = Future()
+
+    def work() -> None:
+        try:
+            found.set_result(check())
+        except Exception as error:
+            found.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    return found

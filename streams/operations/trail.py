@@ -1,0 +1,282 @@
+"""What was decided, read back from the topics `audit` and `manifests`: committed records, up to ends asked before."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from hashlib import sha256
+from typing import Any, Self
+
+import orjson
+
+from gatekeeper.audit.checks.chain import Finding, Own
+from gatekeeper.audit.checks.record_matching import Sieve
+from gatekeeper.audit.checks.trail import Link, link
+from gatekeeper.errors import IncompleteError, IntegrityError
+from gatekeeper.keys import Keys
+from gatekeeper.policy import packs
+from gatekeeper.settings import Settings
+from gatekeeper.times import instant
+from schemas.audit import Count
+from schemas.codec import Unreadable, canonical, decode
+from schemas.events import JointUseTerms, PolicyVersion
+from schemas.record import Record
+from schemas.values import Model
+from streams.client.reader import Reader
+
+KEPT = 1_000
+"""So many findings are kept, however many there are."""
+MARGIN_MS = 120_000
+"""So far may the time in a manifest be from the broker's, and that of a transaction's records from each other."""
+
+
+class Bounds(Model):
+    """From where to where a trail is read, as it was when reading began: what came later is not read.
+
+    `since`: the trail's. `manifests`, `audit`: first offset and end of each partition. `covered`: below this offset
+    of `audit` each record has its manifest below the end of `manifests`.
+    """
+
+    since: int | None
+    manifests: dict[int, tuple[Count, Count]]
+    audit: dict[int, tuple[Count, Count]]
+    covered: dict[int, Count]
+
+
+class LiveTrail:
+    """Reads as `gatekeeper.audit.checks.trail.Trail` says, with consumers of its own; it can write nothing.
+
+    `since`, `to`: only manifests whose `t1` is at or after the one and before the other, in milliseconds. Where the
+    broker no longer keeps all records, `since` moves up to the first moment from which it does.
+    `bounds`: those of a trail that was begun before with the same `since` and `to`, to read the same again.
+    """
+
+    bounds: Bounds
+
+    def __init__(
+        self, settings: Settings, *, since: int | None = None, to: int | None = None, bounds: Bounds | None = None
+    ) -> None:
+        self.since, self.to, self._given = since, to, bounds
+        self.aside: dict[str, Finding] = {}
+        """What no worker of ours wrote, as far as it was met: its place to what is wrong with it; KEPT at the most."""
+        self._settings = settings
+        self.keys = Keys(settings.key_folder)
+        self._workers = self.keys.public("worker")
+        self._policies: dict[str, bytes] = {}
+        self._reference: dict[str, bytes] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._manifests = stack.enter_context(Reader(self._settings))
+            self._audit = stack.enter_context(Reader(self._settings))
+            self.bounds = self._given or self._bounds()
+            self.since = self.bounds.since
+            self._learn()
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def partitions(self) -> list[int]:
+        """Returns the numbers of all partitions."""
+        return list(self.bounds.manifests)
+
+    def links(self, partition: int) -> Iterator[Link]:
+        """Yields a partition's links as they were written; what others put between them is left aside.
+
+        Raises IncompleteError (5) where records do not come, or some were deleted before the end was read,
+        IntegrityError (4) where they are others and it cannot be told which, UnavailableError (3) without a broker.
+        Only one partition can be read at a time.
+        """
+        try:
+            yield from self._links(partition)
+        except (IntegrityError, IncompleteError):
+            self._demand_kept(partition)  # what was deleted meanwhile looks like a change
+            raise
+        self._demand_kept(partition)
+
+    def whole(self) -> bool:
+        """Tells whether the broker still keeps all that lies within the bounds."""
+        return not self._lacking()
+
+    @property
+    def strangers(self) -> list[dict[str, Any]]:
+        """What was left aside, ready for JSON."""
+        return [
+            {
+                "finding": one.kind,
+                "topic": one.topic,
+                "partition": one.partition,
+                "offset": one.offset,
+                "count": one.values.get("count", 1),
+            }
+            for one in self.aside.values()
+        ]
+
+    def policy(self, sha256: str) -> bytes | None:
+        """Returns the bytes of a policy version that is shipped or was put in force, by their SHA-256 in hex."""
+        return self._policies.get(sha256)
+
+    def reference(self, sha256: str) -> bytes | None:
+        """Returns the bytes of a record that `reference` keeps, or of the map that names terms, by SHA-256 in hex."""
+        return self._reference.get(sha256)
+
+    def _links(self, partition: int) -> Iterator[Link]:
+        first, last = (None if at is None else instant(at) for at in (self.since, self.to))
+        sieve, offset = Sieve(self._records(partition), floor=self._floor(partition)), 0
+        for manifest, following in _with_next(self._own(partition)):
+            offset, value, records = manifest.offset, manifest.value or b"", list[bytes]()
+            said = orjson.loads(value)
+            if said["audit"]["n"]:
+                taken = sieve.take(said, following)
+                if taken is None:
+                    raise IntegrityError("error.trail_order", partition=partition, offset=offset)
+                records = taken
+            found = link(partition, offset, value, _signature(manifest), iter(records))
+            self._strays(partition, sieve)
+            if (first is None or said["t1"] >= first) and (last is None or said["t1"] < last):
+                yield found
+        if not sieve.rest(self.bounds.covered[partition]):
+            raise IntegrityError("error.trail_order", partition=partition, offset=offset)
+        self._strays(partition, sieve)
+
+    def _demand_kept(self, partition: int) -> None:
+        if partition in self._lacking():
+            raise IncompleteError("error.trail_expired", partition=partition)
+
+    def _lacking(self) -> set[int]:
+        """Returns the partitions of which the broker no longer keeps all that lies within the bounds."""
+        ends = self._manifests.ends("manifests"), self._audit.ends("audit")
+        return {
+            number
+            for first, last, bounds in zip(
+                self._firsts(), ends, (self.bounds.manifests, self.bounds.audit), strict=True
+            )
+            for number, (start, end) in bounds.items()
+            if start < end and not (first.get(number, end) <= start and end <= last.get(number, 0))
+        }
+
+    def _bounds(self) -> Bounds:
+        # what is on `audit` before the manifests are settled has its manifest, and what a manifest names follows
+        covered = self._audit.ends("audit")
+        manifests, settled = self._settled("manifests")
+        if not settled:
+            covered = dict.fromkeys(covered, 0)
+        elif self.to is not None:
+            before = self._audit.since("audit", self.to)
+            covered = {number: min(end, before[number]) for number, end in covered.items()}
+        audit, _ = self._settled("audit")
+        self._kept_since()
+        firsts = self._firsts()
+        return Bounds(
+            since=self.since,
+            manifests={number: (firsts[0][number], end) for number, end in manifests.items()},
+            audit={number: (firsts[1][number], end) for number, end in audit.items()},
+            covered=covered,
+        )
+
+    def _firsts(self) -> tuple[dict[int, int], dict[int, int]]:
+        """Returns the first offsets of `manifests` and `audit` that the broker keeps and that are to be read."""
+        if self.since is None:
+            return self._manifests.starts("manifests"), self._audit.starts("audit")
+        since = self.since - MARGIN_MS
+        return self._manifests.since("manifests", since), self._audit.since("audit", since - MARGIN_MS)
+
+    def _settled(self, topic: str) -> tuple[dict[int, int], bool]:
+        """Returns the ends of a topic, and whether nothing that began before is open below them."""
+        reader = self._manifests if topic == "manifests" else self._audit
+        try:
+            return reader.settled(topic), True
+        except IncompleteError:  # somebody holds a transaction open: what stands before it can be read
+            return reader.ends(topic), False
+
+    def _own(self, partition: int) -> Iterator[Record]:
+        """Yields the manifests that workers of ours wrote."""
+        own = Own(self._workers)
+        for manifest in self._of(partition):
+            finding = own.foreign(partition, manifest.offset, manifest.value, manifest.header("gate-sig"))
+            if finding is None:
+                yield manifest
+            else:
+                self._leave_aside(finding)
+
+    def _of(self, partition: int) -> Iterator[Record]:
+        start, end = self.bounds.manifests[partition]
+        until = None if self.to is None else self.to + MARGIN_MS
+        for record in self._manifests.between("manifests", partition=partition, start=start, end=end):
+            if until is not None and record.timestamp > until:
+                return
+            yield record
+
+    def _records(self, partition: int) -> Iterator[tuple[int, bytes | None, bytes | None]]:
+        start, end = self.bounds.audit[partition]
+        for record in self._audit.between("audit", partition=partition, start=start, end=end):
+            yield record.offset, record.key, record.value
+
+    def _floor(self, partition: int) -> int:
+        """Returns from which offset of `audit` on every record must be covered by a manifest that is read."""
+        since = self.since
+        if since is None and self.bounds.manifests[partition][0]:
+            oldest = next(self._manifests.read("manifests", partition=partition), None)
+            since = oldest.timestamp if oldest else None
+        return 0 if since is None else self._audit.since("audit", since)[partition]
+
+    def _strays(self, partition: int, sieve: Sieve) -> None:
+        for offset, count in sieve.strays.items():
+            self._leave_aside(Finding("stray", partition, offset, {"count": count}, topic="audit"))
+        sieve.strays.clear()
+
+    def _leave_aside(self, finding: Finding) -> None:
+        if finding.place in self.aside or len(self.aside) < KEPT:
+            self.aside[finding.place] = finding
+
+    def _kept_since(self) -> None:
+        """Moves `since` up where the broker has begun to delete: manifests may outlive their records by a segment."""
+        for partition, start in self._audit.starts("audit").items():
+            if start == 0:
+                continue
+            oldest = next(self._audit.read("audit", partition=partition), None)
+            if oldest is not None:
+                self.since = max(self.since or 0, oldest.timestamp + 3 * MARGIN_MS)
+
+    def _learn(self) -> None:
+        """Takes in what records name by hash: the policies, and all that `reference` ever said and still keeps."""
+        for versions in packs.shipped().values():
+            for policy in versions:
+                self._policies[policy.sha256] = packs.shipped_text(policy).encode()
+        terms: dict[str, dict[str, str]] = {}
+        for record in self._manifests.read("reference"):
+            value = record.value or b""
+            digest = sha256(value).hexdigest()
+            self._reference[digest] = value
+            try:
+                found = decode("reference", record.key, value)
+            except Unreadable:
+                continue
+            if isinstance(found, PolicyVersion) and found.toml is not None:
+                self._policies[sha256(found.toml.encode()).hexdigest()] = found.toml.encode()
+            elif isinstance(found, JointUseTerms):
+                versions_of = terms.setdefault(found.id, {})
+                versions_of[str(found.version)] = digest
+                named = canonical(versions_of)
+                self._reference[sha256(named).hexdigest()] = named
+
+
+def _with_next(manifests: Iterable[Record]) -> Iterator[tuple[Record, str | None]]:
+    """Yields each manifest with the first decision of the next one, None where there is none."""
+    before: Record | None = None
+    for manifest in manifests:
+        if before is not None:
+            yield before, orjson.loads(manifest.value or b"")["audit"]["from_id"]
+        before = manifest
+    if before is not None:
+        yield before, None
+
+
+def _signature(manifest: Record) -> bytes:
+    try:
+        return b64decode(manifest.header("gate-sig"), validate=True)
+    except ValueError:
+        return b""  # which no key has made

@@ -1,0 +1,89 @@
+"""A person's consent taken back: a Withdrawn of each controller and the act that says who entered it, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from gatekeeper.errors import UsageError
+from gatekeeper.settings import Settings
+from schemas.codec import encode
+from schemas.events import Consent, PairedAct
+from schemas.values import Channel
+from streams.client import fact_with_act
+from streams.client.fact_with_act import Pair
+from streams.client.publisher import Outgoing
+from streams.client.reader import Reader
+from streams.operations import management
+
+_OPTIONS = {"recipient_id": "RECIPIENT", "controller_id": "--controller", "purpose": "--purpose", "event_time": "--at"}
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What was acknowledged, and binds: the events, where each of them stands, and the act.
+
+    `unknown`: those of the controllers named that no record names; perhaps a slip, which stops nobody's mail.
+    """
+
+    events: tuple[Consent, ...]
+    act: PairedAct
+    pair: Pair
+    unknown: tuple[str, ...] = ()
+
+
+def write(
+    settings: Settings,
+    recipient: str,
+    *,
+    by: str,
+    method: str,
+    controllers: Collection[str] = (),
+    purpose: str = "*",
+    channels: Sequence[Channel] | Literal["*"] = "*",
+    at: str | None = None,
+    reason: str = "",
+    evidence: str | None = None,
+) -> Withdrawal:
+    """Writes that a person takes consent back from these controllers, from every known one where none is named.
+
+    `method`: where it was entered. `at`: when the person said so, as ISO 8601; None: now.
+    Raises UsageError (2) that names the option, never its value, or where no controller is known; and as
+    `streams.client.fact_with_act.write` does.
+    """
+    act = fact_with_act.act("withdraw", by=by, recipient_id=recipient, reason=reason, evidence_ref=evidence)
+    said = {"method": method, "purpose": purpose, "channels": channels, "event_time": at, "recorded_at": act.at}
+    _event(recipient, next(iter(controllers), "any"), **said)  # refused before any broker is asked
+    with Reader(settings) as reader:
+        known = management.controllers(reader)
+    named = sorted(set(controllers)) or known
+    if not named:
+        raise UsageError("error.controller_unknown", topic=settings.topic("reference"))
+    events = tuple(_event(recipient, one, **said) for one in named)
+    facts = [Outgoing("consents", recipient.encode(), encode(event)) for event in events]
+    unknown = tuple(one for one in named if one not in known)
+    return Withdrawal(events, act, fact_with_act.write(settings, facts, act), unknown)
+
+
+def _event(recipient: str, controller: str, **said: Any) -> Consent:
+    try:
+        return Consent(
+            v=1,
+            kind="consent",
+            record_id=uuid4().hex,
+            recipient_id=recipient,
+            controller_id=controller,
+            state="Withdrawn",
+            expressed_by="subject",
+            **said,
+        )
+    except ValidationError as error:
+        place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+    # an id that is refused may be an address or a number: it is not said again
+    if place == "recipient_id":
+        raise UsageError("error.recipient_invalid")
+    raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place))

@@ -1,0 +1,1 @@
+"""The worker: Faust agent, partitions, transactions, barrier."""

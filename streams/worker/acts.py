@@ -1,0 +1,86 @@
+"""The acts of one partition, read beside its sends: each with the record that it names, of `review` or of `sends`.
+
+A reader of its own waits for them, so that sends wait neither for acts nor for the look-up of an item.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from gatekeeper.engine.acts import named
+from gatekeeper.settings import Settings
+from streams.worker import offsets
+from streams.worker.chunks import Chunk, Credit, runs
+
+WAIT_MS = 500
+READ_RECORDS = 200
+
+
+class Acts:
+    """Follows one partition of `acts` from where it is told to, and hands on chunks; `items` holds what they name."""
+
+    def __init__(self, settings: Settings, number: int) -> None:
+        self.tp = TopicPartition(settings.topic("acts"), number)
+        self.credit = Credit()
+        self.items: dict[int, ConsumerRecord] = {}
+        """By an act's offset, the record that it names; none where there is none."""
+        self._settings = settings
+        self._reader = offsets.probe(settings, wait_ms=WAIT_MS)
+        self._looker = offsets.probe(settings)
+        self.busy = False
+        """Whether acts have been read that are not handed on yet: silence is then no sign that any was lost."""
+        self._moved = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connects."""
+        await asyncio.gather(self._reader.start(), self._looker.start())
+        self._reader.assign([self.tp])
+
+    def follow(self, offer: Callable[[Chunk], None]) -> asyncio.Task[None]:
+        """Begins to read where `seek` said last; the task ends only with what makes reading impossible."""
+        self._task = asyncio.create_task(self._read(offer), name=f"acts-{self.tp.partition}")
+        return self._task
+
+    async def seek(self, _: int, offset: int) -> None:
+        """Goes on at `offset`."""
+        self._moved = True
+        self._reader.seek(self.tp, offset)
+
+    async def stop(self) -> None:
+        """Stops reading and disconnects."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(self._reader.stop(), self._looker.stop(), return_exceptions=True)
+
+    async def _read(self, offer: Callable[[Chunk], None]) -> None:
+        while True:
+            while not self.credit.has(self.tp.partition):
+                self.credit.regained.clear()
+                await self.credit.regained.wait()
+            self._moved = self.busy = False
+            fetched = await self._reader.getmany(self.tp, timeout_ms=WAIT_MS, max_records=READ_RECORDS)
+            records = fetched.get(self.tp, [])
+            self.busy = bool(records)
+            await self._look(records)
+            if self._moved:
+                continue  # somebody has gone back meanwhile, and these come again
+            for run in runs(records):
+                chunk = Chunk(self.tp.topic, self.tp.partition, run, generation=0)
+                self.credit.take(chunk)
+                offer(chunk)
+
+    async def _look(self, records: Sequence[ConsumerRecord]) -> None:
+        """Reads the items that acts name, all in one go: one by one, the log would be asked again meanwhile."""
+        wanted: dict[str, dict[int, int]] = {}
+        for record in records:
+            if (place := named(record.key, record.value)) and place[1] == self.tp.partition:
+                wanted.setdefault(place[0], {})[record.offset] = place[2]
+        for topic, places in wanted.items():
+            tp = TopicPartition(self._settings.topic(topic), self.tp.partition)
+            found = await offsets.some(self._looker, tp, places.values())
+            self.items.update({act: found[offset] for act, offset in places.items() if offset in found})

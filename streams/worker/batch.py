@@ -1,0 +1,325 @@
+"""What a partition's batches come to: each record judged in its turn, and all of it gathered in one transaction.
+
+Nothing here waits: between the barrier and the verdict nothing can change.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import secrets
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import structlog
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+
+from gatekeeper.engine.acts import Acting
+from gatekeeper.engine.handoffs import MOST, Walk, campaign_act, decides, walk
+from gatekeeper.engine.manifest import Taken, manifest
+from gatekeeper.engine.outputs import marked
+from gatekeeper.engine.recalls import weighed
+from gatekeeper.engine.reemissions import asked, reemitted
+from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.errors import IntegrityError
+from gatekeeper.keys import Signer
+from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.head import HEAD, Head
+from gatekeeper.policy.packs import Packs
+from gatekeeper.policy.policy import Policy
+from gatekeeper.settings import Settings
+from schemas.audit import Mode
+from schemas.record import Record
+from streams.worker.chunks import CHUNK_BYTES, Credit, size_of
+from streams.worker.clock import Clock
+from streams.worker.facts import Followers, Place
+from streams.worker.intake import Batch
+from streams.worker.ledger import Ledger, dead_key
+from streams.worker.reevaluation import Touched
+from streams.worker.transaction import Transaction
+
+log = structlog.get_logger(__name__)
+
+DEAD_FACTS = 200
+TOMBSTONES = 1_000
+"""At most so many entries of the ledger that no longer matter are taken out in one transaction."""
+RECALLS = 1_000
+"""At most so many recalls go out together."""
+TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "FACTS_STALE", "SENDING_SUSPENDED"))
+"""Reasons that end without any new fact."""
+FAILURES, OF_LAST = 10, 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all owned partitions of a worker share."""
+
+    settings: Settings
+    judge: Judge
+    followers: Followers
+    credit: Credit
+    clock: Clock
+    seek: Callable[[int, int], Awaitable[None]]
+    """Moves the transport back: partition, offset."""
+    signer: Signer
+    """Signs manifests."""
+    masters: Mapping[int, str]
+    """The fingerprints of the master keys at hand, by number."""
+
+    @property
+    def packs(self) -> Packs:
+        """The packs that hold by the facts applied so far."""
+        return self.judge.holding(self.followers.store)
+
+    @property
+    def policy(self) -> Policy:
+        """The version in force by the worker's clock."""
+        return self.packs.at(self.clock.now())
+
+
+@dataclass(slots=True)
+class Load:
+    """What is judged together.
+
+    `touched`: people whose clearances are judged again. `waiting`: the records of `review` of those of them who were
+    asked. `items`: by an act's offset, the record that it names.
+    """
+
+    sends: Batch
+    acts: Batch
+    touched: list[str]
+    waiting: list[ConsumerRecord]
+    items: dict[int, ConsumerRecord]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to judge."""
+        return not (self.sends.records or self.acts.records or self.touched)
+
+    @property
+    def needs_facts(self) -> bool:
+        """Whether facts bear on it; not where the next to be judged only calls a campaign back."""
+        return bool(self.sends.records or self.touched) or (bool(self.acts.records) and not cancels(self.acts))
+
+
+class Judging:
+    """Judges one partition with its ledger, whose head and memory go on with each transaction; it dies with its owner.
+
+    `head`: where the ledger stands, or begins. `writer`: which writes the transactions.
+    """
+
+    def __init__(
+        self, number: int, tools: Tools, *, kept: Ledger, head: Head, writer: AIOKafkaProducer, touched: Touched
+    ) -> None:
+        self.head = head
+        self.memory = kept.memory
+        self._number, self._tools, self._ledger = number, tools, kept
+        self._writer, self._touched = writer, touched
+        self._acting = Acting(tools.judge, secrets.token_bytes)
+        self._walk: Walk | None = None
+        self._failures: deque[bool] = deque(maxlen=OF_LAST)
+        self._policy = ""
+
+    def unreadable(self) -> list[Place]:
+        """Returns the unreadable facts that we must set aside and have not, as many as go into one transaction."""
+        partitions = self._tools.settings.partitions
+        found, size = [], 0
+        for place, (record, _) in self._tools.followers.unreadable.items():
+            if place[1] % partitions == self._number and dead_key(*place) not in self._ledger.dead:
+                found.append(place)
+                size += size_of(record)
+                if len(found) >= DEAD_FACTS or size > CHUNK_BYTES:
+                    break  # the rest goes with the next transactions
+        return found
+
+    def judged(self, load: Load, *, fresh: bool | None, due: bool) -> tuple[Transaction | None, Batch, Batch | None]:
+        """Returns what is to be written, if anything, the acts that are then judged, and those left for the next time.
+
+        `fresh`: whether all facts acknowledged before are applied; None = nobody asked, as none are needed.
+        `due`: whether a transaction is to be written even of nothing. The recalls come before the sends: what is
+        recalled makes no duplicate. Raises IntegrityError (4) where too many decisions fail, or the clock went back.
+        """
+        tools, sends, acts = self._tools, load.sends, load.acts
+        t0 = tools.clock.now()
+        if self.head.at - t0 > tools.policy.skew_ms:
+            raise IntegrityError("error.clock_before_head", partition=self._number, ahead_ms=self.head.at - t0)
+        at = max(t0, self.head.at)
+        as_of = None if fresh else min(tools.followers.as_of, at - tools.packs.at(at).max_lag_ms - 1)
+        found = self._recalls(load.touched, at) if fresh else []
+        if not fresh:
+            self._touched.again(load.touched)  # what is late says nothing against a clearance
+        for send in sends.records:
+            one = tools.judge.judge(as_record(send), tools.followers.store, at, as_of=as_of, memory=self.memory)
+            found.append(self._remembered(one))
+            if not TIMELY.isdisjoint(one.codes):
+                for name in waiting(one.entries):
+                    self._touched.later(name)
+        done, acts, left = self._acted(load, at, as_of, fresh=fresh)
+        found += done
+        found += self._reconsidered(load.waiting, at, as_of)
+        self._failures.extend(one.failed for one in found)
+        if sum(self._failures) >= FAILURES:
+            raise IntegrityError("error.decisions_failing", failures=FAILURES, of_last=OF_LAST, partition=self._number)
+        if not (found or sends.records or acts.records or left or due):
+            return None, acts, left
+        return self.gathered(sends, acts, found, at, t0), acts, left
+
+    def _recalls(self, touched: list[str], at: int) -> list[Judged]:
+        """Returns the recalls of what people were cleared for and no longer stands."""
+        found: list[Judged] = []
+        for place, name in enumerate(touched):
+            for clearance in list(self.memory.clearances(at, name)):
+                if len(found) == RECALLS:
+                    self._touched.again(touched[place:])
+                    return found
+                if one := weighed(self._tools.judge, clearance, self._tools.followers.store, self.memory, at):
+                    found.append(self._remembered(one))
+        return found
+
+    def _acted(
+        self, load: Load, at: int, as_of: int | None, *, fresh: bool | None
+    ) -> tuple[list[Judged], Batch, Batch | None]:
+        """Returns what becomes of the acts, those that are judged, and those left: a campaign's takes several times."""
+        judge, store, found, most = self._tools.judge, self._tools.followers.store, list[Judged](), MOST
+        records = [as_record(act) for act in load.acts.records]
+        campaigns = [campaign_act(record) for record in records]
+        for number, (act, record) in enumerate(zip(load.acts.records, records, strict=True)):
+            behind = campaigns[number + 1 :] if campaigns[number] else []
+            bears = decides(campaigns[number], behind)
+            if bears and fresh is None:
+                return found, *load.acts.cut(act.offset)
+            if campaigns[number]:
+                self._walk = self._walk or walk(judge, record, self.memory)
+            if self._walk is None:
+                item = load.items.pop(act.offset, None)
+                about = as_record(item) if item else None
+                if again := asked(record):
+                    one = reemitted(judge, record, again, about, store, self.memory, at, as_of=as_of)
+                else:
+                    one = self._acting.act(record, about, store, self.memory, at, as_of=as_of)
+                found.append(self._remembered(one))
+                if left_open := waiting(one.entries):
+                    self._touched.again(left_open)  # whoever answered before is not touched any more
+                continue
+            # what may be handed on is only judged with all facts applied; till then the act waits
+            steps = self._walk.call_off(store, at, behind)
+            if not steps and (fresh or not bears):
+                steps = self._walk.step(store, self.memory, at, most=most)
+            for one in steps:
+                found.append(self._remembered(one))
+                most = max(0, most - 1)
+            if not self._walk.done:
+                return found, *load.acts.cut(act.offset)
+            self._walk = None
+        return found, load.acts, None
+
+    def _reconsidered(self, waiting: list[ConsumerRecord], at: int, as_of: int | None) -> list[Judged]:
+        """Returns what becomes of items whose people were asked, now that more is known of them."""
+        found = []
+        for item in waiting:
+            again = self._acting.reconsider(as_record(item), self._tools.followers.store, self.memory, at, as_of=as_of)
+            if again.judged is not None:
+                found.append(self._remembered(again.judged))
+            if not TIMELY.isdisjoint(again.codes):
+                self._touched.later((item.key or b"").decode())
+        return found
+
+    def _remembered(self, judged: Judged) -> Judged:
+        """Lets the next record see what was decided on this one; if it is not written, this memory ends with us."""
+        for entry in judged.entries:
+            self.memory.put(entry)
+        return judged
+
+    def gathered(self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int) -> Transaction:
+        """Returns all that these decisions put out, in one transaction, which moves the head past the batches."""
+        tools, settings = self._tools, self._tools.settings
+        transaction = Transaction(settings, self._writer, self._number)
+        for one in judged:
+            for output in one.outputs:
+                transaction.add(output.topic, output.key, output.value, output.headers)
+            transaction.add("audit", one.did.encode(), one.audit)
+            for entry in one.entries:
+                transaction.add("ledger", entry.key, entry.value)
+        for entry in self.memory.due(at, TOMBSTONES):
+            transaction.add("ledger", entry.key, entry.value)
+            self.memory.put(entry)
+        policy = tools.packs.at(at)
+        if policy.sha256 != self._policy:
+            self._policy = policy.sha256
+            self._touched.everybody()
+            log.info("policy_in_force", partition=self._number, offset=sends.start, policy=policy.name)
+        dead_facts = self.unreadable()
+        for place in dead_facts:
+            record, fault = tools.followers.unreadable[place]
+            transaction.add("deadletter", record.key, record.value, _fact_headers(place, fault, settings.mode))
+            key = dead_key(*place)
+            transaction.add("ledger", key, b"{}")
+            self._ledger.apply(key, b"{}")
+        value = manifest(
+            writer=settings.worker,
+            kid=tools.signer.kid,
+            partition=self._number,
+            taken=[
+                Taken(settings.topic(name), batch.start, batch.to, len(batch.records), batch.gaps)
+                for name, batch in (("sends", sends), ("acts", acts))
+                if name == "sends" or batch.to > batch.start
+            ],
+            judged=judged,
+            dead_facts=len(dead_facts),
+            as_of=tools.followers.positions(),
+            prev=self.head.prev,
+            policy=policy,
+            t0=t0,
+            t1=tools.clock.now(),
+            mode=settings.mode,
+        )
+        signature = [("gate-sig", base64.b64encode(tools.signer.sign(value)))]
+        transaction.add("manifests", settings.worker.encode(), value, signature)
+        prev, asked = hashlib.sha256(value).hexdigest(), self.memory.asked
+        self.head = replace(self.head, sends=sends.to, acts=acts.to, prev=prev, at=at, asked=asked)
+        transaction.add("ledger", HEAD, self.head.encode())
+        if logging.getLogger(__name__).isEnabledFor(logging.DEBUG):
+            for one in judged:
+                if one.verdict not in (None, "clear"):
+                    log.debug("send_withheld", partition=self._number, decision=one.did, codes=one.codes)
+        verdicts = Counter(one.verdict for one in judged if one.verdict)
+        log.debug("chunk_judged", partition=self._number, first=sends.start, next=sends.to, n=len(judged), **verdicts)
+        return transaction
+
+
+def cancels(acts: Batch) -> bool:
+    """Tells whether the next act calls back a campaign, or is called off by one that does: no facts bear on it."""
+    first, *behind = acts.records or (None,)
+    act = campaign_act(as_record(first)) if first else None
+    return act is not None and not decides(act, (campaign_act(as_record(one)) for one in behind))
+
+
+def waiting(entries: Iterable[Entry]) -> list[str]:
+    """Returns whose items these entries leave open, to go out once their person says yes."""
+    return [one.key.split(b"/")[1].decode() for one in entries if b'"state":"open",' in (one.value or b"")]
+
+
+def as_record(record: ConsumerRecord) -> Record:
+    """Returns a record of Kafka as the product takes it."""
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+    )
+
+
+def _fact_headers(place: Place, fault: str, mode: Mode) -> list[tuple[str, bytes]]:
+    name, _, where = fault.partition(" at ")
+    return [
+        ("gate-reason", b"FACTS_UNAVAILABLE"),
+        ("gate-fault", name.encode()),
+        ("gate-place", where.encode()),
+        ("gate-source", "/".join(map(str, place)).encode()),
+        *marked(mode),
+    ]

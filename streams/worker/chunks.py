@@ -1,0 +1,206 @@
+"""The transport that hands the Faust agent runs of consecutive records instead of single messages.
+
+A chunk is a run of consecutive offsets of one partition, undecoded. How many records may wait for a partition is
+bounded by credit, counted in records and bytes; regained credit wakes the fetch.
+
+Private names of Faust used, and no others: `Consumer._getmany`, `Consumer._new_consumer_thread`,
+`AIOKafkaConsumerThread._create_worker_consumer`, and in streams/worker/app.py `TableManager._update_channels`,
+without which each start would sleep a second for tables that the gate has not; of aiokafka:
+`AIOKafkaConsumer._fetch_max_wait_ms`, `AIOKafkaConsumer._isolation_level`.
+tests/unit/test_private_names.py says what to check when they change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+FETCH_WAIT_MS = 100
+"""Faust hard-codes 1500, with which one idle partition stalls a busy one."""
+CHUNK_RECORDS = 1_000
+CHUNK_BYTES = 700_000
+CREDIT_RECORDS = 4_000
+CREDIT_BYTES = 4_000_000
+IDLE_WAIT = 0.5
+SHORT_OF_CREDIT_WAIT = 0.005
+"""Seconds a fetch may block while some partition is out of credit: it could regain it meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of records with consecutive offsets, fetched under the consumer group's `generation`."""
+
+    topic: str
+    partition: int
+    records: tuple[ConsumerRecord, ...] = field(repr=False)  # personal data: no log may print them
+    generation: int
+
+    @property
+    def first(self) -> int:
+        """Returns the offset of the first record."""
+        return int(self.records[0].offset)
+
+    @property
+    def size(self) -> int:
+        """Returns the bytes of all keys and values."""
+        return sum(size_of(record) for record in self.records)
+
+
+def size_of(record: ConsumerRecord) -> int:
+    """Returns the bytes that a record's key, value and headers take."""
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
+
+
+def runs(records: Iterable[ConsumerRecord]) -> Iterator[tuple[ConsumerRecord, ...]]:
+    """Splits records of one partition at every gap, and where a chunk would grow past its bounds."""
+    run: list[ConsumerRecord] = []
+    size = 0
+    for record in records:
+        length = size_of(record)
+        full = len(run) >= CHUNK_RECORDS or size + length > CHUNK_BYTES
+        if run and (full or record.offset != run[-1].offset + 1):
+            yield tuple(run)
+            run, size = [], 0
+        run.append(record)
+        size += length
+    if run:
+        yield tuple(run)
+
+
+class Credit:
+    """Bounds what waits for each partition; a partition may take more while it is below both bounds."""
+
+    def __init__(self) -> None:
+        self._records: Counter[int] = Counter()
+        self._bytes: Counter[int] = Counter()
+        self.regained = asyncio.Event()
+
+    def has(self, partition: int) -> bool:
+        """Tells whether the partition may be given more."""
+        return self._records[partition] < CREDIT_RECORDS and self._bytes[partition] < CREDIT_BYTES
+
+    def take(self, chunk: Chunk) -> None:
+        """Counts a chunk as waiting."""
+        self._records[chunk.partition] += len(chunk.records)
+        self._bytes[chunk.partition] += chunk.size
+
+    def give(self, partition: int, records: int, size: int) -> None:
+        """Counts records as no longer waiting, and wakes the fetch."""
+        self._records[partition] = max(0, self._records[partition] - records)
+        self._bytes[partition] = max(0, self._bytes[partition] - size)
+        self.regained.set()
+
+    def forget(self, partition: int) -> None:
+        """Forgets what waits for a partition that is about to be read again: Faust drops chunks without a word."""
+        self._records.pop(partition, None)
+        self._bytes.pop(partition, None)
+        self.regained.set()
+
+    def reset(self) -> None:
+        """Forgets all that waits: the assignment has changed, and every owner reads again."""
+        self._records.clear()
+        self._bytes.clear()
+        self.regained.set()
+
+
+class _Run:
+    """Looks like one ConsumerRecord to Faust's driver, with the chunk as its value."""
+
+    __slots__ = (
+        "checksum",
+        "headers",
+        "key",
+        "offset",
+        "partition",
+        "serialized_key_size",
+        "serialized_value_size",
+        "timestamp",
+        "timestamp_type",
+        "topic",
+        "value",
+    )
+
+    def __init__(self, chunk: Chunk) -> None:
+        last = chunk.records[-1]
+        self.topic, self.partition, self.offset = chunk.topic, chunk.partition, last.offset
+        self.timestamp, self.timestamp_type, self.headers = last.timestamp, last.timestamp_type, ()
+        self.key, self.value, self.checksum = None, chunk, None
+        self.serialized_key_size = self.serialized_value_size = 0
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, reading committed records only and without long idle fetches."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer, delivering chunks.
+
+    It never discards a record: the fetcher has already moved past what it returned, so a record dropped here would
+    come back only by the partition's own check of offsets.
+    """
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_Run]]:
+        try:
+            return await self._fetch(active_partitions, timeout)
+        except Exception as error:  # Faust would go on without a fetcher, and look alive
+            if not self.should_stop:
+                self.app.gate.on_failure(error)
+            raise
+
+    async def _fetch(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_Run]]:
+        credit: Credit = self.app.credit
+        credit.regained.clear()
+        wanted = {tp for tp in active_partitions or self.assignment() if credit.has(tp.partition)}
+        if not wanted:
+            try:
+                await asyncio.wait_for(credit.regained.wait(), IDLE_WAIT)
+            except TimeoutError:
+                pass
+            return {}
+        short = active_partitions is not None and len(wanted) < len(active_partitions)
+        fetched = await super()._getmany(wanted, SHORT_OF_CREDIT_WAIT if short else min(timeout, IDLE_WAIT))
+        generation = self.app.consumer_generation_id
+        return {tp: list(self._chunks(tp, records, generation)) for tp, records in fetched.items()}
+
+    def _chunks(self, tp: TP, records: Iterable[ConsumerRecord], generation: int) -> Iterator[_Run]:
+        for run in runs(records):
+            chunk = Chunk(tp.topic, tp.partition, run, generation)
+            self.app.credit.take(chunk)
+            yield _Run(chunk)
+
+
+class Transport(driver.Transport):
+    """Faust's aiokafka transport with the consumer above."""
+
+    Consumer = Consumer
+
+
+class Schema(faust.Schema):
+    """Passes the chunk on as it is: nothing is decoded here, so nothing can be dropped as undecodable."""
+
+    def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> None:
+        """Returns None: a chunk has no key."""
+        return None
+
+    def loads_value(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Chunk:
+        """Returns the chunk."""
+        chunk: Chunk = message.value
+        return chunk

@@ -1,0 +1,200 @@
+"""Followers of the fact topics, and the barrier that every chunk passes before it is judged.
+
+Facts are followed, not consumed: every worker reads them whole on its own connection, without a group, so that no
+flood of sends starves a withdrawal and a rebalance moves no facts.
+
+The barrier: a fact binds from the moment Kafka acknowledged it. So before a chunk is judged, the end offsets of all
+fact partitions are asked *after* the chunk was fetched, uncommitted records included (a commit is acknowledged
+before its marker is written), and the chunk waits until the follower has passed each of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from gatekeeper.errors import RestartError
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.settings import Settings
+from schemas.topics import FACT_TOPICS, logical_name
+from streams.client.connection import reached
+from streams.worker import offsets
+
+log = structlog.get_logger(__name__)
+
+Place = tuple[str, int, int]
+"""Registry topic, partition and offset."""
+
+READ_RECORDS = 2_000
+POLL_MS = 20
+WATCH_SECONDS = 1.0
+WATCH_PARTITIONS = 5
+"""An idle worker asks this often whether it still sees every acknowledged fact; readiness is as old as that.
+Every fifth time it also looks for partitions added meanwhile, which only a restart can follow."""
+
+
+class Followers:
+    """Applies every record of the fact topics to a FactStore, in the order of each partition."""
+
+    def __init__(self, settings: Settings, store: FactStore) -> None:
+        self.store = store
+        self.unreadable: dict[Place, tuple[ConsumerRecord, str]] = {}
+        """Records that could not be read, with the fault; a partition's owner puts each into `deadletter` once."""
+        self.as_of = 0
+        """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
+        self._reached = reached(settings)
+        self._topics = {settings.topic(name): name for name in FACT_TOPICS}
+        self._positions: dict[TopicPartition, int] = {}
+        self._moved = asyncio.Condition()
+        self._wanted = asyncio.Event()
+        self._next_round: asyncio.Future[Mapping[TopicPartition, int]] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, on_failure: Callable[[BaseException], None]) -> None:
+        """Connects and begins to read; `on_failure` hears of anything that ends the reading."""
+        self._next_round = asyncio.get_running_loop().create_future()
+        self._reader = AIOKafkaConsumer(
+            **self._reached,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="none",
+            fetch_max_wait_ms=500,
+            max_partition_fetch_bytes=4 << 20,
+        )
+        # on its own connection, so that no long fetch delays the question; uncommitted records included
+        self._asker = AIOKafkaConsumer(
+            **self._reached,
+            enable_auto_commit=False,
+            isolation_level="read_uncommitted",
+            retry_backoff_ms=offsets.RETRY_MS,
+        )
+        self._admin = AIOKafkaAdminClient(**self._reached)
+        await asyncio.gather(self._reader.start(), self._asker.start(), self._admin.start())
+        partitions = await self._partitions()
+        begin = await self._asker.beginning_offsets(partitions)
+        self._reader.assign(partitions)
+        for tp in partitions:
+            self._reader.seek(tp, begin[tp])
+            self._positions[tp] = begin[tp]
+        for work in (self._read(), self._ask(), self._watch()):
+            task = asyncio.create_task(work)
+            task.add_done_callback(lambda t: None if t.cancelled() else on_failure(t.exception() or RuntimeError()))
+            self._tasks.append(task)
+
+    async def stop(self) -> None:
+        """Stops reading."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(self._reader.stop(), self._asker.stop(), self._admin.close())
+
+    async def barrier(self, timeout: float) -> bool:
+        """Returns True once every fact acknowledged before this call is applied, False after `timeout` seconds."""
+        assert self._next_round is not None
+        asked_at = _now_ms()
+        behind: list[TopicPartition] = []
+        try:
+            async with asyncio.timeout(timeout):
+                self._wanted.set()
+                # a round that has not begun yet: its question is asked after the caller's chunk was fetched
+                ends = await asyncio.shield(self._next_round)
+                async with self._moved:
+                    while behind := [tp for tp, end in ends.items() if self._positions[tp] < end]:
+                        await self._moved.wait()
+        except TimeoutError:
+            if not behind:
+                log.warning("facts_unreachable", error="TimeoutError")
+            for tp in behind:
+                log.warning("facts_behind", topic=tp.topic, partition=tp.partition, position=self._positions[tp])
+            return False
+        self.as_of = max(self.as_of, asked_at)
+        return True
+
+    async def ends(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Returns the ends of any partitions, uncommitted records included: asked as the barrier asks."""
+        found: dict[TopicPartition, int] = await self._asker.end_offsets(partitions)
+        return found
+
+    def positions(self) -> dict[str, list[int]]:
+        """Returns the next offset to apply, by registry topic and partition."""
+        found: dict[str, list[int]] = {name: [] for name in FACT_TOPICS}
+        for tp in sorted(self._positions):
+            found[logical_name(tp.topic)].append(self._positions[tp])
+        return found
+
+    async def _partitions(self) -> list[TopicPartition]:
+        found = await self._admin.describe_topics(list(self._topics))
+        return sorted(
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in found
+            for partition in topic["partitions"]
+        )
+
+    async def _read(self) -> None:
+        tps = list(self._positions)
+        while True:
+            fetched = await self._reader.getmany(timeout_ms=POLL_MS, max_records=READ_RECORDS)
+            for tp, records in fetched.items():
+                topic = self._topics[tp.topic]
+                for record in records:
+                    fault = self.store.apply(topic, tp.partition, record.offset, record.key, record.value)
+                    if fault is not None:
+                        self._unreadable(topic, record, fault)
+            moved = False
+            for tp in tps:  # the position also passes markers, aborted records and holes
+                position = await self._reader.position(tp)
+                if position != self._positions[tp]:
+                    self._positions[tp], moved = position, True
+            if moved:
+                async with self._moved:
+                    self._moved.notify_all()
+            await asyncio.sleep(0)
+
+    def _unreadable(self, topic: str, record: ConsumerRecord, fault: str) -> None:
+        place = (topic, record.partition, record.offset)
+        self.unreadable[place] = record, fault
+        log.error("fact_unreadable", topic=topic, partition=record.partition, offset=record.offset, fault=fault)
+
+    async def _ask(self) -> None:
+        loop = asyncio.get_running_loop()
+        known = list(self._positions)
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            round_, self._next_round = self._next_round, loop.create_future()
+            assert round_ is not None
+            while True:
+                try:
+                    ends = await self._asker.end_offsets(known)
+                    break
+                except KafkaError as error:  # the chunk waits, unjudged, however long that takes
+                    log.warning("facts_unreachable", error=type(error).__name__)
+                    await asyncio.sleep(0.2)
+            round_.set_result(ends)
+
+    async def _watch(self) -> None:
+        rounds = 0
+        while True:
+            await self.barrier(WATCH_SECONDS * 5)
+            await asyncio.sleep(WATCH_SECONDS)
+            rounds += 1
+            if rounds % WATCH_PARTITIONS == 0:
+                await self._partitions_unchanged()
+
+    async def _partitions_unchanged(self) -> None:
+        try:
+            partitions = await self._partitions()
+        except KafkaError:
+            return  # the barrier says so already
+        if grown := sorted({tp.topic for tp in set(partitions) - set(self._positions)}):
+            raise RestartError("error.partitions_grew", topic=grown[0])
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

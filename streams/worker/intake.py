@@ -1,0 +1,192 @@
+"""The records of one partition, contiguous: what the transport delivers, held against the log itself.
+
+The engine owns the position, and nothing that the transport says replaces a look at the log: every gap before a
+chunk's first record is checked by a read from the expected offset, and so is silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from gatekeeper.errors import RestartError
+from streams.worker import offsets
+from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, size_of
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 2.0
+"""After this long without a chunk the log is asked whether there is something to deliver."""
+
+STEPS_BACK = 15
+"""So many steps back to the same offset mean that the transport delivers nothing: a restart may mend it."""
+
+
+async def arrival(arrived: asyncio.Event) -> None:
+    """Returns when a chunk has arrived since the last call, or when it is time to look ahead."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(IDLE_SECONDS):  # wait_for of 3.11 can swallow a cancellation
+            await arrived.wait()
+    arrived.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction takes of a topic: the offsets from `start` up to `to`, their records, and the holes.
+
+    Each gap is a first offset and a length; records and gaps together are all offsets of the range.
+    """
+
+    start: int
+    to: int
+    records: tuple[ConsumerRecord, ...] = ()
+    gaps: tuple[tuple[int, int], ...] = ()
+
+    def cut(self, offset: int) -> tuple[Batch, Batch]:
+        """Returns what comes before the record at this offset, and the rest."""
+        before = tuple(record for record in self.records if record.offset < offset)
+        gaps = tuple(gap for gap in self.gaps if gap[0] < offset)
+        rest = Batch(offset, self.to, self.records[len(before) :], self.gaps[len(gaps) :])
+        return Batch(self.start, offset, before, gaps), rest
+
+    def before(self, later: Batch) -> Batch:
+        """Returns this and what was taken next as one; the holes of both are in `later` while neither is written."""
+        return Batch(self.start, later.to, (*self.records, *later.records), later.gaps)
+
+
+class Intake:
+    """Turns chunks into batches without a gap that the log does not have."""
+
+    def __init__(
+        self,
+        tp: TopicPartition,
+        probe: AIOKafkaConsumer,
+        credit: Credit,
+        seek: Callable[[int, int], Awaitable[None]],
+        arrived: asyncio.Event,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`arrived`: told of every chunk. `busy`: whether chunks are on their way, and silence means nothing."""
+        self._busy = busy
+        self._tp, self._probe, self._credit, self._seek, self._arrived = tp, probe, credit, seek, arrived
+        self._chunks: deque[Chunk] = deque()
+        self._heard_at = 0.0
+        self._start = self._next = 0
+        self._gaps: list[tuple[int, int]] = []
+        self._steps_back, self._stepped_to = 0, -1
+
+    @property
+    def waiting(self) -> bool:
+        """Tells whether chunks wait."""
+        return bool(self._chunks)
+
+    @property
+    def moved(self) -> bool:
+        """Tells whether the position has passed holes that no batch has taken yet."""
+        return bool(self._gaps)
+
+    async def begin(self, offset: int) -> None:
+        """Starts at `offset`, and the transport with it: it began where the group's offsets say, which may be wrong."""
+        self._start = self._next = offset
+        self._heard_at = asyncio.get_running_loop().time()
+        self._chunks.clear()
+        self._credit.forget(self._tp.partition)
+        await self._seek(self._tp.partition, offset)
+
+    def offer(self, chunk: Chunk) -> None:
+        """Takes a chunk of the current assignment, and says so; never blocks, as credit bounds what waits."""
+        self._chunks.append(chunk)
+        self._arrived.set()
+
+    async def next_batch(self) -> Batch:
+        """Returns the next batch of what waits; without records where nothing does, or after a step back.
+
+        Whoever writes the batch down calls `written`; one that was not written is part of the next.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._chunks or self._busy():
+            self._heard_at = now
+        elif now - self._heard_at >= IDLE_SECONDS:
+            await self._look_ahead()
+            self._heard_at = now
+        taken: list[ConsumerRecord] = []
+        room = CHUNK_BYTES
+        while self._chunks and room > 0 and len(taken) < CHUNK_RECORDS:
+            chunk = self._chunks[0]
+            if chunk.first > self._next and not await self._is_hole(chunk.first):
+                break
+            room = self._take(taken, room)
+        return Batch(self._start, self._next, tuple(taken), tuple(self._gaps))
+
+    def nothing(self) -> Batch:
+        """Returns a batch without records: what waits goes on waiting."""
+        return Batch(self._start, self._start)
+
+    def written(self, batch: Batch) -> None:
+        """Begins the next batch where this one ended."""
+        self._start = batch.to
+        self._gaps = [gap for gap in self._gaps if gap[0] >= batch.to]
+
+    def _take(self, taken: list[ConsumerRecord], room: int) -> int:
+        """Moves the first chunk's records over, as many as there is room for; returns the room left, 0 if none."""
+        chunk = self._chunks.popleft()
+        moved, size = 0, 0
+        for record in chunk.records:
+            length = size_of(record)
+            if record.offset >= self._next:  # else it was taken before
+                if len(taken) >= CHUNK_RECORDS or (taken and length > room):
+                    self._chunks.appendleft(
+                        Chunk(chunk.topic, chunk.partition, chunk.records[moved:], chunk.generation)
+                    )
+                    room = 0
+                    break
+                taken.append(record)
+                room -= length
+                self._next = record.offset + 1
+            moved, size = moved + 1, size + length
+        self._credit.give(self._tp.partition, moved, size)
+        return room
+
+    async def _is_hole(self, offset: int) -> bool:
+        """Looks into the log before `offset`: True if nothing readable is there, else steps back to it."""
+        found = await offsets.first_readable(self._probe, self._tp, self._next, offset + 1)
+        if found is None:
+            raise RestartError(
+                "error.record_vanished", topic=self._tp.topic, partition=self._tp.partition, offset=offset
+            )
+        if found < offset:
+            await self._step_back()
+            return False
+        self._pass(offset)
+        return True
+
+    async def _look_ahead(self) -> None:
+        """Asks the log whether something is there that the transport has not delivered."""
+        _, end = await offsets.bounds(self._probe, self._tp)
+        if end <= self._next:
+            return
+        if await offsets.first_readable(self._probe, self._tp, self._next, end) is not None:
+            await self._step_back()
+        elif not self._chunks:
+            self._pass(end)
+
+    def _pass(self, offset: int) -> None:
+        self._gaps.append((self._next, offset - self._next))
+        self._next = offset
+
+    async def _step_back(self) -> None:
+        log.warning("records_missed", partition=self._tp.partition, offset=self._next)
+        self._steps_back = self._steps_back + 1 if self._next == self._stepped_to else 1
+        self._stepped_to = self._next
+        if self._steps_back > STEPS_BACK:
+            topic, partition = self._tp
+            raise RestartError("error.nothing_delivered", topic=topic, partition=partition, offset=self._next)
+        self._chunks.clear()
+        self._credit.forget(self._tp.partition)  # of chunks that never arrived, too: nothing else would regain it
+        await self._seek(self._tp.partition, self._next)

@@ -1,0 +1,49 @@
+"""What we decided and still matters, by partition: written in the partition's transactions, read whole after fencing.
+
+Entries of the compacted topic `ledger`: `head` (the position, the last manifest's hash and instant),
+`dead/TOPIC/PARTITION/OFFSET` (an unreadable fact that has its dead letter), and those about people, whose kinds
+`gatekeeper.ledger.entries` knows. A kind that nobody knows was written by a newer engine, which must not be undone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from gatekeeper.ledger.head import HEAD, Head
+from gatekeeper.ledger.memory import Memory
+from streams.worker import offsets
+
+_DEAD = b"dead/"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The memory of one owned partition; it dies with the partition's task."""
+
+    head: Head | None = None
+    dead: set[bytes] = field(default_factory=set)
+    memory: Memory = field(default_factory=Memory)
+
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Takes one entry as read back; raises IntegrityError (4) for what this engine did not write."""
+        if key == HEAD:
+            self.head = Head.decode(value) if value is not None else None
+        elif key.startswith(_DEAD):
+            self.dead.add(key)
+        else:
+            self.memory.take(key, value)
+
+
+def dead_key(topic: str, partition: int, offset: int) -> bytes:
+    """Returns the ledger key that remembers a dead letter for an unreadable fact."""
+    return b"%b%b/%d/%d" % (_DEAD, topic.encode(), partition, offset)
+
+
+async def read(consumer: AIOKafkaConsumer, tp: TopicPartition) -> Ledger:
+    """Reads one ledger partition to its end; call it after the transactional producer has fenced the former owner."""
+    ledger = Ledger()
+    async for record in offsets.read(consumer, tp, *await offsets.bounds(consumer, tp)):
+        ledger.apply(record.key or b"", record.value)
+    return ledger

@@ -1,0 +1,141 @@
+"""Reads that are bounded by offset and never by time: 'nothing there' is said only when the end was reached."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from operator import itemgetter
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from gatekeeper.settings import Settings
+from streams.client.connection import reached
+
+READ_SECONDS = 30.0
+"""Longest time without any progress of a read before it is an error (TimeoutError), not an answer."""
+
+NEAR = 500
+"""A reader that wants records no further apart goes on reading; setting out anew takes about as long."""
+
+REACH = 10_000
+"""A record looked for by its name stands no further behind the place that is known: three transactions, or so."""
+
+RETRY_MS = 20
+"""A client that asks about a topic for the first time does so in vain, and waits so long for what it is told."""
+
+
+def probe(settings: Settings, *, wait_ms: int = 50) -> AIOKafkaConsumer:
+    """Returns a reader without group, for committed records only, that is to be assigned by hand.
+
+    `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with.
+    """
+    return AIOKafkaConsumer(
+        **reached(settings),
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="none",
+        fetch_max_wait_ms=wait_ms,
+        retry_backoff_ms=RETRY_MS,
+    )
+
+
+async def bounds(consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, int]:
+    """Returns the first offset of the log, and the stable end: where the first open transaction, or the log, ends."""
+    async with asyncio.timeout(READ_SECONDS):
+        begin, end = await asyncio.gather(consumer.beginning_offsets([tp]), consumer.end_offsets([tp]))
+        return begin[tp], end[tp]
+
+
+async def settles(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int, patience: float) -> bool:
+    """Returns True once no transaction is open below `end`, False where one still is after `patience` seconds."""
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + patience
+    while (await bounds(consumer, tp))[1] < end:
+        if loop.time() > give_up:
+            return False
+        await asyncio.sleep(0.1)
+    return True
+
+
+async def read(
+    consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int
+) -> AsyncGenerator[ConsumerRecord, None]:
+    """Yields the committed records from `begin` up to `end` (exclusive), which is at most the stable end.
+
+    Raises TimeoutError where the position does not move for READ_SECONDS; an aiokafka error as it comes.
+    """
+    if begin >= end:
+        return
+    consumer.assign([tp])
+    consumer.seek(tp, begin)
+    loop = asyncio.get_running_loop()
+    position, moved_at = begin, loop.time()
+    try:
+        while position < end:
+            fetched = await consumer.getmany(tp, timeout_ms=100, max_records=5_000)
+            for record in fetched.get(tp, ()):
+                if record.offset >= end:
+                    return
+                yield record
+            async with asyncio.timeout(READ_SECONDS):
+                reached = await consumer.position(tp)
+            if reached > position:
+                position, moved_at = reached, loop.time()
+            elif loop.time() - moved_at > READ_SECONDS:
+                raise TimeoutError(f"{tp.topic}/{tp.partition} stays at {position} of {end}")
+    finally:
+        consumer.unsubscribe()  # or it would go on asking for what comes next, and other questions wait behind that
+
+
+async def some(consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Iterable[int]) -> dict[int, ConsumerRecord]:
+    """Returns the committed records at these offsets, without those that are not there.
+
+    Those that stand near each other are read in one go.
+    """
+    begin, end = await bounds(consumer, tp)
+    left = deque(sorted({offset for offset in wanted if begin <= offset < end}))
+    found: dict[int, ConsumerRecord] = {}
+    while left:
+        first = last = left[0]
+        stretch = set()
+        while left and left[0] - last <= NEAR:
+            last = left.popleft()
+            stretch.add(last)
+        async for record in read(consumer, tp, first, last + 1):
+            if record.offset in stretch:
+                found[record.offset] = record
+    return found
+
+
+async def named(
+    consumer: AIOKafkaConsumer, tp: TopicPartition, header: str, wanted: Mapping[str, int]
+) -> list[ConsumerRecord]:
+    """Returns the committed records whose header is one of these, each at its offset or within REACH behind it.
+
+    Without those that are not there. Those that stand near each other are read in one go.
+    """
+    begin, end = await bounds(consumer, tp)
+    left = {name.encode(): offset for name, offset in sorted(wanted.items(), key=itemgetter(1))}
+    found: list[ConsumerRecord] = []
+    while left:
+        async with aclosing(read(consumer, tp, max(begin, next(iter(left.values()))), end)) as records:
+            async for record in records:
+                if left.pop(dict(record.headers).get(header) or b"", None) is not None:
+                    found.append(record)
+                while left and next(iter(left.values())) + REACH < record.offset:
+                    del left[next(iter(left))]
+                if not left or next(iter(left.values())) > record.offset + NEAR:
+                    break
+            else:
+                return found
+    return found
+
+
+async def first_readable(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> int | None:
+    """Returns the offset of the first committed record in [begin, end), None if there is none."""
+    async with aclosing(read(consumer, tp, begin, end)) as records:  # closed before the next read begins
+        async for record in records:
+            return int(record.offset)
+    return None

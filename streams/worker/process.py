@@ -1,0 +1,133 @@
+"""The worker's process: start in the right order, answer health questions, stop without leaving anything half done."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import os
+import shutil
+import signal
+from typing import Any
+
+import faust
+import structlog
+from aiohttp import web
+
+from gatekeeper.errors import RestartError, UnavailableError
+from gatekeeper.settings import Settings
+from streams.client import admin, progress
+from streams.worker.app import create_app, fail
+
+log = structlog.get_logger(__name__)
+
+START_SECONDS = 60.0
+COLLECT = 10_000, 20, 20
+"""When Python looks for garbage. By its own numbers it looks all the time, for each send brings a person's facts."""
+
+
+async def start(app: faust.App) -> asyncio.Task[None]:
+    """Starts the followers, then Faust; returns the task that runs until the app stops."""
+    await app.followers.start(app.gate.on_failure)
+    app.finalize()
+    app.in_worker = True
+    ready = asyncio.Event()
+
+    async def started(*_: Any) -> None:
+        ready.set()
+
+    app.on_startup_finished = started
+
+    async def run() -> None:
+        await app.start()
+        await app.wait_until_stopped()
+
+    running = asyncio.create_task(run())
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait([running, waiting], timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    shutil.rmtree(app.scratch, ignore_errors=True)
+    if running.done():
+        running.result()
+    if not ready.is_set():
+        raise RestartError("error.worker_not_started", seconds=int(START_SECONDS))
+    return running
+
+
+async def stop(app: faust.App) -> None:
+    """Lets the commits in flight finish, gives the partitions up and leaves the group."""
+    await app.gate.revoked()
+    await app.stop()
+    await app.followers.stop()
+
+
+async def serve_health(app: faust.App, settings: Settings) -> int:
+    """Answers /healthz and /readyz with JSON; returns the port. Raises UnavailableError (3) where it cannot listen."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def readyz(_: web.Request) -> web.Response:
+        readiness = app.gate.readiness()
+        return web.json_response(readiness, status=200 if readiness["ready"] else 503)
+
+    pages = web.Application()
+    pages.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    runner = web.AppRunner(pages, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.http_host, settings.http_port)
+        await site.start()
+    except OSError as error:
+        where = {"host": settings.http_host, "port": settings.http_port}
+        if error.errno == errno.EADDRINUSE:
+            raise UnavailableError("error.http_port_busy", **where) from None
+        raise UnavailableError("error.http_unusable", detail=error, **where) from None
+    port: int = runner.addresses[0][1]
+    return port
+
+
+async def _work(settings: Settings) -> int:
+    await asyncio.to_thread(admin.demand, settings)
+    await asyncio.to_thread(progress.demand_mode, settings)
+    app = create_app(settings)
+    port = await serve_health(app, settings)
+    loop = asyncio.get_running_loop()
+    stopping: asyncio.Future[int] = loop.create_future()
+
+    def asked_to_stop(code: int) -> None:
+        if not stopping.done():
+            stopping.set_result(code)
+
+    loop.add_signal_handler(signal.SIGTERM, asked_to_stop, 0)
+    loop.add_signal_handler(signal.SIGINT, asked_to_stop, 130)
+    starting: asyncio.Future[Any] = asyncio.create_task(start(app))
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        return stopping.result()
+    running = starting.result()
+    gc.freeze()  # what is there by now stays: no need to look through it again
+    gc.set_threshold(*COLLECT)
+    log.info("worker_started", worker=settings.worker, broker=settings.bootstrap, port=port, mode=settings.mode)
+    if settings.mode == "shadow":
+        log.warning("shadow_nothing_goes_out", worker=settings.worker, mode=settings.mode)
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        running.result()
+        raise RestartError("error.faust_stopped")
+    await stop(app)
+    log.info("worker_stopped", worker=settings.worker, code=stopping.result())
+    return stopping.result()
+
+
+def run(settings: Settings) -> None:
+    """Runs the worker until a signal and ends the process: 0 after SIGTERM, 130 after SIGINT, else the error's code."""
+
+    async def to_the_end() -> None:
+        try:
+            code = await _work(settings)
+        except Exception as error:
+            fail(error)
+        os._exit(code)  # here and not after the loop: what is left of Faust must not delay the end
+
+    asyncio.run(to_the_end())

@@ -1,0 +1,84 @@
+"""Whatever reviewers do, in whatever order: what the law forbids does not go out, and nothing goes out twice (P4)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatekeeper.deciding.decide import decide
+from gatekeeper.policy.reasons import CATALOGUE
+from schemas.events import Send
+from schemas.topics import DAY_MS
+from tests import world
+from tests.desk import JUDGE, TWO, YOUNG, Desk
+from tests.property import people
+
+FEW = settings(max_examples=300, deadline=None)
+ACTS = st.tuples(
+    st.sampled_from(("release", "approve", "uphold", "ask", "redecide", "undo")),
+    st.integers(0, 3),
+    st.sampled_from(("hanako", "taro")),
+    st.sampled_from((None, "scan-9")),
+    st.sampled_from((1, 1, 101, None)),
+)
+
+
+def steps() -> st.SearchStrategy[Any]:
+    """Returns acts, with further facts, sends, hand-offs and days between them."""
+    facts = (people.nos() | people.givens()).map(lambda fact: ("fact", fact))
+    others = st.sampled_from((("send",), ("send",), ("weigh",), ("handoff",), ("cancel",), ("days",)))
+    return st.lists(ACTS | ACTS | facts | others, min_size=6, max_size=16)
+
+
+def hard(desk: Desk, send: dict[str, Any]) -> bool:
+    """Returns whether a HARD reason stands against the send, whatever reviewers said."""
+    one = Send.model_validate_json(orjson.dumps(send))
+    asks = desk.memory.about(one, desk.at).asks
+    decision = decide(one, desk.store.view(one, asks=asks), desk.store.reference, JUDGE.packs, desk.at)
+    return any(CATALOGUE[code].severity == "HARD" for code in decision.codes)
+
+
+def reviewable() -> st.SearchStrategy[tuple[list[world.Event], dict[str, Any]]]:
+    """Returns people and sends, most of which a reviewer may release or ask about."""
+    known = st.sampled_from((list(YOUNG), list(YOUNG), list(TWO), [world.source()]))
+    return st.tuples(known, st.just(world.send())) | st.tuples(people.people(), people.sends())
+
+
+@FEW
+@given(reviewable(), steps())
+def test_any_acts_then_nothing_hard_goes_out_and_no_item_or_key_twice(case: Any, done: Any) -> None:
+    facts, send = case
+    desk = Desk(*[event for event in facts if event[0] != "acts"])
+    desk.send(send)
+    released: Counter[str] = Counter()
+    for number, step in enumerate(done):
+        desk.at += 60_000
+        if step[0] == "fact":
+            desk.learn(step[1])
+        elif step[0] == "send":
+            desk.send(send)
+        elif step[0] == "weigh":
+            desk.weigh()
+        elif step[0] == "days":
+            desk.at += 20 * DAY_MS
+        elif step[0] in ("handoff", "cancel"):
+            desk.campaign(step[0], act_id=f"{step[0]}-{number}")
+        elif desk.review:
+            kind, item, by, evidence, bulk = step
+            told = desk.told(item % len(desk.review))
+            forbidden = hard(desk, send)
+            standing = desk.memory.standing(told["recipient_id"], told["decision_id"])
+            act = world.item_act(kind, told, by=by, evidence_ref=evidence, act_id=f"a-{number}")
+            outcome, _ = desk.judged(world.bare(act | {"bulk": bulk} if kind == "release" else act))
+            assert outcome != "failed"
+            if outcome == "cleared":
+                assert not forbidden
+                assert kind != "release" or bulk == 1, "what is above the threshold is one of two"
+                assert kind != "approve" or (standing and standing.by != by)
+                released[told["decision_id"]] += 1
+        desk.check_ledger()  # and that one clearance of the key lives at most
+    assert all(count == 1 for count in released.values())

@@ -1,0 +1,397 @@
+"""What people do about withheld sends: each act has one answer, and an item goes out once at most."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.engine.item import FROM
+from gatekeeper.engine.sends import Judge
+from gatekeeper.ledger.memory import NOTHING
+from schemas.topics import DAY_MS
+from tests import policies, world
+from tests.desk import JUDGE, TWO, YOUNG, Desk
+
+HOUR = 3_600_000
+
+
+def no(**fields: Any) -> world.Event:
+    fields = {"purpose": "*", "channels": "*", "notice_id": None, "event_time": "2026-11-24T09:59:30+09:00", **fields}
+    return world.consent(record_id="R-9", state="Withdrawn", **fields)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    found = Desk(*YOUNG)
+    assert found.send().codes == ("AGE_UNCERTAIN",)
+    return found
+
+
+@pytest.fixture
+def conflicted() -> Desk:
+    found = Desk(*TWO)
+    assert "SOURCE_CONFLICT" in found.send().codes
+    assert found.records[-1].verdict == "review"
+    return found
+
+
+def test_release_then_the_piece_goes_out_once_with_the_act_as_its_decision(desk: Desk) -> None:
+    assert desk.act("release") == ("cleared", None)
+    record = desk.records[-1]
+    assert (record.stage, record.verdict, record.notes) == ("release", "clear", ("RELEASED_BY_REVIEWER",))
+    assert desk.out[-1] == ("cleared", record.did)
+    assert record.act is not None
+    assert (record.act.by, record.act.item, record.act.act_id) == ("hanako", desk.told(0)["decision_id"], "release-1")
+    assert desk.act("release") == ("refused", "repeated")
+    assert desk.act("release", act_id="release-2") == ("refused", "closed")
+    assert desk.act("uphold") == ("refused", "closed")
+    assert [topic for topic, _ in desk.out].count("cleared") == 1
+    assert desk.send().codes == ("DUPLICATE_SEND",)
+
+
+def test_reason_in_words_then_it_is_in_no_record_and_no_entry(desk: Desk) -> None:
+    desk.act("release", reason="花子 said so")
+    assert "花子" not in str([record.model_dump() for record in desk.records])
+    assert "花子".encode() not in b"".join(desk.memory._people.values())
+
+
+def test_reason_in_words_then_its_digest_proves_it_to_whoever_kept_it(desk: Desk) -> None:
+    desk.act("note", act_id="n-1", reason="花子 said so")
+    desk.act("note", act_id="n-2", reason="花子 said so")
+    desk.act("note", act_id="n-3", reason="")
+    first, second, none = (record.act.why for record in desk.records[-3:] if record.act)
+    assert first == sha256("gate/why/1\0n-1\0花子 said so".encode()).hexdigest()
+    assert second not in (None, first), "who reads two records must not learn that their reasons are one"
+    assert none is None
+
+
+def test_release_alive_then_a_later_send_of_its_key_is_clear_until_it_expires() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    assert desk.act("release") == ("cleared", None)
+    clearance = desk.memory.about(_send(), desk.at).clearance
+    assert clearance is not None
+    assert clearance.released
+    desk.at = clearance.until
+    assert desk.send().codes == ("AGE_UNCERTAIN", "RELEASE_EXPIRED")
+    assert desk.send(campaign_id="K-2").codes == ("AGE_UNCERTAIN",)
+
+
+def test_withdrawal_known_then_a_release_ends_superseded_and_its_item_is_a_new_one(desk: Desk) -> None:
+    desk.learn(no())
+    assert desk.act("release") == ("withheld", None)
+    assert [r.code for r in desk.records[-1].reasons][-1] != "AGE_UNCERTAIN"
+    assert "RELEASE_SUPERSEDED" in [r.code for r in desk.records[-1].reasons]
+    assert desk.out[-1][0] == "review"
+    assert desk.memory.about(_send(), desk.at).releases == b"", "a hard fact ends it for good"
+    assert desk.act("release", item=0, act_id="again") == ("refused", "closed")
+    assert desk.act("release", item=1, act_id="again") == ("refused", "hard")
+
+
+def test_withdrawal_after_a_release_then_the_release_is_over_for_good(desk: Desk) -> None:
+    assert desk.act("release") == ("cleared", None)
+    desk.learn(no())
+    assert "RELEASE_SUPERSEDED" in desk.send().codes
+    assert desk.memory.about(_send(), desk.at).releases == b""
+
+
+REFUSED = [
+    ({"review": {"partition": 3, "offset": 9}}, "item_unknown"),
+    ({"review": {"partition": 2, "offset": 0}}, "item_elsewhere"),
+    ({"review": None}, "item_unknown"),
+    ({"decision_id": "A" * 26}, "item_differs"),
+    ({"recipient_id": "P-2"}, "item_differs"),
+    ({"campaign_id": "K-2"}, "item_differs"),
+    ({"channel": "email"}, "item_differs"),
+    ({"reason": " "}, "no_reason"),
+    ({"by": ["hanako", "taro"]}, "one_person"),
+    ({"at": "2026-11-24T10:06:00+09:00"}, "dated_ahead"),
+    ({"at": "2026-11-21T09:59:59+09:00"}, "release_expired"),
+    ({"reasons": []}, "incomplete"),
+    ({"act_id": None}, "item_unknown"),
+    ({"kind": "release_revoked"}, "kind_unknown"),
+    ({"kind": "approve"}, "nothing_to_approve"),
+    ({"kind": "undo"}, "nothing_to_undo"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "code"), REFUSED, ids=[f"{code}-{next(iter(wrong))}" for wrong, code in REFUSED])
+def test_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
+    desk: Desk, wrong: dict[str, Any], code: str
+) -> None:
+    value = world.bare(world.item_act("release", desk.told()) | wrong)
+    if value["kind"] in ("approve", "undo"):
+        value = {name: field for name, field in value.items() if name not in ("reasons", "bulk")}
+    before = dict(desk.memory._people)
+    assert desk.judged(value) == ("refused", code)
+    assert desk.records[-1].verdict is None
+    assert desk.memory._people == before
+    assert len(desk.out) == 1, "nothing goes out"
+    assert desk.act("release") == ("cleared", None)
+
+
+def test_hard_item_then_no_act_releases_it() -> None:
+    desk = Desk(world.source())
+    desk.learn(no())
+    assert desk.send().verdict == "block"
+    assert desk.act("release") == ("refused", "hard")
+    assert desk.act("ask") == ("refused", "not_confirmable")
+
+
+def test_soft_item_without_r_then_it_is_asked_not_released() -> None:
+    desk = Desk(world.source())
+    assert desk.send().codes == ("CONSENT_MISSING",)
+    assert desk.act("release", evidence_ref="scan-9") == ("refused", "not_releasable")
+    assert desk.act("ask") == ("asked", None)
+    assert desk.out[-1] == ("confirmations", desk.records[-1].did)
+    assert desk.records[-1].verdict == "confirm"
+    assert desk.act("ask", act_id="ask-2") == ("refused", "closed")
+    assert desk.act("redecide") == ("refused", "awaits_answer")
+    assert [reason.code for reason in desk.records[-1].reasons] == ["CONFIRMATION_PENDING"]
+    desk.at += 31 * DAY_MS
+    assert desk.send().codes == ("CONFIRMATION_LAPSED",)
+    desk.send(campaign_id="K-2")
+    assert desk.act("ask", act_id="ask-3") == ("refused", "not_confirmable"), "one ask a source"
+
+
+def test_yes_to_an_ask_then_redeciding_clears_the_piece() -> None:
+    desk = Desk(world.source())
+    desk.send()
+    desk.act("ask")
+    request = desk.records[-1].did
+    desk.learn(world.consent(answers=request, event_time="2026-11-24T10:00:00+09:00"))
+    desk.at += HOUR
+    assert desk.act("redecide") == ("cleared", None)
+    assert (desk.records[-1].stage, desk.records[-1].verdict) == ("act", "clear")
+    assert desk.act("redecide", act_id="redecide-2") == ("refused", "closed")
+
+
+def test_two_persons_needed_then_one_waits_the_same_is_refused_and_another_releases(conflicted: Desk) -> None:
+    assert conflicted.act("release", evidence_ref="scan-9") == ("waiting", None)
+    assert len(conflicted.out) == 1
+    assert conflicted.act("approve") == ("refused", "same_person")
+    assert conflicted.act("release", act_id="release-2", by="taro", evidence_ref="x") == ("refused", "closed")
+    assert conflicted.act("approve", by="taro") == ("cleared", None)
+    assert conflicted.records[-1].stage == "release"
+    assert conflicted.act("approve", by="jiro", act_id="approve-2") == ("refused", "nothing_to_approve")
+
+
+def test_bulk_above_the_threshold_then_it_takes_a_second_person_and_the_records_say_of_how_many(desk: Desk) -> None:
+    assert desk.act("release", bulk=101) == ("waiting", None)
+    assert desk.records[-1].act is not None
+    assert desk.records[-1].act.bulk == 101
+    assert len(desk.out) == 1
+    assert desk.act("approve") == ("refused", "same_person")
+    assert desk.act("approve", by="taro", act_id="approve-2") == ("cleared", None)
+    assert desk.records[-1].facts is not None
+    (release,) = desk.records[-1].facts.releases
+    assert (release["bulk"], release["by"]) == (101, ["hanako", "taro"])
+
+
+@pytest.mark.parametrize("bulk", [1, 100])
+def test_bulk_within_the_threshold_then_one_person_is_enough(desk: Desk, bulk: int) -> None:
+    assert desk.act("release", bulk=bulk) == ("cleared", None)
+    assert desk.records[-1].act is not None
+    assert desk.records[-1].act.bulk == bulk
+
+
+def test_release_that_does_not_say_of_how_many_then_it_takes_a_second_person(desk: Desk) -> None:
+    assert desk.act("release", bulk=None) == ("waiting", None)
+    assert desk.act("approve", by="taro") == ("cleared", None)
+
+
+def test_no_threshold_in_the_policy_then_one_person_releases_any_number() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    desk.learn(("reference", policies.record(policies.text(3, ("four_eyes_bulk = 100", "")))))
+    assert desk.act("release", bulk=5_000) == ("cleared", None)
+    assert desk.act("undo") == ("recalled", None)
+    assert desk.act("redecide") == ("withheld", None)
+    assert desk.act("release", act_id="release-2", bulk=None) == ("cleared", None)
+
+
+def test_threshold_lowered_after_a_release_of_one_person_then_its_word_is_no_longer_enough(desk: Desk) -> None:
+    assert desk.act("release", bulk=80) == ("cleared", None)
+    desk.learn(("reference", policies.record(policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 50")))))
+    desk.at += 1
+    assert [code for _, code in desk.campaign("handoff")] != []
+    assert desk.out[-1][0] == "recalls"
+    assert [reason.code for reason in desk.records[-2].reasons] == ["AGE_UNCERTAIN"]
+
+
+def test_country_unknown_then_the_threshold_of_the_strictest_pack_counts() -> None:
+    desk = Desk(*YOUNG)
+    strict = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"), of=policies.shipped("strictest", 1))
+    desk.learn(("reference", policies.record(strict)))
+    point = world.send()["contact_point"]
+    desk.send(contact_point={name: point[name] for name in point if name != "country"})
+    assert "JURISDICTION_UNKNOWN" in [reason.code for reason in desk.records[-1].reasons]
+    assert desk.act("release", bulk=11, evidence_ref="scan-9") == ("waiting", None)
+    assert desk.act("approve", by="taro") == ("cleared", None)
+
+
+def test_first_of_two_in_bulk_then_what_has_run_out_or_was_objected_to_has_an_answer_of_its_own() -> None:
+    desk = Desk(*YOUNG)
+    for campaign in ("K-1", "K-2"):
+        desk.send(campaign_id=campaign)
+    assert desk.act("release", item=0, bulk=101) == ("waiting", None)
+    desk.at += 71 * HOUR
+    late = {"at": "2026-11-27T09:00:00+09:00"}
+    assert desk.act("release", item=1, act_id="release-2", bulk=101, **late) == ("waiting", None)
+    desk.at += 2 * HOUR
+    desk.learn(no(event_time="2026-11-27T09:59:30+09:00"))
+    second = {"by": "taro", "at": "2026-11-27T11:00:00+09:00"}
+    assert desk.act("approve", item=0, **second) == ("refused", "release_expired")
+    assert desk.act("approve", item=1, act_id="approve-2", **second) == ("withheld", None)
+    assert "RELEASE_SUPERSEDED" in [reason.code for reason in desk.records[-1].reasons]
+
+
+def test_first_of_two_expired_or_undone_then_the_second_releases_nothing(conflicted: Desk) -> None:
+    assert conflicted.act("release", evidence_ref="scan-9") == ("waiting", None)
+    assert conflicted.act("undo", by="taro") == ("reopened", None)
+    assert conflicted.act("approve", by="taro") == ("refused", "nothing_to_approve")
+    assert conflicted.act("release", act_id="release-2", evidence_ref="scan-9") == ("waiting", None)
+    conflicted.at += 73 * HOUR
+    assert conflicted.act("approve", by="taro", act_id="approve-2") == ("refused", "release_expired")
+
+
+def test_undo_of_a_release_then_the_piece_is_recalled_and_cannot_be_released_again(desk: Desk) -> None:
+    desk.act("release")
+    cleared = desk.records[-1].did
+    assert desk.act("undo", undoes="another") == ("refused", "nothing_to_undo")
+    assert desk.act("undo", undoes="release-1") == ("recalled", None)
+    assert desk.out[-1][0] == "recalls"
+    assert desk.memory.about(_send(), desk.at) == NOTHING
+    assert desk.act("release", act_id="release-2") == ("refused", "closed")
+    assert desk.act("undo", act_id="undo-2") == ("refused", "nothing_to_undo")
+    assert desk.act("redecide") == ("withheld", None)
+    assert desk.act("release", act_id="release-3") == ("cleared", None)
+    assert desk.records[-1].did != cleared
+
+
+def test_undo_of_a_release_that_cleared_nothing_then_the_piece_of_another_item_stands(desk: Desk) -> None:
+    desk.send(event_id="E-2")
+    assert desk.act("release", item=0, act_id="first") == ("cleared", None)
+    assert desk.act("release", item=1, act_id="second") == ("withheld", None)
+    assert [reason.code for reason in desk.records[-1].reasons] == ["DUPLICATE_SEND"]
+    assert desk.act("undo", item=1, act_id="undo-second") == ("undone", None)
+    assert "recalls" not in desk.outputs
+    assert desk.act("undo", item=0, act_id="undo-first") == ("recalled", None)
+    desk.check_ledger()
+
+
+def test_undo_of_a_release_on_which_a_later_send_went_out_then_that_piece_is_recalled(desk: Desk) -> None:
+    assert desk.act("release", act_id="first") == ("cleared", None)
+    desk.campaign("cancel")
+    assert desk.send(event_id="E-2").verdict == "clear"
+    assert desk.act("undo", act_id="undo-first") == ("recalled", None)
+    assert len(desk.outputs["recalls"]) == 2
+    desk.check_ledger()
+
+
+def test_undo_of_upholding_then_the_item_is_open_again(desk: Desk) -> None:
+    assert desk.act("uphold") == ("upheld", None)
+    assert desk.act("release") == ("refused", "closed")
+    assert desk.act("redecide") == ("refused", "closed")
+    assert desk.act("undo") == ("reopened", None)
+    assert desk.act("release") == ("cleared", None)
+
+
+def test_late_copy_of_an_act_that_was_undone_then_it_counts_no_more(desk: Desk) -> None:
+    assert desk.act("uphold") == ("upheld", None)
+    assert desk.act("undo") == ("reopened", None)
+    assert desk.act("uphold") == ("refused", "repeated")
+    assert desk.act("uphold", act_id="uphold-2") == ("upheld", None)
+    assert desk.act("undo") == ("refused", "repeated"), "the first undo took back another act"
+    assert desk.act("undo", act_id="undo-2") == ("reopened", None)
+    assert desk.act("uphold", act_id="uphold-2") == ("refused", "repeated")
+    assert desk.act("release") == ("cleared", None)
+
+
+def test_late_copy_of_the_first_of_two_after_its_undo_then_it_counts_no_more(conflicted: Desk) -> None:
+    assert conflicted.act("release", evidence_ref="scan-9") == ("waiting", None)
+    assert conflicted.act("undo", by="taro") == ("reopened", None)
+    assert conflicted.act("release", evidence_ref="scan-9") == ("refused", "repeated")
+
+
+def test_item_too_old_or_mailed_already_then_it_is_expired() -> None:
+    desk = Desk(*YOUNG)
+    desk.send(mail_date="2026-11-25")
+    desk.send(campaign_id="K-2")
+    desk.at += 2 * DAY_MS
+    late = {"at": "2026-11-26T09:00:00+09:00"}
+    assert desk.act("release", item=0, **late) == ("refused", "item_expired")
+    assert desk.act("uphold", item=0, **late) == ("upheld", None)
+    desk.at += 58 * DAY_MS
+    assert desk.act("uphold", item=1, **late) == ("refused", "item_expired")
+
+
+def test_duplicate_cleared_meanwhile_then_a_release_clears_no_second_piece(desk: Desk) -> None:
+    desk.learn(world.source(birth_date="1990-01-01"))
+    assert desk.send().verdict == "clear"
+    assert desk.act("release", item=0) == ("withheld", None)
+    assert [reason.code for reason in desk.records[-1].reasons] == ["DUPLICATE_SEND"]
+    assert [topic for topic, _ in desk.out].count("cleared") == 1
+
+
+@pytest.mark.parametrize("kind", ["note", "reveal", "claim"])
+def test_acts_that_change_nothing_then_they_are_recorded(desk: Desk, kind: str) -> None:
+    assert desk.act(kind) == ("recorded", None)
+    assert desk.records[-1].verdict is None
+    assert desk.act("release") == ("cleared", None)
+
+
+@pytest.mark.parametrize("kind", ["withdraw", "suspend", "resume", "quarantine", "activate"])
+def test_act_beside_a_fact_then_who_and_what_is_recorded(kind: str) -> None:
+    desk = Desk()
+    about = {"recipient_id": "P-1"} if kind == "withdraw" else {"subject": "controller/C1"}
+    value = {"v": 1, "kind": kind, "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "pm", **about}
+    assert desk.judged(value) == ("recorded", None)
+    assert desk.judged(value | {"recipient_id": "P-1", "subject": "controller/C1"}) == ("unreadable", "field_invalid")
+    assert desk.out[-1][0] == "deadletter"
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b'{"v":1,"kind":"fly"}', b"\xff" * 100])
+def test_act_that_cannot_be_read_then_it_is_a_dead_letter_and_recorded(desk: Desk, value: bytes) -> None:
+    outcome, code = desk.judged(value)
+    assert (outcome, bool(code)) == ("unreadable", True)
+    assert desk.out[-1] == ("deadletter", desk.records[-1].did)
+    assert desk.act("release") == ("cleared", None)
+
+
+def test_defect_of_ours_then_the_act_does_nothing_and_tells_no_values(desk: Desk) -> None:
+    view = desk.store.view
+    desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
+    outcome, code = desk.act("release", reason="花子")
+    assert outcome == "failed"
+    assert (code or "").startswith("ZeroDivisionError-")
+    desk.store.view = view  # type: ignore[method-assign]
+    assert desk.act("release") == ("cleared", None)
+
+
+@pytest.mark.parametrize("kind", sorted(FROM))
+def test_shadow_then_nobody_acts_on_its_items_and_nothing_goes_out(kind: str) -> None:
+    desk = Desk(*YOUNG, judge=Judge(JUDGE.packs, 8, "shadow"))
+    desk.send()
+    assert desk.act(kind) == ("refused", "shadow")
+    assert desk.records[-1].mode == "shadow"
+    assert [topic for topic, _ in desk.out] == ["review"]
+    assert desk.act("note") == ("recorded", None)
+
+
+def test_every_act_that_is_judged_then_the_table_has_it() -> None:
+    from typing import get_args
+
+    from schemas.events import ItemAct
+
+    kinds = {*get_args(ItemAct.model_fields["kind"].annotation), "release"}
+    assert kinds == {*FROM, "note", "reveal", "claim"}
+
+
+def _send() -> Any:
+    from schemas.events import Send
+
+    return Send.model_validate_json(orjson.dumps(world.send()))

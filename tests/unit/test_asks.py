@@ -1,0 +1,408 @@
+"""A person asked, from the act to the answer: one request, one wait, at most one send that goes out (J.8.7)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.confirmation import code as codes
+from gatekeeper.engine.acts import NOTHING
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.memory import Memory
+from schemas.events import Send
+from tests import world
+from tests.desk import BROKER, DELIVERY, Desk, answered
+
+DAY = 86_400_000
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk(world.source(**BROKER))
+
+
+def asked(desk: Desk, **fields: Any) -> None:
+    """Sends one piece and asks about it."""
+    desk.send(delivery=DELIVERY, **fields)
+    assert desk.act("ask") == ("asked", None)
+
+
+def test_ask_then_one_request_with_the_linted_letter_and_all_that_the_print_house_needs(desk: Desk) -> None:
+    asked(desk)
+    (ask,) = desk.asks()
+    assert ask.request_id == desk.records[-1].did
+    assert (ask.recipient_id, ask.purpose, ask.notice_id, ask.answer_by) == ("P-1", "mkt.dm.own", "OK", "2026-12-24")
+    assert ask.delivery
+    assert ask.delivery.name == DELIVERY["name"]
+    assert codes.read(ask.answer_code or "") == ask.answer_code
+    assert ask.text
+    assert codes.shown(ask.answer_code or "") in ask.text
+    assert "さくら名簿センター株式会社から購入した名簿「通販購入者名簿」" in ask.text
+
+
+def test_ask_then_neither_ledger_nor_audit_holds_name_address_letter_or_the_audit_the_code(desk: Desk) -> None:
+    asked(desk)
+    (ask,) = desk.asks()
+    kept = b"\n".join(desk.ledger.values()).decode()
+    told = desk.records[-1].model_dump_json()
+    for words in ("見本", "若葉", "お伺い"):
+        assert words not in kept
+        assert words not in told
+    assert ask.answer_code
+    assert ask.answer_code not in told
+
+
+def test_asked_then_the_next_send_waits_and_in_the_end_lapses_by_time_alone(desk: Desk) -> None:
+    asked(desk)
+    desk.at += DAY
+    assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONFIRMATION_PENDING",)
+    desk.at += 30 * DAY
+    assert desk.send(campaign_id="K-3", delivery=DELIVERY).codes == ("CONFIRMATION_LAPSED",)
+
+
+def test_asked_twice_then_one_request(desk: Desk) -> None:
+    asked(desk)
+    assert desk.act("ask", act_id="ask-2") == ("refused", "closed")
+    assert len(desk.asks()) == 1
+
+
+def test_second_send_of_the_person_asked_then_it_waits_for_the_same_answer(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    assert desk.act("ask", act_id="ask-2") == ("asked", "waits_along")
+    assert len(desk.asks()) == 1
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear", "clear"]
+    assert len(desk.outputs["cleared"]) == 2
+
+
+def test_sends_that_nobody_asked_about_then_a_yes_clears_those_from_before_the_question_and_after_it(
+    desk: Desk,
+) -> None:
+    desk.send(campaign_id="K-0", delivery=DELIVERY)
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    assert [item["reasons"][0] for item in map(desk.told, (0, 2))] == [
+        "THIRD_PARTY_UNCONFIRMED",
+        "CONFIRMATION_PENDING",
+    ]
+    assert desk.reconsider() == [None], "without an answer only what was asked about"
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear"] * 3
+    assert desk.reconsider() == []
+    assert [act.by for record in desk.records[-3:] if (act := record.act)] == ["gatekeeper"] * 3
+    assert desk.act("redecide", item=0) == ("refused", "closed")
+    desk.check_ledger()
+
+
+def test_lapsed_before_the_late_yes_then_it_is_cleared_as_well(desk: Desk) -> None:
+    asked(desk)
+    desk.at = world.T + 31 * DAY
+    assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONFIRMATION_LAPSED",)
+    _, consent = answered(desk)
+    desk.learn(("consents", {**consent, "event_time": "2026-12-26"}))
+    desk.at = world.T + 34 * DAY
+    assert desk.reconsider() == ["clear", "clear"]
+
+
+def test_sent_or_decided_anew_between_a_yes_and_its_coming_into_force_then_it_goes_out_with_the_others(
+    desk: Desk,
+) -> None:
+    asked(desk)
+    desk.learn(answered(desk, date="2026-11-24"))
+    assert "CONSENT_NOT_YET_VALID" in desk.send(campaign_id="K-2", delivery=DELIVERY).codes
+    assert desk.act("redecide", item=0) == ("withheld", None)
+    desk.at += DAY
+    assert desk.reconsider() == ["clear", "clear"]
+    desk.check_ledger()
+
+
+def test_cancelled_then_a_yes_clears_nothing_of_the_campaign_from_before_but_what_is_sent_later(desk: Desk) -> None:
+    desk.send(campaign_id="K-0", delivery=DELIVERY)
+    asked(desk, campaign_id="K-1")
+    desk.campaign("cancel")
+    desk.at += 1
+    desk.send(campaign_id="K-1", event_id="E-9", delivery=DELIVERY)
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear", None, "clear"]
+    assert orjson.loads(desk.outputs["cleared"][-1].value or b"")["event_id"] == "E-9"
+    desk.check_ledger()
+
+
+def test_a_piece_sent_twice_then_a_yes_clears_it_once_and_called_back_the_other_takes_no_place(
+    desk: Desk,
+) -> None:
+    asked(desk)
+    desk.send(delivery=DELIVERY)
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear", "withheld"]
+    desk.campaign("cancel")
+    assert desk.reconsider() == [None]
+    assert [topic for topic, _ in desk.out].count("cleared") == 1
+
+
+def test_colleague_s_act_of_any_id_then_no_two_records_have_one_id(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    desk.learn(answered(desk))
+    view = desk.store.view
+    desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
+    desk.reconsider()
+    desk.store.view = view  # type: ignore[method-assign]
+    desk.act("ask", item=1, act_id="held")
+    desk.at += 2 * DAY
+    desk.reconsider()
+    assert len({record.did for record in desk.records}) == len(desk.records)
+
+
+def test_agreed_elsewhere_after_the_question_then_all_that_waits_is_cleared(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    mine = {"id": "cp-1", "written": DELIVERY}
+    desk.learn(world.source(source_id="S-9", contact_points=[mine]), world.consent(event_time="2026-11-24"))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear", "clear"]
+
+
+def test_a_no_then_what_nobody_asked_about_stays_withheld(desk: Desk) -> None:
+    desk.send(campaign_id="K-0", delivery=DELIVERY)
+    asked(desk)
+    desk.learn(answered(desk, answer="no"))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["withheld"], "the other is not even looked at"
+    assert "cleared" not in desk.outputs
+
+
+def test_closed_by_a_colleague_then_a_yes_opens_nothing_and_reopened_it_waits_again(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    assert desk.act("uphold") == ("upheld", None)
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear"]
+    assert desk.act("undo", act_id="undo-1") == ("reopened", None)
+    assert desk.reconsider() == ["clear"]
+    desk.check_ledger()
+
+
+def test_what_no_yes_can_help_or_a_shadow_withholds_then_nothing_is_kept_of_it(desk: Desk) -> None:
+    desk.learn(world.suppression())
+    desk.send(delivery=DELIVERY)
+    asking = Desk(world.source(**BROKER))
+    asking.memory.review = None
+    asking.send(delivery=DELIVERY)
+    assert [key for one in (desk, asking) for key in one.ledger if key.startswith(b"act/")] == []
+
+
+def test_kept_until_the_mail_date_is_over(desk: Desk) -> None:
+    desk.send(delivery=DELIVERY, mail_date="2026-11-26")
+    (until,) = (json.loads(value)["until"] for key, value in desk.ledger.items() if key.startswith(b"act/"))
+    assert until == world.T - world.T % DAY + 3 * DAY - 9 * 3_600_000, "the midnight after it, in Japan"
+
+
+def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> None:
+    asked(desk)
+    desk.send(campaign_id="K-2", delivery=DELIVERY)
+    desk.act("ask", act_id="ask-2")
+    again = Memory()
+    for key, value in desk.ledger.items():
+        again.take(key, value)
+    assert desk.memory.asked == again.asked == 2
+    assert desk.act("uphold", item=0) == ("upheld", None)
+    assert desk.memory.asked == 1
+    desk.at += 100 * DAY
+    for entry in desk.memory.due(desk.at, 100):
+        desk.memory.put(entry)
+    assert desk.memory.asked == 0
+
+
+def test_colleague_redecides_while_the_answer_is_awaited_then_refused_and_it_waits_on(desk: Desk) -> None:
+    asked(desk)
+    assert desk.act("redecide") == ("refused", "awaits_answer")
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear"]
+
+
+def test_person_who_may_not_be_asked_then_refused(desk: Desk) -> None:
+    desk.send(delivery=DELIVERY)
+    desk.learn(world.suppression())
+    assert desk.act("ask") == ("refused", "not_confirmable")
+    assert desk.asks() == []
+
+
+def test_facts_that_do_not_fill_the_letter_then_refused_with_the_items() -> None:
+    wrong = {**world.NOTICE_ITEMS, "window": "未定"}
+    desk = Desk(
+        world.controller(notice_items=wrong), world.source(**{**BROKER, "batch_id": None, "check": world.CHECK})
+    )
+    desk.send(delivery=DELIVERY)
+    assert desk.act("ask") == ("refused", "notice_lacks.f.route")
+    assert desk.asks() == []
+
+
+def test_yes_then_the_send_that_waited_is_cleared_once_by_the_gate_itself(desk: Desk) -> None:
+    asked(desk)
+    assert desk.reconsider() == [None]
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear"]
+    assert desk.reconsider() == []
+    (cleared,) = desk.outputs["cleared"]
+    assert b"MUST_STATE_SOURCE" in dict(cleared.headers)["gate-obligations"]
+    record = desk.records[-1]
+    assert record.act
+    assert (record.act.kind, record.act.by, record.act.outcome) == ("redecide", "gatekeeper", "cleared")
+
+
+def test_yes_of_today_then_it_waits_until_the_day_is_over(desk: Desk) -> None:
+    asked(desk)
+    desk.learn(answered(desk, date="2026-11-24"))
+    assert desk.reconsider() == ["withheld"]
+    desk.at += DAY
+    assert desk.reconsider() == ["clear"]
+
+
+def test_late_yes_then_cleared_from_then_on_if_the_send_is_still_wanted(desk: Desk) -> None:
+    asked(desk)
+    desk.at = world.T + 31 * DAY
+    assert desk.reconsider() == ["withheld"]
+    _, consent = answered(desk)
+    desk.learn(("consents", {**consent, "event_time": "2026-12-26"}))
+    desk.at = world.T + 34 * DAY
+    assert desk.reconsider() == ["clear"]
+
+
+def test_yes_after_the_mail_date_then_nothing_goes_out(desk: Desk) -> None:
+    asked(desk, mail_date="2026-11-26")
+    desk.learn(answered(desk))
+    desk.at = world.T + 4 * DAY
+    assert desk.acting.reconsider(desk.review[0], desk.store, desk.memory, desk.at) == NOTHING
+
+
+def test_no_then_blocked_for_good(desk: Desk) -> None:
+    asked(desk)
+    desk.learn(answered(desk, answer="no"))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["withheld"]
+    assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONSENT_REFUSED",)
+
+
+def test_yes_with_a_code_of_another_then_it_moves_nobody(desk: Desk) -> None:
+    asked(desk)
+    _, consent = answered(desk)
+    desk.learn(world.source(**{**BROKER, "recipient_id": "P-2", "source_id": "S-2"}))
+    desk.learn(("consents", {**consent, "recipient_id": "P-2"}))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == [None]
+    assert desk.send(recipient_id="P-2", delivery=DELIVERY).codes == ("THIRD_PARTY_UNCONFIRMED",)
+
+
+def test_withdrawn_after_the_yes_then_it_stays_withheld(desk: Desk) -> None:
+    asked(desk)
+    desk.learn(answered(desk))
+    desk.learn(world.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-26", purpose="*", channels="*"))
+    desk.at += 3 * DAY
+    assert desk.reconsider() == ["withheld"]
+    assert "cleared" not in desk.outputs
+
+
+def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague(desk: Desk) -> None:
+    asked(desk)
+    view = desk.store.view
+    desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
+    again = desk.acting.reconsider(desk.review[0], desk.store, desk.memory, desk.at).judged
+    assert again
+    assert again.failed, "ten of them stop the partition"
+    desk.reconsider()
+    act = desk.records[-1].act
+    assert act
+    assert (act.kind, act.by, act.outcome, act.item) == (
+        "redecide",
+        "gatekeeper",
+        "failed",
+        desk.told(0)["decision_id"],
+    )
+    assert (act.code or "").startswith("ZeroDivisionError-")
+    assert desk.reconsider() == [], "or it would fail at every touch"
+    desk.store.view = view  # type: ignore[method-assign]
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == []
+    assert desk.act("redecide") == ("cleared", None)
+
+
+def test_defect_before_the_item_can_be_read_then_it_is_told_as_well(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(desk)
+    monkeypatch.setattr("gatekeeper.engine.item.item", lambda *_: 1 // 0)
+    desk.reconsider()
+    act = desk.records[-1].act
+    assert act
+    assert (act.kind, act.outcome, act.item) == (None, "failed", desk.told(0)["decision_id"])
+    assert desk.reconsider() == []
+
+
+def test_asked_anew_after_a_defect_then_another_defect_has_an_id_of_its_own(desk: Desk) -> None:
+    asked(desk)
+    view = desk.store.view
+    for number in range(2):
+        desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
+        desk.reconsider()
+        desk.store.view = view  # type: ignore[method-assign]
+        desk.act("uphold", act_id=f"uphold-{number}")
+        desk.act("undo", act_id=f"undo-{number}")
+        assert desk.act("ask", act_id=f"ask-again-{number}") == ("asked", "waits_along")
+    outcomes = [record.act.outcome for record in desk.records if record.act]
+    assert outcomes.count("failed") == 2
+    assert len({record.did for record in desk.records}) == len(desk.records)
+
+
+def released(desk: Desk) -> None:
+    """Lets a release of another item of the same key be alive."""
+    said = world.act(decision_id="A" * 26, reasons=["AGE_UNCERTAIN"])[1]
+    desk.memory.put(entries.release(SEND, "A" * 26, said, until=desk.at + 60 * DAY))
+
+
+SEND = Send.model_validate_json(json.dumps(world.send()))
+NO = world.consent(
+    record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
+)
+
+
+def test_hard_fact_met_by_the_gate_itself_then_the_release_ends_in_a_record_and_the_item_waits_on(desk: Desk) -> None:
+    asked(desk)
+    released(desk)
+    desk.reconsider()
+    assert desk.memory.releases(SEND) == ()
+    record = desk.records[-1]
+    assert "RELEASE_SUPERSEDED" in [reason.code for reason in record.reasons]
+    assert record.act
+    assert (record.act.by, record.act.outcome, record.act.code) == ("gatekeeper", "refused", "awaits_answer")
+    desk.reconsider()
+    assert desk.records[-1] == record, "what changes nothing is not recorded"
+    desk.learn(answered(desk))
+    desk.at += 2 * DAY
+    assert desk.reconsider() == ["clear"]
+    assert len({one.did for one in desk.records}) == len(desk.records)
+
+
+@pytest.mark.parametrize(("kind", "code"), [("redecide", "awaits_answer"), ("ask", "not_confirmable")])
+def test_hard_fact_met_by_an_act_that_is_refused_then_the_release_ends(desk: Desk, kind: str, code: str) -> None:
+    if kind == "redecide":
+        asked(desk)
+    else:
+        desk.send(delivery=DELIVERY)
+        desk.learn(NO)
+    released(desk)
+    assert desk.act(kind) == ("refused", code)
+    assert "RELEASE_SUPERSEDED" in [reason.code for reason in desk.records[-1].reasons]
+    assert desk.memory.releases(SEND) == ()

@@ -1,0 +1,57 @@
+"""What a quarantine would meet: the people of a list, and what they were cleared for that a recall can still stop."""
+
+from __future__ import annotations
+
+import orjson
+
+from gatekeeper.ledger.entries import Entry
+from gatekeeper.office.blast_radius import Campaign, Reach
+from schemas.topics import DAY_MS
+from tests import world
+from tests.desk import Desk
+
+TOKYO = "Asia/Tokyo"
+
+
+def reach(*facts: world.Event) -> Reach:
+    found = Reach("B-1")
+    for _, value in facts:
+        found.source(None, orjson.dumps(value))
+    return found
+
+
+def test_a_list_then_its_people_and_the_live_clearances_that_stand_on_it_are_counted() -> None:
+    desk = Desk(world.source(batch_id="B-1"), world.consent())
+    entries: list[Entry] = []
+    for fields in ({}, {"mail_date": "2026-11-24"}, {"mail_date": "2026-11-23"}, {"mail_date": "2026-12-01"}):
+        number = len(desk.records)
+        judged = desk.send(event_id=f"E-{number}", campaign_id=f"K-{number % 2}{number // 2}", **fields)
+        assert judged.verdict == "clear"
+        entries += judged.entries
+    found = reach(
+        world.source(batch_id="B-1"),
+        world.source(batch_id="B-1", recipient_id="P-2"),
+        world.source(batch_id="B-2", recipient_id="P-3"),
+    )
+    found.source(b"x", b"{")
+    found.entry(0, b"head", b"{}")
+    for entry in entries:
+        found.entry(3, entry.key, entry.value)
+    assert (found.people, found.recipients) == (2, ["P-1", "P-2"])
+    assert found.campaigns(desk.at, TOKYO) == [
+        Campaign("K-00", "postal", 1, 1, 1, None),
+        Campaign("K-01", "postal", 1, 1, 0, None),
+        Campaign("K-10", "postal", 1, 1, 1, "2026-11-24"),
+        Campaign("K-11", "postal", 1, 1, 1, "2026-12-01"),
+    ]
+    assert found.campaigns(desk.at + 60 * DAY_MS, TOKYO) == []
+    found.entry(3, entries[0].key, None)
+    assert [row.campaign for row in found.campaigns(desk.at, TOKYO)] == ["K-01", "K-10", "K-11"]
+
+
+def test_a_clearance_on_another_source_then_it_does_not_stand_on_the_list() -> None:
+    desk = Desk(world.source(), world.consent())
+    found = reach(world.source(source_id="S-9", batch_id="B-1"))
+    for entry in desk.send().entries:
+        found.entry(0, entry.key, entry.value)
+    assert found.campaigns(desk.at, TOKYO) == [Campaign("K-1", "postal", 1, 0, 0, None)]

@@ -1,0 +1,164 @@
+"""Acts about a campaign: each clearance is handed off or called back, once, by the facts of then."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.engine.handoffs import campaign_act, decides, walk
+from gatekeeper.engine.sends import Judge
+from gatekeeper.policy.packs import load
+from gatekeeper.times import instant
+from schemas.audit import AuditRecord
+from schemas.record import Record
+from schemas.topics import DAY_MS
+from tests import world
+from tests.desk import Desk
+
+NAMES = [f"P-{number}" for number in range(1, 8)]
+
+
+def facts(name: str) -> tuple[world.Event, ...]:
+    ids = {"source_id": f"S-{name}", "recipient_id": name}
+    return world.source(**ids), world.consent(record_id=f"R-{name}", recipient_id=name)
+
+
+def no(name: str) -> world.Event:
+    return world.consent(record_id=f"N-{name}", recipient_id=name, state="Withdrawn", purpose="*", channels="*",
+                         notice_id=None, event_time="2026-11-24T09:59:30+09:00")  # fmt: skip
+
+
+@pytest.fixture
+def desk() -> Desk:
+    found = Desk(*(fact for name in NAMES for fact in facts(name)))
+    for name in NAMES:
+        assert found.send(recipient_id=name).verdict == "clear"
+    return found
+
+
+def dids(desk: Desk) -> set[str]:
+    return {one.did for one in desk.memory.clearances(desk.at)}
+
+
+def test_hand_off_then_all_that_stands_is_handed_once_and_a_later_one_adds_nothing(desk: Desk) -> None:
+    first = desk.campaign("handoff")
+    assert first == [*(("handed", did) for did in (r.did for r in desk.records[:7])), ("done", "")]
+    stages = Counter(record.stage for record in desk.records)
+    assert stages == {"intake": 7, "handoff": 7, "act": 1}
+    assert {record.verdict for record in desk.records if record.stage == "handoff"} == {"clear"}
+    assert len({record.did for record in desk.records}) == 15
+    assert desk.campaign("handoff", act_id="another") == [("done", "")]
+    again = desk.campaign("handoff", act_id="third", again=True)
+    assert Counter(outcome for outcome, _ in again) == {"handed": 7, "done": 1}
+    assert {one.handed for one in desk.memory.clearances(desk.at)} == {"third"}
+    assert desk.send(recipient_id="P-1").codes == ("DUPLICATE_SEND",), "what is handed off stays cleared"
+
+
+def test_withdrawal_before_the_hand_off_then_the_piece_is_recalled_with_the_reason_and_not_handed(desk: Desk) -> None:
+    desk.learn(no("P-2"), no("P-5"))
+    outcomes = desk.campaign("handoff")
+    assert Counter(outcome for outcome, _ in outcomes) == {"handed": 5, "recalled": 2, "done": 1}
+    fallen = [record for record in desk.records if record.act and record.act.outcome == "recalled"]
+    assert all(record.verdict == "block" and record.stage == "handoff" for record in fallen)
+    assert {record.reasons[0].code for record in fallen} == {"CONSENT_WITHDRAWN"}
+    assert [topic for topic, _ in desk.out].count("recalls") == 2
+    assert {record.act.item for record in fallen if record.act}.isdisjoint(dids(desk))
+
+
+@pytest.mark.parametrize("steps", range(9))
+def test_worker_gone_after_any_step_then_it_goes_on_and_each_has_one_outcome(desk: Desk, steps: int) -> None:
+    desk.learn(no("P-2"), no("P-6"))
+    begun = desk.campaign("handoff", most=1, steps=steps)
+    rest = desk.campaign("handoff", most=2)
+    outcomes = Counter(outcome for outcome, _ in (*begun, *rest) if outcome != "done")
+    assert outcomes == {"handed": 5, "recalled": 2}
+    assert [outcome for outcome, _ in rest][-1] == "done"
+    assert len({record.did for record in desk.records if record.stage == "handoff"}) == 7
+
+
+def test_other_campaigns_channels_and_ended_clearances_then_they_are_left_alone(desk: Desk) -> None:
+    desk.send(recipient_id="P-1", campaign_id="K-10")
+    desk.send(recipient_id="P-2", campaign_id="K")
+    assert [o for o, _ in desk.campaign("handoff", channel="email")] == ["done"]
+    assert [o for o, _ in desk.campaign("handoff", channel="postal")].count("handed") == 7
+    assert {one.handed for one in desk.memory.clearances(desk.at) if one.send.campaign_id != "K-1"} == {None}
+    desk.at += 400 * DAY_MS
+    assert desk.campaign("handoff", act_id="late") == [("done", "")]
+
+
+def test_cancelled_then_all_is_called_back_once_and_a_later_send_is_judged_as_usual(desk: Desk) -> None:
+    desk.campaign("handoff")
+    outcomes = desk.campaign("cancel", most=2)
+    assert Counter(outcome for outcome, _ in outcomes) == {"recalled": 7, "done": 1}
+    assert [topic for topic, _ in desk.out].count("recalls") == 7
+    assert dids(desk) == set()
+    assert desk.campaign("cancel", act_id="again") == [("done", "")]
+    assert desk.send(recipient_id="P-1").verdict == "clear"
+
+
+@pytest.mark.parametrize(
+    ("behind", "off"),
+    [
+        ({}, True),
+        ({"channel": "postal"}, True),
+        ({"subject": "campaign/K-2"}, False),
+        ({"channel": "email"}, False),
+        ({"kind": "handoff"}, False),
+    ],
+)
+def test_hand_off_with_a_cancellation_behind_it_then_it_ends_there_and_needs_no_facts(
+    desk: Desk, behind: dict[str, Any], off: bool
+) -> None:
+    record, later = act(kind="handoff", channel="postal"), campaign_act(act(**{"kind": "cancel", **behind}))
+    begun = walk(desk.judge, record, desk.memory)
+    assert begun is not None
+    begun.step(desk.store, desk.memory, desk.at, most=2)
+    assert decides(campaign_act(record), [None, later]) is not off
+    found = begun.call_off(desk.store, desk.at, [None, later])
+    assert begun.done is off
+    told = [AuditRecord.model_validate_json(one.audit).act for one in found]
+    assert [(one.outcome, one.code) for one in told if one] == [("done", "called_off")] * off
+
+
+def test_cancellation_of_one_channel_then_a_hand_off_of_all_goes_on() -> None:
+    whole, one = (campaign_act(act(kind="cancel", channel=channel)) for channel in (None, "postal"))
+    assert decides(campaign_act(act(kind="handoff")), [one])
+    assert not decides(campaign_act(act(kind="handoff")), [one, whole])
+    assert campaign_act(Record("acts", 3, 9, 0, None, b"cancel")) is None
+
+
+def act(**fields: Any) -> Record:
+    """Returns a record of `acts` about the campaign K-1."""
+    said = {"v": 1, "act_id": "a-1", "at": instant(world.T), "by": "hanako", "subject": "campaign/K-1", **fields}
+    return Record("mail.acts.v1", 3, 1, 0, said["subject"].encode(), orjson.dumps(said))
+
+
+def test_shadow_then_nothing_is_handed_off_or_called_back() -> None:
+    desk = Desk(*facts("P-1"), judge=Judge(load("jp-pmark"), 8, "shadow"))
+    desk.send(recipient_id="P-1")
+    for kind in ("handoff", "cancel"):
+        assert desk.campaign(kind) == [("refused", "")]
+        act = desk.records[-1].act
+        assert act is not None
+        assert act.code == "shadow"
+    assert "recalls" not in [topic for topic, _ in desk.out]
+
+
+def test_defect_of_ours_on_one_then_that_one_is_called_back_and_the_others_are_handed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = desk.store.view
+
+    def broken(send, *rest, **more):  # type: ignore[no-untyped-def]
+        if send.recipient_id == "P-3":
+            raise RuntimeError("花子")
+        return view(send, *rest, **more)
+
+    monkeypatch.setattr(desk.store, "view", broken)
+    assert Counter(outcome for outcome, _ in desk.campaign("handoff")) == {"handed": 6, "recalled": 1, "done": 1}
+    (fallen,) = [record for record in desk.records if record.act and record.act.outcome == "recalled"]
+    assert [reason.code for reason in fallen.reasons] == ["DECISION_FAILED"]
+    assert "花子" not in str(fallen)

@@ -1,0 +1,127 @@
+"""Whom records are about: a pseudonym of a key that erasure destroys."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from itertools import count
+
+import pytest
+
+from gatekeeper.audit.records.pseudonym import Subject, Subjects
+from gatekeeper.errors import IntegrityError
+from gatekeeper.keys import fingerprint
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.memory import Memory
+from schemas.audit import AuditRecord
+from tests import world
+from tests.desk import YOUNG, Desk
+from tests.unit.test_sends import CLEAR, JUDGE, record
+
+FIRST, SECOND = bytes(range(32)), bytes(range(32, 64))
+
+
+def subjects(*masters: bytes) -> Subjects:
+    numbers = count()
+    return Subjects(dict(enumerate(masters, 1)), lambda size: next(numbers).to_bytes(size))
+
+
+def known(one: Subjects, memory: Memory, person: str = "P-1") -> Subject | None:
+    """Names a person and remembers what is to be remembered, as a worker does."""
+    who, salt = one.of(person, memory)
+    for entry in salt:
+        memory.take(entry.key, entry.value)
+    return who
+
+
+def named(one: Subjects, memory: Memory, person: str = "P-1") -> str | None:
+    """Returns a person's name in records."""
+    who = known(one, memory, person)
+    return who.names(None)[0] if who else None
+
+
+def test_person_named_then_it_is_the_hmac_of_the_specification() -> None:
+    memory = Memory()
+    who = known(subjects(FIRST), memory)
+    assert who is not None
+    assert memory.salt(b"P-1") == bytes(16) + b"1"
+    key = hmac.digest(FIRST, bytes(16), "sha256")
+    subj = base64.urlsafe_b64encode(hmac.digest(key, b"P-1", "sha256")).decode().rstrip("=")
+    assert who.names(b"raw") == (f"s1_{subj}", hmac.digest(key, b"raw", "sha256").hex())
+
+
+def test_person_named_again_then_alike_and_another_one_otherwise() -> None:
+    one, memory = subjects(FIRST), Memory()
+    assert named(one, memory) == named(one, memory)
+    assert named(one, memory) != named(one, memory, "P-2")
+    assert one.of("P-1", memory)[1] == ()
+
+
+def test_salt_lost_then_nobody_makes_the_same_name_again() -> None:
+    one, memory = subjects(FIRST), Memory()
+    assert named(one, memory) != named(one, Memory())
+
+
+def test_master_key_rotated_then_who_is_known_keeps_the_name_and_who_is_new_has_the_new_key() -> None:
+    memory = Memory()
+    before = named(subjects(FIRST), memory)
+    rotated = subjects(FIRST, SECOND)
+    assert named(rotated, memory) == before
+    named(rotated, memory, "P-2")
+    assert memory.masters == {1, 2}
+
+
+def test_erased_then_nobody_is_named_and_readmitted_anew() -> None:
+    one, memory = subjects(FIRST), Memory()
+    before = named(one, memory)
+    memory.put(entries.erased("P-1", 5))
+    assert (named(one, memory), memory.masters) == (None, set())
+    assert memory.erased_at("P-1") == 5
+    memory.put(entries.readmitted("P-1"))
+    assert memory.erased_at("P-1") is None
+    assert named(one, memory) not in (None, before)
+
+
+def test_salt_of_a_newer_form_then_it_stops() -> None:
+    with pytest.raises(IntegrityError):
+        Memory().take(b"salt/P-1/", b'{"master":1,"pepper":"00","until":null,"v":1}')
+
+
+def test_decision_recorded_then_it_names_the_person_and_proves_the_bytes() -> None:
+    memory = Memory()
+    one = record()
+    found = JUDGE.judge(one, world.store(*CLEAR), world.T, memory=memory)
+    for entry in found.entries:
+        memory.put(entry)
+    who = known(world.SUBJECTS, memory)
+    read = AuditRecord.model_validate_json(found.audit)
+    assert who is not None
+    assert (read.subj, read.in_mac) == who.names(one.value)
+    unread = AuditRecord.model_validate_json(JUDGE.judge(record(b"x"), world.store(), world.T, memory=memory).audit)
+    assert (unread.subj, unread.in_mac) == (None, None), "nobody knows whom it is about"
+
+
+def test_acts_recalls_and_hand_off_then_records_name_the_same_person() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    desk.act("release", evidence_ref="form-1")
+    desk.campaign("handoff")
+    desk.learn(world.consent(state="Withdrawn", record_id="no", event_time="2026-01-01T00:00:00Z"))
+    desk.weigh()
+    people = {(one.stage, one.subj) for one in desk.records if one.act is None or one.act.item}
+    assert {stage for stage, _ in people} == {"intake", "release", "handoff", "recall"}
+    assert len({subj for _, subj in people}) == 1
+    assert all((one.in_mac is None) == (one.stage == "recall") for one in desk.records if one.subj)
+
+
+def test_a_ledger_that_another_master_key_of_that_number_wrote_then_its_number_is_told() -> None:
+    ours, others = {1: fingerprint(FIRST), 2: fingerprint(SECOND)}, {"1": fingerprint(FIRST), "2": fingerprint(FIRST)}
+    head = Head.decode(Head(sends=0, masters=others).encode())
+    assert head.other_master([1], ours) is None
+    assert head.other_master([2, 1], ours) == 2
+
+
+def test_a_head_written_before_fingerprints_then_no_master_key_is_another() -> None:
+    head = Head.decode(b'{"acts":0,"asked":0,"at":0,"mode":"live","prev":null,"sends":7,"v":1}')
+    assert (head.sends, head.other_master([1], {1: fingerprint(FIRST)})) == (7, None)

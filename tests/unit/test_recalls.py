@@ -1,0 +1,123 @@
+"""A clearance judged again: what stands stays, what falls is called back once, and what nobody can tell waits."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from gatekeeper.engine.recalls import weighed
+from schemas.events import Recall, Send
+from schemas.topics import DAY_MS
+from tests import world
+from tests.desk import JUDGE, YOUNG, Desk
+
+NO = world.consent(
+    record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
+)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    found = Desk(world.source(batch_id="B-1"), world.consent())
+    assert found.send().verdict == "clear"
+    return found
+
+
+def test_nothing_new_then_the_clearance_stands(desk: Desk) -> None:
+    assert desk.weigh() == []
+    assert desk.send().codes == ("DUPLICATE_SEND",)
+
+
+def test_withdrawn_then_one_recall_with_its_record_and_the_key_is_judged_afresh(desk: Desk) -> None:
+    cleared = desk.records[-1]
+    desk.learn(NO)
+    (judged,) = desk.weigh()
+    (output,) = judged.outputs
+    recall = Recall.model_validate_json(output.value or b"")
+    assert (recall.decision_id, recall.reasons, recall.event_id) == (cleared.did, ("CONSENT_WITHDRAWN",), "E-1")
+    record = desk.records[-1]
+    assert (record.stage, record.verdict, record.clearance, record.src) == ("recall", "block", cleared.did, cleared.src)
+    assert dict(output.headers)["gate-decision-id"] == record.did.encode()
+    assert record.did != cleared.did
+    assert desk.weigh() == []
+    assert desk.send().codes == ("CONSENT_WITHDRAWN",)
+
+
+def test_weighed_twice_from_the_same_clearance_then_it_is_the_same_recall(desk: Desk) -> None:
+    desk.learn(NO)
+    (clearance,) = desk.memory.clearances(desk.at)
+    first, later = (weighed(JUDGE, clearance, desk.store, desk.memory, desk.at + more) for more in (0, 5_000))
+    assert first is not None
+    assert later is not None
+    assert first.did == later.did
+    ids = {orjson.loads(one.outputs[0].value or b"")["recall_id"] for one in (first, later)}
+    assert len(ids) == 1
+
+
+def test_a_list_quarantined_then_what_stands_on_it_falls(desk: Desk) -> None:
+    desk.learn(world.batch(state="quarantined"))
+    (judged,) = desk.weigh()
+    assert orjson.loads(judged.outputs[0].value or b"")["reasons"] == ["SOURCE_BATCH_QUARANTINED"]
+
+
+def test_released_then_a_no_calls_it_back_and_the_release_is_gone() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    assert desk.act("release") == ("cleared", None)
+    assert desk.weigh() == []
+    desk.learn(NO)
+    (judged,) = desk.weigh()
+    assert "RELEASE_SUPERSEDED" in orjson.loads(judged.outputs[0].value or b"")["reasons"]
+    send = Send.model_validate_json(orjson.dumps(world.send()))
+    assert desk.memory.about(send, desk.at).releases == b""
+
+
+def test_released_and_the_release_runs_out_then_it_stands_till_the_hand_off_or_a_no() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    assert desk.act("release") == ("cleared", None)
+    desk.at += 4 * DAY_MS
+    assert desk.weigh() == []
+    desk.learn(NO)
+    assert len(desk.weigh()) == 1
+
+
+def test_released_then_a_no_at_the_hand_off_calls_it_back_and_the_release_is_gone() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    assert desk.act("release") == ("cleared", None)
+    desk.learn(NO)
+    assert [outcome for outcome, _ in desk.campaign("handoff")] == ["recalled", "done"]
+    send = Send.model_validate_json(orjson.dumps(world.send()))
+    assert desk.memory.about(send, desk.at).releases == b""
+
+
+@pytest.mark.parametrize(
+    ("topic", "key", "recalls"),
+    [
+        ("consents", b"P-1", 1),
+        ("suppressions", world.token("cp-1").encode(), 1),
+        ("reference", b"controller/C1", 0),
+        ("reference", b"batch/B-1", 0),
+        ("reference", b"policy/jp-pmark", 0),
+    ],
+)
+def test_a_record_that_cannot_be_read_then_only_one_about_the_person_calls_back(
+    desk: Desk, topic: str, key: bytes, recalls: int
+) -> None:
+    assert desk.store.apply(topic, 0, 99, key, b"{")
+    assert len(desk.weigh()) == recalls
+    assert desk.send(campaign_id="K-2").verdict == "block"
+
+
+def test_facts_that_come_late_then_nothing_is_called_back(desk: Desk) -> None:
+    desk.learn(NO)
+    (clearance,) = desk.memory.clearances(desk.at)
+    assert weighed(JUDGE, clearance, desk.store, desk.memory, desk.at, as_of=desk.at - DAY_MS) is None
+
+
+def test_a_defect_of_ours_then_it_is_called_back_and_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatekeeper.engine.recalls.decide", lambda *_, **__: 1 // 0)
+    (judged,) = desk.weigh()
+    assert judged.failed
+    assert desk.records[-1].reasons[0].code == "DECISION_FAILED"

@@ -1,0 +1,148 @@
+"""Strangers among a partition's records: each is named, and none of what the manifests cover is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.audit.checks.record_matching import Sieve
+from gatekeeper.audit.records.record import did
+from tests.trails import Trail
+
+Row = tuple[int, bytes | None, bytes | None]
+"""Offset, key and value."""
+SEED = 7
+
+
+def name(value: bytes) -> bytes:
+    return str(orjson.loads(value)["did"]).encode()
+
+
+def rows(records: Sequence[tuple[bytes | None, bytes | None]]) -> list[Row]:
+    return [(offset, *record) for offset, record in enumerate(records)]
+
+
+def written(seed: int = SEED) -> tuple[list[dict[str, Any]], list[list[bytes]]]:
+    """Returns manifests of one partition with the records of each."""
+    steps = [step for step in Trail(partitions=1, seed=seed).write(12).steps if step.records]
+    return [orjson.loads(step.value) for step in steps], [list(step.records) for step in steps]
+
+
+def sifted(said: list[dict[str, Any]], coming: list[Row], **more: Any) -> tuple[list[list[bytes] | None], Sieve]:
+    sieve = Sieve(coming, **more)
+    following = [*(later["audit"]["from_id"] for _, later in pairwise(said)), None]
+    return [sieve.take(one, next_) for one, next_ in zip(said, following, strict=True)], sieve
+
+
+def copy(value: bytes) -> tuple[bytes, bytes]:
+    return name(value), value
+
+
+def changed(value: bytes) -> tuple[bytes, bytes]:
+    """The same decision, told otherwise."""
+    return name(value), value.replace(b'"v":1', b'"v":1,"x":0')
+
+
+def of_another_input(value: bytes) -> tuple[bytes, bytes]:
+    src = orjson.loads(value)["src"]
+    other = did(src["topic"], src["partition"], src["offset"] + 100_000, "intake").encode()
+    return other, value.replace(name(value), other).replace(b'"offset":%d,' % src["offset"], b'"offset":%d,' % 10**6)
+
+
+def an_act(value: bytes) -> tuple[bytes, bytes]:
+    """A record that nothing but the root tells from one of a worker."""
+    return b"A" * 26, value.replace(name(value), b"A" * 26).replace(b'"stage":"intake"', b'"stage":"act"')
+
+
+STRANGERS: dict[str, Callable[[bytes], tuple[bytes | None, bytes | None]]] = {
+    "bytes": lambda value: (b"k", b"\xff{"),
+    "nothing": lambda value: (name(value), None),
+    "no key": lambda value: (None, value),
+    "wrong key": lambda value: (b"B" * 26, value),
+    "cut": lambda value: (name(value), value[:-1]),
+    "a copy": copy,
+    "changed": changed,
+    "of another input": of_another_input,
+    "an act": an_act,
+}
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+@pytest.mark.parametrize("seed", range(4))
+def test_given_one_stranger_anywhere_then_it_is_named_and_every_manifest_has_its_records(kind: str, seed: int) -> None:
+    said, wanted = written()
+    own = [(name(value), value) for records in wanted for value in records]
+    random = Random(seed)
+    for place in {0, len(own), *(random.randrange(len(own)) for _ in range(8))}:
+        stranger = STRANGERS[kind](random.choice(own[max(0, place - 2) : place + 2])[1])
+        found, sieve = sifted(said, rows([*own[:place], stranger, *own[place:]]))
+        assert found == wanted, (kind, place)
+        assert sieve.rest(len(own) + 1)
+        ((first, count),) = sieve.strays.items()
+        # of two that are alike in everything either may be it
+        assert (first, count) == (place, 1) or [*own, stranger][first - (first > place)] == stranger
+
+
+def test_given_a_flood_then_it_is_one_stretch_and_no_more_is_held() -> None:
+    said, wanted = written()
+    own = [(name(value), value) for records in wanted for value in records]
+    forged = an_act(own[0][1])
+    place = len(wanted[0])
+    found, sieve = sifted(said, rows([*own[:place], *[(b"x", b"y")] * 9_000, *[forged] * 9_000, *own[place:]]))
+    assert found == wanted
+    assert sum(sieve.strays.values()) == 18_000
+    assert place in sieve.strays
+
+
+def test_given_two_strangers_within_a_transaction_then_both_are_named() -> None:
+    said, wanted = written()
+    own = [(name(value), value) for value in wanted[0]]
+    first, second = an_act(own[0][1]), changed(own[1][1])
+    found, sieve = sifted(said[:1], rows([own[0], first, own[1], second, *own[2:]]))
+    assert found == wanted[:1]
+    assert sieve.strays == {1: 1, 3: 1}
+
+
+def test_given_records_of_earlier_manifests_then_they_are_passed_quietly() -> None:
+    said, wanted = written()
+    own = [(name(value), value) for records in wanted for value in records]
+    coming = rows([(b"x", b"y"), *own[:-1], (b"x", b"y"), own[-1]])
+    found, sieve = sifted(said[3:], coming, floor=1 + sum(map(len, wanted[:3])))
+    assert (found, sieve.strays) == (wanted[3:], {len(own): 1})
+
+
+def test_given_a_record_that_was_changed_then_what_stands_there_is_returned() -> None:
+    said, wanted = written()
+    own = [(name(value), value) for records in wanted for value in records]
+    own[1] = changed(own[1][1])
+    found, sieve = sifted(said, rows(own))
+    assert found[1:] == wanted[1:]
+    assert found[0] == [value for _, value in own[: len(wanted[0])]]
+    assert sieve.rest(len(own))
+    assert sieve.strays == {}
+
+
+def test_given_a_changed_record_and_one_more_then_it_cannot_be_told_which() -> None:
+    said, wanted = written()
+    own = [(name(value), value) for records in wanted for value in records]
+    own[1] = changed(own[1][1])
+    found, _ = sifted(said[:2], rows([*own[:3], an_act(own[0][1]), *own[3:]]))
+    assert found[1] is None
+    found, sieve = sifted(said[:1], rows([*own[:3], an_act(own[0][1]), *own[3 : len(wanted[0])]]))
+    assert not sieve.rest(10**6)
+
+
+def test_given_a_lost_record_then_it_is_short_or_cannot_be_told() -> None:
+    said, wanted = written()
+    own = [(name(value), value) for records in wanted for value in records]
+    found, _ = sifted(said, rows(own[1:]))
+    assert found[0] is None
+    found, _ = sifted(said[:1], rows(own[: len(wanted[0]) - 1]))
+    assert found == [wanted[0][:-1]]
+    found, _ = sifted(said[:1], [])
+    assert found == [[]]

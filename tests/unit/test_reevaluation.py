@@ -1,0 +1,130 @@
+"""Whom facts touch: whatever kind of fact bears on a clearance, its person is taken, once, and nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+import pytest
+
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.memory import Memory
+from schemas.events import Send
+from streams.worker.reevaluation import STEP, Touched
+from tests import world
+
+PEOPLE = [f"P-{number}" for number in range(2 * STEP)]
+
+
+def clearance(name: str) -> entries.Entry:
+    value = world.send(recipient_id=name, point=f"cp-{name}", match=[{"token": f"match-{name}", "score": 900}])
+    src = {"topic": "mail.sends.v1", "partition": 0, "offset": 0, "timestamp": 0}
+    send = Send.model_validate_json(orjson.dumps(value))
+    fields = {"did": "D", "at": 0, "until": world.T, "basis": None, "released": False, "src": src}
+    return entries.clearance(orjson.dumps(value), send, **fields)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def watched() -> tuple[Touched, world.FactStore]:
+    """A partition that remembers PEOPLE, and has judged them all since it was taken over."""
+    remembered, store = Memory(), world.store(world.source(recipient_id="P-7", batch_id="B-1", contact_points=["own"]))
+    for name in PEOPLE:
+        remembered.put(clearance(name))
+    touched = Touched(store, asyncio.Event())
+    touched.watch(remembered)
+    assert sorted(everybody(touched)) == sorted(PEOPLE)
+    return touched, store
+
+
+def everybody(touched: Touched) -> list[str]:
+    """Takes until nobody is left, a few at a time."""
+    found: list[str] = []
+    while touched._arrived.is_set():
+        touched._arrived.clear()
+        taken = touched.take(100)
+        assert len(taken) <= 100
+        found += taken
+    return found
+
+
+def learn(store: world.FactStore, *facts: world.Event) -> None:
+    for number, (topic, value) in enumerate(facts):
+        assert store.apply(topic, 9, number, None, orjson.dumps(value)) is None
+
+
+@pytest.mark.parametrize(
+    ("fact", "touches"),
+    [
+        (world.consent(recipient_id="P-5"), ["P-5"]),
+        (world.source(recipient_id="P-5"), ["P-5"]),
+        (world.consent(recipient_id="stranger"), []),
+        (world.suppression(token="cp-P-3"), ["P-3"]),
+        (world.suppression(token="match-P-4"), ["P-4"]),
+        (world.suppression(token="own"), ["P-7"]),
+        (world.suppression(token="nobody's"), []),
+        (world.suppression(token="x", readings=[{"token": world.token("cp-P-6"), "score": 900}]), ["P-6"]),
+        (world.batch(state="quarantined"), ["P-7"]),
+        (world.batch(id="B-9", state="quarantined"), []),
+        (world.notice(complete=False), ["P-7"]),
+        (world.controller(suspended_since="2026-01-01"), PEOPLE),
+        (world.template(), PEOPLE),
+    ],
+)
+def test_a_fact_then_those_are_touched_on_whom_it_bears(
+    watched: tuple[Touched, world.FactStore], fact: world.Event, touches: list[str]
+) -> None:
+    touched, store = watched
+    learn(store, fact, fact)
+    assert sorted(everybody(touched)) == sorted(touches)
+
+
+def test_a_stop_of_a_token_of_another_version_then_whose_source_names_it_is_touched(
+    watched: tuple[Touched, world.FactStore],
+) -> None:
+    touched, store = watched
+    given, stopped = world.source(recipient_id="P-6"), world.suppression(token="x")
+    given[1]["contact_points"][0]["token"] = stopped[1]["token"] = "t12_" + "A" * 43
+    learn(store, given)
+    assert everybody(touched) == ["P-6"]
+    learn(store, stopped)
+    assert everybody(touched) == ["P-6"]
+
+
+def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(watched: tuple[Touched, world.FactStore]) -> None:
+    touched, store = watched
+    assert store.apply("consents", 0, 0, b"P-8", b"{")
+    assert everybody(touched) == ["P-8"]
+
+
+def test_a_fact_in_the_middle_of_a_walk_then_it_goes_first_and_the_walk_begins_again(
+    watched: tuple[Touched, world.FactStore],
+) -> None:
+    touched, store = watched
+    learn(store, world.controller())
+    touched.take(100)
+    learn(store, world.consent(recipient_id="P-5"), world.template())
+    assert touched.take(1) == ["P-5"]
+    assert len(everybody(touched)) == len(PEOPLE) - 100 + len(PEOPLE)
+
+
+def test_a_flood_of_facts_about_people_then_a_list_that_was_quarantined_is_found_all_the_same(
+    watched: tuple[Touched, world.FactStore],
+) -> None:
+    touched, store = watched
+    learn(store, world.batch(state="quarantined"))
+    for _ in range(len(PEOPLE) // STEP):
+        learn(store, *(world.consent(recipient_id=name) for name in PEOPLE[100:300]))
+        taken = touched.take(100)
+        assert len(taken) == 100
+        if "P-7" in taken:
+            return
+    pytest.fail("the walk came to nobody")
+
+
+def test_stopped_then_no_fact_touches(watched: tuple[Touched, world.FactStore]) -> None:
+    touched, store = watched
+    touched.stop()
+    learn(store, world.consent(recipient_id="P-5"))
+    assert everybody(touched) == []
+    touched.again(["P-5"])
+    assert everybody(touched) == ["P-5"]

@@ -1,0 +1,261 @@
+"""What one record of `sends` leads to: one audit record always, and one output."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import unicodedata
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.audit.records import inquiry
+from gatekeeper.deciding.decide import decide
+from gatekeeper.deciding.facts import read_snapshot
+from gatekeeper.engine.manifest import Taken, manifest
+from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import load
+from schemas.audit import AuditRecord, Decision, Manifest
+from schemas.codec import canonical
+from schemas.events import Send
+from schemas.record import Record
+from tests import world
+from tests.bad_sends import BAD_SENDS
+
+JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
+CLEAR = (world.source(), world.consent())
+
+
+def record(value: bytes | None = None, key: bytes | None = b"P-1", **fields: Any) -> Record:
+    given = {"topic": "mail.sends.v1", "partition": 3, "offset": 41, "timestamp": world.T, **fields}
+    return Record(key=key, value=orjson.dumps(world.send()) if value is None else value, **given)
+
+
+def judged(one: Record, *facts: world.Event) -> Judged:
+    return JUDGE.judge(one, world.store(*facts), world.T)
+
+
+def headers(one: Judged) -> dict[str, str]:
+    return {name: value.decode() for name, value in one.outputs[0].headers}
+
+
+def test_clear_send_judged_then_the_very_bytes_go_to_cleared() -> None:
+    one = record(headers=[("trace", b"\x00\x01"), ("ce_id", b"forged"), ("Gate-Verdict", b"clear")])
+    found = judged(one, *CLEAR)
+    (output,) = found.outputs
+
+    assert (output.topic, output.key, output.value) == ("cleared", b"P-1", one.value)
+    assert output.headers[0] == ("trace", b"\x00\x01")
+    assert [name for name, _ in output.headers].count("ce_id") == 1
+    told = headers(found)
+    assert told["ce_id"] == told["gate-decision-id"] == found.did
+    assert told["ce_specversion"] == "1.0"
+    assert told["ce_time"] == "2026-11-24T01:00:00.000Z"
+    assert {"ce_source", "ce_type"} <= told.keys()
+    assert "Gate-Verdict" not in told
+    assert told["gate-verdict"] == "clear"
+    assert told["gate-policy"] == "jp-pmark@1"
+    assert told["gate-obligations"] == "MUST_PRINT_STOP_CONTACT"
+    assert found.did.startswith(inquiry.read(told["gate-inquiry"]))
+    assert "gate-decision" not in told
+
+
+def test_withheld_send_judged_then_review_has_the_bytes_and_the_decision() -> None:
+    one = record(key=None)
+    found = judged(one, world.source())
+    (output,) = found.outputs
+
+    assert (output.topic, output.key, output.value) == ("review", b"P-1", one.value)
+    told = headers(found)
+    decision = Decision.model_validate_json(told["gate-decision"])
+    assert (decision.verdict, decision.id) == ("confirm", found.did)
+    assert told["gate-obligations"] == "MUST_ENCLOSE_NOTICE"
+    assert "gate-inquiry" not in told
+
+
+@pytest.mark.parametrize(("name", "key", "value", "fault"), BAD_SENDS, ids=[bad[0] for bad in BAD_SENDS])
+def test_bad_send_judged_then_one_dead_letter_and_one_audit_record(
+    name: str, key: bytes | None, value: bytes | None, fault: str
+) -> None:
+    one = Record(topic="mail.sends.v1", partition=3, offset=41, timestamp=world.T, key=key, value=value)
+    found = judged(one, *CLEAR)
+    (output,) = found.outputs
+
+    assert (output.topic, output.key, output.value) == ("deadletter", key, value)
+    told = headers(found)
+    assert (told["gate-reason"], told["gate-fault"]) == ("EVENT_INVALID", fault)
+    assert told["gate-source"] == "sends/3/41"
+    assert told["gate-decision-id"] == found.did
+    assert (found.dead, found.verdict, found.codes) == (True, "block", ("EVENT_INVALID",))
+    assert AuditRecord.model_validate_json(found.audit).verdict == "block"
+
+
+def test_send_judged_then_the_audit_record_is_whole_and_names_nobody() -> None:
+    value = world.send(
+        delivery={"name": "見本 花子", "lines": ["緑山県若葉市1-1"], "email": "h@mail.example"}, match=[]
+    )
+    source = world.source(contact_points=[{"id": "cp-1", "written": value["delivery"]}])
+    found = judged(record(orjson.dumps(value)), source, world.consent(), world.suppression(token="cp-1"))
+    read = AuditRecord.model_validate_json(found.audit)
+
+    assert read.send is not None
+    assert read.facts is not None
+    assert set(read.send) == set(value) - {"delivery", "recipient_id"}
+    assert read.facts.contact_point_from == ("S-1",)
+    assert read.facts.printed == "tokenised"
+    assert set(read.facts.refs) == {"controller/C1", "notice/OK", "template/T-1"}
+    assert read.engine.unicode == unicodedata.unidata_version
+    for secret in ("P-1", "見本", "緑山", "h@mail", "t1_"):
+        assert secret.encode() not in found.audit
+    assert found.audit == orjson.dumps(orjson.loads(found.audit), option=orjson.OPT_SORT_KEYS)
+
+
+FLAT = {"name": "見本 花子", "lines": ["緑山県若葉市青葉町1-2-3 みどりハイツ101"]}
+HOUSE = {"name": "見本花子 様", "lines": ["緑山県若葉市青葉町一丁目２番３号"]}
+
+
+def sent(delivery: dict[str, Any] | None, **fields: Any) -> Record:
+    return record(orjson.dumps(world.send(delivery=delivery, **fields)))
+
+
+def test_delivery_near_a_stop_and_a_source_then_the_record_holds_the_scores_and_replays() -> None:
+    source = world.source(contact_points=[{"id": "cp-1", "written": FLAT}])
+    next_door = {"name": "見本 花子", "lines": ["緑山県若葉市青葉町1-2-3-202"]}
+    found = judged(sent(HOUSE), source, world.consent(), world.suppression(written=next_door))
+    read = AuditRecord.model_validate_json(found.audit)
+
+    assert found.codes == ("IDENTITY_AMBIGUOUS",)
+    assert read.facts is not None
+    assert (read.facts.contact_point_from, read.facts.contact_point_near) == ((), {"S-1": 800})
+    assert [stop.score for stop in read.facts.suppressions] == [800]
+    assert read.reasons[0].facts == ("S-1", "X-1")
+    assert b"t1_" not in found.audit
+    assert replayed(found) == found.codes
+
+
+@pytest.mark.parametrize(
+    ("delivery", "key", "codes", "printed"),
+    [
+        (FLAT, True, (), "tokenised"),
+        (HOUSE, True, ("IDENTITY_AMBIGUOUS",), "tokenised"),
+        ({"name": "見本 花子"}, True, ("CONTACT_POINT_NOT_COVERED",), "not_an_address"),
+        ({"name": "", "lines": FLAT["lines"]}, True, ("CONTACT_POINT_NOT_COVERED",), "not_an_address"),
+        (FLAT, False, ("FACTS_UNAVAILABLE",), "no_key"),
+        (None, False, ("CONTACT_POINT_NOT_COVERED",), None),
+        (None, True, ("CONTACT_POINT_NOT_COVERED",), None),
+    ],
+)
+def test_delivery_judged_then_the_record_says_what_became_of_it_and_replays(
+    delivery: dict[str, Any] | None, key: bool, codes: tuple[str, ...], printed: str | None
+) -> None:
+    source = world.source(contact_points=[{"id": "cp-1", "written": FLAT}])
+    judge = Judge(load("jp-pmark"), 8, tokens=world.TOKENS if key else None)
+    found = judge.judge(sent(delivery), world.store(source, world.consent()), world.T)
+    read = AuditRecord.model_validate_json(found.audit)
+
+    assert found.codes == codes
+    assert read.facts is not None
+    assert read.facts.printed == printed
+    assert (read.engine.unicode is not None) == (printed == "tokenised")
+    assert replayed(found) == codes
+    assert found.outputs[0].value == sent(delivery).value
+
+
+def test_send_without_delivery_then_a_worker_without_key_clears_it() -> None:
+    judge = Judge(load("jp-pmark"), 8)
+    assert judge.judge(record(), world.store(*CLEAR), world.T).verdict == "clear"
+
+
+def replayed(found: Judged) -> tuple[str, ...]:
+    """Decides again from the record alone, and the reference."""
+    read = json.loads(found.audit)
+    again = read["send"] | {"recipient_id": "nobody"}
+    again["contact_point"]["token"] = world.token("nobody")
+    one = Send.model_validate_json(json.dumps(again))
+    return decide(one, read_snapshot(canonical(read["facts"])), world.store().reference, JUDGE.packs, world.T).codes
+
+
+def test_decision_id_given_then_as_the_specification_says() -> None:
+    text = b"\x00".join((b"gate/did/1", b"mail.sends.v1", b"3", b"41", b"intake"))
+    assert judged(record()).did == base64.b32encode(hashlib.sha256(text).digest()).decode()[:26]
+
+
+def test_provider_check_recorded_then_without_its_texts() -> None:
+    check = {
+        "checked_at": "2025-03-03",
+        "name": "さくら名簿",
+        "address": "緑山県",
+        "representative": "見本太郎",
+        "how_obtained": "通販",
+        "basis": "consent",
+    }
+    found = judged(record(), world.source(method="indirect.partner", check=check))
+    assert found.codes == ("THIRD_PARTY_UNCONFIRMED", "CONSENT_MISSING")
+    for secret in ("さくら", "緑山", "見本", "通販"):
+        assert secret.encode() not in found.audit
+
+
+class _Broken(FactStore):
+    """A store with a defect: it fails on one person."""
+
+    def view(self, send: Any, printed: Any = None, **more: Any) -> Any:
+        if send.recipient_id == "P-1":
+            raise ValueError("見本 花子")
+        return super().view(send, printed, **more)
+
+
+def test_defect_on_one_record_then_that_one_is_withheld_without_its_values() -> None:
+    found = JUDGE.judge(record(), _Broken(), world.T)
+    assert (found.codes, found.failed, found.dead) == (("DECISION_FAILED",), True, False)
+    assert found.outputs[0].topic == "review"
+    assert "見本".encode() not in found.audit
+    assert AuditRecord.model_validate_json(found.audit).reasons[0].says["type"] == "ValueError"
+    other = record(orjson.dumps(world.send(recipient_id="P-2")), key=None)
+    assert JUDGE.judge(other, _Broken(), world.T).failed is False
+
+
+def test_defect_anywhere_then_the_same_fingerprint_for_the_same_place() -> None:
+    first, second = (JUDGE.judge(record(offset=n), _Broken(), world.T) for n in (1, 2))
+    prints = [json.loads(one.audit)["reasons"][0]["says"]["fingerprint"] for one in (first, second)]
+    assert prints[0] == prints[1]
+
+
+def test_recipient_on_the_partition_of_murmur2_then_not_misplaced() -> None:
+    from gatekeeper.partitioner import partition_of
+
+    there = partition_of(b"P-1", 8)
+    assert judged(record(partition=there), *CLEAR).misplaced is False
+    assert judged(record(partition=(there + 1) % 8), *CLEAR).misplaced is True
+
+
+def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
+    some = [
+        judged(record(offset=10), *CLEAR),
+        judged(record(offset=11), world.source()),
+        judged(record(b"x", offset=13), *CLEAR),
+    ]
+    value = manifest(
+        writer="worker-0",
+        kid="gk/worker+00000000",
+        partition=3,
+        taken=[Taken("mail.sends.v1", 10, 14, 3, [(12, 1)]), Taken("mail.acts.v1", 2, 3, 0, [(2, 1)])],
+        judged=some,
+        dead_facts=1,
+        as_of={"consents": [5, 7]},
+        prev="0" * 64,
+        policy=JUDGE.packs.at(world.T),
+        t0=world.T,
+        t1=world.T + 5,
+    )
+    read = Manifest.model_validate_json(value)
+    assert [taken.topic for taken in read.in_] == ["mail.sends.v1", "mail.acts.v1"]
+    for taken in read.in_:
+        assert taken.n + sum(gap.n for gap in taken.gaps) == taken.to - taken.first
+    assert read.out.model_dump() == {"cleared": 1, "review": 1, "confirm": 0, "recall": 0, "dead": 2}
+    assert (read.audit.n, read.audit.from_id) == (3, some[0].did)
+    assert read.verdicts == {"clear": 1, "confirm": 1, "block": 1}
+    assert "misplaced" not in orjson.loads(value)
+    assert b" " not in value
