@@ -102,7 +102,7 @@ def test_given_aiokafka_then_the_consumer_reads_the_attributes_when_it_starts():
 
 
 def test_given_our_transactions_then_the_backoff_is_ours():
-    import streams.transaction  # noqa: F401  (sets it)
+    import streams.worker.transaction  # noqa: F401  (sets it)
 
     source = inspect.getsource(aiokafka.producer.sender)
     assert source.count("BACKOFF_OVERRIDE") >= 2, (
