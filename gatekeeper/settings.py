@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     )
     policy: str = Field("jp-pmark", description="the policy in force")
     mode: Mode = Field("live", description="live, or shadow: all is judged and nothing goes out")
+    misplaced: Literal["refuse", "judge"] = Field(
+        "refuse", description="what becomes of a send on a partition that murmur2 does not give its recipient"
+    )
     token_key: str = Field(
         "", description="file of the key that makes tokens; empty: none, and sends with a delivery are withheld"
     )

@@ -6,6 +6,7 @@ a field unknown, missing or of another type, a number out of bounds or not an in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import takewhile
 from typing import Any
@@ -14,13 +15,17 @@ import jiter
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from schemas.topics import TOPICS, subject_key
+from schemas.record import Record
+from schemas.topics import TOPICS, logical_name, subject_key
 
 SEND_BYTES = 16 * 1024
 VALUE_BYTES = 64 * 1024
 KEY_BYTES = 256
+MAX_HEADERS = 64
 HEADER_BYTES = 16 * 1024
-"""Names and values of all headers: the platform's are passed on, and must not burst a batch."""
+"""Names and values of all headers, and HEADER_COST for each: the platform's are passed on."""
+HEADER_COST = 16
+"""Bytes that a header takes beside its name and value, on the wire or in memory."""
 
 
 class Unreadable(Exception):
@@ -40,6 +45,23 @@ def encode(model: BaseModel) -> bytes:
 def canonical(value: Any) -> bytes:
     """Returns canonical JSON (RFC 8785 for values without floats): sorted ASCII keys, no white space."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def headers_fault(headers: Sequence[tuple[str, bytes | None]]) -> str | None:
+    """Returns what is wrong with a record's headers: `headers_too_many`, `headers_too_long`, or None."""
+    if len(headers) > MAX_HEADERS:
+        return "headers_too_many"
+    size = sum(len(name) if name.isascii() else len(name.encode()) for name, _ in headers)
+    size += sum(len(value) for _, value in headers if value) + HEADER_COST * len(headers)
+    return "headers_too_long" if size > HEADER_BYTES else None
+
+
+def read(record: Record) -> Any:
+    """Reads one record of an input topic into its model; raises Unreadable as `decode` does, and for its headers."""
+    fault = record.refused.fault if record.refused else headers_fault(record.headers)
+    if fault:
+        raise Unreadable(fault)
+    return decode(logical_name(record.topic), record.key, record.value)
 
 
 def decode(topic: str, key: bytes | None, value: bytes | None) -> Any:

@@ -9,10 +9,23 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a record could not be taken from what Kafka holds: the fault, and the SHA-256 (hex) of what stands there.
+
+    `whole_batch`: its batch cannot be read, so that nobody knows whom its records are about.
+    """
+
+    fault: str
+    sha256: str
+    whole_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One record that was read; `timestamp` is the broker's, in milliseconds.
 
     `topic`: the broker's name for what a worker takes, the registry's name for what a command reads.
+    `refused`: why there is no value, and perhaps no key.
     """
 
     topic: str
@@ -22,6 +35,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+    refused: Refusal | None = None
 
     def header(self, name: str) -> str:
         """Returns the last header of this name, '' without one."""

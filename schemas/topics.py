@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 from schemas.audit import AuditRecord, Manifest
 from schemas.events import Act, Ask, OnConsents, Recall, Reference, Send, Source, Suppression
 
+INPUTS = ("sends", "sources", "consents", "suppressions", "reference", "acts")
+"""What others write: the broker unpacks and measures it, so that no batch is larger than it looks."""
 DAY_MS = 86_400_000
 COMPACTION_LAG_MS = DAY_MS // 2
 """What is replaced on a compacted topic is gone within a day: this, and until the worker next writes (6 hours)."""
@@ -55,6 +57,7 @@ class Topic:
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
             "min.insync.replicas": "2" if brokers >= 3 else "1",
             "unclean.leader.election.enable": "false",
+            **({"compression.type": "uncompressed"} if self.name in INPUTS else {}),
             **self.extra,
         }
 

@@ -18,7 +18,7 @@ from gatekeeper.cli.preflight import show, summary
 from gatekeeper.cli.withheld import Write, written
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.engine.failures import defect, invalid
-from gatekeeper.errors import UsageError
+from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.identity import Tokens, open_tokens, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.memory import Memory
@@ -138,9 +138,11 @@ def _from_system(settings: Settings, store: FactStore, memory: Memory) -> list[F
         for topic in topics:
             for record in reader.read(topic):
                 if topic == "ledger":
+                    if record.refused:
+                        raise IntegrityError("error.ledger_unreadable")
                     ledger.apply(record.key or b"", record.value)
                 else:
-                    store.apply(topic, record.partition, record.offset, record.key, record.value)
+                    store.apply(topic, record.partition, record.offset, record.key, record.value, record.refused)
                 bar.advance(task)
     return [Fault("/".join(map(str, place)), fault) for place, fault in sorted(store.unreadable.items())]
 

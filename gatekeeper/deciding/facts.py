@@ -30,6 +30,8 @@ from schemas.events import (
     Suppression,
 )
 
+WHOLE_BATCH = "*"
+"""Ends the name of an unreadable record that stands for its whole batch, about whomever that may be."""
 CERTAIN = 1000
 """The score of a stop that names the person, or a token that the send or a source of the person names."""
 

@@ -26,7 +26,7 @@ from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import instant
 from schemas.audit import Outcome, Stage
-from schemas.codec import Unreadable, canonical, decode
+from schemas.codec import Unreadable, canonical, decode, read
 from schemas.events import Act, CampaignAct, ItemAct, PairedAct, Reemission, Release, ReviewPlace
 from schemas.record import Output, Record
 
@@ -108,7 +108,7 @@ class Acting:
         """
         policy = self._judge.holding(store).at(at)
         try:
-            act: Act = decode("acts", record.key, record.value)
+            act: Act = read(record)
         except Unreadable as fault:
             return self._unread(record, fault, at, policy)
         id_ = did(record, act)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from gatekeeper.audit.records import inquiry
@@ -9,12 +10,14 @@ from gatekeeper.deciding.answer import answer
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.times import instant
 from schemas.audit import Mode
-from schemas.codec import canonical
+from schemas.codec import canonical, headers_fault
 from schemas.events import Send
 from schemas.record import Headers, Output, Record
 from schemas.topics import logical_name
 
 _OURS = ("ce_", "gate-")
+REMEDIES = {"partition_wrong": b"partitioner=murmur2_random"}
+"""What a platform sets, in librdkafka's words, so that a fault does not come again."""
 INFORMATIONAL = ("DUPLICATE_SEND",)
 """A send withheld for this alone needs nobody: the piece went out already."""
 
@@ -57,6 +60,8 @@ def dead_letter(
     """Returns a record as it came, set aside with what is wrong with it.
 
     `id_`: that of the decision about it. `fault`, `place`: as `Unreadable` has them. `reason`: a code.
+    None of the platform's headers is copied. Of a record refused for its headers, or before it was read, only place
+    and SHA-256 are named.
     """
     headers = (
         ("gate-reason", reason.encode()),
@@ -64,8 +69,12 @@ def dead_letter(
         ("gate-place", place.encode()),
         ("gate-source", f"{logical_name(record.topic)}/{record.partition}/{record.offset}".encode()),
         ("gate-decision-id", id_.encode()),
+        *((("gate-remedy", REMEDIES[fault]),) if fault in REMEDIES else ()),
         *marked(mode),
     )
+    if record.refused or headers_fault(record.headers):
+        digest = record.refused.sha256 if record.refused else sha256(record.value or b"").hexdigest()
+        return Output("deadletter", None, None, (*headers, ("gate-sha256", digest.encode())))
     return Output("deadletter", record.key, record.value, headers)
 
 

@@ -2,8 +2,8 @@
 
 What was cleared stays so until something speaks against it. An unreadable record about the person may be a no, and
 calls back; so does a defect of ours. What only delays the answer for everybody does not: facts that come late, a
-policy or another reference record that cannot be read. Then nothing new is cleared, and once it is known what
-holds, the clearance is judged again.
+policy, another reference record or a whole batch that cannot be read. Then nothing new is cleared, and once it is
+known what holds, the clearance is judged again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from gatekeeper.audit.records import record as audit
 from gatekeeper.deciding.decide import Decision, decide, only
-from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.facts import WHOLE_BATCH, Facts
 from gatekeeper.engine.failures import defect
 from gatekeeper.engine.sends import Judge, Judged, superseded
 from gatekeeper.knowledge.store import FactStore
@@ -83,10 +83,14 @@ def stands(clearance: Clearance, decision: Decision) -> bool:
 
 def _undecided(decision: Decision) -> bool:
     return all(
-        reason.code in UNDECIDED
-        or (reason.code == "FACTS_UNAVAILABLE" and all(place.startswith("reference/") for place in reason.facts))
+        reason.code in UNDECIDED or (reason.code == "FACTS_UNAVAILABLE" and all(map(_of_everybody, reason.facts)))
         for reason in decision.reasons
     )
+
+
+def _of_everybody(place: str) -> bool:
+    """Tells whether an unreadable record concerns everybody, and so says nothing of a single piece."""
+    return place.startswith("reference/") or place.endswith(f"/{WHOLE_BATCH}")
 
 
 def _outlived(decision: Decision) -> bool:

@@ -23,10 +23,9 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.activation import Activations
 from gatekeeper.policy.packs import Packs
 from schemas.audit import Mode
-from schemas.codec import HEADER_BYTES, Unreadable, decode
+from schemas.codec import Unreadable, read
 from schemas.events import Send
 from schemas.record import Output, Record
-from schemas.topics import logical_name
 
 _INVALID = {
     "controller": ("controller_unknown", "controller_id"),
@@ -59,6 +58,7 @@ class Judged:
 class Judge:
     """Judges records under the packs in use; `partitions` is how many `sends` has.
 
+    `judge_misplaced`: judge a send on another partition than Kafka's own partitioner gives its recipient, too.
     In shadow mode nothing is cleared: what would be goes to `review`, marked as all else is.
     `tokens` make out whether the address printed is the one judged; without them a send that prints one is withheld.
     `subjects` name people in records; without them records name nobody.
@@ -72,11 +72,13 @@ class Judge:
         *,
         tokens: Tokens | None = None,
         subjects: Subjects | None = None,
+        judge_misplaced: bool = False,
     ) -> None:
         self.packs = packs
         self.partitions = partitions
         self.mode = mode
         self.tokens = tokens
+        self.judge_misplaced = judge_misplaced
         self._subjects = subjects
         self._held: tuple[Activations, int, Packs] | None = None
 
@@ -105,9 +107,7 @@ class Judge:
         memory = memory or Memory()
         salt: tuple[Entry, ...] = ()
         try:
-            if sum(len(name) + len(value or b"") for name, value in record.headers) > HEADER_BYTES:
-                raise Unreadable("headers_too_long")
-            send = decode(logical_name(record.topic), record.key, record.value)
+            send = taken(record, None if self.judge_misplaced else self.partitions)
             who, salt = self.subject(send.recipient_id, memory)
             at_point = printed(self.tokens, send)
             known = memory.about(send, at)
@@ -201,6 +201,18 @@ class Judge:
             misplaced=False,
             failed=failed,
         )
+
+
+def taken(record: Record, partitions: int | None) -> Send:
+    """Reads one record of `sends`; raises Unreadable for one that is not to be judged.
+
+    `partitions`: how many the topic has. A send on another one than Kafka's own partitioner gives its recipient is
+    refused, as its duplicates are not known there (domain rule 7.4.20); None judges it wherever it stands.
+    """
+    send: Send = read(record)
+    if partitions is not None and partition_of(send.recipient_id.encode(), partitions) != record.partition:
+        raise Unreadable("partition_wrong")
+    return send
 
 
 def remembered(

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from contextlib import suppress
 from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.deciding import facts
-from gatekeeper.deciding.facts import CERTAIN, Facts
+from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH, Facts
 from gatekeeper.deciding.reference import Reference, Referred, place_of
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.person import KINDS, WORD, Person, add, covering, joined, person_of, spellings
 from gatekeeper.policy.activation import Activations
 from schemas.audit import Printing
-from schemas.codec import Unreadable, canonical, decode
+from schemas.codec import VALUE_BYTES, Unreadable, canonical, decode
 from schemas.events import PolicyVersion, Resolution, Send
+from schemas.record import Refusal
 from schemas.topics import logical_name, subject_key
 from schemas.values import RecipientId
 
@@ -31,6 +33,8 @@ SNAPSHOT_BYTES = 160 * 1024
 """Of whom more is known than this, none counts, as with CAPS: with the send and the reasons it must fit a record."""
 UNREADABLE = 64
 """More unreadable records of one person are not named one by one."""
+NAMES = 64
+"""At most so many people are withheld by one unreadable record; more names in it are none of a fact's."""
 _POLICY = "policy/"
 _ID = TypeAdapter(RecipientId)
 _NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-]{1,64})"')
@@ -53,6 +57,8 @@ class FactStore:
         self._by_token: dict[str, bytes] = {}
         self._withheld: dict[str, set[Place]] = {}  # recipient id, token, or a reference's kind/id
         self._named: dict[Place, frozenset[str]] = {}
+        self._of_everybody: dict[Place, str] = {}  # first records of batches that nobody can read, with their SHA-256
+        self._batches: set[tuple[str, int, str]] = set()
         self._resolved: set[Place] = set()
         self._newest: dict[str, tuple[int, int]] = {}
         self._refs: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
@@ -62,13 +68,27 @@ class FactStore:
         """How many people anything is known of."""
         return len(self._people)
 
-    def apply(self, topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None) -> str | None:
+    def apply(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        key: bytes | None,
+        value: bytes | None,
+        refused: Refusal | None = None,
+    ) -> str | None:
         """Takes one record in; returns None, or the fault for which it could not be read. Never raises.
 
-        `topic` is the registry name. An unreadable record withholds whom it names until a resolution names it.
+        `topic` is the registry name. `refused`: why there is no value. An unreadable record withholds whom it names
+        until a resolution names it; a batch of which not even the keys can be read withholds everybody. Such a batch
+        is one fault, that of its first record.
         """
+        if refused and refused.whole_batch:
+            return self._withhold_everybody((topic, partition, offset), refused)
         fault = None
         try:
+            if refused:
+                raise Unreadable(refused.fault)
             names = self._fold(topic, (partition, offset), decode(topic, key, value), value or b"")
         except Unreadable as unreadable:
             fault = str(unreadable)
@@ -109,7 +129,7 @@ class FactStore:
         tokens, readings, here = spellings(person, send, at, near)
         stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
         faults = {*person.overfull, *overfull}
-        if self._withheld:
+        if self._withheld or self._of_everybody:
             faults.update(self._unreadable_for(send, person, {**readings, **tokens}))
         unreadable = tuple(sorted(faults))
         how: Printing | None = "tokenised" if isinstance(printed, Identified) else printed
@@ -168,7 +188,7 @@ class FactStore:
         person = person_of(self._people.get(recipient_id, b""))
         stops, _, overfull = self._stops(person, person.exact, person.less, ())
         places = set().union(*(self._withheld.get(name, ()) for name in (recipient_id, *person.exact, *person.less)))
-        faults = (*person.overfull, *overfull, *("/".join(map(str, place)) for place in places))
+        faults = (*person.overfull, *overfull, *("/".join(map(str, place)) for place in places), *self._for_everybody())
         return facts.snapshot(
             source_lines=person.source_lines,
             consent_lines=person.consent_lines,
@@ -232,7 +252,10 @@ class FactStore:
     def _unreadable_for(self, send: Send, person: Person, tokens: Iterable[str]) -> list[str]:
         names = {send.recipient_id, f"controller/{send.controller_id}", f"template/{send.template_id}", *tokens}
         places = set().union(*(self._withheld.get(name, ()) for name in (*names, *person.refs)))
-        return [f"{topic}/{partition}/{offset}" for topic, partition, offset in places]
+        return [*(f"{topic}/{partition}/{offset}" for topic, partition, offset in places), *self._for_everybody()]
+
+    def _for_everybody(self) -> list[str]:
+        return ["/".join((*map(str, place), WHOLE_BATCH)) for place in self._of_everybody]
 
     def _references(self, send: Send, named: tuple[str, ...]) -> bytes:
         """Returns the digests of all that a send and its person name, and of the template that asks people."""
@@ -270,12 +293,23 @@ class FactStore:
         if policies := frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY)):
             self.activations.bar(place[1:], policies, value)
 
+    def _withhold_everybody(self, place: Place, refused: Refusal) -> str | None:
+        batch = (place[0], place[1], refused.sha256)
+        if batch in self._batches:
+            return None
+        self._batches.add(batch)
+        if place not in self._resolved:
+            self.unreadable[place] = refused.fault
+            self._of_everybody[place] = refused.sha256
+        return refused.fault
+
     def _resolve(self, place: Place) -> None:
         self._resolved.add(place)
         if place[0] == "reference":
             self.activations.free(place[1:])
         self.unreadable.pop(place, None)
         self.stray.pop(place, None)
+        self._of_everybody.pop(place, None)
         for name in self._named.pop(place, ()):
             self._withheld[name].discard(place)
             if not self._withheld[name]:
@@ -283,13 +317,17 @@ class FactStore:
 
 
 def _named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
-    """Returns whom an unreadable record names: by its key, and by every name found in its value."""
-    names = set(_NAMES_SOMEBODY.findall(value))
+    """Returns whom an unreadable record names: by its key, and by every name found in its value.
+
+    Of a value beyond its cap only the key counts, and of a value with more than NAMES names.
+    """
+    read, found = None, set[bytes]()
+    if len(value) <= VALUE_BYTES:
+        found = set(_NAMES_SOMEBODY.findall(value))
+        with suppress(ValueError):
+            read = orjson.loads(value)  # a name may be written with escapes
+    names = found if len(found) < NAMES else set()
     names.add(key or b"")
-    try:
-        read = orjson.loads(value)  # a name may be written with escapes
-    except ValueError:
-        read = None
     if isinstance(read, dict):
         names.update(str(read.get(name)).encode() for name in ("recipient_id", "token"))
         if topic == "reference" and (id_ := read.get("id") or read.get("terms_id")):

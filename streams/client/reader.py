@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any, Self
 
+import kafka.consumer.fetcher
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
@@ -21,7 +22,11 @@ from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.settings import Settings
 from schemas.record import Record
 from schemas.topics import TOPICS, logical_name
+from streams.client import batches
+from streams.client.batches import refusal
 from streams.client.connection import reached
+
+batches.install(kafka.consumer.fetcher)
 
 CONNECT_MS = 6_000
 REQUEST_MS = 8_000
@@ -287,6 +292,7 @@ class Reader:
                     raise KafkaTimeoutError("no progress")
 
     def _record(self, found: Any) -> Record:
+        refused = refusal(found.headers)
         return Record(
             topic=logical_name(found.topic),
             partition=found.partition,
@@ -294,5 +300,8 @@ class Reader:
             timestamp=found.timestamp,
             key=found.key,
             value=found.value,
-            headers=tuple((name, value if value is not None else b"") for name, value in found.headers),
+            headers=()
+            if refused
+            else tuple((name, value if value is not None else b"") for name, value in found.headers),
+            refused=refused,
         )

@@ -183,6 +183,8 @@ def create_app(
     tokens = open_tokens(settings.token_key)
     if tokens is None:
         log.warning("no_token_key")
+    if settings.misplaced == "judge":
+        log.warning("misplaced_sends_judged")
     clock = Clock()
     broker = "kafka://" + settings.bootstrap.replace(",", ";")
     scratch = Path(tempfile.mkdtemp(prefix="gatekeeper-faust-"))
@@ -228,6 +230,7 @@ def create_app(
                 settings.mode,
                 tokens=tokens,
                 subjects=Subjects(masters, secrets.token_bytes),
+                judge_misplaced=settings.misplaced == "judge",
             ),
             followers=app.followers,
             credit=app.credit,

@@ -32,9 +32,10 @@ from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
 from schemas.audit import Mode
 from schemas.record import Record
-from streams.worker.chunks import CHUNK_BYTES, Credit, size_of
+from streams.client.batches import refusal
+from streams.worker.chunks import CHUNK_BYTES, Credit
 from streams.worker.clock import Clock
-from streams.worker.facts import Followers, Place
+from streams.worker.facts import Followers, Place, Unread
 from streams.worker.intake import Batch
 from streams.worker.ledger import Ledger, dead_key
 from streams.worker.reevaluation import Touched
@@ -126,10 +127,10 @@ class Judging:
         """Returns the unreadable facts that we must set aside and have not, as many as go into one transaction."""
         partitions = self._tools.settings.partitions
         found, size = [], 0
-        for place, (record, _) in self._tools.followers.unreadable.items():
+        for place, fact in self._tools.followers.unreadable.items():
             if place[1] % partitions == self._number and dead_key(*place) not in self._ledger.dead:
                 found.append(place)
-                size += size_of(record)
+                size += len(fact.key or b"") + len(fact.value or b"")
                 if len(found) >= DEAD_FACTS or size > CHUNK_BYTES:
                     break  # the rest goes with the next transactions
         return found
@@ -252,8 +253,8 @@ class Judging:
             log.info("policy_in_force", partition=self._number, offset=sends.start, policy=policy.name)
         dead_facts = self.unreadable()
         for place in dead_facts:
-            record, fault = tools.followers.unreadable[place]
-            transaction.add("deadletter", record.key, record.value, _fact_headers(place, fault, settings.mode))
+            fact = tools.followers.unreadable[place]
+            transaction.add("deadletter", fact.key, fact.value, _fact_headers(place, fact, settings.mode))
             key = dead_key(*place)
             transaction.add("ledger", key, b"{}")
             self._ledger.apply(key, b"{}")
@@ -303,6 +304,7 @@ def waiting(entries: Iterable[Entry]) -> list[str]:
 
 def as_record(record: ConsumerRecord) -> Record:
     """Returns a record of Kafka as the product takes it."""
+    refused = refusal(record.headers)
     return Record(
         topic=record.topic,
         partition=record.partition,
@@ -310,16 +312,19 @@ def as_record(record: ConsumerRecord) -> Record:
         timestamp=record.timestamp,
         key=record.key,
         value=record.value,
-        headers=record.headers,
+        headers=() if refused else record.headers,
+        refused=refused,
     )
 
 
-def _fact_headers(place: Place, fault: str, mode: Mode) -> list[tuple[str, bytes]]:
-    name, _, where = fault.partition(" at ")
+def _fact_headers(place: Place, fact: Unread, mode: Mode) -> list[tuple[str, bytes]]:
+    name, _, where = fact.fault.partition(" at ")
     return [
         ("gate-reason", b"FACTS_UNAVAILABLE"),
         ("gate-fault", name.encode()),
         ("gate-place", where.encode()),
         ("gate-source", "/".join(map(str, place)).encode()),
+        ("gate-size", str(fact.size).encode()),
+        ("gate-sha256", fact.sha256.encode()),
         *marked(mode),
     ]

@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -22,7 +24,10 @@ from aiokafka.errors import KafkaError
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import Settings
+from schemas.codec import KEY_BYTES
+from schemas.record import Refusal
 from schemas.topics import FACT_TOPICS, logical_name
+from streams.client.batches import refusal
 from streams.client.connection import reached
 from streams.worker import offsets
 
@@ -32,6 +37,8 @@ Place = tuple[str, int, int]
 """Registry topic, partition and offset."""
 
 READ_RECORDS = 2_000
+UNREAD_BYTES = 4 * 1024
+"""So much is kept of a fact that cannot be read."""
 POLL_MS = 20
 WATCH_SECONDS = 1.0
 WATCH_PARTITIONS = 5
@@ -39,13 +46,24 @@ WATCH_PARTITIONS = 5
 Every fifth time it also looks for partitions added meanwhile, which only a restart can follow."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A fact that cannot be read, as its dead letter names it: the beginning of its value, size and SHA-256 of all."""
+
+    fault: str
+    key: bytes | None
+    value: bytes | None
+    size: int
+    sha256: str
+
+
 class Followers:
     """Applies every record of the fact topics to a FactStore, in the order of each partition."""
 
     def __init__(self, settings: Settings, store: FactStore) -> None:
         self.store = store
-        self.unreadable: dict[Place, tuple[ConsumerRecord, str]] = {}
-        """Records that could not be read, with the fault; a partition's owner puts each into `deadletter` once."""
+        self.unreadable: dict[Place, Unread] = {}
+        """Records that could not be read; a partition's owner puts each into `deadletter` once."""
         self.as_of = 0
         """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
         self._reached = reached(settings)
@@ -143,9 +161,13 @@ class Followers:
             for tp, records in fetched.items():
                 topic = self._topics[tp.topic]
                 for record in records:
-                    fault = self.store.apply(topic, tp.partition, record.offset, record.key, record.value)
+                    place, refused = (topic, tp.partition, record.offset), refusal(record.headers)
+                    fault = self.store.apply(*place, record.key, record.value, refused)
                     if fault is not None:
-                        self._unreadable(topic, record, fault)
+                        self.unreadable[place] = _unread(record, refused, fault)
+                        log.error(
+                            "fact_unreadable", topic=topic, partition=tp.partition, offset=record.offset, fault=fault
+                        )
             moved = False
             for tp in tps:  # the position also passes markers, aborted records and holes
                 position = await self._reader.position(tp)
@@ -155,11 +177,6 @@ class Followers:
                 async with self._moved:
                     self._moved.notify_all()
             await asyncio.sleep(0)
-
-    def _unreadable(self, topic: str, record: ConsumerRecord, fault: str) -> None:
-        place = (topic, record.partition, record.offset)
-        self.unreadable[place] = record, fault
-        log.error("fact_unreadable", topic=topic, partition=record.partition, offset=record.offset, fault=fault)
 
     async def _ask(self) -> None:
         loop = asyncio.get_running_loop()
@@ -194,6 +211,13 @@ class Followers:
             return  # the barrier says so already
         if grown := sorted({tp.topic for tp in set(partitions) - set(self._positions)}):
             raise RestartError("error.partitions_grew", topic=grown[0])
+
+
+def _unread(record: ConsumerRecord, refused: Refusal | None, fault: str) -> Unread:
+    value = record.value
+    digest = refused.sha256 if refused else sha256(value or b"").hexdigest()
+    key = record.key if len(record.key or b"") <= KEY_BYTES else None
+    return Unread(fault, key, value and value[:UNREAD_BYTES], len(value or b""), digest)
 
 
 def _now_ms() -> int:

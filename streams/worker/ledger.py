@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.ledger.memory import Memory
+from streams.client.batches import refusal
 from streams.worker import offsets
 
 _DEAD = b"dead/"
@@ -45,5 +47,7 @@ async def read(consumer: AIOKafkaConsumer, tp: TopicPartition) -> Ledger:
     """Reads one ledger partition to its end; call it after the transactional producer has fenced the former owner."""
     ledger = Ledger()
     async for record in offsets.read(consumer, tp, *await offsets.bounds(consumer, tp)):
+        if refusal(record.headers):
+            raise IntegrityError("error.ledger_unreadable")
         ledger.apply(record.key or b"", record.value)
     return ledger

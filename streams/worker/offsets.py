@@ -8,10 +8,14 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from operator import itemgetter
 
+import aiokafka.consumer.fetcher
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from gatekeeper.settings import Settings
+from streams.client import batches
 from streams.client.connection import reached
+
+batches.install(aiokafka.consumer.fetcher)
 
 READ_SECONDS = 30.0
 """Longest time without any progress of a read before it is an error (TimeoutError), not an answer."""
@@ -90,7 +94,7 @@ async def read(
 
 
 async def some(consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Iterable[int]) -> dict[int, ConsumerRecord]:
-    """Returns the committed records at these offsets, without those that are not there.
+    """Returns the committed records at these offsets, without those that are not there or cannot be taken.
 
     Those that stand near each other are read in one go.
     """
@@ -104,7 +108,7 @@ async def some(consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Iterable[
             last = left.popleft()
             stretch.add(last)
         async for record in read(consumer, tp, first, last + 1):
-            if record.offset in stretch:
+            if record.offset in stretch and not batches.refusal(record.headers):
                 found[record.offset] = record
     return found
 

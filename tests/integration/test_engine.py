@@ -1,10 +1,7 @@
 """The main job on real Kafka, with the worker in this process."""
 
 import asyncio
-import hashlib
-from collections import Counter
 
-import orjson
 import pytest
 
 from gatekeeper.errors import IntegrityError
@@ -12,7 +9,6 @@ from gatekeeper.knowledge.store import FactStore
 from schemas.audit import Manifest
 from streams.worker import chunks, intake, partition
 from streams.worker.clock import Clock
-from tests.bad_sends import BAD_SENDS
 from tests.worlds import World, eventually, send, until
 
 
@@ -98,28 +94,6 @@ def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the
     world.check(3)
     gaps = [gap for m in world.read("manifests") for gap in Manifest.model_validate_json(m.value()).in_[0].gaps]
     assert sum(gap.n for gap in gaps) == end - 3
-
-
-def test_given_bad_bytes_then_one_dead_letter_each_and_the_neighbours_are_decided(world):
-    world.people(["r1"])
-    rows: list = []
-    for _, key, value, _ in BAD_SENDS:
-        rows += [("r1", send("r1", len(rows))), (key, value)]
-    world.put("sends", [*rows, ("r1", send("r1", "last"))])
-    good = len(BAD_SENDS) + 1
-
-    async def run() -> None:
-        async with world.worker():
-            await eventually(lambda: len(world.audits()) == len(rows) + 1, "all sends")
-
-    asyncio.run(run())
-    assert len(BAD_SENDS) >= 30
-    verdicts = world.check(len(rows) + 1)
-    assert verdicts == {"clear": good, "block": len(BAD_SENDS)}
-    found = Counter(dict(m.headers())["gate-fault"].decode() for m in world.read("deadletter"))
-    assert found == Counter(fault for _, _, _, fault in BAD_SENDS)
-    values = Counter(m.value() or b"" for m in world.read("deadletter"))
-    assert values == Counter(value or b"" for _, _, value, _ in BAD_SENDS), "a dead letter is the record as it came"
 
 
 def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolved(world):
@@ -213,25 +187,3 @@ def test_given_a_clock_off_by_more_than_the_skew_then_sends_wait_and_go_on_when_
     asyncio.run(run())
     world.check(1)
     assert world.audits()[0].verdict == "clear"
-
-
-def test_given_records_too_large_to_write_again_then_they_are_named_by_hash_and_the_rest_goes_on(world):
-    world.people(["r1"])
-    wide = world.producer(**{"message.max.bytes": 4_000_000, "compression.type": "gzip"})
-    world.put("sends", [("r1", send("r1", 0)), ("r1", b" " * 2_000_000), ("r1", send("r1", 2))], wide)
-    world.put("consents", [("r2", b" " * 2_000_000)], wide)
-    headers = [("x-note", b"n" * 900_000)]
-    wide.produce(world.settings.topic("sends"), orjson.dumps(send("r1", 3)), "r1", headers=headers)
-    assert wide.flush(30) == 0
-
-    async def run() -> None:
-        async with world.worker():
-            await eventually(lambda: len(world.audits()) == 4 and len(world.read("deadletter")) == 3, "all sends")
-
-    asyncio.run(run())
-    assert world.check(4) == {"clear": 2, "block": 2}
-    letters = {dict(m.headers())["gate-source"].split(b"/")[0]: dict(m.headers()) for m in world.read("deadletter")}
-    assert letters[b"consents"]["gate-size"] == b"2000000"
-    assert letters[b"consents"]["gate-sha256"] == hashlib.sha256(b" " * 2_000_000).hexdigest().encode()
-    faults = Counter(dict(m.headers())["gate-fault"].decode() for m in world.read("deadletter"))
-    assert faults == {"value_too_long": 2, "headers_too_long": 1}

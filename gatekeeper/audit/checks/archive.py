@@ -11,6 +11,7 @@ from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.store import FactStore
 from schemas.codec import Unreadable, decode
 from schemas.events import Resolution, Send
+from schemas.record import Refusal
 
 Positions = Mapping[str, Sequence[int]]
 """The next offset of each fact topic (registry name), by partition: what stands before it was known."""
@@ -23,6 +24,7 @@ class _Stored(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+    refused: Refusal | None
 
     def known(self, at: Positions) -> bool:
         ends = at.get(self.topic, ())
@@ -39,9 +41,19 @@ class Archive:
         """Of `reference` what bears on people by itself: records that cannot be read, and those that settle some."""
         self._stores: dict[tuple[int, ...], FactStore] = {}
 
-    def apply(self, topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None) -> None:
+    def apply(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        key: bytes | None,
+        value: bytes | None,
+        refused: Refusal | None = None,
+    ) -> None:
         """Takes one record in, as `FactStore.apply` does; each partition in its order."""
-        record = _Stored(topic, partition, offset, key, value)
+        record = _Stored(topic, partition, offset, key, value, refused)
+        if refused and refused.whole_batch:
+            self._special.append(record)
         if topic == "reference":
             self._reference.append(record)
             if _special(record):

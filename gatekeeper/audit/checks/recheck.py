@@ -14,9 +14,10 @@ from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
 from gatekeeper.engine.failures import invalid
 from gatekeeper.engine.item import judged_form
+from gatekeeper.engine.sends import taken
 from gatekeeper.identity import Tokens, printed
 from gatekeeper.policy.packs import Packs
-from schemas.codec import HEADER_BYTES, Unreadable, canonical, decode, encode
+from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release
 from schemas.record import Record
 from schemas.topics import logical_name
@@ -62,6 +63,7 @@ class Recheck:
     """Replays the records of a trail, each partition in order, under what the topics said at each time.
 
     `packs`: of the settings, which activations go over. `tokens`: of the worker's key, None without it.
+    `partitions`: how many `sends` has, None where misplaced sends are judged.
     `whole`: the trail begins where the system began, so what no record tells of was never done.
     """
 
@@ -74,6 +76,7 @@ class Recheck:
         *,
         tokens: Tokens | None,
         whole: bool = False,
+        partitions: int | None = None,
     ) -> None:
         self._library = library
         self._archive = archive
@@ -81,6 +84,7 @@ class Recheck:
         self._packs = packs
         self._tokens = tokens
         self._whole = whole
+        self._partitions = partitions
         self._cleared: dict[str, Place] = {}
         self._done: dict[str, tuple[str | None, bytes]] = {}
         """Items that were released and requests that people were asked by: whose they are, and the release."""
@@ -130,16 +134,16 @@ class Recheck:
         if said["stage"] == "handoff":
             self._handed(said)
         place = self._place(said)
-        taken = self._taken(said, place)
+        record = self._taken(said, place)
         if said["send"] is None:
-            _unread(said, taken)
+            _unread(said, record, self._partitions)
             return
         try:
-            send = decode("sends", taken.key, taken.value)
+            send = decode("sends", record.key, record.value)
         except Unreadable as fault:
             raise _Differs("send", told(said["send"]), str(fault)) from None
         remembered = said["stage"] in ("handoff", "recall")
-        sent = audit.judged_send(encode(send) if remembered else taken.value or b"")
+        sent = audit.judged_send(encode(send) if remembered else record.value or b"")
         if differs := difference(said["send"], sent, "send"):
             raise _Differs(*differs)
         if (facts := said["facts"]) is None:
@@ -224,13 +228,11 @@ def _made(said: dict[str, Any]) -> dict[str, Any]:
     return next((one for one in releases if one["decision_id"] == item), {})
 
 
-def _unread(said: dict[str, Any], taken: Record) -> None:
+def _unread(said: dict[str, Any], record: Record, partitions: int | None) -> None:
     """Raises _Differs where a send that is said to be unreadable can be read."""
     fault = None
     try:
-        if sum(len(name) + len(value or b"") for name, value in taken.headers) > HEADER_BYTES:
-            raise Unreadable("headers_too_long")
-        decode("sends", taken.key, taken.value)
+        taken(record, partitions)
     except Unreadable as unreadable:
         fault = dict(invalid(unreadable).says)
     says = said["reasons"][0]["says"]

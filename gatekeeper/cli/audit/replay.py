@@ -174,7 +174,7 @@ def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTr
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)
         for record in inputs.facts(reader):
-            archive.apply(record.topic, record.partition, record.offset, record.key, record.value)
+            archive.apply(record.topic, record.partition, record.offset, record.key, record.value, record.refused)
             bar.advance(task)
     return Recheck(
         library,
@@ -182,6 +182,7 @@ def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTr
         inputs.KeptInputs(settings, reader),
         packs.load(settings.policy),
         tokens=open_tokens(settings.token_key),
+        partitions=settings.partitions if settings.misplaced == "refuse" else None,
         whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values()),
     )
 

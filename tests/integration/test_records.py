@@ -1,0 +1,204 @@
+"""Whatever record stands on a topic: it is read, or set aside once; no worker stops, and its neighbours are decided."""
+
+import asyncio
+import hashlib
+import itertools
+import os
+from collections import Counter
+
+import kafka as kafka_python
+import orjson
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from gatekeeper.partitioner import partition_of
+from schemas.topics import INPUTS
+from streams.client.reader import Reader
+from streams.kafka.broker import Broker
+from tests.bad_sends import BAD_SENDS
+from tests.worlds import World, consent, eventually, send, source
+
+CODECS = ("gzip", "snappy", "lz4", "zstd")
+HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "20000"))
+GROWTH_MB = 50
+
+
+@pytest.fixture
+def world(kafka, prefix) -> World:
+    return World(kafka.bootstrap, prefix).create()
+
+
+class NotText(str):
+    """The name of a header whose bytes are no UTF-8."""
+
+    def encode(self, *_: str) -> bytes:
+        return b"\xff\xfe"
+
+
+def of_python(world: World, topic: str, key: str, value: bytes, headers: list) -> None:
+    """Writes one record with headers that librdkafka would not write."""
+    producer = kafka_python.KafkaProducer(bootstrap_servers=world.bootstrap, max_request_size=4_000_000)
+    try:
+        partition = partition_of(key.encode(), len(world.ends(topic)))
+        name = world.settings.topic(topic)
+        producer.send(name, value, key.encode(), headers=headers, partition=partition).get(30)
+    finally:
+        producer.close()
+
+
+def compression(world: World, codec: str) -> None:
+    """Changes how the input topics keep what they are sent."""
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+        names = [world.settings.topic(name) for name in INPUTS]
+        wanted = [ConfigResource(ConfigResourceType.TOPIC, name, {"compression.type": codec}) for name in names]
+        assert set(admin.alter_configs(wanted)["topic"].values()) == {"OK"}
+
+
+def note(person: str) -> dict:
+    """Returns an act that only is recorded."""
+    return {
+        "v": 1, "kind": "withdraw", "act_id": f"a-{person}", "at": "2026-01-01T10:00:00+09:00", "by": "hanako",
+        "recipient_id": person,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", ["uncompressed", "producer"])
+def test_given_each_codec_on_each_input_topic_then_all_of_it_is_read(world, kept):
+    if kept == "producer":  # as a cluster's own default would have it, changed while nobody looked
+        compression(world, "producer")
+    for codec in CODECS:
+        through = world.producer(**{"compression.type": codec, "linger.ms": 20})
+        yes, no = f"yes-{codec}", f"no-{codec}"
+        world.put("sources", [(name, source(name)) for name in (yes, no)], through)
+        world.put("consents", [(name, consent(name)) for name in (yes, no)], through)
+        stop = {
+            "v": 1, "suppression_id": f"x-{codec}", "recipient_id": no, "kind": "objection",
+            "received_at": "2026-01-01T10:00:00+09:00",
+        }  # fmt: skip
+        world.put("suppressions", [(no, stop)], through)
+        other = {"v": 1, "kind": "notice", "id": f"N-{codec}", "controller_id": "C1", "purposes": [], "complete": True}
+        world.put("reference", [(f"notice/N-{codec}", other)], through)
+        world.put("acts", [(yes, note(yes))], through)
+        world.put("sends", [(name, send(name, f"{name}-{n}")) for n in range(20) for name in (yes, no)], through)
+    compression(world, "uncompressed")
+
+    async def run() -> None:
+        async with world.worker() as app:
+            await eventually(lambda: len(world.audits()) == 41 * len(CODECS), "all sends and acts")
+            assert not app.followers.store.unreadable
+            assert {f"notice/N-{codec}" for codec in CODECS} <= app.followers.store.reference.digests.keys()
+
+    asyncio.run(run())
+    assert world.check(40 * len(CODECS)) == {"clear": 20 * len(CODECS), "block": 20 * len(CODECS)}
+    assert [one.act.outcome for one in world.acted().values()] == ["recorded"] * len(CODECS)
+    with Reader(world.settings) as reader:  # commands read with another client
+        assert {topic: sum(1 for _ in reader.read(topic)) for topic in INPUTS} == {
+            "sends": 40 * len(CODECS), "sources": 2 * len(CODECS), "consents": 2 * len(CODECS),
+            "suppressions": len(CODECS), "reference": 3 + len(CODECS), "acts": len(CODECS),
+        }  # fmt: skip
+
+
+def test_given_hostile_headers_and_bombs_on_every_input_then_each_is_refused_and_the_rest_is_decided(world):
+    world.people(["r1", "r2", "r3"])
+    for fault, headers in (
+        ("header_not_text", [(NotText("x"), b"1")]),
+        ("headers_too_many", [("", b"")] * 500_000),
+        ("headers_too_many", [("n", b"1")] * 65),
+        ("headers_too_long", [("x-note", b"n" * 15_000)] * 64),
+    ):
+        of_python(world, "sends", "r1", orjson.dumps(send("r1", f"{fault}-{len(headers)}")), headers)
+        of_python(world, "consents", "r2", orjson.dumps(consent("r2", "Withdrawn")), headers)
+        of_python(world, "acts", "r1", orjson.dumps(note("r1")), headers)
+    compression(world, "producer")
+    wide = world.producer(**{"message.max.bytes": 100_000_000, "compression.type": "gzip"})
+    for value in (b" " * 2_000_000, b" " * 60_000_000, orjson.dumps(send("r1", "last"))):
+        world.put("sends", [("r1", value)], wide)  # a batch each
+    world.put("sources", [("r3", b" " * 2_000_000)], wide)
+    compression(world, "uncompressed")
+    world.put("sends", [("r2", send("r2", "withheld")), ("r3", send("r3", "withheld-too"))])
+
+    async def run() -> None:
+        async with world.worker():
+            await eventually(lambda: len(world.audits()) == 4 + 5 + 4, "all sends and acts")
+            await eventually(lambda: len(world.read("deadletter")) == 4 + 2 + 4 + 5, "dead letters")
+
+    asyncio.run(run())
+    assert world.check(9) == {"clear": 1, "block": 8}
+    assert world.verdicts()["e-withheld"] == world.verdicts()["e-withheld-too"] == ("block", "FACTS_UNAVAILABLE")
+    letters = [(dict(m.headers()), m) for m in world.read("deadletter")]
+    faults = Counter((of["gate-source"].split(b"/")[0].decode(), of["gate-fault"].decode()) for of, _ in letters)
+    of_headers = {"header_not_text": 1, "headers_too_many": 2, "headers_too_long": 1}
+    expected = {(topic, fault): n for topic in ("sends", "consents", "acts") for fault, n in of_headers.items()}
+    assert faults == {
+        **expected, ("sends", "value_too_long"): 1, ("sends", "batch_too_long"): 1, ("sources", "value_too_long"): 1,
+    }  # fmt: skip
+    assert all(len(of) < 12 for of, _ in letters), "a refused record's headers are copied nowhere"
+    (whole,) = (of for of, _ in letters if of["gate-source"].startswith(b"sources"))
+    assert whole["gate-size"] == b"2000000"
+    assert whole["gate-sha256"] == hashlib.sha256(b" " * 2_000_000).hexdigest().encode()
+    assert max(len(m.value() or b"") for of, m in letters if of["gate-source"].startswith(b"s")) <= 4096
+
+
+def test_given_thousands_of_hostile_records_of_thirty_kinds_then_one_dead_letter_each_and_memory_stays(world, tmp_path):
+    world.people(["r1"])
+    wrong = next(n for n in range(4) if n != partition_of(b"r1", 4))
+    world.put("sends", [("r1", send("r1", "elsewhere"))], partition=wrong)
+    world.put("sends", [(None, send("r1", "keyless-elsewhere"))], partition=wrong)
+    world.put("sends", [(None, send("r1", "keyless"))], partition=partition_of(b"r1", 4))
+    with world.process(tmp_path / "log") as worker:
+        world.await_audits(3)
+        before = resident_mb(worker.process.pid)
+        kinds = list(itertools.islice(itertools.cycle(BAD_SENDS), HOSTILE))
+        world.put("sends", ((key, value) for _, key, value, _ in kinds))
+        world.put("sends", [("r1", send("r1", "last"))])
+        world.await_audits(HOSTILE + 4)
+        assert resident_mb(worker.process.pid) - before < GROWTH_MB
+        assert worker.stop() == 0
+    assert len(BAD_SENDS) >= 30
+    assert world.check(HOSTILE + 4) == {"clear": 2, "block": HOSTILE + 2}
+    letters = world.read("deadletter")
+    found = Counter(dict(m.headers())["gate-fault"].decode() for m in letters)
+    assert found == Counter(fault for _, _, _, fault in kinds) + Counter(partition_wrong=2)
+    placed = [m for m in letters if dict(m.headers())["gate-fault"] == b"partition_wrong"]
+    assert {dict(m.headers())["gate-remedy"] for m in placed} == {b"partitioner=murmur2_random"}
+    values = Counter(m.value() or b"" for m in letters if m not in placed)
+    assert values == Counter(value or b"" for _, _, value, _ in kinds), "a dead letter is the record as it came"
+
+
+def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld_until_somebody_resolves_it(tmp_path):
+    with Broker(tmp_path / "kafka") as broker:
+        world = World(broker.bootstrap, "disk.").create()
+        world.people(["r1", "r2"])
+        world.put("consents", [("r3", consent("r3", "Withdrawn"))])
+        place = next((m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r3")
+        broker.stop()
+        log = tmp_path / "kafka" / "data" / f"{world.settings.topic('consents')}-{place[0]}" / f"{0:020}.log"
+        data = log.read_bytes()
+        at = data.rindex(b"Withdrawn-r3")
+        log.write_bytes(data[:at] + b"X" + data[at + 1 :])
+        broker.start()
+        world.put("sends", [(name, send(name, name)) for name in ("r1", "r2")])
+
+        async def run() -> None:
+            async with world.worker() as app:
+                await eventually(lambda: len(world.audits()) == 2, "two sends")
+                await eventually(lambda: len(world.read("deadletter")) == 1, "the dead letter")
+                assert app.gate.readiness()["unreadable_facts"] == ["consents/{}/{}".format(*place)]
+                resolution = {
+                    "v": 1, "kind": "resolution", "id": "x1", "topic": "consents", "partition": place[0],
+                    "offset": place[1], "by": "pm", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",
+                }  # fmt: skip
+                world.put("reference", [("resolution/x1", resolution)])
+                world.put("sends", [("r1", send("r1", "again"))])
+                await eventually(lambda: len(world.audits()) == 3, "the send behind the resolution")
+
+        asyncio.run(run())
+        withheld = ("block", "FACTS_UNAVAILABLE")
+        assert world.verdicts() == {"e-r1": withheld, "e-r2": withheld, "e-again": ("clear", None)}
+        (letter,) = (dict(m.headers()) for m in world.read("deadletter"))
+        assert letter["gate-fault"] == b"batch_corrupt"
+
+
+def resident_mb(pid: int) -> float:
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024

@@ -1,0 +1,185 @@
+"""Whatever is in a batch, its readable records are handed out, each other one is refused, and nothing raises."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import Any
+
+import aiokafka.record.memory_records as asynchronous
+import cramjam
+import kafka.record.memory_records as synchronous
+import pytest
+from aiokafka.record._crc32c import crc as checksum
+
+from schemas.codec import HEADER_BYTES, MAX_HEADERS
+from streams.client.batches import MAX_INFLATED, Batches, refusal
+
+CLIENTS = pytest.mark.parametrize(
+    "library", [asynchronous.MemoryRecords, synchronous.MemoryRecords], ids=["aiokafka", "kafka-python"]
+)
+CODECS: dict[str, tuple[int, Callable[[bytes], Any]]] = {
+    "gzip": (1, cramjam.gzip.compress),
+    "snappy": (2, cramjam.snappy.compress_raw),
+    "snappy of Java": (2, lambda records: b"\x82SNAPPY\x00" + struct.pack(">ii", 1, 1) + _blocks(records)),
+    "lz4": (3, cramjam.lz4.compress),
+    "zstd": (4, cramjam.zstd.compress),
+}
+Header = tuple[bytes, bytes | None]
+
+
+def _blocks(records: bytes) -> bytes:
+    parts = [records[at : at + 100] for at in range(0, len(records), 100)]
+    packed = [bytes(cramjam.snappy.compress_raw(part)) for part in parts]
+    return b"".join(struct.pack(">i", len(one)) + one for one in packed)
+
+
+def varint(number: int) -> bytes:
+    value, found = (number << 1) ^ (number >> 63), bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*found, value])
+
+
+def _sized(data: bytes | None) -> bytes:
+    return varint(-1) if data is None else varint(len(data)) + data
+
+
+def record(delta: int, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()) -> bytes:
+    written = b"".join(_sized(name) + _sized(held) for name, held in headers)
+    inside = b"\x00" + varint(0) + varint(delta) + _sized(key) + _sized(value) + varint(len(headers)) + written
+    return varint(len(inside)) + inside
+
+
+def batch(records: Sequence[bytes], *, base: int = 7, codec: str | None = None, count: int | None = None) -> bytes:
+    number, pack = CODECS[codec] if codec else (0, bytes)
+    counted = len(records) if count is None else count
+    said = struct.pack(">hiqqqhii", number | 8, counted - 1, 0, 1_000, -1, -1, -1, counted)
+    covered = said + bytes(pack(b"".join(records)))
+    return struct.pack(">qiibI", base, len(covered) + 9, 0, 2, checksum(covered)) + covered
+
+
+def read(library: Any, data: bytes) -> list[Any]:
+    """Returns all records as a client's fetcher would take them."""
+    found, batches = [], Batches(library, data)
+    while batches.has_next():
+        one = batches.next_batch()
+        assert one.validate_crc()
+        found += list(one)
+        assert one.next_offset > (found[-1].offset if found else -1)
+    return found
+
+
+def told(records: Iterable[Any]) -> list[tuple[int, bytes | None, bytes | None, str | None]]:
+    refused = [(one, refusal(one.headers)) for one in records]
+    return [(one.offset, one.key, one.value, why.fault if why else None) for one, why in refused]
+
+
+THREE = [record(number, b"K%d" % number, b"V" * 300, [(b"h", b"1")]) for number in range(3)]
+AS_SENT = [(7 + number, b"K%d" % number, b"V" * 300, None) for number in range(3)]
+
+
+@CLIENTS
+@pytest.mark.parametrize("codec", [None, *CODECS])
+def test_any_codec_then_every_record_is_read(library: Any, codec: str | None) -> None:
+    found = read(library, batch(THREE, codec=codec) + batch(THREE, base=10) + b"\x00" * 20)
+    assert told(found)[:3] == AS_SENT
+    assert [one.offset for one in found] == [7, 8, 9, 10, 11, 12]
+    assert [tuple(one.headers) for one in found[:3]] == [(("h", b"1"),)] * 3
+    assert {one.timestamp for one in found} == {1_000}
+
+
+HOSTILE: dict[str, tuple[list[Header], str]] = {
+    "a name that is not text": ([(b"\xff\xfe", b"x")], "header_not_text"),
+    "600,000 of nothing": ([(b"", b"")] * 600_000, "headers_too_many"),
+    "one too many": ([(b"n", None)] * (MAX_HEADERS + 1), "headers_too_many"),
+    "64 of them, too long": ([(b"n", b"x" * 16_000)] * MAX_HEADERS, "headers_too_long"),
+    "long by what they cost beside their bytes": ([(b"n", b"x" * (HEADER_BYTES // 4 - 16))] * 4, "headers_too_long"),
+    "long by the letters of a name": ([("署名".encode() * 1_000, b"")] * 3, "headers_too_long"),
+}
+
+
+@CLIENTS
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_headers_then_that_record_alone_is_refused_with_its_key(library: Any, name: str) -> None:
+    headers, fault = HOSTILE[name]
+    found = read(library, batch([THREE[0], record(1, b"K1", b"secret", headers), THREE[2]]))
+    assert told(found) == [AS_SENT[0], (8, b"K1", None, fault), AS_SENT[2]]
+    assert len(found[1].headers) == 1
+
+
+@CLIENTS
+def test_headers_at_their_bounds_then_they_are_taken(library: Any) -> None:
+    headers: list[Header] = [(b"n", b"x" * (HEADER_BYTES // MAX_HEADERS - 17))] * MAX_HEADERS
+    ((*_, fault),) = told(read(library, batch([record(0, b"K", b"V", headers)])))
+    assert fault is None
+
+
+@CLIENTS
+@pytest.mark.parametrize(
+    ("inside", "key"),
+    [
+        (_sized(b"K1") + _sized(b"V") + varint(1) + _sized(b"h") + varint(900), b"K1"),
+        (_sized(b"K1") + varint(900), b"K1"),
+        (varint(900), None),
+        (b"\xff" * 12, None),
+    ],
+    ids=["header", "value", "key", "number"],
+)
+def test_a_record_broken_inside_then_its_neighbours_are_read(library: Any, inside: bytes, key: bytes | None) -> None:
+    broken = b"\x00" + varint(0) + varint(1) + inside
+    found = told(read(library, batch([THREE[0], varint(len(broken)) + broken, THREE[2]])))
+    assert found == [AS_SENT[0], (8, key, None, "record_unreadable"), AS_SENT[2]]
+
+
+@CLIENTS
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "zstd", "snappy"])
+def test_a_batch_that_inflates_beyond_the_bound_then_no_record_of_it_is_and_the_next_is_read(
+    library: Any, codec: str
+) -> None:
+    bomb = batch([record(0, b"K", bytes(3 * MAX_INFLATED)), record(1, b"L", b"V")], codec=codec)
+    assert len(bomb) < 2**20 + 2**18
+    found = read(library, bomb + batch(THREE, base=9))
+    assert told(found) == [
+        (7, None, None, "batch_too_long"),
+        (8, None, None, "batch_too_long"),
+        *((offset + 2, *rest) for offset, *rest in AS_SENT),
+    ]
+    why = [refusal(one.headers) for one in found[:2]]
+    assert all(one and one.whole_batch and one.sha256 == sha256(bomb).hexdigest() for one in why)
+
+
+@CLIENTS
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_payload_that_is_no_codecs_then_every_offset_is_refused(library: Any, codec: str) -> None:
+    good = batch(THREE, codec=codec)
+    covered = good[21:61] + b"\xff\x00garbage" * 4
+    bad = good[:8] + struct.pack(">iibI", len(covered) + 9, 0, 2, checksum(covered)) + covered
+    assert told(read(library, bad)) == [(offset, None, None, "batch_unreadable") for offset in (7, 8, 9)]
+
+
+@CLIENTS
+@pytest.mark.parametrize("place", [25, 57, 70, 300])
+def test_a_bit_that_flipped_then_nothing_of_the_batch_is_believed(library: Any, place: int) -> None:
+    good = bytearray(batch(THREE))
+    good[place] ^= 0x40  # 25: how far its last offset is, 57: how many records it has
+    found = told(read(library, bytes(good) + batch(THREE, base=10)))
+    assert [one for one in found if one[0] < 10] == [(offset, None, None, "batch_corrupt") for offset in (7, 8, 9)]
+    assert [one[0] for one in found if one[0] >= 10] == [10, 11, 12]
+
+
+@CLIENTS
+@pytest.mark.parametrize("codec", [None, *CODECS])
+def test_bytes_changed_at_random_then_offsets_are_in_order_and_nothing_raises(library: Any, codec: str | None) -> None:
+    chance = random.Random(15)
+    for _ in range(200):
+        changed = bytearray(batch(THREE, codec=codec))
+        for _ in range(chance.randrange(1, 6)):
+            changed[chance.randrange(61, len(changed))] = chance.randrange(256)
+        covered = bytes(changed[21:])
+        data = bytes(changed[:17]) + struct.pack(">I", checksum(covered)) + covered
+        offsets = [one.offset for one in read(library, data)]
+        assert offsets == [7, 8, 9]
