@@ -27,7 +27,7 @@ from schemas.record import Output, Record
 from tests import world
 from tests.implied import Implied, Piece
 
-JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
+JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS, subjects=world.SUBJECTS, judge_misplaced=True)
 YOUNG = (world.source(may_be_minor=True), world.consent())
 """AGE_UNCERTAIN: a colleague may release it, or ask."""
 CHECK = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}

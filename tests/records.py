@@ -109,7 +109,7 @@ def of_demo(seed: int = 7) -> tuple[Iterator[bytes], Named]:
 
 def _year(retailer: Retailer, reference: list[bytes]) -> Iterator[bytes]:
     tokens = Tokens(addresses.KEY)
-    desk = Recorded(judge=Judge(load("jp-pmark"), 8, tokens=tokens, subjects=world.SUBJECTS))
+    desk = Recorded(judge=Judge(load("jp-pmark"), 8, tokens=tokens, subjects=world.SUBJECTS, judge_misplaced=True))
     desk.store = FactStore()
     for offset, value in enumerate(reference):
         assert desk.store.apply("reference", 0, offset, None, value) is None
@@ -219,7 +219,11 @@ def _failing() -> Recorded:
     desk = Recorded(world.source(), world.consent())
     desk.store = Broken()
     desk.send()
-    shadow = Recorded(world.source(), world.consent(), judge=Judge(load("jp-pmark"), 8, "shadow", tokens=world.TOKENS))
+    shadow = Recorded(
+        world.source(),
+        world.consent(),
+        judge=Judge(load("jp-pmark"), 8, "shadow", tokens=world.TOKENS, judge_misplaced=True),
+    )
     shadow.send()
     shadow.act("note")
     bad = Recorded(world.source(), world.consent())

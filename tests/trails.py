@@ -38,7 +38,7 @@ from tests import world
 
 GROUP = "mail.gatekeeper"
 PACKS = load("jp-pmark")
-JUDGE = Judge(PACKS, 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
+JUDGE = Judge(PACKS, 8, tokens=world.TOKENS, subjects=world.SUBJECTS, judge_misplaced=True)
 
 
 def key(name: str, *, kind: bytes = keys.ED25519, seed: int = 0) -> Signer:

@@ -34,6 +34,7 @@ _INVALID = {
     "confirmation": ("confirmation_incomplete", "source_id"),
 }
 """Fault and place of a send that can be read but not be judged."""
+PARTITION_WRONG = "partition_wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ class Judge:
             verdict=decision.verdict,
             codes=decision.codes,
             dead=True,
-            misplaced=False,
+            misplaced=fault == PARTITION_WRONG,
             failed=failed,
         )
 
@@ -211,7 +212,7 @@ def taken(record: Record, partitions: int | None) -> Send:
     """
     send: Send = read(record)
     if partitions is not None and partition_of(send.recipient_id.encode(), partitions) != record.partition:
-        raise Unreadable("partition_wrong")
+        raise Unreadable(PARTITION_WRONG, "key")
     return send
 
 

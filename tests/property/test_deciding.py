@@ -27,7 +27,7 @@ from tests import world
 from tests.property import people
 
 POLICY = load("jp-pmark")
-JUDGE = Judge(POLICY, 8, tokens=world.TOKENS)
+JUDGE = Judge(POLICY, 8, tokens=world.TOKENS, judge_misplaced=True)
 FEW = settings(max_examples=150, deadline=None)
 
 

@@ -173,7 +173,7 @@ def test_override_of_the_longest_lag_then_it_goes_over_activated_versions_too() 
 
 def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> None:
     judge, known, content = Judge(BASE, 8), world.store(world.source(), world.consent()), text(3)
-    send = Record("mail.sends.v1", 0, 7, world.T, None, orjson.dumps(world.send()))
+    send = Record("mail.sends.v1", 3, 7, world.T, None, orjson.dumps(world.send()))
 
     def decides() -> AuditRecord:
         return AuditRecord.model_validate_json(judge.judge(send, known, world.T).audit)

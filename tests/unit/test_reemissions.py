@@ -114,7 +114,7 @@ def test_what_was_not_cleared_so_then_it_is_refused(
 
 
 def test_shadow_then_nothing_is_written(desk: Desk) -> None:
-    shadow = Judge(load("jp-pmark"), 8, "shadow", tokens=world.TOKENS)
+    shadow = Judge(load("jp-pmark"), 8, "shadow", tokens=world.TOKENS, judge_misplaced=True)
     assert again(desk, judge=shadow)[1:] == ("refused", "shadow")
 
 

@@ -17,6 +17,7 @@ from gatekeeper.deciding.facts import read_snapshot
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge, Judged
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from schemas.audit import AuditRecord, Decision, Manifest
 from schemas.codec import canonical
@@ -223,12 +224,19 @@ def test_defect_anywhere_then_the_same_fingerprint_for_the_same_place() -> None:
     assert prints[0] == prints[1]
 
 
-def test_recipient_on_the_partition_of_murmur2_then_not_misplaced() -> None:
-    from gatekeeper.partitioner import partition_of
-
+def test_recipient_on_another_partition_than_murmur2s_then_refused_with_the_partitioner_unless_settings_judge_it() -> (
+    None
+):
     there = partition_of(b"P-1", 8)
     assert judged(record(partition=there), *CLEAR).misplaced is False
-    assert judged(record(partition=(there + 1) % 8), *CLEAR).misplaced is True
+    for key in (b"P-1", None):
+        found = judged(record(key=key, partition=(there + 1) % 8), *CLEAR)
+        assert (found.verdict, found.codes, found.misplaced) == ("block", ("EVENT_INVALID",), True)
+        assert dict(found.outputs[0].headers)["gate-remedy"] == b"partitioner=murmur2_random"
+        assert found.outputs[0].value == record().value
+    judge = Judge(JUDGE.packs, 8, tokens=world.TOKENS, judge_misplaced=True)
+    found = judge.judge(record(partition=(there + 1) % 8), world.store(*CLEAR), world.T)
+    assert (found.verdict, found.misplaced) == ("clear", True)
 
 
 def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
