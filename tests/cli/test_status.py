@@ -93,6 +93,17 @@ def test_sends_wait_and_no_worker_runs_then_exit_1_and_how_to_start_one(run, sys
     assert "at most 3" in first
 
 
+def test_an_aborted_transaction_alone_then_offsets_lag_and_no_send_waits(
+    run, system, kafka: Broker, prefix: str
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=2)
+    with world.transaction() as other:
+        world.put("sends", [("anna", send("anna"))], other, partition=0)
+        other.abort_transaction(30)
+    found = run("status", "--json").json["partitions"][0]
+    assert (found["lag"], found["waiting_age_ms"]) == (2, None)
+
+
 def test_a_worker_at_work_held_up_and_killed_then_status_says_each(
     run, environment: Settings, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
