@@ -1,100 +1,129 @@
-"""`gatekeeper status`: how far the gate is, what it decided, and what needs a person."""
+"""`gatekeeper status`: who decides, how far the gate is, what it decided, and what needs a person."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from http.client import HTTPException
+from time import time
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 import click
 
-from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
-from gatekeeper.errors import IntegrityError
-from gatekeeper.ledger.head import Head
+from gatekeeper.cli import status_text
+from gatekeeper.cli.output import json_option, progress_bar, show_json
+from gatekeeper.office.fleet import Fleet, Partition
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from schemas.codec import Unreadable, decode
-from streams.client import progress
+from gatekeeper.times import instant
+from schemas.topics import DAY_MS
 from streams.client.reader import Reader
-from streams.operations import deadletters
+from streams.operations import deadletters, fleet
 
 READY_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """How far one partition of `sends` is; `position` is the next offset to decide, None before the first."""
-
-    partition: int
-    end: int
-    position: int | None
-    lag: int
+COUNTED_DAYS = 7
+"""Manifests are counted so far back: as long as sends are kept, and short enough to read while somebody waits."""
 
 
 @click.command("status", help=text("cli.status"))
 @json_option
 def command(as_json: bool) -> None:
-    """Prints the state; exit 1 where a fact or the policy cannot be read, or keys lie on the wrong partition."""
+    """Prints the state; exit 1 where `findings` names anything that needs a person."""
     settings = load()
     with Reader(settings) as reader:
-        # heads first: read after the ends they could be ahead of them
-        found = progress.read(reader)
-        partitions = _partitions(reader, found)
+        seen = fleet.read(settings, reader)
         totals = _totals(reader)
         unreadable = {letter.name for letter in deadletters.read(reader) if letter.is_open}
     worker = _worker(settings)
     # facts are kept for ever and dead letters are not: the worker still knows what it cannot read
     unreadable.update((worker["answer"] or {}).get("unreadable_facts", ()))
+    others = {
+        "facts_unreadable": unreadable,
+        "misplaced": totals["misplaced"],
+        "policy_unknown": (worker["answer"] or {}).get("policy_unknown"),
+    }
+    heads = [each.place.head for each in seen.partitions if each.place.head]
     state: dict[str, Any] = {
+        "at": instant(seen.at),
+        "findings": [*seen.troubles, *(name for name, found in others.items() if found)],
         "broker": settings.bootstrap,
-        "mode": next((head.mode for head in found.values()), settings.mode),
-        "worker": worker,
-        "partitions": [
-            {"partition": each.partition, "end": each.end, "position": each.position, "lag": each.lag}
-            for each in partitions
+        "mode": next((head.mode for head in heads), settings.mode),
+        "group": seen.state,
+        "partitions": [_row(seen, each) for each in seen.partitions],
+        "lag": seen.lag,
+        "workers": [
+            {
+                "worker": each.name,
+                "host": each.host,
+                "partitions": each.partitions,
+                "written_age_ms": _since(seen, each.written_at),
+            }
+            for each in seen.workers
         ],
-        "lag": sum(each.lag for each in partitions),
-        "asked": sum(head.asked for head in found.values()),
+        "worker": worker,
+        "asked": sum(head.asked for head in heads),
         **totals,
         "unreadable_facts": sorted(unreadable),
+        "seal": _seal(seen),
     }
     if as_json:
         show_json(state)
     else:
-        _print(state)
-    if unreadable or state["misplaced"] or (worker["answer"] or {}).get("policy_unknown"):
+        status_text.show(state, seen)
+    if state["findings"]:
         click.get_current_context().exit(1)
 
 
-def _partitions(reader: Reader, found: dict[int, Head]) -> list[Partition]:
-    positions = {number: head.sends for number, head in found.items()}
-    starts, ends = reader.starts("sends"), reader.ends("sends")
-    return [
-        Partition(number, end, positions.get(number), max(0, end - positions.get(number, starts[number])))
-        for number, end in ends.items()
-    ]
+def _row(seen: Fleet, each: Partition) -> dict[str, Any]:
+    place = each.place
+    return {
+        "partition": each.number,
+        "end": place.end,
+        "position": place.head.sends if place.head else None,
+        "lag": place.lag,
+        "waiting_age_ms": _since(seen, place.waiting_since),
+        "owner": each.owner.name if each.owner else None,
+        "written_by": place.written.writer if place.written else None,
+        "written_age_ms": _since(seen, place.written.at if place.written else None),
+    }
+
+
+def _since(seen: Fleet, at: int | None) -> int | None:
+    return None if at is None else max(0, seen.at - at)
+
+
+def _seal(seen: Fleet) -> dict[str, Any] | None:
+    """Returns size and age of the newest seal and of the newest one that a witness cosigned, None without a log."""
+    seal = seen.seal
+    if seal is None:
+        return None
+    if seal.error:
+        return {"error": str(seal.error)}
+    decided = max((each.place.head.at for each in seen.partitions if each.place.head), default=None)
+    return {
+        "error": None,
+        "size": seal.size,
+        "age_ms": _since(seen, seal.at),
+        "late": seal.late(decided=decided, now=seen.at),
+        "witnessed": seal.witnessed and {"size": seal.witnessed[0], "age_ms": _since(seen, seal.witnessed[1])},
+    }
 
 
 def _totals(reader: Reader) -> dict[str, Any]:
-    """Sums the manifests; raises IntegrityError (4) for one that cannot be read."""
+    """Sums the manifests of the last COUNTED_DAYS; raises IntegrityError (4) for one that cannot be read."""
     verdicts, outputs, misplaced = Counter[str](), Counter[str](), 0
     with progress_bar() as bar:
         task = bar.add_task(text("cli.status_reading"), total=None)
-        for record in reader.read("manifests"):
-            try:
-                manifest = decode("manifests", None, record.value)
-            except Unreadable as fault:
-                place = f"{record.topic}/{record.partition}/{record.offset}"
-                raise IntegrityError("error.manifest_unreadable", place=place, fault=fault.fault) from None
+        for record in reader.read("manifests", since=int(time() * 1000) - COUNTED_DAYS * DAY_MS):
+            manifest = fleet.manifest(record)
             verdicts.update(manifest.verdicts)
             outputs.update(manifest.out.model_dump())
             misplaced += manifest.misplaced
             bar.advance(task)
     return {
+        "counted_days": COUNTED_DAYS,
         "verdicts": dict(verdicts),
         "outputs": dict(outputs),
         "misplaced": misplaced,
@@ -102,7 +131,7 @@ def _totals(reader: Reader) -> dict[str, Any]:
 
 
 def _worker(settings: Settings) -> dict[str, Any]:
-    """Asks the worker whether it is ready; `ready` is None where nobody answers."""
+    """Asks the worker of this machine whether it is ready; `ready` is None where nobody answers."""
     address = f"http://{settings.http_host}:{settings.http_port}/readyz"
     try:
         # a proxy of the environment has no business between us and our own machine
@@ -120,34 +149,3 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except ValueError:
         return None
-
-
-def _print(state: dict[str, Any]) -> None:
-    worker = state["worker"]
-    said = {True: "cli.status_ready", False: "cli.status_unready", None: "cli.status_no_worker"}[worker["ready"]]
-    click.echo(text(said, address=worker["address"]))
-    if state["mode"] == "shadow":
-        click.echo(text("cli.status_shadow"))
-    answer = worker["answer"] or {}
-    if "policy" in answer:
-        click.echo(text("cli.status_policy", policy=answer["policy"]))
-    for policy, what in answer.get("policy_unknown", {}).items():
-        click.echo(text("cli.status_policy_unknown", policy=policy, what=what))
-    show_table(
-        ("cli.column_partition", "cli.column_end", "cli.column_position", "cli.column_lag"),
-        [
-            (row["partition"], row["end"], "-" if row["position"] is None else row["position"], row["lag"])
-            for row in state["partitions"]
-        ],
-        numbers=(0, 1, 2, 3),
-    )
-    click.echo(text("cli.status_lag", lag=f"{state['lag']:,}"))
-    if state["asked"]:
-        click.echo(text("cli.status_asked", count=f"{state['asked']:,}"))
-    if state["verdicts"]:
-        show_table(("cli.column_verdict", "cli.column_count"), list(state["verdicts"].items()), numbers=(1,))
-    if state["misplaced"]:
-        click.echo(text("cli.status_misplaced", count=f"{state['misplaced']:,}"))
-    if state["unreadable_facts"]:
-        shown = ", ".join(state["unreadable_facts"][:5])
-        click.echo(text("cli.status_unreadable", count=len(state["unreadable_facts"]), shown=shown))

@@ -1,17 +1,18 @@
-"""How old seal and witness are, as the console tells it from the files of the log."""
+"""How old seal and witness are, as status and console tell it from the files of the log."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from gatekeeper.console import seal
+from gatekeeper.audit.log.seal import LATE_MS, Seal
 from gatekeeper.settings import Settings
+from streams.operations import fleet
 from tests.unit.test_witness import Place
 
 
-def read(place: Place) -> seal.Seal | None:
-    return seal.read(Settings(log=str(place.folder / "log"), keys=str(place.folder / "keys")))
+def read(place: Place) -> Seal | None:
+    return fleet.seal(Settings(log=str(place.folder / "log"), keys=str(place.folder / "keys")))
 
 
 def test_no_log_then_nothing_is_told(tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ def test_a_seal_without_a_witness_then_its_size_and_age(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.seal(b"a", b"b")
     os.utime(tmp_path / "log" / "state" / "2", (1_750_000_000, 1_750_000_000))
-    assert read(place) == seal.Seal(2, 1_750_000_000_000)
+    assert read(place) == Seal(2, 1_750_000_000_000)
 
 
 def test_a_witness_that_is_behind_then_how_far_it_saw_and_when(tmp_path: Path) -> None:
@@ -55,3 +56,12 @@ def test_a_checkpoint_that_nobody_signed_then_that_is_said(tmp_path: Path) -> No
     assert found is not None
     assert found.error is not None
     assert found.error.key == "error.log_checkpoint_wrong"
+
+
+def test_a_decision_after_the_seal_then_it_is_late_once_it_has_waited_too_long() -> None:
+    sealed = Seal(2, at=1_000)
+    now = 1_000 + LATE_MS + 1
+    assert sealed.late(decided=1_001, now=now)
+    assert not sealed.late(decided=1_001, now=now - 1)
+    assert not sealed.late(decided=1_000, now=now), "all that was decided is sealed"
+    assert not sealed.late(decided=None, now=now)

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gatekeeper import times as spans
-from gatekeeper.console import flow, managed, seal, spoken
+from gatekeeper.console import flow, managed, spoken
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
@@ -20,6 +20,7 @@ from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report import chart
 from gatekeeper.times import local
 from schemas.topics import DAY_MS
+from streams.operations import fleet
 
 router = APIRouter()
 SPANS = {"day": 1, "week": 7, "quarter": 90}
@@ -30,8 +31,6 @@ SMALL = 32
 """The height of a reason's plot."""
 TIMED = 1_000
 """Of so many sends that a person decided last the time is told."""
-LATE_MS = 15 * 60_000
-"""A seal is late where something decided has waited longer for it."""
 
 
 @router.get("/overview")
@@ -46,7 +45,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
         words = spoken.places(db, [act.act_id for act in acts])
         values: dict[str, Any] = {"waiting": waiting(db), "overturns": overturns(db), "times": times(db)}
     frame = buckets(now, days, zone)
-    sealed = seal.read(held.settings)
+    sealed = fleet.seal(held.settings)
     newest = max((head.at for head in heads), default=None)
     return page(
         request,
@@ -59,7 +58,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
         lags=lags(positions, heads),
         newest=newest,
         sealed=sealed,
-        seal_late=bool(sealed and newest and newest > sealed.at and now - sealed.at > LATE_MS),
+        seal_late=bool(sealed and sealed.late(decided=newest, now=now)),
         now=now,
         acts=[(act, told(act.outcome, act.code, lang)) for act in acts],
         words=held.words(words),

@@ -1,0 +1,117 @@
+"""What `gatekeeper status` says to people: first what to do, then who owns what, then the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import click
+
+from gatekeeper.cli.output import age, show_table
+from gatekeeper.office.fleet import Fleet
+from gatekeeper.texts import text
+
+
+def show(state: dict[str, Any], seen: Fleet) -> None:
+    """Prints what to do first, then who owns what, then the counts; `state` is what --json prints of the fleet."""
+    said = list(_actions(state, seen))
+    for action in said:
+        click.echo(text("cli.status_action", action=action))
+    if not said:
+        click.echo(text("cli.status_well"))
+    if state["mode"] == "shadow":
+        click.echo(text("cli.status_shadow"))
+    show_table(
+        [f"cli.column_{name}" for name in ("partition", "end", "position", "lag", "waiting", "owner")],
+        [
+            (
+                row["partition"],
+                row["end"],
+                "-" if row["position"] is None else row["position"],
+                row["lag"],
+                _age(row["waiting_age_ms"]),
+                row["owner"] or "-",
+            )
+            for row in state["partitions"]
+        ],
+        numbers=(0, 1, 2, 3, 4),
+    )
+    click.echo(text("cli.status_lag", lag=f"{state['lag']:,}"))
+    if state["workers"]:
+        show_table(
+            [f"cli.column_{name}" for name in ("worker", "host", "owns", "written")],
+            [
+                (
+                    row["worker"],
+                    row["host"] or text("cli.status_gone"),
+                    _numbers(row["partitions"]),
+                    _age(row["written_age_ms"]),
+                )
+                for row in state["workers"]
+            ],
+            numbers=(3,),
+        )
+    worker = state["worker"]
+    ready = {True: "cli.status_ready", False: "cli.status_unready", None: "cli.status_no_answer"}[worker["ready"]]
+    click.echo(text(ready, address=worker["address"]))
+    if "policy" in (worker["answer"] or {}):
+        click.echo(text("cli.status_policy", policy=worker["answer"]["policy"]))
+    for line in _sealed(state["seal"]):
+        click.echo(line)
+    if state["asked"]:
+        click.echo(text("cli.status_asked", count=f"{state['asked']:,}"))
+    if state["verdicts"]:
+        click.echo(text("cli.status_counted", days=state["counted_days"]))
+        show_table(("cli.column_verdict", "cli.column_count"), list(state["verdicts"].items()), numbers=(1,))
+
+
+def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
+    """Yields what a person must do, gravest first: one sentence for each of the findings."""
+    if seen.unowned:
+        if seen.sharing_out:
+            key = "cli.status_sharing_out"
+        else:
+            key = (
+                "cli.status_no_owner" if any(each.host is not None for each in seen.workers) else "cli.status_no_worker"
+            )
+        lag = sum(each.place.lag for each in seen.unowned)
+        yield text(key, partitions=_numbers([each.number for each in seen.unowned]), lag=f"{lag:,}")
+    silent = sorted(seen.undecided, key=lambda each: each.owner.name if each.owner else "")
+    for owner, theirs in groupby(silent, key=lambda each: each.owner.name if each.owner else ""):
+        partitions = list(theirs)
+        waited = seen.at - min(each.silent_since or seen.at for each in partitions)
+        numbers = _numbers([each.number for each in partitions])
+        yield text("cli.status_not_deciding", worker=owner, partitions=numbers, age=_age(waited))
+    if seen.seal and seen.seal.error:
+        yield str(seen.seal.error)
+    if facts := state["unreadable_facts"]:
+        yield text("cli.status_unreadable", count=len(facts), shown=", ".join(facts[:5]))
+    if state["misplaced"]:
+        yield text("cli.status_misplaced", count=f"{state['misplaced']:,}")
+    for policy, what in ((state["worker"]["answer"] or {}).get("policy_unknown") or {}).items():
+        yield text("cli.status_policy_unknown", policy=policy, what=what)
+
+
+def _sealed(seal: dict[str, Any] | None) -> Iterator[str]:
+    """Yields how old seal and witness are, as the console words it."""
+    if seal is None:
+        yield text("page.seal_none")
+    elif not seal["error"]:
+        size, span = f"{seal['size']:,}", _age(seal["age_ms"])
+        yield f"{text('page.seal')}: {text('page.seal_of', size=size, span=span)}"
+        if seal["late"]:
+            yield text("page.seal_late")
+        if seen := seal["witnessed"]:
+            size, span = f"{seen['size']:,}", _age(seen["age_ms"])
+            yield f"{text('page.witness')}: {text('page.witness_of', size=size, span=span)}"
+        else:
+            yield text("page.witness_none")
+
+
+def _age(milliseconds: int | None) -> str:
+    return "-" if milliseconds is None else age(milliseconds / 1000)
+
+
+def _numbers(partitions: Sequence[int]) -> str:
+    return ", ".join(map(str, partitions)) or "-"

@@ -1,0 +1,119 @@
+"""The fleet on Kafka: the workers' group, the ledger's heads, the sends that wait, the newest manifests, the seal."""
+
+from __future__ import annotations
+
+from time import monotonic, sleep, time
+from typing import Any
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import CoordinatorNotAvailableError, KafkaError
+
+from gatekeeper.audit.log import seal as seals
+from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.seal import Seal
+from gatekeeper.errors import GatekeeperError, IntegrityError
+from gatekeeper.keys import Keys
+from gatekeeper.office.fleet import Fleet, Group, Member, Place, Written, fleet
+from gatekeeper.settings import Settings
+from schemas.audit import Manifest
+from schemas.codec import Unreadable, decode
+from schemas.record import Record
+from streams.client import progress
+from streams.client.reader import REQUEST_MS, Reader, connection, reaching
+
+NEWEST_WITHIN = (20, 1_000)
+"""The newest manifest lies so near the end of its partition; only where it does not, more is read, and never all."""
+AGAIN_SECONDS = 0.1
+NO_GROUP = "Dead"
+"""Kafka's word for the state of a group that no member has ever joined, or that was deleted."""
+
+
+def read(settings: Settings, reader: Reader) -> Fleet:
+    """Returns the fleet as it is now; the work grows with the partitions, not with what they hold.
+
+    Raises as Reader does, UsageError (2) too where the user may not describe the group, and IntegrityError (4) for a
+    head or a newest manifest that cannot be read.
+    """
+    at = int(time() * 1000)
+    # heads before ends, or they could be ahead of them; manifests last, or a worker at work could seem silent
+    heads = progress.read(reader)
+    starts, ends = reader.starts("sends"), reader.ends("sends")
+    group = _group(settings)
+    waiting = {
+        number: _waiting_since(reader, number, heads[number].sends if number in heads else starts[number], end)
+        for number, end in ends.items()
+    }
+    newest = _newest(reader)
+    places = {
+        number: Place(starts[number], end, heads.get(number), waiting[number], newest.get(number))
+        for number, end in ends.items()
+    }
+    session_ms = int(settings.session_timeout * 1000)
+    return fleet(group, places, at=at, session_ms=session_ms, seal=seal(settings))
+
+
+def seal(settings: Settings) -> Seal | None:
+    """Returns what the log's folder says, None where there is no log here. Never raises: the seal names the error."""
+    keys = Keys(settings.key_folder)
+    try:
+        return seals.read(Shelf(settings.log_folder), log=keys.public("log"), witnesses=keys.public("witness"))
+    except GatekeeperError as error:
+        return Seal(error=error)
+
+
+def manifest(record: Record) -> Manifest:
+    """Returns the manifest that stands at this place; raises IntegrityError (4) that names it where none does."""
+    try:
+        found: Manifest = decode("manifests", None, record.value)
+    except Unreadable as fault:
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        raise IntegrityError("error.manifest_unreadable", place=place, fault=fault.fault) from None
+    return found
+
+
+def _waiting_since(reader: Reader, partition: int, position: int, end: int) -> int | None:
+    record = next(reader.between("sends", partition=partition, start=position, end=end), None)
+    return record.timestamp if record else None
+
+
+def _newest(reader: Reader) -> dict[int, Written]:
+    starts, ends = reader.starts("manifests"), reader.ends("manifests")
+    wanted = {number for number, end in ends.items() if end > starts[number]}
+    found: dict[int, Record] = {}
+    for last in NEWEST_WITHIN:
+        found = {record.partition: record for record in reader.read("manifests", last=last)}
+        if found.keys() >= wanted:
+            break
+    return {number: Written(manifest(record).writer, record.timestamp) for number, record in found.items()}
+
+
+def _group(settings: Settings) -> Group:
+    """Describes the workers' group; a new broker, or one that just took it over, gets a few seconds to answer."""
+    give_up = monotonic() + REQUEST_MS / 1000
+    with reaching(settings), KafkaAdminClient(**connection(settings)) as admin:
+        while True:
+            try:
+                found = admin.describe_groups([settings.group])[settings.group]
+                if not found["error"] or found["group_state"] == NO_GROUP:
+                    members = (_member(row, settings.topic("sends")) for row in found["members"])
+                    return Group(found["group_state"], tuple(members))
+                # kafka-python keeps only the sentence
+                error: KafkaError = CoordinatorNotAvailableError(found["error"])
+            except KafkaError as raised:
+                error = raised
+            if not error.retriable or monotonic() > give_up:
+                raise error
+            sleep(AGAIN_SECONDS)
+
+
+def _member(row: dict[str, Any], topic: str) -> Member:
+    # not decoded where it is in no form that Kafka knows, and empty while the partitions are shared out
+    assignment = row["member_assignment"] if isinstance(row["member_assignment"], dict) else {}
+    partitions = (
+        number
+        for each in assignment.get("assigned_partitions", ())
+        if each["topic"] == topic
+        for number in each["partitions"]
+    )
+    worker, host = row["group_instance_id"] or "", row["client_host"].removeprefix("/")
+    return Member(worker, row["member_id"], host, tuple(sorted(partitions)))

@@ -1,0 +1,110 @@
+"""The fleet: who owns what, and what needs a person, from what Kafka and the log show."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatekeeper.audit.log.seal import Seal
+from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.head import Head
+from gatekeeper.office.fleet import PATIENCE_MS, Fleet, Group, Member, Place, Written, fleet
+
+NOW, SESSION = 1_000_000, 10_000
+BOUND = SESSION + PATIENCE_MS
+ONE = Member("worker-0", "worker-0-uuid", "10.0.0.7", (0, 1))
+
+
+def waits(since: int | None, written: Written | None = None) -> Place:
+    return Place(0, 5, Head(sends=3), since, written)
+
+
+def seen(
+    *places: Place, members: tuple[Member, ...] = (ONE,), state: str = "Stable", seal: Seal | None = None
+) -> Fleet:
+    return fleet(Group(state, members), dict(enumerate(places)), at=NOW, session_ms=SESSION, seal=seal)
+
+
+def test_every_partition_owned_and_nothing_waits_then_no_trouble() -> None:
+    found = seen(Place(0, 0), waits(None))
+    assert found.troubles == ()
+    assert [each.owner for each in found.partitions] == [ONE, ONE]
+
+
+def test_no_member_then_no_partition_has_an_owner_even_where_nothing_waits() -> None:
+    found = seen(Place(0, 0), Place(0, 0), members=(), state="Dead")
+    assert found.troubles == ("no_owner",)
+    assert [each.number for each in found.unowned] == [0, 1]
+
+
+def test_a_member_without_a_partition_then_the_partition_has_no_owner() -> None:
+    found = seen(Place(0, 0), Place(0, 0), Place(0, 0))
+    assert [each.number for each in found.unowned] == [2]
+
+
+@pytest.mark.parametrize("state", ["PreparingRebalance", "CompletingRebalance"])
+def test_partitions_being_shared_out_then_that_is_told_apart_from_a_dead_worker(state: str) -> None:
+    found = seen(Place(0, 0), members=(Member("worker-0", "id", "10.0.0.7", ()),), state=state)
+    assert (found.troubles, found.sharing_out) == (("no_owner",), True)
+
+
+@pytest.mark.parametrize(
+    ("waited", "written", "silent"),
+    [
+        (BOUND, None, False),
+        (BOUND + 1, None, True),
+        (BOUND + 1, Written("worker-0", NOW - BOUND), False),
+        (BOUND + 1, Written("worker-0", NOW - BOUND - 1), True),
+        # a take-over writes a manifest first: what the former owner wrote says nothing of this one
+        (BOUND + 1, Written("worker-9", NOW), True),
+        # decided after the heads were read
+        (-500, Written("worker-0", NOW + 600), False),
+    ],
+)
+def test_sends_wait_then_an_owner_that_is_silent_for_too_long_is_not_deciding(
+    waited: int, written: Written | None, silent: bool
+) -> None:
+    found = seen(waits(None), waits(NOW - waited, written))
+    assert [each.number for each in found.undecided] == ([1] if silent else [])
+    assert found.troubles == (("not_deciding",) if silent else ())
+
+
+def test_an_owner_that_is_silent_and_nothing_waits_then_no_trouble() -> None:
+    assert seen(waits(None, Written("worker-0", 0)), Place(0, 0)).troubles == ()
+
+
+def test_sends_wait_on_a_partition_without_an_owner_then_that_is_said_once() -> None:
+    assert seen(waits(0), members=()).troubles == ("no_owner",)
+
+
+def test_no_head_then_all_that_is_kept_lags_and_expired_sends_do_not() -> None:
+    found = seen(Place(40, 100), Place(0, 5, Head(sends=3)))
+    assert [each.place.lag for each in found.partitions] == [60, 2]
+    assert found.lag == 62
+
+
+def test_workers_then_each_with_what_it_owns_and_when_it_wrote_last_also_one_that_is_gone() -> None:
+    places = (
+        Place(0, 0, written=Written("worker-0", 7)),
+        Place(0, 0, written=Written("worker-0", 9)),
+        Place(0, 0, written=Written("worker-5", 4)),
+    )
+    idle = Member("worker-1", "id", "10.0.0.8", ())
+    found = seen(*places, members=(idle, ONE))
+    assert [(each.name, each.host, each.partitions, each.written_at) for each in found.workers] == [
+        ("worker-0", "10.0.0.7", (0, 1), 9),
+        ("worker-1", "10.0.0.8", (), None),
+        ("worker-5", None, (), 4),
+    ]
+
+
+def test_members_without_a_name_then_kafkas_name_tells_them_apart() -> None:
+    members = (Member("", "faust-a", "h", (0,)), Member("", "faust-b", "h", (1,)))
+    found = seen(Place(0, 0, written=Written("", 7)), Place(0, 0, written=Written("", 9)), members=members)
+    assert [(each.name, each.written_at) for each in found.workers] == [("faust-a", 7), ("faust-b", 9)]
+    assert seen(waits(0, Written("", NOW)), members=members).troubles == ()
+
+
+def test_a_log_that_cannot_be_read_then_that_needs_a_person() -> None:
+    wrong = Seal(error=IntegrityError("error.log_checkpoint_wrong"))
+    assert seen(Place(0, 0), seal=wrong).troubles == ("log_unreadable",)
+    assert seen(Place(0, 0), seal=Seal(3, NOW)).troubles == ()
