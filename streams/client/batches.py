@@ -10,6 +10,7 @@ The format is Kafka's record batch of version 2 (KIP-98, Apache Kafka's document
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,11 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import cramjam
-import structlog
 
 from schemas.codec import KEY_BYTES, headers_fault
 from schemas.record import Refusal
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 MAX_INFLATED = 8 * 2**20
 """Bytes of a batch's records; a topic of ours takes 1 MiB a batch, so that what grows eightfold is no letter's data."""
@@ -195,7 +195,7 @@ class Batch:
                 last = record.offset
             return
         except Exception as error:
-            log.warning("batch_read_by_record", offset=self._head.base_offset, error=type(error).__name__)
+            log.debug("batch at %d read by record after %s", self._head.base_offset, type(error).__name__)
         yield from (record for record in read(self._plain, self._head) if record.offset > last)
 
     def _missing(self, begin: int, end: int) -> Iterator[Taken]:

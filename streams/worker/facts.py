@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -27,6 +28,7 @@ from gatekeeper.settings import Settings
 from schemas.codec import KEY_BYTES
 from schemas.record import Refusal
 from schemas.topics import FACT_TOPICS, logical_name
+from streams.client import replicas
 from streams.client.batches import refusal
 from streams.client.connection import reached
 from streams.worker import offsets
@@ -66,7 +68,7 @@ class Followers:
         """Records that could not be read; a partition's owner puts each into `deadletter` once."""
         self.as_of = 0
         """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
-        self._reached = reached(settings)
+        self._settings, self._reached = settings, reached(settings)
         self._topics = {settings.topic(name): name for name in FACT_TOPICS}
         self._positions: dict[TopicPartition, int] = {}
         self._moved = asyncio.Condition()
@@ -160,7 +162,7 @@ class Followers:
             fetched = await self._reader.getmany(timeout_ms=POLL_MS, max_records=READ_RECORDS)
             for tp, records in fetched.items():
                 topic = self._topics[tp.topic]
-                for record in records:
+                for record in await self._whole(tp, records):
                     place, refused = (topic, tp.partition, record.offset), refusal(record.headers)
                     fault = self.store.apply(*place, record.key, record.value, refused)
                     if fault is not None:
@@ -177,6 +179,15 @@ class Followers:
                 async with self._moved:
                     self._moved.notify_all()
             await asyncio.sleep(0)
+
+    async def _whole(self, tp: TopicPartition, records: list[Any]) -> list[Any]:
+        """Returns the records, those of a spoilt batch from another replica, if one has them whole."""
+        refusals = ((record.offset, refusal(record.headers)) for record in records)
+        spoilt = [offset for offset, refused in refusals if refused and refused.whole_batch]
+        if not spoilt:
+            return records
+        found = await asyncio.to_thread(replicas.read, self._settings, tp.topic, tp.partition, spoilt)
+        return [found.get(record.offset, record) for record in records]
 
     async def _ask(self) -> None:
         loop = asyncio.get_running_loop()

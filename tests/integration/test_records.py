@@ -16,6 +16,7 @@ from schemas.topics import INPUTS
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.bad_sends import BAD_SENDS
+from tests.cluster import Cluster
 from tests.worlds import World, consent, eventually, send, source
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
@@ -171,12 +172,7 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
         world.people(["r1", "r2"])
         world.put("consents", [("r3", consent("r3", "Withdrawn"))])
         place = next((m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r3")
-        broker.stop()
-        log = tmp_path / "kafka" / "data" / f"{world.settings.topic('consents')}-{place[0]}" / f"{0:020}.log"
-        data = log.read_bytes()
-        at = data.rindex(b"Withdrawn-r3")
-        log.write_bytes(data[:at] + b"X" + data[at + 1 :])
-        broker.start()
+        spoil(broker, world, place[0], b"Withdrawn-r3")
         world.put("sends", [(name, send(name, name)) for name in ("r1", "r2")])
 
         async def run() -> None:
@@ -197,6 +193,35 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
         assert world.verdicts() == {"e-r1": withheld, "e-r2": withheld, "e-again": ("clear", None)}
         (letter,) = (dict(m.headers()) for m in world.read("deadletter"))
         assert letter["gate-fault"] == b"batch_corrupt"
+
+
+def test_given_a_batch_that_the_leaders_disk_spoilt_then_the_fact_is_read_from_another_replica(tmp_path):
+    with Cluster(tmp_path, 3) as cluster:
+        world = World(cluster.bootstrap, "disk.").create()
+        world.people(["r1", "r2"])
+        world.put("consents", [("r2", consent("r2", "Withdrawn"))])
+        partition = next(m.partition() for m in world.read("consents") if m.value().count(b"Withdrawn-r2"))
+        with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+            (described,) = admin.describe_topics([world.settings.topic("consents")])
+        leader = next(row["leader_id"] for row in described["partitions"] if row["partition_index"] == partition)
+        spoil(cluster.brokers[leader], world, partition, b"Withdrawn-r2")
+        world.put("sends", [(name, send(name, name)) for name in ("r1", "r2")])
+
+        async def run() -> None:
+            async with world.worker() as app:
+                await eventually(lambda: len(world.audits()) == 2, "two sends")
+                assert not app.followers.store.unreadable
+
+        asyncio.run(run())
+        assert world.verdicts() == {"e-r1": ("clear", None), "e-r2": ("block", "CONSENT_WITHDRAWN")}
+
+
+def spoil(broker: Broker, world: World, partition: int, word: bytes) -> None:
+    """Changes one byte of a batch of `consents` where a broker keeps it, as a bad disk would."""
+    log = broker.folder / "data" / f"{world.settings.topic('consents')}-{partition}" / f"{0:020}.log"
+    with log.open("r+b") as file:
+        file.seek(file.read().rindex(word))
+        file.write(b"X")
 
 
 def resident_mb(pid: int) -> float:

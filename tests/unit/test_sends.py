@@ -224,9 +224,7 @@ def test_defect_anywhere_then_the_same_fingerprint_for_the_same_place() -> None:
     assert prints[0] == prints[1]
 
 
-def test_recipient_on_another_partition_than_murmur2s_then_refused_with_the_partitioner_unless_settings_judge_it() -> (
-    None
-):
+def test_recipient_on_another_partition_than_murmur2s_then_refused_unless_settings_judge_it() -> None:
     there = partition_of(b"P-1", 8)
     assert judged(record(partition=there), *CLEAR).misplaced is False
     for key in (b"P-1", None):

@@ -1,0 +1,61 @@
+"""What another replica has of records that the leader's copy spoilt: a disk's fault is one broker's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from time import monotonic
+from typing import Any
+
+import structlog
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from gatekeeper.settings import Settings
+from streams.client.batches import refusal
+from streams.client.reader import connection
+
+log = structlog.get_logger(__name__)
+
+ANSWER_SECONDS = 5.0
+"""How long one replica is asked."""
+
+
+def read(settings: Settings, topic: str, partition: int, offsets: Collection[int]) -> dict[int, Any]:
+    """Returns those of these records, by offset, that some replica beside the leader has whole.
+
+    `topic`: the broker's name. A replica that cannot be asked has none. Never raises for what Kafka says.
+    Private names used: `KafkaConsumer._subscription`, and of its state `update_preferred_read_replica` (KIP-392).
+    """
+    found: dict[int, Any] = {}
+    try:
+        with KafkaAdminClient(**connection(settings)) as admin:
+            (described,) = admin.describe_topics([topic])
+        one = next(row for row in described["partitions"] if row["partition_index"] == partition)
+        for node in sorted({*one["replica_nodes"]} - {one["leader_id"]}):
+            found |= _of(settings, node, TopicPartition(topic, partition), set(offsets) - found.keys())
+            log.warning("replica_asked", topic=topic, partition=partition, broker=node, n=len(found))
+    except (KafkaError, StopIteration) as error:
+        log.warning("replicas_unreachable", topic=topic, partition=partition, error=type(error).__name__)
+    return found
+
+
+def _of(settings: Settings, node: int, tp: TopicPartition, wanted: set[int]) -> dict[int, Any]:
+    """Returns what one replica has whole of the wanted records."""
+    if not wanted:
+        return {}
+    consumer = KafkaConsumer(
+        **connection(settings), enable_auto_commit=False, auto_offset_reset="none", isolation_level="read_committed"
+    )
+    try:
+        consumer.assign([tp])
+        consumer.beginning_offsets([tp])  # a replica that the client has not heard of is none
+        give_up, found = monotonic() + ANSWER_SECONDS, dict[int, Any]()
+        while not found and monotonic() < give_up:  # where a first answer is empty, the second one is the leader's
+            consumer.seek(tp, min(wanted))
+            consumer._subscription.assignment[tp].update_preferred_read_replica(node, give_up)
+            records = consumer.poll(timeout_ms=500).get(tp, ())
+            found = {one.offset: one for one in records if one.offset in wanted and not refusal(one.headers)}
+        return found
+    finally:
+        consumer.close()
