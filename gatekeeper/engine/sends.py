@@ -28,7 +28,7 @@ from schemas.events import Send
 from schemas.record import Output, Record
 from schemas.topics import logical_name
 
-_INVALID = {
+INVALID = {
     "controller": ("controller_unknown", "controller_id"),
     "purpose": ("purpose_unknown", "purpose"),
     "mail_date": ("mail_date_too_far", "mail_date"),
@@ -171,7 +171,7 @@ class Judge:
         )
         dead = decision.codes == ("EVENT_INVALID",)
         if dead:
-            outputs = (dead_letter(record, id_, *_INVALID[decision.reasons[0].says["case"]], mode=self.mode),)
+            outputs = (dead_letter(record, id_, *INVALID[decision.reasons[0].says["case"]], mode=self.mode),)
         else:
             outputs = (told(record, send, decision, id_, mode=self.mode),)
         return Judged(

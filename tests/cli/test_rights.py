@@ -64,7 +64,9 @@ def test_each_part_with_its_own_rights_then_all_of_it_works_and_the_auditor_chan
     def publishes(*numbers: int) -> None:
         lines = [json.dumps(send(name, number)) for number in numbers for name in ("anna", "ben")]
         campaign.write_text("\n".join(lines))
-        assert as_("platform", "publish", str(campaign)).code == 0
+        told = as_("platform", "publish", str(campaign), "--json")
+        assert (told.code, told.json["published"]) == (0, 2), told
+        assert {one["new"] for one in told.json["campaigns"]} == {None}, "it may not read sends"
 
     with world.process(tmp_path / "worker.log", **users["worker"]):
         publishes(1)
