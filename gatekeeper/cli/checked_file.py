@@ -85,7 +85,11 @@ class CheckedFile:
                     yield number, _seeming_key(value), value
 
     def told(self, earlier: Earlier | None) -> dict[str, Any]:
-        """Returns for programs what was rejected, and the first campaigns; `new` is None where nobody can tell."""
+        """Returns for programs what was rejected, and the first campaigns.
+
+        `new`: none of the latest sends, `among` in number, is of the campaign; None where nobody can tell.
+        `among_all`: these are all that `sends` keeps.
+        """
         return {
             "rejected": self.rejected,
             "causes": dict(self._causes),
@@ -97,6 +101,7 @@ class CheckedFile:
                     "sends": count,
                     "new": None if earlier is None else campaign not in earlier.campaigns,
                     "among": None if earlier is None else earlier.among,
+                    "among_all": None if earlier is None else earlier.whole,
                 }
                 for campaign, count in self.campaigns.items()
             ],

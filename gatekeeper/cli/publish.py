@@ -21,12 +21,13 @@ from gatekeeper.office.publication import Publication, is_table
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from schemas.topics import FACT_TOPICS
+from schemas.topics import DAY_MS, FACT_TOPICS, TOPICS
 from streams.client.publisher import WINDOW_RECORDS, FromLine, Publisher
 from streams.client.reader import Reader
 from streams.operations import publishing
 from streams.operations.publishing import Earlier
 
+KEPT_DAYS = (TOPICS["sends"].keep_ms or 0) // DAY_MS
 EXAMPLE = (
     '{"v":1,"event_id":"e-1","recipient_id":"R1","campaign_id":"winter","controller_id":"C1","purpose":"mkt.dm.own",'
     '"channel":"postal","message_class":"marketing","template_id":"T1","contact_point":{"id":"cp-1","token":"t1_'
@@ -146,9 +147,9 @@ def _publish(publisher: Publisher, records: Iterator[FromLine], *, first: int, l
 
 def _say_campaigns(campaigns: list[dict[str, Any]], looked: CheckedFile) -> None:
     """Says of each campaign how many sends it got, whether its id is new, and how to follow it."""
-    keys = {True: "publish.campaign_new", False: "publish.campaign_known", None: "publish.campaign_unseen"}
     for one in campaigns:
-        among = f"{one['among'] or 0:,}"
-        click.echo(text(keys[one["new"]], campaign=one["campaign"], count=f"{one['sends']:,}", among=among))
+        known = {None: "unseen", True: "new" if one["among_all"] else "seems_new", False: "known"}[one["new"]]
+        said = {"campaign": one["campaign"], "count": f"{one['sends']:,}", "among": f"{one['among'] or 0:,}"}
+        click.echo(text(f"publish.campaign_{known}", days=KEPT_DAYS, **said))
     if looked.others:
         click.echo(text("publish.campaigns_more", count=f"{looked.others:,}"))

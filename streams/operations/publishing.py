@@ -11,13 +11,14 @@ from gatekeeper.knowledge.store import FactStore
 from streams.client.reader import Reader
 
 LOOK_BACK = 100_000
-"""So many of the latest sends are looked through at most: all that a quiet system keeps of its 7 days."""
+"""So many of the latest sends are looked through at most, in about 2 seconds."""
 
 
 class Earlier(NamedTuple):
-    """Which of some campaigns have sends among the latest `among` ones."""
+    """Which of some campaigns have sends among the latest `among` ones; `whole`: these are all that `sends` keeps."""
 
     among: int
+    whole: bool
     campaigns: frozenset[str]
 
 
@@ -34,14 +35,17 @@ def earlier(reader: Reader, wanted: Collection[str], advance: Callable[[], None]
 
     `advance` is called for each send that was read.
     """
+    starts, ends = reader.starts("sends"), reader.ends("sends")
+    most = max(1, LOOK_BACK // len(ends))
+    whole = all(end - starts[partition] <= most for partition, end in ends.items())
     left, among = set(wanted), 0
-    for record in reader.read("sends", last=max(1, LOOK_BACK // len(reader.partitions("sends")))):
+    for record in reader.read("sends", last=most):
         if not left:
             break
         among += 1
         advance()
         left.discard(_campaign(record.value or b""))
-    return Earlier(among, frozenset(wanted) - left)
+    return Earlier(among, whole, frozenset(wanted) - left)
 
 
 def _campaign(value: bytes) -> str:

@@ -20,6 +20,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.texts import catalogue
 from schemas.codec import Unreadable, decode
 from streams.client.reader import Reader
+from streams.operations import publishing
 from tests.cli.conftest import System, dying
 from tests.cli.conftest import send as any_send
 from tests.worlds import TEMPLATE, controller
@@ -63,7 +64,9 @@ def test_a_campaign_then_each_line_is_published_as_it_is(run, system, a_send, tm
     assert {record.partition for record in records} == {0, 1}
 
 
-def test_campaigns_then_it_says_which_are_new_and_how_to_follow_them(run, system, a_send, tmp_path: Path) -> None:
+def test_campaigns_then_it_says_which_are_new_and_how_to_follow_them(
+    run, system, a_send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = write(tmp_path / "c.jsonl", a_send(0), a_send(1), a_send(2, campaign_id="winter"))
     said = run("publish", str(file))
     assert (said.code, said.err) == (0, "")
@@ -74,6 +77,9 @@ def test_campaigns_then_it_says_which_are_new_and_how_to_follow_them(run, system
     told = run("publish", str(again), "--json").json["campaigns"]
     assert [(one["campaign"], one["new"], one["among"]) for one in told[:2]] == [("autumn", False, 3), ("s0", True, 3)]
     assert len(told) == 5, "a file of many campaigns is told in a few lines"
+    assert {one["among_all"] for one in told} == {True}
+    monkeypatch.setattr(publishing, "LOOK_BACK", 4)
+    assert "seems new: none of the latest 4" in run("publish", str(write(file, a_send(0, campaign_id="spring")))).out
 
 
 def test_lines_that_the_gate_would_refuse_then_they_are_told_and_the_others_published(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.office.files import lines
 from gatekeeper.office.publication import FEW, Publication, Refusal, is_table
 from gatekeeper.policy.packs import load
 from gatekeeper.times import span
@@ -102,3 +105,8 @@ def test_facts_then_only_the_contract_refuses() -> None:
 )
 def test_first_line_then_it_is_told_from_json(line: bytes, table: bool) -> None:
     assert is_table(line) == table
+
+
+def test_file_that_begins_with_the_mark_of_utf_8_then_its_first_line_is_json() -> None:
+    marked = io.BytesIO(b"\xef\xbb\xbf{}\n\n\xef\xbb\xbf{}\r\n")
+    assert list(lines(marked, Path("c.jsonl"))) == [(1, b"{}"), (3, b"\xef\xbb\xbf{}")]
