@@ -11,7 +11,7 @@ import click
 from pydantic import ValidationError
 
 from gatekeeper.cli.output import age, json_option, note, printable, show_json, show_table
-from gatekeeper.cli.who import by_option, person
+from gatekeeper.cli.who import by_option, named, person
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import load
@@ -35,25 +35,31 @@ def command() -> None:
 
 @command.command("list", help=text("cli.deadletter_list"))
 @click.option("--all", "everything", is_flag=True, help=text("cli.deadletter_all", count=SHOWN))
+@click.option("--campaign", help=text("cli.deadletter_campaign"))
 @json_option
-def list_letters(everything: bool, as_json: bool) -> None:
+def list_letters(everything: bool, campaign: str | None, as_json: bool) -> None:
     """Prints one row a dead letter, oldest first; as a table all that are open, and only the newest of the others."""
-    with Reader(load()) as reader:
-        letters = deadletters.read(reader)
+    settings = load()
+    if campaign is not None:
+        named(campaign, "--campaign")
+    with Reader(settings) as reader:
+        letters = [one for one in deadletters.read(reader) if campaign in (None, one.campaign_id)]
     if as_json:
         for letter in letters:
             show_json(_plain(letter))
         return
     if not letters:
-        note("cli.deadletter_none")
+        note("cli.deadletter_none_of" if campaign else "cli.deadletter_none", campaign=campaign)
         return
     shown = letters if everything else [letter for letter in letters[:-SHOWN] if letter.is_open] + letters[-SHOWN:]
     now = time()
     show_table(
-        [f"cli.column_{name}" for name in ("source", "fault", "field", "age", "resolved")],
+        [f"cli.column_{name}" for name in ("source", "event", "campaign", "fault", "field", "age", "resolved")],
         [
             (
                 letter.name,
+                letter.event_id or "-",
+                letter.campaign_id or "-",
                 _fault(letter),
                 letter.place or "-",
                 age(now - letter.record.timestamp / 1000),
@@ -84,7 +90,20 @@ def show(source: str, raw: bool, as_json: bool) -> None:
         return
     plain = _plain(letter)
     says = {"fault": plain["message"], "resolved": _state(letter)}
-    for name in ("source", "reason", "fault", "field", "decision_id", "at", "place", "bytes", "resolved"):
+    says |= {"event": letter.event_id or "", "campaign": letter.campaign_id or ""}
+    for name in (
+        "source",
+        "event",
+        "campaign",
+        "reason",
+        "fault",
+        "field",
+        "decision_id",
+        "at",
+        "place",
+        "bytes",
+        "resolved",
+    ):
         if value := says.get(name, plain.get(name)):
             click.echo(f"{text(f'cli.column_{name}')}: {value}")
     if raw:
@@ -173,6 +192,8 @@ def _plain(letter: DeadLetter) -> dict[str, Any]:
         "fault": letter.fault,
         "message": _fault(letter),
         "field": letter.place,
+        "event_id": letter.event_id,
+        "campaign_id": letter.campaign_id,
         "decision_id": record.header("gate-decision-id") or None,
         "at": datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds"),
         "place": f"{record.topic}/{record.partition}/{record.offset}",

@@ -1,4 +1,4 @@
-"""`gatekeeper publish`: a campaign's file onto `sends`, checked whole before its first line is published."""
+"""`gatekeeper publish`: a campaign's file onto `sends`, looked through whole before its first line is published."""
 
 from __future__ import annotations
 
@@ -8,52 +8,73 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
-from typing import IO
+from time import monotonic, time
+from typing import IO, Any
 
 import click
-import jiter
 
+from gatekeeper.cli.checked_file import CheckedFile
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
-from gatekeeper.office.files import opened
-from gatekeeper.settings import load
+from gatekeeper.office.files import lines, opened
+from gatekeeper.office.publication import Publication, is_table
+from gatekeeper.policy import packs
+from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from schemas.codec import KEY_BYTES, Unreadable, decode
-from schemas.topics import FACT_TOPICS, MAX_MESSAGE_BYTES, subject_key
-from streams.client.publisher import WINDOW_RECORDS, Publisher
+from schemas.topics import DAY_MS, FACT_TOPICS, TOPICS
+from streams.client.publisher import WINDOW_RECORDS, FromLine, Publisher
+from streams.client.reader import Reader
+from streams.operations import publishing
+from streams.operations.publishing import Earlier
 
-LINE_BYTES = MAX_MESSAGE_BYTES - 4096
-"""A longer line no broker of ours takes, whatever is in it; the rest is room for the batch around it."""
-
-Line = tuple[int, bytes]
-"""Its number in the file, from 1, and its bytes without the line break."""
+KEPT_DAYS = (TOPICS["sends"].keep_ms or 0) // DAY_MS
+EXAMPLE = (
+    '{"v":1,"event_id":"e-1","recipient_id":"R1","campaign_id":"winter","controller_id":"C1","purpose":"mkt.dm.own",'
+    '"channel":"postal","message_class":"marketing","template_id":"T1","contact_point":{"id":"cp-1","token":"t1_'
+    f'{"A" * 43}","country":"JP"}},"delivery":{{"name":"見本 花子","lines":["見本県見本市1-2-3"]}}}}'
+)
+"""A line as it must be, for who comes with a table."""
 
 
 @click.command("publish", help=text("cli.publish"))
 @click.argument("file", type=click.Path(allow_dash=True, path_type=Path))
 @click.option("--topic", type=click.Choice(("sends", *FACT_TOPICS)), default="sends", show_default=True)
+@click.option("--rejects", type=click.Path(path_type=Path), help=text("cli.publish_rejects"))
 @click.option("--from-line", type=click.IntRange(min=1), default=1, help=text("cli.publish_from_line"))
 @click.option("--allow-invalid", is_flag=True, help=text("cli.publish_allow_invalid"))
 @json_option
-def command(file: Path, topic: str, from_line: int, allow_invalid: bool, as_json: bool) -> None:
-    """Publishes the file's lines as they are, or none of them."""
-    settings = load()
-    started = monotonic()
+@click.pass_context
+def command(
+    context: click.Context,
+    file: Path,
+    topic: str,
+    rejects: Path | None,
+    from_line: int,
+    allow_invalid: bool,
+    as_json: bool,
+) -> None:
+    """Publishes those lines of the file that are right, as they are; exit 1 where lines were rejected."""
+    settings, started = load(), monotonic()
+    if rejects and rejects.resolve() == file.resolve():
+        raise UsageError("error.rejects_overwrites", path=rejects)
     with _opened(file) as handle:
-        last = _check(handle, file, topic=topic, allow_invalid=allow_invalid)
-        if from_line > last:
-            raise UsageError("error.publish_beyond", file=file, line=from_line, last=last)
-        handle.seek(0)
-        lines = (line for line in _lines(handle, file) if from_line <= line[0] <= last)
-        with Publisher(settings, topic) as publisher:
-            published = _publish(publisher, lines, topic=topic, first=from_line, last=last)
-    seconds = round(monotonic() - started, 3)
+        _first(handle, file, topic=topic, allow_invalid=allow_invalid)
+        looked = CheckedFile(_publication(settings, topic, allow_invalid=allow_invalid), file, from_line, allow_invalid)
+        looked.read(handle, rejects)
+        told = looked.told(_earlier(settings, list(looked.campaigns)) if looked.campaigns else None)
+        published = 0
+        if looked.right:
+            with Publisher(settings, topic) as publisher:
+                published = _publish(publisher, looked.records(handle), first=from_line, last=looked.last)
+    seconds, name = monotonic() - started, settings.topic(topic)
     if as_json:
-        show_json({"file": str(file), "topic": settings.topic(topic), "published": published, "seconds": seconds})
-    else:
-        name = settings.topic(topic)
+        show_json({"file": str(file), "topic": name, "published": published, **told, "seconds": round(seconds, 3)})
+    elif published:
         click.echo(text("cli.publish_done", published=f"{published:,}", topic=name, seconds=f"{seconds:.1f}"))
+        _say_campaigns(told["campaigns"], looked)
+    else:
+        click.echo(text("publish.nothing", seconds=f"{seconds:.1f}"))
+    context.exit(1 if looked.rejected else 0)
 
 
 @contextmanager
@@ -72,51 +93,48 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
             yield spool
 
 
-def _lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
-    number = 0
-    try:
-        # bounded, or a file without line breaks would be read into memory whole
-        while raw := handle.readline(LINE_BYTES):
-            number += 1
-            if len(raw) == LINE_BYTES and not raw.endswith(b"\n"):
-                raise UsageError("error.line_too_long", file=file, line=number, limit=LINE_BYTES)
-            if value := raw.rstrip(b"\r\n"):
-                yield number, value
-    except OSError as error:
-        raise UsageError("error.file_unreadable", file=file, detail=error) from None
-
-
-def _check(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) -> int:
-    """Reads every line as the gate will; returns the last one's number, raises UsageError (2) with the first fault."""
-    last, faults = 0, 0
-    first: tuple[int, Unreadable] | None = None
-    with progress_bar() as bar:
-        task = bar.add_task(text("cli.publish_checking"), total=None)
-        for last, value in _lines(handle, file):
-            try:
-                if not allow_invalid:
-                    decode(topic, None, value)
-            except Unreadable as fault:
-                faults += 1
-                first = first or (last, fault)
-            bar.advance(task)
-    if first:
-        number, found = first
-        key = "error.line_unreadable_at" if found.place else "error.line_unreadable"
-        says = text(f"fault.{found.fault}")
-        raise UsageError(key, file=file, line=number, place=found.place, fault=says, count=faults)
-    if not last:
+def _first(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) -> None:
+    """Raises UsageError (2) for a file of nothing, and for a table, before the broker is asked anything."""
+    first = next(lines(handle, file), None)
+    handle.seek(0)
+    if first is None:
         raise UsageError("error.file_empty", file=file)
-    return last
+    if not allow_invalid and is_table(first[1]):
+        if topic == "sends":
+            raise UsageError("error.publish_table", file=file, example=EXAMPLE)
+        raise UsageError("error.publish_table_of_facts", file=file, topic=topic)
 
 
-def _publish(publisher: Publisher, lines: Iterator[Line], *, topic: str, first: int, last: int) -> int:
+def _publication(settings: Settings, topic: str, *, allow_invalid: bool) -> Publication:
+    """Returns what lines are held against: of sends the reference data too, as they stand on `reference` now."""
+    if topic != "sends" or allow_invalid:
+        return Publication(topic)
+    known = packs.load(settings.policy)
+    with Reader(settings) as reader, progress_bar() as bar:
+        bar.add_task(text("publish.reading"), total=None)
+        store = publishing.registered(reader)
+    held = store.activations.over(known)
+    return Publication(topic, reference=store.reference, packs=held, at=int(time() * 1000))
+
+
+def _earlier(settings: Settings, campaigns: list[str]) -> Earlier | None:
+    """Returns which campaigns there were before; None for who may not read `sends`, as a platform's own user."""
+    with progress_bar() as bar:
+        task = bar.add_task(text("publish.comparing"), total=None)
+        try:
+            with Reader(settings) as reader:
+                return publishing.earlier(reader, campaigns, lambda: bar.advance(task))
+        except UsageError:
+            return None
+
+
+def _publish(publisher: Publisher, records: Iterator[FromLine], *, first: int, last: int) -> int:
     """Publishes window by window; returns how many lines are acknowledged, raises IncompleteError (5) where not all."""
     done, line = 0, first
     with progress_bar() as bar:
         task = bar.add_task(text("cli.publish_publishing"), total=last - first + 1)
         try:
-            for window in publisher.write_lines((number, _key(topic, value), value) for number, value in lines):
+            for window in publisher.write_lines(records):
                 done, line = done + window.acknowledged, window.next_line
                 if not window.whole:
                     raise IncompleteError("error.publish_stopped", done=done, line=line, window=WINDOW_RECORDS)
@@ -127,14 +145,11 @@ def _publish(publisher: Publisher, lines: Iterator[Line], *, topic: str, first: 
     return done
 
 
-def _key(topic: str, value: bytes) -> bytes | None:
-    """Returns the key of a line's record; of one that cannot be read, the recipient id that it seems to name."""
-    try:
-        return subject_key(topic, decode(topic, None, value)).encode()
-    except Unreadable:
-        pass
-    try:
-        found = jiter.from_json(value)["recipient_id"].encode()
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return None
-    return found if len(found) <= KEY_BYTES else None
+def _say_campaigns(campaigns: list[dict[str, Any]], looked: CheckedFile) -> None:
+    """Says of each campaign how many sends it got, whether its id is new, and how to follow it."""
+    for one in campaigns:
+        known = {None: "unseen", True: "new" if one["among_all"] else "seems_new", False: "known"}[one["new"]]
+        said = {"campaign": one["campaign"], "count": f"{one['sends']:,}", "among": f"{one['among'] or 0:,}"}
+        click.echo(text(f"publish.campaign_{known}", days=KEPT_DAYS, **said))
+    if looked.others:
+        click.echo(text("publish.campaigns_more", count=f"{looked.others:,}"))

@@ -1,4 +1,4 @@
-"""The file of the rows that an import rejected, each with its line, column and cause."""
+"""The file of the rows that an import or `publish` rejected, each with its line, column and cause."""
 
 from __future__ import annotations
 
@@ -44,12 +44,15 @@ class Rejects:
             if not self._any:
                 self.path.unlink()
 
-    def add(self, rejected: Rejected) -> None:
-        """Writes one line; raises UnavailableError (3) where the disk takes no more."""
+    def add(self, rejected: Rejected, sentence: str | None = None) -> None:
+        """Writes one line; raises UnavailableError (3) where the disk takes no more.
+
+        `sentence`: None for that of the cause.
+        """
         cause = rejected.cause.partition(".")[2]
         places = (rejected.line, rejected.last_line, rejected.column, rejected.field)
         with self._writing():
-            self._write(dict(zip(_COLUMNS, (*places, cause, text(rejected.cause)), strict=True)))
+            self._write(dict(zip(_COLUMNS, (*places, cause, sentence or text(rejected.cause)), strict=True)))
 
     def _write(self, row: dict[str, Any]) -> None:
         self._any = True

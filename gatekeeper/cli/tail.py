@@ -9,7 +9,9 @@ from typing import Any
 import click
 import orjson
 
+from gatekeeper.audit.records import masking
 from gatekeeper.cli.output import json_option, note, printable, show_json
+from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
@@ -17,6 +19,7 @@ from schemas.codec import Unreadable, decode
 from schemas.record import Record
 from schemas.topics import TOPICS, logical_name
 from streams.client.reader import Reader
+from streams.operations import reveals
 
 MASK = "…"
 PERSONAL = frozenset({"answer_code", "check", "delivery", "reason"})
@@ -35,26 +38,31 @@ OURS = ("gate-", "ce_")
 @click.option("--from-beginning", is_flag=True, help=text("cli.tail_from_beginning"))
 @click.option("--max", "most", type=click.IntRange(min=1), help=text("cli.tail_max"))
 @click.option("--follow/--no-follow", default=True, show_default=True, help=text("cli.tail_follow"))
-@click.option("--raw", is_flag=True, help=text("cli.raw"))
+@click.option("--raw", is_flag=True, help=text("cli.tail_raw"))
+@by_option
 @json_option
-def command(topic: str, from_beginning: bool, most: int | None, follow: bool, raw: bool, as_json: bool) -> None:
-    """Prints records as they stand, one a line."""
+def command(
+    topic: str, from_beginning: bool, most: int | None, follow: bool, raw: bool, by: str | None, as_json: bool
+) -> None:
+    """Prints one line a record; with `--raw` its value as well, once the act that says who looks is acknowledged."""
     name = logical_name(topic)
     if name not in TOPICS:
         raise UsageError("error.topic_unknown", topic=topic, topics=", ".join(TOPICS))
-    if raw:
-        note("cli.raw_warning")
-    with Reader(load()) as reader:
+    settings = load()
+    who = person(settings, by) if raw else None
+    with Reader(settings) as reader:
+        reader.partitions(name)  # nobody is on record for looking at a topic that is not there
+        if who is not None:
+            act = reveals.write(settings, name, by=who)
+            note("cli.tail_revealing", by=who, act=act.act_id)
         records = reader.follow(name, from_beginning=from_beginning) if follow else reader.read(name)
         for record in islice(records, most):
             shown = _shown(record, raw=raw)
             if as_json:
                 show_json(shown)
             else:
-                headers = " ".join(f"{key}={value}" for key, value in shown["headers"].items())
-                value = shown["value"]
-                line = value if isinstance(value, str) else orjson.dumps(value).decode()
-                click.echo(f"{record.partition}@{record.offset} {shown['key'] or '-'} [{headers}] {line}")
+                line = (shown["at"], shown["key"] or "-", *_said(record), *([shown["value"]] if raw else []))
+                click.echo("  ".join(line))
 
 
 def _shown(record: Record, *, raw: bool) -> dict[str, Any]:
@@ -72,6 +80,34 @@ def _shown(record: Record, *, raw: bool) -> dict[str, Any]:
         },
         "value": printable(record.value or b"") if raw else value,
     }
+
+
+def _said(record: Record) -> tuple[str, str]:
+    """Returns verdict and primary reason, as far as records of the topic have them; `-` for each that is not there.
+
+    Of a dead letter: reason and fault. Of an act: its kind and its id. Of an act's audit record that holds no verdict:
+    what became of the act, and its kind.
+    """
+    found: tuple[Any, Any] = (None, None)
+    try:
+        if record.topic in ("cleared", "review"):
+            decision = record.header("gate-decision")
+            found = record.header("gate-verdict"), decision and orjson.loads(decision)["reasons"][0]["code"]
+        elif record.topic == "deadletter":
+            found = record.header("gate-reason"), record.header("gate-fault")
+        elif record.topic == "audit":
+            said = orjson.loads(record.value or b"")
+            act, reasons = said["act"] or {}, said["reasons"]
+            found = said["verdict"] or act.get("outcome"), reasons[0]["code"] if reasons else act.get("kind")
+        elif record.topic == "recalls":
+            found = None, orjson.loads(record.value or b"")["reasons"][0]
+        elif record.topic == "acts":
+            said = orjson.loads(record.value or b"")
+            found = said["kind"], said["act_id"]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        pass
+    verdict, reason = (masking.word(one) if one else "-" for one in found)
+    return verdict, reason
 
 
 def _value(record: Record) -> Any:

@@ -27,7 +27,7 @@ from gatekeeper.policy.policy import Policy
 from gatekeeper.times import instant
 from schemas.audit import Outcome, Stage
 from schemas.codec import Unreadable, canonical, decode, read
-from schemas.events import Act, CampaignAct, ItemAct, PairedAct, Reemission, Release, ReviewPlace
+from schemas.events import Act, CampaignAct, ItemAct, PairedAct, Reemission, Release, ReviewPlace, TopicAct
 from schemas.record import Output, Record
 
 RECORDED = ("note", "reveal", "claim")
@@ -174,7 +174,7 @@ class Acting:
         *,
         about: str | None = None,
     ) -> Judged:
-        named = None if act is None or isinstance(act, CampaignAct) else act.recipient_id
+        named = None if act is None or isinstance(act, CampaignAct | TopicAct) else act.recipient_id
         who, salt = self._judge.subject(named, memory) if named else (None, ())
         if salt and act and act.kind == "erase":
             who, salt = None, ()  # whom this partition never named, it need not name now
@@ -257,7 +257,7 @@ class _Doing:
         act = self.act
         if isinstance(act, PairedAct) and act.recipient_id and act.kind in ("erase", "readmit"):
             return _Result("recorded", entries=self._erased(act.recipient_id, readmitted=act.kind == "readmit"))
-        if isinstance(act, PairedAct | CampaignAct | Reemission) or act.kind in RECORDED:
+        if isinstance(act, PairedAct | CampaignAct | Reemission | TopicAct) or act.kind in RECORDED:
             return _Result("recorded")
         if self.judge.mode == "shadow":
             return _Result("refused", "shadow")  # what a shadow withholds, nobody waits for

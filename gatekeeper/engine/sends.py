@@ -27,7 +27,7 @@ from schemas.codec import Unreadable, read
 from schemas.events import Send
 from schemas.record import Output, Record
 
-_INVALID = {
+INVALID = {
     "controller": ("controller_unknown", "controller_id"),
     "purpose": ("purpose_unknown", "purpose"),
     "mail_date": ("mail_date_too_far", "mail_date"),
@@ -172,7 +172,7 @@ class Judge:
         )
         dead = decision.codes == ("EVENT_INVALID",)
         if dead:
-            outputs = (dead_letter(record, id_, *_INVALID[decision.reasons[0].says["case"]], mode=self.mode),)
+            outputs = (dead_letter(record, id_, *INVALID[decision.reasons[0].says["case"]], mode=self.mode),)
         else:
             outputs = (told(record, send, decision, id_, mode=self.mode),)
         return Judged(

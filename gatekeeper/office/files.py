@@ -61,10 +61,13 @@ def _reading(file: Path) -> Iterator[None]:
 
 
 def lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
-    """Yields what stands on each line that is not empty, in bounded memory; raises UsageError (2) where it fails."""
+    """Yields what stands on each line that is not empty, in bounded memory; raises UsageError (2) where it fails.
+
+    The mark of UTF-8 that some editors begin a file with is left out.
+    """
     with _reading(file):
         for number, raw, _ in rows.lines(handle):
-            if value := raw.rstrip(b"\r\n"):
+            if value := (raw.removeprefix(rows.BOM) if number == 1 else raw).rstrip(b"\r\n"):
                 yield number, value
 
 

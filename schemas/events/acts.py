@@ -160,5 +160,21 @@ class PairedAct(Model):
         return self
 
 
-Act = Annotated[Release | ItemAct | PairedAct | CampaignAct | Reemission, Field(discriminator="kind")]
+class TopicAct(Model):
+    """What a person does with a whole topic. It is only recorded.
+
+    `reveal_topic`: its records are shown with the personal data in them. `subject`: topic/NAME, as the registry has it.
+    """
+
+    v: Version
+    kind: Literal["reveal_topic"]
+    act_id: Id
+    at: ZonedTime
+    by: Surrogate
+    subject: Annotated[str, StringConstraints(pattern=r"^topic/[a-z]{1,32}$")]
+    reason: Line = ""
+    evidence_ref: Surrogate | None = None
+
+
+Act = Annotated[Release | ItemAct | PairedAct | CampaignAct | Reemission | TopicAct, Field(discriminator="kind")]
 """One record of `acts`, told by its `kind`."""

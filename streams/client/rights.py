@@ -38,6 +38,9 @@ WRITES: Mapping[str, tuple[str, ...]] = {
 }
 """Topics that each part writes. `office`: console, and commands of people who act. `auditor`: all that only looks."""
 
+READS: Mapping[str, tuple[str, ...]] = {"platform": ("reference",), "crm": ()}
+"""Topics that a part may read, where these are not all: `publish` holds sends against the reference data."""
+
 
 def rights(settings: Settings, part: str) -> list[Right]:
     """Returns what a part needs, and nothing more; `topics create` is for the cluster's own administrators.
@@ -45,8 +48,10 @@ def rights(settings: Settings, part: str) -> list[Right]:
     `part`: a key of WRITES.
     """
     found = []
-    if part not in ("platform", "crm"):
+    if part not in READS:
         found.append(Right("topic", _names(settings, TOPICS), ("Read", "DescribeConfigs")))
+    elif READS[part]:
+        found.append(Right("topic", _names(settings, READS[part]), ("Read",)))
     if WRITES[part]:
         found.append(Right("topic", _names(settings, WRITES[part]), ("Write",)))
     if part == "worker":

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+import jiter
+
+from gatekeeper.audit.records import masking
 from schemas.codec import Unreadable, decode
 from schemas.events import Resolution
 from schemas.record import Record
@@ -12,6 +16,8 @@ from streams.client.reader import Reader
 
 Source = tuple[str, int, int]
 """Topic of the registry, partition, offset: written `sends/3/120`."""
+
+_SAYS = re.compile(rb'"(event_id|campaign_id)"\s*:\s*"([^"\\]{1,64})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,16 @@ class DeadLetter:
     def place(self) -> str:
         """Returns the field that was wrong, '' where it was not one field."""
         return self.record.header("gate-place")
+
+    @property
+    def event_id(self) -> str | None:
+        """Returns the event that its value still names, None where it names none in the form of an id."""
+        return _named(self.record.value or b"", "event_id")
+
+    @property
+    def campaign_id(self) -> str | None:
+        """Returns the campaign that its value still names, None where it names none in the form of an id."""
+        return _named(self.record.value or b"", "campaign_id")
 
     @property
     def is_fact(self) -> bool:
@@ -72,6 +88,18 @@ def read(reader: Reader) -> list[DeadLetter]:
 def resolution_id(source: Source) -> str:
     """Returns the id of a source's resolution: the same source resolved again replaces it."""
     return "{}-{}-{}".format(*source)
+
+
+def _named(value: bytes, field: str) -> str | None:
+    """Returns the id in a field of a value that may be broken; None for whatever has not the form of an id."""
+    try:
+        read = jiter.from_json(value)
+        found = read.get(field) if isinstance(read, dict) else None
+    except ValueError:
+        found = next(
+            (id_.decode("utf-8", "replace") for name, id_ in _SAYS.findall(value) if name == field.encode()), None
+        )
+    return found if isinstance(found, str) and masking.word(found) != masking.MASK else None
 
 
 def _resolutions(reader: Reader) -> dict[Source, Resolution]:

@@ -39,6 +39,31 @@ def test_dead_letters_then_the_list_says_why_and_never_what(run, system) -> None
     assert "hanako" not in listed.out + json.dumps(rows)
 
 
+def test_dead_letters_of_campaigns_then_event_and_campaign_are_told_as_far_as_they_are_ids(run, system) -> None:
+    broken = b'{"event_id": "e-2", "campaign_id" : "autumn", "delivery":{"name":"hanako'
+    for offset, value in enumerate(
+        (
+            b'{"event_id":"e-1","campaign_id":"winter","mail_date":7}',
+            broken,
+            b'{"event_id":"hanako@mail.example","campaign_id":{"name":"hanako"}}',
+            b'["hanako"]',
+            b'{"delivery":{"event_id":"e-3","campaign_id":"autumn"}}',
+        )
+    ):
+        dead(system, f"sends/0/{offset}", value=value)
+    rows = [json.loads(line) for line in run("deadletter", "list", "--json").out.splitlines()]
+    named = [(row["event_id"], row["campaign_id"]) for row in rows]
+    assert named == [("e-1", "winter"), ("e-2", "autumn"), (None, None), (None, None), (None, None)]
+    listed = run("deadletter", "list", "--campaign", "autumn")
+    assert [line.split()[:3] for line in listed.out.splitlines()[1:]] == [["sends/0/1", "e-2", "autumn"]]
+    assert "winter" in run("deadletter", "show", "sends/0/0").out
+    none = run("deadletter", "list", "--campaign", "spring")
+    assert (none.code, none.out) == (0, "")
+    assert "spring" in none.err
+    assert "--campaign" in run("deadletter", "list", "--campaign", "緑野 花子").says(2)
+    assert "hanako" not in listed.out + json.dumps(rows)
+
+
 def test_more_than_a_person_reads_then_open_facts_are_never_left_out(
     run, system, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""`gatekeeper publish`: a file whole or not at all, byte for byte, and an honest word when the broker goes away."""
+"""`gatekeeper publish`: the right lines of a file, byte for byte; what is wrong is told before anything is written."""
 
 from __future__ import annotations
 
@@ -7,22 +7,49 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gatekeeper.cli import publish
+from gatekeeper.engine.sends import INVALID
 from gatekeeper.settings import Settings
 from gatekeeper.texts import catalogue
 from schemas.codec import Unreadable, decode
 from streams.client.reader import Reader
-from tests.cli.conftest import dying
+from streams.operations import publishing
+from tests.cli.conftest import System, dying
+from tests.cli.conftest import send as any_send
+from tests.worlds import TEMPLATE, controller
 
 
 def write(path: Path, *lines: object, end: str = "\n") -> Path:
     said = (line if isinstance(line, str) else json.dumps(line, ensure_ascii=False) for line in lines)
     path.write_text("".join(f"{line}{end}" for line in said), "utf-8")
     return path
+
+
+@pytest.fixture
+def a_send() -> Callable[..., dict[str, Any]]:
+    """Makes sends that the gate takes once their controller and template are registered."""
+    return lambda number, **other: any_send(
+        number, **{"controller_id": "C1", "purpose": "mkt.dm.own", "template_id": "T1", **other}
+    )
+
+
+@pytest.fixture
+def system(system: System) -> System:
+    """A system in which the sends' controller and template are registered."""
+    register(system)
+    return system
+
+
+def register(system: System) -> None:
+    for key, value in (controller(), TEMPLATE):
+        system.put("reference", json.dumps(value).encode(), key=key.encode())
 
 
 def test_a_campaign_then_each_line_is_published_as_it_is(run, system, a_send, tmp_path: Path) -> None:
@@ -37,13 +64,80 @@ def test_a_campaign_then_each_line_is_published_as_it_is(run, system, a_send, tm
     assert {record.partition for record in records} == {0, 1}
 
 
+def test_campaigns_then_it_says_which_are_new_and_how_to_follow_them(
+    run, system, a_send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "c.jsonl", a_send(0), a_send(1), a_send(2, campaign_id="winter"))
+    said = run("publish", str(file))
+    assert (said.code, said.err) == (0, "")
+    _, autumn, winter = said.out.splitlines()
+    assert all(part in autumn for part in ("autumn: 2", "new", "gatekeeper campaign show autumn"))
+    assert "gatekeeper campaign show winter" in winter
+    again = write(tmp_path / "d.jsonl", a_send(3), *(a_send(number, campaign_id=f"s{number}") for number in range(9)))
+    told = run("publish", str(again), "--json").json["campaigns"]
+    assert [(one["campaign"], one["new"], one["among"]) for one in told[:2]] == [("autumn", False, 3), ("s0", True, 3)]
+    assert len(told) == 5, "a file of many campaigns is told in a few lines"
+    assert {one["among_all"] for one in told} == {True}
+    monkeypatch.setattr(publishing, "LOOK_BACK", 4)
+    assert "seems new: none of the latest 4" in run("publish", str(write(file, a_send(0, campaign_id="spring")))).out
+
+
+def test_lines_that_the_gate_would_refuse_then_they_are_told_and_the_others_published(
+    run, system, a_send, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    wrong = {
+        "purpose_unknown": a_send(1, purpose="mkt.dm.onw"),
+        "controller_unknown": a_send(2, controller_id="C2"),
+        "template_unknown": a_send(3, template_id="T2"),
+        "mail_date_too_far": a_send(4, mail_date=str((now + timedelta(days=99)).date())),
+        "mail_date_past": a_send(5, mail_date=str((now - timedelta(days=9)).date())),
+        "confirmation_incomplete": a_send(6, message_class="confirmation"),
+        "field_invalid": a_send(7, channel="hanako@mail.example"),
+        "not_json": "{hanako",
+    }
+    file, rejects = write(tmp_path / "c.jsonl", a_send(0), *wrong.values(), a_send(9)), tmp_path / "rejects.jsonl"
+    done = run("publish", str(file), "--rejects", str(rejects))
+    assert done.code == 1
+    assert {record.key for record in system.records("sends")} == {b"r0", b"r9"}
+    assert all(
+        part in done.err for part in (f"{file}, line 2, purpose", "it says mkt.dm.onw", "mkt.dm.own", "C1", "T1")
+    )
+    assert "postal" in done.err
+    assert str(rejects) in done.err
+    written = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [(row["line"], row["cause"]) for row in written] == list(enumerate(wrong, start=2))
+    assert [row["field"] for row in written[:3]] == ["purpose", "controller_id", "template_id"]
+    assert not any(word in done.out + done.err + rejects.read_text() for word in ("hanako", "緑野", "若葉町"))
+
+    table = run("publish", str(file), "--rejects", str(tmp_path / "r.csv"), "--from-line", "6", "--json").json
+    assert (table["rejected"], table["published"], table["rejected_lines"][0]["line"]) == (4, 1, 6)
+    assert (tmp_path / "r.csv").read_bytes().startswith(b"\xef\xbb\xbfline,")
+    assert "--rejects" in run("publish", str(file), "--rejects", str(file)).says(2)
+
+
+def test_a_file_with_a_byte_order_mark_then_it_is_published_without_it(run, system, a_send, tmp_path: Path) -> None:
+    line = json.dumps(a_send(0)).encode()
+    (tmp_path / "c.jsonl").write_bytes(b"\xef\xbb\xbf" + line + b"\n")
+    assert run("publish", str(tmp_path / "c.jsonl")).code == 0
+    assert [record.value for record in system.records("sends")] == [line]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp932", "utf-16"])
+def test_a_table_then_the_sentence_says_what_a_line_looks_like(run, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "c.csv").write_text("event_id,宛名\ne-1,花子\n", encoding)
+    said = run("publish", str(tmp_path / "c.csv")).says(2)
+    assert str(tmp_path / "c.csv") in said
+    assert decode("sends", None, said[said.index("{") :].strip().encode()).campaign_id == "winter"
+    assert "gatekeeper import consents" in run("publish", str(tmp_path / "c.csv"), "--topic", "consents").says(2)
+
+
 def test_facts_then_they_go_to_their_topic_under_their_key(run, system, tmp_path: Path) -> None:
     file = write(tmp_path / "reference.jsonl", {"v": 1, "kind": "controller", "id": "midori"})
     spoken = run("publish", str(file), "--topic", "reference")
     assert (spoken.code, spoken.err) == (0, "")
     assert "Published 1 " in spoken.out
-    (record,) = system.records("reference")
-    assert record.key == b"controller/midori"
+    assert system.records("reference")[-1].key == b"controller/midori"
 
 
 def test_stdin_or_a_pipe_then_it_is_published(run, system, a_send, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,16 +153,21 @@ def test_stdin_or_a_pipe_then_it_is_published(run, system, a_send, monkeypatch: 
     assert len(system.records("sends")) == 6
 
 
-def test_one_bad_line_then_it_is_named_without_its_value_and_nothing_is_published(
-    run, system, a_send, tmp_path: Path
-) -> None:
-    file = write(
-        tmp_path / "c.jsonl", a_send(0), a_send(1), a_send(2, channel="hanako@mail.example"), a_send(3, v=None)
-    )
-    says = run("publish", str(file)).says(2)
-    assert all(part in says for part in (str(file), "line 3", "channel", "cannot be read: 2"))
-    assert "hanako" not in says
+def test_nothing_right_then_nothing_is_published(run, system, a_send, tmp_path: Path) -> None:
+    done = run("publish", str(write(tmp_path / "c.jsonl", a_send(3, v=None), *["no json"] * 20)))
+    assert done.code == 1
+    assert "nothing was" in done.out
+    assert len(done.err.splitlines()) == 11, "ten of them, and how many there are"
+    assert "not published: 21" in done.err
     assert system.records("sends") == []
+
+
+def test_facts_of_which_one_cannot_be_read_then_the_others_are_published(run, system, tmp_path: Path) -> None:
+    file = write(tmp_path / "r.jsonl", {"v": 1, "kind": "controller", "id": "C7"}, {"v": 1, "kind": "owl"})
+    told = run("publish", str(file), "--topic", "reference", "--json")
+    assert (told.code, told.json["published"], told.json["causes"]) == (1, 1, {"kind_unknown": 1})
+    assert told.json["campaigns"] == []
+    assert system.records("reference")[-1].key == b"controller/C7"
 
 
 def test_bad_lines_that_are_allowed_then_all_are_published_under_the_key_they_seem_to_have(
@@ -105,7 +204,7 @@ def test_no_broker_then_one_sentence_names_it(run, nowhere: str, a_send, tmp_pat
 
 def test_no_topic_then_one_sentence_says_how_to_make_it(run, environment: Settings, a_send, tmp_path: Path) -> None:
     says = run("publish", str(write(tmp_path / "c.jsonl", a_send(1)))).says(2)
-    assert environment.topic("sends") in says
+    assert environment.topic("reference") in says
     assert "topics create" in says
 
 
@@ -114,6 +213,7 @@ def test_a_broker_that_dies_midway_then_the_acknowledged_lines_and_the_way_on_ar
 ) -> None:
     file = write(tmp_path / "c.jsonl", *(a_send(number) for number in range(30)))
     with dying(tmp_path, monkeypatch, window=20) as broker:
+        register(System(Settings()))
         says = run("publish", str(file)).says(5)
         assert "acknowledged 20 lines" in says
         assert "--from-line 21" in says
@@ -146,10 +246,11 @@ def test_every_fault_of_the_codec_then_it_has_a_sentence_in_both_languages(a_sen
             decode(topic, key, value)
         seen.add(refused.value.fault)
     sentences = {key.removeprefix("fault."): both for key, both in catalogue().items() if key.startswith("fault.")}
-    judged = {"controller_unknown", "purpose_unknown", "mail_date_too_far", "headers_too_long", "failed"}
+    judged = {"headers_too_long", "failed", *(fault for fault, _ in INVALID.values())}
+    looked = {"template_unknown", "mail_date_past"}
     of_policies = {"policy_text_missing", "policy_wrong", "policy_hash_differs", "policy_differs"}
     told = {name for name in sentences if not name.startswith("answer_")}
-    assert seen | judged | of_policies == told, "a fault without a sentence, or a sentence without a fault"
+    assert seen | judged | looked | of_policies == told, "a fault without a sentence, or a sentence without a fault"
     assert all(both["ja"] and both["en"] for both in sentences.values())
 
 

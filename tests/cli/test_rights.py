@@ -61,16 +61,18 @@ def test_each_part_with_its_own_rights_then_all_of_it_works_and_the_auditor_chan
     monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
     campaign = tmp_path / "campaign.jsonl"
 
-    def publishes(*numbers: int) -> None:
+    def publishes(*numbers: int, new: bool | None) -> None:
         lines = [json.dumps(send(name, number)) for number in numbers for name in ("anna", "ben")]
         campaign.write_text("\n".join(lines))
-        assert as_("platform", "publish", str(campaign)).code == 0
+        told = as_("platform", "publish", str(campaign), "--json")
+        assert (told.code, told.json["published"]) == (0, 2), told
+        assert {one["new"] for one in told.json["campaigns"]} == {new}
 
     with world.process(tmp_path / "worker.log", **users["worker"]):
-        publishes(1)
+        publishes(1, new=True)  # there is no send at all yet
         world.await_audits(2)
         assert as_("office", "withdraw", "ben").code == 0
-        publishes(2)
+        publishes(2, new=None)  # it may not read them
         world.await_audits(4)
         listed = as_("office", "review", "list", "--json")
         assert listed.code == 0

@@ -181,6 +181,7 @@ def wrong(item: str, folder: Path) -> Iterator[tuple[str, ...]]:
         yield "audit", "reemit", "--topic", "cleared", "--reason", value, "--by", value
         yield "audit", "reemit", "--topic", value
         yield "audit", "witness", "--interval", value
+        yield "tail", "sends", "--raw", "--by", value
         yield "deadletter", "resolve", value, "--by", "hanako", "--reason", "x"
         yield "deadletter", "resolve", "consents/0/0", "--by", value, "--reason", "x"
         yield "import", "sources", str(folder / "list.csv"), "--list-date", value
@@ -193,6 +194,7 @@ def wrong(item: str, folder: Path) -> Iterator[tuple[str, ...]]:
         yield "review", "list", "--filter", f"recipient={value}"
         yield "handoff", value, "--out", str(folder / "no.csv")
         yield "campaign", "show", value, "--json"
+        yield "deadletter", "list", "--campaign", value
         yield "campaign", "cancel", value, *why
 
 

@@ -7,10 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
 
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from gatekeeper.settings import Settings
+from schemas.codec import decode
 from schemas.topics import TOPICS
 
 PERSONAL = ("花子", "hanako", "若葉町")
@@ -20,17 +23,42 @@ def personal(text: str) -> bool:
     return any(part in text for part in PERSONAL)
 
 
-def test_a_send_then_it_is_printed_without_its_delivery(run, system, a_send) -> None:
+def test_a_send_then_one_line_and_as_json_the_record_without_its_delivery(run, system, a_send) -> None:
     system.put("sends", json.dumps(a_send(1)).encode(), key=b"r1", headers=[("note", b"hanako")])
     spoken = run("tail", "sends", "--no-follow")
-    assert spoken.code == 0
-    assert spoken.out.startswith("0@0 r1 ")
-    assert '"campaign_id":"autumn"' in spoken.out
+    assert (spoken.code, spoken.err) == (0, "")
+    (line,) = spoken.out.splitlines()
+    at, *rest = line.split()
+    assert datetime.fromisoformat(at).tzinfo is not None
+    assert rest == ["r1", "-", "-"]
     found = run("tail", system.settings.topic("sends"), "--no-follow", "--json").json
     assert (found["topic"], found["partition"], found["offset"], found["key"]) == ("sends", 0, 0, "r1")
     assert found["value"] == {**a_send(1), "delivery": "…"}
     assert found["headers"] == {"note": "…"}
     assert not personal(spoken.out + json.dumps(found, ensure_ascii=False))
+
+
+def test_records_that_say_why_then_verdict_and_primary_reason_stand_in_the_line(run, system, a_send) -> None:
+    value, answer = json.dumps(a_send(1)).encode(), b'{"reasons":[{"code":"CONSENT_MISSING"},{"code":"AGE_UNCERTAIN"}]}'
+    system.put("review", value, key=b"r1", headers=[("gate-verdict", b"confirm"), ("gate-decision", answer)])
+    system.put("review", value, key=b"r1", headers=[("gate-verdict", b"hanako hanako"), ("gate-decision", b"{")])
+    system.put("cleared", value, key=b"r1", headers=[("gate-verdict", b"clear")])
+    system.put("deadletter", b"{", headers=[("gate-reason", b"EVENT_INVALID"), ("gate-fault", b"not_json")])
+    system.put("acts", b'{"kind":"note","act_id":"a-1","reason":"hanako"}')
+    audit = {"verdict": None, "reasons": [], "act": {"outcome": "recorded", "kind": "note"}}
+    system.put("audit", json.dumps(audit).encode(), key=b"did")
+    system.put("recalls", b'{"reasons":["CONSENT_WITHDRAWN"]}', key=b"r1")
+    lines = [line.split()[2:] for topic in ("review", "cleared", "deadletter", "acts", "audit", "recalls")
+             for line in run("tail", topic, "--no-follow").out.splitlines()]  # fmt: skip
+    assert lines == [
+        ["confirm", "CONSENT_MISSING"],
+        ["-", "-"],
+        ["clear", "-"],
+        ["EVENT_INVALID", "not_json"],
+        ["note", "a-1"],
+        ["recorded", "note"],
+        ["-", "CONSENT_WITHDRAWN"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -58,12 +86,35 @@ def test_a_key_that_is_no_id_then_it_is_not_printed(run, system) -> None:
     assert not personal(run("tail", "sends", "--no-follow").out)
 
 
-def test_raw_then_all_is_printed_with_a_warning_and_no_control_character(run, system) -> None:
+def test_raw_then_who_looks_is_on_record_first_and_no_control_character_is_printed(
+    run, system, monkeypatch: pytest.MonkeyPatch
+) -> None:
     system.put("sends", "花子\x1b[2J".encode() + b"\xff", key=b"hanako")
-    done = run("tail", "sends", "--no-follow", "--raw")
+    done = run("tail", "sends", "--no-follow", "--raw", "--by", "ops-1")
     assert "personal data" in done.err
     assert "花子" in done.out
     assert "\x1b" not in done.out
+    (record,) = system.records("acts")
+    act = decode("acts", record.key, record.value)
+    assert (act.kind, act.subject, act.by) == ("reveal_topic", "topic/sends", "ops-1")
+    assert act.act_id in done.err
+    assert "花子" in run("tail", "sends", "--no-follow", "--raw", "--json").json["value"]
+    assert [decode("acts", each.key, each.value).by for each in system.records("acts")] == ["ops-1", "hanako"]
+    monkeypatch.delenv("GATEKEEPER_USER")
+    assert "--by" in run("tail", "sends", "--no-follow", "--raw").says(2)
+    assert len(system.records("acts")) == 2
+
+
+def test_raw_where_the_act_is_not_acknowledged_then_nothing_is_shown(run, system) -> None:
+    system.put("sends", b"hanako", key=b"r1")
+    acts = ConfigResource(
+        ConfigResource.Type.TOPIC,
+        system.settings.topic("acts"),
+        incremental_configs=[ConfigEntry("max.message.bytes", "10", incremental_operation=AlterConfigOpType.SET)],
+    )
+    admin = AdminClient({"bootstrap.servers": system.settings.broker})
+    admin.incremental_alter_configs([acts])[acts].result(30)
+    assert "nothing is shown" in run("tail", "sends", "--no-follow", "--raw").says(3)
 
 
 def test_our_headers_on_our_topics_then_they_are_printed(run, system, a_send) -> None:
@@ -92,7 +143,7 @@ def test_every_topic_of_the_registry_then_it_can_be_read(run, system) -> None:
 
 
 def test_following_and_ctrl_c_then_130_and_no_traceback(system) -> None:
-    system.put("ledger", b'"first"', key=b"1")
+    system.put("ledger", b"{}", key=b"first")
     with subprocess.Popen(
         [sys.executable, "-m", "gatekeeper", "tail", "ledger", "--from-beginning"],
         stdout=subprocess.PIPE,
@@ -102,7 +153,7 @@ def test_following_and_ctrl_c_then_130_and_no_traceback(system) -> None:
     ) as tail:
         assert tail.stdout is not None
         assert "first" in tail.stdout.readline()
-        system.put("ledger", b'"second"', key=b"2")
+        system.put("ledger", b"{}", key=b"second")
         assert "second" in tail.stdout.readline()
         tail.send_signal(signal.SIGINT)
         _, said = tail.communicate(timeout=30)

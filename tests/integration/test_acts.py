@@ -51,6 +51,7 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
         "expired": ("refused", "release_expired"),
         "upheld": ("upheld", None),
         "seen": ("recorded", None),
+        "looked": ("recorded", None),
         "last": ("cleared", None),
     }
 
@@ -72,6 +73,8 @@ def test_given_acts_good_and_bad_then_each_has_one_answer_and_nothing_stops(worl
                       partition=elsewhere["review"]["partition"])  # fmt: skip
             world.act("uphold", elsewhere, act_id="upheld")
             world.act("reveal", elsewhere, act_id="seen")
+            looked = {"v": 1, "kind": "reveal_topic", "act_id": "looked", "by": "hanako", "subject": "topic/sends"}
+            world.put("acts", [("topic/sends", looked | NOW)], partition=there)
             world.act("release", found["e-y3"], act_id="last")
             await answered(world, len(outcomes) + len(bad))
             world.put("sends", [("y0", send("y0", "next"))])

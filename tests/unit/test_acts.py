@@ -354,6 +354,19 @@ def test_act_beside_a_fact_then_who_and_what_is_recorded(kind: str) -> None:
     assert desk.out[-1][0] == "deadletter"
 
 
+def test_topic_shown_with_its_personal_data_then_who_did_it_is_recorded_once(desk: Desk) -> None:
+    value = {"v": 1, "kind": "reveal_topic", "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "ops"}
+    records = len(desk.records)
+    assert desk.judged(value | {"subject": "topic/sends"}) == ("recorded", None)
+    (record,) = desk.records[records:]
+    assert (record.verdict, record.act and record.act.kind, record.act and record.act.by) == (
+        None,
+        "reveal_topic",
+        "ops",
+    )
+    assert desk.judged(value | {"subject": "controller/C1"}) == ("unreadable", "field_invalid")
+
+
 @pytest.mark.parametrize("value", [b"", b"{", b'{"v":1,"kind":"fly"}', b"\xff" * 100])
 def test_act_that_cannot_be_read_then_it_is_a_dead_letter_and_recorded(desk: Desk, value: bytes) -> None:
     outcome, code = desk.judged(value)

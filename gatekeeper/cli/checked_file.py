@@ -1,0 +1,139 @@
+"""A file that `publish` looks through: which of its lines are right, and of which campaigns they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, Any
+
+import jiter
+
+from gatekeeper.cli.output import note, progress_bar
+from gatekeeper.cli.rejects import Rejects
+from gatekeeper.errors import UsageError
+from gatekeeper.lists import Rejected
+from gatekeeper.lists.rows import LINE_BYTES
+from gatekeeper.office.files import lines
+from gatekeeper.office.publication import Publication, Refusal
+from gatekeeper.texts import text
+from schemas.codec import KEY_BYTES
+from schemas.topics import subject_key
+from streams.client.publisher import FromLine
+from streams.operations.publishing import Earlier
+
+SHOWN = 10
+"""So many of the lines that are rejected are told one by one."""
+TOLD = 100
+"""So many of them are in the JSON; the file of the rejected has them all."""
+CAMPAIGNS = 5
+"""So many campaigns of a file are told one by one."""
+
+
+class CheckedFile:
+    """One file looked through: which lines are right, which are not, and of which campaigns they are."""
+
+    def __init__(self, publication: Publication, file: Path, from_line: int, allow_invalid: bool) -> None:
+        self.last = self.right = self.others = 0
+        self.campaigns: Counter[str] = Counter()
+        self._publication, self._file, self._from, self._all = publication, file, from_line, allow_invalid
+        self._causes: Counter[str] = Counter()
+        self._lines: list[dict[str, Any]] = []
+        self._rejects: Path | None = None
+
+    @property
+    def rejected(self) -> int:
+        """How many lines are not published."""
+        return self._causes.total()
+
+    def read(self, handle: IO[bytes], rejects: Path | None) -> None:
+        """Reads every line as the gate will; tells on stderr what is wrong, and writes it into the file of rejects.
+
+        Raises UsageError (2) where the file ends before the line to begin with.
+        """
+        writing = Rejects(rejects, from_line=self._from, as_json=rejects.suffix.lower() != ".csv") if rejects else None
+        with writing or nullcontext(), progress_bar() as bar:
+            task = bar.add_task(text("cli.publish_checking"), total=None)
+            for number, value in lines(handle, self._file):
+                self.last = number
+                bar.advance(task)
+                if number < self._from:
+                    continue
+                found = self._publication.read(value)
+                if not isinstance(found, Refusal) or self._all:
+                    self._take(value, found)
+                else:
+                    self._reject(found, writing)
+        if self._from > self.last:
+            raise UsageError("error.publish_beyond", file=self._file, line=self._from, last=self.last)
+        if self.rejected and writing:
+            self._rejects = writing.path
+            note("publish.rejected_into", count=f"{self.rejected:,}", path=writing.path)
+        elif self.rejected:
+            note("publish.rejected", count=f"{self.rejected:,}")
+
+    def records(self, handle: IO[bytes]) -> Iterator[FromLine]:
+        """Yields the lines to publish, each with the key of its record."""
+        handle.seek(0)
+        for number, value in lines(handle, self._file):
+            if self._from <= number <= self.last:
+                found = self._publication.read(value)
+                if not isinstance(found, Refusal):
+                    yield number, subject_key(self._publication.topic, found).encode(), value
+                elif self._all:
+                    yield number, _seeming_key(value), value
+
+    def told(self, earlier: Earlier | None) -> dict[str, Any]:
+        """Returns for programs what was rejected, and the first campaigns.
+
+        `new`: none of the latest sends, `among` in number, is of the campaign; None where nobody can tell.
+        `among_all`: these are all that `sends` keeps.
+        """
+        return {
+            "rejected": self.rejected,
+            "causes": dict(self._causes),
+            "rejects": str(self._rejects) if self._rejects else None,
+            "rejected_lines": self._lines,
+            "campaigns": [
+                {
+                    "campaign": campaign,
+                    "sends": count,
+                    "new": None if earlier is None else campaign not in earlier.campaigns,
+                    "among": None if earlier is None else earlier.among,
+                    "among_all": None if earlier is None else earlier.whole,
+                }
+                for campaign, count in self.campaigns.items()
+            ],
+        }
+
+    def _take(self, value: bytes, found: Any) -> None:
+        if self._all and len(value) >= LINE_BYTES - 1:
+            raise UsageError("error.line_too_long", file=self._file, line=self.last, limit=LINE_BYTES)
+        self.right += 1
+        if self._publication.topic == "sends" and not isinstance(found, Refusal):
+            if found.campaign_id in self.campaigns or len(self.campaigns) < CAMPAIGNS:
+                self.campaigns[found.campaign_id] += 1
+            else:
+                self.others += 1
+
+    def _reject(self, found: Refusal, writing: Rejects | None) -> None:
+        sentence = found.sentence
+        if self.rejected < SHOWN:
+            key = "publish.rejected_field" if found.field else "publish.rejected_line"
+            note(key, file=self._file, line=self.last, field=found.field, sentence=sentence)
+        if self.rejected < TOLD:
+            told = {"line": self.last, "field": found.field, "cause": found.fault, "sentence": sentence}
+            self._lines.append(told)
+        self._causes[found.fault] += 1
+        if writing:
+            writing.add(Rejected(self.last, self.last, "", found.field, f"fault.{found.fault}"), sentence)
+
+
+def _seeming_key(value: bytes) -> bytes | None:
+    """Returns the recipient id that a line which cannot be read seems to name."""
+    try:
+        found = jiter.from_json(value)["recipient_id"].encode()
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return found if len(found) <= KEY_BYTES else None

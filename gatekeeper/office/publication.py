@@ -1,0 +1,133 @@
+"""What may be published: each line is held against the contract, and a send against the reference data as well."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Any, Literal, NamedTuple, get_args, get_origin
+
+from gatekeeper import times
+from gatekeeper.audit.records import masking
+from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.rules import system
+from gatekeeper.engine.sends import INVALID
+from gatekeeper.lists.cells import alternatives, inside
+from gatekeeper.policy.packs import Packs
+from gatekeeper.texts import text
+from schemas.codec import Unreadable, decode
+from schemas.events import Send
+from schemas.topics import CLEARED_DAYS, DAY_MS
+from schemas.values import Model
+
+FEW = 20
+"""So many allowed values are told; of more only those that are like the one that was written."""
+LIKE = 3
+_NO_FACTS = Facts((), (), (), frozenset(), (), b"{}")
+_BY_POLICY = ("purpose", "mail_date")
+"""Cases of EVENT_INVALID that the policy in force decides."""
+_SEPARATORS = (b",", b";", b"\t")
+
+
+class Refusal(NamedTuple):
+    """Why a line is not published: the fault (of texts/fault.toml), the field ("" for none), and what would be right.
+
+    `hint` holds ids, codes and days only, and is "" where nothing more can be said.
+    """
+
+    fault: str
+    field: str
+    hint: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what would be right, in the reader's language."""
+        says = text(f"fault.{self.fault}")
+        return text("publish.says", fault=says, hint=self.hint) if self.hint else says
+
+
+class Publication:
+    """Tells of each value whether it may stand on `topic`.
+
+    `reference`, `packs`: what sends are held against at the instant `at` (milliseconds since the epoch); None: the
+    contract alone.
+    """
+
+    def __init__(
+        self, topic: str, *, reference: Reference | None = None, packs: Packs | None = None, at: int = 0
+    ) -> None:
+        self.topic = topic
+        self._reference, self._packs, self._at = reference, packs, at
+
+    def read(self, value: bytes) -> Any | Refusal:
+        """Returns the value as its topic's model, or why it is refused. Never raises for what stands in it.
+
+        A send is refused for what the gate would find EVENT_INVALID, for a template that is not registered, and for a
+        mail date that is over.
+        """
+        try:
+            model = decode(self.topic, None, value)
+        except Unreadable as fault:
+            return Refusal(fault.fault, fault.place, _by_contract(fault) if self.topic == "sends" else "")
+        if self._reference is None or self._packs is None:
+            return model
+        return self._refused(model, self._reference, self._packs) or model
+
+    def _refused(self, send: Send, reference: Reference, packs: Packs) -> Refusal | None:
+        governing = packs.deciding(send.contact_point.country, self._at)
+        case = Case(send, _NO_FACTS, reference, governing or packs.at(self._at), self._at * 1000)
+        for found in system.invalid(case):
+            kind = found.says["case"]
+            if governing is not None or kind not in _BY_POLICY:
+                return Refusal(*INVALID[kind], self._hint(kind, case))
+        if case.template(send.template_id) is None:
+            return Refusal("template_unknown", "template_id", self._hint("template", case))
+        if send.mail_date and case.span(send.mail_date).last < case.at:
+            return Refusal("mail_date_past", "mail_date", self._hint("mail_date", case))
+        return None
+
+    def _hint(self, kind: str, case: Case) -> str:
+        """Returns what was written, and what may stand there instead."""
+        send, reference = case.send, case.reference
+        if kind == "controller":
+            return _instead(send.controller_id, reference.controllers)
+        if kind == "template":
+            return _instead(send.template_id, reference.templates)
+        if kind == "purpose":
+            return _instead(send.purpose, case.policy.purposes)
+        if kind == "mail_date":
+            last = self._at + (CLEARED_DAYS - 1) * DAY_MS  # a day counts up to its end
+            first, last_day = (times.day(at * 1000, case.policy.timezone) for at in (self._at, last))
+            return text("publish.days", day=case.day(str(send.mail_date)), first=first, last=last_day)
+        return ""
+
+
+def is_table(line: bytes) -> bool:
+    """Tells whether a file's first line is no JSON, and has the commas, semicolons or tabs of a table."""
+    return not line.lstrip().startswith((b"{", b"[")) and any(sign in line for sign in _SEPARATORS)
+
+
+def _instead(written: str, known: Collection[str]) -> str:
+    if not known:
+        return text("publish.none_registered", written=masking.word(written))
+    if len(known) <= FEW:
+        return text("publish.allowed", written=masking.word(written), values=", ".join(sorted(known)))
+    if like := get_close_matches(written, sorted(known), LIKE):
+        return text("publish.like", written=masking.word(written), values=", ".join(like))
+    return text("publish.none_like", written=masking.word(written), count=f"{len(known):,}")
+
+
+def _by_contract(fault: Unreadable) -> str:
+    """Returns which values or fields the contract of sends has at the place of a fault, '' where it lists none."""
+    hint: Any = Send
+    for part in fault.place.split(".") if fault.place else ():
+        hint = inside(hint, part)
+    kinds = list(alternatives(hint)) if hint is not None else []
+    if fault.fault == "field_unknown":
+        fields = [
+            name for kind in kinds if isinstance(kind, type) and issubclass(kind, Model) for name in kind.model_fields
+        ]
+        return text("publish.fields", values=", ".join(fields)) if fields else ""
+    values = [str(value) for kind in kinds if get_origin(kind) is Literal for value in get_args(kind)]
+    return text("publish.values", values=", ".join(values)) if values else ""

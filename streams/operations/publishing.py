@@ -1,0 +1,55 @@
+"""What is looked up before a campaign is published: the reference data, and which campaigns there were already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+import jiter
+
+from gatekeeper.knowledge.store import FactStore
+from streams.client.reader import Reader
+
+LOOK_BACK = 100_000
+"""So many of the latest sends are looked through at most, in about 2 seconds."""
+
+
+class Earlier(NamedTuple):
+    """Which of some campaigns have sends among the latest `among` ones; `whole`: these are all that `sends` keeps."""
+
+    among: int
+    whole: bool
+    campaigns: frozenset[str]
+
+
+def registered(reader: Reader) -> FactStore:
+    """Returns what `reference` says now; raises as `Reader` does."""
+    store = FactStore()
+    for record in reader.read("reference"):
+        store.apply(record.topic, record.partition, record.offset, record.key, record.value)
+    return store
+
+
+def earlier(reader: Reader, wanted: Collection[str], advance: Callable[[], None]) -> Earlier:
+    """Looks for campaigns among the latest sends, and ends as soon as all are found; raises as `Reader` does.
+
+    `advance` is called for each send that was read.
+    """
+    starts, ends = reader.starts("sends"), reader.ends("sends")
+    most = max(1, LOOK_BACK // len(ends))
+    whole = all(end - starts[partition] <= most for partition, end in ends.items())
+    left, among = set(wanted), 0
+    for record in reader.read("sends", last=most):
+        if not left:
+            break
+        among += 1
+        advance()
+        left.discard(_campaign(record.value or b""))
+    return Earlier(among, whole, frozenset(wanted) - left)
+
+
+def _campaign(value: bytes) -> str:
+    try:
+        return str(jiter.from_json(value)["campaign_id"])
+    except (ValueError, LookupError, TypeError):
+        return ""

@@ -1,0 +1,32 @@
+"""Personal data shown to a person: who looks is on record before anything is shown."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from gatekeeper.errors import UnavailableError, UsageError
+from gatekeeper.settings import Settings
+from schemas.codec import encode
+from schemas.events import TopicAct
+from schemas.topics import subject_key
+from streams.client.fact_with_act import now
+from streams.client.publisher import Publisher
+
+
+def write(settings: Settings, topic: str, *, by: str) -> TopicAct:
+    """Returns the act that says who reads a topic (registry name) as it stands; it is acknowledged, and so recorded.
+
+    `by`: the id of who looks. Raises UnavailableError (3) without an acknowledgement, UsageError (2) for a `by` that is
+    no staff id, or without the right to write acts: then nothing may be shown.
+    """
+    try:
+        act = TopicAct(v=1, kind="reveal_topic", act_id=uuid4().hex, at=now(), by=by, subject=f"topic/{topic}")
+    except ValidationError:
+        raise UsageError("error.option_invalid", option="--by") from None
+    with Publisher(settings, "acts") as out:
+        (place,) = out.write([(subject_key("acts", act).encode(), encode(act))])
+    if place is None:
+        raise UnavailableError("error.reveal_unwritten", broker=settings.bootstrap)
+    return act

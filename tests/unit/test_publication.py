@@ -1,0 +1,112 @@
+"""What may be published: each refusal says what would be right, and never repeats what may be somebody's."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.deciding.reference import Reference
+from gatekeeper.office.files import lines
+from gatekeeper.office.publication import FEW, Publication, Refusal, is_table
+from gatekeeper.policy.packs import load
+from gatekeeper.times import span
+from schemas.codec import decode
+from tests.worlds import TEMPLATE, controller, send
+
+NOW = span("2026-11-27T10:00:00+09:00", "Asia/Tokyo").first // 1000
+
+
+def reference(*more: tuple[str, dict[str, Any]]) -> Reference:
+    found = Reference()
+    for _, fields in (controller(), TEMPLATE, *more):
+        value = orjson.dumps(fields)
+        found.put(decode("reference", None, value), value)
+    return found
+
+
+def refused(known: Reference | None = None, **fields: Any) -> Refusal | None:
+    publication = Publication("sends", reference=known or reference(), packs=load("jp-pmark"), at=NOW)
+    found = publication.read(orjson.dumps(send("P-1", **fields)))
+    return found if isinstance(found, Refusal) else None
+
+
+@pytest.mark.parametrize("day", ["2026-11-27", "2026-11-27T23:00:00+09:00", "2027-01-25", None])
+def test_send_that_the_gate_can_judge_then_it_may_be_published(day: str | None) -> None:
+    assert refused(**({"mail_date": day} if day else {})) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault", "field", "hint"),
+    [
+        ({"purpose": "mkt.dm.onw"}, "purpose_unknown", "purpose", "mkt.dm.own, safety.recall"),
+        ({"controller_id": "C9"}, "controller_unknown", "controller_id", "it says C9, allowed: C1"),
+        ({"template_id": "T9"}, "template_unknown", "template_id", "allowed: T1"),
+        ({"mail_date": "2026-11-26"}, "mail_date_past", "mail_date", "allowed: 2026-11-27 to 2027-01-25"),
+        ({"mail_date": "2027-01-26"}, "mail_date_too_far", "mail_date", "allowed: 2026-11-27 to 2027-01-25"),
+        ({"message_class": "confirmation"}, "confirmation_incomplete", "source_id", ""),
+        ({"channel": "花子"}, "field_invalid", "channel", "postal, email"),
+        ({"message_class": None}, "field_invalid", "message_class", "marketing, transactional"),
+        ({"花子": 1}, "field_unknown", "", "mail_date, delivery"),
+        ({"delivery": {"花子": 1, "name": "x"}}, "field_unknown", "delivery", "name, postcode, lines"),
+    ],
+)
+def test_send_that_the_gate_would_refuse_then_field_and_what_would_be_right(
+    fields: dict[str, Any], fault: str, field: str, hint: str
+) -> None:
+    found = refused(**fields)
+    assert found
+    assert (found.fault, found.field) == (fault, field)
+    assert hint in found.hint
+    assert "花子" not in found.sentence
+
+
+def test_more_registered_than_a_person_reads_then_those_that_are_alike() -> None:
+    many = reference(*(controller(id=f"shop-{number}") for number in range(FEW + 1)))
+    alike, foreign = refused(many, controller_id="shop-1x"), refused(many, controller_id="ZZZ")
+    assert alike
+    assert foreign
+    assert "like it: shop-1" in alike.hint
+    assert f"none of the {FEW + 2}" in foreign.hint
+
+
+def test_nothing_registered_then_how_to_register() -> None:
+    found = refused(Reference(), controller_id="C1")
+    assert found
+    assert "gatekeeper import reference" in found.sentence
+
+
+def test_id_that_looks_like_a_telephone_number_then_it_is_not_repeated() -> None:
+    found = refused(controller_id="03-1234-5678")
+    assert found
+    assert "1234" not in found.sentence
+
+
+def test_place_without_a_policy_then_purpose_and_day_are_left_to_the_gate() -> None:
+    abroad = {"id": "cp", "token": "t1_" + "A" * 43, "country": "US"}
+    assert refused(contact_point=abroad, purpose="elsewhere") is None
+    found = refused(contact_point=abroad, controller_id="C9")
+    assert found
+    assert found.fault == "controller_unknown"
+
+
+def test_facts_then_only_the_contract_refuses() -> None:
+    publication = Publication("reference")
+    assert publication.read(b'{"v":1,"kind":"controller","id":"C1"}').id == "C1"
+    assert publication.read(b'{"v":1,"kind":"owl"}') == Refusal("kind_unknown", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "table"),
+    [(b"event_id,name", True), (b'"event_id";"name"', True), (b"a\tb", True), (b"[1,2]", False), (b' {"a":1,', False)],
+)
+def test_first_line_then_it_is_told_from_json(line: bytes, table: bool) -> None:
+    assert is_table(line) == table
+
+
+def test_file_that_begins_with_the_mark_of_utf_8_then_its_first_line_is_json() -> None:
+    marked = io.BytesIO(b"\xef\xbb\xbf{}\n\n\xef\xbb\xbf{}\r\n")
+    assert list(lines(marked, Path("c.jsonl"))) == [(1, b"{}"), (3, b"\xef\xbb\xbf{}")]
