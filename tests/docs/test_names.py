@@ -18,7 +18,10 @@ from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 
-OUTSIDE = {"AUDIT_TRIALS", "JAVA_HOME", "CONCURRENT_TRANSACTIONS"}
+OUTSIDE = {
+    *("AUDIT_TRIALS", "HOSTILE_RECORDS", "JAVA_HOME"),
+    *("CONCURRENT_TRANSACTIONS", "MESSAGE_TOO_LARGE", "MSG_SIZE_TOO_LARGE", "UNKNOWN_SERVER_ERROR"),
+}
 """Names in capitals that are not ours, or not of the product."""
 FOLDERS = ("schemas", "gatekeeper", "streams", "tests", "docs", "scripts", "requirements", "benchmarks")
 CONTEXT = click.Context(gatekeeper)

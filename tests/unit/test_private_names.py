@@ -1,4 +1,4 @@
-"""The private names of Faust and aiokafka that the engine stands on; each failure says what to check."""
+"""The private names of Faust, aiokafka and kafka-python that the engine stands on; each failure says what to check."""
 
 import asyncio
 import inspect
@@ -6,19 +6,23 @@ import tempfile
 from importlib.metadata import version
 
 import aiokafka
+import aiokafka.consumer.fetcher
 import aiokafka.producer.sender
+import kafka.consumer.fetcher
 import kafka.record.util
 import pytest
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types.settings import Settings as FaustSettings
+from kafka.consumer import subscription_state
 
 from gatekeeper.keys import ROLES, Keys
 from gatekeeper.settings import Settings
+from streams.client.batches import Batches
 from streams.worker.app import create_app
 
-PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
+PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "kafka-python": "3.0.12", "mode-streaming": "0.7.1"}
 
 
 @pytest.mark.parametrize("package", PINNED)
@@ -110,3 +114,22 @@ def test_given_our_transactions_then_the_backoff_is_ours():
         "transaction takes 35 ms instead of 9."
     )
     assert aiokafka.producer.sender.BACKOFF_OVERRIDE == 0.002
+
+
+def test_given_both_clients_then_what_a_fetch_returned_is_read_as_our_batches():
+    import streams.client.reader
+    import streams.worker.offsets  # noqa: F401  (each installs it in its client)
+
+    for fetcher in (aiokafka.consumer.fetcher, kafka.consumer.fetcher):
+        assert fetcher.MemoryRecords.func is Batches
+        assert inspect.getsource(fetcher).count("MemoryRecords(") == 1, (
+            f"{fetcher.__name__} reads batches in another way: streams/client/batches.py stands in for MemoryRecords, "
+            "or one batch in lz4, or a header that is not UTF-8, ends the worker at every start."
+        )
+
+
+def test_given_kafka_python_then_a_fetch_can_be_sent_to_a_follower():
+    assert "update_preferred_read_replica(self, node_id, expiration_time)" in inspect.getsource(subscription_state)
+    assert "preferred_read_replica()" in inspect.getsource(kafka.consumer.fetcher.Fetcher._select_read_replica), (
+        "kafka-python no longer asks the preferred replica: streams/client/replicas.py would get the same copy."
+    )
