@@ -119,6 +119,10 @@ class Partition:
                 self._committing.add_done_callback(self._ended)
                 if not self._waiting:
                     await self._settled()
+        except Exception:
+            if self.waits_for != "take_over":  # which says itself what it refuses
+                self._tell_where()
+            raise
         finally:
             await self._let_go()
 
@@ -206,6 +210,12 @@ class Partition:
     @property
     def _waiting(self) -> bool:
         return self._intake.waiting or self._act_intake.waiting or self._left is not None
+
+    def _tell_where(self) -> None:
+        """Logs at which offsets a next owner goes on: what stands there is what to look at."""
+        head = self._judging.head
+        for tp, offset in ((self._sends, head.sends), (self._acts.tp, head.acts)):
+            log.error("partition_stopped", topic=tp.topic, partition=tp.partition, offset=offset)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

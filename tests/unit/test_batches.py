@@ -15,7 +15,8 @@ import pytest
 from aiokafka.record._crc32c import crc as checksum
 
 from schemas.codec import HEADER_BYTES, MAX_HEADERS
-from streams.client.batches import MAX_INFLATED, Batches, refusal
+from streams.client.batches import Batches, refusal
+from streams.client.record_batch import MAX_INFLATED
 
 CLIENTS = pytest.mark.parametrize(
     "library", [asynchronous.MemoryRecords, synchronous.MemoryRecords], ids=["aiokafka", "kafka-python"]
