@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 Headers = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a record could not be taken from what Kafka holds: the fault, and the SHA-256 (hex) of what stands there.
+    """What could not be taken of a record that Kafka holds: the fault, and the SHA-256 (hex) of what stands there.
 
-    `whole_batch`: its batch cannot be read, so that nobody knows whom its records are about.
+    `what`: its headers alone, and it has key and value; all of the record but perhaps its key; or the whole batch,
+    which begins at `base`, so that nobody knows whom its records are about.
     """
 
     fault: str
     sha256: str
-    whole_batch: bool = False
+    what: Literal["headers", "record", "batch"] = "record"
+    base: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Record:
     """One record that was read; `timestamp` is the broker's, in milliseconds.
 
     `topic`: the broker's name for what a worker takes, the registry's name for what a command reads.
-    `refused`: why there is no value, and perhaps no key.
+    `refused`: what of it could not be taken.
     """
 
     topic: str

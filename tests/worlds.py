@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from functools import cache
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -209,6 +209,7 @@ class World:
     max_lag: float | None = None
     application: str = "gk"
     mode: Mode = "live"
+    misplaced: Literal["refuse", "judge"] = "refuse"
     token_key: str = field(default_factory=lambda: str(key_file()))
     keys: str = field(default_factory=lambda: str(key_folder()))
     packs: Packs = field(default_factory=lambda: load_packs("jp-pmark"))
@@ -235,6 +236,7 @@ class World:
             http_port=0,
             max_lag=self.max_lag,
             mode=self.mode,
+            misplaced=self.misplaced,
             session_timeout=6.0,
         )
 
@@ -250,6 +252,7 @@ class World:
             "GATEKEEPER_HTTP_PORT": "0",
             "GATEKEEPER_SESSION_TIMEOUT": "6",
             "GATEKEEPER_MODE": self.mode,
+            "GATEKEEPER_MISPLACED": self.misplaced,
         }
         return found | ({"GATEKEEPER_MAX_LAG": str(self.max_lag)} if self.max_lag else {})
 

@@ -138,8 +138,9 @@ def _from_system(settings: Settings, store: FactStore, memory: Memory) -> list[F
         for topic in topics:
             for record in reader.read(topic):
                 if topic == "ledger":
-                    if record.refused:
-                        raise IntegrityError("error.ledger_unreadable")
+                    if record.refused and record.refused.what != "headers":
+                        place = f"{record.topic}/{record.partition}/{record.offset}"
+                        raise IntegrityError("error.ledger_spoilt", place=place, sha256=record.refused.sha256)
                     ledger.apply(record.key or b"", record.value)
                 else:
                     store.apply(topic, record.partition, record.offset, record.key, record.value, record.refused)

@@ -197,7 +197,7 @@ def _plain(letter: DeadLetter) -> dict[str, Any]:
         "decision_id": record.header("gate-decision-id") or None,
         "at": datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds"),
         "place": f"{record.topic}/{record.partition}/{record.offset}",
-        "bytes": len(record.value or b""),
+        "bytes": int(record.header("gate-size") or len(record.value or b"")),
         "open": letter.is_open,
         "resolution": letter.resolution.model_dump(mode="json") if letter.resolution else None,
     }

@@ -17,7 +17,7 @@ from gatekeeper.engine.acts import acted, did
 from gatekeeper.engine.failures import defect
 from gatekeeper.engine.item import KEPT_MS
 from gatekeeper.engine.outputs import origin
-from gatekeeper.engine.recalls import outcome, recall
+from gatekeeper.engine.recalls import nobody_can_tell, outcome, recall
 from gatekeeper.engine.sends import Judge, Judged, superseded
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import Clearance, Entry, cancelled
@@ -109,6 +109,8 @@ class Walk:
             decision = decide(
                 clearance.send, facts, store.reference, packs, at, checkpoint="handoff", clearance=clearance.did
             )
+            if nobody_can_tell(decision):
+                return None  # neither handed off nor called back: the next hand-off takes it
             return self._decided(clearance, decision, facts, memory)
         except Exception as error:  # a defect of ours: nobody knows whether it may go out, so it does not
             return self._decided(clearance, only(packs.at(at), at, [defect(error)]), None, memory)

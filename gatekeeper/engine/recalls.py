@@ -93,6 +93,12 @@ def _of_everybody(place: str) -> bool:
     return place.startswith("reference/") or place.endswith(f"/{WHOLE_BATCH}")
 
 
+def nobody_can_tell(decision: Decision) -> bool:
+    """Tells whether nothing but a batch of facts that cannot be read, about whomever, speaks against a piece."""
+    places = [place for reason in decision.reasons for place in reason.facts]
+    return decision.codes == ("FACTS_UNAVAILABLE",) and all(place.endswith(f"/{WHOLE_BATCH}") for place in places)
+
+
 def _outlived(decision: Decision) -> bool:
     """Tells whether nothing but the end of its release speaks against a piece, which went out while that was alive."""
     ended = next((reason for reason in decision.reasons if reason.code == "RELEASE_EXPIRED"), None)

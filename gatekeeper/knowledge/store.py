@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -34,7 +35,9 @@ SNAPSHOT_BYTES = 160 * 1024
 UNREADABLE = 64
 """More unreadable records of one person are not named one by one."""
 NAMES = 64
-"""At most so many people are withheld by one unreadable record; more names in it are none of a fact's."""
+"""At most so many people are withheld by one unreadable record: those that it names first, and its key's."""
+WITHHELD = 100_000
+"""So many names of unreadable records are kept; each record beyond withholds everybody, until it is resolved."""
 _POLICY = "policy/"
 _ID = TypeAdapter(RecipientId)
 _NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-]{1,64})"')
@@ -57,8 +60,9 @@ class FactStore:
         self._by_token: dict[str, bytes] = {}
         self._withheld: dict[str, set[Place]] = {}  # recipient id, token, or a reference's kind/id
         self._named: dict[Place, frozenset[str]] = {}
-        self._of_everybody: dict[Place, str] = {}  # first records of batches that nobody can read, with their SHA-256
-        self._batches: set[tuple[str, int, str]] = set()
+        self._of_everybody: set[Place] = set()
+        self._batches: set[Place] = set()  # first offsets of batches that nobody can read
+        self._names = 0
         self._resolved: set[Place] = set()
         self._newest: dict[str, tuple[int, int]] = {}
         self._refs: dict[tuple[str, str, tuple[str, ...]], bytes] = {}
@@ -79,15 +83,15 @@ class FactStore:
     ) -> str | None:
         """Takes one record in; returns None, or the fault for which it could not be read. Never raises.
 
-        `topic` is the registry name. `refused`: why there is no value. An unreadable record withholds whom it names
-        until a resolution names it; a batch of which not even the keys can be read withholds everybody. Such a batch
-        is one fault, that of its first record.
+        `topic` is the registry name. `refused`: what of the record could not be taken; headers say nothing of a fact.
+        An unreadable record withholds whom it names until a resolution names it. A batch of which not even the keys
+        can be read withholds everybody; it is one fault, at the offset where it begins.
         """
-        if refused and refused.whole_batch:
-            return self._withhold_everybody((topic, partition, offset), refused)
+        if refused and refused.what == "batch":
+            return self._withhold_everybody((topic, partition, refused.base), refused.fault)
         fault = None
         try:
-            if refused:
+            if refused and refused.what == "record":
                 raise Unreadable(refused.fault)
             names = self._fold(topic, (partition, offset), decode(topic, key, value), value or b"")
         except Unreadable as unreadable:
@@ -254,6 +258,11 @@ class FactStore:
         places = set().union(*(self._withheld.get(name, ()) for name in (*names, *person.refs)))
         return [*(f"{topic}/{partition}/{offset}" for topic, partition, offset in places), *self._for_everybody()]
 
+    @property
+    def withholds_everybody(self) -> bool:
+        """Whether a record or batch that cannot be read may be about anybody."""
+        return bool(self._of_everybody)
+
     def _for_everybody(self) -> list[str]:
         return ["/".join((*map(str, place), WHOLE_BATCH)) for place in self._of_everybody]
 
@@ -285,23 +294,26 @@ class FactStore:
         if place in self._resolved:
             return
         self.unreadable[place] = fault
+        if self._names + len(names) > WITHHELD:
+            self._of_everybody.add(place)
+            return
         if not names:
             self.stray[place] = fault
+        self._names += len(names)
         self._named[place] = names
         for name in names:
             self._withheld.setdefault(name, set()).add(place)
         if policies := frozenset(name.removeprefix(_POLICY) for name in names if name.startswith(_POLICY)):
             self.activations.bar(place[1:], policies, value)
 
-    def _withhold_everybody(self, place: Place, refused: Refusal) -> str | None:
-        batch = (place[0], place[1], refused.sha256)
-        if batch in self._batches:
+    def _withhold_everybody(self, place: Place, fault: str) -> str | None:
+        if place in self._batches:
             return None
-        self._batches.add(batch)
+        self._batches.add(place)
         if place not in self._resolved:
-            self.unreadable[place] = refused.fault
-            self._of_everybody[place] = refused.sha256
-        return refused.fault
+            self.unreadable[place] = fault
+            self._of_everybody.add(place)
+        return fault
 
     def _resolve(self, place: Place) -> None:
         self._resolved.add(place)
@@ -309,8 +321,10 @@ class FactStore:
             self.activations.free(place[1:])
         self.unreadable.pop(place, None)
         self.stray.pop(place, None)
-        self._of_everybody.pop(place, None)
-        for name in self._named.pop(place, ()):
+        self._of_everybody.discard(place)
+        named = self._named.pop(place, frozenset())
+        self._names -= len(named)
+        for name in named:
             self._withheld[name].discard(place)
             if not self._withheld[name]:
                 del self._withheld[name]
@@ -319,15 +333,13 @@ class FactStore:
 def _named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
     """Returns whom an unreadable record names: by its key, and by every name found in its value.
 
-    Of a value beyond its cap only the key counts, and of a value with more than NAMES names.
+    Of a value beyond its cap only the key counts, and no more than NAMES names.
     """
-    read, found = None, set[bytes]()
+    read, names = None, {key or b""}
     if len(value) <= VALUE_BYTES:
-        found = set(_NAMES_SOMEBODY.findall(value))
+        names.update(islice(dict.fromkeys(_NAMES_SOMEBODY.findall(value)), NAMES))
         with suppress(ValueError):
             read = orjson.loads(value)  # a name may be written with escapes
-    names = found if len(found) < NAMES else set()
-    names.add(key or b"")
     if isinstance(read, dict):
         names.update(str(read.get(name)).encode() for name in ("recipient_id", "token"))
         if topic == "reference" and (id_ := read.get("id") or read.get("terms_id")):

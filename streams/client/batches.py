@@ -1,8 +1,9 @@
 """Record batches as a fetch returns them: whatever is in one, its readable records are read and the others refused.
 
 Both clients read the bytes of a fetch through a class `MemoryRecords`; `install` puts `Batches` in its place. It
-inflates within a bound, leaves the parsing to the client's own code, and where that raises it reads the batch itself,
-record by record. A record that cannot be taken arrives with one header, named by a `Refused`: no producer can make one.
+checks the checksum, inflates within a bound, leaves the parsing to the client's own code, and where that raises it
+reads the batch itself, record by record. What could not be taken of a record is said by its one header, whose name
+is a `Refused`: no producer can make one.
 
 Private names used: `aiokafka.consumer.fetcher.MemoryRecords`, `kafka.consumer.fetcher.MemoryRecords`.
 """
@@ -16,26 +17,31 @@ from hashlib import sha256
 from types import ModuleType
 from typing import Any
 
-from schemas.codec import KEY_BYTES, headers_fault
 from schemas.record import Refusal
 from streams.client.record_batch import (
     CODEC,
     CONTROL,
     FRAME,
     HEAD,
-    MAGIC,
+    MAX_HEADERS,
     MAX_RECORDS,
     Batchwide,
     Fault,
     Head,
+    Headerwide,
     Refused,
     Taken,
+    framed,
     inflated,
     length_at,
+    marker,
     read,
 )
 
 log = logging.getLogger(__name__)
+
+Library = Callable[[bytes], Any]
+"""A client's own class `MemoryRecords`."""
 
 
 def install(fetcher: ModuleType) -> None:
@@ -46,18 +52,21 @@ def install(fetcher: ModuleType) -> None:
 
 
 def refusal(headers: Sequence[tuple[str, bytes | None]]) -> Refusal | None:
-    """Returns why a record that a client of ours handed out could not be taken, None where it was."""
+    """Returns what of a record that a client of ours handed out could not be taken, and why; None where all was."""
     name, value = headers[0] if headers else ("", b"")
     if not isinstance(name, Refused):
         return None
-    return Refusal(str(name), (value or b"").decode(), whole_batch=isinstance(name, Batchwide))
+    digest, _, base = (value or b"").decode().partition("/")
+    if isinstance(name, Batchwide):
+        return Refusal(str(name), digest, what="batch", base=int(base))
+    return Refusal(str(name), digest, what="headers" if isinstance(name, Headerwide) else "record")
 
 
 class Batches:
     """The batches of one partition in a fetch's answer; has what the fetchers ask of `MemoryRecords`."""
 
-    def __init__(self, library: Callable[[bytes], Any], data: Any) -> None:
-        """`library`: the client's own class, which reads a single batch. `data`: whole batches, the last may be cut."""
+    def __init__(self, library: Library, data: Any) -> None:
+        """`library` reads a single batch. `data`: whole batches, the last may be cut."""
         self._library = library
         self._data = memoryview(data if data is not None else b"")
         self._at = 0
@@ -76,28 +85,34 @@ class Batches:
         if end is None:
             return None
         raw, self._at = bytes(self._data[self._at : end]), end
-        if len(raw) < HEAD.size or raw[MAGIC] != 2 or Head.of(raw).attributes & CONTROL:
-            return self._library(raw).next_batch()  # a marker, or no format that a broker of today sends
-        return Batch(self._library, raw)
+        following = Head.of(bytes(self._data[end : end + HEAD.size])).base_offset if self._end() else None
+        return Batch(self._library, raw, following)
 
     def _end(self) -> int | None:
-        if len(self._data) - self._at < FRAME:
+        if len(self._data) - self._at < HEAD.size:
             return None
-        length = length_at(self._data, self._at)
-        end = self._at + FRAME + length
-        return end if length > 0 and end <= len(self._data) else None
+        end = self._at + FRAME + length_at(self._data, self._at)
+        return end if self._at + HEAD.size <= end <= len(self._data) else None
 
 
 class Batch:
     """One batch: its own reading of what its client cannot read, all else as the client's class has it."""
 
-    def __init__(self, library: Callable[[bytes], Any], raw: bytes) -> None:
-        self._raw, self._plain, self._fault = raw, raw, ""
-        self._head = Head.of(raw)
-        self._batch = library(raw).next_batch()
-        if not self._batch.validate_crc():
+    def __init__(self, library: Library, raw: bytes, following: int | None) -> None:
+        """`following`: the first offset of the next batch, where it is known."""
+        self._raw, self._plain, self._fault, self._batch = raw, raw, "", None
+        self._head, self._following = Head.of(raw), following
+        try:
+            self._batch = library(raw).next_batch()
+            corrupt = self._head.magic != 2 or not self._batch.validate_crc()
+        except Exception as error:  # a format of old, which no broker of today sends
+            log.debug("batch at %d: %s", self._head.base_offset, type(error).__name__)
+            corrupt = True
+        control = bool(self._head.attributes & CONTROL)
+        self._marker = marker(raw) if corrupt and control and self._batch is not None else None
+        if corrupt and self._marker is None:
             self._fault = "batch_corrupt"
-        elif self._head.attributes & CODEC:
+        elif not control and self._head.attributes & CODEC:
             try:
                 self._plain = inflated(raw)
             except Fault as fault:
@@ -106,15 +121,39 @@ class Batch:
                 self._batch = library(self._plain).next_batch()
 
     def __getattr__(self, name: str) -> Any:
+        if self._fault == "batch_corrupt" and name in _UNKNOWN:
+            return _UNKNOWN[name]  # nothing that it says may have it passed over
         return getattr(self._batch, name)
+
+    def has_producer_id(self) -> bool:
+        """Returns whether a producer with an id wrote it."""
+        return self._fault != "batch_corrupt" and bool(self._batch and self._batch.has_producer_id())
+
+    def __next__(self) -> Any:
+        """Returns the one record of a marker."""
+        assert self._batch is not None
+        return self._marker or next(self._batch)
+
+    @property
+    def base_offset(self) -> int:
+        """The offset of the first record."""
+        return self._head.base_offset
+
+    @property
+    def last_offset(self) -> int:
+        """The offset of the last record."""
+        return self.next_offset - 1
 
     @property
     def next_offset(self) -> int:
-        """The offset behind the batch. Where the checksum is wrong so may the number be: the least that it says."""
-        said = [self._head.last_delta + 1]
-        if self._fault == "batch_corrupt":
-            said = [n for n in (self._head.last_delta + 1, self._head.records) if 0 < n <= MAX_RECORDS] or [1]
-        return self._head.base_offset + min(said)
+        """The offset behind the batch. Of two numbers that differ that one holds which the records bear out."""
+        extent = self._head.last_delta + 1
+        if self._fault == "batch_corrupt" and extent != self._head.records:
+            found = framed(self._raw)
+            extent = found if found in (extent, self._head.records) else min(extent, self._head.records)
+            extent = min(max(extent, 1), MAX_RECORDS)
+        end = self._head.base_offset + extent
+        return end if self._following is None else max(min(end, self._following), self._head.base_offset + 1)
 
     def validate_crc(self) -> bool:
         """Returns True: a batch whose checksum is wrong is read as one that cannot be read."""
@@ -139,9 +178,8 @@ class Batch:
         """Yields the records as the client reads them; where that raises, the rest one by one."""
         last = -1
         try:
-            for record in self._batch:
-                fault = headers_fault(record.headers) if record.headers else None
-                yield self._refused(record, fault) if fault else record
+            for record in self._batch or ():
+                yield _without_headers(record) if len(record.headers) > MAX_HEADERS else record
                 last = record.offset
             return
         except Exception as error:
@@ -150,10 +188,21 @@ class Batch:
 
     def _missing(self, begin: int, end: int) -> Iterator[Taken]:
         if begin < end:
-            header = ((Batchwide(self._fault or "batch_unreadable"), sha256(self._raw).hexdigest().encode()),)
+            digest = f"{sha256(self._raw).hexdigest()}/{self._head.base_offset}".encode()
+            header = ((Batchwide(self._fault or "batch_unreadable"), digest),)
             yield from (Taken(offset, self._head.max_timestamp, 1, None, None, header) for offset in range(begin, end))
 
-    def _refused(self, record: Any, fault: str) -> Taken:
-        key = record.key if record.key is None or len(record.key) <= KEY_BYTES else None
-        digest = sha256(record.value or b"").hexdigest().encode()
-        return Taken(record.offset, record.timestamp, 1, key, None, ((Refused(fault), digest),))
+
+_UNKNOWN = {
+    "magic": 2,
+    "leader_epoch": -1,
+    "producer_id": None,
+    "is_transactional": False,
+    "is_control_batch": False,
+}
+
+
+def _without_headers(record: Any) -> Taken:
+    digest = sha256(record.value or b"").hexdigest().encode()
+    header = ((Headerwide("headers_too_many"), digest),)
+    return Taken(record.offset, record.timestamp, 1, record.key, record.value, header)

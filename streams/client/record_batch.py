@@ -13,17 +13,22 @@ from typing import NamedTuple
 
 import cramjam
 
-from schemas.codec import KEY_BYTES, headers_fault
+from schemas import codec
+from schemas.codec import KEY_BYTES
 
 MAX_INFLATED = 8 * 2**20
 """Bytes of a batch's records; a topic of ours takes 1 MiB a batch, so that what grows eightfold is no letter's data."""
+MAX_HEADERS = 2 * codec.MAX_HEADERS
+"""More than any record of the gate's own has, which passes a platform's headers on with a dozen of its own."""
 MAX_RECORDS = 2**20
 """A batch that says it has more says something else with the same bytes."""
 
 HEAD = struct.Struct(">qiibIhiqqqhii")
-MAGIC, FRAME = 16, 12
+FRAME = 12
 CODEC, _APPEND_TIME, CONTROL = 0x07, 0x08, 0x20
 _GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
+_ABORT, _COMMIT = b"\0\0\0\0", b"\0\0\0\1"
+"""Keys of markers: a version and a type."""
 _XERIAL = b"\x82SNAPPY\x00"
 
 
@@ -33,8 +38,14 @@ class Refused(str):
     __slots__ = ()
 
 
+class Headerwide(Refused):
+    """The fault of a record's headers alone: key and value are there."""
+
+    __slots__ = ()
+
+
 class Batchwide(Refused):
-    """The fault of a whole batch, or of the rest of one: not even the records' keys can be told."""
+    """The fault of a whole batch, or of the rest of one: not even keys can be told. Behind `/` its first offset."""
 
     __slots__ = ()
 
@@ -59,6 +70,11 @@ class Taken:
     def validate_crc(self) -> bool:
         """Returns True: a batch has one checksum, and it was looked at."""
         return True
+
+    @property
+    def abort(self) -> bool:
+        """Whether it is the marker of a transaction that was aborted."""
+        return self.key == _ABORT
 
 
 class Head(NamedTuple):
@@ -88,6 +104,25 @@ def length_at(data: memoryview, at: int) -> int:
     """Returns how many bytes follow the frame of the batch that begins there, as it says itself."""
     length: int = struct.unpack_from(">i", data, at + 8)[0]
     return length
+
+
+def marker(raw: bytes) -> Taken | None:
+    """Returns the record of a batch that looks like a transaction's end, whatever its checksum says; else None."""
+    head = Head.of(raw)
+    found = list(read(raw, head)) if head.records == 1 and not head.last_delta else []
+    return found[0] if found and found[0].key in (_ABORT, _COMMIT) else None
+
+
+def framed(raw: bytes) -> int:
+    """Returns how many records follow one another up to the end of a batch, by their lengths alone; 0 if none do."""
+    count, at = 0, HEAD.size
+    while at < len(raw):
+        try:
+            length, at = _varint(raw, at)
+        except (IndexError, ValueError):
+            return 0
+        count, at = count + 1, at + max(length, 0)
+    return count if at == len(raw) else 0
 
 
 def inflated(raw: bytes) -> bytes:
@@ -154,14 +189,17 @@ def read(plain: bytes, head: Head) -> Iterator[Taken]:
         offset, at = head.base_offset + delta, begin + length
         timestamp = head.max_timestamp if head.attributes & _APPEND_TIME else head.first_timestamp + stamp
         key: bytes | None = None
+        value: bytes | None = None
         try:
             key, rest = _bytes(plain, rest, at)
             value, rest = _bytes(plain, rest, at)
-            headers: Sequence[tuple[str, bytes | None]] = tuple(_headers(plain, rest, at))
-        except Exception as error:
-            fault = str(error) if isinstance(error, Fault) else "record_unreadable"
-            value, headers = None, ((Refused(fault), sha256(plain[begin:at]).hexdigest().encode()),)
-            key = key if key is None or len(key) <= KEY_BYTES else None
+        except Exception:
+            key, headers = (
+                key if len(key or b"") <= KEY_BYTES else None,
+                _said(Refused("record_unreadable"), plain[begin:at]),
+            )
+        else:
+            headers = _headers(plain, rest, at, value)
         yield Taken(offset, timestamp, 1, key, value, headers)
 
 
@@ -172,21 +210,24 @@ def _opening(plain: bytes, at: int) -> tuple[int, int, int]:
     return delta, stamp, at
 
 
-def _headers(plain: bytes, at: int, end: int) -> Iterator[tuple[str, bytes | None]]:
-    count, at = _varint(plain, at)
+def _headers(plain: bytes, at: int, end: int, value: bytes | None) -> Sequence[tuple[str, bytes | None]]:
+    """Returns a record's headers, or the one that says what is wrong with them."""
     found: list[tuple[str, bytes | None]] = []
-    for _ in range(count):
-        name, at = _bytes(plain, at, end)
-        value, at = _bytes(plain, at, end)
-        try:
-            found.append(((name or b"").decode(), value))
-        except UnicodeDecodeError:
-            raise Fault("header_not_text") from None
-        if fault := headers_fault(found):
-            raise Fault(fault)
-    if at != end:
-        raise Fault("record_unreadable")
-    yield from found
+    try:
+        count, at = _varint(plain, at)
+        if count > MAX_HEADERS:
+            return _said(Headerwide("headers_too_many"), value or b"")
+        for _ in range(count):
+            name, at = _bytes(plain, at, end)
+            held, at = _bytes(plain, at, end)
+            found.append(((name or b"").decode(), held))
+    except Exception:
+        return _said(Headerwide("header_not_text"), value or b"")
+    return found
+
+
+def _said(fault: Refused, of: bytes) -> Sequence[tuple[str, bytes | None]]:
+    return ((fault, sha256(of).hexdigest().encode()),)
 
 
 def _bytes(plain: bytes, at: int, end: int) -> tuple[bytes | None, int]:

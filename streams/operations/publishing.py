@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jiter
 
+from gatekeeper.errors import IntegrityError
 from gatekeeper.knowledge.store import FactStore
 from streams.client.reader import Reader
 
@@ -23,10 +24,14 @@ class Earlier(NamedTuple):
 
 
 def registered(reader: Reader) -> FactStore:
-    """Returns what `reference` says now; raises as `Reader` does."""
+    """Returns what `reference` says now; raises as `Reader` does, IntegrityError (4) where a batch of it is spoilt."""
     store = FactStore()
     for record in reader.read("reference"):
-        store.apply(record.topic, record.partition, record.offset, record.key, record.value)
+        store.apply(record.topic, record.partition, record.offset, record.key, record.value, record.refused)
+    if store.withholds_everybody:
+        raise IntegrityError(
+            "error.reference_spoilt", places=", ".join("{}/{}/{}".format(*one) for one in store.unreadable)
+        )
     return store
 
 

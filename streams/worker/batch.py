@@ -324,7 +324,7 @@ def _fact_headers(place: Place, fact: Unread, mode: Mode) -> list[tuple[str, byt
         ("gate-fault", name.encode()),
         ("gate-place", where.encode()),
         ("gate-source", "/".join(map(str, place)).encode()),
-        ("gate-size", str(fact.size).encode()),
+        *([("gate-size", str(fact.size).encode())] if fact.size is not None else ()),
         ("gate-sha256", fact.sha256.encode()),
         *marked(mode),
     ]

@@ -50,12 +50,15 @@ Every fifth time it also looks for partitions added meanwhile, which only a rest
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A fact that cannot be read, as its dead letter names it: the beginning of its value, size and SHA-256 of all."""
+    """A fact that cannot be read, as its dead letter names it: the beginning of its value, its size, its SHA-256.
+
+    `size`: None where no value could be told.
+    """
 
     fault: str
     key: bytes | None
     value: bytes | None
-    size: int
+    size: int | None
     sha256: str
 
 
@@ -71,6 +74,8 @@ class Followers:
         self._settings, self._reached = settings, reached(settings)
         self._topics = {settings.topic(name): name for name in FACT_TOPICS}
         self._positions: dict[TopicPartition, int] = {}
+        self._lost: set[tuple[TopicPartition, int]] = set()
+        """Batches, by their first offset, that no replica has whole: asked once."""
         self._moved = asyncio.Condition()
         self._wanted = asyncio.Event()
         self._next_round: asyncio.Future[Mapping[TopicPartition, int]] | None = None
@@ -163,13 +168,13 @@ class Followers:
             for tp, records in fetched.items():
                 topic = self._topics[tp.topic]
                 for record in await self._whole(tp, records):
-                    place, refused = (topic, tp.partition, record.offset), refusal(record.headers)
+                    refused = refusal(record.headers)
+                    offset = refused.base if refused and refused.what == "batch" else record.offset
+                    place = (topic, tp.partition, offset)
                     fault = self.store.apply(*place, record.key, record.value, refused)
                     if fault is not None:
                         self.unreadable[place] = _unread(record, refused, fault)
-                        log.error(
-                            "fact_unreadable", topic=topic, partition=tp.partition, offset=record.offset, fault=fault
-                        )
+                        log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)
             moved = False
             for tp in tps:  # the position also passes markers, aborted records and holes
                 position = await self._reader.position(tp)
@@ -182,12 +187,13 @@ class Followers:
 
     async def _whole(self, tp: TopicPartition, records: list[Any]) -> list[Any]:
         """Returns the records, those of a spoilt batch from another replica, if one has them whole."""
-        refusals = ((record.offset, refusal(record.headers)) for record in records)
-        spoilt = [offset for offset, refused in refusals if refused and refused.whole_batch]
-        if not spoilt:
-            return records
-        found = await asyncio.to_thread(replicas.read, self._settings, tp.topic, tp.partition, spoilt)
-        return [found.get(record.offset, record) for record in records]
+        refusals = [(record, refusal(record.headers)) for record in records]
+        spoilt = {one.offset: why.base for one, why in refusals if why and why.what == "batch"}
+        found: dict[int, Any] = {}
+        if lost := {offset for offset, base in spoilt.items() if (tp, base) not in self._lost}:
+            found = await asyncio.to_thread(replicas.read, self._settings, tp.topic, tp.partition, lost)
+            self._lost |= {(tp, spoilt[offset]) for offset in lost - found.keys()}
+        return [found.get(record.offset, record) for record in records] if found else records
 
     async def _ask(self) -> None:
         loop = asyncio.get_running_loop()
@@ -228,7 +234,7 @@ def _unread(record: ConsumerRecord, refused: Refusal | None, fault: str) -> Unre
     value = record.value
     digest = refused.sha256 if refused else sha256(value or b"").hexdigest()
     key = record.key if len(record.key or b"") <= KEY_BYTES else None
-    return Unread(fault, key, value and value[:UNREAD_BYTES], len(value or b""), digest)
+    return Unread(fault, key, value and value[:UNREAD_BYTES], None if refused else len(value or b""), digest)
 
 
 def _now_ms() -> int:

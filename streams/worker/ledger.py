@@ -47,7 +47,8 @@ async def read(consumer: AIOKafkaConsumer, tp: TopicPartition) -> Ledger:
     """Reads one ledger partition to its end; call it after the transactional producer has fenced the former owner."""
     ledger = Ledger()
     async for record in offsets.read(consumer, tp, *await offsets.bounds(consumer, tp)):
-        if refusal(record.headers):
-            raise IntegrityError("error.ledger_unreadable")
+        if (refused := refusal(record.headers)) and refused.what != "headers":
+            place = f"{tp.topic}/{tp.partition}/{record.offset}"
+            raise IntegrityError("error.ledger_spoilt", place=place, sha256=refused.sha256)
         ledger.apply(record.key or b"", record.value)
     return ledger

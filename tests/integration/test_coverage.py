@@ -40,7 +40,7 @@ from tests.worlds import NOTICE, TEMPLATE, World, consent, controller, send, sou
 AT = 1_800_000_000_000
 SIZE = 10
 NAMES = [f"p{number}" for number in range(60)]
-JUDGE = Judge(load("jp-pmark"), 2)
+JUDGE = Judge(load("jp-pmark"), 2, judge_misplaced=True)
 
 
 @dataclass

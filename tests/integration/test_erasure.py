@@ -44,7 +44,7 @@ def kafka() -> Iterator[Broker]:
 
 @pytest.fixture
 def world(kafka, prefix, tmp_path) -> World:
-    found = World(kafka.bootstrap, prefix, partitions=2, keys=str(tmp_path / "keys"))
+    found = World(kafka.bootstrap, prefix, partitions=2, keys=str(tmp_path / "keys"), misplaced="judge")
     command(found, "keys", "init")
     found.create().may_ask()
     found.put("reference", [FACE, LIST])

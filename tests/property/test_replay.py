@@ -63,7 +63,7 @@ def test_any_person_then_the_facts_at_the_positions_of_then_are_those_recorded(
         if topic in FACTS:
             archive.apply(topic, 0, offset, None, orjson.dumps(value))
     desk.send(sent)
-    recheck = Recheck(LIBRARY, archive, Kept(sent), load("jp-pmark"), tokens=world.TOKENS)
+    recheck = Recheck(LIBRARY, archive, Kept(sent), load("jp-pmark"), tokens=world.TOKENS, partitions=8)
     (value,) = desk.values
     assert recheck.replay(value, at).unseen is None
     assert recheck.replay(value, at).replayed.finding == "same"

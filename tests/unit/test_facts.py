@@ -14,6 +14,7 @@ from gatekeeper.knowledge.store import SNAPSHOT_BYTES, FactStore
 from gatekeeper.policy.packs import load
 from schemas.codec import SEND_BYTES
 from schemas.events import Send
+from schemas.record import Refusal
 from tests import world
 
 
@@ -310,3 +311,56 @@ def test_facts_viewed_then_they_have_what_the_contract_gives_and_nobodys_id_or_t
     assert view.suppressions[0].stop.scope.channels == ()
     assert view.events[0].said == "2026-11-20T10:00:00+09:00"
     assert view.releases[0].people == {"hanako"}
+
+
+def refused(fault: str = "batch_corrupt", *, base: int, what: str = "batch") -> Refusal:
+    return Refusal(fault, "00" * 32, what=what, base=base)
+
+
+def seen(store: FactStore, person: str) -> tuple[str, ...]:
+    return store.view(send(recipient_id=person)).unreadable
+
+
+def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_is_resolved() -> None:
+    store = world.store(world.source(), world.consent())
+    faults = [store.apply("consents", 1, offset, None, None, refused(base=7)) for offset in (7, 8, 9)]
+    assert faults == ["batch_corrupt", None, None], "one fault, however many records"
+    assert seen(store, "P-1") == seen(store, "P-9") == ("consents/1/7/*",)
+    assert store.withholds_everybody
+    assert orjson.loads(store.person("P-1"))["unreadable"] == ["consents/1/7/*"]
+    resolution = {"v": 1, "kind": "resolution", "id": "x", "topic": "consents", "partition": 1, "offset": 7, "by": "pm"}
+    resolution |= {"reason": "entered again", "at": "2026-01-01T09:00:00+09:00"}
+    for order in (store, world.store()):  # read again after a restart the resolution may come first
+        order.apply("reference", 0, 50, None, orjson.dumps(resolution))
+        order.apply("consents", 1, 7, None, None, refused(base=7))
+        assert seen(order, "P-1") == ()
+        assert not order.withholds_everybody
+
+
+def test_headers_that_cannot_be_taken_then_the_fact_holds_all_the_same() -> None:
+    store = world.store(world.source(), world.consent())
+    _, value = world.consent(record_id="R-9", state="Withdrawn")
+    assert store.apply("consents", 0, 90, None, orjson.dumps(value), refused(base=0, what="headers")) is None
+    assert seen(store, "P-1") == ()
+    assert b"R-9" in store.person("P-1")
+
+
+def test_a_record_without_value_then_its_key_names_whom_it_withholds() -> None:
+    store = world.store(world.source(), world.consent())
+    assert store.apply("consents", 0, 90, b"P-1", None, refused("record_unreadable", base=0, what="record"))
+    assert (seen(store, "P-1"), seen(store, "P-2")) == (("consents/0/90",), ())
+
+
+def test_an_unreadable_record_that_names_hundreds_then_the_first_ones_are_withheld_and_beyond_the_bound_everybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = world.store()
+    value = b"".join(b'"recipient_id":"Q-%d",' % number for number in range(200))
+    assert store.apply("consents", 0, 90, None, value) is not None
+    assert [bool(seen(store, f"Q-{number}")) for number in (0, 63, 64, 199)] == [True, True, False, False]
+    assert store.apply("consents", 0, 91, b"Q-199", value + b" " * 70_000) is not None
+    assert seen(store, "Q-198") == ()
+    assert seen(store, "Q-199") == ("consents/0/91",)
+    monkeypatch.setattr("gatekeeper.knowledge.store.WITHHELD", 100)
+    assert store.apply("consents", 0, 92, None, value) is not None
+    assert seen(store, "somebody") == ("consents/0/92/*",)

@@ -72,7 +72,7 @@ def recheck(*records: Record) -> Recheck:
         archive.apply(topic, 0, offset, None, orjson.dumps(value))
     archive.apply(NO[0], 0, 500, None, orjson.dumps(NO[1]))
     inputs = Kept(*records)
-    return Recheck(Library(named()), archive, inputs, load("jp-pmark"), tokens=world.TOKENS, whole=True)
+    return Recheck(Library(named()), archive, inputs, load("jp-pmark"), tokens=world.TOKENS, whole=True, partitions=8)
 
 
 @pytest.fixture

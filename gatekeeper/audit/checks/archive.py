@@ -52,7 +52,7 @@ class Archive:
     ) -> None:
         """Takes one record in, as `FactStore.apply` does; each partition in its order."""
         record = _Stored(topic, partition, offset, key, value, refused)
-        if refused and refused.whole_batch:
+        if refused and refused.what == "batch":
             self._special.append(record)
         if topic == "reference":
             self._reference.append(record)

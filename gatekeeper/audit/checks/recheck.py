@@ -14,7 +14,7 @@ from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
 from gatekeeper.engine.failures import invalid
 from gatekeeper.engine.item import judged_form
-from gatekeeper.engine.sends import taken
+from gatekeeper.engine.sends import PARTITION_WRONG, taken
 from gatekeeper.identity import Tokens, printed
 from gatekeeper.policy.packs import Packs
 from schemas.codec import Unreadable, canonical, decode, encode
@@ -63,7 +63,7 @@ class Recheck:
     """Replays the records of a trail, each partition in order, under what the topics said at each time.
 
     `packs`: of the settings, which activations go over. `tokens`: of the worker's key, None without it.
-    `partitions`: how many `sends` has, None where misplaced sends are judged.
+    `partitions`: how many `sends` has.
     `whole`: the trail begins where the system began, so what no record tells of was never done.
     """
 
@@ -76,7 +76,7 @@ class Recheck:
         *,
         tokens: Tokens | None,
         whole: bool = False,
-        partitions: int | None = None,
+        partitions: int,
     ) -> None:
         self._library = library
         self._archive = archive
@@ -228,11 +228,12 @@ def _made(said: dict[str, Any]) -> dict[str, Any]:
     return next((one for one in releases if one["decision_id"] == item), {})
 
 
-def _unread(said: dict[str, Any], record: Record, partitions: int | None) -> None:
+def _unread(said: dict[str, Any], record: Record, partitions: int) -> None:
     """Raises _Differs where a send that is said to be unreadable can be read."""
     fault = None
     try:
-        taken(record, partitions)
+        misplaced = said["reasons"][0]["says"].get("fault", "").startswith(PARTITION_WRONG)
+        taken(record, partitions if misplaced else None)
     except Unreadable as unreadable:
         fault = dict(invalid(unreadable).says)
     says = said["reasons"][0]["says"]

@@ -182,7 +182,7 @@ def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTr
         inputs.KeptInputs(settings, reader),
         packs.load(settings.policy),
         tokens=open_tokens(settings.token_key),
-        partitions=settings.partitions if settings.misplaced == "refuse" else None,
+        partitions=settings.partitions,
         whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values()),
     )
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from gatekeeper import times
 from gatekeeper.deciding.case import Case
+from gatekeeper.deciding.facts import WHOLE_BATCH
 from gatekeeper.policy.packs import Bar
 from gatekeeper.policy.reasons import Found
 from schemas.topics import CLEARED_DAYS, DAY_MS
@@ -21,7 +22,10 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
     """
     found = []
     if case.facts.unreadable:
-        says = {"case": "unreadable", "what": ", ".join(case.facts.unreadable)}
+        places, batch = case.facts.unreadable, f"/{WHOLE_BATCH}"
+        says = {"case": "unreadable", "what": ", ".join(places)}
+        if all(place.endswith(batch) for place in places):
+            says = {"case": "batch", "what": ", ".join(place.removesuffix(batch) for place in places)}
         found.append(Found("FACTS_UNAVAILABLE", case.facts.unreadable, says))
     elif case.facts.printed == "no_key":
         found.append(Found("FACTS_UNAVAILABLE", (), {"case": "no_key"}))
