@@ -1,4 +1,4 @@
-"""The private names of Faust and aiokafka that the engine stands on; each failure says what to check."""
+"""The private names of Faust, aiokafka and kafka-python that we stand on; each failure says what to check."""
 
 import asyncio
 import inspect
@@ -7,12 +7,14 @@ from importlib.metadata import version
 
 import aiokafka
 import aiokafka.producer.sender
+import kafka.admin
 import kafka.record.util
 import pytest
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types.settings import Settings as FaustSettings
+from kafka.net.manager import KafkaConnectionManager
 
 from gatekeeper.keys import ROLES, Keys
 from gatekeeper.settings import Settings
@@ -110,3 +112,12 @@ def test_given_our_transactions_then_the_backoff_is_ours():
         "transaction takes 35 ms instead of 9."
     )
     assert aiokafka.producer.sender.BACKOFF_OVERRIDE == 0.002
+
+
+def test_given_kafka_python_then_what_has_no_addressee_goes_to_the_least_loaded_node():
+    source = inspect.getsource(KafkaConnectionManager.send)
+    assert "self.least_loaded_node()" in source, (
+        "kafka-python's manager no longer asks least_loaded_node() where a request has no addressee: "
+        "streams/client/cluster.py replaces it, to ask one broker after another."
+    )
+    assert "self._manager = " in inspect.getsource(kafka.admin.KafkaAdminClient.__init__)
