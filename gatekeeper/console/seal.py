@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.tree import CHECKPOINT, newest
+from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.verify import Vkey, open_checkpoint
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.keys import Keys
@@ -17,13 +18,14 @@ class Seal:
     """The checkpoint that stands: how many manifests it seals, and since when (milliseconds).
 
     `witnessed`: of the newest checkpoint that a known witness cosigned, size and instant; None without one.
-    `error`: why the log cannot be read, in which case nothing else is known.
+    `error`: why the log cannot be read, in which case nothing else is known. `passed`: why files of witnesses cannot.
     """
 
     size: int = 0
     at: int = 0
     witnessed: tuple[int, int] | None = None
     error: GatekeeperError | None = None
+    passed: tuple[GatekeeperError, ...] = ()
 
 
 def read(settings: Settings) -> Seal | None:
@@ -33,16 +35,14 @@ def read(settings: Settings) -> Seal | None:
         found = newest(shelf, keys.public("log"))
         if found is None:
             return None
-        seen = [_seen(shelf.read(name), keys.public("witness")) for name in (CHECKPOINT, *_cosigned(shelf))]
+        witnesses, passed = keys.public("witness"), list[GatekeeperError]()
+        left = cosigned(shelf, witnesses, passed.append)
+        seen = [_seen(raw, witnesses) for raw in (shelf.read(CHECKPOINT), *left)]
         # a cosignature puts the checkpoint in its place anew; the state beside it is written once
         at = shelf.written_at(f"state/{found[0].size}") or shelf.written_at(CHECKPOINT) or 0
     except GatekeeperError as error:
         return Seal(error=error)
-    return Seal(found[0].size, at, max((one for one in seen if one), default=None))
-
-
-def _cosigned(shelf: Shelf) -> list[str]:
-    return [f"witness/{name}" for name in shelf.names("witness")]
+    return Seal(found[0].size, at, max((one for one in seen if one), default=None), passed=tuple(passed))
 
 
 def _seen(raw: bytes | None, witnesses: list[Vkey]) -> tuple[int, int] | None:
