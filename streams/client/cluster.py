@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 from kafka.errors import KafkaError, UnknownBrokerIdError
 
+from gatekeeper import interruption
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from streams.client.connection import addresses
@@ -29,7 +30,7 @@ def everywhere(admin: Any, holds: Callable[[], bool]) -> None:
     while behind := [broker for broker in _each(admin) if not _answers(holds)]:
         if monotonic() > deadline:
             raise UnavailableError("error.brokers_behind", brokers=", ".join(map(str, behind)))
-        sleep(LOOK_SECONDS)
+        interruption.wait(LOOK_SECONDS)
 
 
 def demand_whole(admin: Any, settings: Settings) -> None:
@@ -44,7 +45,7 @@ def demand_whole(admin: Any, settings: Settings) -> None:
     while (found := len(admin.describe_cluster()["brokers"])) < REPLICAS:
         if monotonic() > deadline:
             raise UnavailableError("error.brokers_missing", broker=settings.bootstrap, found=found, replicas=REPLICAS)
-        sleep(LOOK_SECONDS)
+        interruption.wait(LOOK_SECONDS)
 
 
 def _each(admin: Any) -> Iterator[int]:

@@ -106,7 +106,7 @@ class Shelf:
                     os.fsync(file.fileno())
                 part.chmod(0o644)
                 part.replace(path)
-            except OSError:
+            except BaseException:  # an interrupt too leaves nothing half done
                 if part is not None:
                     part.unlink(missing_ok=True)
                 raise

@@ -81,7 +81,8 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         note("cli.audit_seal_unchecked", detail=detail)
 
     settings = load()
-    stop_on_signals()
+    if not once:
+        stop_on_signals()
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_sealing"), total=None)
         told = Told(
