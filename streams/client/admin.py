@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from gatekeeper.errors import UsageError
@@ -15,7 +14,7 @@ from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from schemas.topics import TOPICS, Topic
 from streams.client import cluster
-from streams.client.reader import REQUEST_MS, connection, reaching
+from streams.client.reader import REQUEST_MS
 
 SHOWN = 2
 """How many differences a refusal spells out."""
@@ -68,7 +67,7 @@ def create(settings: Settings) -> Creation:
     partitions (never changed in place: the keys would move) or the broker refuses the layout, UnavailableError (3)
     without a broker, or where one does not answer as `cluster` asks.
     """
-    with connected(settings) as admin:
+    with cluster.connected(settings) as admin:
         described = _describe(admin, settings)
         if len(described) < len(TOPICS):
             cluster.demand_whole(admin, settings)
@@ -93,7 +92,7 @@ def create(settings: Settings) -> Creation:
                 )
                 wanted = {name: wanted[name] for name in _accepted(answer)}
         if missing := [plan.name for plan in plans if plan.name not in described]:  # another call may have made them
-            cluster.everywhere(admin, lambda: _ready(admin, missing))
+            cluster.everywhere(settings, admin, lambda asked: _ready(asked, missing))
         return Creation(tuple(wanted), tuple(plan.name for plan in plans if plan.name not in wanted))
 
 
@@ -102,7 +101,7 @@ def verify(settings: Settings) -> list[Difference]:
 
     Raises UnavailableError (3) without a broker.
     """
-    with connected(settings) as admin:
+    with cluster.connected(settings) as admin:
         described = _describe(admin, settings)
         plans = _plans(admin, settings, described)
         present = [plan for plan in plans if plan.name in described]
@@ -134,24 +133,17 @@ def repair(settings: Settings, differences: Sequence[Difference]) -> None:
             wanted.setdefault(each.topic, {})[each.setting] = each.expected
     if not wanted:
         return
-    with connected(settings) as admin:
+    with cluster.connected(settings) as admin:
         resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs) for name, configs in wanted.items()]
         for name, answer in admin.alter_configs(resources)["topic"].items():
             if answer != "OK":
                 raise UsageError("error.topic_refused", topic=name, detail=answer)
-        cluster.everywhere(admin, lambda: _in_force(admin, wanted))
-
-
-@contextmanager
-def connected(settings: Settings) -> Iterator[Any]:
-    """Yields an admin client; what Kafka raises in the block is raised as `reaching` does."""
-    with reaching(settings), KafkaAdminClient(**connection(settings)) as admin:
-        yield admin
+        cluster.everywhere(settings, admin, lambda asked: _in_force(asked, wanted))
 
 
 def identity(settings: Settings) -> str:
     """Returns what tells these topics from others of the same names, such as those of a broker made anew."""
-    with connected(settings) as admin:
+    with cluster.connected(settings) as admin:
         (row,) = admin.describe_topics([settings.topic("review")])
         if row["error_code"]:
             raise for_code(row["error_code"])(row["name"])

@@ -85,10 +85,11 @@ def test_a_broker_that_stays_behind_then_3_and_its_id(
     kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "SPREAD_SECONDS", 0.1)
-    with admin.connected(Settings(broker=kafka.bootstrap, prefix=prefix)) as client:
+    settings = Settings(broker=kafka.bootstrap, prefix=prefix)
+    with cluster.connected(settings) as client:
         with pytest.raises(UnavailableError) as refused:
-            cluster.everywhere(client, lambda: False)
-        cluster.everywhere(client, lambda: True)
+            cluster.everywhere(settings, client, lambda asked: False)
+        cluster.everywhere(settings, client, lambda asked: True)
     assert (refused.value.key, refused.value.values) == ("error.brokers_behind", {"brokers": "1"})
 
 
