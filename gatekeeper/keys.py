@@ -14,6 +14,7 @@ import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from stat import S_ISREG
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,6 +25,7 @@ from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 SIGNERS = ("worker", "log", "witness")
 ROLES = ("master", *SIGNERS)
 MASTER_BYTES = 32
+PUBLIC_BYTES = 4096
 ED25519, COSIGNATURE = b"\x01", b"\x04"
 """Kinds of signature in a note: of a log or a worker, and of a witness, whose signature holds its time."""
 _SECRET = "PRIVATE+KEY+"  # noqa: S105 - how C2SP begins a signing key, not one
@@ -35,6 +37,21 @@ State = Literal["in use", "former", "public only"]
 def key_name(group: str, role: str) -> str:
     """Returns what a role's key calls itself in a system: the log by the consumer group, which is its origin too."""
     return group if role == "log" else f"{group}/{role}"
+
+
+def public_text(path: Path) -> str:
+    """Returns what the file of a public key holds; nothing waits for a pipe.
+
+    Raises OSError, or ValueError for what is no plain file of PUBLIC_BYTES at most, or no ASCII.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        content = os.read(handle, PUBLIC_BYTES + 1) if S_ISREG(os.fstat(handle).st_mode) else b""
+    finally:
+        os.close(handle)
+    if not 0 < len(content) <= PUBLIC_BYTES:
+        raise ValueError("not the file of a key")
+    return content.decode("ascii").strip()
 
 
 def fingerprint(master: bytes) -> str:
@@ -126,7 +143,7 @@ class Keys:
     def verifiers(self, role: str) -> list[str]:
         """Returns the public keys of a role, `NAME+HASH+BASE64`, by number; raises as `public` does."""
         self.public(role)
-        return [self._path(role, number, "pub").read_text("ascii").strip() for number in self.numbers(role, "pub")]
+        return [public_text(self._path(role, number, "pub")) for number in self.numbers(role, "pub")]
 
     def public(self, role: str) -> list[Vkey]:
         """Returns the public keys of a role by number; raises UsageError (2) where one cannot be read."""
@@ -179,7 +196,7 @@ class Keys:
                 try:
                     if number in public:
                         self._vkey(role, number)
-                        verifier = self._path(role, number, "pub").read_text("ascii").strip()
+                        verifier = public_text(self._path(role, number, "pub"))
                 except UsageError as fault:
                     faults.append(fault)
                 found.append(Key(role, number, state, verifier, tuple(faults)))
@@ -215,7 +232,7 @@ class Keys:
 
     def _vkey(self, role: str, number: int) -> Vkey:
         try:
-            found = parse_vkey(self._path(role, number, "pub").read_text("ascii"))
+            found = parse_vkey(public_text(self._path(role, number, "pub")))
         except (OSError, ValueError):
             raise self._unreadable(role, number, "pub") from None
         self._of_role(role, number, "pub", found.name, bytes([found.kind]))

@@ -196,6 +196,8 @@ class _Files:
     def read(self, name: str) -> bytes | None:
         return self.found.get(name)
 
+    foreign = read
+
     def names(self, folder: str) -> list[str]:
         return [name.removeprefix(f"{folder}/") for name in self.found if name.startswith(f"{folder}/")]
 

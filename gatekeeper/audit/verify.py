@@ -171,8 +171,9 @@ def read_witness(text: str) -> Vkey:
         try:
             key = parse_vkey(text)
         except ValueError:
-            key = parse_vkey(Path(text).read_text("ascii"))
-    except (OSError, ValueError):
+            path = Path(text)
+            key = parse_vkey(_read(path.parent, path.name).decode("ascii"))
+    except (Trouble, ValueError):
         raise Trouble("witness_key") from None
     if key.kind != COSIGNATURE:
         raise Trouble("witness_key")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -13,6 +14,7 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from gatekeeper import interruption
 from gatekeeper.errors import GatekeeperError, UnavailableError
 from gatekeeper.texts import text
 
@@ -103,6 +105,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    interruption.forget()
+    interruption.listen((signal.SIGINT,))
     try:
         code = _run()
     except NoArgsIsHelpError as error:

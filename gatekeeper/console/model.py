@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -83,11 +83,9 @@ class Model:
         self._opening = threading.Lock()
         self._inode = -1
         self.topics = tuple(dict.fromkeys(topic for part in self._parts for topic in part.takers))
-        try:
+        with _disk(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._open()
-        except OSError as error:
-            raise UnavailableError("error.disk", path=folder, detail=error) from None
+        self._open()
 
     def begin(self, system: str) -> None:
         """Makes sure that the model is of these topics (`system` names them), and begins anew where it is not."""
@@ -100,9 +98,9 @@ class Model:
             db.execute("INSERT OR REPLACE INTO about VALUES ('system', ?)", (system,))
 
     def reset(self) -> None:
-        """Deletes what there is, and begins anew."""
-        for ending in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+        """Deletes what there is, and begins anew. Raises UnavailableError (3) where the disk does not do it."""
+        with _disk(self.path):
+            self._delete()
         self._open()
 
     @property
@@ -190,26 +188,33 @@ class Model:
                     part.forget(db, now)
 
     def _open(self) -> None:
-        with self._opening:
-            db = self._connect()
+        with self._opening, _disk(self.path):
+            if self._is_another():
+                self._delete()
+            with closing(self._connect()) as db:
+                if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    about = (("version", self._version), ("generation", uuid4().hex[:8]))
+                    db.executescript(f"BEGIN; {self._schema}")
+                    db.executemany("INSERT INTO about VALUES (?, ?)", about)
+                    db.commit()
+                self.path.chmod(0o600)
+                self._inode = self.path.stat().st_ino
+                self.generation = _about(db, "generation")
+
+    def _is_another(self) -> bool:
+        """Returns whether what stands there is no database, or of another schema; what a bad disk holds is neither."""
+        with closing(self._connect()) as db:
             try:
                 known = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-                if known and _about(db, "version") != self._version:
-                    raise sqlite3.DatabaseError
-            except sqlite3.DatabaseError:
-                db.close()
-                for ending in ("", "-wal", "-shm"):
-                    self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
-                db, known = self._connect(), 0
-            if not known:
-                about = (("version", self._version), ("generation", uuid4().hex[:8]))
-                db.executescript(f"BEGIN; {self._schema}")
-                db.executemany("INSERT INTO about VALUES (?, ?)", about)
-                db.commit()
-            self.path.chmod(0o600)
-            self._inode = self.path.stat().st_ino
-            self.generation = _about(db, "generation")
-            db.close()
+                return bool(known) and _about(db, "version") != self._version
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                    raise
+                return True
+
+    def _delete(self) -> None:
+        for ending in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
@@ -225,3 +230,13 @@ class Model:
 def _about(db: sqlite3.Connection, name: str) -> str:
     row = db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
     return str(row[0]) if row else ""
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    """Turns what the disk refuses into UnavailableError (3)."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        detail = error if isinstance(error, OSError) else str(error)
+        raise UnavailableError("error.disk", path=path, detail=detail) from None

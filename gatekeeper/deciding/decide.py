@@ -145,7 +145,8 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
     found += channel.unreleased(case)
     if source is not None and not any(case.covers(version) for version in versions):
         found.append(source_rules.uncovered(case, (source,)))
-    found += confirmation.barred(case, source, consents, template=send.template_id)
+    found += confirmation.barred(case, source, consents)
+    found += confirmation.defective(case)
     decision = _decided(case, found, "confirmation", basis=basis, notes=lifted)
     if decision.verdict != "confirm":
         return decision
@@ -176,10 +177,11 @@ def _decided(
         notes |= basis.standing.notes
     worst = verdict(reasons)
     if worst == "confirm" and basis is not None and consents is not None:
-        ask = case.reference.ask
-        barred = confirmation.barred(case, basis.source, consents, template=ask.id if ask else None)
+        barred = confirmation.barred(case, basis.source, consents)
         if barred or not basis.covers:
             worst, reasons = "block", ordered((*reasons, *barred))
+        else:
+            reasons = ordered((*reasons, *confirmation.unprepared(case)))
     return Decision(
         worst,
         reasons,

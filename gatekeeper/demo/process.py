@@ -1,13 +1,11 @@
-"""The demo's processes: what runs beside it, and signals that end the demo without leaving anything behind."""
+"""The demo's processes, which run beside it and end with it."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from gatekeeper.errors import IncompleteError, UnavailableError
@@ -15,34 +13,6 @@ from gatekeeper.errors import IncompleteError, UnavailableError
 STOP_SECONDS = 15.0
 TAIL_LINES = 12
 _ENTRY = "from gatekeeper.cli import main; main()"
-
-
-class Interrupts:
-    """Turns Ctrl-C, SIGTERM and a lost terminal into KeyboardInterrupt, and holds it back where that would do harm."""
-
-    def __init__(self) -> None:
-        self._holding = False
-        self._came = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # one that is ignored (nohup, a script's background job) stays so
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._take)
-
-    def _take(self, number: int, frame: object) -> None:
-        if not self._holding:
-            raise KeyboardInterrupt
-        self._came = True
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Lets the block finish first, and interrupts after it."""
-        self._holding = True
-        try:
-            yield
-        finally:
-            self._holding = False
-        if self._came:
-            raise KeyboardInterrupt
 
 
 class Process:

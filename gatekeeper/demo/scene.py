@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -19,10 +20,11 @@ from typing import TypeVar
 import orjson
 from pydantic import BaseModel
 
+from gatekeeper import interruption
 from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.tree import newest
 from gatekeeper.demo import addresses
-from gatekeeper.demo.process import Interrupts, Process
+from gatekeeper.demo.process import Process
 from gatekeeper.demo.retailer import Person, Retailer
 from gatekeeper.demo.tally import OUTPUTS, Tally
 from gatekeeper.demo.telling import primary
@@ -73,7 +75,7 @@ class Scene:
         self.retailer = Retailer(people=people, seed=seed, today=date.today())
         self._given = settings
         self._keep = keep
-        self._interrupts = Interrupts()
+        interruption.listen((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         self._stack = ExitStack()
         self._pieces = 0
         self._processes: list[Process] = []
@@ -88,7 +90,7 @@ class Scene:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._interrupts.held():
+        with interruption.held():
             self._stack.close()
 
     def start_kafka(self, fetching: Fetching | None) -> None:
@@ -156,7 +158,7 @@ class Scene:
         verb = [word for word in words[:2] if not word.startswith("-")][-1]
         process = Process(self.folder / f"{verb}.log", self._environment(OURS) | more, *words)
         self._stack.callback(process.stop)
-        with self._interrupts.held():
+        with interruption.held():
             process.start()
         self._processes.append(process)
         return process

@@ -48,14 +48,17 @@ def request(
 
     `decision`: of this moment; it says `confirm` only where nothing bars asking. `item`: the decision id of the
     withheld send, `id_`: that of the act, which becomes the request's id. `entropy`: random bytes, for the answer code.
-    Refused: `not_confirmable`, and `notice_lacks.ITEMS` where the letter does not pass its lint.
+    Refused: `not_confirmable`, `template_missing` where no registered template may ask, and `notice_lacks.ITEMS` where
+    the letter does not pass its lint.
     """
     source = next((one for one in facts.sources if one.source_id == decision.basis), None)
     template = reference.ask
     if PENDING in decision.codes:
         return Asked(code="waits_along")
-    if decision.verdict != "confirm" or source is None or template is None:
+    if decision.verdict != "confirm" or source is None:
         return Asked(code="not_confirmable")
+    if template is None:
+        return Asked(code="template_missing")
     case = Case(send=send, facts=facts, reference=reference, policy=decision.policy, at=decision.at * 1000)
     question = Question(case, source, template, code=codes.new(entropy), answer_by=last_day(case))
     written = letter(question)

@@ -6,11 +6,12 @@ import csv
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, Literal, NamedTuple
 
 Encoding = Literal["utf-8", "cp932"]
 ROW_LINES = 64
-"""So many may one row take: cells may hold line breaks, and a quotation that never ends must not take the rest."""
+"""A row may span so many lines: cells may hold line breaks, and a quotation that never ends must not take the rest."""
 LINE_BYTES = 256 * 1024
 """Of a longer line the rest is passed over: no event of ours is so long."""
 
@@ -75,21 +76,13 @@ def lines(handle: IO[bytes]) -> Iterator[Line]:
 
 
 def rows(handle: IO[bytes], encoding: Encoding) -> Iterator[Row]:
-    """Yields the rows of a CSV file, its header among them. Never raises for what stands in it."""
-    waiting: deque[Line] = deque()
-    coming = lines(handle)
-    while line := waiting.popleft() if waiting else next(coming, None):
-        taken = [line]
-        while not (row := _row(taken, encoding)):
-            more = None
-            if len(taken) < ROW_LINES:
-                more = waiting.popleft() if waiting else next(coming, None)
-            if more is None:  # the quotation that opens here never ends: this line is lost, those behind it are not
-                row = Row(line.number, line.number, [], "not_csv")
-                break
-            taken.append(more)
-        yield row
-        waiting.extendleft(reversed([each for each in taken if each.number > row.last_line]))
+    """Yields the rows of a CSV file, its header among them. Never raises for what stands in it.
+
+    A quotation that is not closed as CSV demands costs the line that opens it. Each line is parsed three times at most.
+    """
+    source = _Lines(handle, encoding)
+    while line := source.take():
+        yield source.row(line)
 
 
 def decoded(raw: bytes, encoding: Encoding) -> str | None:
@@ -100,18 +93,39 @@ def decoded(raw: bytes, encoding: Encoding) -> str | None:
         return None
 
 
-def _row(taken: list[Line], encoding: Encoding) -> Row | None:
-    """Returns the row that begins the lines; None where it may go on behind them."""
-    first, last = taken[0].number, taken[-1].number
-    texts = [text for line in taken if line.whole and (text := decoded(line.raw, encoding)) is not None]
-    if len(texts) < len(taken):
-        cause = "not_encoded" if taken[-1].whole else "line_too_long"
-        # a quotation that runs into a broken line loses its first line; those between may be rows of their own
-        return Row(first, first, [], cause if len(taken) == 1 else "not_csv")
-    feed = iter(texts)
-    try:
-        cells = next(csv.reader(feed, strict=True), [])
-    except csv.Error:
-        behind = len(list(feed))
-        return Row(first, last - behind, [], "not_csv") if behind else None
-    return Row(first, last, [cell.strip() for cell in cells])
+class _Lines:
+    """The lines of a file, from which rows are taken; lines that a broken quotation ran through are taken again."""
+
+    def __init__(self, handle: IO[bytes], encoding: Encoding) -> None:
+        self._coming, self._encoding = lines(handle), encoding
+        self._waiting: deque[Line] = deque()
+        self._inside = 0
+        """The last line that lay wholly within a broken quotation. No sound row of several lines begins up to here."""
+
+    def take(self) -> Line | None:
+        """Returns the next line, None behind the last."""
+        return self._waiting.popleft() if self._waiting else next(self._coming, None)
+
+    def row(self, first: Line) -> Row:
+        """Returns the row that begins with a line, and takes the lines on which it goes on."""
+        if (text := self._text(first)) is None:
+            return Row(first.number, first.number, [], "not_encoded" if first.whole else "line_too_long")
+        more: list[Line] = []
+        try:
+            cells = next(csv.reader(chain((text,), self._following(first, more)), strict=True), [])
+        except csv.Error:
+            self._waiting.extendleft(reversed(more))
+            self._inside = max(self._inside, first.number + len(more) - 1)
+            return Row(first.number, first.number, [], "not_csv")
+        return Row(first.number, first.number + len(more), [cell.strip() for cell in cells])
+
+    def _following(self, first: Line, taken: list[Line]) -> Iterator[str]:
+        """Yields the text of the lines behind the first one, as far as its row may go, and notes the lines taken."""
+        while first.number > self._inside and len(taken) < ROW_LINES - 1 and (line := self.take()):
+            taken.append(line)
+            if (text := self._text(line)) is None:
+                return
+            yield text
+
+    def _text(self, line: Line) -> str | None:
+        return decoded(line.raw, self._encoding) if line.whole else None

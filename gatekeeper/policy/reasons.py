@@ -129,6 +129,7 @@ CATALOGUE: Mapping[str, Kind] = MappingProxyType(
             Kind("DECISION_FAILED", "system", "HARD", ("W",), "policy: a failed decision withholds"),
             Kind("RELEASE_SUPERSEDED", "system", "HARD", ("-",), "policy: a newer hard fact ends a release"),
             Kind("RELEASE_EXPIRED", "system", "SOFT", ("R",), "policy: release_ttl"),
+            Kind("ASK_TEMPLATE_MISSING", "system", "SOFT", ("F", "C"), J87),
             Kind("DUPLICATE_SEND", "system", "HARD", ("-",), "policy: one piece a person, campaign and channel"),
         )
     }

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from time import monotonic, sleep
 from typing import Any, Literal
 
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from schemas.topics import TOPICS, Topic
-from streams.client.reader import REQUEST_MS, connection, reaching
+from streams.client import cluster
+from streams.client.reader import REQUEST_MS
 
 SHOWN = 2
 """How many differences a refusal spells out."""
@@ -64,11 +63,14 @@ class _Plan:
 def create(settings: Settings) -> Creation:
     """Makes every topic of the registry that is not there, all of them or none, and changes none that is.
 
-    Raises UsageError (2) where a topic stands with another number of partitions (never changed in place: the keys
-    would move) or the broker refuses the layout, UnavailableError (3) without a broker.
+    Every broker of the cluster knows them on return. Raises UsageError (2) where a topic stands with another number of
+    partitions (never changed in place: the keys would move) or the broker refuses the layout, UnavailableError (3)
+    without a broker, or where one does not answer as `cluster` asks.
     """
-    with _admin(settings) as admin:
+    with cluster.connected(settings) as admin:
         described = _describe(admin, settings)
+        if len(described) < len(TOPICS):
+            cluster.demand_whole(admin, settings)
         plans = _plans(admin, settings, described)
         wrong = [each for each in _layout_differences(plans, described) if each.aspect == "partitions"]
         if wrong:
@@ -89,7 +91,8 @@ def create(settings: Settings) -> Creation:
                     wanted, timeout_ms=REQUEST_MS, validate_only=only_asked, raise_errors=False
                 )
                 wanted = {name: wanted[name] for name in _accepted(answer)}
-        admin.wait_for_topics(list(wanted), timeout_ms=REQUEST_MS)
+        if missing := [plan.name for plan in plans if plan.name not in described]:  # another call may have made them
+            cluster.everywhere(settings, admin, lambda asked: _ready(asked, missing))
         return Creation(tuple(wanted), tuple(plan.name for plan in plans if plan.name not in wanted))
 
 
@@ -98,7 +101,7 @@ def verify(settings: Settings) -> list[Difference]:
 
     Raises UnavailableError (3) without a broker.
     """
-    with _admin(settings) as admin:
+    with cluster.connected(settings) as admin:
         described = _describe(admin, settings)
         plans = _plans(admin, settings, described)
         present = [plan for plan in plans if plan.name in described]
@@ -130,28 +133,17 @@ def repair(settings: Settings, differences: Sequence[Difference]) -> None:
             wanted.setdefault(each.topic, {})[each.setting] = each.expected
     if not wanted:
         return
-    with _admin(settings) as admin:
+    with cluster.connected(settings) as admin:
         resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs) for name, configs in wanted.items()]
         for name, answer in admin.alter_configs(resources)["topic"].items():
             if answer != "OK":
                 raise UsageError("error.topic_refused", topic=name, detail=answer)
-        # the controller has it; whoever asks a broker right away may still be told the old value
-        deadline = monotonic() + REQUEST_MS / 1000
-        while any(not configs.items() <= _configs(admin, [name])[name].items() for name, configs in wanted.items()):
-            if monotonic() > deadline:
-                raise KafkaTimeoutError("settings not in force")
-            sleep(0.05)
-
-
-@contextmanager
-def _admin(settings: Settings) -> Iterator[Any]:
-    with reaching(settings), KafkaAdminClient(**connection(settings)) as admin:
-        yield admin
+        cluster.everywhere(settings, admin, lambda asked: _in_force(asked, wanted))
 
 
 def identity(settings: Settings) -> str:
     """Returns what tells these topics from others of the same names, such as those of a broker made anew."""
-    with _admin(settings) as admin:
+    with cluster.connected(settings) as admin:
         (row,) = admin.describe_topics([settings.topic("review")])
         if row["error_code"]:
             raise for_code(row["error_code"])(row["name"])
@@ -171,11 +163,26 @@ def _describe(admin: Any, settings: Settings) -> dict[str, list[Any]]:
     return found
 
 
+def _ready(admin: Any, names: list[str]) -> bool:
+    """Returns whether a broker knows these topics, and who leads each of their partitions."""
+    rows = admin.describe_topics(names)
+    return all(
+        not row["error_code"] and all(not one["error_code"] and one["leader_id"] >= 0 for one in row["partitions"])
+        for row in rows
+    )
+
+
+def _in_force(admin: Any, wanted: dict[str, dict[str, str]]) -> bool:
+    """Returns whether a broker knows these settings, by topic."""
+    found = _configs(admin, list(wanted))
+    return all(configs.items() <= found[name].items() for name, configs in wanted.items())
+
+
 def _plans(admin: Any, settings: Settings, described: dict[str, list[Any]]) -> list[_Plan]:
     # a broker that is down for now still counts, or a worker could not start during the outage of one of three
     brokers = {row["broker_id"] for row in admin.describe_cluster()["brokers"]}
     brokers.update(node for partitions in described.values() for replicas in partitions for node in replicas)
-    replication = settings.replication or (3 if len(brokers) >= 3 else 1)
+    replication = settings.replication or (cluster.REPLICAS if len(brokers) >= cluster.REPLICAS else 1)
     return [
         _Plan(
             settings.topic(topic.name),

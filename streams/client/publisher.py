@@ -13,6 +13,7 @@ from uuid import uuid4
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from gatekeeper import interruption
 from gatekeeper.errors import IncompleteError
 from gatekeeper.settings import Settings
 from streams.client.reader import REQUEST_MS, Reader, connection, forbidden, reaching
@@ -208,7 +209,7 @@ def _place(topic: str, future: Any) -> Place:
 
 
 def _close(producer: Any) -> None:
-    with suppress(KafkaError):
+    with suppress(KafkaError), interruption.held():
         producer.close(timeout=1)
 
 

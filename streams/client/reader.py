@@ -11,13 +11,14 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any, Self
 
 import kafka.consumer.fetcher
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
+from gatekeeper import interruption
 from gatekeeper.errors import IncompleteError, UnavailableError, UsageError
 from gatekeeper.settings import Settings
 from schemas.record import Record
@@ -58,9 +59,11 @@ def reaching(settings: Settings) -> Iterator[None]:
     """Turns what Kafka raises into one sentence that names the broker.
 
     Raises UnavailableError (3), or UsageError (2) where a topic is not there or the broker forbids what was asked.
+    Signals are held back meanwhile; where one came, it ends the command, whatever became of the call.
     """
     try:
-        yield
+        with interruption.held():
+            yield
     except UnknownTopicOrPartitionError:
         raise UsageError("error.topics_missing", broker=settings.bootstrap) from None
     except KafkaTimeoutError:
@@ -113,7 +116,8 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._consumer.close(autocommit=False, timeout_ms=1_000)
+        with interruption.held():
+            self._consumer.close(autocommit=False, timeout_ms=1_000)
 
     def partitions(self, topic: str) -> list[TopicPartition]:
         """Returns the partitions of a topic, in order."""
@@ -168,7 +172,7 @@ class Reader:
                     return {tp.partition: wanted[tp] for tp in partitions}
                 if monotonic() > give_up:
                     raise IncompleteError("error.unsettled", topic=open_[0].topic, partition=open_[0].partition)
-                sleep(0.02)
+                interruption.wait(0.02)
 
     def read(
         self,
@@ -254,13 +258,14 @@ class Reader:
         return {(logical_name(tp.topic), tp.partition): offset for tp, offset in found.items()}
 
     def _coming(self, partitions: list[TopicPartition], seconds: float) -> Iterator[list[Record]]:
-        with reaching(self._settings):
-            while True:
+        while True:
+            with reaching(self._settings):
                 fetched = self._consumer.poll(timeout_ms=int(seconds * 1000))
                 if not fetched:
                     # a client that lost its broker waits for ever; asking tells quiet from gone
                     self._consumer.end_offsets(partitions)
-                yield [self._record(record) for records in fetched.values() for record in records]
+            interruption.look()
+            yield [self._record(record) for records in fetched.values() for record in records]
 
     def _seek(self, starts: dict[Any, int]) -> None:
         self._consumer.assign(list(starts))
@@ -275,11 +280,13 @@ class Reader:
         positions = {tp: starts[tp] for tp in left}
         with reaching(self._settings):
             self._seek(positions)
-            moved_at = monotonic()
-            while left:
+        moved_at = monotonic()
+        while left:
+            with reaching(self._settings):
                 fetched = self._consumer.poll(timeout_ms=200)
-                for tp, records in fetched.items():
-                    yield from (self._record(record) for record in records if record.offset < ends[tp])
+            for tp, records in fetched.items():
+                yield from (self._record(record) for record in records if record.offset < ends[tp])
+            with reaching(self._settings):
                 for tp in tuple(left):
                     # the position also passes commit markers, which are never handed out
                     reached = self._consumer.position(tp, timeout_ms=REQUEST_MS) or positions[tp]
@@ -290,6 +297,7 @@ class Reader:
                         self._consumer.pause(tp)
                 if monotonic() - moved_at > STALL_SECONDS:
                     raise KafkaTimeoutError("no progress")
+            interruption.look()
 
     def _record(self, found: Any) -> Record:
         refused = refusal(found.headers)

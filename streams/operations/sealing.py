@@ -23,6 +23,7 @@ from gatekeeper.audit.checks.chain import Chain, Finding, Standing
 from gatekeeper.audit.checks.coverage import Covered
 from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.tree import Tree
+from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.log.writer import Log
 from gatekeeper.audit.verify import Checkpoint
 from gatekeeper.errors import IntegrityError, UnavailableError
@@ -61,6 +62,7 @@ class Told:
     """Whom the sealer tells: of what it found, of each checkpoint, and of each manifest that it took.
 
     `covered`: what a coverage check found, and the leaf that its report is. `unchecked`: why one could not be made.
+    `passed`: why a file of a witness is passed over.
     """
 
     finding: Callable[[Finding], None]
@@ -68,6 +70,7 @@ class Told:
     taken: Callable[[], None] = lambda: None
     covered: Callable[[list[Covered], int], None] = lambda found, leaf: None
     unchecked: Callable[[Exception], None] = lambda error: None
+    passed: Callable[[UnavailableError], None] = lambda error: None
 
 
 class Fence:
@@ -142,6 +145,7 @@ class Sealer:
         self._keys = Keys(settings.key_folder)
         self._files = Shelf(settings.log_folder)
         self._sealed_at = monotonic()
+        self._passed: set[str] = set()
 
     def run(self, *, once: bool) -> None:
         """Seals without end, or with `once` what stands there now.
@@ -209,14 +213,16 @@ class Sealer:
         self._cosign()
 
     def _cosign(self) -> None:
-        """Takes up what the witnesses left. `witness/` is theirs: nothing in it keeps a manifest from being sealed."""
+        """Takes up what the witnesses left; nothing among it keeps a manifest from being sealed."""
         witnesses = self._keys.public("witness")
-        for key in witnesses:
-            left = None
-            with suppress(UnavailableError):
-                left = self._files.read(f"witness/{key.hash.hex()}")
-            if left is not None:
-                self._log.cosign(left, witnesses)
+        for left in cosigned(self._files, witnesses, self._pass):
+            self._log.cosign(left, witnesses)
+
+    def _pass(self, error: UnavailableError) -> None:
+        """Tells once of each file of a witness that is not usable."""
+        if (file := str(error.values["path"])) not in self._passed:
+            self._passed.add(file)
+            self._told.passed(error)
 
     def _cover_in_time(self, *, wait: bool = False) -> None:
         """Has a coverage check made when its time has come, and makes its report a leaf when it is there."""

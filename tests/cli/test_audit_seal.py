@@ -339,7 +339,10 @@ def test_given_what_is_no_file_of_a_witness_in_its_folder_then_the_sealer_goes_o
     (folder / "file").write_bytes(b"\xff")
     os.mkfifo(folder / "pipe")
     put(system, 0, writers[0].next())
-    assert run("audit", "seal", "--once").code == 0
+    told = run("audit", "seal", "--once")
+    assert told.code == 0
+    assert told.err.count(f"{folder / key.hash.hex()} is passed over") == 1
+    assert "passed over" in run("audit", "export", "--out", "export", "--unsealed").err
     (folder / key.hash.hex()).rmdir()
     assert run("audit", "witness", "--once").code == 0
     assert run("audit", "seal", "--once").code == 0

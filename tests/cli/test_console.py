@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gatekeeper.console.users import Users
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, System
 
+HOUSE = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
 
 
@@ -82,3 +88,18 @@ def test_bad_roles_in_json_then_the_place_is_named(run: Run, tmp_path: Path) -> 
     file.touch(0o600)
     file.write_text(json.dumps({"users": {"hanako": {"roles": [], "password": "x"}}}))
     assert "users.hanako" in run("console", "--users", str(file)).says(2)
+
+
+def test_a_full_disk_at_its_start_then_3_with_one_sentence_and_nothing_torn(system: System, tmp_path: Path) -> None:
+    started = subprocess.run(
+        [sys.executable, "-m", "gatekeeper", "console"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(HOUSE), "GATEKEEPER_LANG": "en", "GATEKEEPER_CONSOLE_PORT": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, resource.RLIM_INFINITY)),
+    )
+    (said,) = started.stderr.splitlines()
+    assert (started.returncode, started.stdout) == (3, "")
+    assert re.match(r"error: \S*queue\.sqlite cannot be written", said)

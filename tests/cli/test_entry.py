@@ -1,11 +1,16 @@
-"""The script `gatekeeper` before any verb: terminals of little, and Ctrl-C at once."""
+"""The script `gatekeeper` before any verb: terminals of little, and signals at any moment."""
 
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+
+from gatekeeper.keys import Keys
 
 HOUSE = Path(__file__).parents[2]
 ENTRY = [sys.executable, "-m", "gatekeeper"]
@@ -24,3 +29,38 @@ def test_interrupted_while_it_is_loaded_then_it_ends_with_130_without_a_word(tmp
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run([*ENTRY, "keys", "list"], cwd=HOUSE, env=environment, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+SIGNALLED = [
+    (("audit", "seal"), signal.SIGTERM, 0),
+    (("audit", "seal"), signal.SIGINT, 130),
+    (("tail", "review"), signal.SIGINT, 130),
+    (("topics", "verify"), signal.SIGINT, 130),
+]
+
+
+def test_given_signals_while_kafka_is_waited_for_then_the_codes_are_theirs_and_nothing_is_said(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        running: list[subprocess.Popen[str]] = []
+        for number, (verb, signalled, _) in enumerate(SIGNALLED):
+            Keys(keys := tmp_path / f"keys{number}").make("log", "gate.example/log")
+            places = {"KEYS": str(keys), "LOG": str(tmp_path / f"log{number}")}
+            ours = {"BROKER": f"127.0.0.1:{silent.getsockname()[1]}", "LANG": "en", **places}
+            one = subprocess.Popen(
+                [*ENTRY, *verb],
+                cwd=tmp_path,
+                env=os.environ | {"PYTHONPATH": str(HOUSE)} | {f"GATEKEEPER_{n}": value for n, value in ours.items()},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.callback(one.wait)
+            stack.callback(one.kill)
+            running.append(one)
+            asking, _ = silent.accept()
+            stack.enter_context(asking).recv(1)  # it has asked, and waits for the answer
+            one.send_signal(signalled)
+        for one, (verb, _, code) in zip(running, SIGNALLED, strict=True):
+            out, err = one.communicate(timeout=30)
+            assert (one.returncode, out, err.strip()) == (code, "", ""), verb  # click ends the line of ^C

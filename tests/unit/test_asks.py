@@ -238,6 +238,19 @@ def test_person_who_may_not_be_asked_then_refused(desk: Desk) -> None:
     assert desk.asks() == []
 
 
+def test_no_template_that_may_ask_then_confirm_and_asking_is_refused_until_one_is_registered(desk: Desk) -> None:
+    desk.learn(*(world.template(id=id_, ask_complete=False) for id_ in ("T-1", "T-FACE")))
+    sent = desk.send(delivery=DELIVERY)
+    (*_, reason) = orjson.loads(dict(desk.review[-1].headers)["gate-decision"])["reasons"]
+    assert (sent.verdict, reason["code"]) == ("confirm", "ASK_TEMPLATE_MISSING")
+    assert "gatekeeper import reference" in reason["ja"]
+    assert "gatekeeper import reference" in reason["en"]
+    assert desk.act("ask") == ("refused", "template_missing")
+    assert desk.asks() == []
+    desk.learn(world.template(notice_id="OK"))
+    assert desk.act("ask", act_id="ask-2") == ("asked", None)
+
+
 def test_facts_that_do_not_fill_the_letter_then_refused_with_the_items() -> None:
     wrong = {**world.NOTICE_ITEMS, "window": "未定"}
     desk = Desk(

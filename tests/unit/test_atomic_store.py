@@ -7,6 +7,7 @@ import random
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import FOREIGN_BYTES, Shelf
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.writer import Log
 from gatekeeper.errors import IntegrityError, UnavailableError
@@ -208,6 +209,48 @@ def test_given_a_folder_or_a_pipe_of_a_files_name_then_there_is_no_such_file(tmp
     (tmp_path / "nowhere").symlink_to("gone")
     found = {name: Shelf(tmp_path).read(name) for name in ("folder", "pipe", "nowhere", "file/in", "file", "link")}
     assert found == {"folder": None, "pipe": None, "nowhere": None, "file/in": None, "file": b"", "link": b""}
+
+
+def pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def bound(file: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(os.path.relpath(file))  # an absolute path may be too long for a socket
+
+
+def endless(file: Path) -> None:
+    file.symlink_to("/dev/zero")
+
+
+def linked(file: Path) -> None:
+    (file.parent / "elsewhere").write_bytes(b"")
+    file.symlink_to("elsewhere")
+
+
+def huge(file: Path) -> None:
+    with file.open("wb") as sparse:
+        sparse.truncate(5 * 1024**3)
+
+
+def large(file: Path) -> None:
+    file.write_bytes(b"x" * (FOREIGN_BYTES + 1))
+
+
+@pytest.mark.parametrize("odd", [Path.mkdir, pipe, bound, endless, linked, huge, large])
+def test_given_something_odd_in_the_place_of_a_foreign_file_then_it_is_refused_at_once_and_nothing_stays_open(
+    tmp_path: Path, odd: Callable[[Path], None]
+) -> None:
+    (tmp_path / "good").write_bytes(b"x" * FOREIGN_BYTES)
+    odd(tmp_path / "odd")
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(UnavailableError) as told:
+        Shelf(tmp_path).foreign("odd")
+    assert (told.value.key, told.value.values["path"]) == ("error.file_foreign", tmp_path / "odd")
+    assert Shelf(tmp_path).foreign("good") == b"x" * FOREIGN_BYTES
+    assert Shelf(tmp_path).foreign("none") is None
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 class Faulty(Shelf):

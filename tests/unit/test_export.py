@@ -102,7 +102,8 @@ def test_a_log_of_several_tiles_that_grew_since_its_cosignature_then_the_cosigne
     cosigned = trail.export(tmp_path / "then", sealed=300)
     now = trail.export(tmp_path / "now", witnessed=False)
     (now / "log" / "witness").mkdir()
-    shutil.copy(cosigned / "log" / "checkpoint", now / "log" / "witness" / "0")
+    (key,) = Keys(now / "keys").public("witness")
+    shutil.copy(cosigned / "log" / "checkpoint", now / "log" / "witness" / key.hash.hex())
     found = again(now, tmp_path / "b")
     assert (found.size, found.witnessed, found.manifests) == (300, True, 300)
     assert verify.verify(tmp_path / "b", witness=verify.parse_vkey(trail.witness.verifier)).exit_code == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -258,6 +260,46 @@ def test_quotation_that_ends_too_late_then_the_rows_behind_it_are_read() -> None
     found = list(rows(io.BytesIO(content.encode()), "utf-8"))
     assert [row.line for row in found if row.cause] == [2, ROW_LINES + 3]
     assert sum(row.cells == ["2", "x"] for row in found) == ROW_LINES
+
+
+def test_quotation_that_ends_amid_another_cell_then_the_rows_between_are_read() -> None:
+    content = b'a,b\n1,"open\n2,x\n3,y\n4,"four"\n5,"two\nlines"\n'
+    found = list(rows(io.BytesIO(content), "utf-8"))
+    assert [row.line for row in found if row.cause] == [2]
+    assert [row.cells for row in found if not row.cause] == [
+        ["a", "b"],
+        ["2", "x"],
+        ["3", "y"],
+        ["4", "four"],
+        ["5", "two\nlines"],
+    ]
+
+
+ENDLESS = [b'1","open\n', b'1,"open\n' + b"2,x\n" * (ROW_LINES - 2), b'1","open\n' * (ROW_LINES - 2) + b"2,x\n\xff\n"]
+
+
+@pytest.mark.parametrize("piece", ENDLESS, ids=["every line", "one in 63", "before a broken line"])
+def test_quotations_without_end_then_no_line_is_parsed_more_than_three_times(
+    piece: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = 0
+    reader = csv.reader
+
+    def counting(lines: Iterable[str], **form: Any) -> Any:
+        def counted() -> Iterator[str]:
+            nonlocal parsed
+            for line in lines:
+                parsed += 1
+                yield line
+
+        return reader(counted(), **form)
+
+    monkeypatch.setattr("gatekeeper.lists.rows.csv.reader", counting)
+    content = b"a,b\n" + piece * (2_000 // piece.count(b"\n"))
+    found = list(rows(io.BytesIO(content), "utf-8"))
+    assert any(row.cause == "not_csv" for row in found)
+    assert found[-1].last_line == content.count(b"\n")
+    assert parsed <= 3 * content.count(b"\n")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import resource
+import sqlite3
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ import pytest
 from gatekeeper.console import flow, items
 from gatekeeper.console.app import PARTS
 from gatekeeper.console.model import Model
+from gatekeeper.errors import UnavailableError
 from schemas.record import Record
 from tests import world
 
@@ -27,6 +32,47 @@ def elsewhere(model: Model, *records: Record) -> None:
     thread = threading.Thread(target=model.take, args=(records,))
     thread.start()
     thread.join()
+
+
+@pytest.fixture
+def small() -> Iterator[Callable[[int], None]]:
+    """Makes files of more than so many bytes impossible, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [0, 1_000, 4_096, 40_000])
+def test_a_full_disk_at_the_start_then_3_and_with_room_again_it_is_made(
+    tmp_path: Path, small: Callable[[int], None], room: int
+) -> None:
+    small(room)
+    with pytest.raises(UnavailableError) as told:
+        Model(tmp_path, PARTS, zone="Asia/Tokyo")
+    assert (told.value.key, told.value.values["path"]) == ("error.disk", tmp_path / "queue.sqlite")
+    small(resource.RLIM_INFINITY)
+    assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
+
+
+def test_a_full_disk_when_there_is_a_model_then_3_and_that_stays(tmp_path: Path, small: Callable[[int], None]) -> None:
+    before = Model(tmp_path, PARTS, zone="Asia/Tokyo").generation
+    small(4_096)
+    with pytest.raises(UnavailableError):
+        Model(tmp_path, PARTS, zone="Asia/Tokyo")
+    small(resource.RLIM_INFINITY)
+    assert Model(tmp_path, PARTS, zone="Asia/Tokyo").generation == before
+
+
+@pytest.mark.parametrize("content", [b"no database" * 100, b""])
+def test_a_file_that_is_no_model_then_one_is_made_in_its_place(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "queue.sqlite").write_bytes(content)
+    assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
+
+
+def test_a_database_of_somebody_else_then_a_model_is_made_in_its_place(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "queue.sqlite")) as db:
+        db.execute("CREATE TABLE theirs (a)")
+    assert Model(tmp_path, PARTS, zone="Asia/Tokyo").changes() == 0
 
 
 def test_a_record_that_comes_while_a_page_is_made_then_it_is_after_the_pages_cursor(model: Model) -> None:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import aiokafka
 import aiokafka.consumer.fetcher
 import aiokafka.producer.sender
+import kafka.admin
 import kafka.consumer.fetcher
 import kafka.record.util
 import pytest
@@ -16,6 +17,7 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types.settings import Settings as FaustSettings
 from kafka.consumer import subscription_state
+from kafka.net.manager import KafkaConnectionManager
 
 from gatekeeper.keys import ROLES, Keys
 from gatekeeper.settings import Settings
@@ -133,3 +135,12 @@ def test_given_kafka_python_then_a_fetch_can_be_sent_to_a_follower():
     assert "preferred_read_replica()" in inspect.getsource(kafka.consumer.fetcher.Fetcher._select_read_replica), (
         "kafka-python no longer asks the preferred replica: streams/client/replicas.py would get the same copy."
     )
+
+
+def test_given_kafka_python_then_what_has_no_addressee_goes_to_the_least_loaded_node():
+    source = inspect.getsource(KafkaConnectionManager.send)
+    assert "self.least_loaded_node()" in source, (
+        "kafka-python's manager no longer asks least_loaded_node() where a request has no addressee: "
+        "streams/client/cluster.py replaces it, to ask one broker after another."
+    )
+    assert "self._manager = " in inspect.getsource(kafka.admin.KafkaAdminClient.__init__)

@@ -47,6 +47,21 @@ def test_a_cosignature_by_nobody_we_know_then_it_does_not_count(tmp_path: Path) 
     assert found.witnessed is None
 
 
+def test_a_link_in_the_place_of_a_witness_s_file_then_it_is_named_and_the_seal_s_age_is_told(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.seal(b"a")
+    place.look()
+    (file,) = (tmp_path / "log" / "witness").iterdir()
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    found = read(place)
+    assert found is not None
+    assert (found.size, found.witnessed) == (1, None)
+    assert [(one.key, one.values["path"]) for one in found.passed] == [("error.file_foreign", file)]
+    assert place.look() == (1, True)
+    assert not file.is_symlink()
+
+
 def test_a_checkpoint_that_nobody_signed_then_that_is_said(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.seal(b"a")

@@ -247,6 +247,8 @@ class Disk:
     def read(self, name: str) -> bytes | None:
         return self.pending[name] if name in self.pending else self.durable.get(name)
 
+    foreign = read
+
     def names(self, folder: str) -> list[str]:
         there = {name for name in {*self.durable, *self.pending} if self.read(name) is not None}
         return sorted({name[len(folder) + 1 :].split("/")[0] for name in there if name.startswith(f"{folder}/")})

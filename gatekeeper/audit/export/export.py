@@ -25,6 +25,7 @@ from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from schemas.audit import AuditRecord, Manifest
 from schemas.codec import canonical
 
+KEY_BYTES = 4096
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -125,6 +126,8 @@ class _Writer:
             self._put(f"schemas/{name}.json", orjson.dumps(model.model_json_schema(), option=orjson.OPT_INDENT_2))
         for file in sorted(keys.glob("*.pub")):
             with disk(file, "error.disk_unread"):
+                if not (file.is_file() or file.is_dir()) or file.stat().st_size > KEY_BYTES:  # a pipe may never end
+                    raise UsageError("error.key_unreadable", path=file)
                 key = file.read_bytes()
             self._put(f"keys/{file.name}", key)
         if self._log is not None:

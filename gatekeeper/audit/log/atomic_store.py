@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import NamedTemporaryFile
 
 from gatekeeper.errors import UnavailableError
+
+FOREIGN_BYTES = 64 * 1024
+NO_FILE = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
+"""What opening a link, a socket or a device answers."""
 
 
 class Shelf:
@@ -47,6 +53,29 @@ class Shelf:
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
+    def foreign(self, name: str) -> bytes | None:
+        """Returns a file that others may have put there, None where there is none: no link, and FOREIGN_BYTES at most.
+
+        Raises UnavailableError (3) for anything else of that name; nothing waits for a pipe.
+        """
+        path = self.folder / name
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                if S_ISREG(os.fstat(handle).st_mode):
+                    with open(handle, "rb", closefd=False) as file:
+                        found = file.read(FOREIGN_BYTES + 1)
+                    if len(found) <= FOREIGN_BYTES:
+                        return found
+            finally:
+                os.close(handle)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno not in NO_FILE:
+                raise UnavailableError("error.disk_unread", path=path, detail=error) from None
+        raise UnavailableError("error.file_foreign", path=path, most=FOREIGN_BYTES // 1024)
+
     def written_at(self, name: str) -> int | None:
         """Returns when a file was written, in milliseconds, None where there is none."""
         with self._disk(self.folder / name, "error.disk_unread"):
@@ -77,7 +106,7 @@ class Shelf:
                     os.fsync(file.fileno())
                 part.chmod(0o644)
                 part.replace(path)
-            except OSError:
+            except BaseException:  # an interrupt too leaves nothing half done
                 if part is not None:
                     part.unlink(missing_ok=True)
                 raise

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gatekeeper.audit.log.tree import CHECKPOINT, Reading, newest
+from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.verify import Vkey, open_checkpoint
 from gatekeeper.errors import GatekeeperError
 
@@ -26,13 +27,14 @@ class Seal:
     """The checkpoint that stands: how many manifests it seals, and since when (milliseconds).
 
     `witnessed`: of the newest checkpoint that a known witness cosigned, size and instant; None without one.
-    `error`: why the log cannot be read, in which case nothing else is known.
+    `error`: why the log cannot be read, in which case nothing else is known. `passed`: why files of witnesses cannot.
     """
 
     size: int = 0
     at: int = 0
     witnessed: tuple[int, int] | None = None
     error: GatekeeperError | None = None
+    passed: tuple[GatekeeperError, ...] = ()
 
     def late(self, *, decided: int | None, now: int) -> bool:
         """Tells whether a decision waits too long for its seal; `decided`: when the last one was made. Milliseconds."""
@@ -48,11 +50,12 @@ def read(files: Dated, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Sea
     found = newest(files, log)
     if found is None:
         return None
-    cosigned = [f"witness/{name}" for name in files.names("witness")]
-    seen = [_seen(files.read(name), witnesses) for name in (CHECKPOINT, *cosigned)]
+    passed: list[GatekeeperError] = []
+    left = cosigned(files, witnesses, passed.append)
+    seen = [_seen(raw, witnesses) for raw in (files.read(CHECKPOINT), *left)]
     # a cosignature puts the checkpoint in its place anew; the state beside it is written once
     at = files.written_at(f"state/{found[0].size}") or files.written_at(CHECKPOINT) or 0
-    return Seal(found[0].size, at, max((one for one in seen if one), default=None))
+    return Seal(found[0].size, at, max((one for one in seen if one), default=None), passed=tuple(passed))
 
 
 def _seen(raw: bytes | None, witnesses: Sequence[Vkey]) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gatekeeper.audit.log.tree import Reading, Tree, newest
+from gatekeeper.audit.log.witness import Passed, cosigned
 from gatekeeper.audit.verify import TILE, Checkpoint, Vkey, leaf_hash, open_checkpoint, root_of
 from gatekeeper.errors import IntegrityError
 
@@ -35,18 +36,21 @@ class Sealed:
         return max((note.cosigned_at(key) for key in witnesses if note.signed(key)), default=None)
 
 
-def sealed(files: Reading, logs: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Sealed | None:
+def sealed(
+    files: Reading, logs: Sequence[Vkey], witnesses: Sequence[Vkey], passed: Passed = lambda error: None
+) -> Sealed | None:
     """Returns the log with the newest checkpoint that a witness cosigned, or without one the newest; None if empty.
 
-    `logs`, `witnesses`: the public keys. Raises IntegrityError (4) where the log cannot be read.
+    `logs`, `witnesses`: the public keys. `passed` hears of each file of a witness that is not usable.
+    Raises IntegrityError (4) where the log cannot be read.
     """
     found = newest(files, logs)
     if found is None:
         return None
     candidates = [(_cosigned(found[0], witnesses), *found)]
-    for name in files.names("witness"):
+    for left in cosigned(files, witnesses, passed):
         with suppress(ValueError):
-            text = (files.read(f"witness/{name}") or b"").decode()
+            text = left.decode()
             seen = open_checkpoint(text)
             if seen.size <= found[0].size and any(seen.note.signed(key) for key in logs):
                 candidates.append((_cosigned(seen, witnesses), seen, text))

@@ -17,6 +17,12 @@ class Reading(Protocol):
     def read(self, name: str) -> bytes | None:
         """Returns a file, None where there is none."""
 
+    def foreign(self, name: str) -> bytes | None:
+        """Returns a file that others may have put there, None where there is none.
+
+        Raises UnavailableError (3) for what is no plain file of a size that can be read.
+        """
+
     def names(self, folder: str) -> list[str]:
         """Returns the names of the files in a folder, none where there is no such folder."""
 

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from gatekeeper.audit.log.merkle import check_consistency
 from gatekeeper.audit.log.note import Signing, cosignature
-from gatekeeper.audit.log.tree import Tree, newest
+from gatekeeper.audit.log.tree import Reading, Tree, newest
 from gatekeeper.audit.log.writer import Storing
 from gatekeeper.audit.verify import Checkpoint, Vkey, open_checkpoint
-from gatekeeper.errors import IntegrityError
+from gatekeeper.errors import IntegrityError, UnavailableError
 
 SEEN = "seen"
 """The witness's memory: the note of the newest checkpoint that it saw."""
+
+
+Passed = Callable[[UnavailableError], None]
+"""Hears of each file that is passed over because it cannot be read as one of a witness."""
+
+
+def cosigned(files: Reading, witnesses: Sequence[Vkey], passed: Passed) -> Iterator[bytes]:
+    """Yields what these witnesses left in `witness/`. The folder is theirs: what is not usable is passed over."""
+    for key in witnesses:
+        try:
+            found = files.foreign(_name(key.hash))
+        except UnavailableError as error:
+            passed(error)
+            continue
+        if found is not None:
+            yield found
+
+
+def _name(hash_: bytes) -> str:
+    return f"witness/{hash_.hex()}"
 
 
 class Witness:
@@ -47,7 +67,7 @@ class Witness:
                 checkpoint, note = again
         if seen is None or checkpoint.size > seen.size:
             self._memory.publish(SEEN, note.encode())
-        name = f"witness/{self._signer.hash.hex()}"
+        name = _name(self._signer.hash)
         if self._cosigned(name) == checkpoint.note.body:
             return checkpoint, False
         line = cosignature(checkpoint.note.body, self._signer, time=now)
@@ -64,8 +84,8 @@ class Witness:
 
     def _cosigned(self, name: str) -> str | None:
         try:
-            return open_checkpoint((self._log.read(name) or b"").decode()).note.body
-        except ValueError:
+            return open_checkpoint((self._log.foreign(name) or b"").decode()).note.body
+        except (ValueError, UnavailableError):  # whatever stands there, ours takes its place
             return None
 
     def _demand_extension(self, seen: Checkpoint | None, new: Checkpoint) -> None:

@@ -19,7 +19,7 @@ from schemas.audit import Mode, Stage
 from schemas.codec import canonical
 from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Suppression
 
-RULES = 4
+RULES = 5
 """Version of the rules: a change that may change a verdict raises it."""
 
 FOREIGN = (ValueError, LookupError, TypeError, AttributeError)

@@ -21,7 +21,7 @@ from gatekeeper.audit.verify import CHANGED
 from gatekeeper.audit.verify import Finding as Unproven
 from gatekeeper.cli.output import note
 from gatekeeper.cli.usage import Number
-from gatekeeper.errors import UsageError
+from gatekeeper.errors import GatekeeperError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.texts import language, text
@@ -84,7 +84,12 @@ def keys_of(settings: Settings, folder: Path | None) -> Keys:
 
 def log_of(keys: Keys, folder: Path) -> Sealed | None:
     """Returns the sealed log in a folder, None where there is none; raises IntegrityError (4) where it is not right."""
-    return sealed(Shelf(folder), keys.public("log"), keys.public("witness"))
+    return sealed(Shelf(folder), keys.public("log"), keys.public("witness"), passed_over)
+
+
+def passed_over(error: GatekeeperError) -> None:
+    """Says why a file is passed over."""
+    note(error.key, **error.values)
 
 
 @contextmanager

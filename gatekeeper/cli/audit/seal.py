@@ -7,7 +7,7 @@ import click
 from gatekeeper.audit.checks.chain import Finding
 from gatekeeper.audit.checks.coverage import Covered
 from gatekeeper.audit.verify import Checkpoint
-from gatekeeper.cli.audit.reading import Pace
+from gatekeeper.cli.audit.reading import Pace, passed_over
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.cli.stopping import stop_on_signals
 from gatekeeper.cli.usage import Number
@@ -81,10 +81,13 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         note("cli.audit_seal_unchecked", detail=detail)
 
     settings = load()
-    stop_on_signals()
+    if not once:
+        stop_on_signals()
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_sealing"), total=None)
-        told = Told(finding, sealed, taken=lambda: bar.advance(task), covered=covered, unchecked=failed)
+        told = Told(
+            finding, sealed, taken=lambda: bar.advance(task), covered=covered, unchecked=failed, passed=passed_over
+        )
         check = (lambda: list(coverage.check(settings, Pace(None).done))) if hours else None
         try:
             Sealer(settings, told=told, seconds=interval, check=check, every_ms=int(hours * HOUR_MS)).run(once=once)

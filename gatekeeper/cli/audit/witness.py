@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import sleep, time
+from time import time
 
 import click
 
+from gatekeeper import interruption
 from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.witness import Witness
 from gatekeeper.cli.output import json_option, note, show_json
@@ -43,12 +44,14 @@ def command(log_folder: Path | None, state: Path, interval: float, once: bool, a
     if not keys.public("log"):
         raise UsageError("error.witness_log_key", folder=keys.folder)
     log, memory = Shelf(log_folder or settings.log_folder), Shelf(state)
-    stop_on_signals()
+    if not once:
+        stop_on_signals()
     waiting = False
     with memory.alone():
         while True:
             witness = Witness(log, memory, signer=keys.signer("witness"), verifiers=keys.public("log"))
-            found = witness.look(now=int(time()))
+            with interruption.held():
+                found = witness.look(now=int(time()))
             if found is None and once:
                 raise IncompleteError("error.witness_nothing", folder=log.folder)
             if found is None and not waiting:
@@ -62,4 +65,4 @@ def command(log_folder: Path | None, state: Path, interval: float, once: bool, a
                     click.echo(text("cli.audit_witnessed", **told))
             if once:
                 return
-            sleep(interval)
+            interruption.wait(interval)

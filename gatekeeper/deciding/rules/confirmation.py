@@ -84,11 +84,8 @@ def refused(case: Case, nos: list[Consent]) -> Found:
     return Found("CONSENT_REFUSED", tuple(sorted({no.record_id for no in nos})), says)
 
 
-def barred(case: Case, source: Source | None, consents: Consents, *, template: str | None) -> list[Found]:
-    """Returns what forbids to ask about this source at the send's contact point (rule 6.5); nothing = one may ask.
-
-    `template`: the id of the one that would ask, None where none is registered.
-    """
+def barred(case: Case, source: Source | None, consents: Consents) -> list[Found]:
+    """Returns what forbids to ask about this source at the send's contact point (rule 6.5); nothing = one may ask."""
     send, policy = case.send, case.policy
     found = []
     if send.channel not in policy.confirm_channels:
@@ -102,11 +99,21 @@ def barred(case: Case, source: Source | None, consents: Consents, *, template: s
         if len(counted) >= policy.ask_cap:
             says = {"date": case.day(counted[-1].at), "request": counted[-1].request_id}
             found.append(Found("CONFIRMATION_CAP_REACHED", tuple(ask.request_id for ask in counted), says))
-    asking = case.template(template) if template else None
-    if asking is None or not asking.ask_complete:
-        facts = (f"template/{template}",) if template else ()
-        found.append(Found("CONFIRMATION_DEFECTIVE", facts, {"template": template or "-"}))
     return found
+
+
+def unprepared(case: Case) -> tuple[Found, ...]:
+    """ASK_TEMPLATE_MISSING: no registered template may ask. That forbids nothing; whoever asks registers one first."""
+    return () if case.reference.ask else (Found("ASK_TEMPLATE_MISSING"),)
+
+
+def defective(case: Case) -> tuple[Found, ...]:
+    """CONFIRMATION_DEFECTIVE: the template of a send that asks by itself lacks an item of a to f, or the route."""
+    id_ = case.send.template_id
+    template = case.template(id_)
+    if template and template.ask_complete:
+        return ()
+    return (Found("CONFIRMATION_DEFECTIVE", (f"template/{id_}",), {"template": id_}),)
 
 
 def sound(case: Case, source: Source, ask: Ask) -> bool:

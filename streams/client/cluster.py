@@ -1,0 +1,97 @@
+"""The brokers of a cluster, asked one by one: each of them learns of a change by itself, some later than others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from gatekeeper import interruption
+from gatekeeper.errors import UnavailableError
+from gatekeeper.settings import Settings
+from streams.client.connection import addresses
+from streams.client.reader import connection, reaching
+
+SPREAD_SECONDS = 15.0
+"""Longest wait for all brokers. Kafka gives up a broker that is silent for 9 seconds, and then it no longer counts."""
+LOOK_SECONDS = 0.05
+REPLICAS = 3
+"""So many copies of each topic are made where no number is set and as many brokers are there."""
+
+
+def everywhere(settings: Settings, admin: Any, holds: Callable[[Any], bool]) -> None:
+    """Returns when every broker that clients are sent to answers so that `holds` is true.
+
+    `holds`: asks through the admin client that it is given, whose requests go to one broker after another meanwhile.
+    Raises UnavailableError (3) with the ids of the brokers that are still behind after SPREAD_SECONDS.
+    """
+    deadline = monotonic() + SPREAD_SECONDS
+    behind = _behind(admin, holds)
+    while behind:
+        if monotonic() > deadline:
+            raise UnavailableError("error.brokers_behind", brokers=", ".join(map(str, sorted(behind))))
+        interruption.wait(LOOK_SECONDS)
+        with connected(settings) as again:  # a client learns late of brokers that join
+            behind = _behind(again, holds)
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Any]:
+    """Yields an admin client; what Kafka raises in the block is raised as `reaching` does."""
+    with reaching(settings), KafkaAdminClient(**connection(settings)) as admin:
+        yield admin
+
+
+def demand_whole(admin: Any, settings: Settings) -> None:
+    """Returns when as many brokers have joined the cluster as new topics shall have replicas, if we know of so many.
+
+    Right after the start of a cluster some are not there yet, and topics made then would have one replica for good.
+    Raises UnavailableError (3) where three brokers are addressed and have not joined within SPREAD_SECONDS.
+    """
+    if settings.replication or len(set(addresses(settings))) < REPLICAS:
+        return
+    deadline = monotonic() + SPREAD_SECONDS
+    while (found := len(admin.describe_cluster()["brokers"])) < REPLICAS:
+        if monotonic() > deadline:
+            raise UnavailableError("error.brokers_missing", broker=settings.bootstrap, found=found, replicas=REPLICAS)
+        interruption.wait(LOOK_SECONDS)
+
+
+def _behind(admin: Any, holds: Callable[[Any], bool]) -> set[int]:
+    """Returns the brokers that do not answer so that `holds` is true.
+
+    A broker may not know yet of another that has joined; one that knows what is new knows of all who joined before it.
+    """
+    known, asked, behind = _in_use(admin), set[int](), set[int]()
+    while left := known - asked:
+        asked.add(broker := min(left))
+        with _asking(admin, broker):
+            try:
+                if holds(admin):
+                    known |= _in_use(admin)
+                    continue
+            except KafkaError:
+                pass
+            behind.add(broker)
+    return behind
+
+
+def _in_use(admin: Any) -> set[int]:
+    return {row["broker_id"] for row in admin.describe_cluster()["brokers"] if not row.get("is_fenced")}
+
+
+@contextmanager
+def _asking(admin: Any, broker: int) -> Iterator[None]:
+    """Lets all that the client asks in the block go to one broker.
+
+    A private name of kafka-python, which sends what has no addressee to any broker: tests/unit/test_private_names.py.
+    """
+    admin._manager.least_loaded_node = lambda: broker
+    try:
+        yield
+    finally:
+        del admin._manager.least_loaded_node

@@ -1,0 +1,116 @@
+"""Signals that end a command: at once, after what must not be cut, or where a loop looks."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from threading import Thread
+
+import pytest
+
+from gatekeeper import interruption
+from gatekeeper.errors import UnavailableError
+
+STOP = signal.SIGUSR1
+
+
+@pytest.fixture(autouse=True)
+def listening() -> Iterator[None]:
+    before = signal.getsignal(STOP), signal.getsignal(signal.SIGINT)
+    interruption.listen((STOP,), SystemExit)
+    yield
+    interruption.forget()
+    signal.signal(STOP, before[0])
+    signal.signal(signal.SIGINT, before[1])
+
+
+def test_a_signal_then_it_ends_at_once() -> None:
+    with pytest.raises(SystemExit):
+        signal.raise_signal(STOP)
+
+
+def test_a_signal_amid_what_is_held_then_that_is_finished_first() -> None:
+    done = []
+
+    def work() -> None:
+        with interruption.held():
+            with interruption.held():
+                signal.raise_signal(STOP)
+                done.append(1)
+            done.append(2)
+
+    with pytest.raises(SystemExit):
+        work()
+    assert done == [1, 2]
+
+
+def test_what_is_held_fails_after_the_signal_then_the_signal_wins() -> None:
+    def work() -> None:
+        with interruption.held():
+            signal.raise_signal(STOP)
+            raise UnavailableError("error.disk")
+
+    with pytest.raises(SystemExit):
+        work()
+
+
+def test_a_loop_that_looks_then_it_ends_within_what_is_held() -> None:
+    turns = []
+
+    def work() -> None:
+        with interruption.held():
+            while True:
+                interruption.look()
+                turns.append(1)
+                signal.raise_signal(STOP)
+
+    with pytest.raises(SystemExit):
+        work()
+    assert turns == [1]
+
+
+def test_an_interrupt_that_was_swallowed_then_the_next_look_raises_it_again() -> None:
+    with pytest.raises(SystemExit):
+        signal.raise_signal(STOP)
+    with pytest.raises(SystemExit):
+        interruption.wait(60)
+
+
+def test_a_second_ctrl_c_then_it_waits_for_nothing() -> None:
+    interruption.listen((signal.SIGINT,))
+
+    def work() -> None:
+        with interruption.held():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            pytest.fail("it waited")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+
+
+def test_a_signal_that_is_ignored_then_it_stays_so() -> None:
+    signal.signal(STOP, signal.SIG_IGN)
+    interruption.listen((STOP,))
+    signal.raise_signal(STOP)
+    interruption.look()
+
+
+def test_another_thread_then_nothing_is_raised_there() -> None:
+    done = []
+
+    def beside() -> None:
+        with interruption.held():
+            interruption.look()
+        done.append(1)
+
+    def work() -> None:
+        with interruption.held():
+            signal.raise_signal(STOP)
+            thread = Thread(target=beside)
+            thread.start()
+            thread.join()
+
+    with pytest.raises(SystemExit):
+        work()
+    assert done == [1]
