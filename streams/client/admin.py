@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Literal
 
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from kafka.errors import TopicAlreadyExistsError, UnknownBrokerIdError, UnknownTopicOrPartitionError, for_code
 
+from gatekeeper import interruption
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
@@ -67,33 +69,15 @@ def create(settings: Settings) -> Creation:
     partitions (never changed in place: the keys would move) or the broker refuses the layout, UnavailableError (3)
     without a broker, or where one does not answer as `cluster` asks.
     """
-    with cluster.connected(settings) as admin:
-        described = _describe(admin, settings)
-        if len(described) < len(TOPICS):
-            cluster.demand_whole(admin, settings)
-        plans = _plans(admin, settings, described)
-        wrong = [each for each in _layout_differences(plans, described) if each.aspect == "partitions"]
-        if wrong:
-            raise _refusal(wrong)
-        wanted = {
-            plan.name: {
-                "num_partitions": plan.partitions,
-                "replication_factor": plan.replication,
-                "configs": plan.configs,
-            }
-            for plan in plans
-            if plan.name not in described
-        }
-        # asked first for all, so that a refusal leaves nothing half done
-        for only_asked in (True, False):
-            if wanted:
-                answer = admin.create_topics(
-                    wanted, timeout_ms=REQUEST_MS, validate_only=only_asked, raise_errors=False
-                )
-                wanted = {name: wanted[name] for name in _accepted(answer)}
-        if missing := [plan.name for plan in plans if plan.name not in described]:  # another call may have made them
-            cluster.everywhere(settings, admin, lambda asked: _ready(asked, missing))
-        return Creation(tuple(wanted), tuple(plan.name for plan in plans if plan.name not in wanted))
+    deadline = monotonic() + cluster.SPREAD_SECONDS
+    while True:
+        with cluster.connected(settings) as admin:
+            try:
+                return _create(admin, settings)
+            except UnknownBrokerIdError:  # one that joined after this client began; a new client knows it
+                if monotonic() > deadline:
+                    raise
+        interruption.wait(cluster.LOOK_SECONDS)
 
 
 def verify(settings: Settings) -> list[Difference]:
@@ -148,6 +132,33 @@ def identity(settings: Settings) -> str:
         if row["error_code"]:
             raise for_code(row["error_code"])(row["name"])
         return f"{settings.prefix} {row['topic_id']}"
+
+
+def _create(admin: Any, settings: Settings) -> Creation:
+    described = _describe(admin, settings)
+    if len(described) < len(TOPICS):
+        cluster.demand_whole(admin, settings)
+    plans = _plans(admin, settings, described)
+    wrong = [each for each in _layout_differences(plans, described) if each.aspect == "partitions"]
+    if wrong:
+        raise _refusal(wrong)
+    wanted = {
+        plan.name: {
+            "num_partitions": plan.partitions,
+            "replication_factor": plan.replication,
+            "configs": plan.configs,
+        }
+        for plan in plans
+        if plan.name not in described
+    }
+    # asked first for all, so that a refusal leaves nothing half done
+    for only_asked in (True, False):
+        if wanted:
+            answer = admin.create_topics(wanted, timeout_ms=REQUEST_MS, validate_only=only_asked, raise_errors=False)
+            wanted = {name: wanted[name] for name in _accepted(answer)}
+    if missing := [plan.name for plan in plans if plan.name not in described]:  # another call may have made them
+        cluster.everywhere(settings, admin, lambda asked: _ready(asked, missing))
+    return Creation(tuple(wanted), tuple(plan.name for plan in plans if plan.name not in wanted))
 
 
 def _describe(admin: Any, settings: Settings) -> dict[str, list[Any]]:
