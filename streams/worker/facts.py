@@ -41,6 +41,8 @@ Place = tuple[str, int, int]
 READ_RECORDS = 2_000
 UNREAD_BYTES = 4 * 1024
 """So much is kept of a fact that cannot be read."""
+UNREAD_KEPT = 16 * 2**20
+"""So much is kept of all of them; of those beyond it the dead letter has key, size and SHA-256."""
 POLL_MS = 20
 WATCH_SECONDS = 1.0
 WATCH_PARTITIONS = 5
@@ -74,6 +76,7 @@ class Followers:
         self._settings, self._reached = settings, reached(settings)
         self._topics = {settings.topic(name): name for name in FACT_TOPICS}
         self._positions: dict[TopicPartition, int] = {}
+        self._kept = 0
         self._lost: set[tuple[TopicPartition, int]] = set()
         """Batches, by their first offset, that no replica has whole: asked once."""
         self._moved = asyncio.Condition()
@@ -173,7 +176,7 @@ class Followers:
                     place = (topic, tp.partition, offset)
                     fault = self.store.apply(*place, record.key, record.value, refused)
                     if fault is not None:
-                        self.unreadable[place] = _unread(record, refused, fault)
+                        self.unreadable[place] = self._unread(record, refused, fault)
                         log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)
             moved = False
             for tp in tps:  # the position also passes markers, aborted records and holes
@@ -184,6 +187,14 @@ class Followers:
                 async with self._moved:
                     self._moved.notify_all()
             await asyncio.sleep(0)
+
+    def _unread(self, record: ConsumerRecord, refused: Refusal | None, fault: str) -> Unread:
+        size, kept = len(record.value or b""), (record.value or b"")[:UNREAD_BYTES]
+        self._kept += len(kept)
+        digest = refused.sha256 if refused else sha256(record.value or b"").hexdigest()
+        key = record.key if len(record.key or b"") <= KEY_BYTES else None
+        there = record.value is not None and self._kept <= UNREAD_KEPT
+        return Unread(fault, key, kept if there else None, None if refused else size, digest)
 
     async def _whole(self, tp: TopicPartition, records: list[Any]) -> list[Any]:
         """Returns the records, those of a spoilt batch from another replica, if one has them whole."""
@@ -228,13 +239,6 @@ class Followers:
             return  # the barrier says so already
         if grown := sorted({tp.topic for tp in set(partitions) - set(self._positions)}):
             raise RestartError("error.partitions_grew", topic=grown[0])
-
-
-def _unread(record: ConsumerRecord, refused: Refusal | None, fault: str) -> Unread:
-    value = record.value
-    digest = refused.sha256 if refused else sha256(value or b"").hexdigest()
-    key = record.key if len(record.key or b"") <= KEY_BYTES else None
-    return Unread(fault, key, value and value[:UNREAD_BYTES], None if refused else len(value or b""), digest)
 
 
 def _now_ms() -> int:
