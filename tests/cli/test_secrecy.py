@@ -37,10 +37,10 @@ def defective(self, sent, *more, **named):
         raise ValueError(str(sent.delivery))
     return view(self, sent, *more, **named)
 
-def crashing(self, topic, partition, offset, key, value):
+def crashing(self, topic, partition, offset, key, value, *more):
     if b"crash" in (value or b""):
         raise ValueError(value.decode())
-    return apply(self, topic, partition, offset, key, value)
+    return apply(self, topic, partition, offset, key, value, *more)
 
 FactStore.view, FactStore.apply = defective, crashing
 sys.argv = ["gatekeeper", "worker"]
