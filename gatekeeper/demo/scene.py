@@ -186,6 +186,9 @@ class Scene:
         tally = Tally(frozenset((place.partition, place.offset) for place in places))
         cast = {person.recipient_id.encode(): verdict for verdict, person in self.retailer.cast.items()}
         headers: dict[str, tuple[Verdict, Decision | None]] = {}
+        with Reader(self.settings) as reader:  # a commit that manifests show may still be on its way to other topics
+            for topic in (*OUTPUTS, "audit"):
+                reader.settled(topic)
         for topic in OUTPUTS:
             for record in self._read(topic):
                 did = record.header("gate-decision-id")
