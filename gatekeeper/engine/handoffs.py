@@ -23,7 +23,7 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import Clearance, Entry, cancelled
 from gatekeeper.ledger.memory import Memory
 from schemas.audit import Stage
-from schemas.codec import Unreadable, decode, encode
+from schemas.codec import Unreadable, encode, read
 from schemas.events import CampaignAct
 from schemas.record import Output, Record
 
@@ -59,7 +59,7 @@ def called_off(act: CampaignAct, behind: Iterable[CampaignAct | None]) -> bool:
 def campaign_act(record: Record) -> CampaignAct | None:
     """Returns what a record of `acts` asks for, None where it is about no campaign."""
     try:
-        act = decode("acts", record.key, record.value)
+        act = read(record)
     except Unreadable:
         return None
     return act if isinstance(act, CampaignAct) else None

@@ -18,7 +18,7 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import Clearance
 from gatekeeper.ledger.memory import Memory
 from schemas.audit import Outcome
-from schemas.codec import Unreadable, decode, encode
+from schemas.codec import Unreadable, decode, encode, read
 from schemas.events import Reemission, Send
 from schemas.record import Record
 
@@ -28,7 +28,7 @@ def asked(record: Record) -> Reemission | None:
     if b'"reemit"' not in (record.value or b""):
         return None
     try:
-        act = decode("acts", record.key, record.value)
+        act = read(record)
     except Unreadable:
         return None
     return act if isinstance(act, Reemission) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -128,6 +129,8 @@ def test_cancellation_of_one_channel_then_a_hand_off_of_all_goes_on() -> None:
     assert decides(campaign_act(act(kind="handoff")), [one])
     assert not decides(campaign_act(act(kind="handoff")), [one, whole])
     assert campaign_act(Record("acts", 3, 9, 0, None, b"cancel")) is None
+    many = [(f"x-{number}", b"") for number in range(65)]
+    assert campaign_act(replace(act(kind="cancel"), headers=many)) is None, "such an act is a dead letter"
 
 
 def act(**fields: Any) -> Record:
