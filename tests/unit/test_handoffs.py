@@ -14,7 +14,7 @@ from gatekeeper.engine.sends import Judge
 from gatekeeper.policy.packs import load
 from gatekeeper.times import instant
 from schemas.audit import AuditRecord
-from schemas.record import Record
+from schemas.record import Record, Refusal
 from schemas.topics import DAY_MS
 from tests import world
 from tests.desk import Desk
@@ -67,6 +67,18 @@ def test_withdrawal_before_the_hand_off_then_the_piece_is_recalled_with_the_reas
     assert {record.reasons[0].code for record in fallen} == {"CONSENT_WITHDRAWN"}
     assert [topic for topic, _ in desk.out].count("recalls") == 2
     assert {record.act.item for record in fallen if record.act}.isdisjoint(dids(desk))
+
+
+def test_a_batch_of_facts_that_nobody_can_read_then_no_piece_is_handed_or_recalled_until_it_is_resolved(
+    desk: Desk,
+) -> None:
+    assert desk.store.apply("consents", 1, 7, None, None, Refusal("batch_corrupt", "00", what="batch", base=7))
+    assert desk.weigh() == []
+    assert desk.campaign("handoff") == [("done", "")]
+    resolution = {"id": "x", "topic": "consents", "partition": 1, "offset": 7, "by": "pm", "reason": "entered again"}
+    resolution |= {"v": 1, "kind": "resolution", "at": "2026-01-01T09:00:00+09:00"}
+    assert desk.store.apply("reference", 0, 900, None, orjson.dumps(resolution)) is None
+    assert Counter(outcome for outcome, _ in desk.campaign("handoff", act_id="later")) == {"handed": 7, "done": 1}
 
 
 @pytest.mark.parametrize("steps", range(9))
