@@ -24,11 +24,11 @@ from streams.client.publisher import FromLine
 from streams.operations.publishing import Earlier
 
 SHOWN = 10
-"""So many of the lines that are rejected are told one by one."""
+"""Rejected lines that are reported one by one."""
 TOLD = 100
-"""So many of them are in the JSON; the file of the rejected has them all."""
+"""Rejected lines in the JSON; the file of rejects has all."""
 CAMPAIGNS = 5
-"""So many campaigns of a file are told one by one."""
+"""Campaigns of a file that are reported one by one."""
 
 
 class CheckedFile:
@@ -44,7 +44,7 @@ class CheckedFile:
 
     @property
     def rejected(self) -> int:
-        """How many lines are not published."""
+        """Count of the lines that are not published."""
         return self._causes.total()
 
     def read(self, handle: IO[bytes], rejects: Path | None) -> None:

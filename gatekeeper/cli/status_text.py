@@ -1,4 +1,4 @@
-"""What `gatekeeper status` says to people: first what to do, then who owns what, then the counts."""
+"""Prints `gatekeeper status` for people: actions first, then owners, then counts."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def inflated(raw: bytes) -> bytes:
         records = _snappy(payload) if codec == _SNAPPY else _framed(codec, payload)
     except Fault:
         raise
-    except Exception:
+    except Exception:  # whatever a codec's library raises on foreign bytes, it must not stop the reader
         raise Fault("batch_unreadable") from None
     length = HEAD.size - FRAME + len(records)
     return HEAD.pack(*head._replace(length=length, attributes=head.attributes & ~CODEC)) + records
@@ -193,11 +193,9 @@ def read(plain: bytes, head: Head) -> Iterator[Taken]:
         try:
             key, rest = _bytes(plain, rest, at)
             value, rest = _bytes(plain, rest, at)
-        except Exception:
-            key, headers = (
-                key if len(key or b"") <= KEY_BYTES else None,
-                _said(Refused("record_unreadable"), plain[begin:at]),
-            )
+        except (Fault, IndexError, ValueError):
+            key = key if len(key or b"") <= KEY_BYTES else None
+            headers = _said(Refused("record_unreadable"), plain[begin:at])
         else:
             headers = _headers(plain, rest, at, value)
         yield Taken(offset, timestamp, 1, key, value, headers)
@@ -221,7 +219,7 @@ def _headers(plain: bytes, at: int, end: int, value: bytes | None) -> Sequence[t
             name, at = _bytes(plain, at, end)
             held, at = _bytes(plain, at, end)
             found.append(((name or b"").decode(), held))
-    except Exception:
+    except (Fault, IndexError, ValueError):
         return _said(Headerwide("header_not_text"), value or b"")
     return found
 

@@ -29,7 +29,7 @@ Place = tuple[str, int, int]
 
 
 class Inputs(Protocol):
-    """What the worker took, as far as it is kept: `streams.operations.inputs.KeptInputs`."""
+    """Reads back the inputs of workers, as far as they are kept: `streams.operations.inputs.KeptInputs`."""
 
     def at(self, topic: str, partition: int, offset: int) -> Record | None:
         """Returns the record of a topic (registry name) at this place; None where there is none."""

@@ -15,7 +15,7 @@ from gatekeeper.errors import UnavailableError
 
 FOREIGN_BYTES = 64 * 1024
 NO_FILE = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
-"""What opening a link, a socket or a device answers."""
+"""Error numbers of opening a link, a socket or a device."""
 
 
 class Shelf:

@@ -1,4 +1,4 @@
-"""How old the newest seal of the log is, and when a witness last saw it: read off the log's files, never its tiles."""
+"""Tells the age of the newest seal and of its witness, from the log's files and never its tiles."""
 
 from __future__ import annotations
 
