@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from gatekeeper.audit.records.record import record
+from gatekeeper.deciding.answer import sentence
 from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.deciding.facts import read_snapshot
 from gatekeeper.knowledge.store import SNAPSHOT_BYTES, FactStore
@@ -364,3 +365,14 @@ def test_an_unreadable_record_that_names_hundreds_then_the_first_ones_are_withhe
     monkeypatch.setattr("gatekeeper.knowledge.store.WITHHELD", 100)
     assert store.apply("consents", 0, 92, None, value) is not None
     assert seen(store, "somebody") == ("consents/0/92/*",)
+
+
+def test_a_whole_batch_then_the_reason_names_its_place_and_that_it_concerns_everybody() -> None:
+    store = clear_store()
+    store.apply("consents", 1, 7, None, None, refused(base=7))
+    (reason,) = decided(store).reasons
+    assert (reason.code, reason.says) == ("FACTS_UNAVAILABLE", {"case": "batch", "what": "consents/1/7"})
+    assert "everybody is withheld" in sentence(reason, "en")
+    store.apply("consents", 0, 90, b"P-1", b"{")
+    (reason,) = decided(store).reasons
+    assert reason.says["case"] == "unreadable", "one of them is about this person"

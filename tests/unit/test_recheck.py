@@ -12,6 +12,7 @@ from gatekeeper.audit.checks.archive import Archive
 from gatekeeper.audit.checks.by_hash import Library
 from gatekeeper.audit.checks.recheck import Recheck
 from gatekeeper.audit.records.record import did
+from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.entries import SALT_BYTES, release, salt
 from gatekeeper.policy.packs import load
 from gatekeeper.times import instant
@@ -211,3 +212,16 @@ def test_a_hand_off_then_its_act_is_the_one_that_it_tells_of(
         check.passed(value)
     found = check.replay(desk.values[number], AT).replayed
     assert (found.finding, found.place) == ("drift" if place else "same", place)
+
+
+def test_a_send_refused_on_another_partition_then_its_record_follows_from_where_it_stands() -> None:
+    sent = Record("mail.sends.v1", 4, 1, world.T, None, orjson.dumps(SENT))
+    judge = Judge(load("jp-pmark"), 8, tokens=world.TOKENS)
+    refused = judge.judge(sent, world.store(), world.T)
+    assert refused.codes == ("EVENT_INVALID",)
+    for forged, finding in ((None, "told"), ("not_json", "drift")):
+        check = recheck(sent)
+        said: dict[str, Any] = orjson.loads(refused.audit)
+        if forged:
+            said["reasons"][0]["says"]["fault"] = forged
+        assert check.replay(canonical(said), AT).replayed.finding == finding
