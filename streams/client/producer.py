@@ -69,6 +69,8 @@ class Batch:
 
     def append(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> bool:
         """Takes a record; returns False where there is no room for it any more."""
+        if len(key or b"") + len(value or b"") > BATCH_BYTES:
+            return False
         if self._builder.append(self.records, None, key, value, list(headers)) is None:
             return False
         self.records += 1
