@@ -23,6 +23,7 @@ from schemas.events import Send
 from streams.client import admin
 from streams.kafka.broker import Broker
 from streams.worker import ledger, offsets
+from streams.worker.clients import Clients
 from tests import world
 
 NOW = world.T
@@ -63,12 +64,13 @@ def resident() -> int:
 
 async def rebuild(settings: Settings) -> ledger.Ledger:
     """Reads the ledger as a new owner does."""
-    probe = offsets.probe(settings.bootstrap)
-    await probe.start()
+    clients = Clients(settings)
+    probe = offsets.Probe(clients.reader(), clients.ends())
+    await asyncio.gather(probe.start(), probe.ends.start())
     try:
         return await ledger.read(probe, TopicPartition(settings.topic("ledger"), 0))
     finally:
-        await probe.stop()
+        await asyncio.gather(probe.stop(), probe.ends.stop())
 
 
 def main() -> None:

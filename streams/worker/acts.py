@@ -12,8 +12,10 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.engine.acts import named
 from gatekeeper.settings import Settings
+from streams.client.log_ends import Ends
 from streams.worker import offsets
 from streams.worker.chunks import Chunk, Credit, runs
+from streams.worker.clients import Clients
 
 WAIT_MS = 500
 READ_RECORDS = 200
@@ -22,14 +24,14 @@ READ_RECORDS = 200
 class Acts:
     """Follows one partition of `acts` from where it is told to, and hands on chunks; `items` holds what they name."""
 
-    def __init__(self, settings: Settings, number: int) -> None:
+    def __init__(self, settings: Settings, number: int, clients: Clients, ends: Ends) -> None:
         self.tp = TopicPartition(settings.topic("acts"), number)
         self.credit = Credit()
         self.items: dict[int, ConsumerRecord] = {}
         """By an act's offset, the record that it names; none where there is none."""
         self._settings = settings
-        self._reader = offsets.probe(settings, wait_ms=WAIT_MS)
-        self._looker = offsets.probe(settings)
+        self._reader = clients.reader(wait_ms=WAIT_MS)
+        self._looker = offsets.Probe(clients.reader(), ends)
         self.busy = False
         """Whether acts have been read that are not handed on yet: silence is then no sign that any was lost."""
         self._moved = False

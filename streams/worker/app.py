@@ -37,6 +37,7 @@ from streams.client import admin
 from streams.client.connection import reached
 from streams.worker.batch import Tools
 from streams.worker.chunks import CREDIT_RECORDS, Chunk, Credit, Schema, Transport
+from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
 from streams.worker.partition import Partition
@@ -185,7 +186,7 @@ def create_app(
         log.warning("no_token_key")
     if settings.misplaced == "judge":
         log.warning("misplaced_sends_judged")
-    clock = Clock()
+    clock, clients = Clock(), Clients(settings)
     broker = "kafka://" + settings.bootstrap.replace(",", ";")
     scratch = Path(tempfile.mkdtemp(prefix="gatekeeper-faust-"))
     app = faust.App(
@@ -214,7 +215,7 @@ def create_app(
     app.loop = asyncio.get_running_loop()
     app.transport = transport([URL(url) for url in broker.split(";")], app, loop=app.loop)
     app.credit = Credit()
-    app.followers = followers(settings, FactStore())
+    app.followers = followers(settings, FactStore(), clients, clock)
     sends = settings.topic("sends")
 
     async def seek(partition: int, offset: int) -> None:
@@ -235,6 +236,7 @@ def create_app(
             followers=app.followers,
             credit=app.credit,
             clock=clock,
+            clients=clients,
             seek=seek,
             signer=keys.signer("worker"),
             masters={number: fingerprint(key) for number, key in masters.items()},

@@ -34,6 +34,7 @@ from schemas.audit import Mode
 from schemas.record import Record
 from streams.client.batches import refusal
 from streams.worker.chunks import CHUNK_BYTES, Credit
+from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers, Place, Unread
 from streams.worker.intake import Batch
@@ -62,6 +63,7 @@ class Tools:
     followers: Followers
     credit: Credit
     clock: Clock
+    clients: Clients
     seek: Callable[[int, int], Awaitable[None]]
     """Moves the transport back: partition, offset."""
     signer: Signer

@@ -11,15 +11,13 @@ before its marker is written), and the chunk waits until the follower has passed
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from gatekeeper.errors import RestartError
@@ -30,8 +28,8 @@ from schemas.record import Refusal
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client import replicas
 from streams.client.batches import refusal
-from streams.client.connection import reached
-from streams.worker import offsets
+from streams.worker.clients import Clients
+from streams.worker.clock import Clock
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +42,8 @@ UNREAD_BYTES = 4 * 1024
 UNREAD_KEPT = 16 * 2**20
 """So much is kept of all of them; of those beyond it the dead letter has key, size and SHA-256."""
 POLL_MS = 20
+WAIT_MS = 500
+FETCH_BYTES = 4 << 20
 WATCH_SECONDS = 1.0
 WATCH_PARTITIONS = 5
 """An idle worker asks this often whether it still sees every acknowledged fact; readiness is as old as that.
@@ -67,13 +67,15 @@ class Unread:
 class Followers:
     """Applies every record of the fact topics to a FactStore, in the order of each partition."""
 
-    def __init__(self, settings: Settings, store: FactStore) -> None:
+    def __init__(self, settings: Settings, store: FactStore, clients: Clients, clock: Clock) -> None:
         self.store = store
         self.unreadable: dict[Place, Unread] = {}
         """Records that could not be read; a partition's owner puts each into `deadletter` once."""
         self.as_of = 0
         """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
-        self._settings, self._reached = settings, reached(settings)
+        self.ends = clients.ends()
+        """Who knows the bounds of logs, for the owned partitions as well; it runs as long as the followers do."""
+        self._settings, self._clients, self._clock = settings, clients, clock
         self._topics = {settings.topic(name): name for name in FACT_TOPICS}
         self._positions: dict[TopicPartition, int] = {}
         self._kept = 0
@@ -87,25 +89,10 @@ class Followers:
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Connects and begins to read; `on_failure` hears of anything that ends the reading."""
         self._next_round = asyncio.get_running_loop().create_future()
-        self._reader = AIOKafkaConsumer(
-            **self._reached,
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            auto_offset_reset="none",
-            fetch_max_wait_ms=500,
-            max_partition_fetch_bytes=4 << 20,
-        )
-        # on its own connection, so that no long fetch delays the question; uncommitted records included
-        self._asker = AIOKafkaConsumer(
-            **self._reached,
-            enable_auto_commit=False,
-            isolation_level="read_uncommitted",
-            retry_backoff_ms=offsets.RETRY_MS,
-        )
-        self._admin = AIOKafkaAdminClient(**self._reached)
-        await asyncio.gather(self._reader.start(), self._asker.start(), self._admin.start())
+        self._reader = self._clients.reader(wait_ms=WAIT_MS, fetch_bytes=FETCH_BYTES)
+        await asyncio.gather(self._reader.start(), self.ends.start())
         partitions = await self._partitions()
-        begin = await self._asker.beginning_offsets(partitions)
+        begin = await self.ends.beginnings(partitions)
         self._reader.assign(partitions)
         for tp in partitions:
             self._reader.seek(tp, begin[tp])
@@ -120,12 +107,12 @@ class Followers:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(self._reader.stop(), self._asker.stop(), self._admin.close())
+        await asyncio.gather(self._reader.stop(), self.ends.stop())
 
     async def barrier(self, timeout: float) -> bool:
         """Returns True once every fact acknowledged before this call is applied, False after `timeout` seconds."""
         assert self._next_round is not None
-        asked_at = _now_ms()
+        asked_at = self._clock.now()
         behind: list[TopicPartition] = []
         try:
             async with asyncio.timeout(timeout):
@@ -144,11 +131,6 @@ class Followers:
         self.as_of = max(self.as_of, asked_at)
         return True
 
-    async def ends(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """Returns the ends of any partitions, uncommitted records included: asked as the barrier asks."""
-        found: dict[TopicPartition, int] = await self._asker.end_offsets(partitions)
-        return found
-
     def positions(self) -> dict[str, list[int]]:
         """Returns the next offset to apply, by registry topic and partition."""
         found: dict[str, list[int]] = {name: [] for name in FACT_TOPICS}
@@ -157,12 +139,7 @@ class Followers:
         return found
 
     async def _partitions(self) -> list[TopicPartition]:
-        found = await self._admin.describe_topics(list(self._topics))
-        return sorted(
-            TopicPartition(topic["topic"], partition["partition"])
-            for topic in found
-            for partition in topic["partitions"]
-        )
+        return await self.ends.partitions(list(self._topics))
 
     async def _read(self) -> None:
         tps = list(self._positions)
@@ -216,7 +193,7 @@ class Followers:
             assert round_ is not None
             while True:
                 try:
-                    ends = await self._asker.end_offsets(known)
+                    ends = await self.ends.ends(known)
                     break
                 except KafkaError as error:  # the chunk waits, unjudged, however long that takes
                     log.warning("facts_unreachable", error=type(error).__name__)
@@ -239,7 +216,3 @@ class Followers:
             return  # the barrier says so already
         if grown := sorted({tp.topic for tp in set(partitions) - set(self._positions)}):
             raise RestartError("error.partitions_grew", topic=grown[0])
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.errors import RestartError
 from streams.worker import offsets
@@ -66,7 +66,7 @@ class Intake:
     def __init__(
         self,
         tp: TopicPartition,
-        probe: AIOKafkaConsumer,
+        probe: offsets.Probe,
         credit: Credit,
         seek: Callable[[int, int], Awaitable[None]],
         arrived: asyncio.Event,

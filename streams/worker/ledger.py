@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import HEAD, Head
@@ -43,10 +43,10 @@ def dead_key(topic: str, partition: int, offset: int) -> bytes:
     return b"%b%b/%d/%d" % (_DEAD, topic.encode(), partition, offset)
 
 
-async def read(consumer: AIOKafkaConsumer, tp: TopicPartition) -> Ledger:
+async def read(probe: offsets.Probe, tp: TopicPartition) -> Ledger:
     """Reads one ledger partition to its end; call it after the transactional producer has fenced the former owner."""
     ledger = Ledger()
-    async for record in offsets.read(consumer, tp, *await offsets.bounds(consumer, tp)):
+    async for record in offsets.read(probe, tp, *await offsets.bounds(probe, tp)):
         if (refused := refusal(record.headers)) and refused.what != "headers":
             place = f"{tp.topic}/{tp.partition}/{record.offset}"
             raise IntegrityError("error.ledger_spoilt", place=place, sha256=refused.sha256)

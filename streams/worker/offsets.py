@@ -6,14 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from operator import itemgetter
 
 import aiokafka.consumer.fetcher
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from gatekeeper.settings import Settings
 from streams.client import batches
-from streams.client.connection import reached
+from streams.client.log_ends import Ends
 
 batches.install(aiokafka.consumer.fetcher)
 
@@ -26,52 +26,49 @@ NEAR = 500
 REACH = 10_000
 """A record looked for by its name stands no further behind the place that is known: three transactions, or so."""
 
-RETRY_MS = 20
-"""A client that asks about a topic for the first time does so in vain, and waits so long for what it is told."""
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A reader that is assigned anew for each read, and who knows where logs end; `ends` is the worker's, and runs."""
+
+    reader: AIOKafkaConsumer
+    ends: Ends
+
+    async def start(self) -> None:
+        """Connects."""
+        await self.reader.start()
+
+    async def stop(self) -> None:
+        """Disconnects."""
+        await self.reader.stop()
 
 
-def probe(settings: Settings, *, wait_ms: int = 50) -> AIOKafkaConsumer:
-    """Returns a reader without group, for committed records only, that is to be assigned by hand.
-
-    `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with.
-    """
-    return AIOKafkaConsumer(
-        **reached(settings),
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        auto_offset_reset="none",
-        fetch_max_wait_ms=wait_ms,
-        retry_backoff_ms=RETRY_MS,
-    )
-
-
-async def bounds(consumer: AIOKafkaConsumer, tp: TopicPartition) -> tuple[int, int]:
+async def bounds(probe: Probe, tp: TopicPartition) -> tuple[int, int]:
     """Returns the first offset of the log, and the stable end: where the first open transaction, or the log, ends."""
     async with asyncio.timeout(READ_SECONDS):
-        begin, end = await asyncio.gather(consumer.beginning_offsets([tp]), consumer.end_offsets([tp]))
+        begin, end = await asyncio.gather(probe.ends.beginnings([tp]), probe.ends.stable([tp]))
         return begin[tp], end[tp]
 
 
-async def settles(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int, patience: float) -> bool:
+async def settles(probe: Probe, tp: TopicPartition, end: int, patience: float) -> bool:
     """Returns True once no transaction is open below `end`, False where one still is after `patience` seconds."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + patience
-    while (await bounds(consumer, tp))[1] < end:
+    while (await bounds(probe, tp))[1] < end:
         if loop.time() > give_up:
             return False
         await asyncio.sleep(0.1)
     return True
 
 
-async def read(
-    consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int
-) -> AsyncGenerator[ConsumerRecord, None]:
+async def read(probe: Probe, tp: TopicPartition, begin: int, end: int) -> AsyncGenerator[ConsumerRecord, None]:
     """Yields the committed records from `begin` up to `end` (exclusive), which is at most the stable end.
 
     Raises TimeoutError where the position does not move for READ_SECONDS; an aiokafka error as it comes.
     """
     if begin >= end:
         return
+    consumer = probe.reader
     consumer.assign([tp])
     consumer.seek(tp, begin)
     loop = asyncio.get_running_loop()
@@ -93,12 +90,12 @@ async def read(
         consumer.unsubscribe()  # or it would go on asking for what comes next, and other questions wait behind that
 
 
-async def some(consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Iterable[int]) -> dict[int, ConsumerRecord]:
+async def some(probe: Probe, tp: TopicPartition, wanted: Iterable[int]) -> dict[int, ConsumerRecord]:
     """Returns the committed records at these offsets, without those that are not there or cannot be taken.
 
     Those that stand near each other are read in one go.
     """
-    begin, end = await bounds(consumer, tp)
+    begin, end = await bounds(probe, tp)
     left = deque(sorted({offset for offset in wanted if begin <= offset < end}))
     found: dict[int, ConsumerRecord] = {}
     while left:
@@ -107,24 +104,22 @@ async def some(consumer: AIOKafkaConsumer, tp: TopicPartition, wanted: Iterable[
         while left and left[0] - last <= NEAR:
             last = left.popleft()
             stretch.add(last)
-        async for record in read(consumer, tp, first, last + 1):
+        async for record in read(probe, tp, first, last + 1):
             if record.offset in stretch and not batches.refusal(record.headers):
                 found[record.offset] = record
     return found
 
 
-async def named(
-    consumer: AIOKafkaConsumer, tp: TopicPartition, header: str, wanted: Mapping[str, int]
-) -> list[ConsumerRecord]:
+async def named(probe: Probe, tp: TopicPartition, header: str, wanted: Mapping[str, int]) -> list[ConsumerRecord]:
     """Returns the committed records whose header is one of these, each at its offset or within REACH behind it.
 
     Without those that are not there. Those that stand near each other are read in one go.
     """
-    begin, end = await bounds(consumer, tp)
+    begin, end = await bounds(probe, tp)
     left = {name.encode(): offset for name, offset in sorted(wanted.items(), key=itemgetter(1))}
     found: list[ConsumerRecord] = []
     while left:
-        async with aclosing(read(consumer, tp, max(begin, next(iter(left.values()))), end)) as records:
+        async with aclosing(read(probe, tp, max(begin, next(iter(left.values()))), end)) as records:
             async for record in records:
                 if left.pop(dict(record.headers).get(header) or b"", None) is not None:
                     found.append(record)
@@ -137,9 +132,9 @@ async def named(
     return found
 
 
-async def first_readable(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> int | None:
+async def first_readable(probe: Probe, tp: TopicPartition, begin: int, end: int) -> int | None:
     """Returns the offset of the first committed record in [begin, end), None if there is none."""
-    async with aclosing(read(consumer, tp, begin, end)) as records:  # closed before the next read begins
+    async with aclosing(read(probe, tp, begin, end)) as records:  # closed before the next read begins
         async for record in records:
             return int(record.offset)
     return None

@@ -54,10 +54,10 @@ class Partition:
         self._tools = tools
         self._sends = TopicPartition(tools.settings.topic("sends"), number)
         self._review = TopicPartition(tools.settings.topic("review"), number)
-        self._probe = offsets.probe(tools.settings)
+        self._probe = offsets.Probe(tools.clients.reader(), tools.followers.ends)
         self._arrived = asyncio.Event()
         self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek, self._arrived)
-        self._acts = Acts(tools.settings, number)
+        self._acts = Acts(tools.settings, number, tools.clients, tools.followers.ends)
         self._touched = Touched(tools.followers.store, self._arrived)
         self._act_intake = Intake(
             self._acts.tp,
@@ -189,7 +189,7 @@ class Partition:
         dies between a commit and its markers. The ledger would not show what was decided, and our next commit would
         make that visible as well.
         """
-        end = (await self._tools.followers.ends([tp]))[tp]
+        end = (await self._probe.ends.ends([tp]))[tp]
         if not await offsets.settles(self._probe, tp, end, HANGING_SECONDS):
             raise IntegrityError("error.transaction_hangs", topic=tp.topic, partition=tp.partition)
 

@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from gatekeeper.settings import Settings
 from streams.worker import offsets
 from streams.worker.chunks import CHUNK_RECORDS
+from streams.worker.clients import Clients
 from tests.worlds import World
 
 COUNT = 2 * offsets.REACH + 1_000
@@ -29,14 +30,15 @@ def review(kafka) -> tuple[Settings, TopicPartition]:
 
 def found(review: tuple[Settings, TopicPartition], wanted: dict[str, int]) -> list[int]:
     async def look() -> list[int]:
-        probe = offsets.probe(review[0])
-        await probe.start()
+        clients = Clients(review[0])
+        probe = offsets.Probe(clients.reader(), clients.ends())
+        await asyncio.gather(probe.start(), probe.ends.start())
         try:
             records = await offsets.named(probe, review[1], "gate-decision-id", wanted)
             assert all(dict(one.headers)["gate-decision-id"] == str(one.offset).encode() for one in records)
             return [one.offset for one in records]
         finally:
-            await probe.stop()
+            await asyncio.gather(probe.stop(), probe.ends.stop())
 
     return asyncio.run(look())
 

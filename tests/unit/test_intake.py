@@ -6,8 +6,9 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from gatekeeper.settings import Settings
 from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, runs
+from streams.worker.clients import Clients
 from streams.worker.intake import Batch, Intake
-from streams.worker.offsets import probe
+from streams.worker.offsets import Probe
 
 TP = TopicPartition("t", 0)
 
@@ -21,7 +22,8 @@ async def batches(records: list[ConsumerRecord], *, begin: int = 0) -> tuple[lis
         assert (partition, offset) == (0, begin), "contiguous records need no step back"
 
     credit = Credit()
-    intake = Intake(TP, probe(Settings(broker="127.0.0.1:1")), credit, seek, asyncio.Event())
+    clients = Clients(Settings(broker="127.0.0.1:1"))
+    intake = Intake(TP, Probe(clients.reader(), clients.ends()), credit, seek, asyncio.Event())
     await intake.begin(begin)
     for run in runs(records):
         chunk = Chunk("t", 0, run, 1)

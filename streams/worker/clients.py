@@ -1,0 +1,38 @@
+"""The only place where the worker makes Kafka clients; the group's own is Faust's."""
+
+from __future__ import annotations
+
+from aiokafka import AIOKafkaConsumer
+
+from gatekeeper.settings import Settings
+from streams.client.connection import reached
+from streams.client.log_ends import RETRY_MS, Ends
+
+FETCH_BYTES = 1 << 20
+"""So much of a partition is fetched at once."""
+
+
+class Clients:
+    """Makes clients, not started, as the settings say; raises as `reached` does. A simulation gives its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._reached = reached(settings)
+
+    def reader(self, *, wait_ms: int = 50, fetch_bytes: int = FETCH_BYTES) -> AIOKafkaConsumer:
+        """Returns a reader without group, for committed records only, that is to be assigned by hand.
+
+        `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with.
+        """
+        return AIOKafkaConsumer(
+            **self._reached,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="none",
+            fetch_max_wait_ms=wait_ms,
+            max_partition_fetch_bytes=fetch_bytes,
+            retry_backoff_ms=RETRY_MS,
+        )
+
+    def ends(self) -> Ends:
+        """Returns who knows the bounds of logs."""
+        return Ends(**self._reached)
