@@ -5,18 +5,26 @@ from __future__ import annotations
 from aiokafka import AIOKafkaConsumer
 
 from gatekeeper.settings import Settings
+from schemas.topics import TOPICS
 from streams.client.connection import reached
 from streams.client.log_ends import RETRY_MS, Ends
+from streams.client.producer import Producer
 
 FETCH_BYTES = 1 << 20
 """So much of a partition is fetched at once."""
+
+
+TRANSACTION_SECONDS = 15.0
+"""After so long Kafka itself ends a transaction that nobody ended."""
+REQUEST_SECONDS = 5.0
+"""How long an answer may take: Kafka gives up a silent broker in about that time, and elects another leader."""
 
 
 class Clients:
     """Makes clients, not started, as the settings say; raises as `reached` does. A simulation gives its own."""
 
     def __init__(self, settings: Settings) -> None:
-        self._reached = reached(settings)
+        self._settings, self._reached = settings, reached(settings)
 
     def reader(self, *, wait_ms: int = 50, fetch_bytes: int = FETCH_BYTES) -> AIOKafkaConsumer:
         """Returns a reader without group, for committed records only, that is to be assigned by hand.
@@ -36,3 +44,13 @@ class Clients:
     def ends(self) -> Ends:
         """Returns who knows the bounds of logs."""
         return Ends(**self._reached)
+
+    def producer(self, partition: int) -> Producer:
+        """Returns the transactional producer of one partition; starting it fences the former owner."""
+        return Producer(
+            self._reached,
+            f"{self._settings.group}-{partition}",
+            [self._settings.topic(topic.name) for topic in TOPICS.values() if topic.writer == "worker"],
+            timeout=TRANSACTION_SECONDS,
+            request=REQUEST_SECONDS,
+        )

@@ -55,14 +55,15 @@ class Turn:
         self.head: Head | None = None
         """Where the partition stands; None until the ledger has been read, or where there was none."""
         self._committed: Head | None = None
+        self._commits = 0
         self._number, self._tools = number, tools
         self._sends = TopicPartition(tools.settings.topic("sends"), number)
         self._review = TopicPartition(tools.settings.topic("review"), number)
-        self._probe = tools.clients.reader()
+        self._probe = offsets.Probe(tools.clients.reader(), tools.followers.ends)
         self._writer = tools.clients.producer(number)
         self._arrived = asyncio.Event()
         self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek, self._arrived)
-        self._acts = Acts(tools.settings, tools.clients, number)
+        self._acts = Acts(tools.settings, number, tools.clients, tools.followers.ends)
         self._touched = Touched(tools.followers.store, self._arrived)
         self._act_intake = Intake(
             self._acts.tp,
@@ -108,11 +109,22 @@ class Turn:
         self._judging = Judging(
             self._number, self._tools, kept=kept, head=head, writer=self._writer, touched=self._touched
         )
+        self._judging.demand_clock(self._tools.clock.now())
         await self._measure_clock()
         if settings.mode == "live":  # what a shadow would clear went nowhere, and what it withholds nobody waits for
             _, kept.memory.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(kept.memory)
         log.info("partition_owned", partition=self._number, offset=head.sends)
+
+    @property
+    def worked(self) -> bool:
+        """Tells whether anything was committed after the take-over."""
+        return self._commits > 1
+
+    @property
+    def failing(self) -> bool:
+        """Tells whether so many of the last decisions failed that somebody should look."""
+        return self.waits_for != "take_over" and self._judging.failing
 
     @property
     def clean(self) -> bool:
@@ -216,7 +228,7 @@ class Turn:
         dies between a commit and its markers. The ledger would not show what was decided, and our next commit would
         make that visible as well.
         """
-        end = (await self._tools.followers.ends([tp]))[tp]
+        end = (await self._probe.ends.ends([tp]))[tp]
         if not await offsets.settles(self._probe, tp, end, HANGING_SECONDS):
             raise IntegrityError("error.transaction_hangs", topic=tp.topic, partition=tp.partition)
 
@@ -281,5 +293,6 @@ class Turn:
         memory = self._judging.memory
         begins = await transaction.commit(position, self._tools.clock)
         self.head = self._committed = head
+        self._commits += 1
         if memory.review is not None and begins.get("review", -1) >= 0:
             memory.review = begins["review"]

@@ -16,7 +16,7 @@ from gatekeeper.texts import text
 from streams.client import admin
 from streams.kafka import node
 from streams.kafka.broker import Broker
-from streams.worker import partition
+from streams.worker import turn
 from streams.worker.process import serve_health
 from tests.chaos.conftest import Flow
 from tests.worlds import Supervised, World, eventually
@@ -80,7 +80,7 @@ def test_given_a_past_that_contradicts_itself_then_exit_4_and_nothing_is_decided
 
 
 def test_given_a_transaction_that_hangs_in_the_ledger_then_its_partition_is_refused(world, monkeypatch):
-    monkeypatch.setattr(partition, "HANGING_SECONDS", 0.5)
+    monkeypatch.setattr(turn, "HANGING_SECONDS", 0.5)
 
     async def run() -> None:
         async with world.worker() as app:

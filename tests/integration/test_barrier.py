@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from streams.worker import partition
+from streams.worker import turn
 from streams.worker.facts import Followers
 from tests.worlds import World, consent, controller, eventually, send
 
@@ -131,7 +131,7 @@ def test_given_an_open_foreign_transaction_then_sends_wait_and_are_withheld_as_s
 
 
 def test_given_a_race_of_2000_withdrawals_and_sends_then_none_is_cleared(world, monkeypatch):
-    monkeypatch.setattr(partition, "LATE_SECONDS", 60.0)  # a slow machine is no busy worker
+    monkeypatch.setattr(turn, "LATE_SECONDS", 60.0)  # a slow machine is no busy worker
     names = [f"p{i}" for i in range(2_000)]
     world.people(names)
 
