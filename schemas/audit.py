@@ -234,16 +234,18 @@ class ManifestInput(Model):
 
 
 class Skipped(Model):
-    """Offsets of an input that go undecided by a person's word: `first` up to `to`, the act's id and who did it.
+    """Offsets of an input that go undecided by a person's word: `first` up to `to`, and who did it.
 
-    `topic`: the broker's name. `reason`: the error that the partition was refused for. Where `to` lies before
-    `first`, the partition went back, because its log ends before the position.
+    `topic`: the broker's name. `act`, `offset`: the act's id and where it stands on `acts`; its audit record is that
+    of this input. `reason`: the error that the partition was refused for. Where `to` lies before `first`, the
+    partition went back, because its log ends before the position.
     """
 
     topic: str
     first: Annotated[Count, Field(alias="from")]
     to: Count
     act: Id
+    offset: Count
     by: Id
     reason: ErrorKey
 

@@ -112,6 +112,7 @@ def test_an_act_that_counts_then_what_it_skips_is_told_for_the_manifest() -> Non
         "from": 10,
         "to": 25,
         "act": "a7",
+        "offset": 7,
         "by": "pm-7",
         "reason": "error.sends_expired",
     }
