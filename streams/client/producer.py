@@ -3,7 +3,7 @@
 A client library repeats what was not answered. That is a hole where brokers know no epoch a transaction: a request to
 commit that some middlebox kept can arrive in the middle of the next transaction, and end it there. So whatever is not
 answered ends this producer. The next one asks for a new epoch, which fences all that is still on its way, and the log
-alone then says what was committed. docs/adr/0026-turns.md.
+alone then says what was committed. docs/adr/0025-turns.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from gatekeeper.errors import IntegrityError
 from gatekeeper.knowledge.store import FactStore
 from schemas.audit import Manifest
 from streams.worker import chunks, intake, turn

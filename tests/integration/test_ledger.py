@@ -188,5 +188,3 @@ def test_given_an_entry_of_a_newer_engine_then_its_partition_is_refused_and_the_
             assert not app.gate.readiness()["ready"]
 
     asyncio.run(run())
-
-
