@@ -274,6 +274,7 @@ def create_app(
             seek=seek,
             signer=keys.signer("worker"),
             masters={number: fingerprint(key) for number, key in masters.items()},
+            writers=keys.public("worker"),
             pace=Pace(),
         ),
         on_failure,

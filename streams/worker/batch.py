@@ -10,12 +10,13 @@ import hashlib
 import logging
 import secrets
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 from aiokafka import ConsumerRecord
 
+from gatekeeper.audit.verify import Vkey
 from gatekeeper.engine.acts import Acting
 from gatekeeper.engine.handoffs import MOST, Walk, campaign_act, decides, walk
 from gatekeeper.engine.manifest import Taken, manifest
@@ -30,7 +31,7 @@ from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
-from schemas.audit import Mode
+from schemas.audit import Mode, Skipped
 from schemas.record import Record
 from streams.client.batches import refusal
 from streams.client.producer import Producer
@@ -73,6 +74,8 @@ class Tools:
     """Signs manifests."""
     masters: Mapping[int, str]
     """The fingerprints of the master keys at hand, by number."""
+    writers: Sequence[Vkey]
+    """The public keys of workers that are at hand; without any, whatever stands on `manifests` counts."""
     pace: Pace
 
     @property
@@ -255,8 +258,13 @@ class Judging:
             self.memory.put(entry)
         return judged
 
-    def gathered(self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int) -> Transaction:
-        """Returns all that these decisions put out, in one transaction, which moves the head past the batches."""
+    def gathered(
+        self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int, *, skipped: Sequence[Skipped] = ()
+    ) -> Transaction:
+        """Returns all that these decisions put out, in one transaction, which moves the head past the batches.
+
+        `skipped`: what a person let go undecided before it.
+        """
         tools, settings = self._tools, self._tools.settings
         transaction = Transaction(settings, self._writer, self._number)
         for one in judged:
@@ -297,6 +305,7 @@ class Judging:
             t0=t0,
             t1=tools.clock.now(),
             mode=settings.mode,
+            skipped=skipped,
         )
         signature = [("gate-sig", base64.b64encode(tools.signer.sign(value)))]
         transaction.add("manifests", settings.worker.encode(), value, signature)

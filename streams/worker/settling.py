@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from gatekeeper.audit.verify import Vkey
 from gatekeeper.engine.settlement import Tail, reaches, said, written
@@ -18,7 +18,7 @@ LAST = ((100, 4_000), (5_000, 50_000))
 """So many offsets of `manifests` and `audit` are read; the second pair only where the first does not reach."""
 
 
-async def tail(probe: AIOKafkaConsumer, settings: Settings, number: int, head: Head, *, keys: Sequence[Vkey]) -> Tail:
+async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head, *, keys: Sequence[Vkey]) -> Tail:
     """Returns the last that stands on `manifests` and `audit` of a partition; call it once the former owner is fenced.
 
     `keys`: the public keys of the workers.
@@ -42,5 +42,5 @@ async def tail(probe: AIOKafkaConsumer, settings: Settings, number: int, head: H
     return found
 
 
-async def _read(probe: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> list[Record]:
+async def _read(probe: offsets.Probe, tp: TopicPartition, begin: int, end: int) -> list[Record]:
     return [as_record(record) async for record in offsets.read(probe, tp, begin, end)]

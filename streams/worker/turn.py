@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from gatekeeper.engine.asks import answered
-from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
-from streams.worker import ledger, offsets
+from schemas.audit import Skipped
+from streams.worker import offsets
 from streams.worker.acts import Acts
 from streams.worker.batch import Judging, Load, Tools, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
-from streams.worker.clients import TRANSACTION_SECONDS
 from streams.worker.intake import Batch, Intake, arrival
 from streams.worker.reevaluation import Touched
+from streams.worker.takeover import TakeOver, refuse_hanging
 from streams.worker.transaction import Transaction
 
 log = structlog.get_logger(__name__)
@@ -34,8 +33,6 @@ WRITE_DOWN_SECONDS = 30.0
 SILENT_SECONDS = 6 * 3600.0
 """A partition with nothing to do writes its head this often: Kafka closes a segment of the ledger, and so can forget
 what was erased, only when something is written behind it."""
-HANGING_SECONDS = TRANSACTION_SECONDS + 5
-"""Whatever is open for longer is nobody's work any more; a next owner, if we are not the last, works meanwhile."""
 DRAIN_SECONDS = 3.0
 CLOCK_RETRY_SECONDS = 5.0
 LATE_SECONDS = 1.0
@@ -84,37 +81,21 @@ class Turn:
         self._intake.offer(chunk)
 
     async def begin(self) -> None:
-        """Fences the former owner, reads the ledger, and refuses a position that the log contradicts."""
+        """Fences the former owner, and takes the partition over; raises IntegrityError (4) for a past that is refused."""
         await asyncio.gather(self._writer.start(), self._probe.start(), self._acts.start())
-        settings = self._tools.settings
-        past = TopicPartition(settings.topic("ledger"), self._number)
-        await self._refuse_hanging(past)
-        kept = await ledger.read(self._probe, past)
-        self.head = kept.head
-        where = {"topic": self._sends.topic, "partition": self._number}
-        if kept.head is None:
-            audit = TopicPartition(settings.topic("audit"), self._number)
-            if await offsets.first_readable(self._probe, audit, *await offsets.bounds(self._probe, audit)) is not None:
-                raise IntegrityError("error.head_missing", **where)
-        elif kept.head.mode != settings.mode:
-            raise IntegrityError("error.ledger_of_other_mode", written=kept.head.mode, mode=settings.mode, **where)
-        for number in kept.memory.masters:
-            if number not in self._tools.masters:
-                raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **where)
-        if kept.head and (other := kept.head.other_master(kept.memory.masters, self._tools.masters)) is not None:
-            raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **where)
-        begin = {tp: await self._begin(tp, kept.head) for tp in (self._sends, self._acts.tp)}
-        head = kept.head or Head(sends=begin[self._sends], acts=begin[self._acts.tp], mode=settings.mode)
-        head = replace(head, masters={str(number): print_ for number, print_ in self._tools.masters.items()})
+        taking = TakeOver(self._number, self._tools, self._probe)
+        try:
+            past = await taking.past()
+        finally:
+            self.head = taking.head
         self._judging = Judging(
-            self._number, self._tools, kept=kept, head=head, writer=self._writer, touched=self._touched
+            self._number, self._tools, kept=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
-        self._judging.demand_clock(self._tools.clock.now())
-        await self._measure_clock()
-        if settings.mode == "live":  # what a shadow would clear went nowhere, and what it withholds nobody waits for
-            _, kept.memory.review = await offsets.bounds(self._probe, self._review)
-            self._touched.watch(kept.memory)
-        log.info("partition_owned", partition=self._number, offset=head.sends)
+        await self._measure_clock(past.skipped)
+        if self._tools.settings.mode == "live":  # what a shadow withholds nobody waits for
+            _, past.ledger.memory.review = await offsets.bounds(self._probe, self._review)
+            self._touched.watch(past.ledger.memory)
+        log.info("partition_owned", partition=self._number, offset=past.head.sends)
 
     @property
     def worked(self) -> bool:
@@ -209,29 +190,6 @@ class Turn:
             return self._left
         return self._left.before(await self._act_intake.next_batch(self._tools.pace.records))
 
-    async def _begin(self, tp: TopicPartition, head: Head | None) -> int:
-        """Returns the first offset of an input; refuses a head that lies before it, or beyond its end."""
-        begin, end = await offsets.bounds(self._probe, tp)
-        if head is not None:
-            position = head.sends if tp == self._sends else head.acts
-            where = {"topic": tp.topic, "partition": tp.partition, "position": position}
-            if position < begin:
-                raise IntegrityError("error.sends_expired", begin=begin, **where)
-            if position > end:
-                raise IntegrityError("error.head_beyond_end", end=end, **where)
-        return begin
-
-    async def _refuse_hanging(self, tp: TopicPartition) -> None:
-        """Returns when no transaction of ours is open any more: after a commit, or after the fencing.
-
-        Refuses a topic in which one stays open. Kafka has then lost its markers, as can happen where the only broker
-        dies between a commit and its markers. The ledger would not show what was decided, and our next commit would
-        make that visible as well.
-        """
-        end = (await self._probe.ends.ends([tp]))[tp]
-        if not await offsets.settles(self._probe, tp, end, HANGING_SECONDS):
-            raise IntegrityError("error.transaction_hangs", topic=tp.topic, partition=tp.partition)
-
     async def _settled(self) -> None:
         """Returns when the last transaction has committed; shielded, as a revocation must not cut it short."""
         if self._committing is not None:
@@ -277,15 +235,15 @@ class Turn:
         await self._settled()
         found = await offsets.named(self._probe, self._review, ID, wanted)
         if len(found) < len(wanted):  # the youngest of them may be there, and not visible yet
-            await self._refuse_hanging(self._review)
+            await refuse_hanging(self._probe, self._review)
             found = await offsets.named(self._probe, self._review, ID, wanted)
         return found
 
-    async def _measure_clock(self) -> None:
+    async def _measure_clock(self, skipped: Sequence[Skipped] = ()) -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
         head = self._judging.head
         sends, acts = Batch(head.sends, head.sends), Batch(head.acts, head.acts)
-        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now())
+        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), skipped=skipped)
         self._written_at = asyncio.get_running_loop().time()
         await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)
 
