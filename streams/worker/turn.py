@@ -81,7 +81,7 @@ class Turn:
         self._intake.offer(chunk)
 
     async def begin(self) -> None:
-        """Fences the former owner, and takes the partition over; raises IntegrityError (4) for a past that is refused."""
+        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
         await asyncio.gather(self._writer.start(), self._probe.start(), self._acts.start())
         taking = TakeOver(self._number, self._tools, self._probe)
         try:
@@ -123,10 +123,12 @@ class Turn:
         self.waits_for = None
         try:
             done, _ = await asyncio.wait({*tasks, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+            await self._settled()  # raises what a commit failed with
             for one in done:
                 one.result()
         finally:
             self.waits_for = "rebalance"
+            self._broken.cancel()
             for task in tasks:
                 task.cancel()
             if self._committing is not None:  # it may be done in a moment
@@ -179,8 +181,9 @@ class Turn:
 
     def _heed(self, commit: asyncio.Task[None]) -> None:
         """Ends the work where a commit failed, whatever is waited for at the moment."""
-        if not commit.cancelled() and (error := commit.exception()) is not None and not self._broken.done():
-            self._broken.set_exception(error)
+        failed = not commit.cancelled() and commit.exception() is not None
+        if failed and not self._broken.done():
+            self._broken.set_result(None)
 
     async def _next_acts(self) -> Batch:
         """Returns the acts that are left, and behind them what has come since: a cancellation may call them off."""
