@@ -647,14 +647,14 @@ class Supervised:
         return [event for event in events if event["event"] in names]
 
     def owned(self) -> list[int]:
-        """Returns the partitions that it owns by its log, none before it has taken over all that it was assigned."""
+        """Returns the partitions that it owns by its log, none before each of them is taken over or kept."""
         assigned: list[int] = []
-        owned: list[int] = []
+        owned: set[int] = set()
         for event in self.events("assigned", "partition_owned"):
             if event["event"] == "assigned":
-                assigned, owned = event["partitions"], []
+                assigned, owned = event["partitions"], set(event["kept"])
             else:
-                owned.append(event["partition"])
+                owned.add(event["partition"])
         return assigned if sorted(owned) == assigned else []
 
     def tail(self) -> str:
