@@ -3,48 +3,132 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from confluent_kafka.admin import AdminClient
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
 
 from streams.kafka import node
 from streams.kafka.broker import Broker
+from tests.proxy import Hold, Proxy
+
+NODES = 10
+"""Fewer nodes than this has a cluster."""
+PREFERRED = 0
+"""Of the two elections that Kafka knows: the first replica leads, if it is in sync."""
 
 
 class Cluster:
-    """So many nodes, each broker and controller; `brokers` has them by their node id."""
+    """So many nodes, each broker and controller; `brokers` has them by their node id.
 
-    def __init__(self, folder: Path, size: int) -> None:
+    Who comes to `bootstrap` reaches the nodes directly, as they reach each other; who comes to `proxy.bootstrap` is
+    led through the proxy to each of them. `settings` go over each node's own.
+    """
+
+    def __init__(self, folder: Path, size: int, settings: Mapping[str, str] | None = None) -> None:
         ports: list[int] = []
-        while len(ports) < 2 * size:
+        while len(ports) < 3 * size:
             ports.append(node.free_port(*ports))
-        clients, controllers = ports[:size], ports[size:]
-        voters = ",".join(f"{number}@{node.HOST}:{port}" for number, port in enumerate(controllers, 1))
+        clients, controllers, proxied = ports[:size], ports[size : 2 * size], ports[2 * size :]
         self.bootstrap = ",".join(f"{node.HOST}:{port}" for port in clients)
+        self.proxy = Proxy(dict(enumerate(proxied, 1)))
+        self._quorum = Proxy(
+            {_way(one, other): port for one in range(1, size + 1) for other, port in enumerate(controllers, 1)}
+        )
         self.brokers = {
             number: Broker(
                 folder / str(number),
                 port=client,
                 settings={
                     "node.id": str(number),
-                    "listeners": f"CLIENT://{node.HOST}:{client},CONTROLLER://{node.HOST}:{controller}",
-                    "controller.quorum.voters": voters,
+                    "listeners": f"CLIENT://{node.HOST}:{client},CONTROLLER://{node.HOST}:{controller}"
+                    f",PROXIED://{node.HOST}:{behind}",
+                    "advertised.listeners": f"CLIENT://{node.HOST}:{client}"
+                    f",PROXIED://{node.HOST}:{self.proxy.port(number)}",
+                    "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT",
+                    "controller.quorum.voters": ",".join(
+                        f"{other}@{node.HOST}:{self._quorum.port(_way(number, other))}" for other in range(1, size + 1)
+                    ),
                     "offsets.topic.replication.factor": str(size),
                     "transaction.state.log.replication.factor": str(size),
                     "transaction.state.log.min.isr": str(min(2, size)),
+                    "auto.leader.rebalance.enable": "false",
+                    **(settings or {}),
                 },
             )
-            for number, (client, controller) in enumerate(zip(clients, controllers, strict=True), 1)
+            for number, (client, controller, behind) in enumerate(zip(clients, controllers, proxied, strict=True), 1)
         }
+        self._halted: set[int] = set()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack, ThreadPoolExecutor() as pool:
             for broker in self.brokers.values():
                 stack.callback(broker.stop)
                 stack.callback(broker.kill)  # before that: in order, the last ones would wait for a leader
+            for proxy in (self.proxy, self._quorum):
+                stack.enter_context(proxy)
             list(pool.map(Broker.start, self.brokers.values()))  # a node starts only once most of them are there
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def halt(self, number: int) -> None:
+        """Stops a node as a machine that hangs: it takes connections, and answers nothing."""
+        os.kill(self.brokers[number].pid, signal.SIGSTOP)
+        self._halted.add(number)
+
+    def resume(self, number: int) -> None:
+        """Lets a halted node go on."""
+        os.kill(self.brokers[number].pid, signal.SIGCONT)
+        self._halted.discard(number)
+
+    @contextlib.contextmanager
+    def deaf(self, number: int) -> Iterator[None]:
+        """Keeps from a node what the controllers tell it: it does not hear who leads what from now on."""
+        hold = self._quorum.add(Hold(lambda asked: asked.broker // NODES == number, answers=True))
+        try:
+            yield
+        finally:
+            self._quorum.remove(hold)
+
+    def leader(self, tp: TopicPartition) -> tuple[int, set[int]]:
+        """Returns who leads a partition, -1 for nobody, and its in-sync replicas, as a node that runs has it."""
+        partition = self._admin().list_topics(tp.topic, timeout=5).topics[tp.topic].partitions[tp.partition]
+        return partition.leader, set(partition.isrs)
+
+    def lead(self, replicas: Mapping[TopicPartition, list[int]]) -> None:
+        """Orders the replicas of partitions, none added and none left out, and has the first of each lead it."""
+        with KafkaAdminClient(bootstrap_servers=self.running) as admin:
+            admin.alter_partition_reassignments(dict(replicas))
+            admin.elect_leaders(PREFERRED)
+
+    def partitions(self, topics: Iterable[str] = ()) -> list[TopicPartition]:
+        """Returns the partitions of these topics, or of all, Kafka's own among them."""
+        found: dict[str, Any] = self._admin().list_topics(timeout=5).topics
+        return [
+            TopicPartition(name, number)
+            for name, topic in found.items()
+            for number in topic.partitions
+            if not topics or name in topics
+        ]
+
+    @property
+    def running(self) -> str:
+        """The addresses of the nodes that are not halted."""
+        return ",".join(broker.bootstrap for number, broker in self.brokers.items() if number not in self._halted)
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.running, "log_level": 0})
+
+
+def _way(one: int, other: int) -> int:
+    """Returns the number of the way from a node to a controller, as the proxy between them has it."""
+    return one * NODES + other
