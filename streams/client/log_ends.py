@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaClient, TopicPartition
@@ -34,6 +34,7 @@ SILENT_SECONDS = 1.0
 AT_ONCE = 8
 """So many questions may wait for one broker: one that is halted would collect them without end."""
 LATEST, EARLIEST = -1, -2
+Found = TypeVar("Found")
 
 
 class UnsureError(Exception):
@@ -84,23 +85,23 @@ class Ends:
 
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Returns the partitions of these topics, in order: all of them that may hold anything acknowledged."""
-        while True:
-            with contextlib.suppress(UnsureError):
-                return await self._partitions(topics)
-            await asyncio.sleep(RETRY_MS / 1000)
+        return await self._sure(lambda: self._partitions(topics))
 
     async def _found(self, tps: Iterable[TopicPartition], at: int, *, committed: bool) -> dict[TopicPartition, int]:
-        wanted, loop = tuple(tps), asyncio.get_running_loop()
+        wanted = tuple(tps)
+        return await self._sure(lambda: self._round(wanted, at, committed=committed)) if wanted else {}
+
+    async def _sure(self, ask: Callable[[], Awaitable[Found]]) -> Found:
+        loop = asyncio.get_running_loop()
         tell_at = loop.time() + TELL_SECONDS
-        while wanted:
+        while True:
             try:
-                return await self._round(wanted, at, committed=committed)
+                return await ask()
             except UnsureError as error:
                 if loop.time() > tell_at:
-                    log.warning("ends_unsure", reason=str(error), topic=wanted[0].topic)
+                    log.warning("ends_unsure", reason=str(error))
                     tell_at = loop.time() + TELL_SECONDS
             await asyncio.sleep(RETRY_MS / 1000)
-        return {}
 
     async def _round(self, tps: Sequence[TopicPartition], at: int, *, committed: bool) -> dict[TopicPartition, int]:
         """Asks who leads, and beside that the last known leaders for the ends: mostly they still lead."""
