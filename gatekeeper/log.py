@@ -18,7 +18,7 @@ import structlog
 ALLOWED = frozenset(
     {
         "event", "level", "logger", "timestamp", "reason", "error", "frames", "code",
-        "topic", "partition", "partitions", "offset", "position", "first", "next", "n", "generation", "fault",
+        "topic", "partition", "partitions", "kept", "offset", "position", "first", "next", "n", "generation", "fault",
         "clear", "confirm", "review", "block", "codes",
         "broker", "port", "worker", "mode", "policy", "people", "seconds", "off_by_ms",
     }

@@ -20,6 +20,8 @@ DecisionId = Annotated[str, StringConstraints(pattern=DID_PATTERN)]
 Pseudonym = Annotated[str, StringConstraints(pattern=r"^s1_[A-Za-z0-9_-]{43}$")]
 """A person, as audit records name them: of a key that erasure destroys."""
 Count = Annotated[int, Field(ge=0, lt=2**53)]
+ErrorKey = Annotated[str, StringConstraints(pattern=r"^error\.[a-z_]{1,60}$")]
+"""Why a partition was refused, as the catalogue of sentences names it."""
 Version = Annotated[int, Field(ge=1, le=1)]
 Printing = Literal["tokenised", "not_an_address", "no_key"]
 """What became of a send's delivery: compared, of no use on its channel, or there was no key to compare it with."""
@@ -141,6 +143,18 @@ Outcome = Literal[
 """What became of an act, or of a clearance by it; `waiting` is one of two people, `done` all of a campaign."""
 
 
+class Resumed(Model):
+    """What an act asks of a refused partition: the error and the head (SHA-256) it is about, and the next offsets.
+
+    It says what was asked. What was skipped by it is in the manifest that names the act.
+    """
+
+    refused: ErrorKey
+    head: Digest | None
+    sends: Count
+    acts: Count
+
+
 class Acted(Model):
     """Who did what to which item, and what became of it; `code` says why it was refused.
 
@@ -148,6 +162,7 @@ class Acted(Model):
     `item`: a decision id, of a record of `review`, or of the clearance that was handed off or fell.
     `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without one. The words
     themselves stay on `acts`. `bulk`: of a release, of how many items it is one; None where it did not say.
+    `resumed`: of an act about a refused partition.
     """
 
     act_id: Id | None
@@ -160,6 +175,7 @@ class Acted(Model):
     code: Code | None
     why: Digest | None = None
     bulk: Count | None = None
+    resumed: Resumed | None = None
 
 
 class AuditRecord(Model):
@@ -217,6 +233,23 @@ class ManifestInput(Model):
     gaps: tuple[Gap, ...]
 
 
+class Skipped(Model):
+    """Offsets of an input that go undecided by a person's word: `first` up to `to`, and who did it.
+
+    `topic`: the broker's name. `act`, `offset`: the act's id and where it stands on `acts`; its audit record is that
+    of this input. `reason`: the error that the partition was refused for. Where `to` lies before `first`, the
+    partition went back, because its log ends before the position.
+    """
+
+    topic: str
+    first: Annotated[Count, Field(alias="from")]
+    to: Count
+    act: Id
+    offset: Count
+    by: Id
+    reason: ErrorKey
+
+
 class ManifestOutputs(Model):
     """How many records a transaction put out, by what became of the sends."""
 
@@ -235,7 +268,10 @@ class ManifestAudit(Model):
 
 
 class Manifest(Model):
-    """What one transaction did, chained to the partition's previous one by `prev` and to its records by `root`."""
+    """What one transaction did, chained to the partition's previous one by `prev` and to its records by `root`.
+
+    `skipped`: what the partition passed over before this transaction, after it had been refused.
+    """
 
     v: Version
     writer: str
@@ -253,3 +289,4 @@ class Manifest(Model):
     t0: Instant
     t1: Instant
     mode: Mode = "live"
+    skipped: tuple[Skipped, ...] = ()

@@ -46,6 +46,11 @@ Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
 TOKEN = "t1_" + "A" * 43
 DEADLINE = 120.0
 """What a busy machine is given; whoever waits so long has failed, so it costs nothing else."""
+NO_LEADER_YET = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+)
 BACK_SOON = {
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "4000",
@@ -647,14 +652,14 @@ class Supervised:
         return [event for event in events if event["event"] in names]
 
     def owned(self) -> list[int]:
-        """Returns the partitions that it owns by its log, none before it has taken over all that it was assigned."""
+        """Returns the partitions that it owns by its log, none before each of them is taken over or kept."""
         assigned: list[int] = []
-        owned: list[int] = []
+        owned: set[int] = set()
         for event in self.events("assigned", "partition_owned"):
             if event["event"] == "assigned":
-                assigned, owned = event["partitions"], []
+                assigned, owned = event["partitions"], set(event["kept"])
             else:
-                owned.append(event["partition"])
+                owned.add(event["partition"])
         return assigned if sorted(owned) == assigned else []
 
     def tail(self) -> str:
@@ -669,7 +674,7 @@ def _end(asker: Consumer, place: TopicPartition) -> int:
             found: tuple[int, int] = asker.get_watermark_offsets(place, timeout=10)
             return found
         except KafkaException as error:
-            if error.args[0].code() not in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE):
+            if error.args[0].code() not in NO_LEADER_YET:
                 raise
             return None
 

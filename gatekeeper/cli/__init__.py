@@ -44,6 +44,7 @@ VERBS = {
     "keys": "keys",
     "audit": "audit",
     "deadletter": "deadletter",
+    "partition": "partition",
     "tail": "tail",
     "status": "status",
 }

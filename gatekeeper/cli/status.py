@@ -14,6 +14,7 @@ import click
 
 from gatekeeper.cli import status_text
 from gatekeeper.cli.output import json_option, progress_bar, show_json
+from gatekeeper.ledger.refused import Refused
 from gatekeeper.office.fleet import Fleet, Partition
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
@@ -87,7 +88,13 @@ def _row(seen: Fleet, each: Partition) -> dict[str, Any]:
         "owner": each.owner.name if each.owner else None,
         "written_by": place.written.writer if place.written else None,
         "written_age_ms": _since(seen, place.written.at if place.written else None),
+        "refused": _refused(seen, place.refused) if place.refused else None,
     }
+
+
+def _refused(seen: Fleet, reason: Refused) -> dict[str, Any]:
+    said = {"reason": reason.key, "age_ms": _since(seen, reason.since), "resumable": reason.resumable}
+    return {**said, "sentence": reason.sentence, "advice": reason.advice}
 
 
 def _since(seen: Fleet, at: int | None) -> int | None:

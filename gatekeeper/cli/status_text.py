@@ -77,6 +77,11 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
             )
         lag = sum(each.place.lag for each in seen.unowned)
         yield text(key, partitions=_numbers([each.number for each in seen.unowned]), lag=f"{lag:,}")
+    for each in seen.refused:
+        assert each.place.refused is not None
+        reason = each.place.refused
+        said = {"sentence": reason.sentence, "advice": reason.advice, "age": _age(max(0, seen.at - reason.since))}
+        yield text("cli.status_refused", partition=each.number, **said)
     silent = sorted(seen.undecided, key=lambda each: each.owner.name if each.owner else "")
     for owner, theirs in groupby(silent, key=lambda each: each.owner.name if each.owner else ""):
         partitions = list(theirs)

@@ -27,11 +27,23 @@ from gatekeeper.policy.policy import Policy
 from gatekeeper.times import instant
 from schemas.audit import Outcome, Stage
 from schemas.codec import Unreadable, canonical, decode, read
-from schemas.events import Act, CampaignAct, ItemAct, PairedAct, Reemission, Release, ReviewPlace, TopicAct
+from schemas.events import (
+    Act,
+    CampaignAct,
+    ItemAct,
+    PairedAct,
+    PartitionAct,
+    Reemission,
+    Release,
+    ReviewPlace,
+    TopicAct,
+)
 from schemas.record import Output, Record
 
 RECORDED = ("note", "reveal", "claim")
 """What is done about an item and changes nothing: it is kept in the audit trail, and that is all."""
+_NOBODY = CampaignAct | TopicAct | PartitionAct
+"""Acts that are about no person."""
 ITSELF = "gatekeeper"
 """Who redecides a send whose person has answered."""
 AWAITS = "awaits_answer"
@@ -174,7 +186,7 @@ class Acting:
         *,
         about: str | None = None,
     ) -> Judged:
-        named = None if act is None or isinstance(act, CampaignAct | TopicAct) else act.recipient_id
+        named = None if act is None or isinstance(act, _NOBODY) else act.recipient_id
         who, salt = self._judge.subject(named, memory) if named else (None, ())
         if salt and act and act.kind == "erase":
             who, salt = None, ()  # whom this partition never named, it need not name now
@@ -257,7 +269,7 @@ class _Doing:
         act = self.act
         if isinstance(act, PairedAct) and act.recipient_id and act.kind in ("erase", "readmit"):
             return _Result("recorded", entries=self._erased(act.recipient_id, readmitted=act.kind == "readmit"))
-        if isinstance(act, PairedAct | CampaignAct | Reemission | TopicAct) or act.kind in RECORDED:
+        if isinstance(act, PairedAct | CampaignAct | Reemission | TopicAct | PartitionAct) or act.kind in RECORDED:
             return _Result("recorded")
         if self.judge.mode == "shadow":
             return _Result("refused", "shadow")  # what a shadow withholds, nobody waits for
@@ -432,7 +444,9 @@ def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: s
     if isinstance(act, Release | ItemAct | Reemission):
         item = act.decision_id
     by: str | Sequence[str] | None = act.by if act else None
-    bulk = {"bulk": act.bulk} if isinstance(act, Release) and act.bulk is not None else {}
+    more: dict[str, Any] = {"bulk": act.bulk} if isinstance(act, Release) and act.bulk is not None else {}
+    if isinstance(act, PartitionAct):
+        more = {"resumed": {name: getattr(act, name) for name in ("refused", "head", "sends", "acts")}}
     return {
         "act_id": act.act_id if act else None,
         "kind": act.kind if act else None,
@@ -443,7 +457,7 @@ def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: s
         "outcome": outcome,
         "code": code,
         "why": _why(act) if act and act.reason else None,
-        **bulk,
+        **more,
     }
 
 

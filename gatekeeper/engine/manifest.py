@@ -10,7 +10,7 @@ from gatekeeper.audit.log import merkle
 from gatekeeper.engine.sends import Judged
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import instant
-from schemas.audit import Mode
+from schemas.audit import Mode, Skipped
 from schemas.codec import canonical
 
 PUT_OUT = {
@@ -50,12 +50,14 @@ def manifest(
     t0: int,
     t1: int,
     mode: Mode = "live",
+    skipped: Sequence[Skipped] = (),
 ) -> bytes:
     """Returns the canonical bytes of `schemas.audit.Manifest`, which the key `kid` signs.
 
     `judged` are the records of all that was taken, in that order, `dead_facts` the dead letters beside theirs.
     `as_of`: the next offset applied when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous
-    manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch.
+    manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch. `skipped`: what a person let go
+    undecided; the field is absent where that is nothing.
     """
     out = Counter(PUT_OUT[output.topic] for one in judged for output in one.outputs)
     out["dead"] += dead_facts
@@ -87,5 +89,6 @@ def manifest(
             "t0": instant(t0),
             "t1": instant(t1),
             **({"mode": mode} if mode != "live" else {}),
+            **({"skipped": [one.model_dump(by_alias=True) for one in skipped]} if skipped else {}),
         }
     )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from gatekeeper.audit.log.seal import Seal
 from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.refused import Refused
 
 PATIENCE_MS = 5_000
 """How much longer than its session time-out an owner may write nothing while sends wait.
@@ -19,8 +20,9 @@ is for the rebalance and the take-over. A worker that waits for late facts is re
 SHARING_OUT = ("PreparingRebalance", "CompletingRebalance")
 """States in which Kafka names no owners, because the members are about to be given their partitions."""
 
-Trouble = Literal["no_owner", "not_deciding", "log_unreadable"]
-"""What needs a person: a partition without an owner, an owner that is silent while sends wait, an unreadable log."""
+Trouble = Literal["no_owner", "refused", "not_deciding", "log_unreadable"]
+"""What needs a person: a partition without an owner, one that its owner refuses, an owner that is silent while sends
+wait, an unreadable log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Place:
 
     `start`, `end`: its first offset and its end. `waiting_since`: the broker's time stamp of the oldest send that is
     not decided, in milliseconds, None where no send waits: an end can also lie behind transaction markers alone.
+    `refused`: why the owner does not go on, None where nothing holds it up.
     """
 
     start: int
@@ -70,6 +73,7 @@ class Place:
     head: Head | None = None
     waiting_since: int | None = None
     written: Written | None = None
+    refused: Refused | None = None
 
     @property
     def lag(self) -> int:
@@ -138,12 +142,21 @@ class Fleet:
         return tuple(each for each in self.partitions if each.owner is None)
 
     @property
+    def refused(self) -> tuple[Partition, ...]:
+        """Returns the partitions that wait for a person to look."""
+        return tuple(each for each in self.partitions if each.place.refused)
+
+    @property
     def undecided(self) -> tuple[Partition, ...]:
-        """Returns the partitions whose owner has written nothing for longer than `patience_ms` while sends wait."""
+        """Returns the partitions whose owner has written nothing for longer than `patience_ms` while sends wait.
+
+        Without those that are refused: their owner says why it writes nothing.
+        """
         return tuple(
             each
             for each in self.partitions
             if each.owner and each.silent_since is not None and self.at - each.silent_since > self.patience_ms
+            if each.place.refused is None
         )
 
     @property
@@ -151,6 +164,7 @@ class Fleet:
         """Returns what needs a person, gravest first; nothing where every partition is decided."""
         found: list[tuple[Trouble, object]] = [
             ("no_owner", self.unowned),
+            ("refused", self.refused),
             ("not_deciding", self.undecided),
             ("log_unreadable", self.seal and self.seal.error),
         ]

@@ -3,7 +3,17 @@
 One file a topic. Every value has `"v": 1`; a `?` of the specification is a field with the default None or ().
 """
 
-from schemas.events.acts import Act, CampaignAct, ItemAct, PairedAct, Reemission, Release, ReviewPlace, TopicAct
+from schemas.events.acts import (
+    Act,
+    CampaignAct,
+    ItemAct,
+    PairedAct,
+    PartitionAct,
+    Reemission,
+    Release,
+    ReviewPlace,
+    TopicAct,
+)
 from schemas.events.asks import Ask
 from schemas.events.consents import GIVEN_STATES, NO_STATES, Consent, ConsentState, OnConsents, PersonEvent
 from schemas.events.recalls import Recall
@@ -48,6 +58,7 @@ __all__ = [
     "NoticeItems",
     "OnConsents",
     "PairedAct",
+    "PartitionAct",
     "PersonEvent",
     "PolicyVersion",
     "ProviderCheck",

@@ -176,5 +176,34 @@ class TopicAct(Model):
     evidence_ref: Surrogate | None = None
 
 
-Act = Annotated[Release | ItemAct | PairedAct | CampaignAct | Reemission | TopicAct, Field(discriminator="kind")]
+class PartitionAct(Model):
+    """A person's word that a refused partition goes on. It stands on the partition of `acts` that it names.
+
+    `subject`: partition/N. `refused`: the key of the error that the partition was refused for. `head`: SHA-256 (hex)
+    of the entry `head` of the ledger that the person looked at, None without one. `sends`, `acts`: the next offsets.
+    A worker that refuses for that error at that head goes on from there, once; the act is recorded in any case.
+    """
+
+    v: Version
+    kind: Literal["resume_partition"]
+    act_id: Id
+    at: ZonedTime
+    by: Surrogate
+    subject: Annotated[str, StringConstraints(pattern=r"^partition/(0|[1-9][0-9]{0,8})$")]
+    refused: Annotated[str, StringConstraints(pattern=r"^error\.[a-z_]{1,60}$")]
+    head: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sends: Offset
+    acts: Offset
+    reason: Line = ""
+    evidence_ref: Surrogate | None = None
+
+    @property
+    def partition(self) -> int:
+        """The number of the partition."""
+        return int(self.subject.partition("/")[2])
+
+
+Act = Annotated[
+    Release | ItemAct | PairedAct | CampaignAct | Reemission | TopicAct | PartitionAct, Field(discriminator="kind")
+]
 """One record of `acts`, told by its `kind`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.settings import Settings
@@ -12,15 +14,28 @@ HEAD_WITHIN = (500, 10_000)
 
 
 def read(reader: Reader) -> dict[int, Head]:
-    """Returns the newest head of each partition that has one."""
-    partitions = {tp.partition for tp in reader.partitions("ledger")}
-    found: dict[int, Head] = {}
+    """Returns the newest head of each partition that has one; one that cannot be read refuses its partition alone."""
+    found = {}
+    for number, value in _newest(reader).items():
+        with suppress(IntegrityError):
+            found[number] = Head.decode(value)
+    return found
+
+
+def raw(reader: Reader, partition: int) -> bytes | None:
+    """Returns the bytes of a partition's newest head, None without one."""
+    return _newest(reader, partition).get(partition)
+
+
+def _newest(reader: Reader, partition: int | None = None) -> dict[int, bytes]:
+    wanted = {tp.partition for tp in reader.partitions("ledger") if partition in (None, tp.partition)}
+    found: dict[int, bytes] = {}
     for last in (*HEAD_WITHIN, None):
         found = {}
-        for record in reader.read("ledger", last=last):
+        for record in reader.read("ledger", last=last, partition=partition):
             if record.key == HEAD and record.value is not None:
-                found[record.partition] = Head.decode(record.value)
-        if found.keys() == partitions:
+                found[record.partition] = record.value
+        if found.keys() == wanted:
             break
     return found
 

@@ -1,10 +1,12 @@
-"""The fleet on Kafka: the workers' group, the ledger's heads, the sends that wait, the newest manifests, the seal."""
+"""The fleet on Kafka: the workers' group and its notes, heads, sends that wait, the newest manifests, the seal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import monotonic, sleep, time
 from typing import Any
 
+from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
@@ -13,6 +15,7 @@ from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.seal import Seal
 from gatekeeper.errors import GatekeeperError, IntegrityError
 from gatekeeper.keys import Keys
+from gatekeeper.ledger.refused import Refused
 from gatekeeper.office.fleet import Fleet, Group, Member, Place, Written, fleet
 from gatekeeper.settings import Settings
 from schemas.audit import Manifest
@@ -38,14 +41,14 @@ def read(settings: Settings, reader: Reader) -> Fleet:
     # heads before ends, or they could be ahead of them; manifests last, or a worker at work could seem silent
     heads = progress.read(reader)
     starts, ends = reader.starts("sends"), reader.ends("sends")
-    group = _group(settings)
+    group, refused = _group(settings, ends)
     waiting = {
         number: _waiting_since(reader, number, heads[number].sends if number in heads else starts[number], end)
         for number, end in ends.items()
     }
     newest = _newest(reader)
     places = {
-        number: Place(starts[number], end, heads.get(number), waiting[number], newest.get(number))
+        number: Place(starts[number], end, heads.get(number), waiting[number], newest.get(number), refused.get(number))
         for number, end in ends.items()
     }
     session_ms = int(settings.session_timeout * 1000)
@@ -71,6 +74,11 @@ def manifest(record: Record) -> Manifest:
     return found
 
 
+def refused(settings: Settings, partitions: Iterable[int]) -> dict[int, Refused]:
+    """Returns why partitions are refused, by number; those that go on are not in it."""
+    return _group(settings, partitions)[1]
+
+
 def _waiting_since(reader: Reader, partition: int, position: int, end: int) -> int | None:
     record = next(reader.between("sends", partition=partition, start=position, end=end), None)
     return record.timestamp if record else None
@@ -87,16 +95,23 @@ def _newest(reader: Reader) -> dict[int, Written]:
     return {number: Written(manifest(record).writer, record.timestamp) for number, record in found.items()}
 
 
-def _group(settings: Settings) -> Group:
-    """Describes the workers' group; a new broker, or one that just took it over, gets a few seconds to answer."""
-    give_up = monotonic() + REQUEST_MS / 1000
+def _group(settings: Settings, partitions: Iterable[int]) -> tuple[Group, dict[int, Refused]]:
+    """Describes the workers' group, and reads why partitions are refused, by number.
+
+    A new broker, or one that just took the group over, gets a few seconds to answer.
+    """
+    give_up, name = monotonic() + REQUEST_MS / 1000, settings.group
+    ours = [TopicPartition(settings.topic("sends"), number) for number in partitions]
     with reaching(settings), KafkaAdminClient(**connection(settings)) as admin:
         while True:
             try:
-                found = admin.describe_groups([settings.group])[settings.group]
+                found = admin.describe_groups([name])[name]
                 if not found["error"] or found["group_state"] == NO_GROUP:
                     members = (_member(row, settings.topic("sends")) for row in found["members"])
-                    return Group(found["group_state"], tuple(members))
+                    offsets = admin.list_group_offsets({name: ours})[name]
+                    notes = {tp.partition: Refused.decode(mirror.metadata) for tp, mirror in offsets.items()}
+                    refused = {number: note for number, note in notes.items() if note}
+                    return Group(found["group_state"], tuple(members)), refused
                 # kafka-python keeps only the sentence
                 error: KafkaError = CoordinatorNotAvailableError(found["error"])
             except KafkaError as raised:

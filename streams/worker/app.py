@@ -14,20 +14,13 @@ from typing import Any
 
 import faust
 import structlog
-from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    ProducerFenced,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
 from faust.tables.manager import TableManager
 from faust.types import TP
 from yarl import URL
 
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.engine.sends import Judge
-from gatekeeper.errors import GatekeeperError, RestartError, UsageError
+from gatekeeper.errors import GatekeeperError, IntegrityError, RestartError, UnavailableError, UsageError
 from gatekeeper.identity import open_tokens
 from gatekeeper.keys import Keys, fingerprint
 from gatekeeper.knowledge.store import FactStore
@@ -40,17 +33,13 @@ from streams.worker.chunks import CREDIT_RECORDS, Chunk, Credit, Schema, Transpo
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
-from streams.worker.partition import Partition
+from streams.worker.pace import Pace
+from streams.worker.partition import FORBIDDEN, Partition
 
 log = structlog.get_logger(__name__)
 
-FORBIDDEN = (
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
-"""What Kafka raises where the worker's user lacks a right; aiokafka gives them no class of their own."""
+CHECK_SECONDS = 5.0
+"""The topics could not be looked at: they are again after this long."""
 FRESH_MS = 10_000
 """The worker is ready while its facts are known to be complete up to at most this long ago."""
 
@@ -78,25 +67,69 @@ class Gate:
         self._app = app
         self._partitions: dict[int, Partition] = {}
         self._generation: int | None = None
+        self._revoked_at: float | None = None
+        self._checking: asyncio.Task[None] | None = None
 
     async def assigned(self, assigned: set[TP]) -> None:
-        """Takes over the assigned partitions, after another look at the topics (Kafka may have been changed)."""
+        """Takes over the assigned partitions, and goes on with those that were ours; the topics are looked at again."""
         await self.revoked()
-        settings = self.tools.settings
-        await asyncio.to_thread(admin.demand, settings)
+        settings, loop = self.tools.settings, asyncio.get_running_loop()
         self._generation = self._app.consumer_generation_id
         self.tools.credit.reset()
-        for tp in sorted(assigned):
-            if tp.topic == settings.topic("sends"):
-                self._partitions[tp.partition] = partition = Partition(tp.partition, self.tools)
-                partition.start(self.on_failure)
-        log.info("assigned", partitions=sorted(self._partitions), generation=self._generation)
+        ours = {tp.partition for tp in assigned if tp.topic == settings.topic("sends")}
+        kept = sorted(ours & self._partitions.keys())
+        gone = [self._partitions.pop(number) for number in self._partitions.keys() - ours]
+        for number in sorted(ours):
+            if number not in self._partitions:
+                self._partitions[number] = Partition(
+                    number, self.tools, on_failure=self.on_failure, on_refusal=self._refused
+                )
+            self._partitions[number].start()
+        seconds = round(loop.time() - (self._revoked_at or loop.time()), 3)
+        log.info("assigned", partitions=sorted(ours), kept=kept, generation=self._generation, seconds=seconds)
+        self._revoked_at = None
+        self._check()
+        await asyncio.gather(*(partition.stop() for partition in gone))
 
     async def revoked(self) -> None:
-        """Gives all partitions up: awaited before the group rebalances, so that nothing of ours runs after it."""
+        """Judges nothing more: awaited before the group rebalances, so that nothing of ours runs after it."""
+        if self._revoked_at is None:
+            self._revoked_at = asyncio.get_running_loop().time()
+        await asyncio.gather(*(partition.pause() for partition in self._partitions.values()))
+        self.tools.credit.reset()
+
+    async def stop(self) -> None:
+        """Gives all partitions up."""
+        if self._checking is not None:
+            self._checking.cancel()
         partitions, self._partitions = list(self._partitions.values()), {}
         await asyncio.gather(*(partition.stop() for partition in partitions))
-        self.tools.credit.reset()
+
+    def _refused(self, error: IntegrityError) -> None:
+        """Ends the process once every partition there is is refused: nothing is left to go on with."""
+        refused = [partition for partition in self._partitions.values() if partition.refused]
+        if len(refused) == self.tools.settings.partitions:
+            self.on_failure(error)
+
+    def _check(self) -> None:
+        """Compares the topics with the registry once more, beside the work: Kafka may have been changed."""
+
+        async def compared() -> None:
+            while True:
+                try:
+                    return await asyncio.to_thread(admin.demand, self.tools.settings)
+                except UnavailableError as error:
+                    log.warning("topics_unchecked", reason=str(error))
+                    await asyncio.sleep(CHECK_SECONDS)
+
+        if self._checking is not None:
+            self._checking.cancel()
+        self._checking = asyncio.create_task(compared())
+        self._checking.add_done_callback(self._heed)
+
+    def _heed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.on_failure(error)
 
     def feed(self, chunk: Chunk) -> None:
         """Hands a chunk to its partition; one of an older assignment is left for its owner to read again."""
@@ -112,16 +145,19 @@ class Gate:
         A policy that nobody knows withholds them all, and that is not ready either.
         """
         followers = self.tools.followers
-        waits = {str(p.number): p.waits_for for p in self._partitions.values() if p.waits_for}
+        refused = {str(p.number): p.refused.sentence for p in self._partitions.values() if p.refused}
+        waits = {str(p.number): p.waits_for for p in self._partitions.values() if p.waits_for and not p.refused}
         now = self.tools.clock.now()
         fresh = now - followers.as_of < FRESH_MS
         barred = {bar.id: bar.what for bar in self.tools.packs.barring(now)}
         return {
-            "ready": fresh and bool(self._partitions) and not waits and not barred,
+            "ready": fresh and bool(self._partitions) and not waits and not refused and not barred,
             "mode": self.tools.settings.mode,
             "facts_fresh": fresh,
             "partitions": sorted(self._partitions),
             "waiting": waits,
+            "refused": refused,
+            "decisions_failing": sorted(p.number for p in self._partitions.values() if p.failing),
             "people": followers.store.people,
             "unreadable_facts": sorted("/".join(map(str, place)) for place in followers.store.unreadable)[:UNREADABLE],
             "policy": self.tools.policy.name,
@@ -134,8 +170,6 @@ def fail(error: BaseException) -> None:
 
     The log names the error's type and place, never its message unless it is one of ours: others may quote a record.
     """
-    if isinstance(error, ProducerFenced):  # another worker owns the partition now, as it should
-        error = RestartError("error.fenced")
     if isinstance(error, FORBIDDEN):  # a restart would change nothing
         error = UsageError("error.worker_rights", what=type(error).__name__)
     if isinstance(error, GatekeeperError):
@@ -240,6 +274,8 @@ def create_app(
             seek=seek,
             signer=keys.signer("worker"),
             masters={number: fingerprint(key) for number, key in masters.items()},
+            writers=keys.public("worker"),
+            pace=Pace(),
         ),
         on_failure,
     )

@@ -10,12 +10,13 @@ import hashlib
 import logging
 import secrets
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
-from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka import ConsumerRecord
 
+from gatekeeper.audit.verify import Vkey
 from gatekeeper.engine.acts import Acting
 from gatekeeper.engine.handoffs import MOST, Walk, campaign_act, decides, walk
 from gatekeeper.engine.manifest import Taken, manifest
@@ -30,15 +31,17 @@ from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
-from schemas.audit import Mode
+from schemas.audit import Mode, Skipped
 from schemas.record import Record
 from streams.client.batches import refusal
+from streams.client.producer import Producer
 from streams.worker.chunks import CHUNK_BYTES, Credit
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers, Place, Unread
 from streams.worker.intake import Batch
 from streams.worker.ledger import Ledger, dead_key
+from streams.worker.pace import Pace
 from streams.worker.reevaluation import Touched
 from streams.worker.transaction import Transaction
 
@@ -52,6 +55,7 @@ RECALLS = 1_000
 TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "FACTS_STALE", "SENDING_SUSPENDED"))
 """Reasons that end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
+"""So many failed decisions among so many alarm; each of them is withheld, and the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,9 @@ class Tools:
     """Signs manifests."""
     masters: Mapping[int, str]
     """The fingerprints of the master keys at hand, by number."""
+    writers: Sequence[Vkey]
+    """The public keys of workers that are at hand; without any, whatever stands on `manifests` counts."""
+    pace: Pace
 
     @property
     def packs(self) -> Packs:
@@ -114,7 +121,7 @@ class Judging:
     """
 
     def __init__(
-        self, number: int, tools: Tools, *, kept: Ledger, head: Head, writer: AIOKafkaProducer, touched: Touched
+        self, number: int, tools: Tools, *, kept: Ledger, head: Head, writer: Producer, touched: Touched
     ) -> None:
         self.head = head
         self.memory = kept.memory
@@ -124,6 +131,11 @@ class Judging:
         self._walk: Walk | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
         self._policy = ""
+
+    @property
+    def failing(self) -> bool:
+        """Tells whether so many of the last decisions failed that somebody should look."""
+        return sum(self._failures) >= FAILURES
 
     def unreadable(self) -> list[Place]:
         """Returns the unreadable facts that we must set aside and have not, as many as go into one transaction."""
@@ -142,12 +154,11 @@ class Judging:
 
         `fresh`: whether all facts acknowledged before are applied; None = nobody asked, as none are needed.
         `due`: whether a transaction is to be written even of nothing. The recalls come before the sends: what is
-        recalled makes no duplicate. Raises IntegrityError (4) where too many decisions fail, or the clock went back.
+        recalled makes no duplicate. Raises IntegrityError (4) where the clock went back.
         """
         tools, sends, acts = self._tools, load.sends, load.acts
-        t0 = tools.clock.now()
-        if self.head.at - t0 > tools.policy.skew_ms:
-            raise IntegrityError("error.clock_before_head", partition=self._number, ahead_ms=self.head.at - t0)
+        begun, t0 = tools.clock.processor(), tools.clock.now()
+        self.demand_clock(t0)
         at = max(t0, self.head.at)
         as_of = None if fresh else min(tools.followers.as_of, at - tools.packs.at(at).max_lag_ms - 1)
         found = self._recalls(load.touched, at) if fresh else []
@@ -162,12 +173,24 @@ class Judging:
         done, acts, left = self._acted(load, at, as_of, fresh=fresh)
         found += done
         found += self._reconsidered(load.waiting, at, as_of)
-        self._failures.extend(one.failed for one in found)
-        if sum(self._failures) >= FAILURES:
-            raise IntegrityError("error.decisions_failing", failures=FAILURES, of_last=OF_LAST, partition=self._number)
+        self._count_failures(found)
         if not (found or sends.records or acts.records or left or due):
             return None, acts, left
-        return self.gathered(sends, acts, found, at, t0), acts, left
+        transaction = self.gathered(sends, acts, found, at, t0)
+        tools.pace.observe(len(sends.records), tools.clock.processor() - begun)
+        return transaction, acts, left
+
+    def demand_clock(self, now: int) -> None:
+        """Raises IntegrityError (4) where the clock is behind what was decided by more than the policy's skew."""
+        if self.head.at - now > self._tools.policy.skew_ms:
+            raise IntegrityError("error.clock_before_head", partition=self._number, ahead_ms=self.head.at - now)
+
+    def _count_failures(self, judged: list[Judged]) -> None:
+        """Alarms once where many decisions fail: a defect of ours, whose sends are withheld one by one."""
+        before = self.failing
+        self._failures.extend(one.failed for one in judged)
+        if self.failing and not before:
+            log.error("decisions_failing", partition=self._number, failures=FAILURES, of_last=OF_LAST)
 
     def _recalls(self, touched: list[str], at: int) -> list[Judged]:
         """Returns the recalls of what people were cleared for and no longer stands."""
@@ -235,8 +258,13 @@ class Judging:
             self.memory.put(entry)
         return judged
 
-    def gathered(self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int) -> Transaction:
-        """Returns all that these decisions put out, in one transaction, which moves the head past the batches."""
+    def gathered(
+        self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int, *, skipped: Sequence[Skipped] = ()
+    ) -> Transaction:
+        """Returns all that these decisions put out, in one transaction, which moves the head past the batches.
+
+        `skipped`: what a person let go undecided before it.
+        """
         tools, settings = self._tools, self._tools.settings
         transaction = Transaction(settings, self._writer, self._number)
         for one in judged:
@@ -277,6 +305,7 @@ class Judging:
             t0=t0,
             t1=tools.clock.now(),
             mode=settings.mode,
+            skipped=skipped,
         )
         signature = [("gate-sig", base64.b64encode(tools.signer.sign(value)))]
         transaction.add("manifests", settings.worker.encode(), value, signature)

@@ -5,21 +5,26 @@ from __future__ import annotations
 from aiokafka import AIOKafkaConsumer
 
 from gatekeeper.settings import Settings
+from schemas.topics import TOPICS
 from streams.client.connection import reached
 from streams.client.leaders import Cluster, Leaders
 from streams.client.log_ends import RETRY_MS, Ends
+from streams.client.producer import Producer
 
-REQUEST_SECONDS = 5.0
-"""A broker that is silent for so long is left; Kafka gives it up after 9 seconds by itself."""
 FETCH_BYTES = 1 << 20
 """So much of a partition is fetched at once."""
+TRANSACTION_SECONDS = 15.0
+"""After so long Kafka itself ends a transaction that nobody ended."""
+REQUEST_SECONDS = 5.0
+"""How long an answer may take: Kafka gives up a silent broker in about that time, and elects another leader."""
 
 
 class Clients:
     """Makes clients, not started, as the settings say; raises as `reached` does. A simulation gives its own."""
 
     def __init__(self, settings: Settings) -> None:
-        self._reached = {**reached(settings), "request_timeout_ms": int(REQUEST_SECONDS * 1000)}
+        self._settings, self._reached = settings, reached(settings)
+        self._answering = {**self._reached, "request_timeout_ms": int(REQUEST_SECONDS * 1000)}
         self._leaders = Leaders()
 
     def reader(self, *, wait_ms: int = 50, fetch_bytes: int = FETCH_BYTES) -> AIOKafkaConsumer:
@@ -28,7 +33,7 @@ class Clients:
         `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with.
         """
         reader = AIOKafkaConsumer(
-            **self._reached,
+            **self._answering,
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="none",
@@ -41,4 +46,14 @@ class Clients:
 
     def ends(self) -> Ends:
         """Returns who knows the bounds of logs."""
-        return Ends(self._leaders, **self._reached)
+        return Ends(self._leaders, **self._answering)
+
+    def producer(self, partition: int) -> Producer:
+        """Returns the transactional producer of one partition; starting it fences the former owner."""
+        return Producer(
+            self._reached,
+            f"{self._settings.group}-{partition}",
+            [self._settings.topic(topic.name) for topic in TOPICS.values() if topic.writer == "worker"],
+            timeout=TRANSACTION_SECONDS,
+            request=REQUEST_SECONDS,
+        )

@@ -19,6 +19,10 @@ class Clock:
         """Returns the worker's time."""
         return time.time_ns() // 1_000_000
 
+    def processor(self) -> float:
+        """Returns the processor's time that this thread has used, in seconds."""
+        return time.thread_time()
+
     @property
     def off_by(self) -> int:
         """Milliseconds that the clock was off when last observed, or has jumped since against monotonic time."""

@@ -104,8 +104,8 @@ class Intake:
         self._chunks.append(chunk)
         self._arrived.set()
 
-    async def next_batch(self) -> Batch:
-        """Returns the next batch of what waits; without records where nothing does, or after a step back.
+    async def next_batch(self, most: int = CHUNK_RECORDS) -> Batch:
+        """Returns the next batch of what waits, of so many records at most; without any after a step back.
 
         Whoever writes the batch down calls `written`; one that was not written is part of the next.
         """
@@ -117,11 +117,11 @@ class Intake:
             self._heard_at = now
         taken: list[ConsumerRecord] = []
         room = CHUNK_BYTES
-        while self._chunks and room > 0 and len(taken) < CHUNK_RECORDS:
+        while self._chunks and room > 0 and len(taken) < most:
             chunk = self._chunks[0]
             if chunk.first > self._next and not await self._is_hole(chunk.first):
                 break
-            room = self._take(taken, room)
+            room = self._take(taken, room, most)
         return Batch(self._start, self._next, tuple(taken), tuple(self._gaps))
 
     def nothing(self) -> Batch:
@@ -133,14 +133,14 @@ class Intake:
         self._start = batch.to
         self._gaps = [gap for gap in self._gaps if gap[0] >= batch.to]
 
-    def _take(self, taken: list[ConsumerRecord], room: int) -> int:
+    def _take(self, taken: list[ConsumerRecord], room: int, most: int) -> int:
         """Moves the first chunk's records over, as many as there is room for; returns the room left, 0 if none."""
         chunk = self._chunks.popleft()
         moved, size = 0, 0
         for record in chunk.records:
             length = size_of(record)
             if record.offset >= self._next:  # else it was taken before
-                if len(taken) >= CHUNK_RECORDS or (taken and length > room):
+                if len(taken) >= most or (taken and length > room):
                     self._chunks.appendleft(
                         Chunk(chunk.topic, chunk.partition, chunk.records[moved:], chunk.generation)
                     )

@@ -25,13 +25,15 @@ class Ledger:
     """The memory of one owned partition; it dies with the partition's task."""
 
     head: Head | None = None
+    written: bytes | None = None
+    """The bytes of the head's entry."""
     dead: set[bytes] = field(default_factory=set)
     memory: Memory = field(default_factory=Memory)
 
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Takes one entry as read back; raises IntegrityError (4) for what this engine did not write."""
         if key == HEAD:
-            self.head = Head.decode(value) if value is not None else None
+            self.head, self.written = Head.decode(value) if value is not None else None, value
         elif key.startswith(_DEAD):
             self.dead.add(key)
         else:

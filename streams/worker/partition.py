@@ -1,274 +1,175 @@
-"""One owned partition of `sends`, and the acts of its number: taken over, fed to judging, committed, let go.
+"""One owned partition of `sends`, and the acts of its number, from assignment to revocation: turn after turn.
 
-The engine owns the position: it stands in the ledger's `head`, written in every transaction.
+A failure is of a partition and of a turn. What is not certain ends the turn, and the next one reads back what was
+committed. What the log contradicts refuses the partition until it is mended or a person says how to go on, and the
+others are judged meanwhile. Only what is common to all partitions ends the process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import traceback
+from collections.abc import Callable
 
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    ProducerFenced,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 
-from gatekeeper.engine.asks import answered
-from gatekeeper.errors import IntegrityError
-from gatekeeper.ledger.head import Head
-from streams.worker import ledger, offsets
-from streams.worker.acts import Acts
-from streams.worker.batch import Judging, Load, Tools, cancels
-from streams.worker.chunks import CHUNK_RECORDS, Chunk
-from streams.worker.intake import Batch, Intake, arrival
-from streams.worker.reevaluation import Touched
-from streams.worker.transaction import TRANSACTION_SECONDS, Transaction, producer
+from gatekeeper.errors import GatekeeperError, IntegrityError, RestartError, UsageError
+from gatekeeper.ledger.refused import Refused
+from streams.worker.batch import Tools
+from streams.worker.chunks import Chunk
+from streams.worker.turn import Turn
 
 log = structlog.get_logger(__name__)
 
-WRITE_DOWN_SECONDS = 30.0
-"""A position that moved over a hole is written down after this long, or retention would overtake the head."""
-SILENT_SECONDS = 6 * 3600.0
-"""A partition with nothing to do writes its head this often: Kafka closes a segment of the ledger, and so can forget
-what was erased, only when something is written behind it."""
-TAKE_OVER_SECONDS = 60.0
-HANGING_SECONDS = TRANSACTION_SECONDS + 5
-"""Whatever is open for longer is nobody's work any more; a next owner, if we are not the last, works meanwhile."""
-DRAIN_SECONDS = 3.0
-CLOCK_RETRY_SECONDS = 5.0
-LATE_SECONDS = 1.0
-"""A partition waits for facts, as readiness has it, from then on: every chunk passes the barrier, in milliseconds."""
-ID = "gate-decision-id"
-"""The header that names a record of `review`."""
-TOUCHED = 100
-"""At most so many people are judged again at a time, that sends do not wait."""
+FORBIDDEN = (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+"""What Kafka raises where the worker's user lacks a right; aiokafka gives them no class of their own."""
+COMMON = ("error.ledger_of_other_mode", "error.master_missing", "error.master_differs", "error.shadow_sends")
+"""What contradicts the settings or the keys, which all partitions share: the process ends with it."""
+AGAIN_SECONDS = (0.1, 5.0)
+"""The next turn begins so soon after a failure; each failed one without a commit doubles it, up to the second."""
+REFUSED_SECONDS = 10.0
+"""A refused partition is looked at again this often: what hung may have ended, or a person has said how to go on."""
 
 
 class Partition:
-    """Owns one partition from its assignment to its revocation, or to the first thing that is not certain."""
+    """Owns one partition from `start` to `stop`; `pause` and `start` again go on where it was, if that is certain."""
 
-    def __init__(self, number: int, tools: Tools) -> None:
+    def __init__(
+        self,
+        number: int,
+        tools: Tools,
+        *,
+        on_failure: Callable[[BaseException], None],
+        on_refusal: Callable[[IntegrityError], None],
+    ) -> None:
+        """`on_failure` hears of what is none of this partition alone, `on_refusal` of what refuses it."""
         self.number = number
-        self.waits_for: str | None = "take_over"
-        """Why nothing is judged at the moment; None when all is well."""
-        self._tools = tools
-        self._sends = TopicPartition(tools.settings.topic("sends"), number)
-        self._review = TopicPartition(tools.settings.topic("review"), number)
-        self._probe = offsets.Probe(tools.clients.reader(), tools.followers.ends)
-        self._arrived = asyncio.Event()
-        self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek, self._arrived)
-        self._acts = Acts(tools.settings, number, tools.clients, tools.followers.ends)
-        self._touched = Touched(tools.followers.store, self._arrived)
-        self._act_intake = Intake(
-            self._acts.tp,
-            self._probe,
-            self._acts.credit,
-            self._acts.seek,
-            self._arrived,
-            busy=lambda: self._acts.busy,
-        )
-        self._left: Batch | None = None
-        """Acts taken and not judged yet: the first one is about a campaign, whose clearances are on their way."""
-        self._committing: asyncio.Task[None] | None = None
-        self._late = False
-        """Whether the facts did not come when they were waited for last."""
+        self.refused: Refused | None = None
+        """Why nothing of it is judged until it is mended, or a person says how to go on."""
+        self._tools, self._on_failure, self._on_refusal = tools, on_failure, on_refusal
+        self._turn: Turn | None = None
+        self._noted = ""
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, on_failure: Callable[[BaseException], None]) -> None:
-        """Begins to own the partition; `on_failure` hears of whatever ends that."""
-        self._on_failure = on_failure
-        self._task = asyncio.create_task(self._run(), name=f"partition-{self.number}")
-        self._task.add_done_callback(lambda t: None if t.cancelled() else on_failure(t.exception() or RuntimeError()))
-
-    def offer(self, chunk: Chunk) -> None:
-        """Takes a chunk of the current assignment."""
-        self._intake.offer(chunk)
-
-    async def stop(self) -> None:
-        """Gives the partition up: no new chunk, and the commit in flight gets DRAIN_SECONDS to finish."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=DRAIN_SECONDS + 3)
-
-    async def _run(self) -> None:
-        self._writer = producer(self._tools.settings, self.number)
-        try:
-            await self._take_over()
-            while True:
-                if not self._waiting:
-                    await arrival(self._arrived)
-                acts = await self._next_acts()
-                sends, touched = self._intake.nothing(), list[str]()
-                # a cancellation needs no facts, and while they are late it does not wait behind what does
-                if not (self._late and cancels(acts)):
-                    sends, touched = await self._intake.next_batch(), self._touched.take(TOUCHED)
-                load = Load(sends, acts, touched, await self._waiting_of(touched), self._acts.items)
-                due = self._something_to_write_down()
-                if load.empty and not due:
-                    continue
-                fresh = await self._ready(load)
-                transaction, acts, self._left = self._judging.judged(load, fresh=fresh, due=due)
-                if transaction is None:
-                    continue
-                self._written_at = asyncio.get_running_loop().time()
-                self._intake.written(sends)
-                self._act_intake.written(acts)
-                await self._settled()
-                position = {self._sends: sends.to, self._acts.tp: acts.to}
-                self._committing = asyncio.create_task(self._commit(transaction, position))
-                self._committing.add_done_callback(self._ended)
-                if not self._waiting:
-                    await self._settled()
-        except Exception:
-            if self.waits_for != "take_over":  # which says itself what it refuses
-                self._tell_where()
-            raise
-        finally:
-            await self._let_go()
-
-    async def _next_acts(self) -> Batch:
-        """Returns the acts that are left, and behind them what has come since: a cancellation may call them off."""
-        if self._left is None:
-            return await self._act_intake.next_batch()
-        if len(self._left.records) >= CHUNK_RECORDS:
-            return self._left
-        return self._left.before(await self._act_intake.next_batch())
-
-    async def _take_over(self) -> None:
-        """Fences the former owner, reads the ledger, and refuses a position that the log contradicts."""
-        async with asyncio.timeout(TAKE_OVER_SECONDS):
-            await asyncio.gather(self._writer.start(), self._probe.start(), self._acts.start())
-        settings = self._tools.settings
-        past = TopicPartition(settings.topic("ledger"), self.number)
-        await self._refuse_hanging(past)
-        kept = await ledger.read(self._probe, past)
-        where = {"topic": self._sends.topic, "partition": self.number}
-        if kept.head is None:
-            audit = TopicPartition(settings.topic("audit"), self.number)
-            if await offsets.first_readable(self._probe, audit, *await offsets.bounds(self._probe, audit)) is not None:
-                raise IntegrityError("error.head_missing", **where)
-        elif kept.head.mode != settings.mode:
-            raise IntegrityError("error.ledger_of_other_mode", written=kept.head.mode, mode=settings.mode, **where)
-        for number in kept.memory.masters:
-            if number not in self._tools.masters:
-                raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **where)
-        if kept.head and (other := kept.head.other_master(kept.memory.masters, self._tools.masters)) is not None:
-            raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **where)
-        begin = {tp: await self._begin(tp, kept.head) for tp in (self._sends, self._acts.tp)}
-        head = kept.head or Head(sends=begin[self._sends], acts=begin[self._acts.tp], mode=settings.mode)
-        head = replace(head, masters={str(number): print_ for number, print_ in self._tools.masters.items()})
-        self._judging = Judging(
-            self.number, self._tools, kept=kept, head=head, writer=self._writer, touched=self._touched
-        )
-        await self._measure_clock()
-        await self._intake.begin(head.sends)
-        await self._act_intake.begin(head.acts)
-        self._acts.follow(self._act_intake.offer).add_done_callback(self._ended)
-        if settings.mode == "live":  # what a shadow would clear went nowhere, and what it withholds nobody waits for
-            _, kept.memory.review = await offsets.bounds(self._probe, self._review)
-            self._touched.watch(kept.memory)
-        self.waits_for = None
-        log.info("partition_owned", partition=self.number, offset=head.sends)
-
-    async def _begin(self, tp: TopicPartition, head: Head | None) -> int:
-        """Returns the first offset of an input; refuses a head that lies before it, or beyond its end."""
-        begin, end = await offsets.bounds(self._probe, tp)
-        if head is not None:
-            position = head.sends if tp == self._sends else head.acts
-            where = {"topic": tp.topic, "partition": tp.partition, "position": position}
-            if position < begin:
-                raise IntegrityError("error.sends_expired", begin=begin, **where)
-            if position > end:
-                raise IntegrityError("error.head_beyond_end", end=end, **where)
-        return begin
-
-    async def _refuse_hanging(self, tp: TopicPartition) -> None:
-        """Returns when no transaction of ours is open any more: after a commit, or after the fencing.
-
-        Refuses a topic in which one stays open. Kafka has then lost its markers, as can happen where the only broker
-        dies between a commit and its markers. The ledger would not show what was decided, and our next commit would
-        make that visible as well.
-        """
-        end = (await self._probe.ends.ends([tp]))[tp]
-        if not await offsets.settles(self._probe, tp, end, HANGING_SECONDS):
-            raise IntegrityError("error.transaction_hangs", topic=tp.topic, partition=tp.partition)
-
-    async def _let_go(self) -> None:
-        self._touched.stop()
-        if self._committing is not None and not self._committing.done():
-            await asyncio.wait([self._committing], timeout=DRAIN_SECONDS)
-            self._committing.cancel()  # abandoned: the next owner's fencing aborts or finishes it
-        for close in (self._writer.stop, self._probe.stop, self._acts.stop):
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(close(), 2)
-
-    async def _settled(self) -> None:
-        """Returns when the last transaction has committed; shielded, as a revocation must not cut it short."""
-        if self._committing is not None:
-            await asyncio.shield(self._committing)
+    @property
+    def waits_for(self) -> str | None:
+        """Why nothing is judged at the moment; None when all is well."""
+        return self._turn.waits_for if self._turn is not None else "take_over"
 
     @property
-    def _waiting(self) -> bool:
-        return self._intake.waiting or self._act_intake.waiting or self._left is not None
+    def failing(self) -> bool:
+        """Tells whether so many of the last decisions failed that somebody should look."""
+        return self._turn is not None and self._turn.failing
 
-    def _tell_where(self) -> None:
-        """Logs at which offsets a next owner goes on: what stands there is what to look at."""
-        head = self._judging.head
-        for tp, offset in ((self._sends, head.sends), (self._acts.tp, head.acts)):
-            log.error("partition_stopped", topic=tp.topic, partition=tp.partition, offset=offset)
+    def start(self) -> None:
+        """Begins to own the partition, or goes on."""
+        self._task = asyncio.create_task(self._live(), name=f"partition-{self.number}")
+        self._task.add_done_callback(self._heed)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def offer(self, chunk: Chunk) -> None:
+        """Takes a chunk of the current assignment; without a turn it is left, and read again."""
+        if self._turn is not None:
+            self._turn.offer(chunk)
+        else:
+            self._tools.credit.give(chunk.partition, len(chunk.records), chunk.size)
+
+    async def pause(self) -> None:
+        """Judges nothing more; the commit in flight gets a moment to finish. What is not certain then is forgotten."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._turn is not None and not self._turn.clean:
+            await self._end()
+
+    async def stop(self) -> None:
+        """Gives the partition up."""
+        await self.pause()
+        await self._end()
+
+    async def _live(self) -> None:
+        least, most = AGAIN_SECONDS
+        wait = least
+        while True:
+            try:
+                turn = self._turn or Turn(self.number, self._tools)
+                if self._turn is None:
+                    self._turn = turn
+                    await turn.begin()
+                    self.refused, self._noted = None, ""
+                await turn.work()
+            except ProducerFenced:
+                # whoever has it now is right, or Kafka ended a transaction that took too long; the group tells in time
+                self._tell("turn_fenced")
+                pause = self._tools.settings.session_timeout
+            except Exception as error:
+                if self._is_common(error):
+                    raise
+                if isinstance(error, KafkaError | OSError | TimeoutError | RestartError):
+                    self._tell("turn_ended", error)
+                    wait = least if turn.worked else min(wait * 2, most)
+                    pause = wait
+                else:
+                    await self._refuse(error)
+                    pause = REFUSED_SECONDS
+            await self._end()
+            await asyncio.sleep(pause)
+
+    @staticmethod
+    def _is_common(error: Exception) -> bool:
+        """Tells whether the error is none of this partition alone."""
+        if isinstance(error, IntegrityError):
+            return error.key in COMMON
+        return isinstance(error, (*FORBIDDEN, UsageError)) or getattr(error, "key", "") == "error.nothing_delivered"
+
+    async def _refuse(self, error: Exception) -> None:
+        """Refuses the partition, says so in the log, and beside the group's offset for all who look from outside."""
+        refusal = error if isinstance(error, IntegrityError) else self._defect(error)
+        since = self.refused.since if self.refused else self._tools.clock.now()
+        self.refused = Refused.of(refusal, since=since)
+        self._tell("partition_refused", refusal)
+        self._on_refusal(refusal)
+        note = self.refused.encode()
+        if self._turn is not None and note != self._noted:
+            with contextlib.suppress(Exception):  # the next turn tries again
+                await self._turn.note(note)
+                self._noted = note
+
+    def _defect(self, error: Exception) -> IntegrityError:
+        """Returns what a defect of ours is told as: its type and place, never its message, which may quote a record."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+        topic = self._tools.settings.topic("sends")
+        return IntegrityError(
+            "error.partition_defect", topic=topic, partition=self.number, error=type(error).__name__, place=place
+        )
+
+    def _tell(self, event: str, error: Exception | None = None) -> None:
+        """Logs where the next turn goes on: what stands there is what to look at."""
+        head = self._turn.head if self._turn else None
+        reason = str(error) if isinstance(error, GatekeeperError) else type(error).__name__ if error else None
+        tell = log.error if event == "partition_refused" else log.warning
+        for topic, offset in (("sends", head and head.sends), ("acts", head and head.acts)):
+            tell(event, topic=self._tools.settings.topic(topic), partition=self.number, offset=offset, reason=reason)
+
+    def _heed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
 
-    def _something_to_write_down(self) -> bool:
-        silent = asyncio.get_running_loop().time() - self._written_at
-        moved = self._intake.moved or self._act_intake.moved
-        return bool(self._judging.unreadable()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
-
-    async def _ready(self, load: Load) -> bool | None:
-        """Passes the barrier; returns whether it came to pass in time, None where the load needs no facts."""
-        tools = self._tools
-        while tools.clock.off_by > tools.policy.skew_ms:
-            self.waits_for = "clock"
-            log.error("clock_off", partition=self.number, off_by_ms=tools.clock.off_by)
-            await asyncio.sleep(CLOCK_RETRY_SECONDS)
-            await self._settled()
-            await self._measure_clock()
-        self.waits_for = None
-        if not load.needs_facts:
-            return None
-        patience = 0.0 if self._late else LATE_SECONDS
-        telling = asyncio.get_running_loop().call_later(patience, setattr, self, "waits_for", "facts")
-        fresh = await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
-        telling.cancel()
-        self._late, self.waits_for = not fresh, None
-        return fresh
-
-    async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
-        """Returns the records of `review` that wait for an answer of these people."""
-        memory, store, wanted = self._judging.memory, self._tools.followers.store, dict[str, int]()
-        for name in people:
-            wanted |= memory.waiting(name, answered=answered(store, memory, name))
-        if not wanted:
-            return []
-        await self._settled()
-        found = await offsets.named(self._probe, self._review, ID, wanted)
-        if len(found) < len(wanted):  # the youngest of them may be there, and not visible yet
-            await self._refuse_hanging(self._review)
-            found = await offsets.named(self._probe, self._review, ID, wanted)
-        return found
-
-    async def _measure_clock(self) -> None:
-        """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
-        head = self._judging.head
-        sends, acts = Batch(head.sends, head.sends), Batch(head.acts, head.acts)
-        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now())
-        self._written_at = asyncio.get_running_loop().time()
-        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to})
-
-    async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int]) -> None:
-        memory = self._judging.memory
-        begins = await transaction.commit(position, self._tools.clock)
-        if memory.review is not None and begins.get("review", -1) >= 0:
-            memory.review = begins["review"]
+    async def _end(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            await turn.end()

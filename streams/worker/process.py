@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gatekeeper.errors import RestartError, UnavailableError
 from gatekeeper.settings import Settings
-from streams.client import admin, progress
+from streams.client import admin, group, progress
 from streams.worker.app import create_app, fail
 
 log = structlog.get_logger(__name__)
@@ -55,9 +55,10 @@ async def start(app: faust.App) -> asyncio.Task[None]:
 
 
 async def stop(app: faust.App) -> None:
-    """Lets the commits in flight finish, gives the partitions up and leaves the group."""
+    """Lets the commits in flight finish, gives the partitions up and leaves the group, for the others to go on."""
     await app.gate.revoked()
     await app.stop()
+    await asyncio.gather(asyncio.to_thread(group.leave, app.gate.tools.settings), app.gate.stop())
     await app.followers.stop()
 
 

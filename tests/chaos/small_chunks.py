@@ -3,9 +3,9 @@
 import sys
 
 from gatekeeper.cli import main
-from streams.worker import chunks, partition
+from streams.worker import chunks, turn
 
-chunks.CHUNK_RECORDS = partition.CHUNK_RECORDS = 250
+chunks.CHUNK_RECORDS = turn.CHUNK_RECORDS = 250
 
 sys.argv = ["gatekeeper", "worker"]
 main()

@@ -10,16 +10,16 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.errors import IntegrityError, UnavailableError
+from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
 from streams.client import admin
 from streams.kafka import node
 from streams.kafka.broker import Broker
-from streams.worker import partition
+from streams.worker import partition, takeover
 from streams.worker.process import serve_health
 from tests.chaos.conftest import Flow
-from tests.worlds import Supervised, World, eventually
+from tests.worlds import Supervised, World, eventually, until
 
 pytestmark = pytest.mark.usefixtures("doomed")
 
@@ -51,7 +51,9 @@ def doomed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         }
 
 
-def test_given_a_past_that_contradicts_itself_then_exit_4_and_nothing_is_decided(world, tmp_path):
+def test_given_a_past_that_contradicts_itself_then_that_partition_is_refused_and_without_any_left_exit_4(
+    world, tmp_path
+):
     flow = Flow(world)
     flow.publish(400)
     sends = TopicPartition(world.settings.topic("sends"), 1)
@@ -66,9 +68,13 @@ def test_given_a_past_that_contradicts_itself_then_exit_4_and_nothing_is_decided
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as kafka_admin:
         kafka_admin.delete_records({sends: head + 10})
         where = {"topic": sends.topic, "partition": 1}
+        expired = text("error.sends_expired", "en", position=head, begin=head + 10, **where)
+        others = sum(end for number, end in enumerate(world.ends("sends")) if number != 1) + head
         with world.process(tmp_path / "expired.log", lang="en") as worker:
-            expired = text("error.sends_expired", "en", position=head, begin=head + 10, **where)
-            assert refusal(worker) == (4, expired)
+            until(lambda: world.decided() == others and worker.events("partition_refused"), "the other partitions")
+            refused = {(one["topic"], one["partition"], one["offset"]) for one in worker.events("partition_refused")}
+            assert (sends.topic, 1, head) in refused
+            assert {one["reason"] for one in worker.events("partition_refused")} == {expired}
         ledger = world.settings.topic("ledger")
         kafka_admin.delete_topics([ledger])
         admin.create(world.settings)
@@ -79,20 +85,30 @@ def test_given_a_past_that_contradicts_itself_then_exit_4_and_nothing_is_decided
     assert [a for a in world.audits() if a.src.partition == 1][-1].src.offset < head
 
 
-def test_given_a_transaction_that_hangs_in_the_ledger_then_its_partition_is_refused(world, monkeypatch):
-    monkeypatch.setattr(partition, "HANGING_SECONDS", 0.5)
+def test_given_a_transaction_that_hangs_in_the_ledger_then_its_partition_alone_is_refused_until_it_ends(
+    world, monkeypatch
+):
+    monkeypatch.setattr(takeover, "HANGING_SECONDS", 0.5)
+    monkeypatch.setattr(partition, "REFUSED_SECONDS", 0.1)
+    flow = Flow(world)
+    flow.publish(40)
 
     async def run() -> None:
-        async with world.worker() as app:
-            await eventually(lambda: app.failures, "a refusal")
+        with world.transaction() as foreign:
+            world.put("ledger", [("head", b"never ended")], foreign)
+            async with world.worker() as app:
+                await eventually(lambda: app.gate.readiness()["refused"], "a refusal")
+                ((number, sentence),) = app.gate.readiness()["refused"].items()
+                where = {"topic": world.settings.topic("ledger"), "partition": number}
+                assert sentence == text("error.transaction_hangs", **where)
+                rest = sum(end for other, end in enumerate(world.ends("sends")) if other != int(number))
+                await eventually(lambda: world.decided() == rest, "the other partitions")
+                foreign.abort_transaction()
+                await eventually(lambda: world.decided() == flow.sent, "this one, too")
+                assert app.gate.readiness()["refused"] == {}
 
-    with world.transaction() as foreign:
-        world.put("ledger", [("head", b"never ended")], foreign)
-        with pytest.raises(IntegrityError) as caught:
-            asyncio.run(run())
-        foreign.abort_transaction()
-    assert caught.value.key == "error.transaction_hangs"
-    assert world.head(caught.value.values["partition"]) is None
+    asyncio.run(run())
+    world.check(flow.sent)
 
 
 def test_given_no_broker_then_exit_3_and_the_address(doomed):

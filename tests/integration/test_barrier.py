@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from gatekeeper.knowledge.store import FactStore
-from streams.worker import facts, partition
+from streams.worker import facts, turn
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
@@ -164,7 +164,7 @@ def test_given_facts_that_are_folded_then_the_positions_are_those_of_just_the_ap
 
 
 def test_given_a_race_of_2000_withdrawals_and_sends_then_none_is_cleared(world, monkeypatch):
-    monkeypatch.setattr(partition, "LATE_SECONDS", 60.0)  # a slow machine is no busy worker
+    monkeypatch.setattr(turn, "LATE_SECONDS", 60.0)  # a slow machine is no busy worker
     names = [f"p{i}" for i in range(2_000)]
     world.people(names)
 

@@ -14,7 +14,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from schemas import topics
 from streams.kafka.broker import Broker
-from streams.worker import intake, partition
+from streams.worker import intake, turn
 from tests.world import CHECK, bare, token
 from tests.worlds import TEMPLATE, World, consent, eventually, send, source, until
 
@@ -187,8 +187,8 @@ def test_given_a_person_erased_then_no_file_has_the_salt_and_only_a_readmission_
 def test_given_nothing_to_do_after_an_erasure_then_the_salt_still_leaves_the_files(kafka, world, monkeypatch):
     known(world, P, POINT)
     world.put("sends", [(P, send(P, contact_point={**POINT, "country": "JP"}, delivery=None))])
-    assert partition.SILENT_SECONDS + topics.COMPACTION_LAG_MS / 1000 < 20 * 3600, "within a day, and time to clean"
-    monkeypatch.setattr(partition, "WRITE_DOWN_SECONDS", 0.0)
+    assert turn.SILENT_SECONDS + topics.COMPACTION_LAG_MS / 1000 < 20 * 3600, "within a day, and time to clean"
+    monkeypatch.setattr(turn, "WRITE_DOWN_SECONDS", 0.0)
     monkeypatch.setattr(intake, "IDLE_SECONDS", 0.5)
 
     def settled() -> bool:
@@ -205,7 +205,7 @@ def test_given_nothing_to_do_after_an_erasure_then_the_salt_still_leaves_the_fil
             await eventually(settled, "heads at the ends")
             assert holding(kafka, secrets)
             configure(world, **{"max.compaction.lag.ms": "2000"})
-            monkeypatch.setattr(partition, "SILENT_SECONDS", 1.0)
+            monkeypatch.setattr(turn, "SILENT_SECONDS", 1.0)
             await eventually(lambda: not holding(kafka, secrets), "no file with the salt")
 
     asyncio.run(run())

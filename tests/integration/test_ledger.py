@@ -174,13 +174,17 @@ def test_given_a_revocation_before_the_commit_then_the_same_worker_has_no_phanto
     world.check(1)
 
 
-def test_given_an_entry_of_a_newer_engine_then_its_partition_is_refused(world):
+def test_given_an_entry_of_a_newer_engine_then_its_partition_is_refused_and_the_other_is_decided(world):
     world.put("ledger", [("sealed/r1/x", {"v": 1, "until": None})])
+    refused = next(record.partition() for record in world.read("ledger"))
+    world.put("sends", (("r1", send("r1", number)) for number in range(2)), partition=1 - refused)
 
     async def run() -> None:
         async with world.worker() as app:
-            await eventually(lambda: app.failures, "a refusal")
+            await decided(world, 2)
+            await eventually(lambda: app.gate.readiness()["refused"], "a refusal")
+            (sentence,) = app.gate.readiness()["refused"].values()
+            assert sentence == str(IntegrityError("error.ledger_newer", kind="sealed"))
+            assert not app.gate.readiness()["ready"]
 
-    with pytest.raises(IntegrityError) as caught:
-        asyncio.run(run())
-    assert caught.value.key == "error.ledger_newer"
+    asyncio.run(run())

@@ -367,6 +367,20 @@ def test_topic_shown_with_its_personal_data_then_who_did_it_is_recorded_once(des
     assert desk.judged(value | {"subject": "controller/C1"}) == ("unreadable", "field_invalid")
 
 
+def test_word_that_a_partition_goes_on_then_who_said_so_and_from_where_is_recorded_once(desk: Desk) -> None:
+    asked = {"refused": "error.sends_expired", "head": "0" * 64, "sends": 25, "acts": 3}
+    value = {"v": 1, "kind": "resume_partition", "act_id": "a-1", "at": "2026-11-24T09:59:00+09:00", "by": "ops"}
+    value |= {"subject": "partition/0", "reason": "looked", **asked}
+    records = len(desk.records)
+    assert desk.judged(value) == ("recorded", None)
+    (record,) = desk.records[records:]
+    assert record.act is not None
+    assert record.act.resumed is not None
+    assert (record.verdict, record.act.by, record.act.resumed.model_dump()) == (None, "ops", asked)
+    assert record.act.why is not None
+    assert desk.judged(value | {"subject": "partition/x"}) == ("unreadable", "field_invalid")
+
+
 @pytest.mark.parametrize("value", [b"", b"{", b'{"v":1,"kind":"fly"}', b"\xff" * 100])
 def test_act_that_cannot_be_read_then_it_is_a_dead_letter_and_recorded(desk: Desk, value: bytes) -> None:
     outcome, code = desk.judged(value)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gatekeeper.audit.log.seal import Seal
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.refused import Refused
 from gatekeeper.office.fleet import PATIENCE_MS, Fleet, Group, Member, Place, Written, fleet
 
 NOW, SESSION = 1_000_000, 10_000
@@ -39,6 +42,13 @@ def test_no_member_then_no_partition_has_an_owner_even_where_nothing_waits() -> 
 def test_a_member_without_a_partition_then_the_partition_has_no_owner() -> None:
     found = seen(Place(0, 0), Place(0, 0), Place(0, 0))
     assert [each.number for each in found.unowned] == [2]
+
+
+def test_a_partition_that_is_refused_then_that_is_the_trouble_and_not_its_silence() -> None:
+    note = Refused("error.sends_expired", {}, NOW - 60_000)
+    found = seen(replace(waits(NOW - BOUND - 1), refused=note), Place(0, 0))
+    assert found.troubles == ("refused",)
+    assert [each.number for each in found.refused] == [0]
 
 
 @pytest.mark.parametrize("state", ["PreparingRebalance", "CompletingRebalance"])

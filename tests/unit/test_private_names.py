@@ -8,7 +8,6 @@ from importlib.metadata import version
 import aiokafka
 import aiokafka.conn
 import aiokafka.consumer.fetcher
-import aiokafka.producer.sender
 import kafka.admin
 import kafka.consumer.fetcher
 import kafka.record.util
@@ -106,17 +105,6 @@ def test_given_aiokafka_then_the_consumer_reads_the_attributes_when_it_starts():
             f"aiokafka no longer keeps {name}: it is set after the constructor and before start(). Check how the "
             "fetcher learns the isolation level; without it aborted sends would be judged."
         )
-
-
-def test_given_our_transactions_then_the_backoff_is_ours():
-    import streams.worker.transaction  # noqa: F401  (sets it)
-
-    source = inspect.getsource(aiokafka.producer.sender)
-    assert source.count("BACKOFF_OVERRIDE") >= 2, (
-        "aiokafka no longer waits BACKOFF_OVERRIDE after CONCURRENT_TRANSACTIONS: look for its successor, or every "
-        "transaction takes 35 ms instead of 9."
-    )
-    assert aiokafka.producer.sender.BACKOFF_OVERRIDE == 0.002
 
 
 def test_given_aiokafka_then_a_reader_goes_to_the_leader_that_our_cluster_names():

@@ -17,7 +17,17 @@ from gatekeeper.deciding.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, ST
 from gatekeeper.errors import UsageError
 from gatekeeper.texts import Language, catalogue
 from schemas.audit import Outcome, Stage, Verdict
-from schemas.events import CampaignAct, Consent, ItemAct, PersonEvent, Release, Source, Suppression, TopicAct
+from schemas.events import (
+    CampaignAct,
+    Consent,
+    ItemAct,
+    PartitionAct,
+    PersonEvent,
+    Release,
+    Source,
+    Suppression,
+    TopicAct,
+)
 from tests import world
 from tests.desk import YOUNG, Desk
 
@@ -161,6 +171,7 @@ def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:
         return set(get_args(model.model_fields[name].annotation))
 
     kinds = of(Release, "kind") | of(ItemAct, "kind") | of(CampaignAct, "kind") | of(TopicAct, "kind")
+    kinds |= of(PartitionAct, "kind")
     wanted = {f"story.stage_{stage}" for stage in get_args(Stage)}
     wanted |= {f"story.verdict_{verdict}" for verdict in get_args(Verdict)}
     wanted |= {f"story.outcome_{outcome}" for outcome in get_args(Outcome)}

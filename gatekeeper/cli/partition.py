@@ -1,0 +1,232 @@
+"""`gatekeeper partition list|show|resume`: what became of each partition, and how a refused one goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import click
+
+from gatekeeper.cli.output import age, json_option, note, show_json, show_table
+from gatekeeper.cli.usage import Number
+from gatekeeper.cli.who import by_option, confirmed, person, reason_option, yes_option
+from gatekeeper.errors import UsageError
+from gatekeeper.office.fleet import Fleet, Partition
+from gatekeeper.office.refusal import Refusal
+from gatekeeper.settings import Settings, load
+from gatekeeper.texts import text
+from gatekeeper.times import instant
+from streams.client.fact_with_act import now
+from streams.client.reader import Reader
+from streams.operations import fleet, partitions
+from streams.operations.partitions import Lost
+
+WAIT_SECONDS = 60.0
+NAMED = "PARTITION"
+
+
+@click.group("partition", help=text("cli.partition"))
+def command() -> None:
+    """Holds the sub-commands."""
+
+
+@command.command("list", help=text("cli.partition_list"))
+@json_option
+def list_(as_json: bool) -> None:
+    """Prints all partitions; exit 1 where one is refused."""
+    settings = load()
+    with Reader(settings) as reader:
+        seen = fleet.read(settings, reader)
+    rows = [_row(seen, each) for each in seen.partitions]
+    if as_json:
+        show_json(rows)
+    else:
+        names = ("partition", "state", "owner", "position", "end", "lag")
+        show_table(
+            [f"cli.column_{name}" for name in names],
+            [
+                (
+                    row["partition"],
+                    text(f"partition.state_{row['state']}"),
+                    row["owner"] or "-",
+                    "-" if row["position"] is None else row["position"],
+                    row["end"],
+                    row["lag"],
+                )
+                for row in rows
+            ],
+            numbers=(0, 3, 4, 5),
+        )
+        for each in seen.refused:
+            note("cli.partition_look", partition=each.number)
+    if seen.refused:
+        click.get_current_context().exit(1)
+
+
+@command.command("show", help=text("cli.partition_show"))
+@click.argument("number", metavar=NAMED, type=click.IntRange(min=0))
+@json_option
+def show(number: int, as_json: bool) -> None:
+    """Prints all about a partition, and how it goes on where it is refused (exit 1)."""
+    settings = load()
+    with Reader(settings) as reader:
+        seen, each = _partition(settings, reader, number)
+        row = {**_row(seen, each), **_logs(reader, number), "refused": None}
+        if (reason := each.place.refused) is not None:
+            refusal = partitions.read(settings, reader, number, reason)
+            row["refused"] = _refused(seen, refusal, _foreseen(reader, refusal, None) if reason.resumable else [])
+    if as_json:
+        show_json(row)
+    else:
+        _print(row)
+    if row["refused"]:
+        click.get_current_context().exit(1)
+
+
+@command.command("resume", help=text("cli.partition_resume"))
+@click.argument("number", metavar=NAMED, type=click.IntRange(min=0))
+@click.option("--from", "start", type=click.IntRange(min=0), required=True, help=text("cli.partition_from"))
+@by_option
+@reason_option
+@yes_option
+@click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.partition_wait"))
+@json_option
+def resume(number: int, start: int, by: str | None, reason: str, yes: bool, wait: float, as_json: bool) -> None:
+    """Writes the act by which the partition goes on; exit 5 where no worker took it up within `--wait`."""
+    settings = load()
+    who = person(settings, by)
+    with Reader(settings) as reader:
+        _, each = _partition(settings, reader, number)
+        if each.place.refused is None:
+            raise UsageError("error.partition_not_refused", partition=number)
+        if not each.place.refused.resumable:
+            raise UsageError("error.partition_not_so", partition=number, advice=each.place.refused.advice)
+        refusal = partitions.read(settings, reader, number, each.place.refused)
+        act = refusal.act(refusal.position(start), act_id=uuid4().hex, at=now(), by=who, reason=reason)
+        skips = _foreseen(reader, refusal, start)
+        for line in _said(skips):
+            click.echo(line, err=True)
+        question = text("cli.partition_sure", partition=number, topic=refusal.topic, start=start)
+        confirmed(question, max([1, *(abs(one.skip.to - one.skip.start) for one in skips)]), yes=yes)
+        offset = partitions.write(settings, act)
+        done = partitions.gone_on(settings, reader, act, seconds=wait)
+    if as_json:
+        said = act.model_dump(mode="json", include={"act_id", "by", "refused", "head", "sends", "acts"})
+        show_json(
+            {"partition": number, **said, "offset": offset, "skipped": [_skip(one) for one in skips], "done": done}
+        )
+    else:
+        click.echo(text("cli.partition_resumed" if done else "cli.partition_asked", partition=number, act=act.act_id))
+    if not done and wait:
+        note("cli.partition_waits", partition=number, seconds=int(wait))
+        click.get_current_context().exit(5)
+
+
+def _partition(settings: Settings, reader: Reader, number: int) -> tuple[Fleet, Partition]:
+    seen = fleet.read(settings, reader)
+    for each in seen.partitions:
+        if each.number == number:
+            return seen, each
+    raise UsageError("error.partition_unknown", partition=number, last=len(seen.partitions) - 1)
+
+
+def _row(seen: Fleet, each: Partition) -> dict[str, Any]:
+    place = each.place
+    state = "unowned" if each.owner is None else "silent" if each in seen.undecided else "decided"
+    return {
+        "partition": each.number,
+        "state": "refused" if place.refused else state,
+        "reason": place.refused.key if place.refused else None,
+        "owner": each.owner.name if each.owner else None,
+        "position": place.head.sends if place.head else None,
+        "acts": place.head.acts if place.head else None,
+        "end": place.end,
+        "lag": place.lag,
+        "written": {"by": place.written.writer, "at": instant(place.written.at)} if place.written else None,
+    }
+
+
+def _logs(reader: Reader, number: int) -> dict[str, Any]:
+    return {
+        "logs": {
+            name: {"start": reader.starts(name)[number], "end": reader.ends(name)[number]} for name in partitions.INPUTS
+        }
+    }
+
+
+def _foreseen(reader: Reader, refusal: Refusal, start: int | None) -> list[Lost]:
+    position = refusal.position(refusal.suggested if start is None else start)
+    return partitions.lost(reader, refusal.partition, refusal.skips(position))
+
+
+def _refused(seen: Fleet, refusal: Refusal, skips: list[Lost]) -> dict[str, Any]:
+    reason, start, first, last = refusal.note, refusal.suggested, *refusal.range
+    call = f'gatekeeper partition resume {refusal.partition} --from {start} --by ID --reason "TEXT"'
+    return {
+        "reason": reason.key,
+        "since": instant(reason.since),
+        "age_ms": max(0, seen.at - reason.since),
+        "sentence": reason.sentence,
+        "advice": reason.advice,
+        "resume": call if reason.resumable else None,
+        "from": {"topic": refusal.topic, "first": first, "last": last} if reason.resumable else None,
+        "skipped": [_skip(one) for one in skips],
+        "told": _said(skips),
+    }
+
+
+def _skip(one: Lost) -> dict[str, Any]:
+    return {
+        "topic": one.skip.topic,
+        "from": one.skip.start,
+        "to": one.skip.to,
+        "expired": one.expired,
+        "records": one.records,
+        "since": None if one.since is None else instant(one.since),
+        "until": None if one.until is None else instant(one.until),
+    }
+
+
+def _said(skips: list[Lost]) -> list[str]:
+    """Returns in words what would be skipped, a sentence for each input."""
+    found = []
+    for one in skips:
+        topic, start, to = one.skip
+        if to < start:
+            found.append(text("partition.goes_back", topic=topic, start=start, to=to))
+            continue
+        found.append(text("partition.skips", topic=topic, start=start, to=to, expired=one.expired, records=one.records))
+        if one.since is not None and one.until is not None:
+            found.append(text("partition.skips_kept", since=instant(one.since), until=instant(one.until)))
+    return found or [text("partition.skips_nothing")]
+
+
+def _print(row: dict[str, Any]) -> None:
+    show_table(
+        ("cli.column_partition", "cli.column_state", "cli.column_owner", "cli.column_lag"),
+        [(row["partition"], text(f"partition.state_{row['state']}"), row["owner"] or "-", row["lag"])],
+        numbers=(0, 3),
+    )
+    positions = {"sends": row["position"], "acts": row["acts"]}
+    show_table(
+        ("cli.column_topic", "cli.column_start", "cli.column_position", "cli.column_end"),
+        [
+            (name, log["start"], "-" if positions[name] is None else positions[name], log["end"])
+            for name, log in row["logs"].items()
+        ],
+        numbers=(1, 2, 3),
+    )
+    if row["written"]:
+        click.echo(text("partition.written", **row["written"]))
+    if (said := row["refused"]) is None:
+        click.echo(text("partition.not_refused"))
+        return
+    click.echo(
+        text("partition.refused", age=age(said["age_ms"] / 1000), since=said["since"], sentence=said["sentence"])
+    )
+    click.echo(said["advice"])
+    if said["resume"]:
+        for line in said["told"]:
+            click.echo(line)
+        click.echo(text("partition.resume", **said["from"]))
+        click.echo(f"  {said['resume']}")

@@ -1,0 +1,234 @@
+"""Whether the last transaction of a partition is there as a whole, and how one that is not is settled.
+
+A transaction writes the head, a manifest and its audit records together. Where a part is missing, nobody may judge its
+sends again: some may have gone out. What stands of it counts as decided, and the partition goes on behind it.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatekeeper.audit.log import merkle
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.audit.verify import Vkey
+from gatekeeper.engine.manifest import Taken
+from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.head import Head
+from gatekeeper.times import span
+from schemas.audit import Manifest
+from schemas.codec import Unreadable, decode
+from schemas.record import Record
+from schemas.topics import logical_name
+
+OF_INPUT = {"sends": ("intake",), "acts": ("act", "release")}
+"""The stages of the records that an input leads to itself; other records are about what was decided before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A manifest that a worker wrote, and the SHA-256 (hex) of its value."""
+
+    said: Manifest
+    hash: str
+
+
+class Said(NamedTuple):
+    """An audit record that a worker may have written: its bytes, and what they say."""
+
+    value: bytes
+    said: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The last that a partition's topics hold, in order, up to ends that were asked.
+
+    `manifests`, `audit`: as `written` and `said` return them. `cut`: whether retention has taken something of `audit`,
+    which is kept as long as `manifests`. `all_manifests`: whether all are here that Kafka keeps.
+    """
+
+    manifests: Sequence[Written]
+    audit: Sequence[Said]
+    cut: bool
+    all_manifests: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a partition goes on behind a transaction that is there only in part.
+
+    `head`: the position that manifests and audit records come to. `took`, `records`: audit records that no manifest
+    has, and what they took of the inputs; the next manifest takes them in. `again`: all records whose entries the
+    ledger may lack. `least`: the offsets of `sends` and `acts` from which it may go on at the earliest: the ledger may
+    be further than the records, and never goes back.
+    """
+
+    head: Head
+    took: tuple[Taken, ...]
+    records: tuple[Said, ...]
+    again: tuple[Said, ...]
+    least: tuple[int, int]
+
+    def error(self, before: Head, *, topic: str, partition: int) -> IntegrityError:
+        """Returns the refusal; `before`: the head that the ledger has. `topic`: the broker's name of `sends`."""
+        end, acts = self.least
+        return IntegrityError("error.torn", topic=topic, partition=partition, position=before.sends, end=end, acts=acts)
+
+
+def written(records: Iterable[Record], *, partition: int, keys: Sequence[Vkey], head: Head | None) -> list[Written]:
+    """Returns the manifests of a partition that workers wrote, in order; what others put between is passed over.
+
+    `keys`: the workers' public keys; without any, signatures tell nothing and each manifest counts. The one that the
+    head names counts in any case.
+    """
+    known, found = {key.kid: key for key in keys}, dict[str, Written]()
+    for record in records:
+        try:
+            one: Manifest = decode("manifests", None, record.value)
+        except Unreadable:
+            continue
+        hash_ = sha256(record.value or b"").hexdigest()
+        named = head is not None and hash_ == head.prev
+        if one.partition == partition and (named or not known or _signed(record, known.get(one.kid))):
+            found.setdefault(hash_, Written(one, hash_))
+    return list(found.values())
+
+
+def said(records: Iterable[Record], *, partition: int) -> list[Said]:
+    """Returns the audit records that a worker may have written, in order, each once; others are passed over."""
+    found = dict[str, Said]()
+    for record in records:
+        try:
+            one = orjson.loads(record.value or b"")
+            src, did = one["src"], one["did"]
+            ours = (one["v"], src["partition"], did.encode()) == (1, partition, record.key)
+            if ours and isinstance(one["stage"], str) and type(src["offset"]) is int and _millis(one["at"]):
+                logical_name(src["topic"])
+                found.setdefault(did, Said(record.value or b"", one))
+        except FOREIGN:
+            continue
+    return list(found.values())
+
+
+def reaches(head: Head, tail: Tail) -> bool:
+    """Tells whether the tail is long enough to judge by: it has the head's manifest, and the last records before it."""
+    named = _named(head, tail)
+    last = _last(tail, named)
+    if named < 0 or last is None:
+        return tail.all_manifests
+    return any(one.said["did"] == last.said.audit.from_id for one in tail.audit)
+
+
+def settled(head: Head, tail: Tail) -> Settled | None:
+    """Returns None where the last transaction is whole, else how the partition goes on behind it.
+
+    It is whole where the last manifest is the one that the head names, ends where the head stands, has all its
+    records, and no record stands behind them. No manifest at all is right before the first one, and where audit's
+    retention has taken all.
+    """
+    newest = tail.manifests[-1] if tail.manifests else None
+    ends = _end(tail, "sends", head.sends), _end(tail, "acts", head.acts)
+    whole, orphans = _behind(tail, len(tail.manifests) - 1, ends)
+    if newest is None:
+        agrees = head.prev is None or tail.cut
+    else:
+        agrees = (newest.hash, *ends) == (head.prev, head.sends, head.acts)
+    if agrees and whole and not orphans:
+        return None
+    took = _took(orphans, ends)
+    position = {logical_name(one.topic): one.to for one in took}
+    sends, acts = position.get("sends", ends[0]), position.get("acts", ends[1])
+    at = max([head.at, *(_millis(one.said["at"]) for one in orphans)])
+    prev = newest.hash if newest else head.prev
+    named = _named(head, tail)
+    again = _behind(tail, named, (head.sends, head.acts))[1] if named >= 0 else orphans
+    return Settled(
+        replace(head, sends=sends, acts=acts, prev=prev, at=at),
+        took,
+        tuple(orphans),
+        tuple(again),
+        (max(sends, head.sends), max(acts, head.acts)),
+    )
+
+
+def _signed(record: Record, key: Vkey | None) -> bool:
+    try:
+        return key is not None and key.verifies(
+            b64decode(record.header("gate-sig"), validate=True), record.value or b""
+        )
+    except ValueError:
+        return False
+
+
+def _millis(instant: str) -> int:
+    return span(instant, "UTC").first // 1000
+
+
+def _named(head: Head, tail: Tail) -> int:
+    """Returns the place of the manifest that the head names, -1 where it is not there."""
+    return next((place for place, one in enumerate(tail.manifests) if one.hash == head.prev), -1)
+
+
+def _end(tail: Tail, name: str, unknown: int) -> int:
+    """Returns the next offset of an input by the last manifest that took of it; `unknown` where none did."""
+    for one in reversed(tail.manifests):
+        for taken in one.said.in_:
+            if logical_name(taken.topic) == name:
+                return taken.to
+    return unknown
+
+
+def _last(tail: Tail, place: int) -> Written | None:
+    """Returns the last manifest up to a place that has records."""
+    return next((one for one in reversed(tail.manifests[: place + 1]) if one.said.audit.n), None)
+
+
+def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[Said]]:
+    """Returns whether the last records that manifests up to a place claim are there, and which records follow them.
+
+    `ends`: where those manifests end. A record about an input before them is no worker's: somebody put it there.
+    """
+    last = _last(tail, place)
+    dids = [one.said["did"] for one in tail.audit]
+    begin = dids.index(last.said.audit.from_id) if last and last.said.audit.from_id in dids else None
+    if last is None or begin is None:
+        # nobody can tell where those records end, so only a record about an input shows by itself that it follows
+        known = last is None and tail.all_manifests and not tail.cut
+        behind = [one for one in tail.audit if known or _input(one) is not None]
+        return last is None or tail.cut, [one for one in behind if not _taken(one, ends)]
+    end = begin + last.said.audit.n
+    whole = merkle.root([one.value for one in tail.audit[begin:end]]).hex() == last.said.root
+    return whole, [one for one in tail.audit[end:] if not _taken(one, ends)]
+
+
+def _input(one: Said) -> str | None:
+    """Returns the input whose own record this is, None for one about what was decided before."""
+    name, kind = logical_name(one.said["src"]["topic"]), (one.said.get("act") or {}).get("kind")
+    own = one.said["stage"] in OF_INPUT.get(name, ()) or (name == "acts" and kind == "reemit")
+    return name if own else None
+
+
+def _taken(one: Said, ends: tuple[int, int]) -> bool:
+    name = _input(one)
+    return name is not None and bool(one.said["src"]["offset"] < dict(zip(OF_INPUT, ends, strict=True))[name])
+
+
+def _took(orphans: Sequence[Said], ends: tuple[int, int]) -> tuple[Taken, ...]:
+    """Returns what records of inputs took of these, from the ends on: offsets between them are gaps."""
+    found = []
+    for name, at in zip(OF_INPUT, ends, strict=True):
+        of = {one.said["src"]["offset"]: one.said["src"]["topic"] for one in orphans if _input(one) == name}
+        start, gaps = at, list[tuple[int, int]]()
+        for offset in sorted(of):
+            if offset > at:
+                gaps.append((at, offset - at))
+            at = offset + 1
+        if of:
+            found.append(Taken(of[at - 1], start, at, len(of), gaps))
+    return tuple(found)

@@ -1,0 +1,105 @@
+"""The note of a refused partition: why its worker does not go on, for whoever looks from outside.
+
+It is the metadata of the partition's committed offset in the workers' group. The next transaction of the partition
+commits an offset without metadata, so the note ends when the partition goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import orjson
+
+from gatekeeper.errors import GatekeeperError, IntegrityError
+from gatekeeper.texts import catalogue, text
+from schemas.codec import canonical
+
+NOTE_BYTES = 4_000
+"""Kafka keeps 4,096 bytes of metadata with an offset (`offset.metadata.max.bytes`)."""
+VALUE_CHARS = 300
+_KEY = re.compile(r"error\.[a-z_]{1,60}")
+_NAME = re.compile(r"[a-z_]{1,40}")
+
+RESUMABLE = frozenset(
+    {
+        "error.clock_before_head",
+        "error.head_beyond_end",
+        "error.head_missing",
+        "error.sends_expired",
+        "error.torn",
+    }
+)
+"""Refusals that end with an act of a person; the others end by themselves once their cause is gone."""
+
+Value = int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a partition is refused: the error's key in the catalogue, the values of its sentence, since when (ms)."""
+
+    key: str
+    values: Mapping[str, Value]
+    since: int
+
+    @classmethod
+    def of(cls, error: GatekeeperError, *, since: int) -> Self:
+        """Returns the note of an error; its values never hold personal data. `since`: milliseconds."""
+        return cls(error.key, {name: _value(value) for name, value in error.values.items()}, since)
+
+    @property
+    def resumable(self) -> bool:
+        """Tells whether `gatekeeper partition resume` ends it."""
+        return self.key in RESUMABLE
+
+    @property
+    def sentence(self) -> str:
+        """Returns the reason in words, in the reader's language."""
+        try:
+            return str(IntegrityError(self.key, **self.values))
+        except (KeyError, IndexError, ValueError):  # a newer version knows more reasons
+            return text("partition.reason_unknown", key=self.key)
+
+    @property
+    def advice(self) -> str:
+        """Returns what it means and what to do, in the reader's language."""
+        key = f"partition.do_{self.key.removeprefix('error.')}"
+        return text(key if key in catalogue() else "partition.do_other")
+
+    def encode(self) -> str:
+        """Returns the metadata, NOTE_BYTES at most; values that find no room are cut short."""
+        for most in (VALUE_CHARS, 60, 0):
+            values = {name: value[:most] if isinstance(value, str) else value for name, value in self.values.items()}
+            found = canonical({"v": 1, "refused": self.key, "values": values, "since": self.since})
+            if len(found) <= NOTE_BYTES:
+                return found.decode()
+        return canonical({"v": 1, "refused": self.key, "values": {}, "since": self.since}).decode()
+
+    @classmethod
+    def decode(cls, metadata: str) -> Self | None:
+        """Reads the metadata; None where it is no such note: others may commit offsets, too."""
+        try:
+            found = orjson.loads(metadata)
+            key, values, since = found["refused"], found["values"], found["since"]
+            known = found["v"] == 1 and _KEY.fullmatch(key) and type(since) is int
+            if known and all(_NAME.fullmatch(name) and _fits(value) for name, value in values.items()):
+                return cls(key, values, since)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            pass
+        return None
+
+
+def _value(value: Any) -> Value:
+    return value if value is None or type(value) is int else str(value)
+
+
+def _fits(value: Any) -> bool:
+    """Tells whether a value can be shown: a number, or a short text that cannot drive a terminal."""
+    return (
+        value is None
+        or type(value) is int
+        or (isinstance(value, str) and len(value) <= VALUE_CHARS and value.isprintable())
+    )

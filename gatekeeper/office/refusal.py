@@ -1,0 +1,120 @@
+"""A refused partition as a person looks at it: where it stands, from where it may go on, and what that would skip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from pydantic import ValidationError
+
+from gatekeeper.errors import UsageError
+from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.refused import Refused
+from gatekeeper.ledger.resumption import fingerprint
+from schemas.events import PartitionAct
+from schemas.topics import logical_name
+
+Input = Literal["sends", "acts"]
+
+
+class Log(NamedTuple):
+    """What Kafka keeps of a partition of an input: its first offset and its end."""
+
+    start: int
+    end: int
+
+
+class Position(NamedTuple):
+    """The next offsets of both inputs."""
+
+    sends: int
+    acts: int
+
+
+class Skip(NamedTuple):
+    """Offsets of an input that would go undecided; `to` below `start`: the partition would go back so far."""
+
+    topic: Input
+    start: int
+    to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """All that is known of a refused partition.
+
+    `head`, `raw`: as the ledger holds it, and its bytes; None without one. `logs`: of both inputs. `claimed`: the next
+    offsets of inputs by the last manifest, where there is one.
+    """
+
+    partition: int
+    note: Refused
+    head: Head | None
+    raw: bytes | None
+    logs: Mapping[Input, Log]
+    claimed: Mapping[str, int]
+
+    @property
+    def topic(self) -> Input:
+        """The input that `--from` is an offset of: `acts` only where the refusal is about that."""
+        return "acts" if logical_name(str(self.note.values.get("topic", ""))) == "acts" else "sends"
+
+    @property
+    def before(self) -> Position:
+        """Where the partition stands: by its head, else by its last manifest, else at the start of the logs."""
+        if self.head is not None:
+            return Position(self.head.sends, self.head.acts)
+        return Position(*(self.claimed.get(name, self.logs[name].start) for name in ("sends", "acts")))
+
+    @property
+    def range(self) -> Log:
+        """The offsets that `--from` may name, first and last.
+
+        Nothing is decided twice, so the first is where the partition stands; only where the log ends before that, it
+        is the start of the log.
+        """
+        log, before = self.logs[self.topic], self.before[self.topic == "acts"]
+        if self.note.key == "error.torn":
+            before = max(before, self._settled(self.topic, before))
+        return Log(log.start if before > log.end else max(log.start, before), log.end)
+
+    @property
+    def suggested(self) -> int:
+        """The offset that skips least."""
+        return self.range.end if self.before[self.topic == "acts"] > self.range.end else self.range.start
+
+    def position(self, start: int) -> Position:
+        """Returns where it goes on if `--from` is `start`; raises UsageError (2) with the allowed offsets."""
+        first, last = self.range
+        if not first <= start <= last:
+            raise UsageError("error.partition_from", partition=self.partition, topic=self.topic, first=first, last=last)
+        found = dict(zip(("sends", "acts"), self.before, strict=True))
+        for name, log in self.logs.items():  # the input that the refusal is not about may have expired as well
+            found[name] = min(max(self._settled(name, found[name]), log.start), log.end)
+        return Position(**{**found, self.topic: start})
+
+    def skips(self, position: Position) -> list[Skip]:
+        """Returns what would go undecided by going on there; nothing of a torn transaction, which is settled."""
+        names: tuple[Input, Input] = ("sends", "acts")
+        found = (
+            Skip(name, self._settled(name, start), to)
+            for name, start, to in zip(names, self.before, position, strict=True)
+        )
+        return [one for one in found if one.start != one.to]
+
+    def act(self, position: Position, *, act_id: str, at: str, by: str, reason: str) -> PartitionAct:
+        """Returns the act; raises UsageError (2) that names the option whose value it cannot hold."""
+        said: dict[str, Any] = {"v": 1, "kind": "resume_partition", "act_id": act_id, "at": at, "by": by}
+        said |= {"subject": f"partition/{self.partition}", "reason": reason, **position._asdict()}
+        said |= {"refused": self.note.key, "head": fingerprint(self.raw)}
+        try:
+            return PartitionAct.model_validate(said)
+        except ValidationError as error:
+            place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
+        raise UsageError("error.option_invalid", option=f"--{place}")
+
+    def _settled(self, name: str, otherwise: int) -> int:
+        """Returns where an input stands once a torn transaction is settled, as the note has it."""
+        value = self.note.values.get({"sends": "end", "acts": "acts"}[name]) if self.note.key == "error.torn" else None
+        return value if type(value) is int else otherwise

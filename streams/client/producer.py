@@ -1,0 +1,312 @@
+"""The transactional producer of one partition: a request goes out when the one before it was answered, and only once.
+
+A client library repeats what was not answered. That is a hole where brokers know no epoch a transaction: a request to
+commit that some middlebox kept can arrive in the middle of the next transaction, and end it there. So whatever is not
+answered ends this producer. The next one asks for a new epoch, which fences all that is still on its way, and the log
+alone then says what was committed. docs/adr/0025-turns.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import Any, TypeVar
+
+import aiokafka.errors as errors
+from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.protocol.coordination import FindCoordinatorRequest
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import (
+    AddOffsetsToTxnRequest,
+    AddPartitionsToTxnRequest,
+    EndTxnRequest,
+    InitProducerIdRequest,
+    TxnOffsetCommitRequest,
+)
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.structs import OffsetAndMetadata
+
+BATCH_BYTES = 1_000_000
+SETTLE_SECONDS = 5.0
+"""How long an answer that only asks for patience is taken: after that the producer is done."""
+MARKERS_SECONDS = 0.002
+"""The markers of the last commit are being written: a few milliseconds."""
+PATIENCE_SECONDS = 0.02
+ALL_REPLICAS = -1
+PRODUCER_FENCED = 90
+"""A code that aiokafka has no class for."""
+
+T = TypeVar("T")
+
+PATIENCE = (
+    errors.ConcurrentTransactions,
+    errors.CoordinatorLoadInProgressError,
+    errors.CoordinatorNotAvailableError,
+    errors.LeaderNotAvailableError,
+    errors.NotCoordinatorError,
+    errors.NotEnoughReplicasError,
+    errors.NotLeaderForPartitionError,
+    errors.UnknownTopicOrPartitionError,
+)
+"""Answers by which the broker has done nothing, and may do it in a moment.
+
+Kafka 4 now and then answers the Produce versions of this client with NotEnoughReplicas, while it verifies a partition.
+"""
+
+
+class Batch:
+    """Records for one partition of one topic (the broker's name), to be written together."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self.tp = TopicPartition(topic, partition)
+        self.records = 0
+        self._builder = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, 0, BATCH_BYTES)
+
+    def append(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> bool:
+        """Takes a record; returns False where there is no room for it any more."""
+        if len(key or b"") + len(value or b"") > BATCH_BYTES:
+            return False
+        if self._builder.append(self.records, None, key, value, list(headers)) is None:
+            return False
+        self.records += 1
+        return True
+
+    def written(self, producer_id: int, epoch: int, sequence: int) -> bytes:
+        """Returns the batch as it goes out; once only."""
+        self._builder.set_producer_state(producer_id, epoch, sequence)
+        return bytes(self._builder.build())
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a batch begins, and the broker's time stamp in milliseconds."""
+
+    offset: int
+    timestamp: int
+
+
+class Producer:
+    """Writes one transaction after another under one epoch; what is not certain is raised, and ends it.
+
+    `reached`: as `streams.client.connection.reached` says. `topics`: the broker's names of all that will be written.
+    `timeout`: seconds after which Kafka itself ends a transaction. `request`: seconds that an answer may take.
+    """
+
+    def __init__(
+        self,
+        reached: Mapping[str, Any],
+        transactional_id: str,
+        topics: Iterable[str],
+        *,
+        timeout: float,
+        request: float,
+    ) -> None:
+        self._client = AIOKafkaClient(**reached, request_timeout_ms=int(request * 1000), retry_backoff_ms=20)
+        self._id, self._topics = transactional_id, list(topics)
+        self._timeout, self._request = int(timeout * 1000), request
+        self._producer_id, self._epoch = -1, -1
+        self._sequences: dict[TopicPartition, int] = {}
+        self._coordinators: dict[int, int] = {}
+        self._usable = False
+
+    async def start(self) -> None:
+        """Asks for a new epoch: it fences whoever had the id before, and settles the transaction that was open."""
+        await self._client.bootstrap()
+        await self._client.set_topics(self._topics)
+
+        async def once() -> None:
+            answer = await self._asked(
+                CoordinationType.TRANSACTION, self._id, InitProducerIdRequest(self._id, self._timeout)
+            )
+            self._demand(answer.error_code, CoordinationType.TRANSACTION)
+            self._producer_id, self._epoch = answer.producer_id, answer.producer_epoch
+
+        await self._patiently(once)
+        self._usable = True
+
+    async def stop(self) -> None:
+        """Disconnects; a transaction that is open stays so, until the next epoch or its time-out ends it."""
+        self._usable = False
+        await self._client.close()
+
+    async def commit(
+        self, batches: Sequence[Batch], offsets: Mapping[TopicPartition, OffsetAndMetadata], group: str
+    ) -> list[Appended]:
+        """Writes the batches and the group's offsets in one transaction, and returns where each batch stands.
+
+        Returning means committed. Whatever is raised ends this producer: whether it was committed, the log says.
+        """
+        if not self._usable:
+            raise errors.ProducerClosed
+        self._usable = False
+        if batches:
+            await self._patiently(partial(self._add, {batch.tp for batch in batches}))
+        places: list[Appended]
+        places, _ = await _together(self._write(batches), self._mirror(offsets, group))
+        await self._end()
+        self._usable = True
+        return places
+
+    async def _add(self, partitions: set[TopicPartition]) -> None:
+        topics = _by_topic(partitions, lambda tp: tp.partition)
+        answer = await self._asked(
+            CoordinationType.TRANSACTION,
+            self._id,
+            AddPartitionsToTxnRequest(self._id, self._producer_id, self._epoch, topics),
+        )
+        for _, partition_errors in answer.errors:
+            for _, code in partition_errors:
+                self._demand(code, CoordinationType.TRANSACTION)
+
+    async def _write(self, batches: Sequence[Batch]) -> list[Appended]:
+        """Writes the first batch of each partition, then the second: a request takes one of each."""
+        written: dict[int, Appended] = {}
+        sent = [self._bytes(batch) for batch in batches]
+        left = list(range(len(batches)))
+        while left:
+            first = {batches[number].tp: number for number in reversed(left)}
+            written |= await self._patiently(partial(self._send, first, sent))
+            left = [number for number in left if number not in written]
+        return [written[number] for number in range(len(batches))]
+
+    def _bytes(self, batch: Batch) -> bytes:
+        sequence = self._sequences.get(batch.tp, 0)
+        self._sequences[batch.tp] = (sequence + batch.records) % 2**31
+        return batch.written(self._producer_id, self._epoch, sequence)
+
+    async def _send(self, wave: Mapping[TopicPartition, int], sent: Sequence[bytes]) -> dict[int, Appended]:
+        """Sends each leader its batches; returns those that are written. Raises where none is, or one never will be."""
+        leaders: dict[int, list[TopicPartition]] = {}
+        for tp in wave:
+            leader = self._client.cluster.leader_for_partition(tp)
+            if leader is None or leader < 0:
+                self._client.force_metadata_update()
+                raise errors.LeaderNotAvailableError
+            leaders.setdefault(leader, []).append(tp)
+        answers = await _together(*(self._produce(leader, tps, wave, sent) for leader, tps in leaders.items()))
+        written, refused = dict[int, Appended](), list[errors.KafkaError]()
+        for topic, partition, code, offset, timestamp in (row for rows in answers for row in rows):
+            if code:
+                refused.append(_error(code))
+            else:
+                written[wave[TopicPartition(topic, partition)]] = Appended(offset, timestamp)
+        if any(error.invalid_metadata for error in refused):
+            self._client.force_metadata_update()
+        if final := [error for error in refused if not isinstance(error, PATIENCE)]:
+            raise final[0]
+        if not written:
+            raise refused[0]
+        return written
+
+    async def _produce(
+        self, leader: int, tps: Sequence[TopicPartition], wave: Mapping[TopicPartition, int], sent: Sequence[bytes]
+    ) -> list[tuple[str, int, int, int, int]]:
+        """Returns for each partition its topic, number, the broker's code, the batch's offset and time stamp."""
+        topics = _by_topic(tps, lambda tp: (tp.partition, sent[wave[tp]]))
+        request = ProduceRequest(self._id, ALL_REPLICAS, int(self._request * 1000), topics)
+        answer = await self._client.send(leader, request)
+        return [(topic, *row[:4]) for topic, rows in answer.topics for row in rows]
+
+    async def _mirror(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group: str) -> None:
+        """Writes the group's offsets with the transaction: lag tools read them, and nobody trusts them."""
+        if not offsets:
+            return
+
+        async def announced() -> None:
+            request = AddOffsetsToTxnRequest(self._id, self._producer_id, self._epoch, group)
+            answer = await self._asked(CoordinationType.TRANSACTION, self._id, request)
+            self._demand(answer.error_code, CoordinationType.TRANSACTION)
+
+        async def written() -> None:
+            topics = _by_topic(offsets, lambda tp: (tp.partition, offsets[tp].offset, offsets[tp].metadata))
+            request = TxnOffsetCommitRequest(self._id, group, self._producer_id, self._epoch, topics)
+            answer = await self._asked(CoordinationType.GROUP, group, request)
+            for _, partition_errors in answer.errors:
+                for _, code in partition_errors:
+                    self._demand(code, CoordinationType.GROUP)
+
+        await self._patiently(announced)
+        await self._patiently(written)
+
+    async def _end(self) -> None:
+        """Commits; asked once, for a second request could arrive in a transaction that is not its own."""
+        request = EndTxnRequest(self._id, self._producer_id, self._epoch, True)
+        answer = await self._asked(CoordinationType.TRANSACTION, self._id, request)
+        self._demand(answer.error_code, CoordinationType.TRANSACTION)
+
+    async def _asked(self, kind: int, key: str, request: Any) -> Any:
+        """Returns the coordinator's answer to a request that goes out once."""
+        if kind not in self._coordinators:
+            self._coordinators[kind] = await self._coordinator(kind, key)
+        return await self._client.send(self._coordinators[kind], request, group=ConnectionGroup.COORDINATION)
+
+    async def _coordinator(self, kind: int, key: str) -> int:
+        """Returns the broker that coordinates; asks one after another, as any of them may be halted."""
+        nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
+        random.shuffle(nodes)
+        failed: errors.KafkaError = errors.CoordinatorNotAvailableError()
+        for node in nodes:
+            try:
+                answer = await self._client.send(node, FindCoordinatorRequest(key, kind))
+            except errors.KafkaError as error:
+                failed = error
+                continue
+            if answer.error_code:
+                raise _error(answer.error_code)
+            return int(answer.coordinator_id)
+        raise failed
+
+    def _demand(self, code: int, kind: int) -> None:
+        """Raises what a coordinator answered, where it is not that all is well."""
+        if code:
+            error = _error(code)
+            if isinstance(error, errors.NotCoordinatorError | errors.CoordinatorNotAvailableError):
+                self._coordinators.pop(kind, None)
+            raise error
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Asks again while the answer is one of PATIENCE, for SETTLE_SECONDS; what was not answered is raised."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + SETTLE_SECONDS
+        while True:
+            try:
+                return await ask()
+            except PATIENCE as error:
+                if loop.time() > give_up:
+                    raise
+                markers = isinstance(error, errors.ConcurrentTransactions)
+                await asyncio.sleep(MARKERS_SECONDS if markers else PATIENCE_SECONDS)
+
+
+def _by_topic(partitions: Iterable[TopicPartition], row: Callable[[TopicPartition], T]) -> list[tuple[str, list[T]]]:
+    """Returns a row for each partition, by topic, as Kafka's requests name them."""
+    return [(topic, [row(tp) for tp in tps]) for topic, tps in groupby(sorted(partitions), lambda tp: tp.topic)]
+
+
+async def _together(*work: Awaitable[Any]) -> list[Any]:
+    """Returns what each comes to; where one fails, the others are ended, and its error is raised."""
+    tasks = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_awaited(one)) for one in work]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
+
+
+def _error(code: int) -> errors.KafkaError:
+    """Returns what a broker's code stands for; a fenced producer is one, whichever request told."""
+    kind = errors.for_code(code)
+    if kind is errors.InvalidProducerEpoch or code == PRODUCER_FENCED:
+        return errors.ProducerFenced()
+    found: errors.KafkaError = kind()
+    return found

@@ -1,0 +1,111 @@
+"""Refused partitions on Kafka: what a person must know to go on, and the act by which they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+
+from gatekeeper import interruption
+from gatekeeper.errors import IntegrityError, UnavailableError
+from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.refused import Refused
+from gatekeeper.ledger.resumption import fingerprint
+from gatekeeper.office.refusal import Input, Log, Refusal, Skip
+from gatekeeper.settings import Settings
+from schemas.codec import Unreadable, decode, encode
+from schemas.events import PartitionAct
+from schemas.record import Record
+from schemas.topics import logical_name, subject_key
+from streams.client import progress
+from streams.client.publisher import Publisher
+from streams.client.reader import Reader
+from streams.operations import fleet
+
+INPUTS: tuple[Input, Input] = ("sends", "acts")
+NEWEST_WITHIN = (20, 1_000)
+AGAIN_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What Kafka still keeps of what would be skipped.
+
+    `expired`: offsets that are gone. `records`: how many are there; `since`, `until`: when the first and the last of
+    those came (milliseconds), None without any.
+    """
+
+    skip: Skip
+    expired: int
+    records: int
+    since: int | None
+    until: int | None
+
+
+def read(settings: Settings, reader: Reader, number: int, note: Refused) -> Refusal:
+    """Returns what is known of a refused partition; raises as Reader does."""
+    raw = progress.raw(reader, number)
+    head = None
+    if raw is not None:
+        with suppress(IntegrityError):
+            head = Head.decode(raw)
+    logs = {name: Log(reader.starts(name)[number], reader.ends(name)[number]) for name in INPUTS}
+    return Refusal(number, note, head, raw, logs, _claimed(reader, number))
+
+
+def lost(reader: Reader, number: int, skips: list[Skip]) -> list[Lost]:
+    """Returns what of each skip is there and what is not; it reads what would be skipped."""
+    found = []
+    for skip in skips:
+        start, count, times = reader.starts(skip.topic)[number], 0, list[int]()
+        for record in reader.between(skip.topic, partition=number, start=skip.start, end=skip.to):
+            count += 1
+            times = [times[0] if times else record.timestamp, record.timestamp]
+        expired = max(0, min(start, skip.to) - skip.start)
+        found.append(Lost(skip, expired, count, *(times or (None, None))))
+    return found
+
+
+def write(settings: Settings, act: PartitionAct) -> int:
+    """Writes the act to its partition of `acts` and returns its offset; UnavailableError (3) without an answer."""
+    with Publisher(settings, "acts") as out:
+        (place,) = out.write([(subject_key("acts", act).encode(), encode(act))], [act.partition])
+    if place is None:
+        raise UnavailableError("error.partition_unwritten", broker=settings.bootstrap, act=act.act_id)
+    return place.offset
+
+
+def gone_on(settings: Settings, reader: Reader, act: PartitionAct, *, seconds: float) -> bool:
+    """Returns whether the partition went on from there within so long a time: its head is another, its note is gone."""
+    give_up = monotonic() + seconds
+    while True:
+        raw = progress.raw(reader, act.partition)
+        if (
+            raw is not None
+            and fingerprint(raw) != act.head
+            and act.partition not in fleet.refused(settings, [act.partition])
+        ):
+            return True
+        if monotonic() > give_up:
+            return False
+        interruption.wait(AGAIN_SECONDS)
+
+
+def _claimed(reader: Reader, number: int) -> dict[str, int]:
+    """Returns the next offsets of inputs by the newest manifests of a partition that can be read."""
+    found: dict[str, int] = {}
+    for last in NEWEST_WITHIN:
+        for record in _readable(reader.read("manifests", last=last, partition=number), number):
+            found |= record
+        if found.keys() >= set(INPUTS):
+            break
+    return found
+
+
+def _readable(records: Iterator[Record], number: int) -> Iterator[dict[str, int]]:
+    for record in records:
+        with suppress(Unreadable):
+            manifest = decode("manifests", None, record.value)
+            if manifest.partition == number:
+                yield {logical_name(one.topic): one.to for one in manifest.in_}

@@ -1,0 +1,139 @@
+"""A take-over: the position that the ledger names, held against the logs, or the one that a person goes on from.
+
+Call it once the former owner is fenced. The position stands in the ledger's `head` alone; what the logs contradict is
+refused, and nothing of the partition is judged until it is mended, or an act says how to go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import structlog
+from aiokafka import TopicPartition
+
+from gatekeeper.engine import settlement
+from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.refused import RESUMABLE
+from gatekeeper.ledger.resumption import Resumption, resumption
+from schemas.audit import Skipped
+from streams.worker import ledger, offsets, settling
+from streams.worker.batch import Tools, as_record
+from streams.worker.clients import TRANSACTION_SECONDS
+from streams.worker.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+
+HANGING_SECONDS = TRANSACTION_SECONDS + 5
+"""Whatever is open for longer is nobody's work any more; a next owner, if we are not the last, works meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a partition goes on with: its memory, where it stands, and what a person let go undecided."""
+
+    ledger: Ledger
+    head: Head
+    skipped: tuple[Skipped, ...] = ()
+
+
+class TakeOver:
+    """Reads the past of one partition; `head` is what the ledger says, as far as it was read."""
+
+    def __init__(self, number: int, tools: Tools, probe: offsets.Probe) -> None:
+        self.head: Head | None = None
+        self._number, self._tools, self._probe = number, tools, probe
+        self._sends, self._acts, self._audit = (
+            TopicPartition(tools.settings.topic(name), number) for name in ("sends", "acts", "audit")
+        )
+        self._where = {"topic": self._sends.topic, "partition": number}
+
+    async def past(self) -> Past:
+        """Returns what the partition goes on with; raises IntegrityError (4) for a past that contradicts itself."""
+        topic = TopicPartition(self._tools.settings.topic("ledger"), self._number)
+        await refuse_hanging(self._probe, topic)
+        kept = await ledger.read(self._probe, topic)
+        self.head = kept.head
+        self._demand_keys(kept)
+        try:
+            found = Past(kept, await self._position(kept.head))
+        except IntegrityError as refusal:
+            found = await self._resumed(kept, refusal)
+        prints = {str(number): print_ for number, print_ in self._tools.masters.items()}
+        return replace(found, head=replace(found.head, masters=prints))
+
+    def _demand_keys(self, kept: Ledger) -> None:
+        """Refuses a ledger of another mode, and one that goes with keys that are not here."""
+        settings = self._tools.settings
+        if kept.head is not None and kept.head.mode != settings.mode:
+            raise IntegrityError(
+                "error.ledger_of_other_mode", written=kept.head.mode, mode=settings.mode, **self._where
+            )
+        for number in kept.memory.masters:
+            if number not in self._tools.masters:
+                raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **self._where)
+        if kept.head and (other := kept.head.other_master(kept.memory.masters, self._tools.masters)) is not None:
+            raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
+
+    async def _position(self, head: Head | None) -> Head:
+        """Returns the head, or the first one of a partition that has no past."""
+        bounds = {tp: await offsets.bounds(self._probe, tp) for tp in (self._sends, self._acts)}
+        if head is None:
+            audit = await offsets.bounds(self._probe, self._audit)
+            if await offsets.first_readable(self._probe, self._audit, *audit) is not None:
+                raise IntegrityError("error.head_missing", **self._where)
+            return Head(sends=bounds[self._sends][0], acts=bounds[self._acts][0], mode=self._tools.settings.mode)
+        for tp, position in ((self._sends, head.sends), (self._acts, head.acts)):
+            begin, end = bounds[tp]
+            where = {"topic": tp.topic, "partition": tp.partition, "position": position}
+            if position < begin:
+                raise IntegrityError("error.sends_expired", begin=begin, **where)
+            if position > end:
+                raise IntegrityError("error.head_beyond_end", end=end, **where)
+        now, skew = self._tools.clock.now(), self._tools.policy.skew_ms
+        if head.at - now > skew:
+            raise IntegrityError("error.clock_before_head", partition=self._number, ahead_ms=head.at - now)
+        if torn := settlement.settled(head, await self._tail(head)):
+            raise torn.error(head, **self._where)
+        return head
+
+    async def _tail(self, head: Head) -> settlement.Tail:
+        return await settling.tail(self._probe, self._tools.settings, self._number, head, keys=self._tools.writers)
+
+    async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> Past:
+        """Returns what a person goes on with; raises the refusal where nobody has said how, or said it rightly."""
+        found = await self._resumption(kept, refusal) if refusal.key in RESUMABLE else None
+        if found is None:
+            raise refusal
+        bounds = {tp: await offsets.bounds(self._probe, tp) for tp in (self._sends, self._acts)}
+        first = Head(bounds[self._sends][0], bounds[self._acts][0], mode=self._tools.settings.mode)
+        base = kept.head or first
+        settled = settlement.settled(base, await self._tail(base))
+        least = settled.least if settled else (0, 0)
+        base = settled.head if settled else base
+        for tp, offset, lowest in zip(bounds, (found.sends, found.acts), least, strict=True):
+            begin, end = bounds[tp]
+            if not max(begin, lowest) <= offset <= end:
+                log.error("resumption_refused", topic=tp.topic, partition=tp.partition, offset=offset, first=begin)
+                raise refusal
+        at = min(base.at, self._tools.clock.now())
+        skipped = found.skipped({self._sends.topic: base.sends, self._acts.topic: base.acts})
+        log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=refusal.key)
+        return Past(kept, replace(base, sends=found.sends, acts=found.acts, at=at), skipped)
+
+    async def _resumption(self, kept: Ledger, refusal: IntegrityError) -> Resumption | None:
+        begin, end = await offsets.bounds(self._probe, self._acts)
+        acts = [as_record(one) async for one in offsets.read(self._probe, self._acts, begin, end)]
+        return resumption(acts, partition=self._number, refused=refusal.key, head=kept.written)
+
+
+async def refuse_hanging(probe: offsets.Probe, tp: TopicPartition) -> None:
+    """Returns when no transaction of ours is open any more: after a commit, or after the fencing.
+
+    Refuses a topic in which one stays open. Kafka has then lost its markers, as can happen where the only broker
+    dies between a commit and its markers. The ledger would not show what was decided, and our next commit would
+    make that visible as well.
+    """
+    end = (await probe.ends.ends([tp]))[tp]
+    if not await offsets.settles(probe, tp, end, HANGING_SECONDS):
+        raise IntegrityError("error.transaction_hangs", topic=tp.topic, partition=tp.partition)

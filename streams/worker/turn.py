@@ -1,0 +1,259 @@
+"""One turn of an owner with a partition: taken over, fed to judging, committed, up to the first thing not certain.
+
+The engine owns the position: it stands in the ledger's `head`, written in every transaction. A turn has one producer
+epoch. Whatever fails ends the turn, and the next one reads back from the ledger what was committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+from gatekeeper.engine.asks import answered
+from gatekeeper.ledger.head import Head
+from schemas.audit import Skipped
+from streams.worker import offsets
+from streams.worker.acts import Acts
+from streams.worker.batch import Judging, Load, Tools, cancels
+from streams.worker.chunks import CHUNK_RECORDS, Chunk
+from streams.worker.intake import Batch, Intake, arrival
+from streams.worker.reevaluation import Touched
+from streams.worker.takeover import TakeOver, refuse_hanging
+from streams.worker.transaction import Transaction
+
+log = structlog.get_logger(__name__)
+
+WRITE_DOWN_SECONDS = 30.0
+"""A position that moved over a hole is written down after this long, or retention would overtake the head."""
+SILENT_SECONDS = 6 * 3600.0
+"""A partition with nothing to do writes its head this often: Kafka closes a segment of the ledger, and so can forget
+what was erased, only when something is written behind it."""
+DRAIN_SECONDS = 3.0
+CLOCK_RETRY_SECONDS = 5.0
+LATE_SECONDS = 1.0
+"""A partition waits for facts, as readiness has it, from then on: every chunk passes the barrier, in milliseconds."""
+ID = "gate-decision-id"
+"""The header that names a record of `review`."""
+TOUCHED = 100
+"""At most so many people are judged again at a time, that sends do not wait."""
+
+
+class Turn:
+    """Takes a partition over with `begin`, judges it in `work`, and lets it go with `end`."""
+
+    def __init__(self, number: int, tools: Tools) -> None:
+        self.waits_for: str | None = "take_over"
+        """Why nothing is judged at the moment; None when all is well."""
+        self.head: Head | None = None
+        """Where the partition stands; None until the ledger has been read, or where there was none."""
+        self._committed: Head | None = None
+        self._commits = 0
+        self._number, self._tools = number, tools
+        self._sends = TopicPartition(tools.settings.topic("sends"), number)
+        self._review = TopicPartition(tools.settings.topic("review"), number)
+        self._probe = offsets.Probe(tools.clients.reader(), tools.followers.ends)
+        self._writer = tools.clients.producer(number)
+        self._arrived = asyncio.Event()
+        self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek, self._arrived)
+        self._acts = Acts(tools.settings, number, tools.clients, tools.followers.ends)
+        self._touched = Touched(tools.followers.store, self._arrived)
+        self._act_intake = Intake(
+            self._acts.tp,
+            self._probe,
+            self._acts.credit,
+            self._acts.seek,
+            self._arrived,
+            busy=lambda: self._acts.busy,
+        )
+        self._left: Batch | None = None
+        """Acts taken and not judged yet: the first one is about a campaign, whose clearances are on their way."""
+        self._committing: asyncio.Task[None] | None = None
+        self._late = False
+        """Whether the facts did not come when they were waited for last."""
+
+    def offer(self, chunk: Chunk) -> None:
+        """Takes a chunk of the current assignment."""
+        self._intake.offer(chunk)
+
+    async def begin(self) -> None:
+        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
+        await asyncio.gather(self._writer.start(), self._probe.start(), self._acts.start())
+        taking = TakeOver(self._number, self._tools, self._probe)
+        try:
+            past = await taking.past()
+        finally:
+            self.head = taking.head
+        self._judging = Judging(
+            self._number, self._tools, kept=past.ledger, head=past.head, writer=self._writer, touched=self._touched
+        )
+        await self._measure_clock(past.skipped)
+        if self._tools.settings.mode == "live":  # what a shadow withholds nobody waits for
+            _, past.ledger.memory.review = await offsets.bounds(self._probe, self._review)
+            self._touched.watch(past.ledger.memory)
+        log.info("partition_owned", partition=self._number, offset=past.head.sends)
+
+    @property
+    def worked(self) -> bool:
+        """Tells whether anything was committed after the take-over."""
+        return self._commits > 1
+
+    @property
+    def failing(self) -> bool:
+        """Tells whether so many of the last decisions failed that somebody should look."""
+        return self.waits_for != "take_over" and self._judging.failing
+
+    @property
+    def clean(self) -> bool:
+        """Tells whether all that is remembered is committed, so that `work` may go on where it was broken off."""
+        return self.waits_for != "take_over" and self._judging.head is self._committed
+
+    async def work(self) -> None:
+        """Judges and commits what comes, from the head on; ends only by what it raises, or by a cancellation."""
+        loop = asyncio.get_running_loop()
+        head, self._left, self._broken = self._judging.head, None, loop.create_future()
+        await self._intake.begin(head.sends)
+        await self._act_intake.begin(head.acts)
+        self._touched.everybody()  # whoever was taken before and not judged, too
+        tasks = [self._acts.follow(self._act_intake.offer), loop.create_task(self._judge())]
+        self.waits_for = None
+        try:
+            done, _ = await asyncio.wait({*tasks, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+            await self._settled()  # raises what a commit failed with
+            for one in done:
+                one.result()
+        finally:
+            self.waits_for = "rebalance"
+            self._broken.cancel()
+            for task in tasks:
+                task.cancel()
+            if self._committing is not None:  # it may be done in a moment
+                await asyncio.wait({self._committing}, timeout=DRAIN_SECONDS)
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def end(self) -> None:
+        """Lets the partition go: nothing of this turn is sent any more."""
+        self._touched.stop()
+        if self._committing is not None:
+            self._committing.cancel()  # abandoned: the next epoch aborts it, or finds it done
+            await asyncio.gather(self._committing, return_exceptions=True)
+        for close in (self._writer.stop, self._probe.stop, self._acts.stop):
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(close(), 2)
+
+    async def note(self, text: str) -> None:
+        """Writes a note beside the group's offset of `sends`: of a partition that is refused, why."""
+        offset = self.head.sends if self.head else 0
+        await self._writer.commit([], {self._sends: OffsetAndMetadata(offset, text)}, self._tools.settings.group)
+
+    async def _judge(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self._waiting:
+                await arrival(self._arrived)
+            acts = await self._next_acts()
+            sends, touched = self._intake.nothing(), list[str]()
+            # a cancellation needs no facts, and while they are late it does not wait behind what does
+            if not (self._late and cancels(acts)):
+                sends = await self._intake.next_batch(self._tools.pace.records)
+                touched = self._touched.take(TOUCHED)
+            load = Load(sends, acts, touched, await self._waiting_of(touched), self._acts.items)
+            due = self._something_to_write_down()
+            if load.empty and not due:
+                continue
+            fresh = await self._ready(load)
+            transaction, acts, self._left = self._judging.judged(load, fresh=fresh, due=due)
+            if transaction is None:
+                continue
+            self._written_at = loop.time()
+            self._intake.written(sends)
+            self._act_intake.written(acts)
+            await self._settled()
+            position = {self._sends: sends.to, self._acts.tp: acts.to}
+            self._committing = loop.create_task(self._commit(transaction, position, self._judging.head))
+            self._committing.add_done_callback(self._heed)
+            if not self._waiting:
+                await self._settled()
+
+    def _heed(self, commit: asyncio.Task[None]) -> None:
+        """Ends the work where a commit failed, whatever is waited for at the moment."""
+        failed = not commit.cancelled() and commit.exception() is not None
+        if failed and not self._broken.done():
+            self._broken.set_result(None)
+
+    async def _next_acts(self) -> Batch:
+        """Returns the acts that are left, and behind them what has come since: a cancellation may call them off."""
+        if self._left is None:
+            return await self._act_intake.next_batch(self._tools.pace.records)
+        if len(self._left.records) >= CHUNK_RECORDS:
+            return self._left
+        return self._left.before(await self._act_intake.next_batch(self._tools.pace.records))
+
+    async def _settled(self) -> None:
+        """Returns when the last transaction has committed; shielded, as a revocation must not cut it short."""
+        if self._committing is not None:
+            await asyncio.shield(self._committing)
+
+    @property
+    def _waiting(self) -> bool:
+        return self._intake.waiting or self._act_intake.waiting or self._left is not None
+
+    def _something_to_write_down(self) -> bool:
+        silent = asyncio.get_running_loop().time() - self._written_at
+        moved = self._intake.moved or self._act_intake.moved
+        return bool(self._judging.unreadable()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
+
+    async def _ready(self, load: Load) -> bool | None:
+        """Passes the barrier; returns whether it came to pass in time, None where the load needs no facts."""
+        tools = self._tools
+        while tools.clock.off_by > tools.policy.skew_ms:
+            self.waits_for = "clock"
+            log.error("clock_off", partition=self._number, off_by_ms=tools.clock.off_by)
+            await asyncio.sleep(CLOCK_RETRY_SECONDS)
+            await self._settled()
+            await self._measure_clock()
+        self.waits_for = None
+        if not load.needs_facts:
+            return None
+        patience = 0.0 if self._late else LATE_SECONDS
+        telling = asyncio.get_running_loop().call_later(patience, setattr, self, "waits_for", "facts")
+        try:
+            fresh = await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
+        finally:
+            telling.cancel()
+        self._late, self.waits_for = not fresh, None
+        return fresh
+
+    async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
+        """Returns the records of `review` that wait for an answer of these people."""
+        memory, store, wanted = self._judging.memory, self._tools.followers.store, dict[str, int]()
+        for name in people:
+            wanted |= memory.waiting(name, answered=answered(store, memory, name))
+        if not wanted:
+            return []
+        await self._settled()
+        found = await offsets.named(self._probe, self._review, ID, wanted)
+        if len(found) < len(wanted):  # the youngest of them may be there, and not visible yet
+            await refuse_hanging(self._probe, self._review)
+            found = await offsets.named(self._probe, self._review, ID, wanted)
+        return found
+
+    async def _measure_clock(self, skipped: Sequence[Skipped] = ()) -> None:
+        """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
+        head = self._judging.head
+        sends, acts = Batch(head.sends, head.sends), Batch(head.acts, head.acts)
+        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), skipped=skipped)
+        self._written_at = asyncio.get_running_loop().time()
+        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)
+
+    async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head) -> None:
+        memory = self._judging.memory
+        begins = await transaction.commit(position, self._tools.clock)
+        self.head = self._committed = head
+        self._commits += 1
+        if memory.review is not None and begins.get("review", -1) >= 0:
+            memory.review = begins["review"]

@@ -1,0 +1,119 @@
+"""A refused partition: the note that tells why, and the act that ends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.refused import NOTE_BYTES, RESUMABLE, Refused
+from gatekeeper.ledger.resumption import fingerprint, resumption
+from gatekeeper.texts import catalogue, text
+from schemas.codec import canonical
+from schemas.record import Record
+
+SEEN = Head(sends=10, acts=3).encode()
+EXPIRED: dict[str, Any] = {"topic": "mail.sends.v1", "partition": 2, "position": 10, "begin": 25}
+BEFORE = {"mail.sends.v1": 10, "mail.acts.v1": 3}
+
+
+def act(offset: int, *, key: bytes | None = b"partition/2", partition: int = 2, **changed: Any) -> Record:
+    said = {"v": 1, "kind": "resume_partition", "act_id": f"a{offset}", "subject": "partition/2", "by": "pm-7"}
+    said |= {"reason": "looked", "at": "2026-11-27T10:00:00.000Z", "refused": "error.sends_expired"}
+    said |= {"head": fingerprint(SEEN), "sends": 25, "acts": 3, **changed}
+    return Record("mail.acts.v1", partition, offset, 0, key, canonical(said))
+
+
+def found(*acts: Record, refused: str = "error.sends_expired", head: bytes | None = SEEN) -> str | None:
+    one = resumption(acts, partition=2, refused=refused, head=head)
+    return one.act_id if one else None
+
+
+def test_a_refusal_then_its_note_says_the_same_when_it_is_read() -> None:
+    error = IntegrityError("error.sends_expired", **EXPIRED)
+    note = Refused.decode(Refused.of(error, since=1_764_000_000_000).encode())
+    assert note == Refused("error.sends_expired", EXPIRED, 1_764_000_000_000)
+    assert note.sentence == str(error)
+    assert note.advice == text("partition.do_sends_expired")
+
+
+@pytest.mark.parametrize("values", [{"path": "x" * 9_000}, {f"n{'m' * i}": "頁" * 9_000 for i in range(30)}])
+def test_values_without_end_then_the_note_fits_into_what_kafka_keeps(values: dict[str, Any]) -> None:
+    written = Refused("error.master_missing", values, 5).encode()
+    note = Refused.decode(written)
+    assert len(written.encode()) <= NOTE_BYTES
+    assert note is not None
+    assert (note.key, note.since) == ("error.master_missing", 5)
+    assert "error.master_missing" in note.sentence
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "leader epoch 3",
+        '{"v":2,"refused":"error.torn","values":{},"since":1}',
+        '{"v":1,"refused":"../x","values":{},"since":1}',
+        '{"v":1,"refused":"error.torn","values":{"topic":"\\u001b[2J"},"since":1}',
+        '{"v":1,"refused":"error.torn","values":{"topic":["x"]},"since":1}',
+        '{"v":1,"refused":"error.torn","values":{},"since":true}',
+    ],
+)
+def test_metadata_of_others_then_it_is_no_note(metadata: str) -> None:
+    assert Refused.decode(metadata) is None
+
+
+def test_every_refusal_that_an_act_ends_then_it_has_a_sentence_and_advice_of_its_own() -> None:
+    names = {key.removeprefix("error.") for key in RESUMABLE}
+    assert {f"error.{name}" for name in names} | {f"partition.do_{name}" for name in names} <= catalogue().keys()
+    assert Refused("error.ledger_newer", {"kind": "vote"}, 0).advice == text("partition.do_other")
+
+
+def test_acts_about_a_refusal_then_the_newest_that_is_about_this_very_one_counts() -> None:
+    assert found() is None
+    assert found(act(3), act(4, by="pm-8"), act(5, sends=30, refused="error.torn")) == "a4"
+
+
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        (act(3, head=fingerprint(b"{}")), "of another head, as after it has taken effect"),
+        (act(3, head=None), "of no head"),
+        (act(3, refused="error.head_missing"), "of another reason"),
+        (act(3, subject="partition/1", key=b"partition/1"), "of another partition"),
+        (act(3, partition=1), "on another partition"),
+        (act(3, acts=4), "would skip itself, and so never be recorded"),
+        (act(3, key=b"partition/3"), "filed under another key"),
+        (act(3, sends=-1), "no offset"),
+        (act(3, extra=1), "a field that nobody knows"),
+    ],
+)
+def test_an_act_that_is_not_about_this_refusal_then_nothing_is_resumed(record: Record, why: str) -> None:
+    assert found(record) is None, why
+
+
+def test_no_head_then_only_an_act_about_no_head_counts() -> None:
+    lost = act(3, head=None, refused="error.head_missing")
+    assert found(lost, act(4), refused="error.head_missing", head=None) == "a3"
+    assert fingerprint(None) is None
+
+
+def test_an_act_that_counts_then_what_it_skips_is_told_for_the_manifest() -> None:
+    one = resumption([act(7)], partition=2, refused="error.sends_expired", head=SEEN)
+    assert one is not None
+    (skipped,) = one.skipped(BEFORE)
+    assert skipped.model_dump(by_alias=True) == {
+        "topic": "mail.sends.v1",
+        "from": 10,
+        "to": 25,
+        "act": "a7",
+        "offset": 7,
+        "by": "pm-7",
+        "reason": "error.sends_expired",
+    }
+    assert one.skipped({"mail.sends.v1": 25, "mail.acts.v1": 3}) == ()
