@@ -1,57 +1,251 @@
-"""Where logs begin and end, as the worker trusts it: a chunk is judged, and a ledger read, up to these offsets."""
+"""Where logs begin and end, safe against a leader that was deposed and has not heard of it.
+
+Each answer goes by questions that were asked after the call, to enough replicas' brokers (`leaders.newest`), and by
+a leader that knows itself to be the one of the newest epoch among them. Where that cannot be had it waits.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Any
+import contextlib
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+import structlog
+from aiokafka import AIOKafkaClient, TopicPartition
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from streams.client.leaders import NOBODY, Answer, Leader, Leaders, needed, newest
+from streams.client.requests import beliefs, believed, list_offsets
+
+log = structlog.get_logger(__name__)
 
 RETRY_MS = 20
-"""A client that asks about a topic for the first time does so in vain, and waits so long for what it is told."""
+"""Whoever is told too little asks again after so long."""
+REST_SECONDS = 0.3
+"""A broker that could not be asked is left alone for so long; the others may suffice."""
+TELL_SECONDS = 1.0
+"""A question that stays open is logged this often."""
+LATE_SECONDS = 0.1
+"""As long as this, only as many brokers are asked as suffice; then the others, too."""
+SILENT_SECONDS = 1.0
+"""A leader that is silent for so long may have been deposed: who leads is asked again."""
+AT_ONCE = 8
+"""So many questions may wait for one broker: one that is halted would collect them without end."""
+LATEST, EARLIEST = -1, -2
+Found = TypeVar("Found")
+
+
+class UnsureError(Exception):
+    """Too few brokers answered, or what they said does not fit together: ask again."""
 
 
 class Ends:
-    """Asks brokers for the bounds of logs, on connections of its own, so that no long fetch delays the question."""
+    """Asks brokers for the bounds of logs, on connections of its own, so that no long fetch delays the question.
 
-    def __init__(self, **reached: Any) -> None:
-        """`reached`: how aiokafka's clients are made."""
-        self._reached = reached
+    Every method waits for as long as it takes, so give it a deadline. Raises TopicAuthorizationFailedError where the
+    user may not ask.
+    """
+
+    def __init__(self, leaders: Leaders, **reached: Any) -> None:
+        """`leaders`: learns what is found on the way. `reached`: how aiokafka's clients are made."""
+        self._leaders, self._reached = leaders, reached
+        self._slots: dict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        self._rested: dict[int, float] = {}
+        """By broker, from when on it may be asked again."""
+        self._late = set[int]()
+        """Brokers that did not answer in time when they were asked last."""
+        self._asking: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
-        """Connects."""
-        how = {**self._reached, "enable_auto_commit": False, "retry_backoff_ms": RETRY_MS}
-        self._all = AIOKafkaConsumer(**how, isolation_level="read_uncommitted")
-        self._committed = AIOKafkaConsumer(**how, isolation_level="read_committed")
-        self._admin = AIOKafkaAdminClient(**self._reached)
-        await asyncio.gather(self._all.start(), self._committed.start(), self._admin.start())
+        """Connects; raises KafkaConnectionError where no bootstrap server answers."""
+        self._client = AIOKafkaClient(**self._reached, retry_backoff_ms=RETRY_MS)
+        await self._client.bootstrap()
 
     async def stop(self) -> None:
         """Disconnects."""
-        await asyncio.gather(self._all.stop(), self._committed.stop(), self._admin.close())
+        asking = list(self._asking)
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        await self._client.close()
 
     async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Returns the end of each log, uncommitted records included."""
-        found: dict[TopicPartition, int] = await self._all.end_offsets(list(tps))
-        return found
+        return await self._found(tps, LATEST, committed=False)
 
     async def stable(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Returns the stable end of each log: where its first open transaction, or the log itself, ends."""
-        found: dict[TopicPartition, int] = await self._committed.end_offsets(list(tps))
-        return found
+        return await self._found(tps, LATEST, committed=True)
 
     async def beginnings(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Returns the first offset that each log keeps."""
-        found: dict[TopicPartition, int] = await self._all.beginning_offsets(list(tps))
-        return found
+        return await self._found(tps, EARLIEST, committed=False)
 
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
-        """Returns the partitions of these topics, in order."""
-        found = await self._admin.describe_topics(list(topics))
-        return sorted(
-            TopicPartition(topic["topic"], partition["partition"])
-            for topic in found
-            for partition in topic["partitions"]
-        )
+        """Returns the partitions of these topics, in order: all of them that may hold anything acknowledged."""
+        return await self._sure(lambda: self._partitions(topics))
+
+    async def _found(self, tps: Iterable[TopicPartition], at: int, *, committed: bool) -> dict[TopicPartition, int]:
+        wanted = tuple(tps)
+        return await self._sure(lambda: self._round(wanted, at, committed=committed)) if wanted else {}
+
+    async def _sure(self, ask: Callable[[], Awaitable[Found]]) -> Found:
+        loop = asyncio.get_running_loop()
+        tell_at = loop.time() + TELL_SECONDS
+        while True:
+            try:
+                return await ask()
+            except UnsureError as error:
+                if loop.time() > tell_at:
+                    log.warning("ends_unsure", reason=str(error))
+                    tell_at = loop.time() + TELL_SECONDS
+            await asyncio.sleep(RETRY_MS / 1000)
+
+    async def _round(self, tps: Sequence[TopicPartition], at: int, *, committed: bool) -> dict[TopicPartition, int]:
+        """Asks who leads, and beside that the last known leaders for the ends: mostly they still lead."""
+        asked = {tp: leader for tp in tps if (leader := self._leaders.get(tp))}
+        asking = asyncio.create_task(self._offsets(asked, at, committed=committed))
+        try:
+            done = set[asyncio.Task[Any]]()
+            while not done:
+                leaders = await self._newest(tps)
+                if leaders != asked:
+                    asking.cancel()
+                    asked, asking = leaders, asyncio.create_task(self._offsets(leaders, at, committed=committed))
+                done, _ = await asyncio.wait([asking], timeout=SILENT_SECONDS)
+            found = asking.result()
+        finally:
+            asking.cancel()
+        if missing := [tp for tp in tps if tp not in found]:
+            raise UnsureError(f"{missing[0].topic}/{missing[0].partition}: the leader does not answer")
+        return found
+
+    async def _newest(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, Leader]:
+        topics, known = tuple(sorted({tp.topic for tp in tps})), tuple(map(self._leaders.get, tps))
+        nodes = self._suffice(known)
+        asked = dict[asyncio.Task[Answer], int]()
+        answers, found = dict[int, Answer](), tuple[Leader | None, ...]()
+        try:
+            while True:
+                for node in nodes - set(asked.values()):
+                    asked[asyncio.create_task(self._believes(node, topics))] = node
+                if not (waiting := [task for task in asked if not task.done()]):
+                    behind = [f"{tp.topic}/{tp.partition}" for tp, one in zip(tps, found, strict=False) if not one]
+                    raise UnsureError(f"too few replicas answer: {', '.join(behind[:1])}")
+                done, late = await asyncio.wait(waiting, timeout=LATE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                answers |= {asked[task]: answer for task in done if (answer := _answer(task))}
+                self._late.update({asked[task] for task in done} - answers.keys())
+                found = newest(tps, frozenset(answers.items()), known)
+                leaders = {tp: one for tp, one in zip(tps, found, strict=True) if one and one.node != NOBODY}
+                if len(leaders) == len(tps):
+                    self._leaders.learn(leaders, asyncio.get_running_loop().time())
+                    self._late.difference_update(answers)
+                    return leaders
+                if not (done and late):
+                    self._late.update(asked[task] for task in late)
+                    nodes |= self._brokers() | {node for one in found if one for node in one.replicas}
+        finally:
+            for task in asked:
+                task.cancel()
+
+    def _suffice(self, known: Iterable[Leader | None]) -> set[int]:
+        """Returns the brokers to ask first: enough of them, if they are as they were; all, where we know too little."""
+        chosen = set[int]()
+        for leader in known:
+            if leader is None:
+                return self._brokers()
+            order = sorted(leader.replicas, key=lambda node: (node not in chosen, node in self._late, node))
+            chosen.update(order[: leader.asked])
+        return chosen
+
+    async def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
+        """Asks so many brokers that one of them knows of any partition that took a record before."""
+        brokers, answers = set(self._brokers()), list[Any]()
+        asked = [asyncio.create_task(self._ask(node, *beliefs(tuple(topics)))) for node in brokers]
+        try:
+            for task in asyncio.as_completed(asked):
+                with contextlib.suppress(UnsureError):
+                    answers.append(await task)
+                if not answers:
+                    continue
+                _refuse_forbidden(answers)
+                for metadata, _ in answers:
+                    brokers |= metadata.nodes
+                fewest = min(configs.min_insync[topic] for _, configs in answers for topic in topics)
+                found = {tp for metadata, _ in answers for tp in metadata.leaders}
+                if len(answers) >= needed(len(brokers), fewest) and {tp.topic for tp in found} >= set(topics):
+                    return sorted(found)
+        finally:
+            for task in asked:
+                task.cancel()
+        raise UnsureError("too few brokers answer")
+
+    async def _believes(self, node: int, topics: tuple[str, ...]) -> Answer:
+        metadata, configs = await self._ask(node, *beliefs(topics))
+        _refuse_forbidden([(metadata, configs)])
+        return believed(metadata, configs)
+
+    async def _offsets(
+        self, leaders: Mapping[TopicPartition, Leader], at: int, *, committed: bool
+    ) -> dict[TopicPartition, int]:
+        """Returns what these leaders say, without those who do not answer as leaders of just that epoch."""
+        epochs: dict[int, dict[TopicPartition, int]] = defaultdict(dict)
+        for tp, leader in leaders.items():
+            epochs[leader.node][tp] = leader.epoch
+        questions = [
+            self._ask(node, list_offsets(tuple(of.items()), at, committed=committed)) for node, of in epochs.items()
+        ]
+        found = {}
+        for answer in await asyncio.gather(*questions, return_exceptions=True):
+            if isinstance(answer, UnsureError):
+                continue
+            if isinstance(answer, BaseException):
+                raise answer
+            for tp, (error, offset) in answer[0].found.items():
+                if error == TopicAuthorizationFailedError.errno:
+                    raise TopicAuthorizationFailedError(tp.topic)
+                if not error:
+                    found[tp] = offset
+        return found
+
+    async def _ask(self, node: int, *requests: Any) -> Any:
+        """Returns a broker's answers; raises UnsureError without them.
+
+        Who does not wait for them any longer takes nothing back: they keep their place until they come, or time out.
+        """
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._rested.get(node, 0.0) - loop.time()))
+        await self._slots[node].acquire()
+        asking = asyncio.gather(*(self._client.send(node, request) for request in requests))
+        self._asking.add(asking)
+        asking.add_done_callback(lambda _: self._asked(node, asking))
+        try:
+            return await asyncio.shield(asking)
+        except (KafkaError, OSError, LookupError) as error:  # aiokafka looks up a connection that it closed meanwhile
+            self._rested[node] = loop.time() + REST_SECONDS
+            raise UnsureError(type(error).__name__) from None
+
+    def _asked(self, node: int, asking: asyncio.Future[Any]) -> None:
+        self._asking.discard(asking)
+        self._slots[node].release()
+        if not asking.cancelled():
+            asking.exception()  # nobody may wait for it any more, and asyncio would complain
+
+    def _brokers(self) -> set[int]:
+        return {broker.nodeId for broker in self._client.cluster.brokers()}
+
+
+def _answer(task: asyncio.Task[Answer]) -> Answer | None:
+    try:
+        return task.result()
+    except UnsureError:
+        return None
+
+
+def _refuse_forbidden(answers: Iterable[tuple[Any, Any]]) -> None:
+    for metadata, _ in answers:
+        for topic, error in metadata.errors.items():
+            if error == TopicAuthorizationFailedError.errno:
+                raise TopicAuthorizationFailedError(topic)

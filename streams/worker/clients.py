@@ -7,13 +7,12 @@ from aiokafka import AIOKafkaConsumer
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 from streams.client.connection import reached
+from streams.client.leaders import Cluster, Leaders
 from streams.client.log_ends import RETRY_MS, Ends
 from streams.client.producer import Producer
 
 FETCH_BYTES = 1 << 20
 """So much of a partition is fetched at once."""
-
-
 TRANSACTION_SECONDS = 15.0
 """After so long Kafka itself ends a transaction that nobody ended."""
 REQUEST_SECONDS = 5.0
@@ -25,14 +24,16 @@ class Clients:
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._reached = settings, reached(settings)
+        self._answering = {**self._reached, "request_timeout_ms": int(REQUEST_SECONDS * 1000)}
+        self._leaders = Leaders()
 
     def reader(self, *, wait_ms: int = 50, fetch_bytes: int = FETCH_BYTES) -> AIOKafkaConsumer:
         """Returns a reader without group, for committed records only, that is to be assigned by hand.
 
         `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with.
         """
-        return AIOKafkaConsumer(
-            **self._reached,
+        reader = AIOKafkaConsumer(
+            **self._answering,
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="none",
@@ -40,10 +41,16 @@ class Clients:
             max_partition_fetch_bytes=fetch_bytes,
             retry_backoff_ms=RETRY_MS,
         )
+        reader._client.cluster = self.cluster()  # a private name: tests/unit/test_private_names.py
+        return reader
+
+    def cluster(self) -> Cluster:
+        """Returns what a client goes by that shall leave a deposed leader as soon as any of ours knows of it."""
+        return Cluster(self._leaders)
 
     def ends(self) -> Ends:
         """Returns who knows the bounds of logs."""
-        return Ends(**self._reached)
+        return Ends(self._leaders, **self._answering)
 
     def producer(self, partition: int) -> Producer:
         """Returns the transactional producer of one partition; starting it fences the former owner."""

@@ -18,7 +18,6 @@ from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
@@ -28,6 +27,7 @@ from schemas.record import Refusal
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client import replicas
 from streams.client.batches import refusal
+from streams.client.log_ends import Ends
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 
@@ -42,10 +42,13 @@ UNREAD_BYTES = 4 * 1024
 UNREAD_KEPT = 16 * 2**20
 """So much is kept of all of them; of those beyond it the dead letter has key, size and SHA-256."""
 POLL_MS = 20
+FOLD_SECONDS = 0.01
+"""Facts are folded for so long at a time; then others may go on, as judging and heartbeats share the loop."""
 WAIT_MS = 500
 FETCH_BYTES = 4 << 20
 WATCH_SECONDS = 1.0
 WATCH_PARTITIONS = 5
+PARTITIONS_SECONDS = 5.0
 """An idle worker asks this often whether it still sees every acknowledged fact; readiness is as old as that.
 Every fifth time it also looks for partitions added meanwhile, which only a restart can follow."""
 
@@ -73,7 +76,7 @@ class Followers:
         """Records that could not be read; a partition's owner puts each into `deadletter` once."""
         self.as_of = 0
         """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
-        self.ends = clients.ends()
+        self.ends: Ends = clients.ends()
         """Who knows the bounds of logs, for the owned partitions as well; it runs as long as the followers do."""
         self._settings, self._clients, self._clock = settings, clients, clock
         self._topics = {settings.topic(name): name for name in FACT_TOPICS}
@@ -142,20 +145,17 @@ class Followers:
         return await self.ends.partitions(list(self._topics))
 
     async def _read(self) -> None:
-        tps = list(self._positions)
+        tps, loop = list(self._positions), asyncio.get_running_loop()
         while True:
             fetched = await self._reader.getmany(timeout_ms=POLL_MS, max_records=READ_RECORDS)
+            began = loop.time()
             for tp, records in fetched.items():
-                topic = self._topics[tp.topic]
                 for record in await self._whole(tp, records):
-                    refused = refusal(record.headers)
-                    offset = refused.base if refused and refused.what == "batch" else record.offset
-                    place = (topic, tp.partition, offset)
-                    fault = self.store.apply(*place, record.key, record.value, refused)
-                    if fault is not None:
-                        self.unreadable[place] = self._unread(record, refused, fault)
-                        log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)
-            moved = False
+                    self._apply(tp, record)
+                    if loop.time() - began >= FOLD_SECONDS:
+                        await asyncio.sleep(0)
+                        began = loop.time()
+            moved = bool(fetched)
             for tp in tps:  # the position also passes markers, aborted records and holes
                 position = await self._reader.position(tp)
                 if position != self._positions[tp]:
@@ -164,6 +164,17 @@ class Followers:
                 async with self._moved:
                     self._moved.notify_all()
             await asyncio.sleep(0)
+
+    def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
+        """Applies one record, and the position with it: whoever judges next names exactly the facts that he sees."""
+        topic, refused = self._topics[tp.topic], refusal(record.headers)
+        offset = refused.base if refused and refused.what == "batch" else record.offset
+        place = (topic, tp.partition, offset)
+        fault = self.store.apply(*place, record.key, record.value, refused)
+        if fault is not None:
+            self.unreadable[place] = self._unread(record, refused, fault)
+            log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)
+        self._positions[tp] = record.offset + 1
 
     def _unread(self, record: ConsumerRecord, refused: Refusal | None, fault: str) -> Unread:
         size, kept = len(record.value or b""), (record.value or b"")[:UNREAD_BYTES]
@@ -191,14 +202,7 @@ class Followers:
             self._wanted.clear()
             round_, self._next_round = self._next_round, loop.create_future()
             assert round_ is not None
-            while True:
-                try:
-                    ends = await self.ends.ends(known)
-                    break
-                except KafkaError as error:  # the chunk waits, unjudged, however long that takes
-                    log.warning("facts_unreachable", error=type(error).__name__)
-                    await asyncio.sleep(0.2)
-            round_.set_result(ends)
+            round_.set_result(await self.ends.ends(known))  # the chunk waits, unjudged, however long that takes
 
     async def _watch(self) -> None:
         rounds = 0
@@ -211,8 +215,9 @@ class Followers:
 
     async def _partitions_unchanged(self) -> None:
         try:
-            partitions = await self._partitions()
-        except KafkaError:
+            async with asyncio.timeout(PARTITIONS_SECONDS):
+                partitions = await self._partitions()
+        except TimeoutError:
             return  # the barrier says so already
         if grown := sorted({tp.topic for tp in set(partitions) - set(self._positions)}):
             raise RestartError("error.partitions_grew", topic=grown[0])

@@ -20,6 +20,9 @@ batches.install(aiokafka.consumer.fetcher)
 READ_SECONDS = 30.0
 """Longest time without any progress of a read before it is an error (TimeoutError), not an answer."""
 
+STILL_SECONDS = 1.0
+"""A reader that gets nothing for so long may be with a leader that was deposed and does not know it."""
+
 NEAR = 500
 """A reader that wants records no further apart goes on reading; setting out anew takes about as long."""
 
@@ -73,6 +76,7 @@ async def read(probe: Probe, tp: TopicPartition, begin: int, end: int) -> AsyncG
     consumer.seek(tp, begin)
     loop = asyncio.get_running_loop()
     position, moved_at = begin, loop.time()
+    looked_at = moved_at
     try:
         while position < end:
             fetched = await consumer.getmany(tp, timeout_ms=100, max_records=5_000)
@@ -86,6 +90,9 @@ async def read(probe: Probe, tp: TopicPartition, begin: int, end: int) -> AsyncG
                 position, moved_at = reached, loop.time()
             elif loop.time() - moved_at > READ_SECONDS:
                 raise TimeoutError(f"{tp.topic}/{tp.partition} stays at {position} of {end}")
+            elif loop.time() - max(moved_at, looked_at) > STILL_SECONDS:
+                await probe.ends.stable([tp])  # the reader learns by that who leads now
+                looked_at = loop.time()
     finally:
         consumer.unsubscribe()  # or it would go on asking for what comes next, and other questions wait behind that
 

@@ -7,7 +7,10 @@ from typing import ClassVar
 
 import pytest
 
-from streams.worker import turn
+from gatekeeper.knowledge.store import FactStore
+from streams.worker import facts, turn
+from streams.worker.clients import Clients
+from streams.worker.clock import Clock
 from streams.worker.facts import Followers
 from tests.worlds import World, consent, controller, eventually, send
 
@@ -128,6 +131,36 @@ def test_given_an_open_foreign_transaction_then_sends_wait_and_are_withheld_as_s
 
     asyncio.run(run())
     assert world.verdicts() == {"e-stale": ("block", "FACTS_STALE"), "e-later": ("clear", None)}
+
+
+def test_given_facts_that_are_folded_then_the_positions_are_those_of_just_the_applied_ones(world, monkeypatch):
+    monkeypatch.setattr(facts, "FOLD_SECONDS", 0.0)
+    world.people([f"p{i}" for i in range(300)])
+    seen = []
+
+    class Counted(FactStore):
+        applied = 0
+
+        def apply(self, *args):
+            self.applied += 1
+            return super().apply(*args)
+
+    async def run() -> None:
+        followers = Followers(world.settings, store := Counted(), Clients(world.settings), Clock())
+        failures = []
+        await followers.start(failures.append)
+        begin = sum(map(sum, followers.positions().values()))
+        reading = asyncio.create_task(followers.barrier(30))
+        while not reading.done():
+            seen.append((sum(map(sum, followers.positions().values())) - begin, store.applied))
+            await asyncio.sleep(0)
+        assert reading.result()
+        assert not failures
+        await followers.stop()
+
+    asyncio.run(run())
+    assert all(positions == applied for positions, applied in seen)
+    assert len({applied for _, applied in seen}) > 100, "others were let in between"
 
 
 def test_given_a_race_of_2000_withdrawals_and_sends_then_none_is_cleared(world, monkeypatch):

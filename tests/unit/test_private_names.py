@@ -6,6 +6,7 @@ import tempfile
 from importlib.metadata import version
 
 import aiokafka
+import aiokafka.conn
 import aiokafka.consumer.fetcher
 import kafka.admin
 import kafka.consumer.fetcher
@@ -116,6 +117,27 @@ def test_given_aiokafka_then_the_groups_connection_alone_is_patient():
     )
     assert client.count("request_timeout_ms=self._request_timeout_ms") >= 2, "it tells each its time-out"
     assert inspect.getsource(AIOKafkaConnection).count("self._request_timeout") >= 2, "and keeps it under that name"
+
+
+def test_given_aiokafka_then_a_reader_goes_to_the_leader_that_our_cluster_names():
+    assert "self._client.cluster.leader_for_partition(tp)" in inspect.getsource(
+        aiokafka.consumer.fetcher.Fetcher._select_read_replica
+    ), (
+        "aiokafka's fetcher no longer asks its client's cluster who leads: streams/worker/clients.py puts a Cluster of "
+        "ours there, without which a reader stays with a deposed leader until that hears of its successor."
+    )
+    assert "self.cluster = ClusterMetadata(" in inspect.getsource(aiokafka.AIOKafkaClient.__init__)
+    assert "self._client = AIOKafkaClient(" in inspect.getsource(aiokafka.AIOKafkaConsumer.__init__)
+    assert "self.cluster.update_metadata(" in inspect.getsource(aiokafka.AIOKafkaClient.bootstrap)
+
+
+def test_given_aiokafka_then_requests_of_ours_are_prepared_and_decoded_as_its_own():
+    source = inspect.getsource(aiokafka.conn.AIOKafkaConnection)
+    for name in ("request.prepare(self._versions)", "request_struct.encode()", "resp_type.decode(resp)"):
+        assert name in source, (
+            f"aiokafka no longer has {name}: streams/client/requests.py gives it requests and answers of ours, "
+            "in versions that it does not speak, and answers that are decoded once."
+        )
 
 
 def test_given_both_clients_then_what_a_fetch_returned_is_read_as_our_batches():

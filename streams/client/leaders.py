@@ -1,0 +1,119 @@
+"""Who leads a partition: told by several brokers, as one of them may be behind and not know that it is.
+
+A leader that was halted and goes on answers from its old log until it hears of its successor. So a leader counts only
+with an epoch that is the newest of enough replicas: ADR 3 says how many, and why that suffices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.cluster import ClusterMetadata
+
+NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """A broker that leads a partition during one epoch, NOBODY where none does; `replicas` have copies."""
+
+    epoch: int
+    node: int
+    replicas: frozenset[int] = field(compare=False)
+    asked: int = field(default=0, compare=False)
+    """How many of them had to answer to be sure of it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What one broker believes: who leads each partition, and min.insync.replicas by topic."""
+
+    leaders: Mapping[TopicPartition, Leader]
+    min_insync: Mapping[str, int]
+
+
+@lru_cache(maxsize=64)
+def newest(
+    tps: Sequence[TopicPartition], answers: Set[tuple[int, Answer]], known: Sequence[Leader | None]
+) -> tuple[Leader | None, ...]:
+    """Returns the leader with the newest epoch of each partition, None where too few replicas have answered.
+
+    `answers`: by broker, all asked after what must be covered. `known`: the newest leaders that were found before.
+    """
+    told = dict(answers)
+    return tuple(_newest(tp, told, leader) for tp, leader in zip(tps, known, strict=True))
+
+
+def _newest(tp: TopicPartition, answers: Mapping[int, Answer], known: Leader | None) -> Leader | None:
+    told = {node: answer.leaders[tp] for node, answer in answers.items() if tp in answer.leaders}
+    if not told:
+        return None
+    believed = [*told.values(), *([known] if known else ())]
+    epoch = max(leader.epoch for leader in believed)
+    latest = [leader for leader in believed if leader.epoch == epoch]
+    # while a reassignment runs, one broker knows of replicas that another does not know yet: all of them count
+    replicas = frozenset[int]().union(*(leader.replicas for leader in latest))
+    fewest = min(answer.min_insync.get(tp.topic, 1) for answer in answers.values())
+    if len(replicas & told.keys()) < (asked := needed(len(replicas), fewest)):
+        return None
+    return Leader(epoch, max(leader.node for leader in latest), replicas, asked)
+
+
+def needed(replicas: int, min_insync: int) -> int:
+    """Returns how many must answer so that one of them is among any `min_insync` of so many."""
+    return max(1, replicas - min_insync + 1)
+
+
+class Leaders:
+    """The newest leaders that were found, and when; shared by all clients of a process.
+
+    An older epoch never replaces a newer one. A topic that was deleted and made anew begins with epoch 0 again, and
+    only a new process takes that.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[TopicPartition, tuple[Leader, float]] = {}
+
+    def get(self, tp: TopicPartition) -> Leader | None:
+        """Returns the newest leader that was found, None where nobody has looked."""
+        return self._found[tp][0] if tp in self._found else None
+
+    def found_at(self, tp: TopicPartition) -> float:
+        """Returns when it was found, by the loop's clock; long ago where nobody has looked."""
+        return self._found[tp][1] if tp in self._found else float("-inf")
+
+    def learn(self, leaders: Mapping[TopicPartition, Leader], at: float) -> None:
+        """Takes leaders that were found to be the newest at that time, by the loop's clock."""
+        for tp, leader in leaders.items():
+            known = self.get(tp)
+            if known is None or known.epoch <= leader.epoch:
+                self._found[tp] = leader, at
+
+
+class Cluster(ClusterMetadata):
+    """What a client of aiokafka knows of the cluster: of two leaders of a partition, the one heard of last.
+
+    aiokafka asks any broker, and its Metadata tells no epochs. So a deposed leader may name itself once more; the next
+    look at the ends corrects that, at once and without asking any broker.
+    """
+
+    def __init__(self, leaders: Leaders) -> None:
+        super().__init__()
+        self._leaders, self._told_at = leaders, float("-inf")
+
+    def update_metadata(self, metadata: Any) -> None:
+        """Takes the answer of any broker."""
+        self._told_at = asyncio.get_running_loop().time()
+        super().update_metadata(metadata)
+
+    def leader_for_partition(self, tp: TopicPartition) -> Any:
+        """Returns the id of the leader, -1 where there is none, None where that is not known."""
+        leader = self._leaders.get(tp)
+        if leader is not None and self._leaders.found_at(tp) > self._told_at:
+            return leader.node
+        return super().leader_for_partition(tp)

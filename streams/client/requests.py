@@ -1,0 +1,255 @@
+"""Three requests in versions that aiokafka does not speak: they carry the epoch of a partition's leader.
+
+They are asked hundreds of times a second, and while nothing changes both question and answer are the same bytes.
+So each is encoded and decoded once.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from io import BytesIO
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Int64, Schema, String
+
+from streams.client.leaders import Answer, Leader
+
+TOPIC = 2
+"""Kafka's number of the kind of resource whose settings are asked."""
+MIN_INSYNC = "min.insync.replicas"
+_TEXT = String("utf-8")
+
+
+@lru_cache(maxsize=64)
+def beliefs(topics: tuple[str, ...]) -> tuple[Any, Any]:
+    """Returns what asks a broker for what it believes of these topics: their leaders, their settings."""
+    return Metadata(topics), MinInsync(topics)
+
+
+@lru_cache(maxsize=64)
+def believed(metadata: Any, configs: Any) -> Answer:
+    """Returns what a broker answered."""
+    return Answer(metadata.leaders, configs.min_insync)
+
+
+@lru_cache(maxsize=256)
+def list_offsets(epochs: tuple[tuple[TopicPartition, int], ...], at: int, *, committed: bool) -> Any:
+    """Returns what asks a broker for offsets that it gives only as the leader of exactly these epochs.
+
+    `at`: -1 for the end, -2 for the beginning. `committed`: whether the end is the stable one.
+    """
+    return ListOffsets(epochs, at, committed=committed)
+
+
+class _EncodedOnce:
+    def encode(self) -> bytes:
+        """Returns the bytes."""
+        return self._encoded
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        return super().encode()  # type: ignore[misc, no-any-return]  # of aiokafka's class beside this one
+
+
+class _DecodedOnce:
+    @classmethod
+    def decode(cls: Any, data: BytesIO) -> Any:
+        """Returns the answer in these bytes, the same object for the same bytes."""
+        return _decoded(cls, data.read())
+
+
+@lru_cache(maxsize=256)
+def _decoded(kind: Any, data: bytes) -> Any:
+    return super(_DecodedOnce, kind).decode(BytesIO(data))
+
+
+class _MetadataResponse(_DecodedOnce, Response):
+    API_KEY, API_VERSION = 3, 7
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("brokers", Array(("node_id", Int32), ("host", _TEXT), ("port", Int32), ("rack", _TEXT))),
+        ("cluster_id", _TEXT),
+        ("controller_id", Int32),
+        (
+            "topics",
+            Array(
+                ("error_code", Int16),
+                ("topic", _TEXT),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    Array(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", Array(Int32)),
+                        ("isr", Array(Int32)),
+                        ("offline_replicas", Array(Int32)),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+    @cached_property
+    def errors(self) -> dict[str, int]:
+        """Returns Kafka's error by topic, of those that the broker says nothing else about."""
+        return {name: error for error, name, _, _ in self.topics if error}
+
+    @cached_property
+    def nodes(self) -> frozenset[int]:
+        """Returns the brokers that are there, as this one believes."""
+        return frozenset(broker[0] for broker in self.brokers)
+
+    @cached_property
+    def leaders(self) -> dict[TopicPartition, Leader]:
+        """Returns who leads each partition, as this broker believes."""
+        return {
+            TopicPartition(name, number): Leader(epoch, leader, frozenset(replicas))
+            for _, name, _, partitions in self.topics
+            for _, number, leader, epoch, replicas, *_ in partitions
+        }
+
+
+class _MetadataRequest(_EncodedOnce, RequestStruct):
+    API_KEY, API_VERSION, RESPONSE_TYPE = 3, 7, _MetadataResponse
+    SCHEMA = Schema(("topics", Array(_TEXT)), ("allow_auto_topic_creation", Boolean))
+
+
+class Metadata(Request[_MetadataRequest]):
+    """Asks a broker who leads the partitions of these topics; makes no topic."""
+
+    API_KEY = 3
+
+    def __init__(self, topics: tuple[str, ...]) -> None:
+        self._struct = _MetadataRequest(topics, False)
+
+    def build(self, _: Any) -> Any:
+        """Returns what is sent."""
+        return self._struct
+
+
+class _ConfigsResponse(_DecodedOnce, Response):
+    API_KEY, API_VERSION = 32, 1
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "resources",
+            Array(
+                ("error_code", Int16),
+                ("error_message", _TEXT),
+                ("resource_type", Int8),
+                ("resource_name", _TEXT),
+                (
+                    "entries",
+                    Array(
+                        ("name", _TEXT),
+                        ("value", _TEXT),
+                        ("read_only", Boolean),
+                        ("source", Int8),
+                        ("is_sensitive", Boolean),
+                        ("synonyms", Array(("name", _TEXT), ("value", _TEXT), ("source", Int8))),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+    @cached_property
+    def min_insync(self) -> dict[str, int]:
+        """Returns min.insync.replicas by topic; 1 where the broker does not tell, which asks most of the others."""
+        found = {}
+        for error, _, _, topic, entries in self.resources:
+            told = [] if error else [int(value) for name, value, *_ in entries if name == MIN_INSYNC]
+            found[topic] = told[0] if told else 1
+        return found
+
+
+class _ConfigsRequest(_EncodedOnce, RequestStruct):
+    API_KEY, API_VERSION, RESPONSE_TYPE = 32, 1, _ConfigsResponse
+    SCHEMA = Schema(
+        ("resources", Array(("resource_type", Int8), ("resource_name", _TEXT), ("names", Array(_TEXT)))),
+        ("include_synonyms", Boolean),
+    )
+
+
+class MinInsync(Request[_ConfigsRequest]):
+    """Asks a broker how many replicas must have what is acknowledged on these topics."""
+
+    API_KEY = 32
+
+    def __init__(self, topics: tuple[str, ...]) -> None:
+        self._struct = _ConfigsRequest([(TOPIC, topic, [MIN_INSYNC]) for topic in topics], False)
+
+    def build(self, _: Any) -> Any:
+        """Returns what is sent."""
+        return self._struct
+
+
+class _ListOffsetsResponse(_DecodedOnce, Response):
+    API_KEY, API_VERSION = 2, 5
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "topics",
+            Array(
+                ("topic", _TEXT),
+                (
+                    "partitions",
+                    Array(
+                        ("partition", Int32),
+                        ("error_code", Int16),
+                        ("timestamp", Int64),
+                        ("offset", Int64),
+                        ("leader_epoch", Int32),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+    @cached_property
+    def found(self) -> dict[TopicPartition, tuple[int, int]]:
+        """Returns Kafka's error, 0 for none, and the offset of each partition."""
+        return {
+            TopicPartition(name, number): (error, offset)
+            for name, partitions in self.topics
+            for number, error, _, offset, _ in partitions
+        }
+
+
+class _ListOffsetsRequest(_EncodedOnce, RequestStruct):
+    API_KEY, API_VERSION, RESPONSE_TYPE = 2, 5, _ListOffsetsResponse
+    SCHEMA = Schema(
+        ("replica_id", Int32),
+        ("isolation_level", Int8),
+        (
+            "topics",
+            Array(
+                ("topic", _TEXT),
+                (
+                    "partitions",
+                    Array(("partition", Int32), ("current_leader_epoch", Int32), ("timestamp", Int64)),
+                ),
+            ),
+        ),
+    )
+
+
+class ListOffsets(Request[_ListOffsetsRequest]):
+    """Asks a broker for offsets, which it gives only as the leader of exactly these epochs."""
+
+    API_KEY = 2
+
+    def __init__(self, epochs: tuple[tuple[TopicPartition, int], ...], at: int, *, committed: bool) -> None:
+        topics: dict[str, list[tuple[int, int, int]]] = {}
+        for tp, epoch in epochs:
+            topics.setdefault(tp.topic, []).append((tp.partition, epoch, at))
+        self._struct = _ListOffsetsRequest(-1, int(committed), list(topics.items()))
+
+    def build(self, _: Any) -> Any:
+        """Returns what is sent."""
+        return self._struct

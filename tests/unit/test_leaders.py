@@ -1,0 +1,101 @@
+"""Whom to believe about who leads: so many replicas that one of them must know of any acknowledgement."""
+
+import asyncio
+from itertools import combinations
+from types import SimpleNamespace
+
+import pytest
+from aiokafka import TopicPartition
+
+from streams.client.leaders import NOBODY, Answer, Cluster, Leader, Leaders, needed, newest
+
+TP = TopicPartition("t", 0)
+THREE = frozenset({1, 2, 3})
+OLD, NEW = Leader(5, 1, THREE), Leader(6, 2, THREE)
+
+
+def found(told: dict[int, Leader], min_insync: int = 2, known: Leader | None = None) -> Leader | None:
+    answers = frozenset((node, Answer({TP: leader}, {"t": min_insync})) for node, leader in told.items())
+    return newest((TP,), answers, (known,))[0]
+
+
+@pytest.mark.parametrize("replicas", range(1, 6))
+def test_given_so_many_answers_then_one_is_of_a_replica_that_knows_of_any_acknowledgement(replicas):
+    for min_insync in range(1, replicas + 1):
+        for knowing in combinations(range(replicas), min_insync):
+            for asked in combinations(range(replicas), needed(replicas, min_insync)):
+                assert set(knowing) & set(asked)
+
+
+def test_given_a_deposed_leader_alone_then_nobody_is_believed():
+    assert found({1: OLD}) is None
+
+
+def test_given_two_of_three_then_the_newest_epoch_is_believed():
+    assert found({1: OLD, 2: NEW}) == NEW
+    assert found({1: OLD, 3: OLD}) == OLD
+
+
+def test_given_an_epoch_known_before_then_older_answers_do_not_replace_it():
+    assert found({1: OLD, 3: OLD}, known=NEW) == NEW
+
+
+def test_given_min_insync_1_then_every_replica_must_answer():
+    assert found({1: OLD, 2: NEW}, min_insync=1) is None
+    assert found({1: OLD, 2: NEW, 3: NEW}, min_insync=1) == NEW
+
+
+def test_given_a_broker_with_a_lower_min_insync_then_that_counts():
+    answers = frozenset({(1, Answer({TP: OLD}, {"t": 2})), (2, Answer({TP: NEW}, {"t": 1}))})
+    assert newest((TP,), answers, (None,)) == (None,)
+
+
+def test_given_one_replica_then_its_own_answer_is_enough_whatever_min_insync():
+    alone = Leader(3, 1, frozenset({1}))
+    for min_insync in (1, 2):
+        assert found({1: alone}, min_insync) == alone
+
+
+def test_given_a_reassignment_then_old_and_new_replicas_must_answer():
+    both = Leader(5, 1, frozenset({1, 2, 3, 4, 5, 6}))
+    assert found({1: OLD, 2: both, 3: both, 4: both}) is None
+    assert found({1: OLD, 2: both, 3: both, 4: both, 5: both}) == both
+
+
+def test_given_answers_of_brokers_without_a_copy_then_they_do_not_count():
+    assert found({1: OLD, 7: OLD, 8: OLD}) is None
+    assert found({1: OLD, 7: NEW, 8: OLD}, known=OLD) is None
+
+
+def test_given_an_election_without_a_winner_then_nobody_leads():
+    leader = found({2: Leader(6, NOBODY, THREE), 3: OLD})
+    assert leader is not None
+    assert leader.node == NOBODY
+
+
+def test_given_a_broker_that_does_not_know_the_partition_then_it_does_not_count():
+    answers = frozenset({(1, Answer({}, {"t": 2})), (2, Answer({TP: OLD}, {"t": 2}))})
+    assert newest((TP,), answers, (None,)) == (None,)
+
+
+def metadata(leader: int) -> SimpleNamespace:
+    partitions = [(0, 0, leader, [1, 2, 3], [1, 2, 3])]
+    brokers = [(node, "h", 1, None) for node in THREE]
+    return SimpleNamespace(API_VERSION=1, brokers=brokers, controller_id=1, topics=[(0, "t", False, partitions)])
+
+
+def test_given_a_leader_found_after_any_broker_told_one_then_clients_go_to_it_at_once():
+    async def run() -> None:
+        leaders, now = Leaders(), asyncio.get_running_loop().time()
+        cluster = Cluster(leaders)
+        assert cluster.leader_for_partition(TP) is None
+        leaders.learn({TP: NEW}, now)
+        assert cluster.leader_for_partition(TP) == 2
+        cluster.update_metadata(metadata(3))
+        assert cluster.leader_for_partition(TP) == 3, "told later, and it may have been elected since"
+        leaders.learn({TP: NEW}, asyncio.get_running_loop().time() + 1)
+        assert cluster.leader_for_partition(TP) == 2
+        leaders.learn({TP: OLD}, asyncio.get_running_loop().time() + 2)
+        assert cluster.leader_for_partition(TP) == 2, "an older epoch"
+
+    asyncio.run(run())
