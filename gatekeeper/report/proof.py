@@ -85,6 +85,10 @@ class Chains:
         """Takes in a manifest with its records."""
         chain = self._chains.setdefault(link.partition, _Chain(link.partition))
         broken = chain.manifests > 0 and said["prev"] != chain.prev
+        for skipped in said.get("skipped", ()):  # by a person, on record
+            place = link.partition, logical_name(skipped["topic"])
+            if self._ends.get(place) == skipped["from"]:
+                self._ends[place] = skipped["to"]
         for taken in said["in"]:
             topic = logical_name(taken["topic"])
             broken |= self._ends.get((link.partition, topic), taken["from"]) != taken["from"]
