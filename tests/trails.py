@@ -95,8 +95,9 @@ class Trail:
         `wrong`: what the act's record says otherwise than the manifest.
         """
         desk = self._desks[partition]
+        taken = [Taken(SENDS, desk.next_send, desk.next_send, 0)]
         act, said = desk.skip(**skipped)
-        self._put(desk, [Taken(SENDS, desk.next_send, desk.next_send, 0)], [], said)
+        self._put(desk, taken, [], said)
         if recorded:
             self._put(desk, *desk.resumed({**act, **wrong}))
         return self

@@ -737,8 +737,6 @@ class _Partition:
             elif sealed and not (beyond or self._prev):  # nobody can tell of what time its predecessor is
                 self._report.add("begins_late", one.place)
         self._prev = sha256(one.value).hexdigest()
-        for skipped in said.get("skipped", ()):
-            self._skip(one.place, skipped)
         for taken in said["in"]:
             topic, first, to = taken["topic"], taken["from"], taken["to"]
             if (expected := self._next.get(topic, first)) != first:
@@ -746,17 +744,20 @@ class _Partition:
             self._next[topic] = to
             if not adds_up(first, to, taken["n"], [(gap["first"], gap["n"]) for gap in taken["gaps"]]):
                 self._report.add("range", one.place, topic=topic, first=first, to=to)
+        for skipped in said.get("skipped", ()):
+            self._skip(one.place, skipped)
         policy = f"policies/{said['policy']['sha256']}.toml"
         self._export.needed.add(policy if _HASHED.fullmatch(policy) else "policies/?.toml")
 
     def _skip(self, place: tuple[int, int], skipped: dict[str, Any]) -> None:
-        """Takes in what a person let go undecided; the record of the act that says so comes later."""
+        """Takes in what a person let go undecided behind a manifest; the record of the act that says so comes later."""
         _shaped(skipped, "act", "by", "from", "offset", "reason", "to", "topic")
         topic, first, to, act = (skipped[name] for name in ("topic", "from", "to", "offset"))
         if not all(map(is_place, (first, to, act))):
             raise ValueError("no such place")
-        if self._next.get(topic, first) == first:
-            self._next[topic] = to
+        if (expected := self._next.get(topic, first)) != first:
+            self._report.add("skipped", place, topic=topic, first=first, expected=expected)
+        self._next[topic] = to
         told = {"topic": topic, "first": first, "to": to, "by": skipped["by"], "act": skipped["act"], "input": act}
         self._asked.setdefault(act, []).append(_Skip(place, skipped, told))
 

@@ -92,7 +92,7 @@ class Chain:
                     number = said["partition"]
                     counts[number] += 1
                     heads[number] = sha256(leaf).hexdigest()
-                    moved = (*said.get("skipped", ()), *said["in"])
+                    moved = (*said["in"], *said.get("skipped", ()))
                     inputs[number] |= {taken["topic"]: taken["to"] for taken in moved}
         except (ValueError, LookupError, TypeError, AttributeError):
             return False
@@ -127,8 +127,8 @@ class Chain:
             return False, told
         late = at.head is None and manifest.prev is not None
         self._broken.discard(partition)
-        head, inputs = sha256(value).hexdigest(), {one.topic: one.to for one in manifest.skipped}
-        inputs |= {taken.topic: taken.to for taken in manifest.in_}
+        head, inputs = sha256(value).hexdigest(), {taken.topic: taken.to for taken in manifest.in_}
+        inputs |= {one.topic: one.to for one in manifest.skipped}
         self._sealed[partition] = Standing(next=offset + 1, head=head, taken=at.taken | inputs)
         found = [Finding("begins_late", partition, offset)] if late else []
         if (before := self._aside.get((partition, head))) is not None:
@@ -165,23 +165,22 @@ class Chain:
         def wrong(kind: Kind, **values: Any) -> Finding:
             return Finding(kind, manifest.partition, offset, values)
 
-        # what a person let go undecided is accounted for; whether an act says so, is for verify and coverage
-        passed = {one.topic: one.to for one in manifest.skipped if one.first == at.taken.get(one.topic, one.first)}
-        stands = at.taken | passed
         for taken in manifest.in_:
             where = {"topic": taken.topic, "first": taken.first, "to": taken.to}
             if not adds_up(taken.first, taken.to, taken.n, [(gap.first, gap.n) for gap in taken.gaps]):
                 return wrong("miscounted", **where)
-            if taken.first < stands.get(taken.topic, 0):
+            if taken.first < at.taken.get(taken.topic, 0):
                 return wrong("repeated", **where)
         if at.head is not None and manifest.prev != at.head:
             return wrong("twice") if hash_ == at.head else wrong("missing", sealed=at.next - 1)
-        for one in manifest.skipped:
-            if one.topic not in passed:
-                return wrong("skipped", topic=one.topic, first=at.taken[one.topic], to=one.first)
         for taken in manifest.in_:
-            if taken.first > (expected := stands.get(taken.topic, taken.first)):
+            if taken.first > (expected := at.taken.get(taken.topic, taken.first)):
                 return wrong("skipped", topic=taken.topic, first=expected, to=taken.first)
+        # what a person let go undecided is accounted for; whether an act says so, is for verify and coverage
+        stands = at.taken | {taken.topic: taken.to for taken in manifest.in_}
+        for one in manifest.skipped:
+            if one.first != (expected := stands.get(one.topic, one.first)):
+                return wrong("skipped", topic=one.topic, first=expected, to=one.first)
         return None
 
 

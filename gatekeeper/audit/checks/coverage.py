@@ -248,10 +248,10 @@ class _Check:
             return
         hash_ = sha256(manifest.value).hexdigest()
         joined = self._chain(manifest.offset, said["prev"], hash_)
-        for skipped in said.get("skipped", ()):
-            self._skip(manifest.offset, skipped)
         for taken in said["in"]:
             self._range(manifest.offset, taken, joined=joined, demanded=demanded)
+        for skipped in said.get("skipped", ()):
+            self._skip(manifest.offset, skipped)
         self._own(manifest.offset, said, joined=joined, demanded=demanded)
         for outgoing in self._outputs.values():
             outgoing.pull(max(said["audit"]["n"], 1))
@@ -345,11 +345,12 @@ class _Check:
                 self._found.expired[topic] = self._found.expired.get(topic, 0) + min(to, kept.start) - start
 
     def _skip(self, offset: int, said: Mapping[str, Any]) -> None:
-        """Moves an input on to where a person let it go on; of what lies before nothing is demanded."""
+        """Moves an input on to where a person let it go on; of what lies between nothing is asked."""
         topic, start, to = logical_name(said["topic"]), said["from"], said["to"]
-        claimed = self._found.claimed.setdefault(topic, Range(to, to, 0))
-        if claimed.to == start:
-            claimed.to = to
+        claimed = self._found.claimed.setdefault(topic, Range(start, start, 0))
+        if claimed.to != start:
+            self._find("skipped_offset", topic, claimed.to, f"to {start}")
+        claimed.to = to
         self._told.append((topic, start, to))
         who = {name: _plain(said[name]) for name in ("act", "by", "reason")}
         self._found.skipped.append(Skip(topic, start, to, **who, place=said["offset"], manifest=offset))
