@@ -70,6 +70,34 @@ def test_given_fetches_lost_before_the_chunk_is_built_then_all_are_repaired(worl
     world.check(4_000)
 
 
+def test_given_a_worker_that_joins_and_stops_then_what_stays_is_not_taken_over_and_what_goes_is_handed_over_at_once(
+    world, tmp_path
+):
+    world.people(f"r{i}" for i in range(50))
+    world.sends(f"r{i}" for i in range(60))
+    patient = {"session_timeout": "300"}  # nobody is given up for dead while this test runs
+
+    def taken_over(worker) -> list[int]:
+        return [event["partition"] for event in worker.events("partition_owned")]
+
+    with world.process(tmp_path / "first.log", worker="worker-0", **patient) as first:
+        until(lambda: world.decided() == 60, "decisions")
+        with world.process(tmp_path / "second.log", worker="worker-1", **patient) as second:
+            until(lambda: first.owned() and second.owned(), "both own partitions")
+            assert sorted(first.owned() + second.owned()) == [0, 1, 2, 3]
+            world.sends((f"r{i}" for i in range(60)), 60)
+            until(lambda: world.decided() == 120, "decisions of both")
+            assert sorted(taken_over(first)) == [0, 1, 2, 3], "the first one kept what stayed"
+            assert second.stop() == 0
+            until(lambda: first.owned() == [0, 1, 2, 3], "the first one owns all")
+            world.sends((f"r{i}" for i in range(60)), 120)
+            until(lambda: world.decided() == 180, "decisions of the first one")
+        assert sorted(taken_over(first)) == sorted([0, 1, 2, 3, *taken_over(second)])
+        paused = [event["seconds"] for event in first.events("assigned")]
+        assert all(seconds >= 0 for seconds in paused)
+    world.check(180)
+
+
 def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the_manifests(world, monkeypatch):
     monkeypatch.setattr(turn, "WRITE_DOWN_SECONDS", 0.0)
     monkeypatch.setattr(intake, "IDLE_SECONDS", 0.2)
