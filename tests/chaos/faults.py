@@ -60,7 +60,7 @@ def clock_jumped(stage: Stage, chance: random.Random, worker: Supervised) -> boo
     stage.replace(worker, Path(__file__).with_name("jumping_clock.py"))
     stage.pause(chance.uniform(8, 10))
     said = worker.events("clock_off")
-    stage.replace(worker, None)
+    stage.replace(worker)
     return bool(said)
 
 

@@ -1,8 +1,8 @@
 """Runs a gate and hurts it, by a schedule that a seed makes, until it is told to heal.
 
-A process of its own: `python -m tests.chaos.nemesis FOLDER BROKERS SEED`. It says in one line of JSON where the gate
-is; `hurt` on standard input lets it begin, `heal` mends everything and has it say what it did, and the end of its
-standard input ends all that it runs.
+A process of its own: `python -m tests.chaos.nemesis FOLDER BROKERS SEED [SCRIPT]`. It says in one line of JSON where
+the gate is; `hurt` on standard input lets it begin, `heal` mends everything and has it say what it did, and the end
+of its standard input ends all that it runs.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Nemesis:
         print(json.dumps({"at": round(time.monotonic(), 2), **what}), file=sys.stderr, flush=True)
 
 
-def main(folder: Path, brokers: int, seed: int) -> None:
+def main(folder: Path, brokers: int, seed: int, script: Path | None) -> None:
     orders: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -87,7 +87,7 @@ def main(folder: Path, brokers: int, seed: int) -> None:
         orders.put(None)
 
     threading.Thread(target=listen, daemon=True).start()
-    with Stage(folder, brokers, f"chaos{seed}.") as stage:
+    with Stage(folder, brokers, f"chaos{seed}.", script) as stage:
         nemesis = Nemesis(stage, seed)
         world = {"bootstrap": stage.cluster.bootstrap, "prefix": stage.world.prefix}
         say({**world, "partitions": stage.world.partitions, "environment": stage.environment})
@@ -113,4 +113,4 @@ def say(what: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]) if sys.argv[4:] else None)

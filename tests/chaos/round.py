@@ -78,13 +78,22 @@ class Process:
 
 
 def run(
-    folder: Path, *, brokers: int, seconds: float, seed: int, also: Callable[[dict[str, Any]], None] | None = None
+    folder: Path,
+    *,
+    brokers: int,
+    seconds: float,
+    seed: int,
+    script: Path | None = None,
+    also: Callable[[dict[str, Any]], None] | None = None,
 ) -> Report:
-    """Returns what a round found; `also` is called while the gate stands still, with where it is."""
+    """Returns what a round found.
+
+    `script` runs in place of `gatekeeper worker`. `also` is called when all is answered, with where the gate is.
+    """
     report = Report(seed)
     journal = folder / "journal.jsonl"
     with ExitStack() as stack:
-        nemesis = Process(folder / "nemesis.log", "nemesis", folder, brokers, seed)
+        nemesis = Process(folder / "nemesis.log", "nemesis", folder, brokers, seed, *([script] if script else []))
         stack.callback(nemesis.end)
         world = json.loads(nemesis.hears())
         where = world["bootstrap"], world["prefix"], world["partitions"]

@@ -22,9 +22,13 @@ GATEKEEPER = Path(sys.executable).with_name("gatekeeper")
 
 
 class Stage:
-    """The processes of one round; whoever hurts one claims it, and it is left alone until it is free again."""
+    """The processes of one round; whoever hurts one claims it, and it is left alone until it is free again.
 
-    def __init__(self, folder: Path, brokers: int, prefix: str) -> None:
+    `script`: what runs in place of `gatekeeper worker`, to see that a worker which does wrong is found out.
+    """
+
+    def __init__(self, folder: Path, brokers: int, prefix: str, script: Path | None = None) -> None:
+        self.script = script
         self.folder = folder
         self.cluster = Cluster(folder, brokers, BACK_SOON | ENDED_SOON)
         self.proxy = self.cluster.proxy
@@ -40,7 +44,9 @@ class Stage:
             self.world.create().may_ask()
             self.workers = [
                 stack.enter_context(
-                    self.world.process(self.folder / f"{name}.log", worker=name, broker=self.proxy.bootstrap)
+                    self.world.process(
+                        self.folder / f"{name}.log", self.script, worker=name, broker=self.proxy.bootstrap
+                    )
                 )
                 for name in WORKERS
             ]
@@ -105,8 +111,8 @@ class Stage:
             self.codes.append(("sealer", self.ended("sealer", self.sealer)))
             self.seal()
 
-    def replace(self, worker: Supervised, script: Path | None) -> None:
-        """Kills a worker, and starts it from another script, or as it is."""
+    def replace(self, worker: Supervised, script: Path | None = None) -> None:
+        """Kills a worker, and starts it from another script, or as it was."""
         worker.kill()
-        worker.script = script
+        worker.script = script or self.script
         worker.start()
