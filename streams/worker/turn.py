@@ -82,7 +82,8 @@ class Turn:
 
     async def begin(self) -> None:
         """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
-        await asyncio.gather(self._writer.start(), self._probe.start(), self._acts.start())
+        for start in (self._writer.start, self._probe.start, self._acts.start):
+            await start()
         taking = TakeOver(self._number, self._tools, self._probe)
         try:
             past = await taking.past()
