@@ -161,7 +161,7 @@ class Turn:
             # a cancellation needs no facts, and while they are late it does not wait behind what does
             if not (self._late and cancels(acts)):
                 sends = await self._intake.next_batch(self._tools.pace.records)
-                touched = self._touched.take(TOUCHED)
+                touched = self._touched.take(min(TOUCHED, max(2, self._tools.pace.records)))
             load = Load(sends, acts, touched, await self._waiting_of(touched), self._acts.items)
             due = self._something_to_write_down()
             if load.empty and not due:
@@ -230,10 +230,10 @@ class Turn:
         return fresh
 
     async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
-        """Returns the records of `review` that wait for an answer of these people."""
+        """Returns the records of `review` of these people that the gate may clear by itself."""
         memory, store, wanted = self._judging.memory, self._tools.followers.store, dict[str, int]()
         for name in people:
-            wanted |= memory.waiting(name, answered=answered(store, memory, name))
+            wanted |= memory.waiting(name, self._tools.clock.now(), answered=answered(store, memory, name))
         if not wanted:
             return []
         await self._settled()

@@ -1,6 +1,9 @@
 """The main job on real Kafka, with the worker in this process."""
 
 import asyncio
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -123,7 +126,7 @@ def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the
     assert sum(gap.n for gap in gaps) == end - 3
 
 
-def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolved(world):
+def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolved_and_then_cleared(world):
     world.people(["r1", "r2"])
     world.put("consents", [("r1", b'{"v":1,"kind":"consent","state":"Withd'), (None, b"nobody's")])
     place = next(
@@ -131,10 +134,8 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     )
     world.put("sends", [("r1", send("r1", "unreadable")), ("r2", send("r2", "other"))])
     partition_, offset = place
-    resolution = {
-        "v": 1, "kind": "resolution", "id": "x1", "topic": "consents", "partition": partition_, "offset": offset,
-        "by": "pm", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",
-    }  # fmt: skip
+    words = ("deadletter", "resolve", f"consents/{partition_}/{offset}", "--by", "pm", "--reason", "entered again")
+    resolve = [sys.executable, "-m", "gatekeeper", *words]
 
     async def run(then) -> None:
         async with world.worker() as app:
@@ -148,9 +149,9 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     async def again(app) -> None:
         world.put("sends", [("r1", send("r1", "again"))])
         await eventually(lambda: len(world.audits()) == 3, "the send after a restart")
-        world.put("reference", [("resolution/x1", resolution)])
+        await asyncio.to_thread(subprocess.run, resolve, check=True, env=os.environ | world.environment)
         world.put("sends", [("r1", send("r1", "resolved"))])
-        await eventually(lambda: len(world.audits()) == 4, "the send after the resolution")
+        await eventually(lambda: len(world.read("cleared")) == 4, "the send after the resolution, and those before it")
 
     asyncio.run(run(first))
     asyncio.run(run(again))
@@ -158,10 +159,12 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     assert world.verdicts() == {
         "e-unreadable": withheld, "e-other": ("clear", None), "e-again": withheld, "e-resolved": ("clear", None),
     }  # fmt: skip
+    assert [(a.act.by, a.act.outcome) for a in world.acted().values()] == [("gatekeeper", "cleared")] * 2
     letters = [dict(m.headers()) for m in world.read("deadletter")]
     assert len(letters) == 2, "each unreadable fact has one dead letter, a restart included"
     assert f"consents/{partition_}/{offset}".encode() in {letter["gate-source"] for letter in letters}
     assert {message.value() for message in world.read("deadletter")} >= {b"nobody's"}
+    world.check(4)
 
 
 def test_given_a_defect_on_some_records_then_those_are_withheld_and_many_alarm_and_stop_nothing(world, monkeypatch):
