@@ -51,9 +51,9 @@ def worker_left(stage: Stage, chance: random.Random, worker: Supervised) -> bool
     """In order, and back after a while."""
     worker.signal(signal.SIGTERM)
     stage.pause(chance.uniform(2, 6))
-    worker.wait()
+    stage.codes.append((worker.environment["GATEKEEPER_WORKER"], worker.wait()))
     worker.start()
-    return True
+    return stage.codes[-1][1] == 0
 
 
 def clock_jumped(stage: Stage, chance: random.Random, worker: Supervised) -> bool:
@@ -148,17 +148,11 @@ def rolling_restart(stage: Stage, chance: random.Random, _: object) -> bool:
 
 
 def offsets_deleted(stage: Stage, chance: random.Random, _: object) -> bool:
-    deleted = False
-    with Group(stage.world, stage.cluster.running) as group:
+    return _without_members(stage, Group.delete)
 
-        def without_members() -> bool:
-            nonlocal deleted
-            group.expel(*WORKERS)
-            deleted = group.delete()
-            return deleted
 
-        stage.until(without_members, 5)
-    return deleted
+def offsets_falsified(stage: Stage, chance: random.Random, _: object) -> bool:
+    return _without_members(stage, Group.falsify)
 
 
 def inputs_expired(stage: Stage, chance: random.Random, _: object) -> bool:
@@ -201,6 +195,17 @@ def disk_full(stage: Stage, chance: random.Random, _: object) -> bool:
     return stage.codes[-1][1] == 3
 
 
+def _without_members(stage: Stage, change: Callable[[Group], bool]) -> bool:
+    """Changes offsets of the group, in a moment in which no worker is back yet."""
+    with Group(stage.world, stage.cluster.running) as group:
+
+        def changed() -> bool:
+            group.expel(*WORKERS)
+            return change(group)
+
+        return stage.until(changed, 8)
+
+
 def _workers(stage: Stage) -> list[object]:
     return list(stage.workers)
 
@@ -223,13 +228,14 @@ def _whole(stage: Stage) -> bool:
     return all(len(stage.cluster.leader(tp)[1]) == len(stage.cluster.brokers) for tp in tps)
 
 
+BROKER = (broker_killed, broker_halted, offsets_deleted, offsets_falsified, inputs_expired, policy_activated)
 KINDS: dict[str, Kind] = {
     **{one.__name__: Kind(one, _workers) for one in (worker_killed, worker_halted, worker_left, clock_jumped)},
     **{one.__name__: Kind(one, lambda _: ["answers"]) for one in (facts_held, answers_late, connections_reset)},
     **{one.__name__: Kind(one, lambda _: ["commits"]) for one in (commit_lost, commit_answered_late, commit_kept)},
     **{
         one.__name__: Kind(one, lambda _: ["broker"])  # what is asked of a broker needs it, too
-        for one in (broker_killed, broker_halted, offsets_deleted, inputs_expired, policy_activated)
+        for one in BROKER
     },
     **{one.__name__: Kind(one, lambda _: ["broker"], brokers=3) for one in (leader_halted, rolling_restart)},
     **{one.__name__: Kind(one, lambda _: ["sealer"]) for one in (sealer_killed, disk_full)},

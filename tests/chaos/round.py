@@ -25,6 +25,10 @@ READING_SECONDS = 120.0
 SENDS_A_SECOND = 20.0
 KINDS_A_MINUTE = 8
 """Fewer acknowledged sends, and fewer kinds of fault that hurt, make a round invalid: at most what there are."""
+COMES_OUT = ("intake clear", "intake block", "release clear", "handoff clear", "recall block")
+"""What must have happened at least once, by stage and verdict."""
+ENDS = (0, 3, 70)
+"""How a process of the gate may end by itself: a broker that is away, or a start that is to be tried again."""
 DECIDED_WHILE_HURT = 0.3
 """A gate that only waits for better times shows nothing: this part of the sends is decided before they come."""
 FEWEST = {"send": 200, "no": 20, "act": 20, "handoff": 4, "poison": 10}
@@ -130,6 +134,7 @@ def run(
     report.said = dict(Counter(said.kind for said in done.said_and_acknowledged(*FEWEST)))
     report.verdicts = dict(Counter(f"{a['stage']} {a['verdict']}" for a in done.audits))
     report.found += check(done) + invalid(report, seconds)
+    report.found += [f"{name} ended with {code}" for name, code in report.codes if code not in ENDS]
     return report
 
 
@@ -146,6 +151,7 @@ def invalid(report: Report, seconds: float) -> list[str]:
     least = FEWEST | {"send": max(FEWEST["send"], int(SENDS_A_SECOND * seconds))}
     said = Counter(report.said)
     found = [f"{said[kind]} of {kind}, and {n} are the least" for kind, n in least.items() if said[kind] < n]
+    found += [f"no {what}" for what in COMES_OUT if not report.verdicts.get(what)]
     if report.decided_while_hurt < (part := int(DECIDED_WHILE_HURT * said["send"])):
         found.append(f"{report.decided_while_hurt} sends were decided while it was hurt, and {part} are the least")
     kinds, wanted = len(report.landed), min(KINDS_A_MINUTE * seconds / 60, len(report.landed) + len(report.missed))

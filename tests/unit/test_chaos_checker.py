@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.chaos.checker import History, Seen, check
 from tests.chaos.journal import Kind, Said
-from tests.chaos.round import Report, invalid
+from tests.chaos.round import COMES_OUT, Report, invalid
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = base64.b64encode(b"\x01" + KEY.public_key().public_bytes_raw()).decode()
@@ -327,11 +327,13 @@ def forged(one: Seen) -> Seen:
 def test_given_a_round_in_which_little_happened_then_it_is_invalid():
     said = {"send": 6000, "no": 100, "act": 100, "handoff": 8, "poison": 20}
     hurt = dict.fromkeys("abcdefgh", 1)
-    right = Report(1, said=said, landed=hurt, missed={"x": 1}, decided_while_hurt=3000)
+    out = dict.fromkeys(COMES_OUT, 1)
+    right = Report(1, said=said, verdicts=out, landed=hurt, missed={"x": 1}, decided_while_hurt=3000)
     assert invalid(right, 60) == []
     for wrong in (
         replace(right, said=said | {"send": 1000}),
         replace(right, said=said | {"handoff": 0}),
+        replace(right, verdicts=out | {"handoff clear": 0}),
         replace(right, landed={"a": 50}, missed=hurt),
         replace(right, decided_while_hurt=100),
     ):
