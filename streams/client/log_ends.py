@@ -83,6 +83,12 @@ class Ends:
         """Returns the first offset that each log keeps."""
         return await self._found(tps, EARLIEST, committed=False)
 
+    async def since(self, tps: Iterable[TopicPartition], at: int) -> dict[TopicPartition, int]:
+        """Returns the first offset of each log that Kafka has had since then, in milliseconds, or its stable end."""
+        ends = await self.stable(tps)  # before: what comes in between is new
+        found = await self._found(tps, at, committed=True)
+        return {tp: found[tp] if found[tp] >= 0 else ends[tp] for tp in found}
+
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Returns the partitions of these topics, in order: all of them that may hold anything acknowledged."""
         return await self._sure(lambda: self._partitions(topics))

@@ -25,12 +25,13 @@ from schemas.record import Record
 from schemas.topics import TOPICS, logical_name
 from streams.client import batches
 from streams.client.batches import refusal
+from streams.client.bounds import LogBounds
 from streams.client.connection import reached
 
 batches.install(kafka.consumer.fetcher)
 
 CONNECT_MS = 6_000
-REQUEST_MS = 8_000
+REQUEST_MS = 5_000
 STALL_SECONDS = 10.0
 """Longest time that a read may make no progress before it is an error, not an answer."""
 
@@ -113,10 +114,12 @@ class Reader:
                 fetch_max_wait_ms=100,
                 max_poll_records=2_000,
             )
+        self._bounds = LogBounds(self._settings)
         return self
 
     def __exit__(self, *_: object) -> None:
         with interruption.held():
+            self._bounds.close()
             self._consumer.close(autocommit=False, timeout_ms=1_000)
 
     def partitions(self, topic: str) -> list[TopicPartition]:
@@ -134,23 +137,22 @@ class Reader:
         """Returns the end of each partition for readers of committed records: the first offset not yet stable."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
-            found = self._consumer.end_offsets(partitions)
+            found = self._bounds.stable(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
     def starts(self, topic: str) -> dict[int, int]:
         """Returns the first offset that each partition still keeps."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
-            found = self._consumer.beginning_offsets(partitions)
+            found = self._bounds.beginnings(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
     def since(self, topic: str, at: int) -> dict[int, int]:
         """Returns the first offset of each partition that the broker has had since then (milliseconds), or its end."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
-            ends = self._consumer.end_offsets(partitions)
-            found = self._consumer.offsets_for_times(dict.fromkeys(partitions, at))
-        return {tp.partition: found[tp].offset if found[tp] else ends[tp] for tp in partitions}
+            found = self._bounds.since(partitions, at)
+        return {tp.partition: found[tp] for tp in partitions}
 
     def settled(self, topic: str) -> dict[int, int]:
         """Returns an end of each partition below which no transaction is open, and above which all begins after now.
@@ -160,13 +162,9 @@ class Reader:
         partitions = self.partitions(topic)
         give_up = monotonic() + SETTLE_SECONDS
         with reaching(self._settings):
-            plain = KafkaConsumer(**connection(self._settings), group_id=None, isolation_level="read_uncommitted")
-            try:
-                wanted = plain.end_offsets(partitions)
-            finally:
-                plain.close(autocommit=False, timeout_ms=1_000)
+            wanted = self._bounds.ends(partitions)
             while True:
-                stable = self._consumer.end_offsets(partitions)
+                stable = self._bounds.stable(partitions)
                 open_ = [tp for tp in partitions if stable[tp] < wanted[tp]]
                 if not open_:
                     return {tp.partition: wanted[tp] for tp in partitions}
@@ -190,8 +188,8 @@ class Reader:
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
         with reaching(self._settings):
-            ends = self._consumer.end_offsets(partitions)
-            starts = self._consumer.beginning_offsets(partitions)
+            ends = self._bounds.stable(partitions)
+            starts = self._bounds.beginnings(partitions)
         if last is not None:
             starts = {tp: max(start, ends[tp] - last) for tp, start in starts.items()}
         if since is not None:
@@ -211,8 +209,8 @@ class Reader:
         if tp not in self.partitions(topic):
             return
         with reaching(self._settings):
-            start = max(start, self._consumer.beginning_offsets([tp])[tp])
-            end = min(end, self._consumer.end_offsets([tp])[tp])
+            start = max(start, self._bounds.beginnings([tp])[tp])
+            end = min(end, self._bounds.stable([tp])[tp])
         yield from self._between({tp: start}, {tp: end})
 
     def some(self, topic: str, places: Iterable[tuple[int, int]]) -> Iterator[Record]:
@@ -232,7 +230,7 @@ class Reader:
         """Returns what stands on `topic` (or nothing of it) and then what comes from this call on, without end."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
-            ask = self._consumer.beginning_offsets if from_beginning else self._consumer.end_offsets
+            ask = self._bounds.beginnings if from_beginning else self._bounds.stable
             self._seek(ask(partitions))
         return (record for records in self._coming(partitions, STALL_SECONDS / 2) for record in records)
 
