@@ -13,6 +13,7 @@ from kafka.errors import KafkaTimeoutError
 from kafka.errors import TopicAuthorizationFailedError as Forbidden
 
 from gatekeeper.settings import Settings
+from streams.client.answering import answering
 from streams.client.connection import reached
 from streams.client.leaders import Leaders
 from streams.client.log_ends import Ends
@@ -64,10 +65,11 @@ class LogBounds:
     def _asked(
         self, partitions: Sequence[Any], question: Callable[[Ends], Callable[[Sequence[Any]], Awaitable[Bounds]]]
     ) -> Bounds:
+        how = self._how() if self._found is None else {}
+
         async def ask() -> Bounds:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 if self._found is None:
-                    how = reached(self._settings) | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
                     ends = Ends(Leaders(), **how)
                     await ends.start()
                     self._found = ends
@@ -81,3 +83,7 @@ class LogBounds:
         except (KafkaError, TimeoutError):
             raise KafkaTimeoutError("too few brokers answer") from None
         return {tp: found[tp] for tp in partitions}  # kafka-python takes its own kind of tp only
+
+    def _how(self) -> dict[str, Any]:
+        silent = {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
+        return reached(self._settings) | silent | {"bootstrap_servers": answering(self._settings)}

@@ -24,6 +24,7 @@ from gatekeeper.settings import Settings
 from schemas.record import Record
 from schemas.topics import TOPICS, logical_name
 from streams.client import batches
+from streams.client.answering import answering, client
 from streams.client.batches import refusal
 from streams.client.bounds import LogBounds
 from streams.client.connection import reached
@@ -32,7 +33,9 @@ batches.install(kafka.consumer.fetcher)
 
 CONNECT_MS = 6_000
 REQUEST_MS = 5_000
-STALL_SECONDS = 10.0
+METADATA_MS = 3_000
+"""A client learns by then that a halted leader was replaced, while it still waits for that one's answer."""
+STALL_SECONDS = 15.0
 """Longest time that a read may make no progress before it is an error, not an answer."""
 
 NEAR = 500
@@ -46,12 +49,15 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def connection(settings: Settings) -> dict[str, Any]:
-    """Returns what every kafka-python client of ours is made with; raises as `reached` does."""
+    """Returns what every kafka-python client of ours is made with; raises as `reached` does. Not for a running loop."""
     return {
         **reached(settings),
+        "bootstrap_servers": answering(settings),
         "client_id": f"{settings.application}-cli",
         "bootstrap_timeout_ms": CONNECT_MS,
         "request_timeout_ms": REQUEST_MS,
+        "kafka_client": client,
+        "metadata_max_age_ms": METADATA_MS,
     }
 
 

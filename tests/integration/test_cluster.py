@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
-from streams.client import admin, cluster
+from streams.client import admin, answering, cluster, progress
 from streams.kafka import node
 from streams.kafka.broker import Broker
 
@@ -79,6 +80,24 @@ def test_a_broker_that_learns_of_the_topics_later_then_create_ends_when_it_knows
         assert len(made) == len(TOPICS)
         assert known.keys() >= set(made)
         assert admin.verify(settings) == []
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a broker that hangs: it takes connections and answers nothing."""
+    with socket.create_server((node.HOST, 0)) as server:
+        yield f"{node.HOST}:{server.getsockname()[1]}"
+
+
+def test_a_first_address_that_hangs_then_start_checks_go_on_to_the_next(
+    kafka: Broker, prefix: str, silent: str
+) -> None:
+    settings = Settings(broker=f"{silent},{kafka.bootstrap}", prefix=prefix, partitions=1)
+    admin.create(settings)
+    for check in (admin.demand, progress.demand_mode, admin.demand, progress.demand_mode):  # none is lucky twice
+        began = time.monotonic()
+        check(settings)
+        assert time.monotonic() - began < answering.ANSWER_SECONDS
 
 
 def test_a_broker_that_stays_behind_then_3_and_its_id(
