@@ -20,7 +20,7 @@ from streams.client.log_ends import Ends
 
 REQUEST_SECONDS = 5.0
 """A broker that is silent for so long is left alone."""
-PATIENCE_SECONDS = 12.0
+PATIENCE_SECONDS = 15.0
 """Kafka elects another leader after 9 seconds without the last one."""
 
 Bounds = dict[Any, int]
