@@ -270,7 +270,7 @@ class ManifestAudit(Model):
 class Manifest(Model):
     """What one transaction did, chained to the partition's previous one by `prev` and to its records by `root`.
 
-    `skipped`: what the partition passed over before this transaction, after it had been refused.
+    `skipped`: what the partition passed over behind this transaction, after it had been refused.
     """
 
     v: Version

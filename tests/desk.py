@@ -11,9 +11,11 @@ from gatekeeper.confirmation.answers import Questions
 from gatekeeper.engine import asks as asking
 from gatekeeper.engine.acts import Acting
 from gatekeeper.engine.handoffs import walk
+from gatekeeper.engine.implied import Inputs, implied
 from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.reemissions import asked, reemitted
 from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.settlement import Said
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
@@ -62,13 +64,17 @@ class Desk:
         self.ledger: dict[bytes, bytes] = {}
         self.outputs: dict[str, list[Output]] = {}
         self.review: list[Record] = []
+        self.asked: dict[str, Record] = {}
         self.out: list[tuple[str, str]] = []
         """Topic and decision id of all that was put out."""
         self.records: list[AuditRecord] = []
         self.all: list[Judged] = []
+        self.inputs: dict[tuple[str, int], Record] = {}
+        """What was judged, by topic and offset."""
         self.at = world.T
         self._swept = 0
         self._pieces: dict[str, Piece] = {}
+        self._places: dict[str, int] = {}
         self._sends = self._acts = 0
 
     def learn(self, *facts: world.Event) -> None:
@@ -81,6 +87,7 @@ class Desk:
         self._sends += 1
         value = orjson.dumps(sent or world.send(**fields))
         record = Record("mail.sends.v1", 3, self._sends, self.at, None, value)
+        self.inputs["sends", self._sends] = record
         return self._written(self.judge.judge(record, self.store, self.at, memory=self.memory), value)
 
     def weigh(self) -> list[Judged]:
@@ -109,6 +116,7 @@ class Desk:
         self._acts += 1
         data = value if isinstance(value, bytes) else orjson.dumps(value)
         record = Record("mail.acts.v1", 3, self._acts, self.at, None, data)
+        self.inputs["acts", self._acts] = record
         place = orjson.loads(data).get("review") if isinstance(value, dict) else None
         there = place is not None and 0 <= place["offset"] < len(self.review)
         item = self.review[place["offset"]] if there and place else None
@@ -166,6 +174,7 @@ class Desk:
         act = {"v": 1, "kind": kind, "at": instant(self.at), "by": "hanako", **named}
         place = int.from_bytes(named["act_id"].encode()) % 2**40  # the same act stands where it stood
         record = Record("mail.acts.v1", 3, place, self.at, None, orjson.dumps(act))
+        self.inputs["acts", place] = record
         found = walk(self.judge, record, self.memory)
         assert found is not None
         before = len(self.records)
@@ -177,9 +186,35 @@ class Desk:
         return [(act.outcome, act.item or "") for act in acts if act]
 
     def check_ledger(self) -> None:
-        """Asserts that the ledger is what the audit records imply, no entry more or less."""
+        """Asserts that the ledger is what the audit records imply, no entry more or less, and can be made anew."""
         ledger = {key.decode(): orjson.loads(value) for key, value in self.ledger.items() if value}
         Implied(self.judge.packs, self._pieces).take(self.records).check(ledger, self._swept)
+        self.check_anew()
+
+    def check_anew(self) -> None:
+        """Asserts that the product makes the same ledger from the audit records, but for what no longer matters."""
+        anew, kept = ({key: value for key, value in each.items() if value} for each in (self._anew(), self.ledger))
+        over = {
+            key for key in anew.keys() - kept.keys() if (orjson.loads(anew[key])["until"] or self._swept) <= self._swept
+        }
+        assert {key: value for key, value in anew.items() if key not in over} == kept
+
+    def _anew(self) -> dict[bytes, bytes]:
+        """Returns the ledger as it is made anew from the audit records and what they are about; salts are as they were.
+
+        `held` items are looked for from where they stand, not from before.
+        """
+        memory, ledger, inputs = Memory(), dict[bytes, bytes](), Inputs(self.inputs, self.asked)
+        for judged in self.all:
+            memory.review = self._places.get(judged.did, 0)
+            one = Said(judged.audit, orjson.loads(judged.audit))
+            salts = (
+                entry for entry in judged.entries if entry.key.startswith(b"salt/") and b"salt" in (entry.value or b"")
+            )
+            for entry in (*implied(one, inputs, self.judge, self.store, memory), *salts):
+                memory.put(entry)
+                ledger[entry.key] = entry.value or b""
+        return ledger
 
     def _kept(self, entry: Entry) -> None:
         self.memory.put(entry)
@@ -189,6 +224,7 @@ class Desk:
         for entry in found.entries:
             self._kept(entry)
         self._swept = self.at
+        self._places[found.did] = len(self.review)
         for entry in self.memory.due(self.at, 1_000):
             self._kept(entry)
         self.all.append(found)
@@ -205,7 +241,10 @@ class Desk:
                 place = len(self.review)
                 headers = output.headers
                 self.review.append(Record("mail.review.v1", 3, place, self.at, output.key, output.value, headers))
+                self.inputs["review", place] = self.review[-1]
                 self.memory.review = len(self.review)
+            if output.topic == "confirmations":
+                self.asked[found.did] = Record("mail.confirmations.v1", 3, 0, self.at, output.key, output.value)
         return found
 
 

@@ -7,7 +7,7 @@ import gzip
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.util import find_spec
@@ -23,6 +23,7 @@ from gatekeeper.audit import verify
 from gatekeeper.audit.export.export_in_progress import LEVEL
 from gatekeeper.audit.log.note import cosignature
 from gatekeeper.audit.log.writer import Log
+from gatekeeper.engine.acts import Acting
 from gatekeeper.engine.handoffs import walk
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.recalls import weighed
@@ -32,11 +33,13 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.packs import load, shipped, shipped_text
 from gatekeeper.times import instant
+from schemas.audit import Skipped
 from schemas.codec import canonical
 from schemas.record import Record
 from tests import world
 
 GROUP = "mail.gatekeeper"
+SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"
 PACKS = load("jp-pmark")
 JUDGE = Judge(PACKS, 8, tokens=world.TOKENS, subjects=world.SUBJECTS, judge_misplaced=True)
 
@@ -85,8 +88,26 @@ class Trail:
             self._add(self._random.choice(self._desks), size)
         return self
 
+    def resume(self, partition: int, *, skipped: Mapping[str, int], recorded: bool = True, **wrong: Any) -> Trail:
+        """Lets a person skip so many offsets of inputs of a refused partition.
+
+        `recorded`: whether the act had its turn already.
+        `wrong`: what the act's record says otherwise than the manifest.
+        """
+        desk = self._desks[partition]
+        taken = [Taken(SENDS, desk.next_send, desk.next_send, 0)]
+        act, said = desk.skip(**skipped)
+        self._put(desk, taken, [], said)
+        if recorded:
+            self._put(desk, *desk.resumed({**act, **wrong}))
+        return self
+
     def _add(self, desk: _Desk, size: int) -> None:
-        taken, judged = desk.transaction(size)
+        self._put(desk, *desk.transaction(size))
+
+    def _put(
+        self, desk: _Desk, taken: Sequence[Taken], judged: Sequence[Judged], skipped: Sequence[Skipped] = ()
+    ) -> None:
         value = manifest(
             writer="worker-0",
             kid=self.worker.kid,
@@ -99,6 +120,7 @@ class Trail:
             policy=PACKS.at(desk.at),
             t0=desk.at,
             t1=desk.at + 5,
+            skipped=skipped,
         )
         desk.prev = sha256(value).hexdigest()
         records = tuple(one.audit for one in judged)
@@ -239,11 +261,41 @@ class _Desk:
                 gaps.append((self._sends, 2))
                 self._sends += 2
             self._remember(judged, JUDGE.judge(self._send(), self.store, self.at, memory=self.memory))
-        taken = [Taken(f"{GROUP.partition('.')[0]}.sends.v1", start, self._sends, n, gaps)]
+        taken = [Taken(SENDS, start, self._sends, n, gaps)]
         if self._random.random() < self._acting:
             self._handoff(judged)
-            taken.append(Taken("mail.acts.v1", self._acts - 1, self._acts, 1))
+            taken.append(Taken(ACTS, self._acts - 1, self._acts, 1))
         return taken, judged
+
+    @property
+    def next_send(self) -> int:
+        """The next offset of `sends`."""
+        return self._sends
+
+    def skip(self, sends: int = 0, acts: int = 0) -> tuple[dict[str, Any], list[Skipped]]:
+        """Passes over so many offsets; returns the act that asks for it, and what the manifest says of it."""
+        at = {SENDS: self._sends, ACTS: self._acts}
+        self._sends, self._acts = self._sends + sends, self._acts + acts
+        act = {"v": 1, "kind": "resume_partition", "act_id": f"X-{self._acts}", "by": "pm-7", "at": instant(self.at)}
+        act |= {"subject": f"partition/{self.number}", "reason": "looked", "refused": "error.sends_expired"}
+        act |= {"sends": self._sends, "acts": self._acts}
+        said = {"act": act["act_id"], "by": "pm-7", "reason": act["refused"], "offset": self._acts}
+        to = {SENDS: self._sends, ACTS: self._acts}
+        return act, [
+            Skipped.model_validate({"topic": name, "from": start, "to": to[name], **said})
+            for name, start in at.items()
+            if start != to[name]
+        ]
+
+    def resumed(self, act: dict[str, Any]) -> tuple[list[Taken], list[Judged]]:
+        """Returns what a transaction takes and judges in which that act has its turn."""
+        self.at += 1_000
+        judged: list[Judged] = []
+        record = Record(ACTS, self.number, self._acts, self.at, None, canonical(act))
+        acting = Acting(JUDGE, lambda size: bytes(size))
+        self._remember(judged, acting.act(record, None, self.store, self.memory, self.at))
+        self._acts += 1
+        return [Taken(SENDS, self._sends, self._sends, 0), Taken(ACTS, self._acts - 1, self._acts, 1)], judged
 
     def _remember(self, judged: list[Judged], one: Judged) -> None:
         judged.append(one)
@@ -263,12 +315,12 @@ class _Desk:
         if kind == 2 and number % 2:
             value = b'{"v":1}'
         self._sends += 1
-        return Record("mail.sends.v1", self.number, self._sends - 1, self.at, None, value)
+        return Record(SENDS, self.number, self._sends - 1, self.at, None, value)
 
     def _handoff(self, judged: list[Judged]) -> None:
         act = {"v": 1, "kind": "handoff", "act_id": f"A-{self.number}-{self._acts}", "by": "hanako"}
         value = orjson.dumps({**act, "subject": "campaign/K-1", "at": instant(self.at), "channel": "postal"})
-        found = walk(JUDGE, Record("mail.acts.v1", self.number, self._acts, self.at, None, value), self.memory)
+        found = walk(JUDGE, Record(ACTS, self.number, self._acts, self.at, None, value), self.memory)
         assert found is not None
         while not found.done:
             for one in found.step(self.store, self.memory, self.at):

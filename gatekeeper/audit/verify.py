@@ -592,6 +592,8 @@ class _Export:
         report.say("counted", manifests=report.manifests, records=report.records, leaves=report.leaves)
         if report.found:
             report.say("not_right", count=report.found)
+        for skip in report.skips[:KEPT]:
+            report.say("skipped_by" if skip["first"] < skip["to"] else "gone_back_by", **skip)
         if first or to:
             report.say("only", first=first, to=to)
         for code, (count, told) in self._coverage.items():
@@ -615,6 +617,15 @@ class _Manifest:
     value: bytes
     sig: bytes
     said: dict[str, Any]
+
+
+@dataclass
+class _Skip:
+    """Offsets that a person let go undecided: the manifest that says so, what it says, and what is told of it."""
+
+    place: tuple[int, int]
+    said: dict[str, Any]
+    told: dict[str, Any]
 
 
 _Placed = tuple[int, re.Match[bytes] | None, re.Match[bytes] | None]
@@ -642,6 +653,8 @@ class _Partition:
         self._place = number, -1
         self._prev: str | None = None
         self._next: dict[str, int] = {}
+        self._asked: dict[int, list[_Skip]] = {}
+        """What was skipped by acts whose records are still to come, by where those acts stand."""
 
     def check(self, manifests: Lines) -> None:
         """Takes all that is wrong into the report; raises Trouble for what is no manifest."""
@@ -663,6 +676,8 @@ class _Partition:
         behind = self._number, self._place[1] + 1
         for leaf in self._coming:
             self._report.add("missing_manifest", behind, leaf=leaf)
+        for skip in chain.from_iterable(self._asked.values()):
+            self._report.add("skip_unrecorded", skip.place, **skip.told)
         if self._unsealed:
             self._report.unsealed += len(self._unsealed)
             self._report.add("unsealed", self._unsealed[0], size=self._report.leaves, count=len(self._unsealed))
@@ -729,8 +744,40 @@ class _Partition:
             self._next[topic] = to
             if not adds_up(first, to, taken["n"], [(gap["first"], gap["n"]) for gap in taken["gaps"]]):
                 self._report.add("range", one.place, topic=topic, first=first, to=to)
+        for skipped in said.get("skipped", ()):
+            self._skip(one.place, skipped)
         policy = f"policies/{said['policy']['sha256']}.toml"
         self._export.needed.add(policy if _HASHED.fullmatch(policy) else "policies/?.toml")
+
+    def _skip(self, place: tuple[int, int], skipped: dict[str, Any]) -> None:
+        """Takes in what a person let go undecided behind a manifest; the record of the act that says so comes later."""
+        _shaped(skipped, "act", "by", "from", "offset", "reason", "to", "topic")
+        topic, first, to, act = (skipped[name] for name in ("topic", "from", "to", "offset"))
+        if not all(map(is_place, (first, to, act))):
+            raise ValueError("no such place")
+        if (expected := self._next.get(topic, first)) != first:
+            self._report.add("skipped", place, topic=topic, first=first, expected=expected)
+        self._next[topic] = to
+        told = {"topic": topic, "first": first, "to": to, "by": skipped["by"], "act": skipped["act"], "input": act}
+        self._asked.setdefault(act, []).append(_Skip(place, skipped, told))
+
+    def _said(self, offset: int, tail: re.Match[bytes]) -> None:
+        """Holds an act's record against what was skipped by that act."""
+        data = tail.string
+        end = data.find(b"\n", tail.end())
+        record = data[data.rfind(b"\n", 0, tail.start()) + 1 : len(data) if end < 0 else end]
+        try:
+            act = _READ(record.decode())["act"]
+            said = act["kind"], act["act_id"], act["by"], act["resumed"]["refused"]
+            to = {_name(name): act["resumed"][name] for name in ("sends", "acts")}
+        except _NOT_SO:
+            said, to = ("", "", "", ""), {}
+        for skip in self._asked.pop(offset):
+            wanted = "resume_partition", skip.said["act"], skip.said["by"], skip.said["reason"]
+            if said == wanted and to.get(_name(skip.said["topic"])) == skip.said["to"]:
+                self._report.skips.append({"partition": self._number, **skip.told})
+            else:
+                self._report.add("skip_unsaid", skip.place, **skip.told)
 
     def _take(self, one: _Manifest, ahead: Iterable[_Manifest]) -> None:
         """Takes the records of a manifest, and tells what is wrong with them."""
@@ -845,6 +892,8 @@ class _Partition:
                 wrong = "of_partition"
             elif stage != b"intake":
                 others.pop(input_, None)
+                if offset in self._asked and _name(topic) == "acts":
+                    self._said(offset, tail)
                 wrong = "twice" if did[1] in self._export.seen else None
                 self._export.seen.add(did[1])
             elif input_ not in left:
@@ -857,6 +906,11 @@ class _Partition:
                 self._report.add(wrong, one.place, topic=topic, input=offset, record=place, of=of)
         for topic, offset in chain(left, others):
             self._report.add("no_record", one.place, topic=topic, input=offset)
+
+
+def _name(topic: str) -> str:
+    """Returns what a topic is called without prefix and version."""
+    return topic.rpartition(".v")[0].rpartition(".")[2] or topic
 
 
 def adds_up(first: int, to: int, n: int, gaps: Iterable[tuple[int, int]]) -> bool:
@@ -1031,6 +1085,8 @@ class Report:
     records: int = 0
     unsealed: int = 0
     leaves: int = 0
+    skips: list[dict[str, Any]] = field(default_factory=list)
+    """What was let go undecided by a person, as an act that is on record says."""
     says: list[_Said] = field(default_factory=list)
 
     def add(self, code: str, place: tuple[int, int] | None = None, /, **values: Any) -> None:
@@ -1079,6 +1135,7 @@ _SHAPES = {
     "did": re.compile(r"[A-Z2-7]{26}"),
     **dict.fromkeys(("origin", "group"), re.compile(rf"{_NAME}\.gatekeeper")),
     **dict.fromkeys(("at", "first", "to"), _INSTANT),
+    **dict.fromkeys(("by", "act"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")),
     **dict.fromkeys(("file", "detail"), re.compile(".*", re.DOTALL)),  # not from what was written to be checked
 }
 """What may be told, by its name, besides numbers. All else may be a forger's, or personal."""
@@ -1135,6 +1192,7 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "unsealed_one": (INCOMPLETE, "このマニフェストはまだ封印されていません。封印してから証明を作り直してください。", "This manifest is not sealed yet. Seal it, and prove again."),
     "begins_late": (INCOMPLETE, "封印ログのこのパーティションはこのマニフェストから始まりますが、これは封印されていないマニフェストに続いています。それがこの期間のものかどうかは分かりません。", "The sealed log of this partition begins with this manifest, which follows one that is not in it: whether that one is of this time cannot be told."),
     "lacking": (INCOMPLETE, "書き出しに含まれるはずの {file} がありません。書き出し直してください (ポリシーなら、その本文がある機械で)。", "{file}, which is part of an export, is missing. Export again; for a policy, where its text is."),
+    "skip_unrecorded": (INCOMPLETE, "{topic} のオフセット {first} から {to} までの判断を、{by} の操作 {act} で飛ばしたとされていますが、その操作(acts のオフセット {input})の監査記録がまだありません。後でもう一度書き出してください。", "It says that {by} let offsets {first} to {to} of {topic} go undecided by act {act}. The audit record of that act (offset {input} of acts) is not here yet: export again later."),
     "checkpoint_signature": (CHANGED, "チェックポイントの署名が正しくありません。", "The signature of the checkpoint is wrong."),
     "cosignature": (CHANGED, "証人 {kid} の連署が正しくありません。", "The cosignature of the witness {kid} is wrong."),
     "too_small": (CHANGED, "封印ログの葉は {size} 枚で、求められた {wanted} 枚より少なく、末尾が切り取られています。", "The sealed log has {size} leaves, and {wanted} were asked for: its end is cut off."),
@@ -1152,6 +1210,7 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "other_partition": (CHANGED, "パーティション {partition_said} のマニフェストです。", "It is a manifest of partition {partition_said}."),
     "chain": (CHANGED, "前のマニフェストに続いていません。抜けたか、入れ替わったか、書き換えられています。", "It does not follow the manifest before: one was dropped, moved or changed."),
     "skipped": (CHANGED, "{topic} のオフセット {expected} から始まるはずが {first} から始まっています。", "It begins at offset {first} of {topic}, and {expected} comes next."),
+    "skip_unsaid": (CHANGED, "{topic} のオフセット {first} から {to} までの判断を、{by} の操作 {act} で飛ばしたとされていますが、acts のオフセット {input} の監査記録はその操作のものではありません。", "It says that {by} let offsets {first} to {to} of {topic} go undecided by act {act}, but the audit record of offset {input} of acts says no such thing."),
     "range": (CHANGED, "{topic} のオフセット {first} から {to} の件数と欠番が合いません。", "Records and gaps do not add up from offset {first} to {to} of {topic}."),
     "strays": (CHANGED, "ここに、どのマニフェストにも属さない記録が {count} 件あります。", "Here stand {count} records that belong to no manifest."),
     "root": (CHANGED, "{count} 件の記録のどれかが、署名されたものと違います。", "One or more of its {count} records are not those that were signed."),
@@ -1169,6 +1228,8 @@ SAYS: dict[str, tuple[int, str, str]] = {
     "more": (0, "ほかに {count} 件あります。", "There are {count} more."),
     "counted": (0, "マニフェスト {manifests:,} 件、監査記録 {records:,} 件、封印ログの葉 {leaves:,} 枚を確かめました。", "Checked {manifests:,} manifests, {records:,} audit records and {leaves:,} leaves of the sealed log."),
     "not_right": (0, "正しくない点が {count} 件あります。", "Things that are not right: {count}."),
+    "skipped_by": (0, "パーティション {partition}: {topic} のオフセット {first} から {to} の前までは、{by} が操作 {act}(acts のオフセット {input})で判断せずに飛ばしました。操作は監査記録にあります。", "Partition {partition}: {by} let offsets {first} up to {to} of {topic} go undecided by act {act} (offset {input} of acts), which is on record."),
+    "gone_back_by": (0, "パーティション {partition}: {topic} の位置は、{by} が操作 {act}(acts のオフセット {input})で {first} から {to} に戻しました。操作は監査記録にあります。", "Partition {partition}: {by} let the position in {topic} go back from {first} to {to} by act {act} (offset {input} of acts), which is on record."),
     "only": (0, "対象は {first} から {to} の前までに判定されたものだけです (- は限りなし)。", "This covers only what was decided from {first} until before {to} (-: no bound)."),
     "proven": (0, "判断 {did} は封印ログの葉 {leaf} (0 から、全 {size} 枚) のマニフェストに含まれています。", "Decision {did} is in the manifest that is leaf {leaf} (from 0) of {size} of the sealed log."),
     "witnessed": (0, "証人 {kid} は {at} に {size} 枚のログを見ています。それまでに封印されたものの変更・削除・差し替えは除外できます。その後に封印されたものが切り取られたかどうかは除外できません。", "The witness {kid} saw this log of {size} leaves at {at}. Excluded: that anything sealed by then was changed, removed or replaced. Not excluded: that what was sealed later was cut off."),

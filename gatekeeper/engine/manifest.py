@@ -57,7 +57,7 @@ def manifest(
     `judged` are the records of all that was taken, in that order, `dead_facts` the dead letters beside theirs.
     `as_of`: the next offset applied when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous
     manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch. `skipped`: what a person let go
-    undecided; the field is absent where that is nothing.
+    undecided behind what was taken; the field is absent where that is nothing.
     """
     out = Counter(PUT_OUT[output.topic] for one in judged for output in one.outputs)
     out["dead"] += dead_facts

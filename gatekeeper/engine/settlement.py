@@ -176,11 +176,12 @@ def _named(head: Head, tail: Tail) -> int:
 
 
 def _end(tail: Tail, name: str, unknown: int) -> int:
-    """Returns the next offset of an input by the last manifest that took of it; `unknown` where none did."""
+    """Returns the next offset of an input by the last manifest that says one; `unknown` where none does."""
     for one in reversed(tail.manifests):
-        for taken in one.said.in_:
-            if logical_name(taken.topic) == name:
-                return taken.to
+        moved = {taken.topic: taken.to for taken in one.said.in_} | {gone.topic: gone.to for gone in one.said.skipped}
+        for topic, to in moved.items():
+            if logical_name(topic) == name:
+                return to
     return unknown
 
 

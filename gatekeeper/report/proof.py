@@ -90,6 +90,10 @@ class Chains:
             broken |= self._ends.get((link.partition, topic), taken["from"]) != taken["from"]
             self._ends[link.partition, topic] = taken["to"]
             chain.sends += taken["n"] if topic == "sends" else 0
+        for skipped in said.get("skipped", ()):  # by a person, on record
+            place = link.partition, logical_name(skipped["topic"])
+            broken |= self._ends.get(place, skipped["from"]) != skipped["from"]
+            self._ends[place] = skipped["to"]
         chain.breaks += broken
         chain.torn += merkle.root(link.records).hex() != said["root"]
         chain.manifests += 1

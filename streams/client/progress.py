@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.settings import Settings
@@ -13,12 +11,18 @@ HEAD_WITHIN = (500, 10_000)
 """A head is in every transaction, so the newest lies near the end; only where it does not, more is read, then all."""
 
 
-def read(reader: Reader) -> dict[int, Head]:
-    """Returns the newest head of each partition that has one; one that cannot be read refuses its partition alone."""
+def read(reader: Reader, *, unreadable: dict[int, IntegrityError] | None = None) -> dict[int, Head]:
+    """Returns the newest head of each partition that has one; one that cannot be read refuses its partition alone.
+
+    `unreadable` is told of those.
+    """
     found = {}
     for number, value in _newest(reader).items():
-        with suppress(IntegrityError):
+        try:
             found[number] = Head.decode(value)
+        except IntegrityError as error:
+            if unreadable is not None:
+                unreadable[number] = error
     return found
 
 

@@ -35,13 +35,16 @@ def read(settings: Settings, reader: Reader) -> Fleet:
     """Returns the fleet as it is now; the work grows with the partitions, not with what they hold.
 
     Raises as Reader does, UsageError (2) too where the user may not describe the group, and IntegrityError (4) for a
-    head or a newest manifest that cannot be read.
+    newest manifest that cannot be read.
     """
     at = int(time() * 1000)
     # heads before ends, or they could be ahead of them; manifests last, or a worker at work could seem silent
-    heads = progress.read(reader)
+    spoilt: dict[int, IntegrityError] = {}
+    heads = progress.read(reader, unreadable=spoilt)
     starts, ends = reader.starts("sends"), reader.ends("sends")
-    group, refused = _group(settings, ends)
+    group, notes = _group(settings, ends)
+    # no worker need have met a head that cannot be read
+    refused = {number: Refused.of(error, since=at) for number, error in spoilt.items()} | notes
     waiting = {
         number: _waiting_since(reader, number, heads[number].sends if number in heads else starts[number], end)
         for number, end in ends.items()

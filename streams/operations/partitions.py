@@ -108,4 +108,4 @@ def _readable(records: Iterator[Record], number: int) -> Iterator[dict[str, int]
         with suppress(Unreadable):
             manifest = decode("manifests", None, record.value)
             if manifest.partition == number:
-                yield {logical_name(one.topic): one.to for one in manifest.in_}
+                yield {logical_name(one.topic): one.to for one in (*manifest.in_, *manifest.skipped)}

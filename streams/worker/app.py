@@ -43,6 +43,8 @@ CHECK_SECONDS = 5.0
 FRESH_MS = 10_000
 """The worker is ready while its facts are known to be complete up to at most this long ago."""
 
+METADATA_MS = 2_000
+"""How old the fetch's knowledge of leaders may be: a leader that is silent tells nobody that it leads no more."""
 UNREADABLE = 100
 """So many unreadable facts are named by the readiness page; their dead letters name all."""
 
@@ -237,6 +239,7 @@ def create_app(
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.worker or None,
         consumer_max_fetch_size=1 << 20,
+        consumer_metadata_max_age_ms=METADATA_MS,
         broker_max_poll_records=CREDIT_RECORDS,
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=min(1.0, settings.session_timeout / 3),

@@ -6,7 +6,8 @@ bounded by credit, counted in records and bytes; regained credit wakes the fetch
 Private names of Faust used, and no others: `Consumer._getmany`, `Consumer._new_consumer_thread`,
 `AIOKafkaConsumerThread._create_worker_consumer`, and in streams/worker/app.py `TableManager._update_channels`,
 without which each start would sleep a second for tables that the gate has not; of aiokafka:
-`AIOKafkaConsumer._fetch_max_wait_ms`, `AIOKafkaConsumer._isolation_level`.
+`AIOKafkaConsumer._fetch_max_wait_ms`, `AIOKafkaConsumer._isolation_level`, `AIOKafkaConsumer._client` with its
+`_request_timeout_ms` and `_get_conn`, `AIOKafkaConnection._request_timeout`.
 tests/unit/test_private_names.py says what to check when they change.
 """
 
@@ -20,8 +21,11 @@ from typing import Any
 
 import faust
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.client import ConnectionGroup
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+from streams.worker.clients import REQUEST_SECONDS
 
 FETCH_WAIT_MS = 100
 """Faust hard-codes 1500, with which one idle partition stalls a busy one."""
@@ -138,12 +142,25 @@ class _Run:
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, reading committed records only and without long idle fetches."""
+    """Faust's consumer thread: committed records only, no long idle fetches, and a silent broker is left soon."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._isolation_level = "read_committed"
+        client, conf = consumer._client, self.app.conf
+        connect = client._get_conn
+        client.cluster = self.app.gate.tools.clients.cluster()
+        client._request_timeout_ms = int(REQUEST_SECONDS * 1000)
+
+        async def connected(node: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT, **more: Any) -> Any:
+            conn = await connect(node, group=group, **more)
+            if conn is not None and group is ConnectionGroup.COORDINATION:
+                # to join takes as long as a rebalance does
+                conn._request_timeout = conf.broker_rebalance_timeout + REQUEST_SECONDS
+            return conn
+
+        client._get_conn = connected
         return consumer
 
 

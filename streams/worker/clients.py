@@ -41,8 +41,12 @@ class Clients:
             max_partition_fetch_bytes=fetch_bytes,
             retry_backoff_ms=RETRY_MS,
         )
-        reader._client.cluster = Cluster(self._leaders)  # a private name: tests/unit/test_private_names.py
+        reader._client.cluster = self.cluster()  # a private name: tests/unit/test_private_names.py
         return reader
+
+    def cluster(self) -> Cluster:
+        """Returns what a client goes by that shall leave a deposed leader as soon as any of ours knows of it."""
+        return Cluster(self._leaders)
 
     def ends(self) -> Ends:
         """Returns who knows the bounds of logs."""

@@ -14,7 +14,7 @@ from schemas.record import Record
 from streams.worker import offsets
 from streams.worker.batch import as_record
 
-LAST = ((100, 4_000), (5_000, 50_000))
+LAST = ((20, 1_500), (5_000, 50_000))
 """So many offsets of `manifests` and `audit` are read; the second pair only where the first does not reach."""
 
 

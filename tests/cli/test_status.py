@@ -240,9 +240,14 @@ def test_a_manifest_that_cannot_be_read_then_exit_4_names_its_place(run, system)
     assert "manifests/1/0" in run("status").says(4)
 
 
-def test_a_head_that_nobody_of_ours_wrote_then_exit_4(run, system) -> None:
+def test_a_head_that_nobody_of_ours_wrote_then_its_partition_is_refused_and_the_others_are_told(run, system) -> None:
     system.put("ledger", b"{}", key=b"head")
-    run("status").says(4)
+    system.put("ledger", head(0), key=b"head", partition=1)
+    found = run("status", "--json")
+    assert (found.code, found.json["findings"]) == (1, ["no_owner", "refused"])
+    refused, other = found.json["partitions"]
+    assert (refused["refused"]["reason"], other["refused"]) == ("error.ledger_unreadable", None)
+    assert refused["refused"]["sentence"] in run("status").out
 
 
 def test_no_broker_then_one_sentence_names_it(run, nowhere: str) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 
 from gatekeeper.audit.checks.chain import Chain, Finding, Own, Standing
+from gatekeeper.audit.verify import parse_vkey
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.keys import Keys, Signer
 from gatekeeper.texts import catalogue
+from schemas.codec import canonical
 from tests.manifests import SENDS, Writer, manifest, signature
+from tests.trails import Trail
 
 
 @pytest.fixture(scope="module")
@@ -265,3 +271,23 @@ def test_given_trouble_in_one_partition_then_the_others_are_sealed(chain: Chain,
     assert kinds(follow(chain, [writer.next()], start=1)[1]) == [("missing", 1)]
     assert follow(chain, [other.next(), other.next()], partition=1) == ([0, 1], [])
     assert chain.next(1) == 2
+
+
+@pytest.mark.parametrize("skipped", [{"sends": 40}, {"acts": 3}, {"sends": 1, "acts": 1}, {"sends": -4}])
+def test_given_offsets_that_a_person_skipped_then_the_partition_is_sealed_on(skipped: dict[str, int]) -> None:
+    trail = Trail(seed=3, partitions=1).write(6).resume(0, skipped=skipped).write(6)
+    chain = Chain({}, keys=lambda: [parse_vkey(trail.worker.verifier)])
+    written = [(step.value, base64.b64encode(step.sig).decode()) for step in trail.steps]
+    assert follow(chain, written) == ([*range(len(written))], [])
+    assert chain.ends(value for value, _ in written)
+
+
+def test_given_offsets_skipped_elsewhere_than_a_person_said_then_nothing_more_is_sealed() -> None:
+    trail = Trail(seed=3, partitions=1, acting=1).write(3).resume(0, skipped={"acts": 3})
+    step = next(step for step in trail.steps if b'"skipped":' in step.value)
+    said = orjson.loads(step.value)
+    said["skipped"][0]["from"] += 1
+    value, chain = canonical(said), Chain({}, keys=lambda: [parse_vkey(trail.worker.verifier)])
+    signed = [*trail.steps[:3], replace(step, value=value, sig=trail.worker.sign(value))]
+    sealed, found = follow(chain, [(one.value, base64.b64encode(one.sig).decode()) for one in signed])
+    assert (sealed, [one.kind for one in found]) == ([0, 1, 2], ["skipped"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import tracemalloc
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +11,13 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.coverage import OUTPUTS, TOLD, Covered, Finding, Range, covered, report
-from gatekeeper.audit.checks.pairing import Outgoing, Placed, Records, Signed
+from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Records, Signed
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.verify import Vkey, parse_vkey
 from gatekeeper.engine.manifest import Taken
+from schemas.topics import logical_name
 from tests.manifests import SENDS, Writer, manifest, signature
-from tests.trails import key
+from tests.trails import Trail, key
 
 AT = "2026-01-01T00:00:00.000Z"
 
@@ -116,3 +118,48 @@ def test_given_a_manifest_that_claims_more_than_a_transaction_holds_then_memory_
         ("foreign_manifest", 0, "field_invalid at n")
     ]
     assert (found.manifests, most < 1 << 20) == (1, True)
+
+
+def covering(trail: Trail) -> Covered:
+    """Returns what coverage finds of a partition whose inputs hold what its manifests say, and what was skipped."""
+    offsets: dict[str, set[int]] = {"sends": set(), "acts": set()}
+    for step in trail.steps:
+        said = orjson.loads(step.value)
+        for one in said["in"]:
+            empty = {gap["first"] + n for gap in one["gaps"] for n in range(gap["n"])}
+            offsets[logical_name(one["topic"])] |= {*range(one["from"], one["to"])} - empty
+        for one in said.get("skipped", ()):
+            offsets[logical_name(one["topic"])] |= {*range(one["from"], one["to"])}
+    placed = enumerate(value for step in trail.steps for value in step.records)
+    return covered(
+        0,
+        [Signed(step.offset, step.value, base64.b64encode(step.sig).decode()) for step in trail.steps],
+        keys=[parse_vkey(trail.worker.verifier)],
+        first=0,
+        settled=10**6,
+        records=Records(0, (Placed(*one) for one in placed)),
+        inputs={name: Input(0, sorted(found)) for name, found in offsets.items()},
+        outputs={},
+        head=None,
+    )
+
+
+@pytest.mark.parametrize("skipped", [{"sends": 40}, {"acts": 3}, {"sends": 1, "acts": 1}])
+def test_given_offsets_that_a_person_skipped_then_it_says_who_and_finds_nothing(skipped: dict[str, int]) -> None:
+    found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped=skipped).write(6))
+    assert found.findings == []
+    told = [(one.topic, one.to - one.start, one.by, one.reason) for one in found.skipped]
+    assert told == [(name, count, "pm-7", "error.sends_expired") for name, count in skipped.items()]
+    assert orjson.loads(report([found], group="mail", at=AT))["skipped"][0]["by"] == "pm-7"
+
+
+def test_given_offsets_skipped_by_an_act_that_had_no_turn_yet_then_nothing_is_found() -> None:
+    found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped={"sends": 40}, recorded=False))
+    assert (found.findings, len(found.skipped)) == ([], 1)
+    assert b"skipped" not in report([covering(Trail(partitions=1).write(3))], group="mail", at=AT)
+
+
+@pytest.mark.parametrize("wrong", [{"by": "pm-8"}, {"act_id": "other"}, {"sends": 7}, {"refused": "error.torn"}])
+def test_given_offsets_skipped_and_no_act_that_says_so_then_it_is_found(wrong: dict[str, Any]) -> None:
+    found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped={"sends": 40}, **wrong).write(2))
+    assert [one.fault for one in found.findings] == ["unsaid_skip"]

@@ -12,6 +12,8 @@ import kafka.admin
 import kafka.consumer.fetcher
 import kafka.record.util
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
@@ -105,6 +107,16 @@ def test_given_aiokafka_then_the_consumer_reads_the_attributes_when_it_starts():
             f"aiokafka no longer keeps {name}: it is set after the constructor and before start(). Check how the "
             "fetcher learns the isolation level; without it aborted sends would be judged."
         )
+
+
+def test_given_aiokafka_then_the_groups_connection_alone_is_patient():
+    client = inspect.getsource(AIOKafkaClient)
+    assert "await self._get_conn(node_id, group=group)" in client, (
+        "aiokafka no longer connects through AIOKafkaClient._get_conn: there streams/worker/chunks.py gives the one to "
+        "the group's coordinator more time there, as a join takes as long as a rebalance."
+    )
+    assert client.count("request_timeout_ms=self._request_timeout_ms") >= 2, "it tells each its time-out"
+    assert inspect.getsource(AIOKafkaConnection).count("self._request_timeout") >= 2, "and keeps it under that name"
 
 
 def test_given_aiokafka_then_a_reader_goes_to_the_leader_that_our_cluster_names():

@@ -56,6 +56,16 @@ def test_an_export_then_all_is_derived_again_and_nothing_is_found(tmp_path: Path
     assert set(said["findings"]) == {"same", "told", "silent"}
 
 
+def test_offsets_that_a_person_skipped_then_it_is_told_and_the_act_is_derived_again(tmp_path: Path) -> None:
+    trail = Trail(seed=4, partitions=1).write(3).resume(0, skipped={"sends": 40})
+    folder = trail.export(tmp_path / "out")
+    done = called("replay", folder, "--json")
+    said = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert [(one["partition"], one["by"], one["to"] - one["from"]) for one in said["skipped"]] == [(0, "pm-7", 40)]
+    assert "pm-7" in called("replay", folder).stdout
+
+
 def _record(step: Step, seed: int) -> Step:
     return replace(step, records=(forged(step.records[0], notes=["X"]), *step.records[1:]))
 

@@ -10,12 +10,16 @@ import orjson
 import pytest
 
 from gatekeeper.audit.verify import Vkey, parse_vkey
+from gatekeeper.engine.implied import Inputs, Lacking, implied
 from gatekeeper.engine.settlement import Said, Settled, Tail, reaches, said, settled, written
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.memory import Memory
 from gatekeeper.texts import text
 from schemas.codec import canonical
 from schemas.record import Record
+from tests import world
+from tests.desk import YOUNG, Desk
 from tests.trails import Step, Trail, key
 
 TRAIL = Trail(partitions=1, seed=7, acting=0.5).write(12)
@@ -179,3 +183,23 @@ def test_a_tail_that_is_too_short_then_more_is_asked_for() -> None:
     short = Tail(whole.manifests[:-1], whole.audit, False, False)
     late = Tail(whole.manifests, whole.audit[-1:], False, False)
     assert [reaches(at, tail) for tail in (whole, short, late)] == [True, False, False]
+
+
+def test_a_person_who_was_erased_and_came_back_then_the_ledger_made_anew_says_so() -> None:
+    desk = Desk(*YOUNG)
+    desk.send()
+    act = {"v": 1, "at": "2026-11-24T09:59:00+09:00", "by": "pm-7", "recipient_id": "P-1", "reason": "letter"}
+    desk.judged({**act, "kind": "erase", "act_id": "a-1"})
+    desk.check_anew()
+    assert any(b'"erased"' in value for value in desk.ledger.values())
+    desk.judged({**act, "kind": "readmit", "act_id": "a-2"})
+    desk.check_anew()
+
+
+def test_an_input_that_expired_then_its_entries_are_lacking_and_nothing_is_guessed() -> None:
+    desk = Desk(world.source(), world.consent())
+    judged = desk.send()
+    assert judged.verdict == "clear"
+    one = Said(judged.audit, orjson.loads(judged.audit))
+    with pytest.raises(Lacking):
+        implied(one, Inputs({}, {}), desk.judge, desk.store, Memory())

@@ -465,6 +465,60 @@ def at(record: bytes, milliseconds: int) -> bytes:
     return re.sub(rb'"timestamp":\d+,"topic"', b'"timestamp":%d,"topic"' % milliseconds, record)
 
 
+@pytest.mark.parametrize("skipped", [{"sends": 40}, {"acts": 3}, {"sends": 1, "acts": 1}, {"sends": -4}])
+def test_offsets_skipped_by_a_person_then_it_says_who_and_there_is_no_alarm(
+    tmp_path: Path, skipped: dict[str, int]
+) -> None:
+    trail = Trail(seed=3).write(12).resume(1, skipped=skipped).write(12)
+    report = check(trail, trail.export(tmp_path / "x"))
+    assert (report.exit_code, report.findings) == (0, [])
+    told = [one for one in report.says if one[0] in ("skipped_by", "gone_back_by")]
+    assert [(values["topic"], values["to"] - values["first"]) for _, values in told] == [
+        (f"mail.{name}.v1", count) for name, count in skipped.items()
+    ]
+    assert {(values["partition"], values["by"]) for _, values in told} == {(1, "pm-7")}
+    assert any("pm-7" in line for line in report.lines("ja"))
+
+
+def test_offsets_skipped_by_an_act_that_had_no_turn_yet_then_the_export_is_incomplete(tmp_path: Path) -> None:
+    trail = Trail(seed=3, acting=0).write(6).resume(1, skipped={"sends": 40}, recorded=False).write(6)
+    report = check(trail, trail.export(tmp_path / "x"))
+    assert (report.exit_code, [one.code for one in report.findings]) == (5, ["skip_unrecorded"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"by": "pm-8"},
+        {"act_id": "other"},
+        {"sends": 7},
+        {"refused": "error.torn"},
+        {"kind": "suspend", "subject": "controller/C1"},
+    ],
+)
+def test_offsets_skipped_and_no_act_says_so_then_it_is_found(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    trail = Trail(seed=3).write(12).resume(1, skipped={"sends": 40}, **wrong).write(6)
+    report = check(trail, trail.export(tmp_path / "x"))
+    assert (report.exit_code, [one.code for one in report.findings]) == (1, ["skip_unsaid"])
+
+
+def test_offsets_skipped_elsewhere_than_the_manifest_says_then_it_is_found(tmp_path: Path) -> None:
+    trail = Trail(seed=3, partitions=1).write(3).resume(0, skipped={"sends": 40})
+    (place,) = (n for n, step in enumerate(trail.steps) if "skipped" in step_value(step))
+    said = step_value(trail.steps[place])["skipped"]
+    trail.steps = rechained(trail, place, (), skipped=[{**said[0], "from": said[0]["from"] + 1}])
+    report = check(trail, trail.export(tmp_path / "x"))
+    assert [one.code for one in report.findings] == ["skipped"]
+
+
+@pytest.mark.parametrize("skipped", [7, [7], [{}], [{"topic": "x"}]])
+def test_a_skip_that_is_not_shaped_like_one_then_the_manifest_is_none(tmp_path: Path, skipped: Any) -> None:
+    trail = Trail(seed=3, partitions=1).write(3)
+    trail.steps = rechained(trail, 1, trail.steps[1].records, skipped=skipped)
+    report = check(trail, trail.export(tmp_path / "x"))
+    assert [one.code for one in report.findings] == ["manifest"]
+
+
 def test_a_send_of_another_century_in_the_middle_then_it_is_no_alarm_and_hides_nothing(tmp_path: Path) -> None:
     trail = Trail(partitions=1, seed=2, acting=0).write(6)
     folder = trail.export(tmp_path / "export")

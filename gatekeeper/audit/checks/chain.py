@@ -92,7 +92,8 @@ class Chain:
                     number = said["partition"]
                     counts[number] += 1
                     heads[number] = sha256(leaf).hexdigest()
-                    inputs[number] |= {taken["topic"]: taken["to"] for taken in said["in"]}
+                    moved = (*said["in"], *said.get("skipped", ()))
+                    inputs[number] |= {taken["topic"]: taken["to"] for taken in moved}
         except (ValueError, LookupError, TypeError, AttributeError):
             return False
         for number in {*counts, *self._sealed}:
@@ -127,6 +128,7 @@ class Chain:
         late = at.head is None and manifest.prev is not None
         self._broken.discard(partition)
         head, inputs = sha256(value).hexdigest(), {taken.topic: taken.to for taken in manifest.in_}
+        inputs |= {one.topic: one.to for one in manifest.skipped}
         self._sealed[partition] = Standing(next=offset + 1, head=head, taken=at.taken | inputs)
         found = [Finding("begins_late", partition, offset)] if late else []
         if (before := self._aside.get((partition, head))) is not None:
@@ -174,6 +176,11 @@ class Chain:
         for taken in manifest.in_:
             if taken.first > (expected := at.taken.get(taken.topic, taken.first)):
                 return wrong("skipped", topic=taken.topic, first=expected, to=taken.first)
+        # what a person let go undecided is accounted for; whether an act says so, is for verify and coverage
+        stands = at.taken | {taken.topic: taken.to for taken in manifest.in_}
+        for one in manifest.skipped:
+            if one.first != (expected := stands.get(one.topic, one.first)):
+                return wrong("skipped", topic=one.topic, first=expected, to=one.first)
         return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain
 from typing import Any, Literal, NamedTuple
@@ -42,6 +42,7 @@ Fault = Literal[
     "foreign_record",
     "missing_output",
     "output_without_record",
+    "unsaid_skip",
 ]
 OWN = {"sends": ("intake",), "acts": ("act", "release")}
 """Of which stage the one record is that each record of an input has."""
@@ -87,6 +88,23 @@ class Range:
     n: int
 
 
+class Skip(NamedTuple):
+    """Offsets of an input (registry name) that a person let go undecided: from `start` to `to`, and by which act.
+
+    `place`: where the act stands on `acts`; `manifest`: the offset of the manifest that says so. `reason`: the error
+    that the partition was refused for. Where `to` lies before `start`, the partition went back.
+    """
+
+    topic: str
+    start: int
+    to: int
+    act: str
+    by: str
+    reason: str
+    place: int
+    manifest: int
+
+
 @dataclass(slots=True)
 class Covered:
     """What was found of one partition; `expired`: how much of each topic the broker no longer keeps.
@@ -100,6 +118,7 @@ class Covered:
     claimed: dict[str, Range]
     expired: dict[str, int]
     findings: list[Finding]
+    skipped: list[Skip] = field(default_factory=list)
 
 
 def covered(
@@ -143,6 +162,8 @@ def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
         "expired": {name: [one.expired.get(name, 0) for one in found] for name in expired},
     }
     said = {"v": 1, "kind": "coverage", "group": group, "at": at, "found": len(findings), "partitions": partitions}
+    if skipped := [{"partition": one.partition, **skip._asdict()} for one in found for skip in one.skipped]:
+        said["skipped"] = skipped[:TOLD]
     while len(value := canonical({**said, "findings": told})) > LEAF_BYTES and told:
         del told[len(told) // 2 :]
     return value
@@ -198,6 +219,8 @@ class _Check:
         """Records of inputs in no range, or of which there was one already, with their offsets."""
         self._told: list[tuple[str, int, int]] = []
         """Ranges of inputs that a finding is about already: topic, from, to."""
+        self._acts: dict[int, dict[str, Any]] = {}
+        """Acts by which people let a refused partition go on, by where they stand."""
         self._loose = False
         """Whether the records that come next may be left over from a torn transaction."""
         self._claiming = False
@@ -227,6 +250,8 @@ class _Check:
         joined = self._chain(manifest.offset, said["prev"], hash_)
         for taken in said["in"]:
             self._range(manifest.offset, taken, joined=joined, demanded=demanded)
+        for skipped in said.get("skipped", ()):
+            self._skip(manifest.offset, skipped)
         self._own(manifest.offset, said, joined=joined, demanded=demanded)
         for outgoing in self._outputs.values():
             outgoing.pull(max(said["audit"]["n"], 1))
@@ -246,6 +271,9 @@ class _Check:
                 claimed = self._found.claimed.get(topic)
                 self._told.append((topic, claimed.to if claimed else 0, position))
         self._leftover([*self._records.rest()], joined=self._reached, demanded=True)
+        for skip in self._found.skipped:
+            if self._is_unsaid(skip):
+                self._find("unsaid_skip", "manifests", skip.manifest, f"{skip.topic} {skip.start} to {skip.to}")
         for (topic, offset), manifest in self._waiting.items():
             if manifest is not None and not self._is_told(topic, offset):
                 self._find("omitted_record", topic, offset, f"manifests/{manifest}")
@@ -316,6 +344,27 @@ class _Check:
             if start < kept.start:
                 self._found.expired[topic] = self._found.expired.get(topic, 0) + min(to, kept.start) - start
 
+    def _skip(self, offset: int, said: Mapping[str, Any]) -> None:
+        """Moves an input on to where a person let it go on; of what lies between nothing is asked."""
+        topic, start, to = logical_name(said["topic"]), said["from"], said["to"]
+        claimed = self._found.claimed.setdefault(topic, Range(start, start, 0))
+        if claimed.to != start:
+            self._find("skipped_offset", topic, claimed.to, f"to {start}")
+        claimed.to = to
+        self._told.append((topic, start, to))
+        who = {name: _plain(said[name]) for name in ("act", "by", "reason")}
+        self._found.skipped.append(Skip(topic, start, to, **who, place=said["offset"], manifest=offset))
+
+    def _is_unsaid(self, skip: Skip) -> bool:
+        """Tells whether the act by which something was skipped had its turn, and no such act was recorded."""
+        claimed = self._found.claimed.get("acts")
+        if claimed is None or claimed.to <= skip.place:
+            return False
+        act = self._acts.get(skip.place) or {}
+        resumed = act.get("resumed") or {}
+        said = act.get("act_id"), act.get("by"), resumed.get("refused"), resumed.get(skip.topic)
+        return said != (skip.act, skip.by, skip.reason, skip.to)
+
     def _own(self, offset: int, said: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
         """Takes the records of a manifest, and what stands before them."""
         n, ranges = said["audit"]["n"], [(logical_name(one["topic"]), one["from"], one["to"]) for one in said["in"]]
@@ -356,6 +405,8 @@ class _Check:
             self._find("foreign_record", "audit", record.offset, "unreadable")
             return
         self._found.records += 1
+        if topic == "acts" and (said.get("act") or {}).get("kind") == "resume_partition":
+            self._acts[place[2]] = said["act"]
         if self._oldest is None and self._cut:
             self._oldest = at
         if stage in OWN.get(topic, ()) or again:

@@ -112,6 +112,10 @@ def _show(found: Sequence[Covered], findings: Sequence[Finding], *, expired: boo
         ],
         numbers=(0, 1, 2),
     )
+    for one in found:
+        for skip in one.skipped:
+            key = "partition.skipped_by" if skip.start < skip.to else "partition.back_by"
+            click.echo(text(key, partition=one.partition, **skip._asdict()))
     if findings:
         rows = [(text(f"cli.fault_{one.fault}"), one.place, one.detail) for one in findings[:TOLD]]
         show_table([f"cli.column_{name}" for name in ("finding", "place", "detail")], rows)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+from pydantic import Field
 
 from gatekeeper.audit.checks.archive import Archive
 from gatekeeper.audit.checks.by_hash import Library
@@ -65,6 +66,7 @@ class Kept(states.State):
     facts: dict[str, Count]
     found: list[Found]
     troubles: list[str]
+    skipped: list[dict[str, Any]] = Field(default_factory=list)
 
 
 @dataclass
@@ -76,6 +78,11 @@ class Report:
     facts: Counter[str] = field(default_factory=Counter)
     found: list[dict[str, Any]] = field(default_factory=list)
     troubles: dict[str, int] = field(default_factory=dict)
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+
+    def begin(self, link: Link) -> None:
+        """Takes in what a person let go undecided before a link: of that there is nothing to derive."""
+        self.skipped += [{"partition": link.partition, **one} for one in link.manifest.get("skipped", ())]
 
     def add(self, link: Link, number: int, one: Rechecked, *, live: bool) -> None:
         """Takes in what became of the record of that number of a link."""
@@ -92,7 +99,13 @@ class Report:
     def plain(self) -> dict[str, Any]:
         """All of it as JSON takes it."""
         counts = {name: dict(getattr(self, name)) for name in COUNTS}
-        return {"records": self.findings.total(), **counts, "found": self.found, "troubles": list(self.troubles)}
+        return {
+            "records": self.findings.total(),
+            **counts,
+            "found": self.found,
+            "troubles": list(self.troubles),
+            "skipped": self.skipped,
+        }
 
     @property
     def exit_code(self) -> int:
@@ -140,6 +153,7 @@ def command(
                 for link in _links(walk, report):
                     at = link.manifest["asof"] if recheck else {}
                     with step():
+                        report.begin(link)
                         for number, value in enumerate(link.records):
                             one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
                             report.add(link, number, one, live=live)
@@ -194,6 +208,7 @@ def _begun(kept: Kept | None) -> Report:
         for name in COUNTS:
             getattr(report, name).update(getattr(kept, name))
         report.found = [one.model_dump() for one in kept.found]
+        report.skipped = list(kept.skipped)
     return report
 
 
@@ -213,6 +228,9 @@ def _show(report: Report, *, live: bool) -> None:
         click.echo(text(f"replay.found_{one['finding']}", **{**one, **shown}))
         if alike > 1:
             click.echo(text("replay.alike"))
+    for one in report.skipped:
+        key = "partition.skipped_by" if one["from"] < one["to"] else "partition.back_by"
+        click.echo(text(key, **{**one, "start": one["from"]}))
     if live:
         counts = {name: f"{report.facts[name]:,}" for name in ("folded", "expired", "no_key")}
         click.echo(text("replay.facts_told", **counts))

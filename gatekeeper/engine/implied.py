@@ -1,0 +1,273 @@
+"""What the ledger holds by audit records: the entries of a transaction made anew from its records and their inputs.
+
+Nothing is judged: each record says what was decided, and the input says about what. A salt cannot be made anew. Whose
+salt was lost gets another one, and their older records name nobody any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.facts import judged
+from gatekeeper.engine import item as review
+from gatekeeper.engine.acts import named
+from gatekeeper.engine.sends import Judge, remembered, superseded
+from gatekeeper.engine.settlement import Said
+from gatekeeper.identity import printed
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.entries import Clearance, Entry, Standing
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.policy.policy import Policy
+from gatekeeper.policy.reasons import Found
+from gatekeeper.times import span
+from schemas.codec import Unreadable, decode, read
+from schemas.events import CampaignAct, ItemAct, PairedAct, Release, Send
+from schemas.record import Record
+from schemas.topics import logical_name
+
+Place = tuple[str, int]
+"""A topic of the registry, and an offset on the partition."""
+STATES: Mapping[str, review.State] = {
+    "waiting": "proposed",
+    "upheld": "upheld",
+    "asked": "asked",
+    "reopened": "open",
+    "undone": "undone",
+    "recalled": "undone",
+}
+"""What an act leaves of its item, by its outcome; where it was judged again, that depends on the act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What records are about: inputs and items by place, and what people were asked by the ask's decision id."""
+
+    records: Mapping[Place, Record]
+    asks: Mapping[str, Record]
+
+
+class Lacking(Exception):
+    """An input or a clearance that a record is about is not there any more, so its entries cannot be made."""
+
+
+def places(some: Iterable[Said]) -> Iterator[Place]:
+    """Yields where the inputs of records stand."""
+    for one in some:
+        yield logical_name(one.said["src"]["topic"]), one.said["src"]["offset"]
+
+
+def items(acts: Iterable[Record]) -> Iterator[Place]:
+    """Yields where the items stand that acts name."""
+    for act in acts:
+        if logical_name(act.topic) == "acts" and (place := named(act.key, act.value)):
+            yield place[0], place[2]
+
+
+def implied(one: Said, inputs: Inputs, judge: Judge, store: FactStore, memory: Memory) -> tuple[Entry, ...]:
+    """Returns the entries that were written with a record; the caller puts them into `memory` before the next one.
+
+    `memory`: the ledger as it was before. Raises Lacking where the input is gone, or the clearance that it is about.
+    """
+    return _Implying(one, inputs, judge, store, memory).entries()
+
+
+class _Implying:
+    """One record with all that its entries are made from."""
+
+    def __init__(self, one: Said, inputs: Inputs, judge: Judge, store: FactStore, memory: Memory) -> None:
+        self._inputs, self._judge, self._memory = inputs, judge, memory
+        self._said, self._act = one.said, one.said.get("act") or {}
+        self._at = span(one.said["at"], "UTC").first // 1000
+        self._src = one.said["src"]
+        self._policy = _policy(judge, store, self._at, one.said["policy"])
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Returns the entries of the record."""
+        stage, outcome = self._said["stage"], self._act.get("outcome")
+        if stage == "intake":
+            return self._intake()
+        if stage == "recall" or (stage == "handoff" and outcome == "recalled"):
+            return self._recalled(self._said.get("clearance") or self._act.get("item"))
+        if stage == "handoff":
+            return self._again(outcome)
+        if outcome == "done":
+            return self._done()
+        if outcome == "recorded":
+            return self._recorded()
+        return self._item(outcome)
+
+    def _intake(self) -> tuple[Entry, ...]:
+        codes = [reason["code"] for reason in self._said["reasons"]]
+        if self._said["send"] is None or codes in (["EVENT_INVALID"], ["DECISION_FAILED"]):
+            return ()
+        source = self._input()
+        return self._remembered(_decoded("sends", source), source.value or b"")
+
+    def _remembered(self, send: Send, value: bytes) -> tuple[Entry, ...]:
+        """Returns what the record's decision on a send adds to the memory."""
+        at_point = printed(self._judge.tokens, send)
+        id_, memory = self._said["did"], self._memory
+        return remembered(send, value, at_point, self._decision(), id_=id_, src=self._src, memory=memory)
+
+    def _recalled(self, did: str | None) -> tuple[Entry, ...]:
+        clearance = self._clearance(did)
+        return Entry(clearance.key, None), *superseded(clearance.send, self._decision(), self._memory)
+
+    def _again(self, outcome: str | None) -> tuple[Entry, ...]:
+        """A clearance that was handed off or written again, or would have been."""
+        clearance = self._clearance(self._said.get("clearance"))
+        act_id = self._act["act_id"]
+        if outcome == "handed":
+            return (self._memory.handed(clearance, act_id),)
+        if outcome == "reemitted":
+            return (self._memory.reemitted(clearance, act_id),)
+        return superseded(clearance.send, self._decision(), self._memory)
+
+    def _done(self) -> tuple[Entry, ...]:
+        """A campaign that was cancelled; a hand-off leaves nothing of its own."""
+        act = self._read()
+        if not isinstance(act, CampaignAct) or act.kind != "cancel":
+            return ()
+        return (entries.cancelled(act.campaign, act.channel, self._at, until=self._at + review.KEPT_MS),)
+
+    def _recorded(self) -> tuple[Entry, ...]:
+        if self._act.get("kind") not in ("erase", "readmit"):
+            return ()
+        act = self._read()
+        if not isinstance(act, PairedAct) or act.recipient_id is None:
+            return ()
+        erased = self._memory.erased_at(act.recipient_id) is not None
+        if act.kind == "readmit":
+            return (entries.readmitted(act.recipient_id),) if erased else ()
+        if erased:
+            return ()
+        return (*self._memory.forgotten(act.recipient_id), entries.erased(act.recipient_id, self._at))
+
+    def _item(self, outcome: str | None) -> tuple[Entry, ...]:
+        """An act about an item of the review queue, or what the gate did about one by itself."""
+        own = logical_name(self._src["topic"]) == "review"
+        item_id, record = self._act.get("item"), self._input()
+        act = None if own else self._read()
+        if not own and not isinstance(act, Release | ItemAct):
+            return ()
+        place = record.offset if own else act.review.offset if act is not None and act.review else -1
+        item = record if own else self._inputs.records.get(("review", place))
+        found = review.item(item.key, item.value, dict(item.headers)) if item else None
+        if outcome == "failed":
+            return self._left(record, str(item_id or record.header("gate-decision-id")), found) if own else ()
+        if outcome in ("refused", "unreadable") and not self._said["reasons"]:
+            return ()
+        if item is None or found is None:
+            raise Lacking
+        send, last = found.send, self._memory.standing(found.send.recipient_id, found.did)
+        if outcome == "refused":
+            return superseded(send, self._decision(), self._memory)
+        form = self._form(act, last)
+        kept: tuple[Entry, ...] = ()
+        state = STATES.get(outcome or "")
+        if outcome in ("cleared", "withheld"):
+            kept = self._remembered(send, item.value or b"")
+            state = "redecided" if form is None else "released"
+            if form is not None and "RELEASE_SUPERSEDED" not in self._decision().codes:
+                kept += (entries.release(send, found.did, form, until=self._at + review.KEPT_MS),)
+        elif outcome == "asked":
+            kept = (*self._asked(send), *superseded(send, self._decision(), self._memory))
+        elif outcome in ("undone", "recalled"):
+            kept = (Entry(entries.release_key(send, found.did), None),)
+            if outcome == "recalled":
+                clearance = self._memory.about(send, self._at).clearance
+                kept += (Entry(entries.clear_key(send), None),) if clearance else ()
+        if state is None:
+            return kept
+        return (*kept, self._closed(found, state, form, last, place))
+
+    def _form(self, act: Any, last: Standing | None) -> dict[str, Any] | None:
+        """Returns the judged form of the release that an act is about, as the worker keeps it."""
+        if isinstance(act, Release):
+            return review.judged_form(act)
+        if isinstance(act, ItemAct) and act.kind == "approve" and last and last.said:
+            return {**last.said, "by": sorted((act.by, last.by))}
+        return last.said if isinstance(act, ItemAct) and act.kind == "undo" and last else None
+
+    def _asked(self, send: Send) -> tuple[Entry, ...]:
+        if self._act.get("code") == "waits_along":
+            return ()
+        record = self._inputs.asks.get(self._said["did"])
+        if record is None:
+            raise Lacking
+        ask = _decoded("confirmations", record)
+        said, _ = judged("confirmations", record.value or b"")
+        more = {"answer_code": ask.answer_code, "contact_point_id": send.contact_point.id}
+        return (entries.ask(send.recipient_id, self._said["did"], orjson.loads(said), **more),)
+
+    def _closed(
+        self, found: review.Item, state: review.State, form: dict[str, Any] | None, last: Standing | None, place: int
+    ) -> Entry:
+        by = self._act["by"] if isinstance(self._act["by"], str) else self._act["by"][0]
+        decided = state in ("released", "redecided", "asked")
+        before = last.acts if last else ()
+        standing = Standing(
+            state,
+            self._act["act_id"],
+            by,
+            did=self._said["did"] if decided else None,
+            said=form if state in ("released", "proposed", "undone") else None,
+            offset=place if state in review.WAITING else None,
+            before=tuple(name for name in before if name != self._act["act_id"]),
+        )
+        return entries.act(found.send.recipient_id, found.did, standing, until=found.until)
+
+    def _left(self, record: Record, item: str, found: review.Item | None) -> tuple[Entry, ...]:
+        """Returns the entry of an item that the gate judges no more by itself, after a defect."""
+        owner = (record.key or b"").decode()
+        last = self._memory.standing(owner, item)
+        if last is None:
+            return ()
+        left = Standing(last.state, last.act_id, last.by, last.did, last.said, None, last.before)
+        return (entries.act(owner, item, left, until=found.until if found else self._at + review.KEPT_MS),)
+
+    def _input(self) -> Record:
+        found = self._inputs.records.get((logical_name(self._src["topic"]), self._src["offset"]))
+        if found is None:
+            raise Lacking
+        return found
+
+    def _read(self) -> Any:
+        try:
+            return read(self._input())
+        except Unreadable:
+            raise Lacking from None
+
+    def _clearance(self, did: str | None) -> Clearance:
+        campaign = self._said["campaign"]
+        for owner, channel in self._memory.of_campaign(campaign or ""):
+            found = self._memory.clearance(owner, campaign, channel, self._at)
+            if found is not None and found.did == did:
+                return found
+        raise Lacking
+
+    def _decision(self) -> Decision:
+        said = self._said
+        reasons = tuple(Found(one["code"], tuple(one["facts"]), one["says"]) for one in said["reasons"])
+        notes, must = tuple(said["notes"]), tuple(said["obligations"])
+        return Decision(said["verdict"], reasons, notes, must, said["basis"], self._at, self._policy)
+
+
+def _decoded(topic: str, record: Record) -> Any:
+    try:
+        return decode(topic, record.key, record.value)
+    except Unreadable:
+        raise Lacking from None
+
+
+def _policy(judge: Judge, store: FactStore, at: int, ref: Mapping[str, Any]) -> Policy:
+    """Returns the version that decided; the one in force then, where that text is not at hand."""
+    packs = judge.holding(store)
+    known = (one for one in (*packs.home, *packs.strictest) if one.sha256 == ref["sha256"])
+    return next(known, packs.at(at))

@@ -1,0 +1,113 @@
+"""`gatekeeper partition`: which partitions are refused and why, and the act by which a person lets one go on."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import CoordinatorNotAvailableError, NoError
+from kafka.structs import OffsetAndMetadata
+
+from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.refused import Refused
+from gatekeeper.ledger.resumption import resumption
+from gatekeeper.texts import text
+from schemas.codec import decode
+from tests.worlds import until
+
+HEAD = Head(sends=2, acts=0, prev="0" * 64, at=1)
+
+
+@pytest.fixture
+def refused(system, a_send):
+    """Lets partition 1 of the system be refused: two sends are decided, two expired, three wait."""
+    settings = system.settings
+    for number in range(7):
+        system.put("sends", json.dumps(a_send(number)).encode(), partition=1)
+    system.put("ledger", HEAD.encode(), key=b"head", partition=1)
+    sends = TopicPartition(settings.topic("sends"), 1)
+    with KafkaAdminClient(bootstrap_servers=settings.broker) as admin:
+        admin.delete_records({sends: 4})
+
+        def note(key: str = "error.sends_expired") -> Refused:
+            where = {"topic": sends.topic, "partition": 1, "position": 2, "begin": 4}
+            found = Refused.of(IntegrityError(key, **where), since=1_764_000_000_000)
+            mirror = {sends: OffsetAndMetadata(2, found.encode(), -1)}
+
+            def committed() -> bool:
+                with suppress(CoordinatorNotAvailableError):  # a new broker makes its topic of offsets first
+                    return {*admin.alter_group_offsets(settings.group, mirror).values()} == {NoError}
+                return False
+
+            until(committed, "a note")
+            return found
+
+        note()
+        yield note
+
+
+def test_a_refused_partition_then_every_command_names_it_and_says_how_it_goes_on(run, refused) -> None:
+    note = refused()
+    status = run("status", "--json")
+    assert (status.code, status.json["findings"]) == (1, ["no_owner", "refused"])
+    assert [row["refused"] and row["refused"]["reason"] for row in status.json["partitions"]] == [None, note.key]
+    spoken = run("status").out
+    assert note.sentence in spoken
+    assert "`gatekeeper partition show 1`" in spoken
+
+    listed = run("partition", "list", "--json")
+    assert listed.code == 1
+    rows = [(row["partition"], row["state"], row["position"], row["end"], row["lag"]) for row in listed.json]
+    assert rows == [(0, "unowned", None, 0, 0), (1, "refused", 2, 7, 5)]
+    assert "partition show 1" in run("partition", "list").err
+
+    shown = run("partition", "show", "1", "--json")
+    assert shown.code == 1
+    assert shown.json["logs"] == {"sends": {"start": 4, "end": 7}, "acts": {"start": 0, "end": 0}}
+    said = shown.json["refused"]
+    assert said["from"] == {"topic": "sends", "first": 4, "last": 7}
+    (skip,) = said["skipped"]
+    assert (skip["topic"], skip["from"], skip["to"], skip["expired"], skip["records"]) == ("sends", 2, 4, 2, 0)
+    told = run("partition", "show", "1").out
+    assert note.advice in told
+    assert "gatekeeper partition resume 1 --from 4 " in told
+    assert run("partition", "show", "0").code == 0
+
+
+def test_a_person_resumes_it_then_the_act_is_the_one_that_the_worker_looks_for(run, system, refused) -> None:
+    refused()
+    call = ("partition", "resume", "1", "--from", "5", "--by", "pm-7", "--reason", "published again")
+    unasked = run(*call)
+    assert unasked.code == 2
+    assert unasked.err.endswith(f"error: {text('error.needs_yes')}\n")
+    assert system.records("acts") == []
+    done = run(*call, "--yes", "--wait", "0", "--json")
+    assert done.code == 0, done
+    (record,) = system.records("acts")
+    assert (record.partition, record.key) == (1, b"partition/1")
+    act = decode("acts", record.key, record.value)
+    assert (act.by, act.reason, act.sends, act.acts) == ("pm-7", "published again", 5, 0)
+    found = resumption([record], partition=1, refused="error.sends_expired", head=HEAD.encode())
+    assert found is not None
+    assert (found.act_id, found.sends) == (done.json["act_id"], 5)
+    (skip,) = done.json["skipped"]
+    assert (skip["expired"], skip["records"], skip["since"] == skip["until"]) == (2, 1, True)
+    waited = run(*call, "--yes", "--wait", "0.3")
+    assert waited.code == 5
+    assert "do not repeat it" in waited.err
+
+
+def test_what_cannot_be_resumed_then_nothing_is_written_and_the_sentence_says_what_can(run, system, refused) -> None:
+    call = ("partition", "resume", "--by", "pm-7", "--reason", "x", "--yes", "--from")
+    assert "from 4 to 7" in run(*call, "3", "1").says(2)
+    assert "not refused" in run(*call, "4", "0").says(2)
+    assert "from 0 to 1" in run(*call, "4", "9").says(2)
+    assert "from 0 to 1" in run("partition", "show", "9").says(2)
+    advice = refused("error.transaction_hangs").advice
+    assert advice in run(*call, "4", "1").says(2)
+    assert run("partition", "show", "1", "--json").json["refused"]["resume"] is None
+    assert system.records("acts") == []
