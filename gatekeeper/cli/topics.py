@@ -112,7 +112,7 @@ def _row(topic: Topic, settings: Settings) -> dict[str, Any]:
 
 
 def _kept(topic: Topic, settings: Settings) -> str:
-    config = topic.settings(audit_days=settings.audit_days, brokers=1)
+    config = topic.settings(audit_days=settings.audit_days, replicas=1)
     if config["cleanup.policy"] == "compact":
         return text("cli.kept_compacted")
     if int(config["retention.ms"]) == FOREVER:

@@ -194,14 +194,16 @@ def _plans(admin: Any, settings: Settings, described: dict[str, list[Any]]) -> l
     brokers = {row["broker_id"] for row in admin.describe_cluster()["brokers"]}
     brokers.update(node for partitions in described.values() for replicas in partitions for node in replicas)
     replication = settings.replication or (cluster.REPLICAS if len(brokers) >= cluster.REPLICAS else 1)
+    # two in-sync replicas can only be asked of topics that have them, and must be of all that have
+    there = {name: max(map(len, partitions)) for name, partitions in described.items()}
+    made = min(replication, len(brokers))
     return [
         _Plan(
             settings.topic(topic.name),
             topic,
             1 if topic.partitions == "one" else settings.partitions,
             replication,
-            # two in-sync replicas can only be asked of topics that have them
-            topic.settings(audit_days=settings.audit_days, brokers=min(replication, len(brokers))),
+            topic.settings(audit_days=settings.audit_days, replicas=there.get(settings.topic(topic.name), made)),
         )
         for topic in TOPICS.values()
     ]

@@ -7,10 +7,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
@@ -18,6 +17,7 @@ from schemas.topics import TOPICS
 from streams.client import admin, answering, cluster, progress
 from streams.kafka import node
 from streams.kafka.broker import Broker
+from tests.worlds import until
 
 LATE_SECONDS = 0.4
 
@@ -53,9 +53,10 @@ class Late:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.fixture
-def bootstraps(tmp_path: Path) -> Iterator[list[str]]:
+@pytest.fixture(scope="module")
+def bootstraps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """Where the two brokers are, the one that knows everything at once first."""
+    tmp_path = tmp_path_factory.mktemp("late")
     with ExitStack() as stack:
         one, controller = node.free_port(), node.free_port()
         two = node.free_port(one, controller)
@@ -80,6 +81,21 @@ def test_a_broker_that_learns_of_the_topics_later_then_create_ends_when_it_knows
         assert len(made) == len(TOPICS)
         assert known.keys() >= set(made)
         assert admin.verify(settings) == []
+
+
+def test_several_replicas_and_one_that_acknowledges_alone_then_verify_refuses_that(bootstraps: list[str]) -> None:
+    settings = Settings(broker=",".join(bootstraps), prefix="alone.", partitions=1, replication=2)
+    admin.create(settings)
+    assert admin.verify(settings) == []
+    name, client = settings.topic("consents"), AdminClient({"bootstrap.servers": settings.broker})
+    entry = ConfigEntry("min.insync.replicas", "1", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry])
+    client.incremental_alter_configs([resource])[resource].result(10)
+    refused = [admin.Difference(name, "setting", "1", "2", "min.insync.replicas")]
+    until(lambda: admin.verify(settings) == refused, "the brokers know the setting")
+    # whatever the number of replicas that new topics would get
+    other = settings.model_copy(update={"replication": 1})
+    until(lambda: refused[0] in admin.verify(other), "that is refused as well")
 
 
 @pytest.fixture
