@@ -8,7 +8,13 @@ from time import monotonic
 from typing import Any, Literal
 
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import TopicAlreadyExistsError, UnknownBrokerIdError, UnknownTopicOrPartitionError, for_code
+from kafka.errors import (
+    KafkaError,
+    TopicAlreadyExistsError,
+    UnknownBrokerIdError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from gatekeeper import interruption
 from gatekeeper.errors import UsageError
@@ -18,6 +24,8 @@ from schemas.topics import TOPICS, Topic
 from streams.client import cluster
 from streams.client.reader import REQUEST_MS
 
+MAX_TRANSACTION, MAX_TRANSACTION_MS = "transaction.max.timeout.ms", 60_000
+"""As long as that, a client that died in a transaction holds the barrier."""
 SHOWN = 2
 """How many differences a refusal spells out."""
 
@@ -41,6 +49,20 @@ class Difference:
             expected=self.expected,
             setting=self.setting,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A broker's setting, by Kafka's name, that should be at most as expected; it is the whole cluster's affair."""
+
+    broker: int
+    setting: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        """Returns the sentence: which broker, what is, what should be, and why."""
+        return text("cli.topics_advice", broker=self.broker, setting=self.setting, found=self.found, most=self.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +119,25 @@ def verify(settings: Settings) -> list[Difference]:
             if found[plan.name].get(key) != value
         ]
         return [*_layout_differences(plans, described), *drifted]
+
+
+def advise(settings: Settings) -> list[Advice]:
+    """Returns what should be set otherwise on the brokers, each asked for itself; none of it refuses anything.
+
+    A broker that does not answer, or does not tell this user, is left out. Raises UnavailableError (3) without any.
+    """
+    with cluster.connected(settings) as admin:
+        found = []
+        for node in sorted(row["broker_id"] for row in admin.describe_cluster()["brokers"]):
+            try:
+                asked = ConfigResource(ConfigResourceType.BROKER, str(node), [MAX_TRANSACTION])
+                told = admin.describe_configs([asked], config_filter="all")["broker"]
+                value = told[str(node)][MAX_TRANSACTION]["value"]
+            except (KafkaError, KeyError):
+                continue
+            if int(value) > MAX_TRANSACTION_MS:
+                found.append(Advice(node, MAX_TRANSACTION, value, str(MAX_TRANSACTION_MS)))
+        return found
 
 
 def demand(settings: Settings) -> None:

@@ -178,6 +178,14 @@ class Reader:
                     raise IncompleteError("error.unsettled", topic=open_[0].topic, partition=open_[0].partition)
                 interruption.wait(0.02)
 
+    def held(self, topic: str) -> list[tuple[str, int]]:
+        """Returns the partitions, by the broker's name and number, on which a transaction was open at this call."""
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            ends = self._bounds.ends(partitions)
+            stable = self._bounds.stable(partitions)
+        return [(tp.topic, tp.partition) for tp in partitions if stable[tp] < ends[tp]]
+
     def read(
         self,
         topic: str,

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import ClassVar
 
 import pytest
+from structlog.testing import capture_logs
 
 from gatekeeper.knowledge.store import FactStore
-from streams.worker import facts, turn
+from streams.worker import facts, holders, turn
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
@@ -112,8 +113,13 @@ def test_given_no_barrier_then_the_same_send_is_cleared_so_the_test_above_can_fa
     assert world.verdicts()["e-after"] == ("clear", None)
 
 
-def test_given_an_open_foreign_transaction_then_sends_wait_and_are_withheld_as_stale(world):
+def test_given_an_open_foreign_transaction_then_sends_wait_and_are_withheld_as_stale(world, monkeypatch):
     world.max_lag = 2.0
+    monkeypatch.setattr(holders, "LOOK_SECONDS", 0.1)
+
+    def named() -> bool:
+        held = [one for one in logs if one["event"] == "transaction_open"]
+        return [one["transaction"] for one in held] == [f"{world.prefix}foreign"] and "abort" in held[0]["command"]
 
     async def run() -> None:
         async with world.worker() as app:
@@ -124,12 +130,14 @@ def test_given_an_open_foreign_transaction_then_sends_wait_and_are_withheld_as_s
                 await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "the barrier holds")
                 assert not app.gate.readiness()["ready"]
                 await eventually(lambda: len(world.audits()) == 1, "the send, withheld")
+                await eventually(named, "the log names who holds the barrier")
                 await asyncio.to_thread(through.abort_transaction, 30)
             world.put("sends", [("r1", send("r1", "later"))])
             await eventually(lambda: len(world.audits()) == 2, "the send after")
             await eventually(lambda: app.gate.readiness()["ready"], "readiness again")
 
-    asyncio.run(run())
+    with capture_logs() as logs:
+        asyncio.run(run())
     assert world.verdicts() == {"e-stale": ("block", "FACTS_STALE"), "e-later": ("clear", None)}
 
 

@@ -68,6 +68,7 @@ def bootstraps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
             "process.roles": "broker",
             "node.id": "2",
             "listeners": f"CLIENT://{node.HOST}:{two}",
+            "transaction.max.timeout.ms": "900000",  # Kafka's own
         }
         stack.enter_context(Broker(tmp_path / "two", port=two, settings=second, exact=True))
         yield [f"{node.HOST}:{port}" for port in (one, two)]
@@ -81,6 +82,12 @@ def test_a_broker_that_learns_of_the_topics_later_then_create_ends_when_it_knows
         assert len(made) == len(TOPICS)
         assert known.keys() >= set(made)
         assert admin.verify(settings) == []
+
+
+def test_a_broker_that_lets_transactions_be_open_for_long_then_advice_names_it(bootstraps: list[str]) -> None:
+    settings = Settings(broker=",".join(bootstraps))
+    advice = [admin.Advice(2, "transaction.max.timeout.ms", "900000", "60000")]
+    until(lambda: admin.advise(settings) == advice, "both brokers are known")
 
 
 def test_several_replicas_and_one_that_acknowledges_alone_then_verify_refuses_that(bootstraps: list[str]) -> None:
