@@ -82,13 +82,24 @@ class Desk:
         for topic, value in facts:
             assert self.store.apply(topic, 1, len(self.records), None, orjson.dumps(value)) is None
 
-    def send(self, sent: dict[str, Any] | None = None, **fields: Any) -> Judged:
-        """Judges a send, given whole or by what is special about it."""
+    def spoil(self, recipient_id: str, offset: int) -> None:
+        """Applies a record of `consents` that cannot be read."""
+        assert self.store.apply("consents", 1, offset, recipient_id.encode(), b"{") is not None
+
+    def resolve(self, offset: int, topic: str = "consents") -> None:
+        """Applies the word that an unreadable record has been dealt with."""
+        named = {"id": f"{topic}-1-{offset}", "topic": topic, "partition": 1, "offset": offset}
+        said = {"v": 1, "kind": "resolution", **named, "by": "pm-7", "reason": "entered again", "at": "2026-11-24"}
+        self.learn(("reference", said))
+
+    def send(self, sent: dict[str, Any] | None = None, *, late: bool = False, **fields: Any) -> Judged:
+        """Judges a send, given whole or by what is special about it; `late`: facts are not known up to now."""
         self._sends += 1
         value = orjson.dumps(sent or world.send(**fields))
         record = Record("mail.sends.v1", 3, self._sends, self.at, None, value)
         self.inputs["sends", self._sends] = record
-        return self._written(self.judge.judge(record, self.store, self.at, memory=self.memory), value)
+        as_of = self.at - self.judge.packs.at(self.at).max_lag_ms - 1 if late else None
+        return self._written(self.judge.judge(record, self.store, self.at, as_of=as_of, memory=self.memory), value)
 
     def weigh(self) -> list[Judged]:
         """Judges every live clearance again; returns the recalls."""
@@ -144,12 +155,12 @@ class Desk:
         return done.outcome, done.code
 
     def reconsider(self) -> list[str | None]:
-        """Judges again whoever waits for an answer; returns the verdicts, without which one waits on."""
+        """Judges again whoever waits for an answer or for facts; returns the verdicts, without which one waits on."""
         found = []
         stand = {dict(record.headers)["gate-decision-id"].decode(): record for record in self.review}
         wait = list[str]()
-        for name in self.memory.names():
-            wait += self.memory.waiting(name, answered=asking.answered(self.store, self.memory, name))
+        for name in dict.fromkeys((*self.memory.names(), *self.memory.rejudged())):
+            wait += self.memory.waiting(name, self.at, answered=asking.answered(self.store, self.memory, name))
         for did in wait:
             item = stand[did]
             again = self.acting.reconsider(item, self.store, self.memory, self.at)

@@ -28,7 +28,7 @@ SHOWN = {
     "clear": ("did", "at", "until", "basis", "released", "src", "handed"),
     "ask": ("until",),
     "release": ("until",),
-    "act": ("state", "act_id", "by", "did", "offset", "before", "until"),
+    "act": ("state", "act_id", "by", "did", "offset", "before", "rejudge", "until"),
     "cancel": ("at", "until"),
 }
 """What of an entry is held against the records, by its kind; of a release also who gave it for which decision."""
@@ -154,17 +154,25 @@ class Implied:
         }
 
     def _held(self, a: AuditRecord, at: int) -> None:
-        """Of whoever may be asked, or was, what is withheld is remembered, up to the mail date."""
+        """Of whoever may be asked, or was, what is withheld is remembered, up to the mail date.
+
+        So is what late or unreadable facts withheld, for as long as the policy says.
+        """
         piece = self.pieces.get(a.did)
         if piece is None or [reason.code for reason in a.reasons] == ["DUPLICATE_SEND"]:
             return
         asked = any(key.startswith(f"ask/{piece.recipient_id}/") for key in self._entries)
-        if a.verdict != "confirm" and not asked:
-            return
+        unknown = any(reason.code in ("FACTS_STALE", "FACTS_UNAVAILABLE") for reason in a.reasons)
         until = at + ACTED_ON_DAYS * DAY_MS
         if a.send and (day := a.send.get("mail_date")):
             until = min(until, span(day, self._policy(a).timezone).last // 1000 + 1)
+        rejudge = min(until, at + self._policy(a).rejudge_hours * 3_600_000) if unknown else at
+        if a.verdict != "confirm" and not asked:
+            until = rejudge
+        if until <= at:
+            return
         fields = {"state": "open", "act_id": "", "by": "", "did": None, "offset": piece.offset, "before": []}
+        fields["rejudge"] = rejudge if rejudge > at else None
         self._entries[f"act/{piece.recipient_id}/{a.did}"] = {**fields, "until": until}
 
     def _acted(self, a: AuditRecord, act: Acted, piece: Piece, at: int, *, superseded: bool) -> None:
@@ -172,7 +180,7 @@ class Implied:
         key, release = f"act/{piece.recipient_id}/{act.item}", f"release/{piece.key}/{act.item}"
         before = self._entries.get(key)
         if act.outcome == "failed" and act.by in (None, "gatekeeper") and before:
-            before["offset"] = None  # the gate judges it no more by itself
+            before["offset"] = before["rejudge"] = None  # the gate judges it no more by itself
         decided = act.outcome in ("cleared", "withheld")
         state = STATES.get(act.outcome)
         if decided:
@@ -197,6 +205,7 @@ class Implied:
             "by": act.by,
             "did": a.did if decided or state == "asked" else None,
             "offset": piece.offset if state in ("open", "proposed", "asked") else None,
+            "rejudge": None,
             "before": [*before["before"], *filter(None, (before["act_id"],))] if before else [],
             "until": self._decided[act.item] + ACTED_ON_DAYS * DAY_MS,
         }

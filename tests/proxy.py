@@ -74,15 +74,25 @@ Meets = Callable[[Exchange], bool]
 
 
 class Fault:
-    """Sees each request that `meets` picks, or with `answers` the answer to it; what it does is its subclass's."""
+    """Sees each request that `meets` picks, or with `answers` the answer to it; what it does is its subclass's.
 
-    def __init__(self, meets: Meets, *, answers: bool = False) -> None:
-        self.meets, self.answers = meets, answers
+    With `first` it is over once it has met so many.
+    """
+
+    def __init__(self, meets: Meets, *, answers: bool = False, first: int | None = None) -> None:
         self.met: list[Exchange] = []
+        self._meets, self._answers, self._first = meets, answers, first
+
+    def takes(self, exchange: Exchange, *, answers: bool) -> bool:
+        """Tells whether it is about this request, or this answer; it has then met it."""
+        over = self._first is not None and len(self.met) >= self._first
+        if over or answers != self._answers or not self._meets(exchange):
+            return False
+        self.met.append(exchange)
+        return True
 
     async def befall(self, exchange: Exchange) -> None:
         """Returns when the frame may go on; an exception ends its connection."""
-        self.met.append(exchange)
 
 
 class Delay(Fault):
@@ -93,25 +103,18 @@ class Delay(Fault):
         self._seconds = seconds
 
     async def befall(self, exchange: Exchange) -> None:
-        await super().befall(exchange)
         await asyncio.sleep(self._seconds())
 
 
 class Hold(Fault):
-    """Keeps each frame until it is released; with `reset`, the client meanwhile finds its connection reset.
+    """Keeps each frame until it is released; with `reset`, the client meanwhile finds its connection reset."""
 
-    With `first`, no more than that many frames are kept, and later ones pass.
-    """
-
-    def __init__(self, meets: Meets, *, answers: bool = False, reset: bool = False, first: int | None = None) -> None:
-        super().__init__(meets, answers=answers)
-        self._reset, self._first = reset, first
+    def __init__(self, meets: Meets, *, answers: bool = False, first: int | None = None, reset: bool = False) -> None:
+        super().__init__(meets, answers=answers, first=first)
+        self._reset = reset
         self._released = asyncio.Event()
 
     async def befall(self, exchange: Exchange) -> None:
-        if self._first is not None and len(self.met) >= self._first:
-            return
-        await super().befall(exchange)
         if self._reset:
             exchange.link.reset()
         await self._released.wait()
@@ -122,10 +125,9 @@ class Hold(Fault):
 
 
 class Reset(Fault):
-    """Drops each frame, and resets its connection at both ends."""
+    """Drops each frame, and resets its connection."""
 
     async def befall(self, exchange: Exchange) -> None:
-        await super().befall(exchange)
         exchange.link.reset()
         raise ConnectionResetError
 
@@ -254,7 +256,7 @@ class Proxy:
     async def befalls(self, exchange: Exchange, *, answers: bool) -> None:
         """Returns when no fault keeps the request, or its answer, back any more."""
         for fault in self._faults:
-            if fault.answers == answers and fault.meets(exchange):
+            if fault.takes(exchange, answers=answers):
                 await fault.befall(exchange)
 
     def _run(self, started: threading.Event) -> None:

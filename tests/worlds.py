@@ -600,13 +600,13 @@ class Supervised:
         self.log = log
         self.environment = world.environment | {f"GATEKEEPER_{key.upper()}": value for key, value in settings.items()}
         self.process: ForkServerProcess | None = None
-        self._script, self._began = script, 0
+        self.script, self._began = script, 0
 
     def start(self) -> None:
         self.log.touch()
         self._began = self.log.stat().st_size
         self.process = forked.CONTEXT.Process(
-            target=forked.worker, args=(self.log, os.environ | self.environment, self._script)
+            target=forked.worker, args=(self.log, os.environ | self.environment, self.script)
         )
         self.process.start()
 

@@ -72,9 +72,9 @@ def _show(report: Mapping[str, Any]) -> None:
     ]
     show_table(("cli.column_what", "cli.column_count"), rows, numbers=(1,))
     show_heading("report.reasons")
-    columns = ("reason", "withheld", "primary", "released", "answered", "mended")
+    columns = ("reason", "withheld", "primary", "released", "answered", "mended", "waited")
     found = [(one["code"], one["withheld"], one["primary"], *one["cured"].values()) for one in report["reasons"]]
-    show_table([f"report.column_{name}" for name in columns], found, numbers=range(1, 6))
+    show_table([f"report.column_{name}" for name in columns], found, numbers=range(1, 7))
     show_heading("report.samples")
     lines = [
         (one["inquiry"], one["did"], one["verdict"], text(f"report.proof_{one['state']}")) for one in report["samples"]

@@ -11,7 +11,7 @@ from gatekeeper.audit.records import record as audit
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.deciding.facts import Facts
-from gatekeeper.engine import asks
+from gatekeeper.engine import asks, rejudging
 from gatekeeper.engine import item as review
 from gatekeeper.engine.failures import fingerprint
 from gatekeeper.engine.item import Call, Item
@@ -45,7 +45,7 @@ RECORDED = ("note", "reveal", "claim")
 _NOBODY = CampaignAct | TopicAct | PartitionAct
 """Acts that are about no person."""
 ITSELF = "gatekeeper"
-"""Who redecides a send whose person has answered."""
+"""Who redecides a send whose person has answered, or whose facts are known now."""
 AWAITS = "awaits_answer"
 """Why an item is not redecided whose person has been asked."""
 
@@ -135,16 +135,21 @@ class Acting:
     def reconsider(
         self, item: Record, store: FactStore, memory: Memory, at: int, *, as_of: int | None = None
     ) -> Reconsidered:
-        """Returns what becomes of an item that waits for an answer, judged again since more is known of the person.
+        """Returns what becomes of an item that waits, judged again since more is known of the person.
 
-        It is the redecision that a colleague could ask for, done by the gate itself, and it is written only where
-        something comes of it: the send is cleared, or a hard fact ends a release of its key. So is a defect of ours,
-        which leaves the item to a colleague, or it would come again at every touch. Nothing is written where `item`,
-        a record of `review`, does not wait (any more), or its campaign was cancelled since. Never raises.
+        It is the redecision that a colleague could ask for, done by the gate itself. Of an item that waits for an
+        answer it is written only where something comes of it: the send is cleared, or a hard fact ends a release of its
+        key. Of one that late or unreadable facts withheld, it is written whatever the verdict is now that they are
+        known, and closes that item. So is a defect of ours, which leaves the item to a colleague, or it would come
+        again at every touch. Nothing is written where `item`, a record of `review`, does not wait (any more), or its
+        campaign was cancelled since. Never raises.
         """
         owner, name = (item.key or b"").decode(), dict(item.headers).get("gate-decision-id", b"").decode()
         standing = memory.standing(owner, name)
         if standing is None or standing.offset is None:
+            return NOTHING
+        rejudged = standing.rejudge is not None and at < standing.rejudge
+        if standing.rejudge is not None and not rejudged and not asks.answered(store, memory, owner):
             return NOTHING
         policy = self._judge.holding(store).at(at)
         id_, act, found = _own_did(item, standing), None, None
@@ -161,6 +166,9 @@ class Acting:
                 return Reconsidered(self._told(item, act, found, item, done, memory, at, as_of, policy, id_))
             decision = done.decision.decision
             codes = decision.codes if done.outcome == "withheld" else ()  # one that waits is told when that ends
+            if rejudged and done.outcome == "withheld" and not rejudging.waits_on(found, decision):
+                told = self._told(item, act, found, item, done, memory, at, as_of, policy, id_)
+                return Reconsidered(told, codes)
             if not (ended := superseded(found.send, decision, memory)):
                 return Reconsidered(None, codes)
             id_ = _own_did(item, standing, *(entry.key for entry in ended))
@@ -327,7 +335,8 @@ class _Doing:
         decided = self._decided(found, call.said)
         decision = decided.decision
         standing = self.memory.standing(act.recipient_id, found.did)
-        if call.step == "redecide" and standing and standing.offset is not None and asks.PENDING in decision.codes:
+        awaits = standing is not None and standing.offset is not None and standing.rejudge is None
+        if call.step == "redecide" and awaits and asks.PENDING in decision.codes:
             ended = superseded(found.send, decision, self.memory)
             return _Result("refused", AWAITS, decided, entries=ended)  # it waits already
         output = told(item, found.send, decision, id_, mode=self.judge.mode)
@@ -431,8 +440,8 @@ def _own(item: Record, found: Item, *, act_id: str, at: int) -> ItemAct:
 
 
 def _left(recipient_id: str, item: str, asked: Standing, *, until: int) -> Entry:
-    """Returns the entry of an item whose answer is still awaited, and that the gate no longer judges by itself."""
-    return entries.act(recipient_id, item, replace(asked, offset=None), until=until)
+    """Returns the entry of an item that still waits, and that the gate no longer judges by itself."""
+    return entries.act(recipient_id, item, replace(asked, offset=None, rejudge=None), until=until)
 
 
 def _stage(act: Act | None) -> Stage:

@@ -12,8 +12,8 @@ from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.release import RELEASED
 from gatekeeper.engine.failures import defect, invalid
-from gatekeeper.engine.item import KEPT_MS
 from gatekeeper.engine.outputs import INFORMATIONAL, dead_letter, origin, told
+from gatekeeper.engine.rejudging import acted_on_until, rejudged_until
 from gatekeeper.identity import Printed, Tokens, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
@@ -252,18 +252,19 @@ def remembered(
 
 
 def held(send: Send, decision: Decision, *, id_: str, memory: Memory) -> tuple[Entry, ...]:
-    """Returns what is remembered of a withheld send that may go out once its person says yes, up to its mail date.
+    """Returns what is remembered of a withheld send that the gate itself may clear later, up to its mail date.
 
-    It is one whose person may be asked, or has been: then even what has another reason now.
+    It is one whose person may be asked, or has been: then even what has another reason now. And it is one that was
+    withheld because facts were late or unreadable.
     """
     if memory.review is None or decision.codes == INFORMATIONAL:
         return ()
+    rejudge, until = rejudged_until(send, decision), acted_on_until(send, decision)
     if decision.verdict != "confirm" and not memory.requests(send.recipient_id):
-        return ()
-    until = decision.at + KEPT_MS
-    if send.mail_date:
-        until = min(until, times.span(send.mail_date, decision.policy.timezone).last // 1000 + 1)
-    return (entries.held(send.recipient_id, id_, offset=memory.review, until=until),)
+        if rejudge is None:
+            return ()
+        until = rejudge
+    return (entries.held(send.recipient_id, id_, offset=memory.review, until=until, rejudge=rejudge),)
 
 
 def superseded(send: Send, decision: Decision, memory: Memory) -> tuple[Entry, ...]:

@@ -22,6 +22,8 @@ KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, SALT, CANCEL))
 SALT_BYTES = 16
 ASKED = b',"state":"asked",'
 """What the value of an item's entry has that waits for an answer."""
+REJUDGED = b',"rejudge":'
+"""What the value of an item's entry has that the gate judges again by itself, once facts are known."""
 ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
 """How every value ends, its keys being sorted: a million of them need not be read whole at a take-over."""
 _OF_KEY = ("recipient_id", "campaign_id", "channel")
@@ -69,7 +71,8 @@ class Standing:
     `said`: the judged form of the release that it is about, None without one. `offset`: of an item that waits for its
     person's answer, as long as the gate itself judges it again, where it stands on `review`; of one about which nothing
     was done yet (`act_id` is empty), from where it is found there. `before`: the acts done earlier, of which a late
-    copy must not count.
+    copy must not count. `rejudge`: until when (milliseconds) the gate judges it again by itself, as only late or
+    unreadable facts withheld it and nobody has done anything since; None where it does not.
     """
 
     state: str
@@ -79,6 +82,7 @@ class Standing:
     said: dict[str, Any] | None = None
     offset: int | None = None
     before: tuple[str, ...] = ()
+    rejudge: int | None = None
 
     @property
     def acts(self) -> tuple[str, ...]:
@@ -153,12 +157,17 @@ def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry
 def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
     """Returns the entry that says what was done about an item."""
     fields = {name: getattr(standing, name) for name in Standing.__slots__}
+    if standing.rejudge is None:
+        del fields["rejudge"]
     return _entry(f"act/{recipient_id}/{item}".encode(), until, **fields)
 
 
-def held(recipient_id: str, item: str, *, offset: int, until: int) -> Entry:
-    """Returns the entry of an item that its person's word may clear, and about which nothing was done yet."""
-    return act(recipient_id, item, Standing("open", "", "", offset=offset), until=until)
+def held(recipient_id: str, item: str, *, offset: int, until: int, rejudge: int | None = None) -> Entry:
+    """Returns the entry of an item that the gate itself may clear, and about which nothing was done yet.
+
+    It does so after its person's word, or until `rejudge` (milliseconds) once facts are known.
+    """
+    return act(recipient_id, item, Standing("open", "", "", offset=offset, rejudge=rejudge), until=until)
 
 
 def salt(recipient_id: str, master: int, salt: bytes) -> Entry:
@@ -198,7 +207,7 @@ def read_standing(value: bytes) -> Standing:
     """Reads the value of the entry that says what was done about an item."""
     found = orjson.loads(value)
     fields = {name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
-    return Standing(**fields, before=tuple(found.get("before", ())))
+    return Standing(**fields, before=tuple(found.get("before", ())), rejudge=found.get("rejudge"))
 
 
 def _entry(key: bytes, until: int | None, **fields: Any) -> Entry:

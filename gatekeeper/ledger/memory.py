@@ -19,6 +19,7 @@ from gatekeeper.ledger.entries import (
     CANCEL,
     ENDING,
     KINDS,
+    REJUDGED,
     SALT,
     SALT_BYTES,
     Clearance,
@@ -61,6 +62,7 @@ class Memory:
         self._people: dict[bytes, bytes] = {}
         self._salts: dict[bytes, bytes] = {}  # everybody has one, and most have nothing else
         self._asked: set[bytes] = set()
+        self._rejudged: dict[bytes, None] = {}  # in the order of their items on `review`, to be read in one go
         self._cancelled: dict[bytes, tuple[int, int]] = {}  # by key: when, and until when that matters
         self._due: dict[int, list[bytes]] = {}  # by the day of `until`, whose entries to look at when it is over
 
@@ -118,6 +120,10 @@ class Memory:
         if kind == ACT:
             waits = entry.value is not None and ASKED in entry.value
             (self._asked.add if waits else self._asked.discard)(entry.key)
+            if any(line.startswith(b"act/") and REJUDGED in line for line in lines):
+                self._rejudged[owner] = None
+            else:
+                self._rejudged.pop(owner, None)
 
     def _cancel(self, entry: Entry) -> None:
         if entry.value is None or entry.until is None:
@@ -185,12 +191,20 @@ class Memory:
         return tuple(Entry(_key(owner, line), None) for line in self._lines(owner) if not line.startswith(b"clear/"))
 
     def concerns(self, recipient_id: str) -> bool:
-        """Tells whether a fact about a person may bear on what is remembered of them: a clearance, or a question."""
-        return _concerned(self._people.get(recipient_id.encode(), b""))
+        """Tells whether a fact about a person may bear on what is remembered of them.
+
+        That is a clearance, a question, or an item that the gate judges again by itself.
+        """
+        owner = recipient_id.encode()
+        return owner in self._rejudged or _concerned(self._people.get(owner, b""))
 
     def names(self) -> Iterator[str]:
-        """Yields everybody of whom this was so at the first step."""
+        """Yields everybody who had a clearance or a question at the first step."""
         return (owner.decode() for owner, lines in list(self._people.items()) if _concerned(lines))
+
+    def rejudged(self) -> Iterator[str]:
+        """Yields everybody who had an item that the gate judges again by itself, in the order of their items."""
+        return (owner.decode() for owner in list(self._rejudged))
 
     def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
         """Tells whether what is remembered of a person may name one of these tokens; never a no where it does."""
@@ -215,17 +229,18 @@ class Memory:
         lines = self._lines(recipient_id.encode())
         return frozenset(line.partition(b" ")[0][4:] for line in lines if line.startswith(b"ask/"))
 
-    def waiting(self, recipient_id: str, *, answered: bool) -> dict[str, int]:
-        """Returns a person's items that wait for an answer, by decision id, with where on `review` each is looked for.
+    def waiting(self, recipient_id: str, at: int, *, answered: bool) -> dict[str, int]:
+        """Returns a person's items that the gate may clear, by decision id, with where on `review` each is looked for.
 
-        Those that somebody asked about; and where the person has `answered`, the others as well.
+        Those that somebody asked about; where the person has `answered`, the others as well; and those that at this
+        instant the gate judges again by itself.
         """
         found = {}
         for line in self._lines(recipient_id.encode()):
-            if line.startswith(b"act/") and (answered or ASKED in line):
+            if line.startswith(b"act/") and (answered or ASKED in line or REJUDGED in line):
                 name, _, value = line.partition(b" ")
                 standing = read_standing(value)
-                if standing.offset is not None:
+                if standing.offset is not None and (answered or ASKED in line or at < (standing.rejudge or 0)):
                     found[name[4:].decode()] = standing.offset
         return found
 

@@ -47,7 +47,8 @@ class Policy:
 
     `since`: microseconds since the epoch from which it is in force. `off`, `purpose_only`: rules that are not, or
     only for the purpose, in force. `sensitive`: attributes that need their own consent (J.8.3), as words of a code.
-    `four_eyes_bulk`: how many items one person may release at once; None = any number.
+    `four_eyes_bulk`: how many items one person may release at once; None = any number. `rejudge_hours`: for so long
+    the gate itself judges again what late or unreadable facts withheld; 0 = never.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Policy:
     match_floor: int
     release_ttl_ms: int
     dedupe_ms: int
+    rejudge_hours: int
     minor_age: int
     ask_cap: int
     four_eyes_bulk: int | None
@@ -96,6 +98,11 @@ class Policy:
     def needs_consent(self, channel: str) -> bool:
         """Returns whether nothing may go by `channel` without consent."""
         return channel in self.consent_channels or "*" in self.consent_channels
+
+    @property
+    def rejudge_ms(self) -> int:
+        """Returns `rejudge_hours` in milliseconds."""
+        return self.rejudge_hours * 3_600_000
 
     def window_ms(self, channel: str) -> int:
         """Returns how long an answer to an ask by `channel` is waited for; the longest for one that is not named."""
@@ -166,6 +173,7 @@ class _Parameters(Model):
     match_floor: Annotated[int, Field(ge=0, le=1000)]
     release_ttl_ms: Annotated[int, Field(gt=0, le=2_592_000_000)]
     dedupe_ms: Annotated[int, Field(gt=0, le=CLEARED_DAYS * DAY_MS)] = 2_592_000_000
+    rejudge_hours: Annotated[int, Field(ge=0, le=CLEARED_DAYS * 24)] = 72
     minor_age: Annotated[int, Field(ge=0, le=20)]
     ask_cap: Annotated[int, Field(ge=1, le=3)]
     four_eyes_bulk: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -11,6 +11,7 @@ from gatekeeper.audit.checks.coverage import put_out
 from gatekeeper.engine.acts import ITSELF
 from gatekeeper.engine.item import State
 from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.engine.rejudging import STALE, UNAVAILABLE
 from gatekeeper.report.bulks import Bulks
 from gatekeeper.report.period import percentile
 from gatekeeper.review.queue import Doing, after, answered
@@ -56,7 +57,10 @@ class Desk:
             self._items[out[1]] = _Item(at, self._codes.setdefault(codes, codes))
 
     def cured(self) -> dict[str, Counter[str]]:
-        """Returns how many items were cleared later, by reason and remedy: R released, C answered, F decided again."""
+        """Returns how many items were cleared later, by reason and remedy.
+
+        R released, C answered, F decided again, W cleared by the gate itself once late or unreadable facts were known.
+        """
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for item in self._items.values():
             if item.cured:
@@ -103,9 +107,14 @@ def _done(item: _Item, doing: Doing, at: int) -> None:
     if (state := after(doing)) is None:
         return
     item.state = state
-    item.cured = None if doing.outcome != "cleared" else "C" if own else _BY_PEOPLE.get(doing.kind)
+    item.cured = None if doing.outcome != "cleared" else _by_itself(item) if own else _BY_PEOPLE.get(doing.kind)
     if item.decided is None and state in _DECIDED and not own:
         item.decided = max(at, item.since)
+
+
+def _by_itself(item: _Item) -> str:
+    """Returns what cured an item that the gate itself cleared."""
+    return "C" if {STALE, UNAVAILABLE}.isdisjoint(item.codes) else "W"
 
 
 def _overturned(items: list[_Item]) -> list[dict[str, Any]]:

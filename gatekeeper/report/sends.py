@@ -86,7 +86,7 @@ class Sends:
                     "clause": CATALOGUE[code].clause if code in CATALOGUE else None,
                     "withheld": self._withheld[code],
                     "primary": self._primary[code],
-                    "cured": {remedy: cured.get(code, {}).get(remedy, 0) for remedy in ("R", "C", "F")},
+                    "cured": {remedy: cured.get(code, {}).get(remedy, 0) for remedy in ("R", "C", "F", "W")},
                 }
                 for code in ranked
             ],

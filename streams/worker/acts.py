@@ -39,7 +39,8 @@ class Acts:
 
     async def start(self) -> None:
         """Connects."""
-        await asyncio.gather(self._reader.start(), self._looker.start())
+        await self._reader.start()
+        await self._looker.start()
         self._reader.assign([self.tp])
 
     def follow(self, offer: Callable[[Chunk], None]) -> asyncio.Task[None]:

@@ -244,6 +244,7 @@ def create_app(
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=min(1.0, settings.session_timeout / 3),
         broker_rebalance_timeout=max(10.0, settings.session_timeout),
+        broker_request_timeout=2 * max(10.0, settings.session_timeout),  # Faust wants it above the session's
         stream_wait_empty=False,
         worker_redirect_stdouts=False,
         TableManager=NoTables,

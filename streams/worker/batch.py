@@ -23,6 +23,7 @@ from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.outputs import marked
 from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.reemissions import asked, reemitted
+from gatekeeper.engine.rejudging import STALE
 from gatekeeper.engine.sends import Judge, Judged
 from gatekeeper.errors import IntegrityError
 from gatekeeper.keys import Signer
@@ -52,7 +53,7 @@ TOMBSTONES = 1_000
 """At most so many entries of the ledger that no longer matter are taken out in one transaction."""
 RECALLS = 1_000
 """At most so many recalls go out together."""
-TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "FACTS_STALE", "SENDING_SUSPENDED"))
+TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "SENDING_SUSPENDED"))
 """Reasons that end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
 """So many failed decisions among so many alarm; each of them is withheld, and the others go on."""
@@ -93,8 +94,8 @@ class Tools:
 class Load:
     """What is judged together.
 
-    `touched`: people whose clearances are judged again. `waiting`: the records of `review` of those of them who were
-    asked. `items`: by an act's offset, the record that it names.
+    `touched`: people whose clearances are judged again. `waiting`: the records of `review` of those of them whose
+    items wait. `items`: by an act's offset, the record that it names.
     """
 
     sends: Batch
@@ -162,7 +163,9 @@ class Judging:
         at = max(t0, self.head.at)
         as_of = None if fresh else min(tools.followers.as_of, at - tools.packs.at(at).max_lag_ms - 1)
         found = self._recalls(load.touched, at) if fresh else []
-        if not fresh:
+        if fresh:
+            self._touched.fresh()
+        else:
             self._touched.again(load.touched)  # what is late says nothing against a clearance
         for send in sends.records:
             one = tools.judge.judge(as_record(send), tools.followers.store, at, as_of=as_of, memory=self.memory)
@@ -170,14 +173,17 @@ class Judging:
             if not TIMELY.isdisjoint(one.codes):
                 for name in waiting(one.entries):
                     self._touched.later(name)
+            if STALE in one.codes:
+                for name in waiting(one.entries):
+                    self._touched.stale(name)
         done, acts, left = self._acted(load, at, as_of, fresh=fresh)
         found += done
-        found += self._reconsidered(load.waiting, at, as_of)
+        found += self._reconsidered(load.waiting, at) if fresh else []
         self._count_failures(found)
         if not (found or sends.records or acts.records or left or due):
             return None, acts, left
         transaction = self.gathered(sends, acts, found, at, t0)
-        tools.pace.observe(len(sends.records), tools.clock.processor() - begun)
+        tools.pace.observe(len(found) + len(load.touched), tools.clock.processor() - begun)
         return transaction, acts, left
 
     def demand_clock(self, now: int) -> None:
@@ -241,11 +247,11 @@ class Judging:
             self._walk = None
         return found, load.acts, None
 
-    def _reconsidered(self, waiting: list[ConsumerRecord], at: int, as_of: int | None) -> list[Judged]:
-        """Returns what becomes of items whose people were asked, now that more is known of them."""
+    def _reconsidered(self, waiting: list[ConsumerRecord], at: int) -> list[Judged]:
+        """Returns what becomes of items that wait, now that more is known of their people."""
         found = []
         for item in waiting:
-            again = self._acting.reconsider(as_record(item), self._tools.followers.store, self.memory, at, as_of=as_of)
+            again = self._acting.reconsider(as_record(item), self._tools.followers.store, self.memory, at)
             if again.judged is not None:
                 found.append(self._remembered(again.judged))
             if not TIMELY.isdisjoint(again.codes):
@@ -329,7 +335,7 @@ def cancels(acts: Batch) -> bool:
 
 
 def waiting(entries: Iterable[Entry]) -> list[str]:
-    """Returns whose items these entries leave open, to go out once their person says yes."""
+    """Returns whose items these entries leave open, which the gate itself may clear."""
     return [one.key.split(b"/")[1].decode() for one in entries if b'"state":"open",' in (one.value or b"")]
 
 

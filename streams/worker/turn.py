@@ -82,7 +82,8 @@ class Turn:
 
     async def begin(self) -> None:
         """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
-        await asyncio.gather(self._writer.start(), self._probe.start(), self._acts.start())
+        for start in (self._writer.start, self._probe.start, self._acts.start):
+            await start()
         taking = TakeOver(self._number, self._tools, self._probe)
         try:
             past = await taking.past()
@@ -160,7 +161,7 @@ class Turn:
             # a cancellation needs no facts, and while they are late it does not wait behind what does
             if not (self._late and cancels(acts)):
                 sends = await self._intake.next_batch(self._tools.pace.records)
-                touched = self._touched.take(TOUCHED)
+                touched = self._touched.take(min(TOUCHED, max(2, self._tools.pace.records)))
             load = Load(sends, acts, touched, await self._waiting_of(touched), self._acts.items)
             due = self._something_to_write_down()
             if load.empty and not due:
@@ -229,10 +230,10 @@ class Turn:
         return fresh
 
     async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
-        """Returns the records of `review` that wait for an answer of these people."""
+        """Returns the records of `review` of these people that the gate may clear by itself."""
         memory, store, wanted = self._judging.memory, self._tools.followers.store, dict[str, int]()
         for name in people:
-            wanted |= memory.waiting(name, answered=answered(store, memory, name))
+            wanted |= memory.waiting(name, self._tools.clock.now(), answered=answered(store, memory, name))
         if not wanted:
             return []
         await self._settled()

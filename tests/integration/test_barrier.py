@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gatekeeper.knowledge.store import FactStore
-from streams.worker import facts, holders, turn
+from streams.worker import facts, holders, reevaluation, turn
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
@@ -113,8 +113,13 @@ def test_given_no_barrier_then_the_same_send_is_cleared_so_the_test_above_can_fa
     assert world.verdicts()["e-after"] == ("clear", None)
 
 
-def test_given_an_open_foreign_transaction_then_sends_wait_and_are_withheld_as_stale(world, monkeypatch):
+def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_cleared_once_it_is_aborted(
+    world, monkeypatch
+):
+    monkeypatch.setattr(reevaluation, "AGAIN_SECONDS", 0.5)
     world.max_lag = 2.0
+    stale = [f"p{number}" for number in range(150)]
+    world.people(stale)
     monkeypatch.setattr(holders, "LOOK_SECONDS", 0.1)
 
     def named() -> bool:
@@ -126,19 +131,27 @@ def test_given_an_open_foreign_transaction_then_sends_wait_and_are_withheld_as_s
             await eventually(lambda: app.gate.readiness()["ready"], "readiness")
             with world.transaction() as through:
                 world.put("consents", [("r2", consent("r2", "Withdrawn"))], through)
-                world.put("sends", [("r1", send("r1", "stale"))])
+                world.put("sends", [(name, send(name, name)) for name in stale])
                 await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "the barrier holds")
                 assert not app.gate.readiness()["ready"]
-                await eventually(lambda: len(world.audits()) == 1, "the send, withheld")
                 await eventually(named, "the log names who holds the barrier")
+                await eventually(lambda: len(world.verdicts()) == len(stale), "the sends, withheld")
+                assert not world.acted(), "nothing is judged again while facts are late"
                 await asyncio.to_thread(through.abort_transaction, 30)
+            await eventually(lambda: len(world.read("cleared")) == len(stale), "all of them, cleared")
             world.put("sends", [("r1", send("r1", "later"))])
-            await eventually(lambda: len(world.audits()) == 2, "the send after")
+            await eventually(lambda: "e-later" in world.verdicts(), "the send after")
             await eventually(lambda: app.gate.readiness()["ready"], "readiness again")
 
     with capture_logs() as logs:
         asyncio.run(run())
-    assert world.verdicts() == {"e-stale": ("block", "FACTS_STALE"), "e-later": ("clear", None)}
+    withheld = {f"e-{name}": ("block", "FACTS_STALE") for name in stale}
+    assert world.verdicts() == {**withheld, "e-later": ("clear", None)}
+    done = [a.act for a in world.acted().values()]
+    assert [(act.by, act.outcome) for act in done] == [("gatekeeper", "cleared")] * len(stale)
+    assert len({act.item for act in done}) == len(stale)
+    assert not world.read("acts"), "nobody did anything"
+    world.check(len(stale) + 1)
 
 
 def test_given_facts_that_are_folded_then_the_positions_are_those_of_just_the_applied_ones(world, monkeypatch):

@@ -1,6 +1,9 @@
 """The main job on real Kafka, with the worker in this process."""
 
 import asyncio
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -70,6 +73,34 @@ def test_given_fetches_lost_before_the_chunk_is_built_then_all_are_repaired(worl
     world.check(4_000)
 
 
+def test_given_a_worker_that_joins_and_stops_then_what_stays_is_not_taken_over_and_what_goes_is_handed_over_at_once(
+    world, tmp_path
+):
+    world.people(f"r{i}" for i in range(50))
+    world.sends(f"r{i}" for i in range(60))
+    patient = {"session_timeout": "300"}  # nobody is given up for dead while this test runs
+
+    def taken_over(worker) -> list[int]:
+        return [event["partition"] for event in worker.events("partition_owned")]
+
+    with world.process(tmp_path / "first.log", worker="worker-0", **patient) as first:
+        until(lambda: world.decided() == 60, "decisions")
+        with world.process(tmp_path / "second.log", worker="worker-1", **patient) as second:
+            until(lambda: first.owned() and second.owned(), "both own partitions")
+            assert sorted(first.owned() + second.owned()) == [0, 1, 2, 3]
+            world.sends((f"r{i}" for i in range(60)), 60)
+            until(lambda: world.decided() == 120, "decisions of both")
+            assert sorted(taken_over(first)) == [0, 1, 2, 3], "the first one kept what stayed"
+            assert second.stop() == 0
+            until(lambda: first.owned() == [0, 1, 2, 3], "the first one owns all")
+            world.sends((f"r{i}" for i in range(60)), 120)
+            until(lambda: world.decided() == 180, "decisions of the first one")
+        assert sorted(taken_over(first)) == sorted([0, 1, 2, 3, *taken_over(second)])
+        paused = [event["seconds"] for event in first.events("assigned")]
+        assert all(seconds >= 0 for seconds in paused)
+    world.check(180)
+
+
 def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the_manifests(world, monkeypatch):
     monkeypatch.setattr(turn, "WRITE_DOWN_SECONDS", 0.0)
     monkeypatch.setattr(intake, "IDLE_SECONDS", 0.2)
@@ -95,7 +126,7 @@ def test_given_aborted_and_committed_transactions_of_sends_then_holes_are_in_the
     assert sum(gap.n for gap in gaps) == end - 3
 
 
-def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolved(world):
+def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolved_and_then_cleared(world):
     world.people(["r1", "r2"])
     world.put("consents", [("r1", b'{"v":1,"kind":"consent","state":"Withd'), (None, b"nobody's")])
     place = next(
@@ -103,10 +134,8 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     )
     world.put("sends", [("r1", send("r1", "unreadable")), ("r2", send("r2", "other"))])
     partition_, offset = place
-    resolution = {
-        "v": 1, "kind": "resolution", "id": "x1", "topic": "consents", "partition": partition_, "offset": offset,
-        "by": "pm", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",
-    }  # fmt: skip
+    words = ("deadletter", "resolve", f"consents/{partition_}/{offset}", "--by", "pm", "--reason", "entered again")
+    resolve = [sys.executable, "-m", "gatekeeper", *words]
 
     async def run(then) -> None:
         async with world.worker() as app:
@@ -120,9 +149,9 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     async def again(app) -> None:
         world.put("sends", [("r1", send("r1", "again"))])
         await eventually(lambda: len(world.audits()) == 3, "the send after a restart")
-        world.put("reference", [("resolution/x1", resolution)])
+        await asyncio.to_thread(subprocess.run, resolve, check=True, env=os.environ | world.environment)
         world.put("sends", [("r1", send("r1", "resolved"))])
-        await eventually(lambda: len(world.audits()) == 4, "the send after the resolution")
+        await eventually(lambda: len(world.read("cleared")) == 4, "the send after the resolution, and those before it")
 
     asyncio.run(run(first))
     asyncio.run(run(again))
@@ -130,10 +159,12 @@ def test_given_an_unreadable_withdrawal_then_its_person_is_withheld_until_resolv
     assert world.verdicts() == {
         "e-unreadable": withheld, "e-other": ("clear", None), "e-again": withheld, "e-resolved": ("clear", None),
     }  # fmt: skip
+    assert [(a.act.by, a.act.outcome) for a in world.acted().values()] == [("gatekeeper", "cleared")] * 2
     letters = [dict(m.headers()) for m in world.read("deadletter")]
     assert len(letters) == 2, "each unreadable fact has one dead letter, a restart included"
     assert f"consents/{partition_}/{offset}".encode() in {letter["gate-source"] for letter in letters}
     assert {message.value() for message in world.read("deadletter")} >= {b"nobody's"}
+    world.check(4)
 
 
 def test_given_a_defect_on_some_records_then_those_are_withheld_and_many_alarm_and_stop_nothing(world, monkeypatch):

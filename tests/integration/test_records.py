@@ -200,7 +200,9 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
                 }  # fmt: skip
                 world.put("reference", [("resolution/x1", resolution)])
                 world.put("sends", [("r1", send("r1", "again"))])
-                await eventually(lambda: len(world.audits()) == 3, "the send behind the resolution")
+                await eventually(
+                    lambda: len(world.read("cleared")) == 3, "the send behind the resolution, and all before"
+                )
 
         asyncio.run(run())
         withheld = ("block", "FACTS_UNAVAILABLE")

@@ -33,9 +33,10 @@ def steps() -> st.SearchStrategy[list[tuple[Any, ...]]]:
     """Returns what goes on in a partition: acts above all."""
     kinds = st.sampled_from(("release", "release", "approve", "uphold", "redecide", "undo", "ask"))
     act = st.tuples(st.just("act"), kinds, st.integers(0, 4), st.sampled_from(("hanako", "taro")))
-    named = st.tuples(st.sampled_from(("send", "no", "no and weigh")), st.sampled_from(sorted(PEOPLE)))
-    other = st.tuples(st.sampled_from(("handoff", "handoff", "again", "cancel", "reemit", "yes", "yes")))
-    days = st.tuples(st.just("days"), st.sampled_from((1, 15, 30)))
+    names = ("send", "late", "late", "spoil", "no", "no and weigh")
+    named = st.tuples(st.sampled_from(names), st.sampled_from(sorted(PEOPLE)))
+    other = st.tuples(st.sampled_from(("handoff", "handoff", "again", "cancel", "reemit", "yes", "yes", "known")))
+    days = st.tuples(st.just("days"), st.sampled_from((1, 3, 15, 30)))
     return st.lists(act | act | named | other | days, min_size=4, max_size=16)
 
 
@@ -51,8 +52,14 @@ def test_any_course_of_events_then_the_ledger_is_what_the_audit_records_imply(co
             kind, item, by = more
             evidence = REASON if kind == "release" else {}
             desk.act(kind, item % len(desk.review), by=by, act_id=f"a-{number}", at=instant(desk.at), **evidence)
-        elif step == "send":
-            desk.send(recipient_id=more[0], **sent(more[0]))
+        elif step in ("send", "late"):
+            desk.send(recipient_id=more[0], late=step == "late", **sent(more[0]))
+        elif step == "spoil":
+            desk.spoil(more[0], number)
+        elif step == "known":
+            for offset in range(number):
+                desk.resolve(offset)
+            desk.reconsider()
         elif step.startswith("no"):
             desk.learn(of(more[0], world.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-01")))
             if step == "no and weigh":

@@ -47,6 +47,7 @@ def test_shipped_policy_loaded_then_named_by_its_bytes() -> None:
         (b"ask_cap = 1", b"ask_cap = 0", "parameters.ask_cap", "greater"),
         (b"four_eyes_bulk = 100", b"four_eyes_bulk = 0", "parameters.four_eyes_bulk", "greater"),
         (b"four_eyes_bulk = 100", b"four_eyes_bulks = 100", "parameters.", "four_eyes_bulk"),
+        (b"four_eyes_bulk = 100", b"rejudge_hours = 1441", "parameters.rejudge_hours", "1440"),
     ],
 )
 def test_policy_with_a_mistake_read_then_refused_with_place_and_hint(
@@ -98,6 +99,8 @@ def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> N
         (b"four_eyes_bulk = 100", b"four_eyes_bulk = 101", ["four_eyes_bulk"]),
         (b"four_eyes_bulk = 100", b"# no limit: 100", ["four_eyes_bulk"]),
         (b"four_eyes_bulk = 100", b"four_eyes_bulk = 99", []),
+        (b"ask_cap = 1", b"ask_cap = 1\nrejudge_hours = 96", ["rejudge_hours"]),
+        (b"ask_cap = 1", b"ask_cap = 1\nrejudge_hours = 0", []),
         (b'consent_channels = ["*"]', b'consent_channels = ["email"]', ["consent_channels"]),
         (b"[rules]", b'[rules]\nNOTICE_ITEMS_MISSING = "off"', ["off"]),
         (b"[rules]", b'[rules]\nJOINT_USE_NOT_COVERED = "purpose"', ["purpose_only"]),

@@ -10,9 +10,16 @@ import pytest
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.memory import Memory
 from schemas.events import Send
+from schemas.record import Refusal
+from streams.worker import reevaluation
 from streams.worker.reevaluation import STEP, Touched
 from tests import world
 
+RESOLVED = (
+    "reference",
+    {"v": 1, "kind": "resolution", "id": "consents-1-77", "topic": "consents", "partition": 1, "offset": 77}
+    | {"by": "pm-7", "reason": "entered again", "at": "2026-11-24"},
+)
 PEOPLE = [f"P-{number}" for number in range(2 * STEP)]
 
 
@@ -45,6 +52,12 @@ def everybody(touched: Touched) -> list[str]:
         assert len(taken) <= 100
         found += taken
     return found
+
+
+def waits(touched: Touched, *names: str) -> None:
+    """Lets an item of each of them wait for facts."""
+    for offset, name in enumerate(names):
+        touched._memory.put(entries.held(name, f"D-{name}", offset=offset, until=world.T, rejudge=world.T))
 
 
 def learn(store: world.FactStore, *facts: world.Event) -> None:
@@ -128,3 +141,55 @@ def test_stopped_then_no_fact_touches(watched: tuple[Touched, world.FactStore]) 
     assert everybody(touched) == []
     touched.again(["P-5"])
     assert everybody(touched) == ["P-5"]
+
+
+def test_items_that_wait_for_late_facts_then_one_is_looked_at_first_and_all_once_the_facts_are_known(
+    watched: tuple[Touched, world.FactStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reevaluation, "AGAIN_SECONDS", 0.0)
+    touched, _ = watched
+    names = [f"W-{number}" for number in range(250)]
+
+    async def run() -> None:
+        waits(touched, *names)
+        for name in names:
+            touched.stale(name)
+        assert touched.take(100) == names[:1], "it asks whether the facts are known"
+        touched.fresh()
+        found: list[str] = []
+        while touched._arrived.is_set():
+            touched._arrived.clear()
+            taken = touched.take(100)
+            assert len(taken) <= 100, "sends do not wait for all of them"
+            found += taken
+        assert found == names, "in the order of their items"
+        touched.fresh()
+        assert everybody(touched) == [], "once"
+
+    asyncio.run(run())
+
+
+def test_items_that_wait_for_facts_then_they_are_touched_at_a_take_over_and_by_a_resolution(
+    watched: tuple[Touched, world.FactStore],
+) -> None:
+    touched, store = watched
+    waits(touched, "W-1", "W-2")
+    learn(store, RESOLVED)
+    assert set(everybody(touched)) == {"W-1", "W-2", *PEOPLE}
+    again = Touched(store, asyncio.Event())
+    again.watch(touched._memory)
+    assert set(everybody(again)) == {"W-1", "W-2", *PEOPLE}
+    learn(store, world.consent(recipient_id="W-2"))
+    assert everybody(again) == ["W-2"]
+
+
+def test_a_batch_that_withholds_everybody_then_nobody_is_touched_in_vain_until_it_is_resolved(
+    watched: tuple[Touched, world.FactStore],
+) -> None:
+    touched, store = watched
+    waits(touched, "W-1", "W-2")
+    store.apply("consents", 1, 77, None, None, Refusal("batch_broken", "0" * 64, "batch", 77))
+    learn(store, ("reference", {**RESOLVED[1], "id": "consents-1-8", "offset": 8}))
+    assert set(everybody(touched)) == {*PEOPLE}
+    learn(store, RESOLVED)
+    assert set(everybody(touched)) == {"W-1", "W-2", *PEOPLE}

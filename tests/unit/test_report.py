@@ -123,7 +123,7 @@ def test_sends_then_counted_by_route_list_verdict_and_day() -> None:
 def test_reasons_then_withheld_primary_and_clauses_are_counted() -> None:
     found = told(recorded(clear_and_blocked()))
     reasons = {one["code"]: (one["withheld"], one["primary"], one["cured"]) for one in found["reasons"]}
-    nothing = {"R": 0, "C": 0, "F": 0}
+    nothing = {"R": 0, "C": 0, "F": 0, "W": 0}
     assert reasons == {"EVENT_INVALID": (1, 1, nothing), "SUBJECT_OBJECTED": (1, 1, nothing)}
     withheld = {one["clause"]: one["withheld"] for one in found["clauses"] if one["withheld"]}
     assert withheld == {"J.10": 1, "J.8.1": 1}
@@ -155,7 +155,7 @@ def test_acts_then_times_cures_and_overturned_rules() -> None:
         "time_ms": {"p50": 20 * MINUTE, "p90": 30 * MINUTE},
         "overturned": [{"code": "AGE_UNCERTAIN", "released": 1, "upheld": 1, "per_mille": 500}],
     }
-    assert found["reasons"][0]["cured"] == {"R": 1, "C": 0, "F": 0}
+    assert found["reasons"][0]["cured"] == {"R": 1, "C": 0, "F": 0, "W": 0}
     kinds = {(one["kind"], one["outcome"]): one["acts"] for one in found["acts"]["kinds"]}
     expected = {("note", "recorded"): 1, ("release", "cleared"): 2, ("undo", "recalled"): 1, ("uphold", "upheld"): 1}
     assert kinds == expected
@@ -238,7 +238,18 @@ def test_answer_cleared_the_send_then_the_person_cured_it() -> None:
     desk.reconsider()
     found = told(recorded(desk))
     assert found["reasons"]
-    assert [one["cured"] for one in found["reasons"]] == [{"R": 0, "C": 1, "F": 0}] * len(found["reasons"])
+    assert [one["cured"] for one in found["reasons"]] == [{"R": 0, "C": 1, "F": 0, "W": 0}] * len(found["reasons"])
+
+
+def test_facts_were_late_and_the_gate_cleared_the_send_then_waiting_cured_it() -> None:
+    desk = desk_of(0, world.source(), world.consent())
+    desk.send(late=True)
+    desk.reconsider()
+    found = told(recorded(desk))
+    assert [(one["code"], one["cured"]) for one in found["reasons"]] == [
+        ("FACTS_STALE", {"R": 0, "C": 0, "F": 0, "W": 1})
+    ]
+    assert found["acts"]["people"] == []
 
 
 def test_withdrawals_then_latency_to_the_first_manifest_that_knew() -> None:

@@ -1,0 +1,154 @@
+"""One round: a gate is written to and hurt for so long, heals, answers all that waits, and is then checked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.checker import History, check
+from tests.chaos.journal import read
+from tests.chaos.observer import Observer
+
+HEALED_SECONDS = 60.0
+"""All that was acknowledged has its answer so long after the healing."""
+READING_SECONDS = 120.0
+"""So much longer the answers are waited for, that the other promises can be held against them."""
+SENDS_A_SECOND = 20.0
+KINDS_A_MINUTE = 8
+"""Fewer acknowledged sends, and fewer kinds of fault that hurt, make a round invalid: at most what there are."""
+DECIDED_WHILE_HURT = 0.3
+"""A gate that only waits for better times shows nothing: this part of the sends is decided before they come."""
+FEWEST = {"send": 200, "no": 20, "act": 20, "handoff": 4, "poison": 10}
+"""What was acknowledged at least, by kind."""
+
+
+@dataclass
+class Report:
+    """What a round was, and what it found; valid and right only where `found` is empty."""
+
+    seed: int
+    said: dict[str, int] = field(default_factory=dict)
+    verdicts: dict[str, int] = field(default_factory=dict)
+    decided_while_hurt: int = 0
+    landed: dict[str, int] = field(default_factory=dict)
+    missed: dict[str, int] = field(default_factory=dict)
+    codes: list[tuple[str, int]] = field(default_factory=list)
+    seconds_to_answer: float | None = None
+    found: list[str] = field(default_factory=list)
+
+
+class Process:
+    """A process of ours that hears lines and says lines of JSON."""
+
+    def __init__(self, log: Path, module: str, *arguments: object) -> None:
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", f"tests.chaos.{module}", *map(str, arguments)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+            )
+
+    def hears(self) -> str:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        assert line, f"{self._process.args!r} has ended"
+        return line
+
+    def order(self, word: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
+
+    def end(self) -> int:
+        """Ends its standard input, and returns its exit code."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        return self._process.wait()
+
+
+def run(
+    folder: Path,
+    *,
+    brokers: int,
+    seconds: float,
+    seed: int,
+    script: Path | None = None,
+    also: Callable[[dict[str, Any]], None] | None = None,
+) -> Report:
+    """Returns what a round found.
+
+    `script` runs in place of `gatekeeper worker`. `also` is called when all is answered, with where the gate is.
+    """
+    report = Report(seed)
+    journal = folder / "journal.jsonl"
+    with ExitStack() as stack:
+        nemesis = Process(folder / "nemesis.log", "nemesis", folder, brokers, seed, *([script] if script else []))
+        stack.callback(nemesis.end)
+        world = json.loads(nemesis.hears())
+        where = world["bootstrap"], world["prefix"], world["partitions"]
+        driver = Process(folder / "driver.log", "driver", *where, journal, seed)
+        ended = stack.enter_context(ExitStack())
+        ended.callback(driver.end)
+        driver.hears()
+        observer = Observer(*where)
+        stack.callback(observer.close)
+        keys = [path.read_text().strip() for path in Path(world["environment"]["GATEKEEPER_KEYS"]).glob("worker-*.pub")]
+
+        def history() -> History:
+            return History(read(journal), observer.seen, keys)
+
+        nemesis.order("hurt")
+        observer.watch(seconds)
+        report.decided_while_hurt = sum(history().decided.values())
+        nemesis.order("heal")
+        told = json.loads(nemesis.hears())
+        healed = time.monotonic()
+        ended.close()
+        answered = observer.watch(HEALED_SECONDS, lambda: not history().unanswered(), every=2.0)
+        report.seconds_to_answer = round(time.monotonic() - healed, 1) if answered else None
+        if not answered:
+            late = history().unanswered()
+            report.found.append(f"I12: {len(late)} had no answer {HEALED_SECONDS} s after the healing: {late[:5]}")
+            observer.watch(READING_SECONDS, lambda: not history().unanswered(), every=2.0)
+        report.found += replayed(world["environment"], folder)
+        observer.watch(1.0)
+        if also is not None:
+            also(world)
+        done = history()
+    report.landed, report.missed, report.codes = told["landed"], told["missed"], told["codes"]
+    report.said = dict(Counter(said.kind for said in done.said_and_acknowledged(*FEWEST)))
+    report.verdicts = dict(Counter(f"{a['stage']} {a['verdict']}" for a in done.audits))
+    report.found += check(done) + invalid(report, seconds)
+    return report
+
+
+def replayed(environment: dict[str, str], folder: Path) -> list[str]:
+    """I7: the gate's own command derives every decision again, from the records alone."""
+    command = [str(Path(sys.executable).with_name("gatekeeper")), "audit", "replay", "--live", "--rate", "0", "--json"]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    (folder / "replay.json").write_text(done.stdout + done.stderr)
+    return [] if done.returncode == 0 else [f"I7: `gatekeeper audit replay --live` ended with {done.returncode}"]
+
+
+def invalid(report: Report, seconds: float) -> list[str]:
+    """Returns why a round shows nothing: too little was done, or too little was hurt."""
+    least = FEWEST | {"send": max(FEWEST["send"], int(SENDS_A_SECOND * seconds))}
+    said = Counter(report.said)
+    found = [f"{said[kind]} of {kind}, and {n} are the least" for kind, n in least.items() if said[kind] < n]
+    if report.decided_while_hurt < (part := int(DECIDED_WHILE_HURT * said["send"])):
+        found.append(f"{report.decided_while_hurt} sends were decided while it was hurt, and {part} are the least")
+    kinds, wanted = len(report.landed), min(KINDS_A_MINUTE * seconds / 60, len(report.landed) + len(report.missed))
+    if kinds < wanted:
+        found.append(f"{kinds} kinds of fault hurt, and {wanted:.0f} are the least")
+    return [f"invalid: {sentence}" for sentence in found]

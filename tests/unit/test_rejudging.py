@@ -1,0 +1,274 @@
+"""Sends withheld because facts were late or unreadable: the gate judges each again by itself, to one outcome."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from gatekeeper.engine.acts import NOTHING
+from gatekeeper.engine.sends import Judge
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.policy.packs import load
+from gatekeeper.review.queue import Queue
+from schemas.record import Refusal
+from schemas.topics import DAY_MS
+from tests import world
+from tests.desk import BROKER, DELIVERY, JUDGE, Desk, answered
+
+HOUR_MS = 3_600_000
+WITHDRAWN = world.consent(record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None)
+SUSPENDED = world.controller(suspended_since="2026-01-01")
+OFFSET = 77
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A partition with one person to whom everything may be sent."""
+    return Desk(world.source(), world.consent())
+
+
+def late(desk: Desk) -> None:
+    assert desk.send(late=True).codes == ("FACTS_STALE",)
+
+
+def spoilt(desk: Desk) -> None:
+    desk.spoil("P-1", OFFSET)
+    assert desk.send().codes == ("FACTS_UNAVAILABLE",)
+
+
+def acts(desk: Desk) -> list[tuple[object, str, str | None]]:
+    """Returns by whom each act was done, what came of it, and its code."""
+    return [(act.by, act.outcome, act.code) for record in desk.records if (act := record.act)]
+
+
+def test_late_facts_then_the_gate_clears_the_send_by_itself_with_one_record_and_its_obligations(desk: Desk) -> None:
+    late(desk)
+    desk.at += HOUR_MS
+    assert desk.reconsider() == ["clear"]
+    assert desk.reconsider() == []
+    (cleared,) = desk.outputs["cleared"]
+    assert dict(cleared.headers)["gate-obligations"] == b"MUST_PRINT_STOP_CONTACT"
+    record = desk.records[-1]
+    assert record.act
+    assert (record.stage, record.act.kind, record.act.item) == ("act", "redecide", desk.told(0)["decision_id"])
+    assert acts(desk) == [("gatekeeper", "cleared", None)]
+    desk.check_ledger()
+
+
+def test_unreadable_record_then_nothing_is_written_until_it_is_resolved(desk: Desk) -> None:
+    spoilt(desk)
+    before = len(desk.records)
+    assert desk.reconsider() == ["withheld"]
+    assert len(desk.records) == before
+    desk.resolve(OFFSET)
+    assert desk.reconsider() == ["clear"]
+    desk.check_ledger()
+
+
+@pytest.mark.parametrize(("fact", "reason"), [(WITHDRAWN, "CONSENT_WITHDRAWN"), (SUSPENDED, "SENDING_SUSPENDED")])
+def test_a_fact_that_speaks_against_it_then_the_item_is_one_with_the_reasons_of_now(
+    desk: Desk, fact: world.Event, reason: str
+) -> None:
+    late(desk)
+    desk.learn(fact)
+    assert desk.reconsider() == ["block"]
+    assert desk.reconsider() == [], "a suspension ends by one act of a person, and floods nobody"
+    assert acts(desk) == [("gatekeeper", "withheld", None)]
+    queue = Queue()
+    for item in desk.review:
+        headers = [(name, value) for name, value in item.headers]
+        queue.review(item.partition, item.offset, item.value, headers)
+    for offset, one in enumerate(desk.all):
+        queue.audit(3, offset, one.audit)
+    before, after = sorted(queue.items(), key=lambda item: item.place.offset)
+    assert (before.primary, before.state, before.by) == ("FACTS_STALE", "redecided", "gatekeeper")
+    assert (after.primary, after.state, after.by) == (reason, "open", None)
+    desk.check_ledger()
+
+
+@pytest.mark.parametrize("withheld", [late, spoilt])
+def test_older_than_the_policy_says_then_it_is_left_to_a_colleague(desk: Desk, withheld: object) -> None:
+    withheld(desk)  # type: ignore[operator]
+    desk.resolve(OFFSET)
+    desk.at += 72 * HOUR_MS - 1
+    item, memory = desk.review[0], Memory()
+    for key, value in desk.ledger.items():
+        memory.take(key, value)
+    assert desk.acting.reconsider(item, desk.store, memory, desk.at).judged, "a millisecond before"
+    desk.at += 1
+    assert desk.memory.waiting("P-1", desk.at, answered=False) == {}
+    assert desk.acting.reconsider(item, desk.store, desk.memory, desk.at) == NOTHING
+    assert desk.act("redecide") == ("cleared", None)
+    desk.check_ledger()
+
+
+def test_mail_date_over_then_it_is_not_judged_again(desk: Desk) -> None:
+    assert desk.send(late=True, mail_date="2026-11-25").codes == ("FACTS_STALE",)
+    desk.at = world.T + 2 * DAY_MS
+    assert desk.reconsider() == []
+    assert desk.acting.reconsider(desk.review[0], desk.store, desk.memory, desk.at) == NOTHING
+    desk.check_ledger()
+
+
+def test_policy_that_never_judges_again_then_nothing_is_remembered() -> None:
+    shipped = load("jp-pmark")
+    packs = replace(shipped, home=tuple(replace(policy, rejudge_hours=0) for policy in shipped.home))
+    desk = Desk(world.source(), world.consent(), judge=Judge(packs, 8, tokens=world.TOKENS, judge_misplaced=True))
+    late(desk)
+    assert [key for key in desk.ledger if key.startswith(b"act/")] == []
+
+
+@pytest.mark.parametrize("kind", ["redecide", "uphold"])
+def test_a_person_was_first_then_the_gate_does_nothing(desk: Desk, kind: str) -> None:
+    late(desk)
+    item = desk.review[0]
+    desk.act(kind)
+    assert desk.reconsider() == []
+    assert desk.acting.reconsider(item, desk.store, desk.memory, desk.at) == NOTHING
+    desk.check_ledger()
+
+
+@pytest.mark.parametrize("kind", ["redecide", "uphold", "ask"])
+def test_the_gate_was_first_then_the_person_is_told(desk: Desk, kind: str) -> None:
+    late(desk)
+    assert desk.reconsider() == ["clear"]
+    assert desk.act(kind) == ("refused", "closed")
+    assert [topic for topic, _ in desk.out].count("cleared") == 1
+
+
+def test_upheld_and_taken_back_then_it_is_a_persons(desk: Desk) -> None:
+    late(desk)
+    desk.act("uphold")
+    assert desk.act("undo") == ("reopened", None)
+    assert desk.reconsider() == []
+    desk.check_ledger()
+
+
+def test_the_same_piece_cleared_meanwhile_then_the_item_is_a_duplicate_and_needs_nobody(desk: Desk) -> None:
+    late(desk)
+    assert desk.send().verdict == "clear"
+    assert desk.reconsider() == ["block"]
+    assert desk.all[-1].codes == ("DUPLICATE_SEND",)
+    assert desk.reconsider() == []
+    desk.check_ledger()
+
+
+def test_two_of_the_same_piece_then_one_goes_out(desk: Desk) -> None:
+    late(desk)
+    late(desk)
+    assert desk.reconsider() == ["clear", "block"]
+    assert len(desk.outputs["cleared"]) == 1
+    desk.check_ledger()
+
+
+def test_campaign_cancelled_since_then_nothing_of_it_goes_out(desk: Desk) -> None:
+    late(desk)
+    desk.campaign("cancel")
+    assert desk.reconsider() == [None]
+    assert "cleared" not in desk.outputs
+
+
+def test_cleared_by_the_gate_then_a_withdrawal_calls_it_back(desk: Desk) -> None:
+    late(desk)
+    desk.reconsider()
+    desk.learn(WITHDRAWN)
+    assert len(desk.weigh()) == 1
+    desk.check_ledger()
+
+
+def test_late_and_then_unreadable_then_that_is_told_once_as_somebody_must_resolve_it(desk: Desk) -> None:
+    late(desk)
+    desk.spoil("P-1", OFFSET)
+    assert desk.reconsider() == ["block"]
+    assert desk.all[-1].codes == ("FACTS_UNAVAILABLE",)
+    assert desk.reconsider() == ["withheld"]
+    desk.resolve(OFFSET)
+    assert desk.reconsider() == ["clear"]
+    desk.check_ledger()
+
+
+def test_late_and_then_a_batch_that_withholds_everybody_then_all_wait_on_without_a_word(desk: Desk) -> None:
+    late(desk)
+    desk.store.apply("consents", 1, OFFSET, None, None, Refusal("batch_broken", "0" * 64, "batch", OFFSET))
+    before = len(desk.records)
+    assert desk.reconsider() == ["withheld"]
+    assert len(desk.records) == before
+    desk.resolve(OFFSET)
+    assert desk.reconsider() == ["clear"]
+
+
+def test_person_asked_meanwhile_then_the_item_waits_for_the_answer_under_that_reason() -> None:
+    desk = Desk(world.source(**BROKER))
+    desk.send(late=True, delivery=DELIVERY, campaign_id="K-0")
+    desk.send(delivery=DELIVERY)
+    assert desk.act("ask") == ("asked", None)
+    assert desk.reconsider() == ["block", None]
+    assert desk.all[-1].codes == ("CONFIRMATION_PENDING",)
+    desk.learn(answered(desk))
+    desk.at += 5 * DAY_MS
+    assert desk.reconsider() == ["clear", "clear"]
+    desk.check_ledger()
+
+
+def test_late_send_of_somebody_who_was_asked_then_time_and_the_answer_each_clear_it() -> None:
+    desk = Desk(world.source(**BROKER))
+    desk.send(delivery=DELIVERY)
+    desk.act("ask")
+    desk.send(late=True, delivery=DELIVERY, campaign_id="K-2")
+    desk.at += 4 * DAY_MS  # nothing came in time: the answer clears it all the same
+    desk.learn(answered(desk))
+    assert desk.reconsider() == ["clear", "clear"]
+    desk.check_ledger()
+
+
+def test_erased_then_nothing_is_remembered(desk: Desk) -> None:
+    late(desk)
+    erase = {"v": 1, "kind": "erase", "act_id": "x", "at": "2026-11-24", "by": "pm-7", "recipient_id": "P-1"}
+    assert desk.judged({**erase, "reason": "letter"}) == ("recorded", None)
+    assert desk.reconsider() == []
+    assert list(desk.memory.rejudged()) == []
+    desk.check_ledger()
+
+
+def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague(desk: Desk) -> None:
+    late(desk)
+    view = desk.store.view
+    desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
+    desk.reconsider()
+    assert acts(desk)[0][:2] == ("gatekeeper", "failed")
+    desk.store.view = view  # type: ignore[method-assign]
+    assert desk.reconsider() == []
+    assert desk.act("redecide") == ("cleared", None)
+    desk.check_ledger()
+
+
+def test_ledger_read_back_then_the_same_items_wait_in_the_order_of_their_places(desk: Desk) -> None:
+    for name in ("P-3", "P-1", "P-2"):
+        desk.send(late=True, recipient_id=name)
+    again = Memory()
+    for key, value in desk.ledger.items():
+        again.take(key, value)
+    for memory in (desk.memory, again):
+        assert list(memory.rejudged()) == ["P-3", "P-1", "P-2"]
+        assert [memory.waiting(name, desk.at, answered=False) for name in memory.rejudged()] == [
+            {desk.told(place)["decision_id"]: place} for place in range(3)
+        ]
+
+
+def test_shadow_then_nobody_waits() -> None:
+    judge = Judge(load("jp-pmark"), 8, "shadow", tokens=world.TOKENS, judge_misplaced=True)
+    memory = Memory()  # of a shadow it knows of no `review`
+    desk = Desk(world.source(), world.consent(), judge=judge)
+    desk.memory = memory
+    desk.send(late=True)
+    assert list(memory.rejudged()) == []
+
+
+def test_everything_else_then_the_ledger_keeps_the_bytes_that_it_had() -> None:
+    desk = Desk(world.source(**BROKER))
+    desk.send(delivery=DELIVERY)
+    (value,) = (value for key, value in desk.ledger.items() if key.startswith(b"act/"))
+    assert orjson.loads(value).keys() == {*("act_id", "before", "by", "did", "offset", "said", "state", "until", "v")}
+    assert JUDGE.packs.at(desk.at).rejudge_hours == 72
