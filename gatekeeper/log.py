@@ -20,6 +20,7 @@ ALLOWED = frozenset(
         "event", "level", "logger", "timestamp", "reason", "error", "frames", "code",
         "topic", "partition", "partitions", "kept", "offset", "position", "first", "next", "n", "generation", "fault",
         "clear", "confirm", "review", "block", "codes",
+        "producer", "transaction", "command",
         "broker", "port", "worker", "mode", "policy", "people", "seconds", "off_by_ms",
     }
 )  # fmt: skip

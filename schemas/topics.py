@@ -42,7 +42,7 @@ class Topic:
     adapter: TypeAdapter[Any] | None = None
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
-    def settings(self, *, audit_days: int, brokers: int) -> dict[str, str]:
+    def settings(self, *, audit_days: int, replicas: int) -> dict[str, str]:
         """Returns the broker-side settings that the guarantees stand on, as Kafka spells them."""
         keep = audit_days * DAY_MS if self.name in ("audit", "manifests") else self.keep_ms
         cleanup = (
@@ -55,7 +55,7 @@ class Topic:
             "retention.bytes": "-1",
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
-            "min.insync.replicas": "2" if brokers >= 3 else "1",
+            "min.insync.replicas": "2" if replicas > 1 else "1",
             "unclean.leader.election.enable": "false",
             **({"compression.type": "uncompressed"} if self.name in INPUTS else {}),
             **self.extra,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from http.client import HTTPException
 from time import time
 from typing import Any
@@ -19,11 +20,14 @@ from gatekeeper.office.fleet import Fleet, Partition
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from gatekeeper.times import instant
-from schemas.topics import DAY_MS
+from schemas.topics import DAY_MS, INPUTS, logical_name
+from streams.client import transactions
 from streams.client.reader import Reader
 from streams.operations import deadletters, fleet
 
 READY_SECONDS = 2.0
+OPEN_MS = 10_000
+"""A transaction that is open for longer is reported."""
 COUNTED_DAYS = 7
 """Manifests are counted so far back: as long as sends are kept, and short enough to read while somebody waits."""
 
@@ -37,10 +41,13 @@ def command(as_json: bool) -> None:
         seen = fleet.read(settings, reader)
         totals = _totals(reader)
         unreadable = {letter.name for letter in deadletters.read(reader) if letter.is_open}
+        held = [each for topic in INPUTS for each in reader.held(topic)]
+    hanging = [_transaction(settings, one) for one in transactions.opened(settings, held) if one.age_ms >= OPEN_MS]
     worker = _worker(settings)
     # facts are kept for ever and dead letters are not: the worker still knows what it cannot read
     unreadable.update((worker["answer"] or {}).get("unreadable_facts", ()))
     others = {
+        "transaction_open": hanging,
         "facts_unreadable": unreadable,
         "misplaced": totals["misplaced"],
         "policy_unknown": (worker["answer"] or {}).get("policy_unknown"),
@@ -65,6 +72,7 @@ def command(as_json: bool) -> None:
         ],
         "worker": worker,
         "asked": sum(head.asked for head in heads),
+        "transactions": hanging,
         **totals,
         "unreadable_facts": sorted(unreadable),
         "seal": _seal(seen),
@@ -95,6 +103,10 @@ def _row(seen: Fleet, each: Partition) -> dict[str, Any]:
 def _refused(seen: Fleet, reason: Refused) -> dict[str, Any]:
     said = {"reason": reason.key, "age_ms": _since(seen, reason.since), "resumable": reason.resumable}
     return {**said, "sentence": reason.sentence, "advice": reason.advice}
+
+
+def _transaction(settings: Settings, one: transactions.OpenTransaction) -> dict[str, Any]:
+    return {**asdict(one), "topic": logical_name(one.topic), "abort": one.abort(settings)}
 
 
 def _since(seen: Fleet, at: int | None) -> int | None:

@@ -88,6 +88,10 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
         waited = seen.at - min(each.silent_since or seen.at for each in partitions)
         numbers = _numbers([each.number for each in partitions])
         yield text("cli.status_not_deciding", worker=owner, partitions=numbers, age=_age(waited))
+    for one in state["transactions"]:
+        where = {name: one[name] for name in ("topic", "partition", "producer")}
+        said = {"transaction": one["transaction"] or "-", "age": _age(one["age_ms"]), "command": one["abort"]}
+        yield text("cli.status_transaction_open", **where, **said)
     if seen.seal and seen.seal.error:
         yield str(seen.seal.error)
     if facts := state["unreadable_facts"]:

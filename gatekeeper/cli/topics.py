@@ -45,15 +45,18 @@ def create(repair: bool, as_json: bool) -> None:
 @command.command("verify", help=text("cli.topics_verify"))
 @json_option
 def verify(as_json: bool) -> None:
-    """Prints each difference; exit 1 where there is one."""
+    """Prints each difference, and advice about the brokers; exit 1 where there is a difference."""
     settings = load()
-    differences = admin.verify(settings)
+    differences, advice = admin.verify(settings), admin.advise(settings)
     if as_json:
-        show_json({"broker": settings.bootstrap, "differences": _plain(differences)})
+        show_json({"broker": settings.bootstrap, "differences": _plain(differences), "advice": _plain(advice)})
     elif differences:
         _print(differences)
     else:
         click.echo(text("cli.topics_verified", count=len(TOPICS), broker=settings.bootstrap))
+    if not as_json:
+        for each in advice:
+            click.echo(str(each), err=True)
     _exit(differences)
 
 
@@ -112,7 +115,7 @@ def _row(topic: Topic, settings: Settings) -> dict[str, Any]:
 
 
 def _kept(topic: Topic, settings: Settings) -> str:
-    config = topic.settings(audit_days=settings.audit_days, brokers=1)
+    config = topic.settings(audit_days=settings.audit_days, replicas=1)
     if config["cleanup.policy"] == "compact":
         return text("cli.kept_compacted")
     if int(config["retention.ms"]) == FOREVER:
@@ -120,7 +123,7 @@ def _kept(topic: Topic, settings: Settings) -> str:
     return text("cli.kept_days", days=int(config["retention.ms"]) // DAY_MS)
 
 
-def _plain(differences: Sequence[admin.Difference]) -> list[dict[str, str]]:
+def _plain(differences: Sequence[admin.Difference | admin.Advice]) -> list[dict[str, Any]]:
     return [{**asdict(each), "message": str(each)} for each in differences]
 
 

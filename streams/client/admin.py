@@ -8,7 +8,13 @@ from time import monotonic
 from typing import Any, Literal
 
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import TopicAlreadyExistsError, UnknownBrokerIdError, UnknownTopicOrPartitionError, for_code
+from kafka.errors import (
+    KafkaError,
+    TopicAlreadyExistsError,
+    UnknownBrokerIdError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from gatekeeper import interruption
 from gatekeeper.errors import UsageError
@@ -18,6 +24,8 @@ from schemas.topics import TOPICS, Topic
 from streams.client import cluster
 from streams.client.reader import REQUEST_MS
 
+MAX_TRANSACTION, MAX_TRANSACTION_MS = "transaction.max.timeout.ms", 60_000
+"""As long as that, a client that died in a transaction holds the barrier."""
 SHOWN = 2
 """How many differences a refusal spells out."""
 
@@ -41,6 +49,20 @@ class Difference:
             expected=self.expected,
             setting=self.setting,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A broker's setting, by Kafka's name, that should be at most as expected; it is the whole cluster's affair."""
+
+    broker: int
+    setting: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        """Returns the sentence: which broker, what is, what should be, and why."""
+        return text("cli.topics_advice", broker=self.broker, setting=self.setting, found=self.found, most=self.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +119,25 @@ def verify(settings: Settings) -> list[Difference]:
             if found[plan.name].get(key) != value
         ]
         return [*_layout_differences(plans, described), *drifted]
+
+
+def advise(settings: Settings) -> list[Advice]:
+    """Returns what should be set otherwise on the brokers, each asked for itself; none of it refuses anything.
+
+    A broker that does not answer, or does not tell this user, is left out. Raises UnavailableError (3) without any.
+    """
+    with cluster.connected(settings) as admin:
+        found = []
+        for node in sorted(row["broker_id"] for row in admin.describe_cluster()["brokers"]):
+            try:
+                asked = ConfigResource(ConfigResourceType.BROKER, str(node), [MAX_TRANSACTION])
+                told = admin.describe_configs([asked], config_filter="all")["broker"]
+                value = told[str(node)][MAX_TRANSACTION]["value"]
+            except (KafkaError, KeyError):
+                continue
+            if int(value) > MAX_TRANSACTION_MS:
+                found.append(Advice(node, MAX_TRANSACTION, value, str(MAX_TRANSACTION_MS)))
+        return found
 
 
 def demand(settings: Settings) -> None:
@@ -194,14 +235,16 @@ def _plans(admin: Any, settings: Settings, described: dict[str, list[Any]]) -> l
     brokers = {row["broker_id"] for row in admin.describe_cluster()["brokers"]}
     brokers.update(node for partitions in described.values() for replicas in partitions for node in replicas)
     replication = settings.replication or (cluster.REPLICAS if len(brokers) >= cluster.REPLICAS else 1)
+    # two in-sync replicas can only be asked of topics that have them, and must be of all that have
+    there = {name: max(map(len, partitions)) for name, partitions in described.items()}
+    made = min(replication, len(brokers))
     return [
         _Plan(
             settings.topic(topic.name),
             topic,
             1 if topic.partitions == "one" else settings.partitions,
             replication,
-            # two in-sync replicas can only be asked of topics that have them
-            topic.settings(audit_days=settings.audit_days, brokers=min(replication, len(brokers))),
+            topic.settings(audit_days=settings.audit_days, replicas=there.get(settings.topic(topic.name), made)),
         )
         for topic in TOPICS.values()
     ]

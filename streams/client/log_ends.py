@@ -61,6 +61,8 @@ class Ends:
     async def start(self) -> None:
         """Connects; raises KafkaConnectionError where no bootstrap server answers."""
         self._client = AIOKafkaClient(**self._reached, retry_backoff_ms=RETRY_MS)
+        self._clients: dict[int, AIOKafkaClient] = {}
+        """One for each broker: a client that connects to a broker that hangs connects to no other meanwhile."""
         await self._client.bootstrap()
 
     async def stop(self) -> None:
@@ -69,7 +71,7 @@ class Ends:
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
-        await self._client.close()
+        await asyncio.gather(*(client.close() for client in (self._client, *self._clients.values())))
 
     async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Returns the end of each log, uncommitted records included."""
@@ -82,6 +84,12 @@ class Ends:
     async def beginnings(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Returns the first offset that each log keeps."""
         return await self._found(tps, EARLIEST, committed=False)
+
+    async def since(self, tps: Iterable[TopicPartition], at: int) -> dict[TopicPartition, int]:
+        """Returns the first offset of each log that Kafka has had since then, in milliseconds, or its stable end."""
+        ends = await self.stable(tps)  # before: what comes in between is new
+        found = await self._found(tps, at, committed=True)
+        return {tp: found[tp] if found[tp] >= 0 else ends[tp] for tp in found}
 
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Returns the partitions of these topics, in order: all of them that may hold anything acknowledged."""
@@ -218,14 +226,22 @@ class Ends:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._rested.get(node, 0.0) - loop.time()))
         await self._slots[node].acquire()
-        asking = asyncio.gather(*(self._client.send(node, request) for request in requests))
+        client = self._to(node)
+        asking = asyncio.gather(*(client.send(node, request) for request in requests))
         self._asking.add(asking)
         asking.add_done_callback(lambda _: self._asked(node, asking))
         try:
             return await asyncio.shield(asking)
         except (KafkaError, OSError, LookupError) as error:  # aiokafka looks up a connection that it closed meanwhile
             self._rested[node] = loop.time() + REST_SECONDS
+            self._client.force_metadata_update()  # it may have come back elsewhere
             raise UnsureError(type(error).__name__) from None
+
+    def _to(self, node: int) -> AIOKafkaClient:
+        if node not in self._clients:
+            self._clients[node] = AIOKafkaClient(**self._reached)
+            self._clients[node].cluster = self._client.cluster
+        return self._clients[node]
 
     def _asked(self, node: int, asking: asyncio.Future[Any]) -> None:
         self._asking.discard(asking)

@@ -24,14 +24,18 @@ from gatekeeper.settings import Settings
 from schemas.record import Record
 from schemas.topics import TOPICS, logical_name
 from streams.client import batches
+from streams.client.answering import answering, client
 from streams.client.batches import refusal
+from streams.client.bounds import LogBounds
 from streams.client.connection import reached
 
 batches.install(kafka.consumer.fetcher)
 
 CONNECT_MS = 6_000
-REQUEST_MS = 8_000
-STALL_SECONDS = 10.0
+REQUEST_MS = 5_000
+METADATA_MS = 3_000
+"""A client learns by then that a halted leader was replaced, while it still waits for that one's answer."""
+STALL_SECONDS = 15.0
 """Longest time that a read may make no progress before it is an error, not an answer."""
 
 NEAR = 500
@@ -45,12 +49,15 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def connection(settings: Settings) -> dict[str, Any]:
-    """Returns what every kafka-python client of ours is made with; raises as `reached` does."""
+    """Returns what every kafka-python client of ours is made with; raises as `reached` does. Not for a running loop."""
     return {
         **reached(settings),
+        "bootstrap_servers": answering(settings),
         "client_id": f"{settings.application}-cli",
         "bootstrap_timeout_ms": CONNECT_MS,
         "request_timeout_ms": REQUEST_MS,
+        "kafka_client": client,
+        "metadata_max_age_ms": METADATA_MS,
     }
 
 
@@ -113,10 +120,12 @@ class Reader:
                 fetch_max_wait_ms=100,
                 max_poll_records=2_000,
             )
+        self._bounds = LogBounds(self._settings)
         return self
 
     def __exit__(self, *_: object) -> None:
         with interruption.held():
+            self._bounds.close()
             self._consumer.close(autocommit=False, timeout_ms=1_000)
 
     def partitions(self, topic: str) -> list[TopicPartition]:
@@ -134,23 +143,22 @@ class Reader:
         """Returns the end of each partition for readers of committed records: the first offset not yet stable."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
-            found = self._consumer.end_offsets(partitions)
+            found = self._bounds.stable(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
     def starts(self, topic: str) -> dict[int, int]:
         """Returns the first offset that each partition still keeps."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
-            found = self._consumer.beginning_offsets(partitions)
+            found = self._bounds.beginnings(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
     def since(self, topic: str, at: int) -> dict[int, int]:
         """Returns the first offset of each partition that the broker has had since then (milliseconds), or its end."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
-            ends = self._consumer.end_offsets(partitions)
-            found = self._consumer.offsets_for_times(dict.fromkeys(partitions, at))
-        return {tp.partition: found[tp].offset if found[tp] else ends[tp] for tp in partitions}
+            found = self._bounds.since(partitions, at)
+        return {tp.partition: found[tp] for tp in partitions}
 
     def settled(self, topic: str) -> dict[int, int]:
         """Returns an end of each partition below which no transaction is open, and above which all begins after now.
@@ -160,19 +168,23 @@ class Reader:
         partitions = self.partitions(topic)
         give_up = monotonic() + SETTLE_SECONDS
         with reaching(self._settings):
-            plain = KafkaConsumer(**connection(self._settings), group_id=None, isolation_level="read_uncommitted")
-            try:
-                wanted = plain.end_offsets(partitions)
-            finally:
-                plain.close(autocommit=False, timeout_ms=1_000)
+            wanted = self._bounds.ends(partitions)
             while True:
-                stable = self._consumer.end_offsets(partitions)
+                stable = self._bounds.stable(partitions)
                 open_ = [tp for tp in partitions if stable[tp] < wanted[tp]]
                 if not open_:
                     return {tp.partition: wanted[tp] for tp in partitions}
                 if monotonic() > give_up:
                     raise IncompleteError("error.unsettled", topic=open_[0].topic, partition=open_[0].partition)
                 interruption.wait(0.02)
+
+    def held(self, topic: str) -> list[tuple[str, int]]:
+        """Returns the partitions, by the broker's name and number, on which a transaction was open at this call."""
+        partitions = self.partitions(topic)
+        with reaching(self._settings):
+            ends = self._bounds.ends(partitions)
+            stable = self._bounds.stable(partitions)
+        return [(tp.topic, tp.partition) for tp in partitions if stable[tp] < ends[tp]]
 
     def read(
         self,
@@ -190,8 +202,8 @@ class Reader:
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
         with reaching(self._settings):
-            ends = self._consumer.end_offsets(partitions)
-            starts = self._consumer.beginning_offsets(partitions)
+            ends = self._bounds.stable(partitions)
+            starts = self._bounds.beginnings(partitions)
         if last is not None:
             starts = {tp: max(start, ends[tp] - last) for tp, start in starts.items()}
         if since is not None:
@@ -211,8 +223,8 @@ class Reader:
         if tp not in self.partitions(topic):
             return
         with reaching(self._settings):
-            start = max(start, self._consumer.beginning_offsets([tp])[tp])
-            end = min(end, self._consumer.end_offsets([tp])[tp])
+            start = max(start, self._bounds.beginnings([tp])[tp])
+            end = min(end, self._bounds.stable([tp])[tp])
         yield from self._between({tp: start}, {tp: end})
 
     def some(self, topic: str, places: Iterable[tuple[int, int]]) -> Iterator[Record]:
@@ -232,7 +244,7 @@ class Reader:
         """Returns what stands on `topic` (or nothing of it) and then what comes from this call on, without end."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
-            ask = self._consumer.beginning_offsets if from_beginning else self._consumer.end_offsets
+            ask = self._bounds.beginnings if from_beginning else self._bounds.stable
             self._seek(ask(partitions))
         return (record for records in self._coming(partitions, STALL_SECONDS / 2) for record in records)
 

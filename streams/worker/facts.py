@@ -78,6 +78,8 @@ class Followers:
         """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
         self.ends: Ends = clients.ends()
         """Who knows the bounds of logs, for the owned partitions as well; it runs as long as the followers do."""
+        self.behind: tuple[TopicPartition, ...] = ()
+        """Partitions that the barrier waited for in vain when it was passed last; none when it came to pass."""
         self._settings, self._clients, self._clock = settings, clients, clock
         self._topics = {settings.topic(name): name for name in FACT_TOPICS}
         self._positions: dict[TopicPartition, int] = {}
@@ -126,12 +128,13 @@ class Followers:
                     while behind := [tp for tp, end in ends.items() if self._positions[tp] < end]:
                         await self._moved.wait()
         except TimeoutError:
+            self.behind = tuple(behind)
             if not behind:
                 log.warning("facts_unreachable", error="TimeoutError")
             for tp in behind:
                 log.warning("facts_behind", topic=tp.topic, partition=tp.partition, position=self._positions[tp])
             return False
-        self.as_of = max(self.as_of, asked_at)
+        self.as_of, self.behind = max(self.as_of, asked_at), ()
         return True
 
     def positions(self) -> dict[str, list[int]]:

@@ -17,6 +17,7 @@ from aiohttp import web
 from gatekeeper.errors import RestartError, UnavailableError
 from gatekeeper.settings import Settings
 from streams.client import admin, group, progress
+from streams.worker import holders
 from streams.worker.app import create_app, fail
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,7 @@ COLLECT = 10_000, 20, 20
 async def start(app: faust.App) -> asyncio.Task[None]:
     """Starts the followers, then Faust; returns the task that runs until the app stops."""
     await app.followers.start(app.gate.on_failure)
+    app.telling = asyncio.create_task(holders.tell(app.gate.tools.settings, app.followers), name="holders")
     app.finalize()
     app.in_worker = True
     ready = asyncio.Event()
@@ -57,6 +59,7 @@ async def stop(app: faust.App) -> None:
     await app.gate.revoked()
     await app.stop()
     await asyncio.gather(asyncio.to_thread(group.leave, app.gate.tools.settings), app.gate.stop())
+    app.telling.cancel()
     await app.followers.stop()
 
 

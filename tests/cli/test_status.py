@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
+from kafka.admin._transactions import AbortTransactionSpec
 
 from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
+from streams.client import cluster
 from streams.kafka.broker import Broker
 from tests.unit.test_witness import Place
 from tests.worlds import World, consent, send, until
@@ -102,6 +106,33 @@ def test_an_aborted_transaction_alone_then_offsets_lag_and_no_send_waits(
         other.abort_transaction(30)
     found = run("status", "--json").json["partitions"][0]
     assert (found["lag"], found["waiting_age_ms"]) == (2, None)
+
+
+def test_a_foreign_transaction_left_open_then_status_names_its_client_and_the_call_that_ends_it(
+    run, system, kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(kafka.bootstrap, prefix, partitions=2)
+    with world.transaction() as other:
+        world.put("consents", [("anna", consent("anna"))] * 2, other, partition=1)
+        assert "transaction_open" not in run("status", "--json").json["findings"], "it is young"
+        monkeypatch.setattr("gatekeeper.cli.status.OPEN_MS", 0)
+        found = run("status", "--json")
+        assert (found.code, "transaction_open" in found.json["findings"]) == (1, True)
+        (held,) = found.json["transactions"]
+        assert (held["topic"], held["partition"], held["offset"]) == ("consents", 1, 0)
+        assert held["transaction"] == f"{prefix}foreign"
+        assert 0 < held["age_ms"] < 60_000
+        assert held["abort"] in run("status").out
+        called = shlex.split(held["abort"])
+        assert called[:4] == ["kafka-transactions.sh", "--bootstrap-server", kafka.bootstrap, "abort"]
+        assert called[4:] == ["--topic", f"{prefix}consents.v1", "--partition", "1", "--start-offset", "0"]
+        with cluster.connected(system.settings) as admin:  # as that command does
+            tp = TopicPartition(called[5], int(called[7]))
+            (producer,) = admin.describe_producers([tp])[tp].active_producers
+            epoch = producer.producer_epoch
+            admin.abort_transaction(AbortTransactionSpec(tp, held["producer"], epoch, producer.coordinator_epoch))
+        until(lambda: not run("status", "--json").json["transactions"], "it is over")
+        other.abort_transaction(30)
 
 
 def test_a_worker_at_work_held_up_and_killed_then_status_says_each(

@@ -36,6 +36,19 @@ def test_a_bare_broker_then_create_makes_all_and_verify_is_content(run, environm
     assert environment.broker in verified.out
 
 
+def test_brokers_that_let_transactions_be_open_for_longer_then_verify_advises_and_refuses_nothing(
+    run, environment: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("topics", "create").code == 0
+    assert run("topics", "verify", "--json").json["advice"] == []
+    monkeypatch.setattr("streams.client.admin.MAX_TRANSACTION_MS", 30_000)
+    verified = run("topics", "verify")
+    assert verified.code == 0
+    assert "transaction.max.timeout.ms=60000" in verified.err
+    (advice,) = run("topics", "verify", "--json").json["advice"]
+    assert (advice["broker"], advice["found"], advice["expected"]) == (1, "60000", "30000")
+
+
 def test_no_topics_then_verify_names_each_with_exit_1(run, environment: Settings) -> None:
     found = run("topics", "verify", "--json")
     assert found.code == 1

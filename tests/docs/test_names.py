@@ -19,8 +19,14 @@ from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 
 OUTSIDE = {
-    *("AUDIT_TRIALS", "HOSTILE_RECORDS", "JAVA_HOME"),
-    *("CONCURRENT_TRANSACTIONS", "MESSAGE_TOO_LARGE", "MSG_SIZE_TOO_LARGE", "UNKNOWN_SERVER_ERROR"),
+    *("AUDIT_TRIALS", "HOSTILE_RECORDS", "STALE_LEADER_TRIALS", "JAVA_HOME"),
+    *(
+        "CONCURRENT_TRANSACTIONS",
+        "MESSAGE_TOO_LARGE",
+        "MSG_SIZE_TOO_LARGE",
+        "UNKNOWN_SERVER_ERROR",
+        "OFFSET_NOT_AVAILABLE",
+    ),
 }
 """Names in capitals that are not ours, or not of the product."""
 FOLDERS = ("schemas", "gatekeeper", "streams", "tests", "docs", "scripts", "requirements", "benchmarks")

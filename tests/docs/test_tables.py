@@ -44,8 +44,8 @@ def test_topic_settings_then_the_page_names_each_with_its_value(table: Table) ->
     told = {setting: value for setting, value, _ in table("docs/reference/topics.md", "setting")}
     found: dict[str, set[str]] = {}
     for topic in TOPICS.values():
-        for brokers in (1, 3):
-            for setting, value in topic.settings(audit_days=1095, brokers=brokers).items():
+        for replicas in (1, 3):
+            for setting, value in topic.settings(audit_days=1095, replicas=replicas).items():
                 found.setdefault(setting, set()).add(value)
     assert told.keys() == found.keys()
     for setting in found.keys() - {"retention.ms"}:

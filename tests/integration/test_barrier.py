@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import ClassVar
 
 import pytest
+from structlog.testing import capture_logs
 
 from gatekeeper.knowledge.store import FactStore
-from streams.worker import facts, reevaluation, turn
+from streams.worker import facts, holders, reevaluation, turn
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
@@ -122,6 +123,11 @@ def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_
     world.max_lag = 2.0
     stale = [f"p{number}" for number in range(150)]
     world.people(stale)
+    monkeypatch.setattr(holders, "LOOK_SECONDS", 0.1)
+
+    def named() -> bool:
+        held = [one for one in logs if one["event"] == "transaction_open"]
+        return [one["transaction"] for one in held] == [f"{world.prefix}foreign"] and "abort" in held[0]["command"]
 
     async def run() -> None:
         async with world.worker() as app:
@@ -131,6 +137,7 @@ def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_
                 world.put("sends", [(name, send(name, name)) for name in stale])
                 await eventually(lambda: "facts" in app.gate.readiness()["waiting"].values(), "the barrier holds")
                 assert not app.gate.readiness()["ready"]
+                await eventually(named, "the log names who holds the barrier")
                 await eventually(lambda: len(world.verdicts()) == len(stale), "the sends, withheld")
                 assert not world.acted(), "nothing is judged again while facts are late"
                 await asyncio.to_thread(through.abort_transaction, 30)
@@ -139,7 +146,8 @@ def test_given_an_open_foreign_transaction_then_sends_are_withheld_as_stale_and_
             await eventually(lambda: "e-later" in world.verdicts(), "the send after")
             await eventually(lambda: app.gate.readiness()["ready"], "readiness again")
 
-    asyncio.run(run())
+    with capture_logs() as logs:
+        asyncio.run(run())
     withheld = {f"e-{name}": ("block", "FACTS_STALE") for name in stale}
     assert world.verdicts() == {**withheld, "e-later": ("clear", None)}
     done = [a.act for a in world.acted().values()]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
-from streams.client import admin, cluster
+from streams.client import admin, answering, cluster, progress
 from streams.kafka import node
 from streams.kafka.broker import Broker
+from tests.worlds import until
 
 LATE_SECONDS = 0.4
 
@@ -52,9 +53,10 @@ class Late:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.fixture
-def bootstraps(tmp_path: Path) -> Iterator[list[str]]:
+@pytest.fixture(scope="module")
+def bootstraps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """Where the two brokers are, the one that knows everything at once first."""
+    tmp_path = tmp_path_factory.mktemp("late")
     with ExitStack() as stack:
         one, controller = node.free_port(), node.free_port()
         two = node.free_port(one, controller)
@@ -66,6 +68,7 @@ def bootstraps(tmp_path: Path) -> Iterator[list[str]]:
             "process.roles": "broker",
             "node.id": "2",
             "listeners": f"CLIENT://{node.HOST}:{two}",
+            "transaction.max.timeout.ms": "900000",  # Kafka's own
         }
         stack.enter_context(Broker(tmp_path / "two", port=two, settings=second, exact=True))
         yield [f"{node.HOST}:{port}" for port in (one, two)]
@@ -79,6 +82,45 @@ def test_a_broker_that_learns_of_the_topics_later_then_create_ends_when_it_knows
         assert len(made) == len(TOPICS)
         assert known.keys() >= set(made)
         assert admin.verify(settings) == []
+
+
+def test_a_broker_that_lets_transactions_be_open_for_long_then_advice_names_it(bootstraps: list[str]) -> None:
+    settings = Settings(broker=",".join(bootstraps))
+    advice = [admin.Advice(2, "transaction.max.timeout.ms", "900000", "60000")]
+    until(lambda: admin.advise(settings) == advice, "both brokers are known")
+
+
+def test_several_replicas_and_one_that_acknowledges_alone_then_verify_refuses_that(bootstraps: list[str]) -> None:
+    settings = Settings(broker=",".join(bootstraps), prefix="alone.", partitions=1, replication=2)
+    admin.create(settings)
+    assert admin.verify(settings) == []
+    name, client = settings.topic("consents"), AdminClient({"bootstrap.servers": settings.broker})
+    entry = ConfigEntry("min.insync.replicas", "1", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry])
+    client.incremental_alter_configs([resource])[resource].result(10)
+    refused = [admin.Difference(name, "setting", "1", "2", "min.insync.replicas")]
+    until(lambda: admin.verify(settings) == refused, "the brokers know the setting")
+    # whatever the number of replicas that new topics would get
+    other = settings.model_copy(update={"replication": 1})
+    until(lambda: refused[0] in admin.verify(other), "that is refused as well")
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a broker that hangs: it takes connections and answers nothing."""
+    with socket.create_server((node.HOST, 0)) as server:
+        yield f"{node.HOST}:{server.getsockname()[1]}"
+
+
+def test_a_first_address_that_hangs_then_start_checks_go_on_to_the_next(
+    kafka: Broker, prefix: str, silent: str
+) -> None:
+    settings = Settings(broker=f"{silent},{kafka.bootstrap}", prefix=prefix, partitions=1)
+    admin.create(settings)
+    for check in (admin.demand, progress.demand_mode, admin.demand, progress.demand_mode):  # none is lucky twice
+        began = time.monotonic()
+        check(settings)
+        assert time.monotonic() - began < answering.ANSWER_SECONDS
 
 
 def test_a_broker_that_stays_behind_then_3_and_its_id(

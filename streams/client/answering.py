@@ -1,0 +1,77 @@
+"""Which broker answers: one that hangs takes connections and says nothing.
+
+kafka-python asks one at random, be it a bootstrap server or for what any broker can tell, and for as long as it may
+ask all. So the first that answers is found before, and it is asked as long as it can be reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+
+from gatekeeper.settings import Settings
+from streams.client.connection import addresses, reached
+
+ANSWER_SECONDS = 5.0
+FIRST = "bootstrap-0"
+"""kafka-python's name of a client's first bootstrap server."""
+
+
+class Manager(KafkaConnectionManager):
+    """Connections of a client that was made with the address that answers."""
+
+    DEFAULT_CONFIG = KafkaConnectionManager.DEFAULT_CONFIG | {
+        "socket_connection_setup_timeout_ms": int(ANSWER_SECONDS * 1000)
+    }
+
+    def least_loaded_node(self) -> Any:
+        """Returns whom to ask what any broker can tell, None for nobody."""
+        alone = len(self.cluster.bootstrap_brokers()) == 1
+        return FIRST if alone and not self.connection_delay(FIRST) else super().least_loaded_node()
+
+
+def client(**configs: Any) -> KafkaNetClient:
+    """Returns the client that kafka-python's consumers, producers and admins are to stand on: their `kafka_client`."""
+    net = NetworkSelector(**configs)
+    return KafkaNetClient(net=net, manager=Manager(net, **configs))
+
+
+def answering(settings: Settings) -> str:
+    """Returns the address that answers first; all addresses, where that is none of them within ANSWER_SECONDS.
+
+    Raises as `reached` does. Not for a running loop.
+    """
+    found = addresses(settings)
+    if len(found) == 1:
+        return settings.bootstrap
+    return asyncio.run(_first(settings, found)) or settings.bootstrap
+
+
+async def _first(settings: Settings, found: list[tuple[str, int]]) -> str | None:
+    how = {name: value for name, value in reached(settings).items() if name != "bootstrap_servers"}
+    left = [asyncio.create_task(_answers(host, port, how)) for host, port in found]
+    try:
+        for answer in asyncio.as_completed(left):
+            if address := await answer:
+                return address
+        return None
+    finally:
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+async def _answers(host: str, port: int, how: dict[str, Any]) -> str | None:
+    """Returns the address once that server has told its versions, and has taken our password if it asks for one."""
+    with contextlib.suppress(KafkaError, OSError):
+        found: AIOKafkaConnection = await create_conn(host, port, request_timeout_ms=int(ANSWER_SECONDS * 1000), **how)
+        found.close()
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return None

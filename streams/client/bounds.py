@@ -1,0 +1,89 @@
+"""Where logs begin and end, for commands: what `log_ends` finds, without a loop of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from kafka.errors import KafkaTimeoutError
+from kafka.errors import TopicAuthorizationFailedError as Forbidden
+
+from gatekeeper.settings import Settings
+from streams.client.answering import answering
+from streams.client.connection import reached
+from streams.client.leaders import Leaders
+from streams.client.log_ends import Ends
+
+REQUEST_SECONDS = 5.0
+"""A broker that is silent for so long is left alone."""
+PATIENCE_SECONDS = 15.0
+"""Kafka elects another leader after 9 seconds without the last one."""
+
+Bounds = dict[Any, int]
+"""Offsets by topic and partition."""
+
+
+class LogBounds:
+    """Asks one question at a time; connects with the first, and stays connected until it is closed.
+
+    Every method raises KafkaTimeoutError where too few brokers answer to be sure, and kafka-python's
+    TopicAuthorizationFailedError where the user may not ask. Not for a running loop.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._runner: asyncio.Runner | None = None
+        self._found: Ends | None = None
+
+    def ends(self, partitions: Sequence[Any]) -> Bounds:
+        """Returns the end of each log, uncommitted records included."""
+        return self._asked(partitions, lambda ends: ends.ends)
+
+    def stable(self, partitions: Sequence[Any]) -> Bounds:
+        """Returns the stable end of each log."""
+        return self._asked(partitions, lambda ends: ends.stable)
+
+    def beginnings(self, partitions: Sequence[Any]) -> Bounds:
+        """Returns the first offset that each log keeps."""
+        return self._asked(partitions, lambda ends: ends.beginnings)
+
+    def since(self, partitions: Sequence[Any], at: int) -> Bounds:
+        """Returns the first offset of each log that Kafka has had since then, in milliseconds, or its stable end."""
+        return self._asked(partitions, lambda ends: partial(ends.since, at=at))
+
+    def close(self) -> None:
+        """Disconnects."""
+        if self._runner is not None:
+            with self._runner as runner:
+                if self._found is not None:
+                    runner.run(self._found.stop())
+
+    def _asked(
+        self, partitions: Sequence[Any], question: Callable[[Ends], Callable[[Sequence[Any]], Awaitable[Bounds]]]
+    ) -> Bounds:
+        how = self._how() if self._found is None else {}
+
+        async def ask() -> Bounds:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                if self._found is None:
+                    ends = Ends(Leaders(), **how)
+                    await ends.start()
+                    self._found = ends
+                return await question(self._found)([TopicPartition(*tp) for tp in partitions])
+
+        self._runner = self._runner or asyncio.Runner()
+        try:
+            found = self._runner.run(ask())
+        except TopicAuthorizationFailedError as error:
+            raise Forbidden(str(error)) from None
+        except (KafkaError, TimeoutError):
+            raise KafkaTimeoutError("too few brokers answer") from None
+        return {tp: found[tp] for tp in partitions}  # kafka-python takes its own kind of tp only
+
+    def _how(self) -> dict[str, Any]:
+        silent = {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
+        return reached(self._settings) | silent | {"bootstrap_servers": answering(self._settings)}

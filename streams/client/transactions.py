@@ -1,0 +1,82 @@
+"""Transactions that other clients left open: whose they are, and how to end them.
+
+Whatever stands behind one waits: a fact cannot be applied, and so nothing be judged; a send or an act is not seen.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from time import time
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from gatekeeper.settings import Settings
+from streams.client import cluster
+
+NONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """An open transaction on one partition; `transaction` is its transactional id, None where Kafka does not tell.
+
+    `topic`: the broker's name. `offset`: where it begins. `age_ms`: since it began, or since its last record.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    producer: int
+    transaction: str | None
+    age_ms: int
+
+    def abort(self, settings: Settings) -> str:
+        """Returns the call of Kafka's own command that ends it; what it wrote is void then."""
+        where = ("--topic", self.topic, "--partition", str(self.partition), "--start-offset", str(self.offset))
+        return shlex.join(("kafka-transactions.sh", "--bootstrap-server", settings.bootstrap, "abort", *where))
+
+
+def opened(settings: Settings, partitions: Iterable[tuple[str, int]]) -> list[OpenTransaction]:
+    """Returns the open transactions on these partitions, by the broker's names, the oldest first.
+
+    Asks each partition's leader for its producers, and the coordinators for their ids, which needs the right to
+    describe them. Raises UnavailableError (3) without an answer, UsageError (2) where the user may not ask.
+    """
+    wanted = [TopicPartition(*tp) for tp in partitions]
+    if not wanted:
+        return []
+    with cluster.connected(settings) as admin:
+        found = [
+            (tp, producer)
+            for tp, state in admin.describe_producers(wanted).items()
+            for producer in state.active_producers
+            if producer.current_transaction_start_offset != NONE
+        ]
+        told = _told(admin, {producer.producer_id for _, producer in found})
+    now = int(time() * 1000)
+    rows = []
+    for tp, producer in found:
+        name, began = told.get(producer.producer_id, (None, NONE))
+        age = max(0, now - (began if began != NONE else producer.last_timestamp))
+        offset = producer.current_transaction_start_offset
+        rows.append(OpenTransaction(tp.topic, tp.partition, offset, producer.producer_id, name, age))
+    return sorted(rows, key=lambda one: -one.age_ms)
+
+
+def _told(admin: Any, producers: set[int]) -> dict[int, tuple[str, int]]:
+    """Returns transactional id and beginning, in milliseconds, by producer, as far as the coordinators tell."""
+    if not producers:
+        return {}
+    try:
+        listed = [one for each in admin.list_transactions(producer_id_filters=producers).values() for one in each]
+        described = admin.describe_transactions([one.transactional_id for one in listed])
+    except KafkaError:
+        return {}
+    return {
+        one.producer_id: (one.transactional_id, described[one.transactional_id].transaction_start_time_ms)
+        for one in listed
+    }

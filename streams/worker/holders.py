@@ -1,0 +1,47 @@
+"""Who holds the barrier: while facts stay behind, the log names the open transactions that keep them back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.settings import Settings
+from streams.client import transactions
+from streams.worker.facts import Followers
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 5.0
+AGAIN_SECONDS = 60.0
+"""The same transaction is named again after so long."""
+
+
+async def tell(settings: Settings, followers: Followers) -> None:
+    """Looks from time to time, until it is cancelled; asks Kafka only while facts are behind."""
+    loop = asyncio.get_running_loop()
+    told: dict[tuple[str, int, int, int], float] = {}
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if not followers.behind:
+            continue
+        try:
+            found = await asyncio.to_thread(transactions.opened, settings, followers.behind)
+        except GatekeeperError as error:
+            log.warning("holders_unknown", reason=str(error))
+            continue
+        for one in found:
+            key = (one.topic, one.partition, one.offset, one.producer)
+            if loop.time() - told.get(key, float("-inf")) >= AGAIN_SECONDS:
+                told[key] = loop.time()
+                log.warning(
+                    "transaction_open",
+                    topic=one.topic,
+                    partition=one.partition,
+                    offset=one.offset,
+                    producer=one.producer,
+                    transaction=one.transaction,
+                    seconds=one.age_ms // 1000,
+                    command=one.abort(settings),
+                )
