@@ -17,10 +17,12 @@ from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.bad_sends import BAD_SENDS
 from tests.cluster import Cluster
-from tests.worlds import World, consent, eventually, send, source
+from tests.worlds import World, consent, eventually, send, source, until
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "20000"))
+BOMBS = int(os.environ.get("BOMBS", "16"))
+"""Each eighth inflates to 120 MB, the others to nearly what a reader takes of a batch."""
 GROWTH_MB = 50
 
 
@@ -154,7 +156,9 @@ def test_given_hostile_headers_and_bombs_then_sends_and_acts_are_refused_facts_h
     assert set(found.values()) == {None}
 
 
-def test_given_thousands_of_hostile_records_of_thirty_kinds_then_one_dead_letter_each_and_memory_stays(world, tmp_path):
+def test_given_thousands_of_hostile_records_of_thirty_kinds_and_bombs_then_one_dead_letter_each_and_memory_stays(
+    world, tmp_path
+):
     world.people(["r1"])
     wrong = next(n for n in range(4) if n != partition_of(b"r1", 4))
     world.put("sends", [("r1", send("r1", "elsewhere"))], partition=wrong)
@@ -178,6 +182,22 @@ def test_given_thousands_of_hostile_records_of_thirty_kinds_then_one_dead_letter
     assert {dict(m.headers())["gate-remedy"] for m in placed} == {b"partitioner=murmur2_random"}
     values = Counter(m.value() or b"" for m in letters if m not in placed)
     assert values == Counter(value or b"" for _, _, value, _ in kinds), "a dead letter is the record as it came"
+
+    compression(world, "producer")  # as it was before the brokers unpacked batches
+    wide = world.producer(**{"message.max.bytes": 200_000_000, "compression.type": "gzip", "linger.ms": 0})
+    for number in range(BOMBS):
+        world.put("consents", [(f"bomb-{number}", b" " * (120_000_000 if number % 8 == 7 else 7_500_000))], wide)
+    compression(world, "uncompressed")
+    world.put("sends", [("r1", send("r1", "behind"))])
+    with world.process(tmp_path / "log") as worker:
+        until(lambda: len(world.read("deadletter")) == len(letters) + BOMBS, "a dead letter for each bomb")
+        world.await_audits(HOSTILE + 5)
+        assert resident_mb(worker.process.pid) - before < GROWTH_MB
+        assert worker.stop() == 0
+    assert world.verdicts()["e-behind"] == ("block", "FACTS_UNAVAILABLE")
+    bombs = [dict(m.headers()) for m in world.read("deadletter") if m.key() and m.key().startswith(b"bomb-")]
+    assert Counter(one["gate-fault"] for one in bombs) == {b"value_too_long": BOMBS - BOMBS // 8}, "its key is read"
+    assert {one["gate-size"] for one in bombs} == {b"7500000"}
 
 
 def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld_until_somebody_resolves_it(tmp_path):
