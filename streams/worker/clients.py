@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiokafka import AIOKafkaConsumer
 
 from gatekeeper.settings import Settings
@@ -27,10 +29,17 @@ class Clients:
         self._answering = {**self._reached, "request_timeout_ms": int(REQUEST_SECONDS * 1000)}
         self._leaders = Leaders()
 
-    def reader(self, *, wait_ms: int = 50, fetch_bytes: int = FETCH_BYTES) -> AIOKafkaConsumer:
+    def reader(
+        self,
+        *,
+        wait_ms: int = 50,
+        fetch_bytes: int = FETCH_BYTES,
+        value: Callable[[bytes | None], bytes | None] | None = None,
+    ) -> AIOKafkaConsumer:
         """Returns a reader without group, for committed records only, that is to be assigned by hand.
 
-        `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with.
+        `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with. `value`: what is
+        kept of each record's value, from the moment it is inflated.
         """
         reader = AIOKafkaConsumer(
             **self._answering,
@@ -40,6 +49,7 @@ class Clients:
             fetch_max_wait_ms=wait_ms,
             max_partition_fetch_bytes=fetch_bytes,
             retry_backoff_ms=RETRY_MS,
+            value_deserializer=value,
         )
         reader._client.cluster = self.cluster()  # a private name: tests/unit/test_private_names.py
         return reader
