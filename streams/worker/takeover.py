@@ -12,13 +12,14 @@ import structlog
 from aiokafka import TopicPartition
 
 from gatekeeper.engine import settlement
+from gatekeeper.engine.manifest import Taken
 from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import RESUMABLE
 from gatekeeper.ledger.resumption import Resumption, resumption
-from schemas.audit import Skipped
 from streams.worker import ledger, offsets, settling
-from streams.worker.batch import Tools, as_record
+from streams.worker.batch import Anew, Tools, as_record
 from streams.worker.clients import TRANSACTION_SECONDS
 from streams.worker.ledger import Ledger
 
@@ -30,11 +31,11 @@ HANGING_SECONDS = TRANSACTION_SECONDS + 5
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a partition goes on with: its memory, where it stands, and what a person let go undecided."""
+    """What a partition goes on with: its memory, where it stands, and what is to be said of a refusal that ended."""
 
     ledger: Ledger
     head: Head
-    skipped: tuple[Skipped, ...] = ()
+    anew: Anew | None = None
 
 
 class TakeOver:
@@ -117,9 +118,17 @@ class TakeOver:
                 log.error("resumption_refused", topic=tp.topic, partition=tp.partition, offset=offset, first=begin)
                 raise refusal
         at = min(base.at, self._tools.clock.now())
-        skipped = found.skipped({self._sends.topic: base.sends, self._acts.topic: base.acts})
+        stood = {tp.topic: offset for tp, offset in zip(bounds, (base.sends, base.acts), strict=True)}
+        took = {self._sends.topic: Taken(self._sends.topic, base.sends, base.sends, 0)}
+        entries = list[Entry]()
+        if settled:
+            took |= {one.topic: one for one in settled.took}
+            entries = await settling.anew(self._probe, self._tools, self._number, settled, kept.memory)
+        anew = Anew(
+            [*took.values()], settling.taken_in(settled.records) if settled else (), entries, found.skipped(stood)
+        )
         log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=refusal.key)
-        return Past(kept, replace(base, sends=found.sends, acts=found.acts, at=at), skipped)
+        return Past(kept, replace(base, sends=found.sends, acts=found.acts, at=at), anew)
 
     async def _resumption(self, kept: Ledger, refusal: IntegrityError) -> Resumption | None:
         begin, end = await offsets.bounds(self._probe, self._acts)
