@@ -54,10 +54,10 @@ class TakeOver:
         topic = TopicPartition(self._tools.settings.topic("ledger"), self._number)
         await refuse_hanging(self._probe, topic)
         kept = await ledger.read(self._probe, topic)
-        self.head = kept.head
-        self._demand_keys(kept)
         try:
-            found = Past(kept, await self._position(kept.head))
+            self.head = kept.head
+            self._demand_keys(kept)
+            found = Past(kept, await self._position(self.head))
         except IntegrityError as refusal:
             found = await self._resumed(kept, refusal)
         prints = {str(number): print_ for number, print_ in self._tools.masters.items()}
@@ -65,15 +65,13 @@ class TakeOver:
 
     def _demand_keys(self, kept: Ledger) -> None:
         """Refuses a ledger of another mode, and one that goes with keys that are not here."""
-        settings = self._tools.settings
-        if kept.head is not None and kept.head.mode != settings.mode:
-            raise IntegrityError(
-                "error.ledger_of_other_mode", written=kept.head.mode, mode=settings.mode, **self._where
-            )
+        settings, head = self._tools.settings, self.head
+        if head is not None and head.mode != settings.mode:
+            raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **self._where)
         for number in kept.memory.masters:
             if number not in self._tools.masters:
                 raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **self._where)
-        if kept.head and (other := kept.head.other_master(kept.memory.masters, self._tools.masters)) is not None:
+        if head and (other := head.other_master(kept.memory.masters, self._tools.masters)) is not None:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
 
     async def _position(self, head: Head | None) -> Head:
@@ -108,7 +106,7 @@ class TakeOver:
             raise refusal
         bounds = {tp: await offsets.bounds(self._probe, tp) for tp in (self._sends, self._acts)}
         first = Head(bounds[self._sends][0], bounds[self._acts][0], mode=self._tools.settings.mode)
-        base = kept.head or first
+        base = self.head or first
         settled = settlement.settled(base, await self._tail(base))
         least = settled.least if settled else (0, 0)
         base = settled.head if settled else base

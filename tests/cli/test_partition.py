@@ -118,17 +118,17 @@ def test_what_cannot_be_resumed_then_nothing_is_written_and_the_sentence_says_wh
     assert system.records("acts") == []
 
 
-def test_two_of_three_partitions_refused_then_the_third_is_decided_and_a_person_lets_each_go_on(
+def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_person_lets_each_go_on(
     run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One whose sends expired while no worker ran, and one whose ledger lost its last transactions."""
-    world = World(kafka.bootstrap, prefix, partitions=3).create()
+    """Sends that expired while no worker ran, a ledger without its last transactions, and a head that is none."""
+    world = World(kafka.bootstrap, prefix, partitions=4).create()
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
-    people = {number: [] for number in range(3)}
-    for name in (f"p{number}" for number in range(150)):
-        people[partition_of(name.encode(), 3)].append(name)
+    people = {number: [] for number in range(4)}
+    for name in (f"p{number}" for number in range(200)):
+        people[partition_of(name.encode(), 4)].append(name)
     names = [name for each in people.values() for name in each]
     world.people(names)
     world.sends(names)
@@ -139,9 +139,10 @@ def test_two_of_three_partitions_refused_then_the_third_is_decided_and_a_person_
         world.sends(names, 1_000)
         world.await_audits(2 * len(names))
         assert worker.stop() == 0
-    lost = [key for key in world.ledger().keys() - known if partition_of(key.split("/")[1].encode(), 3) == 2]
+    lost = [key for key in world.ledger().keys() - known if partition_of(key.split("/")[1].encode(), 4) == 2]
     assert len(lost) == len(people[2])
     world.put("ledger", [*((key, None) for key in lost), ("head", old)], partition=2)
+    world.put("ledger", [("head", b"{}")], partition=3)
     head = world.head(1)["sends"]
     world.sends(names, 2_000)
     expired = TopicPartition(world.settings.topic("sends"), 1)
@@ -152,27 +153,27 @@ def test_two_of_three_partitions_refused_then_the_third_is_decided_and_a_person_
         rows = run("status", "--json").json["partitions"]
         return {row["partition"]: row["refused"]["reason"] for row in rows if row["refused"]}
 
-    both = {1: "error.sends_expired", 2: "error.torn"}
+    wrong = {1: "error.sends_expired", 2: "error.torn", 3: "error.head_unreadable"}
     with world.process(tmp_path / "first.log") as worker:
-        until(lambda: refused() == both, "both refusals, seen from outside")
-        until(lambda: len(world.audits()) == 2 * len(names) + len(people[0]), "the sends of the third partition")
+        until(lambda: refused() == wrong, "every refusal, seen from outside")
+        until(lambda: len(world.audits()) == 2 * len(names) + len(people[0]), "the sends of the fourth partition")
         assert worker.stop() == 0
-    assert refused() == both, "without any worker"
+    assert refused() == wrong, "without any worker"
     world.sends(people[0], 3_000)
     with world.process(tmp_path / "again.log") as worker:
         began = monotonic()
-        until(lambda: len(world.audits()) == 2 * len(names) + 2 * len(people[0]), "the third partition, again")
+        until(lambda: len(world.audits()) == 2 * len(names) + 2 * len(people[0]), "the fourth partition, again")
         assert monotonic() - began < 10
-        until(lambda: len(worker.events("partition_refused")) >= 4, "both are looked at again")
-        assert refused() == both
-        for number in both:
+        until(lambda: len(worker.events("partition_refused")) >= 6, "each is refused again")
+        assert refused() == wrong
+        for number in wrong:
             call = run("partition", "show", str(number), "--json").json["refused"]["resume"]
             words = [*shlex.split(call)[1:-4], "--by", "pm-7", "--reason", "looked"]
-            wait = ("--wait", "0") if number == 1 else ()
+            wait = ("--wait", "0") if number < 3 else ()
             assert run(*words, "--yes", *wait).code == 0
         decided = 3 * len(names) + len(people[0]) - 7
         until(lambda: sum(a.stage == "intake" for a in world.audits()) == decided, "all that is left")
-        until(lambda: sum(a.stage == "act" for a in world.audits()) == 2, "both acts, in their turn")
+        until(lambda: sum(a.stage == "act" for a in world.audits()) == 3, "every act, in its turn")
         assert refused() == {}
         assert run("status", "--json").json["findings"] == []
     world.check(decided)
