@@ -27,7 +27,7 @@ def partition(number: int, findings: int) -> Covered:
     claimed = {topic: Range(10**10, 2 * 10**10, 10**10) for topic in ("sends", "acts")}
     lost = dict.fromkeys(("sends", "acts", *OUTPUTS), 10**9)
     wrong = [Finding("missing_output", number, "audit", 10**10 + n, "x" * 120) for n in range(findings)]
-    return Covered(number, 10**8, 10**10, claimed, lost, wrong)
+    return Covered(number, 10**8, 10**10, claimed, lost, wrong, [])
 
 
 def checked(written: list[tuple[bytes, str]], keys: Sequence[Vkey] = ()) -> Covered:

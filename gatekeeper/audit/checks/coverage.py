@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
 from typing import Any, Literal, NamedTuple
@@ -118,7 +118,7 @@ class Covered:
     claimed: dict[str, Range]
     expired: dict[str, int]
     findings: list[Finding]
-    skipped: list[Skip] = field(default_factory=list)
+    skipped: list[Skip]
 
 
 def covered(
@@ -205,7 +205,7 @@ class _Check:
         keys: Sequence[Vkey],
         cut: bool,
     ) -> None:
-        self._found = Covered(partition, 0, 0, {}, {}, [])
+        self._found = Covered(partition, 0, 0, {}, {}, [], [])
         self._keys = {key.kid: key for key in keys}
         self._records, self._inputs, self._outputs, self._head = records, inputs, outputs, head
         self._cut = cut or records.start > 0
