@@ -91,7 +91,7 @@ class Range:
 class Skip(NamedTuple):
     """Offsets of an input (registry name) that a person let go undecided: from `start` to `to`, and by which act.
 
-    `place`: where the act stands on `acts`; `manifest`: the offset of the manifest that says so. `reason`: the error
+    `place`: where the act stands on `acts`; `manifest`: the offset of the manifest that says so. `refused`: the error
     that the partition was refused for. Where `to` lies before `start`, the partition went back.
     """
 
@@ -100,7 +100,7 @@ class Skip(NamedTuple):
     to: int
     act: str
     by: str
-    reason: str
+    refused: str
     place: int
     manifest: int
 
@@ -352,7 +352,7 @@ class _Check:
             self._find("skipped_offset", topic, claimed.to, f"to {start}")
         claimed.to = to
         self._told.append((topic, start, to))
-        who = {name: _plain(said[name]) for name in ("act", "by", "reason")}
+        who = {name: _plain(said[name]) for name in ("act", "by", "refused")}
         self._found.skipped.append(Skip(topic, start, to, **who, place=said["offset"], manifest=offset))
 
     def _is_unsaid(self, skip: Skip) -> bool:
@@ -363,7 +363,7 @@ class _Check:
         act = self._acts.get(skip.place) or {}
         resumed = act.get("resumed") or {}
         said = act.get("act_id"), act.get("by"), resumed.get("refused"), resumed.get(skip.topic)
-        return said != (skip.act, skip.by, skip.reason, skip.to)
+        return said != (skip.act, skip.by, skip.refused, skip.to)
 
     def _own(self, offset: int, said: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
         """Takes the records of a manifest, and what stands before them."""
