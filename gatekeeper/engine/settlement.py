@@ -77,8 +77,9 @@ class Settled:
 
     def error(self, before: Head, *, topic: str, partition: int) -> IntegrityError:
         """Returns the refusal; `before`: the head that the ledger has. `topic`: the broker's name of `sends`."""
-        end, acts = self.least
-        return IntegrityError("error.torn", topic=topic, partition=partition, position=before.sends, end=end, acts=acts)
+        (end, acts), sends = self.least, self.head.sends
+        where = {"topic": topic, "partition": partition, "position": before.sends}
+        return IntegrityError("error.torn", **where, sends=sends, end=end, acts=acts)
 
 
 def written(records: Iterable[Record], *, partition: int, keys: Sequence[Vkey], head: Head | None) -> list[Written]:

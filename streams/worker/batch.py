@@ -115,6 +115,20 @@ class Load:
         return bool(self.sends.records or self.touched) or (bool(self.acts.records) and not cancels(self.acts))
 
 
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """How a partition goes on that was refused, as its first transaction says it.
+
+    `took`: where each input stood, with what records took that no manifest has; those `records` are written already.
+    `entries`: what the ledger lacks by the audit records. `skipped`: what a person let go undecided behind that.
+    """
+
+    took: Sequence[Taken]
+    records: Sequence[Judged]
+    entries: Sequence[Entry]
+    skipped: Sequence[Skipped]
+
+
 class Judging:
     """Judges one partition with its ledger, whose head and memory go on with each transaction; it dies with its owner.
 
@@ -265,11 +279,11 @@ class Judging:
         return judged
 
     def gathered(
-        self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int, *, skipped: Sequence[Skipped] = ()
+        self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int, *, anew: Anew | None = None
     ) -> Transaction:
         """Returns all that these decisions put out, in one transaction, which moves the head past the batches.
 
-        `skipped`: what a person let go undecided before it.
+        `anew`: what else the first transaction of a partition has to say that a person lets go on.
         """
         tools, settings = self._tools, self._tools.settings
         transaction = Transaction(settings, self._writer, self._number)
@@ -279,6 +293,8 @@ class Judging:
             transaction.add("audit", one.did.encode(), one.audit)
             for entry in one.entries:
                 transaction.add("ledger", entry.key, entry.value)
+        for entry in anew.entries if anew else ():
+            transaction.add("ledger", entry.key, entry.value)
         for entry in self.memory.due(at, TOMBSTONES):
             transaction.add("ledger", entry.key, entry.value)
             self.memory.put(entry)
@@ -298,12 +314,14 @@ class Judging:
             writer=settings.worker,
             kid=tools.signer.kid,
             partition=self._number,
-            taken=[
+            taken=anew.took
+            if anew
+            else [
                 Taken(settings.topic(name), batch.start, batch.to, len(batch.records), batch.gaps)
                 for name, batch in (("sends", sends), ("acts", acts))
                 if name == "sends" or batch.to > batch.start
             ],
-            judged=judged,
+            judged=[*(anew.records if anew else ()), *judged],
             dead_facts=len(dead_facts),
             as_of=tools.followers.positions(),
             prev=self.head.prev,
@@ -311,7 +329,7 @@ class Judging:
             t0=t0,
             t1=tools.clock.now(),
             mode=settings.mode,
-            skipped=skipped,
+            skipped=anew.skipped if anew else (),
         )
         signature = [("gate-sig", base64.b64encode(tools.signer.sign(value)))]
         transaction.add("manifests", settings.worker.encode(), value, signature)

@@ -1,19 +1,29 @@
-"""The end of a partition's manifests and audit records, read at a take-over to see whether they end with the head."""
+"""A partition's last transaction, read at a take-over: whether it is there as a whole, and what is made anew if not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import structlog
 from aiokafka import TopicPartition
 
+from gatekeeper.audit.checks.coverage import put_out
 from gatekeeper.audit.verify import Vkey
-from gatekeeper.engine.settlement import Tail, reaches, said, written
+from gatekeeper.engine.implied import Inputs, Lacking, Place, implied, items, places
+from gatekeeper.engine.sends import Judged
+from gatekeeper.engine.settlement import Said, Settled, Tail, reaches, said, written
+from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.memory import Memory
 from gatekeeper.settings import Settings
-from schemas.record import Record
+from schemas.record import Output, Record
 from streams.worker import offsets
-from streams.worker.batch import as_record
+from streams.worker.batch import Tools, as_record
 
+log = structlog.get_logger(__name__)
+
+ID = "gate-decision-id"
+"""The header that names a record of `confirmations`."""
 LAST = ((20, 1_500), (5_000, 50_000))
 """So many offsets of `manifests` and `audit` are read; the second pair only where the first does not reach."""
 
@@ -40,6 +50,70 @@ async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head
             break
     assert found is not None
     return found
+
+
+async def anew(probe: offsets.Probe, tools: Tools, number: int, settled: Settled, memory: Memory) -> list[Entry]:
+    """Returns the entries of a torn transaction, made from its audit records, and puts them into the ledger's memory.
+
+    What a record is about may have expired. Its entry cannot be made then, and the log names the decision.
+    """
+    topics = {name: TopicPartition(tools.settings.topic(name), number) for name in ("sends", "acts", "review")}
+    records = await _some(probe, topics, places(settled.again))
+    records |= await _some(probe, topics, items(records.values()))
+    asks = TopicPartition(tools.settings.topic("confirmations"), number)
+    begin, end = await offsets.bounds(probe, asks)
+    asked = [one.said["did"] for one in settled.again if (one.said.get("act") or {}).get("outcome") == "asked"]
+    found = await offsets.named(probe, asks, ID, dict.fromkeys(asked, max(begin, end - offsets.REACH)))
+    inputs = Inputs(records, {as_record(one).header(ID): as_record(one) for one in found})
+    if tools.settings.mode == "live":
+        begin, end = await offsets.bounds(probe, topics["review"])
+        memory.review = max(begin, end - offsets.REACH // 2)
+    made: list[Entry] = []
+    for one in settled.again:
+        try:
+            entries = implied(one, inputs, tools.judge, tools.followers.store, memory)
+        except Lacking:
+            log.warning("entry_unmade", partition=number, decision=one.said["did"])
+            continue
+        for entry in entries:
+            memory.put(entry)
+        made += entries
+    return made
+
+
+def taken_in(records: Iterable[Said]) -> list[Judged]:
+    """Returns audit records that no manifest has as the next manifest counts them; their outputs are not written."""
+    found = []
+    for one in records:
+        out, act = put_out(one.said), one.said.get("act") or {}
+        told = one.said["stage"] == "intake" or act.get("outcome") in ("cleared", "withheld")
+        found.append(
+            Judged(
+                outputs=(Output(out[0], None, None, ()),) if out else (),
+                audit=one.value,
+                did=one.said["did"],
+                verdict=one.said["verdict"] if told else None,
+                codes=tuple(reason["code"] for reason in one.said["reasons"]),
+                dead=out is not None and out[0] == "deadletter",
+                misplaced=False,
+                failed=False,
+            )
+        )
+    return found
+
+
+async def _some(
+    probe: offsets.Probe, topics: dict[str, TopicPartition], wanted: Iterable[Place]
+) -> dict[Place, Record]:
+    by_topic: dict[str, set[int]] = {}
+    for topic, offset in wanted:
+        by_topic.setdefault(topic, set()).add(offset)
+    return {
+        (topic, offset): as_record(record)
+        for topic, which in by_topic.items()
+        if topic in topics
+        for offset, record in (await offsets.some(probe, topics[topic], which)).items()
+    }
 
 
 async def _read(probe: offsets.Probe, tp: TopicPartition, begin: int, end: int) -> list[Record]:

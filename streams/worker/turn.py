@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -16,10 +16,9 @@ from aiokafka.structs import OffsetAndMetadata
 
 from gatekeeper.engine.asks import answered
 from gatekeeper.ledger.head import Head
-from schemas.audit import Skipped
 from streams.worker import offsets
 from streams.worker.acts import Acts
-from streams.worker.batch import Judging, Load, Tools, cancels
+from streams.worker.batch import Anew, Judging, Load, Tools, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.intake import Batch, Intake, arrival
 from streams.worker.reevaluation import Touched
@@ -92,7 +91,7 @@ class Turn:
         self._judging = Judging(
             self._number, self._tools, kept=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
-        await self._measure_clock(past.skipped)
+        await self._measure_clock(past.anew)
         if self._tools.settings.mode == "live":  # what a shadow withholds nobody waits for
             _, past.ledger.memory.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(past.ledger.memory)
@@ -249,11 +248,11 @@ class Turn:
             found = await offsets.named(self._probe, self._review, ID, wanted)
         return found
 
-    async def _measure_clock(self, skipped: Sequence[Skipped] = ()) -> None:
+    async def _measure_clock(self, anew: Anew | None = None) -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
         head = self._judging.head
         sends, acts = Batch(head.sends, head.sends), Batch(head.acts, head.acts)
-        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), skipped=skipped)
+        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), anew=anew)
         self._written_at = asyncio.get_running_loop().time()
         await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)
 
