@@ -10,7 +10,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -86,19 +86,22 @@ def written(records: Iterable[Record], *, partition: int, keys: Sequence[Vkey], 
     """Returns the manifests of a partition that workers wrote, in order; what others put between is passed over.
 
     `keys`: the workers' public keys; without any, signatures tell nothing and each manifest counts. The one that the
-    head names counts in any case.
+    head names counts in any case, and so do those before it in its chain: other machines have other keys.
     """
-    known, found = {key.kid: key for key in keys}, dict[str, Written]()
+    known, found = {key.kid: key for key in keys}, dict[str, tuple[Written, bool]]()
     for record in records:
         try:
             one: Manifest = decode("manifests", None, record.value)
         except Unreadable:
             continue
-        hash_ = sha256(record.value or b"").hexdigest()
-        named = head is not None and hash_ == head.prev
-        if one.partition == partition and (named or not known or _signed(record, known.get(one.kid))):
-            found.setdefault(hash_, Written(one, hash_))
-    return list(found.values())
+        if one.partition == partition:
+            hash_ = sha256(record.value or b"").hexdigest()
+            found.setdefault(hash_, (Written(one, hash_), _signed(record, known.get(one.kid))))
+    named, at = set[str | None](), head.prev if head else None
+    while at in found and at not in named:
+        named.add(at)
+        at = found[at][0].said.prev
+    return [one for one, signed in found.values() if signed or not known or one.hash in named]
 
 
 def said(records: Iterable[Record], *, partition: int) -> list[Said]:
@@ -117,13 +120,13 @@ def said(records: Iterable[Record], *, partition: int) -> list[Said]:
     return list(found.values())
 
 
-def reaches(head: Head, tail: Tail) -> bool:
-    """Tells whether the tail is long enough to judge by: it has the head's manifest, and the last records before it."""
+def lacking(head: Head, tail: Tail) -> Literal["manifests", "audit"] | None:
+    """Returns of which topic more must be read, to see the head's manifest and the last records before it."""
     named = _named(head, tail)
     last = _last(tail, named)
     if named < 0 or last is None:
-        return tail.all_manifests
-    return any(one.said["did"] == last.said.audit.from_id for one in tail.audit)
+        return None if tail.all_manifests else "manifests"
+    return None if any(one.said["did"] == last.said.audit.from_id for one in tail.audit) else "audit"
 
 
 def settled(head: Head, tail: Tail) -> Settled | None:

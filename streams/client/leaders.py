@@ -24,7 +24,7 @@ class Leader:
 
     epoch: int
     node: int
-    replicas: frozenset[int] = field(compare=False)
+    replicas: frozenset[int]
     asked: int = field(default=0, compare=False)
     """How many of them had to answer to be sure of it."""
 
@@ -77,6 +77,8 @@ class Leaders:
     """
 
     def __init__(self) -> None:
+        self.silent = set[int]()
+        """Brokers that did not answer in time when they were asked last."""
         self._found: dict[TopicPartition, tuple[Leader, float]] = {}
 
     def get(self, tp: TopicPartition) -> Leader | None:
@@ -110,6 +112,11 @@ class Cluster(ClusterMetadata):
         """Takes the answer of any broker."""
         self._told_at = asyncio.get_running_loop().time()
         super().update_metadata(metadata)
+
+    def brokers(self) -> Any:
+        """Returns the brokers that a client may ask: none that was silent last, while others are there."""
+        found = super().brokers()
+        return {broker for broker in found if broker.nodeId not in self._leaders.silent} or found
 
     def leader_for_partition(self, tp: TopicPartition) -> Any:
         """Returns the id of the leader, -1 where there is none, None where that is not known."""

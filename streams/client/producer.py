@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import aiokafka.errors as errors
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import (
@@ -93,8 +94,9 @@ class Appended:
 class Producer:
     """Writes one transaction after another under one epoch; what is not certain is raised, and ends it.
 
-    `reached`: as `streams.client.connection.reached` says. `topics`: the broker's names of all that will be written.
-    `timeout`: seconds after which Kafka itself ends a transaction. `request`: seconds that an answer may take.
+    `reached`: as `streams.client.connection.reached` says. `cluster`: what it goes by to find leaders. `topics`: the
+    broker's names of all that will be written. `timeout`: seconds after which Kafka itself ends a transaction.
+    `request`: seconds that an answer may take.
     """
 
     def __init__(
@@ -103,10 +105,12 @@ class Producer:
         transactional_id: str,
         topics: Iterable[str],
         *,
+        cluster: ClusterMetadata | None = None,
         timeout: float,
         request: float,
     ) -> None:
         self._client = AIOKafkaClient(**reached, request_timeout_ms=int(request * 1000), retry_backoff_ms=20)
+        self._client.cluster = cluster or self._client.cluster
         self._id, self._topics = transactional_id, list(topics)
         self._timeout, self._request = int(timeout * 1000), request
         self._producer_id, self._epoch = -1, -1
@@ -159,9 +163,10 @@ class Producer:
             self._id,
             AddPartitionsToTxnRequest(self._id, self._producer_id, self._epoch, topics),
         )
-        for _, partition_errors in answer.errors:
-            for _, code in partition_errors:
-                self._demand(code, CoordinationType.TRANSACTION)
+        codes = [code for _, partition_errors in answer.errors for _, code in partition_errors]
+        # the others were not tried, where one is refused
+        for code in sorted(codes, key=lambda code: code == errors.OperationNotAttempted.errno):
+            self._demand(code, CoordinationType.TRANSACTION)
 
     async def _write(self, batches: Sequence[Batch]) -> list[Appended]:
         """Writes the first batch of each partition, then the second: a request takes one of each."""

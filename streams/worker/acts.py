@@ -15,7 +15,7 @@ from gatekeeper.settings import Settings
 from streams.client.log_ends import Ends
 from streams.worker import offsets
 from streams.worker.chunks import Chunk, Credit, runs
-from streams.worker.clients import Clients
+from streams.worker.clients import Clients, started
 
 WAIT_MS = 500
 READ_RECORDS = 200
@@ -39,8 +39,7 @@ class Acts:
 
     async def start(self) -> None:
         """Connects."""
-        await self._reader.start()
-        await self._looker.start()
+        await started(self._reader, self._looker)
         self._reader.assign([self.tp])
 
     def follow(self, offer: Callable[[Chunk], None]) -> asyncio.Task[None]:

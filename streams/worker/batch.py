@@ -140,6 +140,8 @@ class Judging:
     ) -> None:
         self.head = head
         self.memory = kept.memory
+        self.broken = False
+        """Whether judging was broken off by an error: the memory then holds what nothing will write."""
         self._number, self._tools, self._ledger = number, tools, kept
         self._writer, self._touched = writer, touched
         self._acting = Acting(tools.judge, secrets.token_bytes)
@@ -171,6 +173,12 @@ class Judging:
         `due`: whether a transaction is to be written even of nothing. The recalls come before the sends: what is
         recalled makes no duplicate. Raises IntegrityError (4) where the clock went back.
         """
+        self.broken = True
+        transaction, acts, left = self._judged(load, fresh=fresh, due=due)
+        self.broken = False
+        return transaction, acts, left
+
+    def _judged(self, load: Load, *, fresh: bool | None, due: bool) -> tuple[Transaction | None, Batch, Batch | None]:
         tools, sends, acts = self._tools, load.sends, load.acts
         begun, t0 = tools.clock.processor(), tools.clock.now()
         self.demand_clock(t0)

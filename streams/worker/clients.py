@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer
 
@@ -19,15 +21,16 @@ TRANSACTION_SECONDS = 15.0
 """After so long Kafka itself ends a transaction that nobody ended."""
 REQUEST_SECONDS = 5.0
 """How long an answer may take: Kafka gives up a silent broker in about that time, and elects another leader."""
+REQUEST_MS = int(REQUEST_SECONDS * 1000)
 
 
 class Clients:
     """Makes clients, not started, as the settings say; raises as `reached` does. A simulation gives its own."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._reached = settings, reached(settings)
-        self._answering = {**self._reached, "request_timeout_ms": int(REQUEST_SECONDS * 1000)}
+        self._settings, self._given = settings, reached(settings)
         self._leaders = Leaders()
+        self._ends: Ends | None = None
 
     def reader(
         self,
@@ -42,7 +45,8 @@ class Clients:
         kept of each record's value, from the moment it is inflated.
         """
         reader = AIOKafkaConsumer(
-            **self._answering,
+            **self._reached,
+            request_timeout_ms=REQUEST_MS,
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="none",
@@ -60,7 +64,8 @@ class Clients:
 
     def ends(self) -> Ends:
         """Returns who knows the bounds of logs."""
-        return Ends(self._leaders, **self._answering)
+        self._ends = Ends(self._leaders, **self._given, request_timeout_ms=REQUEST_MS)
+        return self._ends
 
     def producer(self, partition: int) -> Producer:
         """Returns the transactional producer of one partition; starting it fences the former owner."""
@@ -68,6 +73,30 @@ class Clients:
             self._reached,
             f"{self._settings.group}-{partition}",
             [self._settings.topic(topic.name) for topic in TOPICS.values() if topic.writer == "worker"],
+            cluster=self.cluster(),
             timeout=TRANSACTION_SECONDS,
             request=REQUEST_SECONDS,
         )
+
+    @property
+    def _reached(self) -> dict[str, Any]:
+        """How brokers are reached, by those that answer: each that is silent would cost a time-out."""
+        near = self._ends.answering if self._ends else []
+        return {**self._given, "bootstrap_servers": near} if near else self._given
+
+
+class Client(Protocol):
+    """What is started before it is used."""
+
+    async def start(self) -> None:
+        """Connects."""
+
+
+async def started(*clients: Client) -> None:
+    """Starts clients side by side: each may meet a silent broker; where one fails, the others are given up."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for client in clients:
+                group.create_task(client.start())
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 import structlog
@@ -11,7 +12,7 @@ from gatekeeper.audit.checks.coverage import put_out
 from gatekeeper.audit.verify import Vkey
 from gatekeeper.engine.implied import Inputs, Lacking, Place, implied, items, places
 from gatekeeper.engine.sends import Judged
-from gatekeeper.engine.settlement import Said, Settled, Tail, reaches, said, written
+from gatekeeper.engine.settlement import Said, Settled, Tail, lacking, said, written
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.memory import Memory
@@ -24,8 +25,12 @@ log = structlog.get_logger(__name__)
 
 ID = "gate-decision-id"
 """The header that names a record of `confirmations`."""
-LAST = ((20, 1_500), (5_000, 50_000))
-"""So many offsets of `manifests` and `audit` are read; the second pair only where the first does not reach."""
+STRETCH = {"manifests": 20, "audit": 1_500}
+"""So many offsets are read of a topic at first, and four times as many each time that more is needed."""
+ENOUGH = {"manifests": 1_000, "audit": 20_000}
+"""So many records reach far behind any last transaction; what is not among them is not there."""
+PAUSE = 100
+"""After so many records others have their turn."""
 
 
 async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head, *, keys: Sequence[Vkey]) -> Tail:
@@ -33,23 +38,54 @@ async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head
 
     `keys`: the public keys of the workers.
     """
-    ours, theirs = (TopicPartition(settings.topic(name), number) for name in ("manifests", "audit"))
-    bounds = await offsets.bounds(probe, ours), await offsets.bounds(probe, theirs)
-    found: Tail | None = None
-    for lasts in LAST:
-        starts = [max(begin, end - last) for (begin, end), last in zip(bounds, lasts, strict=True)]
-        manifests = await _read(probe, ours, starts[0], bounds[0][1])
-        audit = await _read(probe, theirs, starts[1], bounds[1][1])
+    logs = {
+        name: await _Backwards.of(probe, TopicPartition(settings.topic(name), number), STRETCH[name])
+        for name in STRETCH
+    }
+    manifests, audit = await logs["manifests"].more(), said(await logs["audit"].more(), partition=number)
+    while True:
         found = Tail(
             written(manifests, partition=number, keys=keys, head=head),
-            said(audit, partition=number),
-            cut=bounds[1][0] > 0,
-            all_manifests=starts[0] == bounds[0][0],
+            audit,
+            cut=logs["audit"].begin > 0,
+            all_manifests=logs["manifests"].ended or len(manifests) >= ENOUGH["manifests"],
         )
-        if reaches(head, found) or starts == [begin for begin, _ in bounds]:
-            break
-    assert found is not None
-    return found
+        more = lacking(head, found)
+        if more is None or logs[more].ended or (more == "audit" and len(audit) >= ENOUGH["audit"]):
+            return found
+        if more == "manifests":
+            manifests = [*await logs[more].more(), *manifests]
+        else:
+            audit = [*said(await logs[more].more(), partition=number), *audit]
+
+
+class _Backwards:
+    """Reads a log from its end on back, one stretch after the other."""
+
+    def __init__(self, probe: offsets.Probe, tp: TopicPartition, begin: int, end: int, step: int) -> None:
+        self.begin = begin
+        self._probe, self._tp, self._at, self._step = probe, tp, end, step
+
+    @classmethod
+    async def of(cls, probe: offsets.Probe, tp: TopicPartition, step: int) -> _Backwards:
+        """Returns one that stands at the stable end."""
+        return cls(probe, tp, *await offsets.bounds(probe, tp), step)
+
+    @property
+    def ended(self) -> bool:
+        """Tells whether all that is kept was read."""
+        return self._at <= self.begin
+
+    async def more(self) -> list[Record]:
+        """Returns the stretch before what was read last, in order."""
+        start, end = max(self.begin, self._at - self._step), self._at
+        self._at, self._step = start, self._step * 4
+        found = []
+        async for record in offsets.read(self._probe, self._tp, start, end):
+            found.append(as_record(record))
+            if len(found) % PAUSE == 0:
+                await asyncio.sleep(0)
+        return found
 
 
 async def anew(probe: offsets.Probe, tools: Tools, number: int, settled: Settled, memory: Memory) -> list[Entry]:
@@ -114,7 +150,3 @@ async def _some(
         if topic in topics
         for offset, record in (await offsets.some(probe, topics[topic], which)).items()
     }
-
-
-async def _read(probe: offsets.Probe, tp: TopicPartition, begin: int, end: int) -> list[Record]:
-    return [as_record(record) async for record in offsets.read(probe, tp, begin, end)]

@@ -52,7 +52,8 @@ class TakeOver:
     async def past(self) -> Past:
         """Returns what the partition goes on with; raises IntegrityError (4) for a past that contradicts itself."""
         topic = TopicPartition(self._tools.settings.topic("ledger"), self._number)
-        await refuse_hanging(self._probe, topic)
+        for name in ("ledger", "manifests", "audit"):
+            await refuse_hanging(self._probe, TopicPartition(self._tools.settings.topic(name), self._number))
         kept = await ledger.read(self._probe, topic)
         try:
             self.head = kept.head

@@ -20,6 +20,7 @@ from streams.worker import offsets
 from streams.worker.acts import Acts
 from streams.worker.batch import Anew, Judging, Load, Tools, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
+from streams.worker.clients import started
 from streams.worker.intake import Batch, Intake, arrival
 from streams.worker.reevaluation import Touched
 from streams.worker.takeover import TakeOver, refuse_hanging
@@ -33,6 +34,7 @@ SILENT_SECONDS = 6 * 3600.0
 """A partition with nothing to do writes its head this often: Kafka closes a segment of the ledger, and so can forget
 what was erased, only when something is written behind it."""
 DRAIN_SECONDS = 3.0
+CLOSE_SECONDS = 2.0
 CLOCK_RETRY_SECONDS = 5.0
 LATE_SECONDS = 1.0
 """A partition waits for facts, as readiness has it, from then on: every chunk passes the barrier, in milliseconds."""
@@ -79,10 +81,12 @@ class Turn:
         """Takes a chunk of the current assignment."""
         self._intake.offer(chunk)
 
-    async def begin(self) -> None:
-        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
-        for start in (self._writer.start, self._probe.start, self._acts.start):
-            await start()
+    async def begin(self, note: str = "") -> None:
+        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused.
+
+        `note`: stands beside the group's offset until the first commit after that.
+        """
+        await started(self._writer, self._probe, self._acts)
         taking = TakeOver(self._number, self._tools, self._probe)
         try:
             past = await taking.past()
@@ -91,7 +95,7 @@ class Turn:
         self._judging = Judging(
             self._number, self._tools, kept=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
-        await self._measure_clock(past.anew)
+        await self._measure_clock(past.anew, note)
         if self._tools.settings.mode == "live":  # what a shadow withholds nobody waits for
             _, past.ledger.memory.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(past.ledger.memory)
@@ -110,7 +114,7 @@ class Turn:
     @property
     def clean(self) -> bool:
         """Tells whether all that is remembered is committed, so that `work` may go on where it was broken off."""
-        return self.waits_for != "take_over" and self._judging.head is self._committed
+        return self.waits_for != "take_over" and not self._judging.broken and self._judging.head is self._committed
 
     async def work(self) -> None:
         """Judges and commits what comes, from the head on; ends only by what it raises, or by a cancellation."""
@@ -143,11 +147,12 @@ class Turn:
             await asyncio.gather(self._committing, return_exceptions=True)
         for close in (self._writer.stop, self._probe.stop, self._acts.stop):
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(close(), 2)
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await close()
 
     async def note(self, text: str) -> None:
         """Writes a note beside the group's offset of `sends`: of a partition that is refused, why."""
-        offset = self.head.sends if self.head else 0
+        offset = self.head.sends if self.head else (await self._probe.ends.ends([self._sends]))[self._sends]
         await self._writer.commit([], {self._sends: OffsetAndMetadata(offset, text)}, self._tools.settings.group)
 
     async def _judge(self) -> None:
@@ -248,17 +253,19 @@ class Turn:
             found = await offsets.named(self._probe, self._review, ID, wanted)
         return found
 
-    async def _measure_clock(self, anew: Anew | None = None) -> None:
+    async def _measure_clock(self, anew: Anew | None = None, note: str = "") -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
         head = self._judging.head
         sends, acts = Batch(head.sends, head.sends), Batch(head.acts, head.acts)
         transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), anew=anew)
         self._written_at = asyncio.get_running_loop().time()
-        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)
+        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head, note)
 
-    async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head) -> None:
+    async def _commit(
+        self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head, note: str = ""
+    ) -> None:
         memory = self._judging.memory
-        begins = await transaction.commit(position, self._tools.clock)
+        begins = await transaction.commit(position, self._tools.clock, note)
         self.head = self._committed = head
         self._commits += 1
         if memory.review is not None and begins.get("review", -1) >= 0:
