@@ -11,7 +11,8 @@ from gatekeeper.audit.checks.coverage import put_out
 from gatekeeper.audit.verify import Vkey
 from gatekeeper.engine.implied import Inputs, Lacking, Place, implied, items, places
 from gatekeeper.engine.sends import Judged
-from gatekeeper.engine.settlement import Said, Settled, Tail, reaches, said, written
+from gatekeeper.engine.settlement import Settled, reaches
+from gatekeeper.engine.tail import Said, Tail, said, written
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.memory import Memory
@@ -39,10 +40,10 @@ async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head
     for lasts in LAST:
         starts = [max(begin, end - last) for (begin, end), last in zip(bounds, lasts, strict=True)]
         manifests = await _read(probe, ours, starts[0], bounds[0][1])
-        audit = await _read(probe, theirs, starts[1], bounds[1][1])
+        audit = said(await _read(probe, theirs, starts[1], bounds[1][1]), partition=number)
         found = Tail(
-            written(manifests, partition=number, keys=keys, head=head),
-            said(audit, partition=number),
+            written(manifests, audit, partition=number, keys=keys, head=head),
+            audit,
             cut=bounds[1][0] > 0,
             all_manifests=starts[0] == bounds[0][0],
         )
