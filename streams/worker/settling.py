@@ -12,7 +12,8 @@ from gatekeeper.audit.checks.coverage import put_out
 from gatekeeper.audit.verify import Vkey
 from gatekeeper.engine.implied import Inputs, Lacking, Place, implied, items, places
 from gatekeeper.engine.sends import Judged
-from gatekeeper.engine.settlement import Said, Settled, Tail, lacking, said, written
+from gatekeeper.engine.settlement import Settled, lacking
+from gatekeeper.engine.tail import Said, Tail, said, written
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.memory import Memory
@@ -45,7 +46,7 @@ async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head
     manifests, audit = await logs["manifests"].more(), said(await logs["audit"].more(), partition=number)
     while True:
         found = Tail(
-            written(manifests, partition=number, keys=keys, head=head),
+            written(manifests, audit, partition=number, keys=keys, head=head),
             audit,
             cut=logs["audit"].begin > 0,
             all_manifests=logs["manifests"].ended or len(manifests) >= ENOUGH["manifests"],

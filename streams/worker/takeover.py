@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 
 from gatekeeper.engine import settlement
 from gatekeeper.engine.manifest import Taken
+from gatekeeper.engine.tail import Tail
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
@@ -97,7 +98,7 @@ class TakeOver:
             raise torn.error(head, **self._where)
         return head
 
-    async def _tail(self, head: Head) -> settlement.Tail:
+    async def _tail(self, head: Head) -> Tail:
         return await settling.tail(self._probe, self._tools.settings, self._number, head, keys=self._tools.writers)
 
     async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> Past:

@@ -21,6 +21,7 @@ from gatekeeper.ledger.resumption import resumption
 from gatekeeper.partitioner import partition_of
 from gatekeeper.texts import text
 from schemas.codec import decode
+from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.worlds import World, until
 
@@ -176,7 +177,18 @@ def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_perso
         until(lambda: sum(a.stage == "act" for a in world.audits()) == 3, "every act, in its turn")
         assert refused() == {}
         assert run("status", "--json").json["findings"] == []
-    world.check(decided)
+        world.check(decided)
+        # the ledger that was made anew knows what was cleared: what `cleared` lost comes back by it
+        with Reader(world.settings) as reader:
+            gone = list(reader.read("cleared", partition=2))
+        with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+            admin.delete_records({TopicPartition(world.settings.topic("cleared"), 2): -1})
+        again = run("audit", "reemit", "--topic", "cleared", "--by", "pm-7", "--json")
+        assert again.code == 0, again
+        with Reader(world.settings) as reader:
+            back = list(reader.read("cleared", partition=2))
+        assert {(one.key, one.value) for one in back} == {(one.key, one.value) for one in gone}
+        assert len(back) == len(gone) > len(people[2])
     covered = run("audit", "coverage", "--json")
     assert (covered.code, covered.json["findings"]) == (5, []), "what expired cannot be proven any more"
     (skip,) = covered.json["skipped"]
