@@ -11,7 +11,7 @@ import pytest
 
 from gatekeeper.audit.verify import Vkey, parse_vkey
 from gatekeeper.engine.implied import Inputs, Lacking, implied
-from gatekeeper.engine.settlement import Settled, reaches, settled
+from gatekeeper.engine.settlement import Settled, lacking, settled
 from gatekeeper.engine.tail import Said, Tail, said, written
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
@@ -179,7 +179,7 @@ def test_a_tail_that_is_too_short_then_more_is_asked_for() -> None:
     whole = Tail(written(manifests(steps), there, partition=0, keys=KEYS, head=at), there, False, True)
     short = Tail(whole.manifests[:-1], whole.audit, False, False)
     late = Tail(whole.manifests, whole.audit[-1:], False, False)
-    assert [reaches(at, tail) for tail in (whole, short, late)] == [True, False, False]
+    assert [lacking(at, tail) for tail in (whole, short, late)] == [None, "manifests", "audit"]
 
 
 def test_a_person_who_was_erased_and_came_back_then_the_ledger_made_anew_says_so() -> None:
