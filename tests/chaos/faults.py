@@ -223,9 +223,8 @@ def _halted(stage: Stage, number: int, seconds: float) -> bool:
 
 
 def _whole(stage: Stage) -> bool:
-    """Tells whether every broker has all of the withdrawals: before that no other one may be hurt."""
-    tps = stage.cluster.partitions([stage.world.settings.topic(name) for name in ("consents", "ledger")])
-    return all(len(stage.cluster.leader(tp)[1]) == len(stage.cluster.brokers) for tp in tps)
+    """Tells whether every broker has all of what matters: before that no other one may be hurt."""
+    return stage.cluster.whole(*(stage.world.settings.topic(name) for name in ("consents", "ledger")))
 
 
 BROKER = (broker_killed, broker_halted, offsets_deleted, offsets_falsified, inputs_expired, policy_activated)
