@@ -22,6 +22,8 @@ from tests.worlds import Supervised
 FACTS = ("sources", "consents", "suppressions", "reference")
 SESSION = 6.0
 """Seconds after which a group, and a little earlier the controllers, take who is halted for dead."""
+STARTED = 180.0
+"""Seconds that a broker is given to start on a busy machine."""
 
 
 class Kind(NamedTuple):
@@ -123,7 +125,7 @@ def broker_killed(stage: Stage, chance: random.Random, _: object) -> bool:
     broker = stage.cluster.brokers[chance.choice(sorted(stage.cluster.brokers))]
     broker.kill()
     stage.pause(chance.uniform(0, 2))
-    broker.start()
+    broker.start(timeout=STARTED)
     stage.until(lambda: _whole(stage), 20)
     return True
 
@@ -142,7 +144,7 @@ def leader_halted(stage: Stage, chance: random.Random, _: object) -> bool:
 def rolling_restart(stage: Stage, chance: random.Random, _: object) -> bool:
     for broker in stage.cluster.brokers.values():
         broker.stop()
-        broker.start()
+        broker.start(timeout=STARTED)
         stage.until(lambda: _whole(stage), 20)
     return True
 
@@ -223,9 +225,8 @@ def _halted(stage: Stage, number: int, seconds: float) -> bool:
 
 
 def _whole(stage: Stage) -> bool:
-    """Tells whether every broker has all of the withdrawals: before that no other one may be hurt."""
-    tps = stage.cluster.partitions([stage.world.settings.topic(name) for name in ("consents", "ledger")])
-    return all(len(stage.cluster.leader(tp)[1]) == len(stage.cluster.brokers) for tp in tps)
+    """Tells whether every broker has all of what matters: before that no other one may be hurt."""
+    return stage.cluster.whole(*(stage.world.settings.topic(name) for name in ("consents", "ledger")))
 
 
 BROKER = (broker_killed, broker_halted, offsets_deleted, offsets_falsified, inputs_expired, policy_activated)

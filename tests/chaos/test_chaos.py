@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.chaos.round import run
 from tests.worlds import World
 
@@ -17,6 +19,7 @@ def implied(where: dict[str, Any]) -> None:
     World(where["bootstrap"], where["prefix"], where["partitions"]).check_ledger()
 
 
+@pytest.mark.timeout(900)  # a slow machine is given longer
 def test_given_a_minute_of_chaos_then_every_promise_is_kept(tmp_path: Path) -> None:
     report = run(tmp_path, brokers=1, seconds=SECONDS, seed=SEED, also=implied)
     assert report.found == [], report
