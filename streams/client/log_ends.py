@@ -54,6 +54,8 @@ class Ends:
         self._slots: dict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._rested: dict[int, float] = {}
         """By broker, from when on it may be asked again."""
+        self._late = set[int]()
+        """Brokers that did not answer in time when they were asked last."""
         self._asking: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
@@ -142,15 +144,15 @@ class Ends:
                     raise UnsureError(f"too few replicas answer: {', '.join(behind[:1])}")
                 done, late = await asyncio.wait(waiting, timeout=LATE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 answers |= {asked[task]: answer for task in done if (answer := _answer(task))}
-                self._leaders.silent.update({asked[task] for task in done} - answers.keys())
+                self._late.update({asked[task] for task in done} - answers.keys())
                 found = newest(tps, frozenset(answers.items()), known)
                 leaders = {tp: one for tp, one in zip(tps, found, strict=True) if one and one.node != NOBODY}
                 if len(leaders) == len(tps):
                     self._leaders.learn(leaders, asyncio.get_running_loop().time())
-                    self._leaders.silent.difference_update(answers)
+                    self._late.difference_update(answers)
                     return leaders
                 if not (done and late):
-                    self._leaders.silent.update(asked[task] for task in late)
+                    self._late.update(asked[task] for task in late)
                     nodes |= self._brokers() | {node for one in found if one for node in one.replicas}
         finally:
             for task in asked:
@@ -162,7 +164,7 @@ class Ends:
         for leader in known:
             if leader is None:
                 return self._brokers()
-            order = sorted(leader.replicas, key=lambda node: (node not in chosen, node in self._leaders.silent, node))
+            order = sorted(leader.replicas, key=lambda node: (node not in chosen, node in self._late, node))
             chosen.update(order[: leader.asked])
         return chosen
 
@@ -229,11 +231,15 @@ class Ends:
         self._asking.add(asking)
         asking.add_done_callback(lambda _: self._asked(node, asking))
         try:
-            return await asyncio.shield(asking)
+            answers = await asyncio.shield(asking)
         except (KafkaError, OSError, LookupError) as error:  # aiokafka looks up a connection that it closed meanwhile
             self._rested[node] = loop.time() + REST_SECONDS
             self._client.force_metadata_update()  # it may have come back elsewhere
             raise UnsureError(type(error).__name__) from None
+        broker = self._client.cluster.broker_metadata(node)
+        if broker is not None:
+            self._leaders.heard(node, f"{broker.host}:{broker.port}", loop.time())
+        return answers
 
     def _to(self, node: int) -> AIOKafkaClient:
         if node not in self._clients:
@@ -246,13 +252,6 @@ class Ends:
         self._slots[node].release()
         if not asking.cancelled():
             asking.exception()  # nobody may wait for it any more, and asyncio would complain
-
-    @property
-    def answering(self) -> list[str]:
-        """Returns the addresses of brokers that answered when they were asked last; none before the first answer."""
-        brokers = self._client.cluster.brokers()
-        near = [broker for broker in brokers if broker.nodeId not in self._leaders.silent]
-        return [f"[{one.host}]:{one.port}" if ":" in one.host else f"{one.host}:{one.port}" for one in near]
 
     def _brokers(self) -> set[int]:
         return {broker.nodeId for broker in self._client.cluster.brokers()}

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 import aiokafka.errors as errors
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
-from aiokafka.cluster import ClusterMetadata
 from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import (
@@ -94,23 +93,20 @@ class Appended:
 class Producer:
     """Writes one transaction after another under one epoch; what is not certain is raised, and ends it.
 
-    `reached`: as `streams.client.connection.reached` says. `cluster`: what it goes by to find leaders. `topics`: the
-    broker's names of all that will be written. `timeout`: seconds after which Kafka itself ends a transaction.
-    `request`: seconds that an answer may take.
+    `client`: its own, not started. `topics`: the broker's names of all that will be written.
+    `timeout`: seconds after which Kafka itself ends a transaction. `request`: seconds that an answer may take.
     """
 
     def __init__(
         self,
-        reached: Mapping[str, Any],
+        client: AIOKafkaClient,
         transactional_id: str,
         topics: Iterable[str],
         *,
-        cluster: ClusterMetadata | None = None,
         timeout: float,
         request: float,
     ) -> None:
-        self._client = AIOKafkaClient(**reached, request_timeout_ms=int(request * 1000), retry_backoff_ms=20)
-        self._client.cluster = cluster or self._client.cluster
+        self._client = client
         self._id, self._topics = transactional_id, list(topics)
         self._timeout, self._request = int(timeout * 1000), request
         self._producer_id, self._epoch = -1, -1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
+from weakref import WeakSet
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaClient, AIOKafkaConsumer
 
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
@@ -21,16 +22,16 @@ TRANSACTION_SECONDS = 15.0
 """After so long Kafka itself ends a transaction that nobody ended."""
 REQUEST_SECONDS = 5.0
 """How long an answer may take: Kafka gives up a silent broker in about that time, and elects another leader."""
-REQUEST_MS = int(REQUEST_SECONDS * 1000)
 
 
 class Clients:
     """Makes clients, not started, as the settings say; raises as `reached` does. A simulation gives its own."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._given = settings, reached(settings)
+        self._settings, self._reached = settings, reached(settings)
         self._leaders = Leaders()
-        self._ends: Ends | None = None
+        self._leaders.on_change = self._look_again
+        self._made = WeakSet[AIOKafkaClient]()
 
     def reader(
         self,
@@ -45,8 +46,7 @@ class Clients:
         kept of each record's value, from the moment it is inflated.
         """
         reader = AIOKafkaConsumer(
-            **self._reached,
-            request_timeout_ms=REQUEST_MS,
+            **self._how(),
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="none",
@@ -55,7 +55,7 @@ class Clients:
             retry_backoff_ms=RETRY_MS,
             value_deserializer=value,
         )
-        reader._client.cluster = self.cluster()  # a private name: tests/unit/test_private_names.py
+        self._know(reader._client)  # a private name: tests/unit/test_private_names.py
         return reader
 
     def cluster(self) -> Cluster:
@@ -64,25 +64,35 @@ class Clients:
 
     def ends(self) -> Ends:
         """Returns who knows the bounds of logs."""
-        self._ends = Ends(self._leaders, **self._given, request_timeout_ms=REQUEST_MS)
-        return self._ends
+        return Ends(self._leaders, **self._how())
 
     def producer(self, partition: int) -> Producer:
         """Returns the transactional producer of one partition; starting it fences the former owner."""
+        client = AIOKafkaClient(**self._how(), retry_backoff_ms=RETRY_MS)
+        self._know(client)
         return Producer(
-            self._reached,
+            client,
             f"{self._settings.group}-{partition}",
             [self._settings.topic(topic.name) for topic in TOPICS.values() if topic.writer == "worker"],
-            cluster=self.cluster(),
             timeout=TRANSACTION_SECONDS,
             request=REQUEST_SECONDS,
         )
 
-    @property
-    def _reached(self) -> dict[str, Any]:
-        """How brokers are reached, by those that answer: each that is silent would cost a time-out."""
-        near = self._ends.answering if self._ends else []
-        return {**self._given, "bootstrap_servers": near} if near else self._given
+    def _know(self, client: AIOKafkaClient) -> None:
+        """Lets a client know what the others have found."""
+        client.cluster = self.cluster()
+        self._made.add(client)
+
+    def _look_again(self) -> None:
+        """Has all clients ask who leads what: where one partition has another leader, others have, too."""
+        for client in self._made:
+            client.force_metadata_update()
+
+    def _how(self) -> dict[str, Any]:
+        """Returns how a client is made: begin with a broker that answers, as a halted one costs seconds."""
+        answering = self._leaders.answering(asyncio.get_running_loop().time())
+        where = {"bootstrap_servers": list(answering.values())} if answering else {}
+        return self._reached | where | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
 
 
 class Client(Protocol):
