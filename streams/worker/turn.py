@@ -210,6 +210,14 @@ class Turn:
 
     async def _ready(self, load: Load) -> bool | None:
         """Passes the barrier; returns whether it came to pass in time, None where the load needs no facts."""
+        while True:
+            await self._clock_right()
+            fresh = await self._facts_applied() if load.needs_facts else None
+            if self._tools.clock.off_by <= self._tools.policy.skew_ms:  # it may have jumped meanwhile
+                return fresh
+
+    async def _clock_right(self) -> None:
+        """Returns once the clock is one that others would agree to."""
         tools = self._tools
         while tools.clock.off_by > tools.policy.skew_ms:
             self.waits_for = "clock"
@@ -218,8 +226,9 @@ class Turn:
             await self._settled()
             await self._measure_clock()
         self.waits_for = None
-        if not load.needs_facts:
-            return None
+
+    async def _facts_applied(self) -> bool:
+        tools = self._tools
         patience = 0.0 if self._late else LATE_SECONDS
         telling = asyncio.get_running_loop().call_later(patience, setattr, self, "waits_for", "facts")
         try:
