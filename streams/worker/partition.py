@@ -8,7 +8,6 @@ others are judged meanwhile. Only what is common to all partitions ends the proc
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import traceback
 from collections.abc import Callable
 
@@ -122,9 +121,11 @@ class Partition:
                     self._tell("turn_ended", error)
                     wait = least if turn.worked else min(wait * 2, most)
                     pause = wait
-                else:
-                    await self._refuse(error)
+                elif await self._refuse(error):
                     pause = REFUSED_SECONDS
+                else:
+                    self._tell("turn_fenced")
+                    pause = self._tools.settings.session_timeout
             await self._end()
             await asyncio.sleep(pause)
 
@@ -135,18 +136,28 @@ class Partition:
             return error.key in COMMON
         return isinstance(error, (*FORBIDDEN, UsageError)) or getattr(error, "key", "") == "error.nothing_delivered"
 
-    async def _refuse(self, error: Exception) -> None:
-        """Refuses the partition, says so in the log, and beside the group's offset for all who look from outside."""
+    async def _refuse(self, error: Exception) -> bool:
+        """Refuses the partition, and says so in the log and beside the group's offset for all who look from outside.
+
+        Returns False where it has another owner by now: then we may have read one half before it wrote, and the other
+        half behind it, and nothing is refused.
+        """
         refusal = error if isinstance(error, IntegrityError) else self._defect(error)
-        since = self.refused.since if self.refused else self._tools.clock.now()
-        self.refused = Refused.of(refusal, since=since)
+        refused = Refused.of(refusal, since=self.refused.since if self.refused else self._tools.clock.now())
+        note = refused.encode()
+        if self._turn is not None and note != self._noted:
+            try:
+                await self._turn.note(note)
+            except ProducerFenced:
+                return False
+            except Exception as unwritten:  # the next turn tries again
+                log.warning("refusal_unwritten", partition=self.number, error=type(unwritten).__name__)
+            else:
+                self._noted = note
+        self.refused = refused
         self._tell("partition_refused", refusal)
         self._on_refusal(refusal)
-        note = self.refused.encode()
-        if self._turn is not None and note != self._noted:
-            with contextlib.suppress(Exception):  # the next turn tries again
-                await self._turn.note(note)
-                self._noted = note
+        return True
 
     def _defect(self, error: Exception) -> IntegrityError:
         """Returns what a defect of ours is told as: its type and place, never its message, which may quote a record."""
