@@ -162,6 +162,19 @@ def stale_leader(patch: pytest.MonkeyPatch) -> None:
 
 
 @planted
+def asof_of_before(patch: pytest.MonkeyPatch) -> None:
+    """A manifest names the facts that the one before it was judged by."""
+    right, known = Followers.positions, dict[int, Any]()
+
+    def positions(self: Followers) -> dict[str, list[int]]:
+        now = right(self)
+        before, known[id(self)] = known.get(id(self), now), now
+        return before  # type: ignore[no-any-return]
+
+    patch.setattr(Followers, "positions", positions)
+
+
+@planted
 def uncommitted_input(patch: pytest.MonkeyPatch) -> None:
     """Readers do not ask for committed records only."""
     patch.setattr(Reader, "committed", False)

@@ -128,6 +128,7 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
         one_decision_and_one_output(told)
         none_cleared_after_a_no(told, company.people)
         manifests_are_contiguous(told)
+        facts_are_those_of_asof(kafka, told)
         one_recall_a_clearance(told, company.people)
         one_audit_record_an_act(told)
         ledger_is_what_follows(told, packs)
@@ -272,6 +273,38 @@ def manifests_are_contiguous(told: Told) -> None:
     if head is not None:
         demand(head["prev"] == prev, "the head's manifest is not the last", told.number)
         demand(head["sends"] == taken["sends"], "the head is elsewhere than the manifests", told.number)
+
+
+def facts_are_those_of_asof(kafka: Kafka, told: Told) -> None:
+    """What a manifest says it was judged by is what it was judged by: a no below `asof` was seen, and none above."""
+    said: dict[str, list[tuple[str, int, int, bool, str]]] = {}
+    for name in ("consents", "suppressions"):
+        for tp, log in kafka.logs.items():
+            for one in log.committed() if tp.topic == told.settings.topic(name) else ():
+                if one.value not in SPOILT:
+                    value = orjson.loads(one.value or b"")
+                    no = name == "suppressions" or value.get("state") == "Withdrawn"
+                    when = value.get("event_time") or value.get("received_at")
+                    said.setdefault(value["recipient_id"], []).append((name, tp.partition, one.offset, no, when))
+    whose = {
+        did(one.headers): orjson.loads(one.value or b"")["recipient_id"]
+        for name in ("cleared", "review")
+        for one in told.outputs[name]
+    }
+    audits = iter(told.audits)
+    for one in told.manifests:
+        manifest = orjson.loads(one.value or b"")
+        asof = manifest["asof"]
+        for audit in [next(audits) for _ in range(manifest["audit"]["n"])]:
+            if audit.stage != "intake" or audit.did not in whose or audit.asof is not None:
+                continue
+            known = [word for word in said.get(whose[audit.did], ()) if word[2] < asof[word[0]][word[1]]]
+            nos, yeses = [word[4] for word in known if word[3]], [word[4] for word in known if not word[3]]
+            codes = {reason.code for reason in audit.reasons}
+            if codes & {"CONSENT_WITHDRAWN", "SUBJECT_OBJECTED"}:
+                demand(bool(nos), "a no that its manifest does not know", told.number, audit.src.offset)
+            if audit.verdict == "clear" and nos:
+                demand(max(yeses) > max(nos), "a no that its manifest knows was not seen", told.number, audit.src)
 
 
 def _range(
