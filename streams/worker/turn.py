@@ -210,29 +210,26 @@ class Turn:
 
     async def _ready(self, load: Load) -> bool | None:
         """Passes the barrier; returns whether it came to pass in time, None where the load needs no facts."""
+        tools, fresh = self._tools, None
         while True:
-            await self._clock_right()
-            fresh = await self._facts_applied() if load.needs_facts else None
-            if self._tools.clock.off_by <= self._tools.policy.skew_ms:  # it may have jumped meanwhile
+            while tools.clock.off_by > tools.policy.skew_ms:
+                self.waits_for = "clock"
+                log.error("clock_off", partition=self._number, off_by_ms=tools.clock.off_by)
+                await asyncio.sleep(CLOCK_RETRY_SECONDS)
+                await self._settled()
+                await self._measure_clock()
+            self.waits_for = None
+            if load.needs_facts:
+                fresh = await self._facts()
+            if tools.clock.off_by <= tools.policy.skew_ms:  # else it jumped while the facts were waited for
                 return fresh
 
-    async def _clock_right(self) -> None:
-        """Returns once the clock is one that others would agree to."""
-        tools = self._tools
-        while tools.clock.off_by > tools.policy.skew_ms:
-            self.waits_for = "clock"
-            log.error("clock_off", partition=self._number, off_by_ms=tools.clock.off_by)
-            await asyncio.sleep(CLOCK_RETRY_SECONDS)
-            await self._settled()
-            await self._measure_clock()
-        self.waits_for = None
-
-    async def _facts_applied(self) -> bool:
-        tools = self._tools
+    async def _facts(self) -> bool:
+        """Waits for the facts of now; returns whether they came in time."""
         patience = 0.0 if self._late else LATE_SECONDS
         telling = asyncio.get_running_loop().call_later(patience, setattr, self, "waits_for", "facts")
         try:
-            fresh = await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
+            fresh = await self._tools.followers.barrier(self._tools.policy.max_lag_ms / 1000)
         finally:
             telling.cancel()
         self._late, self.waits_for = not fresh, None
