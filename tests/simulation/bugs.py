@@ -13,10 +13,12 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from gatekeeper.engine import recalls
+from gatekeeper.engine.handoffs import Walk
 from gatekeeper.ledger.memory import Memory
 from streams.client.producer import Producer
 from streams.worker import batch
 from streams.worker.batch import Judging
+from streams.worker.clock import Clock
 from streams.worker.facts import Followers
 from streams.worker.intake import Intake
 from streams.worker.ledger import Ledger
@@ -294,6 +296,18 @@ def dead_letter_twice(patch: pytest.MonkeyPatch) -> None:
         right(self, *what, kept=kept, **more)
 
     patch.setattr(Judging, "__init__", begin)
+
+
+@planted
+def clock_believed(patch: pytest.MonkeyPatch) -> None:
+    """A clock that has jumped is believed."""
+    patch.setattr(Clock, "off_by", 0)
+
+
+@planted
+def forgotten_walk(patch: pytest.MonkeyPatch) -> None:
+    """An act about a campaign is done after its first step."""
+    patch.setattr(Walk, "done", property(lambda self: True, lambda self, value: None), raising=False)
 
 
 @planted

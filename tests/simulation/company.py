@@ -29,6 +29,10 @@ from tests.simulation.loop import EPOCH_MS, Machine
 from tests.simulation.network import Network
 
 Place = tuple[TopicPartition, int]
+CAMPAIGNS = 6
+LIST = "B-LIST"
+LISTED = ("P-0", "P-1")
+"""People who came with a list that can be quarantined."""
 PLAIN, YOUNG, BOUGHT, STRANGERS = 6, 2, 2, 1
 SHARES = {"plain": 4, "young": 3, "bought": 2, "stranger": 1}
 """How often each kind of people is written to."""
@@ -83,6 +87,8 @@ class Company:
             if person.kind == "stranger":
                 continue
             more: dict[str, Any] = {"young": {"may_be_minor": True}, "bought": desk.BROKER}.get(person.kind, {})
+            if person.id in LISTED:
+                more = {"batch_id": LIST}
             self._put(*_keyed(world.source(**{**more, **whose})))
             if person.kind != "bought":
                 self._put(*_keyed(world.consent(**whose, event_time="2024-05-01")))
@@ -151,7 +157,7 @@ class Company:
         return found
 
     def _send(self, person: Person, number: int) -> dict[str, Any]:
-        campaign = self.random.randint(1, 6) if self.random.random() < 0.1 else number
+        campaign = self.random.randint(1, CAMPAIGNS) if self.random.random() < 0.3 else number
         more: dict[str, Any] = {"delivery": desk.DELIVERY} if person.kind == "bought" else {}
         return world.send(event_id=f"E-{number}", recipient_id=person.id, campaign_id=f"K-{campaign}", **more)
 
@@ -266,6 +272,14 @@ class Company:
         topic = self.random.choice([*FACT_TOPICS[:3], "acts"])
         person = self.random.choice([*self.people][-5:])
         return topic, (person.encode(), self.random.choice(SPOILT), ())
+
+    def quarantine(self, *, end: bool) -> None:
+        """Quarantines the list, or ends that: a no, or a yes, of all who came with it."""
+        word = Word(not end, asyncio.get_running_loop().time())
+        for name in LISTED:
+            self.people[name].words.append(word)
+        _, value = world.batch(id=LIST, **({} if end else {"state": "quarantined"}))
+        self.write("reference", [(f"batch/{LIST}".encode(), orjson.dumps(value), ())], word)
 
     def resolve(self, topic: str, partition: int, offset: int) -> None:
         """Says that an unreadable record has been dealt with."""

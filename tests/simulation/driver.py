@@ -11,7 +11,7 @@ import orjson
 from aiokafka import ConsumerRecord, TopicPartition
 
 from schemas.topics import FACT_TOPICS
-from tests.simulation.company import SPOILT, Person, Word
+from tests.simulation.company import CAMPAIGNS, SPOILT, Person, Word
 from tests.simulation.network import FATES
 from tests.simulation.simulation import Simulation
 from tests.simulation.worker import Worker
@@ -38,6 +38,7 @@ class Driver:
             (self.act_on_a_campaign, 3),
             (self.spoil, 1),
             (self.resolve, 1),
+            (self.quarantine, 1),
             (self.erase, 1),
             (self.crash, 3),
             (self.stop, 1),
@@ -147,7 +148,7 @@ class Driver:
         return f"{' and '.join(kinds)} of review {item.partition}/{item.offset}, {len(acts)} records"
 
     def act_on_a_campaign(self) -> str:
-        kind, campaign = self.random.choice(("handoff", "handoff", "cancel")), f"K-{self.random.randint(1, 6)}"
+        kind, campaign = self.random.choice(("handoff", "handoff", "cancel")), f"K-{self.random.randint(1, CAMPAIGNS)}"
         self.company.transact(self.company.campaign(kind, campaign), commit=True, seconds=0.0)
         return f"{kind} of {campaign}"
 
@@ -171,6 +172,11 @@ class Driver:
         tp, offset = self.random.choice(spoilt)
         self.company.resolve(topic, tp.partition, offset)
         return f"{topic}/{tp.partition}/{offset} is dealt with"
+
+    def quarantine(self) -> str:
+        end = self.random.random() < 0.6
+        self.company.quarantine(end=end)
+        return "the list is free again" if end else "the list is quarantined"
 
     def erase(self) -> str:
         erased = [one for one in self.company.people.values() if one.erased]

@@ -131,6 +131,7 @@ def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> d
         facts_are_those_of_asof(kafka, told)
         one_recall_a_clearance(told, company.people)
         one_audit_record_an_act(told)
+        campaigns_are_ended(told)
         ledger_is_what_follows(told, packs)
         letters.update(
             source
@@ -230,6 +231,29 @@ def one_audit_record_an_act(told: Told) -> None:
     twice = [one for one, count in done.items() if count > 1]
     demand(not twice, "an act judged twice", told.number, twice[:5])
     demand(not told.unacted(), "an act without audit record", told.number, told.unacted()[:5])
+
+
+def campaigns_are_ended(told: Told) -> None:
+    """An act about a campaign is done once each clearance that it met is handed on, or called back."""
+    topic, campaigns = told.settings.topic("acts"), dict[str, str]()
+    for one in told.outputs["cleared"]:
+        campaigns[did(one.headers)] = orjson.loads(one.value or b"")["campaign_id"]
+    live, handed, met, led_to = set[str](), set[str](), dict[int, set[str]](), dict[str | None, str]()
+    for audit in told.audits:
+        act = audit.act
+        if act and act.kind in ("handoff", "cancel") and audit.src.topic == topic:
+            met.setdefault(audit.src.offset, {name for name in live if campaigns[name] == audit.campaign})
+        if audit.did in campaigns and audit.verdict == "clear":
+            live.add(audit.did)
+            led_to[act.item if act else None] = audit.did
+        if audit.stage == "recall" or (act and act.outcome == "recalled"):
+            item = act.item if act else None
+            live -= {audit.clearance, item, led_to.get(item) if act and act.kind == "undo" else None}
+        elif act and act.outcome == "handed":
+            handed.add(act.item or "")
+        elif act and act.kind in ("handoff", "cancel") and act.outcome == "done" and act.code is None:
+            left = (met[audit.src.offset] & live) - (handed if act.kind == "handoff" else set())
+            demand(not left, "a campaign is done, and was not", told.number, act.kind, audit.campaign, left)
 
 
 def one_dead_letter_a_fact(kafka: Kafka, settings: Settings, letters: Counter[str]) -> None:

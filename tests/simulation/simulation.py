@@ -20,7 +20,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 from streams.client import admin, producer
-from streams.worker import batch, settling
+from streams.worker import batch, reevaluation, settling, turn
 from tests.simulation import promises
 from tests.simulation.company import Company
 from tests.simulation.group import Group
@@ -32,8 +32,16 @@ from tests.simulation.worker import Worker
 PARTITIONS, WORKERS = 2, 2
 FACT_PARTITIONS = {"consents": 2}
 MAX_LAG_SECONDS = 3.0
-TAIL = ((8, 60), settling.LAST[1])
-"""What of the end of a log is read at a take-over: as little as its length here, and as seldom enough."""
+SMALL: tuple[tuple[Any, str, Any], ...] = (
+    (settling, "LAST", ((8, 60), settling.LAST[1])),
+    (batch, "MOST", 2),
+    (batch, "RECALLS", 3),
+    (batch, "DEAD_FACTS", 1),
+    (batch, "TOMBSTONES", 2),
+    (turn, "TOUCHED", 3),
+    (reevaluation, "STEP", 4),
+)
+"""Bounds of what is done at a time: small ones, that long work takes several transactions here, too."""
 REFUSALS = ("error.sends_expired", "error.clock_before_head")
 """Why a partition may be refused here: retention overtook it, or a machine's clock is wrong."""
 HEALED_SECONDS = 60.0
@@ -193,7 +201,8 @@ def replaced(seed: int) -> Iterator[None]:
     patch.setattr(admin, "demand", lambda *_: None)
     patch.setattr(batch, "secrets", Chance)
     patch.setattr(producer, "random", chance)
-    patch.setattr(settling, "LAST", TAIL)
+    for module, name, value in SMALL:
+        patch.setattr(module, name, value)
     configured = structlog.get_config()
     try:
         yield
