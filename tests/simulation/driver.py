@@ -75,12 +75,12 @@ class Driver:
         self.it.loop.call_later(seconds, call)
 
     def send(self) -> str:
-        rows = self.company.sends(self.random.randint(1, 6))
+        rows = self.company.sends(self.random.randint(1, 4))
         self.company.write("sends", rows)
         return f"{len(rows)} sends"
 
     def send_in_a_transaction(self) -> str:
-        parts = self.company.placed("sends", self.company.sends(self.random.randint(1, 6)))
+        parts = self.company.placed("sends", self.company.sends(self.random.randint(1, 4)))
         commit, seconds = self.random.random() < 0.6, self.random.choice((0.0, 0.01, 0.1, 1.0))
         self.company.transact(parts, commit=commit, seconds=seconds)
         return f"sends in a transaction of {seconds} s, {'committed' if commit else 'aborted'}"
@@ -246,8 +246,8 @@ class Driver:
         if (worker := self._worker()) is None:
             return ""
         self.network.planned.setdefault((worker.name, "EndTxn"), deque()).append("late")
-        for number in range(12):
-            self.later(number * 0.03, lambda: self.company.write("sends", self.company.sends(2)))
+        for number in range(10):
+            self.later(number * 0.03, lambda: self.company.write("sends", self.company.sends(1)))
         return f"the next EndTxn of {worker.name} is late, and sends come all the time"
 
     def trouble(self) -> str:
