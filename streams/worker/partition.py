@@ -8,7 +8,6 @@ others are judged meanwhile. Only what is common to all partitions ends the proc
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import traceback
 from collections.abc import Callable
 
@@ -137,9 +136,11 @@ class Partition:
                 elif isinstance(error, KafkaError | OSError | TimeoutError | RestartError) and fruitless < FRUITLESS:
                     self._tell("turn_ended", error)
                     pause, again = again, min(again * 2, AGAIN_SECONDS[1])
-                else:
-                    await self._refuse(error)
+                elif await self._refuse(error):
                     pause, refused = refused, min(refused * 2, REFUSED_SECONDS[1])
+                else:
+                    self._tell("turn_fenced")
+                    pause = self._tools.settings.session_timeout
             await self._end()
             await asyncio.sleep(pause)
 
@@ -157,18 +158,27 @@ class Partition:
             return error.key in COMMON
         return isinstance(error, (*FORBIDDEN, UsageError)) or getattr(error, "key", "") == "error.nothing_delivered"
 
-    async def _refuse(self, error: Exception) -> None:
-        """Refuses the partition, says so in the log, and beside the group's offset for all who look from outside."""
+    async def _refuse(self, error: Exception) -> bool:
+        """Refuses the partition, and says so in the log and beside the group's offset for all who look from outside.
+
+        Returns False where it has another owner by now: then we may have read one half before it wrote, and the other
+        half behind it, and nothing is refused.
+        """
         refusal = error if isinstance(error, IntegrityError) else self._defect(error)
-        since = self._refused.since if self._refused else self._tools.clock.now()
-        self._refused = Refused.of(refusal, since=since)
-        self._tell("partition_refused", refusal)
+        refused = Refused.of(refusal, since=self._refused.since if self._refused else self._tools.clock.now())
         if self._turn is not None:
-            with contextlib.suppress(Exception):  # the next turn tries again
+            try:
                 async with asyncio.timeout(NOTE_SECONDS):
-                    await self._turn.note(self._refused.encode())
+                    await self._turn.note(refused.encode())
+            except ProducerFenced:
+                return False
+            except Exception as unwritten:  # the next turn tries again
+                log.warning("refusal_unwritten", partition=self.number, error=type(unwritten).__name__)
+        self._refused = refused
+        self._tell("partition_refused", refusal)
         if refusal.key not in AT_WORK:
             self._on_refusal(refusal)
+        return True
 
     def _defect(self, error: Exception) -> IntegrityError:
         """Returns what another error is told as: its type and place, never its message, which may quote a record."""
