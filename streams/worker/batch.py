@@ -53,6 +53,8 @@ TOMBSTONES = 1_000
 """At most so many entries of the ledger that no longer matter are taken out in one transaction."""
 RECALLS = 1_000
 """At most so many recalls go out together."""
+FEWEST = 10
+"""So many recalls, or pieces of a campaign, are judged in a step however slow the machine is."""
 TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "SENDING_SUSPENDED"))
 """Reasons that end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
@@ -222,10 +224,10 @@ class Judging:
 
     def _recalls(self, touched: list[str], at: int) -> list[Judged]:
         """Returns the recalls of what people were cleared for and no longer stands."""
-        found: list[Judged] = []
+        found, most = list[Judged](), min(RECALLS, max(FEWEST, self._tools.pace.records))
         for place, name in enumerate(touched):
             for clearance in list(self.memory.clearances(at, name)):
-                if len(found) == RECALLS:
+                if len(found) >= most:
                     self._touched.again(touched[place:])
                     return found
                 if one := weighed(self._tools.judge, clearance, self._tools.followers.store, self.memory, at):
@@ -236,7 +238,8 @@ class Judging:
         self, load: Load, at: int, as_of: int | None, *, fresh: bool | None
     ) -> tuple[list[Judged], Batch, Batch | None]:
         """Returns what becomes of the acts, those that are judged, and those left: a campaign's takes several times."""
-        judge, store, found, most = self._tools.judge, self._tools.followers.store, list[Judged](), MOST
+        judge, store, found = self._tools.judge, self._tools.followers.store, list[Judged]()
+        most = min(MOST, max(FEWEST, self._tools.pace.records))
         records = [as_record(act) for act in load.acts.records]
         campaigns = [campaign_act(record) for record in records]
         for number, (act, record) in enumerate(zip(load.acts.records, records, strict=True)):
