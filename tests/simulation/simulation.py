@@ -33,7 +33,7 @@ PARTITIONS, WORKERS = 2, 2
 FACT_PARTITIONS = {"consents": 2}
 MAX_LAG_SECONDS = 3.0
 SMALL: tuple[tuple[Any, str, Any], ...] = (
-    (settling, "LAST", ((8, 60), settling.LAST[1])),
+    (settling, "STRETCH", {"manifests": 8, "audit": 60}),
     (batch, "MOST", 2),
     (batch, "RECALLS", 3),
     (batch, "DEAD_FACTS", 1),
