@@ -54,10 +54,12 @@ class Implied:
 
     Raises AssertionError for what no order of events may bring about: a piece cleared while it is cleared, a recall
     of what is not, an item closed twice or released twice. `pieces`: by decision id, of all that is told.
+    `erased`: by the id of an erasure's record, whose it is, where the record names nobody.
     """
 
     packs: Packs
     pieces: dict[str, Piece]
+    erased: dict[str, str] = field(default_factory=dict)
     _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     _decided: dict[str, int] = field(default_factory=dict)
     _released: set[str] = field(default_factory=set)
@@ -115,7 +117,7 @@ class Implied:
 
     def _erased(self, a: AuditRecord) -> None:
         """Of whoever was erased nothing is kept but what is cleared, until it is called back."""
-        owner = self._named.get(a.subj or "")
+        owner = self._named.get(a.subj or "") or self.erased.get(a.did)
         for key in [
             key for key in self._entries if key.split("/")[1] == owner and key.startswith(("ask/", "release/", "act/"))
         ]:

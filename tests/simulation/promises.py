@@ -355,10 +355,20 @@ def ledger_is_what_follows(told: Told, packs: Packs) -> None:
             *(said[name] for name in ("recipient_id", "campaign_id", "channel")), one.offset
         )
     entries = {key: value for key, value in told.ledger.items() if key != "head" and not key.startswith("dead/")}
+    topic = told.settings.topic("acts")
+    erased = {
+        audit.did: orjson.loads(told.acts[audit.src.offset].value or b"")["recipient_id"]
+        for audit in told.audits
+        if audit.src.topic == topic and audit.act and audit.act.kind == "erase"
+    }
+    implied = Implied(packs, pieces, erased)
     try:
-        Implied(packs, pieces).take(told.audits).check(entries, told.ledger["head"]["at"])
+        implied.take(told.audits).check(entries, told.ledger["head"]["at"])
     except AssertionError as error:
-        raise Broken(f"the ledger of {told.number}: {str(error)[:2000]}") from None
+        differ = {key for key in entries if entries[key].get("act_id") != implied._entries.get(key, {}).get("act_id")}
+        missing = implied._entries.keys() - entries.keys()
+        where = f"lacks {sorted(missing)[:5]}, has otherwise {sorted(differ)[:5]}"
+        raise Broken(f"the ledger of {told.number}: {where}: {str(error)[:500]}") from None
 
 
 def _root(leaves: list[bytes]) -> bytes:
