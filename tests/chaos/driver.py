@@ -24,7 +24,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from tests.chaos.journal import Journal, Kind, Said
 from tests.worlds import consent, send, source
 
-RATE = 120
+RATE = 60
 """Ordinary sends a second."""
 CROWD = 400
 """People who have agreed and never say no."""
