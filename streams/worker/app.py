@@ -16,7 +16,6 @@ import faust
 import structlog
 from faust.tables.manager import TableManager
 from faust.types import TP
-from yarl import URL
 
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.engine.sends import Judge
@@ -223,11 +222,10 @@ def create_app(
     if settings.misplaced == "judge":
         log.warning("misplaced_sends_judged")
     clock, clients = Clock(), Clients(settings)
-    broker = "kafka://" + settings.bootstrap.replace(",", ";")
     scratch = Path(tempfile.mkdtemp(prefix="gatekeeper-faust-"))
     app = faust.App(
         settings.group,
-        broker=broker,
+        broker="kafka://" + settings.bootstrap.replace(",", ";"),
         broker_credentials=_credentials(settings),
         store="memory://",
         env={},  # Faust would take the environment's word, APP_DATADIR and fifty more, before ours
@@ -251,7 +249,7 @@ def create_app(
     )
     app.scratch = scratch
     app.loop = asyncio.get_running_loop()
-    app.transport = transport([URL(url) for url in broker.split(";")], app, loop=app.loop)
+    app.transport = transport(app.conf.broker, app, loop=app.loop)
     app.credit = Credit()
     app.followers = followers(settings, FactStore(), clients, clock)
     sends = settings.topic("sends")

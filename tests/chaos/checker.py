@@ -11,14 +11,14 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from tests.chaos.journal import Said
+from tests.chaos.journal import UNKNOWN, Said
 
 GOES_OUT = ("cleared", "withheld")
 """Outcomes of acts that put a piece on `cleared`, or on `review` once more."""
@@ -43,7 +43,7 @@ class Seen:
     @cached_property
     def says(self) -> dict[str, Any]:
         """The value read as JSON; what an audit record may leave out is None."""
-        return {"act": None, "verdict": None} | json.loads(self.value or b"{}")
+        return {"act": None, "send": None, "verdict": None} | json.loads(self.value or b"{}")
 
 
 class History:
@@ -53,14 +53,36 @@ class History:
     """
 
     def __init__(self, said: Iterable[Said], seen: Iterable[Seen], keys: Iterable[str]) -> None:
-        self.said = list(said)
         self._by_topic: dict[str, list[Seen]] = defaultdict(list)
         for record in sorted(seen, key=lambda one: (one.topic, one.partition, one.offset)):
             self._by_topic[record.topic].append(record)
         self.keys = dict(_public(key) for key in keys)
+        self.said = [self._placed(one) for one in said]
 
     def on(self, *topics: str) -> list[Seen]:
         return [record for topic in topics for record in self._by_topic[topic]]
+
+    def _placed(self, said: Said) -> Said:
+        """Returns the same with its offset, where Kafka did not say it and the audit records do.
+
+        Of what cannot be read they do not: it is taken for not acknowledged.
+        """
+        if said.offset != UNKNOWN or said.topic not in ("sends", "acts"):
+            return said
+        if said.kind == "poison":
+            return replace(said, acknowledged=None)
+        return replace(said, offset=self._offsets.get((said.topic, said.partition, said.id), UNKNOWN))
+
+    @cached_property
+    def _offsets(self) -> dict[tuple[str, int, str], int]:
+        """Where sends and acts stand, by topic, partition and id."""
+        found = {}
+        for a in self.audits:
+            ids = (a["send"] or {}).get("event_id"), (a["act"] or {}).get("act_id")
+            for topic, id_ in zip(("sends", "acts"), ids, strict=True):
+                if id_ is not None and _on(a) == topic:
+                    found[topic, a["src"]["partition"], id_] = a["src"]["offset"]
+        return found
 
     @cached_property
     def audits(self) -> list[dict[str, Any]]:

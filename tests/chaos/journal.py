@@ -11,6 +11,9 @@ from typing import Literal
 
 Kind = Literal["send", "fact", "no", "act", "handoff", "poison"]
 
+UNKNOWN = -1
+"""The offset of what Kafka took without saying where."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.chaos.checker import History, Seen, check
-from tests.chaos.journal import Kind, Said
+from tests.chaos.journal import UNKNOWN, Kind, Said
 from tests.chaos.round import FEWEST, Report, invalid, lacking
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -289,6 +289,16 @@ def test_given_no_answer_then_it_is_waited_for(broken):
     gate.story()
     broken(gate)
     assert len(gate.history().unanswered()) == 1
+
+
+def test_given_an_acknowledgement_without_an_offset_then_what_it_is_of_is_found_by_its_id():
+    gate = Gate()
+    gate.send("ann")
+    gate.audits[-1]["send"] = {"event_id": gate.said[-1].id}
+    gate.said[-1] = replace(gate.said[-1], offset=UNKNOWN)
+    assert check(gate.history()) == []
+    gate.said.append(replace(gate.said[-1], id="another"))
+    assert numbers(gate.history()) == {"I1"}
 
 
 CHAIN = {
