@@ -7,7 +7,7 @@ with an epoch that is the newest of enough replicas: ADR 3 says how many, and wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,8 @@ from aiokafka import TopicPartition
 from aiokafka.cluster import ClusterMetadata
 
 NOBODY = -1
+RECENT_SECONDS = 3.0
+"""A worker asks each second at least; whoever did not answer for so long may be halted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,17 @@ class Leaders:
 
     def __init__(self) -> None:
         self._found: dict[TopicPartition, tuple[Leader, float]] = {}
+        self._heard: dict[int, tuple[str, float]] = {}
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when a partition was found to have another leader than before."""
+
+    def heard(self, node: int, address: str, at: float) -> None:
+        """Notes that a broker answered, where, and when by the loop's clock."""
+        self._heard[node] = address, at
+
+    def answering(self, at: float) -> dict[int, str]:
+        """Returns the address of each broker that answered in the last RECENT_SECONDS: others may be halted."""
+        return {node: address for node, (address, heard_at) in self._heard.items() if at - heard_at <= RECENT_SECONDS}
 
     def get(self, tp: TopicPartition) -> Leader | None:
         """Returns the newest leader that was found, None where nobody has looked."""
@@ -89,17 +102,21 @@ class Leaders:
 
     def learn(self, leaders: Mapping[TopicPartition, Leader], at: float) -> None:
         """Takes leaders that were found to be the newest at that time, by the loop's clock."""
+        changed = False
         for tp, leader in leaders.items():
             known = self.get(tp)
             if known is None or known.epoch <= leader.epoch:
+                changed = changed or (known is not None and known.epoch < leader.epoch)
                 self._found[tp] = leader, at
+        if changed:
+            self.on_change()
 
 
 class Cluster(ClusterMetadata):
     """What a client of aiokafka knows of the cluster: of two leaders of a partition, the one heard of last.
 
     aiokafka asks any broker, and its Metadata tells no epochs. So a deposed leader may name itself once more; the next
-    look at the ends corrects that, at once and without asking any broker.
+    look at the ends corrects that, at once and without asking any broker. Brokers that answer are asked before others.
     """
 
     def __init__(self, leaders: Leaders) -> None:
@@ -110,6 +127,12 @@ class Cluster(ClusterMetadata):
         """Takes the answer of any broker."""
         self._told_at = asyncio.get_running_loop().time()
         super().update_metadata(metadata)
+
+    def brokers(self) -> Any:
+        """Returns the brokers of whom any may be asked what all of them know."""
+        known = super().brokers()
+        answering = self._leaders.answering(asyncio.get_running_loop().time())
+        return {broker for broker in known if broker.nodeId in answering} or known
 
     def leader_for_partition(self, tp: TopicPartition) -> Any:
         """Returns the id of the leader, -1 where there is none, None where that is not known."""

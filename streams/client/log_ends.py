@@ -231,11 +231,15 @@ class Ends:
         self._asking.add(asking)
         asking.add_done_callback(lambda _: self._asked(node, asking))
         try:
-            return await asyncio.shield(asking)
+            answers = await asyncio.shield(asking)
         except (KafkaError, OSError, LookupError) as error:  # aiokafka looks up a connection that it closed meanwhile
             self._rested[node] = loop.time() + REST_SECONDS
             self._client.force_metadata_update()  # it may have come back elsewhere
             raise UnsureError(type(error).__name__) from None
+        broker = self._client.cluster.broker_metadata(node)
+        if broker is not None:
+            self._leaders.heard(node, f"{broker.host}:{broker.port}", loop.time())
+        return answers
 
     def _to(self, node: int) -> AIOKafkaClient:
         if node not in self._clients:

@@ -93,20 +93,20 @@ class Appended:
 class Producer:
     """Writes one transaction after another under one epoch; what is not certain is raised, and ends it.
 
-    `reached`: as `streams.client.connection.reached` says. `topics`: the broker's names of all that will be written.
+    `client`: its own, not started. `topics`: the broker's names of all that will be written.
     `timeout`: seconds after which Kafka itself ends a transaction. `request`: seconds that an answer may take.
     """
 
     def __init__(
         self,
-        reached: Mapping[str, Any],
+        client: AIOKafkaClient,
         transactional_id: str,
         topics: Iterable[str],
         *,
         timeout: float,
         request: float,
     ) -> None:
-        self._client = AIOKafkaClient(**reached, request_timeout_ms=int(request * 1000), retry_backoff_ms=20)
+        self._client = client
         self._id, self._topics = transactional_id, list(topics)
         self._timeout, self._request = int(timeout * 1000), request
         self._producer_id, self._epoch = -1, -1

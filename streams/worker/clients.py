@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from aiokafka import AIOKafkaConsumer
+import asyncio
+from typing import Any
+from weakref import WeakSet
+
+from aiokafka import AIOKafkaClient, AIOKafkaConsumer
 
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
@@ -24,8 +28,9 @@ class Clients:
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._reached = settings, reached(settings)
-        self._answering = {**self._reached, "request_timeout_ms": int(REQUEST_SECONDS * 1000)}
         self._leaders = Leaders()
+        self._leaders.on_change = self._look_again
+        self._made = WeakSet[AIOKafkaClient]()
 
     def reader(self, *, wait_ms: int = 50, fetch_bytes: int = FETCH_BYTES) -> AIOKafkaConsumer:
         """Returns a reader without group, for committed records only, that is to be assigned by hand.
@@ -33,7 +38,7 @@ class Clients:
         `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with.
         """
         reader = AIOKafkaConsumer(
-            **self._answering,
+            **self._how(),
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="none",
@@ -41,7 +46,7 @@ class Clients:
             max_partition_fetch_bytes=fetch_bytes,
             retry_backoff_ms=RETRY_MS,
         )
-        reader._client.cluster = self.cluster()  # a private name: tests/unit/test_private_names.py
+        self._know(reader._client)  # a private name: tests/unit/test_private_names.py
         return reader
 
     def cluster(self) -> Cluster:
@@ -50,14 +55,32 @@ class Clients:
 
     def ends(self) -> Ends:
         """Returns who knows the bounds of logs."""
-        return Ends(self._leaders, **self._answering)
+        return Ends(self._leaders, **self._how())
 
     def producer(self, partition: int) -> Producer:
         """Returns the transactional producer of one partition; starting it fences the former owner."""
+        client = AIOKafkaClient(**self._how(), retry_backoff_ms=RETRY_MS)
+        self._know(client)
         return Producer(
-            self._reached,
+            client,
             f"{self._settings.group}-{partition}",
             [self._settings.topic(topic.name) for topic in TOPICS.values() if topic.writer == "worker"],
             timeout=TRANSACTION_SECONDS,
             request=REQUEST_SECONDS,
         )
+
+    def _know(self, client: AIOKafkaClient) -> None:
+        """Lets a client know what the others have found."""
+        client.cluster = self.cluster()
+        self._made.add(client)
+
+    def _look_again(self) -> None:
+        """Has all clients ask who leads what: where one partition has another leader, others have, too."""
+        for client in self._made:
+            client.force_metadata_update()
+
+    def _how(self) -> dict[str, Any]:
+        """Returns how a client is made: begin with a broker that answers, as a halted one costs seconds."""
+        answering = self._leaders.answering(asyncio.get_running_loop().time())
+        where = {"bootstrap_servers": list(answering.values())} if answering else {}
+        return self._reached | where | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
