@@ -237,7 +237,7 @@ class Skipped(Model):
     """Offsets of an input that go undecided by a person's word: `first` up to `to`, and who did it.
 
     `topic`: the broker's name. `act`, `offset`: the act's id and where it stands on `acts`; its audit record is that
-    of this input. `reason`: the error that the partition was refused for. Where `to` lies before `first`, the
+    of this input. `refused`: the error that the partition was refused for. Where `to` lies before `first`, the
     partition went back, because its log ends before the position.
     """
 
@@ -247,7 +247,7 @@ class Skipped(Model):
     act: Id
     offset: Count
     by: Id
-    reason: ErrorKey
+    refused: ErrorKey
 
 
 class ManifestOutputs(Model):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from confluent_kafka.admin import AdminClient
 from kafka import TopicPartition
@@ -17,6 +17,7 @@ from kafka.admin import KafkaAdminClient
 from streams.kafka import node
 from streams.kafka.broker import Broker
 from tests.proxy import Hold, Proxy
+from tests.worlds import until
 
 NODES = 10
 """Fewer nodes than this has a cluster."""
@@ -101,32 +102,42 @@ class Cluster:
 
     def leader(self, tp: TopicPartition) -> tuple[int, set[int]]:
         """Returns who leads a partition, -1 for nobody, and its in-sync replicas, as a node that runs has it."""
-        partition = self._admin().list_topics(tp.topic, timeout=5).topics[tp.topic].partitions[tp.partition]
-        return partition.leader, set(partition.isrs)
+        return self.leaders(tp.topic)[tp]
 
-    def lead(self, replicas: Mapping[TopicPartition, list[int]]) -> None:
-        """Orders the replicas of partitions, none added and none left out, and has the first of each lead it."""
-        with KafkaAdminClient(bootstrap_servers=self.running) as admin:
-            admin.alter_partition_reassignments(dict(replicas))
-            admin.elect_leaders(PREFERRED)
-
-    def partitions(self, topics: Iterable[str] = ()) -> list[TopicPartition]:
-        """Returns the partitions of these topics, or of all, Kafka's own among them."""
-        found: dict[str, Any] = self._admin().list_topics(timeout=5).topics
-        return [
-            TopicPartition(name, number)
-            for name, topic in found.items()
-            for number in topic.partitions
+    def leaders(self, *topics: str) -> dict[TopicPartition, tuple[int, set[int]]]:
+        """Returns the same of all partitions of these topics, or of all topics, Kafka's own among them."""
+        admin = AdminClient({"bootstrap.servers": self.running, "log_level": 0})
+        return {
+            TopicPartition(name, number): (partition.leader, set(partition.isrs))
+            for name, topic in admin.list_topics(timeout=10).topics.items()
+            for number, partition in topic.partitions.items()
             if not topics or name in topics
-        ]
+        }
+
+    def led(self, *, without: int) -> bool:
+        """Tells whether every partition has a leader, and another one than that."""
+        return all(leader not in (without, -1) for leader, _ in self.leaders().values())
+
+    def whole(self, *topics: str) -> bool:
+        """Tells whether every replica is in sync."""
+        return all(in_sync == self.brokers.keys() for _, in_sync in self.leaders(*topics).values())
+
+    def lead(self, first: Mapping[TopicPartition, int], *, others: int = 1) -> None:
+        """Has each partition led by whom `first` says, and all `others` by one node; returns when they are, in sync."""
+        wanted = {tp: first.get(tp, others) for tp in self.leaders()}
+        nodes = [*self.brokers, *self.brokers]
+        with KafkaAdminClient(bootstrap_servers=self.running) as admin:
+            admin.alter_partition_reassignments(
+                {tp: nodes[leader - 1 : leader - 1 + len(self.brokers)] for tp, leader in wanted.items()}
+            )
+            admin.elect_leaders(PREFERRED)
+        placed = {tp: (leader, set(self.brokers)) for tp, leader in wanted.items()}
+        until(lambda: placed.items() <= self.leaders().items(), "all are led as they should be")
 
     @property
     def running(self) -> str:
         """The addresses of the nodes that are not halted."""
         return ",".join(broker.bootstrap for number, broker in self.brokers.items() if number not in self._halted)
-
-    def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.running, "log_level": 0})
 
 
 def _way(one: int, other: int) -> int:

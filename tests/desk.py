@@ -15,7 +15,7 @@ from gatekeeper.engine.implied import Inputs, implied
 from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.reemissions import asked, reemitted
 from gatekeeper.engine.sends import Judge, Judged
-from gatekeeper.engine.settlement import Said
+from gatekeeper.engine.tail import Said
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry

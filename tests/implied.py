@@ -120,6 +120,7 @@ class Implied:
             key for key in self._entries if key.split("/")[1] == owner and key.startswith(("ask/", "release/", "act/"))
         ]:
             del self._entries[key]
+        self._named = {name: whose for name, whose in self._named.items() if whose != owner}
 
     def _live(self, piece: Piece, at: int) -> dict[str, Any]:
         entry = self._entries.get(f"clear/{piece.key}")

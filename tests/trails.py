@@ -279,7 +279,7 @@ class _Desk:
         act = {"v": 1, "kind": "resume_partition", "act_id": f"X-{self._acts}", "by": "pm-7", "at": instant(self.at)}
         act |= {"subject": f"partition/{self.number}", "reason": "looked", "refused": "error.sends_expired"}
         act |= {"sends": self._sends, "acts": self._acts}
-        said = {"act": act["act_id"], "by": "pm-7", "reason": act["refused"], "offset": self._acts}
+        said = {"act": act["act_id"], "by": "pm-7", "refused": act["refused"], "offset": self._acts}
         to = {SENDS: self._sends, ACTS: self._acts}
         return act, [
             Skipped.model_validate({"topic": name, "from": start, "to": to[name], **said})

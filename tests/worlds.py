@@ -554,6 +554,10 @@ class World:
                     assert at[topic] in (None, taken.first), f"{topic}/{partition}: from {taken.first}, not {at[topic]}"
                     assert taken.n + sum(gap.n for gap in taken.gaps) == taken.to - taken.first
                     at[topic] = taken.to
+                for gone in manifest.skipped:
+                    topic = logical_name(gone.topic)
+                    assert at[topic] in (None, gone.first), f"{topic}/{partition}: skipped from {gone.first}"
+                    at[topic] = gone.to
                 prev = hashlib.sha256(value).hexdigest()
             ends[partition] = (at["sends"], at["acts"], prev)
         heads = {partition: (head["sends"], head["acts"], head["prev"]) for partition, head in self.heads().items()}

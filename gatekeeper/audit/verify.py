@@ -751,7 +751,7 @@ class _Partition:
 
     def _skip(self, place: tuple[int, int], skipped: dict[str, Any]) -> None:
         """Takes in what a person let go undecided behind a manifest; the record of the act that says so comes later."""
-        _shaped(skipped, "act", "by", "from", "offset", "reason", "to", "topic")
+        _shaped(skipped, "act", "by", "from", "offset", "refused", "to", "topic")
         topic, first, to, act = (skipped[name] for name in ("topic", "from", "to", "offset"))
         if not all(map(is_place, (first, to, act))):
             raise ValueError("no such place")
@@ -773,7 +773,7 @@ class _Partition:
         except _NOT_SO:
             said, to = ("", "", "", ""), {}
         for skip in self._asked.pop(offset):
-            wanted = "resume_partition", skip.said["act"], skip.said["by"], skip.said["reason"]
+            wanted = "resume_partition", skip.said["act"], skip.said["by"], skip.said["refused"]
             if said == wanted and to.get(_name(skip.said["topic"])) == skip.said["to"]:
                 self._report.skips.append({"partition": self._number, **skip.told})
             else:

@@ -71,14 +71,15 @@ def show(number: int, as_json: bool) -> None:
     settings = load()
     with Reader(settings) as reader:
         seen, each = _partition(settings, reader, number)
-        row = {**_row(seen, each), **_logs(reader, number), "refused": None}
+        row, told = {**_row(seen, each), **_logs(reader, number), "refused": None}, list[str]()
         if (reason := each.place.refused) is not None:
             refusal = partitions.read(settings, reader, number, reason)
             row["refused"] = _refused(seen, refusal, _foreseen(reader, refusal, None) if reason.resumable else [])
+            told = row["refused"].pop("told")
     if as_json:
         show_json(row)
     else:
-        _print(row)
+        _print(row, told)
     if row["refused"]:
         click.get_current_context().exit(1)
 
@@ -201,7 +202,7 @@ def _said(skips: list[Lost]) -> list[str]:
     return found or [text("partition.skips_nothing")]
 
 
-def _print(row: dict[str, Any]) -> None:
+def _print(row: dict[str, Any], told: list[str]) -> None:
     show_table(
         ("cli.column_partition", "cli.column_state", "cli.column_owner", "cli.column_lag"),
         [(row["partition"], text(f"partition.state_{row['state']}"), row["owner"] or "-", row["lag"])],
@@ -226,7 +227,7 @@ def _print(row: dict[str, Any]) -> None:
     )
     click.echo(said["advice"])
     if said["resume"]:
-        for line in said["told"]:
+        for line in told:
             click.echo(line)
         click.echo(text("partition.resume", **said["from"]))
         click.echo(f"  {said['resume']}")

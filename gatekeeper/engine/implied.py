@@ -17,7 +17,7 @@ from gatekeeper.deciding.facts import judged
 from gatekeeper.engine import item as review
 from gatekeeper.engine.acts import named
 from gatekeeper.engine.sends import Judge, remembered, superseded
-from gatekeeper.engine.settlement import Said
+from gatekeeper.engine.tail import Said
 from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries

@@ -6,57 +6,19 @@ sends again: some may have gone out. What stands of it counts as decided, and th
 
 from __future__ import annotations
 
-from base64 import b64decode
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Literal
 
 from gatekeeper.audit.log import merkle
-from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.audit.verify import Vkey
 from gatekeeper.engine.manifest import Taken
+from gatekeeper.engine.tail import Said, Tail, Written, milliseconds
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
-from gatekeeper.times import span
-from schemas.audit import Manifest
-from schemas.codec import Unreadable, decode
-from schemas.record import Record
 from schemas.topics import logical_name
 
 OF_INPUT = {"sends": ("intake",), "acts": ("act", "release")}
 """The stages of the records that an input leads to itself; other records are about what was decided before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A manifest that a worker wrote, and the SHA-256 (hex) of its value."""
-
-    said: Manifest
-    hash: str
-
-
-class Said(NamedTuple):
-    """An audit record that a worker may have written: its bytes, and what they say."""
-
-    value: bytes
-    said: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """The last that a partition's topics hold, in order, up to ends that were asked.
-
-    `manifests`, `audit`: as `written` and `said` return them. `cut`: whether retention has taken something of `audit`,
-    which is kept as long as `manifests`. `all_manifests`: whether all are here that Kafka keeps.
-    """
-
-    manifests: Sequence[Written]
-    audit: Sequence[Said]
-    cut: bool
-    all_manifests: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,52 +39,18 @@ class Settled:
 
     def error(self, before: Head, *, topic: str, partition: int) -> IntegrityError:
         """Returns the refusal; `before`: the head that the ledger has. `topic`: the broker's name of `sends`."""
-        end, acts = self.least
-        return IntegrityError("error.torn", topic=topic, partition=partition, position=before.sends, end=end, acts=acts)
+        (end, acts), sends = self.least, self.head.sends
+        where = {"topic": topic, "partition": partition, "position": before.sends}
+        return IntegrityError("error.torn", **where, sends=sends, end=end, acts=acts)
 
 
-def written(records: Iterable[Record], *, partition: int, keys: Sequence[Vkey], head: Head | None) -> list[Written]:
-    """Returns the manifests of a partition that workers wrote, in order; what others put between is passed over.
-
-    `keys`: the workers' public keys; without any, signatures tell nothing and each manifest counts. The one that the
-    head names counts in any case.
-    """
-    known, found = {key.kid: key for key in keys}, dict[str, Written]()
-    for record in records:
-        try:
-            one: Manifest = decode("manifests", None, record.value)
-        except Unreadable:
-            continue
-        hash_ = sha256(record.value or b"").hexdigest()
-        named = head is not None and hash_ == head.prev
-        if one.partition == partition and (named or not known or _signed(record, known.get(one.kid))):
-            found.setdefault(hash_, Written(one, hash_))
-    return list(found.values())
-
-
-def said(records: Iterable[Record], *, partition: int) -> list[Said]:
-    """Returns the audit records that a worker may have written, in order, each once; others are passed over."""
-    found = dict[str, Said]()
-    for record in records:
-        try:
-            one = orjson.loads(record.value or b"")
-            src, did = one["src"], one["did"]
-            ours = (one["v"], src["partition"], did.encode()) == (1, partition, record.key)
-            if ours and isinstance(one["stage"], str) and type(src["offset"]) is int and _millis(one["at"]):
-                logical_name(src["topic"])
-                found.setdefault(did, Said(record.value or b"", one))
-        except FOREIGN:
-            continue
-    return list(found.values())
-
-
-def reaches(head: Head, tail: Tail) -> bool:
-    """Tells whether the tail is long enough to judge by: it has the head's manifest, and the last records before it."""
+def lacking(head: Head, tail: Tail) -> Literal["manifests", "audit"] | None:
+    """Returns of which topic more must be read, to see the head's manifest and the last records before it."""
     named = _named(head, tail)
     last = _last(tail, named)
     if named < 0 or last is None:
-        return tail.all_manifests
-    return any(one.said["did"] == last.said.audit.from_id for one in tail.audit)
+        return None if tail.all_manifests else "manifests"
+    return None if any(one.said["did"] == last.said.audit.from_id for one in tail.audit) else "audit"
 
 
 def settled(head: Head, tail: Tail) -> Settled | None:
@@ -144,7 +72,7 @@ def settled(head: Head, tail: Tail) -> Settled | None:
     took = _took(orphans, ends)
     position = {logical_name(one.topic): one.to for one in took}
     sends, acts = position.get("sends", ends[0]), position.get("acts", ends[1])
-    at = max([head.at, *(_millis(one.said["at"]) for one in orphans)])
+    at = max([head.at, *(milliseconds(one.said["at"]) for one in orphans)])
     prev = newest.hash if newest else head.prev
     named = _named(head, tail)
     again = _behind(tail, named, (head.sends, head.acts))[1] if named >= 0 else orphans
@@ -155,19 +83,6 @@ def settled(head: Head, tail: Tail) -> Settled | None:
         tuple(again),
         (max(sends, head.sends), max(acts, head.acts)),
     )
-
-
-def _signed(record: Record, key: Vkey | None) -> bool:
-    try:
-        return key is not None and key.verifies(
-            b64decode(record.header("gate-sig"), validate=True), record.value or b""
-        )
-    except ValueError:
-        return False
-
-
-def _millis(instant: str) -> int:
-    return span(instant, "UTC").first // 1000
 
 
 def _named(head: Head, tail: Tail) -> int:

@@ -54,4 +54,4 @@ class Head:
                 raise ValueError("version")
             return cls(**found)
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise IntegrityError("error.ledger_unreadable") from None
+            raise IntegrityError("error.head_unreadable") from None

@@ -28,6 +28,7 @@ RESUMABLE = frozenset(
         "error.clock_before_head",
         "error.head_beyond_end",
         "error.head_missing",
+        "error.head_unreadable",
         "error.sends_expired",
         "error.torn",
     }

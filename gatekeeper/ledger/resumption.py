@@ -31,7 +31,7 @@ class Resumption:
         well: `to` then lies before `first`.
         """
         after = {name: self.sends if logical_name(name) == "sends" else self.acts for name in before}
-        said = {"act": self.act_id, "offset": self.place, "by": self.by, "reason": self.refused}
+        said = {"act": self.act_id, "offset": self.place, "by": self.by, "refused": self.refused}
         return tuple(
             Skipped.model_validate({"topic": name, "from": start, "to": after[name], **said})
             for name, start in before.items()

@@ -95,12 +95,11 @@ class Refusal:
         return Position(**{**found, self.topic: start})
 
     def skips(self, position: Position) -> list[Skip]:
-        """Returns what would go undecided by going on there; nothing of a torn transaction, which is settled."""
-        names: tuple[Input, Input] = ("sends", "acts")
-        found = (
-            Skip(name, self._settled(name, start), to)
-            for name, start, to in zip(names, self.before, position, strict=True)
-        )
+        """Returns what would go undecided by going on there; nothing that audit records decide already."""
+        sends, acts = (self._settled(name, start) for name, start in zip(("sends", "acts"), self.before, strict=True))
+        decided = self.note.values.get("sends") if self.note.key == "error.torn" else None
+        sends = decided if type(decided) is int else sends
+        found = Skip("sends", sends, position.sends), Skip("acts", acts, position.acts)
         return [one for one in found if one.start != one.to]
 
     def act(self, position: Position, *, act_id: str, at: str, by: str, reason: str) -> PartitionAct:

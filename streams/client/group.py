@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 from kafka.admin import KafkaAdminClient, MemberToRemove
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, NoError, UnknownMemberIdError
 
 from gatekeeper.settings import Settings
 from streams.client.reader import connection
@@ -22,6 +22,8 @@ def leave(settings: Settings) -> None:
         return
     try:
         with KafkaAdminClient(**connection(settings)) as admin:
-            admin.remove_group_members(settings.group, [MemberToRemove(group_instance_id=settings.worker)])
+            told = admin.remove_group_members(settings.group, [MemberToRemove(group_instance_id=settings.worker)])
+        for error in {one for one in told.values() if one is not NoError} - {UnknownMemberIdError}:
+            log.warning("group_not_left", worker=settings.worker, error=error.__name__)
     except (KafkaError, OSError) as error:
         log.warning("group_not_left", worker=settings.worker, error=type(error).__name__)

@@ -26,7 +26,7 @@ class Leader:
 
     epoch: int
     node: int
-    replicas: frozenset[int] = field(compare=False)
+    replicas: frozenset[int]
     asked: int = field(default=0, compare=False)
     """How many of them had to answer to be sure of it."""
 

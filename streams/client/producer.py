@@ -159,9 +159,10 @@ class Producer:
             self._id,
             AddPartitionsToTxnRequest(self._id, self._producer_id, self._epoch, topics),
         )
-        for _, partition_errors in answer.errors:
-            for _, code in partition_errors:
-                self._demand(code, CoordinationType.TRANSACTION)
+        codes = [code for _, partition_errors in answer.errors for _, code in partition_errors]
+        # the others were not tried, where one is refused
+        for code in sorted(codes, key=lambda code: code == errors.OperationNotAttempted.errno):
+            self._demand(code, CoordinationType.TRANSACTION)
 
     async def _write(self, batches: Sequence[Batch]) -> list[Appended]:
         """Writes the first batch of each partition, then the second: a request takes one of each."""

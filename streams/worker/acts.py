@@ -15,7 +15,7 @@ from gatekeeper.settings import Settings
 from streams.client.log_ends import Ends
 from streams.worker import offsets
 from streams.worker.chunks import Chunk, Credit, runs
-from streams.worker.clients import Clients
+from streams.worker.clients import Clients, started
 
 WAIT_MS = 500
 READ_RECORDS = 200
@@ -34,13 +34,12 @@ class Acts:
         self._looker = offsets.Probe(clients.reader(), ends)
         self.busy = False
         """Whether acts have been read that are not handed on yet: silence is then no sign that any was lost."""
-        self._moved = False
+        self._moved, self._from = False, 0
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Connects."""
-        await self._reader.start()
-        await self._looker.start()
+        await started(self._reader, self._looker)
         self._reader.assign([self.tp])
 
     def follow(self, offer: Callable[[Chunk], None]) -> asyncio.Task[None]:
@@ -50,7 +49,7 @@ class Acts:
 
     async def seek(self, _: int, offset: int) -> None:
         """Goes on at `offset`."""
-        self._moved = True
+        self._moved, self._from = True, offset
         self._reader.seek(self.tp, offset)
 
     async def stop(self) -> None:
@@ -70,8 +69,9 @@ class Acts:
             records = fetched.get(self.tp, [])
             self.busy = bool(records)
             await self._look(records)
-            if self._moved:
-                continue  # somebody has gone back meanwhile, and these come again
+            if self._moved:  # somebody has gone back meanwhile; these may be from before that or from behind it
+                self._reader.seek(self.tp, self._from)
+                continue
             for run in runs(records):
                 chunk = Chunk(self.tp.topic, self.tp.partition, run, generation=0)
                 self.credit.take(chunk)

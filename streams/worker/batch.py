@@ -53,6 +53,8 @@ TOMBSTONES = 1_000
 """At most so many entries of the ledger that no longer matter are taken out in one transaction."""
 RECALLS = 1_000
 """At most so many recalls go out together."""
+FEWEST = 10
+"""So many recalls, or pieces of a campaign, are judged in a step however slow the machine is."""
 TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "SENDING_SUSPENDED"))
 """Reasons that end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
@@ -115,6 +117,20 @@ class Load:
         return bool(self.sends.records or self.touched) or (bool(self.acts.records) and not cancels(self.acts))
 
 
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """How a partition goes on that was refused, as its first transaction says it.
+
+    `took`: where each input stood, with what records took that no manifest has; those `records` are written already.
+    `entries`: what the ledger lacks by the audit records. `skipped`: what a person let go undecided behind that.
+    """
+
+    took: Sequence[Taken]
+    records: Sequence[Judged]
+    entries: Sequence[Entry]
+    skipped: Sequence[Skipped]
+
+
 class Judging:
     """Judges one partition with its ledger, whose head and memory go on with each transaction; it dies with its owner.
 
@@ -126,6 +142,8 @@ class Judging:
     ) -> None:
         self.head = head
         self.memory = kept.memory
+        self.broken = False
+        """Whether judging was broken off by an error: the memory then holds what nothing will write."""
         self._number, self._tools, self._ledger = number, tools, kept
         self._writer, self._touched = writer, touched
         self._acting = Acting(tools.judge, secrets.token_bytes)
@@ -157,6 +175,12 @@ class Judging:
         `due`: whether a transaction is to be written even of nothing. The recalls come before the sends: what is
         recalled makes no duplicate. Raises IntegrityError (4) where the clock went back.
         """
+        self.broken = True
+        transaction, acts, left = self._judged(load, fresh=fresh, due=due)
+        self.broken = False
+        return transaction, acts, left
+
+    def _judged(self, load: Load, *, fresh: bool | None, due: bool) -> tuple[Transaction | None, Batch, Batch | None]:
         tools, sends, acts = self._tools, load.sends, load.acts
         begun, t0 = tools.clock.processor(), tools.clock.now()
         self.demand_clock(t0)
@@ -200,10 +224,10 @@ class Judging:
 
     def _recalls(self, touched: list[str], at: int) -> list[Judged]:
         """Returns the recalls of what people were cleared for and no longer stands."""
-        found: list[Judged] = []
+        found, most = list[Judged](), min(RECALLS, max(FEWEST, self._tools.pace.records))
         for place, name in enumerate(touched):
             for clearance in list(self.memory.clearances(at, name)):
-                if len(found) == RECALLS:
+                if len(found) >= most:
                     self._touched.again(touched[place:])
                     return found
                 if one := weighed(self._tools.judge, clearance, self._tools.followers.store, self.memory, at):
@@ -214,7 +238,8 @@ class Judging:
         self, load: Load, at: int, as_of: int | None, *, fresh: bool | None
     ) -> tuple[list[Judged], Batch, Batch | None]:
         """Returns what becomes of the acts, those that are judged, and those left: a campaign's takes several times."""
-        judge, store, found, most = self._tools.judge, self._tools.followers.store, list[Judged](), MOST
+        judge, store, found = self._tools.judge, self._tools.followers.store, list[Judged]()
+        most = min(MOST, max(FEWEST, self._tools.pace.records))
         records = [as_record(act) for act in load.acts.records]
         campaigns = [campaign_act(record) for record in records]
         for number, (act, record) in enumerate(zip(load.acts.records, records, strict=True)):
@@ -265,11 +290,11 @@ class Judging:
         return judged
 
     def gathered(
-        self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int, *, skipped: Sequence[Skipped] = ()
+        self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int, *, anew: Anew | None = None
     ) -> Transaction:
         """Returns all that these decisions put out, in one transaction, which moves the head past the batches.
 
-        `skipped`: what a person let go undecided before it.
+        `anew`: what else the first transaction of a partition has to say that a person lets go on.
         """
         tools, settings = self._tools, self._tools.settings
         transaction = Transaction(settings, self._writer, self._number)
@@ -279,6 +304,8 @@ class Judging:
             transaction.add("audit", one.did.encode(), one.audit)
             for entry in one.entries:
                 transaction.add("ledger", entry.key, entry.value)
+        for entry in anew.entries if anew else ():
+            transaction.add("ledger", entry.key, entry.value)
         for entry in self.memory.due(at, TOMBSTONES):
             transaction.add("ledger", entry.key, entry.value)
             self.memory.put(entry)
@@ -298,12 +325,14 @@ class Judging:
             writer=settings.worker,
             kid=tools.signer.kid,
             partition=self._number,
-            taken=[
+            taken=anew.took
+            if anew
+            else [
                 Taken(settings.topic(name), batch.start, batch.to, len(batch.records), batch.gaps)
                 for name, batch in (("sends", sends), ("acts", acts))
                 if name == "sends" or batch.to > batch.start
             ],
-            judged=judged,
+            judged=[*(anew.records if anew else ()), *judged],
             dead_facts=len(dead_facts),
             as_of=tools.followers.positions(),
             prev=self.head.prev,
@@ -311,7 +340,7 @@ class Judging:
             t0=t0,
             t1=tools.clock.now(),
             mode=settings.mode,
-            skipped=skipped,
+            skipped=anew.skipped if anew else (),
         )
         signature = [("gate-sig", base64.b64encode(tools.signer.sign(value)))]
         transaction.add("manifests", settings.worker.encode(), value, signature)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 from weakref import WeakSet
 
 from aiokafka import AIOKafkaClient, AIOKafkaConsumer
@@ -32,10 +33,17 @@ class Clients:
         self._leaders.on_change = self._look_again
         self._made = WeakSet[AIOKafkaClient]()
 
-    def reader(self, *, wait_ms: int = 50, fetch_bytes: int = FETCH_BYTES) -> AIOKafkaConsumer:
+    def reader(
+        self,
+        *,
+        wait_ms: int = 50,
+        fetch_bytes: int = FETCH_BYTES,
+        value: Callable[[bytes | None], bytes | None] | None = None,
+    ) -> AIOKafkaConsumer:
         """Returns a reader without group, for committed records only, that is to be assigned by hand.
 
-        `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with.
+        `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with. `value`: what is
+        kept of each record's value, from the moment it is inflated.
         """
         reader = AIOKafkaConsumer(
             **self._how(),
@@ -45,6 +53,7 @@ class Clients:
             fetch_max_wait_ms=wait_ms,
             max_partition_fetch_bytes=fetch_bytes,
             retry_backoff_ms=RETRY_MS,
+            value_deserializer=value,
         )
         self._know(reader._client)  # a private name: tests/unit/test_private_names.py
         return reader
@@ -84,3 +93,20 @@ class Clients:
         answering = self._leaders.answering(asyncio.get_running_loop().time())
         where = {"bootstrap_servers": list(answering.values())} if answering else {}
         return self._reached | where | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
+
+
+class Client(Protocol):
+    """What is started before it is used."""
+
+    async def start(self) -> None:
+        """Connects."""
+
+
+async def started(*clients: Client) -> None:
+    """Starts clients side by side: each may meet a silent broker; where one fails, the others are given up."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for client in clients:
+                group.create_task(client.start())
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None

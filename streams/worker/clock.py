@@ -28,13 +28,17 @@ class Clock:
         """Milliseconds that the clock was off when last observed, or has jumped since against monotonic time."""
         if self._started is None:
             return self._off_by
-        jump = abs(self._start() - self._started)
+        jump = abs(self.start() - self._started)
         return max(self._off_by, jump if jump > TICK_MS else 0)
 
-    def _start(self) -> int:
+    def start(self) -> int:
+        """Returns what the clock said when monotonic time began; it changes only where the clock jumps."""
         return self.now() - time.monotonic_ns() // 1_000_000
 
-    def observe(self, *, sent: int, acknowledged: int, appended: int) -> None:
-        """Learns from one write: the broker's time stamp should lie between its sending and its acknowledgement."""
-        self._started = self._start()
+    def observe(self, *, start: int, sent: int, acknowledged: int, appended: int) -> None:
+        """Learns from one write: the broker's time stamp should lie between its sending and its acknowledgement.
+
+        `start`: that of the clock at the sending. Where it has jumped since, the write tells nothing of where it is.
+        """
+        self._started = start
         self._off_by = sent - appended if appended < sent else max(0, appended - acknowledged)

@@ -22,7 +22,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import Settings
-from schemas.codec import KEY_BYTES
+from schemas.codec import KEY_BYTES, VALUE_BYTES
 from schemas.record import Refusal
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client import replicas
@@ -36,7 +36,8 @@ log = structlog.get_logger(__name__)
 Place = tuple[str, int, int]
 """Registry topic, partition and offset."""
 
-READ_RECORDS = 2_000
+READ_RECORDS = 100
+"""At most so many are held at a time, of up to VALUE_BYTES each."""
 UNREAD_BYTES = 4 * 1024
 """So much is kept of a fact that cannot be read."""
 UNREAD_KEPT = 16 * 2**20
@@ -67,6 +68,25 @@ class Unread:
     sha256: str
 
 
+class Cut(bytes):
+    """The beginning of a value that is longer than a fact may be, with the size and the SHA-256 of all of it."""
+
+    size: int
+    sha256: str
+
+
+def cut(value: bytes | None) -> bytes | None:
+    """Returns the value of a fact, of one that is too long its beginning: a fetch may hold thousands of them.
+
+    Values are inflated one by one, so that one of them at a time is there as a whole.
+    """
+    if value is None or len(value) <= VALUE_BYTES:
+        return value
+    found = Cut(value[:UNREAD_BYTES])
+    found.size, found.sha256 = len(value), sha256(value).hexdigest()
+    return found
+
+
 class Followers:
     """Applies every record of the fact topics to a FactStore, in the order of each partition."""
 
@@ -94,7 +114,7 @@ class Followers:
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Connects and begins to read; `on_failure` hears of anything that ends the reading."""
         self._next_round = asyncio.get_running_loop().create_future()
-        self._reader = self._clients.reader(wait_ms=WAIT_MS, fetch_bytes=FETCH_BYTES)
+        self._reader = self._clients.reader(wait_ms=WAIT_MS, fetch_bytes=FETCH_BYTES, value=cut)
         await asyncio.gather(self._reader.start(), self.ends.start())
         partitions = await self._partitions()
         begin = await self.ends.beginnings(partitions)
@@ -170,22 +190,26 @@ class Followers:
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
         """Applies one record, and the position with it: whoever judges next names exactly the facts that he sees."""
-        topic, refused = self._topics[tp.topic], refusal(record.headers)
+        topic, refused, value = self._topics[tp.topic], refusal(record.headers), record.value
+        if isinstance(value, Cut) and (refused is None or refused.what == "headers"):
+            refused, value = Refusal("value_too_long", value.sha256), None  # what it says names nobody
         offset = refused.base if refused and refused.what == "batch" else record.offset
         place = (topic, tp.partition, offset)
-        fault = self.store.apply(*place, record.key, record.value, refused)
+        fault = self.store.apply(*place, record.key, value, refused)
         if fault is not None:
             self.unreadable[place] = self._unread(record, refused, fault)
             log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)
         self._positions[tp] = record.offset + 1
 
     def _unread(self, record: ConsumerRecord, refused: Refusal | None, fault: str) -> Unread:
-        size, kept = len(record.value or b""), (record.value or b"")[:UNREAD_BYTES]
+        value = record.value or b""
+        size = value.size if isinstance(value, Cut) else None if refused else len(value)
+        kept = bytes(value[:UNREAD_BYTES])
         self._kept += len(kept)
-        digest = refused.sha256 if refused else sha256(record.value or b"").hexdigest()
+        digest = refused.sha256 if refused else sha256(value).hexdigest()
         key = record.key if len(record.key or b"") <= KEY_BYTES else None
         there = record.value is not None and self._kept <= UNREAD_KEPT
-        return Unread(fault, key, kept if there else None, None if refused else size, digest)
+        return Unread(fault, key, kept if there else None, size, digest)
 
     async def _whole(self, tp: TopicPartition, records: list[Any]) -> list[Any]:
         """Returns the records, those of a spoilt batch from another replica, if one has them whole."""

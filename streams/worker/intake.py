@@ -96,6 +96,7 @@ class Intake:
         self._start = self._next = offset
         self._heard_at = asyncio.get_running_loop().time()
         self._chunks.clear()
+        self._gaps.clear()  # of what was taken before and not written; they are met again
         self._credit.forget(self._tp.partition)
         await self._seek(self._tp.partition, offset)
 

@@ -24,16 +24,20 @@ _DEAD = b"dead/"
 class Ledger:
     """The memory of one owned partition; it dies with the partition's task."""
 
-    head: Head | None = None
     written: bytes | None = None
     """The bytes of the head's entry."""
     dead: set[bytes] = field(default_factory=set)
     memory: Memory = field(default_factory=Memory)
 
+    @property
+    def head(self) -> Head | None:
+        """The head, None without one; raises IntegrityError (4) where this engine did not write it."""
+        return None if self.written is None else Head.decode(self.written)
+
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Takes one entry as read back; raises IntegrityError (4) for what this engine did not write."""
         if key == HEAD:
-            self.head, self.written = Head.decode(value) if value is not None else None, value
+            self.written = value
         elif key.startswith(_DEAD):
             self.dead.add(key)
         else:

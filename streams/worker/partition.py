@@ -8,7 +8,6 @@ others are judged meanwhile. Only what is common to all partitions ends the proc
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import traceback
 from collections.abc import Callable
 
@@ -39,10 +38,16 @@ FORBIDDEN = (
 """What Kafka raises where the worker's user lacks a right; aiokafka gives them no class of their own."""
 COMMON = ("error.ledger_of_other_mode", "error.master_missing", "error.master_differs", "error.shadow_sends")
 """What contradicts the settings or the keys, which all partitions share: the process ends with it."""
+AT_WORK = ("error.partition_defect", "error.partition_failing")
+"""Refusals that show only at work, and end with the first commit; the process goes on even if all are refused so."""
 AGAIN_SECONDS = (0.1, 5.0)
 """The next turn begins so soon after a failure; each failed one without a commit doubles it, up to the second."""
-REFUSED_SECONDS = 10.0
-"""A refused partition is looked at again this often: what hung may have ended, or a person has said how to go on."""
+REFUSED_SECONDS = (5.0, 60.0)
+"""A refused partition is looked at again so soon, and then ever later: what hung may have ended, or a person has said
+how to go on."""
+FRUITLESS = 8
+"""After so many turns without a commit it is told as a refusal: whatever fails does not end by itself."""
+NOTE_SECONDS = 5.0
 
 
 class Partition:
@@ -58,12 +63,17 @@ class Partition:
     ) -> None:
         """`on_failure` hears of what is none of this partition alone, `on_refusal` of what refuses it."""
         self.number = number
-        self.refused: Refused | None = None
-        """Why nothing of it is judged until it is mended, or a person says how to go on."""
         self._tools, self._on_failure, self._on_refusal = tools, on_failure, on_refusal
+        self._refused: Refused | None = None
         self._turn: Turn | None = None
-        self._noted = ""
+        self._ending: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._paused = False
+
+    @property
+    def refused(self) -> Refused | None:
+        """Why nothing of it is judged until it is mended, or a person says how to go on; None where it goes on."""
+        return None if self._turn is not None and self._turn.worked else self._refused
 
     @property
     def waits_for(self) -> str | None:
@@ -77,6 +87,7 @@ class Partition:
 
     def start(self) -> None:
         """Begins to own the partition, or goes on."""
+        self._paused = False
         self._task = asyncio.create_task(self._live(), name=f"partition-{self.number}")
         self._task.add_done_callback(self._heed)
 
@@ -89,11 +100,14 @@ class Partition:
 
     async def pause(self) -> None:
         """Judges nothing more; the commit in flight gets a moment to finish. What is not certain then is forgotten."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        self._paused = True
+        while self._task is not None and not self._task.done():
+            self._task.cancel()  # once more where a library swallowed it
+            await asyncio.wait({self._task}, timeout=1.0)
         if self._turn is not None and not self._turn.clean:
-            await self._end()
+            self._leave()
+        if self._ending is not None:
+            await asyncio.gather(self._ending, return_exceptions=True)
 
     async def stop(self) -> None:
         """Gives the partition up."""
@@ -101,32 +115,41 @@ class Partition:
         await self._end()
 
     async def _live(self) -> None:
-        least, most = AGAIN_SECONDS
-        wait = least
-        while True:
+        again, refused, fruitless = AGAIN_SECONDS[0], REFUSED_SECONDS[0], 0
+        while not self._paused:
             try:
-                turn = self._turn or Turn(self.number, self._tools)
                 if self._turn is None:
-                    self._turn = turn
-                    await turn.begin()
-                    self.refused, self._noted = None, ""
-                await turn.work()
-            except ProducerFenced:
-                # whoever has it now is right, or Kafka ended a transaction that took too long; the group tells in time
-                self._tell("turn_fenced")
-                pause = self._tools.settings.session_timeout
+                    await self._taken_over()
+                assert self._turn is not None
+                await self._turn.work()
             except Exception as error:
                 if self._is_common(error):
                     raise
-                if isinstance(error, KafkaError | OSError | TimeoutError | RestartError):
+                if self._turn is not None and self._turn.worked:
+                    again, refused, fruitless = AGAIN_SECONDS[0], REFUSED_SECONDS[0], 0
+                    self._refused = None
+                fruitless += 1
+                if isinstance(error, ProducerFenced):
+                    # whoever has it now is right, or Kafka ended what took too long; the group tells in time
+                    self._tell("turn_fenced")
+                    pause = self._tools.settings.session_timeout
+                elif isinstance(error, KafkaError | OSError | TimeoutError | RestartError) and fruitless < FRUITLESS:
                     self._tell("turn_ended", error)
-                    wait = least if turn.worked else min(wait * 2, most)
-                    pause = wait
+                    pause, again = again, min(again * 2, AGAIN_SECONDS[1])
+                elif await self._refuse(error):
+                    pause, refused = refused, min(refused * 2, REFUSED_SECONDS[1])
                 else:
-                    await self._refuse(error)
-                    pause = REFUSED_SECONDS
+                    self._tell("turn_fenced")
+                    pause = self._tools.settings.session_timeout
             await self._end()
             await asyncio.sleep(pause)
+
+    async def _taken_over(self) -> None:
+        self._turn = Turn(self.number, self._tools)
+        was = self._refused
+        await self._turn.begin(was.encode() if was and was.key in AT_WORK else "")
+        if was and was.key not in AT_WORK:
+            self._refused = None
 
     @staticmethod
     def _is_common(error: Exception) -> bool:
@@ -135,26 +158,36 @@ class Partition:
             return error.key in COMMON
         return isinstance(error, (*FORBIDDEN, UsageError)) or getattr(error, "key", "") == "error.nothing_delivered"
 
-    async def _refuse(self, error: Exception) -> None:
-        """Refuses the partition, says so in the log, and beside the group's offset for all who look from outside."""
+    async def _refuse(self, error: Exception) -> bool:
+        """Refuses the partition, and says so in the log and beside the group's offset for all who look from outside.
+
+        Returns False where it has another owner by now: then we may have read one half before it wrote, and the other
+        half behind it, and nothing is refused.
+        """
         refusal = error if isinstance(error, IntegrityError) else self._defect(error)
-        since = self.refused.since if self.refused else self._tools.clock.now()
-        self.refused = Refused.of(refusal, since=since)
+        refused = Refused.of(refusal, since=self._refused.since if self._refused else self._tools.clock.now())
+        if self._turn is not None:
+            try:
+                async with asyncio.timeout(NOTE_SECONDS):
+                    await self._turn.note(refused.encode())
+            except ProducerFenced:
+                return False
+            except Exception as unwritten:  # the next turn tries again
+                log.warning("refusal_unwritten", partition=self.number, error=type(unwritten).__name__)
+        self._refused = refused
         self._tell("partition_refused", refusal)
-        self._on_refusal(refusal)
-        note = self.refused.encode()
-        if self._turn is not None and note != self._noted:
-            with contextlib.suppress(Exception):  # the next turn tries again
-                await self._turn.note(note)
-                self._noted = note
+        if refusal.key not in AT_WORK:
+            self._on_refusal(refusal)
+        return True
 
     def _defect(self, error: Exception) -> IntegrityError:
-        """Returns what a defect of ours is told as: its type and place, never its message, which may quote a record."""
+        """Returns what another error is told as: its type and place, never its message, which may quote a record."""
+        where = {"topic": self._tools.settings.topic("sends"), "partition": self.number, "error": type(error).__name__}
+        if isinstance(error, KafkaError | OSError | TimeoutError | RestartError):
+            return IntegrityError("error.partition_failing", **where)
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
-        topic = self._tools.settings.topic("sends")
         return IntegrityError(
-            "error.partition_defect", topic=topic, partition=self.number, error=type(error).__name__, place=place
+            "error.partition_defect", place=f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}", **where
         )
 
     def _tell(self, event: str, error: Exception | None = None) -> None:
@@ -170,6 +203,13 @@ class Partition:
             self._on_failure(error)
 
     async def _end(self) -> None:
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            await turn.end()
+        """Ends the turn, whoever is cancelled meanwhile."""
+        self._leave()
+        if self._ending is not None:
+            await asyncio.shield(self._ending)
+
+    def _leave(self) -> None:
+        """Begins to end the turn, in a task of its own: none of its clients may stay behind."""
+        if self._turn is not None:
+            self._ending = asyncio.create_task(self._turn.end())
+            self._turn = None

@@ -106,6 +106,8 @@ async def _work(settings: Settings) -> int:
     starting: asyncio.Future[Any] = asyncio.create_task(start(app))
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
+        starting.cancel()
+        await asyncio.to_thread(group.leave, settings)  # it may have joined already
         return stopping.result()
     running = starting.result()
     gc.freeze()  # what is there by now stays: no need to look through it again

@@ -1,21 +1,37 @@
-"""The end of a partition's manifests and audit records, read at a take-over to see whether they end with the head."""
+"""A partition's last transaction, read at a take-over: whether it is there as a whole, and what is made anew if not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 
+import structlog
 from aiokafka import TopicPartition
 
+from gatekeeper.audit.checks.coverage import put_out
 from gatekeeper.audit.verify import Vkey
-from gatekeeper.engine.settlement import Tail, reaches, said, written
+from gatekeeper.engine.implied import Inputs, Lacking, Place, implied, items, places
+from gatekeeper.engine.sends import Judged
+from gatekeeper.engine.settlement import Settled, lacking
+from gatekeeper.engine.tail import Said, Tail, said, written
+from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
+from gatekeeper.ledger.memory import Memory
 from gatekeeper.settings import Settings
-from schemas.record import Record
+from schemas.record import Output, Record
 from streams.worker import offsets
-from streams.worker.batch import as_record
+from streams.worker.batch import Tools, as_record
 
-LAST = ((20, 1_500), (5_000, 50_000))
-"""So many offsets of `manifests` and `audit` are read; the second pair only where the first does not reach."""
+log = structlog.get_logger(__name__)
+
+ID = "gate-decision-id"
+"""The header that names a record of `confirmations`."""
+STRETCH = {"manifests": 20, "audit": 1_500}
+"""So many offsets are read of a topic at first, and four times as many each time that more is needed."""
+ENOUGH = {"manifests": 1_000, "audit": 20_000}
+"""So many records reach far behind any last transaction; what is not among them is not there."""
+PAUSE = 100
+"""After so many records others have their turn."""
 
 
 async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head, *, keys: Sequence[Vkey]) -> Tail:
@@ -23,24 +39,115 @@ async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head
 
     `keys`: the public keys of the workers.
     """
-    ours, theirs = (TopicPartition(settings.topic(name), number) for name in ("manifests", "audit"))
-    bounds = await offsets.bounds(probe, ours), await offsets.bounds(probe, theirs)
-    found: Tail | None = None
-    for lasts in LAST:
-        starts = [max(begin, end - last) for (begin, end), last in zip(bounds, lasts, strict=True)]
-        manifests = await _read(probe, ours, starts[0], bounds[0][1])
-        audit = await _read(probe, theirs, starts[1], bounds[1][1])
+    logs = {
+        name: await _Backwards.of(probe, TopicPartition(settings.topic(name), number), STRETCH[name])
+        for name in STRETCH
+    }
+    manifests, audit = await logs["manifests"].more(), said(await logs["audit"].more(), partition=number)
+    while True:
         found = Tail(
-            written(manifests, partition=number, keys=keys, head=head),
-            said(audit, partition=number),
-            cut=bounds[1][0] > 0,
-            all_manifests=starts[0] == bounds[0][0],
+            written(manifests, audit, partition=number, keys=keys, head=head),
+            audit,
+            cut=logs["audit"].begin > 0,
+            all_manifests=logs["manifests"].ended or len(manifests) >= ENOUGH["manifests"],
         )
-        if reaches(head, found) or starts == [begin for begin, _ in bounds]:
-            break
-    assert found is not None
+        more = lacking(head, found)
+        if more is None or logs[more].ended or (more == "audit" and len(audit) >= ENOUGH["audit"]):
+            return found
+        if more == "manifests":
+            manifests = [*await logs[more].more(), *manifests]
+        else:
+            audit = [*said(await logs[more].more(), partition=number), *audit]
+
+
+class _Backwards:
+    """Reads a log from its end on back, one stretch after the other."""
+
+    def __init__(self, probe: offsets.Probe, tp: TopicPartition, begin: int, end: int, step: int) -> None:
+        self.begin = begin
+        self._probe, self._tp, self._at, self._step = probe, tp, end, step
+
+    @classmethod
+    async def of(cls, probe: offsets.Probe, tp: TopicPartition, step: int) -> _Backwards:
+        """Returns one that stands at the stable end."""
+        return cls(probe, tp, *await offsets.bounds(probe, tp), step)
+
+    @property
+    def ended(self) -> bool:
+        """Tells whether all that is kept was read."""
+        return self._at <= self.begin
+
+    async def more(self) -> list[Record]:
+        """Returns the stretch before what was read last, in order."""
+        start, end = max(self.begin, self._at - self._step), self._at
+        self._at, self._step = start, self._step * 4
+        found = []
+        async for record in offsets.read(self._probe, self._tp, start, end):
+            found.append(as_record(record))
+            if len(found) % PAUSE == 0:
+                await asyncio.sleep(0)
+        return found
+
+
+async def anew(probe: offsets.Probe, tools: Tools, number: int, settled: Settled, memory: Memory) -> list[Entry]:
+    """Returns the entries of a torn transaction, made from its audit records, and puts them into the ledger's memory.
+
+    What a record is about may have expired. Its entry cannot be made then, and the log names the decision.
+    """
+    topics = {name: TopicPartition(tools.settings.topic(name), number) for name in ("sends", "acts", "review")}
+    records = await _some(probe, topics, places(settled.again))
+    records |= await _some(probe, topics, items(records.values()))
+    asks = TopicPartition(tools.settings.topic("confirmations"), number)
+    begin, end = await offsets.bounds(probe, asks)
+    asked = [one.said["did"] for one in settled.again if (one.said.get("act") or {}).get("outcome") == "asked"]
+    found = await offsets.named(probe, asks, ID, dict.fromkeys(asked, max(begin, end - offsets.REACH)))
+    inputs = Inputs(records, {as_record(one).header(ID): as_record(one) for one in found})
+    if tools.settings.mode == "live":
+        begin, end = await offsets.bounds(probe, topics["review"])
+        memory.review = max(begin, end - offsets.REACH // 2)
+    made: list[Entry] = []
+    for one in settled.again:
+        try:
+            entries = implied(one, inputs, tools.judge, tools.followers.store, memory)
+        except Lacking:
+            log.warning("entry_unmade", partition=number, decision=one.said["did"])
+            continue
+        for entry in entries:
+            memory.put(entry)
+        made += entries
+    return made
+
+
+def taken_in(records: Iterable[Said]) -> list[Judged]:
+    """Returns audit records that no manifest has as the next manifest counts them; their outputs are not written."""
+    found = []
+    for one in records:
+        out, act = put_out(one.said), one.said.get("act") or {}
+        told = one.said["stage"] == "intake" or act.get("outcome") in ("cleared", "withheld")
+        found.append(
+            Judged(
+                outputs=(Output(out[0], None, None, ()),) if out else (),
+                audit=one.value,
+                did=one.said["did"],
+                verdict=one.said["verdict"] if told else None,
+                codes=tuple(reason["code"] for reason in one.said["reasons"]),
+                dead=out is not None and out[0] == "deadletter",
+                misplaced=False,
+                failed=False,
+            )
+        )
     return found
 
 
-async def _read(probe: offsets.Probe, tp: TopicPartition, begin: int, end: int) -> list[Record]:
-    return [as_record(record) async for record in offsets.read(probe, tp, begin, end)]
+async def _some(
+    probe: offsets.Probe, topics: dict[str, TopicPartition], wanted: Iterable[Place]
+) -> dict[Place, Record]:
+    by_topic: dict[str, set[int]] = {}
+    for topic, offset in wanted:
+        by_topic.setdefault(topic, set()).add(offset)
+    return {
+        (topic, offset): as_record(record)
+        for topic, which in by_topic.items()
+        if topic in topics
+        for offset, record in (await offsets.some(probe, topics[topic], which)).items()
+    }

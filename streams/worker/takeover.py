@@ -12,13 +12,15 @@ import structlog
 from aiokafka import TopicPartition
 
 from gatekeeper.engine import settlement
+from gatekeeper.engine.manifest import Taken
+from gatekeeper.engine.tail import Tail
 from gatekeeper.errors import IntegrityError
+from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import RESUMABLE
 from gatekeeper.ledger.resumption import Resumption, resumption
-from schemas.audit import Skipped
 from streams.worker import ledger, offsets, settling
-from streams.worker.batch import Tools, as_record
+from streams.worker.batch import Anew, Tools, as_record
 from streams.worker.clients import TRANSACTION_SECONDS
 from streams.worker.ledger import Ledger
 
@@ -30,11 +32,11 @@ HANGING_SECONDS = TRANSACTION_SECONDS + 5
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a partition goes on with: its memory, where it stands, and what a person let go undecided."""
+    """What a partition goes on with: its memory, where it stands, and what is to be said of a refusal that ended."""
 
     ledger: Ledger
     head: Head
-    skipped: tuple[Skipped, ...] = ()
+    anew: Anew | None = None
 
 
 class TakeOver:
@@ -51,12 +53,13 @@ class TakeOver:
     async def past(self) -> Past:
         """Returns what the partition goes on with; raises IntegrityError (4) for a past that contradicts itself."""
         topic = TopicPartition(self._tools.settings.topic("ledger"), self._number)
-        await refuse_hanging(self._probe, topic)
+        for name in ("ledger", "manifests", "audit"):
+            await refuse_hanging(self._probe, TopicPartition(self._tools.settings.topic(name), self._number))
         kept = await ledger.read(self._probe, topic)
-        self.head = kept.head
-        self._demand_keys(kept)
         try:
-            found = Past(kept, await self._position(kept.head))
+            self.head = kept.head
+            self._demand_keys(kept)
+            found = Past(kept, await self._position(self.head))
         except IntegrityError as refusal:
             found = await self._resumed(kept, refusal)
         prints = {str(number): print_ for number, print_ in self._tools.masters.items()}
@@ -64,15 +67,13 @@ class TakeOver:
 
     def _demand_keys(self, kept: Ledger) -> None:
         """Refuses a ledger of another mode, and one that goes with keys that are not here."""
-        settings = self._tools.settings
-        if kept.head is not None and kept.head.mode != settings.mode:
-            raise IntegrityError(
-                "error.ledger_of_other_mode", written=kept.head.mode, mode=settings.mode, **self._where
-            )
+        settings, head = self._tools.settings, self.head
+        if head is not None and head.mode != settings.mode:
+            raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **self._where)
         for number in kept.memory.masters:
             if number not in self._tools.masters:
                 raise IntegrityError("error.master_missing", number=number, folder=settings.keys, **self._where)
-        if kept.head and (other := kept.head.other_master(kept.memory.masters, self._tools.masters)) is not None:
+        if head and (other := head.other_master(kept.memory.masters, self._tools.masters)) is not None:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
 
     async def _position(self, head: Head | None) -> Head:
@@ -97,7 +98,7 @@ class TakeOver:
             raise torn.error(head, **self._where)
         return head
 
-    async def _tail(self, head: Head) -> settlement.Tail:
+    async def _tail(self, head: Head) -> Tail:
         return await settling.tail(self._probe, self._tools.settings, self._number, head, keys=self._tools.writers)
 
     async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> Past:
@@ -107,7 +108,7 @@ class TakeOver:
             raise refusal
         bounds = {tp: await offsets.bounds(self._probe, tp) for tp in (self._sends, self._acts)}
         first = Head(bounds[self._sends][0], bounds[self._acts][0], mode=self._tools.settings.mode)
-        base = kept.head or first
+        base = self.head or first
         settled = settlement.settled(base, await self._tail(base))
         least = settled.least if settled else (0, 0)
         base = settled.head if settled else base
@@ -117,9 +118,17 @@ class TakeOver:
                 log.error("resumption_refused", topic=tp.topic, partition=tp.partition, offset=offset, first=begin)
                 raise refusal
         at = min(base.at, self._tools.clock.now())
-        skipped = found.skipped({self._sends.topic: base.sends, self._acts.topic: base.acts})
+        stood = {tp.topic: offset for tp, offset in zip(bounds, (base.sends, base.acts), strict=True)}
+        took = {self._sends.topic: Taken(self._sends.topic, base.sends, base.sends, 0)}
+        entries = list[Entry]()
+        if settled:
+            took |= {one.topic: one for one in settled.took}
+            entries = await settling.anew(self._probe, self._tools, self._number, settled, kept.memory)
+        anew = Anew(
+            [*took.values()], settling.taken_in(settled.records) if settled else (), entries, found.skipped(stood)
+        )
         log.warning("partition_resumed", partition=self._number, offset=found.sends, reason=refusal.key)
-        return Past(kept, replace(base, sends=found.sends, acts=found.acts, at=at), skipped)
+        return Past(kept, replace(base, sends=found.sends, acts=found.acts, at=at), anew)
 
     async def _resumption(self, kept: Ledger, refusal: IntegrityError) -> Resumption | None:
         begin, end = await offsets.bounds(self._probe, self._acts)

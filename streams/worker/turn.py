@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -16,11 +16,11 @@ from aiokafka.structs import OffsetAndMetadata
 
 from gatekeeper.engine.asks import answered
 from gatekeeper.ledger.head import Head
-from schemas.audit import Skipped
 from streams.worker import offsets
 from streams.worker.acts import Acts
-from streams.worker.batch import Judging, Load, Tools, cancels
+from streams.worker.batch import Anew, Judging, Load, Tools, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
+from streams.worker.clients import started
 from streams.worker.intake import Batch, Intake, arrival
 from streams.worker.reevaluation import Touched
 from streams.worker.takeover import TakeOver, refuse_hanging
@@ -34,6 +34,7 @@ SILENT_SECONDS = 6 * 3600.0
 """A partition with nothing to do writes its head this often: Kafka closes a segment of the ledger, and so can forget
 what was erased, only when something is written behind it."""
 DRAIN_SECONDS = 3.0
+CLOSE_SECONDS = 2.0
 CLOCK_RETRY_SECONDS = 5.0
 LATE_SECONDS = 1.0
 """A partition waits for facts, as readiness has it, from then on: every chunk passes the barrier, in milliseconds."""
@@ -80,10 +81,12 @@ class Turn:
         """Takes a chunk of the current assignment."""
         self._intake.offer(chunk)
 
-    async def begin(self) -> None:
-        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
-        for start in (self._writer.start, self._probe.start, self._acts.start):
-            await start()
+    async def begin(self, note: str = "") -> None:
+        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused.
+
+        `note`: stands beside the group's offset until the first commit after that.
+        """
+        await started(self._writer, self._probe, self._acts)
         taking = TakeOver(self._number, self._tools, self._probe)
         try:
             past = await taking.past()
@@ -92,7 +95,7 @@ class Turn:
         self._judging = Judging(
             self._number, self._tools, kept=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
-        await self._measure_clock(past.skipped)
+        await self._measure_clock(past.anew, note)
         if self._tools.settings.mode == "live":  # what a shadow withholds nobody waits for
             _, past.ledger.memory.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(past.ledger.memory)
@@ -111,7 +114,7 @@ class Turn:
     @property
     def clean(self) -> bool:
         """Tells whether all that is remembered is committed, so that `work` may go on where it was broken off."""
-        return self.waits_for != "take_over" and self._judging.head is self._committed
+        return self.waits_for != "take_over" and not self._judging.broken and self._judging.head is self._committed
 
     async def work(self) -> None:
         """Judges and commits what comes, from the head on; ends only by what it raises, or by a cancellation."""
@@ -144,11 +147,12 @@ class Turn:
             await asyncio.gather(self._committing, return_exceptions=True)
         for close in (self._writer.stop, self._probe.stop, self._acts.stop):
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(close(), 2)
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await close()
 
     async def note(self, text: str) -> None:
         """Writes a note beside the group's offset of `sends`: of a partition that is refused, why."""
-        offset = self.head.sends if self.head else 0
+        offset = self.head.sends if self.head else (await self._probe.ends.ends([self._sends]))[self._sends]
         await self._writer.commit([], {self._sends: OffsetAndMetadata(offset, text)}, self._tools.settings.group)
 
     async def _judge(self) -> None:
@@ -210,20 +214,26 @@ class Turn:
 
     async def _ready(self, load: Load) -> bool | None:
         """Passes the barrier; returns whether it came to pass in time, None where the load needs no facts."""
-        tools = self._tools
-        while tools.clock.off_by > tools.policy.skew_ms:
-            self.waits_for = "clock"
-            log.error("clock_off", partition=self._number, off_by_ms=tools.clock.off_by)
-            await asyncio.sleep(CLOCK_RETRY_SECONDS)
-            await self._settled()
-            await self._measure_clock()
-        self.waits_for = None
-        if not load.needs_facts:
-            return None
+        tools, fresh = self._tools, None
+        while True:
+            while tools.clock.off_by > tools.policy.skew_ms:
+                self.waits_for = "clock"
+                log.error("clock_off", partition=self._number, off_by_ms=tools.clock.off_by)
+                await asyncio.sleep(CLOCK_RETRY_SECONDS)
+                await self._settled()
+                await self._measure_clock()
+            self.waits_for = None
+            if load.needs_facts:
+                fresh = await self._facts()
+            if tools.clock.off_by <= tools.policy.skew_ms:  # else it jumped while the facts were waited for
+                return fresh
+
+    async def _facts(self) -> bool:
+        """Waits for the facts of now; returns whether they came in time."""
         patience = 0.0 if self._late else LATE_SECONDS
         telling = asyncio.get_running_loop().call_later(patience, setattr, self, "waits_for", "facts")
         try:
-            fresh = await tools.followers.barrier(tools.policy.max_lag_ms / 1000)
+            fresh = await self._tools.followers.barrier(self._tools.policy.max_lag_ms / 1000)
         finally:
             telling.cancel()
         self._late, self.waits_for = not fresh, None
@@ -243,17 +253,19 @@ class Turn:
             found = await offsets.named(self._probe, self._review, ID, wanted)
         return found
 
-    async def _measure_clock(self, skipped: Sequence[Skipped] = ()) -> None:
+    async def _measure_clock(self, anew: Anew | None = None, note: str = "") -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
         head = self._judging.head
         sends, acts = Batch(head.sends, head.sends), Batch(head.acts, head.acts)
-        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), skipped=skipped)
+        transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), anew=anew)
         self._written_at = asyncio.get_running_loop().time()
-        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)
+        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head, note)
 
-    async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head) -> None:
+    async def _commit(
+        self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head, note: str = ""
+    ) -> None:
         memory = self._judging.memory
-        begins = await transaction.commit(position, self._tools.clock)
+        begins = await transaction.commit(position, self._tools.clock, note)
         self.head = self._committed = head
         self._commits += 1
         if memory.review is not None and begins.get("review", -1) >= 0:

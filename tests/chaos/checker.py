@@ -25,7 +25,7 @@ GOES_OUT = ("cleared", "withheld")
 SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seen:
     """A committed record that a reader of ours was given; `topic`: its name in the registry."""
 
@@ -39,6 +39,11 @@ class Seen:
     @property
     def did(self) -> str:
         return self.headers.get("gate-decision-id", b"").decode()
+
+    @cached_property
+    def says(self) -> dict[str, Any]:
+        """The value read as JSON; what an audit record may leave out is None."""
+        return {"act": None, "verdict": None} | json.loads(self.value or b"{}")
 
 
 class History:
@@ -59,8 +64,7 @@ class History:
 
     @cached_property
     def audits(self) -> list[dict[str, Any]]:
-        empty = dict.fromkeys(("act", "verdict"))
-        return [empty | json.loads(record.value or b"{}") for record in self.on("audit")]
+        return [record.says for record in self.on("audit")]
 
     @cached_property
     def decided(self) -> Counter[tuple[int, int]]:
@@ -153,7 +157,7 @@ def manifests_in_a_chain(history: History) -> Iterator[str]:
         prev, at = None, dict[str, int]()
         for record in manifests:
             value, where = record.value or b"", f"manifests/{partition}/{record.offset}"
-            said = json.loads(value)
+            said = record.says
             key = history.keys.get(said["kid"])
             if key is None or not _signed(key, record.headers.get("gate-sig", b""), value):
                 yield f"{where} is not signed by a worker"
@@ -244,7 +248,7 @@ def standing(history: History) -> list[str]:
 
 
 def _recalled(history: History) -> Counter[str]:
-    return Counter(json.loads(one.value or b"{}")["decision_id"] for one in history.on("recalls"))
+    return Counter(one.says["decision_id"] for one in history.on("recalls"))
 
 
 def _with_output(audits: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,8 @@ from tests.worlds import Supervised
 FACTS = ("sources", "consents", "suppressions", "reference")
 SESSION = 6.0
 """Seconds after which a group, and a little earlier the controllers, take who is halted for dead."""
+STARTED = 180.0
+"""Seconds that a broker is given to start on a busy machine."""
 
 
 class Kind(NamedTuple):
@@ -51,9 +53,9 @@ def worker_left(stage: Stage, chance: random.Random, worker: Supervised) -> bool
     """In order, and back after a while."""
     worker.signal(signal.SIGTERM)
     stage.pause(chance.uniform(2, 6))
-    worker.wait()
+    stage.codes.append((worker.environment["GATEKEEPER_WORKER"], worker.wait()))
     worker.start()
-    return True
+    return stage.codes[-1][1] == 0
 
 
 def clock_jumped(stage: Stage, chance: random.Random, worker: Supervised) -> bool:
@@ -123,7 +125,7 @@ def broker_killed(stage: Stage, chance: random.Random, _: object) -> bool:
     broker = stage.cluster.brokers[chance.choice(sorted(stage.cluster.brokers))]
     broker.kill()
     stage.pause(chance.uniform(0, 2))
-    broker.start()
+    broker.start(timeout=STARTED)
     stage.until(lambda: _whole(stage), 20)
     return True
 
@@ -142,23 +144,17 @@ def leader_halted(stage: Stage, chance: random.Random, _: object) -> bool:
 def rolling_restart(stage: Stage, chance: random.Random, _: object) -> bool:
     for broker in stage.cluster.brokers.values():
         broker.stop()
-        broker.start()
+        broker.start(timeout=STARTED)
         stage.until(lambda: _whole(stage), 20)
     return True
 
 
 def offsets_deleted(stage: Stage, chance: random.Random, _: object) -> bool:
-    deleted = False
-    with Group(stage.world, stage.cluster.running) as group:
+    return _without_members(stage, Group.delete)
 
-        def without_members() -> bool:
-            nonlocal deleted
-            group.expel(*WORKERS)
-            deleted = group.delete()
-            return deleted
 
-        stage.until(without_members, 5)
-    return deleted
+def offsets_falsified(stage: Stage, chance: random.Random, _: object) -> bool:
+    return _without_members(stage, Group.falsify)
 
 
 def inputs_expired(stage: Stage, chance: random.Random, _: object) -> bool:
@@ -201,6 +197,17 @@ def disk_full(stage: Stage, chance: random.Random, _: object) -> bool:
     return stage.codes[-1][1] == 3
 
 
+def _without_members(stage: Stage, change: Callable[[Group], bool]) -> bool:
+    """Changes offsets of the group, in a moment in which no worker is back yet."""
+    with Group(stage.world, stage.cluster.running) as group:
+
+        def changed() -> bool:
+            group.expel(*WORKERS)
+            return change(group)
+
+        return stage.until(changed, 8)
+
+
 def _workers(stage: Stage) -> list[object]:
     return list(stage.workers)
 
@@ -218,18 +225,18 @@ def _halted(stage: Stage, number: int, seconds: float) -> bool:
 
 
 def _whole(stage: Stage) -> bool:
-    """Tells whether every broker has all of the withdrawals: before that no other one may be hurt."""
-    tps = stage.cluster.partitions([stage.world.settings.topic(name) for name in ("consents", "ledger")])
-    return all(len(stage.cluster.leader(tp)[1]) == len(stage.cluster.brokers) for tp in tps)
+    """Tells whether every broker has all of what matters: before that no other one may be hurt."""
+    return stage.cluster.whole(*(stage.world.settings.topic(name) for name in ("consents", "ledger")))
 
 
+BROKER = (broker_killed, broker_halted, offsets_deleted, offsets_falsified, inputs_expired, policy_activated)
 KINDS: dict[str, Kind] = {
     **{one.__name__: Kind(one, _workers) for one in (worker_killed, worker_halted, worker_left, clock_jumped)},
     **{one.__name__: Kind(one, lambda _: ["answers"]) for one in (facts_held, answers_late, connections_reset)},
     **{one.__name__: Kind(one, lambda _: ["commits"]) for one in (commit_lost, commit_answered_late, commit_kept)},
     **{
         one.__name__: Kind(one, lambda _: ["broker"])  # what is asked of a broker needs it, too
-        for one in (broker_killed, broker_halted, offsets_deleted, inputs_expired, policy_activated)
+        for one in BROKER
     },
     **{one.__name__: Kind(one, lambda _: ["broker"], brokers=3) for one in (leader_halted, rolling_restart)},
     **{one.__name__: Kind(one, lambda _: ["sealer"]) for one in (sealer_killed, disk_full)},

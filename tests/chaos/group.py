@@ -1,4 +1,4 @@
-"""The workers' consumer group and transactions, as an operator's tools reach them."""
+"""The workers' consumer group, as an operator's tools reach it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Self
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.errors import NoError
+from kafka.structs import OffsetAndMetadata
 
 from tests.worlds import World
 
@@ -18,6 +19,7 @@ class Group:
     """The group of a world's workers."""
 
     def __init__(self, world: World, bootstrap: str = "") -> None:
+        self.world = world
         self.name = world.settings.group
         sends = world.settings.topic("sends")
         self.partitions = [TopicPartition(sends, number) for number in range(world.partitions)]
@@ -41,3 +43,13 @@ class Group:
         """Deletes the offsets of some partitions; False where Kafka refuses."""
         answer = self._admin.delete_group_offsets(self.name, partitions)
         return all(error is NoError for error in answer.values())
+
+    def falsify(self) -> bool:
+        """Leaves four partitions without offset, with the first, the end, one beyond it; False where Kafka refuses."""
+        ends = self.world.ends("sends")
+        none, first, end, beyond = self.partitions
+        wrong = {first: 0, end: ends[end.partition], beyond: ends[beyond.partition] + 1_000_000}
+        written = self._admin.alter_group_offsets(
+            self.name, {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in wrong.items()}
+        )
+        return all(error is NoError for error in written.values()) and self.delete_offsets(none)

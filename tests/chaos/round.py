@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -25,8 +26,14 @@ READING_SECONDS = 120.0
 SENDS_A_SECOND = 20.0
 KINDS_A_MINUTE = 8
 """Fewer acknowledged sends, and fewer kinds of fault that hurt, make a round invalid: at most what there are."""
-DECIDED_WHILE_HURT = 0.3
-"""A gate that only waits for better times shows nothing: this part of the sends is decided before they come."""
+COMES_OUT = ("intake clear", "intake block", "release clear", "handoff clear", "recall block")
+"""What must have happened at least once, by stage and verdict."""
+ENDS = (0, 3, 70, -signal.SIGTERM)
+"""How a process of the gate may end: in order, without a broker, to be started again, or asked before it had begun."""
+DECIDED_A_SECOND = 10.0
+"""A gate that only waits for better times shows nothing: so many sends are decided before they come."""
+LONGEST = 3.0
+"""A slow machine is given so many times as long to come to all of that."""
 FEWEST = {"send": 200, "no": 20, "act": 20, "handoff": 4, "poison": 10}
 """What was acknowledged at least, by kind."""
 
@@ -38,7 +45,8 @@ class Report:
     seed: int
     said: dict[str, int] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
-    decided_while_hurt: int = 0
+    lacking: list[str] = field(default_factory=list)
+    """What had not happened often enough when it healed."""
     landed: dict[str, int] = field(default_factory=dict)
     missed: dict[str, int] = field(default_factory=dict)
     codes: list[tuple[str, int]] = field(default_factory=list)
@@ -110,7 +118,8 @@ def run(
 
         nemesis.order("hurt")
         observer.watch(seconds)
-        report.decided_while_hurt = sum(history().decided.values())
+        observer.watch((LONGEST - 1) * seconds, lambda: not lacking(history(), seconds), every=5.0)
+        report.lacking = lacking(history(), seconds)
         nemesis.order("heal")
         told = json.loads(nemesis.hears())
         healed = time.monotonic()
@@ -130,6 +139,7 @@ def run(
     report.said = dict(Counter(said.kind for said in done.said_and_acknowledged(*FEWEST)))
     report.verdicts = dict(Counter(f"{a['stage']} {a['verdict']}" for a in done.audits))
     report.found += check(done) + invalid(report, seconds)
+    report.found += [f"{name} ended with {code}" for name, code in report.codes if code not in ENDS]
     return report
 
 
@@ -141,14 +151,22 @@ def replayed(environment: dict[str, str], folder: Path) -> list[str]:
     return [] if done.returncode == 0 else [f"I7: `gatekeeper audit replay --live` ended with {done.returncode}"]
 
 
+def lacking(history: History, seconds: float) -> list[str]:
+    """Returns what a round that lasted so long lacks to show anything: what was said, what came out, and by when."""
+    said = Counter(said.kind for said in history.said_and_acknowledged(*FEWEST))
+    out = {f"{a['stage']} {a['verdict']}" for a in history.audits}
+    least = FEWEST | {"send": max(FEWEST["send"], int(SENDS_A_SECOND * seconds))}
+    found = [f"{said[kind]} of {kind}, and {n} are the least" for kind, n in least.items() if said[kind] < n]
+    found += [f"no {what}" for what in COMES_OUT if what not in out]
+    if (decided := sum(history.decided.values())) < (n := int(DECIDED_A_SECOND * seconds)):
+        found.append(f"{decided} sends decided while it was hurt, and {n} are the least")
+    return found
+
+
 def invalid(report: Report, seconds: float) -> list[str]:
     """Returns why a round shows nothing: too little was done, or too little was hurt."""
-    least = FEWEST | {"send": max(FEWEST["send"], int(SENDS_A_SECOND * seconds))}
-    said = Counter(report.said)
-    found = [f"{said[kind]} of {kind}, and {n} are the least" for kind, n in least.items() if said[kind] < n]
-    if report.decided_while_hurt < (part := int(DECIDED_WHILE_HURT * said["send"])):
-        found.append(f"{report.decided_while_hurt} sends were decided while it was hurt, and {part} are the least")
-    kinds, wanted = len(report.landed), min(KINDS_A_MINUTE * seconds / 60, len(report.landed) + len(report.missed))
+    found, kinds = list(report.lacking), len(report.landed)
+    wanted = min(KINDS_A_MINUTE * seconds / 60, kinds + len(report.missed.keys() - report.landed.keys()))
     if kinds < wanted:
         found.append(f"{kinds} kinds of fault hurt, and {wanted:.0f} are the least")
     return [f"invalid: {sentence}" for sentence in found]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import suppress
+from pathlib import Path
+from time import monotonic
 
 import pytest
 from kafka import TopicPartition
@@ -15,9 +18,12 @@ from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import resumption
+from gatekeeper.partitioner import partition_of
 from gatekeeper.texts import text
 from schemas.codec import decode
-from tests.worlds import until
+from streams.client.reader import Reader
+from streams.kafka.broker import Broker
+from tests.worlds import World, until
 
 HEAD = Head(sends=2, acts=0, prev="0" * 64, at=1)
 
@@ -111,3 +117,84 @@ def test_what_cannot_be_resumed_then_nothing_is_written_and_the_sentence_says_wh
     assert advice in run(*call, "4", "1").says(2)
     assert run("partition", "show", "1", "--json").json["refused"]["resume"] is None
     assert system.records("acts") == []
+
+
+def test_three_of_four_partitions_refused_then_the_fourth_is_decided_and_a_person_lets_each_go_on(
+    run, kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sends that expired while no worker ran, a ledger without its last transactions, and a head that is none."""
+    world = World(kafka.bootstrap, prefix, partitions=4).create()
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "log"))
+    people = {number: [] for number in range(4)}
+    for name in (f"p{number}" for number in range(200)):
+        people[partition_of(name.encode(), 4)].append(name)
+    names = [name for each in people.values() for name in each]
+    world.people(names)
+    world.sends(names)
+    with world.process(tmp_path / "before.log") as worker:
+        world.await_audits(len(names))
+        old = [m.value() for m in world.read("ledger") if (m.key(), m.partition()) == (b"head", 2)][-1]
+        known = world.ledger().keys()
+        world.sends(names, 1_000)
+        world.await_audits(2 * len(names))
+        assert worker.stop() == 0
+    lost = [key for key in world.ledger().keys() - known if partition_of(key.split("/")[1].encode(), 4) == 2]
+    assert len(lost) == len(people[2])
+    world.put("ledger", [*((key, None) for key in lost), ("head", old)], partition=2)
+    world.put("ledger", [("head", b"{}")], partition=3)
+    head = world.head(1)["sends"]
+    world.sends(names, 2_000)
+    expired = TopicPartition(world.settings.topic("sends"), 1)
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+        admin.delete_records({expired: head + 7})
+
+    def refused() -> dict[int, str]:
+        rows = run("status", "--json").json["partitions"]
+        return {row["partition"]: row["refused"]["reason"] for row in rows if row["refused"]}
+
+    wrong = {1: "error.sends_expired", 2: "error.torn", 3: "error.head_unreadable"}
+    with world.process(tmp_path / "first.log") as worker:
+        until(lambda: refused() == wrong, "every refusal, seen from outside")
+        until(lambda: len(world.audits()) == 2 * len(names) + len(people[0]), "the sends of the fourth partition")
+        assert worker.stop() == 0
+    assert refused() == wrong, "without any worker"
+    world.sends(people[0], 3_000)
+    with world.process(tmp_path / "again.log") as worker:
+        began = monotonic()
+        until(lambda: len(world.audits()) == 2 * len(names) + 2 * len(people[0]), "the fourth partition, again")
+        assert monotonic() - began < 10
+        until(lambda: len(worker.events("partition_refused")) >= 6, "each is refused again")
+        assert refused() == wrong
+        for number in wrong:
+            call = run("partition", "show", str(number), "--json").json["refused"]["resume"]
+            words = [*shlex.split(call)[1:-4], "--by", "pm-7", "--reason", "looked"]
+            wait = ("--wait", "0") if number < 3 else ()
+            assert run(*words, "--yes", *wait).code == 0
+        decided = 3 * len(names) + len(people[0]) - 7
+        until(lambda: sum(a.stage == "intake" for a in world.audits()) == decided, "all that is left")
+        until(lambda: sum(a.stage == "act" for a in world.audits()) == 3, "every act, in its turn")
+        assert refused() == {}
+        assert run("status", "--json").json["findings"] == []
+        world.check(decided)
+        # the ledger that was made anew knows what was cleared: what `cleared` lost comes back by it
+        with Reader(world.settings) as reader:
+            gone = list(reader.read("cleared", partition=2))
+        with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+            admin.delete_records({TopicPartition(world.settings.topic("cleared"), 2): -1})
+        again = run("audit", "reemit", "--topic", "cleared", "--by", "pm-7", "--json")
+        assert again.code == 0, again
+        with Reader(world.settings) as reader:
+            back = list(reader.read("cleared", partition=2))
+        assert {(one.key, one.value) for one in back} == {(one.key, one.value) for one in gone}
+        assert len(back) == len(gone) > len(people[2])
+    covered = run("audit", "coverage", "--json")
+    assert (covered.code, covered.json["findings"]) == (5, []), "what expired cannot be proven any more"
+    (skip,) = covered.json["skipped"]
+    assert (skip["partition"], skip["start"], skip["to"], skip["by"]) == (1, head, head + 7, "pm-7")
+    assert run("audit", "export", "--out", str(tmp_path / "out"), "--unsealed").code == 0
+    verified = run("audit", "verify", str(tmp_path / "out"), "--json").json
+    assert [finding["code"] for finding in verified["findings"]] == ["no_log"]
+    (said,) = (one for one in verified["says"] if one["code"] == "skipped_by")
+    assert (said["partition"], said["first"], said["to"], said["by"]) == (1, head, head + 7, "pm-7")

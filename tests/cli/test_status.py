@@ -277,7 +277,7 @@ def test_a_head_that_nobody_of_ours_wrote_then_its_partition_is_refused_and_the_
     found = run("status", "--json")
     assert (found.code, found.json["findings"]) == (1, ["no_owner", "refused"])
     refused, other = found.json["partitions"]
-    assert (refused["refused"]["reason"], other["refused"]) == ("error.ledger_unreadable", None)
+    assert (refused["refused"]["reason"], other["refused"]) == ("error.head_unreadable", None)
     assert refused["refused"]["sentence"] in run("status").out
 
 

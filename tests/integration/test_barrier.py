@@ -15,6 +15,9 @@ from streams.worker.clock import Clock
 from streams.worker.facts import Followers
 from tests.worlds import World, consent, controller, eventually, send
 
+LAG = 30.0
+"""So long a chunk waits for the facts here, and nobody else does."""
+
 
 class WithoutBarrier(Followers):
     """The switch that exists only here: facts are followed, and nobody waits for them."""
@@ -37,7 +40,7 @@ class Watched(Followers):
 
 @pytest.fixture
 def world(kafka, prefix) -> World:
-    world = World(kafka.bootstrap, prefix, max_lag=30.0).create()
+    world = World(kafka.bootstrap, prefix, max_lag=LAG).create()
     world.people(["r1", "r2"])
     return world
 
@@ -182,6 +185,35 @@ def test_given_facts_that_are_folded_then_the_positions_are_those_of_just_the_ap
     asyncio.run(run())
     assert all(positions == applied for positions, applied in seen)
     assert len({applied for _, applied in seen}) > 100, "others were let in between"
+
+
+class Jumping(Followers):
+    """An hour passes on the machine's clock while a chunk waits for the facts."""
+
+    ahead_ms = 0
+
+    async def barrier(self, timeout: float) -> bool:
+        passed = await super().barrier(timeout)
+        if timeout == LAG:
+            Jumping.ahead_ms = 3_600_000
+        return passed
+
+
+def test_given_a_clock_that_jumps_while_facts_are_waited_for_then_nothing_is_judged_by_it(world, monkeypatch):
+    right = Clock.now
+    monkeypatch.setattr(Clock, "now", lambda self: right(self) + Jumping.ahead_ms)
+    monkeypatch.setattr(turn, "CLOCK_RETRY_SECONDS", 0.1)
+
+    async def run() -> None:
+        async with world.worker(followers=Jumping) as app:
+            world.sends(["r1"])
+            await eventually(lambda: "clock" in app.gate.readiness()["waiting"].values(), "the clock", 20)
+            monkeypatch.setattr(Jumping, "barrier", Followers.barrier)
+            Jumping.ahead_ms = 0
+            await eventually(lambda: len(world.audits()) == 1, "the send")
+
+    asyncio.run(run())
+    assert max(head["at"] for head in world.heads().values()) <= right(Clock())
 
 
 def test_given_a_race_of_2000_withdrawals_and_sends_then_none_is_cleared(world, monkeypatch):

@@ -13,7 +13,7 @@ from schemas.codec import decode, encode
 from streams.worker import reevaluation
 from streams.worker.clock import Clock
 from tests import world as facts
-from tests.worlds import World, eventually, send, until
+from tests.worlds import World, eventually, send
 
 DAY_MS = 86_400_000
 LIST = ("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": facts.CHECK})
@@ -241,25 +241,3 @@ def test_given_an_uphold_taken_back_after_the_yes_then_that_send_goes_out_too(wo
     asyncio.run(run())
     assert outcomes(world) == ["asked", "cleared", "cleared", "reopened", "upheld"]
     world.check(2)
-
-
-def test_given_kills_among_sixty_asks_and_answers_then_one_request_and_one_cleared_send_each(world, tmp_path):
-    names = [f"p{number}" for number in range(60)]
-    bought(world, *names)
-    world.put("sends", [(name, send(name, name)) for name in names])
-    with world.process(tmp_path / "worker.log") as worker:
-        until(lambda: len(world.read("review")) == 60, "sixty items")
-        ask(world)
-        until(lambda: world.acted(), "an act")
-        worker.kill()
-        worker.start()
-        until(lambda: len(world.acted()) == 60, "sixty acts")
-        for name in names[:30]:
-            answer(world, name, "yes")
-        until(lambda: world.read("cleared"), "a cleared send")
-        worker.kill()
-        worker.start()
-        until(lambda: len(world.read("cleared")) == 30, "thirty cleared sends")
-        world.check(60)
-    assert sorted(ask.recipient_id for ask in asks(world)) == sorted(names)
-    assert outcomes(world) == ["asked"] * 60 + ["cleared"] * 30

@@ -1,9 +1,7 @@
 """A campaign handed off on real Kafka: an acknowledged withdrawal wins, a worker's end doubles and loses nothing."""
 
 import asyncio
-from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 
 import orjson
 import pytest
@@ -148,31 +146,3 @@ def test_given_a_hand_off_that_waits_for_facts_then_a_cancellation_of_its_campai
     assert judged(world, "K") == {}, "nothing is handed on of what is cancelled"
     assert {a.act.code for a in world.acted().values() if a.act.act_id == "run-K"} == {"called_off"}
     world.check(22)
-
-
-def test_given_a_worker_killed_within_a_hand_off_then_the_next_one_ends_it_and_each_piece_has_one_outcome(
-    world, tmp_path: Path
-):
-    count = 6_000  # three transactions a partition
-    names = [f"p{number}" for number in range(count)]
-    world.people(names)
-    world.put("sends", ((name, send(name, name, campaign_id="K")) for name in names))
-    with world.process(tmp_path / "log") as worker:
-        until(lambda: world.decided() == count, "all decided", 120)
-        world.put("consents", ((name, consent(name, **NO)) for name in names[::10]))
-        before = sum(world.ends("audit"))
-        hand_off(world, "K")
-        until(lambda: sum(world.ends("audit")) > before, "the first ones handed off")
-        worker.kill()
-        begun = len(judged(world, "K"))
-        worker.start()
-        until(lambda: done(world, "K"), "an answer of each partition", 120)
-        worker.stop()
-    outcomes = judged(world, "K")
-    assert begun < count, "the worker had ended it before it was killed"
-    assert Counter(outcomes.values())["handed"] == count * 9 // 10
-    assert outcomes.keys() | called_back(world) == people_of(world, "K").keys()
-    handed = {entry["did"] for key, entry in world.ledger().items() if key.startswith("clear/") and entry.get("handed")}
-    assert handed == {did for did, outcome in outcomes.items() if outcome == "handed"}
-    assert len(called_back(world)) == count // 10
-    world.check(count)

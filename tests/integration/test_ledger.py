@@ -4,12 +4,11 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, MemberToRemove
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from gatekeeper.errors import IntegrityError
 from schemas.topics import DAY_MS
 from streams.worker.clock import Clock
-from streams.worker.transaction import Transaction
 from tests.worlds import World, eventually, send
 
 CLEAR, TWICE = ("clear", None), ("block", "DUPLICATE_SEND")
@@ -140,38 +139,6 @@ def test_given_window_and_mail_date_past_then_the_piece_may_go_out_again_and_wha
         "e-other-anew": CLEAR,
     }
     world.check(11)
-
-
-def expel(world: World) -> None:
-    """Puts the only worker out of its group, as a broker does that hears nothing of it: it joins again by itself."""
-    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
-        admin.remove_group_members(world.settings.group, [MemberToRemove(group_instance_id=world.settings.worker)])
-
-
-def test_given_a_revocation_before_the_commit_then_the_same_worker_has_no_phantom_clearance(world, monkeypatch):
-    commit, held = Transaction.commit, asyncio.Event()
-
-    async def holding(self, position, clock):
-        if "cleared" in self._batches and not held.is_set():
-            held.set()
-            await asyncio.Event().wait()
-        return await commit(self, position, clock)
-
-    monkeypatch.setattr(Transaction, "commit", holding)
-
-    async def run() -> None:
-        async with world.worker() as app:
-            await eventually(lambda: app.gate.readiness()["ready"], "readiness")
-            before = app.consumer_generation_id
-            world.put("sends", [again(0)])
-            await held.wait()
-            await asyncio.to_thread(expel, world)
-            await decided(world, 1)
-            assert app.consumer_generation_id > before, "revoked and assigned again by the group"
-
-    asyncio.run(run())
-    assert world.verdicts() == {"e-0": CLEAR}
-    world.check(1)
 
 
 def test_given_an_entry_of_a_newer_engine_then_its_partition_is_refused_and_the_other_is_decided(world):

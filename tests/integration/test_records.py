@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import itertools
 import os
+import subprocess
+import sys
 from collections import Counter
 
 import kafka as kafka_python
@@ -12,15 +14,19 @@ import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from gatekeeper.partitioner import partition_of
+from gatekeeper.texts import text
 from schemas.topics import INPUTS
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
+from streams.worker import facts
 from tests.bad_sends import BAD_SENDS
 from tests.cluster import Cluster
-from tests.worlds import World, consent, eventually, send, source
+from tests.worlds import World, consent, eventually, send, source, until
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "20000"))
+BOMBS = int(os.environ.get("BOMBS", "16"))
+"""Each eighth inflates to 120 MB, the others to nearly what a reader takes of a batch."""
 GROWTH_MB = 50
 
 
@@ -99,7 +105,10 @@ def test_given_each_codec_on_each_input_topic_then_all_of_it_is_read(world, kept
         }  # fmt: skip
 
 
-def test_given_hostile_headers_and_bombs_then_sends_and_acts_are_refused_facts_hold_and_the_rest_is_decided(world):
+def test_given_hostile_headers_and_bombs_then_sends_and_acts_are_refused_facts_hold_and_the_rest_is_decided(
+    world, monkeypatch
+):
+    monkeypatch.setattr(facts, "UNREAD_KEPT", 5_000)
     world.people(["r1", "r2", "r3"])
     for number, (fault, headers) in enumerate(
         (
@@ -121,13 +130,14 @@ def test_given_hostile_headers_and_bombs_then_sends_and_acts_are_refused_facts_h
     for value in (b" " * 2_000_000, b" " * 60_000_000, orjson.dumps(send("r1", "last"))):
         world.put("sends", [("r1", value)], wide)  # a batch each
     world.put("sources", [("r3", b" " * 2_000_000)], wide)
+    world.put("sources", [("r3", b"{" * 2_000)])
     compression(world, "uncompressed")
     world.put("sends", [("r3", send("r3", "withheld"))])
 
     async def run() -> None:
         async with world.worker():
             await eventually(lambda: len(world.audits()) == 13 + 4, "all sends and acts")
-            await eventually(lambda: len(world.read("deadletter")) == 6 + 4 + 1, "dead letters")
+            await eventually(lambda: len(world.read("deadletter")) == 6 + 4 + 2, "dead letters")
 
     asyncio.run(run())
     assert world.check(13) == {"clear": 2, "block": 11}
@@ -140,13 +150,20 @@ def test_given_hostile_headers_and_bombs_then_sends_and_acts_are_refused_facts_h
     expected = {(topic, fault): n for topic in ("sends", "acts") for fault, n in of_headers.items()}
     assert faults == {
         **expected, ("sends", "value_too_long"): 1, ("sends", "batch_too_long"): 1, ("sources", "value_too_long"): 1,
+        ("sources", "not_json"): 1,
     }  # fmt: skip
     assert all(len(of) < 12 for of, _ in letters), "a refused record's headers are copied nowhere"
     refused = [m for of, m in letters if of["gate-fault"].startswith(b"header")]
     assert {m.value() for m in refused} == {None}, "nor is anything else of it"
-    (whole,) = (of for of, _ in letters if of["gate-source"].startswith(b"sources"))
-    assert whole["gate-size"] == b"2000000"
-    assert whole["gate-sha256"] == hashlib.sha256(b" " * 2_000_000).hexdigest().encode()
+    unread = {
+        of["gate-size"]: (m.key(), m.value(), of["gate-sha256"].decode())
+        for of, m in letters
+        if of["gate-source"].startswith(b"sources")
+    }
+    assert unread == {
+        b"2000000": (b"r3", b" " * 4096, hashlib.sha256(b" " * 2_000_000).hexdigest()),
+        b"2000": (b"r3", None, hashlib.sha256(b"{" * 2_000).hexdigest()),
+    }, "beyond what is kept of all of them, a dead letter has key, size and SHA-256"
     assert max(len(m.value() or b"") for of, m in letters if of["gate-source"].startswith(b"s")) <= 4096
     with Reader(world.settings) as reader:  # what the gate writes has more headers than what it takes
         found = {len(record.headers): record.refused for record in reader.read("cleared")}
@@ -154,7 +171,9 @@ def test_given_hostile_headers_and_bombs_then_sends_and_acts_are_refused_facts_h
     assert set(found.values()) == {None}
 
 
-def test_given_thousands_of_hostile_records_of_thirty_kinds_then_one_dead_letter_each_and_memory_stays(world, tmp_path):
+def test_given_thousands_of_hostile_records_of_thirty_kinds_and_bombs_then_one_dead_letter_each_and_memory_stays(
+    world, tmp_path
+):
     world.people(["r1"])
     wrong = next(n for n in range(4) if n != partition_of(b"r1", 4))
     world.put("sends", [("r1", send("r1", "elsewhere"))], partition=wrong)
@@ -178,6 +197,22 @@ def test_given_thousands_of_hostile_records_of_thirty_kinds_then_one_dead_letter
     assert {dict(m.headers())["gate-remedy"] for m in placed} == {b"partitioner=murmur2_random"}
     values = Counter(m.value() or b"" for m in letters if m not in placed)
     assert values == Counter(value or b"" for _, _, value, _ in kinds), "a dead letter is the record as it came"
+
+    compression(world, "producer")  # as it was before the brokers unpacked batches
+    wide = world.producer(**{"message.max.bytes": 200_000_000, "compression.type": "gzip", "linger.ms": 0})
+    for number in range(BOMBS):
+        world.put("consents", [(f"bomb-{number}", b" " * (120_000_000 if number % 8 == 7 else 7_500_000))], wide)
+    compression(world, "uncompressed")
+    world.put("sends", [("r1", send("r1", "behind"))])
+    with world.process(tmp_path / "log") as worker:
+        until(lambda: len(world.read("deadletter")) == len(letters) + BOMBS, "a dead letter for each bomb")
+        world.await_audits(HOSTILE + 5)
+        assert resident_mb(worker.process.pid) - before < GROWTH_MB
+        assert worker.stop() == 0
+    assert world.verdicts()["e-behind"] == ("block", "FACTS_UNAVAILABLE")
+    bombs = [dict(m.headers()) for m in world.read("deadletter") if m.key() and m.key().startswith(b"bomb-")]
+    assert Counter(one["gate-fault"] for one in bombs) == {b"value_too_long": BOMBS - BOMBS // 8}, "its key is read"
+    assert {one["gate-size"] for one in bombs} == {b"7500000"}
 
 
 def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld_until_somebody_resolves_it(tmp_path):
@@ -210,6 +245,29 @@ def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld
         (letter,) = (dict(m.headers()) for m in world.read("deadletter"))
         assert letter["gate-fault"] == b"batch_corrupt"
 
+        number = partition_of(b"r1", 4)
+        spoil(broker, world, number, b'"sends":', "ledger")
+
+        async def refused() -> None:
+            async with world.worker() as app:
+                (found,) = (await eventually(lambda: app.gate.readiness()["refused"], "a refusal")).items()
+                assert found[0] == str(number)
+                spoilt = text("error.ledger_spoilt", place=f"{world.settings.topic('ledger')}/{number}/", sha256="")
+                assert found[1].startswith(spoilt.partition("/")[0])
+                world.put("sends", [(name, send(name, "behind")) for name in ("r1", other)])
+                await eventually(lambda: "e-behind" in world.verdicts(), "the other partitions go on")
+
+        other = next(f"o{n}" for n in itertools.count() if partition_of(f"o{n}".encode(), 4) != number)
+        asyncio.run(refused())
+        spoil(broker, world, 0, b'"notice"', "reference")
+        (tmp_path / "autumn.jsonl").write_bytes(orjson.dumps(send("r1", "autumn")))
+        publish = [sys.executable, "-m", "gatekeeper", "publish", str(tmp_path / "autumn.jsonl")]
+        before = world.ends("sends")
+        told = subprocess.run(publish, env=os.environ | world.environment, capture_output=True, text=True)
+        assert (told.returncode, told.stdout) == (4, "")
+        assert "reference/0/" in told.stderr
+        assert world.ends("sends") == before, "nothing was published"
+
 
 def test_given_a_batch_that_the_leaders_disk_spoilt_then_the_fact_is_read_from_another_replica(tmp_path):
     with Cluster(tmp_path, 3) as cluster:
@@ -232,9 +290,9 @@ def test_given_a_batch_that_the_leaders_disk_spoilt_then_the_fact_is_read_from_a
         assert world.verdicts() == {"e-r1": ("clear", None), "e-r2": ("block", "CONSENT_WITHDRAWN")}
 
 
-def spoil(broker: Broker, world: World, partition: int, word: bytes) -> None:
-    """Changes one byte of a batch of `consents` where a broker keeps it, as a bad disk would."""
-    log = broker.folder / "data" / f"{world.settings.topic('consents')}-{partition}" / f"{0:020}.log"
+def spoil(broker: Broker, world: World, partition: int, word: bytes, topic: str = "consents") -> None:
+    """Changes one byte of a batch where a broker keeps it, as a bad disk would."""
+    log = broker.folder / "data" / f"{world.settings.topic(topic)}-{partition}" / f"{0:020}.log"
     with log.open("r+b") as file:
         file.seek(file.read().rindex(word))
         file.write(b"X")

@@ -15,6 +15,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 Headers = Sequence[tuple[str, bytes]]
 Row = tuple[bytes | None, bytes | None, Headers]
 """Key, value and headers, as a producer gives them."""
+BROKERS = (0, 1, 2)
 NOBODY = -1
 """The producer id of whoever writes without one."""
 
@@ -65,6 +66,11 @@ class Log:
         self.writers: dict[int, Writer] = {}
         self.leader_epoch = 0
         self.deposed: Deposed | None = None
+
+    @property
+    def leader(self) -> int:
+        """The broker that leads."""
+        return BROKERS[(len(self.tp.topic) + self.tp.partition + self.leader_epoch) % len(BROKERS)]
 
     @property
     def end(self) -> int:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+import warnings
 from asyncio.base_events import BaseEventLoop
-from asyncio.events import Handle
+from asyncio.events import Handle, TimerHandle
 from collections.abc import Callable, Coroutine
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any
 
@@ -73,11 +74,12 @@ class Loop(BaseEventLoop):
     """Runs callbacks in an order drawn from `random`, and lets virtual time jump from timer to timer."""
 
     _ready: Any
-    _scheduled: list[Any]
 
     def __init__(self, random: Random) -> None:
         super().__init__()
         self._random, self._now = random, 0.0
+        self._timers: list[tuple[float, int, TimerHandle]] = []
+        self._count = 0
         self._tasks: list[asyncio.Task[Any]] = []
         self.set_task_factory(self._task)
         self.set_exception_handler(lambda *_: None)
@@ -90,19 +92,39 @@ class Loop(BaseEventLoop):
         """Returns milliseconds since the epoch by Kafka's clock."""
         return EPOCH_MS + int(self._now * 1000)
 
+    def call_later(
+        self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> TimerHandle:
+        """Has something called after so many seconds."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> TimerHandle:
+        """Has something called at that time."""
+        timer = TimerHandle(when, callback, args, self, context)
+        self._count += 1
+        heapq.heappush(self._timers, (when, self._count, timer))
+        return timer
+
+    def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
+        """Leaves a cancelled timer where it is; it is dropped when its time comes."""
+
     def resume(self, handles: list[Handle]) -> None:
         """Makes parked callbacks ready again."""
         self._ready.extend(handles)
 
     def close(self) -> None:
         """Ends what dead machines left, without a word: nobody would have heard it."""
-        for task in self._tasks:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            if not task.done():
-                coroutine: Any = task.get_coro()
-                with contextlib.suppress(BaseException):
-                    coroutine.close()
-        self._tasks.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            for task in self._tasks:
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                if not task.done():
+                    coroutine: Any = task.get_coro()
+                    with contextlib.suppress(BaseException):
+                        coroutine.close()
+            self._tasks.clear()
         super().close()
 
     def _task(self, loop: Any, coroutine: Any, **more: Any) -> asyncio.Task[Any]:
@@ -114,17 +136,15 @@ class Loop(BaseEventLoop):
         return task
 
     def _run_once(self) -> None:
-        ready, timers = self._ready, self._scheduled
+        ready, timers = self._ready, self._timers
         if not ready:
-            while timers and timers[0]._cancelled:
-                heapq.heappop(timers)._scheduled = False
+            while timers and timers[0][2]._cancelled:  # type: ignore[attr-defined]
+                heapq.heappop(timers)
             if not timers:
                 raise Stalled
-            self._now = max(self._now, timers[0]._when)
-        while timers and timers[0]._when <= self._now:
-            timer = heapq.heappop(timers)
-            timer._scheduled = False
-            ready.append(timer)
+            self._now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= self._now:
+            ready.append(heapq.heappop(timers)[2])
         batch = list(ready)
         ready.clear()
         if len(batch) > 1:
@@ -138,6 +158,15 @@ class Loop(BaseEventLoop):
                     machine.parked.append(handle)
                 continue
             handle._run()
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Calls at once what would run in a thread."""
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
     def _process_events(self, event_list: Any) -> None:
         """Has none: there is no selector."""

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.chaos.checker import History, Seen, check
 from tests.chaos.journal import Kind, Said
-from tests.chaos.round import Report, invalid
+from tests.chaos.round import FEWEST, Report, invalid, lacking
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = base64.b64encode(b"\x01" + KEY.public_key().public_bytes_raw()).decode()
@@ -324,15 +324,36 @@ def forged(one: Seen) -> Seen:
     return replace(one, value=(one.value or b"") + b" ")
 
 
+def busy() -> Gate:
+    """A gate at which enough goes on for a round of ten seconds."""
+    gate = Gate()
+    for number in range(max(FEWEST.values())):
+        item = gate.send(f"p{number}", "block")
+        gate.act(f"p{number}", item, "cleared")
+        gone = gate.send(f"q{number}")
+        gate.say("no", f"q{number}", "consents")
+        gate.recall(gone, f"q{number}")
+        said = gate.say("handoff", "", "acts")
+        gate.audit(said, "handoff", "clear", {"act_id": said.id, "item": gone, "outcome": "handed"})
+        gate.poison("consents")
+    return gate
+
+
 def test_given_a_round_in_which_little_happened_then_it_is_invalid():
-    said = {"send": 6000, "no": 100, "act": 100, "handoff": 8, "poison": 20}
+    assert lacking(busy().history(), 10) == []
+    assert len(lacking(busy().history(), 1000)) == 2  # sends, and decisions while it was hurt
+    for kind in FEWEST:
+        gate = busy()
+        gate.said = [said for said in gate.said if said.kind != kind]
+        assert any(f" of {kind}," in sentence for sentence in lacking(gate.history(), 10))
+    gate = busy()
+    gate.audits = [a for a in gate.audits if a["stage"] != "handoff"]
+    assert lacking(gate.history(), 10) == ["no handoff clear"]
+
+
+def test_given_a_round_in_which_little_was_hurt_then_it_is_invalid():
     hurt = dict.fromkeys("abcdefgh", 1)
-    right = Report(1, said=said, landed=hurt, missed={"x": 1}, decided_while_hurt=3000)
+    right = Report(1, landed=hurt, missed={"x": 1, "y": 3})
     assert invalid(right, 60) == []
-    for wrong in (
-        replace(right, said=said | {"send": 1000}),
-        replace(right, said=said | {"handoff": 0}),
-        replace(right, landed={"a": 50}, missed=hurt),
-        replace(right, decided_while_hurt=100),
-    ):
-        assert len(invalid(wrong, 60)) == 1
+    assert len(invalid(replace(right, landed={"a": 50}, missed=hurt), 60)) == 1
+    assert len(invalid(replace(right, lacking=["no handoff clear"]), 60)) == 1

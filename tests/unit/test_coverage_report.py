@@ -27,7 +27,7 @@ def partition(number: int, findings: int) -> Covered:
     claimed = {topic: Range(10**10, 2 * 10**10, 10**10) for topic in ("sends", "acts")}
     lost = dict.fromkeys(("sends", "acts", *OUTPUTS), 10**9)
     wrong = [Finding("missing_output", number, "audit", 10**10 + n, "x" * 120) for n in range(findings)]
-    return Covered(number, 10**8, 10**10, claimed, lost, wrong)
+    return Covered(number, 10**8, 10**10, claimed, lost, wrong, [])
 
 
 def checked(written: list[tuple[bytes, str]], keys: Sequence[Vkey] = ()) -> Covered:
@@ -148,7 +148,7 @@ def covering(trail: Trail) -> Covered:
 def test_given_offsets_that_a_person_skipped_then_it_says_who_and_finds_nothing(skipped: dict[str, int]) -> None:
     found = covering(Trail(seed=3, partitions=1).write(6).resume(0, skipped=skipped).write(6))
     assert found.findings == []
-    told = [(one.topic, one.to - one.start, one.by, one.reason) for one in found.skipped]
+    told = [(one.topic, one.to - one.start, one.by, one.refused) for one in found.skipped]
     assert told == [(name, count, "pm-7", "error.sends_expired") for name, count in skipped.items()]
     assert orjson.loads(report([found], group="mail", at=AT))["skipped"][0]["by"] == "pm-7"
 

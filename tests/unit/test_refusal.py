@@ -67,6 +67,8 @@ def test_a_torn_transaction_then_it_goes_on_behind_it_and_nothing_is_skipped() -
     assert (found.range.start, found.suggested, found.position(120)) == (120, 120, Position(120, 8))
     assert found.skips(found.position(120)) == []
     assert found.skips(found.position(130)) == [Skip("sends", 120, 130)]
+    ahead = refusal("error.torn", topic="mail.sends.v1", position=100, sends=90, end=100, acts=7)
+    assert ahead.skips(ahead.position(100)) == [Skip("sends", 90, 100)], "the ledger is further than the records"
 
 
 def test_a_clock_that_was_wrong_then_nothing_is_skipped() -> None:

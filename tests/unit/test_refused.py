@@ -114,6 +114,6 @@ def test_an_act_that_counts_then_what_it_skips_is_told_for_the_manifest() -> Non
         "act": "a7",
         "offset": 7,
         "by": "pm-7",
-        "reason": "error.sends_expired",
+        "refused": "error.sends_expired",
     }
     assert one.skipped({"mail.sends.v1": 25, "mail.acts.v1": 3}) == ()

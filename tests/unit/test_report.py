@@ -26,7 +26,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report import page, period
 from gatekeeper.report.period import Period
-from gatekeeper.report.proof import Seal
+from gatekeeper.report.proof import Chains, Seal
 from gatekeeper.report.sends import SHOWS, clauses
 from gatekeeper.report.tally import Tally, wrong
 from gatekeeper.texts import catalogue
@@ -35,6 +35,7 @@ from schemas.topics import DAY_MS
 from tests import trails, world
 from tests.desk import YOUNG
 from tests.records import Recorded
+from tests.trails import Trail
 from tests.unit.test_asks import BROKER, DELIVERY, answered
 
 MONTH = period.read("2026-11-01", "2026-11-30", "Asia/Tokyo")
@@ -460,3 +461,16 @@ def test_percentiles_then_nearest_rank() -> None:
     hundred = list(range(1, 101))
     assert [period.percentile(hundred, n) for n in (50, 90, 99, 100)] == [50, 90, 99, 100]
     assert [period.percentile([7], 50), period.percentile([], 50), period.percentile([1, 2], 50)] == [7, None, 1]
+
+
+@pytest.mark.parametrize("skipped", [{"sends": 40}, {"acts": 3}, {"sends": 1, "acts": 1}])
+def test_offsets_that_a_person_skipped_then_the_chain_is_not_broken(skipped: dict[str, int]) -> None:
+    trail, chains = (
+        Trail(seed=3, partitions=1, acting=1).write(4).resume(0, skipped=skipped).write(4),
+        Chains(lambda _: True),
+    )
+    for step in trail.steps:
+        link = Link(0, step.offset, step.value, step.sig, step.records)
+        chains.take(link, link.manifest)
+    (told,) = chains.told()
+    assert (told["manifests"], told["breaks"], told["torn"]) == (len(trail.steps), 0, 0)

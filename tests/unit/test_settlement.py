@@ -11,7 +11,8 @@ import pytest
 
 from gatekeeper.audit.verify import Vkey, parse_vkey
 from gatekeeper.engine.implied import Inputs, Lacking, implied
-from gatekeeper.engine.settlement import Said, Settled, Tail, reaches, said, settled, written
+from gatekeeper.engine.settlement import Settled, lacking, settled
+from gatekeeper.engine.tail import Said, Tail, said, written
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.memory import Memory
@@ -60,8 +61,8 @@ def did(value: bytes) -> str:
 def judged(
     at: Head, ours: Sequence[Record], theirs: Sequence[Record], *, cut: bool = False, whole: bool = True
 ) -> Settled | None:
-    tail = Tail(written(ours, partition=0, keys=KEYS, head=at), said(theirs, partition=0), cut, whole)
-    return settled(at, tail)
+    records = said(theirs, partition=0)
+    return settled(at, Tail(written(ours, records, partition=0, keys=KEYS, head=at), records, cut, whole))
 
 
 def values(some: Sequence[Said]) -> list[bytes]:
@@ -174,15 +175,11 @@ def test_what_others_put_there_then_it_refuses_nothing() -> None:
 def test_a_tail_that_is_too_short_then_more_is_asked_for() -> None:
     steps = STEPS[:6]
     at = head(steps)
-    whole = Tail(
-        written(manifests(steps), partition=0, keys=KEYS, head=at),
-        said(audit(records(steps)), partition=0),
-        False,
-        True,
-    )
+    there = said(audit(records(steps)), partition=0)
+    whole = Tail(written(manifests(steps), there, partition=0, keys=KEYS, head=at), there, False, True)
     short = Tail(whole.manifests[:-1], whole.audit, False, False)
     late = Tail(whole.manifests, whole.audit[-1:], False, False)
-    assert [reaches(at, tail) for tail in (whole, short, late)] == [True, False, False]
+    assert [lacking(at, tail) for tail in (whole, short, late)] == [None, "manifests", "audit"]
 
 
 def test_a_person_who_was_erased_and_came_back_then_the_ledger_made_anew_says_so() -> None:
@@ -203,3 +200,26 @@ def test_an_input_that_expired_then_its_entries_are_lacking_and_nothing_is_guess
     one = Said(judged.audit, orjson.loads(judged.audit))
     with pytest.raises(Lacking):
         implied(one, Inputs({}, {}), desk.judge, desk.store, Memory())
+
+
+def test_workers_with_a_key_each_then_none_takes_the_other_s_past_for_torn_and_each_finds_what_is() -> None:
+    trail = Trail(partitions=1, seed=11, acting=0.6)
+    both = [trail.worker, key("mail.gatekeeper/worker", seed=77)]
+    for turn in range(14):
+        trail.worker = both[turn % 2]
+        trail.write(1)
+    steps = trail.steps
+    for ours in both:
+        known = [parse_vkey(ours.verifier)]
+        for place in range(2, len(steps)):
+            at, there = head(steps[:place]), said(audit(records(steps[:place])), partition=0)
+            tail = Tail(written(manifests(steps[:place]), there, partition=0, keys=known, head=at), there, False, True)
+            assert settled(at, tail) is None, place
+            assert [one.hash for one in tail.manifests] == [sha256(step.value).hexdigest() for step in steps[:place]]
+            before = head(steps[: place - 1])
+            ahead = written(manifests(steps[:place]), there, partition=0, keys=known, head=before)
+            found = settled(before, Tail(ahead, there, False, True))
+            assert found is not None
+            assert (found.head.sends, found.head.prev, found.records) == (at.sends, at.prev, ())
+            nothing = written(manifests(steps[:place]), there, partition=0, keys=known, head=None)
+            assert [one.hash for one in nothing] == [one.hash for one in tail.manifests]

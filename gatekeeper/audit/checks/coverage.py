@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
 from typing import Any, Literal, NamedTuple
@@ -91,7 +91,7 @@ class Range:
 class Skip(NamedTuple):
     """Offsets of an input (registry name) that a person let go undecided: from `start` to `to`, and by which act.
 
-    `place`: where the act stands on `acts`; `manifest`: the offset of the manifest that says so. `reason`: the error
+    `place`: where the act stands on `acts`; `manifest`: the offset of the manifest that says so. `refused`: the error
     that the partition was refused for. Where `to` lies before `start`, the partition went back.
     """
 
@@ -100,7 +100,7 @@ class Skip(NamedTuple):
     to: int
     act: str
     by: str
-    reason: str
+    refused: str
     place: int
     manifest: int
 
@@ -118,7 +118,7 @@ class Covered:
     claimed: dict[str, Range]
     expired: dict[str, int]
     findings: list[Finding]
-    skipped: list[Skip] = field(default_factory=list)
+    skipped: list[Skip]
 
 
 def covered(
@@ -205,7 +205,7 @@ class _Check:
         keys: Sequence[Vkey],
         cut: bool,
     ) -> None:
-        self._found = Covered(partition, 0, 0, {}, {}, [])
+        self._found = Covered(partition, 0, 0, {}, {}, [], [])
         self._keys = {key.kid: key for key in keys}
         self._records, self._inputs, self._outputs, self._head = records, inputs, outputs, head
         self._cut = cut or records.start > 0
@@ -352,7 +352,7 @@ class _Check:
             self._find("skipped_offset", topic, claimed.to, f"to {start}")
         claimed.to = to
         self._told.append((topic, start, to))
-        who = {name: _plain(said[name]) for name in ("act", "by", "reason")}
+        who = {name: _plain(said[name]) for name in ("act", "by", "refused")}
         self._found.skipped.append(Skip(topic, start, to, **who, place=said["offset"], manifest=offset))
 
     def _is_unsaid(self, skip: Skip) -> bool:
@@ -363,7 +363,7 @@ class _Check:
         act = self._acts.get(skip.place) or {}
         resumed = act.get("resumed") or {}
         said = act.get("act_id"), act.get("by"), resumed.get("refused"), resumed.get(skip.topic)
-        return said != (skip.act, skip.by, skip.reason, skip.to)
+        return said != (skip.act, skip.by, skip.refused, skip.to)
 
     def _own(self, offset: int, said: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
         """Takes the records of a manifest, and what stands before them."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-from pydantic import Field
 
 from gatekeeper.audit.checks.archive import Archive
 from gatekeeper.audit.checks.by_hash import Library
@@ -66,7 +65,7 @@ class Kept(states.State):
     facts: dict[str, Count]
     found: list[Found]
     troubles: list[str]
-    skipped: list[dict[str, Any]] = Field(default_factory=list)
+    skipped: list[dict[str, Any]]
 
 
 @dataclass

@@ -18,10 +18,14 @@ from streams.kafka import node
 from streams.kafka.broker import Broker
 from streams.worker import partition, takeover
 from streams.worker.process import serve_health
-from tests.chaos.conftest import Flow
 from tests.worlds import Supervised, World, eventually, until
 
 pytestmark = pytest.mark.usefixtures("doomed")
+
+
+@pytest.fixture
+def world(kafka: Broker, prefix: str) -> World:
+    return World(kafka.bootstrap, prefix).create()
 
 
 def refusal(worker: Supervised) -> tuple[int, str]:
@@ -54,17 +58,17 @@ def doomed(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_given_a_past_that_contradicts_itself_then_that_partition_is_refused_and_without_any_left_exit_4(
     world, tmp_path
 ):
-    flow = Flow(world)
-    flow.publish(400)
+    people = [f"r{number}" for number in range(400)]
+    world.sends(people)
     sends = TopicPartition(world.settings.topic("sends"), 1)
 
     async def decided() -> None:
         async with world.worker():
-            await eventually(lambda: world.decided() == flow.sent, "decisions")
+            await eventually(lambda: world.decided() == len(people), "decisions")
 
     asyncio.run(decided())
     head = world.head(1)["sends"]
-    flow.publish(400)
+    world.sends(people, len(people))
     with KafkaAdminClient(bootstrap_servers=world.bootstrap) as kafka_admin:
         kafka_admin.delete_records({sends: head + 10})
         where = {"topic": sends.topic, "partition": 1}
@@ -90,8 +94,7 @@ def test_given_a_transaction_that_hangs_in_the_ledger_then_its_partition_alone_i
 ):
     monkeypatch.setattr(takeover, "HANGING_SECONDS", 0.5)
     monkeypatch.setattr(partition, "REFUSED_SECONDS", 0.1)
-    flow = Flow(world)
-    flow.publish(40)
+    world.sends(sent := [f"r{number}" for number in range(40)])
 
     async def run() -> None:
         with world.transaction() as foreign:
@@ -104,11 +107,11 @@ def test_given_a_transaction_that_hangs_in_the_ledger_then_its_partition_alone_i
                 rest = sum(end for other, end in enumerate(world.ends("sends")) if other != int(number))
                 await eventually(lambda: world.decided() == rest, "the other partitions")
                 foreign.abort_transaction()
-                await eventually(lambda: world.decided() == flow.sent, "this one, too")
+                await eventually(lambda: world.decided() == len(sent), "this one, too")
                 assert app.gate.readiness()["refused"] == {}
 
     asyncio.run(run())
-    world.check(flow.sent)
+    world.check(len(sent))
 
 
 def test_given_no_broker_then_exit_3_and_the_address(doomed):

@@ -1,0 +1,139 @@
+"""The last that a partition's topics hold: manifests that workers wrote, and audit records that they may have written.
+
+Whoever may write to these topics can put something there. What no worker wrote is passed over, and stops nobody.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import orjson
+
+from gatekeeper.audit.log import merkle
+from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.audit.verify import Vkey
+from gatekeeper.ledger.head import Head
+from gatekeeper.times import span
+from schemas.audit import Manifest
+from schemas.codec import Unreadable, decode
+from schemas.record import Record
+from schemas.topics import logical_name
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A manifest that a worker wrote, and the SHA-256 (hex) of its value."""
+
+    said: Manifest
+    hash: str
+
+
+class Said(NamedTuple):
+    """An audit record that a worker may have written: its bytes, and what they say."""
+
+    value: bytes
+    said: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The last that a partition's topics hold, in order, up to ends that were asked.
+
+    `manifests`, `audit`: as `written` and `said` return them. `cut`: whether retention has taken something of `audit`,
+    which is kept as long as `manifests`. `all_manifests`: whether all are here that Kafka keeps.
+    """
+
+    manifests: Sequence[Written]
+    audit: Sequence[Said]
+    cut: bool
+    all_manifests: bool
+
+
+def written(
+    records: Iterable[Record], audit: Sequence[Said], *, partition: int, keys: Sequence[Vkey], head: Head | None
+) -> list[Written]:
+    """Returns the manifests of a partition that workers wrote, in order; what others put between is passed over.
+
+    Those that the head leads back to by their hashes are the workers' own, whoever signed them. Behind these, or
+    without a head, a manifest counts that one of `keys` has signed, the public keys of workers at hand. One of another
+    key counts where its records stand in `audit`: another host may have a key of its own. Without any keys all count.
+    """
+    known, order, signed = {key.kid: key for key in keys}, dict[str, Manifest](), set[str]()
+    for record in records:
+        try:
+            one: Manifest = decode("manifests", None, record.value)
+        except Unreadable:
+            continue
+        hash_ = sha256(record.value or b"").hexdigest()
+        if one.partition == partition:
+            order.setdefault(hash_, one)
+            if not known or _signed(record, known.get(one.kid)):
+                signed.add(hash_)
+    dids = {record.said["did"]: place for place, record in enumerate(audit)}
+    stands = {hash_ for hash_, one in order.items() if one.kid not in known and _stands(one, audit, dids)}
+    named = head.prev if head is not None and head.prev in order else None
+    anchor = (
+        named
+        or next((hash_ for hash_ in reversed(order) if hash_ in signed), None)
+        or next((hash_ for hash_ in order if hash_ in stands), None)
+    )
+    own = _back(order, anchor)
+    claimed = {order[hash_].audit.from_id for hash_ in own}
+    behind = False
+    for hash_, one in order.items():
+        if behind and (hash_ in signed or (hash_ in stands and one.audit.from_id not in claimed)):
+            own |= _back(order, hash_)
+            claimed.add(one.audit.from_id)
+        behind |= hash_ == anchor
+    return [Written(one, hash_) for hash_, one in order.items() if hash_ in own]
+
+
+def _back(order: Mapping[str, Manifest], hash_: str | None) -> set[str]:
+    """Returns a manifest and all that it leads back to."""
+    found = set[str]()
+    while hash_ is not None and hash_ in order and hash_ not in found:
+        found.add(hash_)
+        hash_ = order[hash_].prev
+    return found
+
+
+def _stands(one: Manifest, audit: Sequence[Said], dids: Mapping[str, int]) -> bool:
+    """Tells whether the records of a manifest stand in the audit, as nobody but a worker can have them."""
+    place = dids.get(one.audit.from_id or "")
+    if place is None or not one.audit.n:
+        return False
+    return merkle.root([record.value for record in audit[place : place + one.audit.n]]).hex() == one.root
+
+
+def said(records: Iterable[Record], *, partition: int) -> list[Said]:
+    """Returns the audit records that a worker may have written, in order, each once; others are passed over."""
+    found = dict[str, Said]()
+    for record in records:
+        try:
+            one = orjson.loads(record.value or b"")
+            src, did = one["src"], one["did"]
+            ours = (one["v"], src["partition"], did.encode()) == (1, partition, record.key)
+            if ours and isinstance(one["stage"], str) and type(src["offset"]) is int and milliseconds(one["at"]):
+                logical_name(src["topic"])
+                found.setdefault(did, Said(record.value or b"", one))
+        except FOREIGN:
+            continue
+    return list(found.values())
+
+
+def _signed(record: Record, key: Vkey | None) -> bool:
+    try:
+        return key is not None and key.verifies(
+            b64decode(record.header("gate-sig"), validate=True), record.value or b""
+        )
+    except ValueError:
+        return False
+
+
+def milliseconds(instant: str) -> int:
+    """Returns an instant of a record in milliseconds since the epoch."""
+    return span(instant, "UTC").first // 1000

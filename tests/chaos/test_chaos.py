@@ -1,0 +1,25 @@
+"""A minute of chaos: `scripts/chaos` has more of it, and on three brokers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.round import run
+from tests.worlds import World
+
+SECONDS, SEED = 60.0, int(os.environ.get("CHAOS_SEED", "1"))
+
+
+def implied(where: dict[str, Any]) -> None:
+    """Asserts besides that the ledger, which is the gate's own affair, is what the audit records imply."""
+    World(where["bootstrap"], where["prefix"], where["partitions"]).check_ledger()
+
+
+@pytest.mark.timeout(900)  # a slow machine is given longer
+def test_given_a_minute_of_chaos_then_every_promise_is_kept(tmp_path: Path) -> None:
+    report = run(tmp_path, brokers=1, seconds=SECONDS, seed=SEED, also=implied)
+    assert report.found == [], report

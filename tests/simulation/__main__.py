@@ -1,0 +1,76 @@
+"""Runs seed after seed, and says which broke a promise: `scripts/simulate --help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from contextlib import nullcontext
+
+from tests.simulation.lines import Lines
+from tests.simulation.simulation import Outcome, simulate
+
+SEEDS, STEPS = 200, 300
+LEAST = 0.8
+"""Below this the worker's code is not what was simulated."""
+TRACED = 20
+"""So many seeds are traced: the others run faster, and no more lines."""
+MODULES = tuple(
+    f"streams.worker.{name}"
+    for name in (
+        *("acts", "batch", "clock", "facts", "intake", "ledger", "offsets", "pace", "partition"),
+        *("reevaluation", "settling", "takeover", "transaction", "turn"),
+    )
+)
+"""What a simulated worker runs. Left out is what stands between it and Faust, the process or the network: `app`, of
+which the gate runs here, `chunks`, `clients` and `process`."""
+LAST = 60
+
+
+def main() -> int:
+    """Returns 0 where every promise held and enough of the worker ran, else 1."""
+    reader = argparse.ArgumentParser(prog="scripts/simulate", description="Runs the worker against a model of Kafka.")
+    reader.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"how many worlds (default {SEEDS})")
+    reader.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"steps of each (default {STEPS})")
+    reader.add_argument("--seed", type=int, default=1, metavar="S", help="the first seed; with --seeds 1 a replay")
+    reader.add_argument("--history", action="store_true", help="print all that happened, not the end alone")
+    asked = reader.parse_args()
+    lines, counts, broken = Lines(MODULES), Counter[str](), list[int]()
+    began = time.monotonic()
+    for number, seed in enumerate(range(asked.seed, asked.seed + asked.seeds), start=1):
+        with lines.counted() if number <= TRACED else nullcontext():
+            outcome = simulate(seed, asked.steps)
+        counts.update(outcome.counts)
+        if outcome.broken is not None:
+            broken.append(seed)
+            _told(outcome, asked.steps, whole=asked.history)
+        elif asked.history:
+            print("\n".join(outcome.history))
+        if number % 10 == 0 or number == asked.seeds:
+            spent = time.monotonic() - began
+            print(f"{number:,} of {asked.seeds:,} seeds, {spent:.0f} s, {len(broken)} broken", flush=True)
+    print(", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())))
+    enough = _covered(lines) >= LEAST or asked.seeds < TRACED
+    return 1 if broken or not enough else 0
+
+
+def _told(outcome: Outcome, steps: int, *, whole: bool) -> None:
+    """Prints what led to a broken promise, and how to see it again."""
+    print("\n".join(outcome.history if whole else outcome.history[-LAST:]))
+    print(f"seed {outcome.seed}: {outcome.broken}")
+    print(f"again: scripts/simulate --seed {outcome.seed} --seeds 1 --steps {steps} --history\n")
+
+
+def _covered(lines: Lines) -> float:
+    """Prints which share of the worker's lines ran, and which did not."""
+    for module in MODULES:
+        left = ", ".join(map(str, lines.left(module)))
+        print(f"{lines.share(module):6.1%} {module.removeprefix('streams.worker.'):<13} {left}")
+    share = lines.share()
+    print(f"{share:6.1%} of the lines of streams/worker that a simulation can run; at least {LEAST:.0%}")
+    return share
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,316 @@
+"""Planted bugs: each is put into the product's code by a test alone, and breaks a promise that the simulation sees."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from gatekeeper.engine import recalls
+from gatekeeper.engine.handoffs import Walk
+from gatekeeper.ledger.memory import Memory
+from streams.client.producer import Producer
+from streams.worker import batch
+from streams.worker.batch import Judging
+from streams.worker.clock import Clock
+from streams.worker.facts import Followers
+from streams.worker.intake import Intake
+from streams.worker.ledger import Ledger
+from streams.worker.takeover import TakeOver
+from streams.worker.transaction import Transaction
+from streams.worker.turn import Turn
+from tests.simulation.clients import Ends, Reader
+from tests.simulation.log import Log
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+BUGS: dict[str, Plant] = {}
+
+
+def planted(plant: Plant) -> Plant:
+    """Enters a bug under its name."""
+    BUGS[plant.__name__] = plant
+    return plant
+
+
+def _now_and_then(one_in: int) -> Callable[[], bool]:
+    """Returns what is true once in so many calls."""
+    calls = count(1)
+    return lambda: next(calls) % one_in == 0
+
+
+@planted
+def skipped_offset(patch: pytest.MonkeyPatch) -> None:
+    """A gap before a chunk is believed, and the log not asked."""
+
+    async def is_hole(self: Intake, offset: int) -> bool:
+        self._pass(offset)
+        return True
+
+    patch.setattr(Intake, "_is_hole", is_hole)
+
+
+@planted
+def hole_not_written_down(patch: pytest.MonkeyPatch) -> None:
+    """The position moves over a hole, and the manifest does not say so."""
+    patch.setattr(Intake, "_pass", lambda self, offset: setattr(self, "_next", offset))
+
+
+def _adding(patch: pytest.MonkeyPatch, do: Callable[[Callable[..., None], str, tuple[Any, ...]], None]) -> None:
+    right = Transaction.add
+
+    def add(self: Transaction, topic: str, *row: Any) -> None:
+        do(lambda *what: right(self, *what), topic, row)
+
+    patch.setattr(Transaction, "add", add)
+
+
+@planted
+def double_emit(patch: pytest.MonkeyPatch) -> None:
+    """A cleared send goes out twice."""
+    due = _now_and_then(10)
+
+    def twice(add: Callable[..., None], topic: str, row: tuple[Any, ...]) -> None:
+        for _ in range(1 + (topic == "cleared" and due())):
+            add(topic, *row)
+
+    _adding(patch, twice)
+
+
+@planted
+def dropped_audit(patch: pytest.MonkeyPatch) -> None:
+    """An audit record is not written."""
+    due = _now_and_then(50)
+    _adding(patch, lambda add, topic, row: None if topic == "audit" and due() else add(topic, *row))
+
+
+@planted
+def dropped_output(patch: pytest.MonkeyPatch) -> None:
+    """A withheld send is not written."""
+    due = _now_and_then(50)
+    _adding(patch, lambda add, topic, row: None if topic == "review" and due() else add(topic, *row))
+
+
+@planted
+def phantom_ledger_entry(patch: pytest.MonkeyPatch) -> None:
+    """The ledger remembers what nobody did."""
+    due, entry = _now_and_then(50), (b"ask/P-1/Q-1", b'{"said":{},"until":null,"v":1}')
+
+    def more(add: Callable[..., None], topic: str, row: tuple[Any, ...]) -> None:
+        add(topic, *row)
+        if topic == "audit" and due():
+            add("ledger", *entry)
+
+    _adding(patch, more)
+
+
+@planted
+def stale_facts(patch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the facts."""
+
+    async def barrier(self: Followers, timeout: float) -> bool:
+        return True
+
+    patch.setattr(Followers, "barrier", barrier)
+
+
+@planted
+def clear_on_time_out(patch: pytest.MonkeyPatch) -> None:
+    """Facts that did not come in time count as applied."""
+    right = Followers.barrier
+
+    async def barrier(self: Followers, timeout: float) -> bool:
+        await right(self, timeout)
+        return True
+
+    patch.setattr(Followers, "barrier", barrier)
+
+
+@planted
+def asked_too_early(patch: pytest.MonkeyPatch) -> None:
+    """The ends of the facts are those of a question that was put before the chunk was fetched."""
+
+    known: dict[int, dict[TopicPartition, int]] = {}
+
+    async def barrier(self: Followers, timeout: float) -> bool:
+        while any(self._positions[tp] < end for tp, end in known.get(id(self), {}).items()):
+            await asyncio.sleep(0.01)
+        known[id(self)] = await self.ends.ends(list(self._positions))
+        return True
+
+    patch.setattr(Followers, "barrier", barrier)
+
+
+@planted
+def barrier_at_the_stable_end(patch: pytest.MonkeyPatch) -> None:
+    """The barrier waits for the last stable offset, before which acknowledged facts may have no marker yet."""
+    patch.setattr(Ends, "ends", Ends.stable)
+
+
+@planted
+def stale_leader(patch: pytest.MonkeyPatch) -> None:
+    """A leader that was deposed is believed about where its log ends."""
+
+    def of(log: Log, what: str) -> int:
+        found: int = getattr(log.deposed if log.deposed and what != "begin" else log, what)
+        return found
+
+    patch.setattr(Ends, "_of", staticmethod(of))
+
+
+@planted
+def asof_of_before(patch: pytest.MonkeyPatch) -> None:
+    """A manifest names the facts that the one before it was judged by."""
+    right, known = Followers.positions, dict[int, Any]()
+
+    def positions(self: Followers) -> dict[str, list[int]]:
+        now = right(self)
+        before, known[id(self)] = known.get(id(self), now), now
+        return before  # type: ignore[no-any-return]
+
+    patch.setattr(Followers, "positions", positions)
+
+
+@planted
+def uncommitted_input(patch: pytest.MonkeyPatch) -> None:
+    """Readers do not ask for committed records only."""
+    patch.setattr(Reader, "committed", False)
+
+
+@planted
+def swallowed_commit_error(patch: pytest.MonkeyPatch) -> None:
+    """A commit that failed counts as done."""
+    right = Producer.commit
+
+    async def commit(self: Producer, batches: Any, offsets: Any, group: str) -> Any:
+        try:
+            return await right(self, batches, offsets, group)
+        except KafkaError:
+            self._usable = True
+            return []
+
+    patch.setattr(Producer, "commit", commit)
+    right_commit = Transaction.commit
+
+    async def swallowed(self: Transaction, position: Any, clock: Any) -> dict[str, int]:
+        try:
+            return await right_commit(self, position, clock)
+        except ValueError:  # nothing was answered of which to learn the time
+            return {}
+
+    patch.setattr(Transaction, "commit", swallowed)
+
+
+@planted
+def retry_of_a_commit(patch: pytest.MonkeyPatch) -> None:
+    """A commit that was not answered is asked for again, under the same epoch."""
+    right = Producer._end
+
+    async def end(self: Producer) -> None:
+        for _ in range(5):
+            try:
+                return await right(self)
+            except KafkaError:
+                await asyncio.sleep(0.05)
+        await right(self)
+
+    patch.setattr(Producer, "_end", end)
+
+
+@planted
+def torn_transaction(patch: pytest.MonkeyPatch) -> None:
+    """What belongs together is written in two transactions."""
+    right = Producer.commit
+
+    async def commit(self: Producer, batches: Any, offsets: Any, group: str) -> Any:
+        half = len(batches) // 2
+        first = await right(self, batches[:half], {}, group) if half else []
+        return [*first, *await right(self, batches[half:], offsets, group)]
+
+    patch.setattr(Producer, "commit", commit)
+
+
+@planted
+def trusted_group_offset(patch: pytest.MonkeyPatch) -> None:
+    """A partition begins where the group's offsets say, and where they say nothing, at the beginning."""
+    right = TakeOver._position
+
+    async def position(self: TakeOver, head: Any) -> Any:
+        found = await right(self, head)
+        network = self._probe.ends._network  # type: ignore[attr-defined]
+        known = network.kafka.offset(self._tools.settings.group, self._sends)
+        return replace(found, sends=known.offset if known else network.kafka.logs[self._sends].begin)
+
+    patch.setattr(TakeOver, "_position", position)
+
+
+@planted
+def lost_recall(patch: pytest.MonkeyPatch) -> None:
+    """What no longer stands is not called back."""
+    due, right = _now_and_then(3), recalls.weighed
+    patch.setattr(batch, "weighed", lambda *what, **more: None if due() else right(*what, **more))
+
+
+@planted
+def second_recall(patch: pytest.MonkeyPatch) -> None:
+    """What was called back stays in memory, and is called back again."""
+    right = Judging._remembered
+
+    def remembered(self: Judging, judged: Any) -> Any:
+        if any(output.topic == "recalls" for output in judged.outputs):
+            return judged
+        return right(self, judged)
+
+    patch.setattr(Judging, "_remembered", remembered)
+
+
+@planted
+def double_release(patch: pytest.MonkeyPatch) -> None:
+    """Nobody remembers what was done about an item."""
+    patch.setattr(Memory, "standing", lambda self, recipient_id, did: None)
+
+
+@planted
+def act_judged_twice(patch: pytest.MonkeyPatch) -> None:
+    """A new turn begins one act too early."""
+    right = Intake.begin
+
+    async def begin(self: Intake, offset: int) -> None:
+        await right(self, max(0, offset - 1) if "acts" in self._tp.topic else offset)
+
+    patch.setattr(Intake, "begin", begin)
+
+
+@planted
+def dead_letter_twice(patch: pytest.MonkeyPatch) -> None:
+    """A take-over does not know which unreadable facts have their dead letter."""
+    right = Judging.__init__
+
+    def begin(self: Judging, *what: Any, kept: Ledger, **more: Any) -> None:
+        kept.dead.clear()
+        right(self, *what, kept=kept, **more)
+
+    patch.setattr(Judging, "__init__", begin)
+
+
+@planted
+def clock_believed(patch: pytest.MonkeyPatch) -> None:
+    """A clock that has jumped is believed."""
+    patch.setattr(Clock, "off_by", 0)
+
+
+@planted
+def forgotten_walk(patch: pytest.MonkeyPatch) -> None:
+    """An act about a campaign is done after its first step."""
+    patch.setattr(Walk, "done", property(lambda self: True, lambda self, value: None), raising=False)
+
+
+@planted
+def uncertain_memory(patch: pytest.MonkeyPatch) -> None:
+    """What was judged and not committed stays in memory over a rebalance."""
+    patch.setattr(Turn, "clean", property(lambda self: self.waits_for != "take_over"))

@@ -1,0 +1,340 @@
+"""What others write: the CRM's facts, the platform's sends, colleagues' acts; and what they know of it.
+
+They know only what an outside producer knows: when it began to write, and when Kafka acknowledged it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from random import Random
+from typing import Any
+
+import orjson
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from gatekeeper.ledger.refused import Refused
+from gatekeeper.partitioner import partition_of
+from gatekeeper.settings import Settings
+from gatekeeper.times import instant
+from schemas.topics import FACT_TOPICS
+from tests import desk, world
+from tests.simulation.kafka import Identity
+from tests.simulation.log import Refusal, Row
+from tests.simulation.loop import EPOCH_MS, Machine
+from tests.simulation.network import Network
+
+Place = tuple[TopicPartition, int]
+CAMPAIGNS = 6
+LIST = "B-LIST"
+LISTED = ("P-0", "P-1")
+"""People who came with a list that can be quarantined."""
+PLAIN, YOUNG, BOUGHT, STRANGERS = 6, 2, 2, 1
+SHARES = {"plain": 4, "young": 3, "bought": 2, "stranger": 1}
+"""How often each kind of people is written to."""
+OPEN_MS = 15_000
+SPOILT = (b"{", b"[1]", b'{"v":7}')
+"""What nobody can read."""
+
+
+@dataclass
+class Word:
+    """A person's word: a no or a yes, when it was begun to be written, and when it was acknowledged (None: never).
+
+    Times are seconds of the loop. `void`: it was written in a transaction that was aborted.
+    """
+
+    no: bool
+    begun: float
+    acknowledged: float | None = None
+    void: bool = False
+
+
+@dataclass
+class Person:
+    """A recipient, and all their words."""
+
+    id: str
+    kind: str
+    words: list[Word] = field(default_factory=list)
+    erased: bool = False
+
+
+class Company:
+    """Publishes, each record once; whatever is not acknowledged may be there or not."""
+
+    def __init__(self, settings: Settings, network: Network, random: Random, tell: Callable[[str], None]) -> None:
+        self.settings, self.network, self.random = settings, network, random
+        self.machine = Machine("company")
+        self.people: dict[str, Person] = {}
+        self.open: list[_Transaction] = []
+        """Transactions of others that are open at the moment."""
+        self._tell, self._number, self._names = tell, 0, 0
+        kinds = ["plain"] * PLAIN + ["young"] * YOUNG + ["bought"] * BOUGHT + ["stranger"] * STRANGERS
+        for number, kind in enumerate(kinds):
+            self.people[f"P-{number}"] = Person(f"P-{number}", kind)
+
+    def begin(self) -> None:
+        """Writes what is known before anything is sent."""
+        for topic, value in world.REFERENCE:
+            self._put(topic, f"{value['kind']}/{value.get('id') or value.get('terms_id')}", value)
+        for person in self.people.values():
+            whose = {"recipient_id": person.id}
+            if person.kind == "stranger":
+                continue
+            more: dict[str, Any] = {"young": {"may_be_minor": True}, "bought": desk.BROKER}.get(person.kind, {})
+            if person.id in LISTED:
+                more = {"batch_id": LIST}
+            self._put(*_keyed(world.source(**{**more, **whose})))
+            if person.kind != "bought":
+                self._put(*_keyed(world.consent(**whose, event_time="2024-05-01")))
+
+    def _put(self, topic: str, key: str, value: dict[str, Any]) -> None:
+        tp = self._where(topic, key)
+        self.network.kafka.produce(None, None, tp, [(key.encode(), orjson.dumps(value), ())])
+
+    def _where(self, topic: str, key: str) -> TopicPartition:
+        name = self.settings.topic(topic)
+        count = sum(tp.topic == name for tp in self.network.kafka.logs)
+        return TopicPartition(name, partition_of(key.encode(), count))
+
+    def anybody(self, *kinds: str) -> Person:
+        """Returns some person."""
+        return self.random.choice([one for one in self.people.values() if not kinds or one.kind in kinds])
+
+    def willing(self) -> Person:
+        """Returns somebody who may be written to as far as we know, if there is anybody."""
+        known = [one for one in self.people.values() if one.kind == "plain" and not one.erased]
+        found = [one for one in known if not one.words or not one.words[-1].no]
+        return self.random.choice(found or known or list(self.people.values()))
+
+    def number(self) -> int:
+        """Returns a new number."""
+        self._number += 1
+        return self._number
+
+    def now(self) -> str:
+        """Returns the time by Kafka's clock, as events write it."""
+        return instant(EPOCH_MS + int(asyncio.get_running_loop().time() * 1000))
+
+    def say(self, person: Person, *, no: bool) -> tuple[str, str, dict[str, Any]]:
+        """Returns the record of a no or of a yes of now."""
+        number, whose = self.number(), {"recipient_id": person.id}
+        if no and self.random.random() < 0.15:
+            event = world.suppression(**whose, suppression_id=f"X-{number}", received_at=self.now())
+        else:
+            more: dict[str, Any] = {"event_time": self.now(), "recorded_at": self.now(), "record_id": f"R-{number}"}
+            if no:
+                more |= {
+                    "state": "Withdrawn",
+                    "purpose": "*",
+                    "channels": None,
+                    "notice_id": None,
+                    "evidence_ref": None,
+                }
+            event = world.consent(**whose, **more)
+        return _keyed(event)
+
+    def sends(self, count: int) -> list[Row]:
+        """Returns new sends, a few of them the same piece again, or unreadable."""
+        found: list[Row] = []
+        for _ in range(count):
+            (person,) = self.random.choices(
+                list(self.people.values()), [SHARES[one.kind] for one in self.people.values()]
+            )
+            number = self.number()
+            value = orjson.dumps(self._send(person, number))
+            key: bytes | None = person.id.encode()
+            if self.random.random() < 0.05:
+                value = self.random.choice([b"{", b"", b'{"v":1}', value[:-1]])
+            if self.random.random() < 0.05:
+                key = None
+            found.append((key, value, [("platform", b"x")]))
+        return found
+
+    def _send(self, person: Person, number: int) -> dict[str, Any]:
+        campaign = self.random.randint(1, CAMPAIGNS) if self.random.random() < 0.3 else number
+        more: dict[str, Any] = {"delivery": desk.DELIVERY} if person.kind == "bought" else {}
+        return world.send(event_id=f"E-{number}", recipient_id=person.id, campaign_id=f"K-{campaign}", **more)
+
+    def placed(self, topic: str, rows: list[Row]) -> list[tuple[TopicPartition, list[Row]]]:
+        """Returns rows by the partition of their keys; what has none goes anywhere."""
+        found: dict[TopicPartition, list[Row]] = {}
+        for row in rows:
+            key = row[0] if row[0] is not None else b"%d" % self.random.randrange(9)
+            found.setdefault(self._where(topic, key.decode()), []).append(row)
+        return list(found.items())
+
+    def write(
+        self, topic: str, rows: list[Row], word: Word | None = None, then: Callable[[], None] | None = None
+    ) -> None:
+        """Publishes records, without a transaction; `then` is called once they are acknowledged."""
+        self.machine.run(self._written(topic, rows, word, then))
+
+    async def _written(self, topic: str, rows: list[Row], word: Word | None, then: Callable[[], None] | None) -> None:
+        for tp, held in self.placed(topic, rows):
+            try:
+                await self.network.ask("Produce", self._produced(None, None, tp, held))
+            except KafkaError:
+                continue
+            if word is not None:
+                word.acknowledged = asyncio.get_running_loop().time()
+        if then is not None:
+            asyncio.get_running_loop().call_later(0.002, then)
+
+    def _produced(
+        self, name: str | None, who: Identity | None, tp: TopicPartition, rows: list[Row]
+    ) -> Callable[[], int]:
+        def append() -> int:
+            offset = self.network.kafka.produce(name, who, tp, rows)
+            self.network.appended(tp)
+            return offset
+
+        return append
+
+    def transact(
+        self,
+        parts: list[tuple[TopicPartition, list[Row]]],
+        *,
+        commit: bool,
+        seconds: float,
+        words: list[Word] | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Publishes records in a transaction of our own, which stays open for so long."""
+        self._names += 1
+        found = _Transaction(self, f"company-{self._names}", parts, commit, seconds, words or [], then)
+        self.machine.run(found.run())
+
+    def act(self, item: ConsumerRecord, kind: str, **more: Any) -> tuple[TopicPartition, Row]:
+        """Returns an act about an item of `review`."""
+        decision = orjson.loads(dict(item.headers)["gate-decision"])
+        said = orjson.loads(item.value or b"")
+        named = {name: said[name] for name in ("recipient_id", "campaign_id", "channel")}
+        named |= {"decision_id": decision["id"], "review": {"partition": item.partition, "offset": item.offset}}
+        named["reasons"] = [reason["code"] for reason in decision["reasons"]]
+        value = world.item_act(kind, named, **{"act_id": f"A-{self.number()}", "at": self.now(), **more})
+        tp = TopicPartition(self.settings.topic("acts"), item.partition)
+        return tp, (said["recipient_id"].encode(), orjson.dumps(value), ())
+
+    def campaign(self, kind: str, campaign: str) -> list[tuple[TopicPartition, list[Row]]]:
+        """Returns an act about a campaign, one record a partition."""
+        value = {"v": 1, "kind": kind, "act_id": f"A-{self.number()}", "at": self.now(), "by": "hanako",
+                 "subject": f"campaign/{campaign}"}  # fmt: skip
+        return self._everywhere(value["subject"], value)
+
+    def erase(self, person: Person, kind: str) -> list[tuple[TopicPartition, list[Row]]]:
+        """Returns the act of an erasure, or of a return, one record a partition."""
+        value = {"v": 1, "kind": kind, "act_id": f"A-{self.number()}", "at": self.now(), "by": "hanako",
+                 "recipient_id": person.id}  # fmt: skip
+        return self._everywhere(person.id, value)
+
+    def _everywhere(self, key: Any, value: dict[str, Any]) -> list[tuple[TopicPartition, list[Row]]]:
+        row: Row = (str(key).encode(), orjson.dumps(value), ())
+        topic = self.settings.topic("acts")
+        return [(TopicPartition(topic, number), [row]) for number in range(self.settings.partitions)]
+
+    def resumption(self, number: int) -> tuple[TopicPartition, Row] | None:
+        """Returns the act by which a person lets a partition go on that retention has overtaken; None for any other."""
+        kafka, settings = self.network.kafka, self.settings
+        sends, acts, ledger = (TopicPartition(settings.topic(name), number) for name in ("sends", "acts", "ledger"))
+        known = kafka.offset(settings.group, sends)
+        note = Refused.decode(known.metadata) if known and known.metadata else None
+        if note is None or note.key != "error.sends_expired":
+            return None
+        head = next(one.value for one in reversed(kafka.logs[ledger].committed()) if one.key == b"head")
+        at = orjson.loads(head or b"")
+        value = {"v": 1, "kind": "resume_partition", "act_id": f"A-{self.number()}", "at": self.now(), "by": "hanako",
+                 "subject": f"partition/{number}", "refused": note.key, "head": sha256(head or b"").hexdigest(),
+                 "sends": max(at["sends"], kafka.logs[sends].begin), "acts": at["acts"]}  # fmt: skip
+        return acts, (value["subject"].encode(), orjson.dumps(value), ())
+
+    def resume(self) -> None:
+        """Lets all partitions go on that retention has overtaken."""
+        for number in range(self.settings.partitions):
+            if act := self.resumption(number):
+                self.put(act[0], [act[1]])
+
+    def put(self, tp: TopicPartition, rows: list[Row]) -> None:
+        """Publishes records to one partition, without a transaction."""
+        self.machine.run(self._put_rows(tp, rows))
+
+    async def _put_rows(self, tp: TopicPartition, rows: list[Row]) -> None:
+        with suppress(KafkaError):
+            await self.network.ask("Produce", self._produced(None, None, tp, rows))
+
+    def spoilt(self) -> tuple[str, Row]:
+        """Returns a record that nobody can read, for a topic of facts or for `acts`."""
+        topic = self.random.choice([*FACT_TOPICS[:3], "acts"])
+        person = self.random.choice([*self.people][-5:])
+        return topic, (person.encode(), self.random.choice(SPOILT), ())
+
+    def quarantine(self, *, end: bool) -> None:
+        """Quarantines the list, or ends that: a no, or a yes, of all who came with it."""
+        word = Word(not end, asyncio.get_running_loop().time())
+        for name in LISTED:
+            self.people[name].words.append(word)
+        _, value = world.batch(id=LIST, **({} if end else {"state": "quarantined"}))
+        self.write("reference", [(f"batch/{LIST}".encode(), orjson.dumps(value), ())], word)
+
+    def resolve(self, topic: str, partition: int, offset: int) -> None:
+        """Says that an unreadable record has been dealt with."""
+        value = {"v": 1, "kind": "resolution", "id": f"Z-{self.number()}", "topic": topic, "partition": partition,
+                 "offset": offset, "by": "hanako", "reason": "looked at", "at": self.now()}  # fmt: skip
+        self.write("reference", [(f"resolution/{value['id']}".encode(), orjson.dumps(value), ())])
+
+
+class _Transaction:
+    """One transaction of somebody else."""
+
+    def __init__(
+        self,
+        company: Company,
+        name: str,
+        parts: list[tuple[TopicPartition, list[Row]]],
+        commit: bool,
+        seconds: float,
+        words: list[Word],
+        then: Callable[[], None] | None,
+    ) -> None:
+        self._then = then
+        self._company, self._name, self._parts = company, name, parts
+        self._commit, self._seconds, self._words = commit, seconds, words
+
+    async def run(self) -> None:
+        company, name = self._company, self._name
+        kafka, network = company.network.kafka, company.network
+        loop = asyncio.get_running_loop()
+        try:
+            who = await network.ask("InitProducerId", lambda: kafka.init(name, OPEN_MS))
+            await network.ask("AddPartitionsToTxn", lambda: kafka.add(name, who, [tp for tp, _ in self._parts]))
+            for tp, rows in self._parts:
+                await network.ask("Produce", company._produced(name, who, tp, rows))
+            company.open.append(self)
+            await asyncio.sleep(self._seconds)
+            company.open.remove(self)
+
+            def end() -> None:
+                kafka.end(name, who, commit=self._commit)
+                network.decided(name)
+
+            if not self._commit:
+                for word in self._words:
+                    word.void = True
+            await network.ask("EndTxn", end)
+        except (KafkaError, Refusal):
+            return  # left open; Kafka ends it
+        if self._commit:
+            for word in self._words:
+                word.acknowledged = loop.time()
+        if self._then is not None:
+            loop.call_later(0.002, self._then)
+
+
+def _keyed(event: world.Event) -> tuple[str, str, dict[str, Any]]:
+    topic, value = event
+    return topic, value["recipient_id"], value

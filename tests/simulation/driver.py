@@ -1,0 +1,309 @@
+"""The steps of a simulation: what people do, and what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from random import Random
+
+import orjson
+from aiokafka import ConsumerRecord, TopicPartition
+
+from schemas.topics import FACT_TOPICS
+from tests.simulation.company import CAMPAIGNS, SPOILT, Person, Word
+from tests.simulation.network import FATES
+from tests.simulation.simulation import Simulation
+from tests.simulation.worker import Worker
+
+REQUESTS = ("InitProducerId", "AddPartitionsToTxn", "Produce", "TxnOffsetCommit", "EndTxn", "ListOffsets")
+KINDS = ("release", "uphold", "ask", "redecide", "undo", "note", "approve")
+
+
+class Driver:
+    """Draws one step after the other from `random`."""
+
+    def __init__(self, simulation: Simulation, random: Random) -> None:
+        self.it, self.random = simulation, random
+        self.company, self.network = simulation.company, simulation.network
+        self.pause = 0.0
+        self.steps: list[tuple[Callable[[], str], int]] = [
+            (self.send, 30),
+            (self.send_in_a_transaction, 6),
+            (self.say_no, 6),
+            (self.say_no_unheard, 4),
+            (self.say_yes, 12),
+            (self.say_in_a_transaction, 5),
+            (self.act, 12),
+            (self.act_on_a_campaign, 3),
+            (self.spoil, 1),
+            (self.resolve, 1),
+            (self.quarantine, 1),
+            (self.erase, 1),
+            (self.crash, 3),
+            (self.stop, 1),
+            (self.halt, 3),
+            (self.overtake, 1),
+            (self.resume, 4),
+            (self.plan_a_fate, 10),
+            (self.late_commit, 3),
+            (self.trouble, 2),
+            (self.withhold_facts, 4),
+            (self.depose, 5),
+            (self.lose_chunks, 2),
+            (self.rebalance, 2),
+            (self.jump_the_clock, 1),
+            (self.compact, 3),
+            (self.forget_offsets, 1),
+            (self.wait, 8),
+        ]
+
+    async def drive(self, steps: int) -> None:
+        """Takes so many steps, with some time between them."""
+        does, weights = zip(*self.steps, strict=True)
+        for _ in range(steps):
+            (step,) = self.random.choices(does, weights)
+            if said := step():
+                self.it.tell(said)
+            await asyncio.sleep(self.pause or self.random.choice((0.0, 0.001, 0.005, 0.02, 0.05, 0.2, 0.5)))
+            self.pause = 0.0
+            self.it.watch()
+        self.it.tell("the last step is taken")
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Has something done after so many seconds."""
+        self.it.loop.call_later(seconds, call)
+
+    def send(self) -> str:
+        rows = self.company.sends(self.random.randint(1, 4))
+        self.company.write("sends", rows)
+        return f"{len(rows)} sends"
+
+    def send_in_a_transaction(self) -> str:
+        parts = self.company.placed("sends", self.company.sends(self.random.randint(1, 4)))
+        commit, seconds = self.random.random() < 0.6, self.random.choice((0.0, 0.01, 0.1, 1.0))
+        self.company.transact(parts, commit=commit, seconds=seconds)
+        return f"sends in a transaction of {seconds} s, {'committed' if commit else 'aborted'}"
+
+    def say_no(self) -> str:
+        return self._say(no=True)
+
+    def say_yes(self) -> str:
+        return self._say(no=False)
+
+    def _say(self, *, no: bool, person: Person | None = None) -> str:
+        person = person or self.company.anybody("plain", "young", "bought")
+        word = Word(no, self.it.loop.time())
+        person.words.append(word)
+        topic, key, value = self.company.say(person, no=no)
+        then = (lambda: self._send_to(person.id)) if self.random.random() < 0.7 else None  # sends go on
+        self.company.write(topic, [(key.encode(), orjson.dumps(value), ())], word, then)
+        return f"{person.id} says {'no' if no else 'yes'}"
+
+    def say_no_unheard(self) -> str:
+        """Somebody says no, and workers hear of it late."""
+        seconds = self.random.choice((0.05, 0.5, 4.0, 12.0))
+        workers = [one for one in self.it.workers if self.random.random() < 0.8]
+        for worker in workers:
+            for topic in ("consents", "suppressions"):
+                self.network.withhold(worker.name, self.it.settings.topic(topic), seconds)
+        names = " and ".join(worker.name for worker in workers) or "nobody"
+        return f"{names} hears late, {self._say(no=True, person=self.company.willing())}"
+
+    def _send_to(self, person: str) -> None:
+        company = self.company
+        value = company._send(company.people[person], company.number())
+        company.write("sends", [(person.encode(), orjson.dumps(value), ())])
+
+    def say_in_a_transaction(self) -> str:
+        person, no = self.company.anybody("plain", "young"), self.random.random() < 0.7
+        word = Word(no, self.it.loop.time())
+        person.words.append(word)
+        topic, key, value = self.company.say(person, no=no)
+        parts = self.company.placed(topic, [(key.encode(), orjson.dumps(value), ())])
+        commit, seconds = self.random.random() < 0.6, self.random.choice((0.0, 0.01, 0.3, 3.0, 20.0))
+        self.company.transact(
+            parts, commit=commit, seconds=seconds, words=[word], then=lambda: self._send_to(person.id)
+        )
+        said = "no" if no else "yes"
+        return f"{person.id} says {said} in a transaction of {seconds} s, {'committed' if commit else 'aborted'}"
+
+    def _items(self) -> list[ConsumerRecord]:
+        """Returns the newest items of one partition of `review`."""
+        number = self.random.randrange(self.it.settings.partitions)
+        log = self.it.kafka.logs[TopicPartition(self.it.settings.topic("review"), number)]
+        return log.committed(max(0, log.stable - 40))
+
+    def act(self) -> str:
+        items = self._items()
+        if not items:
+            return ""
+        open_ = [one for one in items if dict(one.headers)["gate-verdict"] != b"block"]
+        item = self.random.choice(open_ if open_ and self.random.random() < 0.9 else items)
+        kinds = self.random.choices(KINDS, (8, 2, 3, 3, 2, 1, 1), k=self.random.randint(1, 2))
+        acts = [self.company.act(item, kind) for kind in kinds]
+        acts *= self.random.choice((1, 1, 1, 2))  # the same act once more
+        for tp, row in acts:
+            self.company.put(tp, [row])
+        return f"{' and '.join(kinds)} of review {item.partition}/{item.offset}, {len(acts)} records"
+
+    def act_on_a_campaign(self) -> str:
+        kind, campaign = self.random.choice(("handoff", "handoff", "cancel")), f"K-{self.random.randint(1, CAMPAIGNS)}"
+        self.company.transact(self.company.campaign(kind, campaign), commit=True, seconds=0.0)
+        return f"{kind} of {campaign}"
+
+    def spoil(self) -> str:
+        topic, row = self.company.spoilt()
+        self.company.write(topic, [row])
+        return f"a record of {topic} that nobody can read"
+
+    def resolve(self) -> str:
+        topic = self.random.choice(FACT_TOPICS[:3])
+        name = self.it.settings.topic(topic)
+        spoilt = [
+            (tp, one.offset)
+            for tp, log in self.it.kafka.logs.items()
+            if tp.topic == name
+            for one in log.committed()
+            if one.value in SPOILT
+        ]
+        if not spoilt:
+            return ""
+        tp, offset = self.random.choice(spoilt)
+        self.company.resolve(topic, tp.partition, offset)
+        return f"{topic}/{tp.partition}/{offset} is dealt with"
+
+    def quarantine(self) -> str:
+        end = self.random.random() < 0.6
+        self.company.quarantine(end=end)
+        return "the list is free again" if end else "the list is quarantined"
+
+    def erase(self) -> str:
+        erased = [one for one in self.company.people.values() if one.erased]
+        back = bool(erased) and self.random.random() < 0.6
+        person = self.random.choice(erased) if back else self.company.anybody("plain")
+        person.erased = not back
+        self.company.transact(self.company.erase(person, "readmit" if back else "erase"), commit=True, seconds=0.0)
+        return f"{'readmit' if back else 'erase'} {person.id}"
+
+    def _worker(self) -> Worker | None:
+        up = [one for one in self.it.workers if one.up and not one.machine.halted]
+        return self.random.choice(up) if up else None
+
+    def crash(self) -> str:
+        if (worker := self._worker()) is None:
+            return ""
+        worker.kill()
+        return f"kill {worker.name}"
+
+    def stop(self) -> str:
+        if (worker := self._worker()) is None:
+            return ""
+        worker.machine.run(worker.stop())
+        return f"stop {worker.name}"
+
+    def overtake(self) -> str:
+        number = self.random.randrange(self.it.settings.partitions)
+        sends = self.it.kafka.logs[TopicPartition(self.it.settings.topic("sends"), number)]
+        ledger = self.it.kafka.logs[TopicPartition(self.it.settings.topic("ledger"), number)].committed()
+        head = next((orjson.loads(one.value or b"") for one in reversed(ledger) if one.key == b"head"), None)
+        if head is None:
+            return ""  # nobody has begun, so nothing is skipped
+        sends.delete(head["sends"] + self.random.randint(1, 3))
+        return f"sends/{number} begins at {sends.begin}"
+
+    def resume(self) -> str:
+        number = self.random.randrange(self.it.settings.partitions)
+        if (act := self.company.resumption(number)) is None:
+            return ""
+        self.company.put(act[0], [act[1]])
+        return f"partition {number} is to go on"
+
+    def halt(self) -> str:
+        if (worker := self._worker()) is None:
+            return ""
+        machine, seconds = worker.machine, self.random.choice((0.01, 0.1, 1.0, 4.0, 12.0, 25.0))
+        machine.halt()
+
+        def go_on() -> None:
+            if machine.halted:
+                machine.go_on()
+                self.it.tell(f"{machine.name} goes on")
+                self.later(self.random.uniform(0.0, 3.0), lambda: self.it.beside(self.it.group.heard(worker)))
+
+        self.later(seconds, go_on)
+        return f"halt {worker.name} for {seconds} s"
+
+    def plan_a_fate(self) -> str:
+        if (worker := self._worker()) is None:
+            return ""
+        request, fate = self.random.choice(REQUESTS), self.random.choice(FATES)
+        self.network.planned.setdefault((worker.name, request), deque()).append(fate)
+        return f"the next {request} of {worker.name} is {fate}"
+
+    def late_commit(self) -> str:
+        """A commit is on its way while the next transactions begin."""
+        if (worker := self._worker()) is None:
+            return ""
+        self.network.planned.setdefault((worker.name, "EndTxn"), deque()).append("late")
+        for number in range(10):
+            self.later(number * 0.03, lambda: self.company.write("sends", self.company.sends(1)))
+        return f"the next EndTxn of {worker.name} is late, and sends come all the time"
+
+    def trouble(self) -> str:
+        self.network.trouble = self.random.choice((0.01, 0.05, 0.2))
+        self.later(self.random.uniform(0.5, 6.0), lambda: setattr(self.network, "trouble", 0.0))
+        return f"{self.network.trouble:.0%} of all requests have a fate"
+
+    def withhold_facts(self) -> str:
+        if (worker := self._worker()) is None:
+            return ""
+        topic, seconds = self.random.choice(FACT_TOPICS), self.random.choice((0.2, 1.0, 3.0, 15.0))
+        self.network.withhold(worker.name, self.it.settings.topic(topic), seconds)
+        return f"{worker.name} hears nothing of {topic} for {seconds} s"
+
+    def depose(self) -> str:
+        tp = self.random.choice([*self.it.kafka.logs])
+        log, seconds = self.it.kafka.logs[tp], self.random.choice((0.1, 1.0, 5.0))
+        log.depose()
+        epoch = log.leader_epoch
+
+        def hear() -> None:
+            if log.leader_epoch == epoch:
+                log.hear()
+                self.network.appended(tp)
+
+        self.later(seconds, hear)
+        return f"{tp.topic}/{tp.partition} has a new leader, of which the old one hears in {seconds} s"
+
+    def lose_chunks(self) -> str:
+        worker = self.random.choice(self.it.workers)
+        worker.loses = self.random.choice((0.1, 0.5, 1.0))
+        self.later(self.random.uniform(0.1, 3.0), lambda: setattr(worker, "loses", 0.0))
+        return f"{worker.name} loses {worker.loses:.0%} of its chunks"
+
+    def rebalance(self) -> str:
+        self.it.group.changed()
+        return "the group deals out anew"
+
+    def jump_the_clock(self) -> str:
+        machine = self.random.choice(self.it.workers).machine
+        machine.skew_ms = self.random.choice((-600_000, -2_000, 2_000, 600_000))
+        self.later(self.random.uniform(0.5, 8.0), lambda: setattr(machine, "skew_ms", 0))
+        return f"the clock of {machine.name} jumps by {machine.skew_ms} ms"
+
+    def compact(self) -> str:
+        number = self.random.randrange(self.it.settings.partitions)
+        log = self.it.kafka.logs[TopicPartition(self.it.settings.topic("ledger"), number)]
+        log.compact(log.end - self.random.randint(0, 10))
+        return f"ledger/{number} is compacted"
+
+    def forget_offsets(self) -> str:
+        groups = self.it.kafka.groups
+        for place in [place for place, offset in groups.items() if not offset.metadata]:
+            del groups[place]
+        return "the group's offsets have expired"
+
+    def wait(self) -> str:
+        self.pause = self.random.choice((1.0, 2.5, 6.0, 12.0))
+        return f"nothing for {self.pause} s"

@@ -1,0 +1,380 @@
+"""What must hold of all that was written, told from the committed records alone, without the product's own code.
+
+The exceptions are the contract's models, which say how records are written, and `tests.implied`, which says what a
+ledger must hold.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from aiokafka import ConsumerRecord, TopicPartition
+
+from gatekeeper.policy.packs import Packs
+from gatekeeper.settings import Settings
+from schemas.audit import AuditRecord
+from schemas.topics import FACT_TOPICS
+from tests.implied import Implied, Piece
+from tests.simulation.company import SPOILT, Company, Person
+from tests.simulation.kafka import Kafka
+from tests.simulation.loop import EPOCH_MS
+
+OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter")
+COUNTED = {"cleared": "cleared", "review": "review", "confirmations": "confirm", "recalls": "recall",
+           "deadletter": "dead"}  # fmt: skip
+
+
+class Broken(AssertionError):
+    """A promise that does not hold."""
+
+
+def demand(right: bool, promise: str, *where: Any) -> None:
+    """Raises Broken where something is not right."""
+    if not right:
+        raise Broken(": ".join(map(str, (promise, *where))))
+
+
+class Told:
+    """All committed records of one partition number."""
+
+    def __init__(self, kafka: Kafka, settings: Settings, number: int) -> None:
+        self.number, self.settings = number, settings
+        self._kafka = kafka
+        self.sends = {one.offset: one for one in self.of("sends")}
+        self.acts = {one.offset: one for one in self.of("acts")}
+        self.audits = [AuditRecord.model_validate_json(one.value or b"") for one in self.of("audit")]
+        self.proofs = [one.value or b"" for one in self.of("audit")]
+        self.outputs = {name: self.of(name) for name in OUTPUTS}
+        self.manifests = self.of("manifests")
+        self.ledger: dict[str, Any] = {}
+        for one in self.of("ledger"):
+            key = (one.key or b"").decode()
+            if one.value is None:
+                self.ledger.pop(key, None)
+            else:
+                self.ledger[key] = orjson.loads(one.value)
+
+    def of(self, topic: str) -> list[ConsumerRecord]:
+        """Returns a topic's committed records."""
+        return self._kafka.logs[TopicPartition(self.settings.topic(topic), self.number)].committed()
+
+    def undecided(self) -> list[int]:
+        """Returns the offsets of the sends that have no decision."""
+        taken = {audit.src.offset for audit in self.audits if audit.stage == "intake"}
+        return sorted(self.sends.keys() - taken - self.skipped())
+
+    def unacted(self) -> list[int]:
+        """Returns the offsets of the acts that have no audit record."""
+        topic = self.settings.topic("acts")
+        return sorted(self.acts.keys() - {audit.src.offset for audit in self.audits if audit.src.topic == topic})
+
+    def skipped(self) -> set[int]:
+        """Returns the offsets of sends that a person had passed over."""
+        found: set[int] = set()
+        for manifest in self.manifests:
+            for range_ in orjson.loads(manifest.value or b"").get("skipped", ()):
+                if range_["topic"] == self.settings.topic("sends"):
+                    found |= set(range(range_["from"], range_["to"]))
+        return found
+
+
+class Left:
+    """What has no audit record yet; looks only at what came since the last look."""
+
+    def __init__(self, kafka: Kafka, settings: Settings) -> None:
+        self._logs = kafka.logs
+        self._topics = [settings.topic(name) for name in ("sends", "acts", "audit", "manifests")]
+        self._partitions = settings.partitions
+        self._open: dict[tuple[str, int], set[int]] = {}
+        self._at: Counter[tuple[str, int]] = Counter()
+
+    def places(self) -> list[str]:
+        """Returns which sends and acts are left."""
+        sends, acts, audit, manifests = self._topics
+        for number in range(self._partitions):
+            for topic in (sends, acts):
+                found = self._open.setdefault((topic, number), set())
+                found |= {one.offset for one in self._new(topic, number)}
+            for one in self._new(audit, number):
+                source = orjson.loads(one.value or b"")["src"]
+                if source["topic"] in (sends, acts):
+                    self._open[source["topic"], number].discard(source["offset"])
+            for one in self._new(manifests, number):
+                for range_ in orjson.loads(one.value or b"").get("skipped", ()):
+                    self._open[range_["topic"], number] -= set(range(range_["from"], range_["to"]))
+        return [f"{topic}/{number}/{one}" for (topic, number), open_ in self._open.items() for one in sorted(open_)]
+
+    def _new(self, topic: str, number: int) -> list[ConsumerRecord]:
+        log = self._logs[TopicPartition(topic, number)]
+        begin, self._at[topic, number] = self._at[topic, number], log.stable
+        return log.committed(begin)
+
+
+def did(headers: Iterable[tuple[str, bytes]]) -> str:
+    """Returns the decision that an output names."""
+    return dict(headers).get("gate-decision-id", b"").decode()
+
+
+def check(kafka: Kafka, settings: Settings, packs: Packs, company: Company) -> dict[str, int]:
+    """Raises Broken, or AssertionError, for the first promise that does not hold; returns what there was."""
+    counts: Counter[str] = Counter()
+    letters: Counter[str] = Counter()
+    for number in range(settings.partitions):
+        told = Told(kafka, settings, number)
+        one_decision_and_one_output(told)
+        none_cleared_after_a_no(told, company.people)
+        manifests_are_contiguous(told)
+        facts_are_those_of_asof(kafka, told)
+        one_recall_a_clearance(told, company.people)
+        one_audit_record_an_act(told)
+        campaigns_are_ended(told)
+        ledger_is_what_follows(told, packs)
+        letters.update(
+            source
+            for one in told.outputs["deadletter"]
+            if (source := dict(one.headers)["gate-source"].decode()).split("/")[0] in FACT_TOPICS
+        )
+        counts["sends"] += len(told.sends)
+        counts["acts"] += len(told.acts)
+        counts["transactions"] += len(told.manifests)
+        for name, records in told.outputs.items():
+            counts[name] += len(records)
+    one_dead_letter_a_fact(kafka, settings, letters)
+    return counts
+
+
+def one_decision_and_one_output(told: Told) -> None:
+    """Every send has one audit record and one output; nothing else has any."""
+    topic = told.settings.topic("sends")
+    decided = Counter(audit.src.offset for audit in told.audits if audit.stage == "intake")
+    demand(all(audit.src.topic == topic for audit in told.audits if audit.stage == "intake"), "a decision of no send")
+    twice = [offset for offset, count in decided.items() if count > 1]
+    demand(not twice, "decided twice", told.number, twice[:5])
+    demand(decided.keys() <= told.sends.keys(), "decided, and not there", decided.keys() - told.sends.keys())
+    demand(not decided.keys() & told.skipped(), "decided and skipped", told.number, decided.keys() & told.skipped())
+    demand(not told.undecided(), "not decided", told.number, told.undecided()[:5])
+    for names in (("cleared", "review", "deadletter"), ("recalls",), ("confirmations",)):
+        out = Counter(did(one.headers) for name in names for one in told.outputs[name])
+        out.pop("", None)  # the dead letter of a fact
+        twice_out = [one for one, count in out.items() if count > 1]
+        demand(not twice_out, "put out twice", told.number, names, twice_out[:5])
+        known = {audit.did for audit in told.audits}
+        demand(out.keys() <= known, "put out without an audit record", told.number, sorted(out.keys() - known)[:5])
+    where = {did(one.headers): name for name in ("cleared", "review", "deadletter") for one in told.outputs[name]}
+    for audit in told.audits:
+        if audit.stage == "intake":
+            demand(audit.did in where, "decided, and not put out", told.number, audit.src.offset)
+            right = (where[audit.did] == "cleared") == (audit.verdict == "clear")
+            demand(right, "put out elsewhere than decided", told.number, audit.src.offset)
+    sent = {send.value for send in told.sends.values()}
+    for one in (*told.outputs["cleared"], *told.outputs["review"]):
+        demand(one.value in sent, "other bytes than the send's", one.offset)
+
+
+def none_cleared_after_a_no(told: Told, people: dict[str, Person]) -> None:
+    """No send is cleared that was published after a no was acknowledged, and nothing without any word."""
+    topic = told.settings.topic("sends")
+    by_did = {audit.did: audit for audit in told.audits}
+    for one in told.outputs["cleared"]:
+        audit, person = by_did[did(one.headers)], people[orjson.loads(one.value or b"")["recipient_id"]]
+        cleared = (one.timestamp - EPOCH_MS) / 1000
+        published = cleared
+        if audit.src.topic == topic:
+            published = (told.sends[audit.src.offset].timestamp - EPOCH_MS) / 1000
+        elif audit.act is not None and audit.src.topic == told.settings.topic("acts"):
+            published = (told.acts[audit.src.offset].timestamp - EPOCH_MS) / 1000
+        else:
+            published = 0.0  # the gate's own redecision: it has no instant of which others know
+        demand(person.kind != "stranger", "cleared by an absence", person.id)
+        no = standing_no(person, published, cleared)
+        demand(not no, "cleared after an acknowledged no", person.id, f"send {audit.src}", f"at {cleared:.3f} s")
+
+
+def standing_no(person: Person, acknowledged: float, until: float) -> bool:
+    """Tells whether a no that was acknowledged by then had no yes behind it, not even an attempted one, `until`."""
+    for word in person.words:
+        if word.no and not word.void and word.acknowledged is not None and word.acknowledged + 0.001 < acknowledged:
+            after = [one for one in person.words if not one.no and word.begun <= one.begun <= until]
+            if not after:
+                return True
+    return False
+
+
+def one_recall_a_clearance(told: Told, people: dict[str, Person]) -> None:
+    """What a no followed is called back, once."""
+    recalled = Counter(orjson.loads(one.value or b"")["decision_id"] for one in told.outputs["recalls"])
+    demand(set(recalled.values()) <= {1}, "recalled twice", told.number)
+    cleared = {did(one.headers): one for one in told.outputs["cleared"]}
+    demand(recalled.keys() <= cleared.keys(), "recalled, and never cleared", told.number)
+    superseding: dict[tuple[str, ...], str] = {}
+    for name, one in cleared.items():
+        said = orjson.loads(one.value or b"")
+        superseding[tuple(said[field] for field in ("recipient_id", "campaign_id", "channel"))] = name
+    for name, one in cleared.items():
+        person = people[orjson.loads(one.value or b"")["recipient_id"]]
+        if standing_no(person, float("inf"), float("inf")):
+            demand(name in recalled, "a no, and no recall", told.number, person.id, name)
+
+
+def one_audit_record_an_act(told: Told) -> None:
+    """Every act has its audit record, and what one act names is done once."""
+    topic = told.settings.topic("acts")
+    done = Counter(
+        (audit.src.offset, audit.act.item if audit.act.kind in ("handoff", "cancel") else "", audit.act.outcome)
+        for audit in told.audits
+        if audit.src.topic == topic and audit.act is not None
+    )
+    twice = [one for one, count in done.items() if count > 1]
+    demand(not twice, "an act judged twice", told.number, twice[:5])
+    demand(not told.unacted(), "an act without audit record", told.number, told.unacted()[:5])
+
+
+def campaigns_are_ended(told: Told) -> None:
+    """An act about a campaign is done once each clearance that it met is handed on, or called back."""
+    topic, campaigns = told.settings.topic("acts"), dict[str, str]()
+    for one in told.outputs["cleared"]:
+        campaigns[did(one.headers)] = orjson.loads(one.value or b"")["campaign_id"]
+    live, handed, met, led_to = set[str](), set[str](), dict[int, set[str]](), dict[str | None, str]()
+    for audit in told.audits:
+        act = audit.act
+        if act and act.kind in ("handoff", "cancel") and audit.src.topic == topic:
+            met.setdefault(audit.src.offset, {name for name in live if campaigns[name] == audit.campaign})
+        if audit.did in campaigns and audit.verdict == "clear":
+            live.add(audit.did)
+            led_to[act.item if act else None] = audit.did
+        if audit.stage == "recall" or (act and act.outcome == "recalled"):
+            item = act.item if act else None
+            live -= {audit.clearance, item, led_to.get(item) if act and act.kind == "undo" else None}
+        elif act and act.outcome == "handed":
+            handed.add(act.item or "")
+        elif act and act.kind in ("handoff", "cancel") and act.outcome == "done" and act.code is None:
+            left = (met[audit.src.offset] & live) - (handed if act.kind == "handoff" else set())
+            demand(not left, "a campaign is done, and was not", told.number, act.kind, audit.campaign, left)
+
+
+def one_dead_letter_a_fact(kafka: Kafka, settings: Settings, letters: Counter[str]) -> None:
+    """Every unreadable fact has one dead letter."""
+    wanted = {
+        f"{name}/{tp.partition}/{one.offset}"
+        for name in FACT_TOPICS
+        for tp, log in kafka.logs.items()
+        if tp.topic == settings.topic(name)
+        for one in log.committed()
+        if one.value in SPOILT
+    }
+    demand(letters.keys() == wanted, "dead letters of facts", sorted(letters.keys() ^ wanted))
+    twice = [place for place, count in letters.items() if count > 1]
+    demand(not twice, "two dead letters", twice)
+
+
+def manifests_are_contiguous(told: Told) -> None:
+    """Manifests are chained, take every offset once, and prove all audit records in their order."""
+    prev, taken = None, {"sends": 0, "acts": 0}
+    records, out = iter(told.proofs), Counter[str]()
+    dids = iter(told.audits)
+    for one in told.manifests:
+        value = one.value or b""
+        manifest, where = orjson.loads(value), f"manifest {told.number}/{one.offset}"
+        demand(manifest["prev"] == prev, "a manifest that is not chained", where)
+        prev = sha256(value).hexdigest()
+        for part in manifest["in"]:
+            name = "sends" if part["topic"] == told.settings.topic("sends") else "acts"
+            _range(told, name, part, taken, where, manifest.get("skipped", ()))
+        held = [proof for _, proof in zip(range(manifest["audit"]["n"]), records, strict=False)]
+        ids = [audit.did for _, audit in zip(range(manifest["audit"]["n"]), dids, strict=False)]
+        demand(len(held) == manifest["audit"]["n"], "an audit record is missing", where)
+        demand(ids[:1] == [one for one in [manifest["audit"]["from_id"]] if one], "another first record", where)
+        demand(_root(held).hex() == manifest["root"], "a manifest's root", where)
+        out.update(manifest["out"])
+    demand(next(records, None) is None, "an audit record that no manifest proves", told.number)
+    there = {COUNTED[name]: len(found) for name, found in told.outputs.items() if found}
+    demand(dict(+out) == there, "other outputs than the manifests count", told.number, dict(+out), there)
+    head = told.ledger.get("head")
+    if head is not None:
+        demand(head["prev"] == prev, "the head's manifest is not the last", told.number)
+        demand(head["sends"] == taken["sends"], "the head is elsewhere than the manifests", told.number)
+
+
+def facts_are_those_of_asof(kafka: Kafka, told: Told) -> None:
+    """What a manifest says it was judged by is what it was judged by: a no below `asof` was seen, and none above."""
+    said: dict[str, list[tuple[str, int, int, bool, str]]] = {}
+    for name in ("consents", "suppressions"):
+        for tp, log in kafka.logs.items():
+            for one in log.committed() if tp.topic == told.settings.topic(name) else ():
+                if one.value not in SPOILT:
+                    value = orjson.loads(one.value or b"")
+                    no = name == "suppressions" or value.get("state") == "Withdrawn"
+                    when = value.get("event_time") or value.get("received_at")
+                    said.setdefault(value["recipient_id"], []).append((name, tp.partition, one.offset, no, when))
+    whose = {
+        did(one.headers): orjson.loads(one.value or b"")["recipient_id"]
+        for name in ("cleared", "review")
+        for one in told.outputs[name]
+    }
+    audits = iter(told.audits)
+    for one in told.manifests:
+        manifest = orjson.loads(one.value or b"")
+        asof = manifest["asof"]
+        for audit in [next(audits) for _ in range(manifest["audit"]["n"])]:
+            if audit.stage != "intake" or audit.did not in whose or audit.asof is not None:
+                continue
+            known = [word for word in said.get(whose[audit.did], ()) if word[2] < asof[word[0]][word[1]]]
+            nos, yeses = [word[4] for word in known if word[3]], [word[4] for word in known if not word[3]]
+            codes = {reason.code for reason in audit.reasons}
+            if codes & {"CONSENT_WITHDRAWN", "SUBJECT_OBJECTED"}:
+                demand(bool(nos), "a no that its manifest does not know", told.number, audit.src.offset)
+            if audit.verdict == "clear" and nos:
+                demand(max(yeses) > max(nos), "a no that its manifest knows was not seen", told.number, audit.src)
+
+
+def _range(
+    told: Told, name: str, part: dict[str, Any], taken: dict[str, int], where: str, skipped: Iterable[dict[str, Any]]
+) -> None:
+    jumped = [one for one in skipped if one["topic"] == part["topic"]]
+    begin = jumped[0]["to"] if jumped else taken[name]
+    demand(part["from"] == begin, "a hole between manifests", where, name, begin, part["from"])
+    taken[name] = part["to"]
+    gaps = {offset for gap in part["gaps"] for offset in range(gap["first"], gap["first"] + gap["n"])}
+    there = told.sends if name == "sends" else told.acts
+    inside = {offset for offset in there if part["from"] <= offset < part["to"]}
+    demand(not gaps & inside, "a record passed over as a gap", where, name, sorted(gaps & inside)[:5])
+    demand(part["n"] == len(inside), "another number of records", where, name, part["n"], len(inside))
+    demand(part["n"] + len(gaps) == part["to"] - part["from"], "records and gaps are not the range", where, name)
+
+
+def ledger_is_what_follows(told: Told, packs: Packs) -> None:
+    """The ledger is what the audit records imply, and one terminal act, one release an item."""
+    pieces = {}
+    for one in (*told.outputs["cleared"], *told.outputs["review"]):
+        said = orjson.loads(one.value or b"")
+        pieces[did(one.headers)] = Piece(
+            *(said[name] for name in ("recipient_id", "campaign_id", "channel")), one.offset
+        )
+    entries = {key: value for key, value in told.ledger.items() if key != "head" and not key.startswith("dead/")}
+    try:
+        Implied(packs, pieces).take(told.audits).check(entries, told.ledger["head"]["at"])
+    except AssertionError as error:
+        raise Broken(f"the ledger of {told.number}: {str(error)[:2000]}") from None
+
+
+def _root(leaves: list[bytes]) -> bytes:
+    """Returns the Merkle root of these leaves (RFC 9162)."""
+    if not leaves:
+        return sha256(b"").digest()
+    level = [sha256(b"\0" + leaf).digest() for leaf in leaves]
+    while len(level) > 1:
+        pairs = [sha256(b"\1" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)]
+        level = pairs + level[len(pairs) * 2 :]
+    return level[0]
+
+
+def by_topic(kafka: Kafka) -> dict[str, int]:
+    """Returns how many records each topic has, for a history."""
+    found: dict[str, int] = defaultdict(int)
+    for tp, log in kafka.logs.items():
+        found[tp.topic] += log.end
+    return dict(found)

@@ -1,0 +1,243 @@
+"""One simulated world from a seed: workers, their group, Kafka, whoever writes, and the faults that befall them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from random import Random
+from typing import Any
+
+import pytest
+import structlog
+from aiokafka.errors import KafkaError
+
+from gatekeeper.errors import GatekeeperError
+from gatekeeper.policy.packs import load
+from gatekeeper.settings import Settings
+from schemas.topics import TOPICS
+from streams.client import admin, producer
+from streams.worker import batch, reevaluation, settling, turn
+from tests.simulation import promises
+from tests.simulation.company import Company
+from tests.simulation.group import Group
+from tests.simulation.kafka import Kafka
+from tests.simulation.loop import KAFKA, Loop, here, run
+from tests.simulation.network import Network
+from tests.simulation.worker import Worker
+
+PARTITIONS, WORKERS = 2, 2
+FACT_PARTITIONS = {"consents": 2}
+MAX_LAG_SECONDS = 3.0
+SMALL: tuple[tuple[Any, str, Any], ...] = (
+    (settling, "LAST", ((8, 60), settling.LAST[1])),
+    (batch, "MOST", 2),
+    (batch, "RECALLS", 3),
+    (batch, "DEAD_FACTS", 1),
+    (batch, "TOMBSTONES", 2),
+    (turn, "TOUCHED", 3),
+    (reevaluation, "STEP", 4),
+)
+"""Bounds of what is done at a time: small ones, that long work takes several transactions here, too."""
+REFUSALS = ("error.sends_expired", "error.clock_before_head")
+"""Why a partition may be refused here: retention overtook it, or a machine's clock is wrong."""
+HEALED_SECONDS = 60.0
+"""Within this all must be decided, once nothing is wrong any more."""
+RESUME_SECONDS = 5.0
+"""After the faults a person looks this often whether a partition is refused."""
+QUIET_SECONDS = 35.0
+"""By then all has been done that time alone brings."""
+
+
+@dataclass
+class Outcome:
+    """What became of one seed: what there was, and the digest of all that was written."""
+
+    seed: int
+    counts: dict[str, int] = field(default_factory=dict)
+    history: list[str] = field(default_factory=list)
+    digest: str = ""
+    broken: str | None = None
+    settled: float = 0.0
+    """Seconds from healing until all was decided."""
+
+
+class Simulation:
+    """A world and what happens in it; `driver` has the steps."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(f"{seed}/world")
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, Loop)
+        self.loop = loop
+        self.kafka = Kafka(loop.millis)
+        self.network = Network(self.kafka, Random(f"{seed}/network"))
+        self.packs = load("jp-pmark").with_max_lag(int(MAX_LAG_SECONDS * 1000))
+        self.settings = _settings("worker")
+        for name, topic in TOPICS.items():
+            count = {"n": PARTITIONS, "one": 1, "any": FACT_PARTITIONS.get(name, 1)}[topic.partitions]
+            self.kafka.create(self.settings.topic(name), count)
+        self.company = Company(self.settings, self.network, Random(f"{seed}/company"), self.tell)
+        self.workers = [
+            Worker(_settings(f"worker-{number}"), self.packs, self.network, self._changed) for number in range(WORKERS)
+        ]
+        self.group = Group(self.workers, PARTITIONS, Random(f"{seed}/group"))
+        self.history: list[str] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def tell(self, what: str) -> None:
+        """Puts a line into the history."""
+        self.history.append(f"{self.loop.time():10.3f} {what}")
+
+    def beside(self, work: Any) -> None:
+        """Runs something that belongs to no machine."""
+        task = KAFKA.copy().run(self.loop.create_task, work)
+        self._tasks.add(task)
+
+    def begin(self) -> None:
+        """Starts everything."""
+        self.company.begin()
+        self.beside(self.network.expire())
+        self.beside(self.group.run())
+        for worker in self.workers:
+            worker.boot()
+
+    def _changed(self, worker: Worker) -> None:
+        if worker.machine.dead:
+            why = worker.ended[-1] if worker.ended else None
+            self.tell(f"{worker.name} ended: {said(why)}")
+            self.loop.call_later(self.random.uniform(0.5, 4.0), self._again, worker, context=KAFKA)
+        else:
+            self.tell(f"{worker.name} is up")
+        self.group.changed()
+
+    def _again(self, worker: Worker) -> None:
+        if worker.machine.dead:
+            worker.boot()
+
+    def watch(self) -> None:
+        """Raises Broken where a worker refuses what it should not, or ended by itself without need."""
+        for worker in self.workers:
+            for partition in () if worker.machine.dead or not worker.up else worker.gate._partitions.values():
+                if partition.refused and partition.refused.key not in REFUSALS:
+                    raise promises.Broken(f"refused by {worker.name}: {partition.refused.sentence}")
+            for error in worker.ended:
+                if not (isinstance(error, KafkaError) or getattr(error, "key", "") in REFUSALS):
+                    raise promises.Broken(f"{worker.name} ended: {said(error)}")
+
+    async def healed(self) -> float:
+        """Ends all that is wrong; returns after how many seconds all was decided, or raises Broken."""
+        self.tell("healing")
+        network, loop = self.network, self.loop
+        network.trouble = 0.0
+        network.planned.clear()
+        network.cut.clear()
+        network.withheld.clear()
+        network.everything()
+        for log in self.kafka.logs.values():
+            log.hear()
+        for worker in self.workers:
+            worker.loses, worker.machine.skew_ms = 0.0, 0
+            if worker.machine.halted:
+                worker.machine.go_on()
+                self.beside(self.group.heard(worker))
+        began, open_ = loop.time(), promises.Left(self.kafka, self.settings)
+        while left := open_.places():
+            if loop.time() - began > HEALED_SECONDS:
+                raise promises.Broken(f"not decided {HEALED_SECONDS:.0f} s after all was well: {left}")
+            await asyncio.sleep(0.5)
+            self.watch()
+            if (loop.time() - began) % RESUME_SECONDS < 0.5:
+                self.company.resume()
+        return loop.time() - began
+
+    def check(self) -> dict[str, int]:
+        """Checks every promise; returns what there was."""
+        return promises.check(self.kafka, self.settings, self.packs, self.company)
+
+    def digest(self) -> str:
+        """Returns what stands for all that was written, in its order."""
+        found = sha256()
+        for tp, log in self.kafka.logs.items():
+            for offset, entry in enumerate(log.entries):
+                if entry is not None:
+                    value = entry.record.value if entry.record else b""
+                    found.update(f"{tp.topic}/{tp.partition}/{offset}/{entry.kind}/".encode() + (value or b"-"))
+        return found.hexdigest()
+
+
+def said(error: BaseException | None) -> str:
+    """Returns an error in a few words."""
+    if error is None:
+        return "killed"
+    if isinstance(error, GatekeeperError):
+        return f"{type(error).__name__} {str(error)[:120]}"
+    return f"{type(error).__name__} {error}"[:160] if isinstance(error, KafkaError) else repr(error)[:160]
+
+
+def _settings(worker: str) -> Settings:
+    return Settings(
+        broker="simulated:1",
+        prefix="s.",
+        partitions=PARTITIONS,
+        worker=worker,
+        keys="simulated",
+        max_lag=MAX_LAG_SECONDS,
+    )
+
+
+@contextmanager
+def replaced(seed: int) -> Iterator[None]:
+    """Puts what is not a client in the place of chance and of the look at a real broker."""
+    chance = Random(f"{seed}/chance")
+
+    class Chance:
+        token_bytes = staticmethod(chance.randbytes)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(admin, "demand", lambda *_: None)
+    patch.setattr(batch, "secrets", Chance)
+    patch.setattr(producer, "random", chance)
+    for module, name, value in SMALL:
+        patch.setattr(module, name, value)
+    configured = structlog.get_config()
+    try:
+        yield
+    finally:
+        patch.undo()
+        structlog.configure(**configured)
+
+
+def simulate(seed: int, steps: int) -> Outcome:
+    """Runs a seed to its end and says what became of it."""
+    from tests.simulation.driver import Driver
+
+    outcome = Outcome(seed)
+
+    async def work() -> None:
+        simulation = Simulation(seed)
+        outcome.history = simulation.history
+        simulation.begin()
+        try:
+            await Driver(simulation, Random(f"{seed}/driver")).drive(steps)
+            outcome.settled = await simulation.healed()
+            await asyncio.sleep(QUIET_SECONDS)
+            outcome.counts = simulation.check()
+        except Exception as error:  # also what our own checker cannot read
+            outcome.broken = f"{type(error).__name__}: {error}"
+        outcome.digest = simulation.digest()
+
+    def hear(logger: Any, method: str, event: dict[str, Any]) -> str:
+        machine = here()
+        loop = asyncio.get_running_loop()
+        what = " ".join(f"{name}={value}" for name, value in event.items() if name != "event")
+        outcome.history.append(f"{loop.time():10.3f}   {machine.name if machine else '-'}: {event['event']} {what}")
+        raise structlog.DropEvent
+
+    with replaced(seed):
+        structlog.configure(processors=[hear], wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+        run(work, Random(f"{seed}/loop"))
+    return outcome

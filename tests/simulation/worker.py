@@ -1,0 +1,194 @@
+"""A simulated worker's process: the product's own gate, partitions, followers and ledger, on a machine of the loop.
+
+What is not the product's here are the clients, the clock, chance, and the transport, which takes Faust's place: it
+hands the gate chunks of `sends`, now and then loses one, and begins where the group's offsets say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from hashlib import sha256
+from random import Random
+
+from aiokafka import TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from faust.types import TP
+
+from gatekeeper.audit.records.pseudonym import Subjects
+from gatekeeper.audit.verify import parse_vkey
+from gatekeeper.engine.sends import Judge
+from gatekeeper.keys import Signer, fingerprint
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import Packs
+from gatekeeper.settings import Settings
+from streams.worker.app import Gate
+from streams.worker.batch import Tools
+from streams.worker.chunks import Chunk, Credit, runs
+from streams.worker.clock import Clock
+from streams.worker.facts import Followers
+from streams.worker.pace import Pace
+from tests import world
+from tests.simulation.clients import Clients
+from tests.simulation.loop import Loop, Machine
+from tests.simulation.network import Network
+
+MASTERS = {1: world.KEY}
+SIGNER = Signer("gk/worker", b"\x01", Ed25519PrivateKey.from_private_bytes(world.KEY))
+POLL_MS = 500
+
+
+class Wall(Clock):
+    """The clock of a machine."""
+
+    def __init__(self, machine: Machine, random: Random) -> None:
+        super().__init__()
+        self._machine, self._random, self._used = machine, random, 0.0
+
+    def processor(self) -> float:
+        """Returns the processor's time used, as of a machine that is now fast and now slow."""
+        self._used += self._random.random() * 0.1
+        return self._used
+
+    def now(self) -> int:
+        """Returns the machine's time."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, Loop)
+        return loop.millis() + self._machine.skew_ms
+
+    def start(self) -> int:
+        return self.now() - int(asyncio.get_running_loop().time() * 1000)
+
+
+class Worker:
+    """One static member of the group, over all lives of its process."""
+
+    def __init__(self, settings: Settings, packs: Packs, network: Network, changed: Callable[[Worker], None]) -> None:
+        """`changed`: hears that this worker has come up, or has ended."""
+        self.settings, self.name = settings, settings.worker
+        self.machine = Machine(self.name)
+        self.machine.dead = True
+        self.ended: list[BaseException] = []
+        """What ended each of its processes, by itself."""
+        self.up = False
+        """Whether it is ready to be given partitions."""
+        self.consumer_generation_id = 0
+        self.loses = 0.0
+        """Which share of its chunks is lost on the way to the gate."""
+        self._packs, self._network, self._changed = packs, network, changed
+        self._lives = 0
+
+    def boot(self) -> None:
+        """Starts a new process."""
+        self.machine = Machine(self.name)
+        self._lives += 1
+        self.machine.run(self._boot(self.machine))
+
+    async def assigned(self, partitions: list[int], generation: int) -> None:
+        """Takes partitions over, as the group says."""
+        self.consumer_generation_id = generation
+        topic = self.settings.topic("sends")
+        await self.gate.assigned({TP(topic, number) for number in partitions})
+        tps = [TopicPartition(topic, number) for number in partitions]
+        kafka, group = self._network.kafka, self.settings.group
+        self._reader.assign(tps)
+        for tp in tps:
+            known = kafka.offset(group, tp)
+            if await self._reader.position(tp) < 0:
+                self._reader.seek(tp, known.offset if known and known.offset >= 0 else kafka.logs[tp].begin)
+        self._assigned.set()
+
+    async def revoked(self) -> None:
+        """Gives all partitions up."""
+        self._assigned.clear()
+        await self.gate.revoked()
+        self._reader.unsubscribe()
+
+    async def stop(self) -> None:
+        """Ends the process in order, as SIGTERM does."""
+        self.up = False
+        await self.gate.revoked()
+        await self.gate.stop()
+        await self.followers.stop()
+        self.kill()
+
+    def failed(self, error: BaseException) -> None:
+        """Ends the process at once, as the product does."""
+        if self.machine.dead:
+            return
+        self.ended.append(error)
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends the process at once, from outside."""
+        self.machine.kill()
+        self.up = False
+        self._changed(self)
+
+    async def _boot(self, machine: Machine) -> None:
+        try:
+            clients, clock, settings = (
+                Clients(self._network, self.settings),
+                Wall(machine, self._network.random),
+                self.settings,
+            )
+            salts = iter(range(1_000_000))
+
+            def chance(size: int) -> bytes:
+                return sha256(f"{self.name}/{self._lives}/{next(salts)}".encode()).digest()[:size]
+
+            self.followers = Followers(settings, FactStore(), clients, clock)
+            judge = Judge(self._packs, settings.partitions, tokens=world.TOKENS, subjects=Subjects(MASTERS, chance))
+            self._credit, self._assigned, self._reader = Credit(), asyncio.Event(), clients.reader()
+
+            async def seek(partition: int, offset: int) -> None:
+                self._reader.seek(TopicPartition(settings.topic("sends"), partition), offset)
+
+            tools = Tools(
+                settings=settings,
+                judge=judge,
+                followers=self.followers,
+                clients=clients,
+                credit=self._credit,
+                clock=clock,
+                seek=seek,
+                signer=SIGNER,
+                masters={number: fingerprint(key) for number, key in MASTERS.items()},
+                pace=Pace(),
+                writers=[parse_vkey(SIGNER.verifier)],
+            )
+            self.gate = Gate(self, tools, self.failed)
+            await self.followers.start(self.failed)
+            self.up = True
+            self._changed(self)
+            await self._feed()
+        except Exception as error:
+            self.failed(error)
+
+    async def _feed(self) -> None:
+        """Is the transport: fetches what there is credit for, and hands it to the gate."""
+        random, credit, reader = self._network.random, self._credit, self._reader
+        while True:
+            await self._assigned.wait()
+            credit.regained.clear()
+            generation = self.consumer_generation_id
+            wanted = [tp for tp in tuple(reader._positions) if credit.has(tp.partition)]
+            if not wanted:
+                await credit.regained.wait()
+                continue
+            try:
+                fetched = await reader.getmany(*wanted, timeout_ms=POLL_MS)
+            except OffsetOutOfRangeError as error:
+                for tp in error.args[0]:  # Faust begins where the log does
+                    reader.seek(tp, self._network.kafka.logs[tp].begin)
+                continue
+            for tp, records in fetched.items():
+                for run in runs(records):
+                    chunk = Chunk(tp.topic, tp.partition, run, generation)
+                    credit.take(chunk)
+                    if random.random() < self.loses:
+                        continue
+                    if random.random() < 0.1:
+                        await asyncio.sleep(self._network.latency())
+                    self.gate.feed(chunk)
