@@ -99,3 +99,28 @@ def test_given_a_leader_found_after_any_broker_told_one_then_clients_go_to_it_at
         assert cluster.leader_for_partition(TP) == 2, "an older epoch"
 
     asyncio.run(run())
+
+
+def test_given_brokers_that_answered_lately_then_clients_ask_no_other_what_any_can_tell():
+    async def run() -> None:
+        leaders, now = Leaders(), asyncio.get_running_loop().time()
+        cluster = Cluster(leaders)
+        cluster.update_metadata(metadata(3))
+        assert {broker.nodeId for broker in cluster.brokers()} == THREE, "nobody was heard yet"
+        leaders.heard(1, "h:1", now - 60)
+        leaders.heard(2, "h:2", now)
+        assert {broker.nodeId for broker in cluster.brokers()} == {2}
+        assert leaders.answering(now) == {2: "h:2"}
+
+    asyncio.run(run())
+
+
+def test_given_another_leader_then_whoever_wants_to_know_is_told_once():
+    leaders, told = Leaders(), []
+    leaders.on_change = lambda: told.append(1)
+    leaders.learn({TP: OLD}, 1.0)
+    leaders.learn({TP: OLD}, 2.0)
+    assert not told
+    leaders.learn({TP: NEW}, 3.0)
+    leaders.learn({TP: OLD}, 4.0)
+    assert told == [1]
