@@ -26,7 +26,6 @@ from streams.worker.takeover import TakeOver
 from streams.worker.transaction import Transaction
 from streams.worker.turn import Turn
 from tests.simulation.clients import Ends, Reader
-from tests.simulation.log import Log
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 BUGS: dict[str, Plant] = {}
@@ -156,11 +155,16 @@ def barrier_at_the_stable_end(patch: pytest.MonkeyPatch) -> None:
 def stale_leader(patch: pytest.MonkeyPatch) -> None:
     """A leader that was deposed is believed about where its log ends."""
 
-    def of(log: Log, what: str) -> int:
-        found: int = getattr(log.deposed if log.deposed and what != "begin" else log, what)
+    async def asked(self: Ends, tps: Any, what: str) -> dict[TopicPartition, int]:
+        logs, wanted = self._network.kafka.logs, list(tps)
+
+        def answer() -> dict[TopicPartition, int]:
+            return {tp: getattr((what != "begin" and logs[tp].deposed) or logs[tp], what) for tp in wanted}
+
+        found: dict[TopicPartition, int] = await self._sure("ListOffsets", answer)
         return found
 
-    patch.setattr(Ends, "_of", staticmethod(of))
+    patch.setattr(Ends, "_asked", asked)
 
 
 @planted

@@ -22,7 +22,7 @@ from schemas.topics import TOPICS
 from streams.client.producer import Producer
 from streams.worker.clients import REQUEST_SECONDS, TRANSACTION_SECONDS
 from tests.simulation.kafka import Identity
-from tests.simulation.log import BROKERS, Log, Refusal, Row
+from tests.simulation.log import BROKERS, Refusal, Row
 from tests.simulation.loop import KAFKA, here
 from tests.simulation.network import Network, Silence
 
@@ -161,14 +161,9 @@ class Ends:
 
         def answer() -> dict[TopicPartition, int]:
             self._leaders.update({tp: logs[tp].leader_epoch for tp in wanted})
-            return {tp: self._of(logs[tp], what) for tp in wanted}
+            return {tp: getattr(logs[tp], what) for tp in wanted}
 
-        return await self._sure("ListOffsets", answer)
-
-    @staticmethod
-    def _of(log: Log, what: str) -> int:
-        """Returns what the newest leader says."""
-        found: int = getattr(log, what)
+        found: dict[TopicPartition, int] = await self._sure("ListOffsets", answer)
         return found
 
     async def _sure(self, request: str, answer: Callable[[], Any]) -> Any:

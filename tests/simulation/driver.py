@@ -31,7 +31,7 @@ class Driver:
             (self.send, 30),
             (self.send_in_a_transaction, 6),
             (self.say_no, 6),
-            (self.say_no_unheard, 4),
+            (self.say_no_unheard, 6),
             (self.say_yes, 12),
             (self.say_in_a_transaction, 5),
             (self.act, 12),
@@ -49,7 +49,8 @@ class Driver:
             (self.late_commit, 3),
             (self.trouble, 2),
             (self.withhold_facts, 4),
-            (self.depose, 5),
+            (self.depose, 4),
+            (self.depose_and_say_no, 3),
             (self.lose_chunks, 2),
             (self.rebalance, 2),
             (self.jump_the_clock, 1),
@@ -102,8 +103,8 @@ class Driver:
 
     def say_no_unheard(self) -> str:
         """Somebody says no, and workers hear of it late."""
-        seconds = self.random.choice((0.05, 0.5, 4.0, 12.0))
-        workers = [one for one in self.it.workers if self.random.random() < 0.8]
+        seconds = self.random.choice((0.05, 0.5, 4.0, 4.0, 12.0))
+        workers = [one for one in self.it.workers if self.random.random() < 0.9]
         for worker in workers:
             for topic in ("consents", "suppressions"):
                 self.network.withhold(worker.name, self.it.settings.topic(topic), seconds)
@@ -262,8 +263,14 @@ class Driver:
         self.network.withhold(worker.name, self.it.settings.topic(topic), seconds)
         return f"{worker.name} hears nothing of {topic} for {seconds} s"
 
-    def depose(self) -> str:
-        tp = self.random.choice([*self.it.kafka.logs])
+    def depose_and_say_no(self) -> str:
+        """Somebody says no to the new leader, and workers are with the old one."""
+        names = [self.it.settings.topic(name) for name in ("consents", "suppressions")]
+        deposed = [self.depose(tp) for tp in self.it.kafka.logs if tp.topic in names]
+        return f"{', '.join(deposed)}, and {self._say(no=True, person=self.company.willing())}"
+
+    def depose(self, tp: TopicPartition | None = None) -> str:
+        tp = tp or self.random.choice([*self.it.kafka.logs])
         log, seconds = self.it.kafka.logs[tp], self.random.choice((0.1, 1.0, 5.0))
         log.depose()
         epoch = log.leader_epoch

@@ -234,25 +234,23 @@ def one_audit_record_an_act(told: Told) -> None:
 
 
 def campaigns_are_ended(told: Told) -> None:
-    """An act about a campaign is done once each clearance that it met is handed on, or called back."""
-    topic, campaigns = told.settings.topic("acts"), dict[str, str]()
-    for one in told.outputs["cleared"]:
-        campaigns[did(one.headers)] = orjson.loads(one.value or b"")["campaign_id"]
-    live, handed, met, led_to = set[str](), set[str](), dict[int, set[str]](), dict[str | None, str]()
+    """An act about a campaign is done once each clearance from before it is handed on, or called back."""
+    campaigns = {did(one.headers): orjson.loads(one.value or b"")["campaign_id"] for one in told.outputs["cleared"]}
+    since = {did(one.headers): one.timestamp for one in told.outputs["cleared"]}
+    live, handed, led_to = set[str](), set[str](), dict[str | None, str]()
     for audit in told.audits:
-        act = audit.act
-        if act and act.kind in ("handoff", "cancel") and audit.src.topic == topic:
-            met.setdefault(audit.src.offset, {name for name in live if campaigns[name] == audit.campaign})
+        act, item = audit.act, audit.act.item if audit.act else None
         if audit.did in campaigns and audit.verdict == "clear":
             live.add(audit.did)
-            led_to[act.item if act else None] = audit.did
+            led_to[item] = audit.did
         if audit.stage == "recall" or (act and act.outcome == "recalled"):
-            item = act.item if act else None
             live -= {audit.clearance, item, led_to.get(item) if act and act.kind == "undo" else None}
         elif act and act.outcome == "handed":
-            handed.add(act.item or "")
+            handed.add(item or "")
         elif act and act.kind in ("handoff", "cancel") and act.outcome == "done" and act.code is None:
-            left = (met[audit.src.offset] & live) - (handed if act.kind == "handoff" else set())
+            before = told.acts[audit.src.offset].timestamp
+            left = {name for name in live if campaigns[name] == audit.campaign and since[name] < before}
+            left -= handed if act.kind == "handoff" else set()
             demand(not left, "a campaign is done, and was not", told.number, act.kind, audit.campaign, left)
 
 
@@ -355,13 +353,7 @@ def ledger_is_what_follows(told: Told, packs: Packs) -> None:
             *(said[name] for name in ("recipient_id", "campaign_id", "channel")), one.offset
         )
     entries = {key: value for key, value in told.ledger.items() if key != "head" and not key.startswith("dead/")}
-    topic = told.settings.topic("acts")
-    erased = {
-        audit.did: orjson.loads(told.acts[audit.src.offset].value or b"")["recipient_id"]
-        for audit in told.audits
-        if audit.src.topic == topic and audit.act and audit.act.kind == "erase"
-    }
-    implied = Implied(packs, pieces, erased)
+    implied = Implied(packs, pieces, erasures(told))
     try:
         implied.take(told.audits).check(entries, told.ledger["head"]["at"])
     except AssertionError as error:
@@ -369,6 +361,20 @@ def ledger_is_what_follows(told: Told, packs: Packs) -> None:
         missing = implied._entries.keys() - entries.keys()
         where = f"lacks {sorted(missing)[:5]}, has otherwise {sorted(differ)[:5]}"
         raise Broken(f"the ledger of {told.number}: {where}: {str(error)[:500]}") from None
+
+
+def erasures(told: Told) -> dict[str, str]:
+    """Returns whose each erasure is that erased somebody, by its audit record's id; the second one erases nothing."""
+    topic, erased, found = told.settings.topic("acts"), set[str](), dict[str, str]()
+    for audit in told.audits:
+        if audit.src.topic == topic and audit.act and audit.act.kind in ("erase", "readmit"):
+            whose = orjson.loads(told.acts[audit.src.offset].value or b"")["recipient_id"]
+            if audit.act.kind == "readmit":
+                erased.discard(whose)
+            elif whose not in erased:
+                erased.add(whose)
+                found[audit.did] = whose
+    return found
 
 
 def _root(leaves: list[bytes]) -> bytes:
