@@ -14,7 +14,7 @@ from tests.simulation.simulation import Outcome, simulate
 SEEDS, STEPS = 200, 300
 LEAST = 0.8
 """Below this the worker's code is not what was simulated."""
-TRACED = 20
+TRACED = 10
 """So many seeds are traced: the others run faster, and no more lines."""
 MODULES = tuple(
     f"streams.worker.{name}"
