@@ -93,7 +93,7 @@ def test_given_a_transaction_that_hangs_in_the_ledger_then_its_partition_alone_i
     world, monkeypatch
 ):
     monkeypatch.setattr(takeover, "HANGING_SECONDS", 0.5)
-    monkeypatch.setattr(partition, "REFUSED_SECONDS", 0.1)
+    monkeypatch.setattr(partition, "REFUSED_SECONDS", (0.1, 0.1))
     world.sends(sent := [f"r{number}" for number in range(40)])
 
     async def run() -> None:
