@@ -39,7 +39,7 @@ FORBIDDEN = (
 COMMON = ("error.ledger_of_other_mode", "error.master_missing", "error.master_differs", "error.shadow_sends")
 """What contradicts the settings or the keys, which all partitions share: the process ends with it."""
 AT_WORK = ("error.partition_defect", "error.partition_failing")
-"""Refusals that show only at work, and end with the first commit; the process goes on even if all are refused so."""
+"""Refusals that show only at work, and end with the first commit or a while later; they never end the process."""
 AGAIN_SECONDS = (0.1, 5.0)
 """The next turn begins so soon after a failure; each failed one without a commit doubles it, up to the second."""
 REFUSED_SECONDS = (5.0, 60.0)
@@ -48,6 +48,8 @@ how to go on."""
 FRUITLESS = 8
 """After so many turns without a commit it is told as a refusal: whatever fails does not end by itself."""
 NOTE_SECONDS = 5.0
+SOUND_SECONDS = 10.0
+"""A turn that has gone on for so long is sound, even if there was nothing to commit."""
 
 
 class Partition:
@@ -145,10 +147,16 @@ class Partition:
             await asyncio.sleep(pause)
 
     async def _taken_over(self) -> None:
-        self._turn = Turn(self.number, self._tools)
-        was = self._refused
-        await self._turn.begin(was.encode() if was and was.key in AT_WORK else "")
-        if was and was.key not in AT_WORK:
+        self._turn = turn = Turn(self.number, self._tools)
+        await turn.begin()
+        if self._refused and self._refused.key in AT_WORK:
+            asyncio.get_running_loop().call_later(SOUND_SECONDS, self._sound, turn)
+        else:
+            self._refused = None
+
+    def _sound(self, turn: Turn) -> None:
+        """Forgets what failed at work, where the turn behind it still goes on."""
+        if self._turn is turn:
             self._refused = None
 
     @staticmethod

@@ -49,16 +49,15 @@ class Transaction:
                 return
         raise RestartError("error.record_too_large", topic=topic)
 
-    async def commit(self, position: Mapping[TopicPartition, int], clock: Clock, note: str = "") -> dict[str, int]:
+    async def commit(self, position: Mapping[TopicPartition, int], clock: Clock) -> dict[str, int]:
         """Writes all that was added, with the group's offsets as a mirror of the position, and commits.
 
-        `note`: what stands beside each of these offsets.
         Returns where each topic's last batch begins. Whatever goes wrong, and every result that is not known, is an
         exception: the caller must not go on with this writer.
         """
         start, sent = clock.start(), clock.now()
         batches = [(topic, batch) for topic, batches in self._batches.items() for batch in batches]
-        offsets = {tp: OffsetAndMetadata(offset, note) for tp, offset in position.items()}
+        offsets = {tp: OffsetAndMetadata(offset, "") for tp, offset in position.items()}
         places = await self._writer.commit([batch for _, batch in batches], offsets, self._settings.group)
         appended = max(place.timestamp for place in places)
         clock.observe(start=start, sent=sent, acknowledged=clock.now(), appended=appended)

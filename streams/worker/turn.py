@@ -81,11 +81,8 @@ class Turn:
         """Takes a chunk of the current assignment."""
         self._intake.offer(chunk)
 
-    async def begin(self, note: str = "") -> None:
-        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused.
-
-        `note`: stands beside the group's offset until the first commit after that.
-        """
+    async def begin(self) -> None:
+        """Fences the former owner and takes over; raises IntegrityError (4) for a past that is refused."""
         await started(self._writer, self._probe, self._acts)
         taking = TakeOver(self._number, self._tools, self._probe)
         try:
@@ -95,7 +92,7 @@ class Turn:
         self._judging = Judging(
             self._number, self._tools, kept=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
-        await self._measure_clock(past.anew, note)
+        await self._measure_clock(past.anew)
         if self._tools.settings.mode == "live":  # what a shadow withholds nobody waits for
             _, past.ledger.memory.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(past.ledger.memory)
@@ -253,19 +250,17 @@ class Turn:
             found = await offsets.named(self._probe, self._review, ID, wanted)
         return found
 
-    async def _measure_clock(self, anew: Anew | None = None, note: str = "") -> None:
+    async def _measure_clock(self, anew: Anew | None = None) -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
         head = self._judging.head
         sends, acts = Batch(head.sends, head.sends), Batch(head.acts, head.acts)
         transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), anew=anew)
         self._written_at = asyncio.get_running_loop().time()
-        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head, note)
+        await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)
 
-    async def _commit(
-        self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head, note: str = ""
-    ) -> None:
+    async def _commit(self, transaction: Transaction, position: Mapping[TopicPartition, int], head: Head) -> None:
         memory = self._judging.memory
-        begins = await transaction.commit(position, self._tools.clock, note)
+        begins = await transaction.commit(position, self._tools.clock)
         self.head = self._committed = head
         self._commits += 1
         if memory.review is not None and begins.get("review", -1) >= 0:
