@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
-from contextlib import nullcontext
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 from tests.simulation.lines import Lines
 from tests.simulation.simulation import Outcome, simulate
@@ -15,7 +18,7 @@ SEEDS, STEPS = 200, 300
 LEAST = 0.8
 """Below this the worker's code is not what was simulated."""
 TRACED = 10
-"""So many seeds are traced: the others run faster, and no more lines."""
+"""So many seeds are traced: the others run faster, and no other lines."""
 MODULES = tuple(
     f"streams.worker.{name}"
     for name in (
@@ -34,13 +37,13 @@ def main() -> int:
     reader.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"how many worlds (default {SEEDS})")
     reader.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"steps of each (default {STEPS})")
     reader.add_argument("--seed", type=int, default=1, metavar="S", help="the first seed; with --seeds 1 a replay")
+    reader.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)")
     reader.add_argument("--history", action="store_true", help="print all that happened, not the end alone")
     asked = reader.parse_args()
     lines, counts, broken = Lines(MODULES), Counter[str](), list[int]()
     began = time.monotonic()
-    for number, seed in enumerate(range(asked.seed, asked.seed + asked.seeds), start=1):
-        with lines.counted() if number <= TRACED else nullcontext():
-            outcome = simulate(seed, asked.steps)
+    for number, outcome in enumerate(_outcomes(asked, lines), start=1):
+        seed = outcome.seed
         counts.update(outcome.counts)
         if outcome.broken is not None:
             broken.append(seed)
@@ -53,6 +56,18 @@ def main() -> int:
     print(", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())))
     enough = _covered(lines) >= LEAST or asked.seeds < TRACED
     return 1 if broken or not enough else 0
+
+
+def _outcomes(asked: argparse.Namespace, lines: Lines) -> Iterator[Outcome]:
+    """Yields what becomes of each seed: the first ones here, where their lines are counted, beside them the rest."""
+    seeds = range(asked.seed, asked.seed + asked.seeds)
+    with ProcessPoolExecutor(max(1, asked.jobs)) as pool:
+        rest = pool.map(partial(simulate, steps=asked.steps), seeds[TRACED:], chunksize=5)
+        for seed in seeds[:TRACED]:
+            with lines.counted():
+                outcome = simulate(seed, asked.steps)
+            yield outcome
+        yield from rest
 
 
 def _told(outcome: Outcome, steps: int, *, whole: bool) -> None:
