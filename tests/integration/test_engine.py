@@ -10,7 +10,6 @@ import pytest
 from gatekeeper.knowledge.store import FactStore
 from schemas.audit import Manifest
 from streams.worker import chunks, intake, turn
-from streams.worker.clock import Clock
 from tests.worlds import World, eventually, send, until
 
 
@@ -195,23 +194,3 @@ def test_given_a_defect_on_some_records_then_those_are_withheld_and_many_alarm_a
     verdicts = world.verdicts()
     assert (verdicts["e-1"], verdicts["e-after"]) == (("block", "DECISION_FAILED"), ("clear", None))
     assert not any("花子".encode() in m.value() for m in world.read("audit"))
-
-
-def test_given_a_clock_off_by_more_than_the_skew_then_sends_wait_and_go_on_when_it_is_right(world, monkeypatch):
-    monkeypatch.setattr(turn, "CLOCK_RETRY_SECONDS", 0.1)
-    right = Clock.now
-    world.people(["r1"])
-
-    async def run() -> None:
-        with monkeypatch.context() as wrong:
-            wrong.setattr(Clock, "now", lambda self: right(self) + 600_000)
-            async with world.worker() as app:
-                world.put("sends", [("r1", send("r1", "early"))])
-                await eventually(lambda: "clock" in app.gate.readiness()["waiting"].values(), "the clock holds")
-                assert not world.audits()
-                wrong.undo()
-                await eventually(lambda: len(world.audits()) == 1, "the send")
-
-    asyncio.run(run())
-    world.check(1)
-    assert world.audits()[0].verdict == "clear"
