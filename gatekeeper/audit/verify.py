@@ -654,7 +654,7 @@ class _Partition:
         self._prev: str | None = None
         self._next: dict[str, int] = {}
         self._asked: dict[int, list[_Skip]] = {}
-        """What was skipped by acts whose records are still to come, by where those acts stand."""
+        """Returns what was skipped by acts that have no record yet, by the place of each act."""
 
     def check(self, manifests: Lines) -> None:
         """Takes all that is wrong into the report; raises Trouble for what is no manifest."""
@@ -1086,7 +1086,7 @@ class Report:
     unsealed: int = 0
     leaves: int = 0
     skips: list[dict[str, Any]] = field(default_factory=list)
-    """What was let go undecided by a person, as an act that is on record says."""
+    """Names the offsets that a person skipped, and the recorded act that says so."""
     says: list[_Said] = field(default_factory=list)
 
     def add(self, code: str, place: tuple[int, int] | None = None, /, **values: Any) -> None:

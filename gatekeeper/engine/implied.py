@@ -1,4 +1,4 @@
-"""What the ledger holds by audit records: the entries of a transaction made anew from its records and their inputs.
+"""Makes the ledger's entries of a transaction anew, from its audit records and their inputs.
 
 Nothing is judged: each record says what was decided, and the input says about what. A salt cannot be made anew. Whose
 salt was lost gets another one, and their older records name nobody any more.
@@ -46,7 +46,7 @@ STATES: Mapping[str, review.State] = {
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What records are about: inputs and items by place, and what people were asked by the ask's decision id."""
+    """Holds what audit records are about: inputs and items by place, asks by decision id."""
 
     records: Mapping[Place, Record]
     asks: Mapping[str, Record]

@@ -23,7 +23,7 @@ OF_INPUT = {"sends": ("intake",), "acts": ("act", "release")}
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How a partition goes on behind a transaction that is there only in part.
+    """Says where a partition goes on after a transaction of which only a part is there.
 
     `head`: the position that manifests and audit records come to. `took`, `records`: audit records that no manifest
     has, and what they took of the inputs; the next manifest takes them in. `again`: all records whose entries the
