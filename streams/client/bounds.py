@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
@@ -25,6 +25,7 @@ PATIENCE_SECONDS = 15.0
 
 Bounds = dict[Any, int]
 """Offsets by topic and partition."""
+Found = TypeVar("Found")
 
 
 class LogBounds:
@@ -39,21 +40,29 @@ class LogBounds:
         self._runner: asyncio.Runner | None = None
         self._found: Ends | None = None
 
+    def listed(self, topic: str) -> list[int]:
+        """Returns the numbers of a topic's partitions, in order; none where it is missing, or hidden from this user.
+
+        Only this topic is asked about. kafka-python would ask for all that the cluster has.
+        """
+        found = self._asked(lambda ends: ends.listed(topic))
+        return [tp.partition for tp in found]
+
     def ends(self, partitions: Sequence[Any]) -> Bounds:
         """Returns the end of each log, uncommitted records included."""
-        return self._asked(partitions, lambda ends: ends.ends)
+        return self._bounds(partitions, lambda ends: ends.ends)
 
     def stable(self, partitions: Sequence[Any]) -> Bounds:
         """Returns the stable end of each log."""
-        return self._asked(partitions, lambda ends: ends.stable)
+        return self._bounds(partitions, lambda ends: ends.stable)
 
     def beginnings(self, partitions: Sequence[Any]) -> Bounds:
         """Returns the first offset that each log keeps."""
-        return self._asked(partitions, lambda ends: ends.beginnings)
+        return self._bounds(partitions, lambda ends: ends.beginnings)
 
     def since(self, partitions: Sequence[Any], at: int) -> Bounds:
         """Returns the first offset of each log that Kafka has had since then, in milliseconds, or its stable end."""
-        return self._asked(partitions, lambda ends: partial(ends.since, at=at))
+        return self._bounds(partitions, lambda ends: partial(ends.since, at=at))
 
     def close(self) -> None:
         """Disconnects."""
@@ -62,27 +71,31 @@ class LogBounds:
                 if self._found is not None:
                     runner.run(self._found.stop())
 
-    def _asked(
+    def _bounds(
         self, partitions: Sequence[Any], question: Callable[[Ends], Callable[[Sequence[Any]], Awaitable[Bounds]]]
     ) -> Bounds:
+        wanted = [TopicPartition(*tp) for tp in partitions]
+        found = self._asked(lambda ends: question(ends)(wanted))
+        return {tp: found[tp] for tp in partitions}  # kafka-python takes its own kind of tp only
+
+    def _asked(self, question: Callable[[Ends], Awaitable[Found]]) -> Found:
         how = self._how() if self._found is None else {}
 
-        async def ask() -> Bounds:
+        async def ask() -> Found:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 if self._found is None:
                     ends = Ends(Leaders(), **how)
                     await ends.start()
                     self._found = ends
-                return await question(self._found)([TopicPartition(*tp) for tp in partitions])
+                return await question(self._found)
 
         self._runner = self._runner or asyncio.Runner()
         try:
-            found = self._runner.run(ask())
+            return self._runner.run(ask())
         except TopicAuthorizationFailedError as error:
             raise Forbidden(str(error)) from None
         except (KafkaError, TimeoutError):
             raise KafkaTimeoutError("too few brokers answer") from None
-        return {tp: found[tp] for tp in partitions}  # kafka-python takes its own kind of tp only
 
     def _how(self) -> dict[str, Any]:
         silent = {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaClient, TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from streams.client.leaders import NOBODY, Answer, Leader, Leaders, needed, newest
-from streams.client.requests import beliefs, believed, list_offsets
+from streams.client.requests import Metadata, beliefs, believed, list_offsets
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +94,10 @@ class Ends:
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Returns the partitions of these topics, in order: all of them that may hold anything acknowledged."""
         return await self._sure(lambda: self._partitions(topics))
+
+    async def listed(self, topic: str) -> list[TopicPartition]:
+        """Returns the partitions of one topic as any broker knows them, in order; none where it knows no such topic."""
+        return await self._sure(lambda: self._listed(topic))
 
     async def _found(self, tps: Iterable[TopicPartition], at: int, *, committed: bool) -> dict[TopicPartition, int]:
         wanted = tuple(tps)
@@ -189,6 +193,13 @@ class Ends:
             for task in asked:
                 task.cancel()
         raise UnsureError("too few brokers answer")
+
+    async def _listed(self, topic: str) -> list[TopicPartition]:
+        for node in self._brokers():
+            with contextlib.suppress(UnsureError):
+                (metadata,) = await self._ask(node, Metadata((topic,)))
+                return sorted(metadata.leaders)
+        raise UnsureError("no broker answers")
 
     async def _believes(self, node: int, topics: tuple[str, ...]) -> Answer:
         metadata, configs = await self._ask(node, *beliefs(topics))

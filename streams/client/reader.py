@@ -132,12 +132,12 @@ class Reader:
         """Returns the partitions of a topic, in order."""
         name = self._settings.topic(topic)
         with reaching(self._settings):
-            numbers = self._consumer.partitions_for_topic(name)
+            numbers = self._bounds.listed(name)
         if not numbers:
             key = "error.topic_unseen" if self._settings.sasl_username else "error.topic_missing"
             where = {"broker": self._settings.bootstrap, "user": self._settings.sasl_username}
             raise UsageError(key, topic=name, **where)
-        return [TopicPartition(name, number) for number in sorted(numbers)]
+        return [TopicPartition(name, number) for number in numbers]
 
     def ends(self, topic: str) -> dict[int, int]:
         """Returns the end of each partition for readers of committed records: the first offset not yet stable."""

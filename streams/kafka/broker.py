@@ -114,9 +114,12 @@ class Broker:
         return self._failure()
 
     def stop(self, *, timeout: float = 20.0) -> None:
-        """Ends the node in order, by force after `timeout` seconds or at an interrupt; what was temporary goes."""
+        """Ends the node in order, by force after `timeout` seconds or at an interrupt.
+
+        A temporary folder goes, so a node on one is ended by force at once: there is nothing to put in order.
+        """
         try:
-            if self._process is not None and self._process.poll() is None:
+            if self._temporary is None and self._process is not None and self._process.poll() is None:
                 self._process.terminate()
                 self._process.wait(timeout)
         except subprocess.TimeoutExpired:
