@@ -84,7 +84,7 @@ class LogBounds:
         async def ask() -> Found:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 if self._found is None:
-                    ends = Ends(Leaders(), **how)
+                    ends = Ends(Leaders(), self._settings.topic("sends"), **how)
                     await ends.start()
                     self._found = ends
                 return await question(self._found)

@@ -48,9 +48,12 @@ class Ends:
     user may not ask.
     """
 
-    def __init__(self, leaders: Leaders, **reached: Any) -> None:
-        """`leaders`: learns what is found on the way. `reached`: how aiokafka's clients are made."""
-        self._leaders, self._reached = leaders, reached
+    def __init__(self, leaders: Leaders, topic: str, **reached: Any) -> None:
+        """`leaders`: learns what is found on the way. `reached`: how aiokafka's clients are made.
+
+        `topic`: aiokafka asks about it when it looks for brokers; told of none, it asks about all that there are.
+        """
+        self._leaders, self._topic, self._reached = leaders, topic, reached
         self._slots: dict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._rested: dict[int, float] = {}
         """By broker, from when on it may be asked again."""
@@ -64,6 +67,7 @@ class Ends:
         self._clients: dict[int, AIOKafkaClient] = {}
         """One for each broker: a client that connects to a broker that hangs connects to no other meanwhile."""
         await self._client.bootstrap()
+        self._client.add_topic(self._topic)
 
     async def stop(self) -> None:
         """Disconnects."""

@@ -64,7 +64,7 @@ class Clients:
 
     def ends(self) -> Ends:
         """Returns who knows the bounds of logs."""
-        return Ends(self._leaders, **self._how())
+        return Ends(self._leaders, self._settings.topic("sends"), **self._how())
 
     def producer(self, partition: int) -> Producer:
         """Returns the transactional producer of one partition; starting it fences the former owner."""

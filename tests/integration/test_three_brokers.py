@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 
+from streams.client.reader import Reader
 from tests.cluster import Cluster
-from tests.proxy import END_TXN, PRODUCE, Exchange, Fault, Hold
+from tests.proxy import END_TXN, METADATA, PRODUCE, Exchange, Fault, Hold
 from tests.stale_leader import TRIALS, trials
 from tests.worlds import BACK_SOON, World, until
 
@@ -48,6 +49,18 @@ def test_given_a_worker_that_believes_any_broker_then_the_same_trial_clears(clus
         if trials(cluster, f"{prefix}{number}.", tmp_path, trusting, count=1).cleared:
             return
     pytest.fail(f"nothing was cleared in {TRUSTING} trials")
+
+
+def test_given_a_command_then_it_asks_kafka_about_its_own_topics_alone(cluster: Cluster, prefix: str) -> None:
+    settings = World(cluster.bootstrap, prefix).create().settings.model_copy(update={"broker": cluster.proxy.bootstrap})
+    asked = cluster.proxy.add(Fault(lambda exchange: exchange.key == METADATA))
+    with Reader(settings) as reader:
+        assert list(reader.read("audit")) == []
+    cluster.proxy.remove(asked)
+    named = [exchange.asked.topics for exchange in asked.met]
+    assert all(topics is not None for topics in named), "all that the cluster has"
+    assert {topic.name for topics in named for topic in topics} <= {settings.topic(name) for name in ("audit", "sends")}
+    assert any(named)
 
 
 @dataclass
