@@ -38,6 +38,15 @@ REPEAT_SECONDS = 10.0
 """A foreign logger's identical message is written at most this often."""
 
 
+def silence() -> None:
+    """Drops all events: a command says itself what it has to say, and only on stderr."""
+    structlog.configure(processors=[_drop])
+
+
+def _drop(*_: Any) -> MutableMapping[str, Any]:
+    raise structlog.DropEvent
+
+
 def configure(level: str = "info") -> None:
     """Sends all logs to stderr; `level` is the threshold of our own events."""
     shared: list[Any] = [

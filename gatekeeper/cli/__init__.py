@@ -85,6 +85,9 @@ class Verbs(click.Group):
 @click.version_option(package_name="direct-mail-gatekeeper")
 def gatekeeper() -> None:
     """Runs one verb."""
+    from gatekeeper import log  # not before: --help needs no log
+
+    log.silence()
 
 
 def _run() -> Any:
