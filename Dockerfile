@@ -8,7 +8,7 @@ WORKDIR /app
 COPY requirements/build.txt requirements/runtime.txt requirements/
 RUN pip install --require-hashes -r requirements/build.txt -r requirements/runtime.txt
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY schemas schemas
 COPY gatekeeper gatekeeper
 COPY streams streams

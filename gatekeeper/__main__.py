@@ -2,9 +2,12 @@
 
 import sys
 
+from . import ROOT
+
 
 def main() -> None:
     """Runs the command line; interrupted while that is loaded, it ends with 130 and without a word."""
+    sys.path.insert(0, str(ROOT))
     try:
         from gatekeeper.cli import main as run
     except KeyboardInterrupt:

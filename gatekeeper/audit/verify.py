@@ -45,7 +45,7 @@ PIECE = 1 << 14
 LONGEST = 1 << 22
 """No line is longer: a record has 256 KiB at the most."""
 KEPT = 1_000
-"""So many findings are kept, however many there are."""
+"""More findings are counted, not kept."""
 PARTITIONS = 100_000
 """No export has more."""
 LARGEST = (1 << 53) - 1

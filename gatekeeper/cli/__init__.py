@@ -6,8 +6,6 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
@@ -15,40 +13,48 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from gatekeeper import interruption
-from gatekeeper.errors import GatekeeperError, UnavailableError
+from gatekeeper.cli.verbs import Verbs
+from gatekeeper.errors import GatekeeperError, UnavailableError, UsageError
 from gatekeeper.texts import text
 
-VERBS = {
-    "demo": "demo",
-    "broker": "broker",
-    "topics": "topics",
-    "worker": "worker",
-    "check": "check",
-    "publish": "publish",
-    "import": "import_",
-    "withdraw": "withdraw",
-    "decide": "decide",
-    "policy": "policy",
-    "review": "review",
-    "console": "console",
-    "user": "user",
-    "handoff": "handoff",
-    "campaign": "campaign",
-    "reconcile": "reconcile",
-    "suspend": "suspend",
-    "resume": "resume",
-    "source": "source",
-    "erase": "erase",
-    "readmit": "readmit",
-    "report": "report",
-    "keys": "keys",
-    "audit": "audit",
-    "deadletter": "deadletter",
-    "partition": "partition",
-    "tail": "tail",
-    "status": "status",
+HEADINGS = {
+    "cli.heading_try": {"demo": "demo", "broker": "broker"},
+    "cli.heading_judge": {
+        "check": "check",
+        "decide": "decide",
+        "import": "import_",
+        "publish": "publish",
+        "policy": "policy",
+    },
+    "cli.heading_review": {
+        "review": "review",
+        "console": "console",
+        "campaign": "campaign",
+        "handoff": "handoff",
+        "reconcile": "reconcile",
+    },
+    "cli.heading_stop": {
+        "withdraw": "withdraw",
+        "suspend": "suspend",
+        "resume": "resume",
+        "source": "source",
+        "erase": "erase",
+        "readmit": "readmit",
+    },
+    "cli.heading_prove": {"audit": "audit", "report": "report", "keys": "keys"},
+    "cli.heading_operate": {
+        "topics": "topics",
+        "worker": "worker",
+        "status": "status",
+        "partition": "partition",
+        "deadletter": "deadletter",
+        "tail": "tail",
+        "user": "user",
+    },
 }
-"""Verb to the module of this package that holds it, as a click command named `command`."""
+"""Heading of the help, then verb to the module of this package that holds it, as a click command named `command`."""
+VERBS = {verb: module for verbs in HEADINGS.values() for verb, module in verbs.items()}
+"""Every verb, and its module."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What stdout answers where it takes no more; verbs that write files tell of those themselves."""
@@ -56,36 +62,28 @@ UNREAD = 141
 """The exit code where whoever reads our output has closed it: what a shell calls an end by SIGPIPE."""
 
 
-class Verbs(click.Group):
-    """A group whose commands are imported when they are asked for: `modules`, by verb, lie in `package`."""
-
-    def __init__(self, *arguments: Any, package: str, modules: Mapping[str, str], **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self._package, self._modules = package, modules
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the verbs, in order."""
-        return list(self._modules)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Returns a verb's command, None where there is no such verb."""
-        if cmd_name not in self._modules:
-            return None
-        command: click.Command = import_module(f"{self._package}.{self._modules[cmd_name]}").command
-        return command
-
-
 @click.group(
     cls=Verbs,
     package="gatekeeper.cli",
-    modules=VERBS,
+    headings=HEADINGS,
     help=text("cli.gatekeeper"),
     context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    no_args_is_help=True,
 )
-@click.version_option(package_name="direct-mail-gatekeeper")
-def gatekeeper() -> None:
-    """Runs one verb."""
-    from gatekeeper import log  # not before: --help needs no log
+@click.option("--version", "version", is_flag=True, help=text("cli.version"))
+@click.option("--json", "as_json", is_flag=True, help=text("cli.version_json"))
+@click.pass_context
+def gatekeeper(context: click.Context, version: bool, as_json: bool) -> None:
+    """Prints the version, or runs one verb."""
+    if version:
+        from gatekeeper.cli.version import show
+
+        show(as_json=as_json)
+        context.exit()
+    if as_json:
+        raise UsageError("usage.json_first")
+    from gatekeeper import log  # not before: --version needs no log
 
     log.silence()
 

@@ -157,7 +157,7 @@ def _told(reader: Reader, places: list[people.Place]) -> list[Told]:
     for record in reader.some("audit", wanted):
         value = record.value or b""
         if holds(value, wanted[record.partition, record.offset]):
-            with suppress(ValueError):  # what no worker wrote
+            with suppress(ValueError):  # a record not signed by a worker
                 AuditRecord.model_validate_json(value)
                 found.append(Told(orjson.loads(value), record.partition))
     return found

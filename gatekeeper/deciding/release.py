@@ -17,7 +17,7 @@ TWO_PERSONS = ("SOURCE_CONFLICT", "ART14_DEADLINE_MISSED")
 def two_persons(release: Release, policy: Policy) -> frozenset[str]:
     """Returns the reasons it names that one person's word is not enough for: all of a bulk that the policy limits.
 
-    A release that does not say of how many it is one is taken for one of too many.
+    A release without a `bulk` count is treated as over the limit.
     """
     most = policy.four_eyes_bulk
     if most is not None and (release.bulk is None or release.bulk > most):

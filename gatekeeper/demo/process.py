@@ -8,11 +8,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from gatekeeper import ROOT
 from gatekeeper.errors import IncompleteError, UnavailableError
 
 STOP_SECONDS = 15.0
 TAIL_LINES = 12
-_ENTRY = "from gatekeeper.cli import main; main()"
+_ENTRY = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from gatekeeper.cli import main; main()"
 
 
 class Process:

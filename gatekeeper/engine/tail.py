@@ -1,6 +1,6 @@
 """The last that a partition's topics hold: manifests that workers wrote, and audit records that they may have written.
 
-Whoever may write to these topics can put something there. What no worker wrote is passed over, and stops nobody.
+Others may be able to write to these topics. Records not signed by a worker are skipped.
 """
 
 from __future__ import annotations

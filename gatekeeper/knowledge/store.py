@@ -172,7 +172,7 @@ class FactStore:
     def _overfull(
         self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None
     ) -> Facts:
-        """Returns the view of somebody of whom more is known than a record holds: that this is so, and no fact."""
+        """Returns an empty view with fault `too_many/facts`: the snapshot would exceed SNAPSHOT_BYTES."""
         faults = tuple(sorted({*unreadable[:UNREADABLE], "too_many/facts"}))
         return facts.read_snapshot(
             facts.snapshot(

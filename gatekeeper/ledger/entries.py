@@ -66,7 +66,7 @@ class Clearance:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What was done about one item: its state, by which act of whom, and to which decision that led.
+    """State of a review item: last act, actor, resulting decision.
 
     `said`: the judged form of the release that it is about, None without one. `offset`: of an item that waits for its
     person's answer, as long as the gate itself judges it again, where it stands on `review`; of one about which nothing

@@ -72,7 +72,7 @@ class Tally:
         """Returns the report (docs/reference/report.md).
 
         `made`: now, in milliseconds. `group`: whose system. `kept`: from when on all records were there, None: always.
-        `foreign`: what was read beside, and that no worker wrote.
+        `foreign`: the records not signed by a worker.
         """
         first, last = self.period.days
         return {
@@ -102,7 +102,7 @@ def wrong(report: Mapping[str, Any]) -> bool:
 
 
 def foreign(report: Mapping[str, Any]) -> dict[str, str] | None:
-    """Returns what the sentence `report.foreign` takes: how many no worker wrote, and where; None where there is none.
+    """Returns count and places of records not signed by a worker, for `report.foreign`; None without any.
 
     Of a stretch its beginning is told.
     """

@@ -85,7 +85,7 @@ def find(reader: Reader, *, now: int) -> Lost:
 def _cleared(expected: dict[str, Missing], partition: int, said: dict[str, Any]) -> None:
     """Takes in an audit record: whether it cleared a piece, or had it written again.
 
-    Raises one of FOREIGN for one that no worker wrote, whose ids no act may hold.
+    Raises one of FOREIGN for a record not signed by a worker: no act may hold its ids.
     """
     out = put_out(said)
     if out is None or out[0] != "cleared":

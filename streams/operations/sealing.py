@@ -59,10 +59,10 @@ class State(Model):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Whom the sealer tells: of what it found, of each checkpoint, and of each manifest that it took.
+    """Callbacks for findings, checkpoints and sealed manifests.
 
-    `covered`: what a coverage check found, and the leaf that its report is. `unchecked`: why one could not be made.
-    `passed`: why a file of a witness is passed over.
+    `covered`: a coverage check's findings, and its report's leaf. `unchecked`: the error of a check that failed.
+    `passed`: the error for which a witness's file is skipped.
     """
 
     finding: Callable[[Finding], None]

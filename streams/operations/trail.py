@@ -26,7 +26,7 @@ from schemas.values import Model
 from streams.client.reader import Reader
 
 KEPT = 1_000
-"""So many findings are kept, however many there are."""
+"""More findings are counted, not kept."""
 MARGIN_MS = 120_000
 """So far may the time in a manifest be from the broker's, and that of a transaction's records from each other."""
 
@@ -59,7 +59,7 @@ class LiveTrail:
     ) -> None:
         self.since, self.to, self._given = since, to, bounds
         self.aside: dict[str, Finding] = {}
-        """What no worker of ours wrote, as far as it was met: its place to what is wrong with it; KEPT at the most."""
+        """Records not signed by a worker, up to KEPT: their place, and the finding."""
         self._settings = settings
         self.keys = Keys(settings.key_folder)
         self._workers = self.keys.public("worker")

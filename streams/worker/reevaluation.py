@@ -89,9 +89,9 @@ class Touched:
             self._arrived.set()
 
     def take(self, most: int) -> list[str]:
-        """Returns at most so many of those who were touched: the first ones first, then whom the walk comes to.
+        """Returns up to `most` recipient ids to re-evaluate: changed ones first, then the next of the full scan.
 
-        Half the places are kept for the walk, so that no flood of facts about single people holds it back.
+        Half the places belong to the scan, so that no flood of changed facts holds it back.
         """
         if self._later:
             now = asyncio.get_running_loop().time()

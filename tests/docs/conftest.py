@@ -9,7 +9,7 @@ import pytest
 HOUSE = Path(__file__).parents[2]
 PAGES = {
     path.relative_to(HOUSE).as_posix(): path.read_text("utf-8")
-    for path in (HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").rglob("*.md")))
+    for path in (*sorted(HOUSE.glob("*.md")), *sorted((HOUSE / "docs").rglob("*.md")))
 }
 
 

@@ -60,8 +60,8 @@ def test_reasons_then_the_page_is_the_catalogue(table: Table) -> None:
     ]
 
 
-def test_settings_then_the_readme_has_each_with_its_default(table: Table) -> None:
-    told = {name: default for name, default, _ in table("README.md", "variable")}
+def test_settings_then_the_page_has_each_with_its_default(table: Table) -> None:
+    told = {name: default for name, default, _ in table("docs/reference/settings.md", "variable")}
     found = {
         f"GATEKEEPER_{name.upper()}": "" if field.default is None else str(field.default)
         for name, field in Settings.model_fields.items()
@@ -78,8 +78,8 @@ def test_report_then_the_page_names_each_member(table: Table) -> None:
     assert sorted(told) == sorted(report)
 
 
-def test_exit_codes_then_the_readme_has_each(table: Table) -> None:
-    told = {int(code) for code, _ in table("README.md", "code")}
+def test_exit_codes_then_the_page_has_each(table: Table) -> None:
+    told = {int(code) for code, _ in table("docs/reference/exit-codes.md", "code")}
     kinds = [each for each in vars(errors).values() if isinstance(each, type)]
     raised = {kind.exit_code for kind in kinds if issubclass(kind, errors.GatekeeperError)}
     assert told == raised | {0, 1, 130, 141}
@@ -112,7 +112,7 @@ def test_dependencies_then_the_page_says_why_for_each(house: Path) -> None:
 
 
 def test_channels_and_classes_of_a_send_then_the_page_names_each_and_no_other(table: Table) -> None:
-    told = {row[0]: row[1] for row in table("docs/how-to/send-from-your-platform.md", "field")}
+    told = {row[0]: row[1] for row in table("docs/reference/sends.md", "field")}
     for field, values in (("channel", get_args(Channel)), ("message_class", get_args(MessageClass))):
         assert tuple(re.split(", | or ", re.split("[.;]", told[field])[0])) == values
 

@@ -1,27 +1,72 @@
-"""What is installed from a wheel is all that the sources hold."""
+"""What is installed from a wheel is all that the sources hold, under one name, and it runs without them."""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tomllib
 import zipfile
 from pathlib import Path
 
+import pytest
+
 HOUSE = Path(__file__).parents[2]
 PACKAGES = ("schemas", "gatekeeper", "streams")
+WHOLE = "direct_mail_gatekeeper"
 
 
-def test_a_wheel_then_it_holds_every_file_of_the_packages_and_nothing_else(tmp_path: Path) -> None:
-    away = shutil.ignore_patterns("__pycache__")
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from a copy of the sources."""
+    folder = tmp_path_factory.mktemp("sources")
     for name in PACKAGES:
-        shutil.copytree(HOUSE / name, tmp_path / name, ignore=away)
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy(HOUSE / name, tmp_path)
+        shutil.copytree(HOUSE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(HOUSE / name, folder)
     build = "from setuptools.build_meta import build_wheel; print(build_wheel('.'))"
-    done = subprocess.run([sys.executable, "-c", build], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", build], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(tmp_path / done.stdout.splitlines()[-1]) as wheel:
-        held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    return folder / done.stdout.splitlines()[-1]
+
+
+def test_a_wheel_then_it_holds_every_file_of_the_packages_below_one_name_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as opened:
+        held = {name for name in opened.namelist() if ".dist-info/" not in name}
     files = (file for name in PACKAGES for file in (HOUSE / name).rglob("*") if file.is_file())
-    assert held == {str(file.relative_to(HOUSE)) for file in files if "__pycache__" not in file.parts}
+    ours = {str(file.relative_to(HOUSE)) for file in files if "__pycache__" not in file.parts}
+    assert held == {f"{WHOLE}/{name}" for name in ours}
+
+
+def test_a_wheel_in_a_fresh_venv_then_its_commands_run_and_other_peoples_names_are_free(
+    wheel: Path, tmp_path: Path
+) -> None:
+    venv = tmp_path / "venv"
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "GATEKEEPER_"))}
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    python = venv / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", "--quiet", wheel]
+    subprocess.run(install, check=True, env=outside | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    site = sysconfig.get_path("purelib", vars={"base": str(venv)})
+    # What we depend on is found in this environment; a path in a .pth file installs no .pth file of that folder.
+    (Path(site) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+
+    def run(*words: str | Path) -> str:
+        done = subprocess.run(words, cwd=tmp_path, env=outside, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    gatekeeper = venv / "bin" / "gatekeeper"
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]
+    assert json.loads(run(gatekeeper, "--version", "--json"))["version"] == project["version"]
+    case = shutil.copy(HOUSE / "docs" / "examples" / "case.json", tmp_path)
+    assert json.loads(run(gatekeeper, "decide", case, "--json"))["verdict"] == "clear"
+    assert "SIGTERM" in run(gatekeeper, "worker", "--help")
+    free = f"from importlib.util import find_spec as at; print([n for n in {PACKAGES} if at(n)], bool(at('{WHOLE}')))"
+    assert run(python, "-I", "-c", free) == "[] True\n"
+    entry = f"import os, sys; from pathlib import Path; import {WHOLE}.gatekeeper as g; sys.path.insert(0, str(g.ROOT))"
+    start = "from gatekeeper.demo.process import Process; Process(Path('log'), {}, 'topics', 'list').start()"
+    assert run(python, "-c", f"{entry}; {start}; print(os.wait()[1])") == "0\n"

@@ -13,6 +13,7 @@ from tests.canaries import NARUMI, found
 NAME = NARUMI["name"]
 WRONG = {
     ("tial",): ("tail", "tail"),
+    ("--json", "status"): ("gatekeeper status --json", "gatekeeper status --json"),
     ("review", "lst"): ("list", "list"),
     ("tail", "sends", "--folow"): ("--folow", "--follow"),
     ("tail",): ("TOPIC", "TOPIC"),

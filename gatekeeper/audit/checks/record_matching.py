@@ -37,7 +37,7 @@ class Sieve:
         """
         self._floor = floor
         self.strays: dict[int, int] = {}
-        """What no worker wrote: the first offset of each stretch of it, and how many stand there."""
+        """Stretches of records not signed by a worker: first offset, and length."""
         self._records = self._believable(coming)
         self._ahead: deque[tuple[int, bytes]] = deque()
         self._torn = False

@@ -1,4 +1,4 @@
-"""A folder in which files appear whole or not at all, stay when the machine dies, and that one process writes."""
+"""Atomic, fsynced files below one folder, under a single-writer lock."""
 
 from __future__ import annotations
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper.cli import Verbs
+from gatekeeper.cli.verbs import Verbs
 from gatekeeper.texts import text
 
-VERBS = {
-    "seal": "seal",
-    "witness": "witness",
-    "export": "export",
-    "verify": "verify",
-    "prove": "prove",
-    "check": "check",
-    "explain": "explain",
-    "coverage": "coverage",
-    "reemit": "reemit",
-    "replay": "replay",
-    "what-if": "what_if",
+HEADINGS = {
+    "cli.heading_seal": {"seal": "seal", "witness": "witness"},
+    "cli.heading_export": {"export": "export", "verify": "verify", "prove": "prove", "check": "check"},
+    "cli.heading_ask": {
+        "explain": "explain",
+        "coverage": "coverage",
+        "replay": "replay",
+        "what-if": "what_if",
+        "reemit": "reemit",
+    },
 }
-"""Verb to the module of this package that holds it, as a click command named `command`."""
+"""Heading of the help, then verb to the module of this package that holds it, as a click command named `command`."""
 
 
-@click.group("audit", cls=Verbs, package="gatekeeper.cli.audit", modules=VERBS, help=text("cli.audit"))
+@click.group("audit", cls=Verbs, package="gatekeeper.cli.audit", headings=HEADINGS, help=text("cli.audit"))
 def command() -> None:
     """Runs one verb."""

@@ -130,7 +130,7 @@ def command(
     state: Path | None,
     as_json: bool,
 ) -> None:
-    """Prints what was found; exit 1 drift or what no worker wrote, 4 what cannot be verified, 5 what is missing."""
+    """Prints what was found; exit 1: drift, or records not signed by a worker; 4: unverifiable; 5: missing."""
     settings = load()
     with ExitStack() as stack:
         trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))

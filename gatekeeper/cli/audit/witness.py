@@ -19,7 +19,7 @@ from gatekeeper.settings import load
 from gatekeeper.texts import text
 
 INTERVAL_SECONDS = 60.0
-"""What is sealed and not yet cosigned can be cut off unseen: so long, and no longer."""
+"""For so long a thief of all our keys could remove entries that the witness has not signed yet."""
 _folder = click.Path(file_okay=False, path_type=Path)
 
 

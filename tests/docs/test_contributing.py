@@ -1,0 +1,41 @@
+"""What a newcomer is told: which files a change touches, and which decisions were taken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.docs.conftest import PAGES, rows
+from tests.docs.test_life_of_a_send import resolved
+
+ROWS = rows(PAGES["CONTRIBUTING.md"], "to add")
+
+
+@pytest.mark.parametrize(("example", "touched"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_a_row_then_each_file_in_it_knows_the_example(house: Path, example: str, touched: str) -> None:
+    files = re.findall(r"\b[\w./-]+\.(?:py|toml|md|yaml|html)\b", touched)
+    assert len(files) > 1
+    texts = {name: (house / name).read_text("utf-8").lower() + name for name in files}
+    assert [name for name, text in texts.items() if example.lower() not in text] == []
+
+
+def test_names_in_contributing_then_they_exist() -> None:
+    named = re.findall(r"`((?:schemas|gatekeeper|streams|tests)(?:\.\w+)+)`", PAGES["CONTRIBUTING.md"])
+    assert len(named) > len(ROWS) - 1
+    for name in named:
+        resolved(name)
+
+
+def test_decisions_then_the_index_has_each_by_its_title_and_every_number_up_to_the_last(
+    house: Path, table: Callable[[str, str], list[list[str]]]
+) -> None:
+    told = dict(table("docs/adr/README.md", "number"))
+    pages = {int(page.name[:4]): page for page in (house / "docs" / "adr").glob("0*.md")}
+    titles = {number: page.read_text("utf-8").splitlines()[0].partition(". ")[2] for number, page in pages.items()}
+    linked = {str(number): f"[{titles[number].replace('`', '')}]({pages[number].name})" for number in pages}
+    unused = {number: text for number, text in told.items() if text in ("not used", "reserved")}
+    assert told == dict(sorted((linked | unused).items(), key=lambda row: int(row[0])))
+    assert list(told) == [str(number) for number in range(1, max(pages) + 1)]

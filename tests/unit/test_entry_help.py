@@ -1,0 +1,49 @@
+"""The first page of help, and the version: whole sentences under headings, in the reader's language."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version as installed
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gatekeeper.audit.records.record import RULES
+from gatekeeper.cli import HEADINGS, gatekeeper, version
+from gatekeeper.texts import text
+
+HOUSE = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_help_then_each_verb_stands_under_its_heading_with_a_whole_sentence(lang: str) -> None:
+    environment = os.environ | {"GATEKEEPER_LANG": lang}
+    for words in ([], ["audit"]):
+        call = [sys.executable, "-m", "gatekeeper", *words, "--help"]
+        done = subprocess.run(call, cwd=HOUSE, env=environment, capture_output=True, text=True, timeout=60, check=True)
+        assert "..." not in done.stdout.partition("\n")[2]
+        if not words:
+            titles = {text(heading, lang): set(verbs) for heading, verbs in HEADINGS.items()}  # type: ignore[arg-type]
+            sections = dict(part.split(":\n", 1) for part in done.stdout.split("\n\n")[3:])
+            starts = {title: re.findall(r"^  (\S+)", rows, re.M) for title, rows in sections.items()}
+            assert {title: set(verbs) for title, verbs in starts.items()} == titles
+
+
+def test_version_then_it_is_the_trees_with_the_version_of_its_rules() -> None:
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]
+    done = CliRunner().invoke(gatekeeper, ["--version", "--json"])
+    assert json.loads(done.output) == {"version": project["version"], "rules": RULES}
+    assert project["version"] in CliRunner().invoke(gatekeeper, ["--version"]).output
+
+
+def test_version_without_a_source_tree_then_it_is_the_installed_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(version, "ROOT", tmp_path)
+    assert version.release() == installed("direct-mail-gatekeeper")
