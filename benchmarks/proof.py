@@ -19,8 +19,8 @@ from pathlib import Path
 
 import orjson
 
-from gatekeeper.audit.log import merkle
 from gatekeeper.audit.records.pseudonym import Subjects
+from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge, Judged
 from gatekeeper.keys import Keys

@@ -25,7 +25,8 @@ from pathlib import Path
 from statistics import median
 from types import ModuleType
 
-from gatekeeper.audit import verify
+from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.verify import export_check, input_files
 from tests.trails import Trail
 
 SIZE = 500
@@ -75,7 +76,7 @@ def inflate(folder: Path) -> None:
     """Inflates the records' files as the check does, and keeps nothing."""
     for path in (folder / "records").iterdir():
         with path.open("rb") as file:
-            lines = verify.Lines(file, path.name, lambda count: None)
+            lines = input_files.Lines(file, path.name, lambda count: None)
             while lines.more():
                 lines.at = len(lines.data)
 
@@ -101,9 +102,9 @@ def main() -> None:
     try:
         if not folder.exists():
             make_apart(folder, given.records)
-        report = verify.verify(folder)
+        report = export_check.verify(folder)
         assert report.exit_code == 0, report.lines("en")
-        checks = [verify, *([other(given.than)] if given.than else [])]
+        checks = [export_check, *([other(given.than)] if given.than else [])]
         all_, *others = took(*[lambda check=check: check.verify(folder) for check in checks])
         n = report.records
         data = [zlib.decompress(file.read_bytes(), 31) for file in sorted((folder / "records").iterdir())]
@@ -122,7 +123,7 @@ def main() -> None:
         parts = {
             "inflate": lambda: inflate(folder),
             "hash leaves": lambda: [sha256(b"\x00" + one).digest() for part in lines for one in part],
-            "hash nodes": lambda: [verify.root_of([one[:32] for one in part]) for part in lines],
+            "hash nodes": lambda: [merkle.root_of([one[:32] for one in part]) for part in lines],
         }
         for name, work in parts.items():
             print(f"  {name:<16} {took(work)[0] / n * 1e6:5.2f} µs a record")

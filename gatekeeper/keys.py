@@ -19,7 +19,7 @@ from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gatekeeper.audit.verify import Vkey, parse_vkey
+from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 
 SIGNERS = ("worker", "log", "witness")

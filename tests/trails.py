@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,10 +18,11 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper import keys
-from gatekeeper.audit import verify
+from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import LEVEL
-from gatekeeper.audit.log.note import cosignature
 from gatekeeper.audit.log.writer import Log
+from gatekeeper.audit.tlog.notes import parse_vkey
+from gatekeeper.audit.tlog.signing import cosignature
 from gatekeeper.engine.acts import Acting
 from gatekeeper.engine.handoffs import walk
 from gatekeeper.engine.manifest import Taken, manifest
@@ -149,7 +149,7 @@ class Trail:
             (folder / "reference" / f"{sha256(data).hexdigest()}.json").write_bytes(data)
         for name in ("audit", "manifest"):
             (folder / "schemas" / f"{name}.json").write_bytes(b"{}")
-        shutil.copy(verify.__file__, folder / "verify.py")
+        (folder / "verify.py").write_text(bundle(), "utf-8")
         return folder
 
     def put(self, folder: Path, steps: Sequence[Step]) -> None:
@@ -196,7 +196,7 @@ def lines(file: Path, values: Sequence[bytes]) -> None:
 def seal(leaves: Sequence[bytes], folder: Path, log: Signer, witness: Signer | None, *, at: int) -> None:
     """Writes a log of these leaves with its checkpoint, cosigned at that second if there is a witness."""
     files = _Files()
-    sealed = Log(files, signer=lambda: log, verifiers=[verify.parse_vkey(log.verifier)])
+    sealed = Log(files, signer=lambda: log, verifiers=[parse_vkey(log.verifier)])
     for leaf in leaves:
         sealed.append(leaf)
     text = sealed.seal(b"").note.body

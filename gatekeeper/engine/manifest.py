@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from gatekeeper.audit.log import merkle
+from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.sends import Judged
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import instant

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gatekeeper.audit.log import merkle
+from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.engine.tail import Said, Tail, Written, milliseconds
 from gatekeeper.errors import IntegrityError

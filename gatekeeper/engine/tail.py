@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gatekeeper.audit.log import merkle
 from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.audit.verify import Vkey
+from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.ledger.head import Head
 from gatekeeper.times import span
 from schemas.audit import Manifest

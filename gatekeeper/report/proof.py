@@ -10,14 +10,15 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit import verify
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.proof import of_record
-from gatekeeper.audit.log import merkle
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.story.telling import told_reason
-from gatekeeper.audit.verify import Vkey
+from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.audit.verify import sentences
+from gatekeeper.audit.verify.proof_check import check_content
 from gatekeeper.report.period import Period
 from gatekeeper.review.data_origin import origin, route
 from gatekeeper.times import instant
@@ -156,11 +157,11 @@ def _state(proof: bytes, seal: Seal) -> str:
 
     `unchecked`: a public key is not at hand.
     """
-    match verify.check_content(proof, "proof").exit_code:
-        case verify.CHANGED:
+    match check_content(proof, "proof").exit_code:
+        case sentences.CHANGED:
             return "wrong"
-        case verify.UNVERIFIABLE:
+        case sentences.UNVERIFIABLE:
             return "unchecked"
-        case verify.INCOMPLETE:
+        case sentences.INCOMPLETE:
             return "signed"
     return "witnessed" if seal.witnessed is not None else "sealed"

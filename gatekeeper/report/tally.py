@@ -9,7 +9,7 @@ import orjson
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.audit.verify import leaf_hash
+from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.errors import IntegrityError
 from gatekeeper.report.desk import Desk
 from gatekeeper.report.people import People

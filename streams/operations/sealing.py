@@ -25,7 +25,7 @@ from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.witness import cosigned
 from gatekeeper.audit.log.writer import Log
-from gatekeeper.audit.verify import Checkpoint
+from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import structlog
 from aiokafka import ConsumerRecord
 
-from gatekeeper.audit.verify import Vkey
+from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.engine.acts import Acting
 from gatekeeper.engine.handoffs import MOST, Walk, campaign_act, decides, walk
 from gatekeeper.engine.manifest import Taken, manifest

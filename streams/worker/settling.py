@@ -9,7 +9,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from gatekeeper.audit.checks.coverage import put_out
-from gatekeeper.audit.verify import Vkey
+from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.engine.implied import Inputs, Lacking, Place, implied, items, places
 from gatekeeper.engine.sends import Judged
 from gatekeeper.engine.settlement import Settled, lacking

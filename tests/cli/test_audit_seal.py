@@ -23,7 +23,7 @@ import pytest
 from gatekeeper.audit.checks.coverage import Covered
 from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.tree import Tree, newest
-from gatekeeper.audit.verify import Checkpoint
+from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
 from streams.client import admin

@@ -11,8 +11,8 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.audit.log import merkle
 from gatekeeper.audit.records.pseudonym import Master, Subject
+from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judged
 from gatekeeper.ledger.memory import Memory

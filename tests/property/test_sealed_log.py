@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
 from gatekeeper.audit.log.atomic_store import Shelf
-from gatekeeper.audit.log.merkle import check_consistency
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.writer import Log
-from gatekeeper.audit.verify import leaf_hash, root_from_inclusion
+from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion
+from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.keys import Keys
 
 sizes = st.integers(1, 700)

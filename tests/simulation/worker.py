@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from faust.types import TP
 
 from gatekeeper.audit.records.pseudonym import Subjects
-from gatekeeper.audit.verify import parse_vkey
+from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.sends import Judge
 from gatekeeper.keys import Signer, fingerprint
 from gatekeeper.knowledge.store import FactStore

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.chain import Chain, Finding, Own, Standing
-from gatekeeper.audit.verify import parse_vkey
+from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.keys import Keys, Signer
 from gatekeeper.texts import catalogue

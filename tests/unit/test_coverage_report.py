@@ -13,7 +13,7 @@ import pytest
 from gatekeeper.audit.checks.coverage import OUTPUTS, TOLD, Covered, Finding, Range, covered, report
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Records, Signed
 from gatekeeper.audit.log.writer import LEAF_BYTES
-from gatekeeper.audit.verify import Vkey, parse_vkey
+from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.engine.manifest import Taken
 from schemas.topics import logical_name
 from tests.manifests import SENDS, Writer, manifest, signature

@@ -15,13 +15,15 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from gatekeeper.audit import verify
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export import export
+from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import PROGRESS, Begun, Standing, part_of
 from gatekeeper.audit.export.export_reader import Folder
 from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.sealed import reopened, sealed
+from gatekeeper.audit.tlog.notes import parse_vkey
+from gatekeeper.audit.verify.export_check import verify
 from gatekeeper.cli.audit import command
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.keys import Keys
@@ -76,11 +78,12 @@ def test_exported_again_then_it_verifies_and_holds_the_same(tmp_path: Path) -> N
     first = trail.export(tmp_path / "a")
     found = again(first, tmp_path / "b")
     assert (found.manifests, found.size, found.witnessed, found.left) == (12, 12, True, 0)
-    report = verify.verify(tmp_path / "b", witness=verify.parse_vkey(trail.witness.verifier))
+    report = verify(tmp_path / "b", witness=parse_vkey(trail.witness.verifier))
     assert (report.exit_code, report.manifests, report.records) == (0, 12, found.records)
     for partition in range(trail.partitions):
         assert list(Folder(tmp_path / "b").links(partition)) == list(Folder(first).links(partition))
     assert found.absent == []
+    assert (tmp_path / "b" / "verify.py").read_text("utf-8") == bundle()
     assert not (tmp_path / "b.part").exists()
 
 
@@ -90,9 +93,9 @@ def test_an_end_that_is_not_sealed_then_it_is_left_out_unless_asked_for(tmp_path
     found = again(first, tmp_path / "b")
     assert (found.manifests, found.left) == (8, 4)
     assert found.records == sum(len(step.records) for step in trail.steps[:8])
-    assert verify.verify(tmp_path / "b").exit_code == 0
+    assert verify(tmp_path / "b").exit_code == 0
     assert again(first, tmp_path / "c", unsealed=True).manifests == 12
-    assert verify.verify(tmp_path / "c").exit_code == 5
+    assert verify(tmp_path / "c").exit_code == 5
 
 
 def test_a_log_of_several_tiles_that_grew_since_its_cosignature_then_the_cosigned_one_is_exported(
@@ -106,7 +109,7 @@ def test_a_log_of_several_tiles_that_grew_since_its_cosignature_then_the_cosigne
     shutil.copy(cosigned / "log" / "checkpoint", now / "log" / "witness" / key.hash.hex())
     found = again(now, tmp_path / "b")
     assert (found.size, found.witnessed, found.manifests) == (300, True, 300)
-    assert verify.verify(tmp_path / "b", witness=verify.parse_vkey(trail.witness.verifier)).exit_code == 0
+    assert verify(tmp_path / "b", witness=parse_vkey(trail.witness.verifier)).exit_code == 0
 
 
 def test_a_leaf_of_the_log_that_was_changed_then_it_is_not_taken_for_one_that_is_not_sealed(tmp_path: Path) -> None:
@@ -277,7 +280,7 @@ def test_a_file_that_is_not_what_it_was_then_exit_2_and_it_is_named(tmp_path: Pa
         file.unlink()
         file.write_bytes(good)
     again(first, tmp_path / "b", begun=begun)
-    assert verify.verify(tmp_path / "b").exit_code == 0
+    assert verify(tmp_path / "b").exit_code == 0
 
 
 def test_written_down_then_what_it_says_is_on_the_disk_before(tmp_path: Path) -> None:
@@ -366,7 +369,7 @@ def test_killed_at_any_step_of_the_end_then_it_goes_on_or_is_there_whole(
                 again(first, out, save=kept.append)
         if name == "rmtree":
             assert (out / PROGRESS).exists()
-            assert verify.verify(out).exit_code == 0
+            assert verify(out).exit_code == 0
         else:
             again(first, out, begun=kept[-1])
             assert content(out) == content(tmp_path / "whole")
@@ -380,7 +383,7 @@ def test_a_key_that_cannot_be_read_then_exit_3_and_what_was_written_stays(tmp_pa
         again(first, tmp_path / "b", save=kept.append, log=None, unsealed=True)
     (first / "keys" / "worker-7.pub").rmdir()
     again(first, tmp_path / "b", begun=kept[-1])
-    assert verify.verify(tmp_path / "b").manifests == 12
+    assert verify(tmp_path / "b").manifests == 12
 
 
 def test_a_log_that_is_away_when_it_is_to_be_copied_then_exit_4_and_what_was_written_stays(tmp_path: Path) -> None:
@@ -506,7 +509,8 @@ def test_a_decision_proven_then_the_proof_stands_alone(tmp_path: Path, proof: tu
     done = run("check", str(file), "--witness", trail.witness.verifier)
     assert done.exit_code == 0, done.output
     assert did in done.output
-    lonely = alone(tmp_path, "--proof", str(file), "--witness", trail.witness.verifier, script=Path(verify.__file__))
+    script = tmp_path / "export" / "verify.py"
+    lonely = alone(tmp_path, "--proof", str(file), "--witness", trail.witness.verifier, script=script)
     assert lonely.returncode == 0, lonely
     assert run("check", str(file), "--min-size", "301").exit_code == 1
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from gatekeeper.audit.log.merkle import root
+from gatekeeper.audit.tlog.merkle import root
 
 LEAVES = [
     bytes.fromhex(text)

@@ -19,7 +19,7 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from gatekeeper.audit.log import merkle
+from gatekeeper.audit.tlog import merkle
 from gatekeeper.cli.audit import command, reading
 from gatekeeper.cli.audit.reading import SHARE, UNNOTICED, Pace
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError

@@ -12,12 +12,13 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit import verify
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import Folder
 from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.sealed import sealed as newest_log
 from gatekeeper.audit.records import inquiry
+from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.verify.proof_check import check_proof
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
@@ -67,7 +68,7 @@ class Chain:
                 t1=at,
             )
         )
-        root = verify.root_of([verify.leaf_hash(value) for value in values]).hex()
+        root = merkle.root(values).hex()
         value = orjson.dumps({**said, "root": root, "audit": {"from_id": None, "n": len(values)}, **other})
         self.sends += n + 1
         self.prev = sha256(value).hexdigest()
@@ -352,7 +353,7 @@ def test_sealed_log_then_five_decisions_with_proofs_that_the_check_takes(tmp_pat
         assert (one["state"], one["inquiry"]) == ("witnessed", inquiry.make(one["did"]))
         file = tmp_path / "proof.json"
         file.write_bytes(orjson.dumps(one["proof"]))
-        assert verify.check_proof(file).exit_code == 0
+        assert check_proof(file).exit_code == 0
     assert found["seal"]["size"] == sum(one["sealed"] for one in found["coverage"]) == 12
     assert (found["seal"]["witness_age_ms"], found["seal"]["published"]) == (60_000, instant(world.T))
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log import merkle
 from gatekeeper.audit.log.atomic_store import Shelf
-from gatekeeper.audit.log.merkle import check_consistency
-from gatekeeper.audit.log.note import checkpoint, cosignature, signed
 from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.log.writer import LEAF_BYTES, Log
-from gatekeeper.audit.verify import leaf_hash, open_note, parse_vkey, root_from_inclusion, tile_path
+from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion, tile_path
+from gatekeeper.audit.tlog.notes import open_note, parse_vkey
+from gatekeeper.audit.tlog.proofs import check_consistency
+from gatekeeper.audit.tlog.signing import checkpoint, cosignature, signed
 from gatekeeper.keys import Keys, Signer
 from tests.unit.test_merkle import LEAVES, ROOTS
 

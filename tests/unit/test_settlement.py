@@ -9,7 +9,7 @@ from hashlib import sha256
 import orjson
 import pytest
 
-from gatekeeper.audit.verify import Vkey, parse_vkey
+from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.engine.implied import Inputs, Lacking, implied
 from gatekeeper.engine.settlement import Settled, lacking, settled
 from gatekeeper.engine.tail import Said, Tail, said, written

@@ -12,7 +12,7 @@ from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.story.search import Quest, Search
 from gatekeeper.audit.story.story import Seal, Story, Told
-from gatekeeper.audit.verify import Finding
+from gatekeeper.audit.verify.findings import Finding
 from gatekeeper.deciding.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTACT
 from gatekeeper.errors import UsageError
 from gatekeeper.texts import Language, catalogue

@@ -23,10 +23,19 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit import verify
 from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.proof import of_record
-from gatekeeper.audit.log import merkle
+from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.tlog.notes import MAX_TIME, parse_vkey
+from gatekeeper.audit.tlog.ranges import MAX_RECORDS
+from gatekeeper.audit.verify import __main__, input_files
+from gatekeeper.audit.verify.export_check import verify
+from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report
+from gatekeeper.audit.verify.input_files import MAX_FILE, MAX_LINE
+from gatekeeper.audit.verify.proof_check import check_content, check_proof
+from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, UNVERIFIABLE
+from gatekeeper.audit.verify.trust import read_witness
 from schemas.codec import canonical
 from tests.trails import Step, Trail, alone, key, lines, seal
 
@@ -38,8 +47,8 @@ Tamper = Callable[[Trail, Path, Random], tuple[set[str], Place]]
 """Changes an export, and returns which findings may tell of it, and where: partition and offset, None = not known."""
 
 
-def check(trail: Trail, folder: Path, **more: Any) -> verify.Report:
-    return verify.verify(folder, witness=verify.parse_vkey(trail.witness.verifier), **more)
+def check(trail: Trail, folder: Path, **more: Any) -> Report:
+    return verify(folder, witness=parse_vkey(trail.witness.verifier), **more)
 
 
 def some(trail: Trail, random: Random, *, records: int = 1) -> int:
@@ -265,7 +274,7 @@ def test_a_folder_that_may_not_be_read_then_it_says_so_and_nothing_is_told_as_mi
     monkeypatch.setattr(os, "scandir", refused)
     report = check(trail, folder)
     assert [(one.code, one.values["file"]) for one in report.findings] == [("file", f"{name}/")]
-    assert report.exit_code == verify.UNVERIFIABLE
+    assert report.exit_code == UNVERIFIABLE
 
 
 def test_a_folder_of_others_that_may_not_be_read_then_it_is_a_stranger(
@@ -306,7 +315,7 @@ def claims(trail: Trail, **last: Any) -> None:
     trail.steps[-1] = signed(trail, trail.steps[-1], **last)
 
 
-def most_memory(trail: Trail, folder: Path) -> tuple[verify.Report, int]:
+def most_memory(trail: Trail, folder: Path) -> tuple[Report, int]:
     tracemalloc.start()
     report = check(trail, folder)
     _, most = tracemalloc.get_traced_memory()
@@ -317,18 +326,18 @@ def most_memory(trail: Trail, folder: Path) -> tuple[verify.Report, int]:
 def test_a_manifest_that_claims_more_records_than_there_are_then_memory_is_for_those_that_are_there(
     tmp_path: Path,
 ) -> None:
-    trail, claimed = Trail(seed=5, partitions=1, acting=0.0).write(3), verify.MOST
+    trail, claimed = Trail(seed=5, partitions=1, acting=0.0).write(3), MAX_RECORDS
     said = step_value(trail.steps[-1])
     (taken,) = said["in"]
     taken |= {"to": taken["from"] + claimed, "n": claimed, "gaps": []}
     claims(trail, **{"in": [taken], "audit": {**said["audit"], "n": claimed}})
     report, most = most_memory(trail, trail.export(tmp_path / "out"))
-    assert report.exit_code == verify.CHANGED
+    assert report.exit_code == CHANGED
     assert {"record_count", "no_record"} <= {one.code for one in report.findings}
     assert most < 20_000_000
     claims(trail, audit={**said["audit"], "n": claimed + 1})
     report, most = most_memory(trail, trail.export(tmp_path / "more"))
-    assert (report.exit_code, [one.code for one in report.findings]) == (verify.UNVERIFIABLE, ["line"])
+    assert (report.exit_code, [one.code for one in report.findings]) == (UNVERIFIABLE, ["line"])
 
 
 def test_a_manifest_of_inputs_without_end_then_memory_is_for_what_is_told_of_them(tmp_path: Path) -> None:
@@ -337,7 +346,7 @@ def test_a_manifest_of_inputs_without_end_then_memory_is_for_what_is_told_of_the
     endless = {**taken, "to": taken["from"] + 10**15, "n": 10**15, "gaps": []}
     claims(trail, **{"in": [taken, *[endless] * 500]})
     report, most = most_memory(trail, trail.export(tmp_path / "out"))
-    assert (report.exit_code, len(report.findings)) == (verify.CHANGED, verify.KEPT)
+    assert (report.exit_code, len(report.findings)) == (CHANGED, MAX_FINDINGS)
     assert most < 20_000_000
     claims(trail, **{"in": [taken, *[endless] * 3_000]})
     trail.put(tmp_path / "out", trail.steps)
@@ -362,9 +371,9 @@ def test_a_file_larger_than_any_of_an_export_then_it_is_not_read(tmp_path: Path)
         with file.open("wb") as sparse:
             sparse.truncate(1 << 34)
     report, most = most_memory(trail, folder)
-    assert [(one.code, one.values["most"]) for one in report.findings] == [("large", verify.FILE)]
+    assert [(one.code, one.values["most"]) for one in report.findings] == [("large", MAX_FILE)]
     assert most < 100_000_000
-    assert [one.code for one in verify.check_proof(tmp_path / "proof.json").findings] == ["proof"]
+    assert [one.code for one in check_proof(tmp_path / "proof.json").findings] == ["proof"]
 
 
 def test_folders_in_each_other_without_end_then_the_first_is_a_stranger(tmp_path: Path) -> None:
@@ -687,9 +696,9 @@ def test_a_proof_with_a_key_twice_or_one_more_then_it_is_none_and_nothing_of_it_
 ) -> None:
     file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
     file.write_bytes(orjson.dumps(found))
-    assert [one.code for one in verify.check_proof(file).findings] == ["unsealed_one"]
+    assert [one.code for one in check_proof(file).findings] == ["unsealed_one"]
     file.write_bytes(spoil(found))
-    report = verify.check_proof(file)
+    report = check_proof(file)
     assert (report.exit_code, [one.code for one in report.findings]) == (4, ["proof"])
     assert "Hanako" not in repr(report.plain())
 
@@ -699,7 +708,7 @@ def test_a_proof_of_another_version_then_it_cannot_be_verified(tmp_path: Path, v
     file, found = tmp_path / "proof.json", proof(Trail(seed=4).write(2))
     more = {"of": "a version to come"} if code == "version" else {}
     file.write_bytes(orjson.dumps({**found, **more, "v": version}))
-    report = verify.check_proof(file)
+    report = check_proof(file)
     assert (report.exit_code, [one.code for one in report.findings]) == (4, [code])
 
 
@@ -711,7 +720,7 @@ def test_a_proof_of_what_is_not_canonical_then_it_says_which_part(tmp_path: Path
     name = "record" if part == "record" else "value"
     of[name] = (of[name] if more == " " else of[name][:-1]) + more
     file.write_bytes(orjson.dumps(found))
-    report = verify.check_proof(file)
+    report = check_proof(file)
     assert report.exit_code == 4
     assert report.lines("en")[0].startswith(f"{part} is not canonical JSON")
 
@@ -822,7 +831,7 @@ def deep_about(trail: Trail, folder: Path) -> None:
 
 
 def a_line_without_end(trail: Trail, folder: Path) -> None:
-    lines(folder / "records" / "0.ndjson.gz", [b"a" * 4 * verify.LONGEST])
+    lines(folder / "records" / "0.ndjson.gz", [b"a" * 4 * MAX_LINE])
 
 
 def garbage_behind(trail: Trail, folder: Path) -> None:
@@ -1013,11 +1022,11 @@ def test_verified_then_it_says_what_it_did_not_look_at(tmp_path: Path) -> None:
 
 
 def test_more_findings_than_are_kept_then_the_gravest_is_the_exit_code() -> None:
-    report = verify.Report()
-    for offset in range(verify.KEPT + 5):
+    report = Report()
+    for offset in range(MAX_FINDINGS + 5):
         report.add("unknown_key", (0, offset), kid="k")
     report.add("root", (0, 9999), count=1)
-    assert (report.exit_code, len(report.findings), report.found) == (1, verify.KEPT, verify.KEPT + 6)
+    assert (report.exit_code, len(report.findings), report.found) == (1, MAX_FINDINGS, MAX_FINDINGS + 6)
 
 
 NAME = "\x1b[2KYamada Hanako, 1-2-3"
@@ -1068,10 +1077,10 @@ def test_something_was_changed_then_nothing_is_said_to_be_excluded(tmp_path: Pat
 
 def test_no_folder_or_no_proof_of_that_name_then_it_says_what_to_name(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    report = verify.verify(tmp_path / "gone")
+    report = verify(tmp_path / "gone")
     assert (report.exit_code, [one.code for one in report.findings]) == (4, ["no_folder"])
     for name in ("gone", "folder"):
-        report = verify.check_proof(tmp_path / name)
+        report = check_proof(tmp_path / name)
         assert (report.exit_code, [one.code for one in report.findings]) == (4, ["proof"])
 
 
@@ -1081,7 +1090,7 @@ def test_all_made_anew_with_other_keys_then_that_is_not_said_to_be_excluded_and_
     trail, other = Trail(seed=4).write(12), Trail(seed=5).write(12)
     folder = other.export(tmp_path / "export")
     for min_size in (None, 5):
-        report = verify.verify(folder, min_size=min_size)
+        report = verify(folder, min_size=min_size)
         assert report.exit_code == 0
         assert any("made the whole anew with other keys" in line for line in report.lines("en"))
     report = check(trail, folder)
@@ -1172,11 +1181,11 @@ def test_a_checkpoint_that_is_a_link_to_nowhere_then_it_is_missing(tmp_path: Pat
     folder = Trail(seed=5).write(4).export(tmp_path / "export")
     (folder / "log" / "checkpoint").unlink()
     (folder / "log" / "checkpoint").symlink_to(tmp_path / "gone")
-    report = verify.verify(folder)
+    report = verify(folder)
     assert (report.exit_code, [one.code for one in report.findings]) == (4, ["missing"])
     shutil.rmtree(folder / "log")
     (folder / "log").symlink_to(tmp_path / "gone")
-    assert verify.verify(folder).exit_code == 4
+    assert verify(folder).exit_code == 4
 
 
 def test_two_inputs_with_more_records_than_can_be_counted_then_the_manifest_is_not_canonical(tmp_path: Path) -> None:
@@ -1190,23 +1199,23 @@ def test_two_inputs_with_more_records_than_can_be_counted_then_the_manifest_is_n
 
 
 def test_a_witness_that_signs_a_time_which_no_calendar_has_then_its_cosignature_is_wrong(tmp_path: Path) -> None:
-    for number, at in enumerate((verify.LATEST, verify.LATEST + 1, 1 << 63)):
+    for number, at in enumerate((MAX_TIME, MAX_TIME + 1, 1 << 63)):
         trail = Trail(seed=5, witnessed_at=at).write(4)
         report = check(trail, trail.export(tmp_path / str(number)))
-        wrong = ["cosignature"] if at > verify.LATEST else []
+        wrong = ["cosignature"] if at > MAX_TIME else []
         assert (report.exit_code, [one.code for one in report.findings]) == (len(wrong), wrong)
 
 
 def test_a_witness_s_key_in_a_file_whose_path_looks_like_one_then_it_is_read(tmp_path: Path) -> None:
     line = Trail().witness.verifier
     (tmp_path / "keys+of+others").write_text(f"{line}\n", "ascii")
-    assert verify.read_witness(str(tmp_path / "keys+of+others")) == verify.read_witness(line)
+    assert read_witness(str(tmp_path / "keys+of+others")) == read_witness(line)
 
 
 def test_nothing_sealed_then_it_is_incomplete(tmp_path: Path) -> None:
     folder = Trail(seed=5).write(4).export(tmp_path / "export", sealed=0)
-    assert [one.code for one in verify.verify(folder).findings] == ["no_log"]
-    assert verify.verify(folder).exit_code == 5
+    assert [one.code for one in verify(folder).findings] == ["no_log"]
+    assert verify(folder).exit_code == 5
 
 
 def test_a_log_that_is_gone_with_the_end_of_all_then_neither_is_excluded_aloud(tmp_path: Path) -> None:
@@ -1214,7 +1223,7 @@ def test_a_log_that_is_gone_with_the_end_of_all_then_neither_is_excluded_aloud(t
     folder = trail.export(tmp_path / "export")
     shutil.rmtree(folder / "log")
     trail.put(folder, [replace(step, index=None) for step in trail.steps[:2]])
-    for report in (verify.verify(folder), verify.check_content(orjson.dumps(proof(trail)), "proof.json")):
+    for report in (verify(folder), check_content(orjson.dumps(proof(trail)), "proof.json")):
         assert (report.exit_code, report.found) == (5, 1)
         assert ("not_excluded", {"size": 0}) in report.says
 
@@ -1234,8 +1243,8 @@ def test_verified_then_it_says_what_it_could_not_exclude(
 ) -> None:
     trail = Trail(seed=6).write(6)
     folder = trail.export(tmp_path / "export")
-    key_ = verify.parse_vkey(trail.witness.verifier) if witness else None
-    report = verify.verify(folder, witness=key_, min_size=min_size or None)
+    key_ = parse_vkey(trail.witness.verifier) if witness else None
+    report = verify(folder, witness=key_, min_size=min_size or None)
     assert report.exit_code == 0
     assert (said or "not_excluded") in [code for code, _ in report.says]
     assert any("Not excluded" in line for line in report.lines("en"))
@@ -1270,7 +1279,7 @@ def test_a_range_then_its_manifests_alone_are_wanted(tmp_path: Path) -> None:
 def test_records_read_in_small_pieces_then_all_is_found_as_in_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
-    monkeypatch.setattr(verify, "PIECE", piece)
+    monkeypatch.setattr(input_files, "READ_BYTES", piece)
     trail = Trail(partitions=1, seed=4).write(4)
     folder = trail.export(tmp_path / "export")
     assert check(trail, folder).exit_code == 0
@@ -1299,14 +1308,14 @@ def test_a_gzip_file_of_any_members_and_headers_then_it_is_read(tmp_path: Path) 
 
 
 def test_sentences_then_each_is_there_in_both_languages_with_the_same_blanks() -> None:
-    for code, (exit_code, ja, en) in verify.SAYS.items():
-        assert exit_code in (0, verify.CHANGED, verify.UNVERIFIABLE, verify.INCOMPLETE), code
+    for code, (exit_code, ja, en) in SAYS.items():
+        assert exit_code in (0, CHANGED, UNVERIFIABLE, INCOMPLETE), code
         assert ja != en, code
         blanks = [sorted(set(re.findall(r"\{(\w+)", text))) for text in (ja, en)]
         assert blanks[0] == blanks[1], code
-    source = Path(verify.__file__).read_text("utf-8")
-    assert set(re.findall(r'(?:add|Trouble|say)\("(\w+)"', source)) <= verify.SAYS.keys()
-    assert verify.SAYS.keys() <= set(re.findall(r'"(\w+)"(?!: \()', source)), "a sentence that nothing says"
+    source = bundle()
+    assert set(re.findall(r'(?:add|Trouble|say)\("(\w+)"', source)) <= SAYS.keys()
+    assert SAYS.keys() <= set(re.findall(r'"(\w+)"(?!: \()', source)), "a sentence that nothing says"
 
 
 def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_path: Path) -> None:
@@ -1316,8 +1325,7 @@ def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_pa
     assert (right.returncode, right.stderr) == (0, ""), right
     trail.put(folder, trail.steps[1:])
     wrong = alone(tmp_path, str(folder), "--json", script=folder / "verify.py")
-    assert wrong.returncode == 1
-    assert orjson.loads(wrong.stdout)["exit"] == 1
+    assert (wrong.returncode, orjson.loads(wrong.stdout)) == (1, verify(folder).plain())
     for wrong_call in (["--witness", "nobody"], ["--witness", ""], ["--min-size", "0"], ["--min-size", "-1"]):
         told = alone(tmp_path, str(folder), *wrong_call, script=folder / "verify.py")
         assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
@@ -1327,16 +1335,18 @@ def test_the_copy_in_an_export_then_it_runs_with_nothing_but_cryptography(tmp_pa
 # -- its output, and its end --------------------------------------------------------------------------------------
 
 COMMANDS = {
-    "alone": [verify.__file__],
-    "command": ["-c", "from gatekeeper.cli import main; main()", "audit", "verify"],
+    "alone": ["verify.py", "."],
+    "command": ["-c", "from gatekeeper.cli import main; main()", "audit", "verify", "."],
 }
 
 
 def put_out(command: str, folder: Path, stdout: int, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs the check as a process of its own, with this as its stdout."""
-    known = {"PYTHONPATH": ".", "GATEKEEPER_LANG": "en", **more}
-    words = [sys.executable, *COMMANDS[command], str(folder)]
-    return subprocess.run(words, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=known)
+    known = {"PYTHONPATH": os.getcwd(), "GATEKEEPER_LANG": "en", **more}
+    words = [sys.executable, *COMMANDS[command]]
+    return subprocess.run(
+        words, cwd=folder, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=known
+    )
 
 
 def incomplete(trail: Trail, folder: Path) -> None:
@@ -1387,6 +1397,6 @@ def test_interrupted_then_it_ends_without_a_word(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(verify, "verify", interrupted)
-    assert verify.main([str(tmp_path)]) == 130
+    monkeypatch.setattr(__main__, "verify", interrupted)
+    assert __main__.main([str(tmp_path)]) == 130
     assert capsys.readouterr() == ("", "")

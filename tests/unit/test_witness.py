@@ -11,7 +11,7 @@ from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.tree import newest
 from gatekeeper.audit.log.witness import Witness
 from gatekeeper.audit.log.writer import Log
-from gatekeeper.audit.verify import open_checkpoint, parse_vkey
+from gatekeeper.audit.tlog.notes import open_checkpoint, parse_vkey
 from gatekeeper.errors import IntegrityError
 from gatekeeper.keys import Keys
 

@@ -14,7 +14,8 @@ from typing import Any, Literal
 import orjson
 
 from gatekeeper.audit.log.writer import LEAF_BYTES
-from gatekeeper.audit.verify import Vkey, adds_up
+from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.audit.tlog.ranges import adds_up
 from schemas.audit import Count, Digest, Manifest
 from schemas.codec import Unreadable, decode
 from schemas.values import Model

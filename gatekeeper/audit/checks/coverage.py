@@ -18,11 +18,12 @@ import orjson
 
 from gatekeeper.audit.checks.chain import not_signed, told_kid
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Records, Signed
-from gatekeeper.audit.log import merkle
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.records.record import did as derived
-from gatekeeper.audit.verify import MOST, Vkey
+from gatekeeper.audit.tlog import merkle
+from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.audit.tlog.ranges import MAX_RECORDS
 from schemas.audit import DID_PATTERN, Manifest
 from schemas.codec import Unreadable, canonical, decode
 from schemas.topics import logical_name
@@ -239,7 +240,7 @@ class _Check:
                 raise Unreadable("field_invalid", "in")
             said = orjson.loads(manifest.value)
             held = sum(len(some) for one in said["in"] for some in _outside(one["gaps"], one["from"], one["to"]))
-            if max(held, said["audit"]["n"]) > MOST:
+            if max(held, said["audit"]["n"]) > MAX_RECORDS:
                 raise Unreadable("field_invalid", "n")  # or whoever may write a manifest fills all memory
         except Unreadable as fault:
             self._find("foreign_manifest", "manifests", manifest.offset, str(fault))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gatekeeper.audit.records.record import did as derived
-from gatekeeper.audit.verify import leaf_hash, root_of
+from gatekeeper.audit.tlog.merkle import leaf_hash, root_of
 
 AHEAD = 1_000
 """So many records beyond those of a manifest are looked through, where others stand among them."""

@@ -17,7 +17,7 @@ import orjson
 from gatekeeper.audit.checks.by_hash import Library, Missing
 from gatekeeper.audit.records import masking
 from gatekeeper.audit.records import record as audit
-from gatekeeper.audit.verify import Trouble, read_canonical
+from gatekeeper.audit.tlog.canonical_json import read_canonical
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts, read_snapshot
 from gatekeeper.engine.failures import defect
@@ -294,7 +294,7 @@ def _numbers_are_whole(value: bytes) -> bool:
     """Tells whether a record holds no number but integers below 2^53, as canonical JSON does."""
     try:
         return _NUMBER.search(value) is None or bool(read_canonical(value))
-    except Trouble:
+    except ValueError:
         return False
 
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit import verify
 from gatekeeper.audit.checks.trail import Link, Trail
+from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import Begun, Files, Lines, Standing, cleared, disk, placed
 from gatekeeper.audit.log.sealed import Sealed, checked
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.audit.verify import TILE, leaf_hash, tile_path
+from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, tile_path
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from schemas.audit import AuditRecord, Manifest
 from schemas.codec import canonical
@@ -132,7 +132,7 @@ class _Writer:
             self._put(f"keys/{file.name}", key)
         if self._log is not None:
             self._tiles(self._log)
-        self._put("verify.py", Path(verify.__file__).read_bytes())
+        self._put("verify.py", bundle().encode())
         self._put("export.json", canonical({"v": 1, "partitions": len(self._done), **about}))
         return self._found
 

@@ -18,7 +18,8 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.checks.trail import Link, link
-from gatekeeper.audit.verify import PARTITIONS, is_place
+from gatekeeper.audit.tlog.canonical_json import is_place
+from gatekeeper.audit.tlog.ranges import MAX_PARTITIONS
 from gatekeeper.errors import IntegrityError
 
 
@@ -33,7 +34,7 @@ class Folder:
         with self._reading(path / "export.json") as file:
             self.about: dict[str, Any] = orjson.loads(file.read_bytes())
             self._partitions = self.about["partitions"]
-            if type(self._partitions) is not int or not 0 < self._partitions <= PARTITIONS:
+            if type(self._partitions) is not int or not 0 < self._partitions <= MAX_PARTITIONS:
                 raise ValueError("a number of partitions")
 
     def partitions(self) -> list[int]:

@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.checks.trail import Link, Trail, holds
-from gatekeeper.audit.log.merkle import inclusion_proof
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.records.record import FOREIGN
-from gatekeeper.audit.verify import leaf_hash
+from gatekeeper.audit.tlog.merkle import leaf_hash
+from gatekeeper.audit.tlog.proofs import inclusion_proof
 
 
 def prove(
@@ -24,7 +24,7 @@ def prove(
     keys: Sequence[str],
     told: Callable[[Link], None] = lambda link: None,
 ) -> bytes | None:
-    """Returns the proof of a decision as JSON, for `gatekeeper.audit.verify.check_proof`; None where no record is its.
+    """Returns the proof of a decision as JSON, as `gatekeeper audit check` reads it; None where no record is its.
 
     `log`: what is sealed; a manifest that is not in it is proven by its signature alone. `keys`: the public keys of
     workers and logs, NAME+HASH+BASE64. `told` hears of each link that is looked at. Raises what the trail does.

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gatekeeper.audit.log.tree import CHECKPOINT, Reading, newest
 from gatekeeper.audit.log.witness import cosigned
-from gatekeeper.audit.verify import Vkey, open_checkpoint
+from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint
 from gatekeeper.errors import GatekeeperError
 
 LATE_MS = 15 * 60_000

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from gatekeeper.audit.log.tree import Reading, Tree, newest
 from gatekeeper.audit.log.witness import Passed, cosigned
-from gatekeeper.audit.verify import TILE, Checkpoint, Vkey, leaf_hash, open_checkpoint, root_of
+from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, root_of
+from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, open_checkpoint
 from gatekeeper.errors import IntegrityError
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from gatekeeper.audit.verify import TILE, Checkpoint, Vkey, leaf_hash, node_hash, open_checkpoint, root_of, tile_path
+from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, node_hash, root_of, tile_path
+from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, open_checkpoint
 from gatekeeper.errors import IntegrityError
 
 CHECKPOINT = "checkpoint"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from gatekeeper.audit.log.merkle import check_consistency
-from gatekeeper.audit.log.note import Signing, cosignature
 from gatekeeper.audit.log.tree import Reading, Tree, newest
 from gatekeeper.audit.log.writer import Storing
-from gatekeeper.audit.verify import Checkpoint, Vkey, open_checkpoint
+from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, open_checkpoint
+from gatekeeper.audit.tlog.proofs import check_consistency
+from gatekeeper.audit.tlog.signing import Signing, cosignature
 from gatekeeper.errors import IntegrityError, UnavailableError
 
 SEEN = "seen"

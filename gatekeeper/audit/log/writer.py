@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from gatekeeper.audit.log.merkle import check_consistency
-from gatekeeper.audit.log.note import Signing, checkpoint, signed
 from gatekeeper.audit.log.tree import CHECKPOINT, Reading, Tree, newest
-from gatekeeper.audit.verify import TILE, Checkpoint, Vkey, leaf_hash, open_checkpoint, root_of, tile_path
+from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, root_of, tile_path
+from gatekeeper.audit.tlog.notes import Checkpoint, Vkey, open_checkpoint
+from gatekeeper.audit.tlog.proofs import check_consistency
+from gatekeeper.audit.tlog.signing import Signing, checkpoint, signed
 from gatekeeper.errors import IntegrityError
 
 LEAF_BYTES = 65_535

@@ -18,7 +18,9 @@ from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.records import inquiry, masking
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.story.telling import Line, Telling, told_reason
-from gatekeeper.audit.verify import CHANGED, INCOMPLETE, Finding, check_content
+from gatekeeper.audit.verify.findings import Finding
+from gatekeeper.audit.verify.proof_check import check_content
+from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE
 from gatekeeper.errors import IntegrityError
 from gatekeeper.texts import Language, language
 from schemas.audit import AuditRecord

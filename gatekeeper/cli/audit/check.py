@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from gatekeeper.audit import verify
+from gatekeeper.audit.verify.findings import tell
+from gatekeeper.audit.verify.proof_check import check_proof
 from gatekeeper.cli.audit.checking import check_options, trusted
 from gatekeeper.cli.output import json_option
 from gatekeeper.texts import text
@@ -18,6 +19,6 @@ from gatekeeper.texts import text
 @json_option
 def command(file: Path, witness: str | None, min_size: int | None, as_json: bool) -> None:
     """Tells whether the proof holds, and what could and could not be excluded; exit 1, 4 or 5 where it does not."""
-    report = verify.check_proof(file, witness=trusted(witness), min_size=min_size)
-    verify.tell(report, as_json=as_json)
+    report = check_proof(file, witness=trusted(witness), min_size=min_size)
+    tell(report, as_json=as_json)
     click.get_current_context().exit(report.exit_code)

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-from gatekeeper.audit.verify import Trouble, Vkey, read_witness
+from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.audit.verify.findings import Trouble
+from gatekeeper.audit.verify.trust import read_witness
 from gatekeeper.errors import UsageError
 from gatekeeper.texts import text
 

@@ -12,7 +12,7 @@ from gatekeeper.audit.checks.trail import Trail
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.story.search import Quest, Search
 from gatekeeper.audit.story.story import UNREADABLE, Seal, Story, Told, proven
-from gatekeeper.audit.verify import INCOMPLETE, UNVERIFIABLE
+from gatekeeper.audit.verify.sentences import INCOMPLETE, UNVERIFIABLE
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
 from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError, UsageError

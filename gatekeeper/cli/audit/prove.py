@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from gatekeeper.audit.export.proof import prove
-from gatekeeper.audit.verify import INCOMPLETE, check_content
+from gatekeeper.audit.verify.proof_check import check_content
+from gatekeeper.audit.verify.sentences import INCOMPLETE
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.who import named

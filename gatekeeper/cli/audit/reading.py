@@ -17,8 +17,8 @@ from gatekeeper.audit.checks.trail import Link, Trail
 from gatekeeper.audit.export.export_reader import Folder
 from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.sealed import Sealed, sealed
-from gatekeeper.audit.verify import CHANGED
-from gatekeeper.audit.verify import Finding as Unproven
+from gatekeeper.audit.verify.findings import Finding as Unproven
+from gatekeeper.audit.verify.sentences import CHANGED
 from gatekeeper.cli.output import note
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import GatekeeperError, UsageError

@@ -1,4 +1,4 @@
-"""`gatekeeper audit verify`: an export checked offline, by the one file that also comes with it."""
+"""`gatekeeper audit verify`: an export checked offline, by the check that also comes with it as one file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from gatekeeper.audit import verify
+from gatekeeper.audit.verify.export_check import verify
+from gatekeeper.audit.verify.findings import tell
 from gatekeeper.cli.audit.checking import check_options, trusted
 from gatekeeper.cli.output import json_option, progress_bar
 from gatekeeper.texts import text
@@ -21,11 +22,11 @@ def command(folder: Path, witness: str | None, min_size: int | None, as_json: bo
     key = trusted(witness)
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_verifying"), total=None)
-        report = verify.verify(
+        report = verify(
             folder,
             witness=key,
             min_size=min_size,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    verify.tell(report, as_json=as_json)
+    tell(report, as_json=as_json)
     click.get_current_context().exit(report.exit_code)

@@ -11,8 +11,8 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from gatekeeper import times
-from gatekeeper.audit.log import merkle
 from gatekeeper.audit.story.telling import Line, Telling
+from gatekeeper.audit.tlog import merkle
 from gatekeeper.console import filters, items, managed, spoken
 from gatekeeper.console.inquiries import by_time
 from gatekeeper.console.session import Refused, Session, Viewer

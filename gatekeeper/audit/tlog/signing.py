@@ -1,4 +1,4 @@
-"""Signed notes as C2SP writes them: checkpoints of a log, signed by it and cosigned by witnesses.
+"""Writes signed notes of C2SP: checkpoints of a log, signed by it and cosigned by witnesses.
 
 A note is its text, an empty line, and a line `— NAME BASE64(hash ‖ signature)` a signature. The text of a checkpoint
 is the log's origin, the number of its leaves and the root over them, a line each. A witness signs the time with it.

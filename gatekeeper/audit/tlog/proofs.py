@@ -1,15 +1,10 @@
-"""Merkle trees of RFC 6962 beyond what `verify` needs: over whole values, and the proofs that it checks."""
+"""Proofs over a Merkle tree of RFC 6962: that a leaf is in it, and that a later tree begins with it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gatekeeper.audit.verify import leaf_hash, next_level, node_hash, root_of
-
-
-def root(leaves: Sequence[bytes]) -> bytes:
-    """Returns the 32 bytes of the root over `leaves` in order; SHA-256 of nothing for no leaf."""
-    return root_of([leaf_hash(leaf) for leaf in leaves])
+from gatekeeper.audit.tlog.merkle import next_level, node_hash
 
 
 def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:

@@ -1,0 +1,56 @@
+"""Canonical JSON as it is read back: sorted keys, no space, and integers below 2^53 as the only numbers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+MAX_INTEGER = (1 << 53) - 1
+"""No integer of canonical JSON is larger: two readers would take a larger one for different numbers."""
+
+
+def _integer(number: str) -> int:
+    """Returns an integer below 2^53; raises ValueError for any other number, `int` for 1.0, 1e3 and Infinity."""
+    if len(number) > 17 or abs(found := int(number)) > MAX_INTEGER:
+        raise ValueError("not below 2^53")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice")  # one reader takes the first, another the last
+    return found
+
+
+_NUMBERS = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), _integer)
+read_json = json.JSONDecoder(**_NUMBERS).decode  # type: ignore[arg-type]
+"""Reads JSON in which numbers are integers below 2^53; raises one of MALFORMED for anything else."""
+read_json_once = json.JSONDecoder(**_NUMBERS, object_pairs_hook=_once).decode  # type: ignore[arg-type]
+"""Reads it as `read_json` does; raises ValueError for a key that stands twice in an object, too."""
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""Errors that reading a value raises where the value has another shape than it should have."""
+
+
+def read_canonical(value: bytes) -> dict[str, Any]:
+    """Reads an object of canonical JSON; raises ValueError for anything else."""
+    try:
+        found = read_json(value.decode())
+        if isinstance(found, dict) and _write(found).encode("utf-8", "replace") == value:
+            return found
+    except MALFORMED:
+        pass
+    raise ValueError("not canonical JSON")
+
+
+def with_keys(found: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Returns an object that has these keys and no other; raises ValueError for one that has not."""
+    if set(found) != set(names):
+        raise ValueError("other keys")
+    return found
+
+
+def is_place(value: Any) -> bool:
+    """Tells whether a value can be an offset, or a number that counts from 0."""
+    return type(value) is int and 0 <= value <= MAX_INTEGER

@@ -1,0 +1,59 @@
+"""Checks an export of the audit log, or one decision's proof: offline, and without any of the gatekeeper's own code.
+
+    python verify.py DIR [--witness KEY] [--min-size N] [--json]
+    python verify.py --proof FILE [--witness KEY] [--min-size N] [--json]
+
+It needs Python 3.11 or later and the package `cryptography`, and no other file. Exit codes: 0 all is as it was signed
+and sealed, 1 something was changed, 2 the call is wrong, 3 the output cannot be written, 4 it cannot be verified,
+5 part of it is missing, 130 interrupted. The code is the same where nobody reads the output to its end.
+
+Tree hashes are those of RFC 6962, the log's files those of C2SP tlog-tiles, and the checkpoint a C2SP signed note.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gatekeeper.audit.verify.export_check import verify
+from gatekeeper.audit.verify.findings import Trouble, tell
+from gatekeeper.audit.verify.proof_check import check_proof
+from gatekeeper.audit.verify.sentences import language, say
+from gatekeeper.audit.verify.trust import read_witness
+
+
+def _failed(exit_code: int, trouble: Trouble) -> int:
+    sys.stderr.write(say(trouble.code, language(), **trouble.values) + "\n")
+    return exit_code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the check as a command, and returns its exit code."""
+    parser = argparse.ArgumentParser(prog="verify.py", description=(__doc__ or "").partition("\n")[0])
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("folder", nargs="?", type=Path, metavar="DIR")
+    what.add_argument("--proof", type=Path, metavar="FILE")
+    parser.add_argument("--witness", metavar="KEY")
+    parser.add_argument("--min-size", type=int, metavar="N")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args(arguments)
+    try:
+        if given.min_size is not None and given.min_size < 1:
+            raise Trouble("min_size")
+        witness = None if given.witness is None else read_witness(given.witness)
+        check = check_proof if given.proof else verify
+        report = check(given.proof or given.folder, witness=witness, min_size=given.min_size)
+        tell(report, as_json=given.json)
+    except Trouble as trouble:
+        return _failed(2, trouble)
+    except OSError as error:
+        return _failed(3, Trouble("output", detail=error.strerror))
+    except KeyboardInterrupt:
+        return 130
+    return report.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The check of a whole export: its folder, its log, and each partition's manifests and records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.audit.tlog.ranges import MAX_PARTITIONS
+from gatekeeper.audit.verify.export_folder import ExportFolder, Progress, of_partition, top_of
+from gatekeeper.audit.verify.exported_log import MOMENT, ExportedLog
+from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report, Trouble
+from gatekeeper.audit.verify.input_files import read_object
+from gatekeeper.audit.verify.partition_manifests import PartitionManifests
+from gatekeeper.audit.verify.partition_records import PartitionRecords
+from gatekeeper.audit.verify.skips import Skips
+
+POOL_BYTES = 1 << 24
+"""So much memory is taken and given back first, untouched. From then on the C library keeps what is freed."""
+_SCHEMAS = ("schemas/audit.json", "schemas/manifest.json")
+
+
+def verify(
+    folder: Path, *, witness: Vkey | None = None, min_size: int | None = None, progress: Progress | None = None
+) -> Report:
+    """Checks an export; returns all that was found, and what could and could not be excluded.
+
+    `witness`: the key of a witness that you trust, from elsewhere than this folder. `min_size`: the log had so many
+    leaves already. `progress` hears how many bytes of how many are read.
+    """
+    bytes(POOL_BYTES)
+    report = Report()
+    try:
+        if not folder.is_dir():
+            raise Trouble("no_folder", file=str(folder))
+        _check(ExportFolder(folder, progress or (lambda done, total: None)), report, witness, min_size)
+    except Trouble as trouble:
+        report.give_up(trouble)
+    except (MemoryError, RecursionError) as error:
+        report.give_up(Trouble("too_much", detail=type(error).__name__))
+    return report
+
+
+def _check(files: ExportFolder, report: Report, witness: Vkey | None, min_size: int | None) -> None:
+    """Takes all that is wrong into the report; raises Trouble where nothing more can be said."""
+    about = read_object(files.read("export.json"), "export.json")
+    version, partitions, first, to = (about.get(name, "") for name in ("v", "partitions", "from", "to"))
+    known = type(version) is type(partitions) is int and version == 1 and 0 < partitions <= MAX_PARTITIONS
+    if not known or not all(one is None or MOMENT.fullmatch(str(one)) for one in (first, to)):
+        raise Trouble("about")
+    files.scan()
+    for name in files.misnamed():
+        report.add("content", file=name)
+    workers, needed, seen = files.keys("worker"), set(_SCHEMAS), set[bytes]()
+    log = ExportedLog(files, report, first=first, to=to)
+    excluded = log.check(about.get("group"), witness, min_size)
+    for number in range(partitions):
+        with files.lines("records", number) as lines, files.lines("manifests", number) as manifests:
+            skips = Skips(number, report)
+            records = PartitionRecords(lines, report, skips, seen)
+            PartitionManifests(
+                number, records, skips, report, log=log, workers=workers, needed=needed, whole=first is None
+            ).check(manifests)
+    for number, sealed in sorted(log.sealed.items()):
+        for leaf in sealed.values():
+            report.add("missing_manifest", (number, 0), leaf=leaf)
+    for name in files.lacking(needed):
+        report.add("lacking", file=name)
+    strangers = files.strangers()
+    for name in filter(of_partition, strangers):
+        report.add("outside", file=name)
+    _say(report, log, first, to)
+    report.exclude(excluded)
+    report.say("elsewhere")
+    report.say("not_looked_at")
+    if strangers:
+        report.say("strangers", count=len(strangers), file=", ".join(sorted(set(map(top_of, strangers)))))
+
+
+def _say(report: Report, log: ExportedLog, first: str | None, to: str | None) -> None:
+    """Says what was checked, and what the reports of coverage say."""
+    report.say("counted", manifests=report.manifests, records=report.records, leaves=report.leaves)
+    if report.found:
+        report.say("not_right", count=report.found)
+    for skip in report.skips[:MAX_FINDINGS]:
+        report.say("skipped_by" if skip["first"] < skip["to"] else "gone_back_by", **skip)
+    if first or to:
+        report.say("only", first=first, to=to)
+    for code, (count, told) in log.coverage.items():
+        report.say(code, count=count, **told)

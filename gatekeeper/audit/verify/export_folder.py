@@ -1,0 +1,107 @@
+"""The folder of an export: which files there are, which of them the check opened, and which it does not expect."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
+from gatekeeper.audit.verify.findings import Trouble
+from gatekeeper.audit.verify.input_files import Lines, open_file, read_file
+
+Progress = Callable[[int, int], None]
+"""Hears how many bytes of how many are read."""
+HASHED = re.compile(r"(policies|reference)/([0-9a-f]{64})\.(toml|json)")
+"""Files that records and manifests name by their hash."""
+_FOLDER = re.compile(
+    r"(records|manifests|keys|policies|reference|schemas)/|log/(tile/((entries|[0-9]{1,2})/(x[0-9]{3}/){0,6}([0-9]{3}\.p/)?)?)?"
+)
+"""The folders of an export, and those in them."""
+_OF_PARTITION = re.compile(r"(records|manifests)/[0-9]{1,9}\.ndjson\.gz")
+_UNREAD = re.compile(r"verify\.py|schemas/(audit|manifest)\.json|keys/(log|witness)-[1-9][0-9]{0,5}\.pub")
+"""The files of an export that the check does not read, or not always."""
+
+
+class ExportFolder:
+    """Reads the files of an export, and remembers which."""
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self.names: set[str] = set()
+        """The files that there are, below the folder."""
+        self._path, self._progress, self._done, self._total = path, progress, 0, 1
+        self._opened: set[str] = set()
+
+    def scan(self) -> None:
+        """Finds out which files there are; raises Trouble where a folder cannot be read."""
+        left = [""]
+        while left:
+            folder = left.pop()
+            try:
+                with os.scandir(self._path / folder) as entries:
+                    for entry in entries:
+                        name = f"{folder}{entry.name}"
+                        if _FOLDER.fullmatch(f"{name}/") and entry.is_dir():
+                            left.append(f"{name}/")
+                            continue
+                        self.names.add(name)
+                        if _OF_PARTITION.fullmatch(name) and entry.is_file():
+                            self._total += entry.stat().st_size
+            except OSError as error:  # or what is in there would be told as missing
+                raise Trouble("file", file=folder or ".", detail=error.strerror) from None
+
+    def misnamed(self) -> Iterator[str]:
+        """Yields the files that are called by a hash and do not have it."""
+        for name in sorted(self.names):
+            if (match := HASHED.fullmatch(name)) and sha256(self.read(name)).hexdigest() != match[2]:
+                yield name
+
+    def read(self, name: str) -> bytes:
+        """Returns the bytes of a file; raises Trouble as `read_file` does."""
+        self._opened.add(name)
+        return read_file(self._path, name)
+
+    @contextmanager
+    def lines(self, kind: str, number: int) -> Iterator[Lines]:
+        """Yields the lines of a partition's file of `records` or of `manifests`."""
+        self._opened.add(name := f"{kind}/{number}.ndjson.gz")
+        with open_file(self._path, name) as file:
+            yield Lines(file, name, self._tell)
+
+    def keys(self, role: str) -> dict[str, Vkey]:
+        """Returns the public keys of a role by NAME+HASH; raises Trouble for a file that is none."""
+        found = {}
+        for name in sorted(one for one in self.names if re.fullmatch(rf"keys/{role}-[1-9][0-9]{{0,5}}\.pub", one)):
+            try:
+                key = parse_vkey(self.read(name).decode("ascii"))
+            except ValueError:
+                raise Trouble("key", file=name) from None
+            found[key.kid] = key
+        return found
+
+    def lacking(self, needed: set[str]) -> list[str]:
+        """Returns the files and folders of `needed` that are not there; a folder is there if a hashed file is in it."""
+        filled = {f"{match[1]}/" for match in map(HASHED.fullmatch, self.names) if match}
+        return sorted(needed - self.names - filled)
+
+    def strangers(self) -> list[str]:
+        """Returns the files that are not of the export, as far as it was read."""
+        return sorted(one for one in self.names - self._opened if not _UNREAD.fullmatch(one))
+
+    def _tell(self, count: int) -> None:
+        self._done += count
+        self._progress(self._done, self._total)
+
+
+def of_partition(name: str) -> bool:
+    """Tells whether a file is called as one of a partition's records or manifests."""
+    return _OF_PARTITION.fullmatch(name) is not None
+
+
+def top_of(name: str) -> str:
+    """Returns the folder of an export in which a file lies, `.` for a file that lies elsewhere."""
+    top = f"{name.partition('/')[0]}/"
+    return top if _FOLDER.fullmatch(top) else "."

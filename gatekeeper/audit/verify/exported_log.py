@@ -1,0 +1,112 @@
+"""The sealed log in an export: its checkpoint, its leaves and its tiles, each held against the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+from gatekeeper.audit.tlog.canonical_json import MALFORMED, read_canonical
+from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, root_of, tile_path, tile_widths
+from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint
+from gatekeeper.audit.verify.export_folder import ExportFolder
+from gatekeeper.audit.verify.findings import Report, Said, Trouble
+from gatekeeper.audit.verify.trust import trusted
+
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+"""An instant that can be compared as text. Without milliseconds it would come behind all others of its second."""
+
+
+class ExportedLog:
+    """The log of an export, and which manifests are sealed in it."""
+
+    def __init__(self, files: ExportFolder, report: Report, *, first: str | None, to: str | None) -> None:
+        """`first`, `to`: the range of the export, from the one instant until before the other; None = no bound."""
+        self._files, self._report, self._first, self._to = files, report, first or "", to or "~"
+        self.there = False
+        """Whether the export holds a log."""
+        self.sealed: dict[int, dict[bytes, int]] = {}
+        """What is sealed within the export's range, by partition: leaf hashes in order, each with its leaf's number."""
+        self.beyond: set[str] = set()
+        """SHA-256 of each sealed manifest that is not within the range."""
+        self.coverage: dict[str, tuple[int, dict[str, Any]]] = {}
+        """How many reports of coverage are in the log, and the last one; `uncovered`: of those that found something."""
+        self._newest: dict[int, str] = {}
+        """SHA-256 of the newest sealed manifest, by partition."""
+
+    def check(self, group: Any, witness: Vkey | None, min_size: int | None) -> Said:
+        """Checks the log; returns what is to be said of a cut-off end and a history made anew.
+
+        `group`: of which log it is to be. Raises Trouble where it cannot be read or is another one.
+        """
+        if not any(name.partition("/")[0] == "log" for name in self._files.names):
+            if witness or min_size:
+                raise Trouble("missing", file="log/checkpoint")
+            self._report.add("no_log")
+            return "not_excluded", {"size": 0}
+        try:
+            found = open_checkpoint(self._files.read("log/checkpoint").decode())
+        except ValueError:
+            raise Trouble("checkpoint", file="log/checkpoint") from None
+        if found.origin != group:
+            raise Trouble("other_log", origin=found.origin, group=group)
+        said = trusted(found, self._files.keys("log").values(), self._report, witness, min_size)
+        self.there, hashes = True, list[bytes]()
+        for index, leaf in enumerate(self._leaves(found.size)):
+            hashes.append(leaf_hash(leaf))
+            try:
+                self._leaf(index, leaf, hashes[-1])
+            except MALFORMED:
+                self._report.add("leaf", leaf=index)
+        if root_of(hashes) != found.root:
+            self._report.add("log_root")
+        self._tiles(hashes)
+        return said
+
+    def _leaf(self, index: int, leaf: bytes, hash_: bytes) -> None:
+        """Takes a leaf in: a manifest, or a report of coverage; raises one of MALFORMED for another."""
+        said = read_canonical(leaf)
+        if said.get("kind") == "coverage" and "prev" not in said:
+            told = {"leaf": index, "at": said.get("at"), "found": said.get("found")}
+            for code in ("coverage", "uncovered") if told["found"] != 0 else ("coverage",):
+                self.coverage[code] = self.coverage.get(code, (0, {}))[0] + 1, told
+            return
+        partition, prev, at = said["partition"], said["prev"], said["t1"]
+        if type(partition) is not int or not MOMENT.fullmatch(at):
+            raise ValueError("no manifest")
+        if self._newest.get(partition, prev) != prev:
+            self._report.add("log_chain", leaf=index, partition=partition)
+        self._newest[partition] = sha256(leaf).hexdigest()
+        if self._first <= at < self._to:
+            self.sealed.setdefault(partition, {}).setdefault(hash_, index)
+        else:
+            self.beyond.add(self._newest[partition])
+
+    def _leaves(self, size: int) -> Iterator[bytes]:
+        """Yields the data of all leaves in order."""
+        for number, width in enumerate(tile_widths(size)):
+            name = f"log/{tile_path('entries', number, width)}"
+            data, place = self._files.read(name), 0
+            for _ in range(width):
+                begin = place + 2
+                place = begin + int.from_bytes(data[place:begin], "big")
+                if max(begin, place) > len(data):
+                    raise Trouble("cut", file=name)
+                yield data[begin:place]
+            if len(data) > place:
+                self._report.add("tile", file=name)
+
+    def _tiles(self, hashes: list[bytes]) -> None:
+        """Checks that the tiles of hashes are what these leaf hashes come to."""
+        level = 0
+        while hashes:
+            for number, width in enumerate(tile_widths(len(hashes))):
+                right = b"".join(hashes[number * TILE : (number + 1) * TILE])
+                data = self._files.read(name := f"log/{tile_path(level, number, width)}")
+                if len(data) < len(right):
+                    raise Trouble("cut", file=name)
+                if data != right:
+                    self._report.add("tile", file=name)
+            whole = range(0, len(hashes) - TILE + 1, TILE)
+            level, hashes = level + 1, [root_of(hashes[at : at + TILE]) for at in whole]

@@ -1,0 +1,139 @@
+"""The findings of a check, the report that holds them, and how it is printed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from gatekeeper.audit.tlog.canonical_json import MAX_INTEGER
+from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, language, say
+
+MAX_FINDINGS = 1_000
+"""More findings are counted, not kept."""
+Said = tuple[str, dict[str, Any]]
+"""A key of SAYS, and the values of its sentence."""
+INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
+
+
+class Trouble(Exception):
+    """It cannot be verified: a key of SAYS, and what fills its sentence."""
+
+    def __init__(self, code: str, **values: Any) -> None:
+        super().__init__(code, values)
+        self.code, self.values = code, values
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not right: a key of SAYS, where it is, and what fills the sentence.
+
+    `offset`: of the manifest on `manifests`. `exit`: the exit code that it asks for.
+    """
+
+    code: str
+    exit: int
+    partition: int | None
+    offset: int | None
+    values: dict[str, Any]
+
+    def text(self, lang: str) -> str:
+        """Returns its sentence."""
+        place = "" if self.partition is None else say("at", lang, partition=self.partition, offset=self.offset)
+        return place + say(self.code, lang, **self.values)
+
+
+@dataclass
+class Report:
+    """What was checked, what was found, and what could and could not be excluded (keys of SAYS, with their values)."""
+
+    exit_code: int = 0
+    """0, or what the gravest finding asks for: changed before not verifiable before incomplete."""
+    found: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    manifests: int = 0
+    records: int = 0
+    unsealed: int = 0
+    leaves: int = 0
+    skips: list[dict[str, Any]] = field(default_factory=list)
+    """Names the offsets that a person skipped, and the recorded act that says so."""
+    says: list[Said] = field(default_factory=list)
+
+    def add(self, code: str, place: tuple[int, int] | None = None, /, **values: Any) -> None:
+        """Takes a finding in; `place`: partition and offset on `manifests`."""
+        asks = SAYS[code][0]
+        self.exit_code = min(self.exit_code or asks, asks)
+        self.found += 1
+        if len(self.findings) < MAX_FINDINGS:
+            partition, offset = place or (None, None)
+            self.findings.append(Finding(code, asks, partition, offset, _tellable(values)))
+
+    def give_up(self, trouble: Trouble) -> None:
+        """Takes in why no more can be told."""
+        self.add(trouble.code, **trouble.values)
+        self.says = [("not_right", {"count": self.found})]
+
+    def say(self, code: str, **values: Any) -> None:
+        """Takes in what is said besides the findings."""
+        self.says.append((code, _tellable(values)))
+
+    def exclude(self, said: Said) -> None:
+        """Says what is excluded: that only where all that is sealed is right, and nothing where it was changed."""
+        if self.exit_code != CHANGED:
+            self.says.append(said if self.exit_code in (0, INCOMPLETE) else ("mend", {}))
+
+    def lines(self, lang: str) -> list[str]:
+        """Returns all that people are told, one sentence a line."""
+        found = [finding.text(lang) for finding in self.findings]
+        if self.found > len(self.findings):
+            found.append(say("more", lang, count=self.found - len(self.findings)))
+        return found + [say(code, lang, **values) for code, values in self.says]
+
+    def plain(self) -> dict[str, Any]:
+        """Returns it for programs."""
+        where = ("code", "exit", "partition", "offset")
+        findings = [{**{name: getattr(one, name) for name in where}, **one.values} for one in self.findings]
+        says = [{"code": code, **values} for code, values in self.says]
+        counts = {name: getattr(self, name) for name in ("found", "manifests", "records", "unsealed", "leaves")}
+        return {"exit": self.exit_code, **counts, "findings": findings, "says": says}
+
+
+_NAME = r"[A-Za-z0-9._-]{1,200}"
+_SHAPES = {
+    "kid": re.compile(rf"{_NAME}(/[a-z]+)?\+[0-9a-f]{{8}}"),
+    "topic": re.compile(rf"{_NAME}\.v[0-9]{{1,3}}"),
+    "did": re.compile(r"[A-Z2-7]{26}"),
+    **dict.fromkeys(("origin", "group"), re.compile(rf"{_NAME}\.gatekeeper")),
+    **dict.fromkeys(("at", "first", "to"), INSTANT),
+    **dict.fromkeys(("by", "act"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")),
+    **dict.fromkeys(("file", "detail"), re.compile(".*", re.DOTALL)),  # not from what was written to be checked
+}
+"""What may be told, by its name, besides numbers. All else may be a forger's, or personal."""
+
+
+def _tellable(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _told(name, value) for name, value in values.items()}
+
+
+def _told(name: str, value: Any) -> Any:
+    """Returns a value so that it cannot drive a terminal; `?` for one that may not be told."""
+    if isinstance(value, str) and name in _SHAPES and _SHAPES[name].fullmatch(value):
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
+    return value if value is None or (type(value) is int and abs(value) <= MAX_INTEGER) else "?"
+
+
+def tell(report: Report, *, as_json: bool) -> None:
+    """Prints a report on stdout, as far as it is read; raises OSError where it cannot be written."""
+    told = json.dumps(report.plain()) if as_json else "\n".join(report.lines(language()))
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        sys.stdout.write(told.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again at its end, and its code is 120
+        if error.errno != errno.EPIPE:
+            raise

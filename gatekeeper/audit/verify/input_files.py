@@ -1,0 +1,94 @@
+"""Files that others wrote, read in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any, BinaryIO
+
+from gatekeeper.audit.tlog.canonical_json import read_canonical
+from gatekeeper.audit.verify.findings import Trouble
+
+READ_BYTES = 1 << 14
+"""So many compressed bytes are read at once. They come to about ten times as many, and to MAX_LINE at most."""
+MAX_LINE = 1 << 22
+"""No line is longer: a record has 256 KiB at the most."""
+MAX_FILE = 1 << 25
+"""No file that is read at once is larger: a tile of leaves has half of that at the most."""
+
+
+def open_file(folder: Path, name: str) -> BinaryIO:
+    """Opens a file to be read; raises Trouble where it is missing, is none that comes to an end, or cannot be read."""
+    try:
+        if not S_ISREG((folder / name).stat().st_mode):
+            raise Trouble("no_file", file=name)
+        return (folder / name).open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        raise Trouble("missing", file=name) from None
+    except OSError as error:
+        raise Trouble("file", file=name, detail=error.strerror) from None
+
+
+def read_file(folder: Path, name: str) -> bytes:
+    """Returns what a file holds; raises Trouble as `open_file` does, or where it is too large."""
+    with open_file(folder, name) as file:
+        try:
+            if os.fstat(file.fileno()).st_size <= MAX_FILE:
+                return file.read()
+        except OSError as error:
+            raise Trouble("file", file=name, detail=error.strerror) from None
+    raise Trouble("large", file=name, most=MAX_FILE)
+
+
+def read_object(value: bytes, file: str) -> dict[str, Any]:
+    """Reads an object of canonical JSON; raises Trouble where it is none. `file`: which file holds it."""
+    try:
+        return read_canonical(value)
+    except ValueError:
+        raise Trouble("not_canonical", file=file) from None
+
+
+class Lines:
+    """The lines of a gzip file, in bounded memory: `data` from `at` on is what is inflated and not taken."""
+
+    def __init__(self, file: BinaryIO, name: str, told: Callable[[int], None]) -> None:
+        """`told` hears how many compressed bytes were read."""
+        self.data, self.at = b"", 0
+        self._file, self._name, self._told = file, name, told
+        self._inflate, self._packed = zlib.decompressobj(31), b""
+
+    def more(self) -> bool:
+        """Inflates some more, behind what is not taken yet; tells whether there was any."""
+        rest, piece = self.data[self.at :], b""
+        if len(rest) > MAX_LINE:
+            raise Trouble("large", file=self._name, most=MAX_LINE)
+        try:
+            while not piece and (packed := self._packed or self._file.read(READ_BYTES)):
+                if self._inflate.eof:  # another member
+                    self._inflate = zlib.decompressobj(31)
+                piece = self._inflate.decompress(packed, MAX_LINE)
+                self._packed = self._inflate.unused_data or self._inflate.unconsumed_tail
+                self._told(len(packed) - len(self._packed))
+        except zlib.error:
+            raise Trouble("cut", file=self._name) from None
+        except OSError as error:
+            raise Trouble("file", file=self._name, detail=error.strerror) from None
+        if not piece and not self._inflate.eof:
+            raise Trouble("cut", file=self._name)
+        self.data, self.at = rest + (piece or (rest and b"\n")), 0
+        return bool(piece or rest)
+
+    def line(self) -> bytes | None:
+        """Takes the next line; None at the end."""
+        while (end := self.data.find(b"\n", self.at)) < 0:
+            if not self.more():
+                return None
+        line, self.at = self.data[self.at : end], end + 1
+        return line
+
+    def back(self, lines: Iterable[bytes]) -> None:
+        """Gives lines back, to be taken next."""
+        self.data, self.at = b"".join(line + b"\n" for line in lines) + self.data[self.at :], 0

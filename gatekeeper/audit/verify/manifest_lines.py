@@ -1,0 +1,43 @@
+"""The manifests of a partition as an export holds them, one a line."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gatekeeper.audit.tlog.canonical_json import MALFORMED, is_place, read_canonical, read_json_once, with_keys
+from gatekeeper.audit.tlog.ranges import MAX_RECORDS
+from gatekeeper.audit.verify.findings import Trouble
+from gatekeeper.audit.verify.input_files import Lines
+
+MAX_MANIFEST = 1 << 17
+"""No line with a manifest is longer: a leaf of the log has 65,535 bytes at the most."""
+
+
+@dataclass
+class ManifestLine:
+    """A line of `manifests/P.ndjson.gz`, read; `place`: partition and offset, `said`: the manifest itself."""
+
+    place: tuple[int, int]
+    index: int | None
+    value: bytes
+    sig: bytes
+    said: dict[str, Any]
+
+
+def read_manifests(lines: Lines, number: int) -> Iterator[ManifestLine]:
+    """Yields a partition's manifests in order; raises Trouble for a line that holds none."""
+    for count, line in enumerate(iter(lines.line, None), start=1):
+        try:
+            if len(line) > MAX_MANIFEST:
+                raise ValueError("too long")
+            found = with_keys(read_json_once(line.decode()), "index", "offset", "sig", "value")
+            value, offset, index = found["value"].encode(), found["offset"], found["index"]
+            sig, said = base64.b64decode(found["sig"], validate=True), read_canonical(value)
+            if not (is_place(offset) and (index is None or is_place(index)) and 0 <= said["audit"]["n"] <= MAX_RECORDS):
+                raise ValueError("no such place or number")
+            yield ManifestLine((number, offset), index, value, sig, said)
+        except MALFORMED:
+            raise Trouble("line", file=f"manifests/{number}.ndjson.gz", line=count) from None

@@ -1,0 +1,136 @@
+"""The manifests of a partition, held against each other, against the log, and against the partition's records."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from hashlib import sha256
+from itertools import islice
+
+from gatekeeper.audit.tlog.canonical_json import MALFORMED
+from gatekeeper.audit.tlog.merkle import leaf_hash
+from gatekeeper.audit.tlog.notes import Vkey
+from gatekeeper.audit.tlog.ranges import adds_up
+from gatekeeper.audit.verify.export_folder import HASHED
+from gatekeeper.audit.verify.exported_log import ExportedLog
+from gatekeeper.audit.verify.findings import Report, Trouble
+from gatekeeper.audit.verify.input_files import Lines
+from gatekeeper.audit.verify.manifest_lines import ManifestLine, read_manifests
+from gatekeeper.audit.verify.partition_records import PartitionRecords
+from gatekeeper.audit.verify.skips import Skips
+
+LOOKAHEAD = 64
+"""Where some records do not fit, so many manifests ahead tell where their own records begin."""
+
+
+class PartitionManifests:
+    """One partition's manifests in order: signed, chained, sealed, and each with its records."""
+
+    def __init__(
+        self,
+        number: int,
+        records: PartitionRecords,
+        skips: Skips,
+        report: Report,
+        *,
+        log: ExportedLog,
+        workers: Mapping[str, Vkey],
+        needed: set[str],
+        whole: bool,
+    ) -> None:
+        """`workers`: their public keys by NAME+HASH. `needed`: takes the files that the export must hold.
+
+        `whole`: the export begins with the first manifest of all.
+        """
+        self._number, self._records, self._skips, self._report = number, records, skips, report
+        self._log, self._workers, self._needed, self._whole = log, workers, needed, whole
+        self._sealed = log.sealed.pop(number, {})
+        self._coming = deque(self._sealed.values())
+        """The leaf numbers that are still to come."""
+        self._unsealed: list[tuple[int, int]] = []
+        self._unknown: set[str] = set()
+        """The unknown keys that were reported already."""
+        self._place = number, -1
+        self._prev: str | None = None
+        self._next: dict[str, int] = {}
+
+    def check(self, manifests: Lines) -> None:
+        """Takes all that is wrong into the report; raises Trouble for a line that is no manifest."""
+        if self._records.names_reference():
+            self._needed.add("reference/")
+        coming, ahead = read_manifests(manifests, self._number), deque[ManifestLine]()
+        while one := ahead.popleft() if ahead else next(coming, None):
+            ahead.extend(islice(coming, LOOKAHEAD - len(ahead)))
+            self._report.manifests += 1
+            if one.place <= self._place:
+                self._report.add("order", one.place)
+            self._place = one.place
+            try:
+                self._signed(one)
+                self._follows(one)
+                self._records.take(one, ahead)
+            except MALFORMED:
+                raise Trouble("manifest", partition=self._number, offset=one.place[1]) from None
+        behind = self._number, self._place[1] + 1
+        for leaf in self._coming:
+            self._report.add("missing_manifest", behind, leaf=leaf)
+        self._skips.end()
+        if self._unsealed:
+            self._report.unsealed += len(self._unsealed)
+            self._report.add("unsealed", self._unsealed[0], size=self._report.leaves, count=len(self._unsealed))
+        if count := self._records.rest():
+            self._report.add("strays", behind, count=count)
+
+    def _signed(self, one: ManifestLine) -> None:
+        """Checks who signed a manifest, and where in the log it is."""
+        kid, index = str(one.said.get("kid")), self._sealed.get(leaf_hash(one.value))
+        if kid not in self._workers:
+            if kid not in self._unknown:
+                self._unknown.add(kid)
+                self._report.add("unknown_key", one.place, kid=kid)
+        elif not self._workers[kid].verifies(one.sig, one.value):
+            self._report.add("signature", one.place, kid=kid)
+        if not self._log.there:
+            return
+        if index is None and not self._coming and (one.index is None or one.index >= self._report.leaves):
+            self._unsealed.append(one.place)
+        elif index is None:
+            self._report.add("not_sealed", one.place, leaf=one.index)
+            if self._coming and self._coming[0] == one.index:
+                self._coming.popleft()
+        elif not self._coming or index < self._coming[0]:
+            self._report.add("again", one.place, leaf=index)
+        else:
+            while (leaf := self._coming.popleft()) != index:
+                self._report.add("missing_manifest", one.place, leaf=leaf)
+            if one.index != index:
+                self._report.add("index", one.place, leaf=index, said=one.index)
+
+    def _follows(self, one: ManifestLine) -> None:
+        """Checks that a manifest goes on where the one before ended, and adds up."""
+        said = one.said
+        if said["partition"] != self._number:
+            self._report.add("other_partition", one.place, partition_said=said["partition"])
+        if said["prev"] != self._prev:
+            self._next = {}
+            # what is sealed follows in the log; and what follows one beyond the range has no predecessor here
+            sealed, beyond = leaf_hash(one.value) in self._sealed, said["prev"] in self._log.beyond
+            if not (beyond or (sealed if self._prev else not self._whole)):
+                self._report.add("chain", one.place)
+            elif sealed and not (beyond or self._prev):  # nobody can tell of what time its predecessor is
+                self._report.add("begins_late", one.place)
+        self._prev = sha256(one.value).hexdigest()
+        for taken in said["in"]:
+            topic, first, to = taken["topic"], taken["from"], taken["to"]
+            if (expected := self._next.get(topic, first)) != first:
+                self._report.add("skipped", one.place, topic=topic, first=first, expected=expected)
+            self._next[topic] = to
+            if not adds_up(first, to, taken["n"], [(gap["first"], gap["n"]) for gap in taken["gaps"]]):
+                self._report.add("range", one.place, topic=topic, first=first, to=to)
+        for skipped in said.get("skipped", ()):
+            topic, first, to = self._skips.add(one.place, skipped)
+            if (expected := self._next.get(topic, first)) != first:
+                self._report.add("skipped", one.place, topic=topic, first=first, expected=expected)
+            self._next[topic] = to
+        policy = f"policies/{said['policy']['sha256']}.toml"
+        self._needed.add(policy if HASHED.fullmatch(policy) else "policies/?.toml")

@@ -1,0 +1,197 @@
+"""The audit records of a partition, held against the manifests that cover them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import Any
+
+from gatekeeper.audit.tlog.merkle import LEAF_PREFIX, leaf_hash, root_of
+from gatekeeper.audit.tlog.ranges import offsets
+from gatekeeper.audit.verify.findings import MAX_FINDINGS, Report
+from gatekeeper.audit.verify.input_files import Lines
+from gatekeeper.audit.verify.manifest_lines import ManifestLine
+from gatekeeper.audit.verify.skips import Skips
+
+_Placed = tuple[int, re.Match[bytes] | None, re.Match[bytes] | None]
+"""The number of a record in its manifest, and the matches of its decision id and of its end, None without one."""
+_Span = tuple[bytes, int, int]
+"""Lines as they were inflated: what they stand in, where they begin, and where they end."""
+_DID = re.compile(rb'"did":"([A-Z2-7]{26})"')
+_TAIL = re.compile(
+    rb'"src":\{"offset":([0-9]{1,19}),"partition":([0-9]{1,9}),"timestamp":[0-9]+,"topic":"([^"\\]*)"\},"stage":"([a-z]+)",'
+)
+"""What stands from the last `{` of an audit record on: its keys are sorted, and none behind `src` holds an object."""
+_REFERENCE = re.compile(rb'"refs":\{(?:"[^"}]*":null,)*+"[^"}]*":"[0-9a-f]{64}"')
+"""How a record names a file in `reference/`. The search takes time in proportion to what is read, whatever that is."""
+
+
+class PartitionRecords:
+    """Takes each manifest's records in turn, and reports what is wrong with them."""
+
+    def __init__(self, lines: Lines, report: Report, skips: Skips, seen: set[bytes]) -> None:
+        """`seen`: ids of the decisions, in any partition, that no send led to."""
+        self._lines, self._report, self._skips, self._seen = lines, report, skips, seen
+
+    def names_reference(self) -> bool:
+        """Tells, before any record is taken, whether one of the first names something in `reference/`."""
+        return self._lines.more() and _REFERENCE.search(self._lines.data) is not None
+
+    def rest(self) -> int:
+        """Takes all that is left; returns how many records that was."""
+        return sum(1 for _ in iter(self._lines.line, None))
+
+    def take(self, one: ManifestLine, ahead: Iterable[ManifestLine]) -> None:
+        """Takes the records of a manifest, and reports what is wrong with them; `ahead`: some manifests behind it."""
+        count, said = one.said["audit"]["n"], one.said
+        spans, leaves, odd, whole = self._walk(count, said)
+        fits = _fits(leaves, said)
+        if fits and count and f'"did":"{said["audit"]["from_id"]}"'.encode() not in _first(*spans[0]):
+            self._report.add("from_id", one.place)
+        if not (fits and whole):
+            records, whole = _cut(spans) if fits else self._own(one, _cut(spans), ahead), False
+            count = len(records)
+            odd = [
+                (place, _DID.search(record), _TAIL.match(record, max(0, record.rfind(b"{") - 6)))
+                for place, record in enumerate(records)
+            ]
+        self._report.records += count
+        self._inputs(one, odd, count, whole=whole)
+
+    def _walk(self, count: int, said: dict[str, Any]) -> tuple[list[_Span], list[bytes], list[_Placed], bool]:
+        """Takes `count` records; returns them as spans, their leaf hashes, the odd ones, and whether each send has one.
+
+        Here is all that a right record costs: its hash, and a look at `src`, the last object in it, which is to be that
+        of the next send. All others are odd: an act's, say, or one that is wrong.
+        """
+        topic, coming = (said["in"][0]["topic"], offsets(said["in"][0])) if said["in"] else ("", iter(()))
+        heads = _formatted(b'"src":{"offset":%%d,"partition":%d,"timestamp":' % said["partition"], coming)
+        behind = b',"topic":"%s"},"stage":"intake",' % topic.encode()
+        none = b"\n"  # no record holds one
+        head, lines, begun = next(heads, none), self._lines, LEAF_PREFIX.copy
+        spans: list[_Span] = []
+        leaves: list[bytes] = []
+        odd: list[_Placed] = []
+        tail: re.Match[bytes] | None = None
+        while len(leaves) < count:
+            data, at = lines.data, lines.at
+            find, last, starts, view = data.find, data.rfind, data.startswith, memoryview(data)
+            for _ in range(count - len(leaves)):
+                if (end := find(b"\n", at)) < 0:
+                    break
+                leaf = begun()
+                leaf.update(view[at:end])
+                leaves.append(leaf.digest())
+                src = last(b"{", at, end) - 6
+                # a time in milliseconds has 13 digits from 2001 to 2286; another one takes the longer way
+                time = src + len(head)
+                if starts(head, src) and starts(behind, time + 13) and data[time : time + 13].isdigit():
+                    head = next(heads, none)
+                else:
+                    if not (tail and starts(tail[0], src)):  # an act of many pieces has as many records
+                        tail = _TAIL.match(data, src, end)
+                    odd.append((len(leaves) - 1, _DID.search(data, at, end), tail))
+                at = end + 1
+            if at > lines.at:
+                spans.append((data, lines.at, at))
+            lines.at = at
+            if len(leaves) < count and not lines.more():
+                break
+        return spans, leaves, odd, head is none
+
+    def _own(self, one: ManifestLine, taken: list[bytes], ahead: Iterable[ManifestLine]) -> list[bytes]:
+        """Returns the records of a manifest that `taken` does not fit, and gives those that follow back.
+
+        They are whole behind some strays, or end where the records of a manifest ahead begin.
+        """
+        own, count, begin, end = one.said["audit"]["from_id"], one.said["audit"]["n"], None, None
+        starts = {audit["from_id"]: audit["n"] for audit in (later.said["audit"] for later in ahead) if audit["n"]}
+        for place in range(2 * count + sum(starts.values())):
+            if place == len(taken):
+                if (line := self._lines.line()) is None:
+                    break
+                taken.append(line)
+            did = match[1].decode() if (match := _DID.search(taken[place])) else ""
+            if did in starts:
+                end = place
+                break
+            if did == own and begin is None:
+                begin = place
+        if begin and _fits([leaf_hash(record) for record in taken[begin : begin + count]], one.said):
+            self._report.add("strays", one.place, count=begin)
+            end = begin + count
+        else:
+            if end is None:  # what comes behind it is damaged too, or nothing does
+                end = count if starts else len(taken)
+            begin, there = 0, len(taken[:end])
+            self._report.add("root" if there == count else "record_count", one.place, count=there, wanted=count)
+        self._lines.back(taken[end:])
+        return taken[begin:end]
+
+    def _inputs(self, one: ManifestLine, odd: list[_Placed], count: int, *, whole: bool) -> None:
+        """Checks that each input of a manifest has its record, once, and that no other input's is among them.
+
+        `odd`: the records to look at; all of them unless `whole`, which is to say that each send has its own already.
+        `count`: how many records there are, whatever the manifest says.
+        """
+        if whole and not odd and len(one.said["in"]) < 2:
+            return
+        # of more inputs than can have a record, as many are named as are told
+        most = count + MAX_FINDINGS
+        inputs = ((taken["topic"], at) for taken in one.said["in"][:1] for at in islice(offsets(taken), most))
+        more = ((taken["topic"], at) for taken in one.said["in"][1:] for at in islice(offsets(taken), most))
+        sends, others = dict.fromkeys(inputs), dict.fromkeys(islice(more, most))
+        left, latest, known = {} if whole else dict(sends), -1, None
+        for place, did, tail in odd:
+            if did is None or tail is None:
+                self._report.add("record", one.place, record=place)
+                continue
+            if tail is not known:
+                known, offset, of, topic, stage = tail, int(tail[1]), int(tail[2]), tail[3].decode(), tail[4]
+                input_ = topic, offset
+            wrong = None
+            if of != one.said["partition"]:
+                wrong = "of_partition"
+            elif stage != b"intake":
+                others.pop(input_, None)
+                if self._skips.awaits(topic, offset):
+                    self._skips.take(offset, _line_of(tail))
+                wrong = "twice" if did[1] in self._seen else None
+                self._seen.add(did[1])
+            elif input_ not in left:
+                wrong = "twice" if input_ in sends else "not_taken"
+            else:
+                del left[input_]
+                wrong = "out_of_order" if offset < latest else None
+                latest = offset
+            if wrong:
+                self._report.add(wrong, one.place, topic=topic, input=offset, record=place, of=of)
+        for topic, offset in chain(left, others):
+            self._report.add("no_record", one.place, topic=topic, input=offset)
+
+
+def _line_of(tail: re.Match[bytes]) -> bytes:
+    """Returns the whole record whose end was found."""
+    data = tail.string
+    end = data.find(b"\n", tail.end())
+    return data[data.rfind(b"\n", 0, tail.start()) + 1 : len(data) if end < 0 else end]
+
+
+def _fits(leaves: list[bytes], said: dict[str, Any]) -> bool:
+    return len(leaves) == said["audit"]["n"] and root_of(leaves).hex() == str(said["root"])
+
+
+def _first(data: bytes, start: int, end: int) -> bytes:
+    return data[start : data.find(b"\n", start, end)]
+
+
+def _cut(spans: Iterable[_Span]) -> list[bytes]:
+    return b"".join(data[start:end] for data, start, end in spans).split(b"\n")[:-1]
+
+
+def _formatted(form: bytes, numbers: Iterator[int]) -> Iterator[bytes]:
+    """Yields the form with each number in it; a thousand are made at once, in less time."""
+    lines = form + b"\n"
+    some = iter(lambda: tuple(islice(numbers, 1_000)), ())
+    return chain.from_iterable((lines * len(few) % few).splitlines() for few in some)

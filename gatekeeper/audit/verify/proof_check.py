@@ -1,0 +1,85 @@
+"""One decision's proof: its record, manifest and checkpoint, and the hashes that lead from each to the next."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from gatekeeper.audit.tlog.canonical_json import MALFORMED, is_place, read_json_once, with_keys
+from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion
+from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint, parse_vkey
+from gatekeeper.audit.verify.findings import Report, Trouble
+from gatekeeper.audit.verify.input_files import read_file, read_object
+from gatekeeper.audit.verify.trust import trusted
+
+
+def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None = None) -> Report:
+    """Checks the proof of one decision: its record, manifest and checkpoint, and what leads from each to the next.
+
+    `witness`, `min_size`: as `verify` takes them.
+    """
+    try:
+        content = read_file(file.parent, file.name)
+    except Trouble:
+        content = b""
+    return check_content(content, file.name, witness=witness, min_size=min_size)
+
+
+def check_content(content: bytes, name: str, *, witness: Vkey | None = None, min_size: int | None = None) -> Report:
+    """Checks what a proof's file holds, as `check_proof` does; `name`: what the file is called."""
+    report = Report()
+    try:
+        _check_one(read_json_once(content.decode()), report, witness, min_size)
+    except Trouble as trouble:
+        report.give_up(trouble)
+    except MALFORMED:
+        report.give_up(Trouble("proof", file=name))
+    return report
+
+
+def _check_one(proof: dict[str, Any], report: Report, witness: Vkey | None, min_size: int | None) -> None:
+    """Adds to a report what is wrong with a proof; raises Trouble, or ValueError and its like for no proof."""
+    if type(proof["v"]) is not int:
+        raise ValueError("a version is a number")
+    if proof["v"] != 1:
+        raise Trouble("version", v=proof["v"])
+    proof = with_keys(proof, "did", "keys", "log", "manifest", "path", "record", "v")
+    keys = {key.kid: key for key in map(parse_vkey, proof["keys"])}
+    record = proof["record"].encode()
+    log = proof["log"] if proof["log"] is None else with_keys(proof["log"], "checkpoint", "hashes", "index")
+    manifest, path = with_keys(proof["manifest"], "offset", "sig", "value"), with_keys(proof["path"], "hashes", "index")
+    value = manifest["value"].encode()
+    said = read_object(value, "manifest")
+    place, kid = (said["partition"], manifest["offset"]), said["kid"]
+    if not all(map(is_place, (*place, path["index"], 0 if log is None else log["index"]))):
+        raise ValueError("a place is a number")
+    if read_object(record, "record")["did"] != proof["did"]:
+        report.add("other_record", place)
+    root = root_from_inclusion(leaf_hash(record), path["index"], said["audit"]["n"], _hashes(path))
+    if root is None or root.hex() != said["root"]:
+        report.add("not_in_manifest", place)
+    if kid not in keys:
+        report.add("unknown_key", place, kid=kid)
+    elif not keys[kid].verifies(base64.b64decode(manifest["sig"], validate=True), value):
+        report.add("signature", place, kid=kid)
+    report.manifests = report.records = 1
+    if log is None:
+        report.unsealed = 1
+        report.add("unsealed_one", place)
+        report.say("not_right", count=report.found)
+        report.exclude(("not_excluded", {"size": 0}))
+        return
+    checkpoint = open_checkpoint(log["checkpoint"])
+    excluded = trusted(checkpoint, keys.values(), report, witness, min_size)
+    if root_from_inclusion(leaf_hash(value), log["index"], checkpoint.size, _hashes(log)) != checkpoint.root:
+        report.add("not_in_log", place, leaf=log["index"])
+    if report.found:
+        report.say("not_right", count=report.found)
+    else:
+        report.say("proven", did=proof["did"], leaf=log["index"], size=checkpoint.size)
+    report.exclude(excluded)
+
+
+def _hashes(path: dict[str, Any]) -> list[bytes]:
+    return [bytes.fromhex(one) for one in path["hashes"]]

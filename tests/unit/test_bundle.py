@@ -1,0 +1,100 @@
+"""The one file that checks an export is its modules and nothing else, and needs nothing but `cryptography`."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.audit.export.bundle import AUDIT, PARTS, bundle
+
+HOUSE = Path(__file__).parents[2]
+TREES = {name: ast.parse((AUDIT / name).read_text("utf-8")) for name in PARTS}
+
+
+def imports(tree: ast.Module) -> list[tuple[str, str, str | None]]:
+    """Returns module, name ('' for the module itself) and alias of each import, wherever in the module it stands."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, "", alias.asname) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [("." * node.level + str(node.module), alias.name, alias.asname) for alias in node.names]
+    return found
+
+
+def module(part: str) -> str:
+    return f"gatekeeper.audit.{part.removesuffix('.py').replace('/', '.')}"
+
+
+def defined(tree: ast.Module) -> list[str]:
+    """Returns the names that a module gives to what is its own."""
+    found: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found.append(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found += [one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)]
+    return found
+
+
+def test_the_modules_of_the_check_then_each_is_a_part_and_the_command_is_the_last() -> None:
+    assert {name for name in PARTS if name.startswith("verify/")} == {
+        f"verify/{file.name}" for file in (AUDIT / "verify").glob("*.py") if file.name != "__init__.py"
+    }
+    assert PARTS[-1] == "verify/__main__.py"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_then_it_imports_names_of_the_standard_library_cryptography_and_parts_before_it(part: str) -> None:
+    before = {module(one) for one in PARTS[: PARTS.index(part)]}
+    for where, name, alias in imports(TREES[part]):
+        top = where.partition(".")[0]
+        assert top in sys.stdlib_module_names or top == "cryptography" or (where in before and name), (where, name)
+        assert alias is None, f"{where}: the one file has one name for a thing"
+
+
+def test_the_names_of_all_parts_then_each_stands_for_one_thing() -> None:
+    own = Counter(name for tree in TREES.values() for name in defined(tree))
+    assert [name for name, count in own.items() if count > 1] == []
+    origins: dict[str, set[str]] = {}
+    for tree in TREES.values():
+        for where, name, _ in imports(tree):
+            if not where.startswith("gatekeeper."):
+                origins.setdefault(name or where, set()).add(where)
+    assert [name for name, modules in origins.items() if len(modules) > 1 or name in own] == []
+
+
+def test_the_one_file_then_it_holds_every_line_of_its_parts_and_only_imports_were_moved() -> None:
+    whole = ast.parse(bundle())
+    moved = [node for node in whole.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    wanted = {one for tree in TREES.values() for one in imports(tree) if not one[0].startswith("gatekeeper.")}
+    assert set(imports(whole)) == wanted
+    code = [
+        node for tree in TREES.values() for node in tree.body[1:] if not isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert [ast.dump(node) for node in whole.body[1:] if node not in moved] == [ast.dump(node) for node in code]
+    for name in PARTS:
+        text = (AUDIT / name).read_text("utf-8")
+        imported = [node for node in TREES[name].body if isinstance(node, ast.Import | ast.ImportFrom)]
+        end = imported[-1].end_lineno or 0
+        assert "\n".join(text.splitlines()[end:]).strip() in bundle(), f"{name}: not line by line"
+
+
+def test_the_one_file_then_no_name_is_missing_and_no_import_is_unused() -> None:
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F", "--output-format", "concise", "-"]
+    done = subprocess.run(ruff, input=bundle(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_made_by_a_bare_python_from_a_checkout_then_it_is_the_same_file() -> None:
+    made = "import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_module(sys.argv[2], run_name='__main__')"
+    command = [sys.executable, "-I", "-S", "-c", made, str(HOUSE), "gatekeeper.audit.export.bundle"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60, env={"LANG": "C.UTF-8"})
+    assert hashlib.sha256(done.stdout).hexdigest() == hashlib.sha256(bundle().encode()).hexdigest()
