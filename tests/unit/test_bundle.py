@@ -73,6 +73,7 @@ def test_the_names_of_all_parts_then_each_stands_for_one_thing() -> None:
 
 def test_the_one_file_then_it_holds_every_line_of_its_parts_and_only_imports_were_moved() -> None:
     whole = ast.parse(bundle())
+    assert ast.get_docstring(whole) == ast.get_docstring(TREES[PARTS[-1]])
     moved = [node for node in whole.body if isinstance(node, ast.Import | ast.ImportFrom)]
     wanted = {one for tree in TREES.values() for one in imports(tree) if not one[0].startswith("gatekeeper.")}
     assert set(imports(whole)) == wanted
@@ -81,6 +82,7 @@ def test_the_one_file_then_it_holds_every_line_of_its_parts_and_only_imports_wer
     ]
     assert [ast.dump(node) for node in whole.body[1:] if node not in moved] == [ast.dump(node) for node in code]
     for name in PARTS:
+        assert name == PARTS[-1] or "\n" not in str(ast.get_docstring(TREES[name])), f"{name}: its second line is lost"
         text = (AUDIT / name).read_text("utf-8")
         imported = [node for node in TREES[name].body if isinstance(node, ast.Import | ast.ImportFrom)]
         end = imported[-1].end_lineno or 0
