@@ -8,7 +8,7 @@ from importlib.metadata import version
 import click
 
 from gatekeeper import ROOT
-from gatekeeper.audit.records.record import RULES
+from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli.output import show_json
 from gatekeeper.texts import text
 

@@ -15,6 +15,7 @@ import orjson
 
 from gatekeeper import times
 from gatekeeper.audit.checks.trail import holds
+from gatekeeper.audit.records.record import read_record
 from gatekeeper.audit.story.story import Chapter, Story, Told, pieces
 from gatekeeper.audit.story.telling import Line, Telling
 from gatekeeper.console import managed, people
@@ -22,7 +23,6 @@ from gatekeeper.console.state import Console
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.texts import Language
 from gatekeeper.times import clock
-from schemas.audit import AuditRecord
 from schemas.codec import Unreadable, decode
 from schemas.events import PairedAct, Source
 from schemas.record import Record
@@ -158,8 +158,7 @@ def _told(reader: Reader, places: list[people.Place]) -> list[Told]:
         value = record.value or b""
         if holds(value, wanted[record.partition, record.offset]):
             with suppress(ValueError):  # a record not signed by a worker
-                AuditRecord.model_validate_json(value)
-                found.append(Told(orjson.loads(value), record.partition))
+                found.append(Told(read_record(value), record.partition))
     return found
 
 

@@ -135,6 +135,20 @@ CATALOGUE: Mapping[str, Kind] = MappingProxyType(
     }
 )
 
+FORMER: tuple[tuple[int, Kind], ...] = ()
+"""Reasons as earlier rules had them, each with the last version of the rules that did, oldest first.
+
+A reason that no rule finds any more moves here, as does the old form of one whose clause changes. Its sentences stay
+in `texts/reason.toml`. Nothing is taken away: records of that time are explained by it.
+"""
+
+
+def kind_at(code: str, rules: int, former: Sequence[tuple[int, Kind]] = FORMER) -> Kind | None:
+    """Returns a reason as that version of the rules had it; None for a code that this release does not know."""
+    then = (kind for last, kind in former if kind.code == code and rules <= last)
+    return next(then, CATALOGUE.get(code))
+
+
 WORST = {code: VERDICTS.index(kind.verdict) for code, kind in CATALOGUE.items()}
 """How bad each reason is, as an index of VERDICTS."""
 

@@ -144,7 +144,7 @@ def _sample(link: Link, place: int, seal: Seal) -> dict[str, Any]:
         "route": route(record),
         "origin": origin(record),
         "verdict": record["verdict"],
-        "reasons": [told_reason(reason) for reason in record["reasons"]],
+        "reasons": [told_reason(reason, record["engine"]["rules"]) for reason in record["reasons"]],
         "manifest": link.place,
         "leaf": proof["log"]["index"] if proof["log"] else None,
         "state": _state(written, seal),

@@ -15,7 +15,8 @@ import pytest
 
 from gatekeeper.audit.checks.what_if import WhatIf
 from gatekeeper.audit.records.pseudonym import Subjects
-from gatekeeper.audit.records.record import RULES, schema_hash
+from gatekeeper.audit.records.record import schema_hash
+from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli.audit import state
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge, Judged

@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.audit.records.record import RULES
+from gatekeeper.audit.records.releases import RULES
 from gatekeeper.deciding.answer import answer
 from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.deciding.facts import Facts, read_snapshot

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gatekeeper.audit.records.record import RULES
+from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli import HEADINGS, gatekeeper, version
 from gatekeeper.texts import text
 

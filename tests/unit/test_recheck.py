@@ -12,6 +12,7 @@ from gatekeeper.audit.checks.archive import Archive
 from gatekeeper.audit.checks.by_hash import Library
 from gatekeeper.audit.checks.recheck import Recheck
 from gatekeeper.audit.records.record import did
+from gatekeeper.audit.records.releases import RULES
 from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.entries import SALT_BYTES, release, salt
 from gatekeeper.policy.packs import load
@@ -137,6 +138,24 @@ def test_acts_of_people_then_their_records_follow(desk: Told) -> None:
     assert {one.replayed.finding for one in found} == {"same", "silent"}
     assert {one.unseen for one in found} == {None}
     assert [one.replayed.stage for one in found if one.replayed.finding == "same"][-2:] == ["handoff", "recall"]
+
+
+def test_records_of_other_rules_then_later_ones_stand_on_them_all_the_same(desk: Told) -> None:
+    check, at = recheck(*desk.kept), AT | {"suppressions": [1000]}
+    handed = next(n for n, one in enumerate(desk.records) if one.stage == "handoff")
+    said = [orjson.loads(value) for value in desk.values[:handed]]
+    before = [one | {"notes": ["OTHER"], "engine": one["engine"] | {"rules": RULES - 1}} for one in said]
+    assert {check.replay(canonical(one), AT).replayed.finding for one in before} == {"unverified"}
+    assert [check.replay(value, at).replayed.finding for value in desk.values[-1:]] == ["same"]
+    assert check.replay(desk.values[handed], AT).replayed.finding == "same"
+
+
+def test_facts_that_other_rules_fold_otherwise_then_the_record_is_unverified(released: dict[str, Any]) -> None:
+    released["src"]["offset"] = 9
+    released["did"] = did("mail.acts.v1", 3, 9, "release")
+    assert recheck().replay(canonical(released), AT).replayed[0::3] == ("drift", "src", "")
+    released["engine"]["rules"] = RULES - 1
+    assert recheck().replay(canonical(released), AT).replayed.finding == "unverified"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -19,9 +19,12 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
+from gatekeeper.audit.records.releases import RELEASES, RULES
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.cli.audit import command, reading
+from gatekeeper.cli.audit import replay as replays
 from gatekeeper.cli.audit.reading import SHARE, UNNOTICED, Pace
+from gatekeeper.engine.sends import Judged
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.times import instant
 from schemas.codec import canonical
@@ -64,6 +67,58 @@ def test_offsets_that_a_person_skipped_then_it_is_told_and_the_act_is_derived_ag
     assert done.exit_code == 0
     assert [(one["partition"], one["by"], one["to"] - one["from"]) for one in said["skipped"]] == [(0, "pm-7", 40)]
     assert "pm-7" in called("replay", folder).stdout
+
+
+class _OfOtherRules(Trail):
+    """What workers of another release wrote: by other rules, for a reason that this release does not have."""
+
+    rules = 1
+
+    def _put(self, desk: Any, taken: Any, judged: Sequence[Judged], skipped: Any = ()) -> None:
+        reason = {"code": "OTHER_RULE", "facts": ["S-1"], "says": {"date": "2023-11-24"}}
+        engine = {"rules": self.rules, "schema": "0" * 64}
+        audits = [forged(one.audit, engine=engine, verdict="block", reasons=[reason], basis=None) for one in judged]
+        super()._put(
+            desk, taken, [replace(one, audit=audit) for one, audit in zip(judged, audits, strict=True)], skipped
+        )
+
+
+@pytest.mark.parametrize(
+    ("rules", "release", "says"),
+    [
+        (1, {}, "no release has that version"),
+        (RULES - 1, {RULES - 1: "0.0.9"}, "Run `gatekeeper audit replay` of release 0.0.9."),
+        (RULES + 1, {}, f"of a later release, which has version {RULES + 1}"),
+    ],
+)
+def test_records_of_other_rules_then_they_are_verified_and_explained_and_replay_names_their_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: int, release: dict[int, str], says: str
+) -> None:
+    monkeypatch.setattr(replays, "RELEASES", {**RELEASES, **release})
+    monkeypatch.setattr(_OfOtherRules, "rules", rules)
+    trail = _OfOtherRules(seed=4, partitions=1, acting=0).write(2)
+    folder, did = trail.export(tmp_path / "out"), orjson.loads(trail.steps[0].records[0])["did"]
+    (folder / "keys").chmod(0o777)
+
+    assert called("verify", folder, "--witness", trail.witness.verifier).exit_code == 0
+    explained = called("explain", did, folder)
+    assert explained.exit_code == 0, explained.output
+    assert "OTHER_RULE" in explained.stdout
+    assert "The record says: date 2023-11-24." in explained.stdout
+    replayed = called("replay", folder)
+    assert replayed.exit_code == 5
+    assert replayed.stdout.count(says) == 1
+    said = json.loads(called("replay", folder, "--json").stdout)
+    assert said["findings"] == {"unverified": sum(len(step.records) for step in trail.steps)}
+    assert (said["rules"], said["found"][0]["why"]) == (RULES, f"rules {rules}")
+
+
+def test_records_of_other_rules_beside_one_that_is_wrong_then_that_decides_the_exit_code(tmp_path: Path) -> None:
+    trail = _OfOtherRules(seed=4, partitions=1, acting=0).write(1)
+    (step,) = trail.steps
+    ours = forged(step.records[0], engine={"rules": RULES, "schema": "0" * 64})
+    trail.put(folder := trail.export(tmp_path / "out"), [replace(step, records=(ours, *step.records[1:]))])
+    assert called("replay", folder).exit_code == 1
 
 
 def _record(step: Step, seed: int) -> Step:

@@ -10,13 +10,16 @@ import pytest
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.records import inquiry
+from gatekeeper.audit.records.releases import RULES
 from gatekeeper.audit.story.search import Quest, Search
-from gatekeeper.audit.story.story import Seal, Story, Told
+from gatekeeper.audit.story.story import Seal, Story, Told, of
 from gatekeeper.audit.verify.findings import Finding
 from gatekeeper.deciding.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTACT
-from gatekeeper.errors import UsageError
+from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.policy.reasons import CATALOGUE, kind_at
 from gatekeeper.texts import Language, catalogue
 from schemas.audit import Outcome, Stage, Verdict
+from schemas.codec import canonical
 from schemas.events import (
     CampaignAct,
     Consent,
@@ -185,12 +188,57 @@ def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:
     assert wanted - catalogue().keys() == set()
 
 
-def test_reason_of_a_later_version_then_the_page_is_told_all_the_same() -> None:
+@pytest.mark.parametrize("rules", [1, RULES + 1])
+def test_reason_that_this_release_does_not_know_then_the_page_quotes_the_record(rules: int) -> None:
     desk = Desk()
     desk.send()
     told = Told(orjson.loads(desk.records[0].model_dump_json(by_alias=True)), 3)
-    told.record["reasons"].append({"code": "NEW_RULE", "facts": ["f-1"], "says": {}})
-    assert "NEW_RULE: A reason that this version" in page([told], "en")
+    told.record["engine"]["rules"] = rules
+    told.record["reasons"] += [
+        {"code": "OTHER_RULE", "facts": ["f-1"], "says": {"date": "2023-11-24", "case": "late"}},
+        {"code": "SUBJECT_OBJECTED", "facts": [], "says": {"other": "value"}},
+        {"code": "BARE_RULE", "facts": [], "says": {}},
+    ]
+    en, ja = page([told], "en"), page([told], "ja")
+    assert f"version {rules} of the rules. The record says: case late, date 2023-11-24. (f-1)" in en
+    assert "The record says: other value. [APPI 35(5)(6)" in en
+    assert f"BARE_RULE: This release has no sentence for this reason, which is of version {rules} of the rules." in en
+    assert f"判断規則の版 {rules})。記録にある値: case late, date 2023-11-24。" in ja
+
+
+def test_record_of_later_rules_then_its_new_fields_are_passed_over() -> None:
+    shelf = Shelf(released())
+    later = [orjson.loads(value) for value in shelf.values]
+    for said in later:
+        said["engine"].update(rules=RULES + 1, new="x")
+        said["new"] = {"x": 1}
+    shelf.values = [canonical(said) for said in later]
+    (piece,) = Search(shelf, lambda: None).found(Quest.read("asked-about"))
+    assert len(piece) == 5
+    assert page(piece, "en").count(f"rules version {RULES + 1}") == 5
+
+
+@pytest.mark.parametrize(("rules", "error"), [(RULES, IntegrityError), (RULES + 1, IncompleteError)])
+def test_record_that_cannot_be_read_then_of_later_rules_it_is_not_called_wrong(
+    rules: int, error: type[Exception]
+) -> None:
+    said = orjson.loads(Shelf(released()).values[0])
+    said["engine"]["rules"] = rules
+    for changed in ({"stage": "afterwards"}, {"at": "noon"}):
+        link = Link(0, 100, b"{}", b"", (canonical({**said, **changed}),))
+        with pytest.raises(error):
+            list(of(link, lambda value: True))
+    told = Told({**said, "reasons": None}, 0)
+    with pytest.raises(error):
+        page([told], "en")
+
+
+def test_reason_that_changed_then_a_record_is_told_by_the_clause_of_its_time() -> None:
+    now = CATALOGUE["SUBJECT_OBJECTED"]
+    former = ((2, replace(now, clause="Act 1")), (4, replace(now, clause="Act 2")), (4, replace(now, code="GONE")))
+    clauses = [(kind_at("SUBJECT_OBJECTED", rules, former) or now).clause for rules in range(1, 6)]
+    assert clauses == ["Act 1", "Act 1", "Act 2", "Act 2", now.clause]
+    assert [kind_at("GONE", rules, former) is None for rules in (4, 5)] == [False, True]
 
 
 def test_piece_released_in_bulk_then_the_page_says_of_how_many_and_by_whom() -> None:

@@ -9,7 +9,7 @@ import orjson
 
 from gatekeeper.audit.checks.archive import Archive, Positions
 from gatekeeper.audit.checks.by_hash import Library
-from gatekeeper.audit.checks.replay import Replayed, difference, replay
+from gatekeeper.audit.checks.replay import Replayed, by_its_rules, difference, replay
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
 from gatekeeper.engine.failures import invalid
@@ -111,6 +111,8 @@ class Recheck:
         """
         found = replay(value, self._library, under=self._in_force(value, at))
         if found.finding not in ("same", "told"):
+            if found.finding == "unverified":
+                self.passed(value)  # later records may stand on it
             return Rechecked(found)
         said = orjson.loads(value)
         self.passed(value)
@@ -119,7 +121,7 @@ class Recheck:
         except _Unseen as unseen:
             return Rechecked(found, unseen.why)
         except _Differs as differs:
-            return Rechecked(found._replace(finding="drift", **differs.found))
+            return Rechecked(by_its_rules(found._replace(finding="drift", **differs.found), value))
         return Rechecked(found)
 
     def _in_force(self, value: bytes, at: Positions) -> Packs:

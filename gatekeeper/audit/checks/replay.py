@@ -17,6 +17,7 @@ import orjson
 from gatekeeper.audit.checks.by_hash import Library, Missing
 from gatekeeper.audit.records import masking
 from gatekeeper.audit.records import record as audit
+from gatekeeper.audit.records.releases import RULES, rules_of
 from gatekeeper.audit.tlog.canonical_json import read_canonical
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts, read_snapshot
@@ -30,10 +31,11 @@ from schemas.codec import canonical
 from schemas.events import Send
 from schemas.topics import logical_name
 
-Finding = Literal["same", "told", "silent", "drift", "unknown"]
+Finding = Literal["same", "told", "silent", "drift", "unknown", "unverified"]
 """`same`: derived. `told`: the same, but its cause stands in the record alone. `silent`: it decided nothing.
 
 `drift`: the record says something else than what follows. `unknown`: that cannot be found out.
+`unverified`: other rules decided it, and by those of this release it does not follow. That is no sign of a change.
 """
 
 NOBODY, NO_TOKEN = "nobody", "t1_" + "0" * 43
@@ -102,6 +104,18 @@ def replay(value: bytes, library: Library, *, under: Packs | None = None) -> Rep
 
     `under`: the packs that were in force, where they are known; else the policy that the record names is taken for it.
     """
+    return by_its_rules(_by_these_rules(value, library, under), value)
+
+
+def by_its_rules(found: Replayed, value: bytes) -> Replayed:
+    """Returns a result, and `unverified` in place of `drift` and `unknown` where other rules decided the record."""
+    rules = rules_of(value)
+    if found.finding in ("drift", "unknown") and rules not in (RULES, None):
+        return found._replace(finding="unverified", why=f"rules {rules}")
+    return found
+
+
+def _by_these_rules(value: bytes, library: Library, under: Packs | None) -> Replayed:
     try:
         record = AuditRecord.model_validate_json(value)
         said: dict[str, Any] = orjson.loads(value)
@@ -125,10 +139,7 @@ def replay(value: bytes, library: Library, *, under: Packs | None = None) -> Rep
         if not _numbers_are_whole(value):
             return Replayed("unknown", record.did, record.stage, why="record")
         return Replayed(finding, record.did, record.stage)  # type: ignore[arg-type]
-    place, before, after = _first(said, derived)
-    if record.engine.rules != audit.RULES:
-        return Replayed("unknown", record.did, record.stage, place, before, after, f"rules {record.engine.rules}")
-    return Replayed("drift", record.did, record.stage, place, before, after)
+    return Replayed("drift", record.did, record.stage, *_first(said, derived))
 
 
 def read(record: AuditRecord, said: dict[str, Any], library: Library) -> Case:

@@ -12,15 +12,13 @@ import orjson
 from pydantic import TypeAdapter
 
 from gatekeeper.audit.records.pseudonym import Subject
+from gatekeeper.audit.records.releases import RULES, rules_of
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import instant
-from schemas.audit import Mode, Stage
+from schemas.audit import AuditRecord, Mode, Stage
 from schemas.codec import canonical
 from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Suppression
-
-RULES = 5
-"""Version of the rules: a change that may change a verdict raises it."""
 
 FOREIGN = (ValueError, LookupError, TypeError, AttributeError)
 """What reading a record of the worker's topics raises where somebody else wrote it."""
@@ -47,6 +45,17 @@ def did(topic: str, partition: int, offset: int, stage: Stage, clearance: str = 
 def schema_hash() -> str:
     """Returns the SHA-256 of the contract's JSON schemas that decide() reads by."""
     return sha256(canonical([TypeAdapter(model).json_schema() for model in READ])).hexdigest()
+
+
+def read_record(value: bytes) -> dict[str, Any]:
+    """Returns the fields of an audit record of any version of the rules; raises ValueError for what is none.
+
+    Records of later rules may have fields that this release does not know.
+    """
+    later = (rules_of(value) or 0) > RULES
+    AuditRecord.model_validate_json(value, extra="ignore" if later else None)
+    found: dict[str, Any] = orjson.loads(value)
+    return found
 
 
 def judged_send(value: bytes) -> dict[str, Any]:

@@ -16,14 +16,14 @@ from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.records import inquiry, masking
-from gatekeeper.audit.records.record import FOREIGN
+from gatekeeper.audit.records.record import FOREIGN, read_record
+from gatekeeper.audit.records.releases import RULES, rules_of
 from gatekeeper.audit.story.telling import Line, Telling, told_reason
 from gatekeeper.audit.verify.findings import Finding
 from gatekeeper.audit.verify.proof_check import check_content
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE
-from gatekeeper.errors import IntegrityError
+from gatekeeper.errors import GatekeeperError, IncompleteError, IntegrityError
 from gatekeeper.texts import Language, language
-from schemas.audit import AuditRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +100,14 @@ class Chapter:
 def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[Told]:
     """Yields the records of a manifest that are wanted by their bytes.
 
-    Raises IntegrityError (4) where one cannot be read.
+    Raises IntegrityError (4) where one cannot be read, IncompleteError (5) where that takes a later release.
     """
     for place, value in enumerate(link.records):
         if wanted(value):
             try:
-                AuditRecord.model_validate_json(value)
+                yield Told(read_record(value), link.partition, link, place)
             except ValueError:
-                raise IntegrityError("error.trail_record", partition=link.partition, offset=link.offset) from None
-            yield Told(orjson.loads(value), link.partition, link, place)
+                raise _unread(rules_of(value) or 0, link.partition, link.offset) from None
 
 
 def proven(told: Told, log: Sealed | None, keys: Sequence[str]) -> Told:
@@ -140,6 +139,19 @@ def pieces(found: Iterable[Told]) -> list[list[Told]]:
                 records = group[1] + records
         grouped = [*apart, (names, records)]
     return [records for _, records in grouped]
+
+
+def _rules(told: Told) -> int:
+    found: int = told.record["engine"]["rules"]
+    return found
+
+
+def _unread(rules: int, partition: int, offset: int | str) -> GatekeeperError:
+    """Returns why a record cannot be told: a later release wrote it, or no worker did."""
+    if rules > RULES:
+        named = {"rules": rules, "own": RULES}
+        return IncompleteError("error.trail_record_later", partition=partition, offset=offset, **named)
+    return IntegrityError("error.trail_record", partition=partition, offset=offset)
 
 
 class Story:
@@ -175,7 +187,11 @@ class Story:
         return "\n".join([*lines, self._tell.say("unproven")])
 
     def chapters(self) -> list[Chapter]:
-        """Returns what each record says, in words; raises IntegrityError (4) for what no worker can have written."""
+        """Returns what each record says, in words.
+
+        Raises IntegrityError (4) for what no worker can have written, IncompleteError (5) for what takes a later
+        release.
+        """
         return [self._chapter(told) for told in self.piece]
 
     def row(self) -> tuple[str, ...]:
@@ -194,7 +210,7 @@ class Story:
                 **{name: told.record[name] for name in _SHOWN},
                 "mode": told.record.get("mode", "live"),
                 "act": told.record.get("act"),
-                "reasons": [told_reason(reason) for reason in told.record["reasons"]],
+                "reasons": [told_reason(reason, _rules(told)) for reason in told.record["reasons"]],
                 "facts": self._whole(chapter.facts, chapter.more),
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
                 "wrong": [finding.code for finding in told.wrong],
@@ -207,8 +223,7 @@ class Story:
         try:
             return self._words(told)
         except (*FOREIGN, OverflowError):
-            offset = "-" if told.manifest is None else told.manifest
-            raise IntegrityError("error.trail_record", partition=told.partition, offset=offset) from None
+            raise _unread(_rules(told), told.partition, "-" if told.manifest is None else told.manifest) from None
 
     def _words(self, told: Told) -> Chapter:
         record, tell = told.record, self._tell
@@ -230,7 +245,7 @@ class Story:
             piece=tell.say("piece", **named, channel=channel) if record["campaign"] else None,
             act=tell.act(record["act"]) if record.get("act") else None,
             verdict=tell.say(f"verdict_{record['verdict']}") if record["verdict"] else None,
-            because=[tell.because(reason) for reason in record["reasons"]],
+            because=[tell.because(reason, _rules(told)) for reason in record["reasons"]],
             facts=tell.facts(facts, record["basis"]) if facts else [],
             more=more,
             must=[tell.known("must", code) for code in record["obligations"]],

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gatekeeper.deciding.answer import sentence
-from gatekeeper.policy.reasons import CATALOGUE, Found
+from gatekeeper.policy.reasons import Found, kind_at
 from gatekeeper.texts import Language, catalogue
 from gatekeeper.texts import text as worded
 from gatekeeper.words import law
@@ -18,14 +18,19 @@ _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "noti
 _CERTAIN = 1000
 
 
-def told_reason(reason: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a recorded reason for programs: code, clause, its facts, and its sentence in both languages."""
-    code, kind = reason["code"], CATALOGUE.get(reason["code"])
+def told_reason(reason: Mapping[str, Any], rules: int) -> dict[str, Any]:
+    """Returns a recorded reason for programs: code, clause, its facts, and its sentence in both languages.
+
+    `rules`: the version of the rules that decided. Of a reason that this release does not know, the record is quoted.
+    """
+    code, kind = reason["code"], kind_at(reason["code"], rules)
     found = Found(code, tuple(reason["facts"]), reason["says"])
     try:
         said = {lang: sentence(found, lang) for lang in ("ja", "en")}
-    except KeyError:  # of a version that knows more than this one
-        said = {lang: worded("story.reason_unknown", lang) for lang in ("ja", "en")}
+    except KeyError:  # no such sentence, or it needs what the record does not say
+        says = ", ".join(f"{name} {value}" for name, value in sorted(found.says.items()))
+        key = "story.reason_quoted" if says else "story.reason_unknown"
+        said = {lang: worded(key, lang, rules=rules, says=says) for lang in ("ja", "en")}
     return {"code": code, "clause": kind.clause if kind else None, "facts": reason["facts"], **said}
 
 
@@ -74,9 +79,9 @@ class Telling:
         told = f"{line.text} ({line.refs})" if line.refs else line.text
         return self.say(key, date=line.at or self.say("undated"), told=told) if f"story.{key}" in catalogue() else told
 
-    def because(self, reason: Mapping[str, Any]) -> Line:
-        """Returns a recorded reason with its clause, and the records that it stands on."""
-        told = told_reason(reason)
+    def because(self, reason: Mapping[str, Any], rules: int) -> Line:
+        """Returns a recorded reason with its clause, and the records that it stands on; `rules` as `told_reason`."""
+        told = told_reason(reason, rules)
         clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
         return Line("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
 

@@ -16,7 +16,7 @@ from gatekeeper.audit.checks.by_hash import Library
 from gatekeeper.audit.checks.recheck import Recheck, Rechecked
 from gatekeeper.audit.checks.replay import Finding, replay
 from gatekeeper.audit.checks.trail import Link
-from gatekeeper.audit.records.record import RULES
+from gatekeeper.audit.records.releases import RELEASES, RULES
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, opened, rate_option, source, trail_options
 from gatekeeper.cli.audit.walk import Mark, Walk
@@ -36,6 +36,8 @@ from streams.operations.trail import LiveTrail
 SHOWN = 100
 """So many findings are told one by one."""
 COUNTS = ("findings", "stages", "facts")
+EXITS: dict[Finding, int] = {"drift": 1, "unknown": 4, "unverified": 5}
+"""What is told one by one, and the exit code of each."""
 _LONGEST = 200
 
 
@@ -90,7 +92,7 @@ class Report:
         self.stages[replayed.stage] += 1
         if live and replayed.finding in ("same", "told"):
             self.facts[one.unseen or "folded"] += 1
-        if replayed.finding in ("drift", "unknown") and len(self.found) < SHOWN:
+        if replayed.finding in EXITS and len(self.found) < SHOWN:
             place = {"partition": link.partition, "offset": link.offset, "record": number}
             self.found.append({**place, **replayed._asdict()})
 
@@ -108,10 +110,9 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """1 drift, 4 what cannot be verified, 5 what is missing, else 0."""
-        if self.findings["drift"]:
-            return 1
-        return 4 if self.findings["unknown"] else min(self.troubles.values(), default=0)
+        """1 drift, 4 what cannot be verified, 5 what is missing or of other rules, else 0."""
+        codes = [code for finding, code in EXITS.items() if self.findings[finding]]
+        return min((*codes, *self.troubles.values()), default=0)
 
 
 @click.command("replay", help=text("replay.help"))
@@ -130,7 +131,10 @@ def command(
     state: Path | None,
     as_json: bool,
 ) -> None:
-    """Prints what was found; exit 1: drift, or records not signed by a worker; 4: unverifiable; 5: missing."""
+    """Prints what was found; exit 1: drift, or records not signed by a worker; 4: unverifiable.
+
+    Exit 5: records are missing, or were decided by rules that this release does not have.
+    """
     settings = load()
     with ExitStack() as stack:
         trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))
@@ -158,7 +162,8 @@ def command(
                             report.add(link, number, one, live=live)
                         walk.took(link)
             if as_json:
-                show_json(report.plain)
+                releases = {str(rules): release for rules, release in RELEASES.items()}
+                show_json({**report.plain, "rules": RULES, "releases": releases})
             else:
                 _show(report, live=live)
     foreign = isinstance(trail, LiveTrail) and bool(trail.aside)
@@ -211,6 +216,16 @@ def _begun(kept: Kept | None) -> Report:
     return report
 
 
+def _why(why: str) -> tuple[str, str]:
+    """Returns what stands in the way as a sentence, and what it names."""
+    kind, _, named = why.partition(" ")
+    if kind != "rules":
+        return text(f"replay.why_{kind}", named=named), named
+    release = RELEASES.get(int(named))
+    key = "rules" if release else "rules_later" if int(named) > RULES else "rules_never"
+    return text(f"replay.why_{key}", named=named, rules=RULES, release=release), named
+
+
 def _show(report: Report, *, live: bool) -> None:
     rows = [
         (name, report.findings[name], text(f"replay.{name}")) for name in get_args(Finding) if report.findings[name]
@@ -220,8 +235,7 @@ def _show(report: Report, *, live: bool) -> None:
     for one in report.found:
         shown, alike = {name: str(one[name])[:_LONGEST] for name in ("recorded", "derived")}, 0
         if one["why"]:
-            kind, _, named = one["why"].partition(" ")
-            shown["why"] = text(f"replay.why_{kind}", named=named)
+            shown["why"], named = _why(one["why"])
             if named and not (alike := causes.pop(one["why"], 0)):
                 continue  # one thing is missing, and is told once
         click.echo(text(f"replay.found_{one['finding']}", **{**one, **shown}))

@@ -9,7 +9,7 @@ import click
 
 from gatekeeper.audit.checks.by_hash import Library
 from gatekeeper.audit.checks.what_if import By, Cell, Change, WhatIf
-from gatekeeper.audit.records.record import RULES
+from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli.activate import file_policy
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, opened, rate_option, source, trail_options
