@@ -1,7 +1,6 @@
 """Audit records without Kafka: of the demo's people, of every reason and of every stage; with what they name by hash.
 
-`python -m tests.records COUNT` derives so many of them again and prints how fast; `python -m tests.records --write`
-writes the fixture of the record version that is current.
+`python -m tests.records COUNT` derives so many of them again and prints how fast.
 """
 
 from __future__ import annotations
@@ -37,7 +36,6 @@ from tests import world
 from tests.desk import BROKER, DELIVERY, TWO, YOUNG, Desk, answered
 from tests.golden.table import CASES, events, millis
 
-FIXTURE = Path(__file__).parent / "golden" / "records-1"
 TODAY = date(2026, 11, 24)
 PEOPLE, CAMPAIGNS = 1_000, 12
 
@@ -265,26 +263,6 @@ def export(folder: Path, values: list[bytes], names: Named, *, size: int = 50) -
     return folder
 
 
-def fixture() -> tuple[list[bytes], Named]:
-    """Reads the fixture of a released record version."""
-    found = Named((FIXTURE / "reference.ndjson").read_bytes().splitlines())
-    texts = [file.read_bytes() for file in FIXTURE.glob("*.toml")]
-    found.policies = {sha256(text).hexdigest(): text for text in texts}
-    return (FIXTURE / "records.ndjson").read_bytes().splitlines(), found
-
-
-def _write() -> None:
-    values, found = of_every_kind()
-    FIXTURE.mkdir(exist_ok=True)
-    (FIXTURE / "records.ndjson").write_bytes(b"".join(value + b"\n" for value in values))
-    maps = (b'{"', b"{}")
-    used = [value for value in found.references.values() if b'"kind"' in value or not value.startswith(maps)]
-    (FIXTURE / "reference.ndjson").write_bytes(b"".join(value + b"\n" for value in used))
-    for digest in {orjson.loads(value)["policy"]["sha256"] for value in values}:
-        policy = orjson.loads(next(value for value in values if digest.encode() in value))["policy"]
-        (FIXTURE / f"{policy['id']}-{policy['version']}.toml").write_bytes(found.policies[digest])
-
-
 def _race(count: int) -> int:
     """Derives so many records again and prints how fast; returns 1 at the first that differs."""
     done, spent, kinds = 0, 0.0, Counter[str]()
@@ -310,7 +288,4 @@ def _race(count: int) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        _write()
-    else:
-        sys.exit(_race(int(sys.argv[1])))
+    sys.exit(_race(int(sys.argv[1])))

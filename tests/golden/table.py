@@ -1,13 +1,19 @@
-"""The table of golden cases as events, with all that it leaves out filled in."""
+"""The table of golden cases as events, with all that it leaves out filled in, and what is decided of each."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.identity import printed
+from gatekeeper.policy.packs import load
+from schemas.events import Send
 from tests import world
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text("utf-8"))
@@ -37,6 +43,27 @@ def events(case: dict[str, Any]) -> tuple[list[world.Event], list[world.Event]]:
     for rows, make, id_, mark in _ROWS:
         facts += [make(**{id_: f"{mark}-{n}", **fields}) for n, fields in enumerate(case.get(rows, ()))]
     return reference, facts
+
+
+def decided(case: dict[str, Any]) -> Decision:
+    """Returns what decide() says of a case."""
+    reference, facts = events(case)
+    store = world.store(*facts, reference=reference)
+    send = Send.model_validate_json(json.dumps(world.send(**case.get("send", {}))))
+    view = store.view(send, printed(world.TOKENS, send))
+    if case.get("unavailable"):
+        view = dataclasses.replace(view, unreadable=tuple(case["unavailable"]))
+    clearances = [one for one in case.get("clearances", ()) if one["campaign_id"] == "K-1" and not one.get("recalled")]
+    return decide(
+        send,
+        view,
+        store.reference,
+        load(case.get("policy", "jp-pmark")),
+        millis(case["at"]) if "at" in case else world.T,
+        as_of=millis(case["as_of"]) if "as_of" in case else None,
+        checkpoint=case.get("checkpoint", "intake"),
+        clearance=next((one.get("decision_id", "D-0") for one in clearances), None),
+    )
 
 
 def millis(written: str) -> int:

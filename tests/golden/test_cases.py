@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -19,29 +17,13 @@ from gatekeeper.policy.reasons import CATALOGUE
 from schemas.audit import Decision
 from schemas.events import Send
 from tests import world
-from tests.golden.table import CASES, events, millis
+from tests.golden.table import CASES, decided, events
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_golden_case_decided_then_as_the_table_says(name: str) -> None:
     case = CASES[name]
-    reference, facts = events(case)
-    store = world.store(*facts, reference=reference)
-    send = Send.model_validate_json(json.dumps(world.send(**case.get("send", {}))))
-    view = store.view(send, printed(world.TOKENS, send))
-    if case.get("unavailable"):
-        view = dataclasses.replace(view, unreadable=tuple(case["unavailable"]))
-    decision = decide(
-        send,
-        view,
-        store.reference,
-        load(case.get("policy", "jp-pmark")),
-        millis(case["at"]) if "at" in case else world.T,
-        as_of=millis(case["as_of"]) if "as_of" in case else None,
-        checkpoint=case.get("checkpoint", "intake"),
-        clearance=next((one.get("decision_id", "D-0") for one in case.get("clearances", ()) if live(one)), None),
-    )
-
+    decision = decided(case)
     assert list(decision.codes) == case.get("reasons", [])
     assert decision.verdict == case["verdict"]
     assert list(decision.notes) == case.get("notes", [])
@@ -73,10 +55,6 @@ def test_golden_case_printed_by_the_command_then_the_same(name: str, tmp_path: P
     assert printed["verdict"] == case["verdict"]
     assert [reason["code"] for reason in printed["reasons"]] == case.get("reasons", [])
     assert printed["primary"] == (case["reasons"][0] if case.get("reasons") else None)
-
-
-def live(clearance: dict[str, Any]) -> bool:
-    return clearance["campaign_id"] == "K-1" and not clearance.get("recalled")
 
 
 def test_golden_table_then_reaches_every_reason_but_the_defect() -> None:

@@ -1,0 +1,271 @@
+"""Invented people drawn from a seed, and what is decided of a send to each: the same on every machine and Python.
+
+What is decided of them is locked (`tests.golden.kept`). So this file changes only together with the rules.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from random import Random
+from typing import Any
+
+import orjson
+
+from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.reference import Reference
+from gatekeeper.identity import printed
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.policy.packs import load
+from schemas.events import Send
+from tests import world
+
+WRITTEN = (
+    {"name": "高橋 一郎", "lines": ["東京都渋谷区神宮前1-2-3"]},
+    {"name": "髙橋 一郎 様", "lines": ["東京都渋谷区神宮前一丁目２番３号 みどりハイツ101"]},
+    {"name": "斎藤 一郎", "lines": ["東京都渋谷区神宮前9-9-9"]},
+)
+TIMES = ("2023-01-01", "2024-05-01T00:00:00+09:00", "2025-06-01", "2026-10-30", "2026-11-23T10:00:00+09:00")
+METHODS = (
+    *("direct.point_card", "direct.ec_signup", "direct.support_call", "direct.observed"),
+    *("indirect.purchased_list", "indirect.partner", "indirect.joint_use", "indirect.entrusted"),
+    *("indirect.succession", "indirect.referral", "public.directory", "public.web", "unknown.legacy"),
+)
+CHECKED = {"checked_at": "2025-03-03", "name": "A", "address": "B", "representative": "C", "how_obtained": "D"}
+CHECKS = (
+    None,
+    {**CHECKED, "basis": "consent"},
+    {**CHECKED, "basis": "opt_out_filing", "filing_no": "F-1"},
+    {**CHECKED, "basis": "opt_out_filing", "filing_no": "F-1", "chain": ["opt_out"]},
+    {"name": "A"},
+)
+STOPS = ("objection", "cessation", "erasure", "refusal_returned", "deceased", "undeliverable", "external")
+RELEASED = ("AGE_UNCERTAIN", "IDENTITY_AMBIGUOUS", "SOURCE_CONFLICT", "CREATIVE_PERSON_UNRELEASED", "CONSENT_MISSING")
+SOURCES, CONSENTS, ASKS = (0, *[1] * 24, *[2] * 5), (0, 0, *[1] * 8, 2, 2), (*[0] * 12, 1, 1, 2)
+"""How many of each somebody has: one of these."""
+POOL = 1_000
+DAY = 86_400_000
+
+
+class Draw:
+    """Draws by `Random.random` alone, which Python promises to keep."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed).random
+
+    def one(self, *of: Any) -> Any:
+        """Returns one of these."""
+        return self.of(of)
+
+    def of(self, some: Sequence[Any]) -> Any:
+        """Returns one of a list."""
+        return some[int(self._random() * len(some))]
+
+    def often(self, share: float) -> bool:
+        """Returns True in that share of calls."""
+        return self._random() < share
+
+    def fields(self, share: float, **of: tuple[Any, ...]) -> dict[str, Any]:
+        """Returns that share of the fields, each with one of its values."""
+        return {name: self.one(*values) for name, values in of.items() if self.often(share)}
+
+
+def decisions(seed: int, count: int) -> Iterator[Decision]:
+    """Yields what is decided of a send to each of so many people."""
+    crowd = _Crowd(Draw(seed))
+    for _ in range(count):
+        yield crowd.decided()
+
+
+class _Crowd:
+    """People put together from events that are drawn and encoded once."""
+
+    def __init__(self, draw: Draw) -> None:
+        self._draw = draw
+        self._sends = [Send.model_validate_json(orjson.dumps(_send(draw))) for _ in range(POOL)]
+        self._sources, self._consents, self._asks = (
+            [self._made(make, n) for n in (0, 1)] for make in (_source, _consent, _ask)
+        )
+        self._stops, self._events, self._releases = (self._made(make, 0) for make in (_stop, _event, _release))
+
+    def _made(self, make: Callable[[Draw, int], world.Event], number: int) -> list[tuple[str, bytes]]:
+        events = (make(self._draw, number) for _ in range(POOL))
+        return [(topic, orjson.dumps(value)) for topic, value in events]
+
+    def decided(self) -> Decision:
+        """Returns what is decided of a send to the next of them."""
+        draw, store = self._draw, FactStore()
+        store.reference = _reference(draw.one(*["usual"] * 46, "suspended", *["speechless"] * 3))
+        for place, (topic, value) in enumerate(self._facts()):
+            assert store.apply(topic, 0, place, None, value) is None, value
+        send = draw.of(self._sends)
+        erased = world.T - 30 * DAY if draw.often(0.01) else None
+        view = store.view(send, printed(world.TOKENS, send), erased=erased)
+        if draw.often(0.01):
+            view = dataclasses.replace(view, unreadable=("consents/0/9",))
+        return decide(
+            send,
+            view,
+            store.reference,
+            load(draw.one("jp-pmark", "jp-pmark", "jp-appi")),
+            world.T - (900 * DAY if draw.often(0.01) else 0),
+            as_of=world.T - draw.one(1_000, 10 * DAY) if draw.often(0.02) else None,
+            checkpoint=draw.one("intake", "intake", "handoff"),
+            clearance="D-9" if draw.often(0.03) else None,
+        )
+
+    def _facts(self) -> Iterator[tuple[str, bytes]]:
+        draw = self._draw
+        for pools, counts in ((self._sources, SOURCES), (self._consents, CONSENTS), (self._asks, ASKS)):
+            for number in range(draw.of(counts)):
+                yield draw.of(pools[number])
+        for pool, share in ((self._stops, 0.12), (self._events, 0.1), (self._releases, 0.06)):
+            if draw.often(share):
+                yield draw.of(pool)
+
+
+@cache
+def _reference(which: str) -> Reference:
+    changed = {
+        "usual": (),
+        "suspended": (world.controller(suspended_since="2026-11-01"),),
+        "speechless": tuple(world.template(id=id_, notice_id="OK", ask_complete=False) for id_ in ("T-1", "T-FACE")),
+    }
+    return world.store(*changed[which]).reference
+
+
+@cache
+def _known_by(written: int) -> dict[str, Any]:
+    return world.known_by(WRITTEN[written])
+
+
+def _ask(draw: Draw, number: int) -> world.Event:
+    fields = draw.fields(
+        0.3,
+        at=("2026-10-01", "2026-10-24T10:00:00+09:00", "2026-11-22"),
+        template_id=("T-BARE", "T-9"),
+        stated_route=("broker-b", "direct.point_card"),
+        channel=("email",),
+    )
+    return world.ask(request_id=f"Q-{number}", **fields)
+
+
+def _event(draw: Draw, _: int) -> world.Event:
+    kind = draw.one("ask_undelivered", "notice_given", "undeliverable_resolved", "identity_resolved")
+    named = {"ask_undelivered": {"request_id": "Q-0"}, "notice_given": {"source_id": "S-0"}}
+    return world.event(kind=kind, **named.get(kind, {}))
+
+
+def _release(draw: Draw, _: int) -> world.Event:
+    fields = draw.fields(0.4, at=("2026-11-20", "2026-11-24T09:00:00+09:00"), bulk=(101,), evidence_ref=("memo-1",))
+    return world.act(reasons=list({draw.one(*RELEASED): None, draw.one(*RELEASED): None}), **fields)
+
+
+def _source(draw: Draw, number: int) -> world.Event:
+    method = draw.one(*["direct.point_card"] * 24, *METHODS)
+    fields = draw.fields(
+        0.06,
+        notice_id=("CARD-V1", "POINTS-V1", "LEGACY", "ROUTE-A", "PRETICKED", "NOWHERE", None),
+        collected_by=("C2", "AOBA"),
+        acquired_at=(*TIMES, None),
+        purposes_told=(["mkt.dm.own"],),
+        batch_id=("B-SAKURA", "B-LEAK", "B-FROZEN"),
+        provided_by=("X",),
+        last_contact_at=TIMES,
+    )
+    fields |= draw.fields(
+        0.04,
+        state=("deleted", "illicit", "quarantined"),
+        may_be_minor=(True, False),
+        birth_date=("2015", "2001-02-28", "2008-06-01"),
+    )
+    fields |= draw.fields(0.8 if method.startswith(("indirect", "public")) else 0.1, check=CHECKS, route=("broker-a",))
+    if method == "indirect.joint_use":
+        fields["terms_id"] = draw.one("JU", "JU", "JU-CARD", "JU-BARE", "NOWHERE", None)
+    if method == "indirect.succession":
+        fields["succession"] = {
+            "predecessor": draw.one("C2", "AOBA"),
+            "closed_at": "2023-10-01",
+            "old_purposes": draw.one([], ["mkt.dm.own"]),
+        }
+    if method == "indirect.entrusted":
+        fields["entrustment"] = {"entruster": draw.one("C1", "C2"), "purposes": ["mkt.dm.own"]}
+    event = world.source(
+        source_id=f"S-{number}",
+        method=method,
+        contact_points=draw.one(*[["cp-1"]] * 9, ["cp-1", "cp-2"], ["cp-2"]),
+        **fields,
+    )
+    for point in event[1]["contact_points"]:
+        if draw.often(0.15):
+            point |= _known_by(draw.one(0, 0, 1, 2))
+        elif method == "indirect.entrusted" and draw.often(0.3):
+            point["derived_from"] = "C2"
+    return event
+
+
+def _consent(draw: Draw, number: int) -> world.Event:
+    state = draw.one(*["Given"] * 40, "RenewedGiven", "Withdrawn", "Refused", "Invalidated", "Expired", "Requested")
+    fields = draw.fields(
+        0.06,
+        event_time=(*TIMES, None),
+        controller_id=("C2",),
+        purpose=("service.points", "mkt.dm"),
+        contact_point_id=("cp-1", "cp-2"),
+        notice_id=("CARD-V1", "PRETICKED", "NOWHERE", None),
+        evidence_ref=(None,),
+        expressed_by=("guardian", "agent", "family", "staff", "import"),
+        method=("web", "import"),
+        answers=("Q-0", "Q-1"),
+        effective_from=("2026-12-20", "2025-01-01"),
+        effective_to=("2026-11-01", "2027-11-01"),
+        double_opt_in=(True, False),
+        event_type=("implied", "explicit"),
+    )
+    if draw.often(0.3):
+        fields["channels"] = draw.one(["email"], ["postal", "email"], ["postal", "email", "sms"])
+    if number and draw.often(0.4):
+        fields |= {"method": "doi_confirm", "confirms": "R-0"}
+    return world.consent(record_id=f"R-{number}", state=state, **fields)
+
+
+def _stop(draw: Draw, _: int) -> world.Event:
+    fields = draw.fields(
+        0.25,
+        received_at=TIMES,
+        state=("active", "corrected", "open", "upheld", "rejected"),
+        scope=(
+            {"controller": "C2"},
+            {"group": "G1"},
+            {"purpose": "mkt", "channels": ["email"]},
+            {"contact_point": "cp-1"},
+        ),
+    )
+    named = draw.one({}, {}, {"token": "cp-1"}, {"token": "cp-9"})
+    event = world.suppression(kind=draw.one(*STOPS), **named, **fields)
+    if "token" in named and draw.often(0.3):
+        event[1].update(_known_by(draw.one(0, 1, 2)))
+    return event
+
+
+def _send(draw: Draw) -> dict[str, Any]:
+    channel = draw.one(*["postal"] * 16, "email", "email", "sms")
+    fields = draw.fields(
+        0.02,
+        purpose=("mkt.dm.finance", "mkt.dm.food", "service.points", "nowhere"),
+        controller_id=("C2", "X", "C9"),
+        country=("GB", None),
+        template_id=("T-BARE", "T-FACE", "T-9"),
+        audience=(["health.diabetes"], ["seg.big_spenders"], ["purchase.diabetic_test_strips"]),
+        flags=(["unfair_effect"],),
+        mail_date=("2026-12-20", "2027-01-24"),
+        message_class=("transactional", "safety_legal", "rights_reply"),
+    )
+    if draw.often(0.08):
+        fields |= {"message_class": "confirmation", "source_id": draw.one("S-0", "S-0", "S-7"), "request_id": "Q-9"}
+    if draw.often(0.15):
+        fields["match"] = [{"token": "cp-9", "score": draw.one(0, 700, 899, 900)}]
+    if draw.often(0.15):
+        fields["delivery"] = draw.one(*WRITTEN, {"name": "高橋 一郎"})
+    return world.send(channel=channel, point=draw.one(*["cp-1"] * 19, "cp-2"), **fields)

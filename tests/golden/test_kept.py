@@ -1,0 +1,104 @@
+"""The rules are kept: what a version decided does not change, and any later release still reads and explains it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args
+
+import orjson
+import pytest
+
+from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.replay import replay
+from gatekeeper.audit.records.record import read_record
+from gatekeeper.audit.records.releases import RELEASES, RULES
+from gatekeeper.audit.story.story import Story, Told
+from gatekeeper.audit.story.telling import told_reason
+from gatekeeper.policy.reasons import kind_at
+from gatekeeper.texts import Language, catalogue, text
+from schemas.audit import Stage
+from tests.golden import kept
+from tests.golden.table import CASES, decided
+
+VERSIONS = kept.versions()
+QUOTES = [text("story.reason_unknown", lang, rules="").split("(")[0].split(", which")[0] for lang in get_args(Language)]
+
+
+@pytest.fixture(scope="module")
+def now() -> dict[str, Any]:
+    return kept.lock()
+
+
+def test_what_is_decided_then_it_is_that_of_the_version_of_the_rules(now: dict[str, Any]) -> None:
+    before = json.loads(kept.LOCK.read_text("utf-8"))
+    assert before["rules"] == RULES, f"RULES is {RULES}, and the lock is of {before['rules']}.\n{kept.HOW}"
+    otherwise = kept.changed(before, now)
+    assert not otherwise, f"version {RULES} decides otherwise: {', '.join(otherwise)}\n{kept.HOW}"
+    new = now["decisions"].keys() - before["decisions"].keys()
+    assert not new, f"not locked yet: {sorted(new)}; run `python -m tests.golden.kept --write`"
+
+
+def test_one_case_decided_otherwise_then_the_lock_names_it(now: dict[str, Any]) -> None:
+    other = kept.digest_of([decided({**CASES["G01"], "sources": []})])
+    assert kept.changed(now, {"decisions": {**now["decisions"], "G01": other}}) == ["G01"]
+    assert kept.changed(now, {"decisions": {}}) == list(now["decisions"])
+
+
+def test_folders_then_none_was_changed_and_the_rules_in_force_have_one() -> None:
+    found = {rules: kept.digest(kept.folder(rules)) for rules in VERSIONS}
+    assert RULES in found, f"no records are kept of version {RULES} of the rules.\n{kept.HOW}"
+    wrong = {rules: one for rules, one in found.items() if kept.DIGESTS.get(rules) != one}
+    assert not wrong, (
+        f"{wrong} are not the digests in {kept.__file__}. A folder that is there never changes: restore it. "
+        "Add a line for a new one."
+    )
+    assert found.keys() == kept.DIGESTS.keys()
+
+
+@pytest.mark.parametrize("rules", VERSIONS)
+def test_records_of_a_version_then_they_replay_and_none_is_called_wrong(rules: int) -> None:
+    values, names = kept.fixture(rules)
+    assert {orjson.loads(value)["engine"]["rules"] for value in values} == {rules}
+    library = Library(names)
+    found = [replay(value, library) for value in values]
+    allowed = {"same", "told", "silent"} | ({"unverified"} if rules != RULES else set())
+    assert [one for one in found if one.finding not in allowed] == []
+    assert {one.stage for one in found} == set(get_args(Stage))
+
+
+@pytest.mark.parametrize("rules", VERSIONS)
+def test_records_of_a_version_then_all_is_explained_in_both_languages(rules: int) -> None:
+    values, _ = kept.fixture(rules)
+    then = json.loads((kept.folder(rules) / "reasons.json").read_text("utf-8"))
+    for said in map(read_record, values):
+        for reason in said["reasons"]:
+            told = told_reason(reason, rules)
+            assert told["clause"] == then["clauses"][reason["code"]]
+            assert [quote for quote in QUOTES if quote in told["ja"] + told["en"]] == []
+        for lang in get_args(Language):
+            page = Story([Told(said, 0)], None, local=str, lang=lang).page()
+            assert said["did"] in page
+
+
+@pytest.mark.parametrize("rules", VERSIONS)
+def test_reasons_of_a_version_then_clause_and_sentence_are_still_there(rules: int) -> None:
+    then = json.loads((kept.folder(rules) / "reasons.json").read_text("utf-8"))
+    kinds = {code: kind_at(code, rules) for code in then["clauses"]}
+    lost = [code for code, kind in kinds.items() if kind is None or kind.clause != then["clauses"][code]]
+    assert not lost, f"{lost}: rules {rules} had them with another clause. Put the old reason into FORMER."
+    for key, filled in then["sentences"].items():
+        assert f"reason.{key}" in catalogue(), (
+            f"records of rules {rules} are explained by {key} of reason.toml: keep it"
+        )
+        more = set().union(*map(kept.filled, catalogue()[f"reason.{key}"].values())) - set(filled)
+        assert not more, f"records of rules {rules} do not have {more} for {key}: give the new sentence a case"
+
+
+def test_releases_then_each_version_of_the_rules_has_one_of_its_own_that_is_not_ahead_of_ours() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    numbers = [tuple(map(int, RELEASES[rules].split("."))) for rules in sorted(RELEASES)]
+    assert all(one < other for one, other in pairwise(numbers))
+    assert numbers[-1] <= tuple(map(int, project["version"].split(".")))
