@@ -111,6 +111,7 @@ def test_records_of_other_rules_then_they_are_verified_and_explained_and_replay_
     said = json.loads(called("replay", folder, "--json").stdout)
     assert said["findings"] == {"unverified": sum(len(step.records) for step in trail.steps)}
     assert (said["rules"], said["found"][0]["why"]) == (RULES, f"rules {rules}")
+    assert said["releases"] == {str(number): name for number, name in {**RELEASES, **release}.items()}
 
 
 def test_records_of_other_rules_beside_one_that_is_wrong_then_that_decides_the_exit_code(tmp_path: Path) -> None:
