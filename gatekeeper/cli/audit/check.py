@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gatekeeper.audit import verify
-from gatekeeper.cli.audit.checking import check_options, trusted
+from gatekeeper.cli.audit.verify import check_options, trusted
 from gatekeeper.cli.output import json_option
 from gatekeeper.texts import text
 
