@@ -1,4 +1,4 @@
-# The gatekeeper's commands. Kafka is another image's business, so no jar and no Java is started in here.
+# The gatekeeper's commands. Kafka is another image's business, so no jar and no Java is in here.
 FROM python:3.11-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -43,6 +43,11 @@ def listen(numbers: Sequence[int], end: type[BaseException] = KeyboardInterrupt)
                 signal.signal(number, take)
 
 
+def stop_on_signals() -> None:
+    """From now on SIGTERM and SIGHUP end the process in order, with SystemExit: for commands that run until then."""
+    listen((signal.SIGTERM, signal.SIGHUP), SystemExit)
+
+
 def forget() -> None:
     """Begins anew: what came before is no concern of the next command."""
     _noted.end = None

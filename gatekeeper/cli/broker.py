@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gatekeeper.cli.stopping import stop_on_signals
+from gatekeeper import interruption
 from gatekeeper.errors import UnavailableError
 from gatekeeper.settings import BROKER_FILE
 from gatekeeper.texts import text
@@ -35,7 +35,7 @@ def command(port: int | None, data: Path, as_json: bool) -> None:
     """Runs Kafka until interrupted, and tells the other commands of this folder where it is."""
     with ExitStack() as stack:
         stack.enter_context(_only_one(BROKER_FILE.parent))
-        stop_on_signals()
+        interruption.stop_on_signals()
         broker = Broker(data, port=port or 0)
         stack.callback(broker.stop)
         click.echo(text("cli.broker_starting"), err=True)

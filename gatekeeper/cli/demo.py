@@ -17,13 +17,13 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_funnel, 
 from gatekeeper.demo.retailer import CAST, Person
 from gatekeeper.demo.scene import Scene, Told
 from gatekeeper.demo.tally import OUTPUTS, Tally
-from gatekeeper.demo.telling import explained
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.settings import load
-from gatekeeper.texts import language, text
-from schemas.audit import Verdict
+from gatekeeper.texts import Language, language, text
+from schemas.audit import AuditRecord, Decision, Verdict
 
 PAUSE_SECONDS = 3.0
+LANGUAGES: tuple[Language, Language] = ("ja", "en")
 STYLE: dict[Verdict, str] = {"clear": "green", "confirm": "cyan", "review": "yellow", "block": "red"}
 
 
@@ -119,7 +119,7 @@ def _explain(console: Console, expected: Verdict, person: Person, told: Told) ->
     verdict = told.record.verdict or "block"
     head = Text(f"{verdict:<8}", style=f"bold {STYLE[verdict]}")
     console.print(head.append(f"{person.delivery.name} ({person.recipient_id})", style="default"))
-    for lang, sentence in explained(expected, told.record, told.decision):
+    for lang, sentence in _explained(expected, told.record, told.decision):
         if console.is_terminal:
             row = Table.grid(Column(width=6), Column(overflow="fold"))
             row.add_row(f"  {lang}", Text(sentence))
@@ -187,3 +187,34 @@ def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], sealed: int,
 def _told(told: Told) -> dict[str, Any]:
     record = told.record
     return {"verdict": record.verdict, "reasons": [reason.code for reason in record.reasons], "decision": record.did}
+
+
+def _explained(verdict: Verdict, record: AuditRecord, decision: Decision | None) -> Iterator[tuple[Language, str]]:
+    """Yields sentences with their language: who the person is, why the send got its verdict, and by which clause.
+
+    `decision`: as the review record's header tells it; None for a cleared send, which tells its basis instead.
+    """
+    for lang in LANGUAGES:
+        yield lang, text(f"demo.story_{verdict}", lang)
+        if decision is None:
+            yield lang, _basis(record, lang)
+        for reason in decision.reasons if decision else ():
+            sentence = reason.ja if lang == "ja" else reason.en
+            yield lang, text("demo.reason", lang, code=reason.code, sentence=sentence, clause=reason.clause)
+
+
+def _basis(record: AuditRecord, lang: Language) -> str:
+    """Returns the sentence that tells on what a cleared send stands; all of it is in the audit record."""
+    facts = record.facts
+    source = next((one for one in facts.sources if one["source_id"] == record.basis), {}) if facts else {}
+    yes = next((one for one in facts.consents if one["state"] == "Given"), {}) if facts else {}
+    return text(
+        "demo.basis",
+        lang,
+        method=text(f"word.method.{source.get('method', 'unknown.legacy')}", lang),
+        acquired=source.get("acquired_at", "?"),
+        source=record.basis,
+        agreed=yes.get("event_time", "?"),
+        consent=yes.get("record_id", "?"),
+        obligations=", ".join(record.obligations),
+    )

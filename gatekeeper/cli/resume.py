@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper.cli.amended import told
 from gatekeeper.cli.output import json_option
+from gatekeeper.cli.suspend import show_change
 from gatekeeper.cli.who import by_option, person
 from gatekeeper.settings import load
 from gatekeeper.texts import text
@@ -22,4 +22,4 @@ def command(controller: str, reason: str, by: str | None, as_json: bool) -> None
     """Writes the controller's record without a suspension, and the act; exit 1 where somebody else changed it too."""
     settings = load()
     act = fact_with_act.act("resume", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
-    told(settings, management.resumption(settings, act), as_json)
+    show_change(settings, management.resumption(settings, act), as_json)

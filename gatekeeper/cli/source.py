@@ -7,8 +7,8 @@ from time import time
 
 import click
 
-from gatekeeper.cli.amended import told
 from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
+from gatekeeper.cli.suspend import show_change
 from gatekeeper.cli.who import by_option, evidence_option, named, person, reason_if_done_option
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
@@ -45,7 +45,7 @@ def quarantine(
         raise click.MissingParameter(param_hint="'--reason'", param_type="option")
     who = person(settings, by)
     act = fact_with_act.act("quarantine", by=who, subject=f"batch/{batch}", reason=reason, evidence_ref=evidence)
-    told(settings, management.quarantine(settings, act), as_json)
+    show_change(settings, management.quarantine(settings, act), as_json)
 
 
 def _foretold(settings: Settings, batch: str, as_json: bool) -> None:

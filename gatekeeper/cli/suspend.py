@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from gatekeeper.cli.amended import told
-from gatekeeper.cli.output import json_option
+from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.who import by_option, person, reason_option
-from gatekeeper.settings import load
+from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
 from streams.client import fact_with_act
 from streams.operations import management
+from streams.operations.management import Change
 
 
 @click.command("suspend", help=text("cli.suspend"))
@@ -24,4 +24,31 @@ def command(controller: str, reason: str, since: str | None, until: str | None, 
     """Writes the controller's record with the suspension in it, and the act; exit 1 where somebody else did so too."""
     settings = load()
     act = fact_with_act.act("suspend", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
-    told(settings, management.suspension(settings, act, since=since, until=until), as_json)
+    show_change(settings, management.suspension(settings, act, since=since, until=until), as_json)
+
+
+def show_change(settings: Settings, change: Change, as_json: bool) -> None:
+    """Writes a change of `reference` with its act, and says so; exit 1 where somebody changed the record meanwhile."""
+    act, (pair, rival) = change.act, management.change(settings, change)
+    (place,) = pair.facts
+    where = f"{settings.topic(place.topic)}/{place.partition}/{place.offset}"
+    if as_json:
+        show_json(
+            {
+                "kind": act.kind,
+                "subject": act.subject,
+                "act_id": pair.act_id,
+                "by": act.by,
+                **change.fields,
+                "topic": settings.topic(place.topic),
+                "partition": place.partition,
+                "offset": place.offset,
+                "last": rival is None or not rival.last,
+                "rival": None if rival is None else {"by": rival.by, "offset": rival.place.offset},
+            }
+        )
+    else:
+        click.echo(text(f"cli.{act.kind}_done", subject=act.subject, place=where))
+    if rival is not None:
+        note("cli.rival_last" if rival.last else "cli.rival_first", by=rival.by or "?", subject=act.subject)
+        click.get_current_context().exit(1)

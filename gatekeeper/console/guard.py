@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -28,6 +29,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_SENDER = re.compile(r"https?://([^/?#]+)")
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -73,18 +75,24 @@ class Guard:
         if self._hosts is not None and urlsplit(f"//{host}").hostname not in self._hosts:
             # a name that somebody else made point here would be another site with our pages in it
             refused = Refused("page.host_unknown", 421)
-        elif scope["method"] not in ("GET", "HEAD") and not _same_origin(headers, host):
+        elif scope["method"] not in ("GET", "HEAD") and not _from_own_page(headers, host):
             refused = Refused("page.form_foreign", 403)
         answer = self._told(Request(scope, receive), refused) if refused else self._app
         await answer(scope, bounded, guarded)
 
 
-def _same_origin(headers: Headers, host: str) -> bool:
-    """Returns whether a form comes from our own pages, as far as the browser says: older ones say nothing."""
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return False
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == host
+def _from_own_page(headers: Headers, host: str) -> bool:
+    """Returns whether a page of this console sent the request, by headers that no page can set itself.
+
+    `Sec-Fetch-Site` decides where the browser sends it: on https and on loopback. `none` is the person's own doing, as
+    when a tab is restored. Over plain http, and from an older browser, `Origin` or else `Referer` must name `host`.
+    A request that carries none of the three is refused.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    sender = _SENDER.match(headers.get("origin", headers.get("referer", "")))
+    return sender is not None and sender[1] == host
 
 
 class Limit:

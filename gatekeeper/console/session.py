@@ -1,8 +1,7 @@
-"""Who is at the other end: sessions kept here and named by a cookie, what they may do, and the token of their forms."""
+"""Who is at the other end: sessions kept here and named by a cookie, what they may do, and their forms."""
 
 from __future__ import annotations
 
-import hmac
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,14 +37,13 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Session:
-    """One person at one browser. `csrf`: the token that each of its forms carries."""
+    """One person at one browser."""
 
     user: str
     roles: tuple[Role, ...]
     begun: float
     seen: float
     token: str = field(default_factory=lambda: token_urlsafe(32))
-    csrf: str = field(default_factory=lambda: token_urlsafe(32))
 
     def may(self, right: str) -> bool:
         """Returns whether the person may do that (gatekeeper.console.users.MAY)."""
@@ -131,11 +129,13 @@ def may(right: str) -> Callable[[Request], Session]:
 
 
 async def posted(request: Request) -> FormData:
-    """Returns a form of this session; raises Refused (403) for one that another page may have made up."""
+    """Returns a form; raises Refused (403) where its page showed another user than the one signed in now.
+
+    Such a page was left open in another tab: the act would stand in a name that its author did not see.
+    """
     session = signed_in(request)
     form = await request.form(max_files=0, max_fields=FIELDS)
-    token = form.get("csrf")
-    if not isinstance(token, str) or not hmac.compare_digest(token.encode(), session.csrf.encode()):
+    if form.get("user", session.user) != session.user:
         raise Refused("page.form_stale")
     return form
 

@@ -10,8 +10,7 @@ from random import Random
 
 from gatekeeper.demo import addresses
 from gatekeeper.demo.addresses import Address
-from gatekeeper.demo.ids import Ids
-from gatekeeper.demo.life import Contacts, Event, Life, contact_id
+from gatekeeper.demo.life import Contacts, Event, Ids, Life, contact_id
 from gatekeeper.demo.origins import ORIGINS, PURPOSE, REFERENCE, RETAILER, Origin
 from gatekeeper.identity import Identified, Tokens
 from schemas.audit import Verdict

@@ -27,7 +27,6 @@ from gatekeeper.demo import addresses
 from gatekeeper.demo.process import Process
 from gatekeeper.demo.retailer import Person, Retailer
 from gatekeeper.demo.tally import OUTPUTS, Tally
-from gatekeeper.demo.telling import primary
 from gatekeeper.errors import IncompleteError, UnavailableError
 from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.settings import PLAIN, Settings
@@ -198,7 +197,7 @@ class Scene:
         told: dict[Verdict, Told] = {}
         for record in self._read("audit"):
             found = AuditRecord.model_validate_json(record.value or b"")
-            tally.audit(found, primary(found))
+            tally.audit(found)
             if found.did in headers:
                 verdict, decision = headers[found.did]
                 told.setdefault(verdict, Told(found, decision))

@@ -24,13 +24,13 @@ class Tally:
     went: Counter[tuple[str, str]] = field(default_factory=Counter)
     funnel: Counter[tuple[Verdict, str]] = field(default_factory=Counter)
 
-    def audit(self, record: AuditRecord, reason: str) -> None:
-        """Counts the audit record of one send, in the funnel under its verdict and this reason."""
+    def audit(self, record: AuditRecord) -> None:
+        """Counts the audit record of one send, in the funnel under its verdict and its first reason."""
         position = (record.src.partition, record.src.offset)
         if record.stage == "intake" and record.verdict and position in self.expected:
             self.decided[position] += 1
             self.verdict[record.did] = record.verdict
-            self.funnel[record.verdict, reason] += 1
+            self.funnel[record.verdict, record.reasons[0].code if record.reasons else ""] += 1
 
     def output(self, topic: str, decision_id: str) -> None:
         """Counts one record of `topic` (registry name) with the decision that sent it there."""

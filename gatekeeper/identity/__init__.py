@@ -2,8 +2,8 @@
 
 Names and addresses stay in this room: what leaves it is a token, a score or a verdict.
 What is alike, and what is not, stands in `tests/unit/identity_cases.yaml`, for a person to read and extend.
-Everything here is a function of its arguments and of tables that come with packages; only `read_key` opens a
-file of the operator's.
+Everything here is a function of its arguments and of tables that come with the product or with packages; only
+`read_key` opens a file of the operator's.
 """
 
 from gatekeeper.identity.contact import normalise_email, normalise_phone

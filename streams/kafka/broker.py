@@ -91,8 +91,8 @@ class Broker:
         if self._process is not None and self._process.poll() is None:
             raise RuntimeError("the broker runs already")
         try:
-            classpath = os.pathsep.join(map(str, jars.fetch(progress=progress)))
             command = [java.find(), "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+            classpath = os.pathsep.join(map(str, jars.fetch(progress=progress)))
             command += ["-Dlog4j2.configurationFile=log4j2.properties", "-cp", classpath]
             properties = self._lay_out()
             if not (self.folder / "data").exists():

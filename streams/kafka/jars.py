@@ -4,7 +4,8 @@
 `scripts/lock-kafka` writes it; nothing else decides what is fetched, and nothing unverified is ever run.
 
 Two variables of the machine, not of the product, say where jars come from and go to:
-MAVEN_MIRROR_URL (default: the address that jgo knows) and GATEKEEPER_JARS (default: ~/.cache/gatekeeper/jars).
+MAVEN_MIRROR_URL (default: the address that jgo of the extra `broker` knows) and GATEKEEPER_JARS (default:
+~/.cache/gatekeeper/jars).
 """
 
 from __future__ import annotations
@@ -75,22 +76,27 @@ def cache() -> Path:
 
 
 def repository() -> str:
-    """Returns the base address that missing jars are fetched from; UsageError (2) for a mirror that cannot be one."""
+    """Returns the base address that missing jars are fetched from.
+
+    Raises UsageError (2) for a mirror that cannot be one, UnavailableError (3) without a mirror and without jgo.
+    """
     if mirror := os.environ.get("MAVEN_MIRROR_URL"):
         if not MIRROR.fullmatch(mirror):
             raise UsageError("error.mirror_invalid")  # not shown: it may hold a password
         return mirror.rstrip("/")
-    from jgo.constants import MAVEN_CENTRAL_URL  # 0.2 s, and only a cold cache needs it
-
+    try:
+        from jgo.constants import MAVEN_CENTRAL_URL  # 0.2 s, and only a cold cache needs it
+    except ImportError:
+        raise UnavailableError("error.jars_address") from None
     return str(MAVEN_CENTRAL_URL).rstrip("/")
 
 
 def fetch(*, progress: Progress | None = None) -> tuple[Path, ...]:
     """Returns the paths of all jars, each verified now; the missing and the damaged are fetched first.
 
-    Raises UsageError (2) where MAVEN_MIRROR_URL is no address, UnavailableError (3) where a jar cannot be fetched or
-    the folder cannot be written, IntegrityError (4) where the repository serves something else than the lock names.
-    Each jar appears whole or not at all.
+    Raises UsageError (2) where MAVEN_MIRROR_URL is no address, UnavailableError (3) where a jar cannot be fetched, no
+    address is known, or the folder cannot be written, IntegrityError (4) where the repository serves something else
+    than the lock names. Each jar appears whole or not at all.
     """
     folder, jars = cache(), locked()
     wanted = [jar for jar in jars if not jar.stands_in(folder)]

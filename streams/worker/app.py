@@ -33,7 +33,7 @@ from streams.worker.chunks import CREDIT_RECORDS, Chunk, Credit, Schema, Transpo
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
-from streams.worker.pace import Pace
+from streams.worker.intake import Pace
 from streams.worker.partition import FORBIDDEN, Partition
 
 log = structlog.get_logger(__name__)

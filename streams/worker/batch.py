@@ -41,9 +41,8 @@ from streams.worker.chunks import CHUNK_BYTES, Credit
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers, Place, Unread
-from streams.worker.intake import Batch
+from streams.worker.intake import Batch, Pace
 from streams.worker.ledger import Ledger, dead_key
-from streams.worker.pace import Pace
 from streams.worker.reevaluation import Touched
 from streams.worker.transaction import Transaction
 

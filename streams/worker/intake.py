@@ -29,12 +29,33 @@ STEPS_BACK = 15
 """So many steps back to the same offset mean that the transport delivers nothing: a restart may mend it."""
 
 
+STEP_SECONDS = 0.05
+"""Processor time that judging one chunk may take, so that a chunk never holds up what else must go on."""
+FIRST = 100
+WEIGHT = 0.2
+"""Of the newest chunk in the mean: caches are cold at first, and a policy may change."""
+
+
 async def arrival(arrived: asyncio.Event) -> None:
     """Returns when a chunk has arrived since the last call, or when it is time to look ahead."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(IDLE_SECONDS):  # wait_for of 3.11 can swallow a cancellation
             await arrived.wait()
     arrived.clear()
+
+
+class Pace:
+    """Learns what a record costs on this machine; `records` is how many the next chunk may have."""
+
+    def __init__(self) -> None:
+        self.records = FIRST
+        self._cost = STEP_SECONDS / FIRST
+
+    def observe(self, records: int, seconds: float) -> None:
+        """Learns that judging so many records took so much of the processor."""
+        if records:
+            self._cost += WEIGHT * (seconds / records - self._cost)
+            self.records = max(1, min(CHUNK_RECORDS, int(STEP_SECONDS / max(self._cost, 1e-9))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,13 @@ from typing import Any
 import faust
 import structlog
 from aiohttp import web
+from kafka.admin import KafkaAdminClient, MemberToRemove
+from kafka.errors import KafkaError, NoError, UnknownMemberIdError
 
 from gatekeeper.errors import RestartError, UnavailableError
 from gatekeeper.settings import Settings
-from streams.client import admin, group, progress
+from streams.client import admin, progress
+from streams.client.reader import connection
 from streams.worker import holders
 from streams.worker.app import create_app, fail
 
@@ -58,9 +61,26 @@ async def stop(app: faust.App) -> None:
     """Lets the commits in flight finish, gives the partitions up and leaves the group, for the others to go on."""
     await app.gate.revoked()
     await app.stop()
-    await asyncio.gather(asyncio.to_thread(group.leave, app.gate.tools.settings), app.gate.stop())
+    await asyncio.gather(asyncio.to_thread(leave_group, app.gate.tools.settings), app.gate.stop())
     app.telling.cancel()
     await app.followers.stop()
+
+
+def leave_group(settings: Settings) -> None:
+    """Takes this worker out of the group, so that the others get its partitions at once.
+
+    A static member does not leave by itself: its partitions would wait until its session ends. Never raises for what
+    Kafka says; the session ends all the same.
+    """
+    if not settings.worker:
+        return
+    try:
+        with KafkaAdminClient(**connection(settings)) as admin:
+            told = admin.remove_group_members(settings.group, [MemberToRemove(group_instance_id=settings.worker)])
+        for error in {one for one in told.values() if one is not NoError} - {UnknownMemberIdError}:
+            log.warning("group_not_left", worker=settings.worker, error=error.__name__)
+    except (KafkaError, OSError) as error:
+        log.warning("group_not_left", worker=settings.worker, error=type(error).__name__)
 
 
 async def serve_health(app: faust.App, settings: Settings) -> int:
@@ -107,7 +127,7 @@ async def _work(settings: Settings) -> int:
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
-        await asyncio.to_thread(group.leave, settings)  # it may have joined already
+        await asyncio.to_thread(leave_group, settings)  # it may have joined already
         return stopping.result()
     running = starting.result()
     gc.freeze()  # what is there by now stays: no need to look through it again

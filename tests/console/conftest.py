@@ -31,6 +31,8 @@ from tests.worlds import World, send, until
 PASSWORD = "correct horse battery"
 PEOPLE = (*((role, (role,)) for role in ROLES), ("approver2", ("approver",)), ("reviewer2", ("reviewer",)))
 """Everybody in the user file: one a role, named like it, and a second one where two are needed."""
+BROWSER = {"accept-language": "en", "sec-fetch-site": "same-origin"}
+"""What a browser says with each request that a page of the console makes."""
 _NUMBERS = itertools.count()
 
 expect.set_options(timeout=30_000)  # what a page shows at last has passed through Kafka, a worker and back
@@ -50,7 +52,7 @@ class Served:
 
     def anonymous(self) -> httpx.Client:
         """Returns a browser without session."""
-        return httpx.Client(base_url=self.url, timeout=30, headers={"accept-language": "en"})
+        return httpx.Client(base_url=self.url, timeout=30, headers=BROWSER)
 
     def client(self, user: str = "reviewer") -> httpx.Client:
         """Returns a browser of somebody who is signed in, where one must be."""
@@ -138,16 +140,6 @@ def site(kafka: Broker, people: Path, tmp_path_factory: pytest.TempPathFactory) 
         stack.enter_context(world.process(folder / "worker.log"))
         console = stack.enter_context(served(settings, Users(people)))
         yield Site(console.url, console.app, console.users, world=world, settings=settings)
-
-
-@pytest.fixture
-def csrf() -> Callable[[httpx.Client], str]:
-    """Reads the token of a session's forms off a page."""
-
-    def find(client: httpx.Client) -> str:
-        return field_of(client.get("/").text, "csrf")
-
-    return find
 
 
 def day(after: int) -> str:

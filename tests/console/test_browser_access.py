@@ -20,9 +20,7 @@ def addresses(site: Site) -> list[str]:
     campaign = site.withheld(3, mail_date=day(20))
     item, *_ = site.items(campaign)
     client = site.client()
-    page = client.get(f"/items/{item['id']}").text
-    token = page.partition('name="csrf" value="')[2].partition('"')[0]
-    form = {"csrf": token, "kind": "uphold", "run": "axe1", "reason": "名簿の確認待ち"}
+    form = {"kind": "uphold", "run": "axe1", "reason": "名簿の確認待ち"}
     client.post(f"/items/{item['id']}/acts", data=form)
     until(lambda: site.state(item["id"]) == "upheld", "the answer")
     return [

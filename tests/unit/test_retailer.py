@@ -19,7 +19,6 @@ from gatekeeper.demo.life import Event
 from gatekeeper.demo.origins import ORIGINS, REFERENCE
 from gatekeeper.demo.retailer import CAST, Person, Retailer
 from gatekeeper.demo.tally import Tally
-from gatekeeper.demo.telling import primary
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
 from gatekeeper.identity import Tokens
@@ -254,7 +253,7 @@ def tally(campaign: list[Judged]) -> Tally:
     found = Tally(frozenset((0, offset) for offset in range(len(campaign))))
     for judged in campaign:
         record = AuditRecord.model_validate_json(judged.audit)
-        found.audit(record, primary(record))
+        found.audit(record)
         for output in judged.outputs:
             found.output(output.topic, judged.did)
     return found

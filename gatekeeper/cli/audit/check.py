@@ -8,7 +8,7 @@ import click
 
 from gatekeeper.audit.verify.findings import tell
 from gatekeeper.audit.verify.proof_check import check_proof
-from gatekeeper.cli.audit.checking import check_options, trusted
+from gatekeeper.cli.audit.verify import check_options, trusted
 from gatekeeper.cli.output import json_option
 from gatekeeper.texts import text
 

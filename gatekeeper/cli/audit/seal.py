@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
+from gatekeeper import interruption
 from gatekeeper.audit.checks.chain import Finding
 from gatekeeper.audit.checks.coverage import Covered
 from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.cli.audit.reading import Pace, passed_over
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
-from gatekeeper.cli.stopping import stop_on_signals
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import GatekeeperError
 from gatekeeper.settings import load
@@ -82,7 +82,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
 
     settings = load()
     if not once:
-        stop_on_signals()
+        interruption.stop_on_signals()
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_sealing"), total=None)
         told = Told(

@@ -11,7 +11,6 @@ from gatekeeper import interruption
 from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.witness import Witness
 from gatekeeper.cli.output import json_option, note, show_json
-from gatekeeper.cli.stopping import stop_on_signals
 from gatekeeper.cli.usage import Number
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.keys import Keys
@@ -45,7 +44,7 @@ def command(log_folder: Path | None, state: Path, interval: float, once: bool, a
         raise UsageError("error.witness_log_key", folder=keys.folder)
     log, memory = Shelf(log_folder or settings.log_folder), Shelf(state)
     if not once:
-        stop_on_signals()
+        interruption.stop_on_signals()
     waiting = False
     with memory.alone():
         while True:

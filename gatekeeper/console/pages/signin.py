@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console.session import COOKIE, Refused, address, posted
+from gatekeeper.console.session import COOKIE, Refused, address
 from gatekeeper.console.state import console
 from gatekeeper.console.view import page
 
@@ -49,9 +49,8 @@ def sign_in(
 
 
 @router.post("/signout")
-async def sign_out(request: Request) -> Response:
+def sign_out(request: Request) -> Response:
     """Ends the session."""
-    await posted(request)
     console(request).sessions.end(request.cookies.get(COOKIE))
     answer = RedirectResponse("/signin", 303)
     answer.delete_cookie(COOKIE)

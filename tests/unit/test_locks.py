@@ -1,0 +1,74 @@
+"""What is installed where: production has what the product imports, and nothing that only tests or a demo need."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[2]
+PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]
+OURS = {"gatekeeper", "schemas", "streams"}
+NOT_IMPORTED = {
+    "mode-streaming": "Faust stands on it, and its version is pinned with Faust's",
+    "python-multipart": "Starlette reads forms with it",
+}
+PARTS = {"markupsafe", "pydantic-core"}
+"""Imported, and named by Jinja and pydantic, which pin the version that they work with."""
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=~!\[ ]", line)[0] for line in requirements}
+
+
+RUNTIME = names(PROJECT["dependencies"])
+EXTRAS = {name: names(wanted) for name, wanted in PROJECT["optional-dependencies"].items()}
+
+
+def locked(name: str) -> dict[str, str]:
+    """Returns the version of each package of a lock."""
+    lines = (HOUSE / "requirements" / f"{name}.txt").read_text("utf-8").splitlines()
+    return dict(line.split(" ")[0].split("==") for line in lines if not line.startswith(" "))
+
+
+def imported(folder: Path) -> set[str]:
+    """Returns the distributions that modules in a folder import, ours and Python's own left out."""
+    found = set()
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    modules = found - OURS - sys.stdlib_module_names
+    return {name.lower().replace("_", "-") for module in modules for name in packages_distributions()[module]}
+
+
+def test_what_the_product_imports_then_it_is_what_production_installs() -> None:
+    found = set().union(*(imported(HOUSE / name) for name in OURS))
+    assert found - PARTS == RUNTIME - NOT_IMPORTED.keys() | EXTRAS["broker"]
+    assert not EXTRAS["broker"] & set().union(
+        *(imported(folder) for name in OURS for folder in (HOUSE / name).iterdir() if folder.name != "kafka")
+    ), "only streams/kafka needs the extra"
+
+
+def test_the_locks_then_each_holds_the_one_before_it_and_production_nothing_of_the_extras() -> None:
+    runtime, broker, dev = locked("runtime"), locked("broker"), locked("dev")
+    assert runtime.items() <= broker.items() <= dev.items()
+    assert runtime.keys() >= RUNTIME
+    assert not (EXTRAS["broker"] | EXTRAS["dev"]) & runtime.keys()
+    assert broker.keys() >= EXTRAS["broker"]
+    assert not EXTRAS["dev"] & broker.keys()
+    assert dev.keys() >= EXTRAS["dev"]
+
+
+@pytest.mark.parametrize("name", ["build", "runtime", "broker", "dev"])
+def test_a_lock_then_every_package_has_hashes_and_no_address(name: str) -> None:
+    text = (HOUSE / "requirements" / f"{name}.txt").read_text("utf-8").replace("\\\n", "")
+    for line in text.splitlines():
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.]+( ; [^:/]+?)?( +--hash=sha256:[0-9a-f]{64})+", line), line[:80]
