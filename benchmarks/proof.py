@@ -21,8 +21,9 @@ import orjson
 
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.audit.tlog import merkle
+from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.sends import Judge
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.entries import SALT_BYTES
 from gatekeeper.ledger.memory import Memory

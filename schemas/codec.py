@@ -6,10 +6,11 @@ a field unknown, missing or of another type, a number out of bounds or not an in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import jiter
 import orjson
@@ -37,9 +38,25 @@ class Unreadable(Exception):
         self.place = place
 
 
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[M]):
+    """A value that was decoded once: its model, and its JSON as published, where an absent field and null differ."""
+
+    model: M
+    json: Mapping[str, Any]
+
+
 def encode(model: BaseModel) -> bytes:
     """Returns the wire form of a model: JSON in UTF-8, absent fields left out."""
     return orjson.dumps(model.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def parsed(model: M) -> Parsed[M]:
+    """Returns a model with the JSON of its wire form, absent fields left out."""
+    return Parsed(model, model.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def canonical(value: Any) -> bytes:
@@ -56,16 +73,21 @@ def headers_fault(headers: Sequence[tuple[str, bytes | None]]) -> str | None:
     return "headers_too_long" if size > HEADER_BYTES else None
 
 
-def read(record: Record) -> Any:
-    """Reads one record of an input topic into its model; raises Unreadable as `decode` does, and for its headers."""
+def read(record: Record) -> Parsed[Any]:
+    """Reads one record of an input topic; raises Unreadable as `parse` does, and for its headers."""
     fault = record.refused.fault if record.refused else headers_fault(record.headers)
     if fault:
         raise Unreadable(fault)
-    return decode(logical_name(record.topic), record.key, record.value)
+    return parse(logical_name(record.topic), record.key, record.value)
 
 
 def decode(topic: str, key: bytes | None, value: bytes | None) -> Any:
-    """Reads one record of `topic` (registry name) into its model.
+    """Reads one record of `topic` (registry name) into its model; raises Unreadable as `parse` does."""
+    return parse(topic, key, value).model
+
+
+def parse(topic: str, key: bytes | None, value: bytes | None) -> Parsed[Any]:
+    """Reads one record of `topic` (registry name).
 
     A record without key takes the key of its value; one whose key is another is refused.
     Raises Unreadable with the fault and the field's place.
@@ -84,15 +106,15 @@ def decode(topic: str, key: bytes | None, value: bytes | None) -> Any:
     except ValidationError as error:
         raise _unreadable(topic, value, error) from None
     # pydantic keeps the last of two equal keys; a value that reads differently elsewhere must not pass
-    _parse(value)
+    found = _json(value)
     if key is not None and key != subject_key(topic, model).encode():
         raise Unreadable("key_differs", "key")
-    return model
+    return Parsed(model, found)
 
 
-def _parse(value: bytes) -> None:
+def _json(value: bytes) -> Any:
     try:
-        jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
+        return jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
         if "uplicate" in str(error):
             raise Unreadable("key_twice") from None
@@ -100,7 +122,7 @@ def _parse(value: bytes) -> None:
 
 
 def _unreadable(topic: str, value: bytes, error: ValidationError) -> Unreadable:
-    _parse(value)
+    _json(value)
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     # what else a value has for names comes from outside and may be anything, a person's name included
     known = takewhile(lambda part: isinstance(part, int) or part in _names(topic), first["loc"])

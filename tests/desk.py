@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -9,12 +11,14 @@ import orjson
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
 from gatekeeper.engine import asks as asking
-from gatekeeper.engine.acts import Acting
-from gatekeeper.engine.handoffs import walk
+from gatekeeper.engine.act import ActRecord
+from gatekeeper.engine.acts import handling
+from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.implied import Inputs, implied
+from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.recalls import weighed
-from gatekeeper.engine.reemissions import asked, reemitted
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.reconsideration import reconsider
+from gatekeeper.engine.sends import Judge
 from gatekeeper.engine.tail import Said
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
@@ -60,11 +64,12 @@ class Desk:
         self.store: FactStore = world.store(*facts)
         self.memory = Memory()
         self.memory.review = 0
-        self.acting = Acting(judge, lambda size: bytes(range(size)))
+        self.encode: Callable[[Any], bytes] = orjson.dumps
+        """How whoever acts writes JSON."""
         self.ledger: dict[bytes, bytes] = {}
         self.outputs: dict[str, list[Output]] = {}
         self.review: list[Record] = []
-        self.asked: dict[str, Record] = {}
+        self.requests: dict[str, Record] = {}
         self.out: list[tuple[str, str]] = []
         """Topic and decision id of all that was put out."""
         self.records: list[AuditRecord] = []
@@ -76,6 +81,17 @@ class Desk:
         self._pieces: dict[str, Piece] = {}
         self._places: dict[str, int] = {}
         self._sends = self._acts = 0
+
+    @property
+    def now(self) -> Moment:
+        """All that is judged by at this instant."""
+        return Moment(self.judge, self.store, self.memory, self.at)
+
+    def asked(self, record: Record, about: Record | None, now: Moment | None = None) -> Judged:
+        """Judges a record of `acts`, `about` being the record that it names."""
+        act = replace(ActRecord.of(record, bytes(range(codes.ENTROPY_BYTES))), about=about)
+        (found,) = handling(act).step(now or self.now, [], 1)
+        return found
 
     def learn(self, *facts: world.Event) -> None:
         """Applies further facts."""
@@ -104,7 +120,7 @@ class Desk:
     def weigh(self) -> list[Judged]:
         """Judges every live clearance again; returns the recalls."""
         clearances = list(self.memory.clearances(self.at))
-        found = [weighed(self.judge, one, self.store, self.memory, self.at) for one in clearances]
+        found = [weighed(self.now, one) for one in clearances]
         return [self._written(one, None) for one in found if one]
 
     def act(self, kind: str, item: int = -1, **fields: Any) -> tuple[str, str | None]:
@@ -125,13 +141,13 @@ class Desk:
     def judged(self, value: dict[str, Any] | bytes) -> tuple[str, str | None]:
         """Judges a record of `acts`."""
         self._acts += 1
-        data = value if isinstance(value, bytes) else orjson.dumps(value)
+        data = value if isinstance(value, bytes) else self.encode(value)
         record = Record("mail.acts.v1", 3, self._acts, self.at, None, data)
         self.inputs["acts", self._acts] = record
         place = orjson.loads(data).get("review") if isinstance(value, dict) else None
         there = place is not None and 0 <= place["offset"] < len(self.review)
         item = self.review[place["offset"]] if there and place else None
-        found = self.acting.act(record, item, self.store, self.memory, self.at)
+        found = self.asked(record, item)
         self._written(found, item.value if item else None)
         act = self.records[-1].act
         assert act is not None
@@ -145,11 +161,9 @@ class Desk:
                **{name: said[name] for name in ("recipient_id", "campaign_id", "channel")}, "decision_id": did,
                "source": {"topic": "sends", "partition": 3, "offset": 1}, **fields}  # fmt: skip
         self._acts += 1
-        record = Record("mail.acts.v1", 3, self._acts, self.at, None, orjson.dumps(act))
+        record = Record("mail.acts.v1", 3, self._acts, self.at, None, self.encode(act))
         source = Record("mail.sends.v1", 3, 1, self.at, piece.key, piece.value)
-        asks = asked(record)
-        assert asks is not None
-        self._written(reemitted(self.judge, record, asks, source, self.store, self.memory, self.at), piece.value)
+        self._written(self.asked(record, source), piece.value)
         done = self.records[-1].act
         assert done is not None
         return done.outcome, done.code
@@ -163,7 +177,7 @@ class Desk:
             wait += self.memory.waiting(name, self.at, answered=asking.answered(self.store, self.memory, name))
         for did in wait:
             item = stand[did]
-            again = self.acting.reconsider(item, self.store, self.memory, self.at)
+            again = reconsider(self.now, item)
             cleared = again.judged is not None and again.judged.verdict
             found.append(cleared or ("withheld" if again.codes else None))
             if again.judged is not None:
@@ -184,13 +198,12 @@ class Desk:
         named = {"subject": "campaign/K-1", "act_id": f"{kind}-1", **fields}
         act = {"v": 1, "kind": kind, "at": instant(self.at), "by": "hanako", **named}
         place = int.from_bytes(named["act_id"].encode()) % 2**40  # the same act stands where it stood
-        record = Record("mail.acts.v1", 3, place, self.at, None, orjson.dumps(act))
+        record = Record("mail.acts.v1", 3, place, self.at, None, self.encode(act))
         self.inputs["acts", place] = record
-        found = walk(self.judge, record, self.memory)
-        assert found is not None
+        found = handling(ActRecord.of(record))
         before = len(self.records)
         while not found.done and steps != 0:
-            for judged in found.step(self.store, self.memory, self.at, most=most):
+            for judged in found.step(self.now, [], most):
                 self._written(judged, None)
             steps = None if steps is None else steps - 1
         acts = [record.act for record in self.records[before:]]
@@ -215,7 +228,7 @@ class Desk:
 
         `held` items are looked for from where they stand, not from before.
         """
-        memory, ledger, inputs = Memory(), dict[bytes, bytes](), Inputs(self.inputs, self.asked)
+        memory, ledger, inputs = Memory(), dict[bytes, bytes](), Inputs(self.inputs, self.requests)
         for judged in self.all:
             memory.review = self._places.get(judged.did, 0)
             one = Said(judged.audit, orjson.loads(judged.audit))
@@ -255,7 +268,7 @@ class Desk:
                 self.inputs["review", place] = self.review[-1]
                 self.memory.review = len(self.review)
             if output.topic == "confirmations":
-                self.asked[found.did] = Record("mail.confirmations.v1", 3, 0, self.at, output.key, output.value)
+                self.requests[found.did] = Record("mail.confirmations.v1", 3, 0, self.at, output.key, output.value)
         return found
 
 

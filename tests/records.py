@@ -21,7 +21,8 @@ from gatekeeper.audit.checks.by_hash import Library
 from gatekeeper.audit.checks.replay import Replayed, replay
 from gatekeeper.demo import addresses
 from gatekeeper.demo.retailer import Retailer
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.judged import Judged
+from gatekeeper.engine.sends import Judge
 from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs

@@ -23,11 +23,13 @@ from gatekeeper.audit.export.export_in_progress import LEVEL
 from gatekeeper.audit.log.writer import Log
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.tlog.signing import cosignature
-from gatekeeper.engine.acts import Acting
-from gatekeeper.engine.handoffs import walk
+from gatekeeper.engine.act import ActRecord
+from gatekeeper.engine.acts import handling
+from gatekeeper.engine.evaluation import Moment
+from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.recalls import weighed
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.sends import Judge
 from gatekeeper.keys import Signer
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.memory import Memory
@@ -252,7 +254,7 @@ class _Desk:
             topic, value = world.suppression(suppression_id=f"X-{self._count}", recipient_id=person)
             assert self.store.apply(topic, 1, self._count, None, orjson.dumps(value)) is None
             for clearance in list(self.memory.clearances(self.at, person)):
-                if one := weighed(JUDGE, clearance, self.store, self.memory, self.at):
+                if one := weighed(self._now, clearance):
                     self._remember(judged, one)
         start, n = self._sends, self._random.randrange(size // 2, 2 * size)
         gaps = []
@@ -292,10 +294,13 @@ class _Desk:
         self.at += 1_000
         judged: list[Judged] = []
         record = Record(ACTS, self.number, self._acts, self.at, None, canonical(act))
-        acting = Acting(JUDGE, lambda size: bytes(size))
-        self._remember(judged, acting.act(record, None, self.store, self.memory, self.at))
+        self._handle(judged, record)
         self._acts += 1
         return [Taken(SENDS, self._sends, self._sends, 0), Taken(ACTS, self._acts - 1, self._acts, 1)], judged
+
+    @property
+    def _now(self) -> Moment:
+        return Moment(JUDGE, self.store, self.memory, self.at)
 
     def _remember(self, judged: list[Judged], one: Judged) -> None:
         judged.append(one)
@@ -320,9 +325,11 @@ class _Desk:
     def _handoff(self, judged: list[Judged]) -> None:
         act = {"v": 1, "kind": "handoff", "act_id": f"A-{self.number}-{self._acts}", "by": "hanako"}
         value = orjson.dumps({**act, "subject": "campaign/K-1", "at": instant(self.at), "channel": "postal"})
-        found = walk(JUDGE, Record(ACTS, self.number, self._acts, self.at, None, value), self.memory)
-        assert found is not None
-        while not found.done:
-            for one in found.step(self.store, self.memory, self.at):
-                self._remember(judged, one)
+        self._handle(judged, Record(ACTS, self.number, self._acts, self.at, None, value))
         self._acts += 1
+
+    def _handle(self, judged: list[Judged], record: Record) -> None:
+        found = handling(ActRecord.of(record))
+        while not found.done:
+            for one in found.step(self._now, [], 1_000):
+                self._remember(judged, one)

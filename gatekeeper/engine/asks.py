@@ -9,16 +9,15 @@ import orjson
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.notice import Question, last_day, letter
 from gatekeeper.deciding.case import Case, route
-from gatekeeper.deciding.decide import Decision
-from gatekeeper.deciding.facts import Facts, judged
-from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.facts import judged
+from gatekeeper.engine.evaluation import Evaluation
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.times import instant
 from schemas.codec import encode
-from schemas.events import GIVEN_STATES, Ask, Send
+from schemas.events import GIVEN_STATES, Ask
 from schemas.record import Output
 
 PENDING = "CONFIRMATION_PENDING"
@@ -41,16 +40,18 @@ def answered(store: FactStore, memory: Memory, recipient_id: str) -> bool:
     return bool(memory.requests(recipient_id)) and store.mentions(recipient_id, _YES)
 
 
-def request(
-    send: Send, facts: Facts, reference: Reference, decision: Decision, *, item: str, id_: str, entropy: bytes
-) -> Asked:
+def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> Asked:
     """Returns the request to the person of a withheld send, or why the person may not be asked about it now.
 
-    `decision`: of this moment; it says `confirm` only where nothing bars asking. `item`: the decision id of the
+    `evaluation`: of this moment; it says `confirm` only where nothing bars asking. `item`: the decision id of the
     withheld send, `id_`: that of the act, which becomes the request's id. `entropy`: random bytes, for the answer code.
     Refused: `not_confirmable`, `template_missing` where no registered template may ask, and `notice_lacks.ITEMS` where
     the letter does not pass its lint.
     """
+    send, decision, facts = evaluation.sent.model, evaluation.decision, evaluation.facts
+    reference = evaluation.moment.store.reference
+    if facts is None:
+        return Asked(code="not_confirmable")
     source = next((one for one in facts.sources if one.source_id == decision.basis), None)
     template = reference.ask
     if PENDING in decision.codes:

@@ -15,8 +15,10 @@ import orjson
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.facts import judged
 from gatekeeper.engine import item as review
-from gatekeeper.engine.acts import named
-from gatekeeper.engine.sends import Judge, remembered, superseded
+from gatekeeper.engine.act import ActRecord
+from gatekeeper.engine.acts import erased
+from gatekeeper.engine.evaluation import Evaluation, Evaluator, Moment
+from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.tail import Said
 from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
@@ -26,7 +28,7 @@ from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import span
-from schemas.codec import Unreadable, decode, read
+from schemas.codec import Parsed, Unreadable, parse, parsed, read
 from schemas.events import CampaignAct, ItemAct, PairedAct, Release, Send
 from schemas.record import Record
 from schemas.topics import logical_name
@@ -65,11 +67,11 @@ def places(some: Iterable[Said]) -> Iterator[Place]:
 def items(acts: Iterable[Record]) -> Iterator[Place]:
     """Yields where the items stand that acts name."""
     for act in acts:
-        if logical_name(act.topic) == "acts" and (place := named(act.key, act.value)):
+        if logical_name(act.topic) == "acts" and (place := ActRecord.of(act).names):
             yield place[0], place[2]
 
 
-def implied(one: Said, inputs: Inputs, judge: Judge, store: FactStore, memory: Memory) -> tuple[Entry, ...]:
+def implied(one: Said, inputs: Inputs, judge: Evaluator, store: FactStore, memory: Memory) -> tuple[Entry, ...]:
     """Returns the entries that were written with a record; the caller puts them into `memory` before the next one.
 
     `memory`: the ledger as it was before. Raises Lacking where the input is gone, or the clearance that it is about.
@@ -80,11 +82,12 @@ def implied(one: Said, inputs: Inputs, judge: Judge, store: FactStore, memory: M
 class _Implying:
     """One record with all that its entries are made from."""
 
-    def __init__(self, one: Said, inputs: Inputs, judge: Judge, store: FactStore, memory: Memory) -> None:
-        self._inputs, self._judge, self._memory = inputs, judge, memory
+    def __init__(self, one: Said, inputs: Inputs, judge: Evaluator, store: FactStore, memory: Memory) -> None:
+        self._inputs, self._memory = inputs, memory
         self._said, self._act = one.said, one.said.get("act") or {}
         self._at = span(one.said["at"], "UTC").first // 1000
         self._src = one.said["src"]
+        self._moment = Moment(judge, store, memory, self._at)
         self._policy = _policy(judge, store, self._at, one.said["policy"])
 
     def entries(self) -> tuple[Entry, ...]:
@@ -106,18 +109,20 @@ class _Implying:
         codes = [reason["code"] for reason in self._said["reasons"]]
         if self._said["send"] is None or codes in (["EVENT_INVALID"], ["DECISION_FAILED"]):
             return ()
-        source = self._input()
-        return self._remembered(_decoded("sends", source), source.value or b"")
+        return self._remembered(_parsed("sends", self._input()))
 
-    def _remembered(self, send: Send, value: bytes) -> tuple[Entry, ...]:
+    def _remembered(self, sent: Parsed[Send]) -> tuple[Entry, ...]:
         """Returns what the record's decision on a send adds to the memory."""
-        at_point = printed(self._judge.tokens, send)
-        id_, memory = self._said["did"], self._memory
-        return remembered(send, value, at_point, self._decision(), id_=id_, src=self._src, memory=memory)
+        at_point = printed(self._moment.evaluator.tokens, sent.model)
+        evaluation = Evaluation(self._moment, sent, self._decision(), printed=at_point)
+        return evaluation.remembered(Cause(self._said["did"], self._said["stage"], self._src))
+
+    def _ended_releases(self, send: Send) -> tuple[Entry, ...]:
+        return Evaluation(self._moment, parsed(send), self._decision()).ended_releases()
 
     def _recalled(self, did: str | None) -> tuple[Entry, ...]:
         clearance = self._clearance(did)
-        return Entry(clearance.key, None), *superseded(clearance.send, self._decision(), self._memory)
+        return Entry(clearance.key, None), *self._ended_releases(clearance.send)
 
     def _again(self, outcome: str | None) -> tuple[Entry, ...]:
         """A clearance that was handed off or written again, or would have been."""
@@ -127,7 +132,7 @@ class _Implying:
             return (self._memory.handed(clearance, act_id),)
         if outcome == "reemitted":
             return (self._memory.reemitted(clearance, act_id),)
-        return superseded(clearance.send, self._decision(), self._memory)
+        return self._ended_releases(clearance.send)
 
     def _done(self) -> tuple[Entry, ...]:
         """A campaign that was cancelled; a hand-off leaves nothing of its own."""
@@ -142,12 +147,7 @@ class _Implying:
         act = self._read()
         if not isinstance(act, PairedAct) or act.recipient_id is None:
             return ()
-        erased = self._memory.erased_at(act.recipient_id) is not None
-        if act.kind == "readmit":
-            return (entries.readmitted(act.recipient_id),) if erased else ()
-        if erased:
-            return ()
-        return (*self._memory.forgotten(act.recipient_id), entries.erased(act.recipient_id, self._at))
+        return erased(self._memory, act.recipient_id, self._at, readmitted=act.kind == "readmit")
 
     def _item(self, outcome: str | None) -> tuple[Entry, ...]:
         """An act about an item of the review queue, or what the gate did about one by itself."""
@@ -167,17 +167,17 @@ class _Implying:
             raise Lacking
         send, last = found.send, self._memory.standing(found.send.recipient_id, found.did)
         if outcome == "refused":
-            return superseded(send, self._decision(), self._memory)
+            return self._ended_releases(send)
         form = self._form(act, last)
         kept: tuple[Entry, ...] = ()
         state = STATES.get(outcome or "")
         if outcome in ("cleared", "withheld"):
-            kept = self._remembered(send, item.value or b"")
+            kept = self._remembered(found.sent)
             state = "redecided" if form is None else "released"
             if form is not None and "RELEASE_SUPERSEDED" not in self._decision().codes:
                 kept += (entries.release(send, found.did, form, until=self._at + review.KEPT_MS),)
         elif outcome == "asked":
-            kept = (*self._asked(send), *superseded(send, self._decision(), self._memory))
+            kept = (*self._asked(send), *self._ended_releases(send))
         elif outcome in ("undone", "recalled"):
             kept = (Entry(entries.release_key(send, found.did), None),)
             if outcome == "recalled":
@@ -201,7 +201,7 @@ class _Implying:
         record = self._inputs.asks.get(self._said["did"])
         if record is None:
             raise Lacking
-        ask = _decoded("confirmations", record)
+        ask = _parsed("confirmations", record).model
         said, _ = judged("confirmations", record.value or b"")
         more = {"answer_code": ask.answer_code, "contact_point_id": send.contact_point.id}
         return (entries.ask(send.recipient_id, self._said["did"], orjson.loads(said), **more),)
@@ -240,7 +240,7 @@ class _Implying:
 
     def _read(self) -> Any:
         try:
-            return read(self._input())
+            return read(self._input()).model
         except Unreadable:
             raise Lacking from None
 
@@ -259,14 +259,14 @@ class _Implying:
         return Decision(said["verdict"], reasons, notes, must, said["basis"], self._at, self._policy)
 
 
-def _decoded(topic: str, record: Record) -> Any:
+def _parsed(topic: str, record: Record) -> Parsed[Any]:
     try:
-        return decode(topic, record.key, record.value)
+        return parse(topic, record.key, record.value)
     except Unreadable:
         raise Lacking from None
 
 
-def _policy(judge: Judge, store: FactStore, at: int, ref: Mapping[str, Any]) -> Policy:
+def _policy(judge: Evaluator, store: FactStore, at: int, ref: Mapping[str, Any]) -> Policy:
     """Returns the version that decided; the one in force then, where that text is not at hand."""
     packs = judge.holding(store)
     known = (one for one in (*packs.home, *packs.strictest) if one.sha256 == ref["sha256"])

@@ -20,7 +20,7 @@ from gatekeeper.ledger.entries import Standing
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
 from schemas.audit import Decision
-from schemas.codec import Unreadable, decode, encode
+from schemas.codec import Parsed, Unreadable, encode, parse
 from schemas.events import ItemAct, Release, Send
 from schemas.topics import CLEARED_DAYS, DAY_MS
 
@@ -53,7 +53,12 @@ class Item:
     did: str
     at: int
     reasons: tuple[Found, ...]
-    send: Send
+    sent: Parsed[Send]
+
+    @property
+    def send(self) -> Send:
+        """The send."""
+        return self.sent.model
 
     @property
     def until(self) -> int:
@@ -77,13 +82,13 @@ def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -
     """Returns the item that a record of `review` holds, None where it holds none."""
     try:
         decision = Decision.model_validate_json(headers.get("gate-decision", b""))
-        send: Send = decode("sends", key, value)
+        sent: Parsed[Send] = parse("sends", key, value)
     except (ValidationError, Unreadable):
         return None
     if decision.id is None:
         return None
     reasons = tuple(Found(reason.code, reason.facts) for reason in decision.reasons)
-    return Item(decision.id, times.span(decision.at, "UTC").first // 1000, reasons, send)
+    return Item(decision.id, times.span(decision.at, "UTC").first // 1000, reasons, sent)
 
 
 def weigh(act: Release | ItemAct, found: Item | None, standing: Standing | None, *, at: int, policy: Policy) -> Call:

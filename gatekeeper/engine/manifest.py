@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gatekeeper.audit.tlog import merkle
-from gatekeeper.engine.sends import Judged
+from gatekeeper.engine.judged import Judged
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import instant
 from schemas.audit import Mode, Skipped

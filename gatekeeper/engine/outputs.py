@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
 
 from gatekeeper.audit.records import inquiry
 from gatekeeper.deciding.answer import answer
@@ -81,13 +80,3 @@ def dead_letter(
 def marked(mode: Mode) -> Headers:
     """Returns the header that tells what a shadow wrote; a live gate needs none."""
     return (("gate-mode", b"shadow"),) if mode == "shadow" else ()
-
-
-def origin(record: Record) -> dict[str, Any]:
-    """Returns where a record stands, as its audit record says it."""
-    return {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": max(record.timestamp, 0),
-    }

@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha256
 
-from gatekeeper.audit.records import record as audit
-from gatekeeper.deciding.decide import Decision, decide, only
-from gatekeeper.deciding.facts import WHOLE_BATCH, Facts
-from gatekeeper.engine.failures import defect
-from gatekeeper.engine.sends import Judge, Judged, superseded
-from gatekeeper.knowledge.store import FactStore
+from gatekeeper.audit.records.record import did
+from gatekeeper.deciding.decide import Decision
+from gatekeeper.deciding.facts import WHOLE_BATCH
+from gatekeeper.engine.evaluation import Moment
+from gatekeeper.engine.judged import Cause, Judged
 from gatekeeper.ledger.entries import Clearance, Entry
-from gatekeeper.ledger.memory import Memory
 from gatekeeper.times import instant
 from schemas.codec import encode
 from schemas.events import Recall
@@ -55,25 +53,22 @@ def recall(clearance: Clearance, *, id_: str, at: int, reasons: Iterable[str] = 
     return Output("recalls", send.recipient_id.encode(), encode(value), headers), Entry(clearance.key, None)
 
 
-def weighed(
-    judge: Judge, clearance: Clearance, store: FactStore, memory: Memory, at: int, *, as_of: int | None = None
-) -> Judged | None:
+def weighed(now: Moment, clearance: Clearance) -> Judged | None:
     """Returns the recall of a live clearance with its audit record, None where it stands. Never raises.
 
-    `at`: milliseconds. `as_of`: as decide() takes it. The record's id comes from the input that was cleared, so
-    there is one recall at most. Of a defect of ours nothing good is known: it calls back.
+    The record's id comes from the input that was cleared, so there is one recall at most. Of a defect of ours nothing
+    good is known: it calls back.
     """
-    send, facts, failed = clearance.send, None, False
-    try:
-        known = memory.about(send, at)
-        facts = store.view(send, clearance.printed, asks=known.asks, releases=known.releases, erased=known.erased)
-        reference, packs = store.reference, judge.holding(store)
-        decision = decide(send, facts, reference, packs, at, as_of=as_of, checkpoint="handoff", clearance=clearance.did)
-    except Exception as error:
-        decision, failed = only(judge.holding(store).at(at), at, [defect(error)]), True
+    evaluation = now.weigh(clearance)
+    decision, src = evaluation.decision, clearance.src
     if stands(clearance, decision):
         return None
-    return _recalled(judge, clearance, decision, facts, memory, as_of=as_of, failed=failed)
+    id_ = did(src["topic"], src["partition"], src["offset"], "recall")
+    who, salt = now.subject(clearance.send.recipient_id)
+    proof = evaluation.record(Cause(id_, "recall", src), subject=who)
+    output, forgotten = recall(clearance, id_=id_, at=now.at, reasons=decision.codes)
+    kept = (forgotten, *evaluation.ended_releases(), *salt)
+    return Judged((output,), proof, id_, failed=evaluation.error is not None, entries=kept)
 
 
 def stands(clearance: Clearance, decision: Decision) -> bool:
@@ -103,50 +98,3 @@ def _outlived(decision: Decision) -> bool:
     """Tells whether nothing but the end of its release speaks against a piece, which went out while that was alive."""
     ended = next((reason for reason in decision.reasons if reason.code == "RELEASE_EXPIRED"), None)
     return ended is not None and {*decision.codes} <= {ended.code, *ended.says["reasons"].split(", ")}
-
-
-def _recalled(
-    judge: Judge,
-    clearance: Clearance,
-    decision: Decision,
-    facts: Facts | None,
-    memory: Memory,
-    *,
-    as_of: int | None,
-    failed: bool,
-) -> Judged:
-    send, src = clearance.send, clearance.src
-    id_ = audit.did(src["topic"], src["partition"], src["offset"], "recall")
-    who, salt = judge.subject(send.recipient_id, memory)
-    proof = audit.record(
-        decision,
-        id_=id_,
-        origin=src,
-        send=audit.judged_send(encode(send)),
-        snapshot=facts.snapshot if facts else None,
-        stage="recall",
-        as_of=as_of,
-        clearance=clearance.did,
-        mode=judge.mode,
-        normalised=facts is not None and facts.printed == "tokenised",
-        subject=who,
-    )
-    output, forgotten = recall(clearance, id_=id_, at=decision.at, reasons=decision.codes)
-    return outcome(id_, proof, (output,), (forgotten, *superseded(send, decision, memory), *salt), failed=failed)
-
-
-def outcome(
-    id_: str, proof: bytes, outputs: tuple[Output, ...], entries: tuple[Entry, ...], *, failed: bool = False
-) -> Judged:
-    """Returns what becomes of a clearance, or of an act about many: no verdict on a send, which has had its own."""
-    return Judged(
-        outputs=outputs,
-        audit=proof,
-        did=id_,
-        verdict=None,
-        codes=(),
-        dead=False,
-        misplaced=False,
-        failed=failed,
-        entries=entries,
-    )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gatekeeper.identity import Identified, Printed
-from schemas.codec import canonical
+from schemas.codec import Parsed, canonical
 from schemas.events import Ask, Send
 
 CLEAR, ASK, RELEASE, ACT, SALT, CANCEL = b"clear", b"ask", b"release", b"act", b"salt", b"cancel"
@@ -26,7 +26,8 @@ REJUDGED = b',"rejudge":'
 """What the value of an item's entry has that the gate judges again by itself, once facts are known."""
 ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
 """How every value ends, its keys being sorted: a million of them need not be read whole at a take-over."""
-_OF_KEY = ("recipient_id", "campaign_id", "channel")
+_NOT_KEPT = ("recipient_id", "campaign_id", "channel", "delivery")
+"""Fields of a send that its clearance does not hold: the key names three, and the delivery stays on the topics."""
 _PLACE = ("topic", "partition", "offset", "timestamp")
 
 
@@ -106,8 +107,7 @@ def clear_key(send: Send) -> bytes:
 
 
 def clearance(
-    value: bytes,
-    send: Send,
+    sent: Parsed[Send],
     *,
     did: str,
     at: int,
@@ -117,15 +117,12 @@ def clearance(
     src: dict[str, Any],
     printed: Printed | None = None,
 ) -> Entry:
-    """Returns the entry of a cleared send, `value` being its bytes as published, `src` where its input stands."""
-    kept = orjson.loads(value)
-    kept.pop("delivery", None)
-    for name in _OF_KEY:
-        del kept[name]
+    """Returns the entry of a cleared send; `src`: where its input stands."""
+    kept = {name: value for name, value in sent.json.items() if name not in _NOT_KEPT}
     at_point: Any = [printed.token, *printed.readings] if isinstance(printed, Identified) else printed
     fields: dict[str, Any] = {"did": did, "at": at, "basis": basis, "released": released, "send": kept}
     fields["src"] = [src[name] for name in _PLACE]
-    return _entry(clear_key(send), until, **fields, printed=at_point)
+    return _entry(clear_key(sent.model), until, **fields, printed=at_point)
 
 
 def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -> Entry:

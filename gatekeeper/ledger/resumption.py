@@ -55,7 +55,7 @@ def resumption(acts: Iterable[Record], *, partition: int, refused: str, head: by
     found, seen = None, fingerprint(head)
     for record in acts:
         try:
-            act = read(record)
+            act = read(record).model
         except Unreadable:
             continue
         if not isinstance(act, PartitionAct) or act.partition != partition or record.partition != partition:

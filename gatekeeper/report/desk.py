@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekeeper.audit.checks.coverage import put_out
-from gatekeeper.engine.acts import ITSELF
 from gatekeeper.engine.item import State
 from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.engine.reconsideration import ITSELF
 from gatekeeper.engine.rejudging import STALE, UNAVAILABLE
 from gatekeeper.report.bulks import Bulks
 from gatekeeper.report.period import percentile

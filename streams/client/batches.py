@@ -17,7 +17,7 @@ from hashlib import sha256
 from types import ModuleType
 from typing import Any
 
-from schemas.record import Refusal
+from schemas.record import Record, Refusal
 from streams.client.record_batch import (
     CODEC,
     CONTROL,
@@ -60,6 +60,21 @@ def refusal(headers: Sequence[tuple[str, bytes | None]]) -> Refusal | None:
     if isinstance(name, Batchwide):
         return Refusal(str(name), digest, what="batch", base=int(base))
     return Refusal(str(name), digest, what="headers" if isinstance(name, Headerwide) else "record")
+
+
+def as_record(record: Any) -> Record:
+    """Returns a record that a client of ours handed out as the product takes it."""
+    refused = refusal(record.headers)
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=() if refused else record.headers,
+        refused=refused,
+    )
 
 
 class Batches:

@@ -6,12 +6,17 @@ A reader of its own waits for them, so that sends wait neither for acts nor for 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
-from gatekeeper.engine.acts import named
+from gatekeeper.confirmation.code import ENTROPY_BYTES
+from gatekeeper.engine.act import ActRecord
 from gatekeeper.settings import Settings
+from schemas.record import Record
+from streams.client.batches import as_record
 from streams.client.log_ends import Ends
 from streams.worker import offsets
 from streams.worker.chunks import Chunk, Credit, runs
@@ -22,13 +27,11 @@ READ_RECORDS = 200
 
 
 class Acts:
-    """Follows one partition of `acts` from where it is told to, and hands on chunks; `items` holds what they name."""
+    """Follows one partition of `acts` from where it is told to, and hands on chunks of decoded acts."""
 
     def __init__(self, settings: Settings, number: int, clients: Clients, ends: Ends) -> None:
         self.tp = TopicPartition(settings.topic("acts"), number)
         self.credit = Credit()
-        self.items: dict[int, ConsumerRecord] = {}
-        """By an act's offset, the record that it names; none where there is none."""
         self._settings = settings
         self._reader = clients.reader(wait_ms=WAIT_MS)
         self._looker = offsets.Probe(clients.reader(), ends)
@@ -42,7 +45,7 @@ class Acts:
         await started(self._reader, self._looker)
         self._reader.assign([self.tp])
 
-    def follow(self, offer: Callable[[Chunk], None]) -> asyncio.Task[None]:
+    def follow(self, offer: Callable[[Chunk[ActRecord]], None]) -> asyncio.Task[None]:
         """Begins to read where `seek` said last; the task ends only with what makes reading impossible."""
         self._task = asyncio.create_task(self._read(offer), name=f"acts-{self.tp.partition}")
         return self._task
@@ -59,31 +62,40 @@ class Acts:
             await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.gather(self._reader.stop(), self._looker.stop(), return_exceptions=True)
 
-    async def _read(self, offer: Callable[[Chunk], None]) -> None:
+    async def _read(self, offer: Callable[[Chunk[ActRecord]], None]) -> None:
         while True:
             while not self.credit.has(self.tp.partition):
                 self.credit.regained.clear()
                 await self.credit.regained.wait()
             self._moved = self.busy = False
             fetched = await self._reader.getmany(self.tp, timeout_ms=WAIT_MS, max_records=READ_RECORDS)
-            records = fetched.get(self.tp, [])
-            self.busy = bool(records)
-            await self._look(records)
+            found = fetched.get(self.tp, [])
+            self.busy = bool(found)
+            acts = await self._with_items([ActRecord.of(as_record(one), _entropy()) for one in found])
             if self._moved:  # somebody has gone back meanwhile; these may be from before that or from behind it
                 self._reader.seek(self.tp, self._from)
                 continue
-            for run in runs(records):
+            for run in runs(acts):
                 chunk = Chunk(self.tp.topic, self.tp.partition, run, generation=0)
                 self.credit.take(chunk)
                 offer(chunk)
 
-    async def _look(self, records: Sequence[ConsumerRecord]) -> None:
-        """Reads the items that acts name, all in one go: one by one, the log would be asked again meanwhile."""
+    async def _with_items(self, acts: Sequence[ActRecord]) -> list[ActRecord]:
+        """Returns acts with the records that they name.
+
+        They are read all in one go: one by one, the log would be asked again meanwhile.
+        """
         wanted: dict[str, dict[int, int]] = {}
-        for record in records:
-            if (place := named(record.key, record.value)) and place[1] == self.tp.partition:
-                wanted.setdefault(place[0], {})[record.offset] = place[2]
+        for act in acts:
+            if (place := act.names) and place[1] == self.tp.partition:
+                wanted.setdefault(place[0], {})[act.offset] = place[2]
+        about = dict[int, Record]()
         for topic, places in wanted.items():
             tp = TopicPartition(self._settings.topic(topic), self.tp.partition)
             found = await offsets.some(self._looker, tp, places.values())
-            self.items.update({act: found[offset] for act, offset in places.items() if offset in found})
+            about |= {act: as_record(found[offset]) for act, offset in places.items() if offset in found}
+        return [replace(act, about=about.get(act.offset)) for act in acts]
+
+
+def _entropy() -> bytes:
+    return secrets.token_bytes(ENTROPY_BYTES)

@@ -14,6 +14,7 @@ from typing import Any
 
 import faust
 import structlog
+from aiokafka import ConsumerRecord
 from faust.tables.manager import TableManager
 from faust.types import TP
 
@@ -132,7 +133,7 @@ class Gate:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.on_failure(error)
 
-    def feed(self, chunk: Chunk) -> None:
+    def feed(self, chunk: Chunk[ConsumerRecord]) -> None:
         """Hands a chunk to its partition; one of an older assignment is left for its owner to read again."""
         partition = self._partitions.get(chunk.partition)
         if partition is None or chunk.generation != self._generation:

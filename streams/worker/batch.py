@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-import secrets
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +16,17 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from gatekeeper.audit.tlog.notes import Vkey
-from gatekeeper.engine.acts import Acting
-from gatekeeper.engine.handoffs import MOST, Walk, campaign_act, decides, walk
+from gatekeeper.engine.act import ActRecord
+from gatekeeper.engine.acts import Handling, handling
+from gatekeeper.engine.evaluation import Moment
+from gatekeeper.engine.handoffs import MAX_PIECES, decides
+from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.outputs import marked
 from gatekeeper.engine.recalls import weighed
-from gatekeeper.engine.reemissions import asked, reemitted
+from gatekeeper.engine.reconsideration import reconsider
 from gatekeeper.engine.rejudging import STALE
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.sends import Judge
 from gatekeeper.errors import IntegrityError
 from gatekeeper.keys import Signer
 from gatekeeper.ledger.entries import Entry
@@ -33,8 +35,7 @@ from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import Settings
 from schemas.audit import Mode, Skipped
-from schemas.record import Record
-from streams.client.batches import refusal
+from streams.client.batches import as_record
 from streams.client.producer import Producer
 from streams.worker.chunks import CHUNK_BYTES, Credit
 from streams.worker.clients import Clients
@@ -97,14 +98,13 @@ class Load:
     """What is judged together.
 
     `touched`: people whose clearances are judged again. `waiting`: the records of `review` of those of them whose
-    items wait. `items`: by an act's offset, the record that it names.
+    items wait.
     """
 
-    sends: Batch
-    acts: Batch
+    sends: Batch[ConsumerRecord]
+    acts: Batch[ActRecord]
     touched: list[str]
     waiting: list[ConsumerRecord]
-    items: dict[int, ConsumerRecord]
 
     @property
     def empty(self) -> bool:
@@ -146,8 +146,7 @@ class Judging:
         """Whether judging was broken off by an error: the memory then holds what nothing will write."""
         self._number, self._tools, self._ledger = number, tools, kept
         self._writer, self._touched = writer, touched
-        self._acting = Acting(tools.judge, secrets.token_bytes)
-        self._walk: Walk | None = None
+        self._handling: Handling | None = None
         self._failures: deque[bool] = deque(maxlen=OF_LAST)
         self._policy = ""
 
@@ -168,7 +167,9 @@ class Judging:
                     break  # the rest goes with the next transactions
         return found
 
-    def judged(self, load: Load, *, fresh: bool | None, due: bool) -> tuple[Transaction | None, Batch, Batch | None]:
+    def judged(
+        self, load: Load, *, fresh: bool | None, due: bool
+    ) -> tuple[Transaction | None, Batch[ActRecord], Batch[ActRecord] | None]:
         """Returns what is to be written, if anything, the acts that are then judged, and those left for the next time.
 
         `fresh`: whether all facts acknowledged before are applied; None = nobody asked, as none are needed.
@@ -180,13 +181,16 @@ class Judging:
         self.broken = False
         return transaction, acts, left
 
-    def _judged(self, load: Load, *, fresh: bool | None, due: bool) -> tuple[Transaction | None, Batch, Batch | None]:
+    def _judged(
+        self, load: Load, *, fresh: bool | None, due: bool
+    ) -> tuple[Transaction | None, Batch[ActRecord], Batch[ActRecord] | None]:
         tools, sends, acts = self._tools, load.sends, load.acts
         begun, t0 = tools.clock.processor(), tools.clock.now()
         self.demand_clock(t0)
         at = max(t0, self.head.at)
         as_of = None if fresh else min(tools.followers.as_of, at - tools.packs.at(at).max_lag_ms - 1)
-        found = self._recalls(load.touched, at) if fresh else []
+        now = Moment(tools.judge, tools.followers.store, self.memory, at, as_of)
+        found = self._recalls(load.touched, now) if fresh else []
         if fresh:
             self._touched.fresh()
         else:
@@ -200,9 +204,9 @@ class Judging:
             if STALE in one.codes:
                 for name in waiting(one.entries):
                     self._touched.stale(name)
-        done, acts, left = self._acted(load, at, as_of, fresh=fresh)
+        done, acts, left = self._acted(acts, now, asked=fresh is not None)
         found += done
-        found += self._reconsidered(load.waiting, at) if fresh else []
+        found += self._reconsidered(load.waiting, now) if fresh else []
         self._count_failures(found)
         if not (found or sends.records or acts.records or left or due):
             return None, acts, left
@@ -222,61 +226,47 @@ class Judging:
         if self.failing and not before:
             log.error("decisions_failing", partition=self._number, failures=FAILURES, of_last=OF_LAST)
 
-    def _recalls(self, touched: list[str], at: int) -> list[Judged]:
+    def _recalls(self, touched: list[str], now: Moment) -> list[Judged]:
         """Returns the recalls of what people were cleared for and no longer stands."""
         found, most = list[Judged](), min(RECALLS, max(FEWEST, self._tools.pace.records))
         for place, name in enumerate(touched):
-            for clearance in list(self.memory.clearances(at, name)):
+            for clearance in list(self.memory.clearances(now.at, name)):
                 if len(found) >= most:
                     self._touched.again(touched[place:])
                     return found
-                if one := weighed(self._tools.judge, clearance, self._tools.followers.store, self.memory, at):
+                if one := weighed(now, clearance):
                     found.append(self._remembered(one))
         return found
 
     def _acted(
-        self, load: Load, at: int, as_of: int | None, *, fresh: bool | None
-    ) -> tuple[list[Judged], Batch, Batch | None]:
-        """Returns what becomes of the acts, those that are judged, and those left: a campaign's takes several times."""
-        judge, store, found = self._tools.judge, self._tools.followers.store, list[Judged]()
-        most = min(MOST, max(FEWEST, self._tools.pace.records))
-        records = [as_record(act) for act in load.acts.records]
-        campaigns = [campaign_act(record) for record in records]
-        for number, (act, record) in enumerate(zip(load.acts.records, records, strict=True)):
-            behind = campaigns[number + 1 :] if campaigns[number] else []
-            bears = decides(campaigns[number], behind)
-            if bears and fresh is None:
-                return found, *load.acts.cut(act.offset)
-            if campaigns[number]:
-                self._walk = self._walk or walk(judge, record, self.memory)
-            if self._walk is None:
-                item = load.items.pop(act.offset, None)
-                about = as_record(item) if item else None
-                if again := asked(record):
-                    one = reemitted(judge, record, again, about, store, self.memory, at, as_of=as_of)
-                else:
-                    one = self._acting.act(record, about, store, self.memory, at, as_of=as_of)
-                found.append(self._remembered(one))
-                if left_open := waiting(one.entries):
-                    self._touched.again(left_open)  # whoever answered before is not touched any more
-                continue
-            # what may be handed on is only judged with all facts applied; till then the act waits
-            steps = self._walk.call_off(store, at, behind)
-            if not steps and (fresh or not bears):
-                steps = self._walk.step(store, self.memory, at, most=most)
-            for one in steps:
+        self, acts: Batch[ActRecord], now: Moment, *, asked: bool
+    ) -> tuple[list[Judged], Batch[ActRecord], Batch[ActRecord] | None]:
+        """Returns what becomes of the acts, those that are judged, and those left: a campaign's takes several times.
+
+        `asked`: whether anybody asked for the facts; without them only acts are judged on which none bear.
+        """
+        found, most = list[Judged](), min(MAX_PIECES, max(FEWEST, self._tools.pace.records))
+        behind = [record.act for record in acts.records]
+        for record in acts.records:
+            behind = behind[1:]
+            if not asked and decides(record.act, behind):
+                return found, *acts.cut(record.offset)
+            self._handling = self._handling or handling(record)
+            for one in self._handling.step(now, behind, most):
                 found.append(self._remembered(one))
                 most = max(0, most - 1)
-            if not self._walk.done:
-                return found, *load.acts.cut(act.offset)
-            self._walk = None
-        return found, load.acts, None
+                if left_open := waiting(one.entries):
+                    self._touched.again(left_open)  # whoever answered before is not touched any more
+            if not self._handling.done:
+                return found, *acts.cut(record.offset)
+            self._handling = None
+        return found, acts, None
 
-    def _reconsidered(self, waiting: list[ConsumerRecord], at: int) -> list[Judged]:
+    def _reconsidered(self, waiting: list[ConsumerRecord], now: Moment) -> list[Judged]:
         """Returns what becomes of items that wait, now that more is known of their people."""
         found = []
         for item in waiting:
-            again = self._acting.reconsider(as_record(item), self._tools.followers.store, self.memory, at)
+            again = reconsider(now, as_record(item))
             if again.judged is not None:
                 found.append(self._remembered(again.judged))
             if not TIMELY.isdisjoint(again.codes):
@@ -290,7 +280,14 @@ class Judging:
         return judged
 
     def gathered(
-        self, sends: Batch, acts: Batch, judged: list[Judged], at: int, t0: int, *, anew: Anew | None = None
+        self,
+        sends: Batch[ConsumerRecord],
+        acts: Batch[ActRecord],
+        judged: list[Judged],
+        at: int,
+        t0: int,
+        *,
+        anew: Anew | None = None,
     ) -> Transaction:
         """Returns all that these decisions put out, in one transaction, which moves the head past the batches.
 
@@ -356,31 +353,15 @@ class Judging:
         return transaction
 
 
-def cancels(acts: Batch) -> bool:
+def cancels(acts: Batch[ActRecord]) -> bool:
     """Tells whether the next act calls back a campaign, or is called off by one that does: no facts bear on it."""
-    first, *behind = acts.records or (None,)
-    act = campaign_act(as_record(first)) if first else None
-    return act is not None and not decides(act, (campaign_act(as_record(one)) for one in behind))
+    first, *behind = [one.act for one in acts.records] or [None]
+    return not decides(first, behind)
 
 
 def waiting(entries: Iterable[Entry]) -> list[str]:
     """Returns whose items these entries leave open, which the gate itself may clear."""
     return [one.key.split(b"/")[1].decode() for one in entries if b'"state":"open",' in (one.value or b"")]
-
-
-def as_record(record: ConsumerRecord) -> Record:
-    """Returns a record of Kafka as the product takes it."""
-    refused = refusal(record.headers)
-    return Record(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers=() if refused else record.headers,
-        refused=refused,
-    )
 
 
 def _fact_headers(place: Place, fact: Unread, mode: Mode) -> list[tuple[str, bytes]]:

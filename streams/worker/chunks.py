@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import faust
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -38,13 +38,36 @@ SHORT_OF_CREDIT_WAIT = 0.005
 """Seconds a fetch may block while some partition is out of credit: it could regain it meanwhile."""
 
 
+class Stored(Protocol):
+    """A record where it stands, decoded or not."""
+
+    @property
+    def offset(self) -> int:
+        """Its offset."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its value."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Its headers."""
+
+
+R = TypeVar("R", bound=Stored)
+
+
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Generic[R]):
     """A run of records with consecutive offsets, fetched under the consumer group's `generation`."""
 
     topic: str
     partition: int
-    records: tuple[ConsumerRecord, ...] = field(repr=False)  # personal data: no log may print them
+    records: tuple[R, ...] = field(repr=False)  # personal data: no log may print them
     generation: int
 
     @property
@@ -58,15 +81,15 @@ class Chunk:
         return sum(size_of(record) for record in self.records)
 
 
-def size_of(record: ConsumerRecord) -> int:
+def size_of(record: Stored) -> int:
     """Returns the bytes that a record's key, value and headers take."""
     headers = sum(len(name) + len(value or b"") for name, value in record.headers)
     return len(record.key or b"") + len(record.value or b"") + headers
 
 
-def runs(records: Iterable[ConsumerRecord]) -> Iterator[tuple[ConsumerRecord, ...]]:
+def runs(records: Iterable[R]) -> Iterator[tuple[R, ...]]:
     """Splits records of one partition at every gap, and where a chunk would grow past its bounds."""
-    run: list[ConsumerRecord] = []
+    run: list[R] = []
     size = 0
     for record in records:
         length = size_of(record)
@@ -92,7 +115,7 @@ class Credit:
         """Tells whether the partition may be given more."""
         return self._records[partition] < CREDIT_RECORDS and self._bytes[partition] < CREDIT_BYTES
 
-    def take(self, chunk: Chunk) -> None:
+    def take(self, chunk: Chunk[Any]) -> None:
         """Counts a chunk as waiting."""
         self._records[chunk.partition] += len(chunk.records)
         self._bytes[chunk.partition] += chunk.size
@@ -133,7 +156,7 @@ class _Run:
         "value",
     )
 
-    def __init__(self, chunk: Chunk) -> None:
+    def __init__(self, chunk: Chunk[ConsumerRecord]) -> None:
         last = chunk.records[-1]
         self.topic, self.partition, self.offset = chunk.topic, chunk.partition, last.offset
         self.timestamp, self.timestamp_type, self.headers = last.timestamp, last.timestamp_type, ()
@@ -217,7 +240,9 @@ class Schema(faust.Schema):
         """Returns None: a chunk has no key."""
         return None
 
-    def loads_value(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Chunk:
+    def loads_value(
+        self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None
+    ) -> Chunk[ConsumerRecord]:
         """Returns the chunk."""
-        chunk: Chunk = message.value
+        chunk: Chunk[ConsumerRecord] = message.value
         return chunk

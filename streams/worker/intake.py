@@ -11,13 +11,14 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Generic
 
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
 from gatekeeper.errors import RestartError
 from streams.worker import offsets
-from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, size_of
+from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, R, size_of
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ async def arrival(arrived: asyncio.Event) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Generic[R]):
     """What one transaction takes of a topic: the offsets from `start` up to `to`, their records, and the holes.
 
     Each gap is a first offset and a length; records and gaps together are all offsets of the range.
@@ -45,22 +46,22 @@ class Batch:
 
     start: int
     to: int
-    records: tuple[ConsumerRecord, ...] = ()
+    records: tuple[R, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
 
-    def cut(self, offset: int) -> tuple[Batch, Batch]:
+    def cut(self, offset: int) -> tuple[Batch[R], Batch[R]]:
         """Returns what comes before the record at this offset, and the rest."""
         before = tuple(record for record in self.records if record.offset < offset)
         gaps = tuple(gap for gap in self.gaps if gap[0] < offset)
         rest = Batch(offset, self.to, self.records[len(before) :], self.gaps[len(gaps) :])
         return Batch(self.start, offset, before, gaps), rest
 
-    def before(self, later: Batch) -> Batch:
+    def before(self, later: Batch[R]) -> Batch[R]:
         """Returns this and what was taken next as one; the holes of both are in `later` while neither is written."""
         return Batch(self.start, later.to, (*self.records, *later.records), later.gaps)
 
 
-class Intake:
+class Intake(Generic[R]):
     """Turns chunks into batches without a gap that the log does not have."""
 
     def __init__(
@@ -75,7 +76,7 @@ class Intake:
         """`arrived`: told of every chunk. `busy`: whether chunks are on their way, and silence means nothing."""
         self._busy = busy
         self._tp, self._probe, self._credit, self._seek, self._arrived = tp, probe, credit, seek, arrived
-        self._chunks: deque[Chunk] = deque()
+        self._chunks: deque[Chunk[R]] = deque()
         self._heard_at = 0.0
         self._start = self._next = 0
         self._gaps: list[tuple[int, int]] = []
@@ -100,12 +101,12 @@ class Intake:
         self._credit.forget(self._tp.partition)
         await self._seek(self._tp.partition, offset)
 
-    def offer(self, chunk: Chunk) -> None:
+    def offer(self, chunk: Chunk[R]) -> None:
         """Takes a chunk of the current assignment, and says so; never blocks, as credit bounds what waits."""
         self._chunks.append(chunk)
         self._arrived.set()
 
-    async def next_batch(self, most: int = CHUNK_RECORDS) -> Batch:
+    async def next_batch(self, most: int = CHUNK_RECORDS) -> Batch[R]:
         """Returns the next batch of what waits, of so many records at most; without any after a step back.
 
         Whoever writes the batch down calls `written`; one that was not written is part of the next.
@@ -116,7 +117,7 @@ class Intake:
         elif now - self._heard_at >= IDLE_SECONDS:
             await self._look_ahead()
             self._heard_at = now
-        taken: list[ConsumerRecord] = []
+        taken: list[R] = []
         room = CHUNK_BYTES
         while self._chunks and room > 0 and len(taken) < most:
             chunk = self._chunks[0]
@@ -125,16 +126,16 @@ class Intake:
             room = self._take(taken, room, most)
         return Batch(self._start, self._next, tuple(taken), tuple(self._gaps))
 
-    def nothing(self) -> Batch:
+    def nothing(self) -> Batch[R]:
         """Returns a batch without records: what waits goes on waiting."""
         return Batch(self._start, self._start)
 
-    def written(self, batch: Batch) -> None:
+    def written(self, batch: Batch[R]) -> None:
         """Begins the next batch where this one ended."""
         self._start = batch.to
         self._gaps = [gap for gap in self._gaps if gap[0] >= batch.to]
 
-    def _take(self, taken: list[ConsumerRecord], room: int, most: int) -> int:
+    def _take(self, taken: list[R], room: int, most: int) -> int:
         """Moves the first chunk's records over, as many as there is room for; returns the room left, 0 if none."""
         chunk = self._chunks.popleft()
         moved, size = 0, 0

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 
 import structlog
+from aiokafka import ConsumerRecord
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
@@ -93,7 +94,7 @@ class Partition:
         self._task = asyncio.create_task(self._live(), name=f"partition-{self.number}")
         self._task.add_done_callback(self._heed)
 
-    def offer(self, chunk: Chunk) -> None:
+    def offer(self, chunk: Chunk[ConsumerRecord]) -> None:
         """Takes a chunk of the current assignment; without a turn it is left, and read again."""
         if self._turn is not None:
             self._turn.offer(chunk)

@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from gatekeeper.audit.checks.coverage import put_out
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.engine.implied import Inputs, Lacking, Place, implied, items, places
-from gatekeeper.engine.sends import Judged
+from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.settlement import Settled, lacking
 from gatekeeper.engine.tail import Said, Tail, said, written
 from gatekeeper.ledger.entries import Entry
@@ -19,8 +19,9 @@ from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.settings import Settings
 from schemas.record import Output, Record
+from streams.client.batches import as_record
 from streams.worker import offsets
-from streams.worker.batch import Tools, as_record
+from streams.worker.batch import Tools
 
 log = structlog.get_logger(__name__)
 

@@ -19,8 +19,9 @@ from gatekeeper.ledger.entries import Entry
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import RESUMABLE
 from gatekeeper.ledger.resumption import Resumption, resumption
+from streams.client.batches import as_record
 from streams.worker import ledger, offsets, settling
-from streams.worker.batch import Anew, Tools, as_record
+from streams.worker.batch import Anew, Tools
 from streams.worker.clients import TRANSACTION_SECONDS
 from streams.worker.ledger import Ledger
 

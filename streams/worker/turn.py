@@ -14,6 +14,7 @@ import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.asks import answered
 from gatekeeper.ledger.head import Head
 from streams.worker import offsets
@@ -60,10 +61,10 @@ class Turn:
         self._probe = offsets.Probe(tools.clients.reader(), tools.followers.ends)
         self._writer = tools.clients.producer(number)
         self._arrived = asyncio.Event()
-        self._intake = Intake(self._sends, self._probe, tools.credit, tools.seek, self._arrived)
+        self._intake = Intake[ConsumerRecord](self._sends, self._probe, tools.credit, tools.seek, self._arrived)
         self._acts = Acts(tools.settings, number, tools.clients, tools.followers.ends)
         self._touched = Touched(tools.followers.store, self._arrived)
-        self._act_intake = Intake(
+        self._act_intake = Intake[ActRecord](
             self._acts.tp,
             self._probe,
             self._acts.credit,
@@ -71,13 +72,13 @@ class Turn:
             self._arrived,
             busy=lambda: self._acts.busy,
         )
-        self._left: Batch | None = None
+        self._left: Batch[ActRecord] | None = None
         """Acts taken and not judged yet: the first one is about a campaign, whose clearances are on their way."""
         self._committing: asyncio.Task[None] | None = None
         self._late = False
         """Whether the facts did not come when they were waited for last."""
 
-    def offer(self, chunk: Chunk) -> None:
+    def offer(self, chunk: Chunk[ConsumerRecord]) -> None:
         """Takes a chunk of the current assignment."""
         self._intake.offer(chunk)
 
@@ -163,7 +164,7 @@ class Turn:
             if not (self._late and cancels(acts)):
                 sends = await self._intake.next_batch(self._tools.pace.records)
                 touched = self._touched.take(min(TOUCHED, max(2, self._tools.pace.records)))
-            load = Load(sends, acts, touched, await self._waiting_of(touched), self._acts.items)
+            load = Load(sends, acts, touched, await self._waiting_of(touched))
             due = self._something_to_write_down()
             if load.empty and not due:
                 continue
@@ -187,7 +188,7 @@ class Turn:
         if failed and not self._broken.done():
             self._broken.set_result(None)
 
-    async def _next_acts(self) -> Batch:
+    async def _next_acts(self) -> Batch[ActRecord]:
         """Returns the acts that are left, and behind them what has come since: a cancellation may call them off."""
         if self._left is None:
             return await self._act_intake.next_batch(self._tools.pace.records)
@@ -253,7 +254,8 @@ class Turn:
     async def _measure_clock(self, anew: Anew | None = None) -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
         head = self._judging.head
-        sends, acts = Batch(head.sends, head.sends), Batch(head.acts, head.acts)
+        sends: Batch[ConsumerRecord] = Batch(head.sends, head.sends)
+        acts: Batch[ActRecord] = Batch(head.acts, head.acts)
         transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), anew=anew)
         self._written_at = asyncio.get_running_loop().time()
         await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)

@@ -13,7 +13,7 @@ import pytest
 
 from gatekeeper.ledger import entries
 from gatekeeper.texts import language, text
-from schemas.events import Send
+from schemas.codec import parse
 from tests import world
 
 AT = "2026-11-24T10:00:00+09:00"
@@ -380,8 +380,7 @@ def test_running_system_then_judged_by_what_stands_on_its_topics(run, system, tm
     system.put("consents", b"{broken", key=b"other", partition=1)
     again = send("yes", campaign_id="K-0")
     entry = entries.clearance(
-        json.dumps(again).encode(),
-        Send.model_validate_json(json.dumps(again)),
+        parse("sends", None, json.dumps(again).encode()),
         did="D-0",
         at=world.T - 1000,
         until=world.T + 1000,

@@ -18,8 +18,9 @@ from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.audit.records.record import schema_hash
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.cli.audit import state
+from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.sends import Judge
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import release

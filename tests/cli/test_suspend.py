@@ -12,7 +12,7 @@ import pytest
 
 from gatekeeper.ledger import entries
 from gatekeeper.settings import Settings
-from schemas.codec import decode, encode
+from schemas.codec import decode, encode, parse
 from schemas.events import Controller
 from streams.client import fact_with_act, publisher
 from streams.client.publisher import Outgoing, transact
@@ -201,7 +201,7 @@ def test_a_dry_run_then_people_and_what_can_be_recalled_are_told_and_nothing_is_
     value = json.dumps(send("r1", 0)).encode()
     place = {"topic": system.settings.topic("sends"), "partition": 0, "offset": 0, "timestamp": 0}
     entry = entries.clearance(
-        value, decode("sends", b"r1", value), did="D", at=0, until=2**52, basis="s-r1", released=False, src=place
+        parse("sends", b"r1", value), did="D", at=0, until=2**52, basis="s-r1", released=False, src=place
     )
     system.put("ledger", entry.value, key=entry.key)
     done = run("source", "quarantine", "B2", "--dry-run", "--json")

@@ -23,8 +23,9 @@ from kafka.admin import KafkaAdminClient
 
 from gatekeeper.audit.checks.coverage import Finding, report
 from gatekeeper.cli.audit import command
+from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.sends import Judge
 from gatekeeper.errors import UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.knowledge.store import FactStore

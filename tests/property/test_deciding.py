@@ -13,7 +13,8 @@ from gatekeeper.audit.records.releases import RULES
 from gatekeeper.deciding.answer import answer
 from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.deciding.facts import Facts, read_snapshot
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.judged import Judged
+from gatekeeper.engine.sends import Judge
 from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from gatekeeper.audit.records.pseudonym import Master, Subject
 from gatekeeper.audit.tlog import merkle
+from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
-from gatekeeper.engine.sends import Judged
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.times import instant
 from schemas.audit import AuditRecord, Manifest

@@ -20,7 +20,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.settings import Settings
 from schemas.topics import TOPICS
 from streams.client import admin, producer
-from streams.worker import batch, reevaluation, settling, turn
+from streams.worker import acts, batch, reevaluation, settling, turn
 from tests.simulation import promises
 from tests.simulation.company import Company
 from tests.simulation.group import Group
@@ -34,7 +34,7 @@ FACT_PARTITIONS = {"consents": 2}
 MAX_LAG_SECONDS = 3.0
 SMALL: tuple[tuple[Any, str, Any], ...] = (
     (settling, "STRETCH", {"manifests": 8, "audit": 60}),
-    (batch, "MOST", 2),
+    (batch, "MAX_PIECES", 2),
     (batch, "RECALLS", 3),
     (batch, "DEAD_FACTS", 1),
     (batch, "TOMBSTONES", 2),
@@ -199,7 +199,7 @@ def replaced(seed: int) -> Iterator[None]:
 
     patch = pytest.MonkeyPatch()
     patch.setattr(admin, "demand", lambda *_: None)
-    patch.setattr(batch, "secrets", Chance)
+    patch.setattr(acts, "secrets", Chance)
     patch.setattr(producer, "random", chance)
     for module, name, value in SMALL:
         patch.setattr(module, name, value)

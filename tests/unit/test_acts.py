@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 
+from gatekeeper.engine.acts import HANDLERS
 from gatekeeper.engine.item import FROM
 from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.memory import NOTHING
+from gatekeeper.times import instant
+from schemas.events import Act, ItemAct
 from schemas.topics import DAY_MS
 from tests import policies, world
 from tests.desk import JUDGE, TWO, YOUNG, Desk
@@ -409,11 +412,29 @@ def test_shadow_then_nobody_acts_on_its_items_and_nothing_goes_out(kind: str) ->
     assert desk.act("note") == ("recorded", None)
 
 
+def test_acts_written_with_escapes_then_each_is_taken_for_what_it_is() -> None:
+    plain, escaped = Desk(*YOUNG), Desk(*YOUNG)
+    escaped.encode = world.escaped
+    erasure = {"v": 1, "kind": "erase", "act_id": "e-1", "at": instant(world.T), "by": "pm-7", "recipient_id": "P-1"}
+    for desk in (plain, escaped):
+        desk.send()
+        assert desk.act("note") == ("recorded", None)
+        assert desk.act("release") == ("cleared", None)
+        assert desk.reemit(desk.records[-1].did) == ("reemitted", None)
+        assert [outcome for outcome, _ in desk.campaign("handoff")] == ["handed", "done"]
+        assert [outcome for outcome, _ in desk.campaign("cancel")] == ["recalled", "done"]
+        assert desk.judged(erasure) == ("recorded", None)
+        assert desk.memory.erased_at("P-1") == desk.at
+    assert [record.act for record in plain.records] == [record.act for record in escaped.records]
+    assert plain.outputs == escaped.outputs
+
+
+def test_every_kind_of_act_then_it_has_one_handler() -> None:
+    union, _ = get_args(Act)
+    assert {*get_args(union), type(None)} == HANDLERS.keys()
+
+
 def test_every_act_that_is_judged_then_the_table_has_it() -> None:
-    from typing import get_args
-
-    from schemas.events import ItemAct
-
     kinds = {*get_args(ItemAct.model_fields["kind"].annotation), "release"}
     assert kinds == {*FROM, "note", "reveal", "claim"}
 

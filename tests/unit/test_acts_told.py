@@ -18,9 +18,9 @@ from schemas.audit import Decision, Outcome
 from tests.desk import YOUNG, Desk
 
 ROOM = Path(__file__).parents[2] / "gatekeeper"
-SAID = "\n".join((ROOM / "engine" / name).read_text("utf-8") for name in ("acts.py", "item.py", "asks.py"))
+SAID = "\n".join((ROOM / "engine" / name).read_text("utf-8") for name in ("item_acts.py", "item.py", "asks.py"))
 REFUSALS = {
-    *re.findall(r'(?:Call\(None|_Result\("refused"), "([a-z_]+)"', SAID),
+    *re.findall(r'(?:Call\(None|Answer\("refused"), "([a-z_]+)"', SAID),
     *re.findall(r'Asked\(code="([a-z_]+)"', SAID),
     *re.findall(r'return "([a-z_]+)"', (ROOM / "deciding" / "release.py").read_text("utf-8")),
     *("closed", "repeated", "nothing_to_approve", "nothing_to_undo", "notice_lacks"),

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gatekeeper.confirmation import code as codes
-from gatekeeper.engine.acts import NOTHING
+from gatekeeper.engine.reconsideration import NOTHING, reconsider
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.memory import Memory
 from schemas.events import Send
@@ -297,7 +297,7 @@ def test_yes_after_the_mail_date_then_nothing_goes_out(desk: Desk) -> None:
     asked(desk, mail_date="2026-11-26")
     desk.learn(answered(desk))
     desk.at = world.T + 4 * DAY
-    assert desk.acting.reconsider(desk.review[0], desk.store, desk.memory, desk.at) == NOTHING
+    assert reconsider(desk.now, desk.review[0]) == NOTHING
 
 
 def test_no_then_blocked_for_good(desk: Desk) -> None:
@@ -331,7 +331,7 @@ def test_defect_of_ours_then_it_is_told_once_and_the_item_is_left_to_a_colleague
     asked(desk)
     view = desk.store.view
     desk.store.view = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
-    again = desk.acting.reconsider(desk.review[0], desk.store, desk.memory, desk.at).judged
+    again = reconsider(desk.now, desk.review[0]).judged
     assert again
     assert again.failed, "ten of them stop the partition"
     desk.reconsider()

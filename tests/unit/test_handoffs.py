@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.engine.handoffs import campaign_act, decides, walk
+from gatekeeper.engine.act import ActRecord
+from gatekeeper.engine.acts import handling
+from gatekeeper.engine.handoffs import decides
 from gatekeeper.engine.sends import Judge
 from gatekeeper.policy.packs import load
 from gatekeeper.times import instant
@@ -125,30 +127,29 @@ def test_cancelled_then_all_is_called_back_once_and_a_later_send_is_judged_as_us
 def test_hand_off_with_a_cancellation_behind_it_then_it_ends_there_and_needs_no_facts(
     desk: Desk, behind: dict[str, Any], off: bool
 ) -> None:
-    record, later = act(kind="handoff", channel="postal"), campaign_act(act(**{"kind": "cancel", **behind}))
-    begun = walk(desk.judge, record, desk.memory)
-    assert begun is not None
-    begun.step(desk.store, desk.memory, desk.at, most=2)
-    assert decides(campaign_act(record), [None, later]) is not off
-    found = begun.call_off(desk.store, desk.at, [None, later])
+    record, later = act(kind="handoff", channel="postal"), act(**{"kind": "cancel", **behind}).act
+    begun = handling(record)
+    begun.step(desk.now, [], 2)
+    assert decides(record.act, [None, later]) is not off
+    found = begun.step(replace(desk.now, as_of=desk.at - 1), [None, later], 2)
     assert begun.done is off
     told = [AuditRecord.model_validate_json(one.audit).act for one in found]
     assert [(one.outcome, one.code) for one in told if one] == [("done", "called_off")] * off
 
 
 def test_cancellation_of_one_channel_then_a_hand_off_of_all_goes_on() -> None:
-    whole, one = (campaign_act(act(kind="cancel", channel=channel)) for channel in (None, "postal"))
-    assert decides(campaign_act(act(kind="handoff")), [one])
-    assert not decides(campaign_act(act(kind="handoff")), [one, whole])
-    assert campaign_act(Record("acts", 3, 9, 0, None, b"cancel")) is None
+    whole, one = (act(kind="cancel", channel=channel).act for channel in (None, "postal"))
+    assert decides(act(kind="handoff").act, [one])
+    assert not decides(act(kind="handoff").act, [one, whole])
+    assert ActRecord.of(Record("acts", 3, 9, 0, None, b"cancel")).act is None
     many = [(f"x-{number}", b"") for number in range(65)]
-    assert campaign_act(replace(act(kind="cancel"), headers=many)) is None, "such an act is a dead letter"
+    assert ActRecord.of(replace(act(kind="cancel"), headers=many)).act is None, "such an act is a dead letter"
 
 
-def act(**fields: Any) -> Record:
+def act(**fields: Any) -> ActRecord:
     """Returns a record of `acts` about the campaign K-1."""
     said = {"v": 1, "act_id": "a-1", "at": instant(world.T), "by": "hanako", "subject": "campaign/K-1", **fields}
-    return Record("mail.acts.v1", 3, 1, 0, said["subject"].encode(), orjson.dumps(said))
+    return ActRecord.of(Record("mail.acts.v1", 3, 1, 0, said["subject"].encode(), orjson.dumps(said)))
 
 
 def test_shadow_then_nothing_is_handed_off_or_called_back() -> None:

@@ -13,6 +13,7 @@ from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.entries import Entry, Standing
 from gatekeeper.ledger.memory import Memory
+from schemas.codec import parse
 from schemas.events import Send
 from schemas.topics import DAY_MS
 from tests import canaries, world
@@ -28,8 +29,8 @@ def send(**fields: Any) -> Send:
 
 
 def cleared(until: int = AT + DAY_MS, did: str = "D", **fields: Any) -> Entry:
-    value = orjson.dumps(world.send(**fields))
-    return entries.clearance(value, send(**fields), did=did, at=AT, until=until, basis="S-1", released=False, src=SRC)
+    sent = parse("sends", None, orjson.dumps(world.send(**fields)))
+    return entries.clearance(sent, did=did, at=AT, until=until, basis="S-1", released=False, src=SRC)
 
 
 def held(*written: Entry) -> Memory:
@@ -52,9 +53,9 @@ def test_clearance_put_in_then_its_send_key_finds_it_until_its_end_and_no_other_
 
 def test_clearance_of_a_printed_address_then_what_it_is_known_by_is_kept() -> None:
     at_point = Identified(world.token("cp-1"), ((world.token("less"), 900),))
-    value = orjson.dumps(world.send())
+    sent = parse("sends", None, orjson.dumps(world.send()))
     fields = {"did": "D", "at": AT, "until": AT + 1, "basis": None, "released": True, "src": SRC, "printed": at_point}
-    found = held(entries.clearance(value, send(), **fields)).about(send(), AT).clearance  # type: ignore[arg-type]
+    found = held(entries.clearance(sent, **fields)).about(send(), AT).clearance  # type: ignore[arg-type]
     assert found is not None
     assert (found.printed, found.released, found.basis, found.src) == (at_point, True, None, SRC)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
@@ -9,7 +11,7 @@ from gatekeeper.engine.recalls import weighed
 from schemas.events import Recall, Send
 from schemas.topics import DAY_MS
 from tests import world
-from tests.desk import JUDGE, YOUNG, Desk
+from tests.desk import YOUNG, Desk
 
 NO = world.consent(
     record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
@@ -46,7 +48,7 @@ def test_withdrawn_then_one_recall_with_its_record_and_the_key_is_judged_afresh(
 def test_weighed_twice_from_the_same_clearance_then_it_is_the_same_recall(desk: Desk) -> None:
     desk.learn(NO)
     (clearance,) = desk.memory.clearances(desk.at)
-    first, later = (weighed(JUDGE, clearance, desk.store, desk.memory, desk.at + more) for more in (0, 5_000))
+    first, later = (weighed(replace(desk.now, at=desk.at + more), clearance) for more in (0, 5_000))
     assert first is not None
     assert later is not None
     assert first.did == later.did
@@ -113,11 +115,11 @@ def test_a_record_that_cannot_be_read_then_only_one_about_the_person_calls_back(
 def test_facts_that_come_late_then_nothing_is_called_back(desk: Desk) -> None:
     desk.learn(NO)
     (clearance,) = desk.memory.clearances(desk.at)
-    assert weighed(JUDGE, clearance, desk.store, desk.memory, desk.at, as_of=desk.at - DAY_MS) is None
+    assert weighed(replace(desk.now, as_of=desk.at - DAY_MS), clearance) is None
 
 
 def test_a_defect_of_ours_then_it_is_called_back_and_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatekeeper.engine.recalls.decide", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr("gatekeeper.engine.evaluation.decide", lambda *_, **__: 1 // 0)
     (judged,) = desk.weigh()
     assert judged.failed
     assert desk.records[-1].reasons[0].code == "DECISION_FAILED"

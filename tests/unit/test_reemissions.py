@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from gatekeeper.audit.checks.by_hash import Library
 from gatekeeper.audit.checks.replay import replay
 from gatekeeper.cli import gatekeeper
-from gatekeeper.engine.reemissions import asked, reemitted
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.evaluation import Moment
+from gatekeeper.engine.judged import Judged
+from gatekeeper.engine.sends import Judge
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.packs import load
 from schemas.audit import AuditRecord
@@ -51,11 +52,9 @@ def again(
         "source": {"topic": "sends", "partition": 3, "offset": 1}, **fields,
     }  # fmt: skip
     record = Record("mail.acts.v1", 3, 9, desk.at, b"P-1", orjson.dumps(act))
-    said = asked(record)
-    assert said is not None
     item = Record("mail.sends.v1", 3, 1, desk.at, None, value) if value is not None else None
     desk.at += 60_000
-    found = reemitted(judge, record, said, item, desk.store, desk.memory, desk.at, as_of=as_of)
+    found = desk.asked(record, item, Moment(judge, desk.store, desk.memory, desk.at, as_of))
     for entry in found.entries:
         desk.memory.put(entry)
     told = AuditRecord.model_validate_json(found.audit)
@@ -130,9 +129,7 @@ def test_released_before_then_the_record_of_review_is_the_source() -> None:
         "source": {"topic": "review", "partition": 3, "offset": 0},
     }  # fmt: skip
     record = Record("mail.acts.v1", 3, 9, desk.at, b"P-1", orjson.dumps(act))
-    said = asked(record)
-    assert said is not None
-    assert reemitted(JUDGE, record, said, item, desk.store, desk.memory, desk.at).outputs == (first,)
+    assert desk.asked(record, item).outputs == (first,)
 
 
 def test_hard_fact_since_a_release_then_the_refusal_ends_the_release_in_the_ledger_as_well() -> None:

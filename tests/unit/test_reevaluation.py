@@ -9,7 +9,7 @@ import pytest
 
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.memory import Memory
-from schemas.events import Send
+from schemas.codec import parse
 from schemas.record import Refusal
 from streams.worker import reevaluation
 from streams.worker.reevaluation import STEP, Touched
@@ -26,9 +26,8 @@ PEOPLE = [f"P-{number}" for number in range(2 * STEP)]
 def clearance(name: str) -> entries.Entry:
     value = world.send(recipient_id=name, point=f"cp-{name}", match=[{"token": f"match-{name}", "score": 900}])
     src = {"topic": "mail.sends.v1", "partition": 0, "offset": 0, "timestamp": 0}
-    send = Send.model_validate_json(orjson.dumps(value))
     fields = {"did": "D", "at": 0, "until": world.T, "basis": None, "released": False, "src": src}
-    return entries.clearance(orjson.dumps(value), send, **fields)  # type: ignore[arg-type]
+    return entries.clearance(parse("sends", None, orjson.dumps(value)), **fields)  # type: ignore[arg-type]
 
 
 @pytest.fixture

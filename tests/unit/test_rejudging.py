@@ -7,7 +7,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from gatekeeper.engine.acts import NOTHING
+from gatekeeper.engine.reconsideration import NOTHING, reconsider
 from gatekeeper.engine.sends import Judge
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.packs import load
@@ -96,10 +96,10 @@ def test_older_than_the_policy_says_then_it_is_left_to_a_colleague(desk: Desk, w
     item, memory = desk.review[0], Memory()
     for key, value in desk.ledger.items():
         memory.take(key, value)
-    assert desk.acting.reconsider(item, desk.store, memory, desk.at).judged, "a millisecond before"
+    assert reconsider(replace(desk.now, memory=memory), item).judged, "a millisecond before"
     desk.at += 1
     assert desk.memory.waiting("P-1", desk.at, answered=False) == {}
-    assert desk.acting.reconsider(item, desk.store, desk.memory, desk.at) == NOTHING
+    assert reconsider(desk.now, item) == NOTHING
     assert desk.act("redecide") == ("cleared", None)
     desk.check_ledger()
 
@@ -108,7 +108,7 @@ def test_mail_date_over_then_it_is_not_judged_again(desk: Desk) -> None:
     assert desk.send(late=True, mail_date="2026-11-25").codes == ("FACTS_STALE",)
     desk.at = world.T + 2 * DAY_MS
     assert desk.reconsider() == []
-    assert desk.acting.reconsider(desk.review[0], desk.store, desk.memory, desk.at) == NOTHING
+    assert reconsider(desk.now, desk.review[0]) == NOTHING
     desk.check_ledger()
 
 
@@ -126,7 +126,7 @@ def test_a_person_was_first_then_the_gate_does_nothing(desk: Desk, kind: str) ->
     item = desk.review[0]
     desk.act(kind)
     assert desk.reconsider() == []
-    assert desk.acting.reconsider(item, desk.store, desk.memory, desk.at) == NOTHING
+    assert reconsider(desk.now, item) == NOTHING
     desk.check_ledger()
 
 

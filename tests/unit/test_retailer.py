@@ -20,7 +20,8 @@ from gatekeeper.demo.origins import ORIGINS, REFERENCE
 from gatekeeper.demo.retailer import CAST, Person, Retailer
 from gatekeeper.demo.tally import Tally
 from gatekeeper.demo.telling import primary
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.judged import Judged
+from gatekeeper.engine.sends import Judge
 from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy import packs

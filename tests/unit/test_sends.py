@@ -14,8 +14,9 @@ import pytest
 from gatekeeper.audit.records import inquiry
 from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.facts import read_snapshot
+from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
-from gatekeeper.engine.sends import Judge, Judged
+from gatekeeper.engine.sends import Judge
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load

@@ -17,8 +17,8 @@ from gatekeeper.engine.item import judged_form
 from gatekeeper.engine.sends import PARTITION_WRONG, taken
 from gatekeeper.identity import Tokens, printed
 from gatekeeper.policy.packs import Packs
-from schemas.codec import Unreadable, canonical, decode, encode
-from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release
+from schemas.codec import Parsed, Unreadable, canonical, decode, parse, parsed
+from schemas.events import Act, CampaignAct, ItemAct, Reemission, Release, Send
 from schemas.record import Record
 from schemas.topics import logical_name
 
@@ -141,12 +141,13 @@ class Recheck:
             _unread(said, record, self._partitions)
             return
         try:
-            send = decode("sends", record.key, record.value)
+            sent: Parsed[Send] = parse("sends", record.key, record.value)
         except Unreadable as fault:
             raise _Differs("send", told(said["send"]), str(fault)) from None
         remembered = said["stage"] in ("handoff", "recall")
-        sent = audit.judged_send(encode(send) if remembered else record.value or b"")
-        if differs := difference(said["send"], sent, "send"):
+        send = sent.model
+        form = audit.judged_send((parsed(send) if remembered else sent).json)
+        if differs := difference(said["send"], form, "send"):
             raise _Differs(*differs)
         if (facts := said["facts"]) is None:
             return

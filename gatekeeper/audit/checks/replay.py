@@ -260,7 +260,7 @@ def _rebuilt(case: Case, decision: Decision) -> dict[str, Any]:
         decision,
         id_=_did(record, record.clearance if record.stage == "handoff" else None),
         origin=said["src"],
-        send=audit.judged_send(canonical(_whole(said["send"]))) if said["send"] is not None else None,
+        send=audit.judged_send(_whole(said["send"])) if said["send"] is not None else None,
         snapshot=case.facts.snapshot if case.facts else None,
         stage=record.stage,
         as_of=milliseconds(record.asof) if record.asof else None,

@@ -26,6 +26,7 @@ FOREIGN = (ValueError, LookupError, TypeError, AttributeError)
 READ: tuple[Any, ...] = (Send, Source, OnConsents, Suppression, Reference, Ask, Release)
 """The events that decide() reads."""
 
+_WITHHELD = ("recipient_id", "delivery")
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 
@@ -58,15 +59,17 @@ def read_record(value: bytes) -> dict[str, Any]:
     return found
 
 
-def judged_send(value: bytes) -> dict[str, Any]:
-    """Returns all of a send that decide() reads: without `delivery`, recipient id and tokens."""
-    send: dict[str, Any] = orjson.loads(value)
-    del send["recipient_id"]
-    send.pop("delivery", None)
-    del send["contact_point"]["token"]
-    for match in send.get("match", ()):
-        del match["token"]
-    return send
+def judged_send(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns all of a send's JSON that decide() reads: without `delivery`, recipient id and tokens."""
+    found = {name: value for name, value in sent.items() if name not in _WITHHELD}
+    found["contact_point"] = _without_token(sent["contact_point"])
+    if "match" in sent:
+        found["match"] = [_without_token(match) for match in sent["match"]]
+    return found
+
+
+def _without_token(named: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in named.items() if name != "token"}
 
 
 def record(

@@ -1,0 +1,157 @@
+"""An act as it was read, and the answer to it: one audit record, and what is put out and remembered with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from gatekeeper.audit.records.record import judged_send
+from gatekeeper.engine.evaluation import Evaluation, Moment
+from gatekeeper.engine.judged import Cause, Judged
+from gatekeeper.ledger.entries import Clearance, Entry
+from schemas.audit import Outcome, Stage
+from schemas.codec import Unreadable, parsed, read
+from schemas.events import Act, CampaignAct, ItemAct, PairedAct, PartitionAct, Reemission, Release
+from schemas.record import Output, Record
+
+RECORDED = ("note", "reveal", "claim")
+"""What is done about an item and changes nothing: it is kept in the audit trail, and that is all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActRecord(Record):
+    """A record of `acts`, decoded where it was read.
+
+    `act`: None where the record cannot be read, for the `fault`. `about`: the record that the act names, None where
+    there is none. `entropy`: random bytes, for the answer code of an ask.
+    """
+
+    act: Act | None = None
+    fault: Unreadable | None = None
+    about: Record | None = None
+    entropy: bytes = b""
+
+    @classmethod
+    def of(cls, record: Record, entropy: bytes = b"") -> ActRecord:
+        """Decodes a record of `acts`."""
+        try:
+            return cls._with(record, act=read(record).model, entropy=entropy)
+        except Unreadable as fault:
+            return cls._with(record, fault=fault)
+
+    @classmethod
+    def own(cls, item: Record, act: ItemAct | None = None) -> ActRecord:
+        """Returns an act of the gate itself about an item; it stands nowhere but in the audit. None = not known yet."""
+        return cls._with(item, act=act, about=item)
+
+    @classmethod
+    def _with(cls, record: Record, **more: Any) -> ActRecord:
+        place = record.topic, record.partition, record.offset, record.timestamp
+        return cls(*place, record.key, record.value, record.headers, record.refused, **more)
+
+    @property
+    def names(self) -> tuple[str, int, int] | None:
+        """Which record must be read before the act is judged: topic, partition, offset; None where none must."""
+        act = self.act
+        if isinstance(act, Reemission):
+            return act.source.topic, act.source.partition, act.source.offset
+        if isinstance(act, Release | ItemAct) and act.review is not None and act.kind not in RECORDED:
+            return "review", act.review.partition, act.review.offset
+        return None
+
+    @property
+    def recipient_id(self) -> str | None:
+        """Whom the act is about, None for nobody or somebody unknown."""
+        about_somebody = isinstance(self.act, Release | ItemAct | Reemission | PairedAct)
+        return self.act.recipient_id if about_somebody else None  # type: ignore[union-attr]
+
+    @property
+    def cause(self) -> Cause:
+        """The act as the cause of its own audit record."""
+        stage: Stage = "release" if self.act and self.act.kind in ("release", "approve") else "act"
+        return Cause.of(self, stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What becomes of an act: a decision where there was one, what is put out, what is remembered.
+
+    `cause`: None = the act's own. `scope`: the fields of the send that it was done to, where nothing was decided.
+    """
+
+    outcome: Outcome
+    code: str | None = None
+    evaluation: Evaluation | None = None
+    outputs: tuple[Output, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    cause: Cause | None = None
+    scope: Mapping[str, Any] | None = None
+
+
+def answered(
+    now: Moment, asked: ActRecord, answer: Answer, *, about: Clearance | None = None, item: str | None = None
+) -> Judged:
+    """Returns an answer with its audit record.
+
+    `about`: the clearance that an act about a campaign was done to. `item`: the decision id of the item, where the act
+    does not name it.
+    """
+    act, evaluation, cause = asked.act, answer.evaluation, answer.cause or asked.cause
+    whom, scope = asked.recipient_id, answer.scope or _scope(act)
+    if about:
+        whom, item, scope = about.send.recipient_id, about.did, judged_send(parsed(about.send).json)
+    who, salt = now.subject(whom) if whom else (None, ())
+    if salt and act and act.kind == "erase":
+        who, salt = None, ()  # whom this partition never named, it need not name now
+    said = acted(act, answer.outcome, answer.code, item=item)
+    if evaluation is None:
+        proof = now.note(cause, said, scope=scope, subject=who)
+    else:
+        proof = evaluation.record(cause, subject=who, act=said)
+    told = evaluation.decision if evaluation and answer.outcome in ("cleared", "withheld") else None
+    return Judged(
+        answer.outputs,
+        proof,
+        cause.id,
+        told.verdict if told else None,
+        told.codes if told else (),
+        dead=answer.outcome == "unreadable",
+        failed=answer.outcome == "failed" or (evaluation is not None and evaluation.error is not None),
+        entries=(*answer.entries, *salt),
+    )
+
+
+def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: str | None = None) -> dict[str, Any]:
+    """Returns the fields of `schemas.audit.Acted`; `item`: what it was done to, where the act does not name it."""
+    if isinstance(act, Release | ItemAct | Reemission):
+        item = act.decision_id
+    by: str | Sequence[str] | None = act.by if act else None
+    more: dict[str, Any] = {"bulk": act.bulk} if isinstance(act, Release) and act.bulk is not None else {}
+    if isinstance(act, PartitionAct):
+        more = {"resumed": {name: getattr(act, name) for name in ("refused", "head", "sends", "acts")}}
+    return {
+        "act_id": act.act_id if act else None,
+        "kind": act.kind if act else None,
+        "by": by,
+        "at": act.at if act else None,
+        "evidence_ref": act.evidence_ref if act else None,
+        "item": item,
+        "outcome": outcome,
+        "code": code,
+        "why": _why(act) if act and act.reason else None,
+        **more,
+    }
+
+
+def _scope(act: Act | None) -> dict[str, Any] | None:
+    """Returns the campaign and channel of an act that names them itself."""
+    if isinstance(act, Reemission):
+        return {"campaign_id": act.campaign_id, "channel": act.channel}
+    return {"campaign_id": act.campaign, "channel": act.channel} if isinstance(act, CampaignAct) else None
+
+
+def _why(act: Act) -> str:
+    """Returns what proves the reason in words, which may name a person and so is never in the audit itself."""
+    return sha256(f"gate/why/1\0{act.act_id or ''}\0{act.reason}".encode()).hexdigest()

@@ -1,0 +1,263 @@
+"""The one evaluation of a send: looked up, decided on, recorded and remembered, whatever it is evaluated for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gatekeeper import times
+from gatekeeper.audit.records import record as audit
+from gatekeeper.audit.records.pseudonym import Subject, Subjects
+from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.deciding.facts import Facts
+from gatekeeper.deciding.release import RELEASED
+from gatekeeper.deciding.rules.system import Checkpoint
+from gatekeeper.engine.failures import defect
+from gatekeeper.engine.judged import Cause
+from gatekeeper.engine.outputs import INFORMATIONAL
+from gatekeeper.engine.rejudging import acted_on_until, rejudged_until
+from gatekeeper.identity import Printed, Tokens, printed
+from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.entries import Clearance, Entry
+from gatekeeper.ledger.memory import Memory
+from gatekeeper.policy.activation import Activations
+from gatekeeper.policy.packs import Packs
+from gatekeeper.policy.policy import Policy
+from schemas.audit import Mode
+from schemas.codec import Parsed, canonical, parsed
+from schemas.events import Send
+
+
+class Evaluator:
+    """What every evaluation of a process has in common: the packs in use, the mode, and the keys.
+
+    In shadow mode nothing is cleared: what would be goes to `review`, marked as all else is.
+    `tokens` make out whether the address printed is the one judged; without them a send that prints one is withheld.
+    `subjects` name people in records; without them records name nobody.
+    """
+
+    def __init__(
+        self, packs: Packs, mode: Mode = "live", *, tokens: Tokens | None = None, subjects: Subjects | None = None
+    ) -> None:
+        self.packs = packs
+        self.mode = mode
+        self.tokens = tokens
+        self._subjects = subjects
+        self._held: tuple[Activations, int, Packs] | None = None
+
+    def holding(self, store: FactStore) -> Packs:
+        """Returns the packs that hold by what the store knows: the same ones until it hears of a policy."""
+        known = store.activations
+        if self._held is None or self._held[0] is not known or self._held[1] != known.revision:
+            self._held = known, known.revision, known.over(self.packs)
+        return self._held[2]
+
+    def subject(self, recipient_id: str, memory: Memory) -> tuple[Subject | None, tuple[Entry, ...]]:
+        """Returns how records name a person, and what is to be remembered so that they name them alike."""
+        return self._subjects.of(recipient_id, memory) if self._subjects else (None, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """All that sends are evaluated by at one instant.
+
+    `at`: milliseconds since the epoch. `as_of`: up to when the facts are known, None where none is missing.
+    """
+
+    evaluator: Evaluator
+    store: FactStore
+    memory: Memory
+    at: int
+    as_of: int | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """Whether the gate is live or a shadow."""
+        return self.evaluator.mode
+
+    @property
+    def packs(self) -> Packs:
+        """The packs that hold."""
+        return self.evaluator.holding(self.store)
+
+    @property
+    def policy(self) -> Policy:
+        """The company's own policy in force."""
+        return self.packs.at(self.at)
+
+    def subject(self, recipient_id: str) -> tuple[Subject | None, tuple[Entry, ...]]:
+        """Returns how a record names a person, and what is to be remembered of that. Call it once a record."""
+        return self.evaluator.subject(recipient_id, self.memory)
+
+    def evaluate(self, sent: Parsed[Send], *, release: Mapping[str, Any] | None = None) -> Evaluation:
+        """Evaluates a send that is to go out. Never raises.
+
+        `release`: the judged form of a release that counts beside those that are remembered.
+        """
+        return self._evaluated(sent, None, counts=release)
+
+    def weigh(self, clearance: Clearance, *, without: Mapping[str, Any] | None = None) -> Evaluation:
+        """Evaluates a live clearance again. Never raises.
+
+        `without`: the judged form of a release that counts no more.
+        """
+        return self._evaluated(parsed(clearance.send), clearance, counts_no_more=without)
+
+    def defective(
+        self, sent: Parsed[Send], error: Exception, *, facts: Facts | None = None, clearance: str | None = None
+    ) -> Evaluation:
+        """Returns the evaluation of a send on which a defect of ours raised: DECISION_FAILED."""
+        decision = only(self.policy, self.at, [defect(error)])
+        return Evaluation(self, sent, decision, facts, clearance=clearance, error=error)
+
+    def note(
+        self,
+        cause: Cause,
+        act: Mapping[str, Any],
+        *,
+        scope: Mapping[str, Any] | None = None,
+        subject: Subject | None = None,
+    ) -> bytes:
+        """Returns the audit record of an act by which nothing is decided; `scope`: the send's fields that it names."""
+        return audit.record_of_act(
+            self.policy,
+            self.at,
+            id_=cause.id,
+            origin=cause.origin,
+            stage=cause.stage,
+            act=act,
+            scope=scope,
+            mode=self.mode,
+            subject=subject,
+            raw=cause.raw,
+        )
+
+    def _evaluated(
+        self,
+        sent: Parsed[Send],
+        clearance: Clearance | None,
+        *,
+        counts: Mapping[str, Any] | None = None,
+        counts_no_more: Mapping[str, Any] | None = None,
+    ) -> Evaluation:
+        send, facts = sent.model, None
+        at_point, before = (clearance.printed, clearance.did) if clearance else (None, None)
+        try:
+            known = self.memory.about(send, self.at)
+            if clearance is None:
+                at_point = printed(self.evaluator.tokens, send)
+            releases = known.releases
+            if counts is not None:
+                releases = b"\n".join(filter(None, (releases, canonical(counts))))
+            if counts_no_more is not None:
+                gone = canonical(counts_no_more)
+                releases = b"\n".join(line for line in releases.split(b"\n") if line != gone)
+            facts = self.store.view(send, at_point, asks=known.asks, releases=releases, erased=known.erased)
+            checkpoint: Checkpoint = "intake" if clearance is None else "handoff"
+            if clearance is None and known.clearance:
+                before = known.clearance.did
+            decision = decide(
+                send,
+                facts,
+                self.store.reference,
+                self.packs,
+                self.at,
+                as_of=self.as_of,
+                checkpoint=checkpoint,
+                clearance=before,
+            )
+        except Exception as error:
+            return self.defective(sent, error, facts=facts, clearance=clearance.did if clearance else None)
+        return Evaluation(self, sent, decision, facts, at_point, before)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A decision on one send, with all that it was made from.
+
+    `facts`: None where they could not be looked up. `printed`: what the send's delivery comes to. `clearance`: the
+    decision id as decide() was given it. `error`: the defect of ours for which the decision is DECISION_FAILED.
+    """
+
+    moment: Moment
+    sent: Parsed[Send]
+    decision: Decision
+    facts: Facts | None = None
+    printed: Printed | None = None
+    clearance: str | None = None
+    error: Exception | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the verdict is `clear`."""
+        return self.decision.verdict == "clear"
+
+    def sound(self) -> Evaluation:
+        """Returns this evaluation; raises the defect of ours for which nothing was decided."""
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def record(self, cause: Cause, *, subject: Subject | None, act: Mapping[str, Any] | None = None) -> bytes:
+        """Returns the audit record. `subject`: whom it is about. `act`: the fields of `schemas.audit.Acted`."""
+        facts = self.facts
+        return audit.record(
+            self.decision,
+            id_=cause.id,
+            origin=cause.origin,
+            send=audit.judged_send(self.sent.json),
+            snapshot=facts.snapshot if facts else None,
+            stage=cause.stage,
+            as_of=self.moment.as_of,
+            clearance=self.clearance,
+            act=act,
+            mode=self.moment.mode,
+            normalised=facts is not None and facts.printed == "tokenised",
+            subject=subject,
+            raw=cause.raw,
+        )
+
+    def remembered(self, cause: Cause) -> tuple[Entry, ...]:
+        """Returns the entries that the decision adds to the memory, and those that it takes out of it."""
+        decision, send = self.decision, self.sent.model
+        if not self.stands:
+            return *self.ended_releases(), *self._held(cause)
+        until = decision.at + decision.policy.dedupe_ms
+        if send.mail_date:
+            until = max(until, times.span(send.mail_date, decision.policy.timezone).last // 1000 + 1)
+        return (
+            entries.clearance(
+                self.sent,
+                did=cause.id,
+                at=decision.at,
+                until=until,
+                basis=decision.basis,
+                released=RELEASED in decision.notes,
+                src=cause.origin,
+                printed=self.printed,
+            ),
+        )
+
+    def ended_releases(self) -> tuple[Entry, ...]:
+        """Returns the entries that take out the releases of the send's key, where a hard fact ended them for good."""
+        if "RELEASE_SUPERSEDED" not in self.decision.codes:
+            return ()
+        return tuple(Entry(key, None) for key in self.moment.memory.releases(self.sent.model))
+
+    def _held(self, cause: Cause) -> tuple[Entry, ...]:
+        """Returns the entry of a withheld send that the gate itself may clear later, up to its mail date.
+
+        It is one whose person may be asked, or has been: then even what has another reason now. And it is one that was
+        withheld because facts were late or unreadable.
+        """
+        decision, send, memory = self.decision, self.sent.model, self.moment.memory
+        if memory.review is None or decision.codes == INFORMATIONAL:
+            return ()
+        rejudge, until = rejudged_until(send, decision), acted_on_until(send, decision)
+        if decision.verdict != "confirm" and not memory.requests(send.recipient_id):
+            if rejudge is None:
+                return ()
+            until = rejudge
+        return (entries.held(send.recipient_id, cause.id, offset=memory.review, until=until, rejudge=rejudge),)

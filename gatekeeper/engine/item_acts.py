@@ -1,0 +1,153 @@
+"""An act about one item of the review queue: judged by the facts of now, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gatekeeper.audit.records.record import judged_send
+from gatekeeper.engine import asks
+from gatekeeper.engine import item as review
+from gatekeeper.engine.act import RECORDED, ActRecord, Answer
+from gatekeeper.engine.evaluation import Evaluation, Moment
+from gatekeeper.engine.item import Call, Item
+from gatekeeper.engine.judged import Cause
+from gatekeeper.engine.outputs import told
+from gatekeeper.engine.recalls import recall, stands
+from gatekeeper.ledger import entries
+from gatekeeper.ledger.entries import Clearance, Entry, Standing
+from gatekeeper.policy.policy import Policy
+from schemas.audit import Outcome
+from schemas.events import ItemAct, Release
+from schemas.record import Record
+
+AWAITS = "awaits_answer"
+"""Why an item is not redecided whose person has been asked."""
+
+
+def on_item(now: Moment, asked: ActRecord) -> Answer:
+    """Answers an act about an item; an act that cannot be done is refused. Raises what a defect of ours raises."""
+    found = item_of(asked.about)
+    answer = done(now, asked, asked.cause, found)
+    return replace(answer, scope=judged_send(found.sent.json)) if found else answer
+
+
+def item_of(record: Record | None) -> Item | None:
+    """Returns the item that a record of `review` holds, None where it holds none."""
+    return review.item(record.key, record.value, dict(record.headers)) if record else None
+
+
+def done(now: Moment, asked: ActRecord, cause: Cause, found: Item | None) -> Answer:
+    """Returns what becomes of an act about an item; `cause`: of its audit record."""
+    act, item = asked.act, asked.about
+    if not isinstance(act, Release | ItemAct):
+        raise TypeError("an act about no item")
+    if act.kind in RECORDED:
+        return Answer("recorded")
+    if now.mode == "shadow":
+        return Answer("refused", "shadow")  # what a shadow withholds, nobody waits for
+    if act.act_id is None or act.review is None:
+        return Answer("refused", "item_unknown")
+    if act.review.partition != asked.partition:
+        return Answer("refused", "item_elsewhere")
+    standing = now.memory.standing(act.recipient_id, act.decision_id)
+    call = review.weigh(act, found, standing, at=now.at, policy=_policy(now, found))
+    if call.step is None or item is None or found is None:
+        return Answer("refused", call.code)
+    doing = _Doing(now, act, cause, item, found, standing)
+    if call.step in ("release", "redecide"):
+        return doing.judged_again(call)
+    if call.step == "ask":
+        return doing.asked(asked.entropy)
+    if call.step == "propose":
+        return Answer("waiting", entries=(doing.closed("proposed", said=call.said),))
+    if call.step == "uphold":
+        return Answer("upheld", entries=(doing.closed("upheld"),))
+    if call.step == "reopen":
+        return Answer("reopened", entries=(doing.closed("open"),))
+    return doing.undone()
+
+
+def _policy(now: Moment, found: Item | None) -> Policy:
+    """Returns the policy that decides the item; where none does, the company's own."""
+    deciding = now.packs.deciding(found.send.contact_point.country, now.at) if found else None
+    return deciding or now.policy
+
+
+@dataclass(frozen=True, slots=True)
+class _Doing:
+    """An act that may be done, with the item that it is about. `standing`: what was done about that before."""
+
+    now: Moment
+    act: Release | ItemAct
+    cause: Cause
+    item: Record
+    found: Item
+    standing: Standing | None
+
+    def judged_again(self, call: Call) -> Answer:
+        """The item goes out, or is an item anew; either way nothing more can be done about the old one."""
+        now, found, standing = self.now, self.found, self.standing
+        evaluation = self._evaluated(call.said)
+        decision = evaluation.decision
+        awaits = standing is not None and standing.offset is not None and standing.rejudge is None
+        if call.step == "redecide" and awaits and asks.PENDING in decision.codes:
+            return Answer("refused", AWAITS, evaluation, entries=evaluation.ended_releases())  # it waits already
+        output = told(self.item, found.send, decision, self.cause.id, mode=now.mode)
+        kept = evaluation.remembered(self.cause)
+        if call.said is not None and "RELEASE_SUPERSEDED" not in decision.codes:
+            kept += (entries.release(found.send, found.did, dict(call.said), until=now.at + review.KEPT_MS),)
+        state: review.State = "redecided" if call.said is None else "released"
+        kept += (self.closed(state, did=self.cause.id, said=call.said),)
+        outcome: Outcome = "cleared" if evaluation.stands else "withheld"
+        return Answer(outcome, None, evaluation, (output,), kept)
+
+    def asked(self, entropy: bytes) -> Answer:
+        """The person is asked; `entropy`: for the answer code."""
+        evaluation, found, id_ = self._evaluated(), self.found, self.cause.id
+        ended = evaluation.ended_releases()
+        asked = asks.request(evaluation, item=found.did, id_=id_, entropy=entropy)
+        if asked.code not in (None, "waits_along"):
+            return Answer("refused", asked.code, evaluation, entries=ended)
+        kept = (*asked.entries, *ended, self.closed("asked", did=id_))
+        return Answer("asked", asked.code, evaluation, asked.outputs, kept)
+
+    def undone(self) -> Answer:
+        """The release no longer counts, and what it cleared, or what does not stand without it, is called back."""
+        now, found, standing = self.now, self.found, self.standing
+        kept = [
+            Entry(entries.release_key(found.send, found.did), None),
+            self.closed("undone", said=standing.said if standing else None),
+        ]
+        clearance = now.memory.about(found.send, now.at).clearance
+        if clearance is None or (standing and clearance.did != standing.did and self._stands(clearance, standing)):
+            return Answer("undone", entries=tuple(kept))
+        output, forgotten = recall(clearance, id_=self.cause.id, at=now.at)
+        return Answer("recalled", outputs=(output,), entries=(*kept, forgotten))
+
+    def closed(self, state: review.State, *, did: str | None = None, said: Mapping[str, Any] | None = None) -> Entry:
+        """Returns the entry that says how the act leaves the item."""
+        act, found, last = self.act, self.found, self.standing
+        by = act.by if isinstance(act.by, str) else act.by[0]
+        standing = Standing(
+            state,
+            act.act_id or "",
+            by,
+            did=did,
+            said=dict(said) if said is not None else None,
+            offset=act.review.offset if act.review and state in review.WAITING else None,
+            before=last.acts if last else (),
+        )
+        return entries.act(act.recipient_id, found.did, standing, until=found.until)
+
+    def _evaluated(self, said: Mapping[str, Any] | None = None) -> Evaluation:
+        return self.now.evaluate(self.found.sent, release=said).sound()
+
+    def _stands(self, clearance: Clearance, undone: Standing) -> bool:
+        """Tells whether a piece that another decision cleared stands without the release that is taken back."""
+        if not clearance.released:
+            return True
+        # facts that are late say nothing against it
+        evaluation = replace(self.now, as_of=None).weigh(clearance, without=undone.said).sound()
+        return stands(clearance, evaluation.decision)
