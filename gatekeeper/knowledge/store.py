@@ -5,27 +5,21 @@ Of each person, and of each token that a suppression names, it holds the lines (
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
-from contextlib import suppress
-from itertools import islice
 from typing import Any
-
-import orjson
-from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.deciding import facts
 from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH, Facts
 from gatekeeper.deciding.reference import Reference, Referred, place_of
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.person import KINDS, WORD, Person, add, covering, joined, person_of, spellings
+from gatekeeper.knowledge.unreadable import named
 from gatekeeper.policy.activation import Activations
 from schemas.audit import Printing
-from schemas.codec import VALUE_BYTES, Unreadable, canonical, decode
+from schemas.codec import Unreadable, canonical, decode
 from schemas.events import PolicyVersion, Resolution, Send
 from schemas.record import Refusal
 from schemas.topics import logical_name, subject_key
-from schemas.values import RecipientId
 
 Place = tuple[str, int, int]
 """Topic (registry name), partition, offset."""
@@ -34,14 +28,9 @@ SNAPSHOT_BYTES = 160 * 1024
 """Of whom more is known than this, none counts, as with CAPS: with the send and the reasons it must fit a record."""
 UNREADABLE = 64
 """More unreadable records of one person are not named one by one."""
-NAMES = 64
-"""At most so many people are withheld by one unreadable record: those that it names first, and its key's."""
 WITHHELD = 100_000
 """So many names of unreadable records are kept; each record beyond withholds everybody, until it is resolved."""
 _POLICY = "policy/"
-_ID = TypeAdapter(RecipientId)
-_NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-]{1,64})"')
-_NAMES_REFERENCE = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}")
 
 
 class FactStore:
@@ -99,7 +88,7 @@ class FactStore:
         except Exception as error:  # a defect of ours must not stop the facts of everybody else
             fault = f"failed_{type(error).__name__}"
         if fault is not None:
-            names = _named(topic, key, value or b"")
+            names = named(topic, key, value or b"")
             self._withhold((topic, partition, offset), fault, names, value or b"")
         for listener in self.listeners:
             for name in names:
@@ -328,31 +317,3 @@ class FactStore:
             self._withheld[name].discard(place)
             if not self._withheld[name]:
                 del self._withheld[name]
-
-
-def _named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
-    """Returns whom an unreadable record names: by its key, and by every name found in its value.
-
-    Of a value beyond its cap only the key counts, and no more than NAMES names.
-    """
-    read, names = None, {key or b""}
-    if len(value) <= VALUE_BYTES:
-        names.update(islice(dict.fromkeys(_NAMES_SOMEBODY.findall(value)), NAMES))
-        with suppress(ValueError):
-            read = orjson.loads(value)  # a name may be written with escapes
-    if isinstance(read, dict):
-        names.update(str(read.get(name)).encode() for name in ("recipient_id", "token"))
-        if topic == "reference" and (id_ := read.get("id") or read.get("terms_id")):
-            names.add(f"{read.get('kind')}/{id_}".encode())
-    texts = {name.decode("utf-8", "replace") for name in names}
-    if topic == "reference":
-        return frozenset(text for text in texts if _NAMES_REFERENCE.fullmatch(text))
-    return frozenset(text for text in texts - {"None"} if _is_id(text))
-
-
-def _is_id(text: str) -> bool:
-    try:
-        _ID.validate_python(text)
-    except ValidationError:
-        return False
-    return True

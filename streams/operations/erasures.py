@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gatekeeper.errors import UsageError
+from gatekeeper.knowledge.unreadable import named
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import PairedAct, Source, Suppression
@@ -75,8 +76,8 @@ def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, in
         try:
             source: Source = decode("sources", record.key, record.value)
         except Unreadable:
-            named = record.key == owner or owner in (record.value or b"")  # a record without key has its value's
-            sources, unreadable = sources + named, unreadable + named
+            about = recipient_id in named("sources", record.key, record.value or b"")
+            sources, unreadable = sources + about, unreadable + about
             continue
         if source.recipient_id != recipient_id:
             continue
@@ -90,8 +91,8 @@ def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, in
 
 def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) -> list[Suppression]:
     """Returns the stops of an erasure: of the person, then of each address; their ids begin with the act's."""
-    named: list[tuple[str | None, str | None, tuple[Match, ...]]] = [(recipient_id, None, ())]
-    named += [(None, token, readings) for token, readings in known]
+    of: list[tuple[str | None, str | None, tuple[Match, ...]]] = [(recipient_id, None, ())]
+    of += [(None, token, readings) for token, readings in known]
     return [
         Suppression(
             v=1,
@@ -102,7 +103,7 @@ def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) 
             token=token,
             readings=readings,
         )
-        for number, (recipient, token, readings) in enumerate(named)
+        for number, (recipient, token, readings) in enumerate(of)
     ]
 
 

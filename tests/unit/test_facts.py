@@ -36,6 +36,12 @@ UNREADABLE = [
     ("cut off, named by its key", "consents", b"P-1", b'{"v":1,"kind":'),
     ("cut off, named by its value", "consents", None, b'{"recipient_id":"P-1","v":1,"kind":'),
     ("named with escapes", "consents", None, b'{"recipient\\u005fid":"P-1"}'),
+    (
+        "a token inside, named with escapes",
+        "sources",
+        None,
+        world.escaped({"points": [{"token": world.token("cp-1")}]}),
+    ),
     ("named twice", "consents", None, b'{"recipient_id":"P-1","recipient_id":"P-2"}'),
     ("no value", "suppressions", b"P-1", None),
     ("filed under another key", "suppressions", b"P-2", orjson.dumps(world.suppression()[1])),
