@@ -240,12 +240,9 @@ class _Answers(_List):
 
 
 def _said(record: Record) -> Consent | PersonEvent | None:
-    """Returns an event that says what became of a question; None for any other, without reading all of it."""
-    value = record.value or b""
-    if b'"answers"' not in value and b'"ask_undelivered"' not in value:
-        return None
+    """Returns the event of a record, None for one that cannot be read."""
     try:
-        found: Consent | PersonEvent = decode("consents", record.key, value)
+        found: Consent | PersonEvent = decode("consents", record.key, record.value)
     except Unreadable:
         return None  # it withholds its person until it is resolved
     return found

@@ -107,11 +107,10 @@ def _books(settings: Settings) -> Books:
                 books.recalled[orjson.loads(record.value or b"{}").get("decision_id", "")] = record.timestamp
         for record in reader.read("audit", since=now - KEPT_DAYS * DAY_MS):
             bar.advance(task)
-            if b'"stage":"handoff"' not in (record.value or b""):
-                continue
             with suppress(*FOREIGN):
-                act = orjson.loads(record.value or b"")["act"]
-                if act["outcome"] == "handed":
+                said = orjson.loads(record.value or b"")
+                act = said["act"] if said["stage"] == "handoff" else None
+                if act and act["outcome"] == "handed":
                     books.handed.add(act["item"])
     return books
 

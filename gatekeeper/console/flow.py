@@ -10,15 +10,11 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
-
-from gatekeeper.console.model import Part, Writing
+from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.office.campaign import Counts
 from gatekeeper.times import span
 from schemas.codec import Unreadable, decode
-from schemas.record import Record
 from schemas.topics import DAY_MS, logical_name
 
 HOUR_MS = 3_600_000
@@ -38,7 +34,7 @@ CREATE TABLE head (part INTEGER PRIMARY KEY, sends INTEGER, at INTEGER);
 """
 
 
-def _sends(writing: Writing, record: Record) -> None:
+def _sends(writing: Writing, record: Incoming) -> None:
     try:
         campaign = decode("sends", record.key, record.value).campaign_id
     except Unreadable:
@@ -46,10 +42,10 @@ def _sends(writing: Writing, record: Record) -> None:
     _count(writing.db, campaign, record.timestamp, "published")
 
 
-def _audit(writing: Writing, record: Record) -> None:
+def _audit(writing: Writing, record: Incoming) -> None:
     db, at = writing.db, record.timestamp
     try:
-        found: dict[str, Any] = orjson.loads(record.value or b"")
+        found = record.json
         stage, act, did, campaign = found["stage"], found.get("act"), found["did"], found["campaign"]
         verdict, codes = found["verdict"], [reason["code"] for reason in found["reasons"]]
     except (ValueError, LookupError, TypeError):
@@ -79,7 +75,7 @@ def _audit(writing: Writing, record: Record) -> None:
         db.execute("INSERT OR REPLACE INTO held_back VALUES (?, ?, ?, ?)", row)
 
 
-def _recalls(writing: Writing, record: Record) -> None:
+def _recalls(writing: Writing, record: Incoming) -> None:
     try:
         found = decode("recalls", record.key, record.value)
     except Unreadable:
@@ -87,7 +83,7 @@ def _recalls(writing: Writing, record: Record) -> None:
     _move(writing.db, found.campaign_id, found.decision_id, record.timestamp, "recalled")
 
 
-def _manifests(writing: Writing, record: Record) -> None:
+def _manifests(writing: Writing, record: Incoming) -> None:
     try:
         found = decode("manifests", None, record.value)
     except Unreadable:

@@ -9,13 +9,12 @@ from typing import Any
 import orjson
 
 from gatekeeper import times
-from gatekeeper.console.model import Part, Writing
+from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.engine.item import FROM, KEPT_MS
 from gatekeeper.review.data_origin import origin
 from gatekeeper.review.queue import Doing, Item, answered, asked, held, standing
 from schemas.audit import Decision
 from schemas.events import ReviewPlace
-from schemas.record import Record
 
 SCHEMA = """
 CREATE TABLE item (
@@ -50,7 +49,7 @@ PENDING = """EXISTS (
 """As a condition on `item`: an act about it has no answer yet."""
 
 
-def _review(writing: Writing, record: Record) -> None:
+def _review(writing: Writing, record: Incoming) -> None:
     try:
         item = held(record.partition, record.offset, record.value, record.headers)
     except ValueError:
@@ -75,8 +74,8 @@ def _review(writing: Writing, record: Record) -> None:
     _stand(db, item)
 
 
-def _act(writing: Writing, record: Record) -> None:
-    if doing := asked(record.key, record.value):
+def _act(writing: Writing, record: Incoming) -> None:
+    if doing := asked(record.act):
         who = orjson.dumps(doing.by).decode()
         words = (record.partition, record.offset) if doing.reason else (None, None)
         row = (doing.act_id, doing.item, doing.kind, who, doing.at, doing.evidence, *words)
@@ -84,10 +83,10 @@ def _act(writing: Writing, record: Record) -> None:
         _touch(writing, doing.item)
 
 
-def _audit(writing: Writing, record: Record) -> None:
+def _audit(writing: Writing, record: Incoming) -> None:
     db, place = writing.db, (record.partition, record.offset)
     _decided(writing, record)
-    doing = answered(record.value)
+    doing = answered(record.json)
     if doing is None:
         return
     said = (doing.act_id, doing.item, doing.kind, orjson.dumps(doing.by).decode(), doing.at, doing.evidence)
@@ -98,19 +97,18 @@ def _audit(writing: Writing, record: Record) -> None:
         _touch(writing, item.id)
 
 
-def _decided(writing: Writing, record: Record) -> None:
+def _decided(writing: Writing, record: Incoming) -> None:
     """Keeps the record of a decision that withheld, and what it says of the data's origin."""
-    value = record.value or b""
-    if b'"verdict":"clear"' in value or b'"verdict":null' in value:
+    found = record.json
+    if found.get("verdict") in ("clear", None):
         return
     try:
-        found = orjson.loads(value)
         did, at, came = str(found["did"]), times.span(found["at"], "UTC").first // 1000, origin(found)
     except (ValueError, LookupError, TypeError, AttributeError):
         return
     if found.get("mode", "live") != "live":
         return
-    row = (did, record.partition, record.offset, at, came, value)
+    row = (did, record.partition, record.offset, at, came, record.value)
     writing.db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)", row)
     writing.db.execute("UPDATE item SET origin = ? WHERE id = ?", (came, did))
 

@@ -11,13 +11,12 @@ from typing import Any, get_args
 
 import orjson
 
-from gatekeeper.console.model import Part, Writing
+from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.office.policy_change import Known
 from gatekeeper.policy.packs import Packs
 from gatekeeper.times import instant
 from schemas.codec import Unreadable, decode
 from schemas.events import Batch, Controller, Notice, PairedAct, PolicyVersion
-from schemas.record import Record
 from schemas.topics import TOPICS
 
 SCHEMA = """
@@ -50,7 +49,7 @@ class Recent:
     code: str | None
 
 
-def _reference(writing: Writing, record: Record) -> None:
+def _reference(writing: Writing, record: Incoming) -> None:
     try:
         found = decode("reference", record.key, record.value)
     except Unreadable:
@@ -65,11 +64,8 @@ def _reference(writing: Writing, record: Record) -> None:
         writing.db.execute("INSERT OR REPLACE INTO activated VALUES (?, ?, ?, ?)", whole)
 
 
-def _acts(writing: Writing, record: Record) -> None:
-    try:
-        act = decode("acts", record.key, record.value)
-    except Unreadable:
-        return
+def _acts(writing: Writing, record: Incoming) -> None:
+    act = record.act
     if isinstance(act, PairedAct):
         words = (record.partition, record.offset) if act.reason else (None, None)
         row = (act.act_id, act.kind, act.subject, act.by, act.at, act.evidence_ref, *words)
@@ -81,12 +77,10 @@ def _acts(writing: Writing, record: Record) -> None:
         )
 
 
-def _audit(writing: Writing, record: Record) -> None:
-    if record.value is None or b'"act":{' not in record.value:
-        return
+def _audit(writing: Writing, record: Incoming) -> None:
     try:
-        act: dict[str, Any] = orjson.loads(record.value)["act"]
-        if act["kind"] in KINDS and act["act_id"] is not None:
+        act: dict[str, Any] | None = record.json.get("act")
+        if act is not None and act["kind"] in KINDS and act["act_id"] is not None:
             writing.db.execute(
                 "INSERT INTO paired (act_id, outcome) VALUES (?, ?) ON CONFLICT DO UPDATE SET outcome ="
                 " excluded.outcome",

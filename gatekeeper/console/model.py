@@ -10,14 +10,19 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import orjson
 import structlog
 
 from gatekeeper.errors import UnavailableError
+from schemas.codec import Unreadable, decode
+from schemas.events import Act
 from schemas.record import Record
 
 log = structlog.get_logger("console")
@@ -50,7 +55,35 @@ class Writing:
         return self.changes
 
 
-Taker = Callable[[Writing, Record], None]
+@dataclass(frozen=True)
+class Incoming(Record):
+    """A record that the model takes in, decoded once for all of its parts."""
+
+    @classmethod
+    def of(cls, record: Record) -> Incoming:
+        """Returns a record as the parts take it."""
+        return cls(*(getattr(record, one.name) for one in fields(Record)))
+
+    @cached_property
+    def json(self) -> dict[str, Any]:
+        """The JSON of the value, {} where it is no JSON object."""
+        try:
+            found = orjson.loads(self.value or b"")
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @cached_property
+    def act(self) -> Act | None:
+        """The act, of a record of `acts`; None for one that cannot be read."""
+        try:
+            found: Act = decode("acts", self.key, self.value)
+        except Unreadable:
+            return None
+        return found
+
+
+Taker = Callable[[Writing, Incoming], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +184,16 @@ class Model:
                 place = (record.topic, record.partition)
                 if record.offset < positions.get(place, 0):
                     continue
+                incoming = Incoming.of(record)
                 for part in self._parts:
                     if taker := part.takers.get(record.topic):
-                        self._put(taker, writing, record)
+                        self._put(taker, writing, incoming)
                 positions[place] = record.offset + 1
             rows = [(topic, number, next_) for (topic, number), next_ in positions.items()]
             db.executemany("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", rows)
             db.execute("INSERT OR REPLACE INTO about VALUES ('changes', ?)", (str(writing.changes),))
 
-    def _put(self, taker: Taker, writing: Writing, record: Record) -> None:
+    def _put(self, taker: Taker, writing: Writing, record: Incoming) -> None:
         writing.db.execute("SAVEPOINT taken")
         try:
             taker(writing, record)

@@ -12,13 +12,10 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import orjson
-
-from gatekeeper.console.model import Part, Writing
+from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.engine.item import KEPT_MS
 from schemas.codec import Unreadable, decode
-from schemas.events import Suppression
-from schemas.record import Record
+from schemas.events import PairedAct, Suppression
 
 SCHEMA = """
 CREATE TABLE decided (did TEXT PRIMARY KEY, part INTEGER, place INTEGER, subj TEXT) WITHOUT ROWID;
@@ -36,9 +33,9 @@ MOST = 200
 """So many records about one person are read at most, the newest."""
 Places = set[tuple[int, int]]
 """Partitions and offsets on one topic."""
-_PSEUDONYM = re.compile(rb'"subj":"s1_([A-Za-z0-9_-]{12})')
+_PSEUDONYM = re.compile("s1_([A-Za-z0-9_-]{12})")
 """As much of it as tells people apart in an index; whoever reads the records compares the whole."""
-_PAIRED = re.compile(rb'"kind":"(?:withdraw|erase|readmit)"')
+_ABOUT_PEOPLE = ("withdraw", "erase", "readmit")
 _BY_ACT = "erase-"
 """How the stops of `gatekeeper erase` begin, which also destroyed the key of the pseudonym."""
 
@@ -52,23 +49,18 @@ class Place:
     place: int
 
 
-def _audit(writing: Writing, record: Record) -> None:
-    value, did = record.value or b"", (record.key or b"").decode("utf-8", "replace")
-    found = _PSEUDONYM.search(value)
-    row = (did, record.partition, record.offset, found[1].decode() if found else None)
+def _audit(writing: Writing, record: Incoming) -> None:
+    told, did = record.json, (record.key or b"").decode("utf-8", "replace")
+    found = _PSEUDONYM.match(str(told.get("subj")))
+    row = (did, record.partition, record.offset, found[1] if found else None)
     writing.db.execute("INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?)", row)
-    if b'"act":{' not in value and b'"clearance":"' not in value:
-        return
-    try:
-        told = orjson.loads(value)
-        others = {told.get("clearance"), (told.get("act") or {}).get("item")} - {None, did}
-    except (ValueError, AttributeError):
-        return
+    act = told.get("act")
+    others = {told.get("clearance"), act.get("item") if isinstance(act, dict) else None} - {None, did}
     pairs = [pair for other in others for pair in ((did, other), (other, did))]
     writing.db.executemany("INSERT OR IGNORE INTO linked VALUES (?, ?)", pairs)
 
 
-def _letter(writing: Writing, record: Record) -> None:
+def _letter(writing: Writing, record: Incoming) -> None:
     if not (did := record.header("gate-decision-id")):
         return
     recipient: str | None = _name(record)
@@ -79,11 +71,11 @@ def _letter(writing: Writing, record: Record) -> None:
     writing.db.execute("INSERT OR REPLACE INTO letter VALUES (?, ?, ?)", row)
 
 
-def _fact(writing: Writing, record: Record) -> None:
+def _fact(writing: Writing, record: Incoming) -> None:
     _put(writing, record, {_name(record)})
 
 
-def _suppression(writing: Writing, record: Record) -> None:
+def _suppression(writing: Writing, record: Incoming) -> None:
     try:
         stop: Suppression = decode("suppressions", record.key, record.value)
     except Unreadable:
@@ -100,25 +92,21 @@ def _suppression(writing: Writing, record: Record) -> None:
     db.execute("UPDATE letter SET recipient = NULL WHERE recipient = ? AND at <= ?", (stop.recipient_id, at))
 
 
-def _act(writing: Writing, record: Record) -> None:
-    if _PAIRED.search(record.value or b""):
+def _act(writing: Writing, record: Incoming) -> None:
+    if isinstance(record.act, PairedAct) and record.act.kind in _ABOUT_PEOPLE:
         _put(writing, record, {_name(record)})
 
 
-def _put(writing: Writing, record: Record, names: Collection[str]) -> None:
+def _put(writing: Writing, record: Incoming, names: Collection[str]) -> None:
     rows = [(name, record.topic, record.partition, record.offset) for name in names if name]
     writing.db.executemany("INSERT OR IGNORE INTO fact VALUES (?, ?, ?, ?)", rows)
 
 
-def _name(record: Record) -> str:
+def _name(record: Incoming) -> str:
     """Returns whom a record is about: its key, else what its value says."""
     if record.key is not None:
         return record.key.decode("utf-8", "replace")
-    try:
-        found = orjson.loads(record.value or b"")
-        return str(found.get("recipient_id") or found.get("token") or "")
-    except (ValueError, AttributeError):
-        return ""
+    return str(record.json.get("recipient_id") or record.json.get("token") or "")
 
 
 def _forget(db: sqlite3.Connection, now: int) -> None:

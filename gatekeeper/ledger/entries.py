@@ -207,6 +207,14 @@ def read_standing(value: bytes) -> Standing:
     return Standing(**fields, before=tuple(found.get("before", ())), rejudge=found.get("rejudge"))
 
 
+def left_open(entry: Entry) -> str | None:
+    """Returns whose item an entry leaves open, None for any other entry."""
+    kind, owner, _ = entry.key.split(b"/", 2)
+    if kind != ACT or entry.value is None or read_standing(entry.value).state != "open":
+        return None
+    return owner.decode()
+
+
 def _entry(key: bytes, until: int | None, **fields: Any) -> Entry:
     if max(fields) > "until":
         raise ValueError("a field of an entry must sort before `until`")

@@ -76,18 +76,15 @@ class Campaign:
 
     def send(self, value: bytes | None) -> None:
         """Takes in a record of `sends`; one that cannot be read belongs to no campaign."""
-        if value is not None and self.id.encode() in value:
-            try:
-                self.published += decode("sends", None, value).campaign_id == self.id
-            except Unreadable:
-                pass
+        with suppress(Unreadable, *FOREIGN):
+            if orjson.loads(value or b"")["campaign_id"] == self.id:  # of most sends no more need be read
+                decode("sends", None, value)
+                self.published += 1
 
     def audit(self, value: bytes | None) -> None:
         """Takes in a record of `audit`."""
-        if value is None or f'"campaign":"{self.id}"'.encode() not in value:
-            return
         with suppress(*FOREIGN):
-            self._audit(orjson.loads(value))
+            self._audit(orjson.loads(value or b""))
 
     def _audit(self, found: dict[str, Any]) -> None:
         if found["campaign"] != self.id or found.get("mode", "live") != "live":
@@ -112,11 +109,10 @@ class Campaign:
 
     def recall(self, value: bytes | None) -> None:
         """Takes in a record of `recalls`."""
-        if value is not None and self.id.encode() in value:
-            with suppress(*FOREIGN):
-                found = orjson.loads(value)
-                if found["campaign_id"] == self.id:
-                    self.recalled.add(found["decision_id"])
+        with suppress(*FOREIGN):
+            found = orjson.loads(value or b"")
+            if found["campaign_id"] == self.id:
+                self.recalled.add(found["decision_id"])
 
     def counts(self) -> Counts:
         """Returns how many there are of each."""

@@ -43,12 +43,12 @@ class Desk:
         self._people: dict[str, set[str]] = defaultdict(set)
         self._bulks = Bulks()
 
-    def take(self, record: Mapping[str, Any], value: bytes) -> None:
-        """Takes in an audit record; `value`: its bytes."""
+    def take(self, record: Mapping[str, Any]) -> None:
+        """Takes in an audit record."""
         at = span(record["at"], "UTC").first // 1000
         if act := record.get("act"):
             self._act(act)
-            if doing := answered(value):
+            if doing := answered(record):
                 self._bulks.take(doing, act.get("bulk"), at)
                 if item := self._items.get(doing.item):
                     _done(item, doing, at)

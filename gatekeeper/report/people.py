@@ -15,7 +15,6 @@ from schemas.events.consents import GIVEN_STATES, NO_STATES
 
 _WEIGHT = {"no": 0, "yes": 1, "undelivered": 2}
 """Which word on a question counts: a no is always heard."""
-_TELLING = (b'"answers"', b'"ask_undelivered"', b'"Withdrawn"')
 
 
 class _Said(NamedTuple):
@@ -44,8 +43,6 @@ class People:
 
     def consent(self, partition: int, offset: int, at: int, key: bytes | None, value: bytes | None) -> None:
         """Takes in a record of `consents`; `at`: when the broker had it, in milliseconds."""
-        if value is None or not any(word in value for word in _TELLING):
-            return
         try:
             event = decode("consents", key, value)
         except Unreadable:

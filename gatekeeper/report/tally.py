@@ -62,7 +62,7 @@ class Tally:
         if record["stage"] == "intake":
             self._sends.take(record)
             self._samples.take(record["did"], place, link)
-        self._desk.take(record, value)
+        self._desk.take(record)
         asked = (record.get("act") or {}).get("outcome") == "asked"
         self.people.record(record, self._window(record) if asked else None, self.period.zone)
 

@@ -7,6 +7,7 @@ why, `audit` what became of it. State is what the worker answered, never what wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
 from gatekeeper.review.data_origin import origin
 from schemas.audit import Acted, Decision
 from schemas.codec import Unreadable, decode
-from schemas.events import ItemAct, Release, ReviewPlace, Send
+from schemas.events import Act, ItemAct, Release, ReviewPlace, Send
 
 _AFTER: Mapping[str, State] = {
     "waiting": "proposed",
@@ -160,29 +161,24 @@ def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tup
     )
 
 
-def asked(key: bytes | None, value: bytes | None) -> Doing | None:
+def asked(act: Act | None) -> Doing | None:
     """Returns what one record of `acts` asks for about an item, None where it asks nothing about one.
 
-    What cannot be read is a dead letter, and nothing was done by it.
+    `act`: None for one that cannot be read. It is a dead letter, and nothing was done by it.
     """
-    try:
-        act = decode("acts", key, value)
-    except Unreadable:
-        return None
     if not isinstance(act, Release | ItemAct) or act.act_id is None:
         return None
     return Doing(act.act_id, act.decision_id, act.kind, _people(act.by), act.at, act.reason or None, act.evidence_ref)
 
 
-def answered(value: bytes | None) -> Doing | None:
-    """Returns what one record of `audit` answers to an act about an item, None where it answers none."""
-    if value is None or b'"act":{' not in value:
-        return None
+def answered(found: Mapping[str, Any]) -> Doing | None:
+    """Returns what one record of `audit`, by its JSON, answers to an act about an item; None where it answers none."""
     try:
-        found = orjson.loads(value)
+        if found.get("act") is None:
+            return None
         acted = Acted.model_validate_json(orjson.dumps(found["act"]))
         did = str(found["did"])
-    except (ValueError, LookupError, TypeError, ValidationError):
+    except (LookupError, TypeError, ValidationError):
         return None
     if acted.item is None or acted.act_id is None or acted.kind in ("handoff", "cancel"):
         return None  # what it is about is a clearance, and no item
@@ -240,22 +236,22 @@ class Queue:
 
     def act(self, key: bytes | None, value: bytes | None) -> None:
         """Takes in one record of `acts`."""
-        if doing := asked(key, value):
-            self._asked.setdefault(doing.act_id, doing)
+        with suppress(Unreadable):
+            if doing := asked(decode("acts", key, value)):
+                self._asked.setdefault(doing.act_id, doing)
 
-    def audit(self, partition: int, offset: int, value: bytes | None) -> None:
-        """Takes in one record of `audit`; those of no act about an item say nothing here."""
-        if doing := answered(value):
-            # an item's acts are judged in the order of its partition, and their audit records stand in it
-            self._answers.setdefault(doing.item, {})[partition, offset] = doing
+    def audit(self, partition: int, offset: int, value: bytes | None, *, origins: bool = False) -> None:
+        """Takes in one record of `audit`: an answer to an act about an item.
 
-    def origin(self, value: bytes | None) -> None:
-        """Takes in where the data came from, which the audit record of an item's decision tells."""
-        try:
-            record = orjson.loads(value or b"")
-            self._origins[record["did"]] = origin(record)
-        except (ValueError, LookupError, TypeError, AttributeError):
-            return
+        `origins`: also where the data came from, which the record of an item's decision tells.
+        """
+        with suppress(ValueError, LookupError, TypeError, AttributeError):  # not of a worker
+            found = orjson.loads(value or b"")
+            if doing := answered(found):
+                # an item's acts are judged in the order of its partition, and their audit records stand in it
+                self._answers.setdefault(doing.item, {})[partition, offset] = doing
+            if origins:
+                self._origins[found["did"]] = origin(found)
 
     def items(self) -> Iterator[Item]:
         """Yields every item as it stands, in no order."""

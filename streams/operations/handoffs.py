@@ -43,11 +43,10 @@ class Run:
 
     def take(self, value: bytes | None) -> None:
         """Takes in a record of `audit`."""
-        if value is None or f'"act_id":"{self.act.act_id}"'.encode() not in value:
-            return
         with suppress(*audit.FOREIGN):
-            found = orjson.loads(value)
-            self._take(found["act"], found["did"])
+            found = orjson.loads(value or b"")
+            if (act := found.get("act")) and act["act_id"] == self.act.act_id:
+                self._take(act, found["did"])
 
     def _take(self, act: dict[str, Any], did: str) -> None:
         if self.waiting.pop(did, None) is not None:
@@ -88,8 +87,6 @@ def resume(settings: Settings, reader: Reader, act_id: str) -> Run | None:
     places: dict[int, int] = {}
     first: tuple[CampaignAct, int] | None = None
     for record in reader.read("acts"):
-        if act_id.encode() not in (record.value or b""):
-            continue
         try:
             act = decode("acts", record.key, record.value)
         except Unreadable:

@@ -188,12 +188,10 @@ def answers(
     told_at = monotonic()
     for records in reader.coming("audit", ends, seconds=TICK_SECONDS):
         for record in records:
-            if b'"kind":"reemit"' not in (record.value or b""):
-                continue
             try:
                 act = orjson.loads(record.value or b"")["act"]
+                ours = act["kind"] == "reemit" and act["act_id"] in waiting
                 id_, told = act["act_id"], (act["outcome"], act["code"])
-                ours = id_ in waiting
             except FOREIGN:
                 continue
             if ours:

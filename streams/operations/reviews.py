@@ -38,9 +38,7 @@ def read(reader: Reader, *, origins: bool = False) -> Queue:
     if first is not None:
         # an answer comes after its act, and `audit` is long
         for record in reader.read("audit", since=first):
-            queue.audit(record.partition, record.offset, record.value)
-            if origins:
-                queue.origin(record.value)
+            queue.audit(record.partition, record.offset, record.value, origins=origins)
     return queue
 
 

@@ -29,7 +29,7 @@ from gatekeeper.engine.rejudging import STALE
 from gatekeeper.engine.sends import Judge
 from gatekeeper.errors import IntegrityError
 from gatekeeper.keys import Signer
-from gatekeeper.ledger.entries import Entry
+from gatekeeper.ledger.entries import Entry, left_open
 from gatekeeper.ledger.head import HEAD, Head
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
@@ -361,7 +361,7 @@ def cancels(acts: Batch[ActRecord]) -> bool:
 
 def waiting(entries: Iterable[Entry]) -> list[str]:
     """Returns whose items these entries leave open, which the gate itself may clear."""
-    return [one.key.split(b"/")[1].decode() for one in entries if b'"state":"open",' in (one.value or b"")]
+    return [whom for one in entries if (whom := left_open(one))]
 
 
 def _fact_headers(place: Place, fact: Unread, mode: Mode) -> list[tuple[str, bytes]]:

@@ -46,7 +46,7 @@ def queue(read: Iterable[Read]) -> Queue:
         elif topic == "acts":
             found.act(None, what)
         else:
-            found.audit(3, offset, what)
+            found.audit(3, offset, what, origins=True)
     return found
 
 

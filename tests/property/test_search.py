@@ -77,9 +77,6 @@ def test_any_history_and_any_filter_then_the_model_finds_what_the_queue_means(
         desk.act(kind, item % len(desk.review), act_id=name, by=by, evidence_ref=evidence, **of)
     read = desk.topics()
     whole = queue(read)
-    for topic, _, what in read:
-        if topic == "audit":
-            whole.origin(what)
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         model = Model(Path(folder), (items.PART,), zone=ZONE)

@@ -56,6 +56,13 @@ def test_one_piece_sent_three_times_then_three_expected_pieces_are_not_decided(p
     assert told(desk, 1)["pieces"] == 2
 
 
+def test_send_written_with_escapes_then_it_counts_as_well() -> None:
+    found = Campaign("K-1")
+    for name in ("K-1", "K-10"):
+        found.send(world.escaped(world.send(campaign_id=name)))
+    assert found.counts().published == 1
+
+
 def test_sends_published_then_only_those_of_the_campaign_count() -> None:
     found = Campaign("K-1")
     for value in (world.send(), world.send(campaign_id="K-2", event_id="K-1"), {"campaign_id": "K-1"}):

@@ -15,9 +15,11 @@ from schemas.codec import encode
 from schemas.events import Suppression
 from schemas.record import Record
 from streams.operations import erasures
+from tests import world
 from tests.desk import YOUNG, Desk
 
 WHO = "P-1"
+WITHDRAWAL = {"v": 1, "kind": "withdraw", "act_id": "a", "at": "2026-11-24T00:00:00Z", "by": "pm", "recipient_id": WHO}
 
 
 def record(topic: str, offset: int, value: bytes, *, key: str, at: int = 0) -> Record:
@@ -123,9 +125,11 @@ def test_facts_then_their_places_by_person_and_token(tmp_path: Path) -> None:
         record("suppressions", 0, value, key=token),
         record("consents", 1, b"{broken", key=WHO),
         without_key,
-        record("acts", 4, b'{"kind":"withdraw"}', key=WHO),
-        record("acts", 5, b'{"kind":"release"}', key=WHO),
+        record("acts", 4, orjson.dumps(WITHDRAWAL), key=WHO),
+        record("acts", 5, world.escaped(WITHDRAWAL), key=WHO),
+        record("acts", 6, orjson.dumps(world.item_act("release", desk().told(0))), key=WHO),
+        record("acts", 7, b'{"kind":"withdraw"}', key=WHO),
     ]
     with read(tmp_path, records).read() as db:
-        assert people.facts(db, [WHO]) == {"consents": {(0, 1)}, "sources": {(0, 3)}, "acts": {(0, 4)}}
+        assert people.facts(db, [WHO]) == {"consents": {(0, 1)}, "sources": {(0, 3)}, "acts": {(0, 4), (0, 5)}}
         assert people.facts(db, [reading]) == people.facts(db, [token]) == {"suppressions": {(0, 0)}}

@@ -229,7 +229,7 @@ def test_yes_and_a_no_and_a_letter_that_came_back_then_the_no_counts() -> None:
     _, yes = answered(desk)
     back = {"v": 1, "kind": "ask_undelivered", "recipient_id": "P-1", "request_id": yes["answers"]}
     for place, value in enumerate((back, {**yes, "state": "Refused"}, yes)):
-        tally.people.consent(0, place, world.T, None, orjson.dumps(value))
+        tally.people.consent(0, place, world.T, None, world.escaped(value))
     assert told(recorded(desk), tally=tally)["confirmations"]["no"] == 1
 
 
