@@ -27,7 +27,7 @@ class _Origin:
 def right() -> Tally:
     tally = Tally(frozenset({(0, 0), (0, 1), (0, 2)}))
     for offset, verdict, topic in ((0, "clear", "cleared"), (1, "confirm", "review"), (2, "block", "deadletter")):
-        tally.audit(_record(offset, verdict), "")  # type: ignore[arg-type]
+        tally.audit(_record(offset, verdict))  # type: ignore[arg-type]
         tally.output(topic, f"D{offset}")
     return tally
 
@@ -44,12 +44,12 @@ def test_given_a_send_without_audit_record_then_it_is_missing() -> None:
 
 def test_given_a_decision_that_put_out_nothing_then_it_is_missing() -> None:
     tally = Tally(frozenset({(0, 0)}))
-    tally.audit(_record(0, "clear"), "")
+    tally.audit(_record(0, "clear"))
     assert tally.missing() == 1
 
 
 def test_given_a_second_audit_record_then_it_is_wrong(right: Tally) -> None:
-    right.audit(_record(1, "confirm"), "")
+    right.audit(_record(1, "confirm"))
     assert right.wrong() == 1
 
 
@@ -60,7 +60,7 @@ def test_given_a_second_output_then_it_is_wrong(right: Tally) -> None:
 
 def test_given_a_withheld_send_on_cleared_then_it_is_wrong() -> None:
     tally = Tally(frozenset({(0, 0)}))
-    tally.audit(_record(0, "block"), "")
+    tally.audit(_record(0, "block"))
     tally.output("cleared", "D0")
     assert tally.wrong() == 1
 
