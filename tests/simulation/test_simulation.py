@@ -11,7 +11,7 @@ from tests.simulation.bugs import BUGS
 from tests.simulation.simulation import simulate
 
 STEPS = 300
-SEEDS = 12
+SEEDS = 40
 """So many worlds a bug may take to be seen; most are seen in the first."""
 
 
