@@ -53,7 +53,7 @@ def read_object(value: bytes, file: str) -> dict[str, Any]:
 
 
 class Lines:
-    """The lines of gzip files, one after the other, in bounded memory: `data` from `at` on is inflated and not taken."""
+    """The lines of gzip files, one after the other, in bounded memory: `data` from `at` on is inflated, not taken."""
 
     def __init__(self, files: Iterator[tuple[str, BinaryIO]], told: Callable[[int], None]) -> None:
         """`files`: each with its name, one at least. `told` hears how many compressed bytes were read."""
