@@ -76,7 +76,7 @@ def inflate(folder: Path) -> None:
     """Inflates the records' files as the check does, and keeps nothing."""
     for path in (folder / "records").iterdir():
         with path.open("rb") as file:
-            lines = input_files.Lines(file, path.name, lambda count: None)
+            lines = input_files.Lines(iter([(path.name, file)]), lambda count: None)
             while lines.more():
                 lines.at = len(lines.data)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -72,6 +73,8 @@ class Trail:
     witnessed_at: int = 1_795_483_000
     acting: float = 0.3
     """How often a transaction has a withdrawal in it, and how often a hand-off."""
+    apart: tuple[int, int] = (1_000, 60_000)
+    """How long a transaction of a partition comes after the one before, in milliseconds: at least, and less than."""
     steps: list[Step] = field(default_factory=list)
     worker: Signer = field(init=False)
     log: Signer = field(init=False)
@@ -82,7 +85,7 @@ class Trail:
         self.log = key(GROUP, seed=self.seed)
         self.witness = key(f"{GROUP}/witness", kind=keys.COSIGNATURE, seed=self.seed)
         self._random = Random(self.seed)
-        self._desks = [_Desk(number, self._random, self.acting) for number in range(self.partitions)]
+        self._desks = [_Desk(number, self._random, self.acting, self.apart) for number in range(self.partitions)]
 
     def write(self, count: int, size: int = 6) -> Trail:
         """Lets each transaction take about `size` sends, on partitions in any order."""
@@ -185,6 +188,22 @@ def line(step: Step) -> bytes:
     return canonical({"index": step.index, "offset": step.offset, "sig": sig, "value": step.value.decode()})
 
 
+def by_day(folder: Path, random: Random) -> Path:
+    """Makes an export of version 1 one of version 2: each of its files is cut somewhere, with as many lines behind."""
+    about = orjson.loads((folder / "export.json").read_bytes())
+    (folder / "export.json").write_bytes(canonical({**about, "v": 2}))
+    days = [f"days/2026-11-{day}" for day in (21, 22, 24)] + ["unfinished"]
+    for kind in ("manifests", "records"):
+        for number in range(about["partitions"]):
+            held = gzip.decompress((folder / kind / f"{number}.ndjson.gz").read_bytes()).splitlines()
+            cuts = sorted(random.randrange(len(held) + 1) for _ in days[1:])
+            for day, start, end in zip(days, [0, *cuts], [*cuts, len(held)], strict=True):
+                (folder / day / str(number)).mkdir(parents=True, exist_ok=True)
+                lines(folder / day / str(number) / f"{kind}.ndjson.gz", held[start:end])
+        shutil.rmtree(folder / kind)
+    return folder
+
+
 def bytes_of(folder: Path) -> dict[str, bytes]:
     """Returns the bytes of each file in a folder, by its name there."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
@@ -237,8 +256,8 @@ class _Files:
 class _Desk:
     """One partition: invented people of every kind, sends to them, a withdrawal, a hand-off."""
 
-    def __init__(self, number: int, random: Random, acting: float) -> None:
-        self.number, self._random, self._acting = number, random, acting
+    def __init__(self, number: int, random: Random, acting: float, apart: tuple[int, int]) -> None:
+        self.number, self._random, self._acting, self._apart = number, random, acting, apart
         self.at, self.offset = world.T, 0
         self.prev: str | None = None
         self._sends, self._acts, self._count = 100 * number, 10, 0
@@ -247,7 +266,7 @@ class _Desk:
 
     def transaction(self, size: int) -> tuple[list[Taken], list[Judged]]:
         """Returns what one transaction takes, and what becomes of it."""
-        self.at += self._random.randrange(1_000, 60_000)
+        self.at += self._random.randrange(*self._apart)
         judged: list[Judged] = []
         if self._count and self._random.random() < self._acting:
             person = f"P-{self.number}-{self._random.randrange(self._count)}"

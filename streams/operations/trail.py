@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 
@@ -18,30 +19,37 @@ from gatekeeper.keys import Keys
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
-from schemas.audit import Count
 from schemas.codec import Unreadable, canonical, decode
 from schemas.events import JointUseTerms, PolicyVersion
 from schemas.record import Record
-from schemas.values import Model
 from streams.client.reader import Reader
 
 KEPT = 1_000
 """More findings are counted, not kept."""
+TRANSACTION = 2
+"""So many offsets of `manifests` a transaction takes: its manifest's, and that of the mark at its end."""
 MARGIN_MS = 120_000
 """So far may the time in a manifest be from the broker's, and that of a transaction's records from each other."""
 
 
-class Bounds(Model):
+@dataclass(frozen=True, slots=True)
+class Bounds:
     """From where to where a trail is read, as it was when reading began: what came later is not read.
 
-    `since`: the trail's. `manifests`, `audit`: first offset and end of each partition. `covered`: below this offset
-    of `audit` each record has its manifest below the end of `manifests`.
+    `manifests`, `audit`: first offset and end of each partition. `covered`: below this offset of `audit` each record
+    has its manifest below the end of `manifests`.
     """
 
-    since: int | None
-    manifests: dict[int, tuple[Count, Count]]
-    audit: dict[int, tuple[Count, Count]]
-    covered: dict[int, Count]
+    manifests: dict[int, tuple[int, int]]
+    audit: dict[int, tuple[int, int]]
+    covered: dict[int, int]
+
+
+class Known(NamedTuple):
+    """What is known already of a partition: all up to a manifest's offset, and all before an instant (milliseconds)."""
+
+    offset: int
+    before: int
 
 
 class LiveTrail:
@@ -49,15 +57,20 @@ class LiveTrail:
 
     `since`, `to`: only manifests whose `t1` is at or after the one and before the other, in milliseconds. Where the
     broker no longer keeps all records, `since` moves up to the first moment from which it does.
-    `bounds`: those of a trail that was begun before with the same `since` and `to`, to read the same again.
+    `known`: of these partitions no more is read than it takes to read all that follows.
     """
 
     bounds: Bounds
 
     def __init__(
-        self, settings: Settings, *, since: int | None = None, to: int | None = None, bounds: Bounds | None = None
+        self,
+        settings: Settings,
+        *,
+        since: int | None = None,
+        to: int | None = None,
+        known: Mapping[int, Known] | None = None,
     ) -> None:
-        self.since, self.to, self._given = since, to, bounds
+        self.since, self.to, self._known = since, to, known or {}
         self.aside: dict[str, Finding] = {}
         """Records not signed by a worker, up to KEPT: their place, and the finding."""
         self._settings = settings
@@ -70,8 +83,7 @@ class LiveTrail:
         with ExitStack() as stack:
             self._manifests = stack.enter_context(Reader(self._settings))
             self._audit = stack.enter_context(Reader(self._settings))
-            self.bounds = self._given or self._bounds()
-            self.since = self.bounds.since
+            self.bounds = self._bounds()
             self._learn()
             self._open = stack.pop_all()
         return self
@@ -96,10 +108,6 @@ class LiveTrail:
             self._demand_kept(partition)  # what was deleted meanwhile looks like a change
             raise
         self._demand_kept(partition)
-
-    def whole(self) -> bool:
-        """Tells whether the broker still keeps all that lies within the bounds."""
-        return not self._lacking()
 
     @property
     def strangers(self) -> list[dict[str, Any]]:
@@ -143,20 +151,11 @@ class LiveTrail:
         self._strays(partition, sieve)
 
     def _demand_kept(self, partition: int) -> None:
-        if partition in self._lacking():
-            raise IncompleteError("error.trail_expired", partition=partition)
-
-    def _lacking(self) -> set[int]:
-        """Returns the partitions of which the broker no longer keeps all that lies within the bounds."""
-        ends = self._manifests.ends("manifests"), self._audit.ends("audit")
-        return {
-            number
-            for first, last, bounds in zip(
-                self._firsts(), ends, (self.bounds.manifests, self.bounds.audit), strict=True
-            )
-            for number, (start, end) in bounds.items()
-            if start < end and not (first.get(number, end) <= start and end <= last.get(number, 0))
-        }
+        """Raises IncompleteError (5) where the broker no longer keeps all that lies within the bounds."""
+        for first, bounds in zip(self._firsts(), (self.bounds.manifests, self.bounds.audit), strict=True):
+            start, end = bounds[partition]
+            if start < end and first[partition] > start:
+                raise IncompleteError("error.trail_expired", partition=partition)
 
     def _bounds(self) -> Bounds:
         # what is on `audit` before the manifests are settled has its manifest, and what a manifest names follows
@@ -171,7 +170,6 @@ class LiveTrail:
         self._kept_since()
         firsts = self._firsts()
         return Bounds(
-            since=self.since,
             manifests={number: (firsts[0][number], end) for number, end in manifests.items()},
             audit={number: (firsts[1][number], end) for number, end in audit.items()},
             covered=covered,
@@ -180,8 +178,17 @@ class LiveTrail:
     def _firsts(self) -> tuple[dict[int, int], dict[int, int]]:
         """Returns the first offsets of `manifests` and `audit` that the broker keeps and that are to be read."""
         if self.since is None:
-            return self._manifests.starts("manifests"), self._audit.starts("audit")
-        since = self.since - MARGIN_MS
+            manifests, audit = self._manifests.starts("manifests"), self._audit.starts("audit")
+        else:
+            manifests, audit = self._firsts_of(self.since)
+        for before in {known.before for known in self._known.values()}:
+            found = self._firsts_of(before)
+            for number in (number for number, known in self._known.items() if known.before == before):
+                manifests[number], audit[number] = (each[number] for each in found)
+        return manifests, audit
+
+    def _firsts_of(self, since: int) -> tuple[dict[int, int], dict[int, int]]:
+        since -= MARGIN_MS
         return self._manifests.since("manifests", since), self._audit.since("audit", since - MARGIN_MS)
 
     def _settled(self, topic: str) -> tuple[dict[int, int], bool]:
@@ -217,7 +224,8 @@ class LiveTrail:
 
     def _floor(self, partition: int) -> int:
         """Returns from which offset of `audit` on every record must be covered by a manifest that is read."""
-        since = self.since
+        known = self._known.get(partition)
+        since = known.before if known else self.since
         if since is None and self.bounds.manifests[partition][0]:
             oldest = next(self._manifests.read("manifests", partition=partition), None)
             since = oldest.timestamp if oldest else None
@@ -234,8 +242,12 @@ class LiveTrail:
 
     def _kept_since(self) -> None:
         """Moves `since` up where the broker has begun to delete: manifests may outlive their records by a segment."""
+        kept = self._manifests.starts("manifests")
+        for partition, known in self._known.items():
+            if kept[partition] > known.offset + TRANSACTION:
+                raise IncompleteError("error.trail_gap", partition=partition, offset=known.offset)
         for partition, start in self._audit.starts("audit").items():
-            if start == 0:
+            if start == 0 or partition in self._known:
                 continue
             oldest = next(self._audit.read("audit", partition=partition), None)
             if oldest is not None:

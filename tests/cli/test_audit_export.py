@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -20,13 +17,13 @@ from kafka.admin import KafkaAdminClient
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import Folder
 from gatekeeper.audit.log.atomic_store import Shelf
-from gatekeeper.cli.audit import state
 from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.settings import load
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
-from tests.trails import alone, bytes_of
+from tests.trails import Trail, alone, bytes_of
+from tests.world import REFERENCE
 from tests.worlds import World, consent, send, until
 
 SENDS = 60
@@ -85,8 +82,6 @@ def test_a_worker_s_decisions_exported_then_they_verify_here_and_on_a_bare_machi
             for link in folder.links(number):
                 digest = link.manifest["policy"]["sha256"]
                 assert live.policy(digest) == folder.policy(digest) is not None
-    again = run("audit", "export", "--out", str(out))
-    assert str(out) in again.says(2)
 
 
 def test_a_range_then_only_what_was_decided_in_it_and_that_verifies(world: World, tmp_path: Path, run) -> None:
@@ -222,145 +217,117 @@ def _ends(topic: str) -> dict[int, int]:
         return reader.ends(topic)
 
 
-def cut_off(monkeypatch: pytest.MonkeyPatch, run, out: Path, *more: str, links: int = 3) -> Path:
-    """Interrupts an export when it has taken so many links; returns the folder in which it grew."""
-    left, part = iter(range(links)), out.with_name(f"{out.name}.part")
+class Past:
+    """A system whose workers decided on several days; nothing runs any more."""
 
-    def done(self: Pace, records: int) -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
+    def __init__(self, world: World, trail: Trail) -> None:
+        self.world, self.trail = world, trail
+        self._written = 0
 
-    with monkeypatch.context() as patch:
-        patch.setattr(state, "SAVE_SECONDS", 0)
-        patch.setattr(state, "SHARE", 1)
-        patch.setattr(Pace, "done", done)
-        done_ = run("audit", "export", "--out", str(out), *more)
-    assert (done_.code, done_.out, f"kept in {part}" in done_.err) == (130, "", True), done_
-    assert ((part / "progress" / "state.json").stat().st_mode & 0o777, out.exists()) == (0o600, False)
-    return part
+    def write(self, transactions: int) -> None:
+        """Has some more decided."""
+        self.trail.write(transactions)
+        for step in self.trail.steps[self._written :]:
+            rows = [(orjson.loads(record)["did"], record) for record in step.records]
+            signature = [("gate-sig", base64.b64encode(step.sig))]
+            with self.world.transaction() as producer:
+                self.world.put("audit", rows, producer, partition=step.partition)
+                topic = self.world.settings.topic("manifests")
+                producer.produce(topic, step.value, b"worker-0", partition=step.partition, headers=signature)
+                producer.commit_transaction(30)
+        self._written = len(self.trail.steps)
+
+
+@pytest.fixture
+def past(kafka: Broker, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run) -> Past:
+    world = World(kafka.bootstrap, prefix, partitions=2, keys=str(tmp_path / "keys"))
+    for name, value in {**world.environment, "GATEKEEPER_LOG": str(tmp_path / "log")}.items():
+        monkeypatch.setenv(name, value)
+    assert run("keys", "init").code == 0
+    found = Past(world.create(), Trail(partitions=2, seed=3, apart=(36_000_000, 72_000_000)))
+    (tmp_path / "keys" / "worker-2.pub").write_text(f"{found.trail.worker.verifier}\n", "ascii")
+    world.put("reference", [(f"reference/{number}", value) for number, (_, value) in enumerate(REFERENCE)])
+    found.write(12)
+    return found
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Returns all that a folder holds, inflated, without when it was made."""
+    """Returns all that an export holds, inflated, without when it was made."""
     found = bytes_of(folder)
     about = {**json.loads(found.pop("export.json")), "made": None}
     inflated = {name: gzip.decompress(value) if name.endswith(".gz") else value for name, value in found.items()}
     return {**inflated, "export.json": json.dumps(about).encode()}
 
 
-def grow(world: World, tmp_path: Path, run) -> None:
-    """Lets a worker decide some more, and has it sealed and witnessed."""
-    with world.process(tmp_path / "more.log"):
-        world.sends([f"p{number}" for number in range(SENDS)])
-        world.await_audits(RECORDS + SENDS)
-    seal(run, tmp_path)
+def finished(folder: Path) -> dict[Path, int]:
+    """Returns which file each one of a finished day is."""
+    return {file.relative_to(folder): file.stat().st_ino for file in folder.glob("days/*/*/*")}
 
 
-@pytest.mark.parametrize("options", [(), ("--unsealed",), ("--from", "2020-01-01T00:00:00Z")], ids=str)
-def test_interrupted_then_the_same_call_goes_on_and_verify_says_what_it_says_of_one_in_one_go(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+def test_interrupted_and_called_again_day_after_day_then_no_finished_day_is_written_again_and_it_is_one_export(
+    past: Past, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    witness, whole, out = seal(run, tmp_path), tmp_path / "whole", tmp_path / "out"
-    expected = run("audit", "export", "--out", str(whole), *options, "--json").json
-    part = cut_off(monkeypatch, run, out, *options)
-    done = json.loads((part / "progress" / "state.json").read_bytes())["begun"]["done"]
-    passed = sum(1 for link in _links() if str(link.partition) in done)
-    grow(world, tmp_path, run)
-    taken = list[int]()
-    monkeypatch.setattr(Pace, "done", lambda self, records: taken.append(records))
-    done = run("audit", "export", "--out", str(out), *options, "--json")
-    assert len(taken) == expected["manifests"] - passed
-    assert (done.code, {**done.json, "out": None}) == (0, {**expected, "out": None}), done
-    assert f"{part} holds an export that was cut off: going on behind its " in done.err
-    assert (part.exists(), content(out) == content(whole)) == (False, True)
-    first, other = (run("audit", "verify", str(each), "--witness", witness, "--json") for each in (whole, out))
-    assert (first.code, first.json) == (other.code, other.json)
-
-
-def test_killed_then_the_same_call_goes_on(world: World, tmp_path: Path, run) -> None:
+    out, call = tmp_path / "out", ("audit", "export", "--out", str(tmp_path / "out"), "--json")
     seal(run, tmp_path)
-    whole, out, script = tmp_path / "whole", tmp_path / "out", tmp_path / "killed.py"
-    assert run("audit", "export", "--out", str(whole)).code == 0
-    script.write_text(
-        "import os, signal\n"
-        "from gatekeeper.audit.export import export\n"
-        "from gatekeeper.cli.audit import command, state\n"
-        "state.SAVE_SECONDS, link, left = 0, export._Writer._link, iter(range(4))\n"
-        "def killed(*arguments):\n"
-        "    link(*arguments)\n"
-        "    if next(left, None) is None:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "export._Writer._link = killed\n"
-        f"command(['export', '--out', {str(out)!r}, '--rate', '0'])\n"
-    )
-    killed = subprocess.run([sys.executable, script], capture_output=True, timeout=120, check=False)
-    assert (killed.returncode, out.exists()) == (-signal.SIGKILL, False), killed
-    done = run("audit", "export", "--out", str(out))
-    assert (done.code, "going on behind" in done.err, content(out) == content(whole)) == (0, True, True), done
+    left = iter(range(8))
 
+    def done(self: Pace, records: int) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
 
-def test_interrupted_then_what_others_wrote_is_told_by_the_call_that_goes_on(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seal(run, tmp_path)
-    for partition in range(world.partitions):
-        world.put("manifests", [("X", b"{")], partition=partition)
-    whole = run("audit", "export", "--out", str(tmp_path / "whole"), "--json")
-    assert (whole.code, len(whole.json["aside"])) == (1, 3)
-    with LiveTrail(load()) as live:
-        first = sum(1 for _ in live.links(0))
-    cut_off(monkeypatch, run, tmp_path / "out", links=first + 1)
-    done = run("audit", "export", "--out", str(tmp_path / "out"), "--json")
-    assert (done.code, done.json["aside"]) == (1, whole.json["aside"])
-
-
-@pytest.mark.parametrize("other", ["--unsealed", "--from 2020-01-01T00:00:00Z", "--to 2099-01-01T00:00:00Z"])
-def test_begun_with_other_options_then_exit_2_and_it_stays_as_it_was(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, other: str
-) -> None:
-    seal(run, tmp_path)
-    part, call = cut_off(monkeypatch, run, tmp_path / "out"), ("audit", "export", "--out", str(tmp_path / "out"))
-    before = bytes_of(part)
-    assert str(part) in run(*call, *other.split()).says(2)
-    assert bytes_of(part) == before
+    with monkeypatch.context() as patch:
+        patch.setattr(Pace, "done", done)
+        cut = run(*call)
+    assert (cut.code, cut.out, f"kept in {out}.part" in cut.err, out.exists()) == (130, "", True, False)
+    days = finished(out.with_name("out.part"))
+    assert days
     assert run(*call).code == 0
+    assert days.items() <= finished(out).items()
+
+    days = finished(out)
+    past.write(8)
+    witness = seal(run, tmp_path)
+    grown = run(*call)
+    assert (grown.code, 8 <= grown.json["manifests"] < 20, "are finished" in grown.err) == (0, True, True), grown
+    assert days.items() < finished(out).items()
+    whole = run("audit", "export", "--out", str(tmp_path / "whole"), "--json")
+    assert (whole.json["manifests"], content(out) == content(tmp_path / "whole")) == (20, True)
+    check = ("audit", "verify", "--witness", witness, "--json")
+    first, other = (run(*check, str(each)) for each in (tmp_path / "whole", out))
+    assert (first.code, first.json) == (0, other.json)
+    replayed = [run("audit", "replay", *where, "--json").json["stages"] for where in ((str(out),), ("--live",))]
+    assert replayed[0] == replayed[1]
 
 
-def test_begun_from_another_system_then_exit_2(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("other", ["--from 2020-01-01T00:00:00Z", "--to 2026-11-24T12:00:00Z", "application"])
+def test_another_call_on_an_export_then_exit_2_and_it_stays_as_it_was(
+    past: Past, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, other: str
 ) -> None:
-    part = cut_off(monkeypatch, run, tmp_path / "out")
-    monkeypatch.setenv("GATEKEEPER_APPLICATION", "other")
-    assert str(part) in run("audit", "export", "--out", str(tmp_path / "out")).says(2)
-
-
-def test_progress_that_cannot_be_read_then_exit_2_and_without_it_the_export_begins_anew(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    out = tmp_path / "out"
     seal(run, tmp_path)
-    part, call = cut_off(monkeypatch, run, tmp_path / "out"), ("audit", "export", "--out", str(tmp_path / "out"))
-    file = part / "progress" / "state.json"
-    good = json.loads(file.read_bytes())
-    for content in (b"", json.dumps({**good, "bounds": {}}).encode(), json.dumps({**good, "note": "x"}).encode()):
-        file.write_bytes(content)
-        before = bytes_of(part)
-        assert str(file) in run(*call).says(2)
-        assert bytes_of(part) == before
-    file.unlink()
-    done = run(*call, "--json")
-    assert (done.code, done.json["records"], "going on" in done.err) == (0, RECORDS, False)
+    assert run("audit", "export", "--out", str(out)).code == 0
+    before = bytes_of(out)
+    more = other.split()
+    if other == "application":
+        monkeypatch.setenv("GATEKEEPER_APPLICATION", "other")
+        monkeypatch.setenv("GATEKEEPER_LOG", str(tmp_path / "none"))
+        more = []
+    assert str(out) in run("audit", "export", "--out", str(out), *more).says(2)
+    assert (bytes_of(out) == before, out.with_name("out.part").exists()) == (True, False)
 
 
-@pytest.mark.parametrize("topic", ["audit", "manifests"])
-def test_begun_with_records_that_have_expired_since_then_exit_2_and_it_says_what_to_do(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, topic: str
+def test_what_follows_the_finished_days_has_expired_then_exit_5_and_the_export_stays_as_it_was(
+    past: Past, tmp_path: Path, run
 ) -> None:
-    part = cut_off(monkeypatch, run, tmp_path / "out")
-    before = bytes_of(part)
-    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
-        admin.delete_records({TopicPartition(world.settings.topic(topic), 2): 2})
-    assert f"Delete {part}" in run("audit", "export", "--out", str(tmp_path / "out")).says(2)
-    assert bytes_of(part) == before
+    out, number = tmp_path / "out", TopicPartition(past.world.settings.topic("manifests"), 1)
+    seal(run, tmp_path)
+    assert run("audit", "export", "--out", str(out)).code == 0
+    before = bytes_of(out)
+    with KafkaAdminClient(bootstrap_servers=past.world.bootstrap) as admin:
+        admin.delete_records({number: _ends("manifests")[1]})
+    done = run("audit", "export", "--out", str(out))
+    assert (done.code, bytes_of(out) == before) == (5, True)
+    assert "Partition 1: the broker no longer keeps" in done.err
 
 
 def expiring(monkeypatch: pytest.MonkeyPatch, world: World, topic: str) -> None:
@@ -375,18 +342,15 @@ def expiring(monkeypatch: pytest.MonkeyPatch, world: World, topic: str) -> None:
     monkeypatch.setattr(Pace, "done", done)
 
 
-@pytest.mark.parametrize("begun", [False, True], ids=["in one go", "begun"])
 @pytest.mark.parametrize("topic", ["audit", "manifests"])
 def test_records_that_expire_while_they_are_read_then_exit_5_and_no_shorter_export(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, topic: str, begun: bool
+    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, topic: str
 ) -> None:
     out = tmp_path / "out"
-    if begun:
-        cut_off(monkeypatch, run, out, "--unsealed", links=1)
     expiring(monkeypatch, world, topic)
     done = run("audit", "export", "--out", str(out), "--unsealed")
     assert (done.code, "Partition 2: while it was read" in done.err) == (5, True), done
-    assert (out.exists(), out.with_name("out.part").exists()) == (False, False)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("topic", ["audit", "manifests"])
@@ -398,83 +362,14 @@ def test_records_that_expire_while_they_are_replayed_then_exit_5(
     assert (done.code, "Partition 2: while it was read" in done.err) == (5, True), done
 
 
-def test_a_trail_that_ends_before_its_bounds_then_it_is_not_whole(world: World) -> None:
-    with LiveTrail(load()) as live:
-        assert live.whole()
-        bounds = live.bounds
-    start, end = bounds.audit[1]
-    for beyond in ({1: (start, end + 1)}, {9: (0, 1)}):
-        with LiveTrail(load(), bounds=bounds.model_copy(update={"audit": {**bounds.audit, **beyond}})) as live:
-            assert not live.whole()
-
-
-def test_two_calls_at_once_then_the_second_one_leaves_it_alone(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    part = cut_off(monkeypatch, run, tmp_path / "out")
-    before = bytes_of(part)
-    with Shelf(part).alone():
-        for more in ((), ("--unsealed",)):
-            assert "one writer only" in run("audit", "export", "--out", str(tmp_path / "out"), *more).says(3)
-    assert bytes_of(part) == before
-
-
-def test_another_call_that_has_just_ended_then_its_export_is_left_alone(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alone_, out = Shelf.alone, tmp_path / "out"
-
-    @contextmanager
-    def late(shelf: Shelf) -> Iterator[None]:
-        if shelf.folder.name == "out.part":
-            out.mkdir()
-            (out / "export.json").touch()
-        with alone_(shelf):
-            yield
-
-    monkeypatch.setattr(Shelf, "alone", late)
-    assert f"{out} is not empty" in run("audit", "export", "--out", str(out)).says(2)
-    assert [file.name for file in out.iterdir()] == ["export.json"]
-    assert not out.with_name("out.part").exists()
+def test_two_calls_at_once_then_the_second_one_leaves_it_alone(past: Past, tmp_path: Path, run) -> None:
+    with Shelf(tmp_path / "out.part").alone():
+        assert "one writer only" in run("audit", "export", "--out", str(tmp_path / "out")).says(3)
+    assert list((tmp_path / "out.part").iterdir()) == []
 
 
 def test_a_place_that_cannot_be_taken_then_one_sentence_says_so_at_once(nowhere: str, tmp_path: Path, run) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for out in (str(tmp_path / "link"), ".", "..", "", "/"):
-        assert "cannot be replaced by an export" in run("audit", "export", "--out", out).says(2)
+        assert "cannot hold an export" in run("audit", "export", "--out", out).says(2)
     assert [file.name for file in tmp_path.iterdir()] == ["link"]
-
-
-@pytest.mark.parametrize("away", [True, False], ids=["away", "another"])
-def test_begun_with_another_log_then_exit_4_and_it_says_what_to_do(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, away: bool
-) -> None:
-    seal(run, tmp_path)
-    part, call = cut_off(monkeypatch, run, tmp_path / "out"), ("audit", "export", "--out", str(tmp_path / "out"))
-    before = bytes_of(part)
-    (tmp_path / "log").rename(tmp_path / "kept")
-    if not away:
-        shutil.copytree(tmp_path / "kept", tmp_path / "log")
-        for tile in (file for file in (tmp_path / "log" / "tile" / "0").rglob("*") if file.is_file()):
-            tile.write_bytes(bytes(len(tile.read_bytes())))
-    done = run(*call)
-    assert (done.code, f"delete {part}" in done.err, bytes_of(part) == before) == (4, True, True), done
-    shutil.rmtree(tmp_path / "log", ignore_errors=True)
-    (tmp_path / "kept").rename(tmp_path / "log")
-    assert run(*call).code == 0
-
-
-def test_interrupted_when_the_export_has_taken_its_place_then_nothing_is_said_of_the_folder_where_it_grew(
-    world: World, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    replace, out = Path.replace, tmp_path / "out"
-
-    def replaced(file: Path, target: Path) -> Path:
-        found = replace(file, target)
-        if target == out:
-            raise KeyboardInterrupt
-        return found
-
-    monkeypatch.setattr(Path, "replace", replaced)
-    done = run("audit", "export", "--out", str(out))
-    assert (done.code, "kept in" in done.err, (out / "export.json").exists()) == (130, False, True), done

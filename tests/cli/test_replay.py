@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +12,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.what_if import WhatIf
 from gatekeeper.audit.records.pseudonym import Subjects
 from gatekeeper.audit.records.record import schema_hash
 from gatekeeper.audit.records.releases import RULES
-from gatekeeper.cli.audit import state
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.engine.sends import Judge
@@ -26,11 +23,13 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.entries import release
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.packs import load
+from gatekeeper.settings import load as load_settings
 from gatekeeper.times import instant
 from schemas.codec import canonical, decode
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS
 from streams.kafka.broker import Broker
+from streams.operations.trail import LiveTrail
 from tests.cli.conftest import Run
 from tests.world import KEY, TOKENS, terms
 from tests.worlds import World, consent, send, source, until
@@ -164,52 +163,14 @@ def test_what_if_on_the_running_system_then_as_over_an_export(world: World, run:
     assert changed == {"direct.point_card", "indirect.joint_use"}
 
 
-def test_what_if_on_the_running_system_interrupted_then_the_same_call_goes_on_and_one_with_other_keys_does_not(
-    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    call = ("audit", "what-if", "--live", "--policy", "jp-appi", "--rate", "0", "--json")
-    expected, file, add, taken = run(*call), tmp_path / "state", WhatIf.add, list[bytes]()
-    total = len(world.audits())
+def test_from_a_time_on_then_only_that_is_derived_and_what_was_before_is_known(world: World, run: Run) -> None:
+    whole = run(*ALL).json
+    with LiveTrail(load_settings()) as live:
+        times = sorted(link.manifest["t1"] for number in live.partitions() for link in live.links(number))
+    some = run(*ALL, "--from", times[len(times) // 2])
+    assert (some.code, 0 < some.json["records"] < whole["records"]) == (0, True), some
 
-    def counted(self: WhatIf, value: bytes) -> None:
-        if len(taken) == total - 1:
-            taken.clear()
-            raise KeyboardInterrupt
-        taken.append(value)
-        add(self, value)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(state, "SAVE_SECONDS", 0)
-        patch.setattr(state, "SHARE", 1)
-        patch.setattr(WhatIf, "add", counted)
-        assert run(*call, "--state", str(file)).code == 130
-        with monkeypatch.context() as other:
-            other.setenv("GATEKEEPER_KEYS", str(tmp_path / "keys"))
-            assert str(file) in run(*call, "--state", str(file)).says(2)
-        done = run(*call, "--state", str(file))
-    assert (done.code, done.json) == (expected.code, expected.json)
-    assert 0 < len(taken) < total - 1
-
-
-def test_a_replay_that_ended_then_the_next_one_takes_what_is_new_after_a_rotation_too_and_only_as_it_was_called(
-    world: World, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys, file = tmp_path / "keys", tmp_path / "state"
-    shutil.copytree(world.keys, keys)
-    monkeypatch.setenv("GATEKEEPER_KEYS", str(keys))
-    call = (*ALL, "--state", str(file))
-    assert run(*call).json["records"] == len(world.audits())
-    assert run("keys", "rotate", "--role", "worker").code == 0
-    done = run(*call)
-    assert (done.code, done.json["records"]) == (0, 0)
-    for setting, value in (("GATEKEEPER_POLICY", "jp-appi"), ("GATEKEEPER_TOKEN_KEY", "")):
-        with monkeypatch.context() as other:
-            other.setenv(setting, value)
-            assert str(file) in run(*call).says(2)
-    state = json.loads(file.read_bytes())
-    state["marks"]["1"]["sha256"] = "0" * 64
-    file.write_text(json.dumps(state))
-    assert "partition 1, and that is not there, or is another one" in run(*call).says(2)
+    assert some.json["facts"].keys() <= whole["facts"].keys(), "nothing is not checked that was checked before"
 
 
 def test_workers_that_lie_then_each_is_named_with_partition_and_offset(world: World, run: Run) -> None:

@@ -37,7 +37,7 @@ from gatekeeper.audit.verify.proof_check import check_content, check_proof
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, UNVERIFIABLE
 from gatekeeper.audit.verify.trust import read_witness
 from schemas.codec import canonical
-from tests.trails import Step, Trail, alone, key, lines, seal
+from tests.trails import Step, Trail, alone, by_day, key, lines, seal
 
 TRIALS = int(os.environ.get("AUDIT_TRIALS", "10"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""
@@ -49,6 +49,13 @@ Tamper = Callable[[Trail, Path, Random], tuple[set[str], Place]]
 
 def check(trail: Trail, folder: Path, **more: Any) -> Report:
     return verify(folder, witness=parse_vkey(trail.witness.verifier), **more)
+
+
+def bare(report: Report) -> dict[str, Any]:
+    """Returns all that a report says but in which file, and in which line of it, something stands."""
+    found = report.plain()
+    findings = [{name: one[name] for name in one if name not in ("file", "line")} for one in found["findings"]]
+    return {**found, "findings": findings}
 
 
 def some(trail: Trail, random: Random, *, records: int = 1) -> int:
@@ -255,8 +262,36 @@ def test_tampered_with_then_it_is_found_and_named(tmp_path: Path, tamper: Tamper
             found = {(one.partition, one.offset) for one in told}
             found |= {place for one in told if one.values.get("file") == f"manifests/{place[0]}.ndjson.gz"}
             assert place in found, (trial, place, report.findings)
+        assert bare(check(trail, by_day(folder, Random(trial)))) == bare(report), trial
         shutil.rmtree(folder)
     print(f"{tamper.__name__}: {TRIALS} of {TRIALS} found")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "told"),
+    [
+        (lambda folder: shutil.rmtree(folder / "days/2026-11-21"), 1, "missing_manifest"),
+        (lambda folder: shutil.rmtree(folder / "unfinished"), 4, "missing"),
+        (lambda folder: (folder / "days/2026-11-22/1/records.ndjson.gz").unlink(), 4, "missing"),
+        (lambda folder: (folder / "days/2026-11-21/0").rename(folder / "days/2026-11-21/3"), 1, "outside"),
+        (lambda folder: shutil.copytree(folder / "days/2026-11-21", folder / "days/2026-11-23"), 1, "again"),
+        (lambda folder: (folder / "export.json").unlink(), 4, "missing"),
+        (lambda folder: trail_file(folder).write_bytes(trail_file(folder).read_bytes()[:-9]), 4, "cut"),
+    ],
+)
+def test_an_export_by_day_that_was_changed_then_it_is_found(
+    tmp_path: Path, spoil: Callable[[Path], object], code: int, told: str
+) -> None:
+    trail = Trail(seed=3).write(30, 3)
+    folder = by_day(trail.export(tmp_path / "out"), Random(1))
+    assert check(trail, folder).exit_code == 0
+    spoil(folder)
+    report = check(trail, folder)
+    assert (report.exit_code, told in {one.code for one in report.findings}) == (code, True), report.findings
+
+
+def trail_file(folder: Path) -> Path:
+    return folder / "days/2026-11-22/1/records.ndjson.gz"
 
 
 @pytest.mark.parametrize("name", ["records", "log", "reference"])

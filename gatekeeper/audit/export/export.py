@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -16,12 +15,14 @@ import orjson
 
 from gatekeeper.audit.checks.trail import Link, Trail
 from gatekeeper.audit.export.bundle import bundle
-from gatekeeper.audit.export.export_in_progress import Begun, Files, Lines, Standing, cleared, disk, placed
+from gatekeeper.audit.export.export_in_progress import ABOUT, DayFiles, cleared, disk, placed
+from gatekeeper.audit.export.export_reader import DAY, Finished
+from gatekeeper.audit.log.atomic_store import sync
 from gatekeeper.audit.log.sealed import Sealed, checked
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import TILE, leaf_hash, tile_path
-from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
+from gatekeeper.errors import IntegrityError, UsageError
 from schemas.audit import AuditRecord, Manifest
 from schemas.codec import canonical
 
@@ -31,7 +32,7 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 @dataclass(slots=True)
 class Exported:
-    """What was written; `left` manifests were not sealed yet, `absent` are hashes that no bytes were at hand for."""
+    """What a call wrote; `left` manifests were not sealed yet, `absent` are hashes that no bytes were at hand for."""
 
     manifests: int = 0
     records: int = 0
@@ -49,36 +50,32 @@ def write(
     about: Mapping[str, Any],
     log: Sealed | None,
     keys: Path,
+    finished: Mapping[int, Finished],
     unsealed: bool = False,
     told: Callable[[Link], None] = lambda link: None,
-    begun: Begun | None = None,
-    due: Callable[[], bool] = lambda: False,
-    save: Callable[[Begun], None] = lambda begun: None,
-    sync: Callable[[Path], None] = lambda path: None,
 ) -> Exported:
-    """Writes an export of a trail to a folder that is not there yet, or is empty; whole or not at all.
+    """Writes an export of a trail by UTC day: what follows the finished days of each partition.
+
+    A day is finished when a later one has begun, all of it is sealed, and nothing before was left aside. Until
+    everything was read `out` stays as it is.
 
     `part`: as `part_of` returns it; nobody else may write to it. `about`: group, made, from and to. `log`: what is
     sealed; of its newest manifests those that are not in it are left out, unless `unsealed`. `keys`: the key folder, of
-    which the public keys are taken. `told` hears of each link that is read, again too.
-    `save` takes how far it came: at first, after each partition and, between two links, whenever it is `due`; before
-    that, `sync` puts files and folders on the disk, that no power cut takes what was said to be there.
-    `begun`: what it took last, of the same trail and log, to go on from there.
-    What was written is taken away where the trail cannot become whole, and stays however else it is cut off.
-    Raises UsageError (2) where what was begun is no beginning of this trail (any more) or was changed,
-    IntegrityError (4) where the log's leaves do not come to its checkpoint, UnavailableError (3) where the disk
-    refuses, and what the trail does.
+    which the public keys are taken. `finished`: where the finished days of `out` and `part` end, by partition.
+    `told` hears of each link that is read.
+    Raises IntegrityError (4) where the log's leaves do not come to its checkpoint, or where it is another one than that
+    of the finished days, UnavailableError (3) where the disk refuses, and what the trail does.
     """
     if log is not None:
         checked(log)  # or what is sealed would be left out as what is not
-    cleared(part, keep=begun is not None)
-    writer = _Writer(part, trail, log, unsealed=unsealed, told=told, due=due, save=save, sync=sync)
-    try:
-        writer.read(begun)
-    except (IntegrityError, IncompleteError):
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-    found = writer.rest(about, keys)
+    for one in finished.values():
+        if log is None or log.indexes.get(leaf_hash(one.value)) != one.leaf:
+            raise IntegrityError("error.export_log", folder=out)
+    cleared(part)
+    writer = _Writer(part, trail, log, finished, about, unsealed=unsealed, told=told)
+    for number in trail.partitions():
+        writer.partition(number)
+    found = writer.rest(keys)
     placed(part, out)
     return found
 
@@ -89,39 +86,53 @@ class _Writer:
         folder: Path,
         trail: Trail,
         log: Sealed | None,
+        finished: Mapping[int, Finished],
+        about: Mapping[str, Any],
         *,
         unsealed: bool,
         told: Callable[[Link], None],
-        due: Callable[[], bool],
-        save: Callable[[Begun], None],
-        sync: Callable[[Path], None],
     ) -> None:
-        self._folder, self._trail, self._log = folder, trail, log
-        self._told, self._due, self._save, self._sync = told, due, save, sync
-        self._unsealed = unsealed or log is None
+        self._folder, self._trail, self._log, self._finished, self._told = folder, trail, log, finished, told
+        self._unsealed, self._ranged = unsealed or log is None, about["from"] is not None
+        self._newest = {} if log is None else _newest(log, about["from"] or "", about["to"] or "~")
         self._found = Exported()
-        self._done: dict[int, Files] = {}
         self._policies: set[str] = set()
         self._reference: set[str] = set()
+        self._looked_up: set[str] = set()
+        self._put(ABOUT, canonical({"v": 2, "partitions": len(trail.partitions()), **about}))
 
-    def read(self, begun: Begun | None) -> None:
-        """Writes what the trail holds, behind what was begun."""
-        if begun is not None:
-            self._found = Exported(begun.manifests, begun.records, begun.left)
-            self._done, self._policies, self._reference = {**begun.done}, {*begun.policies}, {*begun.reference}
-            for number, files in begun.done.items():
-                self._lines(number, files, ended=True)
-        else:
-            self._keep(None)
-        for number in self._trail.partitions():
-            if number not in self._done:
-                standing = begun.standing if begun else None
-                self._partition(number, standing if standing and standing.partition == number else None)
+    def partition(self, number: int) -> None:
+        """Writes what follows the finished days of a partition."""
+        past, newest = self._finished.get(number), self._newest.get(number)
+        day, prev = (past.day, sha256(past.value).hexdigest()) if past else ("", None)
+        tail = newest in (None, past and leaf_hash(past.value))
+        files, whole, held = DayFiles(self._folder, number), True, 0
+        for link in self._trail.links(number):
+            self._told(link)
+            if past and link.offset <= past.offset:
+                continue
+            if tail and not self._unsealed:
+                self._found.left += 1
+                continue
+            said, hash_ = link.manifest, leaf_hash(link.value)
+            index, begun = self._log.indexes.get(hash_) if self._log else None, said["t1"][: len("2026-11-24")]
+            # else something was left aside before it, perhaps of the day that would be finished now
+            whole = whole and (said["prev"] == prev or (self._ranged and prev is None))
+            if begun > day:
+                if whole and held:
+                    self._named()
+                    files.finish(day)
+                    files, held = DayFiles(self._folder, number), 0
+                day = begun
+            whole = whole and index is not None and bool(DAY.fullmatch(begun))
+            whole = whole and not (past and day == past.day)
+            prev, tail, held = sha256(link.value).hexdigest(), tail or hash_ == newest, held + 1
+            self._add(files, link, index)
+        files.close()
+        self._named()
 
-    def rest(self, about: Mapping[str, Any], keys: Path) -> Exported:
+    def rest(self, keys: Path) -> Exported:
         """Writes all that a check needs beside it; returns what was written."""
-        self._hashed("policies", "toml", self._policies, self._trail.policy)
-        self._hashed("reference", "json", self._reference, self._trail.reference)
         for name, model in (("audit", AuditRecord), ("manifest", Manifest)):
             self._put(f"schemas/{name}.json", orjson.dumps(model.model_json_schema(), option=orjson.OPT_INDENT_2))
         for file in sorted(keys.glob("*.pub")):
@@ -133,75 +144,13 @@ class _Writer:
         if self._log is not None:
             self._tiles(self._log)
         self._put("verify.py", bundle().encode())
-        self._put("export.json", canonical({"v": 1, "partitions": len(self._done), **about}))
         return self._found
 
-    def _partition(self, number: int, standing: Standing | None) -> None:
-        links = self._links(number, standing)
-        both = self._lines(number, standing.files if standing else None)
-        with both[0] as manifests, both[1] as records:
-            tail = 0
-            for link in links:
-                index = self._log.indexes.get(leaf_hash(link.value)) if self._log else None
-                if index is not None:
-                    tail = 0
-                elif not self._unsealed:
-                    tail += 1
-                    if tail == 1:  # what comes from here on is taken away again, unless something sealed follows
-                        manifests.mark()
-                        records.mark()
-                self._link(link, index, manifests, records)
-                self._told(link)
-                if not tail and self._due():
-                    files = Files(manifests=manifests.mark(), records=records.mark())
-                    self._keep(Standing(partition=number, offset=link.offset, hash=_hash(link), files=files))
-            if tail:
-                self._found.left += tail
-                self._found.manifests -= tail
-                manifests.cut()
-                self._found.records -= records.cut()
-            self._done[number] = Files(manifests=manifests.end(), records=records.end())
-        self._keep(None)
-
-    def _lines(self, number: int, there: Files | None, *, ended: bool = False) -> tuple[Lines, Lines]:
-        """Returns a partition's files of manifests and of records, which must hold what was written before."""
-        manifests, records = (Lines(self._folder, kind, number, self._sync) for kind in ("manifests", "records"))
-        if there:
-            manifests.demand(there.manifests, ended=ended)
-            records.demand(there.records, ended=ended)
-        return manifests, records
-
-    def _links(self, number: int, standing: Standing | None) -> Iterator[Link]:
-        """Returns a partition's links behind the one where the export stands, which must be there and the same."""
-        links = self._trail.links(number)
-        if standing is not None:
-            last = None
-            for last in links:
-                self._told(last)
-                if last.offset >= standing.offset:
-                    break
-            if last is None or (last.offset, _hash(last)) != (standing.offset, standing.hash):
-                raise UsageError("error.export_lost", folder=self._folder)
-        return links
-
-    def _keep(self, standing: Standing | None) -> None:
-        self._save(
-            Begun(
-                done=self._done,
-                standing=standing,
-                manifests=self._found.manifests,
-                records=self._found.records,
-                left=self._found.left,
-                policies=_digests(self._policies),
-                reference=_digests(self._reference),
-            )
-        )
-
-    def _link(self, link: Link, index: int | None, manifests: Lines, records: Lines) -> None:
+    def _add(self, files: DayFiles, link: Link, index: int | None) -> None:
         sig = base64.b64encode(link.signature).decode()
-        manifests.add(orjson.dumps({"index": index, "offset": link.offset, "sig": sig, "value": link.value.decode()}))
+        line = {"index": index, "offset": link.offset, "sig": sig, "value": link.value.decode()}
+        files.add(orjson.dumps(line), link.records)
         for record in link.records:
-            records.add(record)
             with suppress(*FOREIGN):  # one that was changed, as a check tells
                 said = orjson.loads(record)
                 self._policies.add(said["policy"]["sha256"])
@@ -211,18 +160,27 @@ class _Writer:
         self._found.manifests += 1
         self._found.records += len(link.records)
 
+    def _named(self) -> None:
+        """Writes what was named by its hash since the last call."""
+        policies, reference = self._policies, self._reference
+        self._policies, self._reference = set(), set()
+        self._hashed("policies", "toml", policies, self._trail.policy)
+        self._hashed("reference", "json", reference, self._trail.reference)
+
     def _hashed(self, folder: str, ending: str, digests: set[str], get: Callable[[str], bytes | None]) -> None:
-        left, there = set(_digests(digests)), set()
+        left = set(_digests(digests))
         while left:
             digest = left.pop()
-            there.add(digest)
+            if digest in self._looked_up:
+                continue
+            self._looked_up.add(digest)
             value = get(digest)
             if value is None:
                 self._found.absent.append(digest)
                 continue
-            self._put(f"{folder}/{digest}.{ending}", value)
+            sync(self._put(f"{folder}/{digest}.{ending}", value))  # a finished day stands on it
             if ending == "json":
-                left |= _versions(value) - there
+                left |= _versions(value)
 
     def _tiles(self, log: Sealed) -> None:
         """Copies the log as it was at that checkpoint, however far it has grown meanwhile."""
@@ -239,15 +197,23 @@ class _Writer:
             level += 1
         self._put(f"log/{CHECKPOINT}", log.note.encode())
 
-    def _put(self, name: str, content: bytes) -> None:
+    def _put(self, name: str, content: bytes) -> Path:
         file = self._folder / name
         with disk(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
+        return file
 
 
-def _hash(link: Link) -> str:
-    return sha256(link.value).hexdigest()
+def _newest(log: Sealed, first: str, to: str) -> dict[int, bytes]:
+    """Returns the leaf hash of each partition's newest sealed manifest that is of this time."""
+    found = {}
+    for start in range(0, log.checkpoint.size, TILE):
+        for leaf in log.tree.leaves(start):
+            said = orjson.loads(leaf)
+            if said.get("kind") != "coverage" and first <= said["t1"] < to:
+                found[said["partition"]] = leaf_hash(leaf)
+    return found
 
 
 def _digests(named: Iterable[str]) -> list[str]:

@@ -1,19 +1,22 @@
 """An export as others read it: the folder that `gatekeeper audit export` wrote, checked by `gatekeeper audit verify`.
 
-`export.json`, `records/P.ndjson.gz`, `manifests/P.ndjson.gz`, `log/`, `keys/`, `policies/SHA256.toml`,
-`reference/SHA256.json`, `schemas/` and `verify.py`.
+`export.json`, `records.ndjson.gz` and `manifests.ndjson.gz` in `days/DAY/P/` and in `unfinished/P/`, `log/`, `keys/`,
+`policies/SHA256.toml`, `reference/SHA256.json`, `schemas/` and `verify.py`. An export of version 1 has one file for all
+days of a partition: `records/P.ndjson.gz` and `manifests/P.ndjson.gz`.
 """
 
 from __future__ import annotations
 
 import base64
 import gzip
+import re
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,6 +24,20 @@ from gatekeeper.audit.checks.trail import Link, link
 from gatekeeper.audit.tlog.canonical_json import is_place
 from gatekeeper.audit.tlog.ranges import MAX_PARTITIONS
 from gatekeeper.errors import IntegrityError
+from gatekeeper.times import instant
+from schemas.topics import DAY_MS
+
+DAYS, UNFINISHED = "days", "unfinished"
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Finished(NamedTuple):
+    """The last finished day of a partition, and its last manifest: offset, value and leaf number."""
+
+    day: str
+    offset: int
+    value: bytes
+    leaf: int
 
 
 class Folder:
@@ -29,13 +46,19 @@ class Folder:
     Raises IntegrityError (4) where a file is missing or cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, since: int | None = None, to: int | None = None) -> None:
+        """`since`, `to`: days are passed over that hold nothing from then on, and before then (milliseconds)."""
         self.path = path
-        with self._reading(path / "export.json") as file:
+        self._first = "" if since is None else instant(since)[:10]
+        # a clock that went back at midnight leaves manifests of the day before among those of a day
+        self._last = "~" if to is None else instant(to + DAY_MS)[:10]
+        with reading(path / "export.json") as file:
             self.about: dict[str, Any] = orjson.loads(file.read_bytes())
-            self._partitions = self.about["partitions"]
+            self._partitions, self._version = self.about["partitions"], self.about["v"]
             if type(self._partitions) is not int or not 0 < self._partitions <= MAX_PARTITIONS:
                 raise ValueError("a number of partitions")
+            if self._version not in (1, 2):
+                raise ValueError("a version")
 
     def partitions(self) -> list[int]:
         """Returns the numbers of all partitions."""
@@ -46,9 +69,9 @@ class Folder:
 
         Raises IntegrityError (4) at the end where records are left that no manifest covers.
         """
-        records, offset = self._lines("records", partition), 0
-        for line in self._lines("manifests", partition):
-            with self._reading(self._file("manifests", partition)):
+        records, offset = (line for _, line in self._lines("records", partition)), 0
+        for file, line in self._lines("manifests", partition):
+            with reading(file):
                 said = orjson.loads(line)
                 value, signature = said["value"].encode(), base64.b64decode(said["sig"] or "")
                 if not is_place(offset := said["offset"]):
@@ -72,24 +95,57 @@ class Folder:
             return None
         except OSError:
             pass  # reading it says why
-        with self._reading(file):
+        with reading(file):
             return file.read_bytes()
 
-    def _lines(self, kind: str, partition: int) -> Iterator[bytes]:
-        path = self._file(kind, partition)
-        with self._reading(path), gzip.open(path, "rb") as lines:
-            for line in lines:
-                yield line.rstrip(b"\n")
+    def _lines(self, kind: str, partition: int) -> Iterator[tuple[Path, bytes]]:
+        for path in self._files(kind, partition):
+            with reading(path), gzip.open(path, "rb") as lines:
+                for line in lines:
+                    yield path, line.rstrip(b"\n")
 
-    def _file(self, kind: str, partition: int) -> Path:
-        return self.path / kind / f"{partition}.ndjson.gz"
+    def _files(self, kind: str, partition: int) -> list[Path]:
+        if self._version == 1:
+            return [self.path / kind / f"{partition}.ndjson.gz"]
+        days = [day for day in days_of(self.path, partition) if self._first <= day.parent.name <= self._last]
+        return [folder / f"{kind}.ndjson.gz" for folder in (*days, self.path / UNFINISHED / str(partition))]
 
-    @contextmanager
-    def _reading(self, file: Path) -> Iterator[Path]:
-        try:
-            if not S_ISREG(file.stat().st_mode):
-                raise IntegrityError("error.export_file", file=file, detail="no regular file")
-            yield file
-        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
-            detail = error if isinstance(error, OSError) else type(error).__name__
-            raise IntegrityError("error.export_file", file=file, detail=detail) from None
+
+def days_of(path: Path, partition: int) -> list[Path]:
+    """Returns the folders of a partition's finished days, in order."""
+    return sorted(folder for folder in path.glob(f"{DAYS}/*/{partition}") if DAY.fullmatch(folder.parent.name))
+
+
+def last_finished(*paths: Path) -> dict[int, Finished]:
+    """Returns where the finished days of each partition end; they may be in more than one folder.
+
+    Raises IntegrityError (4) where the last one of a partition cannot be read.
+    """
+    numbers = {folder.name for path in paths for folder in path.glob(f"{DAYS}/*/*")}
+    found = {}
+    for partition in (int(name) for name in numbers if name.isdecimal()):
+        days = [folder for path in paths for folder in days_of(path, partition)]
+        if days:
+            found[partition] = _last(max(days, key=lambda day: day.parent.name))
+    return found
+
+
+def _last(folder: Path) -> Finished:
+    file = folder / "manifests.ndjson.gz"
+    with reading(file), gzip.open(file, "rb") as lines:
+        said = orjson.loads(deque(lines, maxlen=1)[0])
+        if not (is_place(said["offset"]) and is_place(said["index"])):
+            raise ValueError("a place is a number")
+        return Finished(folder.parent.name, said["offset"], said["value"].encode(), said["index"])
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[Path]:
+    """Yields a regular file; raises IntegrityError (4) for another one, and for what cannot be read in the block."""
+    try:
+        if not S_ISREG(file.stat().st_mode):
+            raise IntegrityError("error.export_file", file=file, detail="no regular file")
+        yield file
+    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
+        detail = error if isinstance(error, OSError) else type(error).__name__
+        raise IntegrityError("error.export_file", file=file, detail=detail) from None

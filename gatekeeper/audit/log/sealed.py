@@ -59,14 +59,6 @@ def sealed(
     return _opened(files, checkpoint, note, witnesses) if checkpoint.size else None
 
 
-def reopened(files: Reading, note: str, witnesses: Sequence[Vkey]) -> Sealed:
-    """Returns the log as `sealed` returned it before, however far it has grown; `note`: of its checkpoint then.
-
-    Raises IntegrityError (4) where its files no longer come to that checkpoint, ValueError for what is no note of one.
-    """
-    return checked(_opened(files, open_checkpoint(note), note, witnesses))
-
-
 def checked(log: Sealed) -> Sealed:
     """Returns the log; raises IntegrityError (4) where its leaves, or its tiles, do not come to its checkpoint."""
     if not log.fits or log.tree.root() != log.checkpoint.root:

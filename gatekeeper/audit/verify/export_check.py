@@ -44,10 +44,10 @@ def _check(files: ExportFolder, report: Report, witness: Vkey | None, min_size: 
     """Takes all that is wrong into the report; raises Trouble where nothing more can be said."""
     about = read_object(files.read("export.json"), "export.json")
     version, partitions, first, to = (about.get(name, "") for name in ("v", "partitions", "from", "to"))
-    known = type(version) is type(partitions) is int and version == 1 and 0 < partitions <= MAX_PARTITIONS
+    known = type(version) is type(partitions) is int and version in (1, 2) and 0 < partitions <= MAX_PARTITIONS
     if not known or not all(one is None or MOMENT.fullmatch(str(one)) for one in (first, to)):
         raise Trouble("about")
-    files.scan()
+    files.scan(by_day=version == 2)
     for name in files.misnamed():
         report.add("content", file=name)
     workers, needed, seen = files.keys("worker"), set(_SCHEMAS), set[bytes]()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.audit.verify.findings import Trouble
@@ -19,9 +20,11 @@ HASHED = re.compile(r"(policies|reference)/([0-9a-f]{64})\.(toml|json)")
 """Files that records and manifests name by their hash."""
 _FOLDER = re.compile(
     r"(records|manifests|keys|policies|reference|schemas)/|log/(tile/((entries|[0-9]{1,2})/(x[0-9]{3}/){0,6}([0-9]{3}\.p/)?)?)?"
+    r"|days/([0-9]{4}-[0-9]{2}-[0-9]{2}/([0-9]{1,9}/)?)?|unfinished/([0-9]{1,9}/)?"
 )
 """The folders of an export, and those in them."""
-_OF_PARTITION = re.compile(r"(records|manifests)/[0-9]{1,9}\.ndjson\.gz")
+_OF_DAY = re.compile(r"(days/[0-9]{4}-[0-9]{2}-[0-9]{2}|unfinished)/([0-9]{1,9})/(records|manifests)\.ndjson\.gz")
+_OF_PARTITION = re.compile(rf"(records|manifests)/[0-9]{{1,9}}\.ndjson\.gz|{_OF_DAY.pattern}")
 _UNREAD = re.compile(r"verify\.py|schemas/(audit|manifest)\.json|keys/(log|witness)-[1-9][0-9]{0,5}\.pub")
 """The files of an export that the check does not read, or not always."""
 
@@ -34,9 +37,13 @@ class ExportFolder:
         """The files that there are, below the folder."""
         self._path, self._progress, self._done, self._total = path, progress, 0, 1
         self._opened: set[str] = set()
+        self._days: dict[str, set[str]] | None = None
 
-    def scan(self) -> None:
-        """Finds out which files there are; raises Trouble where a folder cannot be read."""
+    def scan(self, *, by_day: bool) -> None:
+        """Finds out which files there are; raises Trouble where a folder cannot be read.
+
+        `by_day`: a partition has a file for each day, and not one for all.
+        """
         left = [""]
         while left:
             folder = left.pop()
@@ -52,6 +59,10 @@ class ExportFolder:
                             self._total += entry.stat().st_size
             except OSError as error:  # or what is in there would be told as missing
                 raise Trouble("file", file=folder or ".", detail=error.strerror) from None
+        if by_day:
+            self._days = {}
+            for match in filter(None, map(_OF_DAY.fullmatch, self.names)):
+                self._days.setdefault(match[2], set()).add(match[1])
 
     def misnamed(self) -> Iterator[str]:
         """Yields the files that are called by a hash and do not have it."""
@@ -66,10 +77,19 @@ class ExportFolder:
 
     @contextmanager
     def lines(self, kind: str, number: int) -> Iterator[Lines]:
-        """Yields the lines of a partition's file of `records` or of `manifests`."""
-        self._opened.add(name := f"{kind}/{number}.ndjson.gz")
-        with open_file(self._path, name) as file:
-            yield Lines(file, name, self._tell)
+        """Yields the lines of a partition's `records` or `manifests`, day after day, the unfinished one last."""
+        names = [f"{kind}/{number}.ndjson.gz"]
+        if self._days is not None:
+            folders = sorted({"unfinished", *self._days.get(str(number), ())})
+            names = [f"{folder}/{number}/{kind}.ndjson.gz" for folder in folders]
+        self._opened.update(names)
+        with closing(self._files(names)) as files:
+            yield Lines(files, self._tell)
+
+    def _files(self, names: list[str]) -> Generator[tuple[str, BinaryIO], None, None]:
+        for name in names:
+            with open_file(self._path, name) as file:
+                yield name, file
 
     def keys(self, role: str) -> dict[str, Vkey]:
         """Returns the public keys of a role by NAME+HASH; raises Trouble for a file that is none."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, BinaryIO
@@ -52,19 +53,37 @@ def read_object(value: bytes, file: str) -> dict[str, Any]:
 
 
 class Lines:
-    """The lines of a gzip file, in bounded memory: `data` from `at` on is what is inflated and not taken."""
+    """The lines of gzip files, one after the other, in bounded memory: `data` from `at` on is inflated, not taken."""
 
-    def __init__(self, file: BinaryIO, name: str, told: Callable[[int], None]) -> None:
-        """`told` hears how many compressed bytes were read."""
-        self.data, self.at = b"", 0
-        self._file, self._name, self._told = file, name, told
+    def __init__(self, files: Iterator[tuple[str, BinaryIO]], told: Callable[[int], None]) -> None:
+        """`files`: each with its name, one at least. `told` hears how many compressed bytes were read."""
+        self.data, self.at, self.name = b"", 0, ""
+        self._file: BinaryIO = BytesIO()
+        self._files, self._told = files, told
+        self._begin()
+
+    def _begin(self) -> bool:
+        """Opens the next file; tells whether there is one."""
+        if (found := next(self._files, None)) is None:
+            self._file = BytesIO()
+            return False
+        self.name, self._file = found
         self._inflate, self._packed = zlib.decompressobj(31), b""
+        return True
 
     def more(self) -> bool:
-        """Inflates some more, behind what is not taken yet; tells whether there was any."""
-        rest, piece = self.data[self.at :], b""
+        """Inflates some more, behind what is not taken yet, all of one file; tells whether there was any."""
+        rest = self.data[self.at :]
         if len(rest) > MAX_LINE:
-            raise Trouble("large", file=self._name, most=MAX_LINE)
+            raise Trouble("large", file=self.name, most=MAX_LINE)
+        while not (piece := self._inflated()) and not rest and self._begin():
+            pass
+        self.data, self.at = rest + (piece or (rest and b"\n")), 0
+        return bool(piece or rest)
+
+    def _inflated(self) -> bytes:
+        """Returns the next bytes of the file, none at its end."""
+        piece = b""
         try:
             while not piece and (packed := self._packed or self._file.read(READ_BYTES)):
                 if self._inflate.eof:  # another member
@@ -73,13 +92,12 @@ class Lines:
                 self._packed = self._inflate.unused_data or self._inflate.unconsumed_tail
                 self._told(len(packed) - len(self._packed))
         except zlib.error:
-            raise Trouble("cut", file=self._name) from None
+            raise Trouble("cut", file=self.name) from None
         except OSError as error:
-            raise Trouble("file", file=self._name, detail=error.strerror) from None
+            raise Trouble("file", file=self.name, detail=error.strerror) from None
         if not piece and not self._inflate.eof:
-            raise Trouble("cut", file=self._name)
-        self.data, self.at = rest + (piece or (rest and b"\n")), 0
-        return bool(piece or rest)
+            raise Trouble("cut", file=self.name)
+        return piece
 
     def line(self) -> bytes | None:
         """Takes the next line; None at the end."""

@@ -18,7 +18,7 @@ MAX_MANIFEST = 1 << 17
 
 @dataclass
 class ManifestLine:
-    """A line of `manifests/P.ndjson.gz`, read; `place`: partition and offset, `said`: the manifest itself."""
+    """A line of a file of manifests, read; `place`: partition and offset, `said`: the manifest itself."""
 
     place: tuple[int, int]
     index: int | None
@@ -29,7 +29,9 @@ class ManifestLine:
 
 def read_manifests(lines: Lines, number: int) -> Iterator[ManifestLine]:
     """Yields a partition's manifests in order; raises Trouble for a line that holds none."""
-    for count, line in enumerate(iter(lines.line, None), start=1):
+    file, count = "", 0
+    for line in iter(lines.line, None):
+        file, count = lines.name, count + 1 if lines.name == file else 1
         try:
             if len(line) > MAX_MANIFEST:
                 raise ValueError("too long")
@@ -40,4 +42,4 @@ def read_manifests(lines: Lines, number: int) -> Iterator[ManifestLine]:
                 raise ValueError("no such place or number")
             yield ManifestLine((number, offset), index, value, sig, said)
         except MALFORMED:
-            raise Trouble("line", file=f"manifests/{number}.ndjson.gz", line=count) from None
+            raise Trouble("line", file=file, line=count) from None

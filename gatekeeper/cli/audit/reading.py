@@ -13,7 +13,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.audit.checks.chain import Finding
-from gatekeeper.audit.checks.trail import Link, Trail
+from gatekeeper.audit.checks.trail import Trail
 from gatekeeper.audit.export.export_reader import Folder
 from gatekeeper.audit.log.atomic_store import Shelf
 from gatekeeper.audit.log.sealed import Sealed, sealed
@@ -25,7 +25,7 @@ from gatekeeper.errors import GatekeeperError, UsageError
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
 from gatekeeper.texts import language, text
-from gatekeeper.times import instant, span
+from gatekeeper.times import span
 from schemas.values import ZonedTime
 from streams.operations.trail import LiveTrail
 
@@ -101,17 +101,11 @@ def opened(
     if live == (folder is not None):
         raise UsageError("error.trail_unnamed")
     if folder is not None:
-        yield Folder(folder)
+        yield Folder(folder, since=since, to=to)
         return
     with LiveTrail(settings, since=since, to=to) as trail:
         yield trail
         tell_aside(trail)
-
-
-def source(settings: Settings, trail: Trail, since: int | None, to: int | None) -> dict[str, Any]:
-    """Returns what tells one trail from another, as JSON takes it: where it is read from, and of which time."""
-    place = trail.about if isinstance(trail, Folder) else {"group": settings.group, "broker": settings.bootstrap}
-    return {"place": place, "from": since, "to": to}
 
 
 def tell_aside(trail: LiveTrail) -> None:
@@ -142,15 +136,6 @@ def tell_unproven(findings: Iterable[Unproven], folder: Path | None) -> None:
             said[key, sentence] = {"finding": sentence}
     for (key, _), values in said.items():
         note(key, **values)
-
-
-def between(links: Iterator[Link], since: int | None, to: int | None) -> Iterator[Link]:
-    """Yields the links whose `t1` is at or after the one instant and before the other (milliseconds)."""
-    first, last = (None if at is None else instant(at) for at in (since, to))
-    for link in links:
-        t1 = link.manifest["t1"]
-        if (first is None or t1 >= first) and (last is None or t1 < last):
-            yield link
 
 
 class Pace:

@@ -17,18 +17,14 @@ from gatekeeper.audit.checks.recheck import Recheck, Rechecked
 from gatekeeper.audit.checks.replay import Finding, replay
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.records.releases import RELEASES, RULES
-from gatekeeper.cli.audit import state as states
-from gatekeeper.cli.audit.reading import Pace, opened, rate_option, source, trail_options
-from gatekeeper.cli.audit.walk import Mark, Walk
+from gatekeeper.cli.audit.reading import Pace, in_order, opened, rate_option, trail_options
+from gatekeeper.cli.audit.walk import Walk
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.errors import IncompleteError, IntegrityError
-from gatekeeper.identity import open_tokens, read_key
-from gatekeeper.keys import fingerprint
+from gatekeeper.identity import open_tokens
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-from schemas.audit import Count
-from schemas.values import Model
 from streams.client.reader import Reader
 from streams.operations import inputs
 from streams.operations.trail import LiveTrail
@@ -39,35 +35,6 @@ COUNTS = ("findings", "stages", "facts")
 EXITS: dict[Finding, int] = {"drift": 1, "unknown": 4, "unverified": 5}
 """What is told one by one, and the exit code of each."""
 _LONGEST = 200
-
-
-class Found(Model):
-    """One finding that is told: `Replayed`, and of which record of which manifest it is."""
-
-    partition: Count
-    offset: Count
-    record: Count
-    finding: Finding
-    did: str
-    stage: str
-    place: str
-    recorded: str
-    derived: str
-    why: str
-
-
-class Kept(states.State):
-    """What the state file holds: whether the replay ended, how far it came, and all that a report has."""
-
-    ended: bool
-    marks: dict[int, Mark]
-    records: Count
-    findings: dict[Finding, Count]
-    stages: dict[str, Count]
-    facts: dict[str, Count]
-    found: list[Found]
-    troubles: list[str]
-    skipped: list[dict[str, Any]]
 
 
 @dataclass
@@ -118,7 +85,6 @@ class Report:
 @click.command("replay", help=text("replay.help"))
 @trail_options
 @rate_option
-@states.state_option("replay.state")
 @json_option
 @click.pass_context
 def command(
@@ -128,54 +94,36 @@ def command(
     since: int | None,
     to: int | None,
     rate: float | None,
-    state: Path | None,
     as_json: bool,
 ) -> None:
     """Prints what was found; exit 1: drift, or records not signed by a worker; 4: unverifiable.
 
-    Exit 5: records are missing, or were decided by rules that this release does not have.
+    Exit 5: records are missing, or were decided by rules that this release does not have. With --live all records
+    before --from are read too: later ones may depend on them.
     """
+    in_order(since, to)
     settings = load()
     with ExitStack() as stack:
-        trail = stack.enter_context(opened(settings, folder, live=live, since=since, to=to))
-        of = states.of("replay", rules=RULES, **_live(settings, live), **source(settings, trail, since, to))
-        kept = states.begun(state, Kept, of)
-        report, walk = _begun(kept), Walk(trail, since, to, Pace(rate if live or rate else 0), state)
-        if kept:
-            walk.go_on(kept.marks, report.findings.total())
+        trail = stack.enter_context(opened(settings, folder, live=live, since=None if live else since, to=to))
+        report, walk = Report(), Walk(trail, since, to, Pace(rate if live or rate else 0))
         library, recheck = Library(trail), None
         if isinstance(trail, LiveTrail):
             recheck = _recheck(settings, stack.enter_context(Reader(settings)), library, trail)
             walk.passed = recheck.passed
-
-        def now(ended: bool) -> Kept:
-            return Kept(of=of, ended=ended, marks=walk.marks, **report.plain)
-
-        with states.kept(state, now) as step:
-            with walk.bar:
-                for link in _links(walk, report):
-                    at = link.manifest["asof"] if recheck else {}
-                    with step():
-                        report.begin(link)
-                        for number, value in enumerate(link.records):
-                            one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
-                            report.add(link, number, one, live=live)
-                        walk.took(link)
-            if as_json:
-                releases = {str(rules): release for rules, release in RELEASES.items()}
-                show_json({**report.plain, "rules": RULES, "releases": releases})
-            else:
-                _show(report, live=live)
+        with walk.bar:
+            for link in _links(walk, report):
+                at = link.manifest["asof"] if recheck else {}
+                report.begin(link)
+                for number, value in enumerate(link.records):
+                    one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
+                    report.add(link, number, one, live=live)
+    if as_json:
+        releases = {str(rules): release for rules, release in RELEASES.items()}
+        show_json({**report.plain, "rules": RULES, "releases": releases})
+    else:
+        _show(report, live=live)
     foreign = isinstance(trail, LiveTrail) and bool(trail.aside)
     context.exit(1 if foreign else report.exit_code)
-
-
-def _live(settings: Settings, live: bool) -> dict[str, Any]:
-    """Returns what else a replay of the running system follows from; the workers' keys may be rotated meanwhile."""
-    if not live:
-        return {}
-    key = fingerprint(read_key(Path(settings.token_key))) if settings.token_key else None
-    return {"policy": settings.policy, "tokens": key}
 
 
 def _links(walk: Walk, report: Report) -> Iterator[Link]:
@@ -203,17 +151,6 @@ def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTr
         partitions=settings.partitions,
         whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values()),
     )
-
-
-def _begun(kept: Kept | None) -> Report:
-    """Returns what an earlier call found that did not end; what one that ended found was told."""
-    report = Report()
-    if kept and not kept.ended:
-        for name in COUNTS:
-            getattr(report, name).update(getattr(kept, name))
-        report.found = [one.model_dump() for one in kept.found]
-        report.skipped = list(kept.skipped)
-    return report
 
 
 def _why(why: str) -> tuple[str, str]:

@@ -8,40 +8,22 @@ from typing import get_args
 import click
 
 from gatekeeper.audit.checks.by_hash import Library
-from gatekeeper.audit.checks.what_if import By, Cell, Change, WhatIf
-from gatekeeper.audit.records.releases import RULES
+from gatekeeper.audit.checks.what_if import By, WhatIf
 from gatekeeper.cli.activate import file_policy
-from gatekeeper.cli.audit import state as states
-from gatekeeper.cli.audit.reading import Pace, opened, rate_option, source, trail_options
-from gatekeeper.cli.audit.walk import Mark, Walk
+from gatekeeper.cli.audit.reading import Pace, opened, rate_option, trail_options
+from gatekeeper.cli.audit.walk import Walk
 from gatekeeper.cli.output import json_option, note, show_heading, show_json, show_table
-from gatekeeper.keys import Keys
 from gatekeeper.office.policy_change import every, named
 from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.settings import load
 from gatekeeper.texts import text
-from schemas.audit import Count
 from streams.operations import management
-
-COUNTS = ("decisions", "left_out", "unknown")
-
-
-class Kept(states.State):
-    """What the state file holds: how far it came, and all that was counted."""
-
-    marks: dict[int, Mark]
-    records: Count
-    decisions: Count
-    left_out: Count
-    unknown: Count
-    cells: list[tuple[Change, Cell]]
 
 
 @click.command("what-if", help=text("what_if.help"))
 @trail_options
 @click.option("--policy", required=True, help=text("what_if.policy"))
 @rate_option
-@states.state_option()
 @click.option("--allow-widening", is_flag=True, help=text("what_if.allow_widening"))
 @json_option
 @click.pass_context
@@ -53,7 +35,6 @@ def command(
     to: int | None,
     policy: str,
     rate: float | None,
-    state: Path | None,
     allow_widening: bool,
     as_json: bool,
 ) -> None:
@@ -65,31 +46,17 @@ def command(
     settings = load()
     new = given or named(policy, every(management.policies(settings) if live else None))
     with opened(settings, folder, live=live, since=since, to=to) as trail:
-        keys = [key.kid for key in Keys(settings.key_folder).public("worker")] if live else []
-        of = states.of("what-if", policy=new.sha256, rules=RULES, keys=keys, **source(settings, trail, since, to))
         found = WhatIf(new, Library(trail))
-        walk = Walk(trail, since, to, Pace(rate if live or rate else 0), state, whole=True)
-        if kept := states.begun(state, Kept, of):
-            walk.go_on(kept.marks, kept.records)
-            _take_up(found, kept)
-
-        def now(ended: bool) -> Kept | None:
-            counts = {name: getattr(found, name) for name in COUNTS}
-            cells = list(found.cells.items())
-            return None if ended else Kept(of=of, marks=walk.marks, records=walk.records, cells=cells, **counts)
-
-        with states.kept(state, now) as step:
-            with walk.bar:
-                for partition in trail.partitions():
-                    for link in walk.links(partition):
-                        with step():
-                            for value in link.records:
-                                found.add(value)
-                            walk.took(link)
-            if as_json:
-                show_json(_told(found))
-            else:
-                _show(found)
+        walk = Walk(trail, since, to, Pace(rate if live or rate else 0))
+        with walk.bar:
+            for partition in trail.partitions():
+                for link in walk.links(partition):
+                    for value in link.records:
+                        found.add(value)
+    if as_json:
+        show_json(_told(found))
+    else:
+        _show(found)
     widened = found.widened
     if widened.sends:
         key = "what_if.widened_allowed" if allow_widening else "what_if.widened"
@@ -99,13 +66,6 @@ def command(
     if found.unknown:
         note("what_if.unknown", count=f"{found.unknown:,}")
     context.exit(1 if widened.sends and not allow_widening else 4 if found.unknown else 0)
-
-
-def _take_up(found: WhatIf, kept: Kept) -> None:
-    """Puts what was counted before into `found`."""
-    for name in COUNTS:
-        setattr(found, name, getattr(kept, name))
-    found.cells.update(kept.cells)
 
 
 def _told(found: WhatIf) -> dict[str, object]:
