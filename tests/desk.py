@@ -14,7 +14,7 @@ from gatekeeper.engine import asks as asking
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import handling
 from gatekeeper.engine.evaluation import Moment
-from gatekeeper.engine.implied import Inputs, implied
+from gatekeeper.engine.implied import InputIndex, implied
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.recalls import weighed
 from gatekeeper.engine.reconsideration import reconsider
@@ -228,7 +228,7 @@ class Desk:
 
         `held` items are looked for from where they stand, not from before.
         """
-        memory, ledger, inputs = Memory(), dict[bytes, bytes](), Inputs(self.inputs, self.requests)
+        memory, ledger, inputs = Memory(), dict[bytes, bytes](), InputIndex(self.inputs, self.requests)
         for judged in self.all:
             memory.review = self._places.get(judged.did, 0)
             one = Said(judged.audit, orjson.loads(judged.audit))

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import Replayed, replay
 from gatekeeper.demo import addresses
 from gatekeeper.demo.retailer import Retailer
@@ -270,7 +270,7 @@ def _race(count: int) -> int:
     seed = 0
     while done < count:
         values, found = of_demo(seed)
-        library = Library(found)
+        library = ByHash(found)
         for value in values:
             begun = time.perf_counter()
             replayed: Replayed = replay(value, library)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gatekeeper import keys
 from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import LEVEL
-from gatekeeper.audit.log.writer import Log
+from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.tlog.signing import cosignature
 from gatekeeper.engine.act import ActRecord
@@ -217,7 +217,7 @@ def lines(file: Path, values: Sequence[bytes]) -> None:
 def seal(leaves: Sequence[bytes], folder: Path, log: Signer, witness: Signer | None, *, at: int) -> None:
     """Writes a log of these leaves with its checkpoint, cosigned at that second if there is a witness."""
     files = _Files()
-    sealed = Log(files, signer=lambda: log, verifiers=[parse_vkey(log.verifier)])
+    sealed = LogWriter(files, signer=lambda: log, verifiers=[parse_vkey(log.verifier)])
     for leaf in leaves:
         sealed.append(leaf)
     text = sealed.seal(b"").note.body

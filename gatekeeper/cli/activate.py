@@ -8,8 +8,8 @@ from time import time
 
 import click
 
+from gatekeeper.cli.actor import by_option, confirmed, person, yes_option
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.cli.who import by_option, confirmed, person, yes_option
 from gatekeeper.errors import UsageError
 from gatekeeper.office.policy_change import every, named, propose
 from gatekeeper.policy.comparison import Difference

@@ -14,12 +14,12 @@ from uuid import uuid4
 
 import click
 
+from gatekeeper.cli.actor import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.cli.output import lines_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.usage import Number
-from gatekeeper.cli.who import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.policy import packs
-from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, Act, Call, Row, Unfit, sentence, states
+from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, Act, ActRequest, ActResult, UnfitValue, sentence, states
 from gatekeeper.review.filter import Query, parse
 from gatekeeper.review.queue import Item, Queue
 from gatekeeper.settings import Settings, load
@@ -79,7 +79,7 @@ def _verb(kind: str) -> None:
             named(id_, "ID", DID_PATTERN)
         query, settings = parse(*filters), load()
         who = person(settings, by)
-        call = Call(kind, who, reason, evidence, run or uuid4().hex[:12], instant(int(time() * 1000)))
+        call = ActRequest(kind, who, reason, evidence, run or uuid4().hex[:12], instant(int(time() * 1000)))
         rows = _done(settings, call, ids, query if filters else None, yes=yes, seconds=0.0 if no_wait else wait)
         _print(rows, as_json=as_json)
         if any(row.outcome is None for row in rows) and not no_wait:
@@ -89,15 +89,15 @@ def _verb(kind: str) -> None:
 
 
 def _done(
-    settings: Settings, call: Call, ids: Sequence[str], query: Query | None, *, yes: bool, seconds: float
-) -> list[Row]:
+    settings: Settings, call: ActRequest, ids: Sequence[str], query: Query | None, *, yes: bool, seconds: float
+) -> list[ActResult]:
     """Writes the acts that can be done, once it is confirmed, and returns a row for each item that was meant."""
     with Reader(settings) as reader:
         ends = reader.ends("audit")  # before the queue is read: an answer lies behind one of the two
         queue = reviews.read(reader, origins=query is not None and query.of_origin)
         before = queue.run(f"{call.run}.")
         chosen = _chosen(settings, call, queue, query, [*ids, *before])
-        rows = {id_: Row(id_, call.act_id(id_)) for id_ in [*dict.fromkeys([*ids, *before]), *chosen]}
+        rows = {id_: ActResult(id_, call.act_id(id_)) for id_ in [*dict.fromkeys([*ids, *before]), *chosen]}
         todo = _foreseen(call, queue, rows, written=before)
         call = replace(call, bulk=len(before) + len(todo))
         if len(rows) > 1 or query is not None:
@@ -119,7 +119,7 @@ def _done(
     return list(rows.values())
 
 
-def _chosen(settings: Settings, call: Call, queue: Queue, query: Query | None, also: Iterable[str]) -> list[str]:
+def _chosen(settings: Settings, call: ActRequest, queue: Queue, query: Query | None, also: Iterable[str]) -> list[str]:
     """Returns the items that a filter means, those first that have waited longest."""
     if query is None:
         return []
@@ -130,7 +130,7 @@ def _chosen(settings: Settings, call: Call, queue: Queue, query: Query | None, a
     return [item.id for item in sorted(found, key=lambda item: (item.seen, item.id)) if item.id not in already]
 
 
-def _foreseen(call: Call, queue: Queue, rows: dict[str, Row], *, written: Iterable[str]) -> list[Item]:
+def _foreseen(call: ActRequest, queue: Queue, rows: dict[str, ActResult], *, written: Iterable[str]) -> list[Item]:
     """Returns the items to act on; what the worker is bound to refuse is told at once, and not written.
 
     An item whose act of this very call is written already waits for its answer alone.
@@ -148,16 +148,16 @@ def _foreseen(call: Call, queue: Queue, rows: dict[str, Row], *, written: Iterab
     return todo
 
 
-def _refusal(call: Call, item: Item) -> str | None:
-    """Returns as `Call.refusal`; raises UsageError (2) that names the option with a wrong value."""
+def _refusal(call: ActRequest, item: Item) -> str | None:
+    """Returns as `ActRequest.refusal`; raises UsageError (2) that names the option with a wrong value."""
     try:
         return call.refusal(item)
-    except Unfit as unfit:
+    except UnfitValue as unfit:
         names = {"reason": "--reason", "evidence_ref": "--evidence", "by": "--by", "act_id": "--run"}
         raise UsageError("error.option_invalid", option=names.get(unfit.field, unfit.field)) from None
 
 
-def _preview(settings: Settings, call: Call, todo: Sequence[Item], rows: dict[str, Row]) -> None:
+def _preview(settings: Settings, call: ActRequest, todo: Sequence[Item], rows: dict[str, ActResult]) -> None:
     """Says on stderr what is about to be done, and what cannot be."""
     refused = Counter(row.code for row in rows.values() if row.outcome == "refused")
     note("cli.act_preview", verb=call.kind, count=f"{len(todo):,}", run=call.run)
@@ -181,7 +181,7 @@ def _write(settings: Settings, acts: Sequence[Act]) -> None:
             bar.advance(task, len(window))
 
 
-def _print(rows: Sequence[Row], *, as_json: bool) -> None:
+def _print(rows: Sequence[ActResult], *, as_json: bool) -> None:
     if as_json:
         for row in rows:
             show_json(row.plain())

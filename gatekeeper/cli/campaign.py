@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from gatekeeper.cli.actor import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.cli.handoff import campaign_act, carried_out, run_option, wait_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
-from gatekeeper.cli.who import by_option, confirmed, evidence_option, named, person, yes_option
 from gatekeeper.errors import UsageError
 from gatekeeper.office.campaign import Campaign
 from gatekeeper.settings import load

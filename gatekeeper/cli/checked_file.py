@@ -16,7 +16,7 @@ from gatekeeper.errors import UsageError
 from gatekeeper.lists import Rejected
 from gatekeeper.lists.rows import LINE_BYTES
 from gatekeeper.office.files import lines
-from gatekeeper.office.publication import Publication, Refusal
+from gatekeeper.office.publication import LineFault, Publication
 from gatekeeper.texts import text
 from schemas.codec import KEY_BYTES
 from schemas.topics import subject_key
@@ -61,7 +61,7 @@ class CheckedFile:
                 if number < self._from:
                     continue
                 found = self._publication.read(value)
-                if not isinstance(found, Refusal) or self._all:
+                if not isinstance(found, LineFault) or self._all:
                     self._take(value, found)
                 else:
                     self._reject(found, writing)
@@ -79,7 +79,7 @@ class CheckedFile:
         for number, value in lines(handle, self._file):
             if self._from <= number <= self.last:
                 found = self._publication.read(value)
-                if not isinstance(found, Refusal):
+                if not isinstance(found, LineFault):
                     yield number, subject_key(self._publication.topic, found).encode(), value
                 elif self._all:
                     yield number, _seeming_key(value), value
@@ -111,13 +111,13 @@ class CheckedFile:
         if self._all and len(value) >= LINE_BYTES - 1:
             raise UsageError("error.line_too_long", file=self._file, line=self.last, limit=LINE_BYTES)
         self.right += 1
-        if self._publication.topic == "sends" and not isinstance(found, Refusal):
+        if self._publication.topic == "sends" and not isinstance(found, LineFault):
             if found.campaign_id in self.campaigns or len(self.campaigns) < CAMPAIGNS:
                 self.campaigns[found.campaign_id] += 1
             else:
                 self.others += 1
 
-    def _reject(self, found: Refusal, writing: Rejects | None) -> None:
+    def _reject(self, found: LineFault, writing: Rejects | None) -> None:
         sentence = found.sentence
         if self.rejected < SHOWN:
             key = "publish.rejected_field" if found.field else "publish.rejected_line"

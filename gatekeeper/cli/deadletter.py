@@ -10,8 +10,8 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from gatekeeper.cli.actor import by_option, named, person
 from gatekeeper.cli.output import age, json_option, note, printable, show_json, show_table
-from gatekeeper.cli.who import by_option, named, person
 from gatekeeper.errors import UsageError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import load

@@ -14,9 +14,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gatekeeper.cli.output import json_option, note, progress_bar, show_funnel, show_heading, show_json
+from gatekeeper.demo.result import OUTPUTS, DemoResult
 from gatekeeper.demo.retailer import CAST, Person
-from gatekeeper.demo.scene import Scene, Told
-from gatekeeper.demo.tally import OUTPUTS, Tally
+from gatekeeper.demo.scene import ExplainedDecision, Scene
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.settings import load
 from gatekeeper.texts import Language, language, text
@@ -58,7 +58,7 @@ def command(people: int, sends: int, seed: int, once: bool, browser: bool, keep:
             _go_on(scene, console, as_json=as_json)
 
 
-def _play(scene: Scene, sends: int) -> tuple[Tally, dict[Verdict, Told], int]:
+def _play(scene: Scene, sends: int) -> tuple[DemoResult, dict[Verdict, ExplainedDecision], int]:
     note("demo.starting_kafka")
     with _bar("cli.broker_fetching", None) as bar:
         scene.start_kafka(bar.total_and_done)
@@ -99,7 +99,7 @@ def _bar(key: str, total: int | None) -> Iterator[_Bar]:
         yield _Bar(bar, bar.add_task(text(key), total=total))
 
 
-def _show(scene: Scene, tally: Tally, told: dict[Verdict, Told], sealed: int) -> None:
+def _show(scene: Scene, tally: DemoResult, told: dict[Verdict, ExplainedDecision], sealed: int) -> None:
     console = Console(highlight=False, soft_wrap=True)
     show_heading("demo.heading_funnel")
     show_funnel(tally.funnel)
@@ -115,7 +115,7 @@ def _show(scene: Scene, tally: Tally, told: dict[Verdict, Told], sealed: int) ->
     console.print(Text(text("demo.sealed", size=f"{sealed:,}")))
 
 
-def _explain(console: Console, expected: Verdict, person: Person, told: Told) -> None:
+def _explain(console: Console, expected: Verdict, person: Person, told: ExplainedDecision) -> None:
     verdict = told.record.verdict or "block"
     head = Text(f"{verdict:<8}", style=f"bold {STYLE[verdict]}")
     console.print(head.append(f"{person.delivery.name} ({person.recipient_id})", style="default"))
@@ -154,7 +154,7 @@ def _go_on(scene: Scene, url: str, *, as_json: bool) -> None:
         scene.pause(PAUSE_SECONDS)
 
 
-def _report(console: Console, person: Person, told: Told) -> None:
+def _report(console: Console, person: Person, told: ExplainedDecision) -> None:
     verdict, decision = told.record.verdict or "block", told.decision
     decided = datetime.fromisoformat(told.record.at).astimezone()
     line = Text(f"{decided:%H:%M:%S}  {person.recipient_id}  ")
@@ -166,7 +166,9 @@ def _report(console: Console, person: Person, told: Told) -> None:
     console.print(line)
 
 
-def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], sealed: int, *, people: int) -> dict[str, Any]:
+def _summary(
+    scene: Scene, tally: DemoResult, told: dict[Verdict, ExplainedDecision], sealed: int, *, people: int
+) -> dict[str, Any]:
     withdraw = scene.command("withdraw", "--by", "demo", scene.retailer.cast["clear"].recipient_id)
     return {
         "people": people,
@@ -184,7 +186,7 @@ def _summary(scene: Scene, tally: Tally, told: dict[Verdict, Told], sealed: int,
     }
 
 
-def _told(told: Told) -> dict[str, Any]:
+def _told(told: ExplainedDecision) -> dict[str, Any]:
     record = told.record
     return {"verdict": record.verdict, "reasons": [reason.code for reason in record.reasons], "decision": record.did}
 

@@ -13,9 +13,9 @@ import click
 from pydantic import ValidationError
 
 from gatekeeper.audit.records import inquiry
+from gatekeeper.cli.actor import by_option, person
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
 from gatekeeper.cli.usage import Number
-from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import IncompleteError, IntegrityError, UnavailableError, UsageError
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import click
 
+from gatekeeper.cli.actor import by_option, confirmed, person, reason_option, yes_option
 from gatekeeper.cli.output import age, json_option, note, show_json, show_table
 from gatekeeper.cli.usage import Number
-from gatekeeper.cli.who import by_option, confirmed, person, reason_option, yes_option
 from gatekeeper.errors import UsageError
 from gatekeeper.office.fleet import Fleet, Partition
 from gatekeeper.office.refusal import Refusal
@@ -19,7 +19,7 @@ from gatekeeper.times import instant
 from streams.client.fact_with_act import now
 from streams.client.reader import Reader
 from streams.operations import fleet, partitions
-from streams.operations.partitions import Lost
+from streams.operations.partitions import SkippedRecords
 
 WAIT_SECONDS = 60.0
 NAMED = "PARTITION"
@@ -155,12 +155,12 @@ def _logs(reader: Reader, number: int) -> dict[str, Any]:
     }
 
 
-def _foreseen(reader: Reader, refusal: Refusal, start: int | None) -> list[Lost]:
+def _foreseen(reader: Reader, refusal: Refusal, start: int | None) -> list[SkippedRecords]:
     position = refusal.position(refusal.suggested if start is None else start)
     return partitions.lost(reader, refusal.partition, refusal.skips(position))
 
 
-def _refused(seen: Fleet, refusal: Refusal, skips: list[Lost]) -> dict[str, Any]:
+def _refused(seen: Fleet, refusal: Refusal, skips: list[SkippedRecords]) -> dict[str, Any]:
     reason, start, first, last = refusal.note, refusal.suggested, *refusal.range
     call = f'gatekeeper partition resume {refusal.partition} --from {start} --by ID --reason "TEXT"'
     return {
@@ -176,7 +176,7 @@ def _refused(seen: Fleet, refusal: Refusal, skips: list[Lost]) -> dict[str, Any]
     }
 
 
-def _skip(one: Lost) -> dict[str, Any]:
+def _skip(one: SkippedRecords) -> dict[str, Any]:
     return {
         "topic": one.skip.topic,
         "from": one.skip.start,
@@ -188,7 +188,7 @@ def _skip(one: Lost) -> dict[str, Any]:
     }
 
 
-def _said(skips: list[Lost]) -> list[str]:
+def _said(skips: list[SkippedRecords]) -> list[str]:
     """Returns in words what would be skipped, a sentence for each input."""
     found = []
     for one in skips:

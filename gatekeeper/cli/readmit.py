@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from gatekeeper.cli.actor import by_option, evidence_option, person, reason_option
 from gatekeeper.cli.output import json_option, show_json
-from gatekeeper.cli.who import by_option, evidence_option, person, reason_option
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams.client import fact_with_act

@@ -17,7 +17,7 @@ from gatekeeper.cli.campaign import KEPT_DAYS
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table, whole
 from gatekeeper.errors import UsageError
 from gatekeeper.office.files import opened
-from gatekeeper.office.reconciliation import KEY, Books, Delivered, Finding, counted
+from gatekeeper.office.reconciliation import KEY, Books, Delivered, Discrepancy, counted
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
@@ -47,7 +47,7 @@ def command(delivered: Path, out: Path | None, as_json: bool) -> None:
             right.add(did)
         else:
             # what cannot be read may be anything, a person's name included
-            found.append(Finding(Delivered(row.line) if kind == "unreadable" else row, kind, did))
+            found.append(Discrepancy(Delivered(row.line) if kind == "unreadable" else row, kind, did))
     missing = _missing(books, rows, right)
     if out is not None:
         _write(out, found)
@@ -122,7 +122,7 @@ def _missing(books: Books, rows: list[Delivered], right: set[str]) -> int:
     return len(due - right)
 
 
-def _plain(finding: Finding) -> dict[str, Any]:
+def _plain(finding: Discrepancy) -> dict[str, Any]:
     row = finding.row
     return {
         "line": row.line,
@@ -132,7 +132,7 @@ def _plain(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _write(file: Path, found: list[Finding]) -> None:
+def _write(file: Path, found: list[Discrepancy]) -> None:
     with whole(file) as handle:
         handle.write("\ufeff")  # without it Excel does not read UTF-8
         rows = csv.DictWriter(handle, COLUMNS)
@@ -140,7 +140,7 @@ def _write(file: Path, found: list[Finding]) -> None:
         rows.writerows(_plain(one) for one in found)
 
 
-def _print(found: list[Finding], rows: int, counts: Any, missing: int) -> None:
+def _print(found: list[Discrepancy], rows: int, counts: Any, missing: int) -> None:
     click.echo(text("cli.reconcile_right", right=f"{rows - len(found):,}", rows=f"{rows:,}"))
     for kind, count in counts.items():
         click.echo(f"{count:>7,}  {kind:<11} {text(f'cli.reconcile_{kind}')}")

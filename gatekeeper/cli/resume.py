@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from gatekeeper.cli.actor import by_option, person
 from gatekeeper.cli.output import json_option
 from gatekeeper.cli.suspend import show_change
-from gatekeeper.cli.who import by_option, person
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams.client import fact_with_act

@@ -7,9 +7,9 @@ from time import time
 
 import click
 
+from gatekeeper.cli.actor import by_option, evidence_option, named, person, reason_if_done_option
 from gatekeeper.cli.output import json_option, progress_bar, show_json, show_table
 from gatekeeper.cli.suspend import show_change
-from gatekeeper.cli.who import by_option, evidence_option, named, person, reason_if_done_option
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text

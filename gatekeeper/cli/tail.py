@@ -10,8 +10,8 @@ import click
 import orjson
 
 from gatekeeper.audit.records import masking
+from gatekeeper.cli.actor import by_option, person
 from gatekeeper.cli.output import json_option, note, printable, show_json
-from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text

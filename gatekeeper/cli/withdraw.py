@@ -8,8 +8,8 @@ from typing import get_args
 
 import click
 
+from gatekeeper.cli.actor import by_option, evidence_option, person
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.cli.who import by_option, evidence_option, person
 from gatekeeper.policy.packs import load as load_packs
 from gatekeeper.settings import load
 from gatekeeper.texts import text

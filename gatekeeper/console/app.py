@@ -18,13 +18,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as Missing
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatekeeper.console import flow, items, managed, people
+from gatekeeper.console import flow, items, record_places, registry
+from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import DEFECT, Feed
-from gatekeeper.console.guard import LOOPBACK, Guard
-from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model
 from gatekeeper.console.pages import PAGES
-from gatekeeper.console.session import COOKIE, Refused, Sessions, SignInNeeded, address
+from gatekeeper.console.security import LOOPBACK, Guard
+from gatekeeper.console.session import COOKIE, Denied, Sessions, SignInNeeded, address
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.users import Users
 from gatekeeper.console.view import ROOM, page
@@ -34,7 +34,7 @@ from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
 from streams.client.reader import Reader
 
-PARTS = (items.PART, people.PART, flow.PART, managed.PART)
+PARTS = (items.PART, record_places.PART, flow.PART, registry.PART)
 """What the read model is made of."""
 OPEN = ("/signin", "/healthz", "/events")
 """What is there for whoever has not signed in, and while the model is still being made."""
@@ -45,7 +45,7 @@ log = structlog.get_logger("console")
 
 def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
     """Returns the application; its feed begins with it. Raises UnavailableError (3) where its data cannot be kept."""
-    hub = Hub()
+    hub = ChangeSignal()
     zone = packs.load(settings.policy).home[0].timezone
     model = Model(Path(settings.console_data), PARTS, zone=zone)
     feed = Feed(settings, model, hub)
@@ -65,7 +65,7 @@ def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
     app.add_middleware(Door)
     app.add_middleware(Guard, hosts=None if users else LOOPBACK, told=_told)
     app.add_exception_handler(SignInNeeded, _sign_in)
-    for kind in (Refused, GatekeeperError, Missing, HTTPException, RequestValidationError, Exception):
+    for kind in (Denied, GatekeeperError, Missing, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _told)
 
     @app.get("/healthz")
@@ -159,7 +159,7 @@ class Door:
 
         answer: ASGIApp = self._app
         if request.method == "POST" and held.posts.full(session.token if session else address(request)):
-            answer = _told(request, Refused("page.too_many", 429))
+            answer = _told(request, Denied("page.too_many", 429))
         elif session and not held.feed.progress.ready and not request.url.path.startswith(OPEN):
             answer = page(request, "progress", status=503, progress=held.feed.progress, refresh=1)
         await answer(scope, receive, with_cookie)
@@ -175,15 +175,15 @@ def _sign_in(request: Request, _: Exception) -> Response:
 
 def _told(request: Request, error: Exception) -> Response:
     """Returns what went wrong as a page; never more than our own sentence."""
-    if isinstance(error.__cause__, Refused):
+    if isinstance(error.__cause__, Denied):
         error = error.__cause__  # of the guard, while FastAPI read a form
-    if isinstance(error, Refused):
+    if isinstance(error, Denied):
         return page(request, "error", status=error.status, error=error)
     if isinstance(error, GatekeeperError):
         return page(request, "error", status=error.http_status, error=error)
     if isinstance(error, Missing) and error.status_code in (404, 405):
-        return page(request, "error", status=error.status_code, error=Refused("page.no_such_page"))
+        return page(request, "error", status=error.status_code, error=Denied("page.no_such_page"))
     if isinstance(error, Missing | RequestValidationError):
-        return page(request, "error", status=400, error=Refused("page.request_bad"))
+        return page(request, "error", status=400, error=Denied("page.request_bad"))
     log.error("page_failed", error=type(error).__name__, code=fingerprint(error))
-    return page(request, "error", status=500, error=Refused("page.defect"))
+    return page(request, "error", status=500, error=Denied("page.defect"))

@@ -8,7 +8,7 @@ from time import time
 
 import structlog
 
-from gatekeeper.console.hub import Hub
+from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.model import Model
 from gatekeeper.engine.failures import fingerprint
 from gatekeeper.errors import GatekeeperError
@@ -42,7 +42,7 @@ class Progress:
 class Feed(threading.Thread):
     """Follows the model's topics from where it stands, and tells the hub."""
 
-    def __init__(self, settings: Settings, model: Model, hub: Hub) -> None:
+    def __init__(self, settings: Settings, model: Model, hub: ChangeSignal) -> None:
         super().__init__(name="console-feed", daemon=True)
         self.progress = Progress()
         self._settings = settings

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 
-from gatekeeper.console.search import Search
+from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.state import console
 from gatekeeper.engine.item import WAITING
 from gatekeeper.review.actions import states
@@ -32,11 +32,11 @@ def joined(pairs: Iterable[tuple[str, str]]) -> str:
     return urlencode([(key, value.strip()) for key, value in pairs if value.strip()], safe=",/:")
 
 
-def search(request: Request, written: str, *, kind: str | None = None, until: int | None = None) -> Search:
+def search(request: Request, written: str, *, kind: str | None = None, until: int | None = None) -> ItemSearch:
     """Returns the search of a filter, at this instant; raises UsageError (400) for one that has no meaning.
 
-    `kind`: of the act that shall be done about what is found. `until`: as `Search` has it.
+    `kind`: of the act that shall be done about what is found. `until`: as `ItemSearch` has it.
     """
     held = console(request)
     meant = states(kind) if kind else WAITING
-    return Search(parse(written), held.now(), held.zone(), meant, until)
+    return ItemSearch(parse(written), held.now(), held.zone(), meant, until)

@@ -128,7 +128,7 @@ PART = Part(SCHEMA, {"sends": _sends, "audit": _audit, "recalls": _recalls, "man
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class PartitionProgress:
     """How far one partition of `sends` is: the next offset to decide (None: none yet), and when, in milliseconds."""
 
     partition: int
@@ -142,9 +142,9 @@ def decided(db: sqlite3.Connection, since: int) -> list[tuple[int, str, str, int
     return [(row["hour"], row["verdict"], row["reason"], row["n"]) for row in rows]
 
 
-def heads(db: sqlite3.Connection) -> list[Head]:
+def heads(db: sqlite3.Connection) -> list[PartitionProgress]:
     """Returns how far each partition is that has decided anything."""
-    return [Head(*row) for row in db.execute("SELECT part, sends, at FROM head ORDER BY part")]
+    return [PartitionProgress(*row) for row in db.execute("SELECT part, sends, at FROM head ORDER BY part")]
 
 
 def campaigns(db: sqlite3.Connection, *, most: int) -> list[tuple[Counts, int]]:

@@ -15,10 +15,10 @@ import orjson
 
 from gatekeeper import times
 from gatekeeper.audit.checks.trail import holds
+from gatekeeper.audit.explanation.explanation import Chapter, Explanation, PlacedRecord, pieces
+from gatekeeper.audit.explanation.wording import FactLine, Telling
 from gatekeeper.audit.records.record import read_record
-from gatekeeper.audit.story.story import Chapter, Story, Told, pieces
-from gatekeeper.audit.story.telling import Line, Telling
-from gatekeeper.console import managed, people
+from gatekeeper.console import record_places, registry
 from gatekeeper.console.state import Console
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.texts import Language
@@ -31,7 +31,7 @@ from streams.client.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class PieceHistory:
     """One piece and its records in words.
 
     `evidence`: the record that let it go, whose code is printed on it, else the first with facts. `at`: the first
@@ -62,7 +62,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonHistory:
     """What is known of somebody.
 
     `erased`: since when, in milliseconds; then nothing else is told but who acted. `line`: facts, acts and letters by
@@ -73,56 +73,64 @@ class Person:
     recipient: str
     known: bool
     erased: int | None
-    line: list[tuple[str, Line]]
+    line: list[tuple[str, FactLine]]
     unreadable: list[str]
-    letters: list[Letter]
+    letters: list[PieceHistory]
     more: bool = False
 
 
-def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language) -> tuple[list[Letter], int]:
+def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language) -> tuple[list[PieceHistory], int]:
     """Returns the pieces that these decisions are of, oldest first, and how many of their records are not kept."""
     with held.model.read() as db:
-        places, names, senders = people.piece(db, dids), managed.names(db), managed.registered(db, "controller")
+        places, names, senders = (
+            record_places.piece(db, dids),
+            registry.names(db),
+            registry.registered(db, "controller"),
+        )
     told, zone = _told(reader, places), held.zone()
     found = []
     for piece in pieces(told):
-        chapters = Story(piece, None, local=lambda at: clock(at, zone), lang=lang, names=names).chapters()
+        chapters = Explanation(piece, None, local=lambda at: clock(at, zone), lang=lang, names=names).chapters()
         with_facts = [pair for pair in zip(piece, chapters, strict=True) if pair[1].facts]
         cleared = [pair for pair in with_facts if pair[0].record["verdict"] == "clear"]
         _, evidence = (cleared or with_facts or [(piece[0], chapters[0])])[0]
         first = piece[0].record
         sender = next((one for one in senders if one["id"] == first["controller"]), {})
-        found.append(Letter(chapters, evidence, first["at"], first["campaign"], sender, cleared=bool(cleared)))
+        found.append(PieceHistory(chapters, evidence, first["at"], first["campaign"], sender, cleared=bool(cleared)))
     return sorted(found, key=attrgetter("at")), len(places) - len(told)
 
 
-def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Person:
+def person(held: Console, reader: Reader, recipient: str, lang: Language) -> PersonHistory:
     """Returns what is known of a person now."""
     zone = held.zone()
     with held.model.read() as db:
-        own, erased, dids = people.facts(db, [recipient]), people.erased(db, recipient), people.of_person(db, recipient)
-        tell = Telling(lang, managed.names(db))
+        own, erased, dids = (
+            record_places.facts(db, [recipient]),
+            record_places.erased(db, recipient),
+            record_places.of_person(db, recipient),
+        )
+        tell = Telling(lang, registry.names(db))
     if erased is not None:
         acts = _acts(reader, own, tell)
-        return Person(recipient, True, erased, by_time(acts, zone), [], [])
+        return PersonHistory(recipient, True, erased, by_time(acts, zone), [], [])
     snapshot = _snapshot(held, reader, recipient, own)
     found, _ = letters(held, reader, dids, lang)
     sent = [one for one in found if one.first.piece]  # what is of no piece is told with the acts
     line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(reader, own, tell)
     for one in sent:
-        line.append(Line("letters", one.at, f"{one.campaign}: {one.outcome}", one.evidence.code))
-    return Person(
+        line.append(FactLine("letters", one.at, f"{one.campaign}: {one.outcome}", one.evidence.code))
+    return PersonHistory(
         recipient=recipient,
         known=bool(own or dids),
         erased=None,
         line=by_time(line, zone),
         unreadable=tell.unreadable(snapshot),
         letters=sent[::-1],
-        more=len(dids) == people.MOST,
+        more=len(dids) == record_places.MAX_RECORDS,
     )
 
 
-def by_time(lines: Collection[Line], zone: str) -> list[tuple[str, Line]]:
+def by_time(lines: Collection[FactLine], zone: str) -> list[tuple[str, FactLine]]:
     """Returns lines by time, each with its time as clocks show it, those without one first."""
     known = sorted(lines, key=lambda one: times.span(one.at, zone).first if one.at else 0)
     return [(clock(one.at, zone), one) for one in known]
@@ -135,7 +143,7 @@ def stop(reader: Reader, recipient: str, partition: int, offset: int) -> PairedA
     return act if act and act.kind == "withdraw" and act.recipient_id == recipient else None
 
 
-def _snapshot(held: Console, reader: Reader, recipient: str, own: Mapping[str, people.Places]) -> dict[str, Any]:
+def _snapshot(held: Console, reader: Reader, recipient: str, own: Mapping[str, record_places.Places]) -> dict[str, Any]:
     """Returns the facts of a person as the worker folds them."""
     store = FactStore()
     tokens: set[str] = set()
@@ -144,25 +152,25 @@ def _snapshot(held: Console, reader: Reader, recipient: str, own: Mapping[str, p
             store.apply(topic, record.partition, record.offset, record.key, record.value, record.refused)
             tokens |= _tokens(record) if topic == "sources" else set()
     with held.model.read() as db:
-        by_token = people.facts(db, tokens).get("suppressions", ())
+        by_token = record_places.facts(db, tokens).get("suppressions", ())
     for record in reader.some("suppressions", by_token):
         store.apply("suppressions", record.partition, record.offset, record.key, record.value, record.refused)
     found: dict[str, Any] = orjson.loads(store.person(recipient))
     return found
 
 
-def _told(reader: Reader, places: list[people.Place]) -> list[Told]:
+def _told(reader: Reader, places: list[record_places.RecordPlace]) -> list[PlacedRecord]:
     wanted = {(one.part, one.place): one.did for one in places}
     found = []
     for record in reader.some("audit", wanted):
         value = record.value or b""
         if holds(value, wanted[record.partition, record.offset]):
             with suppress(ValueError):  # a record not signed by a worker
-                found.append(Told(read_record(value), record.partition))
+                found.append(PlacedRecord(read_record(value), record.partition))
     return found
 
 
-def _acts(reader: Reader, own: Mapping[str, people.Places], tell: Telling) -> list[Line]:
+def _acts(reader: Reader, own: Mapping[str, record_places.Places], tell: Telling) -> list[FactLine]:
     found: dict[str, PairedAct] = {}
     for record in reader.some("acts", own.get("acts", ())):
         if act := _paired(record):

@@ -170,7 +170,7 @@ def record(db: sqlite3.Connection, id_: str) -> sqlite3.Row | None:
 def doings(db: sqlite3.Connection, id_: str) -> list[Doing]:
     """Returns what was done about an item, in the order in which it was judged, what waits for its answer last.
 
-    What people said about it in words is not here: `gatekeeper.console.spoken`.
+    What people said about it in words is not here: `gatekeeper.console.given_reasons`.
     """
     found = list(_answers(db, id_))
     told = {doing.act_id for doing in found}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from gatekeeper.console.session import Refused
+from gatekeeper.console.session import Denied
 from gatekeeper.console.state import Console
 from gatekeeper.console.tasks import Task
 from gatekeeper.office.policy_change import Proposal, every, named, propose
@@ -87,7 +87,7 @@ def _activate(held: Console, act: PairedAct, extra: Mapping[str, str], task: Tas
     new = named(extra["version"], every(known))
     found = propose(known, new, known.text(new), by=act.by, since=extra["since"] or None, now=held.now())
     if found.widening and not extra["allow"]:
-        raise Refused("page.manage_widens", 409)
+        raise Denied("page.manage_widens", 409)
     return management.activate(held.settings, found, act=act)
 
 

@@ -17,7 +17,7 @@ from gatekeeper.console.users import ROLES, Role, Users, rights
 COOKIE = "gatekeeper-session"
 IDLE_SECONDS = 3_600.0
 WHOLE_SECONDS = 10 * 3_600.0
-MOST = 1_000
+MAX_SESSIONS = 1_000
 FIELDS = 2_000
 """So many fields a form may have."""
 
@@ -26,7 +26,7 @@ class SignInNeeded(Exception):
     """Nobody is signed in, or no longer."""
 
 
-class Refused(Exception):
+class Denied(Exception):
     """What was asked for is not done; `key` says why in the catalogue, `status` is the HTTP status."""
 
     def __init__(self, key: str, status: int = 403) -> None:
@@ -88,7 +88,7 @@ class Sessions:
         roles = self.users.roles(user) if self.users else ROLES[-1:]
         session = Session(user, roles, now, now)
         with self._lock:
-            while len(self._by_token) >= MOST:
+            while len(self._by_token) >= MAX_SESSIONS:
                 del self._by_token[min(self._by_token.values(), key=lambda one: one.seen).token]
             self._by_token[session.token] = session
         return session
@@ -122,7 +122,7 @@ def may(right: str) -> Callable[[Request], Session]:
     def demand(request: Request) -> Session:
         session = signed_in(request)
         if not session.may(right):
-            raise Refused("page.may_not")
+            raise Denied("page.may_not")
         return session
 
     return demand
@@ -136,7 +136,7 @@ async def posted(request: Request) -> FormData:
     session = signed_in(request)
     form = await request.form(max_files=0, max_fields=FIELDS)
     if form.get("user", session.user) != session.user:
-        raise Refused("page.form_stale")
+        raise Denied("page.form_stale")
     return form
 
 

@@ -9,13 +9,13 @@ from typing import cast
 
 from fastapi import APIRouter, Request
 
+from gatekeeper.console.bulk_runs import BulkRuns
+from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed
-from gatekeeper.console.guard import Limit
-from gatekeeper.console.hub import Hub
+from gatekeeper.console.given_reasons import GivenReasons, Place
 from gatekeeper.console.model import Model
-from gatekeeper.console.runs import Runs
+from gatekeeper.console.security import Limit
 from gatekeeper.console.session import Sessions
-from gatekeeper.console.spoken import Place, Spoken
 from gatekeeper.console.tasks import Tasks
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
@@ -40,13 +40,13 @@ class Console:
 
     settings: Settings
     model: Model
-    hub: Hub
+    hub: ChangeSignal
     feed: Feed
     sessions: Sessions
     pages: Sequence[Page]
-    runs: Runs = field(default_factory=Runs)
+    runs: BulkRuns = field(default_factory=BulkRuns)
     tasks: Tasks = field(default_factory=Tasks)
-    spoken: Spoken = field(default_factory=Spoken)
+    spoken: GivenReasons = field(default_factory=GivenReasons)
     wrong_by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))
     wrong_by_address: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may be behind one
     looks: Limit = field(default_factory=lambda: Limit(120, 60.0))  # nobody reads so many people's pages

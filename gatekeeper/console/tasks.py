@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 
-from gatekeeper.console.session import Refused
+from gatekeeper.console.session import Denied
 from gatekeeper.engine.failures import fingerprint
 from gatekeeper.errors import GatekeeperError
 
 AT_ONCE = 4
-MOST = 100
+MAX_TASKS = 100
 """So many are remembered."""
 log = structlog.get_logger("console")
 
@@ -32,7 +32,7 @@ class Task:
     total: int = 0
     over: bool = False
     result: Any = None
-    error: GatekeeperError | Refused | None = None
+    error: GatekeeperError | Denied | None = None
 
     def advance(self) -> None:
         """Counts one record."""
@@ -70,8 +70,10 @@ class Tasks:
             if found := self._tasks.get(name):
                 return found
             if sum(not task.over for task in self._tasks.values()) >= AT_ONCE:
-                raise Refused("page.too_many", 429)
-            for old in [task.name for task in self._tasks.values() if task.over][: max(0, len(self._tasks) - MOST)]:
+                raise Denied("page.too_many", 429)
+            for old in [task.name for task in self._tasks.values() if task.over][
+                : max(0, len(self._tasks) - MAX_TASKS)
+            ]:
                 del self._tasks[old]
             task = self._tasks[name] = Task(name, by)
         threading.Thread(target=_run, args=(task, work), name=f"console-task-{name[:8]}", daemon=True).start()
@@ -81,9 +83,9 @@ class Tasks:
 def _run(task: Task, work: Callable[[Task], Any]) -> None:
     try:
         task.result = work(task)
-    except (GatekeeperError, Refused) as error:
+    except (GatekeeperError, Denied) as error:
         task.error = error
     except Exception as error:
         log.error("page_failed", error=type(error).__name__, code=fingerprint(error))
-        task.error = Refused("page.defect", 500)
+        task.error = Denied("page.defect", 500)
     task.over = True

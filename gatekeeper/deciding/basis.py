@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.consent import Consents, Standing
+from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.rules import channel as channel_rules
 from gatekeeper.deciding.rules import confirmation, will
 from gatekeeper.deciding.rules import source as source_rules
@@ -27,7 +27,7 @@ class Basis(NamedTuple):
 
     source: Source | None
     reasons: tuple[Found, ...]
-    standing: Standing
+    standing: ConsentState
     notes: frozenset[str] = frozenset()
     covers: bool = True
 
@@ -95,7 +95,7 @@ def _lane(
     *,
     before: tuple[Found, ...],
     consents: Consents,
-    standing: Standing,
+    standing: ConsentState,
 ) -> Basis:
     notes: frozenset[str] = frozenset()
     method = source.method

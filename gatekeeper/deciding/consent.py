@@ -30,7 +30,7 @@ class No(NamedTuple):
     channels: frozenset[str]
 
 
-class Standing(NamedTuple):
+class ConsentState(NamedTuple):
     """What a person's consent events come to for one send.
 
     `nos` are not lifted; if there is one, nothing stands. `stands` are the proven consents, the latest first.
@@ -59,7 +59,7 @@ class Consents:
         self._ends: list[Consent] = []
         self._clicked: dict[str, list[Consent]] = {}
         self._faults: dict[int, tuple[str, ...]] = {}
-        self._standing: dict[tuple[str, ...], Standing] = {}
+        self._standing: dict[tuple[str, ...], ConsentState] = {}
         for event in case.facts.consents:
             if event.event_type == "implied":
                 continue
@@ -72,7 +72,7 @@ class Consents:
             if event.state in _ENDS or event.voids:
                 self._ends.append(event)
 
-    def standing(self, parties: tuple[str, ...]) -> Standing:
+    def standing(self, parties: tuple[str, ...]) -> ConsentState:
         """Returns what stands for the purpose, channel and contact point of the send, given to one of `parties`."""
         found = self._standing.get(parties)
         if found is None:
@@ -96,11 +96,11 @@ class Consents:
             return self.case.span(event.event_time)
         return LONG_AGO if event.state in GIVEN_STATES else self.case.span(event.recorded_at)
 
-    def _stands(self, parties: tuple[str, ...]) -> Standing:
+    def _stands(self, parties: tuple[str, ...]) -> ConsentState:
         case = self.case
         due = case.policy.needs_consent(case.send.channel)
         if not self.yeses and not self.nos:
-            return Standing((), (), (_missing(case),) if due else (), (), frozenset(), False)
+            return ConsentState((), (), (_missing(case),) if due else (), (), frozenset(), False)
         givens = [(event, self.faults(event)) for event in self.yeses if not _differs(case, event, parties)]
         if len(givens) > 1:
             # the latest first, a day by its end; of equal times the expired one first
@@ -127,7 +127,7 @@ class Consents:
         by = [event.expressed_by for event in stands]
         if due and not stands:  # their faults are told, and withhold
             by = [event.expressed_by for event, _ in givens]
-        return Standing(left, tuple(stands), lacks, lifters, notes, "guardian" in by)
+        return ConsentState(left, tuple(stands), lacks, lifters, notes, "guardian" in by)
 
     def _faulty(self, event: Consent) -> tuple[str, ...]:
         case, faults = self.case, []

@@ -21,12 +21,12 @@ import orjson
 from pydantic import BaseModel
 
 from gatekeeper import interruption
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import newest
 from gatekeeper.demo import addresses
 from gatekeeper.demo.process import Process
+from gatekeeper.demo.result import OUTPUTS, DemoResult
 from gatekeeper.demo.retailer import Person, Retailer
-from gatekeeper.demo.tally import OUTPUTS, Tally
 from gatekeeper.errors import IncompleteError, UnavailableError
 from gatekeeper.keys import ROLES, Keys, key_name
 from gatekeeper.settings import PLAIN, Settings
@@ -60,7 +60,7 @@ Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ExplainedDecision:
     """One decision as its records tell it; `decision` is the review record's header, None for a cleared send."""
 
     record: AuditRecord
@@ -180,9 +180,9 @@ class Scene:
 
         self._until(decided, n, advance)
 
-    def count(self, places: Iterable[Place], advance: Advance) -> tuple[Tally, dict[Verdict, Told]]:
+    def count(self, places: Iterable[Place], advance: Advance) -> tuple[DemoResult, dict[Verdict, ExplainedDecision]]:
         """Reads everything that the worker wrote; returns what became of the sends, and the cast's decisions."""
-        tally = Tally(frozenset((place.partition, place.offset) for place in places))
+        tally = DemoResult(frozenset((place.partition, place.offset) for place in places))
         cast = {person.recipient_id.encode(): verdict for verdict, person in self.retailer.cast.items()}
         headers: dict[str, tuple[Verdict, Decision | None]] = {}
         with Reader(self.settings) as reader:  # a commit that manifests show may still be on its way to other topics
@@ -194,20 +194,20 @@ class Scene:
                 tally.output(topic, did)
                 if record.key in cast:
                     headers[did] = (cast[record.key], _decision(record))
-        told: dict[Verdict, Told] = {}
+        told: dict[Verdict, ExplainedDecision] = {}
         for record in self._read("audit"):
             found = AuditRecord.model_validate_json(record.value or b"")
             tally.audit(found)
             if found.did in headers:
                 verdict, decision = headers[found.did]
-                told.setdefault(verdict, Told(found, decision))
+                told.setdefault(verdict, ExplainedDecision(found, decision))
             advance(1)
         return tally, told
 
     def await_seal(self, advance: Advance) -> int:
         """Returns how many leaves the log has, once every manifest until now is one and a witness has cosigned them."""
         wanted = sum(1 for _ in self._read("manifests"))
-        files, keys = Shelf(self.settings.log_folder), Keys(self.settings.key_folder)
+        files, keys = AtomicStore(self.settings.log_folder), Keys(self.settings.key_folder)
         log, (witness,) = keys.public("log"), keys.public("witness")
 
         def cosigned() -> int:
@@ -217,7 +217,7 @@ class Scene:
         self._until(cosigned, wanted, advance)
         return cosigned() or wanted
 
-    def send_again(self, person: Person) -> Told:
+    def send_again(self, person: Person) -> ExplainedDecision:
         """Sends this person one more piece, of a campaign of its own, and returns what was decided."""
         self._pieces += 1
         send = self.retailer.send_to(person, campaign=f"DM-AGAIN-{self._pieces:04}")
@@ -227,7 +227,7 @@ class Scene:
             for record in self._read("audit", last=RECENT):
                 found = AuditRecord.model_validate_json(record.value or b"")
                 if (found.src.partition, found.src.offset) == (place.partition, place.offset):
-                    return Told(found, self._said(found))
+                    return ExplainedDecision(found, self._said(found))
             self.pause(LOOK_SECONDS)
         raise IncompleteError("demo.stalled", done=0, total=1, seconds=int(STALL_SECONDS), log=self._worker.log)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from gatekeeper.engine.act import ActRecord, Answer, answered
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.failures import fingerprint
-from gatekeeper.engine.handoffs import Walk
+from gatekeeper.engine.handoffs import CampaignWalk
 from gatekeeper.engine.item_acts import on_item
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.outputs import dead_letter
@@ -96,7 +96,7 @@ def erased(memory: Memory, recipient_id: str, at: int, *, readmitted: bool) -> t
 
 
 HANDLERS: Mapping[type, Callable[[ActRecord], Handling]] = {
-    CampaignAct: Walk,
+    CampaignAct: CampaignWalk,
     ItemAct: partial(AtOnce, on_item),
     PairedAct: partial(AtOnce, paired),
     PartitionAct: partial(AtOnce, recorded),

@@ -40,7 +40,7 @@ def called_off(act: CampaignAct, behind: Iterable[Act | None]) -> bool:
     )
 
 
-class Walk:
+class CampaignWalk:
     """One act about a campaign, on its way through a partition's clearances."""
 
     def __init__(self, asked: ActRecord) -> None:

@@ -23,7 +23,7 @@ from gatekeeper.engine.tail import Said
 from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger import entries
-from gatekeeper.ledger.entries import Clearance, Entry, Standing
+from gatekeeper.ledger.entries import Clearance, Entry, ItemState
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
@@ -47,7 +47,7 @@ STATES: Mapping[str, review.State] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class InputIndex:
     """Holds what audit records are about: inputs and items by place, asks by decision id."""
 
     records: Mapping[Place, Record]
@@ -71,7 +71,7 @@ def items(acts: Iterable[Record]) -> Iterator[Place]:
             yield place[0], place[2]
 
 
-def implied(one: Said, inputs: Inputs, judge: Evaluator, store: FactStore, memory: Memory) -> tuple[Entry, ...]:
+def implied(one: Said, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory) -> tuple[Entry, ...]:
     """Returns the entries that were written with a record; the caller puts them into `memory` before the next one.
 
     `memory`: the ledger as it was before. Raises Lacking where the input is gone, or the clearance that it is about.
@@ -82,7 +82,7 @@ def implied(one: Said, inputs: Inputs, judge: Evaluator, store: FactStore, memor
 class _Implying:
     """One record with all that its entries are made from."""
 
-    def __init__(self, one: Said, inputs: Inputs, judge: Evaluator, store: FactStore, memory: Memory) -> None:
+    def __init__(self, one: Said, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory) -> None:
         self._inputs, self._memory = inputs, memory
         self._said, self._act = one.said, one.said.get("act") or {}
         self._at = span(one.said["at"], "UTC").first // 1000
@@ -187,7 +187,7 @@ class _Implying:
             return kept
         return (*kept, self._closed(found, state, form, last, place))
 
-    def _form(self, act: Any, last: Standing | None) -> dict[str, Any] | None:
+    def _form(self, act: Any, last: ItemState | None) -> dict[str, Any] | None:
         """Returns the judged form of the release that an act is about, as the worker keeps it."""
         if isinstance(act, Release):
             return review.judged_form(act)
@@ -207,12 +207,17 @@ class _Implying:
         return (entries.ask(send.recipient_id, self._said["did"], orjson.loads(said), **more),)
 
     def _closed(
-        self, found: review.Item, state: review.State, form: dict[str, Any] | None, last: Standing | None, place: int
+        self,
+        found: review.ReviewRecord,
+        state: review.State,
+        form: dict[str, Any] | None,
+        last: ItemState | None,
+        place: int,
     ) -> Entry:
         by = self._act["by"] if isinstance(self._act["by"], str) else self._act["by"][0]
         decided = state in ("released", "redecided", "asked")
         before = last.acts if last else ()
-        standing = Standing(
+        standing = ItemState(
             state,
             self._act["act_id"],
             by,
@@ -223,13 +228,13 @@ class _Implying:
         )
         return entries.act(found.send.recipient_id, found.did, standing, until=found.until)
 
-    def _left(self, record: Record, item: str, found: review.Item | None) -> tuple[Entry, ...]:
+    def _left(self, record: Record, item: str, found: review.ReviewRecord | None) -> tuple[Entry, ...]:
         """Returns the entry of an item that the gate judges no more by itself, after a defect."""
         owner = (record.key or b"").decode()
         last = self._memory.standing(owner, item)
         if last is None:
             return ()
-        left = Standing(last.state, last.act_id, last.by, last.did, last.said, None, last.before)
+        left = ItemState(last.state, last.act_id, last.by, last.did, last.said, None, last.before)
         return (entries.act(owner, item, left, until=found.until if found else self._at + review.KEPT_MS),)
 
     def _input(self) -> Record:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from gatekeeper import times
 from gatekeeper.deciding import release as releases
 from gatekeeper.deciding.facts import judged
-from gatekeeper.ledger.entries import Standing
+from gatekeeper.ledger.entries import ItemState
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
 from schemas.audit import Decision
@@ -47,7 +47,7 @@ Step = Literal["propose", "release", "redecide", "ask", "uphold", "reopen", "und
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ReviewRecord:
     """A withheld send, as its record on `review` tells it; `at` in milliseconds."""
 
     did: str
@@ -67,7 +67,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Consequence:
     """What an act calls for: a step, or None with the code of the refusal.
 
     `said`: the judged form of the release that the step is about.
@@ -78,7 +78,7 @@ class Call:
     said: Mapping[str, Any] | None = None
 
 
-def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> Item | None:
+def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> ReviewRecord | None:
     """Returns the item that a record of `review` holds, None where it holds none."""
     try:
         decision = Decision.model_validate_json(headers.get("gate-decision", b""))
@@ -88,10 +88,12 @@ def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -
     if decision.id is None:
         return None
     reasons = tuple(Found(reason.code, reason.facts) for reason in decision.reasons)
-    return Item(decision.id, times.span(decision.at, "UTC").first // 1000, reasons, sent)
+    return ReviewRecord(decision.id, times.span(decision.at, "UTC").first // 1000, reasons, sent)
 
 
-def weigh(act: Release | ItemAct, found: Item | None, standing: Standing | None, *, at: int, policy: Policy) -> Call:
+def weigh(
+    act: Release | ItemAct, found: ReviewRecord | None, standing: ItemState | None, *, at: int, policy: Policy
+) -> Consequence:
     """Returns what an act calls for, or why it is refused, at that instant (milliseconds).
 
     Refused: item_unknown, item_differs, item_expired; repeated (this very act was done), closed (another was),
@@ -99,50 +101,50 @@ def weigh(act: Release | ItemAct, found: Item | None, standing: Standing | None,
     refusals of a release (gatekeeper.deciding.release.refusal).
     """
     if found is None:
-        return Call(None, "item_unknown")
+        return Consequence(None, "item_unknown")
     if (act.decision_id, act.recipient_id, act.campaign_id, act.channel) != _names(found):
-        return Call(None, "item_differs")
+        return Consequence(None, "item_differs")
     state = standing.state if standing else "open"
     if standing and act.act_id in standing.acts:
-        return Call(None, "repeated")
+        return Consequence(None, "repeated")
     if state not in FROM.get(act.kind, ()):
         other = {"approve": "nothing_to_approve", "undo": "nothing_to_undo", "release_revoked": "kind_unknown"}
-        return Call(None, other.get(act.kind, "closed"))
+        return Consequence(None, other.get(act.kind, "closed"))
     if at >= found.until or (act.kind not in ("uphold", "undo") and _too_late(found, at, policy)):
-        return Call(None, "item_expired")
+        return Consequence(None, "item_expired")
     if isinstance(act, Release):
         return _release(act, found, at, policy)
     if act.kind == "undo" and standing and act.undoes not in (None, standing.act_id):
-        return Call(None, "nothing_to_undo")
+        return Consequence(None, "nothing_to_undo")
     if act.kind == "undo":
-        return Call("undo" if state == "released" else "reopen", said=standing.said if standing else None)
+        return Consequence("undo" if state == "released" else "reopen", said=standing.said if standing else None)
     if act.kind == "approve" and standing and standing.said:
         return _approval(act, standing, standing.said, at, policy)
     steps: Mapping[str, Step] = {"uphold": "uphold", "ask": "ask", "redecide": "redecide"}
-    return Call(steps[act.kind])
+    return Consequence(steps[act.kind])
 
 
-def _release(act: Release, found: Item, at: int, policy: Policy) -> Call:
+def _release(act: Release, found: ReviewRecord, at: int, policy: Policy) -> Consequence:
     if not isinstance(act.by, str):
-        return Call(None, "one_person")  # a second person speaks for themselves
+        return Consequence(None, "one_person")  # a second person speaks for themselves
     if not act.reason.strip():
-        return Call(None, "no_reason")
+        return Consequence(None, "no_reason")
     said_at = times.span(act.at, policy.timezone)
     if said_at.last > (at + policy.skew_ms) * 1000:
-        return Call(None, "dated_ahead")
+        return Consequence(None, "dated_ahead")
     if said_at.first + policy.release_ttl_ms * 1000 <= at * 1000:
-        return Call(None, "release_expired")
+        return Consequence(None, "release_expired")
     if refused := releases.refusal(act, found.reasons):
-        return Call(None, refused)
-    return Call("propose" if releases.two_persons(act, policy) else "release", said=judged_form(act))
+        return Consequence(None, refused)
+    return Consequence("propose" if releases.two_persons(act, policy) else "release", said=judged_form(act))
 
 
-def _approval(act: ItemAct, standing: Standing, said: Mapping[str, Any], at: int, policy: Policy) -> Call:
+def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: int, policy: Policy) -> Consequence:
     if act.by.casefold() == standing.by.casefold():
-        return Call(None, "same_person")
+        return Consequence(None, "same_person")
     if times.span(said["at"], policy.timezone).first + policy.release_ttl_ms * 1000 <= at * 1000:
-        return Call(None, "release_expired")
-    return Call("release", said={**said, "by": sorted((act.by, standing.by))})
+        return Consequence(None, "release_expired")
+    return Consequence("release", said={**said, "by": sorted((act.by, standing.by))})
 
 
 def judged_form(act: Release) -> dict[str, Any]:
@@ -152,10 +154,10 @@ def judged_form(act: Release) -> dict[str, Any]:
     return said
 
 
-def _names(found: Item) -> tuple[str, str, str, str]:
+def _names(found: ReviewRecord) -> tuple[str, str, str, str]:
     return found.did, found.send.recipient_id, found.send.campaign_id, found.send.channel
 
 
-def _too_late(found: Item, at: int, policy: Policy) -> bool:
+def _too_late(found: ReviewRecord, at: int, policy: Policy) -> bool:
     date = found.send.mail_date
     return date is not None and times.span(date, policy.timezone).last < at * 1000

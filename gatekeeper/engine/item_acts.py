@@ -11,12 +11,12 @@ from gatekeeper.engine import asks
 from gatekeeper.engine import item as review
 from gatekeeper.engine.act import RECORDED, ActRecord, Answer
 from gatekeeper.engine.evaluation import Evaluation, Moment
-from gatekeeper.engine.item import Call, Item
+from gatekeeper.engine.item import Consequence, ReviewRecord
 from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.outputs import told
 from gatekeeper.engine.recalls import recall, stands
 from gatekeeper.ledger import entries
-from gatekeeper.ledger.entries import Clearance, Entry, Standing
+from gatekeeper.ledger.entries import Clearance, Entry, ItemState
 from gatekeeper.policy.policy import Policy
 from schemas.audit import Outcome
 from schemas.events import ItemAct, Release
@@ -33,12 +33,12 @@ def on_item(now: Moment, asked: ActRecord) -> Answer:
     return replace(answer, scope=judged_send(found.sent.json)) if found else answer
 
 
-def item_of(record: Record | None) -> Item | None:
+def item_of(record: Record | None) -> ReviewRecord | None:
     """Returns the item that a record of `review` holds, None where it holds none."""
     return review.item(record.key, record.value, dict(record.headers)) if record else None
 
 
-def done(now: Moment, asked: ActRecord, cause: Cause, found: Item | None) -> Answer:
+def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None) -> Answer:
     """Returns what becomes of an act about an item; `cause`: of its audit record."""
     act, item = asked.act, asked.about
     if not isinstance(act, Release | ItemAct):
@@ -69,7 +69,7 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: Item | None) -> Ans
     return doing.undone()
 
 
-def _policy(now: Moment, found: Item | None) -> Policy:
+def _policy(now: Moment, found: ReviewRecord | None) -> Policy:
     """Returns the policy that decides the item; where none does, the company's own."""
     deciding = now.packs.deciding(found.send.contact_point.country, now.at) if found else None
     return deciding or now.policy
@@ -83,10 +83,10 @@ class _Doing:
     act: Release | ItemAct
     cause: Cause
     item: Record
-    found: Item
-    standing: Standing | None
+    found: ReviewRecord
+    standing: ItemState | None
 
-    def judged_again(self, call: Call) -> Answer:
+    def judged_again(self, call: Consequence) -> Answer:
         """The item goes out, or is an item anew; either way nothing more can be done about the old one."""
         now, found, standing = self.now, self.found, self.standing
         evaluation = self._evaluated(call.said)
@@ -130,7 +130,7 @@ class _Doing:
         """Returns the entry that says how the act leaves the item."""
         act, found, last = self.act, self.found, self.standing
         by = act.by if isinstance(act.by, str) else act.by[0]
-        standing = Standing(
+        standing = ItemState(
             state,
             act.act_id or "",
             by,
@@ -144,7 +144,7 @@ class _Doing:
     def _evaluated(self, said: Mapping[str, Any] | None = None) -> Evaluation:
         return self.now.evaluate(self.found.sent, release=said).sound()
 
-    def _stands(self, clearance: Clearance, undone: Standing) -> bool:
+    def _stands(self, clearance: Clearance, undone: ItemState) -> bool:
         """Tells whether a piece that another decision cleared stands without the release that is taken back."""
         if not clearance.released:
             return True

@@ -9,11 +9,11 @@ from gatekeeper.engine import asks, rejudging
 from gatekeeper.engine.act import ActRecord, Answer, answered
 from gatekeeper.engine.evaluation import Moment
 from gatekeeper.engine.failures import fingerprint
-from gatekeeper.engine.item import KEPT_MS, Item
+from gatekeeper.engine.item import KEPT_MS, ReviewRecord
 from gatekeeper.engine.item_acts import AWAITS, done, item_of
 from gatekeeper.engine.judged import Cause, Judged
 from gatekeeper.ledger import entries
-from gatekeeper.ledger.entries import Entry, Standing
+from gatekeeper.ledger.entries import Entry, ItemState
 from gatekeeper.times import instant
 from schemas.events import ItemAct, ReviewPlace
 from schemas.record import Record
@@ -64,7 +64,7 @@ def reconsider(now: Moment, item: Record) -> Reconsidered:
 
 
 def _reconsidered(
-    now: Moment, asked: ActRecord, cause: Cause, found: Item, standing: Standing, *, rejudged: bool
+    now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord, standing: ItemState, *, rejudged: bool
 ) -> Reconsidered:
     answer = replace(done(now, asked, cause, found), cause=cause)
     if answer.evaluation is None:
@@ -83,7 +83,7 @@ def _reconsidered(
     return Reconsidered(answered(now, asked, waits), codes)
 
 
-def _cause(item: Record, standing: Standing, *ended: bytes) -> Cause:
+def _cause(item: Record, standing: ItemState, *ended: bytes) -> Cause:
     """Returns the cause of what the gate does by itself about an item: one end a question, each release ends once.
 
     `ended`: the keys of the releases that it ends, while the item waits on.
@@ -92,7 +92,7 @@ def _cause(item: Record, standing: Standing, *ended: bytes) -> Cause:
     return Cause.of(item, "act", which)
 
 
-def _act(item: Record, found: Item, *, act_id: str, at: int) -> ItemAct:
+def _act(item: Record, found: ReviewRecord, *, act_id: str, at: int) -> ItemAct:
     return ItemAct(
         v=1,
         kind="redecide",
@@ -107,6 +107,6 @@ def _act(item: Record, found: Item, *, act_id: str, at: int) -> ItemAct:
     )
 
 
-def _left(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
+def _left(recipient_id: str, item: str, standing: ItemState, *, until: int) -> Entry:
     """Returns the entry of an item that still waits, and that the gate no longer judges by itself."""
     return entries.act(recipient_id, item, replace(standing, offset=None, rejudge=None), until=until)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gatekeeper import times
 from gatekeeper.deciding.decide import Decision
-from gatekeeper.engine.item import KEPT_MS, Item
+from gatekeeper.engine.item import KEPT_MS, ReviewRecord
 from schemas.events import Send
 
 STALE, UNAVAILABLE = "FACTS_STALE", "FACTS_UNAVAILABLE"
@@ -29,7 +29,7 @@ def rejudged_until(send: Send, decision: Decision) -> int | None:
     return until if until > decision.at else None
 
 
-def waits_on(item: Item, decision: Decision) -> bool:
+def waits_on(item: ReviewRecord, decision: Decision) -> bool:
     """Tells whether an item that was judged again waits on as it is, since facts are still late or unreadable.
 
     An unreadable record about its person alone is told once: somebody must resolve it.

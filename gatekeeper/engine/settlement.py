@@ -12,7 +12,7 @@ from typing import Literal
 
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.engine.manifest import Taken
-from gatekeeper.engine.tail import Said, Tail, Written, milliseconds
+from gatekeeper.engine.tail import Said, Tail, WrittenManifest, milliseconds
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
 from schemas.topics import logical_name
@@ -100,7 +100,7 @@ def _end(tail: Tail, name: str, unknown: int) -> int:
     return unknown
 
 
-def _last(tail: Tail, place: int) -> Written | None:
+def _last(tail: Tail, place: int) -> WrittenManifest | None:
     """Returns the last manifest up to a place that has records."""
     return next((one for one in reversed(tail.manifests[: place + 1]) if one.said.audit.n), None)
 

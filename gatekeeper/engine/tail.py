@@ -25,7 +25,7 @@ from schemas.topics import logical_name
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenManifest:
     """A manifest that a worker wrote, and the SHA-256 (hex) of its value."""
 
     said: Manifest
@@ -47,7 +47,7 @@ class Tail:
     which is kept as long as `manifests`. `all_manifests`: whether all are here that Kafka keeps.
     """
 
-    manifests: Sequence[Written]
+    manifests: Sequence[WrittenManifest]
     audit: Sequence[Said]
     cut: bool
     all_manifests: bool
@@ -55,7 +55,7 @@ class Tail:
 
 def written(
     records: Iterable[Record], audit: Sequence[Said], *, partition: int, keys: Sequence[Vkey], head: Head | None
-) -> list[Written]:
+) -> list[WrittenManifest]:
     """Returns the manifests of a partition that workers wrote, in order; what others put between is passed over.
 
     Those that the head leads back to by their hashes are the workers' own, whoever signed them. Behind these, or
@@ -89,7 +89,7 @@ def written(
             own |= _back(order, hash_)
             claimed.add(one.audit.from_id)
         behind |= hash_ == anchor
-    return [Written(one, hash_) for hash_, one in order.items() if hash_ in own]
+    return [WrittenManifest(one, hash_) for hash_, one in order.items() if hash_ in own]
 
 
 def _back(order: Mapping[str, Manifest], hash_: str | None) -> set[str]:

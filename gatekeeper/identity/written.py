@@ -43,7 +43,7 @@ _ROOM = re.compile(rf"(?<![a-z0-9])({_ITEM}(?:[-\s]*{_ITEM})*)\s*(号室|号|室
 _ITEMS = re.compile(r"[0-9]+|[a-z]")
 
 
-class Written(NamedTuple):
+class AddressParts(NamedTuple):
     """The parts of an address, each in one form; "" for what is not there."""
 
     place: str
@@ -54,7 +54,7 @@ class Written(NamedTuple):
     """Seven digits."""
 
 
-def read(lines: tuple[str, ...], postcode: str | None) -> Written:
+def read(lines: tuple[str, ...], postcode: str | None) -> AddressParts:
     """Returns the parts of the address on `lines`; the postcode is the field's, else one marked 〒 on a line."""
     text = alike(" ".join(lines)).strip()
     code = _POSTCODE.fullmatch(alike(postcode).strip()) if postcode else None
@@ -72,7 +72,7 @@ def read(lines: tuple[str, ...], postcode: str | None) -> Written:
         if (place, numbers) == parts:
             break
         parts = (place, numbers)
-    return Written(place, numbers, care, code[1] + code[2] if code else "")
+    return AddressParts(place, numbers, care, code[1] + code[2] if code else "")
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """The facts of everybody, folded from events: the same for the same set of events, in whatever order and number.
 
-Of each person, and of each token that a suppression names, it holds the lines (gatekeeper.knowledge.person).
+Of each person, and of each token that a suppression names, it holds the lines (gatekeeper.knowledge.person_facts).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from gatekeeper.deciding import facts
 from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH, Facts
 from gatekeeper.deciding.reference import Reference, Referred, place_of
 from gatekeeper.identity import Identified, Printed
-from gatekeeper.knowledge.person import KINDS, WORD, Person, add, covering, joined, person_of, spellings
+from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.policy.activation import Activations
 from schemas.audit import Printing
@@ -195,7 +195,7 @@ class FactStore:
         )
 
     def _stops(
-        self, person: Person, tokens: Mapping[str, int], readings: Mapping[str, int], here: Collection[str]
+        self, person: PersonFacts, tokens: Mapping[str, int], readings: Mapping[str, int], here: Collection[str]
     ) -> tuple[dict[bytes, int], set[bytes], list[str]]:
         """Returns the stops of the person with how surely each is one, those only of another contact point, faults.
 
@@ -242,7 +242,7 @@ class FactStore:
             add(self._people, model.recipient_id, [KINDS[type(model)] + line])
         return (model.recipient_id,)
 
-    def _unreadable_for(self, send: Send, person: Person, tokens: Iterable[str]) -> list[str]:
+    def _unreadable_for(self, send: Send, person: PersonFacts, tokens: Iterable[str]) -> list[str]:
         names = {send.recipient_id, f"controller/{send.controller_id}", f"template/{send.template_id}", *tokens}
         places = set().union(*(self._withheld.get(name, ()) for name in (*names, *person.refs)))
         return [*(f"{topic}/{partition}/{offset}" for topic, partition, offset in places), *self._for_everybody()]

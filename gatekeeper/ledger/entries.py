@@ -66,7 +66,7 @@ class Clearance:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ItemState:
     """State of a review item: last act, actor, resulting decision.
 
     `said`: the judged form of the release that it is about, None without one. `offset`: of an item that waits for its
@@ -151,9 +151,9 @@ def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry
     return _entry(release_key(send, item), until, said=said)
 
 
-def act(recipient_id: str, item: str, standing: Standing, *, until: int) -> Entry:
+def act(recipient_id: str, item: str, standing: ItemState, *, until: int) -> Entry:
     """Returns the entry that says what was done about an item."""
-    fields = {name: getattr(standing, name) for name in Standing.__slots__}
+    fields = {name: getattr(standing, name) for name in ItemState.__slots__}
     if standing.rejudge is None:
         del fields["rejudge"]
     return _entry(f"act/{recipient_id}/{item}".encode(), until, **fields)
@@ -164,7 +164,7 @@ def held(recipient_id: str, item: str, *, offset: int, until: int, rejudge: int 
 
     It does so after its person's word, or until `rejudge` (milliseconds) once facts are known.
     """
-    return act(recipient_id, item, Standing("open", "", "", offset=offset, rejudge=rejudge), until=until)
+    return act(recipient_id, item, ItemState("open", "", "", offset=offset, rejudge=rejudge), until=until)
 
 
 def salt(recipient_id: str, master: int, salt: bytes) -> Entry:
@@ -200,11 +200,11 @@ def read_clearance(value: bytes, recipient_id: str, campaign_id: str, channel: s
     )
 
 
-def read_standing(value: bytes) -> Standing:
+def read_standing(value: bytes) -> ItemState:
     """Reads the value of the entry that says what was done about an item."""
     found = orjson.loads(value)
     fields = {name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
-    return Standing(**fields, before=tuple(found.get("before", ())), rejudge=found.get("rejudge"))
+    return ItemState(**fields, before=tuple(found.get("before", ())), rejudge=found.get("rejudge"))
 
 
 def left_open(entry: Entry) -> str | None:

@@ -24,7 +24,7 @@ from gatekeeper.ledger.entries import (
     SALT_BYTES,
     Clearance,
     Entry,
-    Standing,
+    ItemState,
     cancel_key,
     read_clearance,
     read_standing,
@@ -216,7 +216,7 @@ class Memory:
         owner = send.recipient_id.encode()
         return tuple(_key(owner, line) for line in self._lines(owner) if line.startswith(prefix))
 
-    def standing(self, recipient_id: str, did: str) -> Standing | None:
+    def standing(self, recipient_id: str, did: str) -> ItemState | None:
         """Returns what was done about the item with this decision id, None if nothing."""
         name = f"act/{did} ".encode()
         for line in self._lines(recipient_id.encode()):

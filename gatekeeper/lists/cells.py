@@ -18,7 +18,7 @@ _BETWEEN = re.compile(r"[\s,;|、]+")
 _YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
 
 
-class Unfit(Exception):
+class UnfitRow(Exception):
     """A row that cannot become an event: `cause` is a key of texts/row.toml, `column` as the map names it."""
 
     def __init__(self, cause: str, column: str = "") -> None:
@@ -94,7 +94,7 @@ def _yes_or_no(text: str, *, or_time: bool) -> Any:
         return _YES_OR_NO[text.casefold()]
     if or_time:
         return _day(text, dates.time, None)
-    raise Unfit("not_yes_or_no")
+    raise UnfitRow("not_yes_or_no")
 
 
 def _number(text: str, *, or_text: bool) -> Any:
@@ -102,11 +102,11 @@ def _number(text: str, *, or_text: bool) -> Any:
         return int(text)
     if or_text:
         return text
-    raise Unfit("not_a_number")
+    raise UnfitRow("not_a_number")
 
 
 def _day(text: str, read: Callable[[str], str], pattern: str | None) -> str:
     try:
         return dates.formatted(text, pattern) if pattern else read(text)
     except ValueError:
-        raise Unfit("time_unclear") from None
+        raise UnfitRow("time_unclear") from None

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.errors import UsageError
 from gatekeeper.identity import Tokens
-from gatekeeper.lists.cells import Unfit
+from gatekeeper.lists.cells import UnfitRow
 from gatekeeper.lists.columns import Cell, ColumnMap, Constant, Contact, Node, alike
 from gatekeeper.lists.mapping import by_name
 from gatekeeper.lists.rows import BOM, Encoding, Row, lines, rows
@@ -141,7 +141,7 @@ class _Maker:
             return Silent(row.line)
         try:
             event = self._completed(self._root(cells))
-        except Unfit as unfit:
+        except UnfitRow as unfit:
             field = next((path for path, column in self._map.needs if column == unfit.column), "")
             return Rejected(row.line, row.last_line, unfit.column, field, f"row.{unfit.cause}")
         return _checked(self._map.topic, row, orjson.dumps(event), self._map.column_of)
@@ -151,7 +151,7 @@ class _Maker:
         # a source without contact point would stand for all of them, and a stop of nobody for nobody
         for name, other in (("contact_points", ""), ("token", "recipient_id")):
             if name in self._map.root and name not in made and other not in made:
-                raise Unfit("contact_missing", self._map.contact_column)
+                raise UnfitRow("contact_missing", self._map.contact_column)
         return made
 
     def _completed(self, made: dict[str, Any]) -> dict[str, Any]:
@@ -210,7 +210,7 @@ class _Maker:
             try:
                 _TEXT.validate_python(part)
             except ValidationError:
-                raise Unfit("contact_unreadable", column) from None
+                raise UnfitRow("contact_unreadable", column) from None
         delivery = Delivery(
             name=parts.get(contact.name or "") or "-",
             postcode=parts.get(contact.postcode or "") or None,
@@ -220,7 +220,7 @@ class _Maker:
         )
         known = self._tokens.of(contact.channel, delivery) if self._tokens is not None else None
         if known is None:
-            raise Unfit("contact_unreadable", contact.places[0])
+            raise UnfitRow("contact_unreadable", contact.places[0])
         readings = [{"token": token, "score": score} for token, score in known.readings]
         return {"token": known.token, **({"readings": readings} if readings else {})}
 
@@ -232,11 +232,11 @@ def _cell(node: Cell, text: str) -> Any:
     if spelling in node.absent:
         return _ABSENT
     if node.values is not None:
-        raise Unfit("value_unknown", node.column)
+        raise UnfitRow("value_unknown", node.column)
     try:
         return node.read(f"{node.prefix}{text}{node.suffix}")
-    except Unfit as unfit:
-        raise Unfit(unfit.cause, node.column) from None
+    except UnfitRow as unfit:
+        raise UnfitRow(unfit.cause, node.column) from None
 
 
 def _checked(topic: str, row: Row, value: bytes, column_of: Mapping[str, str]) -> Outcome:

@@ -12,7 +12,7 @@ from schemas.codec import Unreadable, decode
 
 
 @dataclass(slots=True)
-class Campaign:
+class AffectedCampaign:
     """A campaign by one channel: live clearances of people of the list.
 
     `standing`: those that stand on a source of the list. `ahead`: those of them whose mail date is not over, or that
@@ -60,16 +60,18 @@ class Reach:
         if kind == CLEAR and rest.partition(b"/")[0] in self._sources:
             self._memories[partition].take(key or b"", value)
 
-    def campaigns(self, at: int, timezone: str) -> list[Campaign]:
+    def campaigns(self, at: int, timezone: str) -> list[AffectedCampaign]:
         """Returns where people of the list have live clearances at that instant (milliseconds), by id and channel.
 
         `timezone`: in which a mail date without one is read.
         """
-        found: dict[tuple[str, str], Campaign] = {}
+        found: dict[tuple[str, str], AffectedCampaign] = {}
         for memory in self._memories.values():
             for clearance in memory.clearances(at):
                 send = clearance.send
-                row = found.setdefault((send.campaign_id, send.channel), Campaign(send.campaign_id, send.channel))
+                row = found.setdefault(
+                    (send.campaign_id, send.channel), AffectedCampaign(send.campaign_id, send.channel)
+                )
                 row.clearances += 1
                 if clearance.basis not in self._sources[send.recipient_id.encode()]:
                     continue

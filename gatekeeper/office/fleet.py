@@ -44,7 +44,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ConsumerGroup:
     """The workers' consumer group: Kafka's word for its state, and its members."""
 
     state: str
@@ -52,7 +52,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class LastWrite:
     """The newest manifest of a partition: its writer, and the broker's time stamp in milliseconds."""
 
     writer: str
@@ -60,7 +60,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class InputPartition:
     """What Kafka holds of one partition of `sends`.
 
     `start`, `end`: its first offset and its end. `waiting_since`: the broker's time stamp of the oldest send that is
@@ -72,7 +72,7 @@ class Place:
     end: int
     head: Head | None = None
     waiting_since: int | None = None
-    written: Written | None = None
+    written: LastWrite | None = None
     refused: Refused | None = None
 
     @property
@@ -86,7 +86,7 @@ class Partition:
     """One partition of `sends`, and the member that owns it, None where nobody does."""
 
     number: int
-    place: Place
+    place: InputPartition
     owner: Member | None
 
     @property
@@ -171,7 +171,9 @@ class Fleet:
         return tuple(trouble for trouble, there in found if there)
 
 
-def fleet(group: Group, places: Mapping[int, Place], *, at: int, session_ms: int, seal: Seal | None = None) -> Fleet:
+def fleet(
+    group: ConsumerGroup, places: Mapping[int, InputPartition], *, at: int, session_ms: int, seal: Seal | None = None
+) -> Fleet:
     """Returns the fleet as the group, the partitions (by number) and the seal show it.
 
     `at`: when the heads were read, or earlier; what came later counts as not waiting. `session_ms`: the session
@@ -182,7 +184,7 @@ def fleet(group: Group, places: Mapping[int, Place], *, at: int, session_ms: int
     return Fleet(at, group.state, partitions, _workers(group.members, places), seal, session_ms + PATIENCE_MS)
 
 
-def _workers(members: Sequence[Member], places: Mapping[int, Place]) -> tuple[Worker, ...]:
+def _workers(members: Sequence[Member], places: Mapping[int, InputPartition]) -> tuple[Worker, ...]:
     written = {number: place.written for number, place in places.items() if place.written}
     there = [
         Worker(
@@ -201,5 +203,5 @@ def _workers(members: Sequence[Member], places: Mapping[int, Place]) -> tuple[Wo
     )
 
 
-def _last(written: Iterable[Written], writer: str) -> int | None:
+def _last(written: Iterable[LastWrite], writer: str) -> int | None:
     return max((each.at for each in written if each.writer == writer), default=None)

@@ -30,7 +30,7 @@ _BY_POLICY = ("purpose", "mail_date")
 _SEPARATORS = (b",", b";", b"\t")
 
 
-class Refusal(NamedTuple):
+class LineFault(NamedTuple):
     """Why a line is not published: the fault (of texts/fault.toml), the field ("" for none), and what would be right.
 
     `hint` holds ids, codes and days only, and is "" where nothing more can be said.
@@ -60,7 +60,7 @@ class Publication:
         self.topic = topic
         self._reference, self._packs, self._at = reference, packs, at
 
-    def read(self, value: bytes) -> Any | Refusal:
+    def read(self, value: bytes) -> Any | LineFault:
         """Returns the value as its topic's model, or why it is refused. Never raises for what stands in it.
 
         A send is refused for what the gate would find EVENT_INVALID, for a template that is not registered, and for a
@@ -69,22 +69,22 @@ class Publication:
         try:
             model = decode(self.topic, None, value)
         except Unreadable as fault:
-            return Refusal(fault.fault, fault.place, _by_contract(fault) if self.topic == "sends" else "")
+            return LineFault(fault.fault, fault.place, _by_contract(fault) if self.topic == "sends" else "")
         if self._reference is None or self._packs is None:
             return model
         return self._refused(model, self._reference, self._packs) or model
 
-    def _refused(self, send: Send, reference: Reference, packs: Packs) -> Refusal | None:
+    def _refused(self, send: Send, reference: Reference, packs: Packs) -> LineFault | None:
         governing = packs.deciding(send.contact_point.country, self._at)
         case = Case(send, _NO_FACTS, reference, governing or packs.at(self._at), self._at * 1000)
         for found in system.invalid(case):
             kind = found.says["case"]
             if governing is not None or kind not in _BY_POLICY:
-                return Refusal(*INVALID[kind], self._hint(kind, case))
+                return LineFault(*INVALID[kind], self._hint(kind, case))
         if case.template(send.template_id) is None:
-            return Refusal("template_unknown", "template_id", self._hint("template", case))
+            return LineFault("template_unknown", "template_id", self._hint("template", case))
         if send.mail_date and case.span(send.mail_date).last < case.at:
-            return Refusal("mail_date_past", "mail_date", self._hint("mail_date", case))
+            return LineFault("mail_date_past", "mail_date", self._hint("mail_date", case))
         return None
 
     def _hint(self, kind: str, case: Case) -> str:

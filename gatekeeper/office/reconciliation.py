@@ -33,7 +33,7 @@ class Delivered(NamedTuple):
         return self.recipient_id, self.campaign_id, self.channel
 
 
-class Finding(NamedTuple):
+class Discrepancy(NamedTuple):
     """What is wrong with a row; `decision` is the one found for it, '' without one."""
 
     row: Delivered
@@ -97,7 +97,7 @@ class Books:
         )
 
 
-def counted(findings: Iterable[Finding]) -> Mapping[str, int]:
+def counted(findings: Iterable[Discrepancy]) -> Mapping[str, int]:
     """Returns how often each kind was found, the most frequent first."""
     return dict(Counter(one.kind for one in findings).most_common())
 

@@ -18,7 +18,7 @@ from schemas.topics import logical_name
 Input = Literal["sends", "acts"]
 
 
-class Log(NamedTuple):
+class KeptRange(NamedTuple):
     """What Kafka keeps of a partition of an input: its first offset and its end."""
 
     start: int
@@ -32,7 +32,7 @@ class Position(NamedTuple):
     acts: int
 
 
-class Skip(NamedTuple):
+class ProposedSkip(NamedTuple):
     """Offsets of an input that would go undecided; `to` below `start`: the partition would go back so far."""
 
     topic: Input
@@ -52,7 +52,7 @@ class Refusal:
     note: Refused
     head: Head | None
     raw: bytes | None
-    logs: Mapping[Input, Log]
+    logs: Mapping[Input, KeptRange]
     claimed: Mapping[str, int]
 
     @property
@@ -68,7 +68,7 @@ class Refusal:
         return Position(*(self.claimed.get(name, self.logs[name].start) for name in ("sends", "acts")))
 
     @property
-    def range(self) -> Log:
+    def range(self) -> KeptRange:
         """The offsets that `--from` may name, first and last.
 
         Nothing is decided twice, so the first is where the partition stands; only where the log ends before that, it
@@ -77,7 +77,7 @@ class Refusal:
         log, before = self.logs[self.topic], self.before[self.topic == "acts"]
         if self.note.key == "error.torn":
             before = max(before, self._settled(self.topic, before))
-        return Log(log.start if before > log.end else max(log.start, before), log.end)
+        return KeptRange(log.start if before > log.end else max(log.start, before), log.end)
 
     @property
     def suggested(self) -> int:
@@ -94,12 +94,12 @@ class Refusal:
             found[name] = min(max(self._settled(name, found[name]), log.start), log.end)
         return Position(**{**found, self.topic: start})
 
-    def skips(self, position: Position) -> list[Skip]:
+    def skips(self, position: Position) -> list[ProposedSkip]:
         """Returns what would go undecided by going on there; nothing that audit records decide already."""
         sends, acts = (self._settled(name, start) for name, start in zip(("sends", "acts"), self.before, strict=True))
         decided = self.note.values.get("sends") if self.note.key == "error.torn" else None
         sends = decided if type(decided) is int else sends
-        found = Skip("sends", sends, position.sends), Skip("acts", acts, position.acts)
+        found = ProposedSkip("sends", sends, position.sends), ProposedSkip("acts", acts, position.acts)
         return [one for one in found if one.start != one.to]
 
     def act(self, position: Position, *, act_id: str, at: str, by: str, reason: str) -> PartitionAct:

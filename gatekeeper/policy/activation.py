@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 from gatekeeper.errors import UsageError
-from gatekeeper.policy.packs import NEVER, STRICTEST, Bar, Packs, shipped
+from gatekeeper.policy.packs import NEVER, STRICTEST, Packs, PolicyOutage, shipped
 from gatekeeper.policy.policy import Policy, read
 from gatekeeper.times import LONG_AGO, span
 from schemas.codec import Unreadable
@@ -84,7 +84,7 @@ class Activations:
             )
         )
 
-    def _bars(self, id_: str) -> Iterable[Bar]:
+    def _bars(self, id_: str) -> Iterable[PolicyOutage]:
         """Yields the bars of unreadable records, each up to the next good record that takes its place.
 
         That is one that came later and is of the same version, or of no earlier day.
@@ -93,7 +93,9 @@ class Activations:
             if id_ in unread.ids:
                 after = [policy for later, policy in self.of(id_) if order < later]
                 ends = [one.since for one in after if one.version == unread.version or one.since >= unread.since]
-                yield Bar(id_, unread.since, min(ends, default=NEVER), "unreadable", "reference/{}/{}".format(*order))
+                yield PolicyOutage(
+                    id_, unread.since, min(ends, default=NEVER), "unreadable", "reference/{}/{}".format(*order)
+                )
 
 
 def activated(record: PolicyVersion) -> Policy:

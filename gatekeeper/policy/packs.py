@@ -18,7 +18,7 @@ STRICTEST = "strictest"
 
 
 @dataclass(frozen=True)
-class Bar:
+class PolicyOutage:
     """From `since` up to `until` (microseconds) nothing is decided under the policy `id`.
 
     `case`: a record that put a version in force is "unreadable", or the strictest pack is "looser" than the home pack.
@@ -41,7 +41,7 @@ class Packs:
 
     home: tuple[Policy, ...]
     strictest: tuple[Policy, ...]
-    bars: tuple[Bar, ...] = ()
+    bars: tuple[PolicyOutage, ...] = ()
     max_lag_ms: int | None = None
 
     def at(self, at: int) -> Policy:
@@ -57,7 +57,7 @@ class Packs:
         found = _in_force(self.home, at * 1000)
         return found if found and (country in found.jurisdictions or "*" in found.jurisdictions) else None
 
-    def bar(self, country: str | None, at: int) -> Bar | None:
+    def bar(self, country: str | None, at: int) -> PolicyOutage | None:
         """Returns why no version may decide a send to `country` at an instant (milliseconds), None without a bar.
 
         What bars the home pack bars the strictest one as well: nobody can say what it had to be stricter than.
@@ -65,7 +65,7 @@ class Packs:
         ids = {self.home[0].id} if country else {self.home[0].id, STRICTEST}
         return next((bar for bar in self.barring(at) if bar.id in ids), None)
 
-    def barring(self, at: int) -> tuple[Bar, ...]:
+    def barring(self, at: int) -> tuple[PolicyOutage, ...]:
         """Returns all that bars a pack at an instant (milliseconds)."""
         return tuple(bar for bar in self.bars if bar.since <= at * 1000 < bar.until)
 
@@ -76,14 +76,14 @@ class Packs:
         home, strictest = (_lagging(versions, max_lag_ms) for versions in (self.home, self.strictest))
         return dataclasses.replace(self, home=home, strictest=strictest, max_lag_ms=max_lag_ms)
 
-    def looser(self) -> Iterator[Bar]:
+    def looser(self) -> Iterator[PolicyOutage]:
         """Yields the times in which the strictest pack would let through what the home pack withholds."""
         turns = sorted({policy.since for policy in self.home + self.strictest})
         for since, until in zip(turns, [*turns[1:], NEVER], strict=True):
             home, strictest = _in_force(self.home, since), _in_force(self.strictest, since)
             # its places are all there are, and that is no line that could be stricter
             if home and strictest and (lines := set(wider(home, strictest)) - {"jurisdictions"}):
-                yield Bar(STRICTEST, since, until, "looser", ", ".join(sorted(lines)))
+                yield PolicyOutage(STRICTEST, since, until, "looser", ", ".join(sorted(lines)))
 
 
 NEVER = 2**62

@@ -12,7 +12,7 @@ GAP = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Segment:
     """One piece of a bar, in units of the plot; `kind` is its class, `label` and `n` what it stands for."""
 
     x: float
@@ -28,7 +28,7 @@ class Bar:
 class Plot:
     """Bars with the number that the full height stands for, and the labels of the buckets."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[Segment, ...]
     top: int
     labels: tuple[str, ...]
     width: int = WIDTH
@@ -47,7 +47,7 @@ def stacked(buckets: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[st
                 tall = n * height / top
                 y -= tall
                 x, width = place * room + room * GAP / 2, room * (1 - GAP)
-                found.append(Bar(round(x, 2), round(y, 2), round(width, 2), round(tall, 2), kind, label, n))
+                found.append(Segment(round(x, 2), round(y, 2), round(width, 2), round(tall, 2), kind, label, n))
     return Plot(tuple(found), top, tuple(label for label, _ in buckets), height=height)
 
 

@@ -50,7 +50,9 @@ def _values(report: Mapping[str, Any], lang: Language) -> dict[str, Any]:
         "r": report,
         "foreign": foreign(report),
         "when": lambda written: words.clock(written) or "-",
-        "act": lambda kind: text(f"story.kind_{kind}", lang) if f"story.kind_{kind}" in catalogue() else kind,
+        "act": lambda kind: (
+            text(f"explanation.kind_{kind}", lang) if f"explanation.kind_{kind}" in catalogue() else kind
+        ),
         "n": lambda number: "-" if number is None else f"{number:,}",
         "plot": chart.stacked([(one["from"], one["verdicts"]) for one in steps], VERDICTS),
         "named": range(0, len(steps), -(-len(steps) // LABELS)),

@@ -12,10 +12,10 @@ from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.errors import IntegrityError
 from gatekeeper.report.desk import Desk
-from gatekeeper.report.people import People
+from gatekeeper.report.evidence import Chains, ProvingLog, Samples
 from gatekeeper.report.period import Period
-from gatekeeper.report.proof import Chains, Samples, Seal
-from gatekeeper.report.sends import Sends
+from gatekeeper.report.responses import People
+from gatekeeper.report.verdicts import Sends
 from gatekeeper.times import instant
 
 PLACES = 10
@@ -30,7 +30,7 @@ class Tally:
     `partitions`: how many `sends` has.
     """
 
-    def __init__(self, period: Period, *, partitions: int, seal: Seal, window: Window) -> None:
+    def __init__(self, period: Period, *, partitions: int, seal: ProvingLog, window: Window) -> None:
         self.period, self._seal, self._window = period, seal, window
         indexes = seal.log.indexes if seal.log else {}
         self._sends = Sends(period)

@@ -32,7 +32,7 @@ TYPED_ABOVE = 100
 Act = Release | ItemAct
 
 
-class Unfit(ValueError):
+class UnfitValue(ValueError):
     """A value that no act may hold; `field` names it."""
 
     def __init__(self, field: str) -> None:
@@ -41,7 +41,7 @@ class Unfit(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ActRequest:
     """What shall be done, by whom and why.
 
     `run`: begins the id of each act, so that the same call again does nothing twice. `bulk`: how many items the person
@@ -82,7 +82,7 @@ class Call:
             return ItemAct(**said)
         except ValidationError as error:
             place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
-        raise Unfit(place)
+        raise UnfitValue(place)
 
     def refusal(self, item: Item, *, under_way: bool = False) -> str | None:
         """Returns why it cannot be done about an item as it stands, None where the worker may do it; raises Unfit.
@@ -102,7 +102,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Row:
+class ActResult:
     """One item, and what became of the act about it; `outcome` is None as long as nobody has answered."""
 
     id: str

@@ -3,7 +3,7 @@
 Both clients read the bytes of a fetch through a class `MemoryRecords`; `install` puts `Batches` in its place. It
 checks the checksum, inflates within a bound, leaves the parsing to the client's own code, and where that raises it
 reads the batch itself, record by record. What could not be taken of a record is said by its one header, whose name
-is a `Refused`: no producer can make one.
+is a `RefusedHeader`: no producer can make one.
 
 Private names used: `aiokafka.consumer.fetcher.MemoryRecords`, `kafka.consumer.fetcher.MemoryRecords`.
 """
@@ -25,11 +25,11 @@ from streams.client.record_batch import (
     HEAD,
     MAX_HEADERS,
     MAX_RECORDS,
+    BatchHeader,
     Batchwide,
     Fault,
-    Head,
     Headerwide,
-    Refused,
+    RefusedHeader,
     Taken,
     framed,
     inflated,
@@ -54,7 +54,7 @@ def install(fetcher: ModuleType) -> None:
 def refusal(headers: Sequence[tuple[str, bytes | None]]) -> Refusal | None:
     """Returns what of a record that a client of ours handed out could not be taken, and why; None where all was."""
     name, value = headers[0] if headers else ("", b"")
-    if not isinstance(name, Refused):
+    if not isinstance(name, RefusedHeader):
         return None
     digest, _, base = (value or b"").decode().partition("/")
     if isinstance(name, Batchwide):
@@ -100,8 +100,8 @@ class Batches:
         if end is None:
             return None
         raw, self._at = bytes(self._data[self._at : end]), end
-        following = Head.of(bytes(self._data[end : end + HEAD.size])).base_offset if self._end() else None
-        return Batch(self._library, raw, following)
+        following = BatchHeader.of(bytes(self._data[end : end + HEAD.size])).base_offset if self._end() else None
+        return FetchedBatch(self._library, raw, following)
 
     def _end(self) -> int | None:
         if len(self._data) - self._at < HEAD.size:
@@ -110,13 +110,13 @@ class Batches:
         return end if self._at + HEAD.size <= end <= len(self._data) else None
 
 
-class Batch:
+class FetchedBatch:
     """One batch: its own reading of what its client cannot read, all else as the client's class has it."""
 
     def __init__(self, library: Library, raw: bytes, following: int | None) -> None:
         """`following`: the first offset of the next batch, where it is known."""
         self._raw, self._plain, self._fault, self._batch = raw, raw, "", None
-        self._head, self._following = Head.of(raw), following
+        self._head, self._following = BatchHeader.of(raw), following
         try:
             self._batch = library(raw).next_batch()
             corrupt = self._head.magic != 2 or not self._batch.validate_crc()

@@ -44,7 +44,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored(Generic[Referred_co]):
+class NewestReference(Generic[Referred_co]):
     """The newest record of `reference` about something, and where it stands; `record` is None where there is none."""
 
     model: Referred_co
@@ -97,7 +97,7 @@ def write(
     return Pair(act.act_id, tuple(places[: len(facts)]), places[-1])
 
 
-def newest(reader: Reader, model: type[Referred], id_: str) -> Stored[Referred] | None:
+def newest(reader: Reader, model: type[Referred], id_: str) -> NewestReference[Referred] | None:
     """Returns what `reference` says now of a controller or a batch, None where it says nothing.
 
     Raises IntegrityError (4) where the newest record cannot be read: what it says would be lost by a newer one.
@@ -109,13 +109,13 @@ def newest(reader: Reader, model: type[Referred], id_: str) -> Stored[Referred] 
     if found is None:
         return None
     try:
-        return Stored(decode("reference", found.key, found.value), found)
+        return NewestReference(decode("reference", found.key, found.value), found)
     except Unreadable as fault:
         place = f"reference/{found.partition}/{found.offset}"
         raise IntegrityError("error.reference_unreadable", place=place, fault=fault.fault) from None
 
 
-def amend(settings: Settings, old: Stored[Controller | Batch], act: PairedAct, **changes: Any) -> Pair:
+def amend(settings: Settings, old: NewestReference[Controller | Batch], act: PairedAct, **changes: Any) -> Pair:
     """Writes a record of `reference` anew, with these fields changed and all others kept, and the act with it."""
     kept = old.model.model_dump(mode="json", exclude_none=True) | changes
     value = canonical({name: content for name, content in kept.items() if content is not None})
@@ -127,7 +127,7 @@ def amend(settings: Settings, old: Stored[Controller | Batch], act: PairedAct, *
     return write(settings, [Outgoing("reference", subject_key("reference", new).encode(), encode(new))], act)
 
 
-def rival(reader: Reader, old: Stored[Controller | Batch], pair: Pair) -> Rival | None:
+def rival(reader: Reader, old: NewestReference[Controller | Batch], pair: Pair) -> Rival | None:
     """Returns who changed the same record between our reading of it and now, None where nobody did.
 
     Kafka has no conditional write: two managers at once both write, and the last one counts whole.

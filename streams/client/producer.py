@@ -59,7 +59,7 @@ Kafka 4 now and then answers the Produce versions of this client with NotEnoughR
 """
 
 
-class Batch:
+class ProducerBatch:
     """Records for one partition of one topic (the broker's name), to be written together."""
 
     def __init__(self, topic: str, partition: int) -> None:
@@ -135,7 +135,7 @@ class Producer:
         await self._client.close()
 
     async def commit(
-        self, batches: Sequence[Batch], offsets: Mapping[TopicPartition, OffsetAndMetadata], group: str
+        self, batches: Sequence[ProducerBatch], offsets: Mapping[TopicPartition, OffsetAndMetadata], group: str
     ) -> list[Appended]:
         """Writes the batches and the group's offsets in one transaction, and returns where each batch stands.
 
@@ -164,7 +164,7 @@ class Producer:
         for code in sorted(codes, key=lambda code: code == errors.OperationNotAttempted.errno):
             self._demand(code, CoordinationType.TRANSACTION)
 
-    async def _write(self, batches: Sequence[Batch]) -> list[Appended]:
+    async def _write(self, batches: Sequence[ProducerBatch]) -> list[Appended]:
         """Writes the first batch of each partition, then the second: a request takes one of each."""
         written: dict[int, Appended] = {}
         sent = [self._bytes(batch) for batch in batches]
@@ -175,7 +175,7 @@ class Producer:
             left = [number for number in left if number not in written]
         return [written[number] for number in range(len(batches))]
 
-    def _bytes(self, batch: Batch) -> bytes:
+    def _bytes(self, batch: ProducerBatch) -> bytes:
         sequence = self._sequences.get(batch.tp, 0)
         self._sequences[batch.tp] = (sequence + batch.records) % 2**31
         return batch.written(self._producer_id, self._epoch, sequence)

@@ -32,19 +32,19 @@ _ABORT, _COMMIT = b"\0\0\0\0", b"\0\0\0\1"
 _XERIAL = b"\x82SNAPPY\x00"
 
 
-class Refused(str):
+class RefusedHeader(str):
     """The name of the one header of a record that could not be taken: the fault. Its value is a SHA-256."""
 
     __slots__ = ()
 
 
-class Headerwide(Refused):
+class Headerwide(RefusedHeader):
     """The fault of a record's headers alone: key and value are there."""
 
     __slots__ = ()
 
 
-class Batchwide(Refused):
+class Batchwide(RefusedHeader):
     """The fault of a whole batch, or of the rest of one: not even keys can be told. Behind `/` its first offset."""
 
     __slots__ = ()
@@ -77,7 +77,7 @@ class Taken:
         return self.key == _ABORT
 
 
-class Head(NamedTuple):
+class BatchHeader(NamedTuple):
     """What stands before the records of a batch."""
 
     base_offset: int
@@ -95,7 +95,7 @@ class Head(NamedTuple):
     records: int
 
     @classmethod
-    def of(cls, raw: bytes) -> Head:
+    def of(cls, raw: bytes) -> BatchHeader:
         """Reads the head of a batch, whose first bytes these are."""
         return cls(*HEAD.unpack_from(raw))
 
@@ -108,7 +108,7 @@ def length_at(data: memoryview, at: int) -> int:
 
 def marker(raw: bytes) -> Taken | None:
     """Returns the record of a batch that looks like a transaction's end, whatever its checksum says; else None."""
-    head = Head.of(raw)
+    head = BatchHeader.of(raw)
     found = list(read(raw, head)) if head.records == 1 and not head.last_delta else []
     return found[0] if found and found[0].key in (_ABORT, _COMMIT) else None
 
@@ -130,7 +130,7 @@ def inflated(raw: bytes) -> bytes:
 
     Raises Fault: `batch_too_long` where the records take more than MAX_INFLATED, `batch_unreadable` for all else.
     """
-    head = Head.of(raw)
+    head = BatchHeader.of(raw)
     codec, payload = head.attributes & CODEC, raw[HEAD.size :]
     try:
         records = _snappy(payload) if codec == _SNAPPY else _framed(codec, payload)
@@ -170,7 +170,7 @@ def _snappy(payload: bytes) -> bytes:
     return b"".join(bytes(cramjam.snappy.decompress_raw(block)) for block in blocks)
 
 
-def read(plain: bytes, head: Head) -> Iterator[Taken]:
+def read(plain: bytes, head: BatchHeader) -> Iterator[Taken]:
     """Yields the records of an uncompressed batch one by one, as far as each says where the next begins.
 
     One that cannot be read inside is refused, with its key where that can be told.
@@ -195,7 +195,7 @@ def read(plain: bytes, head: Head) -> Iterator[Taken]:
             value, rest = _bytes(plain, rest, at)
         except (Fault, IndexError, ValueError):
             key = key if len(key or b"") <= KEY_BYTES else None
-            headers = _said(Refused("record_unreadable"), plain[begin:at])
+            headers = _said(RefusedHeader("record_unreadable"), plain[begin:at])
         else:
             headers = _headers(plain, rest, at, value)
         yield Taken(offset, timestamp, 1, key, value, headers)
@@ -224,7 +224,7 @@ def _headers(plain: bytes, at: int, end: int, value: bytes | None) -> Sequence[t
     return found
 
 
-def _said(fault: Refused, of: bytes) -> Sequence[tuple[str, bytes | None]]:
+def _said(fault: RefusedHeader, of: bytes) -> Sequence[tuple[str, bytes | None]]:
     return ((fault, sha256(of).hexdigest().encode()),)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from typing import Self
 
-from gatekeeper.audit.checks.coverage import OUTPUTS, OWN, Covered, End, Finding, covered
+from gatekeeper.audit.checks.coverage import OUTPUTS, OWN, CoverageFinding, Covered, End, covered
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Put, Records, Signed
 from gatekeeper.keys import Keys
 from gatekeeper.settings import Settings
@@ -104,7 +104,7 @@ class _Topics:
                 yield Put(record.offset, did, record.timestamp)
 
 
-def _expired_since(finding: Finding, moved: dict[str, int]) -> bool:
+def _expired_since(finding: CoverageFinding, moved: dict[str, int]) -> bool:
     """Tells whether what is missing may have been deleted, by its age, while it was looked for."""
     if finding.fault == "claimed_nothing":
         return finding.offset < moved.get(finding.topic, 0)

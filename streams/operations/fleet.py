@@ -11,12 +11,12 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from gatekeeper.audit.log import seal as seals
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.seal import Seal
 from gatekeeper.errors import GatekeeperError, IntegrityError
 from gatekeeper.keys import Keys
 from gatekeeper.ledger.refused import Refused
-from gatekeeper.office.fleet import Fleet, Group, Member, Place, Written, fleet
+from gatekeeper.office.fleet import ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
 from gatekeeper.settings import Settings
 from schemas.audit import Manifest
 from schemas.codec import Unreadable, decode
@@ -51,7 +51,9 @@ def read(settings: Settings, reader: Reader) -> Fleet:
     }
     newest = _newest(reader)
     places = {
-        number: Place(starts[number], end, heads.get(number), waiting[number], newest.get(number), refused.get(number))
+        number: InputPartition(
+            starts[number], end, heads.get(number), waiting[number], newest.get(number), refused.get(number)
+        )
         for number, end in ends.items()
     }
     session_ms = int(settings.session_timeout * 1000)
@@ -62,7 +64,7 @@ def seal(settings: Settings) -> Seal | None:
     """Returns what the log's folder says, None where there is no log here. Never raises: the seal names the error."""
     keys = Keys(settings.key_folder)
     try:
-        return seals.read(Shelf(settings.log_folder), log=keys.public("log"), witnesses=keys.public("witness"))
+        return seals.read(AtomicStore(settings.log_folder), log=keys.public("log"), witnesses=keys.public("witness"))
     except GatekeeperError as error:
         return Seal(error=error)
 
@@ -87,7 +89,7 @@ def _waiting_since(reader: Reader, partition: int, position: int, end: int) -> i
     return record.timestamp if record else None
 
 
-def _newest(reader: Reader) -> dict[int, Written]:
+def _newest(reader: Reader) -> dict[int, LastWrite]:
     starts, ends = reader.starts("manifests"), reader.ends("manifests")
     wanted = {number for number, end in ends.items() if end > starts[number]}
     found: dict[int, Record] = {}
@@ -95,10 +97,10 @@ def _newest(reader: Reader) -> dict[int, Written]:
         found = {record.partition: record for record in reader.read("manifests", last=last)}
         if found.keys() >= wanted:
             break
-    return {number: Written(manifest(record).writer, record.timestamp) for number, record in found.items()}
+    return {number: LastWrite(manifest(record).writer, record.timestamp) for number, record in found.items()}
 
 
-def _group(settings: Settings, partitions: Iterable[int]) -> tuple[Group, dict[int, Refused]]:
+def _group(settings: Settings, partitions: Iterable[int]) -> tuple[ConsumerGroup, dict[int, Refused]]:
     """Describes the workers' group, and reads why partitions are refused, by number.
 
     A new broker, or one that just took the group over, gets a few seconds to answer.
@@ -114,7 +116,7 @@ def _group(settings: Settings, partitions: Iterable[int]) -> tuple[Group, dict[i
                     offsets = admin.list_group_offsets({name: ours})[name]
                     notes = {tp.partition: Refused.decode(mirror.metadata) for tp, mirror in offsets.items()}
                     refused = {number: note for number, note in notes.items() if note}
-                    return Group(found["group_state"], tuple(members)), refused
+                    return ConsumerGroup(found["group_state"], tuple(members)), refused
                 # kafka-python keeps only the sentence
                 error: KafkaError = CoordinatorNotAvailableError(found["error"])
             except KafkaError as raised:

@@ -16,7 +16,7 @@ from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import Batch, Controller, PairedAct
 from streams.client import fact_with_act
-from streams.client.fact_with_act import Pair, Rival, Stored
+from streams.client.fact_with_act import NewestReference, Pair, Rival
 from streams.client.publisher import Outgoing
 from streams.client.reader import Reader
 
@@ -25,7 +25,7 @@ from streams.client.reader import Reader
 class Change:
     """A record of `reference` that shall be changed: as it stands, the act about it, and the new fields."""
 
-    old: Stored[Controller | Batch]
+    old: NewestReference[Controller | Batch]
     act: PairedAct
     fields: Mapping[str, str | None]
 
@@ -66,7 +66,7 @@ def change(settings: Settings, wanted: Change) -> Changed:
         return Changed(pair, fact_with_act.rival(reader, wanted.old, pair))
 
 
-def controller(reader: Reader, id_: str) -> Stored[Controller]:
+def controller(reader: Reader, id_: str) -> NewestReference[Controller]:
     """Returns the newest record of a controller; raises UsageError (2) that names the known ones."""
     found = fact_with_act.newest(reader, Controller, id_)
     if found is None:
@@ -90,7 +90,7 @@ def controllers(reader: Reader) -> list[str]:
     return sorted(found)
 
 
-def batch(reader: Reader, id_: str) -> Stored[Batch]:
+def batch(reader: Reader, id_: str) -> NewestReference[Batch]:
     """Returns what is known of a batch; one that only sources name can be frozen too, one that nothing names cannot.
 
     Raises UsageError (2) for that one.
@@ -101,7 +101,7 @@ def batch(reader: Reader, id_: str) -> Stored[Batch]:
     for record in reader.read("sources"):
         try:
             if decode("sources", record.key, record.value).batch_id == id_:
-                return Stored(Batch(v=1, kind="batch", id=id_), None)
+                return NewestReference(Batch(v=1, kind="batch", id=id_), None)
         except Unreadable:
             continue
     raise UsageError("error.batch_absent", batch=id_)

@@ -12,7 +12,7 @@ from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint
-from gatekeeper.office.refusal import Input, Log, Refusal, Skip
+from gatekeeper.office.refusal import Input, KeptRange, ProposedSkip, Refusal
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
 from schemas.events import PartitionAct
@@ -29,14 +29,14 @@ AGAIN_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class SkippedRecords:
     """What Kafka still keeps of what would be skipped.
 
     `expired`: offsets that are gone. `records`: how many are there; `since`, `until`: when the first and the last of
     those came (milliseconds), None without any.
     """
 
-    skip: Skip
+    skip: ProposedSkip
     expired: int
     records: int
     since: int | None
@@ -50,11 +50,11 @@ def read(settings: Settings, reader: Reader, number: int, note: Refused) -> Refu
     if raw is not None:
         with suppress(IntegrityError):
             head = Head.decode(raw)
-    logs = {name: Log(reader.starts(name)[number], reader.ends(name)[number]) for name in INPUTS}
+    logs = {name: KeptRange(reader.starts(name)[number], reader.ends(name)[number]) for name in INPUTS}
     return Refusal(number, note, head, raw, logs, _claimed(reader, number))
 
 
-def lost(reader: Reader, number: int, skips: list[Skip]) -> list[Lost]:
+def lost(reader: Reader, number: int, skips: list[ProposedSkip]) -> list[SkippedRecords]:
     """Returns what of each skip is there and what is not; it reads what would be skipped."""
     found = []
     for skip in skips:
@@ -63,7 +63,7 @@ def lost(reader: Reader, number: int, skips: list[Skip]) -> list[Lost]:
             count += 1
             times = [times[0] if times else record.timestamp, record.timestamp]
         expired = max(0, min(start, skip.to) - skip.start)
-        found.append(Lost(skip, expired, count, *(times or (None, None))))
+        found.append(SkippedRecords(skip, expired, count, *(times or (None, None))))
     return found
 
 

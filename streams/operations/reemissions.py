@@ -47,7 +47,7 @@ class Missing:
 
 
 @dataclass(slots=True)
-class Lost:
+class LostRecords:
     """All that is missing, by decision id; `present`: how many are there."""
 
     present: int = 0
@@ -59,7 +59,7 @@ class Lost:
         return sorted(did for did, one in self.missing.items() if one.source is None)
 
 
-def find(reader: Reader, *, now: int) -> Lost:
+def find(reader: Reader, *, now: int) -> LostRecords:
     """Returns what was cleared in the time that `cleared` is kept, and is neither there nor called back.
 
     `now`: milliseconds.
@@ -73,7 +73,7 @@ def find(reader: Reader, *, now: int) -> Lost:
         with suppress(*FOREIGN):
             expected.pop(str(orjson.loads(record.value or b"")["decision_id"]), None)
     # what is on its way must have arrived, or it would be written twice
-    ends, lost = reader.settled("cleared"), Lost()
+    ends, lost = reader.settled("cleared"), LostRecords()
     for number, start in reader.starts("cleared").items():
         for record in reader.between("cleared", partition=number, start=start, end=ends[number]):
             lost.present += expected.pop(record.header("gate-decision-id"), None) is not None
@@ -111,7 +111,7 @@ def _demand(form: str, value: Any) -> None:
         raise ValueError("not of a worker")
 
 
-def _sources(reader: Reader, lost: Lost) -> None:
+def _sources(reader: Reader, lost: LostRecords) -> None:
     """Looks for the bytes of what is missing."""
     by_place = {(one.partition, one.offset): one for one in lost.missing.values() if one.offset is not None}
     by_item = {one.item: one for one in lost.missing.values() if one.offset is None}
@@ -142,7 +142,7 @@ def demand(*, by: str, reason: str) -> None:
     raise UsageError("error.option_invalid", option=f"--{option}")
 
 
-def acts(lost: Lost, *, by: str, run: str, reason: str = "") -> list[Reemission]:
+def acts(lost: LostRecords, *, by: str, run: str, reason: str = "") -> list[Reemission]:
     """Returns the acts that ask for all that can be written again; `run` begins their ids."""
     found = []
     for number, (did, one) in enumerate(sorted(lost.missing.items())):

@@ -9,14 +9,14 @@ from typing import Any
 
 import orjson
 
-from gatekeeper.audit.checks.by_hash import Library, Missing
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.checks.by_hash import ByHash, Missing
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.log.tree import CHECKPOINT
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.keys import Keys
+from gatekeeper.report.evidence import ProvingLog
 from gatekeeper.report.period import Period
-from gatekeeper.report.proof import Seal
 from gatekeeper.report.tally import Tally
 from gatekeeper.settings import Settings
 from streams.client.reader import Reader
@@ -34,7 +34,7 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
     """
     seal = _seal(settings)
     with Reader(settings) as reader, LiveTrail(settings, since=period.since, to=period.to) as trail:
-        library = Library(trail)
+        library = ByHash(trail)
 
         def window(record: Mapping[str, Any]) -> int | None:
             try:
@@ -66,12 +66,12 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
         return tally.told(made=int(time() * 1000), group=settings.group, kept=kept, foreign=trail.strangers)
 
 
-def _seal(settings: Settings) -> Seal:
+def _seal(settings: Settings) -> ProvingLog:
     """Returns what this machine has of the sealed log, and the public keys to check it with."""
-    keys, shelf = Keys(settings.key_folder), Shelf(settings.log_folder)
+    keys, shelf = Keys(settings.key_folder), AtomicStore(settings.log_folder)
     witnesses = keys.public("witness")
     log = sealed(shelf, keys.public("log"), witnesses)
     known = [*keys.verifiers("worker"), *keys.verifiers("log")]
     # a cosignature puts the checkpoint in its place anew; the state beside it is written once
     state = shelf.written_at(f"state/{log.checkpoint.size}") if log else None
-    return Seal(log, known, witnesses, state or shelf.written_at(CHECKPOINT))
+    return ProvingLog(log, known, witnesses, state or shelf.written_at(CHECKPOINT))

@@ -19,12 +19,12 @@ from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedEr
 from kafka.structs import OffsetAndMetadata
 
 from gatekeeper.audit.checks import coverage
-from gatekeeper.audit.checks.chain import Chain, Finding, Standing
+from gatekeeper.audit.checks.chain import Chain, ChainFinding, SealPosition
 from gatekeeper.audit.checks.coverage import Covered
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree
 from gatekeeper.audit.log.witness import cosigned
-from gatekeeper.audit.log.writer import Log
+from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.keys import Keys
@@ -53,19 +53,19 @@ class State(Model):
     """What the sealer goes on from: how far each partition is sealed, and when coverage was last reported."""
 
     v: Literal[1] = 1
-    partitions: dict[int, Standing]
+    partitions: dict[int, SealPosition]
     reported: Count
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SealerCallbacks:
     """Callbacks for findings, checkpoints and sealed manifests.
 
     `covered`: a coverage check's findings, and its report's leaf. `unchecked`: the error of a check that failed.
     `passed`: the error for which a witness's file is skipped.
     """
 
-    finding: Callable[[Finding], None]
+    finding: Callable[[ChainFinding], None]
     sealed: Callable[[Checkpoint], None]
     taken: Callable[[], None] = lambda: None
     covered: Callable[[list[Covered], int], None] = lambda found, leaf: None
@@ -76,7 +76,7 @@ class Told:
 class Fence:
     """Holds the transactional id of the one sealer; raises UnavailableError (3) once another has taken it."""
 
-    def __init__(self, settings: Settings, files: Shelf, log: Log) -> None:
+    def __init__(self, settings: Settings, files: AtomicStore, log: LogWriter) -> None:
         self._settings, self._files, self._log = settings, files, log
         self._group = f"{settings.group}.sealer"
         self._place = TopicPartition(settings.topic("manifests"), 0)
@@ -136,14 +136,20 @@ class Sealer:
     """Seals what stands on `manifests`, and then what comes."""
 
     def __init__(
-        self, settings: Settings, *, told: Told, seconds: float, check: Check | None = None, every_ms: int = DAY_MS
+        self,
+        settings: Settings,
+        *,
+        told: SealerCallbacks,
+        seconds: float,
+        check: Check | None = None,
+        every_ms: int = DAY_MS,
     ) -> None:
         """`seconds`: the least time between checkpoints. `check`: whose report is a leaf every so many milliseconds."""
         self._settings, self._told, self._seconds = settings, told, seconds
         self._check, self._every_ms = check, every_ms
         self._checking: Future[list[Covered]] | None = None
         self._keys = Keys(settings.key_folder)
-        self._files = Shelf(settings.log_folder)
+        self._files = AtomicStore(settings.log_folder)
         self._sealed_at = monotonic()
         self._passed: set[str] = set()
 
@@ -174,7 +180,7 @@ class Sealer:
 
     def _take_up(self) -> None:
         """Goes on from the state of the checkpoint that stands, which nothing but the leaves can vouch for."""
-        self._log = Log(self._files, signer=lambda: self._keys.signer("log"), verifiers=self._keys.public("log"))
+        self._log = LogWriter(self._files, signer=lambda: self._keys.signer("log"), verifiers=self._keys.public("log"))
         size, raw = self._log.size, self._log.state()
         try:
             state = State.model_validate_json(raw) if raw or size else State(partitions={}, reported=_now())

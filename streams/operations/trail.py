@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
-from gatekeeper.audit.checks.chain import Finding, Own
+from gatekeeper.audit.checks.chain import ChainFinding, Own
 from gatekeeper.audit.checks.record_matching import Sieve
 from gatekeeper.audit.checks.trail import Link, link
 from gatekeeper.errors import IncompleteError, IntegrityError
@@ -71,7 +71,7 @@ class LiveTrail:
         known: Mapping[int, Known] | None = None,
     ) -> None:
         self.since, self.to, self._known = since, to, known or {}
-        self.aside: dict[str, Finding] = {}
+        self.aside: dict[str, ChainFinding] = {}
         """Records not signed by a worker, up to KEPT: their place, and the finding."""
         self._settings = settings
         self.keys = Keys(settings.key_folder)
@@ -233,10 +233,10 @@ class LiveTrail:
 
     def _strays(self, partition: int, sieve: Sieve) -> None:
         for offset, count in sieve.strays.items():
-            self._leave_aside(Finding("stray", partition, offset, {"count": count}, topic="audit"))
+            self._leave_aside(ChainFinding("stray", partition, offset, {"count": count}, topic="audit"))
         sieve.strays.clear()
 
-    def _leave_aside(self, finding: Finding) -> None:
+    def _leave_aside(self, finding: ChainFinding) -> None:
         if finding.place in self.aside or len(self.aside) < KEPT:
             self.aside[finding.place] = finding
 

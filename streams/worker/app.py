@@ -28,7 +28,7 @@ from gatekeeper.policy.packs import Packs, load
 from gatekeeper.settings import Settings
 from streams.client import admin
 from streams.client.connection import reached
-from streams.worker.batch import Tools
+from streams.worker.batch import WorkerContext
 from streams.worker.chunks import CREDIT_RECORDS, Chunk, Credit, Schema, Transport
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
@@ -63,7 +63,7 @@ class NoTables(TableManager):
 class Gate:
     """The partitions that this worker owns, from assignment to revocation, fed by the agent."""
 
-    def __init__(self, app: faust.App, tools: Tools, on_failure: OnFailure) -> None:
+    def __init__(self, app: faust.App, tools: WorkerContext, on_failure: OnFailure) -> None:
         self.tools = tools
         self.on_failure = on_failure
         self._app = app
@@ -260,7 +260,7 @@ def create_app(
 
     app.gate = Gate(
         app,
-        Tools(
+        WorkerContext(
             settings=settings,
             judge=Judge(
                 packs,

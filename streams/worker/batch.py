@@ -41,7 +41,7 @@ from streams.worker.chunks import CHUNK_BYTES, Credit
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers, Place, Unread
-from streams.worker.intake import Batch, Pace
+from streams.worker.intake import InputRange, Pace
 from streams.worker.ledger import Ledger, dead_key
 from streams.worker.reevaluation import Touched
 from streams.worker.transaction import Transaction
@@ -62,7 +62,7 @@ FAILURES, OF_LAST = 10, 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class WorkerContext:
     """What all owned partitions of a worker share."""
 
     settings: Settings
@@ -93,15 +93,15 @@ class Tools:
 
 
 @dataclass(slots=True)
-class Load:
+class BatchInput:
     """What is judged together.
 
     `touched`: people whose clearances are judged again. `waiting`: the records of `review` of those of them whose
     items wait.
     """
 
-    sends: Batch[ConsumerRecord]
-    acts: Batch[ActRecord]
+    sends: InputRange[ConsumerRecord]
+    acts: InputRange[ActRecord]
     touched: list[str]
     waiting: list[ConsumerRecord]
 
@@ -137,7 +137,7 @@ class Judging:
     """
 
     def __init__(
-        self, number: int, tools: Tools, *, kept: Ledger, head: Head, writer: Producer, touched: Touched
+        self, number: int, tools: WorkerContext, *, kept: Ledger, head: Head, writer: Producer, touched: Touched
     ) -> None:
         self.head = head
         self.memory = kept.memory
@@ -167,8 +167,8 @@ class Judging:
         return found
 
     def judged(
-        self, load: Load, *, fresh: bool | None, due: bool
-    ) -> tuple[Transaction | None, Batch[ActRecord], Batch[ActRecord] | None]:
+        self, load: BatchInput, *, fresh: bool | None, due: bool
+    ) -> tuple[Transaction | None, InputRange[ActRecord], InputRange[ActRecord] | None]:
         """Returns what is to be written, if anything, the acts that are then judged, and those left for the next time.
 
         `fresh`: whether all facts acknowledged before are applied; None = nobody asked, as none are needed.
@@ -181,8 +181,8 @@ class Judging:
         return transaction, acts, left
 
     def _judged(
-        self, load: Load, *, fresh: bool | None, due: bool
-    ) -> tuple[Transaction | None, Batch[ActRecord], Batch[ActRecord] | None]:
+        self, load: BatchInput, *, fresh: bool | None, due: bool
+    ) -> tuple[Transaction | None, InputRange[ActRecord], InputRange[ActRecord] | None]:
         tools, sends, acts = self._tools, load.sends, load.acts
         begun, t0 = tools.clock.processor(), tools.clock.now()
         self.demand_clock(t0)
@@ -238,8 +238,8 @@ class Judging:
         return found
 
     def _acted(
-        self, acts: Batch[ActRecord], now: Moment, *, asked: bool
-    ) -> tuple[list[Judged], Batch[ActRecord], Batch[ActRecord] | None]:
+        self, acts: InputRange[ActRecord], now: Moment, *, asked: bool
+    ) -> tuple[list[Judged], InputRange[ActRecord], InputRange[ActRecord] | None]:
         """Returns what becomes of the acts, those that are judged, and those left: a campaign's takes several times.
 
         `asked`: whether anybody asked for the facts; without them only acts are judged on which none bear.
@@ -280,8 +280,8 @@ class Judging:
 
     def gathered(
         self,
-        sends: Batch[ConsumerRecord],
-        acts: Batch[ActRecord],
+        sends: InputRange[ConsumerRecord],
+        acts: InputRange[ActRecord],
         judged: list[Judged],
         at: int,
         t0: int,
@@ -352,7 +352,7 @@ class Judging:
         return transaction
 
 
-def cancels(acts: Batch[ActRecord]) -> bool:
+def cancels(acts: InputRange[ActRecord]) -> bool:
     """Tells whether the next act calls back a campaign, or is called off by one that does: no facts bear on it."""
     first, *behind = [one.act for one in acts.records] or [None]
     return not decides(first, behind)

@@ -38,7 +38,7 @@ SHORT_OF_CREDIT_WAIT = 0.005
 """Seconds a fetch may block while some partition is out of credit: it could regain it meanwhile."""
 
 
-class Stored(Protocol):
+class RecordLike(Protocol):
     """A record where it stands, decoded or not."""
 
     @property
@@ -58,7 +58,7 @@ class Stored(Protocol):
         """Its headers."""
 
 
-R = TypeVar("R", bound=Stored)
+R = TypeVar("R", bound=RecordLike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Chunk(Generic[R]):
         return sum(size_of(record) for record in self.records)
 
 
-def size_of(record: Stored) -> int:
+def size_of(record: RecordLike) -> int:
     """Returns the bytes that a record's key, value and headers take."""
     headers = sum(len(name) + len(value or b"") for name, value in record.headers)
     return len(record.key or b"") + len(record.value or b"") + headers

@@ -59,7 +59,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch(Generic[R]):
+class InputRange(Generic[R]):
     """What one transaction takes of a topic: the offsets from `start` up to `to`, their records, and the holes.
 
     Each gap is a first offset and a length; records and gaps together are all offsets of the range.
@@ -70,16 +70,16 @@ class Batch(Generic[R]):
     records: tuple[R, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
 
-    def cut(self, offset: int) -> tuple[Batch[R], Batch[R]]:
+    def cut(self, offset: int) -> tuple[InputRange[R], InputRange[R]]:
         """Returns what comes before the record at this offset, and the rest."""
         before = tuple(record for record in self.records if record.offset < offset)
         gaps = tuple(gap for gap in self.gaps if gap[0] < offset)
-        rest = Batch(offset, self.to, self.records[len(before) :], self.gaps[len(gaps) :])
-        return Batch(self.start, offset, before, gaps), rest
+        rest = InputRange(offset, self.to, self.records[len(before) :], self.gaps[len(gaps) :])
+        return InputRange(self.start, offset, before, gaps), rest
 
-    def before(self, later: Batch[R]) -> Batch[R]:
+    def before(self, later: InputRange[R]) -> InputRange[R]:
         """Returns this and what was taken next as one; the holes of both are in `later` while neither is written."""
-        return Batch(self.start, later.to, (*self.records, *later.records), later.gaps)
+        return InputRange(self.start, later.to, (*self.records, *later.records), later.gaps)
 
 
 class Intake(Generic[R]):
@@ -127,7 +127,7 @@ class Intake(Generic[R]):
         self._chunks.append(chunk)
         self._arrived.set()
 
-    async def next_batch(self, most: int = CHUNK_RECORDS) -> Batch[R]:
+    async def next_batch(self, most: int = CHUNK_RECORDS) -> InputRange[R]:
         """Returns the next batch of what waits, of so many records at most; without any after a step back.
 
         Whoever writes the batch down calls `written`; one that was not written is part of the next.
@@ -145,13 +145,13 @@ class Intake(Generic[R]):
             if chunk.first > self._next and not await self._is_hole(chunk.first):
                 break
             room = self._take(taken, room, most)
-        return Batch(self._start, self._next, tuple(taken), tuple(self._gaps))
+        return InputRange(self._start, self._next, tuple(taken), tuple(self._gaps))
 
-    def nothing(self) -> Batch[R]:
+    def nothing(self) -> InputRange[R]:
         """Returns a batch without records: what waits goes on waiting."""
-        return Batch(self._start, self._start)
+        return InputRange(self._start, self._start)
 
-    def written(self, batch: Batch[R]) -> None:
+    def written(self, batch: InputRange[R]) -> None:
         """Begins the next batch where this one ended."""
         self._start = batch.to
         self._gaps = [gap for gap in self._gaps if gap[0] >= batch.to]

@@ -24,7 +24,7 @@ from aiokafka.errors import (
 
 from gatekeeper.errors import GatekeeperError, IntegrityError, RestartError, UsageError
 from gatekeeper.ledger.refused import Refused
-from streams.worker.batch import Tools
+from streams.worker.batch import WorkerContext
 from streams.worker.chunks import Chunk
 from streams.worker.turn import Turn
 
@@ -59,7 +59,7 @@ class Partition:
     def __init__(
         self,
         number: int,
-        tools: Tools,
+        tools: WorkerContext,
         *,
         on_failure: Callable[[BaseException], None],
         on_refusal: Callable[[IntegrityError], None],

@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from gatekeeper.audit.checks.coverage import put_out
 from gatekeeper.audit.tlog.notes import Vkey
-from gatekeeper.engine.implied import Inputs, Lacking, Place, implied, items, places
+from gatekeeper.engine.implied import InputIndex, Lacking, Place, implied, items, places
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.settlement import Settled, lacking
 from gatekeeper.engine.tail import Said, Tail, said, written
@@ -21,7 +21,7 @@ from gatekeeper.settings import Settings
 from schemas.record import Output, Record
 from streams.client.batches import as_record
 from streams.worker import offsets
-from streams.worker.batch import Tools
+from streams.worker.batch import WorkerContext
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,9 @@ class _Backwards:
         return found
 
 
-async def anew(probe: offsets.Probe, tools: Tools, number: int, settled: Settled, memory: Memory) -> list[Entry]:
+async def anew(
+    probe: offsets.Probe, tools: WorkerContext, number: int, settled: Settled, memory: Memory
+) -> list[Entry]:
     """Returns the entries of a torn transaction, made from its audit records, and puts them into the ledger's memory.
 
     What a record is about may have expired. Its entry cannot be made then, and the log names the decision.
@@ -102,7 +104,7 @@ async def anew(probe: offsets.Probe, tools: Tools, number: int, settled: Settled
     begin, end = await offsets.bounds(probe, asks)
     asked = [one.said["did"] for one in settled.again if (one.said.get("act") or {}).get("outcome") == "asked"]
     found = await offsets.named(probe, asks, ID, dict.fromkeys(asked, max(begin, end - offsets.REACH)))
-    inputs = Inputs(records, {as_record(one).header(ID): as_record(one) for one in found})
+    inputs = InputIndex(records, {as_record(one).header(ID): as_record(one) for one in found})
     if tools.settings.mode == "live":
         begin, end = await offsets.bounds(probe, topics["review"])
         memory.review = max(begin, end - offsets.REACH // 2)

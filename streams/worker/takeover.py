@@ -21,7 +21,7 @@ from gatekeeper.ledger.refused import RESUMABLE
 from gatekeeper.ledger.resumption import Resumption, resumption
 from streams.client.batches import as_record
 from streams.worker import ledger, offsets, settling
-from streams.worker.batch import Anew, Tools
+from streams.worker.batch import Anew, WorkerContext
 from streams.worker.clients import TRANSACTION_SECONDS
 from streams.worker.ledger import Ledger
 
@@ -43,7 +43,7 @@ class Past:
 class TakeOver:
     """Reads the past of one partition; `head` is what the ledger says, as far as it was read."""
 
-    def __init__(self, number: int, tools: Tools, probe: offsets.Probe) -> None:
+    def __init__(self, number: int, tools: WorkerContext, probe: offsets.Probe) -> None:
         self.head: Head | None = None
         self._number, self._tools, self._probe = number, tools, probe
         self._sends, self._acts, self._audit = (

@@ -12,7 +12,7 @@ from gatekeeper.errors import IntegrityError, RestartError
 from gatekeeper.settings import Settings
 from schemas.codec import KEY_BYTES
 from schemas.topics import MAX_MESSAGE_BYTES
-from streams.client.producer import Batch, Producer
+from streams.client.producer import Producer, ProducerBatch
 from streams.worker.clock import Clock
 
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
@@ -27,7 +27,7 @@ class Transaction:
     def __init__(self, settings: Settings, writer: Producer, partition: int) -> None:
         self._settings, self._writer, self._partition = settings, writer, partition
         self._forbidden = GOING_OUT if settings.mode == "shadow" else ()
-        self._batches: dict[str, list[Batch]] = {}
+        self._batches: dict[str, list[ProducerBatch]] = {}
 
     def add(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
@@ -44,7 +44,7 @@ class Transaction:
         batches = self._batches.setdefault(topic, [])
         for fresh in (False, True):
             if fresh or not batches:
-                batches.append(Batch(self._settings.topic(topic), self._partition))
+                batches.append(ProducerBatch(self._settings.topic(topic), self._partition))
             if batches[-1].append(key, value, headers):
                 return
         raise RestartError("error.record_too_large", topic=topic)

@@ -19,10 +19,10 @@ from gatekeeper.engine.asks import answered
 from gatekeeper.ledger.head import Head
 from streams.worker import offsets
 from streams.worker.acts import Acts
-from streams.worker.batch import Anew, Judging, Load, Tools, cancels
+from streams.worker.batch import Anew, BatchInput, Judging, WorkerContext, cancels
 from streams.worker.chunks import CHUNK_RECORDS, Chunk
 from streams.worker.clients import started
-from streams.worker.intake import Batch, Intake, arrival
+from streams.worker.intake import InputRange, Intake, arrival
 from streams.worker.reevaluation import Touched
 from streams.worker.takeover import TakeOver, refuse_hanging
 from streams.worker.transaction import Transaction
@@ -48,7 +48,7 @@ TOUCHED = 100
 class Turn:
     """Takes a partition over with `begin`, judges it in `work`, and lets it go with `end`."""
 
-    def __init__(self, number: int, tools: Tools) -> None:
+    def __init__(self, number: int, tools: WorkerContext) -> None:
         self.waits_for: str | None = "take_over"
         """Why nothing is judged at the moment; None when all is well."""
         self.head: Head | None = None
@@ -72,7 +72,7 @@ class Turn:
             self._arrived,
             busy=lambda: self._acts.busy,
         )
-        self._left: Batch[ActRecord] | None = None
+        self._left: InputRange[ActRecord] | None = None
         """Acts taken and not judged yet: the first one is about a campaign, whose clearances are on their way."""
         self._committing: asyncio.Task[None] | None = None
         self._late = False
@@ -164,7 +164,7 @@ class Turn:
             if not (self._late and cancels(acts)):
                 sends = await self._intake.next_batch(self._tools.pace.records)
                 touched = self._touched.take(min(TOUCHED, max(2, self._tools.pace.records)))
-            load = Load(sends, acts, touched, await self._waiting_of(touched))
+            load = BatchInput(sends, acts, touched, await self._waiting_of(touched))
             due = self._something_to_write_down()
             if load.empty and not due:
                 continue
@@ -188,7 +188,7 @@ class Turn:
         if failed and not self._broken.done():
             self._broken.set_result(None)
 
-    async def _next_acts(self) -> Batch[ActRecord]:
+    async def _next_acts(self) -> InputRange[ActRecord]:
         """Returns the acts that are left, and behind them what has come since: a cancellation may call them off."""
         if self._left is None:
             return await self._act_intake.next_batch(self._tools.pace.records)
@@ -210,7 +210,7 @@ class Turn:
         moved = self._intake.moved or self._act_intake.moved
         return bool(self._judging.unreadable()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
 
-    async def _ready(self, load: Load) -> bool | None:
+    async def _ready(self, load: BatchInput) -> bool | None:
         """Passes the barrier; returns whether it came to pass in time, None where the load needs no facts."""
         tools, fresh = self._tools, None
         while True:
@@ -254,8 +254,8 @@ class Turn:
     async def _measure_clock(self, anew: Anew | None = None) -> None:
         """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
         head = self._judging.head
-        sends: Batch[ConsumerRecord] = Batch(head.sends, head.sends)
-        acts: Batch[ActRecord] = Batch(head.acts, head.acts)
+        sends: InputRange[ConsumerRecord] = InputRange(head.sends, head.sends)
+        acts: InputRange[ActRecord] = InputRange(head.acts, head.acts)
         transaction = self._judging.gathered(sends, acts, [], head.at, self._tools.clock.now(), anew=anew)
         self._written_at = asyncio.get_running_loop().time()
         await self._commit(transaction, {self._sends: sends.to, self._acts.tp: acts.to}, self._judging.head)

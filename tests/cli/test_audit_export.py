@@ -16,7 +16,7 @@ from kafka.admin import KafkaAdminClient
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import Folder
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.settings import load
 from streams.client.reader import Reader
@@ -363,7 +363,7 @@ def test_records_that_expire_while_they_are_replayed_then_exit_5(
 
 
 def test_two_calls_at_once_then_the_second_one_leaves_it_alone(past: Past, tmp_path: Path, run) -> None:
-    with Shelf(tmp_path / "out.part").alone():
+    with AtomicStore(tmp_path / "out.part").alone():
         assert "one writer only" in run("audit", "export", "--out", str(tmp_path / "out")).says(3)
     assert list((tmp_path / "out.part").iterdir()) == []
 

@@ -21,13 +21,13 @@ from typing import Any
 import pytest
 
 from gatekeeper.audit.checks.coverage import Covered
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree, newest
 from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.keys import Keys, key_name
 from gatekeeper.settings import Settings
 from streams.client import admin
-from streams.operations.sealing import Sealer, Told
+from streams.operations.sealing import Sealer, SealerCallbacks
 from tests.cli.conftest import Run, System
 from tests.manifests import Writer
 
@@ -62,7 +62,7 @@ def put(system: System, partition: int, record: tuple[bytes, str]) -> bytes:
 
 def sealed(folder: Path, keys: Keys) -> list[bytes]:
     """Returns the leaves of the log, whose checkpoint and tree must be right."""
-    files = Shelf(folder)
+    files = AtomicStore(folder)
     standing = newest(files, keys.public("log"))
     assert standing is not None
     tree, found = Tree(files, standing[0].size), list[bytes]()
@@ -320,7 +320,7 @@ def test_given_a_witness_beside_then_the_checkpoint_gets_its_cosignature(
             pass
         end = time.monotonic() + 30
         while True:
-            standing = newest(Shelf(tmp_path / "log"), keys.public("log"))
+            standing = newest(AtomicStore(tmp_path / "log"), keys.public("log"))
             assert standing is not None
             if standing[0].note.signed(key):
                 break
@@ -346,7 +346,7 @@ def test_given_what_is_no_file_of_a_witness_in_its_folder_then_the_sealer_goes_o
     (folder / key.hash.hex()).rmdir()
     assert run("audit", "witness", "--once").code == 0
     assert run("audit", "seal", "--once").code == 0
-    standing = newest(Shelf(tmp_path / "log"), keys.public("log"))
+    standing = newest(AtomicStore(tmp_path / "log"), keys.public("log"))
     assert standing is not None
     assert standing[0].note.signed(key)
 
@@ -452,7 +452,7 @@ def test_given_a_check_that_takes_long_or_fails_then_manifests_are_sealed_meanwh
         failed.append(error)
         put(system, 0, writers[0].next())
 
-    told = Told(lambda _: None, sealing_went_on, unchecked=unchecked)
+    told = SealerCallbacks(lambda _: None, sealing_went_on, unchecked=unchecked)
     with pytest.raises(Done):
         Sealer(Settings(), told=told, seconds=0.1, check=check, every_ms=0).run(once=False)
     assert [str(error) for error in failed] == ["the check is broken"]

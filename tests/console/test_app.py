@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 
 from gatekeeper.console.app import create_app
+from gatekeeper.console.change_signal import ChangeSignal
 from gatekeeper.console.feed import Feed, Progress
-from gatekeeper.console.guard import Limit
-from gatekeeper.console.hub import Hub
 from gatekeeper.console.model import Model, Part, Writing
+from gatekeeper.console.security import Limit
 from gatekeeper.console.session import COOKIE
 from gatekeeper.console.users import Users
 from gatekeeper.settings import Settings
@@ -207,7 +207,9 @@ def test_a_defect_while_it_reads_then_pages_say_so_and_it_is_tried_again(site: S
         if broken.is_set():
             raise RuntimeError
 
-    feed = Feed(site.settings, Model(tmp_path / "model", [Part("", {"review": take})], zone="Asia/Tokyo"), Hub())
+    feed = Feed(
+        site.settings, Model(tmp_path / "model", [Part("", {"review": take})], zone="Asia/Tokyo"), ChangeSignal()
+    )
     feed.start()
     until(lambda: feed.progress.trouble, "the trouble")
     settings = site.settings.model_copy(update={"console_data": str(tmp_path)})

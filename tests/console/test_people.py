@@ -11,7 +11,7 @@ import orjson
 from playwright.sync_api import Page
 
 from gatekeeper.audit.records import inquiry
-from gatekeeper.console import people
+from gatekeeper.console import record_places
 from streams.client import fact_with_act
 from streams.client.reader import Reader
 from streams.operations import erasures
@@ -48,8 +48,8 @@ def again(site: Site, name: str) -> str:
 def known(site: Site, code: str) -> bool:
     """Tells whether the model has both the record of a letter and whose it is."""
     with site.console.model.read() as db:
-        dids = people.beginning(db, inquiry.read(code))
-        return bool(dids) and any(people.whose(db, dids))
+        dids = record_places.beginning(db, inquiry.read(code))
+        return bool(dids) and any(record_places.whose(db, dids))
 
 
 def stopped(client: httpx.Client, name: str, **more: str) -> httpx.Response:

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from gatekeeper import errors
 from gatekeeper.cli.decide import command
 from gatekeeper.policy.reasons import CATALOGUE
+from gatekeeper.report.evidence import ProvingLog
 from gatekeeper.report.period import Period
-from gatekeeper.report.proof import Seal
 from gatekeeper.report.tally import Tally
 from gatekeeper.settings import Settings
 from gatekeeper.texts import text
@@ -74,7 +74,7 @@ def test_settings_then_the_page_has_each_with_its_default(table: Table) -> None:
 
 def test_report_then_the_page_names_each_member(table: Table) -> None:
     period = Period(0, DAY_MS, "UTC")
-    report = Tally(period, partitions=1, seal=Seal(None), window=lambda record: None).told(made=0, group="")
+    report = Tally(period, partitions=1, seal=ProvingLog(None), window=lambda record: None).told(made=0, group="")
     told = re.findall(r"\w+", " ".join(name for name, _ in table("docs/reference/report.md", "member")))
     assert sorted(told) == sorted(report)
 

@@ -11,12 +11,12 @@ from typing import Any, get_args
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import replay
+from gatekeeper.audit.explanation.explanation import Explanation, PlacedRecord
+from gatekeeper.audit.explanation.wording import told_reason
 from gatekeeper.audit.records.record import read_record
 from gatekeeper.audit.records.releases import RELEASES, RULES
-from gatekeeper.audit.story.story import Story, Told
-from gatekeeper.audit.story.telling import told_reason
 from gatekeeper.policy.reasons import kind_at
 from gatekeeper.texts import Language, catalogue, text
 from schemas.audit import Stage
@@ -24,7 +24,9 @@ from tests.golden import kept
 from tests.golden.table import CASES, decided
 
 VERSIONS = kept.versions()
-QUOTES = [text("story.reason_unknown", lang, rules="").split("(")[0].split(", which")[0] for lang in get_args(Language)]
+QUOTES = [
+    text("explanation.reason_unknown", lang, rules="").split("(")[0].split(", which")[0] for lang in get_args(Language)
+]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_folders_then_none_was_changed_and_the_rules_in_force_have_one() -> None
 def test_records_of_a_version_then_they_replay_and_none_is_called_wrong(rules: int) -> None:
     values, names = kept.fixture(rules)
     assert {orjson.loads(value)["engine"]["rules"] for value in values} == {rules}
-    library = Library(names)
+    library = ByHash(names)
     found = [replay(value, library) for value in values]
     allowed = {"same", "told", "silent"} | ({"unverified"} if rules != RULES else set())
     assert [one for one in found if one.finding not in allowed] == []
@@ -79,7 +81,7 @@ def test_records_of_a_version_then_all_is_explained_in_both_languages(rules: int
             assert told["clause"] == then["clauses"][reason["code"]]
             assert [quote for quote in QUOTES if quote in told["ja"] + told["en"]] == []
         for lang in get_args(Language):
-            page = Story([Told(said, 0)], None, local=str, lang=lang).page()
+            page = Explanation([PlacedRecord(said, 0)], None, local=str, lang=lang).page()
             assert said["did"] in page
 
 

@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from gatekeeper.audit.checks.coverage import Finding, report
+from gatekeeper.audit.checks.coverage import CoverageFinding, report
 from gatekeeper.cli.audit import command
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.manifest import Taken, manifest
@@ -135,7 +135,7 @@ def forger(kafka: Broker, prefix: str) -> Forger:
     return Forger(World(kafka.bootstrap, prefix, partitions=2).create())
 
 
-def found(world: World) -> list[Finding]:
+def found(world: World) -> list[CoverageFinding]:
     covered = list(check(world.settings))
     assert [one.expired for one in covered] == [{}] * world.partitions
     assert orjson.loads(report(covered, group="g", at="2026-01-01T00:00:00.000Z"))["kind"] == "coverage"
@@ -279,7 +279,7 @@ LIES: dict[Callable[[Forger], list[Chunk]], list[tuple[str, str, int | None]]] =
 
 
 @pytest.fixture(scope="module")
-def lied(kafka: Broker) -> list[Finding]:
+def lied(kafka: Broker) -> list[CoverageFinding]:
     """What is found of all of them at once, each in a partition of its own."""
     world = World(kafka.bootstrap, f"t{uuid.uuid4().hex}.", partitions=len(LIES)).create()
     for partition, lie in enumerate(LIES):
@@ -293,7 +293,7 @@ def lied(kafka: Broker) -> list[Finding]:
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
 def test_given_a_lie_then_it_is_named_with_partition_and_offset_and_nothing_else_is(
-    lied: list[Finding], lie: Callable[[Forger], list[Chunk]]
+    lied: list[CoverageFinding], lie: Callable[[Forger], list[Chunk]]
 ) -> None:
     told, expected = [one for one in lied if one.partition == [*LIES].index(lie)], LIES[lie]
     for fault, topic, offset in expected:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.witness import Witness
-from gatekeeper.audit.log.writer import Log
+from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.keys import Keys
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="there is no Go here")
@@ -42,14 +42,16 @@ def judged(verifier: Path, folder: Path, keys: Keys) -> tuple[int, str]:
 def test_given_a_log_sealed_in_steps_then_go_accepts_it_with_both_signatures_and_refuses_a_change(
     verifier: Path, keys: Keys, tmp_path: Path, size: int
 ) -> None:
-    files = Shelf(tmp_path / "log")
-    log = Log(files, signer=lambda: keys.signer("log"), verifiers=keys.public("log"))
+    files = AtomicStore(tmp_path / "log")
+    log = LogWriter(files, signer=lambda: keys.signer("log"), verifiers=keys.public("log"))
     for number in range(size):
         log.append(b"manifest %d" % number)
         if number % 7_000 == 99:
             log.seal(b"")
     log.seal(b"")
-    witness = Witness(files, Shelf(tmp_path / "seen"), signer=keys.signer("witness"), verifiers=keys.public("log"))
+    witness = Witness(
+        files, AtomicStore(tmp_path / "seen"), signer=keys.signer("witness"), verifiers=keys.public("log")
+    )
     assert witness.look(now=1_750_000_000)
     (name,) = files.names("witness")
     assert log.cosign(files.read(f"witness/{name}") or b"", keys.public("witness"))

@@ -8,7 +8,7 @@ import orjson
 from hypothesis import given, settings
 
 from gatekeeper.audit.checks.archive import Archive
-from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.recheck import Recheck
 from gatekeeper.audit.checks.replay import replay
 from gatekeeper.policy.packs import load
@@ -17,7 +17,7 @@ from tests import world
 from tests.property import people
 from tests.records import Recorded, named
 
-LIBRARY = Library(named())
+LIBRARY = ByHash(named())
 FEW = settings(max_examples=150, deadline=None)
 FACTS = ("sources", "consents", "suppressions")
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree
-from gatekeeper.audit.log.writer import Log
+from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion
 from gatekeeper.audit.tlog.proofs import check_consistency
 from gatekeeper.keys import Keys
@@ -26,12 +26,12 @@ def test_log_sealed_in_steps_then_its_roots_and_proofs_are_those_of_another_impl
 ) -> None:
     oracle = InmemoryTree(algorithm="sha256")
     with TemporaryDirectory() as folder:
-        keys, files = Keys(Path(folder) / "keys"), Shelf(Path(folder) / "log")
+        keys, files = Keys(Path(folder) / "keys"), AtomicStore(Path(folder) / "log")
         keys.make("log", "gate.example/log")
         signer = keys.signer("log")
         sealed: list[tuple[int, bytes]] = []
         for size in steps:
-            log = Log(files, signer=lambda: signer, verifiers=keys.public("log"))
+            log = LogWriter(files, signer=lambda: signer, verifiers=keys.public("log"))
             while log.size < size:
                 leaf = b"leaf %d" % log.size
                 oracle.append_entry(leaf)

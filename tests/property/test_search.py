@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekeeper.console import items
+from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.model import Model
-from gatekeeper.console.search import Search
 from gatekeeper.engine.item import WAITING
 from gatekeeper.review.filter import parse
 from gatekeeper.review.queue import urgent
@@ -87,14 +87,14 @@ def test_any_history_and_any_filter_then_the_model_finds_what_the_queue_means(
             model.take(shuffled[:1])  # what comes twice changes nothing
             shuffled = shuffled[size:]
         now = world.T + 300_000
-        search = Search(parse(*query), now, ZONE)
+        search = ItemSearch(parse(*query), now, ZONE)
         with model.read() as db:
             found = list(search.items(db))
             meant = [one for one in whole.items() if search.query.matches(one, now=now, zone=ZONE, states=WAITING)]
             assert found == urgent(meant, ZONE)
             groups = search.groups(db)
             assert search.count(db) == len(found) == sum(group.n for group in groups)
-            later = Search(search.query, now + 3 * DAY_MS, ZONE)
+            later = ItemSearch(search.query, now + 3 * DAY_MS, ZONE)
             assert [sum(group.days) for group in groups] == [group.n for group in groups], "all of the last minutes"
             assert [group.days for group in later.groups(db)] == [(0, 0, 0, group.n, 0, 0, 0) for group in groups]
             for item in whole.items():

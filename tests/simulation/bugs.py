@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from gatekeeper.engine import recalls
-from gatekeeper.engine.handoffs import Walk
+from gatekeeper.engine.handoffs import CampaignWalk
 from gatekeeper.ledger.memory import Memory
 from streams.client.producer import Producer
 from streams.worker import batch
@@ -311,7 +311,7 @@ def clock_believed(patch: pytest.MonkeyPatch) -> None:
 @planted
 def forgotten_walk(patch: pytest.MonkeyPatch) -> None:
     """An act about a campaign is done after its first step."""
-    patch.setattr(Walk, "done", property(lambda self: True, lambda self, value: None), raising=False)
+    patch.setattr(CampaignWalk, "done", property(lambda self: True, lambda self, value: None), raising=False)
 
 
 @planted

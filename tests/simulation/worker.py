@@ -24,7 +24,7 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import Packs
 from gatekeeper.settings import Settings
 from streams.worker.app import Gate
-from streams.worker.batch import Tools
+from streams.worker.batch import WorkerContext
 from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
@@ -145,7 +145,7 @@ class Worker:
             async def seek(partition: int, offset: int) -> None:
                 self._reader.seek(TopicPartition(settings.topic("sends"), partition), offset)
 
-            tools = Tools(
+            tools = WorkerContext(
                 settings=settings,
                 judge=judge,
                 followers=self.followers,

@@ -11,7 +11,7 @@ import pytest
 
 from gatekeeper.engine.item import State
 from gatekeeper.policy.reasons import Remedy
-from gatekeeper.review.actions import Call, remedies, sentence
+from gatekeeper.review.actions import ActRequest, remedies, sentence
 from gatekeeper.review.queue import Queue
 from gatekeeper.texts import catalogue
 from schemas.audit import Decision, Outcome
@@ -20,7 +20,7 @@ from tests.desk import YOUNG, Desk
 ROOM = Path(__file__).parents[2] / "gatekeeper"
 SAID = "\n".join((ROOM / "engine" / name).read_text("utf-8") for name in ("item_acts.py", "item.py", "asks.py"))
 REFUSALS = {
-    *re.findall(r'(?:Call\(None|Answer\("refused"), "([a-z_]+)"', SAID),
+    *re.findall(r'(?:Consequence\(None|Answer\("refused"), "([a-z_]+)"', SAID),
     *re.findall(r'Asked\(code="([a-z_]+)"', SAID),
     *re.findall(r'return "([a-z_]+)"', (ROOM / "deciding" / "release.py").read_text("utf-8")),
     *("closed", "repeated", "nothing_to_approve", "nothing_to_undo", "notice_lacks"),
@@ -56,7 +56,7 @@ def test_what_no_letter_may_ask_then_that_is_told_before_anything_is_written() -
     queue.review(3, 0, desk.review[0].value, desk.review[0].headers)
     (found,) = queue.items()
     (reason,) = Decision.model_validate_json(dict(desk.review[0].headers)["gate-decision"]).reasons
-    ask = Call("ask", "hanako", "", None, "run", "2026-11-24T01:00:00.000Z")
+    ask = ActRequest("ask", "hanako", "", None, "run", "2026-11-24T01:00:00.000Z")
     assert (found.verdict, reason.remedy) == ("review", ("R", "C"))
     assert (ask.refusal(found), desk.act("ask")) == ("not_confirmable", ("refused", "not_confirmable"))
     assert remedies(reason, found) == ["act.remedy_R", "act.remedy_C_later"]

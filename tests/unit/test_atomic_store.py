@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import FOREIGN_BYTES, Shelf
+from gatekeeper.audit.log.atomic_store import FOREIGN_BYTES, AtomicStore
 from gatekeeper.audit.log.tree import Tree
-from gatekeeper.audit.log.writer import Log
+from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.keys import Keys
 
@@ -26,14 +26,14 @@ HOUSE = Path(__file__).parents[2]
 SEALER = """
 import sys
 from pathlib import Path
-from gatekeeper.audit.log.writer import Log
+from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.keys import Keys
 from gatekeeper.audit.log.atomic_store import Shelf
 
 folder = Path(sys.argv[1])
 keys, files = Keys(folder / "keys"), Shelf(folder / "log")
 with files.alone():
-    log = Log(files, signer=lambda: keys.signer("log"), verifiers=keys.public("log"))
+    log = LogWriter(files, signer=lambda: keys.signer("log"), verifiers=keys.public("log"))
     at = int(log.state() or b"0")
     assert at == log.size, (at, log.size)
     print(at, flush=True)
@@ -54,8 +54,8 @@ def keys(tmp_path: Path) -> Keys:
     return found
 
 
-def opened(folder: Path, keys: Keys) -> Log:
-    return Log(Shelf(folder), signer=lambda: keys.signer("log"), verifiers=keys.public("log"))
+def opened(folder: Path, keys: Keys) -> LogWriter:
+    return LogWriter(AtomicStore(folder), signer=lambda: keys.signer("log"), verifiers=keys.public("log"))
 
 
 def leaves(tree: Tree) -> Iterator[bytes]:
@@ -90,15 +90,15 @@ def test_given_kills_at_any_moment_then_every_leaf_is_there_once_and_in_order(tm
         said = max([said, *(int(line) for line in rest if line)])
     log = opened(tmp_path / "log", keys)
     assert log.size >= said > 500
-    assert list(leaves(Tree(Shelf(tmp_path / "log"), log.size))) == [b"%d" % n for n in range(log.size)]
+    assert list(leaves(Tree(AtomicStore(tmp_path / "log"), log.size))) == [b"%d" % n for n in range(log.size)]
 
 
 def test_given_a_writer_then_a_second_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
-    with Shelf(tmp_path / "log").alone():
-        with pytest.raises(UnavailableError) as told, Shelf(tmp_path / "log").alone():
+    with AtomicStore(tmp_path / "log").alone():
+        with pytest.raises(UnavailableError) as told, AtomicStore(tmp_path / "log").alone():
             pass
         assert told.value.key == "error.folder_taken"
-    with Shelf(tmp_path / "log").alone():
+    with AtomicStore(tmp_path / "log").alone():
         pass
 
 
@@ -180,11 +180,11 @@ def test_given_entries_that_are_not_what_the_tree_is_over_then_reading_all_leave
     for number in range(300):
         log.append(b"%d" % number)
     log.seal(b"300")
-    tree = Tree(Shelf(tmp_path / "log"), 300)
+    tree = Tree(AtomicStore(tmp_path / "log"), 300)
     assert list(tree.every_leaf()) == [b"%d" % number for number in range(300)]
     flipped(tmp_path / "log" / name)
     with pytest.raises(IntegrityError) as told:
-        list(Tree(Shelf(tmp_path / "log"), 300).every_leaf())
+        list(Tree(AtomicStore(tmp_path / "log"), 300).every_leaf())
     assert told.value.key == "error.log_tile_wrong"
 
 
@@ -207,7 +207,9 @@ def test_given_a_folder_or_a_pipe_of_a_files_name_then_there_is_no_such_file(tmp
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "link").symlink_to("file")
     (tmp_path / "nowhere").symlink_to("gone")
-    found = {name: Shelf(tmp_path).read(name) for name in ("folder", "pipe", "nowhere", "file/in", "file", "link")}
+    found = {
+        name: AtomicStore(tmp_path).read(name) for name in ("folder", "pipe", "nowhere", "file/in", "file", "link")
+    }
     assert found == {"folder": None, "pipe": None, "nowhere": None, "file/in": None, "file": b"", "link": b""}
 
 
@@ -246,14 +248,14 @@ def test_given_something_odd_in_the_place_of_a_foreign_file_then_it_is_refused_a
     odd(tmp_path / "odd")
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(UnavailableError) as told:
-        Shelf(tmp_path).foreign("odd")
+        AtomicStore(tmp_path).foreign("odd")
     assert (told.value.key, told.value.values["path"]) == ("error.file_foreign", tmp_path / "odd")
-    assert Shelf(tmp_path).foreign("good") == b"x" * FOREIGN_BYTES
-    assert Shelf(tmp_path).foreign("none") is None
+    assert AtomicStore(tmp_path).foreign("good") == b"x" * FOREIGN_BYTES
+    assert AtomicStore(tmp_path).foreign("none") is None
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-class Faulty(Shelf):
+class Faulty(AtomicStore):
     """A disk that writes one bit of every tile of hashes wrong."""
 
     def write(self, name: str, content: bytes) -> None:
@@ -267,7 +269,7 @@ def test_given_a_disk_that_wrote_something_else_then_it_is_read_again_and_not_si
     log.append(b"one")
     log.seal(b"1")
     before = (tmp_path / "log/checkpoint").read_bytes()
-    faulty = Log(Faulty(tmp_path / "log"), signer=lambda: keys.signer("log"), verifiers=keys.public("log"))
+    faulty = LogWriter(Faulty(tmp_path / "log"), signer=lambda: keys.signer("log"), verifiers=keys.public("log"))
     faulty.append(b"two")
     with pytest.raises(IntegrityError) as told:
         faulty.seal(b"2")

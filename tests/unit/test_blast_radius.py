@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from gatekeeper.ledger.entries import Entry
-from gatekeeper.office.blast_radius import Campaign, Reach
+from gatekeeper.office.blast_radius import AffectedCampaign, Reach
 from schemas.topics import DAY_MS
 from tests import world
 from tests.desk import Desk
@@ -39,10 +39,10 @@ def test_a_list_then_its_people_and_the_live_clearances_that_stand_on_it_are_cou
         found.entry(3, entry.key, entry.value)
     assert (found.people, found.recipients) == (2, ["P-1", "P-2"])
     assert found.campaigns(desk.at, TOKYO) == [
-        Campaign("K-00", "postal", 1, 1, 1, None),
-        Campaign("K-01", "postal", 1, 1, 0, None),
-        Campaign("K-10", "postal", 1, 1, 1, "2026-11-24"),
-        Campaign("K-11", "postal", 1, 1, 1, "2026-12-01"),
+        AffectedCampaign("K-00", "postal", 1, 1, 1, None),
+        AffectedCampaign("K-01", "postal", 1, 1, 0, None),
+        AffectedCampaign("K-10", "postal", 1, 1, 1, "2026-11-24"),
+        AffectedCampaign("K-11", "postal", 1, 1, 1, "2026-12-01"),
     ]
     assert found.campaigns(desk.at + 60 * DAY_MS, TOKYO) == []
     found.entry(3, entries[0].key, None)
@@ -54,4 +54,4 @@ def test_a_clearance_on_another_source_then_it_does_not_stand_on_the_list() -> N
     found = reach(world.source(source_id="S-9", batch_id="B-1"))
     for entry in desk.send().entries:
         found.entry(0, entry.key, entry.value)
-    assert found.campaigns(desk.at, TOKYO) == [Campaign("K-1", "postal", 1, 0, 0, None)]
+    assert found.campaigns(desk.at, TOKYO) == [AffectedCampaign("K-1", "postal", 1, 0, 0, None)]

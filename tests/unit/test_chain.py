@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.chain import Chain, Finding, Own, Standing
+from gatekeeper.audit.checks.chain import Chain, ChainFinding, Own, SealPosition
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.engine.manifest import Taken
 from gatekeeper.keys import Keys, Signer
@@ -49,7 +49,7 @@ def chain(keys: Keys) -> Chain:
 Records = list[tuple[bytes | None, str]]
 
 
-def follow(chain: Chain, records: Records, partition: int = 0, start: int = 0) -> tuple[list[int], list[Finding]]:
+def follow(chain: Chain, records: Records, partition: int = 0, start: int = 0) -> tuple[list[int], list[ChainFinding]]:
     """Returns the offsets that were sealed, and the findings."""
     sealed, found = [], []
     for offset, (value, signed) in enumerate(records, start):
@@ -59,7 +59,7 @@ def follow(chain: Chain, records: Records, partition: int = 0, start: int = 0) -
     return sealed, found
 
 
-def kinds(findings: list[Finding]) -> list[tuple[str, int]]:
+def kinds(findings: list[ChainFinding]) -> list[tuple[str, int]]:
     for finding in findings:
         for sentence in catalogue()[f"finding.{finding.kind}"].values():
             said = sentence.format(partition=finding.partition, offset=finding.offset, **finding.values)
@@ -99,7 +99,7 @@ def test_given_a_state_that_was_changed_then_the_chain_does_not_end_at_the_leave
     leaves = [writer.next() for _ in range(3)]
     follow(chain, leaves)
     right = chain.state()[0]
-    blank = Standing(next=0, head=None, taken={})
+    blank = SealPosition(next=0, head=None, taken={})
     changed = [
         {},
         {0: blank},

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.coverage import OUTPUTS, TOLD, Covered, Finding, Range, covered, report
+from gatekeeper.audit.checks.coverage import OUTPUTS, TOLD, CoverageFinding, Covered, Range, covered, report
 from gatekeeper.audit.checks.pairing import Input, Outgoing, Placed, Records, Signed
 from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
@@ -26,7 +26,7 @@ def partition(number: int, findings: int) -> Covered:
     """One that has run for years, all of whose inputs and outputs have expired."""
     claimed = {topic: Range(10**10, 2 * 10**10, 10**10) for topic in ("sends", "acts")}
     lost = dict.fromkeys(("sends", "acts", *OUTPUTS), 10**9)
-    wrong = [Finding("missing_output", number, "audit", 10**10 + n, "x" * 120) for n in range(findings)]
+    wrong = [CoverageFinding("missing_output", number, "audit", 10**10 + n, "x" * 120) for n in range(findings)]
     return Covered(number, 10**8, 10**10, claimed, lost, wrong, [])
 
 

@@ -21,7 +21,7 @@ from gatekeeper.audit.export import export
 from gatekeeper.audit.export.bundle import bundle
 from gatekeeper.audit.export.export_in_progress import part_of
 from gatekeeper.audit.export.export_reader import Folder, days_of, last_finished
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.tlog.notes import parse_vkey
 from gatekeeper.audit.verify.export_check import verify
@@ -39,7 +39,7 @@ ABOUT = {"made": "2026-11-24T01:00:00.000Z", "group": GROUP, "from": None, "to":
 def again(folder: Path, out: Path, **more: Any) -> export.Exported:
     """Writes an export of what an export holds, as the same call does again and again."""
     keys, trail = Keys(folder / "keys"), Folder(folder)
-    log = sealed(Shelf(folder / "log"), keys.public("log"), keys.public("witness"))
+    log = sealed(AtomicStore(folder / "log"), keys.public("log"), keys.public("witness"))
     part = part_of(out, user=os.geteuid())
     given = {"about": ABOUT, "log": log, "keys": keys.folder, "finished": last_finished(out, part), **more}
     return export.write(out, part, trail, **given)

@@ -10,50 +10,50 @@ from gatekeeper.audit.log.seal import Seal
 from gatekeeper.errors import IntegrityError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
-from gatekeeper.office.fleet import PATIENCE_MS, Fleet, Group, Member, Place, Written, fleet
+from gatekeeper.office.fleet import PATIENCE_MS, ConsumerGroup, Fleet, InputPartition, LastWrite, Member, fleet
 
 NOW, SESSION = 1_000_000, 10_000
 BOUND = SESSION + PATIENCE_MS
 ONE = Member("worker-0", "worker-0-uuid", "10.0.0.7", (0, 1))
 
 
-def waits(since: int | None, written: Written | None = None) -> Place:
-    return Place(0, 5, Head(sends=3), since, written)
+def waits(since: int | None, written: LastWrite | None = None) -> InputPartition:
+    return InputPartition(0, 5, Head(sends=3), since, written)
 
 
 def seen(
-    *places: Place, members: tuple[Member, ...] = (ONE,), state: str = "Stable", seal: Seal | None = None
+    *places: InputPartition, members: tuple[Member, ...] = (ONE,), state: str = "Stable", seal: Seal | None = None
 ) -> Fleet:
-    return fleet(Group(state, members), dict(enumerate(places)), at=NOW, session_ms=SESSION, seal=seal)
+    return fleet(ConsumerGroup(state, members), dict(enumerate(places)), at=NOW, session_ms=SESSION, seal=seal)
 
 
 def test_every_partition_owned_and_nothing_waits_then_no_trouble() -> None:
-    found = seen(Place(0, 0), waits(None))
+    found = seen(InputPartition(0, 0), waits(None))
     assert found.troubles == ()
     assert [each.owner for each in found.partitions] == [ONE, ONE]
 
 
 def test_no_member_then_no_partition_has_an_owner_even_where_nothing_waits() -> None:
-    found = seen(Place(0, 0), Place(0, 0), members=(), state="Dead")
+    found = seen(InputPartition(0, 0), InputPartition(0, 0), members=(), state="Dead")
     assert found.troubles == ("no_owner",)
     assert [each.number for each in found.unowned] == [0, 1]
 
 
 def test_a_member_without_a_partition_then_the_partition_has_no_owner() -> None:
-    found = seen(Place(0, 0), Place(0, 0), Place(0, 0))
+    found = seen(InputPartition(0, 0), InputPartition(0, 0), InputPartition(0, 0))
     assert [each.number for each in found.unowned] == [2]
 
 
 def test_a_partition_that_is_refused_then_that_is_the_trouble_and_not_its_silence() -> None:
     note = Refused("error.sends_expired", {}, NOW - 60_000)
-    found = seen(replace(waits(NOW - BOUND - 1), refused=note), Place(0, 0))
+    found = seen(replace(waits(NOW - BOUND - 1), refused=note), InputPartition(0, 0))
     assert found.troubles == ("refused",)
     assert [each.number for each in found.refused] == [0]
 
 
 @pytest.mark.parametrize("state", ["PreparingRebalance", "CompletingRebalance"])
 def test_partitions_being_shared_out_then_that_is_told_apart_from_a_dead_worker(state: str) -> None:
-    found = seen(Place(0, 0), members=(Member("worker-0", "id", "10.0.0.7", ()),), state=state)
+    found = seen(InputPartition(0, 0), members=(Member("worker-0", "id", "10.0.0.7", ()),), state=state)
     assert (found.troubles, found.sharing_out) == (("no_owner",), True)
 
 
@@ -62,16 +62,16 @@ def test_partitions_being_shared_out_then_that_is_told_apart_from_a_dead_worker(
     [
         (BOUND, None, False),
         (BOUND + 1, None, True),
-        (BOUND + 1, Written("worker-0", NOW - BOUND), False),
-        (BOUND + 1, Written("worker-0", NOW - BOUND - 1), True),
+        (BOUND + 1, LastWrite("worker-0", NOW - BOUND), False),
+        (BOUND + 1, LastWrite("worker-0", NOW - BOUND - 1), True),
         # a take-over writes a manifest first: what the former owner wrote says nothing of this one
-        (BOUND + 1, Written("worker-9", NOW), True),
+        (BOUND + 1, LastWrite("worker-9", NOW), True),
         # decided after the heads were read
-        (-500, Written("worker-0", NOW + 600), False),
+        (-500, LastWrite("worker-0", NOW + 600), False),
     ],
 )
 def test_sends_wait_then_an_owner_that_is_silent_for_too_long_is_not_deciding(
-    waited: int, written: Written | None, silent: bool
+    waited: int, written: LastWrite | None, silent: bool
 ) -> None:
     found = seen(waits(None), waits(NOW - waited, written))
     assert [each.number for each in found.undecided] == ([1] if silent else [])
@@ -79,7 +79,7 @@ def test_sends_wait_then_an_owner_that_is_silent_for_too_long_is_not_deciding(
 
 
 def test_an_owner_that_is_silent_and_nothing_waits_then_no_trouble() -> None:
-    assert seen(waits(None, Written("worker-0", 0)), Place(0, 0)).troubles == ()
+    assert seen(waits(None, LastWrite("worker-0", 0)), InputPartition(0, 0)).troubles == ()
 
 
 def test_sends_wait_on_a_partition_without_an_owner_then_that_is_said_once() -> None:
@@ -87,16 +87,16 @@ def test_sends_wait_on_a_partition_without_an_owner_then_that_is_said_once() -> 
 
 
 def test_no_head_then_all_that_is_kept_lags_and_expired_sends_do_not() -> None:
-    found = seen(Place(40, 100), Place(0, 5, Head(sends=3)))
+    found = seen(InputPartition(40, 100), InputPartition(0, 5, Head(sends=3)))
     assert [each.place.lag for each in found.partitions] == [60, 2]
     assert found.lag == 62
 
 
 def test_workers_then_each_with_what_it_owns_and_when_it_wrote_last_also_one_that_is_gone() -> None:
     places = (
-        Place(0, 0, written=Written("worker-0", 7)),
-        Place(0, 0, written=Written("worker-0", 9)),
-        Place(0, 0, written=Written("worker-5", 4)),
+        InputPartition(0, 0, written=LastWrite("worker-0", 7)),
+        InputPartition(0, 0, written=LastWrite("worker-0", 9)),
+        InputPartition(0, 0, written=LastWrite("worker-5", 4)),
     )
     idle = Member("worker-1", "id", "10.0.0.8", ())
     found = seen(*places, members=(idle, ONE))
@@ -109,12 +109,14 @@ def test_workers_then_each_with_what_it_owns_and_when_it_wrote_last_also_one_tha
 
 def test_members_without_a_name_then_kafkas_name_tells_them_apart() -> None:
     members = (Member("", "faust-a", "h", (0,)), Member("", "faust-b", "h", (1,)))
-    found = seen(Place(0, 0, written=Written("", 7)), Place(0, 0, written=Written("", 9)), members=members)
+    found = seen(
+        InputPartition(0, 0, written=LastWrite("", 7)), InputPartition(0, 0, written=LastWrite("", 9)), members=members
+    )
     assert [(each.name, each.written_at) for each in found.workers] == [("faust-a", 7), ("faust-b", 9)]
-    assert seen(waits(0, Written("", NOW)), members=members).troubles == ()
+    assert seen(waits(0, LastWrite("", NOW)), members=members).troubles == ()
 
 
 def test_a_log_that_cannot_be_read_then_that_needs_a_person() -> None:
     wrong = Seal(error=IntegrityError("error.log_checkpoint_wrong"))
-    assert seen(Place(0, 0), seal=wrong).troubles == ("log_unreadable",)
-    assert seen(Place(0, 0), seal=Seal(3, NOW)).troubles == ()
+    assert seen(InputPartition(0, 0), seal=wrong).troubles == ("log_unreadable",)
+    assert seen(InputPartition(0, 0), seal=Seal(3, NOW)).troubles == ()

@@ -7,7 +7,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from gatekeeper.settings import Settings
 from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, runs
 from streams.worker.clients import Clients
-from streams.worker.intake import Batch, Intake
+from streams.worker.intake import InputRange, Intake
 from streams.worker.offsets import Probe
 
 TP = TopicPartition("t", 0)
@@ -17,7 +17,7 @@ def record(offset: int, size: int) -> ConsumerRecord:
     return ConsumerRecord("t", 0, offset, 0, 1, None, b"x" * size, None, 0, size, ())
 
 
-async def batches(records: list[ConsumerRecord], *, begin: int = 0) -> tuple[list[Batch], Credit]:
+async def batches(records: list[ConsumerRecord], *, begin: int = 0) -> tuple[list[InputRange], Credit]:
     async def seek(partition: int, offset: int) -> None:
         assert (partition, offset) == (0, begin), "contiguous records need no step back"
 
@@ -37,7 +37,7 @@ async def batches(records: list[ConsumerRecord], *, begin: int = 0) -> tuple[lis
     return found, credit
 
 
-def check(found: list[Batch], first: int, last: int) -> None:
+def check(found: list[InputRange], first: int, last: int) -> None:
     offsets = [r.offset for batch in found for r in batch.records]
     assert offsets == list(range(first, last + 1)), "every record once, in order"
     assert all(batch.start <= batch.records[0].offset and batch.to == batch.records[-1].offset + 1 for batch in found)
@@ -66,7 +66,9 @@ def test_given_records_taken_before_then_they_are_dropped():
 
 
 def test_batch_cut_at_a_record_then_both_parts_hold_all_records_and_holes_of_it() -> None:
-    whole = Batch(3, 20, (record(5, 1), record(6, 1), record(9, 1), record(15, 1)), ((3, 2), (7, 2), (10, 5), (16, 4)))
+    whole = InputRange(
+        3, 20, (record(5, 1), record(6, 1), record(9, 1), record(15, 1)), ((3, 2), (7, 2), (10, 5), (16, 4))
+    )
     for place in (5, 6, 9, 15):
         before, rest = whole.cut(place)
         assert (before.start, before.to, rest.start, rest.to) == (3, place, place, 20)

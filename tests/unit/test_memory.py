@@ -11,7 +11,7 @@ import pytest
 from gatekeeper.errors import IntegrityError
 from gatekeeper.identity import Identified
 from gatekeeper.ledger import entries
-from gatekeeper.ledger.entries import Entry, Standing
+from gatekeeper.ledger.entries import Entry, ItemState
 from gatekeeper.ledger.memory import Memory
 from schemas.codec import parse
 from schemas.events import Send
@@ -73,7 +73,7 @@ def test_entry_put_in_again_then_it_takes_the_place_of_the_first_and_nothing_tak
 
 def test_entries_read_back_then_the_same_is_remembered() -> None:
     said = {"kind": "release", "decision_id": "D"}
-    standing = Standing("released", "a-1", "hanako", "D2", said)
+    standing = ItemState("released", "a-1", "hanako", "D2", said)
     written = [
         cleared(),
         entries.ask("P-1", "Q", {"request_id": "Q"}),

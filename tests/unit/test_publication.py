@@ -11,7 +11,7 @@ import pytest
 
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.office.files import lines
-from gatekeeper.office.publication import FEW, Publication, Refusal, is_table
+from gatekeeper.office.publication import FEW, LineFault, Publication, is_table
 from gatekeeper.policy.packs import load
 from gatekeeper.times import span
 from schemas.codec import decode
@@ -28,10 +28,10 @@ def reference(*more: tuple[str, dict[str, Any]]) -> Reference:
     return found
 
 
-def refused(known: Reference | None = None, **fields: Any) -> Refusal | None:
+def refused(known: Reference | None = None, **fields: Any) -> LineFault | None:
     publication = Publication("sends", reference=known or reference(), packs=load("jp-pmark"), at=NOW)
     found = publication.read(orjson.dumps(send("P-1", **fields)))
-    return found if isinstance(found, Refusal) else None
+    return found if isinstance(found, LineFault) else None
 
 
 @pytest.mark.parametrize("day", ["2026-11-27", "2026-11-27T23:00:00+09:00", "2027-01-25", None])
@@ -96,7 +96,7 @@ def test_place_without_a_policy_then_purpose_and_day_are_left_to_the_gate() -> N
 def test_facts_then_only_the_contract_refuses() -> None:
     publication = Publication("reference")
     assert publication.read(b'{"v":1,"kind":"controller","id":"C1"}').id == "C1"
-    assert publication.read(b'{"v":1,"kind":"owl"}') == Refusal("kind_unknown", "")
+    assert publication.read(b'{"v":1,"kind":"owl"}') == LineFault("kind_unknown", "")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.archive import Archive
-from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.recheck import Recheck
 from gatekeeper.audit.records.record import did
 from gatekeeper.audit.records.releases import RULES
@@ -74,7 +74,7 @@ def recheck(*records: Record) -> Recheck:
         archive.apply(topic, 0, offset, None, orjson.dumps(value))
     archive.apply(NO[0], 0, 500, None, orjson.dumps(NO[1]))
     inputs = Kept(*records)
-    return Recheck(Library(named()), archive, inputs, load("jp-pmark"), tokens=world.TOKENS, whole=True, partitions=8)
+    return Recheck(ByHash(named()), archive, inputs, load("jp-pmark"), tokens=world.TOKENS, whole=True, partitions=8)
 
 
 @pytest.fixture

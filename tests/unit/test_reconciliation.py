@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.office.reconciliation import Books, Delivered, Finding, counted
+from gatekeeper.office.reconciliation import Books, Delivered, Discrepancy, counted
 from tests import world
 
 ZONE = "Asia/Tokyo"
@@ -89,5 +89,5 @@ def test_any_rows_then_each_has_one_answer_in_order_and_a_right_one_was_handed_o
     right = [did for _, did, kind in answers if kind is None]
     assert len(right) == len(set(right))
     assert set(right) <= told.handed
-    wrong = [Finding(row, kind, did) for row, did, kind in answers if kind is not None]
+    wrong = [Discrepancy(row, kind, did) for row, did, kind in answers if kind is not None]
     assert sum(counted(wrong).values()) + len(right) == len(rows)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import replay
 from gatekeeper.cli import gatekeeper
 from gatekeeper.engine.evaluation import Moment
@@ -26,7 +26,7 @@ from tests import canaries, world
 from tests.desk import JUDGE, Desk
 from tests.records import named
 
-LIBRARY = Library(named())
+LIBRARY = ByHash(named())
 NO = world.consent(
     record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
 )

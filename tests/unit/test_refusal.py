@@ -10,19 +10,19 @@ from gatekeeper.errors import UsageError
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.ledger.resumption import fingerprint, resumption
-from gatekeeper.office.refusal import Log, Position, Refusal, Skip
+from gatekeeper.office.refusal import KeptRange, Position, ProposedSkip, Refusal
 from schemas.codec import encode
 from schemas.record import Record
 
-SENDS, ACTS = Log(0, 400), Log(0, 9)
+SENDS, ACTS = KeptRange(0, 400), KeptRange(0, 9)
 HEAD = Head(sends=100, acts=7, prev="0" * 64)
 
 
 def refusal(
     key: str,
     *,
-    sends_log: Log = SENDS,
-    acts_log: Log = ACTS,
+    sends_log: KeptRange = SENDS,
+    acts_log: KeptRange = ACTS,
     head: Head | None = HEAD,
     claimed: dict[str, int] | None = None,
     **values: Any,
@@ -32,43 +32,47 @@ def refusal(
 
 
 def test_sends_that_expired_then_it_goes_on_at_the_first_that_is_kept_and_says_what_is_gone() -> None:
-    found = refusal("error.sends_expired", sends_log=Log(250, 400), topic="mail.sends.v1")
-    assert (found.topic, found.range, found.suggested) == ("sends", Log(250, 400), 250)
+    found = refusal("error.sends_expired", sends_log=KeptRange(250, 400), topic="mail.sends.v1")
+    assert (found.topic, found.range, found.suggested) == ("sends", KeptRange(250, 400), 250)
     assert found.position(250) == Position(250, 7)
-    assert found.skips(Position(250, 7)) == [Skip("sends", 100, 250)]
+    assert found.skips(Position(250, 7)) == [ProposedSkip("sends", 100, 250)]
 
 
 def test_acts_that_expired_then_from_is_an_offset_of_acts_and_no_send_is_skipped() -> None:
-    found = refusal("error.sends_expired", acts_log=Log(8, 9), topic="mail.acts.v1")
+    found = refusal("error.sends_expired", acts_log=KeptRange(8, 9), topic="mail.acts.v1")
     assert (found.topic, found.suggested, found.position(9)) == ("acts", 8, Position(100, 9))
-    assert found.skips(found.position(9)) == [Skip("acts", 7, 9)]
+    assert found.skips(found.position(9)) == [ProposedSkip("acts", 7, 9)]
 
 
 def test_both_inputs_expired_then_the_other_goes_on_at_its_first_as_well() -> None:
-    found = refusal("error.sends_expired", sends_log=Log(250, 400), acts_log=Log(8, 9), topic="mail.sends.v1")
+    found = refusal(
+        "error.sends_expired", sends_log=KeptRange(250, 400), acts_log=KeptRange(8, 9), topic="mail.sends.v1"
+    )
     assert found.position(300) == Position(300, 8)
 
 
 def test_a_position_behind_the_end_then_it_goes_back_and_no_further_than_the_log() -> None:
-    found = refusal("error.head_beyond_end", sends_log=Log(3, 40), topic="mail.sends.v1")
-    assert (found.range, found.suggested) == (Log(3, 40), 40)
-    assert found.skips(found.position(40)) == [Skip("sends", 100, 40)]
+    found = refusal("error.head_beyond_end", sends_log=KeptRange(3, 40), topic="mail.sends.v1")
+    assert (found.range, found.suggested) == (KeptRange(3, 40), 40)
+    assert found.skips(found.position(40)) == [ProposedSkip("sends", 100, 40)]
 
 
 def test_no_head_then_it_goes_on_behind_what_the_last_manifest_claims() -> None:
     found = refusal("error.head_missing", head=None, claimed={"sends": 90, "acts": 4})
     assert (found.suggested, found.position(90)) == (90, Position(90, 4))
     assert found.act(found.position(90), act_id="a", at="2026-11-27T10:00:00Z", by="pm-7", reason="x").head is None
-    assert refusal("error.head_missing", head=None, sends_log=Log(20, 40)).suggested == 20
+    assert refusal("error.head_missing", head=None, sends_log=KeptRange(20, 40)).suggested == 20
 
 
 def test_a_torn_transaction_then_it_goes_on_behind_it_and_nothing_is_skipped() -> None:
     found = refusal("error.torn", topic="mail.sends.v1", position=100, end=120, acts=8)
     assert (found.range.start, found.suggested, found.position(120)) == (120, 120, Position(120, 8))
     assert found.skips(found.position(120)) == []
-    assert found.skips(found.position(130)) == [Skip("sends", 120, 130)]
+    assert found.skips(found.position(130)) == [ProposedSkip("sends", 120, 130)]
     ahead = refusal("error.torn", topic="mail.sends.v1", position=100, sends=90, end=100, acts=7)
-    assert ahead.skips(ahead.position(100)) == [Skip("sends", 90, 100)], "the ledger is further than the records"
+    assert ahead.skips(ahead.position(100)) == [ProposedSkip("sends", 90, 100)], (
+        "the ledger is further than the records"
+    )
 
 
 def test_a_clock_that_was_wrong_then_nothing_is_skipped() -> None:
@@ -79,12 +83,12 @@ def test_a_clock_that_was_wrong_then_nothing_is_skipped() -> None:
 @pytest.mark.parametrize("start", [0, 249, 401])
 def test_an_offset_outside_the_log_or_of_what_is_decided_then_it_says_which_are_allowed(start: int) -> None:
     with pytest.raises(UsageError) as caught:
-        refusal("error.sends_expired", sends_log=Log(250, 400), topic="mail.sends.v1").position(start)
+        refusal("error.sends_expired", sends_log=KeptRange(250, 400), topic="mail.sends.v1").position(start)
     assert (caught.value.values["first"], caught.value.values["last"]) == (250, 400)
 
 
 def test_its_act_then_the_worker_finds_in_it_what_the_person_meant() -> None:
-    found = refusal("error.sends_expired", sends_log=Log(250, 400), topic="mail.sends.v1")
+    found = refusal("error.sends_expired", sends_log=KeptRange(250, 400), topic="mail.sends.v1")
     act = found.act(found.position(260), act_id="a-1", at="2026-11-27T10:00:00Z", by="pm-7", reason="asked again")
     record = Record("mail.acts.v1", 2, 9, 0, b"partition/2", encode(act))
     one = resumption([record], partition=2, refused="error.sends_expired", head=HEAD.encode())

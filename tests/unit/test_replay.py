@@ -10,7 +10,7 @@ from typing import Any, get_args
 import orjson
 import pytest
 
-from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import Replayed, difference, replay
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.engine.sends import Judge
@@ -22,7 +22,7 @@ from schemas.record import Record
 from tests import world
 from tests.records import Recorded, named, of_demo, of_every_kind
 
-LIBRARY = Library(named())
+LIBRARY = ByHash(named())
 CI = 4_000
 
 
@@ -34,7 +34,7 @@ def recorded(*facts: world.Event, **send: Any) -> dict[str, Any]:
     return found
 
 
-def replayed(said: dict[str, Any], library: Library = LIBRARY) -> Replayed:
+def replayed(said: dict[str, Any], library: ByHash = LIBRARY) -> Replayed:
     return replay(canonical(said), library)
 
 
@@ -42,7 +42,7 @@ def test_the_demos_people_then_every_record_is_the_same_byte_for_byte() -> None:
     findings: Counter[str] = Counter()
     for seed in (7, 8):
         values, found = of_demo(seed)
-        library = Library(found)
+        library = ByHash(found)
         findings.update(replay(value, library).finding for value in islice(values, CI // 2))
     assert findings.keys() <= {"same", "silent"}
     assert findings.total() == CI
@@ -51,7 +51,7 @@ def test_the_demos_people_then_every_record_is_the_same_byte_for_byte() -> None:
 
 def test_every_reason_and_stage_then_the_same_byte_for_byte() -> None:
     values, found = of_every_kind()
-    library = Library(found)
+    library = ByHash(found)
     results = [replay(value, library) for value in values]
     assert [one for one in results if one.finding not in ("same", "told", "silent")] == []
     said = [orjson.loads(value) for value in values]
@@ -175,11 +175,11 @@ def test_bytes_that_a_record_names_are_missing_or_others_then_it_cannot_be_told(
     said = recorded(world.source(), world.consent())
     shelf = named()
     shelf.policies.clear()
-    assert replayed(said, Library(shelf)).why == f"policy {said['policy']['sha256']}"
+    assert replayed(said, ByHash(shelf)).why == f"policy {said['policy']['sha256']}"
     shelf = named()
     digest = said["facts"]["refs"]["controller/C1"]
     shelf.references[digest] += b" "
-    assert (replayed(said, Library(shelf)).finding, replayed(said, Library(shelf)).why) == (
+    assert (replayed(said, ByHash(shelf)).finding, replayed(said, ByHash(shelf)).why) == (
         "unknown",
         f"reference {digest}",
     )
@@ -187,7 +187,7 @@ def test_bytes_that_a_record_names_are_missing_or_others_then_it_cannot_be_told(
     digest = sha256(versions).hexdigest()
     shelf.references[digest] = versions
     facts = {**said["facts"], "refs": {"joint_use_terms/JU": digest}}
-    assert replayed({**said, "facts": facts}, Library(shelf)).why == f"reference {digest}"
+    assert replayed({**said, "facts": facts}, ByHash(shelf)).why == f"reference {digest}"
 
 
 def test_another_version_of_the_record_then_it_cannot_be_told() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export.export_reader import Folder
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed as newest_log
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.tlog import merkle
@@ -26,10 +26,10 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report import page, period
+from gatekeeper.report.evidence import Chains, ProvingLog
 from gatekeeper.report.period import Period
-from gatekeeper.report.proof import Chains, Seal
-from gatekeeper.report.sends import SHOWS, clauses
 from gatekeeper.report.tally import Tally, wrong
+from gatekeeper.report.verdicts import SHOWS, clauses
 from gatekeeper.texts import catalogue
 from gatekeeper.times import instant
 from schemas.topics import DAY_MS
@@ -84,8 +84,8 @@ def told(chains: list[Chain], *, tally: Tally | None = None, made: int = world.T
     return tally.told(made=made, group="mail.gatekeeper")
 
 
-def a_tally(seal: Seal | None = None, partitions: int = 1, of: Period = MONTH) -> Tally:
-    return Tally(of, partitions=partitions, seal=seal or Seal(None), window=lambda record: 14 * DAY_MS)
+def a_tally(seal: ProvingLog | None = None, partitions: int = 1, of: Period = MONTH) -> Tally:
+    return Tally(of, partitions=partitions, seal=seal or ProvingLog(None), window=lambda record: 14 * DAY_MS)
 
 
 def recorded(*desks: Recorded) -> list[Chain]:
@@ -337,9 +337,9 @@ def sealed(
     trails.Trail(seed=3).write(12).export(folder, witnessed=witnessed, sealed=sealed)
     keys = Keys(folder / "keys")
     witnesses = keys.public("witness")
-    log = newest_log(Shelf(folder / "log"), keys.public("log"), witnesses)
+    log = newest_log(AtomicStore(folder / "log"), keys.public("log"), witnesses)
     known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-    tally, trail = a_tally(Seal(log, known, witnesses, world.T), partitions=3), Folder(folder)
+    tally, trail = a_tally(ProvingLog(log, known, witnesses, world.T), partitions=3), Folder(folder)
     for partition in trail.partitions():
         for link in trail.links(partition):
             tally.link(replace(link, records=tuple(value.replace(*change) for value in link.records)))
@@ -365,7 +365,7 @@ def test_the_same_period_then_the_same_decisions_are_drawn_and_another_draws_oth
     chains[0].add([value for step in trails.Trail(seed=3).write(12).steps for value in step.records])
     drawn = []
     for ends in (("2026-11-01", "2026-11-30"), ("2026-11-02", "2026-11-30")):
-        tally = Tally(period.read(*ends, "Asia/Tokyo"), partitions=1, seal=Seal(None), window=lambda record: None)
+        tally = Tally(period.read(*ends, "Asia/Tokyo"), partitions=1, seal=ProvingLog(None), window=lambda record: None)
         drawn.append({one["did"] for one in told(chains, tally=tally)["samples"]})
     assert drawn[0] == {one["did"] for one in first}
     assert drawn[0] != drawn[1]

@@ -17,8 +17,8 @@ from gatekeeper.deciding.decide import decide
 from gatekeeper.demo import addresses
 from gatekeeper.demo.life import Event
 from gatekeeper.demo.origins import ORIGINS, REFERENCE
+from gatekeeper.demo.result import DemoResult
 from gatekeeper.demo.retailer import CAST, Person, Retailer
-from gatekeeper.demo.tally import Tally
 from gatekeeper.engine.judged import Judged
 from gatekeeper.engine.sends import Judge
 from gatekeeper.identity import Tokens
@@ -248,9 +248,9 @@ def campaign(retailer: Retailer, facts: list[Event]) -> list[Judged]:
 
 
 @pytest.fixture(scope="module")
-def tally(campaign: list[Judged]) -> Tally:
+def tally(campaign: list[Judged]) -> DemoResult:
     """What became of the campaign."""
-    found = Tally(frozenset((0, offset) for offset in range(len(campaign))))
+    found = DemoResult(frozenset((0, offset) for offset in range(len(campaign))))
     for judged in campaign:
         record = AuditRecord.model_validate_json(judged.audit)
         found.audit(record)
@@ -260,7 +260,7 @@ def tally(campaign: list[Judged]) -> Tally:
 
 
 def test_given_everybody_judged_then_every_verdict_occurs_and_the_cast_gets_its_own(
-    retailer: Retailer, tally: Tally
+    retailer: Retailer, tally: DemoResult
 ) -> None:
     shares = {verdict: n / retailer.people for verdict, n in tally.by_verdict().items()}
     assert sum(shares.values()) == pytest.approx(1)
@@ -270,7 +270,7 @@ def test_given_everybody_judged_then_every_verdict_occurs_and_the_cast_gets_its_
     assert list(tally.verdict.values())[: len(CAST)] == list(CAST)
 
 
-def test_given_everybody_judged_then_each_story_of_the_retailer_has_its_reason(tally: Tally) -> None:
+def test_given_everybody_judged_then_each_story_of_the_retailer_has_its_reason(tally: DemoResult) -> None:
     reasons = {reason for _, reason in tally.funnel}
     assert reasons == {
         "",
@@ -301,7 +301,7 @@ def test_given_everybody_judged_then_each_story_of_the_retailer_has_its_reason(t
     }
 
 
-def test_given_everybody_judged_then_the_count_comes_out(retailer: Retailer, tally: Tally) -> None:
+def test_given_everybody_judged_then_the_count_comes_out(retailer: Retailer, tally: DemoResult) -> None:
     assert (tally.missing(), tally.wrong()) == (0, 0)
     assert sum(tally.by_output().values()) == retailer.people
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import Tree, newest
-from gatekeeper.audit.log.writer import LEAF_BYTES, Log
+from gatekeeper.audit.log.writer import LEAF_BYTES, LogWriter
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.tlog.merkle import leaf_hash, root_from_inclusion, tile_path
 from gatekeeper.audit.tlog.notes import open_note, parse_vkey
@@ -82,8 +82,8 @@ def signer(keys: Keys) -> Signer:
     return keys.signer("log")
 
 
-def opened_log(folder: Path, signer: Signer) -> Log:
-    return Log(Shelf(folder), signer=lambda: signer, verifiers=[parse_vkey(signer.verifier)])
+def opened_log(folder: Path, signer: Signer) -> LogWriter:
+    return LogWriter(AtomicStore(folder), signer=lambda: signer, verifiers=[parse_vkey(signer.verifier)])
 
 
 def sealed(folder: Path, signer: Signer, leaves: list[bytes]) -> Tree:
@@ -91,7 +91,7 @@ def sealed(folder: Path, signer: Signer, leaves: list[bytes]) -> Tree:
     for leaf in leaves:
         log.append(leaf)
     log.seal(b"")
-    return Tree(Shelf(folder), log.size)
+    return Tree(AtomicStore(folder), log.size)
 
 
 def everything(tree: Tree) -> Iterator[bytes]:
@@ -112,7 +112,7 @@ def test_given_the_reference_leaves_then_the_log_has_the_published_root(
 ) -> None:
     tree = sealed(tmp_path, signer, LEAVES[:size])
     assert tree.root().hex() == root
-    standing = newest(Shelf(tmp_path), [parse_vkey(signer.verifier)])
+    standing = newest(AtomicStore(tmp_path), [parse_vkey(signer.verifier)])
     assert standing is not None
     assert standing[0].note.body == checkpoint("gate.example/log", size, bytes.fromhex(root))
 
@@ -280,7 +280,7 @@ def test_given_a_crash_at_any_step_then_no_leaf_is_lost_or_doubled_and_the_log_n
         disk.crash, total = first, 0
         while total < 600:
             try:
-                log = Log(disk, signer=lambda: signer, verifiers=known)
+                log = LogWriter(disk, signer=lambda: signer, verifiers=known)
                 total = int(log.state() or b"0")
                 assert total == log.size
                 published.append((log.sealed.size, log.sealed.root))

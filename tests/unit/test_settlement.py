@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
-from gatekeeper.engine.implied import Inputs, Lacking, implied
+from gatekeeper.engine.implied import InputIndex, Lacking, implied
 from gatekeeper.engine.settlement import Settled, lacking, settled
 from gatekeeper.engine.tail import Said, Tail, said, written
 from gatekeeper.errors import IntegrityError
@@ -199,7 +199,7 @@ def test_an_input_that_expired_then_its_entries_are_lacking_and_nothing_is_guess
     assert judged.verdict == "clear"
     one = Said(judged.audit, orjson.loads(judged.audit))
     with pytest.raises(Lacking):
-        implied(one, Inputs({}, {}), desk.judge, desk.store, Memory())
+        implied(one, InputIndex({}, {}), desk.judge, desk.store, Memory())
 
 
 def test_workers_with_a_key_each_then_none_takes_the_other_s_past_for_torn_and_each_finds_what_is() -> None:

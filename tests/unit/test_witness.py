@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.tree import newest
 from gatekeeper.audit.log.witness import Witness
-from gatekeeper.audit.log.writer import Log
+from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.audit.tlog.notes import open_checkpoint, parse_vkey
 from gatekeeper.errors import IntegrityError
 from gatekeeper.keys import Keys
@@ -25,11 +25,11 @@ class Place:
         self.keys.make("log", "gate.example/log")
         self.keys.make("witness", "gate.example/witness")
 
-    def log(self) -> Log:
+    def log(self) -> LogWriter:
         verifiers = self.keys.public("log")
-        return Log(Shelf(self.folder / "log"), signer=lambda: self.keys.signer("log"), verifiers=verifiers)
+        return LogWriter(AtomicStore(self.folder / "log"), signer=lambda: self.keys.signer("log"), verifiers=verifiers)
 
-    def seal(self, *leaves: bytes) -> Log:
+    def seal(self, *leaves: bytes) -> LogWriter:
         log = self.log()
         for leaf in leaves:
             log.append(leaf)
@@ -37,7 +37,7 @@ class Place:
         return log
 
     def look(self, now: int = 1_750_000_000) -> tuple[int, bool] | None:
-        memory, log = Shelf(self.folder / "memory"), Shelf(self.folder / "log")
+        memory, log = AtomicStore(self.folder / "memory"), AtomicStore(self.folder / "log")
         witness = Witness(log, memory, signer=self.keys.signer("witness"), verifiers=self.keys.public("log"))
         found = witness.look(now=now)
         return (found[0].size, found[1]) if found else None
@@ -87,7 +87,7 @@ def test_given_a_cosignature_then_the_sealer_adds_it_to_the_checkpoint_that_it_i
     assert not log.cosign(file.read_bytes().replace(b"gate.example/log\n", b"gate.example/two\n"), witnesses)
     assert log.cosign(file.read_bytes(), witnesses)
     assert not log.cosign(file.read_bytes(), witnesses)
-    standing = newest(Shelf(place.folder / "log"), place.keys.public("log"))
+    standing = newest(AtomicStore(place.folder / "log"), place.keys.public("log"))
     assert standing is not None
     assert standing[0].note.cosigned_at(witnesses[0]) == 1_750_000_000
     log.append(b"two")
@@ -175,8 +175,8 @@ def test_given_a_log_sealed_across_a_rotation_then_its_first_checkpoint_is_still
     place.look()
     assert (log.size, [key.name for key in place.keys.public("log")]) == (2, ["gate.example/log"] * 2)
     first, second = place.keys.public("log")
-    standing = newest(Shelf(place.folder / "log"), [first, second])
+    standing = newest(AtomicStore(place.folder / "log"), [first, second])
     assert standing is not None
     assert standing[0].note.signed(second) is True
     (place.folder / "log/checkpoint").write_text(former)
-    assert newest(Shelf(place.folder / "log"), [parse_vkey(place.keys.verifiers("log")[0])]) is not None
+    assert newest(AtomicStore(place.folder / "log"), [parse_vkey(place.keys.verifiers("log")[0])]) is not None

@@ -29,7 +29,7 @@ class Missing(Exception):
         self.digest = digest
 
 
-class Library:
+class ByHash:
     """Policies and reference data of a trail, each made out once."""
 
     def __init__(self, named: Named) -> None:

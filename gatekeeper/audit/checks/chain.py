@@ -30,7 +30,7 @@ _KID = re.compile(r"[A-Za-z0-9._-]{1,200}(/[a-z]+)?\+[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ChainFinding:
     """What is wrong with a record of `topic`, by where it stands there; `values` fill the sentence of its kind."""
 
     kind: Kind
@@ -45,7 +45,7 @@ class Finding:
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-class Standing(Model):
+class SealPosition(Model):
     """How far a partition is sealed: the next offset on `manifests`, the last value's hash, the inputs taken.
 
     The sealer's state file holds it as it is here, for the next start.
@@ -56,7 +56,7 @@ class Standing(Model):
     taken: dict[str, Count]
 
 
-_UNSEALED = Standing(next=0, head=None, taken={})
+_UNSEALED = SealPosition(next=0, head=None, taken={})
 
 
 class Chain:
@@ -66,7 +66,7 @@ class Chain:
     follows, and after one that is missing nothing of its partition is sealed any more. There never is a fork.
     """
 
-    def __init__(self, state: Mapping[int, Standing], *, keys: Callable[[], Sequence[Vkey]]) -> None:
+    def __init__(self, state: Mapping[int, SealPosition], *, keys: Callable[[], Sequence[Vkey]]) -> None:
         """Takes up what `state` returned. `keys`: the workers' public keys as they are when one is looked for."""
         self._listed = keys
         self._keys: dict[str, Vkey] = {}
@@ -74,7 +74,7 @@ class Chain:
         self._aside: dict[tuple[int, str], int] = {}  # by partition and the predecessor that it names: its offset
         self._broken: set[int] = set()
 
-    def state(self) -> dict[int, Standing]:
+    def state(self) -> dict[int, SealPosition]:
         """Returns what the next start needs, by partition."""
         return dict(self._sealed)
 
@@ -109,7 +109,7 @@ class Chain:
         """Returns the offset behind the last manifest of a partition that is sealed, 0 where none is."""
         return self._at(partition).next
 
-    def take(self, partition: int, offset: int, value: bytes | None, signature: str) -> tuple[bool, list[Finding]]:
+    def take(self, partition: int, offset: int, value: bytes | None, signature: str) -> tuple[bool, list[ChainFinding]]:
         """Returns whether this manifest may be sealed, in which case it is the new head, and what is to be told.
 
         `signature`: the header `gate-sig`, '' without one. What breaks a partition is told once, not for each
@@ -130,20 +130,20 @@ class Chain:
         self._broken.discard(partition)
         head, inputs = sha256(value).hexdigest(), {taken.topic: taken.to for taken in manifest.in_}
         inputs |= {one.topic: one.to for one in manifest.skipped}
-        self._sealed[partition] = Standing(next=offset + 1, head=head, taken=at.taken | inputs)
-        found = [Finding("begins_late", partition, offset)] if late else []
+        self._sealed[partition] = SealPosition(next=offset + 1, head=head, taken=at.taken | inputs)
+        found = [ChainFinding("begins_late", partition, offset)] if late else []
         if (before := self._aside.get((partition, head))) is not None:
-            found.append(Finding("reordered", partition, before, {"predecessor": offset}))
+            found.append(ChainFinding("reordered", partition, before, {"predecessor": offset}))
         return True, found
 
-    def _at(self, partition: int) -> Standing:
+    def _at(self, partition: int) -> SealPosition:
         return self._sealed.setdefault(partition, _UNSEALED)
 
     def _signed(
         self, partition: int, offset: int, value: bytes | None, signature: str
-    ) -> tuple[Manifest | None, Finding | None]:
-        def wrong(kind: Kind, **values: Any) -> tuple[None, Finding]:
-            return None, Finding(kind, partition, offset, values)
+    ) -> tuple[Manifest | None, ChainFinding | None]:
+        def wrong(kind: Kind, **values: Any) -> tuple[None, ChainFinding]:
+            return None, ChainFinding(kind, partition, offset, values)
 
         if value is not None and len(value) > LEAF_BYTES:
             return wrong("too_long", most=LEAF_BYTES)
@@ -162,9 +162,9 @@ class Chain:
             self._keys = {key.kid: key for key in self._listed()}
         return self._keys.get(kid)
 
-    def _discontinued(self, at: Standing, offset: int, manifest: Manifest, hash_: str) -> Finding | None:
-        def wrong(kind: Kind, **values: Any) -> Finding:
-            return Finding(kind, manifest.partition, offset, values)
+    def _discontinued(self, at: SealPosition, offset: int, manifest: Manifest, hash_: str) -> ChainFinding | None:
+        def wrong(kind: Kind, **values: Any) -> ChainFinding:
+            return ChainFinding(kind, manifest.partition, offset, values)
 
         for taken in manifest.in_:
             where = {"topic": taken.topic, "first": taken.first, "to": taken.to}
@@ -221,7 +221,7 @@ class Own:
         self._chain = Chain({}, keys=lambda: keys)
         self._foreign = NO_MANIFEST | FOREIGN if keys else NO_MANIFEST
 
-    def foreign(self, partition: int, offset: int, value: bytes | None, signature: str) -> Finding | None:
+    def foreign(self, partition: int, offset: int, value: bytes | None, signature: str) -> ChainFinding | None:
         """Returns why the next manifest of a partition is not the system's own; None where it is, gaps or not."""
         _, findings = self._chain.take(partition, offset, value, signature)
         return next((finding for finding in findings if finding.kind in self._foreign), None)

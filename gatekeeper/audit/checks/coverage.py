@@ -54,7 +54,7 @@ DETAIL = 120
 """So much is told of a detail."""
 
 
-class Finding(NamedTuple):
+class CoverageFinding(NamedTuple):
     """What is wrong, and where: a topic of the registry and an offset of it; `detail`: how many, which, or up to where.
 
     Of what is not there, the place is that of the manifest, the input or the record which should have it.
@@ -89,7 +89,7 @@ class Range:
     n: int
 
 
-class Skip(NamedTuple):
+class SkippedRange(NamedTuple):
     """Offsets of an input (registry name) that a person let go undecided: from `start` to `to`, and by which act.
 
     `place`: where the act stands on `acts`; `manifest`: the offset of the manifest that says so. `refused`: the error
@@ -118,8 +118,8 @@ class Covered:
     records: int
     claimed: dict[str, Range]
     expired: dict[str, int]
-    findings: list[Finding]
-    skipped: list[Skip]
+    findings: list[CoverageFinding]
+    skipped: list[SkippedRange]
 
 
 def covered(
@@ -354,9 +354,9 @@ class _Check:
         claimed.to = to
         self._told.append((topic, start, to))
         who = {name: _plain(said[name]) for name in ("act", "by", "refused")}
-        self._found.skipped.append(Skip(topic, start, to, **who, place=said["offset"], manifest=offset))
+        self._found.skipped.append(SkippedRange(topic, start, to, **who, place=said["offset"], manifest=offset))
 
-    def _is_unsaid(self, skip: Skip) -> bool:
+    def _is_unsaid(self, skip: SkippedRange) -> bool:
         """Tells whether the act by which something was skipped had its turn, and no such act was recorded."""
         claimed = self._found.claimed.get("acts")
         if claimed is None or claimed.to <= skip.place:
@@ -426,7 +426,7 @@ class _Check:
 
     def _find(self, fault: Fault, topic: str, offset: int, detail: str = "") -> None:
         topic, detail = (_plain(one) for one in (topic, detail))
-        self._found.findings.append(Finding(fault, self._found.partition, topic, offset, detail))
+        self._found.findings.append(CoverageFinding(fault, self._found.partition, topic, offset, detail))
 
 
 def _id(did: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import orjson
 
 from gatekeeper.audit.checks.archive import Archive, Positions
-from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import Replayed, by_its_rules, difference, replay
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
@@ -69,7 +69,7 @@ class Recheck:
 
     def __init__(
         self,
-        library: Library,
+        library: ByHash,
         archive: Archive,
         inputs: Inputs,
         packs: Packs,

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from gatekeeper.audit.checks.by_hash import Library, Missing
+from gatekeeper.audit.checks.by_hash import ByHash, Missing
 from gatekeeper.audit.records import masking
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.releases import RULES, rules_of
@@ -22,7 +22,7 @@ from gatekeeper.audit.tlog.canonical_json import read_canonical
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts, read_snapshot
 from gatekeeper.engine.failures import defect
-from gatekeeper.policy.packs import NEVER, Bar, Packs
+from gatekeeper.policy.packs import NEVER, Packs, PolicyOutage
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import LONG_AGO
@@ -75,7 +75,7 @@ class Unjudged(Exception):
     """What a record says of this field cannot have been given to decide()."""
 
 
-class Case(NamedTuple):
+class RecordedCase(NamedTuple):
     """A record that decided, read back into what decide() was given."""
 
     record: AuditRecord
@@ -99,7 +99,7 @@ class Case(NamedTuple):
         return self.send is None and [reason.code for reason in self.record.reasons] == ["EVENT_INVALID"]
 
 
-def replay(value: bytes, library: Library, *, under: Packs | None = None) -> Replayed:
+def replay(value: bytes, library: ByHash, *, under: Packs | None = None) -> Replayed:
     """Returns what becomes of one record, `value` being its bytes as stored. Never raises.
 
     `under`: the packs that were in force, where they are known; else the policy that the record names is taken for it.
@@ -115,7 +115,7 @@ def by_its_rules(found: Replayed, value: bytes) -> Replayed:
     return found
 
 
-def _by_these_rules(value: bytes, library: Library, under: Packs | None) -> Replayed:
+def _by_these_rules(value: bytes, library: ByHash, under: Packs | None) -> Replayed:
     try:
         record = AuditRecord.model_validate_json(value)
         said: dict[str, Any] = orjson.loads(value)
@@ -142,7 +142,7 @@ def _by_these_rules(value: bytes, library: Library, under: Packs | None) -> Repl
     return Replayed("drift", record.did, record.stage, *_first(said, derived))
 
 
-def read(record: AuditRecord, said: dict[str, Any], library: Library) -> Case:
+def read(record: AuditRecord, said: dict[str, Any], library: ByHash) -> RecordedCase:
     """Returns what decide() was given; raises Missing, and Unjudged where that can be none."""
     policy = library.policy(record.policy.sha256)
     if record.max_lag_ms is not None:
@@ -155,10 +155,10 @@ def read(record: AuditRecord, said: dict[str, Any], library: Library) -> Case:
         facts = read_snapshot(canonical(said["facts"])) if record.facts is not None else None
     except (ValueError, LookupError, TypeError, AttributeError):
         raise Unjudged("facts") from None
-    return Case(record, said, policy, send, facts)
+    return RecordedCase(record, said, policy, send, facts)
 
 
-def decided(case: Case, library: Library, under: Packs | None = None) -> Decision:
+def decided(case: RecordedCase, library: ByHash, under: Packs | None = None) -> Decision:
     """Returns the decision that follows; `under`: by these packs, whatever the record says. Raises as `read` does."""
     record, at = case.record, milliseconds(case.record.at)
     policy = under.at(at) if under else case.policy
@@ -244,14 +244,14 @@ def _packs(policy: Policy, reasons: list[Found]) -> Packs:
     if [reason.code for reason in reasons] == ["POLICY_UNKNOWN"]:
         says = reasons[0].says
         if (case := says.get("case")) in ("unreadable", "looser"):
-            bars.append(Bar(says.get("policy", ""), LONG_AGO.first, NEVER, case, says.get("what", "")))  # type: ignore[arg-type]
+            bars.append(PolicyOutage(says.get("policy", ""), LONG_AGO.first, NEVER, case, says.get("what", "")))  # type: ignore[arg-type]
         else:
             since = NEVER
     held = (dataclasses.replace(policy, since=since),)
     return Packs(held, held, tuple(bars))
 
 
-def _rebuilt(case: Case, decision: Decision) -> dict[str, Any]:
+def _rebuilt(case: RecordedCase, decision: Decision) -> dict[str, Any]:
     record, said = case.record, case.said
     act = said.get("act")
     if act is not None:
@@ -283,7 +283,7 @@ def _outcome(stage: Stage, kind: str | None, outcome: str, decision: Decision) -
     return "cleared" if decision.verdict == "clear" else "withheld"
 
 
-def _silent(record: AuditRecord, said: dict[str, Any], library: Library, under: Packs | None) -> dict[str, Any]:
+def _silent(record: AuditRecord, said: dict[str, Any], library: ByHash, under: Packs | None) -> dict[str, Any]:
     """Returns the record of an act that decided nothing, as it must be."""
     if record.stage == "intake":
         raise Unjudged("verdict")  # a send is always judged

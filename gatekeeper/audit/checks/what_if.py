@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 import orjson
 
-from gatekeeper.audit.checks.by_hash import Library, Missing
-from gatekeeper.audit.checks.replay import Case, Unjudged, decided, read
+from gatekeeper.audit.checks.by_hash import ByHash, Missing
+from gatekeeper.audit.checks.replay import RecordedCase, Unjudged, decided, read
 from gatekeeper.audit.records.masking import word
 from gatekeeper.policy.packs import STRICTEST, Packs
 from gatekeeper.policy.policy import Policy
@@ -32,7 +32,7 @@ class Change(NamedTuple):
 
 
 @dataclass(slots=True)
-class Cell:
+class SendCount:
     """How many sends, and the pseudonyms of their people, as far as records name them."""
 
     sends: int = 0
@@ -54,12 +54,12 @@ class WhatIf:
     record, or bytes missing that it names.
     """
 
-    def __init__(self, new: Policy, library: Library) -> None:
+    def __init__(self, new: Policy, library: ByHash) -> None:
         self.new = new
         self.decisions = 0
         self.left_out = 0
         self.unknown = 0
-        self.cells: dict[Change, Cell] = defaultdict(Cell)
+        self.cells: dict[Change, SendCount] = defaultdict(SendCount)
         self._library = library
         self._forever = dataclasses.replace(new, since=LONG_AGO.first)
 
@@ -86,7 +86,7 @@ class WhatIf:
         for by, name in names.items():
             self.cells[Change(by, name, record.verdict, new.verdict)].add(said.get("subj"))
 
-    def rows(self, by: By, *, changed: bool = True) -> Iterator[tuple[Change, Cell]]:
+    def rows(self, by: By, *, changed: bool = True) -> Iterator[tuple[Change, SendCount]]:
         """Yields the rows of one kind, most sends first; `changed`: only where the verdict is another."""
         rows = [(change, cell) for change, cell in self.cells.items() if change.by == by]
         for change, cell in sorted(rows, key=lambda row: (-row[1].sends, row[0])):
@@ -94,16 +94,16 @@ class WhatIf:
                 yield change, cell
 
     @property
-    def widened(self) -> Cell:
+    def widened(self) -> SendCount:
         """What the new policy clears and the old one withheld."""
-        found = Cell()
+        found = SendCount()
         for change, cell in self.rows("verdict"):
             if change.new == "clear":
                 found.sends += cell.sends
                 found.people |= cell.people
         return found
 
-    def _packs(self, case: Case) -> Packs:
+    def _packs(self, case: RecordedCase) -> Packs:
         """Returns packs with the new version in its place, and beside it the one that decided."""
         own = self._library.policy(case.policy.sha256).max_lag_ms
         over = case.record.max_lag_ms if case.record.max_lag_ms != own else None  # a setting goes over every version

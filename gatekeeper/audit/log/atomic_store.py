@@ -18,7 +18,7 @@ NO_FILE = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
 """Error numbers of opening a link, a socket or a device."""
 
 
-class Shelf:
+class AtomicStore:
     """Files by their names below a folder; every method raises UnavailableError (3) where the disk does not do it."""
 
     def __init__(self, folder: Path) -> None:

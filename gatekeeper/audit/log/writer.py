@@ -36,7 +36,7 @@ class Storing(Reading, Protocol):
         """Takes a file away, if it is there."""
 
 
-class Log:
+class LogWriter:
     """The log for its one writer: leaves are appended, and sealed together by the next checkpoint."""
 
     def __init__(self, files: Storing, *, signer: Callable[[], Signing], verifiers: Sequence[Vkey]) -> None:

@@ -8,7 +8,7 @@ from time import time
 
 import click
 
-from gatekeeper.audit.checks.coverage import TOLD, Covered, Finding, Range, report
+from gatekeeper.audit.checks.coverage import TOLD, CoverageFinding, Covered, Range, report
 from gatekeeper.cli.audit import state as states
 from gatekeeper.cli.audit.reading import Pace, rate_option
 from gatekeeper.cli.output import json_option, note, progress_bar, show_table
@@ -30,7 +30,7 @@ class Checked(Model):
     covered: Covered
 
 
-class Kept(states.State):
+class CoverageState(states.State):
     """What the state file holds: what was found of each partition that is done, as it was when it was checked."""
 
     found: list[Checked]
@@ -45,11 +45,11 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
     settings = load()
     keys = [key.kid for key in Keys(settings.key_folder).public("worker")]
     of = states.of("coverage", group=settings.group, broker=settings.bootstrap, keys=keys)
-    kept = states.begun(state, Kept, of)
+    kept = states.begun(state, CoverageState, of)
     done = _taken_up(settings, kept, state) if kept else {}
 
-    def now(ended: bool) -> Kept | None:
-        return None if ended else Kept(of=of, found=list(done.values()))
+    def now(ended: bool) -> CoverageState | None:
+        return None if ended else CoverageState(of=of, found=list(done.values()))
 
     with states.kept(state, now) as step:
         with progress_bar() as bar:
@@ -80,7 +80,7 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
     click.get_current_context().exit(1 if findings else 5 if expired else 0)
 
 
-def _taken_up(settings: Settings, kept: Kept, file: Path | None) -> dict[int, Checked]:
+def _taken_up(settings: Settings, kept: CoverageState, file: Path | None) -> dict[int, Checked]:
     """Returns what was found before by partition, and says of when it is; raises UsageError (2) where it cannot be."""
     done = {one.covered.partition: one for one in kept.found}
     with Reader(settings) as reader:
@@ -97,7 +97,7 @@ def _since(done: Mapping[int, Checked]) -> str:
     return instant(min(one.at for one in done.values()))
 
 
-def _show(found: Sequence[Covered], findings: Sequence[Finding], *, expired: bool) -> None:
+def _show(found: Sequence[Covered], findings: Sequence[CoverageFinding], *, expired: bool) -> None:
     show_table(
         [f"cli.column_{name}" for name in ("partition", "manifests", "records", "claimed", "expired")],
         [

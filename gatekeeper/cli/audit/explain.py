@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from gatekeeper.audit.checks.by_hash import Library, Missing
+from gatekeeper.audit.checks.by_hash import ByHash, Missing
 from gatekeeper.audit.checks.trail import Trail
+from gatekeeper.audit.explanation.explanation import UNREADABLE, Explanation, NewestCheckpoint, PlacedRecord, proven
+from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
 from gatekeeper.audit.log.sealed import Sealed
-from gatekeeper.audit.story.search import Quest, Search
-from gatekeeper.audit.story.story import UNREADABLE, Seal, Story, Told, proven
 from gatekeeper.audit.verify.sentences import INCOMPLETE, UNVERIFIABLE
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, printable, progress_bar, show_json, show_table
@@ -34,16 +34,16 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     nothing, 4 where the sealed log cannot be read, 5 where not all records could be, or nothing is found among those
     that are of known workers and others were set aside.
     """
-    quest, settings, where = Quest.read(asked), of_folder(load(), folder), str(folder or "live")
+    quest, settings, where = SearchTerm.read(asked), of_folder(load(), folder), str(folder or "live")
     keys, read = keys_of(settings, folder), folder or text("cli.audit_running")
     with opened(settings, folder, live=live or folder is None, since=None, to=None) as trail, progress_bar() as bar:
         task = bar.add_task(text("cli.audit_reading"), total=None)
         kept, readable = _log(settings, keys)
-        search = Search(trail, lambda: bar.advance(task))
+        search = TrailSearch(trail, lambda: bar.advance(task))
         found, log = _proven(search.found(quest), kept, [*keys.verifiers("worker"), *keys.verifiers("log")])
         readable = readable and log is kept
         seal = _seal(log, keys) if readable else UNREADABLE
-        stories = [Story(piece, seal, local=_clock(trail, piece)) for piece in found]
+        explanations = [Explanation(piece, seal, local=_clock(trail, piece)) for piece in found]
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
     if not found and (search.troubles or (isinstance(trail, LiveTrail) and trail.aside)):
@@ -51,13 +51,15 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
     if not found:
         raise UsageError("error.explain_nothing", where=read, days=f"{settings.audit_days:,}")
     if as_json:
-        show_json({"asked": quest.text, "where": where, "pieces": [story.plain() for story in stories]})
-    elif len(stories) > 1:
-        note("cli.audit_explain_several", count=len(stories))
+        show_json(
+            {"asked": quest.text, "where": where, "pieces": [explanation.plain() for explanation in explanations]}
+        )
+    elif len(explanations) > 1:
+        note("cli.audit_explain_several", count=len(explanations))
         names = ("decision_id", "inquiry_code", "campaign", "channel", "verdict", "seen")
-        show_table([f"cli.column_{name}" for name in names], [story.row() for story in stories])
+        show_table([f"cli.column_{name}" for name in names], [explanation.row() for explanation in explanations])
     else:
-        click.echo("\n".join(printable(line.encode()) for line in stories[0].page().split("\n")))
+        click.echo("\n".join(printable(line.encode()) for line in explanations[0].page().split("\n")))
     wrong = [finding for piece in found for told in piece for finding in told.wrong]
     tell_unproven(wrong, None if folder else keys.folder)
     codes = {one.exit for one in wrong}
@@ -77,7 +79,9 @@ def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
         return None, False
 
 
-def _proven(found: list[list[Told]], log: Sealed | None, keys: list[str]) -> tuple[list[list[Told]], Sealed | None]:
+def _proven(
+    found: list[list[PlacedRecord]], log: Sealed | None, keys: list[str]
+) -> tuple[list[list[PlacedRecord]], Sealed | None]:
     """Returns the pieces with what became of each record's proof, and the log; without that where it cannot be read."""
     try:
         return [[proven(told, log, keys) for told in piece] for piece in found], log
@@ -86,17 +90,17 @@ def _proven(found: list[list[Told]], log: Sealed | None, keys: list[str]) -> tup
         return _proven(found, None, keys)
 
 
-def _seal(log: Sealed | None, keys: Keys) -> Seal | None:
+def _seal(log: Sealed | None, keys: Keys) -> NewestCheckpoint | None:
     if log is None:
         return None
     at = log.cosigned_at(keys.public("witness"))
-    return Seal(log.checkpoint.size, None if at is None else instant(at * 1000))
+    return NewestCheckpoint(log.checkpoint.size, None if at is None else instant(at * 1000))
 
 
-def _clock(trail: Trail, piece: list[Told]) -> Callable[[str], str]:
+def _clock(trail: Trail, piece: list[PlacedRecord]) -> Callable[[str], str]:
     """Returns what writes an instant as the clocks show it where the policy that decided is at home."""
     try:
-        zone = Library(trail).policy(piece[0].record["policy"]["sha256"]).timezone
+        zone = ByHash(trail).policy(piece[0].record["policy"]["sha256"]).timezone
     except Missing:
         zone = "UTC"
     return lambda at: local(span(at, zone).first, zone)

@@ -17,7 +17,7 @@ from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.export import export
 from gatekeeper.audit.export.export_in_progress import begun, part_of
 from gatekeeper.audit.export.export_reader import DAYS, Finished, last_finished
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.cli.audit.reading import Pace, in_order, log_of, rate_option, tell_aside, time_options
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json
 from gatekeeper.errors import GatekeeperError, IncompleteError, UnavailableError, UsageError
@@ -96,7 +96,7 @@ def _growing(out: Path) -> Iterator[Path]:
     Raises as `part_of` does, UnavailableError (3) where another call writes to it.
     """
     part = part_of(out, user=os.geteuid())
-    with Shelf(part).alone():
+    with AtomicStore(part).alone():
         if not part.exists():  # another call has come to its end just now
             raise UnavailableError("error.folder_taken", folder=part)
         try:

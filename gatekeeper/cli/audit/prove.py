@@ -9,9 +9,9 @@ import click
 from gatekeeper.audit.export.proof import prove
 from gatekeeper.audit.verify.proof_check import check_content
 from gatekeeper.audit.verify.sentences import INCOMPLETE
+from gatekeeper.cli.actor import named
 from gatekeeper.cli.audit.reading import keys_of, log_of, of_folder, opened, place_options, tell_unproven
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, whole
-from gatekeeper.cli.who import named
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.settings import load
 from gatekeeper.texts import text

@@ -12,10 +12,10 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from gatekeeper.audit.checks.chain import Finding
+from gatekeeper.audit.checks.chain import ChainFinding
 from gatekeeper.audit.checks.trail import Trail
 from gatekeeper.audit.export.export_reader import Folder
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import Sealed, sealed
 from gatekeeper.audit.verify.findings import Finding as Unproven
 from gatekeeper.audit.verify.sentences import CHANGED
@@ -84,7 +84,7 @@ def keys_of(settings: Settings, folder: Path | None) -> Keys:
 
 def log_of(keys: Keys, folder: Path) -> Sealed | None:
     """Returns the sealed log in a folder, None where there is none; raises IntegrityError (4) where it is not right."""
-    return sealed(Shelf(folder), keys.public("log"), keys.public("witness"), passed_over)
+    return sealed(AtomicStore(folder), keys.public("log"), keys.public("witness"), passed_over)
 
 
 def passed_over(error: GatekeeperError) -> None:
@@ -115,7 +115,7 @@ def tell_aside(trail: LiveTrail) -> None:
     """
     if not trail.keys.numbers("worker", "pub"):
         note("cli.audit_unkeyed", folder=trail.keys.folder)
-    told: dict[object, Finding] = {}
+    told: dict[object, ChainFinding] = {}
     for place, finding in trail.aside.items():
         told.setdefault(finding.values.get("kid") if finding.kind == "key_unknown" else place, finding)
     for finding in islice(told.values(), SHOWN):

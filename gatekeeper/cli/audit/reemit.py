@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import click
 
+from gatekeeper.cli.actor import by_option, person
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.cli.usage import Number
-from gatekeeper.cli.who import by_option, person
 from gatekeeper.errors import IncompleteError, UsageError
 from gatekeeper.review.actions import sentence
 from gatekeeper.settings import load

@@ -12,13 +12,13 @@ from typing import Any, get_args
 import click
 
 from gatekeeper.audit.checks.archive import Archive
-from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.recheck import Recheck, Rechecked
 from gatekeeper.audit.checks.replay import Finding, replay
 from gatekeeper.audit.checks.trail import Link
 from gatekeeper.audit.records.releases import RELEASES, RULES
 from gatekeeper.cli.audit.reading import Pace, in_order, opened, rate_option, trail_options
-from gatekeeper.cli.audit.walk import Walk
+from gatekeeper.cli.audit.walk import TrailWalk
 from gatekeeper.cli.output import json_option, note, progress_bar, show_json, show_table
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.identity import open_tokens
@@ -105,8 +105,8 @@ def command(
     settings = load()
     with ExitStack() as stack:
         trail = stack.enter_context(opened(settings, folder, live=live, since=None if live else since, to=to))
-        report, walk = Report(), Walk(trail, since, to, Pace(rate if live or rate else 0))
-        library, recheck = Library(trail), None
+        report, walk = Report(), TrailWalk(trail, since, to, Pace(rate if live or rate else 0))
+        library, recheck = ByHash(trail), None
         if isinstance(trail, LiveTrail):
             recheck = _recheck(settings, stack.enter_context(Reader(settings)), library, trail)
             walk.passed = recheck.passed
@@ -126,7 +126,7 @@ def command(
     context.exit(1 if foreign else report.exit_code)
 
 
-def _links(walk: Walk, report: Report) -> Iterator[Link]:
+def _links(walk: TrailWalk, report: Report) -> Iterator[Link]:
     """Yields what is to be taken; what cannot be read of a partition ends that one, and is told at the end."""
     for partition in walk.trail.partitions():
         try:
@@ -135,7 +135,7 @@ def _links(walk: Walk, report: Report) -> Iterator[Link]:
             report.troubles[str(error)] = error.exit_code
 
 
-def _recheck(settings: Settings, reader: Reader, library: Library, trail: LiveTrail) -> Recheck:
+def _recheck(settings: Settings, reader: Reader, library: ByHash, trail: LiveTrail) -> Recheck:
     archive = Archive()
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)

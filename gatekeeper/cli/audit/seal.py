@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gatekeeper import interruption
-from gatekeeper.audit.checks.chain import Finding
+from gatekeeper.audit.checks.chain import ChainFinding
 from gatekeeper.audit.checks.coverage import Covered
 from gatekeeper.audit.tlog.notes import Checkpoint
 from gatekeeper.cli.audit.reading import Pace, passed_over
@@ -15,7 +15,7 @@ from gatekeeper.errors import GatekeeperError
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from streams.operations import coverage
-from streams.operations.sealing import CHECKPOINT_SECONDS, Sealer, Told
+from streams.operations.sealing import CHECKPOINT_SECONDS, Sealer, SealerCallbacks
 
 HOUR_MS = 3_600_000
 YEAR_HOURS = 366 * 24
@@ -47,7 +47,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
     unchecked = 0
     """Exit code of the last coverage check, where it could not be made."""
 
-    def finding(one: Finding) -> None:
+    def finding(one: ChainFinding) -> None:
         nonlocal found
         found += 1
         place = {"partition": one.partition, "offset": one.offset}
@@ -85,7 +85,7 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         interruption.stop_on_signals()
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_sealing"), total=None)
-        told = Told(
+        told = SealerCallbacks(
             finding, sealed, taken=lambda: bar.advance(task), covered=covered, unchecked=failed, passed=passed_over
         )
         check = (lambda: list(coverage.check(settings, Pace(None).done))) if hours else None

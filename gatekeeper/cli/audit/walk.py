@@ -15,7 +15,7 @@ from gatekeeper.times import instant
 
 
 @dataclass
-class Walk:
+class TrailWalk:
     """Goes through the links of a trail whose `t1` is at or after `since` and before `to` (milliseconds).
 
     `passed`: hears each record of before `since` that the trail holds.

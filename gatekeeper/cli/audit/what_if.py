@@ -7,11 +7,11 @@ from typing import get_args
 
 import click
 
-from gatekeeper.audit.checks.by_hash import Library
+from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.what_if import By, WhatIf
 from gatekeeper.cli.activate import file_policy
 from gatekeeper.cli.audit.reading import Pace, opened, rate_option, trail_options
-from gatekeeper.cli.audit.walk import Walk
+from gatekeeper.cli.audit.walk import TrailWalk
 from gatekeeper.cli.output import json_option, note, show_heading, show_json, show_table
 from gatekeeper.office.policy_change import every, named
 from gatekeeper.policy.reasons import VERDICTS
@@ -46,8 +46,8 @@ def command(
     settings = load()
     new = given or named(policy, every(management.policies(settings) if live else None))
     with opened(settings, folder, live=live, since=since, to=to) as trail:
-        found = WhatIf(new, Library(trail))
-        walk = Walk(trail, since, to, Pace(rate if live or rate else 0))
+        found = WhatIf(new, ByHash(trail))
+        walk = TrailWalk(trail, since, to, Pace(rate if live or rate else 0))
         with walk.bar:
             for partition in trail.partitions():
                 for link in walk.links(partition):

@@ -8,7 +8,7 @@ from time import time
 import click
 
 from gatekeeper import interruption
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.witness import Witness
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.cli.usage import Number
@@ -42,7 +42,7 @@ def command(log_folder: Path | None, state: Path, interval: float, once: bool, a
     keys = Keys(settings.key_folder)
     if not keys.public("log"):
         raise UsageError("error.witness_log_key", folder=keys.folder)
-    log, memory = Shelf(log_folder or settings.log_folder), Shelf(state)
+    log, memory = AtomicStore(log_folder or settings.log_folder), AtomicStore(state)
     if not once:
         interruption.stop_on_signals()
     waiting = False

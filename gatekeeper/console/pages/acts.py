@@ -10,13 +10,13 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
 from gatekeeper.console import filters, items
+from gatekeeper.console.item_search import ItemSearch
 from gatekeeper.console.pages.item import KEYS, item_page
-from gatekeeper.console.search import Search
-from gatekeeper.console.session import Actor, Form, Refused, Session
+from gatekeeper.console.session import Actor, Denied, Form, Session
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, told
 from gatekeeper.errors import IncompleteError
-from gatekeeper.review.actions import REASONED, Call, Unfit
+from gatekeeper.review.actions import REASONED, ActRequest, UnfitValue
 from gatekeeper.review.queue import Item
 from gatekeeper.texts import text
 from gatekeeper.times import instant
@@ -39,7 +39,7 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
         known = items.answer(db, id_, call.act_id(id_))
         under_way = items.under_way(items.doings(db, id_))
     if item is None:
-        raise Refused("error.item_unknown", 404)
+        raise Denied("error.item_unknown", 404)
     if known is None:
         wrong = why_not(call, item, language(request), under_way=under_way)
         if wrong:
@@ -54,15 +54,15 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
     return _to(following or id_, written, after=call.act_id(id_))
 
 
-def call_of(held: Console, session: Session, form: FormData) -> Call:
+def call_of(held: Console, session: Session, form: FormData) -> ActRequest:
     """Returns what a form asks for; raises Refused (403) for what this person may not do, (400) for what is no act."""
     kind, run = field(form, "kind"), field(form, "run")
     if kind not in KINDS or not _RUN.fullmatch(run):
-        raise Refused("page.request_bad", 400)
+        raise Denied("page.request_bad", 400)
     if not session.may(kind):
-        raise Refused("page.may_not")
+        raise Denied("page.may_not")
     evidence = field(form, "evidence").strip() or None
-    return Call(kind, session.user, field(form, "reason").strip(), evidence, run, instant(held.now()), bulk=1)
+    return ActRequest(kind, session.user, field(form, "reason").strip(), evidence, run, instant(held.now()), bulk=1)
 
 
 def field(form: FormData, name: str) -> str:
@@ -71,24 +71,24 @@ def field(form: FormData, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def why_not(call: Call, item: Item, lang: Any, *, under_way: bool) -> str | None:
+def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> str | None:
     """Returns in a sentence why an act cannot be done about an item as it stands, None where the worker may do it."""
     if call.kind in REASONED and not call.reason:
         return text("page.needs_reason", lang)
     try:
         code = call.refusal(item, under_way=under_way)
-    except Unfit as unfit:
+    except UnfitValue as unfit:
         return unfitting(unfit, lang)
     return told("refused", code, lang) if code else None
 
 
-def unfitting(unfit: Unfit, lang: Any) -> str:
+def unfitting(unfit: UnfitValue, lang: Any) -> str:
     """Returns in a sentence which field of a form is wrong."""
     known = unfit.field if unfit.field in ("reason", "evidence_ref") else "other"
     return text(f"page.unfit_{known}", lang)
 
 
-def write(held: Console, calls: list[tuple[Call, Item]]) -> None:
+def write(held: Console, calls: list[tuple[ActRequest, Item]]) -> None:
     """Writes acts; raises IncompleteError (504) where some have no answer, which may have been written all the same."""
     lost = 0
     for window in reviews.write(held.settings, [call.act(item) for call, item in calls]):
@@ -97,7 +97,7 @@ def write(held: Console, calls: list[tuple[Call, Item]]) -> None:
         raise IncompleteError("page.acts_unknown", count=lost)
 
 
-def _next(held: Console, search: Search, item: Item) -> str | None:
+def _next(held: Console, search: ItemSearch, item: Item) -> str | None:
     """Returns the item that comes after this one in its list, about which nothing is being done."""
     with held.model.read() as db:
         return search.after(db, item)

@@ -9,20 +9,20 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console import filters, items, managed
+from gatekeeper.console import filters, items, registry
+from gatekeeper.console.bulk_runs import BulkRun
 from gatekeeper.console.pages.acts import call_of, field, unfitting, write
 from gatekeeper.console.pages.item import KEYS
-from gatekeeper.console.runs import Run
-from gatekeeper.console.session import Actor, Form, Refused, Session, Viewer
+from gatekeeper.console.session import Actor, Denied, Form, Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
-from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, Call, Row, Unfit
+from gatekeeper.review.actions import GOOD, REASONED, SAMPLES, TYPED_ABOVE, ActRequest, ActResult, UnfitValue
 from gatekeeper.review.queue import Item
 from gatekeeper.texts import text
 from gatekeeper.times import instant
 
 router = APIRouter()
-MOST = 20_000
+MAX_ITEMS = 20_000
 """So many items at once."""
 SHOWN = 500
 """So many rows of a run are shown, in the end those first that did not go as asked."""
@@ -32,9 +32,9 @@ SHOWN = 500
 def ask(request: Request, session: Actor, kind: str = "") -> Response:
     """Returns how many it is, five samples and what cannot be done, with the form that does it."""
     if kind not in KEYS:
-        raise Refused("page.request_bad", 400)
+        raise Denied("page.request_bad", 400)
     if not session.may(kind):
-        raise Refused("page.may_not")
+        raise Denied("page.may_not")
     return _preview(request, session, kind, filters.written(request), console(request).model.cursor())
 
 
@@ -44,18 +44,18 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     held, lang = console(request), language(request)
     call, written, shown = call_of(held, session, form), field(form, "filter"), field(form, "until")
     if call.kind not in KEYS:
-        raise Refused("page.request_bad", 400)
+        raise Denied("page.request_bad", 400)
     generation, _, until = shown.partition("-")
     if generation != held.model.generation or not until.isdecimal():
         return _preview(request, session, call.kind, written, held.model.cursor(), wrong=text("page.bulk_stale", lang))
     todo, rows = _split(request, call, written, int(until))
     count = field(form, "count")
-    confirmed = int(count) if count.isdecimal() and len(count) <= len(str(MOST)) else 0
+    confirmed = int(count) if count.isdecimal() and len(count) <= len(str(MAX_ITEMS)) else 0
     wrong = None
     try:
         if todo:
             call.act(todo[0])
-    except Unfit as unfit:
+    except UnfitValue as unfit:
         wrong = unfitting(unfit, lang)
     if call.kind in REASONED and not call.reason:
         wrong = text("page.needs_reason", lang)
@@ -66,7 +66,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     if wrong:
         typed = {"reason": call.reason, "evidence": call.evidence or ""}
         return _preview(request, session, call.kind, written, shown, wrong=wrong, typed=typed, run=call.run)
-    held.runs.put(Run(call.run, call.kind, session.user, rows, written))
+    held.runs.put(BulkRun(call.run, call.kind, session.user, rows, written))
     with held.model.read() as db:
         known = items.run(db, call.run)
     # what was confirmed counts, also where the same form comes again for what is left of it
@@ -84,13 +84,13 @@ def run(request: Request, session: Viewer, name: str) -> Response:
         written = items.run(db, name)
         cursor = held.model.cursor()
     if kept is None and not written:
-        raise Refused("page.run_unknown", 404)
+        raise Denied("page.run_unknown", 404)
     proposed = filters.joined((("state", "proposed"), ("run", name)))
     with held.model.read() as db:
         to_approve = filters.search(request, proposed).count(db)
     rows = dict(kept.rows) if kept else {}
     for id_, doing in written.items():
-        rows[id_] = Row(id_, doing.act_id, doing.outcome, doing.code, doing.did)
+        rows[id_] = ActResult(id_, doing.act_id, doing.outcome, doing.code, doing.did)
     waiting = sum(row.outcome is None for row in rows.values())
     order = list(rows.values())
     if not waiting:  # before, rows would move under the reader
@@ -126,11 +126,11 @@ def _preview(
     run: str | None = None,
 ) -> Response:
     held, lang = console(request), language(request)
-    call = Call(kind, session.user, "-", "x", "run", instant(held.now()))
+    call = ActRequest(kind, session.user, "-", "x", "run", instant(held.now()))
     todo, rows = _split(request, call, written, int(until.partition("-")[2]))
     cannot = Counter(told("refused", row.code, lang) for row in rows.values() if row.outcome == "refused")
     with held.model.read() as db:
-        most = managed.packs(db, held.settings.policy).at(held.now()).four_eyes_bulk
+        most = registry.packs(db, held.settings.policy).at(held.now()).four_eyes_bulk
     return page(
         request,
         "bulk",
@@ -151,19 +151,19 @@ def _preview(
     )
 
 
-def _split(request: Request, call: Call, written: str, until: int) -> tuple[list[Item], dict[str, Row]]:
+def _split(request: Request, call: ActRequest, written: str, until: int) -> tuple[list[Item], dict[str, ActResult]]:
     """Returns the items to act on, and a row for each that the filter means; raises Refused (400) for too many."""
     search = filters.search(request, written, kind=call.kind, until=until)
     with console(request).model.read() as db:
-        if search.count(db) > MOST:
-            raise Refused("page.bulk_large", 400)
+        if search.count(db) > MAX_ITEMS:
+            raise Denied("page.bulk_large", 400)
         found = list(search.items(db))
     todo, rows = [], {}
     for item in found:
-        row = rows[item.id] = Row(item.id, call.act_id(item.id))
+        row = rows[item.id] = ActResult(item.id, call.act_id(item.id))
         try:
             code = call.refusal(item)
-        except Unfit:
+        except UnfitValue:
             code = None  # of the form, not of the item: told by whoever asked
         if code:
             row.outcome, row.code = "refused", code

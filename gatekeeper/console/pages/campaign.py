@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gatekeeper.console import flow
-from gatekeeper.console.session import Refused, Viewer
+from gatekeeper.console.session import Denied, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import page
 from gatekeeper.report import chart
 
 router = APIRouter()
-MOST = 200
+MAX_CAMPAIGNS = 200
 STEPS = ("expected", "decided", "cleared", "handed_off")
 """The way of a piece, each step being a part of the one before."""
 REST = ("withheld", "recalled", "recalled_after_hand_off", "waiting_for_hand_off")
@@ -23,7 +23,7 @@ REST = ("withheld", "recalled", "recalled_after_hand_off", "waiting_for_hand_off
 def listed(request: Request, session: Viewer) -> Response:
     """Returns the campaigns of which anything happened last."""
     with console(request).model.read() as db:
-        found = [(counts.told(), last) for counts, last in flow.campaigns(db, most=MOST)]
+        found = [(counts.told(), last) for counts, last in flow.campaigns(db, most=MAX_CAMPAIGNS)]
     return page(request, "campaigns", campaigns=found)
 
 
@@ -33,7 +33,7 @@ def shown(request: Request, session: Viewer, id_: str) -> Response:
     with console(request).model.read() as db:
         found = flow.campaign(db, id_)
     if found is None:
-        raise Refused("page.campaign_unknown", 404)
+        raise Denied("page.campaign_unknown", 404)
     told = found.told()
     return page(
         request, "campaign", told=told, steps=STEPS, rest=REST, funnel=_funnel(told), now=console(request).now()
@@ -46,7 +46,7 @@ def counts(request: Request, session: Viewer, id_: str) -> dict[str, Any]:
     with console(request).model.read() as db:
         found = flow.campaign(db, id_)
     if found is None:
-        raise Refused("page.campaign_unknown", 404)
+        raise Denied("page.campaign_unknown", 404)
     return found.told()
 
 

@@ -11,15 +11,15 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from gatekeeper import times
-from gatekeeper.audit.story.telling import Line, Telling
+from gatekeeper.audit.explanation.wording import FactLine, Telling
 from gatekeeper.audit.tlog import merkle
-from gatekeeper.console import filters, items, managed, spoken
+from gatekeeper.console import filters, given_reasons, items, registry
 from gatekeeper.console.inquiries import by_time
-from gatekeeper.console.session import Refused, Session, Viewer
+from gatekeeper.console.session import Denied, Session, Viewer
 from gatekeeper.console.state import Console, console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.engine.item import FROM
-from gatekeeper.review.actions import GOOD, REASONED, Call, remedies
+from gatekeeper.review.actions import GOOD, REASONED, ActRequest, remedies
 from gatekeeper.review.queue import Item
 from gatekeeper.times import clock, instant
 from schemas.events import Send
@@ -80,13 +80,13 @@ def item_page(
     with held.model.read() as db:
         item = items.one(db, id_)
         if item is None:
-            raise Refused("error.item_unknown", 404)
+            raise Denied("error.item_unknown", 404)
         decision = items.decision(db, id_)
         proof = items.record(db, id_)
         doings = items.doings(db, id_)
-        words = spoken.places(db, [doing.act_id for doing in doings])
+        words = given_reasons.places(db, [doing.act_id for doing in doings])
         before = _before(db, after)
-        names = managed.names(db)
+        names = registry.names(db)
         cursor = held.model.cursor()
     record = orjson.loads(proof["value"]) if proof else None
     facts = (record or {}).get("facts") or {}
@@ -132,15 +132,15 @@ def proof(request: Request, session: Viewer, id_: str) -> Response:
     with console(request).model.read() as db:
         found = items.record(db, id_)
     if found is None:
-        raise Refused("error.item_unknown", 404)
+        raise Denied("error.item_unknown", 404)
     headers = {"Content-Disposition": f'attachment; filename="{found["did"]}.json"'}
     return Response(found["value"], media_type="application/json", headers=headers)
 
 
-def _history(facts: dict[str, Any], item: Item, tell: Telling) -> list[Line]:
+def _history(facts: dict[str, Any], item: Item, tell: Telling) -> list[FactLine]:
     """Returns what was known of the person, and the decision itself."""
     known = [one for one in tell.facts(facts, item.source) if facts.get(one.kind)] if facts else []
-    return [*known, Line("decided", instant(item.seen), tell.say(f"verdict_{item.verdict}"))]
+    return [*known, FactLine("decided", instant(item.seen), tell.say(f"verdict_{item.verdict}"))]
 
 
 def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: bool) -> list[Offer]:
@@ -151,7 +151,7 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
             continue
         if kind in ("approve", "undo") and item.state not in FROM[kind] and not (kind == "undo" and under_way):
             continue
-        call = Call(kind, session.user, "-", "x", "run", instant(now))
+        call = ActRequest(kind, session.user, "-", "x", "run", instant(now))
         code = call.refusal(item, under_way=under_way)
         offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED))
     return offers

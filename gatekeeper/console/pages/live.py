@@ -11,12 +11,12 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from gatekeeper.console import filters
-from gatekeeper.console.search import Search
-from gatekeeper.console.session import COOKIE, Refused
+from gatekeeper.console.item_search import ItemSearch
+from gatekeeper.console.session import COOKIE, Denied
 from gatekeeper.console.state import Console, console
 
 router = APIRouter()
-MOST = 100
+MAX_LIVE_PAGES = 100
 """So many pages may listen at once."""
 BEAT_SECONDS = 10.0
 GATHER_SECONDS = 0.1
@@ -30,15 +30,15 @@ async def events(request: Request, since: str = "") -> Response:
     Who is not signed in is told so in it: a browser would give up at any other answer.
     """
     held = console(request)
-    if len(held.hub) >= MOST:
-        raise Refused("page.too_many", 429)
+    if len(held.hub) >= MAX_LIVE_PAGES:
+        raise Denied("page.too_many", 429)
     search = filters.search(request, filters.written(request))
     told = request.headers.get("last-event-id") or since
     stream = _stream(held, search, told, request.cookies.get(COOKIE, ""))
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def _stream(held: Console, search: Search, told: str, token: str) -> AsyncIterator[bytes]:
+async def _stream(held: Console, search: ItemSearch, told: str, token: str) -> AsyncIterator[bytes]:
     generation, _, number = told.partition("-")
     change = int(number) if number.isdecimal() else 0
     troubled = False
@@ -64,7 +64,7 @@ async def _stream(held: Console, search: Search, told: str, token: str) -> Async
                 yield b": still here\n\n"
 
 
-def _look(held: Console, search: Search, change: int) -> tuple[int, int, list[str]]:
+def _look(held: Console, search: ItemSearch, change: int) -> tuple[int, int, list[str]]:
     with held.model.read() as db:
         last = held.model.changes()
         new, changed = search.since(db, change)

@@ -15,10 +15,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from gatekeeper.console import filters, managed, spoken
+from gatekeeper.console import filters, given_reasons, registry
 from gatekeeper.console.orders import KINDS, LOOKS, WRITES
 from gatekeeper.console.pages.acts import field
-from gatekeeper.console.session import Form, Refused, Session, may
+from gatekeeper.console.session import Denied, Form, Session, may
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
 from gatekeeper.errors import GatekeeperError, UsageError
@@ -41,10 +41,10 @@ def shown(request: Request, session: Manager) -> Response:
     """Returns what is registered, and the forms that lead to each act."""
     held = console(request)
     with held.model.read() as db:
-        known = {kind: managed.registered(db, kind) for kind in ("controller", "batch", "policy")}
-        done = managed.recent(db, most=SHOWN, facts_only=True)
-        words = held.words(spoken.places(db, [act.act_id for act in done]))
-        holds = managed.packs(db, held.settings.policy).at(held.now()).name
+        known = {kind: registry.registered(db, kind) for kind in ("controller", "batch", "policy")}
+        done = registry.recent(db, most=SHOWN, facts_only=True)
+        words = held.words(given_reasons.places(db, [act.act_id for act in done]))
+        holds = registry.packs(db, held.settings.policy).at(held.now()).name
     versions = sorted(
         {policy.name for policy in every()} | {f"{one['id']}@{one['version']}" for one in known["policy"]}
     )
@@ -56,10 +56,10 @@ def shown(request: Request, session: Manager) -> Response:
 def look(request: Request, session: Manager, kind: str, subject: str = "", since: str = "", look: str = "") -> Response:
     """Returns what an act would meet, with the form that does it; nothing is written. `look`: names the looking."""
     if kind not in KINDS:
-        raise Refused("page.no_such_page", 404)
+        raise Denied("page.no_such_page", 404)
     subject = subject.strip()
     if not subject:
-        raise Refused("page.manage_nothing", 400)
+        raise Denied("page.manage_nothing", 400)
     if kind in LOOKS and not _RUN.fullmatch(look):
         query = filters.joined((("subject", subject), ("since", since), ("look", uuid4().hex)))
         return RedirectResponse(f"/manage/{kind}?{query}", 303)
@@ -72,7 +72,7 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
     held, lang = console(request), language(request)
     run, subject = field(form, "run"), field(form, "subject").strip()
     if kind not in KINDS or not _RUN.fullmatch(run):
-        raise Refused("page.request_bad", 400)
+        raise Denied("page.request_bad", 400)
     wrong, act = None, None
     if field(form, "typed").strip() != subject:
         wrong = text("page.manage_type", lang, subject=subject)
@@ -89,7 +89,7 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
             request, session, kind, subject, field(form, "look"), typed=typed, wrong=wrong, run=run, status=422
         )
     with held.model.read() as db:
-        written, _ = managed.outcome(db, run)
+        written, _ = registry.outcome(db, run)
     if not written:
         extra = {"version": subject, **{name: field(form, name).strip() for name in _EXTRA}}
         held.tasks.start(run, session.user, lambda task: WRITES[kind](held, act, extra, task))
@@ -102,9 +102,9 @@ def done(request: Request, session: Manager, kind: str, run: str) -> Response:
     held = console(request)
     task = held.tasks.get(run)
     with held.model.read() as db:
-        written, outcome = managed.outcome(db, run)
+        written, outcome = registry.outcome(db, run)
     if kind not in KINDS or not (task or written):
-        raise Refused("page.run_unknown", 404)
+        raise Denied("page.run_unknown", 404)
     result = task.result if task else None
     pair, rival = result if isinstance(result, Changed) else (result, None)
     waits = (task is not None and not task.over) or (pair is not None and outcome is None)
@@ -143,9 +143,9 @@ def _form(
             f"{kind}-{look}-{since}-{subject}", session.user, lambda task: LOOKS[kind](held, subject, since, task)
         )
         if task.by != session.user:
-            raise Refused("page.may_not")
+            raise Denied("page.may_not")
     with held.model.read() as db:
-        known = managed.registered(db, KINDS[kind]) if KINDS[kind] != "person" else []
+        known = registry.registered(db, KINDS[kind]) if KINDS[kind] != "person" else []
     return page(
         request,
         "manage_one",

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gatekeeper import times as spans
-from gatekeeper.console import flow, managed, spoken
+from gatekeeper.console import flow, given_reasons, registry
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page, told
@@ -41,8 +41,8 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
     with held.model.read() as db:
         rows = flow.decided(db, now - days * DAY_MS)
         heads, positions = flow.heads(db), held.model.positions()
-        acts = managed.recent(db, most=SHOWN)
-        words = spoken.places(db, [act.act_id for act in acts])
+        acts = registry.recent(db, most=SHOWN)
+        words = given_reasons.places(db, [act.act_id for act in acts])
         values: dict[str, Any] = {"waiting": waiting(db), "overturns": overturns(db), "times": times(db)}
     frame = buckets(now, days, zone)
     sealed = fleet.seal(held.settings)
@@ -117,7 +117,7 @@ def times(db: sqlite3.Connection) -> dict[str, Any] | None:
     return {"median": int(tenths[4]), "most": int(tenths[8]), "n": len(took)}
 
 
-def lags(positions: Mapping[tuple[str, int], int], heads: Sequence[flow.Head]) -> list[tuple[int, int]]:
+def lags(positions: Mapping[tuple[str, int], int], heads: Sequence[flow.PartitionProgress]) -> list[tuple[int, int]]:
     """Returns by partition how many sends are not decided yet: those that the model has read, less those decided."""
     next_ = {head.partition: head.next or 0 for head in heads}
     ends = {number: end for (topic, number), end in sorted(positions.items()) if topic == "sends"}

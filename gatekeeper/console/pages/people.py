@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import TypeAdapter, ValidationError
 
+from gatekeeper.audit.explanation.trail_search import SearchTerm
 from gatekeeper.audit.records import inquiry
-from gatekeeper.audit.story.search import Quest
 from gatekeeper.console import inquiries
-from gatekeeper.console import people as index
+from gatekeeper.console import record_places as index
 from gatekeeper.console.pages.acts import field
-from gatekeeper.console.session import Actor, Form, Refused, Session, Viewer
+from gatekeeper.console.session import Actor, Denied, Form, Session, Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.errors import UsageError
@@ -32,7 +32,7 @@ _UNFIT = {"--reason": "page.unfit_reason", "--evidence": "page.unfit_evidence_re
 def looking(request: Request, session: Viewer) -> Session:
     """Returns the session of somebody who looks at a person; raises Refused (429) of who looks at too many."""
     if console(request).looks.full(session.user):
-        raise Refused("page.too_many", 429)
+        raise Denied("page.too_many", 429)
     return session
 
 
@@ -64,11 +64,11 @@ def letter(request: Request, session: Looking, code: str) -> Response:
         dids = index.beginning(db, _start(code))
         recipient, erased = index.whose(db, [one.did for one in index.piece(db, dids)])
     if not dids:
-        raise Refused("page.letter_unknown", 404)
+        raise Denied("page.letter_unknown", 404)
     with Reader(held.settings) as reader:
         found, gone = inquiries.letters(held, reader, dids, lang)
     if not found:
-        raise Refused("page.letter_expired", 404)
+        raise Denied("page.letter_expired", 404)
     if len(found) > 1:
         return page(request, "letters", letters=found)
     return page(
@@ -139,7 +139,7 @@ def _person(
 
 def _start(code: str) -> str:
     """Returns the decision id that is meant, or how it begins; raises UsageError (400) where it is neither."""
-    return Quest.read(code).beginning or inquiry.read(code)
+    return SearchTerm.read(code).beginning or inquiry.read(code)
 
 
 def _printed(start: str) -> str:

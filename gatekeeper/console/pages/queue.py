@@ -13,8 +13,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from gatekeeper.console import filters, items
+from gatekeeper.console.item_search import PAGE, CauseGroup, ItemSearch
 from gatekeeper.console.pages.item import KEYS, claimed
-from gatekeeper.console.search import PAGE, Group, Search
 from gatekeeper.console.session import Viewer
 from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
@@ -117,7 +117,7 @@ def as_lines(request: Request, session: Viewer) -> Response:
     return StreamingResponse(lines, media_type="application/jsonl", headers=_as_file("review.jsonl"))
 
 
-def _all(request: Request, search: Search) -> Iterator[Item]:
+def _all(request: Request, search: ItemSearch) -> Iterator[Item]:
     # each piece is asked for anew: pieces may be asked for in several threads
     skip = 0
     while True:
@@ -137,7 +137,7 @@ def _as_file(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-def _first_sentence(request: Request, db: sqlite3.Connection, group: Group) -> str:
+def _first_sentence(request: Request, db: sqlite3.Connection, group: CauseGroup) -> str:
     reasons = items.decision(db, group.sample).reasons
     return str(getattr(reasons[0], language(request))) if reasons else ""
 
@@ -146,7 +146,7 @@ def _informational(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT count(*) FROM item WHERE informational AND state = 'open'").fetchone()[0])
 
 
-def _link(group: Group, written: str) -> str:
+def _link(group: CauseGroup, written: str) -> str:
     cause = {"primary": group.primary, "campaign": group.campaign, "origin": group.origin or ""}
     rest = [(key, value) for key, value in filters.pairs(written) if key not in cause]
     return "/items?" + filters.joined([*cause.items(), *rest])

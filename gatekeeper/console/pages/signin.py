@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gatekeeper.console.session import COOKIE, Refused, address
+from gatekeeper.console.session import COOKIE, Denied, address
 from gatekeeper.console.state import console
 from gatekeeper.console.view import page
 
@@ -36,7 +36,7 @@ def sign_in(
         return RedirectResponse("/", 303)
     tried = ((held.wrong_by_address, address(request)), (held.wrong_by_user, user))
     if any(limit.full(name) for limit, name in tried):  # counted before it is looked at: many may come at once
-        raise Refused("page.too_many", 429)
+        raise Denied("page.too_many", 429)
     if not held.sessions.users.admits(user, password):
         return page(request, "signin", status=401, next=_inside(next), lost=False, wrong=True)
     for limit, name in tried:

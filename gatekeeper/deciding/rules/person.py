@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from gatekeeper.deciding.case import Case
-from gatekeeper.deciding.consent import Consents, Standing, stop_of
+from gatekeeper.deciding.consent import Consents, ConsentState, stop_of
 from gatekeeper.deciding.facts import Hit
 from gatekeeper.deciding.rules import will
 from gatekeeper.deciding.rules.source import lane
@@ -35,7 +35,7 @@ def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
                 yield Found("IDENTITY_AMBIGUOUS", (hit.stop.suppression_id,), {"score": str(hit.score)})
 
 
-def age(case: Case, standing: Standing) -> tuple[Found, ...]:
+def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
     """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source says so, and nobody knows the birth date."""
     if standing.guardian:
         return ()

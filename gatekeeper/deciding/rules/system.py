@@ -7,7 +7,7 @@ from typing import Literal
 from gatekeeper import times
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import WHOLE_BATCH
-from gatekeeper.policy.packs import Bar
+from gatekeeper.policy.packs import PolicyOutage
 from gatekeeper.policy.reasons import Found
 from schemas.topics import CLEARED_DAYS, DAY_MS
 
@@ -34,7 +34,7 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
     return found
 
 
-def ungoverned(country: str | None, bar: Bar | None) -> Found:
+def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
     """POLICY_UNKNOWN: no policy is in force for the place, or a record of it bars the one that was."""
     if bar is None:
         return Found("POLICY_UNKNOWN", (), {"country": country or "-"})

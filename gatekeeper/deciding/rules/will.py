@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gatekeeper.deciding.case import Case, below, is_open
-from gatekeeper.deciding.consent import Consents, No, Standing, stop_of, unlifted
+from gatekeeper.deciding.consent import Consents, ConsentState, No, stop_of, unlifted
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import Span, day
 from schemas.events import Suppression
@@ -51,7 +51,7 @@ def standing(case: Case, stop: Suppression, consents: Consents) -> tuple[No | No
     return no if still else None, notes
 
 
-def taken_back(case: Case, standing: Standing) -> list[Found]:
+def taken_back(case: Case, standing: ConsentState) -> list[Found]:
     """CONSENT_WITHDRAWN and CONSENT_REFUSED: a no in scope that no later consent lifts."""
     found: list[Found] = []
     if standing.nos:

@@ -29,7 +29,7 @@ def places(db: sqlite3.Connection, act_ids: Collection[str]) -> dict[str, Place]
 
 
 @dataclass(slots=True)
-class Spoken:
+class GivenReasons:
     """What was read of them from `acts`, which keeps them for 90 days."""
 
     _words: dict[Place, str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gatekeeper.console import people
+from gatekeeper.console import record_places
 from gatekeeper.console.model import Model
 from schemas.codec import encode
 from schemas.events import Suppression
@@ -54,7 +54,7 @@ def stop(act: str, *, back: bool = False) -> bytes:
 
 
 def read(folder: Path, *topics: list[Record]) -> Model:
-    model = Model(folder, (people.PART,), zone="Asia/Tokyo")
+    model = Model(folder, (record_places.PART,), zone="Asia/Tokyo")
     for records in topics:
         model.take(records)
     return model
@@ -64,19 +64,19 @@ def test_any_record_of_a_piece_then_all_of_it_and_nothing_of_others(tmp_path: Pa
     first, release, other = (one.key.decode() for one in audits() if one.key)
     with read(tmp_path, audits()).read() as db:
         for did in (first, release):
-            assert [one.did for one in people.piece(db, [did])] == [first, release]
-        assert [one.did for one in people.piece(db, [other])] == [other]
-        assert people.beginning(db, first[:10]) == [first]
-        assert people.beginning(db, "A" * 10) == []
+            assert [one.did for one in record_places.piece(db, [did])] == [first, release]
+        assert [one.did for one in record_places.piece(db, [other])] == [other]
+        assert record_places.beginning(db, first[:10]) == [first]
+        assert record_places.beginning(db, "A" * 10) == []
 
 
 def test_one_letter_of_a_person_then_the_others_are_found_by_the_pseudonym(tmp_path: Path) -> None:
     first, release, other = (one.key.decode() for one in audits() if one.key)
     with read(tmp_path, audits(), letters("cleared", 1), letters("review", 1)[1:]).read() as db:
-        assert set(people.of_person(db, WHO)) == {first, release}
-        assert people.of_person(db, "P-2") == [other]
-        assert people.whose(db, [first]) == (WHO, False)
-        assert people.of_person(db, "P-3") == []
+        assert set(record_places.of_person(db, WHO)) == {first, release}
+        assert record_places.of_person(db, "P-2") == [other]
+        assert record_places.whose(db, [first]) == (WHO, False)
+        assert record_places.of_person(db, "P-3") == []
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -88,9 +88,9 @@ def test_an_erasure_then_no_letter_from_before_it_is_anybodys_in_whatever_order(
     erasing = [record("suppressions", 0, stop("a1"), key=WHO, at=2_000)]
     topics = (audits(), letters("review", 1_000), erasing)
     with read(tmp_path, *(topics[n] for n in order)).read() as db:
-        assert people.erased(db, WHO) == 2_000
-        assert people.whose(db, [first.decode()]) == (None, True)
-        assert people.of_person(db, WHO) == []
+        assert record_places.erased(db, WHO) == 2_000
+        assert record_places.whose(db, [first.decode()]) == (None, True)
+        assert record_places.of_person(db, WHO) == []
 
 
 def test_a_person_taken_back_in_then_only_letters_after_the_erasure_are_theirs(tmp_path: Path) -> None:
@@ -102,10 +102,10 @@ def test_a_person_taken_back_in_then_only_letters_after_the_erasure_are_theirs(t
     ]
     for number, topics in enumerate(itertools.permutations((sent, stops))):
         with read(tmp_path / str(number), *topics).read() as db:
-            assert people.erased(db, WHO) is None
-            assert people.of_person(db, WHO) == []  # nothing of `audit` is read yet
-            assert people.whose(db, [first]) == (None, True)
-            assert people.whose(db, [release]) == (WHO, False)
+            assert record_places.erased(db, WHO) is None
+            assert record_places.of_person(db, WHO) == []  # nothing of `audit` is read yet
+            assert record_places.whose(db, [first]) == (None, True)
+            assert record_places.whose(db, [release]) == (WHO, False)
 
 
 def test_facts_then_their_places_by_person_and_token(tmp_path: Path) -> None:
@@ -131,5 +131,5 @@ def test_facts_then_their_places_by_person_and_token(tmp_path: Path) -> None:
         record("acts", 7, b'{"kind":"withdraw"}', key=WHO),
     ]
     with read(tmp_path, records).read() as db:
-        assert people.facts(db, [WHO]) == {"consents": {(0, 1)}, "sources": {(0, 3)}, "acts": {(0, 4), (0, 5)}}
-        assert people.facts(db, [reading]) == people.facts(db, [token]) == {"suppressions": {(0, 0)}}
+        assert record_places.facts(db, [WHO]) == {"consents": {(0, 1)}, "sources": {(0, 3)}, "acts": {(0, 4), (0, 5)}}
+        assert record_places.facts(db, [reading]) == record_places.facts(db, [token]) == {"suppressions": {(0, 0)}}

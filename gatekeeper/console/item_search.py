@@ -22,7 +22,7 @@ ORDER = "ORDER BY due IS NULL, due, seen, id"
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class ItemSearch:
     """A query at an instant (milliseconds), dates being read in `zone`; the same items as `Query.matches` means.
 
     `states`: which ones are meant where the query names none. `until`: only what had arrived by that change.
@@ -45,7 +45,7 @@ class Search:
         found = db.execute(f"SELECT * FROM item WHERE {where} {ORDER} LIMIT ? OFFSET ?", (*values, most, skip))
         return (item_of(row) for row in found)
 
-    def groups(self, db: sqlite3.Connection) -> list[Group]:
+    def groups(self, db: sqlite3.Connection) -> list[CauseGroup]:
         """Returns what it finds by cause, the most urgent first."""
         where, values = self.where()
         rows = db.execute(
@@ -113,7 +113,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CauseGroup:
     """A cause: primary reason, data source and campaign, with how many wait, since when, and how urgently.
 
     Times in milliseconds; `days`: how many came in each of the last days of 24 hours, the oldest first. `sample`: one
@@ -141,7 +141,7 @@ class Group:
         return self.days[-2]
 
 
-def _group(row: sqlite3.Row) -> Group:
+def _group(row: sqlite3.Row) -> CauseGroup:
     since = row[-DAYS:]  # how many came in the last day, in the last two, ...
     days = tuple(more - fewer for more, fewer in zip(since, (0, *since), strict=False))
-    return Group(**{name: row[name] for name in row.keys()[:-DAYS]}, days=days[::-1])
+    return CauseGroup(**{name: row[name] for name in row.keys()[:-DAYS]}, days=days[::-1])

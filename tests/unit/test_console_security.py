@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gatekeeper.console.guard import Guard
-from gatekeeper.console.session import Refused
+from gatekeeper.console.security import Guard
+from gatekeeper.console.session import Denied
 from gatekeeper.texts import text
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
@@ -46,7 +46,7 @@ OWN = (
 
 def answer(method: str, headers: dict[str, str]) -> httpx.Response:
     def told(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refused)
+        assert isinstance(error, Denied)
         return PlainTextResponse(text(error.key, "ja") + text(error.key, "en"), error.status)
 
     def done(request: Request) -> Response:

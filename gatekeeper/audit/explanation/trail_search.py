@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from gatekeeper.audit.checks.trail import Trail
+from gatekeeper.audit.explanation.explanation import PlacedRecord, of, pieces
 from gatekeeper.audit.records import inquiry
-from gatekeeper.audit.story.story import Told, of, pieces
 from gatekeeper.errors import GatekeeperError, UsageError
 from schemas.audit import DID_PATTERN
 from schemas.values import ID_PATTERN
 
 
 @dataclass(frozen=True, slots=True)
-class Quest:
+class SearchTerm:
     """What is looked for: a decision id, the beginning of one, or the id of a send."""
 
     text: str
@@ -23,7 +23,7 @@ class Quest:
     """Of the decision id; whole where it was given so."""
 
     @classmethod
-    def read(cls, text: str) -> Quest:
+    def read(cls, text: str) -> SearchTerm:
         """Reads what somebody typed; raises UsageError (2) where it can be none of the three.
 
         What a send is called may look like a code: then a wrong check letter is no error.
@@ -38,7 +38,7 @@ class Quest:
                 raise
         return cls(plain, None)
 
-    def meant(self, told: Told) -> bool:
+    def meant(self, told: PlacedRecord) -> bool:
         """Tells whether a record is what is looked for."""
         if self.beginning is not None and told.did.startswith(self.beginning):
             return True
@@ -53,7 +53,7 @@ class Quest:
 
 
 @dataclass(slots=True)
-class Search:
+class TrailSearch:
     """The search through a trail: `passed` is called for every manifest."""
 
     trail: Trail
@@ -61,7 +61,7 @@ class Search:
     troubles: list[GatekeeperError] = field(default_factory=list)
     """What kept a partition from being read to its end."""
 
-    def found(self, quest: Quest) -> list[list[Told]]:
+    def found(self, quest: SearchTerm) -> list[list[PlacedRecord]]:
         """Returns the pieces that are meant, each with all of its records in order."""
         seeds = [told for told in self._records(self.trail.partitions(), quest.needle) if quest.meant(told)]
         dids, names = {told.did for told in seeds}, set().union(*(told.names for told in seeds))
@@ -73,7 +73,7 @@ class Search:
             names = names.union(*(told.names for told in records))
         return [piece for piece in pieces(records) if not dids.isdisjoint(told.did for told in piece)]
 
-    def _records(self, numbers: list[int], needle: bytes) -> Iterator[Told]:
+    def _records(self, numbers: list[int], needle: bytes) -> Iterator[PlacedRecord]:
         wanted = re.compile(needle).search
         for number in numbers:
             try:

@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.explanation.wording import told_reason
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.records import inquiry
-from gatekeeper.audit.story.telling import told_reason
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.tlog.notes import Vkey
 from gatekeeper.audit.verify import sentences
@@ -28,7 +28,7 @@ SAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class ProvingLog:
     """The log that decisions are proven by, and the keys to check it with; `keys`: those of workers and logs.
 
     `published`: when its checkpoint was written, in milliseconds, None = not known.
@@ -126,12 +126,12 @@ class Samples:
         elif drawn > self._drawn[0]:
             heapreplace(self._drawn, drawn)
 
-    def told(self, seal: Seal) -> list[dict[str, Any]]:
+    def told(self, seal: ProvingLog) -> list[dict[str, Any]]:
         """Returns each with its reasons, and its proof as `gatekeeper audit check` reads it, checked already."""
         return [_sample(link, place, seal) for *_, place, link in sorted(self._drawn, reverse=True)]
 
 
-def _sample(link: Link, place: int, seal: Seal) -> dict[str, Any]:
+def _sample(link: Link, place: int, seal: ProvingLog) -> dict[str, Any]:
     record = orjson.loads(link.records[place])
     written, did = of_record(link, place, seal.log, seal.keys), record["did"]
     proof = orjson.loads(written)
@@ -152,7 +152,7 @@ def _sample(link: Link, place: int, seal: Seal) -> dict[str, Any]:
     }
 
 
-def _state(proof: bytes, seal: Seal) -> str:
+def _state(proof: bytes, seal: ProvingLog) -> str:
     """Returns how far a proof leads: to the witness, the seal or the worker's signature; or that it does not hold.
 
     `unchecked`: a public key is not at hand.

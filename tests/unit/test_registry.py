@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gatekeeper.console import items, managed, spoken
+from gatekeeper.console import given_reasons, items, registry
 from gatekeeper.console.model import Model
 from schemas.record import Record
 from schemas.topics import DAY_MS
@@ -27,7 +27,7 @@ SUSPENDED = {**ACT, "subject": "controller/midori"}
 
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
-    return Model(tmp_path, (items.PART, managed.PART), zone="Asia/Tokyo")
+    return Model(tmp_path, (items.PART, registry.PART), zone="Asia/Tokyo")
 
 
 def record(topic: str, value: Any, place: int = 0) -> Record:
@@ -45,14 +45,14 @@ def test_an_act_then_it_waits_until_the_worker_has_answered(model: Model, answer
     if not answered_first:
         model.take(both[:1])
         with model.read() as db:
-            assert managed.outcome(db, "a1") == (True, None)
-            assert managed.outcome(db, "a2") == (False, None)
+            assert registry.outcome(db, "a1") == (True, None)
+            assert registry.outcome(db, "a2") == (False, None)
     for one in reversed(both) if answered_first else both:
         model.take([one])
     with model.read() as db:
-        assert managed.outcome(db, "a1") == (True, "recorded")
-        (act,) = managed.recent(db, most=5)
-        dump, places = "\n".join(db.iterdump()), spoken.places(db, ["a1", "a2"])
+        assert registry.outcome(db, "a1") == (True, "recorded")
+        (act,) = registry.recent(db, most=5)
+        dump, places = "\n".join(db.iterdump()), given_reasons.places(db, ["a1", "a2"])
     assert (act.kind, act.subject, act.by, act.outcome) == ("suspend", "controller/midori", ("taro",), "recorded")
     assert (places, "incident 7" in dump) == ({"a1": (0, 0)}, False)
 
@@ -61,7 +61,7 @@ def test_an_erasure_then_the_model_does_not_hold_whom_it_was_about(model: Model)
     act = {**ACT, "kind": "erase", "recipient_id": "R-secret"}
     model.take([record("acts", act), record("audit", answer(act)), record("audit", answer(act), 1)])
     with model.read() as db:
-        (told,) = managed.recent(db, most=5, facts_only=True)
+        (told,) = registry.recent(db, most=5, facts_only=True)
         dump = "\n".join(db.iterdump())
     assert (told.subject, told.item, told.outcome) == (None, None, "recorded")
     assert "R-secret" not in dump
@@ -74,8 +74,8 @@ def test_acts_of_all_kinds_then_the_latest_come_first_and_no_more_than_asked_for
     note = {**ACT, **item, "kind": "note", "act_id": "n1", "at": "2026-11-24T01:00:01.500Z"}
     model.take([record("acts", value, n) for n, value in enumerate([*others, note])])
     with model.read() as db:
-        assert [act.act_id for act in managed.recent(db, most=3)] == ["s2", "n1", "s1"]
-        assert [act.act_id for act in managed.recent(db, most=9, facts_only=True)] == ["s2", "s1", "s0"]
+        assert [act.act_id for act in registry.recent(db, most=3)] == ["s2", "n1", "s1"]
+        assert [act.act_id for act in registry.recent(db, most=9, facts_only=True)] == ["s2", "s1", "s0"]
 
 
 def test_registered_twice_then_the_newer_counts_and_what_cannot_be_read_changes_nothing(model: Model) -> None:
@@ -83,15 +83,15 @@ def test_registered_twice_then_the_newer_counts_and_what_cannot_be_read_changes_
     values = [first, {**first, "state": "quarantined"}, b"{", {"v": 1, "kind": "notice", "id": "N"}]
     model.take([record("reference", value, n) for n, value in enumerate(values)])
     with model.read() as db:
-        assert [(one["id"], one["state"]) for one in managed.registered(db, "batch")] == [("B-1", "quarantined")]
-        assert managed.registered(db, "controller") == []
+        assert [(one["id"], one["state"]) for one in registry.registered(db, "batch")] == [("B-1", "quarantined")]
+        assert registry.registered(db, "controller") == []
 
 
 def test_acts_that_the_topic_no_longer_keeps_then_they_are_forgotten(model: Model) -> None:
     model.take([record("acts", SUSPENDED)])
     model.forget(world.T + 100 * DAY_MS)
     with model.read() as db:
-        assert managed.recent(db, most=5) == []
+        assert registry.recent(db, most=5) == []
 
 
 def test_a_policy_put_in_force_then_its_numbers_hold_from_its_day_on(model: Model) -> None:
@@ -100,5 +100,5 @@ def test_a_policy_put_in_force_then_its_numbers_hold_from_its_day_on(model: Mode
     values = [policies.record(stricter, since=world.T + DAY_MS), wrong, b"{"]
     model.take([record("reference", value, place) for place, value in enumerate(values)])
     with model.read() as db:
-        packs = managed.packs(db, "jp-pmark")
+        packs = registry.packs(db, "jp-pmark")
     assert [packs.at(world.T + day * DAY_MS).four_eyes_bulk for day in (0, 1)] == [100, 10]

@@ -29,7 +29,7 @@ CREATE TABLE fact (
 ) WITHOUT ROWID;
 CREATE TABLE erased (recipient TEXT PRIMARY KEY, at INTEGER, standing INTEGER) WITHOUT ROWID;
 """
-MOST = 200
+MAX_RECORDS = 200
 """So many records about one person are read at most, the newest."""
 Places = set[tuple[int, int]]
 """Partitions and offsets on one topic."""
@@ -41,7 +41,7 @@ _BY_ACT = "erase-"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordPlace:
     """Where the audit record of a decision stands."""
 
     did: str
@@ -130,22 +130,22 @@ PART = Part(
 
 def beginning(db: sqlite3.Connection, start: str) -> list[str]:
     """Returns the decisions whose ids begin like this."""
-    rows = db.execute("SELECT did FROM decided WHERE did >= ? AND did < ? LIMIT ?", (start, f"{start}~", MOST))
+    rows = db.execute("SELECT did FROM decided WHERE did >= ? AND did < ? LIMIT ?", (start, f"{start}~", MAX_RECORDS))
     return [row[0] for row in rows]
 
 
-def piece(db: sqlite3.Connection, dids: Collection[str]) -> list[Place]:
+def piece(db: sqlite3.Connection, dids: Collection[str]) -> list[RecordPlace]:
     """Returns the records of all pieces that these decisions are of, in their order; of too many the newest."""
-    found: dict[str, Place] = {}
+    found: dict[str, RecordPlace] = {}
     for did in dids:
         if did not in found:
             rows = db.execute(
                 "WITH RECURSIVE piece(id) AS (VALUES (?) UNION SELECT other FROM linked JOIN piece ON one = id)"
                 " SELECT did, part, place FROM piece JOIN decided ON did = id ORDER BY part, place DESC LIMIT ?",
-                (did, MOST),
+                (did, MAX_RECORDS),
             )
-            found.update({row["did"]: Place(*row) for row in rows})
-        if len(found) >= MOST:
+            found.update({row["did"]: RecordPlace(*row) for row in rows})
+        if len(found) >= MAX_RECORDS:
             break
     return sorted(found.values(), key=lambda one: (one.part, one.place))
 
@@ -156,7 +156,7 @@ def of_person(db: sqlite3.Connection, recipient: str) -> list[str]:
         "SELECT did FROM decided WHERE did IN (SELECT did FROM letter WHERE recipient = :who)"
         " OR subj IN (SELECT subj FROM letter JOIN decided USING (did) WHERE recipient = :who)"
         " ORDER BY place DESC LIMIT :most",
-        {"who": recipient, "most": MOST},
+        {"who": recipient, "most": MAX_RECORDS},
     )
     return [row[0] for row in rows]
 

@@ -57,7 +57,7 @@ class Given(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonFacts:
     """The lines of a person, or of a token, as read.
 
     `stops`, `near`: suppressions in their judged form; of `near` only a reading is meant, with its score (per mille).
@@ -86,7 +86,7 @@ class Person:
 
 
 @lru_cache(maxsize=16384)
-def person_of(lines: bytes) -> Person:
+def person_of(lines: bytes) -> PersonFacts:
     """Reads the lines of a person or a token; no line at all is somebody of whom nothing is known."""
     kinds: dict[bytes, list[bytes]] = {kind: [] for kind in CAPS}
     for line in lines.split(b"\n") if lines else ():
@@ -98,7 +98,7 @@ def person_of(lines: bytes) -> Person:
     given = (_given(*line.decode().split(" ")) for line in clean[b"t"].splitlines())
     near = (line.partition(b" ") for line in clean[b"w"].splitlines())
     tokens = tuple(sorted((token for token in given if token.source in read), key=lambda one: one.score))
-    return Person(
+    return PersonFacts(
         sources=sources,
         consents=consents,
         events=facts.events(clean[b"e"]),
@@ -119,7 +119,9 @@ def person_of(lines: bytes) -> Person:
     )
 
 
-def covering(person: Person, point: SendContactPoint, at: Identified | None) -> tuple[frozenset[str], dict[str, int]]:
+def covering(
+    person: PersonFacts, point: SendContactPoint, at: Identified | None
+) -> tuple[frozenset[str], dict[str, int]]:
     """Returns the sources that give the contact point just so, and those that give it near enough to ask, with scores.
 
     `at`: the address printed; of a send without one the token it names counts.
@@ -140,7 +142,7 @@ def covering(person: Person, point: SendContactPoint, at: Identified | None) -> 
 
 
 def spellings(
-    person: Person, send: Send, at: Identified | None, near: Collection[str]
+    person: PersonFacts, send: Send, at: Identified | None, near: Collection[str]
 ) -> tuple[dict[str, int], dict[str, int], set[str]]:
     """Returns the tokens that stops are looked up by, their readings, and which of them are of the send's own point."""
     point = send.contact_point
@@ -164,7 +166,7 @@ def _given(token: str, point: str, source: str, score: str) -> Given:
     return Given(token, point, source, int(score))
 
 
-def joined(person: Person, ask_lines: bytes, release_lines: bytes) -> Person:
+def joined(person: PersonFacts, ask_lines: bytes, release_lines: bytes) -> PersonFacts:
     """Returns the person with asks and releases from elsewhere beside those in the facts, in their judged forms."""
     ask_lines = b"\n".join(sorted({*person.ask_lines.splitlines(), *ask_lines.splitlines()}))
     release_lines = b"\n".join(sorted({*person.release_lines.splitlines(), *release_lines.splitlines()}))

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatekeeper.console.session import Refused
+from gatekeeper.console.session import Denied
 
 FORM_BYTES = 256 * 1024
 HEARD_BYTES = 32 * 1024 * 1024
@@ -69,14 +69,14 @@ class Guard:
             while message.get("more_body") and read < HEARD_BYTES:
                 message = await receive()  # a browser hears no answer before it has sent all
                 read += len(message.get("body", b""))
-            raise Refused("page.form_large", 413)
+            raise Denied("page.form_large", 413)
 
         host, refused = headers.get("host", ""), None
         if self._hosts is not None and urlsplit(f"//{host}").hostname not in self._hosts:
             # a name that somebody else made point here would be another site with our pages in it
-            refused = Refused("page.host_unknown", 421)
+            refused = Denied("page.host_unknown", 421)
         elif scope["method"] not in ("GET", "HEAD") and not _from_own_page(headers, host):
-            refused = Refused("page.form_foreign", 403)
+            refused = Denied("page.form_foreign", 403)
         answer = self._told(Request(scope, receive), refused) if refused else self._app
         await answer(scope, bounded, guarded)
 

@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.explanation.wording import FactLine, Telling, told_reason
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.records import inquiry, masking
 from gatekeeper.audit.records.record import FOREIGN, read_record
 from gatekeeper.audit.records.releases import RULES, rules_of
-from gatekeeper.audit.story.telling import Line, Telling, told_reason
 from gatekeeper.audit.verify.findings import Finding
 from gatekeeper.audit.verify.proof_check import check_content
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE
@@ -27,19 +27,19 @@ from gatekeeper.texts import Language, language
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class NewestCheckpoint:
     """What the newest checkpoint says: the size of the log, and when a witness cosigned it (None: none did)."""
 
     size: int
     witnessed: str | None
 
 
-UNREADABLE = Seal(0, None)
+UNREADABLE = NewestCheckpoint(0, None)
 """Stands for what a log says that cannot be read: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PlacedRecord:
     """One audit record, and where it stands: partition, its link, its place there (from 0), leaf of the sealed log.
 
     Of one that was read by itself only the partition is known. `wrong`: why its proof does not hold, as far as that
@@ -87,17 +87,17 @@ class Chapter:
     at: str
     stage: str
     piece: str | None
-    act: Line | None
+    act: FactLine | None
     verdict: str | None
-    because: list[Line]
-    facts: list[Line]
-    more: list[Line]
+    because: list[FactLine]
+    facts: list[FactLine]
+    more: list[FactLine]
     must: list[str]
     policy: str
     shadow: str | None
 
 
-def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[Told]:
+def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[PlacedRecord]:
     """Yields the records of a manifest that are wanted by their bytes.
 
     Raises IntegrityError (4) where one cannot be read, IncompleteError (5) where that takes a later release.
@@ -105,12 +105,12 @@ def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[Told]:
     for place, value in enumerate(link.records):
         if wanted(value):
             try:
-                yield Told(read_record(value), link.partition, link, place)
+                yield PlacedRecord(read_record(value), link.partition, link, place)
             except ValueError:
                 raise _unread(rules_of(value) or 0, link.partition, link.offset) from None
 
 
-def proven(told: Told, log: Sealed | None, keys: Sequence[str]) -> Told:
+def proven(told: PlacedRecord, log: Sealed | None, keys: Sequence[str]) -> PlacedRecord:
     """Returns a record of a manifest with its leaf, and with what is wrong with the proof that `prove` writes of it.
 
     Not to be sealed yet is nothing wrong. `log`, `keys`: as `gatekeeper.audit.export.proof.prove` takes them. Raises
@@ -125,9 +125,9 @@ def proven(told: Told, log: Sealed | None, keys: Sequence[str]) -> Told:
     return replace(told, record=record, leaf=sealed["index"] if sealed else None, wrong=wrong)
 
 
-def pieces(found: Iterable[Told]) -> list[list[Told]]:
+def pieces(found: Iterable[PlacedRecord]) -> list[list[PlacedRecord]]:
     """Returns the records by piece, in the order in which they came: those that name each other are of one."""
-    grouped: list[tuple[set[str], list[Told]]] = []
+    grouped: list[tuple[set[str], list[PlacedRecord]]] = []
     for told in found:
         names, records = set(told.names), [told]
         apart = []
@@ -141,7 +141,7 @@ def pieces(found: Iterable[Told]) -> list[list[Told]]:
     return [records for _, records in grouped]
 
 
-def _rules(told: Told) -> int:
+def _rules(told: PlacedRecord) -> int:
     found: int = told.record["engine"]["rules"]
     return found
 
@@ -154,7 +154,7 @@ def _unread(rules: int, partition: int, offset: int | str) -> GatekeeperError:
     return IntegrityError("error.trail_record", partition=partition, offset=offset)
 
 
-class Story:
+class Explanation:
     """Tells one piece in a language, None = the reader's; `local` writes an instant as clocks there show it.
 
     `seal`: of the log, None where nothing is sealed. `names`: as `Telling` takes them.
@@ -162,8 +162,8 @@ class Story:
 
     def __init__(
         self,
-        piece: list[Told],
-        seal: Seal | None,
+        piece: list[PlacedRecord],
+        seal: NewestCheckpoint | None,
         *,
         local: Callable[[str], str],
         lang: Language | None = None,
@@ -219,13 +219,13 @@ class Story:
             for told, chapter in zip(self.piece, self.chapters(), strict=True)
         ]
 
-    def _chapter(self, told: Told) -> Chapter:
+    def _chapter(self, told: PlacedRecord) -> Chapter:
         try:
             return self._words(told)
         except (*FOREIGN, OverflowError):
             raise _unread(_rules(told), told.partition, "-" if told.manifest is None else told.manifest) from None
 
-    def _words(self, told: Told) -> Chapter:
+    def _words(self, told: PlacedRecord) -> Chapter:
         record, tell = told.record, self._tell
         named = {name: record[name] or "-" for name in ("campaign", "purpose", "controller")}
         named["purpose"] = tell.name(f"purpose/{named['controller']}", named["purpose"])
@@ -234,9 +234,9 @@ class Story:
         facts = record["facts"]
         more = tell.point(facts) if facts else []
         if record["verdict"] and facts is None:
-            more.append(Line("more", None, tell.say("no_facts")))
+            more.append(FactLine("more", None, tell.say("no_facts")))
         if facts is not None and record.get("asof"):
-            more.append(Line("more", None, tell.say("as_of", at=self._local(record["asof"]))))
+            more.append(FactLine("more", None, tell.say("as_of", at=self._local(record["asof"]))))
         return Chapter(
             did=told.did,
             code=inquiry.make(told.did),
@@ -253,10 +253,10 @@ class Story:
             shadow=tell.say("shadow") if record.get("mode", "live") == "shadow" else None,
         )
 
-    def _whole(self, *lines: list[Line]) -> list[str]:
+    def _whole(self, *lines: list[FactLine]) -> list[str]:
         return [self._tell.whole(line) for some in lines for line in some]
 
-    def _standing(self, told: Told) -> list[str]:
+    def _standing(self, told: PlacedRecord) -> list[str]:
         """Returns where a record stands, and how it is sealed."""
         lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
         if told.wrong:
@@ -269,7 +269,7 @@ class Story:
             return [*lines, self._tell.say("witnessed", at=self._local(at))]
         return [*lines, self._tell.say("unwitnessed")]
 
-    def _sealed(self, told: Told) -> dict[str, Any] | None:
+    def _sealed(self, told: PlacedRecord) -> dict[str, Any] | None:
         if told.wrong or told.leaf is None or self._seal is None or told.leaf >= self._seal.size:
             return None
         return {"leaf": told.leaf, "size": self._seal.size, "witnessed": self._seal.witnessed}

@@ -29,12 +29,12 @@ def told_reason(reason: Mapping[str, Any], rules: int) -> dict[str, Any]:
         said = {lang: sentence(found, lang) for lang in ("ja", "en")}
     except KeyError:  # no such sentence, or it needs what the record does not say
         says = ", ".join(f"{name} {value}" for name, value in sorted(found.says.items()))
-        key = "story.reason_quoted" if says else "story.reason_unknown"
+        key = "explanation.reason_quoted" if says else "explanation.reason_unknown"
         said = {lang: worded(key, lang, rules=rules, says=says) for lang in ("ja", "en")}
     return {"code": code, "clause": kind.clause if kind else None, "facts": reason["facts"], **said}
 
 
-class Line(NamedTuple):
+class FactLine(NamedTuple):
     """One fact: its kind (as the snapshot names its list), when it was so (ISO 8601, None = undated), and in words.
 
     `refs`: ids of the records that say so, which may name the person to whoever knows them: for staff alone.
@@ -57,12 +57,12 @@ class Telling:
         self._names = names or {}
 
     def say(self, key: str, **values: Any) -> str:
-        """Returns a sentence of `story`."""
-        return worded(f"story.{key}", self.lang, **values)
+        """Returns a sentence of `explanation`."""
+        return worded(f"explanation.{key}", self.lang, **values)
 
     def known(self, kind: str, code: str) -> str:
         """Returns a code in words; a code that this version has no words for, as it stands."""
-        return self.say(f"{kind}_{code}") if f"story.{kind}_{code}" in catalogue() else code
+        return self.say(f"{kind}_{code}") if f"explanation.{kind}_{code}" in catalogue() else code
 
     def word(self, kind: str, code: str) -> str:
         """Returns a word of the domain, or its code."""
@@ -73,40 +73,46 @@ class Telling:
         """Returns what a record of `reference` is called; its id where that is not known."""
         return self._names.get(f"{kind}/{id_}", id_)
 
-    def whole(self, line: Line) -> str:
+    def whole(self, line: FactLine) -> str:
         """Returns all of a line in one: what it is, when, the words, and the records."""
         key = f"line_{line.kind}"
         told = f"{line.text} ({line.refs})" if line.refs else line.text
-        return self.say(key, date=line.at or self.say("undated"), told=told) if f"story.{key}" in catalogue() else told
+        return (
+            self.say(key, date=line.at or self.say("undated"), told=told)
+            if f"explanation.{key}" in catalogue()
+            else told
+        )
 
-    def because(self, reason: Mapping[str, Any], rules: int) -> Line:
+    def because(self, reason: Mapping[str, Any], rules: int) -> FactLine:
         """Returns a recorded reason with its clause, and the records that it stands on; `rules` as `told_reason`."""
         told = told_reason(reason, rules)
         clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
-        return Line("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
+        return FactLine("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
 
-    def act(self, act: Mapping[str, Any]) -> Line:
+    def act(self, act: Mapping[str, Any]) -> FactLine:
         """Returns who did what, and what became of it."""
         by = ", ".join([act["by"]] if isinstance(act["by"], str) else act["by"] or ["-"])
         kind = self.known("kind", act["kind"] or "-")
         said = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
         refs = [act["code"], act["evidence_ref"] and self.say("evidence", ref=act["evidence_ref"])]
-        return Line("acts", act["at"], said, ", ".join(filter(None, refs)))
+        return FactLine("acts", act["at"], said, ", ".join(filter(None, refs)))
 
-    def facts(self, facts: Mapping[str, Any], basis: str | None = None) -> list[Line]:
+    def facts(self, facts: Mapping[str, Any], basis: str | None = None) -> list[FactLine]:
         """Returns what a snapshot holds of a person; `basis`: the source that a decision stands on."""
         found = [self._source(source, basis) for source in facts["sources"]]
-        found = found or [Line("sources", None, self.say("source_none"))]
+        found = found or [FactLine("sources", None, self.say("source_none"))]
         found += [self._consent(event) for event in facts["consents"]] or [
-            Line("consents", None, self.say("consent_none"))
+            FactLine("consents", None, self.say("consent_none"))
         ]
         found += [self._stop(stop) for stop in facts["suppressions"]]
         for event in facts.get("events", ()):
             at = event.get("at") or event.get("recorded_at")
-            found.append(Line("events", at, self.known("event", event["kind"])))
+            found.append(FactLine("events", at, self.known("event", event["kind"])))
         for ask in facts.get("asks", ()):
             refs = f"{ask['source_id']}, {ask['request_id']}"
-            found.append(Line("asks", ask["at"], self.say("asked", channel=self.word("channel", ask["channel"])), refs))
+            found.append(
+                FactLine("asks", ask["at"], self.say("asked", channel=self.word("channel", ask["channel"])), refs)
+            )
         for release in facts.get("releases", ()):
             by = release["by"] if isinstance(release["by"], str) else ", ".join(release["by"])
             bulk, reasons = release.get("bulk", 1), ", ".join(release.get("reasons", ()))
@@ -114,21 +120,21 @@ class Telling:
             if release["kind"] != "release":
                 key = "released_release_revoked"
             said = self.say(key, by=by, reasons=reasons, bulk=f"{bulk:,}")
-            found.append(Line("releases", release["at"], said))
+            found.append(FactLine("releases", release["at"], said))
         return found
 
-    def point(self, facts: Mapping[str, Any]) -> list[Line]:
+    def point(self, facts: Mapping[str, Any]) -> list[FactLine]:
         """Returns whether a source gives the address that a piece was for, and what could not be read."""
         exact, near = ", ".join(facts["contact_point_from"]), ", ".join(facts.get("contact_point_near", ()))
-        lines = [Line("point", None, self.say("point_exact" if exact else "point_none"), exact)]
-        lines += [Line("point", None, self.say("point_near"), near)] if near else []
-        return lines + [Line("unreadable", None, said) for said in self.unreadable(facts)]
+        lines = [FactLine("point", None, self.say("point_exact" if exact else "point_none"), exact)]
+        lines += [FactLine("point", None, self.say("point_near"), near)] if near else []
+        return lines + [FactLine("unreadable", None, said) for said in self.unreadable(facts)]
 
     def unreadable(self, facts: Mapping[str, Any]) -> list[str]:
         """Returns what could not be read, if anything."""
         return [self.say("unreadable", places=", ".join(facts["unreadable"]))] if facts["unreadable"] else []
 
-    def _source(self, source: Mapping[str, Any], basis: str | None) -> Line:
+    def _source(self, source: Mapping[str, Any], basis: str | None) -> FactLine:
         said = self.say(
             "source",
             method=self.word("method", source["method"]),
@@ -144,9 +150,9 @@ class Telling:
             more.append(self.say("source_basis"))
         refs = [source["source_id"], *(source[field] for field, name in told.items() if name != source[field])]
         refs += [source["evidence_ref"]] if source.get("evidence_ref") else []
-        return Line("sources", source.get("acquired_at"), self._with(said, more), ", ".join(refs))
+        return FactLine("sources", source.get("acquired_at"), self._with(said, more), ", ".join(refs))
 
-    def _consent(self, event: Mapping[str, Any]) -> Line:
+    def _consent(self, event: Mapping[str, Any]) -> FactLine:
         channels, controller = event.get("channels") or "*", event.get("controller_id") or "*"
         named = [] if channels == "*" or "*" in channels else [self.word("channel", name) for name in channels]
         purpose, notice = event.get("purpose") or "*", event.get("notice_id")
@@ -163,16 +169,16 @@ class Telling:
         refs = [event["record_id"], *([notice] if notice and form != notice else [])]
         refs += [self.say("evidence", ref=event["evidence_ref"])] if event.get("evidence_ref") else []
         told = self._with(said, [form and self.say("source_notice", value=form)])
-        return Line("consents", event.get("event_time") or event["recorded_at"], told, ", ".join(refs))
+        return FactLine("consents", event.get("event_time") or event["recorded_at"], told, ", ".join(refs))
 
-    def _stop(self, stop: Mapping[str, Any]) -> Line:
+    def _stop(self, stop: Mapping[str, Any]) -> FactLine:
         event = stop["event"]
         more = [self.say("stop_score", score=stop["score"])] if stop["score"] < _CERTAIN else []
         more += [self.say("stop_elsewhere")] if stop.get("elsewhere") else []
         if (state := event.get("state") or "active") != "active":
             more.append(self.say("source_state", value=self.known("stop_state", state)))
         said = self._with(self.known("stop", event["kind"]), more)
-        return Line("suppressions", event["received_at"], said, event["suppression_id"])
+        return FactLine("suppressions", event["received_at"], said, event["suppression_id"])
 
     def _with(self, said: str, more: Iterable[str | None]) -> str:
         told = [one for one in more if one]

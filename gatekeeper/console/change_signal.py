@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Hub:
+class ChangeSignal:
     """Wakes all that listen; who is busy when something changes is woken at the next wait."""
 
     def __init__(self) -> None:

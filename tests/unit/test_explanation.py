@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.explanation.explanation import Explanation, NewestCheckpoint, PlacedRecord, of
+from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
 from gatekeeper.audit.records import inquiry
 from gatekeeper.audit.records.releases import RULES
-from gatekeeper.audit.story.search import Quest, Search
-from gatekeeper.audit.story.story import Seal, Story, Told, of
 from gatekeeper.audit.verify.findings import Finding
 from gatekeeper.deciding.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTACT
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
@@ -59,12 +59,12 @@ class Shelf:
         return None
 
 
-def asked(desk: Desk, text: str) -> list[list[Told]]:
-    return Search(Shelf(desk), lambda: None).found(Quest.read(text))
+def asked(desk: Desk, text: str) -> list[list[PlacedRecord]]:
+    return TrailSearch(Shelf(desk), lambda: None).found(SearchTerm.read(text))
 
 
-def page(piece: list[Told], lang: Language, seal: Seal | None = None) -> str:
-    return Story(piece, seal, local=lambda at: at, lang=lang).page()
+def page(piece: list[PlacedRecord], lang: Language, seal: NewestCheckpoint | None = None) -> str:
+    return Explanation(piece, seal, local=lambda at: at, lang=lang).page()
 
 
 def released() -> Desk:
@@ -104,7 +104,7 @@ def test_one_send_id_of_two_pieces_then_both() -> None:
 @pytest.mark.parametrize("text", ["MZXW6-YTBOI-4", "AAAAA-AAAAA-B", "緑野 花子", ""])
 def test_misread_code_or_what_is_no_id_then_it_says_so(text: str) -> None:
     with pytest.raises(UsageError):
-        Quest.read(text)
+        SearchTerm.read(text)
 
 
 def test_send_id_that_looks_like_a_code_then_it_is_looked_for() -> None:
@@ -117,7 +117,10 @@ def test_send_id_that_looks_like_a_code_then_it_is_looked_for() -> None:
 def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
     (found,) = asked(released(), "asked-about")
     piece = [replace(told, leaf=leaf) for told, leaf in zip(found, (0, 1, 1, 2, 3), strict=True)]
-    en, ja = page(piece, "en", Seal(2, None)), page(piece, "ja", Seal(4, "2026-11-24T01:05:00.000Z"))
+    en, ja = (
+        page(piece, "en", NewestCheckpoint(2, None)),
+        page(piece, "ja", NewestCheckpoint(4, "2026-11-24T01:05:00.000Z")),
+    )
     for said in (
         "Data source (2018-04-01): “point card form”, collected by",
         "Consent (2024-05-01): given, by the person (paper), for ",
@@ -144,7 +147,7 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
         assert said in ja, said
     for personal in ("P-1", world.token("cp-1"), "looked at the form"):
         assert personal not in en + ja
-    plain = Story(piece, None, local=str).plain()
+    plain = Explanation(piece, None, local=str).plain()
     assert orjson.dumps(plain)
     assert [one["seal"] for one in plain] == [None] * 5
     assert plain[0]["reasons"][0]["clause"] == "PPC Q&A 1-62"
@@ -154,17 +157,17 @@ def test_record_whose_proof_does_not_hold_then_the_page_says_so_and_names_no_sea
     (found,) = asked(released(), "asked-about")
     piece = [replace(told, leaf=7) for told in found]
     piece[0] = replace(piece[0], wrong=(Finding("signature", 1, 3, 100, {"kid": "K"}),))
-    en = page(piece, "en", Seal(9, "2026-11-24T01:05:00.000Z"))
+    en = page(piece, "en", NewestCheckpoint(9, "2026-11-24T01:05:00.000Z"))
     assert (en.count("The proof of this record does not hold"), en.count("leaf 7"), en.count("cosigned")) == (1, 4, 4)
-    assert page(piece, "ja", Seal(9, None)).count("証明は成り立ちません") == 1
-    plain = Story(piece, Seal(9, None), local=str).plain()
+    assert page(piece, "ja", NewestCheckpoint(9, None)).count("証明は成り立ちません") == 1
+    plain = Explanation(piece, NewestCheckpoint(9, None), local=str).plain()
     assert [(one["wrong"], one["seal"] is None) for one in plain] == [(["signature"], True), *[([], False)] * 4]
 
 
 def test_record_whose_proof_cannot_be_checked_then_the_page_does_not_say_that_it_does_not_hold() -> None:
     (found,) = asked(released(), "asked-about")
     piece = [replace(told, wrong=(Finding("unknown_key", 4, 3, 100, {"kid": "K"}),)) for told in found]
-    en, ja = page(piece, "en", Seal(9, None)), page(piece, "ja", Seal(9, None))
+    en, ja = page(piece, "en", NewestCheckpoint(9, None)), page(piece, "ja", NewestCheckpoint(9, None))
     assert (en.count("proof of this record cannot be checked"), "does not hold" in en) == (5, False)
     assert (ja.count("この記録の証明を確かめられない"), "成り立ちません" in ja) == (5, False)
 
@@ -175,16 +178,16 @@ def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:
 
     kinds = of(Release, "kind") | of(ItemAct, "kind") | of(CampaignAct, "kind") | of(TopicAct, "kind")
     kinds |= of(PartitionAct, "kind")
-    wanted = {f"story.stage_{stage}" for stage in get_args(Stage)}
-    wanted |= {f"story.verdict_{verdict}" for verdict in get_args(Verdict)}
-    wanted |= {f"story.outcome_{outcome}" for outcome in get_args(Outcome)}
-    wanted |= {f"story.kind_{kind}" for kind in kinds - {"release_revoked"}}
-    wanted |= {f"story.state_{state}" for state in of(Consent, "state")}
-    wanted |= {f"story.by_{by}" for by in of(Consent, "expressed_by")}
-    wanted |= {f"story.event_{kind}" for kind in of(PersonEvent, "kind")}
-    wanted |= {f"story.stop_{kind}" for kind in of(Suppression, "kind")}
+    wanted = {f"explanation.stage_{stage}" for stage in get_args(Stage)}
+    wanted |= {f"explanation.verdict_{verdict}" for verdict in get_args(Verdict)}
+    wanted |= {f"explanation.outcome_{outcome}" for outcome in get_args(Outcome)}
+    wanted |= {f"explanation.kind_{kind}" for kind in kinds - {"release_revoked"}}
+    wanted |= {f"explanation.state_{state}" for state in of(Consent, "state")}
+    wanted |= {f"explanation.by_{by}" for by in of(Consent, "expressed_by")}
+    wanted |= {f"explanation.event_{kind}" for kind in of(PersonEvent, "kind")}
+    wanted |= {f"explanation.stop_{kind}" for kind in of(Suppression, "kind")}
     wanted |= {f"word.method.{method}" for method in of(Source, "method")}
-    wanted |= {f"story.must_{code}" for code in (STOP_CONTACT, OPT_OUT, STATE_SOURCE, ENCLOSE_NOTICE)}
+    wanted |= {f"explanation.must_{code}" for code in (STOP_CONTACT, OPT_OUT, STATE_SOURCE, ENCLOSE_NOTICE)}
     assert wanted - catalogue().keys() == set()
 
 
@@ -192,7 +195,7 @@ def test_every_word_of_the_contract_then_the_page_has_one_for_it() -> None:
 def test_reason_that_this_release_does_not_know_then_the_page_quotes_the_record(rules: int) -> None:
     desk = Desk()
     desk.send()
-    told = Told(orjson.loads(desk.records[0].model_dump_json(by_alias=True)), 3)
+    told = PlacedRecord(orjson.loads(desk.records[0].model_dump_json(by_alias=True)), 3)
     told.record["engine"]["rules"] = rules
     told.record["reasons"] += [
         {"code": "OTHER_RULE", "facts": ["f-1"], "says": {"date": "2023-11-24", "case": "late"}},
@@ -213,7 +216,7 @@ def test_record_of_later_rules_then_its_new_fields_are_passed_over() -> None:
         said["engine"].update(rules=RULES + 1, new="x")
         said["new"] = {"x": 1}
     shelf.values = [canonical(said) for said in later]
-    (piece,) = Search(shelf, lambda: None).found(Quest.read("asked-about"))
+    (piece,) = TrailSearch(shelf, lambda: None).found(SearchTerm.read("asked-about"))
     assert len(piece) == 5
     assert page(piece, "en").count(f"rules version {RULES + 1}") == 5
 
@@ -228,7 +231,7 @@ def test_record_that_cannot_be_read_then_of_later_rules_it_is_not_called_wrong(
         link = Link(0, 100, b"{}", b"", (canonical({**said, **changed}),))
         with pytest.raises(error):
             list(of(link, lambda value: True))
-    told = Told({**said, "reasons": None}, 0)
+    told = PlacedRecord({**said, "reasons": None}, 0)
     with pytest.raises(error):
         page([told], "en")
 

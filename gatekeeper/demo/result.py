@@ -15,7 +15,7 @@ OUTPUTS = ("cleared", "review", "deadletter")
 
 
 @dataclass(slots=True)
-class Tally:
+class DemoResult:
     """Counts what became of the sends at `expected`; sends at other positions are not its business."""
 
     expected: frozenset[Position]
