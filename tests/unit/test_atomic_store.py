@@ -28,10 +28,10 @@ import sys
 from pathlib import Path
 from gatekeeper.audit.log.writer import LogWriter
 from gatekeeper.keys import Keys
-from gatekeeper.audit.log.atomic_store import Shelf
+from gatekeeper.audit.log.atomic_store import AtomicStore
 
 folder = Path(sys.argv[1])
-keys, files = Keys(folder / "keys"), Shelf(folder / "log")
+keys, files = Keys(folder / "keys"), AtomicStore(folder / "log")
 with files.alone():
     log = LogWriter(files, signer=lambda: keys.signer("log"), verifiers=keys.public("log"))
     at = int(log.state() or b"0")
