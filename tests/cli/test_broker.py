@@ -115,10 +115,23 @@ def one_sentence(result: subprocess.CompletedProcess[str]) -> str:
     return said[-1]
 
 
-def test_given_ctrl_c_then_one_line_told_the_address_and_nothing_is_left(tmp_path: Path) -> None:
-    with running(tmp_path) as process:
-        address = told(tmp_path)["bootstrap"]
-        assert told(tmp_path)["pid"] == process.pid
+def test_given_no_network_a_port_and_a_dead_brokers_file_then_it_runs_alone_there_until_ctrl_c(tmp_path: Path) -> None:
+    (tmp_path / ".gatekeeper").mkdir()
+    stale = {"bootstrap": "127.0.0.1:1", "pid": os.getpid()}  # a number may live again, as another program's
+    (tmp_path / ".gatekeeper/broker.json").write_text(json.dumps(stale))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"127.0.0.1:{port}"
+    with running(tmp_path, "--port", str(port), wait=False, MAVEN_MIRROR_URL=NOWHERE) as process:
+        until(lambda: told(tmp_path) != stale, "a new broker file", process)
+        assert told(tmp_path) == {"bootstrap": address, "pid": process.pid}
+        second = broker(tmp_path, "--data", "other")
+        assert second.returncode == 3
+        said = one_sentence(second)
+        assert address in said
+        assert str(process.pid) in said
+        assert told(tmp_path) == {"bootstrap": address, "pid": process.pid}
         assert AdminClient({"bootstrap.servers": address}).list_topics(timeout=30).brokers
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
@@ -126,6 +139,7 @@ def test_given_ctrl_c_then_one_line_told_the_address_and_nothing_is_left(tmp_pat
     assert out.splitlines() == [f"Kafka runs at {address}, with its data in .gatekeeper/kafka. Ctrl-C stops it."]
     assert "Traceback" not in err
     assert left_nothing(tmp_path)
+    assert not (tmp_path / "other").exists()
 
 
 def test_given_sigterm_then_it_stops_in_order_with_0(tmp_path: Path) -> None:
@@ -139,28 +153,6 @@ def test_given_sigterm_then_it_stops_in_order_with_0(tmp_path: Path) -> None:
     assert (tmp_path / "elsewhere/data/.kafka_cleanshutdown").exists()
 
 
-def test_given_a_broker_here_then_a_second_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
-    with running(tmp_path) as first:
-        address = told(tmp_path)["bootstrap"]
-        result = broker(tmp_path, "--data", "other")
-        assert result.returncode == 3
-        said = one_sentence(result)
-        assert address in said
-        assert str(first.pid) in said
-        assert told(tmp_path) == {"bootstrap": address, "pid": first.pid}
-        assert AdminClient({"bootstrap.servers": address}).list_topics(timeout=30).brokers
-    assert not (tmp_path / "other").exists()
-
-
-def test_given_a_broker_file_of_one_long_dead_then_it_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / ".gatekeeper").mkdir()
-    stale = {"bootstrap": "127.0.0.1:1", "pid": os.getpid()}  # a number may live again, as another program's
-    (tmp_path / ".gatekeeper/broker.json").write_text(json.dumps(stale))
-    with running(tmp_path, wait=False) as process:
-        until(lambda: told(tmp_path) != stale, "a new broker file", process)
-        assert told(tmp_path)["pid"] == process.pid
-
-
 def test_given_a_node_that_dies_then_3_with_its_log_and_no_broker_file(tmp_path: Path) -> None:
     with running(tmp_path) as process:
         os.kill(node_of(process), signal.SIGKILL)
@@ -168,14 +160,6 @@ def test_given_a_node_that_dies_then_3_with_its_log_and_no_broker_file(tmp_path:
     assert process.returncode == 3
     assert str(tmp_path / ".gatekeeper/kafka/server.log") in err
     assert left_nothing(tmp_path)
-
-
-def test_given_a_warm_cache_and_no_network_then_it_runs_on_the_port_asked(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running(tmp_path, "--port", str(port), MAVEN_MIRROR_URL=NOWHERE):
-        assert told(tmp_path)["bootstrap"] == f"127.0.0.1:{port}"
 
 
 def test_given_a_busy_port_then_3_and_what_to_do(tmp_path: Path) -> None:

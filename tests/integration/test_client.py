@@ -30,20 +30,26 @@ def settings(kafka: Broker, prefix: str) -> Settings:
     return found
 
 
+@pytest.fixture(scope="module")
+def hurt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker that tests may halt."""
+    with Broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
+
+
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Broker, Settings]]:
-    """A broker that the test may hurt, and clients with less patience than usual."""
-    with Broker(tmp_path / "kafka") as broker:
-        settings = Settings(broker=broker.bootstrap, partitions=2)
-        admin.create(settings)
-        Foreign(settings).abort()  # the first transaction of all has to wait for what Kafka lays out for it
-        monkeypatch.setattr(client, "REQUEST_MS", 3_000)
-        monkeypatch.setattr(client, "STALL_SECONDS", 3.0)
-        monkeypatch.setattr(publisher, "REQUEST_MS", 3_000)
-        monkeypatch.setattr(publisher, "DELIVERY_MS", 4_000)
-        monkeypatch.setattr(publisher, "TRANSACTION_MS", 4_000)
-        yield broker, settings
-        os.kill(broker.pid, signal.SIGCONT)
+def own(hurt: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Broker, Settings]]:
+    """That broker, and clients with less patience than usual."""
+    settings = Settings(broker=hurt.bootstrap, prefix=prefix, partitions=2)
+    admin.create(settings)
+    Foreign(settings).abort()  # the first transaction of all has to wait for what Kafka lays out for it
+    monkeypatch.setattr(client, "REQUEST_MS", 3_000)
+    monkeypatch.setattr(client, "STALL_SECONDS", 3.0)
+    monkeypatch.setattr(publisher, "REQUEST_MS", 3_000)
+    monkeypatch.setattr(publisher, "DELIVERY_MS", 4_000)
+    monkeypatch.setattr(publisher, "TRANSACTION_MS", 4_000)
+    yield hurt, settings
+    os.kill(hurt.pid, signal.SIGCONT)
 
 
 class Foreign:

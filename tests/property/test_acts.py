@@ -17,7 +17,7 @@ from tests import world
 from tests.desk import JUDGE, TWO, YOUNG, Desk
 from tests.property import people
 
-FEW = settings(max_examples=300, deadline=None)
+FEW = settings(max_examples=150, deadline=None)
 ACTS = st.tuples(
     st.sampled_from(("release", "approve", "uphold", "ask", "redecide", "undo")),
     st.integers(0, 3),

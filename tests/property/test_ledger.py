@@ -12,7 +12,7 @@ from schemas.topics import DAY_MS
 from tests import world
 from tests.desk import BROKER, DELIVERY, TWO, YOUNG, Desk
 
-FEW = settings(max_examples=500, deadline=None)
+FEW = settings(max_examples=200, deadline=None)
 PEOPLE = {"P-1": YOUNG, "P-2": (world.source(), world.consent()), "P-3": TWO, "P-4": (world.source(**BROKER),)}
 """Two whose pieces a reviewer may release, the one alone and the other with a second person; one who is cleared; one
 who is to be asked."""

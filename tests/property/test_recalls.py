@@ -12,7 +12,7 @@ from tests import world
 from tests.desk import JUDGE, YOUNG, Desk
 from tests.property import people
 
-FEW = settings(max_examples=300, deadline=None)
+FEW = settings(max_examples=150, deadline=None)
 
 
 def known() -> st.SearchStrategy[list[world.Event]]:

@@ -41,7 +41,7 @@ from tests.trails import Step, Trail, alone, by_day, key, lines, seal
 
 TRIALS = int(os.environ.get("AUDIT_TRIALS", "10"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""
-CLEAN = 10 * TRIALS if TRIALS >= 100 else 5 * TRIALS
+CLEAN = 10 * TRIALS if TRIALS >= 100 else 2 * TRIALS
 Place = tuple[int, int] | None
 Tamper = Callable[[Trail, Path, Random], tuple[set[str], Place]]
 """Changes an export, and returns which findings may tell of it, and where: partition and offset, None = not known."""
