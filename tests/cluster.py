@@ -17,7 +17,7 @@ from kafka.admin import KafkaAdminClient
 from streams.kafka import node
 from streams.kafka.broker import Broker
 from tests.proxy import Hold, Proxy
-from tests.worlds import until
+from tests.worlds import World, until
 
 NODES = 10
 """Fewer nodes than this has a cluster."""
@@ -143,3 +143,11 @@ class Cluster:
 def _way(one: int, other: int) -> int:
     """Returns the number of the way from a node to a controller, as the proxy between them has it."""
     return one * NODES + other
+
+
+def spoil(broker: Broker, world: World, partition: int, word: bytes, topic: str = "consents") -> None:
+    """Changes one byte of a batch where a broker keeps it, as a bad disk would."""
+    log = broker.folder / "data" / f"{world.settings.topic(topic)}-{partition}" / f"{0:020}.log"
+    with log.open("r+b") as file:
+        file.seek(file.read().rindex(word))
+        file.write(b"X")

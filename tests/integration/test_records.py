@@ -17,10 +17,9 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.texts import text
 from schemas.topics import INPUTS
 from streams.client.reader import Reader
-from streams.kafka.broker import Broker
 from streams.worker import facts
 from tests.bad_sends import BAD_SENDS
-from tests.cluster import Cluster
+from tests.cluster import spoil
 from tests.worlds import World, consent, eventually, send, source, until
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
@@ -215,87 +214,56 @@ def test_given_thousands_of_hostile_records_of_thirty_kinds_and_bombs_then_one_d
     assert {one["gate-size"] for one in bombs} == {b"7500000"}
 
 
-def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld_until_somebody_resolves_it(tmp_path):
-    with Broker(tmp_path / "kafka") as broker:
-        world = World(broker.bootstrap, "disk.").create()
-        world.people(["r1", "r2"])
-        world.put("consents", [("r3", consent("r3", "Withdrawn"))])
-        place = next((m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r3")
-        spoil(broker, world, place[0], b"Withdrawn-r3")
-        world.put("sends", [(name, send(name, name)) for name in ("r1", "r2")])
+def test_given_a_batch_of_consents_that_a_disk_spoilt_then_everybody_is_withheld_until_somebody_resolves_it(
+    kafka, world, tmp_path
+):
+    world.people(["r1", "r2"])
+    world.put("consents", [("r3", consent("r3", "Withdrawn"))])
+    place = next((m.partition(), m.offset()) for m in world.read("consents") if m.key() == b"r3")
+    spoil(kafka, world, place[0], b"Withdrawn-r3")
+    world.put("sends", [(name, send(name, name)) for name in ("r1", "r2")])
 
-        async def run() -> None:
-            async with world.worker() as app:
-                await eventually(lambda: len(world.audits()) == 2, "two sends")
-                await eventually(lambda: len(world.read("deadletter")) == 1, "the dead letter")
-                assert app.gate.readiness()["unreadable_facts"] == ["consents/{}/{}".format(*place)]
-                resolution = {
-                    "v": 1, "kind": "resolution", "id": "x1", "topic": "consents", "partition": place[0],
-                    "offset": place[1], "by": "pm", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",
-                }  # fmt: skip
-                world.put("reference", [("resolution/x1", resolution)])
-                world.put("sends", [("r1", send("r1", "again"))])
-                await eventually(
-                    lambda: len(world.read("cleared")) == 3, "the send behind the resolution, and all before"
-                )
+    async def run() -> None:
+        async with world.worker() as app:
+            await eventually(lambda: len(world.audits()) == 2, "two sends")
+            await eventually(lambda: len(world.read("deadletter")) == 1, "the dead letter")
+            assert app.gate.readiness()["unreadable_facts"] == ["consents/{}/{}".format(*place)]
+            resolution = {
+                "v": 1, "kind": "resolution", "id": "x1", "topic": "consents", "partition": place[0],
+                "offset": place[1], "by": "pm", "reason": "entered again", "at": "2026-01-01T09:00:00+09:00",
+            }  # fmt: skip
+            world.put("reference", [("resolution/x1", resolution)])
+            world.put("sends", [("r1", send("r1", "again"))])
+            await eventually(lambda: len(world.read("cleared")) == 3, "the send behind the resolution, and all before")
 
-        asyncio.run(run())
-        withheld = ("block", "FACTS_UNAVAILABLE")
-        assert world.verdicts() == {"e-r1": withheld, "e-r2": withheld, "e-again": ("clear", None)}
-        (letter,) = (dict(m.headers()) for m in world.read("deadletter"))
-        assert letter["gate-fault"] == b"batch_corrupt"
+    asyncio.run(run())
+    withheld = ("block", "FACTS_UNAVAILABLE")
+    assert world.verdicts() == {"e-r1": withheld, "e-r2": withheld, "e-again": ("clear", None)}
+    (letter,) = (dict(m.headers()) for m in world.read("deadletter"))
+    assert letter["gate-fault"] == b"batch_corrupt"
 
-        number = partition_of(b"r1", 4)
-        spoil(broker, world, number, b'"sends":', "ledger")
+    number = partition_of(b"r1", 4)
+    spoil(kafka, world, number, b'"sends":', "ledger")
 
-        async def refused() -> None:
-            async with world.worker() as app:
-                (found,) = (await eventually(lambda: app.gate.readiness()["refused"], "a refusal")).items()
-                assert found[0] == str(number)
-                spoilt = text("error.ledger_spoilt", place=f"{world.settings.topic('ledger')}/{number}/", sha256="")
-                assert found[1].startswith(spoilt.partition("/")[0])
-                world.put("sends", [(name, send(name, "behind")) for name in ("r1", other)])
-                await eventually(lambda: "e-behind" in world.verdicts(), "the other partitions go on")
+    async def refused() -> None:
+        async with world.worker() as app:
+            (found,) = (await eventually(lambda: app.gate.readiness()["refused"], "a refusal")).items()
+            assert found[0] == str(number)
+            spoilt = text("error.ledger_spoilt", place=f"{world.settings.topic('ledger')}/{number}/", sha256="")
+            assert found[1].startswith(spoilt.partition("/")[0])
+            world.put("sends", [(name, send(name, "behind")) for name in ("r1", other)])
+            await eventually(lambda: "e-behind" in world.verdicts(), "the other partitions go on")
 
-        other = next(f"o{n}" for n in itertools.count() if partition_of(f"o{n}".encode(), 4) != number)
-        asyncio.run(refused())
-        spoil(broker, world, 0, b'"notice"', "reference")
-        (tmp_path / "autumn.jsonl").write_bytes(orjson.dumps(send("r1", "autumn")))
-        publish = [sys.executable, "-m", "gatekeeper", "publish", str(tmp_path / "autumn.jsonl")]
-        before = world.ends("sends")
-        told = subprocess.run(publish, env=os.environ | world.environment, capture_output=True, text=True)
-        assert (told.returncode, told.stdout) == (4, "")
-        assert "reference/0/" in told.stderr
-        assert world.ends("sends") == before, "nothing was published"
-
-
-def test_given_a_batch_that_the_leaders_disk_spoilt_then_the_fact_is_read_from_another_replica(tmp_path):
-    with Cluster(tmp_path, 3) as cluster:
-        world = World(cluster.bootstrap, "disk.").create()
-        world.people(["r1", "r2"])
-        world.put("consents", [("r2", consent("r2", "Withdrawn"))])
-        partition = next(m.partition() for m in world.read("consents") if m.value().count(b"Withdrawn-r2"))
-        with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
-            (described,) = admin.describe_topics([world.settings.topic("consents")])
-        leader = next(row["leader_id"] for row in described["partitions"] if row["partition_index"] == partition)
-        spoil(cluster.brokers[leader], world, partition, b"Withdrawn-r2")
-        world.put("sends", [(name, send(name, name)) for name in ("r1", "r2")])
-
-        async def run() -> None:
-            async with world.worker() as app:
-                await eventually(lambda: len(world.audits()) == 2, "two sends")
-                assert not app.followers.store.unreadable
-
-        asyncio.run(run())
-        assert world.verdicts() == {"e-r1": ("clear", None), "e-r2": ("block", "CONSENT_WITHDRAWN")}
-
-
-def spoil(broker: Broker, world: World, partition: int, word: bytes, topic: str = "consents") -> None:
-    """Changes one byte of a batch where a broker keeps it, as a bad disk would."""
-    log = broker.folder / "data" / f"{world.settings.topic(topic)}-{partition}" / f"{0:020}.log"
-    with log.open("r+b") as file:
-        file.seek(file.read().rindex(word))
-        file.write(b"X")
+    other = next(f"o{n}" for n in itertools.count() if partition_of(f"o{n}".encode(), 4) != number)
+    asyncio.run(refused())
+    spoil(kafka, world, 0, b'"notice"', "reference")
+    (tmp_path / "autumn.jsonl").write_bytes(orjson.dumps(send("r1", "autumn")))
+    publish = [sys.executable, "-m", "gatekeeper", "publish", str(tmp_path / "autumn.jsonl")]
+    before = world.ends("sends")
+    told = subprocess.run(publish, env=os.environ | world.environment, capture_output=True, text=True)
+    assert (told.returncode, told.stdout) == (4, "")
+    assert "reference/0/" in told.stderr
+    assert world.ends("sends") == before, "nothing was published"
 
 
 def resident_mb(pid: int) -> float:

@@ -7,6 +7,7 @@ nothing: the gate leaves it as soon as Kafka does.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from typing import Any
 
 import pytest
 from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
 
 from streams.client.reader import Reader
-from tests.cluster import Cluster
+from tests.cluster import Cluster, spoil
 from tests.proxy import END_TXN, METADATA, PRODUCE, Exchange, Fault, Hold
 from tests.stale_leader import TRIALS, trials
-from tests.worlds import BACK_SOON, World, until
+from tests.worlds import BACK_SOON, World, consent, eventually, send, until
 
 ELECTED_SECONDS = 3 * 15.0
 """After the election of new leaders decisions come within 15 seconds; a busy machine is given three times as long."""
@@ -141,3 +143,25 @@ def test_given_each_of_three_brokers_halted_in_turn_then_decisions_come_soon_and
     world.check((1 + len(took)) * len(names))
     print("seconds after the election:", {number: round(seconds, 1) for number, seconds in took.items()})
     assert max(took.values()) < ELECTED_SECONDS, took
+
+
+def test_given_a_batch_that_the_leaders_disk_spoilt_then_the_fact_is_read_from_another_replica(
+    cluster: Cluster, prefix: str
+) -> None:
+    world = World(cluster.bootstrap, prefix).create()
+    world.people(["r1", "r2"])
+    world.put("consents", [("r2", consent("r2", "Withdrawn"))])
+    partition = next(m.partition() for m in world.read("consents") if m.value().count(b"Withdrawn-r2"))
+    with KafkaAdminClient(bootstrap_servers=world.bootstrap) as admin:
+        (described,) = admin.describe_topics([world.settings.topic("consents")])
+    leader = next(row["leader_id"] for row in described["partitions"] if row["partition_index"] == partition)
+    spoil(cluster.brokers[leader], world, partition, b"Withdrawn-r2")
+    world.put("sends", [(name, send(name, name)) for name in ("r1", "r2")])
+
+    async def run() -> None:
+        async with world.worker() as app:
+            await eventually(lambda: len(world.audits()) == 2, "two sends")
+            assert not app.followers.store.unreadable
+
+    asyncio.run(run())
+    assert world.verdicts() == {"e-r1": ("clear", None), "e-r2": ("block", "CONSENT_WITHDRAWN")}
