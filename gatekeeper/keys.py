@@ -55,7 +55,7 @@ def public_text(path: Path) -> str:
 
 
 def fingerprint(master: bytes) -> str:
-    """Returns 16 hex digits that tell a master key from others and tell nobody what it is."""
+    """16 hex digits that tell a master key from others and tell nobody what it is."""
     return sha256(b"gate/master/1\0" + master).hexdigest()[:16]
 
 
@@ -88,7 +88,7 @@ class Signer:
         return f"{self.kid}+{base64.b64encode(self.kind + self.public).decode()}"
 
     def sign(self, message: bytes) -> bytes:
-        """Returns the 64 bytes of the signature."""
+        """The 64 bytes of the signature."""
         return self.private.sign(message)
 
 
@@ -114,7 +114,7 @@ class Keys:
         self.folder, self._handed = folder, handed
 
     def numbers(self, role: str, ending: str = "key") -> list[int]:
-        """Returns the numbers of a role's keys that have such a file, ascending."""
+        """The numbers of a role's keys that have such a file, ascending."""
         try:
             names = [path.name for path in self.folder.iterdir()] if self.folder.is_dir() else []
         except OSError as error:
@@ -124,7 +124,7 @@ class Keys:
         return sorted(int(m[2]) for m in found if m and m[1] == role and m[3] == ending)
 
     def signer(self, role: str) -> Signer:
-        """Returns the key in use of a role; raises UsageError (2) where there is none, it is open to others, or no key.
+        """The key in use of a role; raises UsageError (2) where there is none, it is open to others, or no key.
 
         A key of another role signs nothing for this one.
         """
@@ -132,7 +132,7 @@ class Keys:
         return self._signer(role, self._newest(role))
 
     def masters(self) -> dict[int, bytes]:
-        """Returns the master keys by number; raises UsageError (2) where there is none, or one is open to others.
+        """The master keys by number; raises UsageError (2) where there is none, or one is open to others.
 
         The highest number serves people who are new; the others, those whose salt names them.
         """
@@ -141,12 +141,12 @@ class Keys:
         return {number: self._master(number) for number in self.numbers("master")}
 
     def verifiers(self, role: str) -> list[str]:
-        """Returns the public keys of a role, `NAME+HASH+BASE64`, by number; raises as `public` does."""
+        """The public keys of a role, `NAME+HASH+BASE64`, by number; raises as `public` does."""
         self.public(role)
         return [public_text(self._path(role, number, "pub")) for number in self.numbers(role, "pub")]
 
     def public(self, role: str) -> list[Vkey]:
-        """Returns the public keys of a role by number; raises UsageError (2) where one cannot be read."""
+        """The public keys of a role by number; raises UsageError (2) where one cannot be read."""
         self._demand_closed()
         return [self._vkey(role, number) for number in self.numbers(role, "pub")]
 
@@ -181,7 +181,7 @@ class Keys:
         return Key(role, number, "in use", signer.verifier)
 
     def known(self) -> list[Key]:
-        """Returns every key of the folder, whoever may write to it, by role and number."""
+        """Every key of the folder, whoever may write to it, by role and number."""
         found = []
         for role in ROLES:
             secret, public = self.numbers(role), self.numbers(role, "pub")

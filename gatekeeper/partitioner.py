@@ -9,12 +9,12 @@ _M, _SEED, _MASK = 0x5BD1E995, 0x9747B28C, 0xFFFFFFFF
 
 @lru_cache(maxsize=65536)
 def partition_of(key: bytes, partitions: int) -> int:
-    """Returns the partition in which Kafka's Java clients, kafka-python and aiokafka put this key."""
+    """The partition in which Kafka's Java clients, kafka-python and aiokafka put this key."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 def murmur2(key: bytes) -> int:
-    """Returns the 32-bit MurmurHash2 of `key` with the seed that Kafka uses."""
+    """The 32-bit MurmurHash2 of `key` with the seed that Kafka uses."""
     h = (_SEED ^ len(key)) & _MASK
     whole = len(key) & ~3
     for at in range(0, whole, 4):

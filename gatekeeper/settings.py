@@ -81,7 +81,7 @@ class Settings(BaseSettings):
 
     @property
     def bootstrap(self) -> str:
-        """Returns the bootstrap servers; raises UsageError (2) where neither setting nor broker file names one."""
+        """The bootstrap servers; raises UsageError (2) where neither setting nor broker file names one."""
         if self.broker:
             return self.broker
         try:
@@ -91,21 +91,21 @@ class Settings(BaseSettings):
 
     @property
     def key_folder(self) -> Path:
-        """Returns the folder of the keys."""
+        """The folder of the keys."""
         return Path(self.keys)
 
     @property
     def log_folder(self) -> Path:
-        """Returns the folder of the sealed log."""
+        """The folder of the sealed log."""
         return Path(self.log)
 
     @property
     def group(self) -> str:
-        """Returns the consumer group, which is Faust's app id and begins the transactional ids."""
+        """The consumer group, which is Faust's app id and begins the transactional ids."""
         return f"{self.prefix}{self.application}"
 
     def topic(self, name: str) -> str:
-        """Returns the name on the broker of the registry's topic `name`."""
+        """The name on the broker of the registry's topic `name`."""
         return f"{self.prefix}{name}.v1"
 
 

@@ -29,7 +29,7 @@ _ALSO = {
 
 @cache
 def catalogue() -> dict[str, dict[Language, str]]:
-    """Returns all sentences: key, then language."""
+    """All sentences: key, then language."""
     found: dict[str, dict[Language, str]] = {}
     for entry in sorted(files("gatekeeper").joinpath("texts").iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".toml"):
@@ -41,13 +41,13 @@ def catalogue() -> dict[str, dict[Language, str]]:
 
 @cache
 def language() -> Language:
-    """Returns the reader's language: `GATEKEEPER_LANG`, else the locale's, else English."""
+    """The reader's language: `GATEKEEPER_LANG`, else the locale's, else English."""
     asked = os.environ.get("GATEKEEPER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
     return "ja" if asked.lower().startswith("ja") else "en"
 
 
 def text(key: str, lang: Language | None = None, /, **values: Any) -> str:
-    """Returns one sentence of the catalogue with `values` filled in; KeyError for a key that is not in it.
+    """One sentence of the catalogue with `values` filled in; KeyError for a key that is not in it.
 
     An OSError among the values is said by its number, or its class where it has none, in the same language.
     """
@@ -57,7 +57,7 @@ def text(key: str, lang: Language | None = None, /, **values: Any) -> str:
 
 
 def _cause(error: OSError, lang: Language) -> str:
-    """Returns why something was refused, and never of what: the sentence around it names what it may."""
+    """Why something was refused, and never of what: the sentence around it names what it may."""
     number = error.errno or 0
     of_system = error.strerror == os.strerror(number)  # TLS has numbers of its own, and names of hosts have
     key = f"os.{errno.errorcode.get(number) if of_system else type(error).__name__}"
@@ -72,6 +72,6 @@ def wrong(error: Mapping[str, Any]) -> str:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """Returns a known name that is like this one, as words to put behind a sentence."""
+    """A known name that is like this one, as words to put behind a sentence."""
     close = get_close_matches(name, list(known), 1)
     return text("wrong.did_you_mean", name=close[0]) if close else ""

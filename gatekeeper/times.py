@@ -27,7 +27,7 @@ LONG_AGO = Span(-(2**62), -(2**62))
 
 @lru_cache(maxsize=65536)
 def span(text: str, zone: str) -> Span:
-    """Returns the span of an ISO 8601 text; a date or a time without offset is read in `zone`."""
+    """The span of an ISO 8601 text; a date or a time without offset is read in `zone`."""
     parsed = parse_time(text)
     if isinstance(parsed, datetime):
         instant = _micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=ZoneInfo(zone)))
@@ -38,38 +38,38 @@ def span(text: str, zone: str) -> Span:
 
 @lru_cache(maxsize=65536)
 def months_after(micros: int, months: int, zone: str) -> int:
-    """Returns the instant that many calendar months later in `zone`; a day that the month lacks is its last."""
+    """The instant that many calendar months later in `zone`; a day that the month lacks is its last."""
     start = (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone))
     year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
     return _micros(start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1])))
 
 
 def today(micros: int, zone: str) -> date:
-    """Returns the calendar day of an instant in `zone`."""
+    """The calendar day of an instant in `zone`."""
     return (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone)).date()
 
 
 @lru_cache(maxsize=1024)
 def instant(milliseconds: int) -> str:
-    """Returns RFC 3339 in UTC with milliseconds."""
+    """RFC 3339 in UTC with milliseconds."""
     return (_EPOCH + timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03}Z"
 
 
 def local(micros: int, zone: str) -> str:
-    """Returns an instant as the clocks of `zone` show it, in ISO 8601 with its offset, to the second."""
+    """An instant as the clocks of `zone` show it, in ISO 8601 with its offset, to the second."""
     return (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
 
 
 @lru_cache(maxsize=65536)
 def clock(written: str | None, zone: str) -> str:
-    """Returns a written time as clocks there show it to the minute, a day or less as it is, '' for none."""
+    """A written time as clocks there show it to the minute, a day or less as it is, '' for none."""
     if not written or len(written) <= len("2026-11-01"):
         return written or ""
     return local(span(written, zone).first, zone)[:16].replace("T", " ")
 
 
 def day(micros: int, zone: str) -> str:
-    """Returns the calendar day of an instant in `zone`, as ISO 8601."""
+    """The calendar day of an instant in `zone`, as ISO 8601."""
     return today(micros, zone).isoformat()
 
 

@@ -22,7 +22,7 @@ LAWS = (
 
 
 def law(clause: str, lang: Language) -> str:
-    """Returns a clause with its law named as readers of this language do."""
+    """A clause with its law named as readers of this language do."""
     for name in LAWS:
         clause = clause.replace(name, text(f"word.law.{name}", lang))
     return clause
@@ -40,7 +40,7 @@ class Words:
         self._subject = subject
 
     def names(self) -> dict[str, Callable[..., str]]:
-        """Returns the functions, by their names in templates."""
+        """The functions, by their names in templates."""
         return {
             "t": self.t,
             "word": self.word,
@@ -53,11 +53,11 @@ class Words:
         }
 
     def t(self, key: str, /, **values: Any) -> str:
-        """Returns a sentence of the catalogue."""
+        """A sentence of the catalogue."""
         return text(key if "." in key else f"{self._subject}.{key}", self._lang, **values)
 
     def word(self, key: str) -> str:
-        """Returns a word of the domain, as it is where the catalogue has none."""
+        """A word of the domain, as it is where the catalogue has none."""
         return text(f"word.{key}", self._lang) if f"word.{key}" in catalogue() else key.partition(".")[2]
 
     def meaning(self, code: str) -> str:
@@ -65,24 +65,24 @@ class Words:
         return text(f"meaning.{code}", self._lang) if f"meaning.{code}" in catalogue() else ""
 
     def law(self, clause: str | None) -> str:
-        """Returns a clause with its law named; '' for none."""
+        """A clause with its law named; '' for none."""
         return law(clause, self._lang) if clause else ""
 
     def time(self, milliseconds: int | None) -> str:
-        """Returns an instant as clocks show it, to the minute."""
+        """An instant as clocks show it, to the minute."""
         return times.local(milliseconds * 1000, self._zone)[:16].replace("T", " ") if milliseconds is not None else "-"
 
     def clock(self, written: str | None) -> str:
-        """Returns a written time as clocks show it, to the minute; '' for none."""
+        """A written time as clocks show it, to the minute; '' for none."""
         return times.clock(written, self._zone)
 
     def span(self, milliseconds: int) -> str:
-        """Returns a span of time in its largest whole unit."""
+        """A span of time in its largest whole unit."""
         unit, name = next((pair for pair in _UNITS if milliseconds >= pair[0]), _UNITS[-1])
         return text(f"cli.age_{name}", self._lang, count=max(0, milliseconds) // unit)
 
     def said(self, reason: Any) -> str:
-        """Returns the sentence of a reason or an error; where it names a command, what that is here."""
+        """The sentence of a reason or an error; where it names a command, what that is here."""
         if hasattr(reason, "key"):
             here = f"{self._subject}.{reason.key.replace('.', '_')}"
             return text(here if here in catalogue() else reason.key, self._lang, **getattr(reason, "values", {}))

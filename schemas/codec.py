@@ -50,17 +50,17 @@ class Parsed(Generic[M]):
 
 
 def encode(model: BaseModel) -> bytes:
-    """Returns the wire form of a model: JSON in UTF-8, absent fields left out."""
+    """The wire form of a model: JSON in UTF-8, absent fields left out."""
     return orjson.dumps(model.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def parsed(model: M) -> Parsed[M]:
-    """Returns a model with the JSON of its wire form, absent fields left out."""
+    """A model with the JSON of its wire form, absent fields left out."""
     return Parsed(model, model.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 def canonical(value: Any) -> bytes:
-    """Returns canonical JSON (RFC 8785 for values without floats): sorted ASCII keys, no white space."""
+    """Canonical JSON (RFC 8785 for values without floats): sorted ASCII keys, no white space."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
@@ -139,7 +139,7 @@ def _unreadable(topic: str, value: bytes, error: ValidationError) -> Unreadable:
 
 @cache
 def _names(topic: str) -> frozenset[str]:
-    """Returns the names of all fields that a topic's values can have, and of their kinds."""
+    """The names of all fields that a topic's values can have, and of their kinds."""
     found: set[str] = set()
     adapter = TOPICS[topic].adapter
     inside = [adapter.json_schema()] if adapter else []

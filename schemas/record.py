@@ -41,7 +41,7 @@ class Record:
     refused: Refusal | None = None
 
     def header(self, name: str) -> str:
-        """Returns the last header of this name, '' without one."""
+        """The last header of this name, '' without one."""
         return next((value.decode("utf-8", "replace") for key, value in reversed(self.headers) if key == name), "")
 
 

@@ -43,7 +43,7 @@ class Topic:
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def settings(self, *, audit_days: int, replicas: int) -> dict[str, str]:
-        """Returns the broker-side settings that the guarantees stand on, as Kafka spells them."""
+        """The broker-side settings that the guarantees stand on, as Kafka spells them."""
         keep = audit_days * DAY_MS if self.name in ("audit", "manifests") else self.keep_ms
         cleanup = (
             {"cleanup.policy": "compact", "max.compaction.lag.ms": str(COMPACTION_LAG_MS), "retention.ms": "-1"}
@@ -101,12 +101,12 @@ CLEARED_DAYS = 60
 
 
 def logical_name(topic: str) -> str:
-    """Returns the registry name of `topic`, given bare (`sends`) or as on a broker (`mail.sends.v1`)."""
+    """The registry name of `topic`, given bare (`sends`) or as on a broker (`mail.sends.v1`)."""
     return topic.removesuffix(".v1").rsplit(".", 1)[-1]
 
 
 def subject_key(topic: str, value: Any) -> str:
-    """Returns the key that a record with this model must have on `topic`."""
+    """The key that a record with this model must have on `topic`."""
     if topic == "reference":
         return f"{value.kind}/{value.id}"
     if topic in ("audit", "manifests"):

@@ -74,7 +74,7 @@ def command(
 
 
 def version(name: str, among: Iterable[Policy]) -> Policy:
-    """Returns the version that is meant by a file, an id or id@version."""
+    """The version that is meant by a file, an id or id@version."""
     return file_policy(name) if name.endswith(".toml") else named(name, among)
 
 

@@ -15,7 +15,7 @@ from schemas.values import ID_PATTERN
 
 
 def _said(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Returns a reason as it was typed; raises UsageError (2) where it says nothing."""
+    """A reason as it was typed; raises UsageError (2) where it says nothing."""
     if value is not None and not value.strip():
         raise UsageError("error.option_invalid", option=parameter.opts[0])
     return value
@@ -29,21 +29,21 @@ yes_option = click.option("--yes", is_flag=True, help=text("cli.yes"))
 
 
 def person(settings: Settings, by: str | None) -> str:
-    """Returns the id of who acts: as given, else of the setting; raises UsageError (2) without or of another form."""
+    """The id of who acts: as given, else of the setting; raises UsageError (2) without or of another form."""
     if not (found := by or settings.user):
         raise UsageError("error.user_missing")
     return named(found, "--by")
 
 
 def named(id_: str, argument: str, form: str = ID_PATTERN) -> str:
-    """Returns an id as it was typed; raises UsageError (2) that names the argument, for the value may be anybody."""
+    """An id as it was typed; raises UsageError (2) that names the argument, for the value may be anybody."""
     if not re.fullmatch(form, id_):
         raise UsageError("error.option_invalid", option=argument)
     return id_
 
 
 def confirmed(question: str, count: int, *, yes: bool) -> None:
-    """Returns where it shall be done; else aborts (130), or raises UsageError (2) where there is nobody to ask."""
+    """Where it shall be done; else aborts (130), or raises UsageError (2) where there is nobody to ask."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -38,7 +38,7 @@ def command() -> None:
 
 
 def timezone(settings: Settings, now: int) -> str:
-    """Returns the time zone in which dates without one are read."""
+    """The time zone in which dates without one are read."""
     return packs.load(settings.policy).at(now).timezone
 
 
@@ -120,7 +120,7 @@ def _done(
 
 
 def _chosen(settings: Settings, call: ActRequest, queue: Queue, query: Query | None, also: Iterable[str]) -> list[str]:
-    """Returns the items that a filter means, those first that have waited longest."""
+    """The items that a filter means, those first that have waited longest."""
     if query is None:
         return []
     now = int(time() * 1000)
@@ -131,7 +131,7 @@ def _chosen(settings: Settings, call: ActRequest, queue: Queue, query: Query | N
 
 
 def _foreseen(call: ActRequest, queue: Queue, rows: dict[str, ActResult], *, written: Iterable[str]) -> list[Item]:
-    """Returns the items to act on; what the worker is bound to refuse is told at once, and not written.
+    """The items to act on; what the worker is bound to refuse is told at once, and not written.
 
     An item whose act of this very call is written already waits for its answer alone.
     """

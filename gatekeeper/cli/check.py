@@ -107,7 +107,7 @@ def command(
 
 
 def _milliseconds(written_at: str | None, known: Packs) -> int:
-    """Returns the instant to judge at; a day counts from its first moment where the policy is at home."""
+    """The instant to judge at; a day counts from its first moment where the policy is at home."""
     if written_at is None:
         return (datetime.now(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     try:
@@ -180,7 +180,7 @@ class _Judge:
         self._cleared: dict[tuple[str, str, str], int] = {}
 
     def checked(self, line: int, value: bytes | Unreadable) -> tuple[Checked, str | None]:
-        """Returns the line judged, and why it cannot be read if it cannot. Never raises."""
+        """The line judged, and why it cannot be read if it cannot. Never raises."""
         send, facts, twin = None, None, line
         try:
             if isinstance(value, Unreadable):

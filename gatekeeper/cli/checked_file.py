@@ -85,7 +85,7 @@ class CheckedFile:
                     yield number, _seeming_key(value), value
 
     def told(self, earlier: Earlier | None) -> dict[str, Any]:
-        """Returns for programs what was rejected, and the first campaigns.
+        """For programs what was rejected, and the first campaigns.
 
         `new`: none of the latest sends, `among` in number, is of the campaign; None where nobody can tell.
         `among_all`: these are all that `sends` keeps.
@@ -131,7 +131,7 @@ class CheckedFile:
 
 
 def _seeming_key(value: bytes) -> bytes | None:
-    """Returns the recipient id that a line which cannot be read seems to name."""
+    """The recipient id that a line which cannot be read seems to name."""
     try:
         found = jiter.from_json(value)["recipient_id"].encode()
     except (ValueError, LookupError, TypeError, AttributeError):

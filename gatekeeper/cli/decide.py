@@ -61,7 +61,7 @@ class _Clearance(BaseModel):
     state: str | None = None
 
     def of(self, send: Send) -> bool:
-        """Returns whether it is live and of the same recipient, campaign and channel."""
+        """Whether it is live and of the same recipient, campaign and channel."""
         if self.recalled or self.state == "recalled":
             return False
         same = self.recipient_id in (None, send.recipient_id)
@@ -97,7 +97,7 @@ def command(context: click.Context, case: Path, as_json: bool) -> None:
 
 
 def judge(case: _CaseFile, *, file: str) -> Decision:
-    """Returns the decision on a case. What of it cannot be read withholds it.
+    """The decision on a case. What of it cannot be read withholds it.
 
     Unlike the worker, where no token key is set it judges a send with a delivery by the token that the send names,
     and says so: a case is written by hand, and nothing goes out on its word.
@@ -146,7 +146,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
 
 
 def _whose(topic: str, event: _Event, send: dict[str, Any]) -> dict[str, Any]:
-    """Returns the value of an event, with the case's person where an ask or an act names nobody.
+    """The value of an event, with the case's person where an ask or an act names nobody.
 
     A release that leaves `bulk` out is of this piece alone: a case has no other.
     """
@@ -158,7 +158,7 @@ def _whose(topic: str, event: _Event, send: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written(value: dict[str, Any]) -> bytes:
-    """Returns a value as the worker would meet it; orjson writes no number beyond 64 bits, which is for the codec."""
+    """A value as the worker would meet it; orjson writes no number beyond 64 bits, which is for the codec."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -175,7 +175,7 @@ def _read(content: bytes, *, file: str) -> _CaseFile:
 
 
 def _reference(value: dict[str, Any], index: int, *, file: str) -> tuple[str, _Event]:
-    """Returns a reference record, given as it stands on its topic or as its value alone."""
+    """A reference record, given as it stands on its topic or as its value alone."""
     if "kind" in value:
         return f"reference.{index}", _Event(topic="reference", value=value)
     try:

@@ -206,7 +206,7 @@ def _explained(verdict: Verdict, record: AuditRecord, decision: Decision | None)
 
 
 def _basis(record: AuditRecord, lang: Language) -> str:
-    """Returns the sentence that tells on what a cleared send stands; all of it is in the audit record."""
+    """The sentence that tells on what a cleared send stands; all of it is in the audit record."""
     facts = record.facts
     source = next((one for one in facts.sources if one["source_id"] == record.basis), {}) if facts else {}
     yes = next((one for one in facts.consents if one["state"] == "Given"), {}) if facts else {}

@@ -86,7 +86,7 @@ def command(
 
 
 def campaign_act(kind: str, campaign: str, by: str, run_id: str | None, **more: Any) -> CampaignAct:
-    """Returns an act of now about a campaign; raises UsageError (2) that names the option with a wrong value."""
+    """An act of now about a campaign; raises UsageError (2) that names the option with a wrong value."""
     said = {"v": 1, "kind": kind, "act_id": run_id or uuid4().hex[:12], "at": fact_with_act.now(), "by": by}
     try:
         return CampaignAct.model_validate({**said, "subject": f"campaign/{campaign}", **more})
@@ -132,7 +132,7 @@ def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
 
 
 def _pieces(reader: Reader, run: Run) -> dict[str, Record]:
-    """Returns the cleared records that were handed off and are not called back since, in the order of their ids."""
+    """The cleared records that were handed off and are not called back since, in the order of their ids."""
     found = {}
     with progress_bar() as bar:
         task = bar.add_task(text("cli.handoff_reading"), total=len(run.handed))

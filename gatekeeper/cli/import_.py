@@ -157,7 +157,7 @@ class _List:
             note("cli.import_encoded", file=file)
 
     def check(self) -> int:
-        """Returns how many rows would be published; rejected ones are set aside."""
+        """How many rows would be published; rejected ones are set aside."""
         right = 0
         with self.rejects, progress_bar() as bar:
             task = bar.add_task(text("cli.import_reading"), total=self._lines)
@@ -240,7 +240,7 @@ class _Answers(_List):
 
 
 def _said(record: Record) -> Consent | PersonEvent | None:
-    """Returns the event of a record, None for one that cannot be read."""
+    """The event of a record, None for one that cannot be read."""
     try:
         found: Consent | PersonEvent = decode("consents", record.key, record.value)
     except Unreadable:

@@ -78,7 +78,7 @@ def show_bars(
 
 
 def share(n: int, total: int) -> str:
-    """Returns a part of a whole in per cent."""
+    """A part of a whole in per cent."""
     return f"{100 * n / (total or 1):.1f} %"
 
 
@@ -120,28 +120,28 @@ def whole(file: Path) -> Iterator[IO[str]]:
 
 
 def progress_bar() -> Progress:
-    """Returns a progress bar for stderr that draws nothing where stderr is not a terminal."""
+    """A progress bar for stderr that draws nothing where stderr is not a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
 def age(seconds: float) -> str:
-    """Returns a span of time in its largest whole unit, in the reader's language."""
+    """A span of time in its largest whole unit, in the reader's language."""
     whole = max(0, int(seconds))
     unit, key = next((pair for pair in _AGES if whole >= pair[0]), _AGES[-1])
     return text(key, count=whole // unit)
 
 
 def printable(data: bytes) -> str:
-    """Returns bytes as text that cannot drive a terminal: what is not UTF-8 or not printable is escaped."""
+    """Bytes as text that cannot drive a terminal: what is not UTF-8 or not printable is escaped."""
     whole = data.decode("utf-8", "backslashreplace")
     shown = (char if char.isprintable() or char == _SPACE else char.encode("unicode_escape").decode() for char in whole)
     return "".join(shown)
 
 
 def by_terminal(context: click.Context, parameter: click.Parameter, value: bool | None) -> bool:
-    """Returns whether JSON is wanted: as asked, else wherever stdout is no terminal."""
+    """Whether JSON is wanted: as asked, else wherever stdout is no terminal."""
     return not sys.stdout.isatty() if value is None else value
 
 

@@ -50,7 +50,7 @@ def _plainly(policy: Policy) -> dict[str, Any]:
 
 
 def _live() -> list[dict[str, Any]]:
-    """Returns the versions as they take force, pack by pack, with who put each in force, and what bars a pack."""
+    """The versions as they take force, pack by pack, with who put each in force, and what bars a pack."""
     known = management.policies(load())
     now = _now()
     rows: list[dict[str, Any]] = []

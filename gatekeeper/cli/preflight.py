@@ -13,7 +13,7 @@ from gatekeeper.texts import text
 
 
 def summary(preflight: Preflight) -> dict[str, Any]:
-    """Returns the sums as JSON takes them; of people only the ids of those who came back."""
+    """The sums as JSON takes them; of people only the ids of those who came back."""
     verdicts = dict.fromkeys(VERDICTS, 0)
     for (verdict, _), n in preflight.funnel.items():
         verdicts[verdict] += n

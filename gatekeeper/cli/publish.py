@@ -118,7 +118,7 @@ def _publication(settings: Settings, topic: str, *, allow_invalid: bool) -> Publ
 
 
 def _earlier(settings: Settings, campaigns: list[str]) -> Earlier | None:
-    """Returns which campaigns there were before; None for who may not read `sends`, as a platform's own user."""
+    """Which campaigns there were before; None for who may not read `sends`, as a platform's own user."""
     with progress_bar() as bar:
         task = bar.add_task(text("publish.comparing"), total=None)
         try:

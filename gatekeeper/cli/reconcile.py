@@ -116,7 +116,7 @@ def _books(settings: Settings) -> Books:
 
 
 def _missing(books: Books, rows: list[Delivered], right: set[str]) -> int:
-    """Returns how many pieces of the file's campaigns were handed off, stand, and are not in it."""
+    """How many pieces of the file's campaigns were handed off, stand, and are not in it."""
     named = {row.campaign_id for row in rows} | {books.cleared[did][1] for did in right}
     due = {did for did in books.handed - books.recalled.keys() if books.cleared.get(did, ("", "", ""))[1] in named}
     return len(due - right)

@@ -110,7 +110,7 @@ def show(id_: str, as_json: bool) -> None:
 
 
 def left(item: Item, now: int, zone: str) -> str:
-    """Returns the day of mailing with the time that is left to it."""
+    """The day of mailing with the time that is left to it."""
     due = item.due(zone)
     if due is None or item.mail_date is None:
         return "-"

@@ -114,7 +114,7 @@ def _since(seen: Fleet, at: int | None) -> int | None:
 
 
 def _seal(seen: Fleet) -> dict[str, Any] | None:
-    """Returns size and age of the newest seal and of the newest one that a witness cosigned, None without a log."""
+    """Size and age of the newest seal and of the newest one that a witness cosigned, None without a log."""
     seal = seen.seal
     if seal is None:
         return None

@@ -83,7 +83,7 @@ def _shown(record: Record, *, raw: bool) -> dict[str, Any]:
 
 
 def _said(record: Record) -> tuple[str, str]:
-    """Returns verdict and primary reason, as far as records of the topic have them; `-` for each that is not there.
+    """Verdict and primary reason, as far as records of the topic have them; `-` for each that is not there.
 
     Of a dead letter: reason and fault. Of an act: its kind and its id. Of an act's audit record that holds no verdict:
     what became of the act, and its kind.
@@ -111,7 +111,7 @@ def _said(record: Record) -> tuple[str, str]:
 
 
 def _value(record: Record) -> Any:
-    """Returns the value without personal data; of one that its topic cannot read, or of a dead letter, nothing."""
+    """The value without personal data; of one that its topic cannot read, or of a dead letter, nothing."""
     if record.value is None:
         return None
     try:

@@ -16,7 +16,7 @@ class Number(click.FloatRange):
     """A number in a range, as `click.FloatRange` takes it; neither `nan` nor `inf` is one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Returns the number; raises click.BadParameter (2) for anything else."""
+        """The number; raises click.BadParameter (2) for anything else."""
         found = float(super().convert(value, param, ctx))
         if not isfinite(found):
             self.fail("not finite", param, ctx)

@@ -26,11 +26,11 @@ class Verbs(click.Group):
         self._modules = {verb: module for verbs in headings.values() for verb, module in verbs.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the verbs, in order."""
+        """The verbs, in order."""
         return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Returns a verb's command, None where there is no such verb."""
+        """A verb's command, None where there is no such verb."""
         if cmd_name not in self._modules:
             return None
         command: click.Command = import_module(f"{self._package}.{self._modules[cmd_name]}").command

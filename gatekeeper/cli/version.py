@@ -14,7 +14,7 @@ from gatekeeper.texts import text
 
 
 def release() -> str:
-    """Returns the version of the code that runs: the source tree's own, else the installed package's."""
+    """The version of the code that runs: the source tree's own, else the installed package's."""
     tree = ROOT / "pyproject.toml"
     if tree.is_file():
         return str(tomllib.loads(tree.read_text("utf-8"))["project"]["version"])

@@ -65,7 +65,7 @@ class Questions:
                 self._returned.add(event.request_id)
 
     def answer(self, row: Mapping[str, str], *, now: str, zone: str) -> Consent:
-        """Returns the consent event that a row says.
+        """The consent event that a row says.
 
         `now`: the instant of recording, RFC 3339. `zone`: where a date without time is read, as `Asia/Tokyo`.
         Raises Unanswerable where the code is wrong, unknown, shared, spent or another's, or the row says nothing sound.
@@ -157,7 +157,7 @@ def _said(row: Mapping[str, str]) -> bool:
 
 
 def _possible(written: str, ask: Ask, *, now: str, zone: str) -> str:
-    """Returns a written date as ISO 8601; refuses one before the question and one that has not come yet."""
+    """A written date as ISO 8601; refuses one before the question and one that has not come yet."""
     try:
         date = dates.time(written)
         said, asked, recorded = span(date, zone), span(ask.at, zone), span(now, zone)
@@ -171,7 +171,7 @@ def _possible(written: str, ask: Ask, *, now: str, zone: str) -> str:
 
 
 def _event(ask: Ask, *, yes: bool, date: str | None, method: str, evidence: str | None, now: str) -> Consent:
-    """Returns the consent to what was asked: this purpose, by this channel, at this contact point; a no to all."""
+    """The consent to what was asked: this purpose, by this channel, at this contact point; a no to all."""
     point = ask.contact_point if isinstance(ask.contact_point, str) else getattr(ask.contact_point, "id", None)
     return Consent(
         v=1,

@@ -19,7 +19,7 @@ _POLYNOMIAL = 0b100101  # x^5 + x^2 + 1, primitive: x has 31 different powers
 
 
 def new(entropy: bytes) -> str:
-    """Returns the code made of 7 random bytes, without the hyphens that it is shown with."""
+    """The code made of 7 random bytes, without the hyphens that it is shown with."""
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"{ENTROPY_BYTES} bytes are needed")
     number = int.from_bytes(entropy, "big") & (1 << 55) - 1
@@ -28,7 +28,7 @@ def new(entropy: bytes) -> str:
 
 
 def read(written: str) -> str | None:
-    """Returns the code that somebody wrote in whatever case, width and grouping; None where the check fails."""
+    """The code that somebody wrote in whatever case, width and grouping; None where the check fails."""
     found = unicodedata.normalize("NFKC", written).strip().upper().translate(_WRITTEN)
     digits = [ALPHABET.find(char) for char in found]
     if len(digits) != LENGTH or -1 in digits or _sum(digits[:-1]) != digits[-1]:
@@ -37,12 +37,12 @@ def read(written: str) -> str | None:
 
 
 def shown(code: str) -> str:
-    """Returns a code as it is printed: in three groups of four."""
+    """A code as it is printed: in three groups of four."""
     return "-".join(code[start : start + 4] for start in range(0, LENGTH, 4))
 
 
 def _sum(digits: list[int]) -> int:
-    """Returns the sum of the digits times x, x^2, x^3…; the check itself stands for x^0."""
+    """The sum of the digits times x, x^2, x^3…; the check itself stands for x^0."""
     total = 0
     for digit in reversed(digits):
         total = _times_x(total ^ digit)

@@ -60,7 +60,7 @@ class Letter(NamedTuple):
 
 
 def letter(question: Question) -> Letter:
-    """Returns the letter that puts a question, linted."""
+    """The letter that puts a question, linted."""
     values = stated(question)
     written = text("notice.letter", _language(question.case), **values).strip() + "\n"
     missing = lint(written, values)
@@ -68,7 +68,7 @@ def letter(question: Question) -> Letter:
 
 
 def lint(written: str, values: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns the items that a finished text does not state concretely; () = it may leave.
+    """The items that a finished text does not state concretely; () = it may leave.
 
     `values`: what the facts say must stand in it, as of `stated`.
     """
@@ -80,7 +80,7 @@ def lint(written: str, values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def stated(question: Question) -> dict[str, str]:
-    """Returns the words of the letter by name; "" for those that no fact gives."""
+    """The words of the letter by name; "" for those that no fact gives."""
     case, language = question.case, _language(question.case)
     controller = case.reference.controllers.get(case.send.controller_id)
     items = (controller.notice_items if controller else None) or NoticeItems()
@@ -102,7 +102,7 @@ def stated(question: Question) -> dict[str, str]:
 
 
 def route(case: Case, source: Source, language: Language) -> str:
-    """Returns by what route the data came, as it is printed (取得方法); "" where that cannot be said concretely."""
+    """By what route the data came, as it is printed (取得方法); "" where that cannot be said concretely."""
     kind = "direct" if source.method.startswith("direct.") else source.method
     sentence = catalogue().get(f"notice.route.{kind}")
     if sentence is None:
@@ -130,12 +130,12 @@ def route(case: Case, source: Source, language: Language) -> str:
 
 
 def last_day(case: Case) -> date:
-    """Returns the last day to answer a question that is put at the case's instant, by the send's channel."""
+    """The last day to answer a question that is put at the case's instant, by the send's channel."""
     return today(case.at + case.policy.window_ms(case.send.channel) * 1000, case.policy.timezone)
 
 
 def _concrete(name: str, value: str) -> bool:
-    """Returns whether words say something: not nothing, no empty phrase, and a contact is one that can be reached."""
+    """Whether words say something: not nothing, no empty phrase, and a contact is one that can be reached."""
     bare = re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", value)).lower()
     if not bare or _HOLLOW.fullmatch(bare):
         return False
@@ -143,7 +143,7 @@ def _concrete(name: str, value: str) -> bool:
 
 
 def _form(question: Question) -> bool:
-    """Returns whether a yes will stand on a notice of the sender's that is complete and tells the purpose."""
+    """Whether a yes will stand on a notice of the sender's that is complete and tells the purpose."""
     send, notice = question.case.send, question.case.notice(question.template.notice_id)
     return bool(
         notice

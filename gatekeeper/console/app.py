@@ -44,7 +44,7 @@ log = structlog.get_logger("console")
 
 
 def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
-    """Returns the application; its feed begins with it. Raises UnavailableError (3) where its data cannot be kept."""
+    """The application; its feed begins with it. Raises UnavailableError (3) where its data cannot be kept."""
     hub = ChangeSignal()
     zone = packs.load(settings.policy).home[0].timezone
     model = Model(Path(settings.console_data), PARTS, zone=zone)
@@ -70,7 +70,7 @@ def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
 
     @app.get("/healthz")
     def healthz() -> dict[str, object]:
-        """Returns whether the model is made and kept up, whether Kafka answers, and how many records were skipped."""
+        """Whether the model is made and kept up, whether Kafka answers, and how many records were skipped."""
         trouble = feed.progress.trouble
         broken = trouble is not None and trouble.key == DEFECT
         return {

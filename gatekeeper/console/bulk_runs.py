@@ -40,6 +40,6 @@ class BulkRuns:
                 del self._runs[name]
 
     def get(self, name: str) -> BulkRun | None:
-        """Returns a run, None where it is not known (any more)."""
+        """A run, None where it is not known (any more)."""
         with self._lock:
             return self._runs.get(name)

@@ -50,7 +50,7 @@ class Listener:
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self, seconds: float) -> bool:
-        """Returns True as soon as something has changed, False when so long nothing has."""
+        """True as soon as something has changed, False when so long nothing has."""
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()

@@ -100,7 +100,7 @@ class Feed(threading.Thread):
                     forgotten = time()
 
     def _between(self, reader: Reader) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
-        """Returns where each partition ends now, and from where it is to be read."""
+        """Where each partition ends now, and from where it is to be read."""
         ends = {(topic, n): end for topic in self._model.topics for n, end in reader.ends(topic).items()}
         starts = {(topic, n): start for topic in self._model.topics for n, start in reader.starts(topic).items()}
         known = self._model.positions()

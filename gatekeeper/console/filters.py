@@ -18,22 +18,22 @@ OURS = frozenset(("lang", "page", "kind", "after", "reveal", "since"))
 
 
 def written(request: Request) -> str:
-    """Returns the filter of a request's address, without what a form left empty; '' for none."""
+    """The filter of a request's address, without what a form left empty; '' for none."""
     return joined((key, value) for key, value in request.query_params.multi_items() if key not in OURS)
 
 
 def pairs(written: str) -> list[tuple[str, str]]:
-    """Returns keys and values of a filter."""
+    """Keys and values of a filter."""
     return parse_qsl(written)
 
 
 def joined(pairs: Iterable[tuple[str, str]]) -> str:
-    """Returns a filter of keys and values."""
+    """A filter of keys and values."""
     return urlencode([(key, value.strip()) for key, value in pairs if value.strip()], safe=",/:")
 
 
 def search(request: Request, written: str, *, kind: str | None = None, until: int | None = None) -> ItemSearch:
-    """Returns the search of a filter, at this instant; raises UsageError (400) for one that has no meaning.
+    """The search of a filter, at this instant; raises UsageError (400) for one that has no meaning.
 
     `kind`: of the act that shall be done about what is found. `until`: as `ItemSearch` has it.
     """

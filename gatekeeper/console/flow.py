@@ -137,24 +137,24 @@ class PartitionProgress:
 
 
 def decided(db: sqlite3.Connection, since: int) -> list[tuple[int, str, str, int]]:
-    """Returns hour (milliseconds), verdict, primary reason ('' for none) and number of what came in since then."""
+    """Hour (milliseconds), verdict, primary reason ('' for none) and number of what came in since then."""
     rows = db.execute("SELECT hour, verdict, reason, n FROM flow WHERE hour >= ? ORDER BY hour", (since,))
     return [(row["hour"], row["verdict"], row["reason"], row["n"]) for row in rows]
 
 
 def heads(db: sqlite3.Connection) -> list[PartitionProgress]:
-    """Returns how far each partition is that has decided anything."""
+    """How far each partition is that has decided anything."""
     return [PartitionProgress(*row) for row in db.execute("SELECT part, sends, at FROM head ORDER BY part")]
 
 
 def campaigns(db: sqlite3.Connection, *, most: int) -> list[tuple[Counts, int]]:
-    """Returns the campaigns of which anything happened last, each with the instant of that in milliseconds."""
+    """The campaigns of which anything happened last, each with the instant of that in milliseconds."""
     rows = db.execute("SELECT * FROM campaign ORDER BY last DESC, id LIMIT ?", (most,)).fetchall()
     return [(_counts(db, row), row["last"]) for row in rows]
 
 
 def campaign(db: sqlite3.Connection, id_: str) -> Counts | None:
-    """Returns the counts of a campaign, None where nothing is known of it."""
+    """The counts of a campaign, None where nothing is known of it."""
     row = db.execute("SELECT * FROM campaign WHERE id = ?", (id_,)).fetchone()
     return _counts(db, row) if row else None
 
@@ -167,7 +167,7 @@ def _counts(db: sqlite3.Connection, row: sqlite3.Row) -> Counts:
 
 
 def reasons_over(rows: Sequence[tuple[int, str, str, int]]) -> list[tuple[str, int]]:
-    """Returns the reasons of such rows with how many each withheld, the most frequent first."""
+    """The reasons of such rows with how many each withheld, the most frequent first."""
     found: Counter[str] = Counter()
     for _, _, reason, n in rows:
         if reason:

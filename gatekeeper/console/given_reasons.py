@@ -19,7 +19,7 @@ Place = tuple[int, int]
 
 
 def places(db: sqlite3.Connection, act_ids: Collection[str]) -> dict[str, Place]:
-    """Returns where the acts stand that came with words."""
+    """Where the acts stand that came with words."""
     marks = ", ".join("?" * len(act_ids))
     tables = " UNION ALL ".join(
         f"SELECT act_id, part, place FROM {table} WHERE part IS NOT NULL AND act_id IN ({marks})"
@@ -36,7 +36,7 @@ class GivenReasons:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, settings: Settings, wanted: Mapping[str, Place]) -> dict[str, str]:
-        """Returns the words by act; without those that are no longer there, or cannot be read just now."""
+        """The words by act; without those that are no longer there, or cannot be read just now."""
         with self._lock:
             missing = [place for place in wanted.values() if place not in self._words]
         if missing:

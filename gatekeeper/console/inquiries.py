@@ -80,7 +80,7 @@ class PersonHistory:
 
 
 def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language) -> tuple[list[PieceHistory], int]:
-    """Returns the pieces that these decisions are of, oldest first, and how many of their records are not kept."""
+    """The pieces that these decisions are of, oldest first, and how many of their records are not kept."""
     with held.model.read() as db:
         places, names, senders = (
             record_places.piece(db, dids),
@@ -131,20 +131,20 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
 
 
 def by_time(lines: Collection[FactLine], zone: str) -> list[tuple[str, FactLine]]:
-    """Returns lines by time, each with its time as clocks show it, those without one first."""
+    """Lines by time, each with its time as clocks show it, those without one first."""
     known = sorted(lines, key=lambda one: times.span(one.at, zone).first if one.at else 0)
     return [(clock(one.at, zone), one) for one in known]
 
 
 def stop(reader: Reader, recipient: str, partition: int, offset: int) -> PairedAct | None:
-    """Returns the stop that was acknowledged at this place of `acts`, None where none of this person's stands there."""
+    """The stop that was acknowledged at this place of `acts`, None where none of this person's stands there."""
     record = reader.at("acts", partition=partition, offset=offset)
     act = _paired(record) if record else None
     return act if act and act.kind == "withdraw" and act.recipient_id == recipient else None
 
 
 def _snapshot(held: Console, reader: Reader, recipient: str, own: Mapping[str, record_places.Places]) -> dict[str, Any]:
-    """Returns the facts of a person as the worker folds them."""
+    """The facts of a person as the worker folds them."""
     store = FactStore()
     tokens: set[str] = set()
     for topic in FACT_TOPICS:

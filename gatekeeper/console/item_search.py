@@ -35,7 +35,7 @@ class ItemSearch:
     until: int | None = None
 
     def count(self, db: sqlite3.Connection) -> int:
-        """Returns how many items it finds."""
+        """How many items it finds."""
         where, values = self.where()
         return int(db.execute(f"SELECT count(*) FROM item WHERE {where}", values).fetchone()[0])
 
@@ -57,14 +57,14 @@ class ItemSearch:
         return [_group(row) for row in rows]
 
     def since(self, db: sqlite3.Connection, change: int) -> tuple[int, list[str]]:
-        """Returns how many of them arrived after that change, and the ids of any items that changed after it."""
+        """How many of them arrived after that change, and the ids of any items that changed after it."""
         where, values = self.where()
         new = db.execute(f"SELECT count(*) FROM item WHERE arrived > ? AND {where}", (change, *values)).fetchone()[0]
         rows = db.execute("SELECT id FROM item WHERE changed > ? AND arrived <= ? LIMIT 1000", (change, change))
         return int(new), [row[0] for row in rows]
 
     def after(self, db: sqlite3.Connection, item: Item) -> str | None:
-        """Returns the id of what comes after an item in this order and has no act under way, else of the first such."""
+        """The id of what comes after an item in this order and has no act under way, else of the first such."""
         where, values = self.where()
         free = f"SELECT id FROM item WHERE {where} AND id <> ? AND NOT {PENDING}"
         place = "(due IS NULL, ifnull(due, 0), seen, id) > (?, ?, ?, ?)"
@@ -75,12 +75,12 @@ class ItemSearch:
         return row[0] if row else None
 
     def pending(self, db: sqlite3.Connection, ids: Collection[str]) -> set[str]:
-        """Returns which of these items have an act that is not answered yet."""
+        """Which of these items have an act that is not answered yet."""
         marks = ", ".join("?" * len(ids))
         return {row[0] for row in db.execute(f"SELECT id FROM item WHERE id IN ({marks}) AND {PENDING}", (*ids,))}
 
     def where(self) -> tuple[str, list[Any]]:
-        """Returns the condition on `item`, and its values."""
+        """The condition on `item`, and its values."""
         wanted = self.query.wanted
         parts: list[str] = []
         values: list[Any] = []
@@ -132,12 +132,12 @@ class CauseGroup:
 
     @property
     def today(self) -> int:
-        """Returns how many came in the last 24 hours."""
+        """How many came in the last 24 hours."""
         return self.days[-1]
 
     @property
     def before(self) -> int:
-        """Returns how many came in the 24 hours before those."""
+        """How many came in the 24 hours before those."""
         return self.days[-2]
 
 

@@ -133,7 +133,7 @@ PART = Part(SCHEMA, {"review": _review, "acts": _act, "audit": _audit}, _forget)
 
 
 def item_of(row: sqlite3.Row) -> Item:
-    """Returns the item that a row of `item` is."""
+    """The item that a row of `item` is."""
     return Item(
         id=row["id"],
         place=ReviewPlace(partition=row["part"], offset=row["place"]),
@@ -151,18 +151,18 @@ def item_of(row: sqlite3.Row) -> Item:
 
 
 def one(db: sqlite3.Connection, id_: str) -> Item | None:
-    """Returns one item as it stands, None where there is none (any more)."""
+    """One item as it stands, None where there is none (any more)."""
     row = db.execute("SELECT * FROM item WHERE id = ?", (id_,)).fetchone()
     return item_of(row) if row else None
 
 
 def decision(db: sqlite3.Connection, id_: str) -> Decision:
-    """Returns the decision of an item that is there."""
+    """The decision of an item that is there."""
     return Decision.model_validate_json(db.execute("SELECT decision FROM item WHERE id = ?", (id_,)).fetchone()[0])
 
 
 def record(db: sqlite3.Connection, id_: str) -> sqlite3.Row | None:
-    """Returns the audit record of an item's decision (`part`, `place`, `value`), None where it has not come yet."""
+    """The audit record of an item's decision (`part`, `place`, `value`), None where it has not come yet."""
     found: sqlite3.Row | None = db.execute("SELECT * FROM record WHERE did = ?", (id_,)).fetchone()
     return found
 
@@ -179,7 +179,7 @@ def doings(db: sqlite3.Connection, id_: str) -> list[Doing]:
 
 
 def answer(db: sqlite3.Connection, item: str, act_id: str) -> Doing | None:
-    """Returns an act about an item with what became of it; None where no such act has been read.
+    """An act about an item with what became of it; None where no such act has been read.
 
     The first word on it counts: the same act written twice is answered twice.
     """
@@ -188,12 +188,12 @@ def answer(db: sqlite3.Connection, item: str, act_id: str) -> Doing | None:
 
 
 def under_way(doings: Iterable[Doing]) -> bool:
-    """Returns whether an act that changes an item waits for its answer."""
+    """Whether an act that changes an item waits for its answer."""
     return any(doing.outcome is None and doing.kind in FROM for doing in doings)
 
 
 def run(db: sqlite3.Connection, name: str) -> dict[str, Doing]:
-    """Returns by item the acts of one run, with what became of each."""
+    """By item the acts of one run, with what became of each."""
     rows = db.execute("SELECT item, act_id FROM asked WHERE act_id >= ? AND act_id < ?", (f"{name}.", f"{name}/"))
     found = {row["item"]: answer(db, row["item"], row["act_id"]) for row in rows.fetchall()}
     return {item: doing for item, doing in found.items() if doing}

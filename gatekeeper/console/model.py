@@ -50,7 +50,7 @@ class Writing:
         self.changes = changes
 
     def tick(self) -> int:
-        """Returns the next number."""
+        """The next number."""
         self.changes += 1
         return self.changes
 
@@ -61,7 +61,7 @@ class Incoming(Record):
 
     @classmethod
     def of(cls, record: Record) -> Incoming:
-        """Returns a record as the parts take it."""
+        """A record as the parts take it."""
         return cls(*(getattr(record, one.name) for one in fields(Record)))
 
     @cached_property
@@ -168,7 +168,7 @@ class Model:
             raise UnavailableError("error.disk", path=self.path, detail=str(error)) from None
 
     def positions(self) -> dict[tuple[str, int], int]:
-        """Returns the next offset to read of each topic and partition of which anything was read."""
+        """The next offset to read of each topic and partition of which anything was read."""
         with self.read() as db:
             return {(topic, part): next_ for topic, part, next_ in db.execute("SELECT * FROM position")}
 
@@ -205,12 +205,12 @@ class Model:
         writing.db.execute("RELEASE taken")
 
     def changes(self) -> int:
-        """Returns the number of the last change."""
+        """The number of the last change."""
         with self.read() as db:
             return int(_about(db, "changes") or 0)
 
     def cursor(self) -> str:
-        """Returns where the model stands, of which the stream tells what came after."""
+        """Where the model stands, of which the stream tells what came after."""
         with self.read() as db:
             return f"{_about(db, 'generation')}-{_about(db, 'changes') or 0}"
 
@@ -236,7 +236,7 @@ class Model:
                 self.generation = _about(db, "generation")
 
     def _is_another(self) -> bool:
-        """Returns whether what stands there is no database, or of another schema; what a bad disk holds is neither."""
+        """Whether what stands there is no database, or of another schema; what a bad disk holds is neither."""
         with closing(self._connect()) as db:
             try:
                 known = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -103,7 +103,7 @@ def _put(writing: Writing, record: Incoming, names: Collection[str]) -> None:
 
 
 def _name(record: Incoming) -> str:
-    """Returns whom a record is about: its key, else what its value says."""
+    """Whom a record is about: its key, else what its value says."""
     if record.key is not None:
         return record.key.decode("utf-8", "replace")
     return str(record.json.get("recipient_id") or record.json.get("token") or "")
@@ -129,13 +129,13 @@ PART = Part(
 
 
 def beginning(db: sqlite3.Connection, start: str) -> list[str]:
-    """Returns the decisions whose ids begin like this."""
+    """The decisions whose ids begin like this."""
     rows = db.execute("SELECT did FROM decided WHERE did >= ? AND did < ? LIMIT ?", (start, f"{start}~", MAX_RECORDS))
     return [row[0] for row in rows]
 
 
 def piece(db: sqlite3.Connection, dids: Collection[str]) -> list[RecordPlace]:
-    """Returns the records of all pieces that these decisions are of, in their order; of too many the newest."""
+    """The records of all pieces that these decisions are of, in their order; of too many the newest."""
     found: dict[str, RecordPlace] = {}
     for did in dids:
         if did not in found:
@@ -151,7 +151,7 @@ def piece(db: sqlite3.Connection, dids: Collection[str]) -> list[RecordPlace]:
 
 
 def of_person(db: sqlite3.Connection, recipient: str) -> list[str]:
-    """Returns the decisions about a person, the newest first, as far as anything here ties them to that one."""
+    """The decisions about a person, the newest first, as far as anything here ties them to that one."""
     rows = db.execute(
         "SELECT did FROM decided WHERE did IN (SELECT did FROM letter WHERE recipient = :who)"
         " OR subj IN (SELECT subj FROM letter JOIN decided USING (did) WHERE recipient = :who)"
@@ -162,7 +162,7 @@ def of_person(db: sqlite3.Connection, recipient: str) -> list[str]:
 
 
 def whose(db: sqlite3.Connection, dids: Collection[str]) -> tuple[str | None, bool]:
-    """Returns whose letter it was, None where that is not known; and whether that one was erased."""
+    """Whose letter it was, None where that is not known; and whether that one was erased."""
     marks = ", ".join("?" * len(dids))
     rows = db.execute(
         f"SELECT recipient FROM letter WHERE did IN ({marks}) UNION ALL SELECT recipient FROM letter"
@@ -175,7 +175,7 @@ def whose(db: sqlite3.Connection, dids: Collection[str]) -> tuple[str | None, bo
 
 
 def facts(db: sqlite3.Connection, names: Collection[str]) -> dict[str, Places]:
-    """Returns where records about these stand, by topic: recipient ids or tokens."""
+    """Where records about these stand, by topic: recipient ids or tokens."""
     found: dict[str, Places] = {}
     for name in names:
         for row in db.execute("SELECT topic, part, place FROM fact WHERE name = ?", (name,)):
@@ -184,6 +184,6 @@ def facts(db: sqlite3.Connection, names: Collection[str]) -> dict[str, Places]:
 
 
 def erased(db: sqlite3.Connection, recipient: str) -> int | None:
-    """Returns since when a person is erased, in milliseconds, None where they are not (any more)."""
+    """Since when a person is erased, in milliseconds, None where they are not (any more)."""
     row = db.execute("SELECT at FROM erased WHERE recipient = ? AND standing", (recipient,)).fetchone()
     return row[0] if row else None

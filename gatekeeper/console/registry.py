@@ -115,7 +115,7 @@ def names(db: sqlite3.Connection) -> dict[str, str]:
 
 
 def packs(db: sqlite3.Connection, id_: str) -> Packs:
-    """Returns the packs of that id with the versions that `reference` has put in force."""
+    """The packs of that id with the versions that `reference` has put in force."""
     known = Known()
     for row in db.execute("SELECT * FROM activated ORDER BY part, place"):
         known.take(row["part"], row["place"], row["key"], row["value"])
@@ -123,13 +123,13 @@ def packs(db: sqlite3.Connection, id_: str) -> Packs:
 
 
 def outcome(db: sqlite3.Connection, act_id: str) -> tuple[bool, str | None]:
-    """Returns whether an act about a fact has been read, and what the worker answered."""
+    """Whether an act about a fact has been read, and what the worker answered."""
     row = db.execute("SELECT outcome FROM paired WHERE act_id = ?", (act_id,)).fetchone()
     return row is not None, row["outcome"] if row else None
 
 
 def recent(db: sqlite3.Connection, *, most: int, facts_only: bool = False) -> list[Recent]:
-    """Returns the last acts, the latest first."""
+    """The last acts, the latest first."""
     rows = db.execute(
         "SELECT act_id, kind, NULL AS item, subject, who, at, outcome, NULL AS code FROM paired"
         " WHERE at IS NOT NULL ORDER BY at DESC LIMIT ?",

@@ -82,7 +82,7 @@ class Guard:
 
 
 def _from_own_page(headers: Headers, host: str) -> bool:
-    """Returns whether a page of this console sent the request, by headers that no page can set itself.
+    """Whether a page of this console sent the request, by headers that no page can set itself.
 
     `Sec-Fetch-Site` decides where the browser sends it: on https and on loopback. `none` is the person's own doing, as
     when a tab is restored. Over plain http, and from an older browser, `Origin` or else `Referer` must name `host`.

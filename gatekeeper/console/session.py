@@ -46,7 +46,7 @@ class Session:
     token: str = field(default_factory=lambda: token_urlsafe(32))
 
     def may(self, right: str) -> bool:
-        """Returns whether the person may do that (gatekeeper.console.users.MAY)."""
+        """Whether the person may do that (gatekeeper.console.users.MAY)."""
         return right in rights(self.roles)
 
 
@@ -64,7 +64,7 @@ class Sessions:
         self._by_token: dict[str, Session] = {}
 
     def find(self, token: str | None, *, touch: bool = True) -> Session | None:
-        """Returns the session of a cookie, None where it has run out or its person is no longer in the file.
+        """The session of a cookie, None where it has run out or its person is no longer in the file.
 
         `touch`: the person did something; a page that only listens keeps no session alive.
         """
@@ -83,7 +83,7 @@ class Sessions:
             return session
 
     def begin(self, user: str) -> Session:
-        """Returns a new session of somebody who has shown who they are."""
+        """A new session of somebody who has shown who they are."""
         now = self._clock()
         roles = self.users.roles(user) if self.users else ROLES[-1:]
         session = Session(user, roles, now, now)
@@ -94,7 +94,7 @@ class Sessions:
         return session
 
     def anybody(self) -> Session | None:
-        """Returns a new session without sign-in, None where one is demanded."""
+        """A new session without sign-in, None where one is demanded."""
         return None if self.users else self.begin(self._everybody)
 
     def end(self, token: str | None) -> None:
@@ -104,7 +104,7 @@ class Sessions:
 
 
 def signed_in(request: Request) -> Session:
-    """Returns the session of a request; raises SignInNeeded without one."""
+    """The session of a request; raises SignInNeeded without one."""
     session: Session | None = request.state.session
     if session is None:
         raise SignInNeeded
@@ -112,7 +112,7 @@ def signed_in(request: Request) -> Session:
 
 
 def address(request: Request) -> str:
-    """Returns where a request comes from."""
+    """Where a request comes from."""
     return request.client.host if request.client else ""
 
 
@@ -129,7 +129,7 @@ def may(right: str) -> Callable[[Request], Session]:
 
 
 async def posted(request: Request) -> FormData:
-    """Returns a form; raises Refused (403) where its page showed another user than the one signed in now.
+    """A form; raises Refused (403) where its page showed another user than the one signed in now.
 
     Such a page was left open in another tab: the act would stand in a name that its author did not see.
     """

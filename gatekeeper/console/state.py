@@ -53,18 +53,18 @@ class Console:
     posts: Limit = field(default_factory=lambda: Limit(600, 60.0))
 
     def words(self, places: Mapping[str, Place]) -> dict[str, str]:
-        """Returns by act what people said in words, of those who stand at `places`; nothing while Kafka is away."""
+        """By act what people said in words, of those who stand at `places`; nothing while Kafka is away."""
         return self.spoken.of(self.settings, {} if self.feed.progress.trouble else places)
 
     def now(self) -> int:
-        """Returns this instant in milliseconds."""
+        """This instant in milliseconds."""
         return int(time() * 1000)
 
     def zone(self) -> str:
-        """Returns the time zone of the policy in force, in which days are read and times shown."""
+        """The time zone of the policy in force, in which days are read and times shown."""
         return packs.load(self.settings.policy).at(self.now()).timezone
 
 
 def console(request: Request) -> Console:
-    """Returns the console that a request is to."""
+    """The console that a request is to."""
     return cast(Console, request.app.state.console)

@@ -51,7 +51,7 @@ class Tasks:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, name: str) -> Task | None:
-        """Returns a task, None where it is not known (any more)."""
+        """A task, None where it is not known (any more)."""
         with self._lock:
             return self._tasks.get(name)
 
@@ -62,7 +62,7 @@ class Tasks:
                 del self._tasks[name]
 
     def start(self, name: str, by: str, work: Callable[[Task], Any]) -> Task:
-        """Returns the task of this name, which is begun where there is none.
+        """The task of this name, which is begun where there is none.
 
         Raises Refused (429) where there are too many at once.
         """

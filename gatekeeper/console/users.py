@@ -57,7 +57,7 @@ class File(Model):
 
 
 def rights(roles: tuple[Role, ...]) -> frozenset[str]:
-    """Returns all that somebody with these roles may do."""
+    """All that somebody with these roles may do."""
     return frozenset().union(*(MAY[role] for role in roles))
 
 
@@ -87,7 +87,7 @@ def read(path: Path) -> File:
 
 
 def written(file: File) -> str:
-    """Returns the text of a user file."""
+    """The text of a user file."""
     return orjson.dumps(file.model_dump(mode="json"), option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
@@ -113,7 +113,7 @@ class Users:
         return self._file
 
     def roles(self, name: str) -> tuple[Role, ...]:
-        """Returns the roles of somebody, none of whom the file does not name (any more).
+        """The roles of somebody, none of whom the file does not name (any more).
 
         Raises UnavailableError (3) where the file cannot be read any more.
         """
@@ -121,7 +121,7 @@ class Users:
         return user.roles if user else ()
 
     def admits(self, name: str, password: str) -> bool:
-        """Returns whether that is the password of somebody; it takes the same time for whoever is not known.
+        """Whether that is the password of somebody; it takes the same time for whoever is not known.
 
         Raises UnavailableError (3) as `roles` does.
         """

@@ -29,7 +29,7 @@ _ENVIRONMENT = Environment(
 
 
 def language(request: Request) -> Language:
-    """Returns the reader's language: of the address, else of the cookie, else of the browser; Japanese first."""
+    """The reader's language: of the address, else of the cookie, else of the browser; Japanese first."""
     for asked in (request.query_params.get(LANGUAGE), request.cookies.get(LANGUAGE)):
         if asked in ("ja", "en"):
             return "ja" if asked == "ja" else "en"
@@ -40,7 +40,7 @@ def language(request: Request) -> Language:
 
 
 def page(request: Request, name: str, *, status: int = 200, address: str | None = None, **values: Any) -> HTMLResponse:
-    """Returns a page made of the template `NAME.html`, which has its sentences, the session and `values`.
+    """A page made of the template `NAME.html`, which has its sentences, the session and `values`.
 
     `address`: where it is found, for a page that answers a form.
     """

@@ -12,7 +12,7 @@ from gatekeeper.times import instant
 
 
 def answer(decision: Decision, did: str | None = None) -> dict[str, Any]:
-    """Returns the fields of `schemas.audit.Decision`, ready for JSON."""
+    """The fields of `schemas.audit.Decision`, ready for JSON."""
     found: dict[str, Any] = {
         "v": 1,
         "verdict": decision.verdict,
@@ -28,7 +28,7 @@ def answer(decision: Decision, did: str | None = None) -> dict[str, Any]:
 
 
 def sentence(reason: Found, language: Language) -> str:
-    """Returns one sentence that tells the reason and the next step, with its route, form, date or id filled in."""
+    """One sentence that tells the reason and the next step, with its route, form, date or id filled in."""
     return _sentence(reason.code, tuple(sorted(reason.says.items())), language)
 
 

@@ -38,7 +38,7 @@ class Basis(NamedTuple):
 
 
 def choose(case: Case, consents: Consents) -> Basis:
-    """Returns the basis: the smallest by worst verdict, number of reasons, own before other, and source id."""
+    """The basis: the smallest by worst verdict, number of reasons, own before other, and source id."""
     sources = case.facts.sources
     counting = [source for source in sources if case.covers(source)]
     nearly = [] if counting else [source for source in sources if source.source_id in case.facts.contact_point_near]
@@ -57,7 +57,7 @@ def choose(case: Case, consents: Consents) -> Basis:
 
 
 def of(case: Case, versions: Sequence[Source], consents: Consents) -> Basis:
-    """Returns one source judged as if it were the only one; of several versions the worst, with what all have."""
+    """One source judged as if it were the only one; of several versions the worst, with what all have."""
     if len(versions) == 1:
         return _judge(case, versions[0], consents)
     judged = [_judge(case, source, consents) for source in versions]
@@ -66,7 +66,7 @@ def of(case: Case, versions: Sequence[Source], consents: Consents) -> Basis:
 
 
 def _versions(sources: Sequence[Source], counting: Sequence[Source]) -> Iterable[Sequence[Source]]:
-    """Returns the sources that count, one after the other, each as all its versions."""
+    """The sources that count, one after the other, each as all its versions."""
     if len(sources) == 1:
         return (sources,)
     ids = dict.fromkeys(source.source_id for source in counting)

@@ -26,19 +26,19 @@ class Case(NamedTuple):
         return times.span(text, self.policy.timezone)
 
     def day(self, text: str) -> str:
-        """Returns the calendar day of a written time, as the policy's country reads it."""
+        """The calendar day of a written time, as the policy's country reads it."""
         return times.day(self.span(text).first, self.policy.timezone)
 
     def notice(self, notice_id: str | None) -> Notice | None:
-        """Returns the notice of that id; one that is named but unknown counts as absent."""
+        """The notice of that id; one that is named but unknown counts as absent."""
         return self.reference.notices.get(notice_id) if notice_id else None
 
     def batch(self, source: Source) -> Batch | None:
-        """Returns the list that a source came with; one that is named but unknown counts as absent."""
+        """The list that a source came with; one that is named but unknown counts as absent."""
         return self.reference.batches.get(source.batch_id) if source.batch_id else None
 
     def template(self, template_id: str) -> Template | None:
-        """Returns the template of that id; one that is named but unknown counts as absent."""
+        """The template of that id; one that is named but unknown counts as absent."""
         return self.reference.templates.get(template_id)
 
     @property
@@ -70,12 +70,12 @@ class Case(NamedTuple):
         return self.party(self.send.controller_id)
 
     def party(self, id_: str) -> str:
-        """Returns a company as people know it: its name, else its id."""
+        """A company as people know it: its name, else its id."""
         found = self.reference.controllers.get(id_)
         return (found.name if found else None) or id_
 
     def covers(self, source: Source) -> bool:
-        """Returns whether the source covers the send's contact point: it gives that one, or none, which is all.
+        """Whether the source covers the send's contact point: it gives that one, or none, which is all.
 
         What is printed and is no address of the channel is covered by nothing.
         """
@@ -84,7 +84,7 @@ class Case(NamedTuple):
         return not source.contact_points or self.names_contact_point(source)
 
     def names_contact_point(self, source: Source) -> bool:
-        """Returns whether the source gives the send's contact point, in a spelling as near as the policy asks."""
+        """Whether the source gives the send's contact point, in a spelling as near as the policy asks."""
         facts, id_ = self.facts, source.source_id
         given = id_ in facts.contact_point_from or facts.contact_point_near.get(id_, 0) >= self.policy.match_floor
         if given:
@@ -100,7 +100,7 @@ class _Fields:
 
 
 def plain(send: Send) -> Send:
-    """Returns the same send in a form of which a rule reads a field in a tenth of the time."""
+    """The same send in a form of which a rule reads a field in a tenth of the time."""
     found, point = _Fields(), _Fields()
     point.__dict__ = vars(send.contact_point)
     found.__dict__ = {**vars(send), "contact_point": point}
@@ -108,7 +108,7 @@ def plain(send: Send) -> Send:
 
 
 def is_open(stop: Suppression) -> bool:
-    """Returns whether a stop is a request for cessation that nobody has decided yet."""
+    """Whether a stop is a request for cessation that nobody has decided yet."""
     return stop.kind == "cessation" and stop.state in (None, "open", "active")
 
 
@@ -117,11 +117,11 @@ def _withdraws(stop: Suppression) -> bool:
 
 
 def route(source: Source) -> str:
-    """Returns by what route the data came, as it must be stated to the person (取得方法)."""
+    """By what route the data came, as it must be stated to the person (取得方法)."""
     return source.route or source.method
 
 
 def below(purpose: str, wide: str) -> bool:
-    """Returns whether `purpose` is `wide` or below it: `a.b` is below `a`."""
+    """Whether `purpose` is `wide` or below it: `a.b` is below `a`."""
     wide = wide.rstrip(".")
     return purpose == wide or purpose.startswith(f"{wide}.")

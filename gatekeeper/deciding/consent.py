@@ -80,14 +80,14 @@ class Consents:
         return found
 
     def faults(self, event: Consent) -> tuple[str, ...]:
-        """Returns why a yes is not proven, each as the reason it gives; () = proven (rule 6.3.2)."""
+        """Why a yes is not proven, each as the reason it gives; () = proven (rule 6.3.2)."""
         found = self._faults.get(id(event))
         if found is None:
             found = self._faults[id(event)] = self._faulty(event)
         return found
 
     def evidence(self, event: Consent) -> str | None:
-        """Returns the evidence on file for a yes, its own or that of the click that completed it."""
+        """The evidence on file for a yes, its own or that of the click that completed it."""
         return event.evidence_ref or next((one.evidence_ref for one in self._clicks(event) if one.evidence_ref), None)
 
     def when(self, event: Consent) -> Span:
@@ -163,15 +163,15 @@ class Consents:
         return tuple(faults)
 
     def _clicks(self, event: Consent) -> list[Consent]:
-        """Returns the events that end the round trip of a double opt-in which `event` began."""
+        """The events that end the round trip of a double opt-in which `event` began."""
         return [one for one in self._clicked.get(event.record_id, ()) if self._completes(one, event)]
 
     def _begun(self, click: Consent) -> list[Consent]:
-        """Returns the yeses that a click completes."""
+        """The yeses that a click completes."""
         return [one for one in self.yeses if one.record_id == click.confirms and self._completes(click, one)]
 
     def _completes(self, click: Consent, event: Consent) -> bool:
-        """Returns whether a click completes a yes: to the same company, not before it nor in the future, not ended."""
+        """Whether a click completes a yes: to the same company, not before it nor in the future, not ended."""
         said = self.when(click).last
         return (
             _by(event) != CLICKED
@@ -190,7 +190,7 @@ class Consents:
         )
 
     def _ended(self, yes: Consent, end: Consent) -> bool:
-        """Returns whether an event ends a yes: it names it, or names none and came later in the same scope."""
+        """Whether an event ends a yes: it names it, or names none and came later in the same scope."""
         if end.voids:
             return end.voids == yes.record_id
         earlier = self.when(yes).first <= self.case.span(end.event_time or end.recorded_at).last
@@ -234,7 +234,7 @@ class Consents:
         return says
 
     def taken_back(self, yes: Consent, no: Consent) -> bool:
-        """Returns whether a no covers all that a yes says, and the yes is not later."""
+        """Whether a no covers all that a yes says, and the yes is not later."""
         later_yes = self.when(yes).first > self.when(no).last
         return not later_yes and _covers(no, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
 
@@ -250,7 +250,7 @@ def handed_by(source: Source) -> Iterable[str]:
 
 
 def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Consent]) -> tuple[tuple[No, ...], frozenset[str]]:
-    """Returns the nos that no later yes lifts, and the notes (rule 6.3.3). Overlapping spans go to the no."""
+    """The nos that no later yes lifts, and the notes (rule 6.3.3). Overlapping spans go to the no."""
     if not lifters:
         return tuple(nos), frozenset()
     left, notes = [], set()
@@ -266,13 +266,13 @@ def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Consent]) -> tuple
 
 
 def no_of(case: Case, event: Consent) -> No:
-    """Returns the no that a withdrawal or a refusal says."""
+    """The no that a withdrawal or a refusal says."""
     said = case.span(event.event_time or event.recorded_at)
     return No(event.record_id, event.state, said, _point(event.contact_point_id), _channels(event.channels))
 
 
 def stop_of(case: Case, stop: Suppression) -> No:
-    """Returns the no that a suppression says: from the earlier of its times on.
+    """The no that a suppression says: from the earlier of its times on.
 
     Only a yes after its receipt lifts it: one that was dated back before a yes is still the later word.
     """
@@ -301,7 +301,7 @@ def _differs(case: Case, event: Consent, parties: tuple[str, ...]) -> tuple[str,
 
 
 def _by(event: Consent) -> str:
-    """Returns by what method a consent came, in one case of letters."""
+    """By what method a consent came, in one case of letters."""
     return event.method.lower()
 
 
@@ -311,7 +311,7 @@ def _covers_send(case: Case, event: Consent, parties: tuple[str, ...]) -> bool:
 
 
 def _covers(no: Consent, party: str, purpose: str | None, channels: Iterable[str], point: str | None) -> bool:
-    """Returns whether a no covers a scope, or any channel of it; `*` and nothing cover everything."""
+    """Whether a no covers a scope, or any channel of it; `*` and nothing cover everything."""
     named = _channels(no.channels)
     return (
         no.controller_id in ("*", party)

@@ -64,7 +64,7 @@ def decide(
     checkpoint: Checkpoint = "intake",
     clearance: str | None = None,
 ) -> Decision:
-    """Returns whether this send may go out at that instant, and why.
+    """Whether this send may go out at that instant, and why.
 
     `at`: milliseconds since the epoch. `as_of`: the instant up to which all facts are known; None = `at`.
     `clearance`: the decision that cleared this recipient, campaign and channel before, if it is live.
@@ -92,7 +92,7 @@ def decide(
 
 
 def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:
-    """Returns a decision that ends with these reasons, nothing else having been looked at (rule 6.4.1)."""
+    """A decision that ends with these reasons, nothing else having been looked at (rule 6.4.1)."""
     found = ordered(reasons)
     return Decision(verdict(found), found, (), (), None, at, policy)
 
@@ -168,7 +168,7 @@ def _decided(
     notes: frozenset[str] = _NO_NOTES,
     left_out: tuple[str, ...] = (),
 ) -> Decision:
-    """Returns the decision on what was found: releases heard, and the conditions for asking looked at (rule 6.5)."""
+    """The decision on what was found: releases heard, and the conditions for asking looked at (rule 6.5)."""
     reasons = ordered(found)
     if case.facts.releases:
         left, released = release.apply(case, reasons)

@@ -50,6 +50,6 @@ class Reference:
 
 
 def place_of(model: Referred) -> str:
-    """Returns the name under which a newer record replaces an older one."""
+    """The name under which a newer record replaces an older one."""
     version = f"/{model.version}" if isinstance(model, JointUseTerms | PolicyVersion) else ""
     return f"{model.kind}/{model.id}{version}"

@@ -15,7 +15,7 @@ TWO_PERSONS = ("SOURCE_CONFLICT", "ART14_DEADLINE_MISSED")
 
 
 def two_persons(release: Release, policy: Policy) -> frozenset[str]:
-    """Returns the reasons it names that one person's word is not enough for: all of a bulk that the policy limits.
+    """The reasons it names that one person's word is not enough for: all of a bulk that the policy limits.
 
     A release without a `bulk` count is treated as over the limit.
     """
@@ -26,7 +26,7 @@ def two_persons(release: Release, policy: Policy) -> frozenset[str]:
 
 
 def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
-    """Returns why a release of a decision with these reasons is refused; None = it may be given.
+    """Why a release of a decision with these reasons is refused; None = it may be given.
 
     `hard`: a HARD reason stands. `not_releasable`: no reason has the remedy R. `incomplete`: it does not name every
     SOFT reason. `surplus`: it names one that was not found. `evidence`: one without R needs evidence.
@@ -46,7 +46,7 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
 
 
 def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[str]]:
-    """Returns the reasons that are left when the releases of the send key are heard, and the note of a release.
+    """The reasons that are left when the releases of the send key are heard, and the note of a release.
 
     Alive, it takes out the SOFT reasons that it names; a HARD reason ends it, and is joined by RELEASE_SUPERSEDED,
     except DUPLICATE_SEND, which only says that the release has had its effect.
@@ -72,7 +72,7 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
 
 
 def _given(case: Case) -> list[Release]:
-    """Returns the releases of the send key that were given in due form and not taken back."""
+    """The releases of the send key that were given in due form and not taken back."""
     if not case.facts.releases:
         return []
     key = (case.send.campaign_id, case.send.channel)
@@ -87,7 +87,7 @@ def _given(case: Case) -> list[Release]:
 
 
 def _sound(release: Release) -> bool:
-    """Returns whether a release could have been accepted: SOFT reasons only, one with R, evidence for those without."""
+    """Whether a release could have been accepted: SOFT reasons only, one with R, evidence for those without."""
     kinds = [CATALOGUE[code] for code in release.reasons if code in CATALOGUE]
     return (
         len(kinds) == len(release.reasons)
@@ -98,7 +98,7 @@ def _sound(release: Release) -> bool:
 
 
 def _named(releases: Iterable[Release], policy: Policy) -> set[str]:
-    """Returns the reasons that the releases name together, those for two persons only where two stand for them."""
+    """The reasons that the releases name together, those for two persons only where two stand for them."""
     people: dict[str, set[str]] = {}
     enough: set[str] = set()
     for release in releases:

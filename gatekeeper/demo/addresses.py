@@ -81,7 +81,7 @@ class Address(NamedTuple):
     room: int = 0
 
     def written(self, rng: Random | None = None) -> Delivery:
-        """Returns it in its first spelling, or in any."""
+        """It in its first spelling, or in any."""
         name, town, house = self.names[0], self.towns[0], NUMBERS[self.kind][0]
         extra = self.extra[0] if self.extra else ""
         first = str(self.numbers[0])
@@ -112,18 +112,18 @@ class Address(NamedTuple):
 
 
 def names_of(name: str) -> tuple[str, ...]:
-    """Returns a name with the other ways to write it."""
+    """A name with the other ways to write it."""
     return next((names for names in HARD_NAMES if name in names), (name,))
 
 
 def mailbox(number: int) -> Delivery:
-    """Returns a mailbox; some have the dots that RFC 5322 forbids and a mobile carrier gave out."""
+    """A mailbox; some have the dots that RFC 5322 forbids and a mobile carrier gave out."""
     local = {0: f"p{number}..x", 1: f"p{number}."}.get(number % 40, f"p{number}")
     return Delivery(name="-", email=f"{local}@{'docomo' if number % 40 < 2 else 'mail'}.example")
 
 
 def invent(rng: Random) -> Address:
-    """Returns a name and a postal address that no one has; an invented town's postcode begins with 000."""
+    """A name and a postal address that no one has; an invented town's postcode begins with 000."""
     names = rng.choice(HARD_NAMES) if rng.random() < 0.12 else (f"{rng.choice(SURNAMES)} {rng.choice(GIVEN_NAMES)}",)
     postcode, towns, kind = rng.choices(PLACES, WEIGHTS)[0]
     numbers = (rng.randint(1, 9), rng.randint(1, 40), rng.randint(1, 30))

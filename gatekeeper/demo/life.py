@@ -43,7 +43,7 @@ class Ids:
         self._key = blake2b(f"{seed}/{recipient_id}".encode()).digest()
 
     def of(self, what: str) -> str:
-        """Returns 12 hex digits, other ones for everything asked about (`what`)."""
+        """12 hex digits, other ones for everything asked about (`what`)."""
         return blake2b(what.encode(), key=self._key, digest_size=6).hexdigest()
 
 
@@ -55,7 +55,7 @@ class Contacts(NamedTuple):
 
 
 def contact_id(ids: Ids, mark: str) -> str:
-    """Returns the id of a person's contact point: A for the postal address, E for the mailbox."""
+    """The id of a person's contact point: A for the postal address, E for the mailbox."""
     return f"{ids.of('contact')}-{mark}"
 
 
@@ -168,7 +168,7 @@ class Life:
         )
 
     def _flag(self) -> Event:
-        """Returns all that the old mainframe knew of a consent: a flag, with no day, no form and no word of how."""
+        """All that the old mainframe knew of a consent: a flag, with no day, no form and no word of how."""
         return "consents", Consent(
             v=1,
             kind="consent",
@@ -184,7 +184,7 @@ class Life:
         )
 
     def _objection(self, kind: Any, day: date) -> Event:
-        """Returns a stop: of the person, or, where the call centre or the post office knew no more, of the address."""
+        """A stop: of the person, or, where the call centre or the post office knew no more, of the address."""
         by_address = kind in ("undeliverable", "refusal_returned") or self.rng.random() < 0.2
         return self._stop(kind, day, by_address=by_address)
 
@@ -231,12 +231,12 @@ class Life:
         return f"K-{self.ids.of('consent')}-{occasion}"
 
     def _day(self, first: date, last: date) -> date:
-        """Returns a day from first to last, but before today."""
+        """A day from first to last, but before today."""
         last = min(last, self.today - timedelta(days=1))
         return min(first, last) + timedelta(days=self.rng.randint(0, max((last - first).days, 0)))
 
     def _at(self, day: date) -> str:
-        """Returns an instant of that day in Japan, as one or another system writes it; some leave the zone out."""
+        """An instant of that day in Japan, as one or another system writes it; some leave the zone out."""
         local = datetime(day.year, day.month, day.day, self.rng.randint(0, 23), self.rng.randint(0, 59), tzinfo=_JAPAN)
         luck = self.rng.random()
         if luck < 0.1:

@@ -37,20 +37,20 @@ class DemoResult:
         self.went[topic, decision_id] += 1
 
     def by_verdict(self) -> dict[Verdict, int]:
-        """Returns how many sends got each verdict."""
+        """How many sends got each verdict."""
         return {verdict: sum(n for (v, _), n in self.funnel.items() if v == verdict) for verdict in VERDICTS}
 
     def by_output(self) -> dict[str, int]:
-        """Returns how many of the expected sends' decisions put something on each topic."""
+        """How many of the expected sends' decisions put something on each topic."""
         return {topic: sum(self.went[topic, did] for did in self.verdict) for topic in OUTPUTS}
 
     def missing(self) -> int:
-        """Returns how many sends have no audit record, or a decision that put out nothing."""
+        """How many sends have no audit record, or a decision that put out nothing."""
         undecided = sum(1 for position in self.expected if not self.decided[position])
         return undecided + sum(1 for did in self.verdict if not self._places(did))
 
     def wrong(self) -> int:
-        """Returns how many were decided twice, went to two places, to one that their verdict forbids, or undecided."""
+        """How many were decided twice, went to two places, to one that their verdict forbids, or undecided."""
         twice = sum(1 for n in self.decided.values() if n > 1)
         misled = sum(1 for did, verdict in self.verdict.items() if not _fits(verdict, self._places(did)))
         return twice + misled + sum(1 for _, did in self.went if did not in self.verdict)

@@ -71,7 +71,7 @@ class Retailer:
         return {verdict: self.person(number) for number, verdict in enumerate(CAST, start=1)}
 
     def person(self, number: int) -> Person:
-        """Returns the person of that number, from 1; their facts do not depend on how many people there are."""
+        """The person of that number, from 1; their facts do not depend on how many people there are."""
         rng = self._random(number)
         recipient = f"R{number:06}"
         address = self._address(number, rng)
@@ -90,7 +90,7 @@ class Retailer:
         return Person(recipient, origin, address, contact, tuple(life.scripted(verdict) if verdict else life.lived()))
 
     def _address(self, number: int, rng: Random) -> Address:
-        """Returns where the person lives; a double is the one before, under the same name."""
+        """Where the person lives; a double is the one before, under the same name."""
         address = addresses.invent(rng)
         double = number > len(CAST) + 1 and rng.random() < DOUBLE
         return self._address(number - 1, self._random(number - 1)) if double else address
@@ -138,7 +138,7 @@ class Retailer:
                 yield self.send_to(self.person(number), campaign=campaign, mail_date=mail_date)
 
     def send_to(self, person: Person, *, campaign: str, mail_date: date | None = None) -> Send:
-        """Returns one piece of direct mail to this person; within a campaign only the person tells events apart.
+        """One piece of direct mail to this person; within a campaign only the person tells events apart.
 
         One in five prints the address in another spelling, and a few, never the cast's, one that went wrong.
         """
@@ -165,5 +165,5 @@ class Retailer:
         )
 
     def _random(self, of: int | str) -> Random:
-        """Returns a generator for one purpose, so that no purpose disturbs another."""
+        """A generator for one purpose, so that no purpose disturbs another."""
         return Random(f"{self.seed}/{of}")  # noqa: S311 - invented data, no secret

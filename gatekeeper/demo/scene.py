@@ -205,7 +205,7 @@ class Scene:
         return tally, told
 
     def await_seal(self, advance: Advance) -> int:
-        """Returns how many leaves the log has, once every manifest until now is one and a witness has cosigned them."""
+        """How many leaves the log has, once every manifest until now is one and a witness has cosigned them."""
         wanted = sum(1 for _ in self._read("manifests"))
         files, keys = AtomicStore(self.settings.log_folder), Keys(self.settings.key_folder)
         log, (witness,) = keys.public("log"), keys.public("witness")
@@ -237,7 +237,7 @@ class Scene:
         self._check()
 
     def _environment(self, names: Iterable[str]) -> dict[str, str]:
-        """Returns these settings of the demo as a process takes them."""
+        """These settings of the demo as a process takes them."""
         return {f"GATEKEEPER_{name}".upper(): str(getattr(self.settings, name)) for name in names}
 
     def _check(self) -> None:
@@ -252,7 +252,7 @@ class Scene:
         return " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in sorted(words))])
 
     def command(self, *arguments: str) -> str:
-        """Returns `gatekeeper` with these arguments, for a shell that has taken the exports over."""
+        """`gatekeeper` with these arguments, for a shell that has taken the exports over."""
         return shlex.join((str(Path(sys.executable).with_name("gatekeeper")), *arguments))
 
     def _read(self, topic: str, *, last: int | None = None) -> Iterator[Record]:

@@ -43,7 +43,7 @@ class ActRecord(Record):
 
     @classmethod
     def own(cls, item: Record, act: ItemAct | None = None) -> ActRecord:
-        """Returns an act of the gate itself about an item; it stands nowhere but in the audit. None = not known yet."""
+        """An act of the gate itself about an item; it stands nowhere but in the audit. None = not known yet."""
         return cls._with(item, act=act, about=item)
 
     @classmethod
@@ -93,7 +93,7 @@ class Answer:
 def answered(
     now: Moment, asked: ActRecord, answer: Answer, *, about: Clearance | None = None, item: str | None = None
 ) -> Judged:
-    """Returns an answer with its audit record.
+    """An answer with its audit record.
 
     `about`: the clearance that an act about a campaign was done to. `item`: the decision id of the item, where the act
     does not name it.
@@ -124,7 +124,7 @@ def answered(
 
 
 def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: str | None = None) -> dict[str, Any]:
-    """Returns the fields of `schemas.audit.Acted`; `item`: what it was done to, where the act does not name it."""
+    """The fields of `schemas.audit.Acted`; `item`: what it was done to, where the act does not name it."""
     if isinstance(act, Release | ItemAct | Reemission):
         item = act.decision_id
     by: str | Sequence[str] | None = act.by if act else None
@@ -146,7 +146,7 @@ def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: s
 
 
 def _scope(act: Act | None) -> dict[str, Any] | None:
-    """Returns the campaign and channel of an act that names them itself."""
+    """The campaign and channel of an act that names them itself."""
     if isinstance(act, Reemission):
         return {"campaign_id": act.campaign_id, "channel": act.channel}
     return {"campaign_id": act.campaign, "channel": act.channel} if isinstance(act, CampaignAct) else None

@@ -51,7 +51,7 @@ class AtOnce:
         self._handler, self._asked = handler, asked
 
     def step(self, now: Moment, behind: Sequence[Act | None] = (), most: int = 1) -> list[Judged]:
-        """Returns the answer."""
+        """The answer."""
         self.done = True
         try:
             return [answered(now, self._asked, self._handler(now, self._asked))]

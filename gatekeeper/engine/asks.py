@@ -41,7 +41,7 @@ def answered(store: FactStore, memory: Memory, recipient_id: str) -> bool:
 
 
 def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> Asked:
-    """Returns the request to the person of a withheld send, or why the person may not be asked about it now.
+    """The request to the person of a withheld send, or why the person may not be asked about it now.
 
     `evaluation`: of this moment; it says `confirm` only where nothing bars asking. `item`: the decision id of the
     withheld send, `id_`: that of the act, which becomes the request's id. `entropy`: random bytes, for the answer code.

@@ -48,14 +48,14 @@ class Evaluator:
         self._held: tuple[Activations, int, Packs] | None = None
 
     def holding(self, store: FactStore) -> Packs:
-        """Returns the packs that hold by what the store knows: the same ones until it hears of a policy."""
+        """The packs that hold by what the store knows: the same ones until it hears of a policy."""
         known = store.activations
         if self._held is None or self._held[0] is not known or self._held[1] != known.revision:
             self._held = known, known.revision, known.over(self.packs)
         return self._held[2]
 
     def subject(self, recipient_id: str, memory: Memory) -> tuple[Subject | None, tuple[Entry, ...]]:
-        """Returns how records name a person, and what is to be remembered so that they name them alike."""
+        """How records name a person, and what is to be remembered so that they name them alike."""
         return self._subjects.of(recipient_id, memory) if self._subjects else (None, ())
 
 
@@ -88,7 +88,7 @@ class Moment:
         return self.packs.at(self.at)
 
     def subject(self, recipient_id: str) -> tuple[Subject | None, tuple[Entry, ...]]:
-        """Returns how a record names a person, and what is to be remembered of that. Call it once a record."""
+        """How a record names a person, and what is to be remembered of that. Call it once a record."""
         return self.evaluator.subject(recipient_id, self.memory)
 
     def evaluate(self, sent: Parsed[Send], *, release: Mapping[str, Any] | None = None) -> Evaluation:
@@ -108,7 +108,7 @@ class Moment:
     def defective(
         self, sent: Parsed[Send], error: Exception, *, facts: Facts | None = None, clearance: str | None = None
     ) -> Evaluation:
-        """Returns the evaluation of a send on which a defect of ours raised: DECISION_FAILED."""
+        """The evaluation of a send on which a defect of ours raised: DECISION_FAILED."""
         decision = only(self.policy, self.at, [defect(error)])
         return Evaluation(self, sent, decision, facts, clearance=clearance, error=error)
 
@@ -120,7 +120,7 @@ class Moment:
         scope: Mapping[str, Any] | None = None,
         subject: Subject | None = None,
     ) -> bytes:
-        """Returns the audit record of an act by which nothing is decided; `scope`: the send's fields that it names."""
+        """The audit record of an act by which nothing is decided; `scope`: the send's fields that it names."""
         return audit.record_of_act(
             self.policy,
             self.at,
@@ -195,13 +195,13 @@ class Evaluation:
         return self.decision.verdict == "clear"
 
     def sound(self) -> Evaluation:
-        """Returns this evaluation; raises the defect of ours for which nothing was decided."""
+        """This evaluation; raises the defect of ours for which nothing was decided."""
         if self.error is not None:
             raise self.error
         return self
 
     def record(self, cause: Cause, *, subject: Subject | None, act: Mapping[str, Any] | None = None) -> bytes:
-        """Returns the audit record. `subject`: whom it is about. `act`: the fields of `schemas.audit.Acted`."""
+        """The audit record. `subject`: whom it is about. `act`: the fields of `schemas.audit.Acted`."""
         facts = self.facts
         return audit.record(
             self.decision,
@@ -220,7 +220,7 @@ class Evaluation:
         )
 
     def remembered(self, cause: Cause) -> tuple[Entry, ...]:
-        """Returns the entries that the decision adds to the memory, and those that it takes out of it."""
+        """The entries that the decision adds to the memory, and those that it takes out of it."""
         decision, send = self.decision, self.sent.model
         if not self.stands:
             return *self.ended_releases(), *self._held(cause)
@@ -241,13 +241,13 @@ class Evaluation:
         )
 
     def ended_releases(self) -> tuple[Entry, ...]:
-        """Returns the entries that take out the releases of the send's key, where a hard fact ended them for good."""
+        """The entries that take out the releases of the send's key, where a hard fact ended them for good."""
         if "RELEASE_SUPERSEDED" not in self.decision.codes:
             return ()
         return tuple(Entry(key, None) for key in self.moment.memory.releases(self.sent.model))
 
     def _held(self, cause: Cause) -> tuple[Entry, ...]:
-        """Returns the entry of a withheld send that the gate itself may clear later, up to its mail date.
+        """The entry of a withheld send that the gate itself may clear later, up to its mail date.
 
         It is one whose person may be asked, or has been: then even what has another reason now. And it is one that was
         withheld because facts were late or unreadable.

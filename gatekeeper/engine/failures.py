@@ -10,17 +10,17 @@ from schemas.codec import Unreadable
 
 
 def invalid(fault: Unreadable) -> Found:
-    """Returns the reason of a send that cannot be read."""
+    """The reason of a send that cannot be read."""
     return Found("EVENT_INVALID", (), {"case": "unreadable", "fault": str(fault)})
 
 
 def defect(error: Exception) -> Found:
-    """Returns the reason of a defect of ours: the error's type and where it arose, never its values."""
+    """The reason of a defect of ours: the error's type and where it arose, never its values."""
     return Found("DECISION_FAILED", (), {"type": type(error).__name__, "fingerprint": fingerprint(error)})
 
 
 def fingerprint(error: Exception) -> str:
-    """Returns twelve letters that stand for an error's type and where it arose, never for its values."""
+    """Twelve letters that stand for an error's type and where it arose, never for its values."""
     frames = traceback.extract_tb(error.__traceback__)
     trail = "|".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.name}:{frame.lineno}" for frame in frames)
     return sha256(f"{type(error).__name__}|{trail}".encode()).hexdigest()[:12]

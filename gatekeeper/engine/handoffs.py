@@ -110,7 +110,7 @@ class CampaignWalk:
         return answered(now, self._asked, answer, about=clearance)
 
     def _ended(self, now: Moment, code: str | None = None) -> Judged:
-        """Returns the act's own answer."""
+        """The act's own answer."""
         self.done = True
         act = self._act
         ends: tuple[Entry, ...] = ()

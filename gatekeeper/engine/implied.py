@@ -72,7 +72,7 @@ def items(acts: Iterable[Record]) -> Iterator[Place]:
 
 
 def implied(one: Said, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory) -> tuple[Entry, ...]:
-    """Returns the entries that were written with a record; the caller puts them into `memory` before the next one.
+    """The entries that were written with a record; the caller puts them into `memory` before the next one.
 
     `memory`: the ledger as it was before. Raises Lacking where the input is gone, or the clearance that it is about.
     """
@@ -91,7 +91,7 @@ class _Implying:
         self._policy = _policy(judge, store, self._at, one.said["policy"])
 
     def entries(self) -> tuple[Entry, ...]:
-        """Returns the entries of the record."""
+        """The entries of the record."""
         stage, outcome = self._said["stage"], self._act.get("outcome")
         if stage == "intake":
             return self._intake()
@@ -188,7 +188,7 @@ class _Implying:
         return (*kept, self._closed(found, state, form, last, place))
 
     def _form(self, act: Any, last: ItemState | None) -> dict[str, Any] | None:
-        """Returns the judged form of the release that an act is about, as the worker keeps it."""
+        """The judged form of the release that an act is about, as the worker keeps it."""
         if isinstance(act, Release):
             return review.judged_form(act)
         if isinstance(act, ItemAct) and act.kind == "approve" and last and last.said:
@@ -229,7 +229,7 @@ class _Implying:
         return entries.act(found.send.recipient_id, found.did, standing, until=found.until)
 
     def _left(self, record: Record, item: str, found: review.ReviewRecord | None) -> tuple[Entry, ...]:
-        """Returns the entry of an item that the gate judges no more by itself, after a defect."""
+        """The entry of an item that the gate judges no more by itself, after a defect."""
         owner = (record.key or b"").decode()
         last = self._memory.standing(owner, item)
         if last is None:
@@ -272,7 +272,7 @@ def _parsed(topic: str, record: Record) -> Parsed[Any]:
 
 
 def _policy(judge: Evaluator, store: FactStore, at: int, ref: Mapping[str, Any]) -> Policy:
-    """Returns the version that decided; the one in force then, where that text is not at hand."""
+    """The version that decided; the one in force then, where that text is not at hand."""
     packs = judge.holding(store)
     known = (one for one in (*packs.home, *packs.strictest) if one.sha256 == ref["sha256"])
     return next(known, packs.at(at))

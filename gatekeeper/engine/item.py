@@ -79,7 +79,7 @@ class Consequence:
 
 
 def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> ReviewRecord | None:
-    """Returns the item that a record of `review` holds, None where it holds none."""
+    """The item that a record of `review` holds, None where it holds none."""
     try:
         decision = Decision.model_validate_json(headers.get("gate-decision", b""))
         sent: Parsed[Send] = parse("sends", key, value)
@@ -148,7 +148,7 @@ def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: in
 
 
 def judged_form(act: Release) -> dict[str, Any]:
-    """Returns the judged form of a release, without what only leads to its item."""
+    """The judged form of a release, without what only leads to its item."""
     form, _ = judged("acts", encode(act.model_copy(update={"act_id": None, "review": None})))
     said: dict[str, Any] = orjson.loads(form)
     return said

@@ -34,7 +34,7 @@ def on_item(now: Moment, asked: ActRecord) -> Answer:
 
 
 def item_of(record: Record | None) -> ReviewRecord | None:
-    """Returns the item that a record of `review` holds, None where it holds none."""
+    """The item that a record of `review` holds, None where it holds none."""
     return review.item(record.key, record.value, dict(record.headers)) if record else None
 
 
@@ -70,7 +70,7 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
 
 
 def _policy(now: Moment, found: ReviewRecord | None) -> Policy:
-    """Returns the policy that decides the item; where none does, the company's own."""
+    """The policy that decides the item; where none does, the company's own."""
     deciding = now.packs.deciding(found.send.contact_point.country, now.at) if found else None
     return deciding or now.policy
 
@@ -127,7 +127,7 @@ class _Doing:
         return Answer("recalled", outputs=(output,), entries=(*kept, forgotten))
 
     def closed(self, state: review.State, *, did: str | None = None, said: Mapping[str, Any] | None = None) -> Entry:
-        """Returns the entry that says how the act leaves the item."""
+        """The entry that says how the act leaves the item."""
         act, found, last = self.act, self.found, self.standing
         by = act.by if isinstance(act.by, str) else act.by[0]
         standing = ItemState(

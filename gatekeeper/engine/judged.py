@@ -44,13 +44,13 @@ class Cause:
 
     @classmethod
     def of(cls, record: Record, stage: Stage, which: str = "") -> Cause:
-        """Returns the cause that a record is; `which`: what it is about, where one record leads to many decisions."""
+        """The cause that a record is; `which`: what it is about, where one record leads to many decisions."""
         id_ = did(record.topic, record.partition, record.offset, stage, which)
         return cls(id_, stage, origin(record), record.value)
 
 
 def origin(record: Record) -> dict[str, Any]:
-    """Returns where a record stands, as its audit record says it."""
+    """Where a record stands, as its audit record says it."""
     return {
         "topic": record.topic,
         "partition": record.partition,

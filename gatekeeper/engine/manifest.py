@@ -52,7 +52,7 @@ def manifest(
     mode: Mode = "live",
     skipped: Sequence[Skipped] = (),
 ) -> bytes:
-    """Returns the canonical bytes of `schemas.audit.Manifest`, which the key `kid` signs.
+    """The canonical bytes of `schemas.audit.Manifest`, which the key `kid` signs.
 
     `judged` are the records of all that was taken, in that order, `dead_facts` the dead letters beside theirs.
     `as_of`: the next offset applied when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous

@@ -22,7 +22,7 @@ INFORMATIONAL = ("DUPLICATE_SEND",)
 
 
 def told(record: Record, send: Send, decision: Decision, id_: str, *, mode: Mode) -> Output:
-    """Returns the send, byte for byte, with the decision in its headers: on `cleared`, or on `review`.
+    """The send, byte for byte, with the decision in its headers: on `cleared`, or on `review`.
 
     The headers are the platform's, then CloudEvents in binary mode, then the gate's own. `id_`: the decision's.
     `mode`: in shadow nothing is cleared; what would be goes to `review`.
@@ -56,7 +56,7 @@ def told(record: Record, send: Send, decision: Decision, id_: str, *, mode: Mode
 def dead_letter(
     record: Record, id_: str, fault: str, place: str, reason: str = "EVENT_INVALID", *, mode: Mode
 ) -> Output:
-    """Returns a record as it came, set aside with what is wrong with it.
+    """A record as it came, set aside with what is wrong with it.
 
     `id_`: that of the decision about it. `fault`, `place`: as `Unreadable` has them. `reason`: a code.
     None of the platform's headers is copied. Of a record refused for its headers, or before it was read, only place
@@ -78,5 +78,5 @@ def dead_letter(
 
 
 def marked(mode: Mode) -> Headers:
-    """Returns the header that tells what a shadow wrote; a live gate needs none."""
+    """The header that tells what a shadow wrote; a live gate needs none."""
     return (("gate-mode", b"shadow"),) if mode == "shadow" else ()

@@ -27,12 +27,12 @@ UNDECIDED = ("FACTS_STALE", "POLICY_UNKNOWN")
 
 
 def recall_id(clearance: str) -> str:
-    """Returns the id of the recall of a clearance, from the clearance's decision id alone: there is one at most."""
+    """The id of the recall of a clearance, from the clearance's decision id alone: there is one at most."""
     return sha256(f"gate/recall/1\0{clearance}".encode()).hexdigest()[:32]
 
 
 def recall(clearance: Clearance, *, id_: str, at: int, reasons: Iterable[str] = ()) -> tuple[Output, Entry]:
-    """Returns the recall of a live clearance, and what takes it out of the memory: both in one transaction.
+    """The recall of a live clearance, and what takes it out of the memory: both in one transaction.
 
     `id_`: the decision or act that calls it back. `at`: milliseconds. `reasons`: why it does not stand.
     """
@@ -54,7 +54,7 @@ def recall(clearance: Clearance, *, id_: str, at: int, reasons: Iterable[str] = 
 
 
 def weighed(now: Moment, clearance: Clearance) -> Judged | None:
-    """Returns the recall of a live clearance with its audit record, None where it stands. Never raises.
+    """The recall of a live clearance with its audit record, None where it stands. Never raises.
 
     The record's id comes from the input that was cleared, so there is one recall at most. Of a defect of ours nothing
     good is known: it calls back.

@@ -84,7 +84,7 @@ def _reconsidered(
 
 
 def _cause(item: Record, standing: ItemState, *ended: bytes) -> Cause:
-    """Returns the cause of what the gate does by itself about an item: one end a question, each release ends once.
+    """The cause of what the gate does by itself about an item: one end a question, each release ends once.
 
     `ended`: the keys of the releases that it ends, while the item waits on.
     """
@@ -108,5 +108,5 @@ def _act(item: Record, found: ReviewRecord, *, act_id: str, at: int) -> ItemAct:
 
 
 def _left(recipient_id: str, item: str, standing: ItemState, *, until: int) -> Entry:
-    """Returns the entry of an item that still waits, and that the gate no longer judges by itself."""
+    """The entry of an item that still waits, and that the gate no longer judges by itself."""
     return entries.act(recipient_id, item, replace(standing, offset=None, rejudge=None), until=until)

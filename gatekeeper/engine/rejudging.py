@@ -14,7 +14,7 @@ STALE, UNAVAILABLE = "FACTS_STALE", "FACTS_UNAVAILABLE"
 
 
 def acted_on_until(send: Send, decision: Decision) -> int:
-    """Returns until when (milliseconds) a withheld send may still go out: 60 days, and no longer than its mail date."""
+    """Until when (milliseconds) a withheld send may still go out: 60 days, and no longer than its mail date."""
     until = decision.at + KEPT_MS
     if send.mail_date:
         until = min(until, times.span(send.mail_date, decision.policy.timezone).last // 1000 + 1)
@@ -22,7 +22,7 @@ def acted_on_until(send: Send, decision: Decision) -> int:
 
 
 def rejudged_until(send: Send, decision: Decision) -> int | None:
-    """Returns until when (milliseconds) the gate judges a withheld send again by itself, None where it does not."""
+    """Until when (milliseconds) the gate judges a withheld send again by itself, None where it does not."""
     if not {STALE, UNAVAILABLE} & {*decision.codes}:
         return None
     until = min(acted_on_until(send, decision), decision.at + decision.policy.rejudge_ms)

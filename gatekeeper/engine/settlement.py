@@ -38,14 +38,14 @@ class Settled:
     least: tuple[int, int]
 
     def error(self, before: Head, *, topic: str, partition: int) -> IntegrityError:
-        """Returns the refusal; `before`: the head that the ledger has. `topic`: the broker's name of `sends`."""
+        """The refusal; `before`: the head that the ledger has. `topic`: the broker's name of `sends`."""
         (end, acts), sends = self.least, self.head.sends
         where = {"topic": topic, "partition": partition, "position": before.sends}
         return IntegrityError("error.torn", **where, sends=sends, end=end, acts=acts)
 
 
 def lacking(head: Head, tail: Tail) -> Literal["manifests", "audit"] | None:
-    """Returns of which topic more must be read, to see the head's manifest and the last records before it."""
+    """Of which topic more must be read, to see the head's manifest and the last records before it."""
     named = _named(head, tail)
     last = _last(tail, named)
     if named < 0 or last is None:
@@ -54,7 +54,7 @@ def lacking(head: Head, tail: Tail) -> Literal["manifests", "audit"] | None:
 
 
 def settled(head: Head, tail: Tail) -> Settled | None:
-    """Returns None where the last transaction is whole, else how the partition goes on behind it.
+    """None where the last transaction is whole, else how the partition goes on behind it.
 
     It is whole where the last manifest is the one that the head names, ends where the head stands, has all its
     records, and no record stands behind them. No manifest at all is right before the first one, and where audit's
@@ -86,12 +86,12 @@ def settled(head: Head, tail: Tail) -> Settled | None:
 
 
 def _named(head: Head, tail: Tail) -> int:
-    """Returns the place of the manifest that the head names, -1 where it is not there."""
+    """The place of the manifest that the head names, -1 where it is not there."""
     return next((place for place, one in enumerate(tail.manifests) if one.hash == head.prev), -1)
 
 
 def _end(tail: Tail, name: str, unknown: int) -> int:
-    """Returns the next offset of an input by the last manifest that says one; `unknown` where none does."""
+    """The next offset of an input by the last manifest that says one; `unknown` where none does."""
     for one in reversed(tail.manifests):
         moved = {taken.topic: taken.to for taken in one.said.in_} | {gone.topic: gone.to for gone in one.said.skipped}
         for topic, to in moved.items():
@@ -101,12 +101,12 @@ def _end(tail: Tail, name: str, unknown: int) -> int:
 
 
 def _last(tail: Tail, place: int) -> WrittenManifest | None:
-    """Returns the last manifest up to a place that has records."""
+    """The last manifest up to a place that has records."""
     return next((one for one in reversed(tail.manifests[: place + 1]) if one.said.audit.n), None)
 
 
 def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[Said]]:
-    """Returns whether the last records that manifests up to a place claim are there, and which records follow them.
+    """Whether the last records that manifests up to a place claim are there, and which records follow them.
 
     `ends`: where those manifests end. A record about an input before them is no worker's: somebody put it there.
     """
@@ -124,7 +124,7 @@ def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[S
 
 
 def _input(one: Said) -> str | None:
-    """Returns the input whose own record this is, None for one about what was decided before."""
+    """The input whose own record this is, None for one about what was decided before."""
     name, kind = logical_name(one.said["src"]["topic"]), (one.said.get("act") or {}).get("kind")
     own = one.said["stage"] in OF_INPUT.get(name, ()) or (name == "acts" and kind == "reemit")
     return name if own else None

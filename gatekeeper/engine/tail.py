@@ -56,7 +56,7 @@ class Tail:
 def written(
     records: Iterable[Record], audit: Sequence[Said], *, partition: int, keys: Sequence[Vkey], head: Head | None
 ) -> list[WrittenManifest]:
-    """Returns the manifests of a partition that workers wrote, in order; what others put between is passed over.
+    """The manifests of a partition that workers wrote, in order; what others put between is passed over.
 
     Those that the head leads back to by their hashes are the workers' own, whoever signed them. Behind these, or
     without a head, a manifest counts that one of `keys` has signed, the public keys of workers at hand. One of another
@@ -93,7 +93,7 @@ def written(
 
 
 def _back(order: Mapping[str, Manifest], hash_: str | None) -> set[str]:
-    """Returns a manifest and all that it leads back to."""
+    """A manifest and all that it leads back to."""
     found = set[str]()
     while hash_ is not None and hash_ in order and hash_ not in found:
         found.add(hash_)
@@ -110,7 +110,7 @@ def _stands(one: Manifest, audit: Sequence[Said], dids: Mapping[str, int]) -> bo
 
 
 def said(records: Iterable[Record], *, partition: int) -> list[Said]:
-    """Returns the audit records that a worker may have written, in order, each once; others are passed over."""
+    """The audit records that a worker may have written, in order, each once; others are passed over."""
     found = dict[str, Said]()
     for record in records:
         try:
@@ -135,5 +135,5 @@ def _signed(record: Record, key: Vkey | None) -> bool:
 
 
 def milliseconds(instant: str) -> int:
-    """Returns an instant of a record in milliseconds since the epoch."""
+    """An instant of a record in milliseconds since the epoch."""
     return span(instant, "UTC").first // 1000

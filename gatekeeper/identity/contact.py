@@ -15,7 +15,7 @@ _ABROAD = re.compile(r"^(?:00|010)(?=[1-9])")
 
 
 def normalise_email(text: str) -> str:
-    """Returns the mailbox in lower case and full ASCII width, its domain in IDNA; "" for what is no address.
+    """The mailbox in lower case and full ASCII width, its domain in IDNA; "" for what is no address.
 
     Dots and plus tags of the local part tell mailboxes apart and stay, also those that RFC 5322 forbids and mobile
     carriers gave out (`a..b@`, `c.@`). Its case does not: no mailbox provider tells people apart by it, and an
@@ -41,7 +41,7 @@ def _email(text: str) -> str:
 
 
 def normalise_phone(text: str) -> str:
-    """Returns the number as `+` and digits, Japanese unless it says otherwise; "" for what is no number.
+    """The number as `+` and digits, Japanese unless it says otherwise; "" for what is no number.
 
     `03-…`, `+81 3-…`, `+81 (0)3…` and `3…` (a spreadsheet took the 0) are one line. An extension is left out:
     who objects to calls on a line means the line. Idempotent.

@@ -14,7 +14,7 @@ KEY_BYTES = 32
 
 
 def read_key(path: Path) -> bytes:
-    """Returns the 32 bytes of the key file.
+    """The 32 bytes of the key file.
 
     Raises UsageError (2) where it cannot be read, is no plain file, is open to others than its owner, or is not
     exactly 32 bytes long; the message says how to make one. Never shows a byte of it.

@@ -27,7 +27,7 @@ _AGAIN = re.compile(r"([\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff])々")
 
 
 def settled(step: Callable[[str], str], text: str) -> str:
-    """Returns `step` applied until it changes nothing more, so that the result is a fixed point of it.
+    """`step` applied until it changes nothing more, so that the result is a fixed point of it.
 
     Real spellings take one round and a look; the bound is for text made to be difficult.
     """
@@ -40,7 +40,7 @@ def settled(step: Callable[[str], str], text: str) -> str:
 
 
 def alike(text: str) -> str:
-    """Returns `text` in one form: NFKC, lower case, today's kanji, one dash, one long vowel, no invisible letters.
+    """`text` in one form: NFKC, lower case, today's kanji, one dash, one long vowel, no invisible letters.
 
     White space and punctuation stay. Idempotent.
     """
@@ -66,7 +66,7 @@ def _table() -> Mapping[int, str | None]:
 
 @cache
 def similar() -> Mapping[str, str]:
-    """Returns the characters that are mistaken for each other: each with those of its group, without itself."""
+    """The characters that are mistaken for each other: each with those of its group, without itself."""
     groups: list[str] = _kanji()["similar"]["groups"]
     return {letter: group.replace(letter, "") for group in groups for letter in group}
 

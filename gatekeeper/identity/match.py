@@ -24,7 +24,7 @@ CARE_DIFFERS = 700
 
 
 def match(one: str, other: str) -> int:
-    """Returns how sure it is that two normalised postal values are one person at one address, 0 to 1000.
+    """How sure it is that two normalised postal values are one person at one address, 0 to 1000.
 
     1000 for equal values, 0 for another name (a former name, 旧姓, is another), another place or other numbers;
     between them the product of the constants above, one for each part that differs. Symmetrical.
@@ -34,7 +34,7 @@ def match(one: str, other: str) -> int:
 
 
 def readings(value: str) -> dict[str, int]:
-    """Returns the less exact values under which the person of `value` may be on record, each with its match score.
+    """The less exact values under which the person of `value` may be on record, each with its match score.
 
     A token tells nothing of its neighbours, so what is near must be asked for by its own token. These are the
     values without room, without postcode, without 様方, and with each letter of the name that is often mistaken
@@ -97,6 +97,6 @@ def _names(name: str) -> Iterator[str]:
 
 
 def _shorter(numbers: str) -> tuple[str, ...]:
-    """Returns the numbers, and those without the last where enough stay to name one house."""
+    """The numbers, and those without the last where enough stay to name one house."""
     house, _, _ = numbers.rpartition("-")
     return (numbers, house) if "-" in house else (numbers,)

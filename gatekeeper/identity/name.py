@@ -15,7 +15,7 @@ _SMALL = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤ�
 
 
 def normalise_name(text: str) -> str:
-    """Returns the name without spaces, marks, honorifics, reading or former name; "" where nothing is left.
+    """The name without spaces, marks, honorifics, reading or former name; "" where nothing is left.
 
     Small katakana become large, as old systems print them. A former name (旧姓) in brackets is left out; standing
     alone in place of today's it is another name. Order, kanji against kana, and Latin against Japanese script are

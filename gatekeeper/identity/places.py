@@ -29,7 +29,7 @@ class Town(NamedTuple):
 
 
 def settle(place: str, postcode: str) -> tuple[str, str]:
-    """Returns the place as the postal table writes it, and the postcode where it says more than the place.
+    """The place as the postal table writes it, and the postcode where it says more than the place.
 
     A postcode that the place bears out says nothing more and becomes "". It stays where it contradicts the place,
     where the table does not know it, and in Kyoto, where towns of one name in one ward differ by it. With its help
@@ -71,7 +71,7 @@ def _after_former(place: str, found: Town) -> str:
 
 
 def _complete(place: str) -> str:
-    """Returns `place` with the prefecture and the county that its city lies in, where only one can be meant."""
+    """`place` with the prefecture and the county that its city lies in, where only one can be meant."""
     for city in _current().get(place[:1], ()):
         if place.startswith(city):
             whole = _whole_names()[city]

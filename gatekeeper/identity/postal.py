@@ -25,7 +25,7 @@ class Postal(NamedTuple):
 
     @classmethod
     def of(cls, value: str) -> Postal:
-        """Returns the parts of a value that `normalise_postal` returned; ValueError for anything else."""
+        """The parts of a value that `normalise_postal` returned; ValueError for anything else."""
         parts = value.split("|")
         if len(parts) != len(cls._fields):
             raise ValueError("not a normalised postal value")
@@ -33,7 +33,7 @@ class Postal(NamedTuple):
 
 
 def postal(delivery: Delivery) -> Postal | None:
-    """Returns the parts of `delivery`'s name and address, each in one form; None without a name or a place."""
+    """The parts of `delivery`'s name and address, each in one form; None without a name or a place."""
     name = normalise_name(delivery.name)
     parts = written.read(delivery.lines, delivery.postcode)
     place, postcode = places.settle(parts.place, parts.postcode)
@@ -41,7 +41,7 @@ def postal(delivery: Delivery) -> Postal | None:
 
 
 def normalise_postal(delivery: Delivery) -> str:
-    """Returns the one form of `delivery`'s name and address, `name|postcode|place|numbers|care`; "" without either.
+    """The one form of `delivery`'s name and address, `name|postcode|place|numbers|care`; "" without either.
 
     `髙橋 一郎様 〒150-0001 渋谷区神宮前一丁目２番３号 みどりハイツ101` and `高橋一郎 東京都渋谷区神宮前1-2-3-101`
     are one. Idempotent: a delivery written from the parts has the same form.

@@ -23,7 +23,7 @@ _WRITTEN = ("postal", "visit")
 
 
 def token(key: bytes, value: str) -> str:
-    """Returns `t1_` + base64url(HMAC-SHA256(key, normalised value)) without padding (design §1).
+    """`t1_` + base64url(HMAC-SHA256(key, normalised value)) without padding (design §1).
 
     Raises ValueError for a key that is not 32 bytes, and for an empty value: everybody without an address would
     have the token of everybody else without one.
@@ -37,7 +37,7 @@ def token(key: bytes, value: str) -> str:
 
 
 def normalise(channel: Channel, delivery: Delivery) -> str:
-    """Returns the one form of what `channel` needs of `delivery`; "" where it is not there or cannot be read.
+    """The one form of what `channel` needs of `delivery`; "" where it is not there or cannot be read.
 
     Postal and visit: name and address. E-mail: the mailbox. Telephone, SMS and fax: the number.
     Push and social have no contact value in a delivery.
@@ -92,7 +92,7 @@ def printed(tokens: Tokens | None, send: Send) -> Printed | None:
 
 
 def open_tokens(path: str) -> Tokens | None:
-    """Returns the tokens of the key file at `path`; None for "". Raises UsageError (2) as `read_key` does."""
+    """The tokens of the key file at `path`; None for "". Raises UsageError (2) as `read_key` does."""
     return Tokens(read_key(Path(path))) if path else None
 
 
@@ -113,7 +113,7 @@ class Tokens:
         self._remembered = remembered
 
     def of(self, channel: Channel, delivery: Delivery) -> Identified | None:
-        """Returns `identify` of the key, the channel and the delivery."""
+        """`identify` of the key, the channel and the delivery."""
         if channel in _WRITTEN:
             return self._remembered("postal", delivery.name, delivery.postcode, delivery.lines, None)
         return self._remembered(channel, "", None, (), delivery.email if channel == "email" else delivery.phone)

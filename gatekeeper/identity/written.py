@@ -55,7 +55,7 @@ class AddressParts(NamedTuple):
 
 
 def read(lines: tuple[str, ...], postcode: str | None) -> AddressParts:
-    """Returns the parts of the address on `lines`; the postcode is the field's, else one marked 〒 on a line."""
+    """The parts of the address on `lines`; the postcode is the field's, else one marked 〒 on a line."""
     text = alike(" ".join(lines)).strip()
     code = _POSTCODE.fullmatch(alike(postcode).strip()) if postcode else None
     if "〒" in text:
@@ -76,7 +76,7 @@ def read(lines: tuple[str, ...], postcode: str | None) -> AddressParts:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Returns the place and the numbers of an address."""
+    """The place and the numbers of an address."""
     text = _FLOOR.sub("-f", one_form(text))
     house = _HOUSE.search(text)
     if house is None:
@@ -87,7 +87,7 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def one_form(text: str) -> str:
-    """Returns `text` with counted numerals as digits.
+    """`text` with counted numerals as digits.
 
     White space stays, so that numbers side by side are not run together.
     """
@@ -98,7 +98,7 @@ def one_form(text: str) -> str:
 
 
 def squeezed(text: str) -> str:
-    """Returns the name of a place without white space, marks, 大字 and 字, its small words in one spelling."""
+    """The name of a place without white space, marks, 大字 and 字, its small words in one spelling."""
     return settled(_squeezed, text)
 
 
@@ -109,7 +109,7 @@ def _squeezed(text: str) -> str:
 
 
 def _chain(text: str, house: re.Match[str]) -> tuple[list[str], str]:
-    """Returns the numbers from the first of a house on as far as they follow each other, and what is left."""
+    """The numbers from the first of a house on as far as they follow each other, and what is left."""
     items, end = [house[0]], house.end()
     while found := _NEXT.match(text, end):
         items.append(found[1] or found[2])
@@ -118,7 +118,7 @@ def _chain(text: str, house: re.Match[str]) -> tuple[list[str], str]:
 
 
 def _inside(rest: str) -> list[str]:
-    """Returns the tower and the room that stand after the name of a building; a number in its name is not one."""
+    """The tower and the room that stand after the name of a building; a number in its name is not one."""
     rest = rest.strip()
     room = _ROOM.search(rest)
     if room and not (room[2] or len(room[1]) > 2 or rest[: room.start()][-1:] in ("", " ", "-")):
@@ -128,7 +128,7 @@ def _inside(rest: str) -> list[str]:
 
 
 def _digits(numeral: re.Match[str]) -> str:
-    """Returns a kanji numeral as digits: by place (一〇三) or by tens (百三)."""
+    """A kanji numeral as digits: by place (一〇三) or by tens (百三)."""
     letters = numeral[0]
     if not any(letter in _TENS for letter in letters):
         return "".join(str(_DIGITS[letter]) for letter in letters)

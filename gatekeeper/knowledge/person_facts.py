@@ -122,7 +122,7 @@ def person_of(lines: bytes) -> PersonFacts:
 def covering(
     person: PersonFacts, point: SendContactPoint, at: Identified | None
 ) -> tuple[frozenset[str], dict[str, int]]:
-    """Returns the sources that give the contact point just so, and those that give it near enough to ask, with scores.
+    """The sources that give the contact point just so, and those that give it near enough to ask, with scores.
 
     `at`: the address printed; of a send without one the token it names counts.
     """
@@ -144,7 +144,7 @@ def covering(
 def spellings(
     person: PersonFacts, send: Send, at: Identified | None, near: Collection[str]
 ) -> tuple[dict[str, int], dict[str, int], set[str]]:
-    """Returns the tokens that stops are looked up by, their readings, and which of them are of the send's own point."""
+    """The tokens that stops are looked up by, their readings, and which of them are of the send's own point."""
     point = send.contact_point
     tokens, readings = {**person.exact, point.token: CERTAIN}, dict(person.less)
     here = {point.token}
@@ -167,7 +167,7 @@ def _given(token: str, point: str, source: str, score: str) -> Given:
 
 
 def joined(person: PersonFacts, ask_lines: bytes, release_lines: bytes) -> PersonFacts:
-    """Returns the person with asks and releases from elsewhere beside those in the facts, in their judged forms."""
+    """The person with asks and releases from elsewhere beside those in the facts, in their judged forms."""
     ask_lines = b"\n".join(sorted({*person.ask_lines.splitlines(), *ask_lines.splitlines()}))
     release_lines = b"\n".join(sorted({*person.release_lines.splitlines(), *release_lines.splitlines()}))
     asks = facts.asks(ask_lines)
@@ -182,7 +182,7 @@ def joined(person: PersonFacts, ask_lines: bytes, release_lines: bytes) -> Perso
 
 
 def _referred(sources: Collection[Source], consents: Collection[Consent], asks: Collection[Ask]) -> set[str]:
-    """Returns the reference data that a person's facts name, each as kind/id."""
+    """The reference data that a person's facts name, each as kind/id."""
     notices = (*(source.notice_id for source in sources), *(event.notice_id for event in consents))
     found = {f"notice/{id_}" for id_ in notices if id_}
     found.update(f"batch/{source.batch_id}" for source in sources if source.batch_id)

@@ -161,7 +161,7 @@ class FactStore:
     def _overfull(
         self, send: Send, unreadable: tuple[str, ...], *, printed: Printing | None, erased: int | None
     ) -> Facts:
-        """Returns an empty view with fault `too_many/facts`: the snapshot would exceed SNAPSHOT_BYTES."""
+        """An empty view with fault `too_many/facts`: the snapshot would exceed SNAPSHOT_BYTES."""
         faults = tuple(sorted({*unreadable[:UNREADABLE], "too_many/facts"}))
         return facts.read_snapshot(
             facts.snapshot(
@@ -197,7 +197,7 @@ class FactStore:
     def _stops(
         self, person: PersonFacts, tokens: Mapping[str, int], readings: Mapping[str, int], here: Collection[str]
     ) -> tuple[dict[bytes, int], set[bytes], list[str]]:
-        """Returns the stops of the person with how surely each is one, those only of another contact point, faults.
+        """The stops of the person with how surely each is one, those only of another contact point, faults.
 
         A reading of a stop meets a whole spelling, and a reading of a spelling a whole stop. Two readings never meet:
         the rooms 101 and 102 share one.
@@ -256,7 +256,7 @@ class FactStore:
         return ["/".join((*map(str, place), WHOLE_BATCH)) for place in self._of_everybody]
 
     def _references(self, send: Send, named: tuple[str, ...]) -> bytes:
-        """Returns the digests of all that a send and its person name, and of the template that asks people."""
+        """The digests of all that a send and its person name, and of the template that asks people."""
         refs = self._refs.get((send.controller_id, send.template_id, named))
         if refs is None:
             keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", *named}

@@ -24,7 +24,7 @@ _NAMES_REFERENCE = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}")
 
 
 def named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
-    """Returns whom an unreadable record names: by its key, and by every name found in its value.
+    """Whom an unreadable record names: by its key, and by every name found in its value.
 
     `topic`: the registry name; of `reference`, kind/id are returned. Of a value beyond its cap only the key counts,
     and no more than NAMES names.

@@ -92,17 +92,17 @@ class ItemState:
 
 
 def cancel_key(campaign: str, channel: str | None) -> bytes:
-    """Returns the key of the entry that a campaign has which was cancelled."""
+    """The key of the entry that a campaign has which was cancelled."""
     return f"cancel/{campaign}/{channel or '*'}".encode()
 
 
 def cancelled(campaign: str, channel: str | None, at: int, *, until: int) -> Entry:
-    """Returns the entry of a cancelled campaign: what was withheld of it up to then, the gate clears no more itself."""
+    """The entry of a cancelled campaign: what was withheld of it up to then, the gate clears no more itself."""
     return _entry(cancel_key(campaign, channel), until, at=at)
 
 
 def clear_key(send: Send) -> bytes:
-    """Returns the key of the entry that a clearance of this send has."""
+    """The key of the entry that a clearance of this send has."""
     return f"clear/{send.recipient_id}/{send.campaign_id}/{send.channel}".encode()
 
 
@@ -117,7 +117,7 @@ def clearance(
     src: dict[str, Any],
     printed: Printed | None = None,
 ) -> Entry:
-    """Returns the entry of a cleared send; `src`: where its input stands."""
+    """The entry of a cleared send; `src`: where its input stands."""
     kept = {name: value for name, value in sent.json.items() if name not in _NOT_KEPT}
     at_point: Any = [printed.token, *printed.readings] if isinstance(printed, Identified) else printed
     fields: dict[str, Any] = {"did": did, "at": at, "basis": basis, "released": released, "send": kept}
@@ -126,12 +126,12 @@ def clearance(
 
 
 def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -> Entry:
-    """Returns the entry of an ask, `said` being its judged form: one ask a source is all, so it always matters."""
+    """The entry of an ask, `said` being its judged form: one ask a source is all, so it always matters."""
     return _entry(f"ask/{recipient_id}/{request_id}".encode(), None, said=said, **more)
 
 
 def asked(key: bytes, value: bytes) -> Ask | None:
-    """Returns the ask that an entry of the ledger holds, without text and delivery; None for any other entry."""
+    """The ask that an entry of the ledger holds, without text and delivery; None for any other entry."""
     kind, _, rest = key.partition(b"/")
     if kind != ASK:
         return None
@@ -142,17 +142,17 @@ def asked(key: bytes, value: bytes) -> Ask | None:
 
 
 def release_key(send: Send, item: str) -> bytes:
-    """Returns the key of the entry of a release of this item."""
+    """The key of the entry of a release of this item."""
     return f"release/{send.recipient_id}/{send.campaign_id}/{send.channel}/{item}".encode()
 
 
 def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry:
-    """Returns the entry of a release of this item, `said` being its judged form."""
+    """The entry of a release of this item, `said` being its judged form."""
     return _entry(release_key(send, item), until, said=said)
 
 
 def act(recipient_id: str, item: str, standing: ItemState, *, until: int) -> Entry:
-    """Returns the entry that says what was done about an item."""
+    """The entry that says what was done about an item."""
     fields = {name: getattr(standing, name) for name in ItemState.__slots__}
     if standing.rejudge is None:
         del fields["rejudge"]
@@ -160,7 +160,7 @@ def act(recipient_id: str, item: str, standing: ItemState, *, until: int) -> Ent
 
 
 def held(recipient_id: str, item: str, *, offset: int, until: int, rejudge: int | None = None) -> Entry:
-    """Returns the entry of an item that the gate itself may clear, and about which nothing was done yet.
+    """The entry of an item that the gate itself may clear, and about which nothing was done yet.
 
     It does so after its person's word, or until `rejudge` (milliseconds) once facts are known.
     """
@@ -168,12 +168,12 @@ def held(recipient_id: str, item: str, *, offset: int, until: int, rejudge: int 
 
 
 def salt(recipient_id: str, master: int, salt: bytes) -> Entry:
-    """Returns the entry of a person's salt, which goes with the master key of that number."""
+    """The entry of a person's salt, which goes with the master key of that number."""
     return _entry(_salt_key(recipient_id), None, master=master, salt=salt.hex())
 
 
 def erased(recipient_id: str, at: int) -> Entry:
-    """Returns the mark in the place of a person's salt: there is none, and none is made until they are readmitted."""
+    """The mark in the place of a person's salt: there is none, and none is made until they are readmitted."""
     return _entry(_salt_key(recipient_id), None, erased=at)
 
 
@@ -208,7 +208,7 @@ def read_standing(value: bytes) -> ItemState:
 
 
 def left_open(entry: Entry) -> str | None:
-    """Returns whose item an entry leaves open, None for any other entry."""
+    """Whose item an entry leaves open, None for any other entry."""
     kind, owner, _ = entry.key.split(b"/", 2)
     if kind != ACT or entry.value is None or read_standing(entry.value).state != "open":
         return None

@@ -35,11 +35,11 @@ class Head:
     masters: dict[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        """Returns the entry's value."""
+        """The entry's value."""
         return canonical({"v": 1, **asdict(self)})
 
     def other_master(self, numbers: Iterable[int], ours: Mapping[int, str]) -> int | None:
-        """Returns which of these numbers of master keys is that of another key with us, None where none is.
+        """Which of these numbers of master keys is that of another key with us, None where none is.
 
         `ours`: the fingerprints of our master keys.
         """

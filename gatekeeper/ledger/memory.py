@@ -211,7 +211,7 @@ class Memory:
         return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id.encode(), b"")))
 
     def releases(self, send: Send) -> tuple[bytes, ...]:
-        """Returns the keys of the releases of the send's key."""
+        """The keys of the releases of the send's key."""
         prefix = f"release/{send.campaign_id}/{send.channel}/".encode()
         owner = send.recipient_id.encode()
         return tuple(_key(owner, line) for line in self._lines(owner) if line.startswith(prefix))
@@ -225,12 +225,12 @@ class Memory:
         return None
 
     def requests(self, recipient_id: str) -> frozenset[bytes]:
-        """Returns the ids of the questions that were put to a person."""
+        """The ids of the questions that were put to a person."""
         lines = self._lines(recipient_id.encode())
         return frozenset(line.partition(b" ")[0][4:] for line in lines if line.startswith(b"ask/"))
 
     def waiting(self, recipient_id: str, at: int, *, answered: bool) -> dict[str, int]:
-        """Returns a person's items that the gate may clear, by decision id, with where on `review` each is looked for.
+        """A person's items that the gate may clear, by decision id, with where on `review` each is looked for.
 
         Those that somebody asked about; where the person has `answered`, the others as well; and those that at this
         instant the gate judges again by itself.
@@ -257,7 +257,7 @@ class Memory:
                         yield found
 
     def of_campaign(self, campaign: str, channel: str | None = None) -> list[tuple[str, str]]:
-        """Returns recipient and channel of each clearance of a campaign; nothing is decoded, as there may be many."""
+        """Recipient and channel of each clearance of a campaign; nothing is decoded, as there may be many."""
         start = f"clear/{campaign}/".encode()
         return [
             (owner.decode(), found)
@@ -270,7 +270,7 @@ class Memory:
         ]
 
     def clearance(self, recipient_id: str, campaign: str, channel: str, at: int) -> Clearance | None:
-        """Returns one clearance, None where it does not live at that instant."""
+        """One clearance, None where it does not live at that instant."""
         name = f"clear/{campaign}/{channel} ".encode()
         for line in self._lines(recipient_id.encode()):
             if line.startswith(name):
@@ -279,11 +279,11 @@ class Memory:
         return None
 
     def handed(self, clearance: Clearance, act_id: str) -> Entry:
-        """Returns the entry of a clearance as handed off by this act, all else being kept as it stands."""
+        """The entry of a clearance as handed off by this act, all else being kept as it stands."""
         return self._noted(clearance, handed=act_id)
 
     def reemitted(self, clearance: Clearance, act_id: str) -> Entry:
-        """Returns the entry of a clearance as written again by this act, all else being kept as it stands."""
+        """The entry of a clearance as written again by this act, all else being kept as it stands."""
         return self._noted(clearance, reemitted=act_id)
 
     def _noted(self, clearance: Clearance, **noted: str) -> Entry:

@@ -48,7 +48,7 @@ class Refused:
 
     @classmethod
     def of(cls, error: GatekeeperError, *, since: int) -> Self:
-        """Returns the note of an error; its values never hold personal data. `since`: milliseconds."""
+        """The note of an error; its values never hold personal data. `since`: milliseconds."""
         return cls(error.key, {name: _value(value) for name, value in error.values.items()}, since)
 
     @property
@@ -58,7 +58,7 @@ class Refused:
 
     @property
     def sentence(self) -> str:
-        """Returns the reason in words, in the reader's language."""
+        """The reason in words, in the reader's language."""
         try:
             return str(IntegrityError(self.key, **self.values))
         except (KeyError, IndexError, ValueError):  # a newer version knows more reasons
@@ -71,7 +71,7 @@ class Refused:
         return text(key if key in catalogue() else "partition.do_other")
 
     def encode(self) -> str:
-        """Returns the metadata, NOTE_BYTES at most; values that find no room are cut short."""
+        """The metadata, NOTE_BYTES at most; values that find no room are cut short."""
         for most in (VALUE_CHARS, 60, 0):
             values = {name: value[:most] if isinstance(value, str) else value for name, value in self.values.items()}
             found = canonical({"v": 1, "refused": self.key, "values": values, "since": self.since})

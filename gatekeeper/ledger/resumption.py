@@ -40,12 +40,12 @@ class Resumption:
 
 
 def fingerprint(head: bytes | None) -> str | None:
-    """Returns how an act names the head that a person looked at: SHA-256 (hex) of its bytes, None without a head."""
+    """How an act names the head that a person looked at: SHA-256 (hex) of its bytes, None without a head."""
     return None if head is None else sha256(head).hexdigest()
 
 
 def resumption(acts: Iterable[Record], *, partition: int, refused: str, head: bytes | None) -> Resumption | None:
-    """Returns the newest act that ends this very refusal, None where there is none.
+    """The newest act that ends this very refusal, None where there is none.
 
     `acts`: records of the topic `acts`; those that cannot be read, or are about something else, are passed over.
     `refused`: the key of the error. `head`: the bytes of the head's entry as the worker reads it, None without one:

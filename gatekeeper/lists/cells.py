@@ -28,7 +28,7 @@ class UnfitRow(Exception):
 
 
 def inside(hint: Hint, key: str) -> Hint | None:
-    """Returns the type of the field (of a list, the item) `key` within a value of that type; None where there is none.
+    """The type of the field (of a list, the item) `key` within a value of that type; None where there is none.
 
     Where several models have the field, it is that of the first.
     """
@@ -58,7 +58,7 @@ def alternatives(hint: Hint) -> Iterator[Hint]:
 
 
 def reader(hint: Hint, pattern: str | None = None) -> Read | None:
-    """Returns how a cell becomes a value of that type; None where no cell can: the value has parts of its own.
+    """How a cell becomes a value of that type; None where no cell can: the value has parts of its own.
 
     `pattern`: of `strptime`, for a day or time that is not written in one of the ways of `dates.time`.
     What is read is only of the right kind: bounds and vocabulary are the contract's to judge.

@@ -85,7 +85,7 @@ class ColumnMap:
 
 
 def alike(cell: str) -> str:
-    """Returns a cell as it is compared: without space around it, and one width."""
+    """A cell as it is compared: without space around it, and one width."""
     return normalize("NFKC", cell).strip()
 
 

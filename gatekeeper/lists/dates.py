@@ -36,7 +36,7 @@ _WEEKDAY = re.compile(r"\([月火水木金土日]\)")
 
 
 def time(text: str) -> str:
-    """Returns a written day or time as ISO 8601: a day stays a day, and a time without offset has none.
+    """A written day or time as ISO 8601: a day stays a day, and a time without offset has none.
 
     Reads `2019-05-01`, `2019/5/1`, `2019年5月1日(水)`, `20190501`, `令和元年5月1日`, `R1.5.1`, each also with a time
     behind it (`13:05`, `13時5分`, `13:05:30.5+09:00`); 24:00 is the start of the next day. An era may be written
@@ -51,7 +51,7 @@ def time(text: str) -> str:
 
 
 def birth_date(text: str) -> str:
-    """Returns a written birth date as `YYYY`, `YYYY-MM` or `YYYY-MM-DD`, as much of it as is written.
+    """A written birth date as `YYYY`, `YYYY-MM` or `YYYY-MM-DD`, as much of it as is written.
 
     A midnight behind the day, as databases write it, is left out. Raises ValueError for anything else.
     """
@@ -63,7 +63,7 @@ def birth_date(text: str) -> str:
 
 
 def formatted(text: str, pattern: str) -> str:
-    """Returns a day or time written by a pattern of `strptime`; a day where the pattern has no hour.
+    """A day or time written by a pattern of `strptime`; a day where the pattern has no hour.
 
     Raises ValueError for a text, or a pattern, that does not fit.
     """
@@ -72,7 +72,7 @@ def formatted(text: str, pattern: str) -> str:
 
 
 def _parts(text: str) -> tuple[tuple[int, ...], str]:
-    """Returns year, month and day, as many as are written, and the time as written."""
+    """Year, month and day, as many as are written, and the time as written."""
     plain = _WITHIN.sub("", _WEEKDAY.sub(" ", normalize("NFKC", text)).strip())
     day, *clock = _BETWEEN.split(plain, maxsplit=1)
     for pattern in _DATES:

@@ -92,7 +92,7 @@ def events(
 def headed(
     handle: IO[bytes], encoding: Encoding, *, file: str, from_line: int = 1
 ) -> tuple[Sequence[str], Iterator[Row]]:
-    """Returns the header of a CSV file, and its rows from a line on, without empty ones.
+    """The header of a CSV file, and its rows from a line on, without empty ones.
 
     Raises UsageError (2) for a file without header.
     """
@@ -155,7 +155,7 @@ class _Maker:
         return made
 
     def _completed(self, made: dict[str, Any]) -> dict[str, Any]:
-        """Returns the event with what its row need not say: version, kind, method, id and date."""
+        """The event with what its row need not say: version, kind, method, id and date."""
         topic = self._map.topic
         event: dict[str, Any] = {"v": 1, **({"kind": "consent"} if topic == "consents" else {}), **made}
         if topic == "consents":
@@ -185,7 +185,7 @@ class _Maker:
         raise TypeError(node)
 
     def _object(self, node: dict[str, Node], cells: Mapping[str, str]) -> dict[str, Any]:
-        """Returns the part with what the row says of it; nothing where the row says nothing, or names no contact."""
+        """The part with what the row says of it; nothing where the row says nothing, or names no contact."""
         found: dict[str, Any] = {}
         said = False
         for key, each in node.items():
@@ -202,7 +202,7 @@ class _Maker:
         return found if said or node is self._map.root else {}
 
     def _known(self, contact: Contact, cells: Mapping[str, str]) -> dict[str, Any] | None:
-        """Returns the token of a contact value and its readings; None where the row gives no value."""
+        """The token of a contact value and its readings; None where the row gives no value."""
         parts = {column: " ".join(cells[column].split()) for column in contact.columns}
         if not any(parts[column] for column in contact.places):
             return None
@@ -240,7 +240,7 @@ def _cell(node: Cell, text: str) -> Any:
 
 
 def _checked(topic: str, row: Row, value: bytes, column_of: Mapping[str, str]) -> Outcome:
-    """Returns the event if the worker would read it, else the rejection."""
+    """The event if the worker would read it, else the rejection."""
     try:
         model = decode(topic, None, value)
     except Unreadable as fault:

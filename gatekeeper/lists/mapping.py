@@ -40,7 +40,7 @@ def read_map(content: bytes, *, topic: str, file: str) -> ColumnMap:
 
 
 def by_name(header: Sequence[str], *, topic: str, file: str) -> ColumnMap:
-    """Returns the map of a list whose columns are named as fields: `recipient_id`, `check.basis`.
+    """The map of a list whose columns are named as fields: `recipient_id`, `check.basis`.
 
     Raises UsageError (2) with the number of a column that is not: its name may be a person's, in a list without header.
     """
@@ -61,7 +61,7 @@ def by_name(header: Sequence[str], *, topic: str, file: str) -> ColumnMap:
 
 
 def _with_lists(table: Any) -> Any:
-    """Returns the table with lists for those parts whose keys are numbers."""
+    """The table with lists for those parts whose keys are numbers."""
     if not isinstance(table, dict):
         return table
     inner = {key: _with_lists(value) for key, value in table.items()}
@@ -112,7 +112,7 @@ class _Reading:
         self.shape: Hint = SHAPES[topic]
 
     def map(self, table: dict[str, Any]) -> ColumnMap:
-        """Returns the map that the table is."""
+        """The map that the table is."""
         kinds = [each for each in alternatives(self.shape) if table.get("kind") in _kinds(each)]
         self.shape = kinds[0] if kinds else self.shape
         root = self._table(table, self.shape, ())
@@ -213,7 +213,7 @@ class _Reading:
 
 
 def _feeds(value: Any) -> bool:
-    """Returns whether anything in a part of the map comes from a row."""
+    """Whether anything in a part of the map comes from a row."""
     if isinstance(value, dict):
         return "column" in value or "channel" in value or any(_feeds(each) for each in value.values())
     return isinstance(value, list) and any(_feeds(each) for each in value)
@@ -225,7 +225,7 @@ def _kinds(shape: Hint) -> tuple[Any, ...]:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value of TOML as one of JSON: days and times in ISO 8601."""
+    """A value of TOML as one of JSON: days and times in ISO 8601."""
     if isinstance(value, date):  # a datetime is one
         return value.isoformat()
     if isinstance(value, list):

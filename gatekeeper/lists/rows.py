@@ -86,7 +86,7 @@ def rows(handle: IO[bytes], encoding: Encoding) -> Iterator[Row]:
 
 
 def decoded(raw: bytes, encoding: Encoding) -> str | None:
-    """Returns the text, without the mark of UTF-8; None where it is not in that encoding."""
+    """The text, without the mark of UTF-8; None where it is not in that encoding."""
     try:
         return raw.removeprefix(BOM).decode(encoding)
     except UnicodeDecodeError:
@@ -103,11 +103,11 @@ class _Lines:
         """The last line that lay wholly within a broken quotation. No sound row of several lines begins up to here."""
 
     def take(self) -> Line | None:
-        """Returns the next line, None behind the last."""
+        """The next line, None behind the last."""
         return self._waiting.popleft() if self._waiting else next(self._coming, None)
 
     def row(self, first: Line) -> Row:
-        """Returns the row that begins with a line, and takes the lines on which it goes on."""
+        """The row that begins with a line, and takes the lines on which it goes on."""
         if (text := self._text(first)) is None:
             return Row(first.number, first.number, [], "not_encoded" if first.whole else "line_too_long")
         more: list[Line] = []

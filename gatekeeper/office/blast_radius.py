@@ -61,7 +61,7 @@ class Reach:
             self._memories[partition].take(key or b"", value)
 
     def campaigns(self, at: int, timezone: str) -> list[AffectedCampaign]:
-        """Returns where people of the list have live clearances at that instant (milliseconds), by id and channel.
+        """Where people of the list have live clearances at that instant (milliseconds), by id and channel.
 
         `timezone`: in which a mail date without one is read.
         """

@@ -34,7 +34,7 @@ class Counts:
     pieces: int | None = field(default=None, compare=False)
 
     def told(self, expected: int | None = None) -> dict[str, Any]:
-        """Returns the counts for programs. `expected`: how many pieces there are to be; None = all sends published.
+        """The counts for programs. `expected`: how many pieces there are to be; None = all sends published.
 
         It is done when all of them are decided, and what was cleared is handed off or called back.
         """
@@ -115,7 +115,7 @@ class Campaign:
                 self.recalled.add(found["decision_id"])
 
     def counts(self) -> Counts:
-        """Returns how many there are of each."""
+        """How many there are of each."""
         return Counts(
             self.id,
             published=self.published,

@@ -149,7 +149,7 @@ def _rows(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unreadab
 
 
 def _cells(raw: bytes, encoding: rows.Encoding) -> list[str] | str:
-    """Returns the cells of a line; a key of texts/row.toml where it has none."""
+    """The cells of a line; a key of texts/row.toml where it has none."""
     written = rows.decoded(raw, encoding)
     if written is None:
         return "not_encoded"
@@ -160,7 +160,7 @@ def _cells(raw: bytes, encoding: rows.Encoding) -> list[str] | str:
 
 
 def _columns(columns: list[str], file: Path) -> list[str]:
-    """Returns the columns of a campaign; a file without its header must not be taken for one."""
+    """The columns of a campaign; a file without its header must not be taken for one."""
     tops = {column.partition(".")[0] for column in columns}
     wanted = [name for name, field in Send.model_fields.items() if field.is_required() and name != "v"]
     if missing := [name for name in wanted if name not in tops]:
@@ -187,7 +187,7 @@ def _nested(row: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _listed(value: Any) -> Any:
-    """Returns a value with each object whose names are all numbers as the list it stands for."""
+    """A value with each object whose names are all numbers as the list it stands for."""
     if not isinstance(value, dict):
         return value
     inner = {name: _listed(each) for name, each in value.items()}

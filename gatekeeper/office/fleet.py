@@ -39,7 +39,7 @@ class Member:
 
     @property
     def name(self) -> str:
-        """Returns how people name it."""
+        """How people name it."""
         return self.worker or self.id
 
 
@@ -77,7 +77,7 @@ class InputPartition:
 
     @property
     def lag(self) -> int:
-        """Returns how many offsets are not decided; an upper bound for the sends among them."""
+        """How many offsets are not decided; an upper bound for the sends among them."""
         return max(0, self.end - (self.head.sends if self.head else self.start))
 
 
@@ -91,7 +91,7 @@ class Partition:
 
     @property
     def silent_since(self) -> int | None:
-        """Returns since when sends wait and the owner has written nothing (milliseconds); None where none waits."""
+        """Since when sends wait and the owner has written nothing (milliseconds); None where none waits."""
         if self.place.waiting_since is None:
             return None
         written = self.place.written
@@ -128,7 +128,7 @@ class Fleet:
 
     @property
     def lag(self) -> int:
-        """Returns how many sends are not decided, at most."""
+        """How many sends are not decided, at most."""
         return sum(each.place.lag for each in self.partitions)
 
     @property
@@ -138,17 +138,17 @@ class Fleet:
 
     @property
     def unowned(self) -> tuple[Partition, ...]:
-        """Returns the partitions that no member owns."""
+        """The partitions that no member owns."""
         return tuple(each for each in self.partitions if each.owner is None)
 
     @property
     def refused(self) -> tuple[Partition, ...]:
-        """Returns the partitions that wait for a person to look."""
+        """The partitions that wait for a person to look."""
         return tuple(each for each in self.partitions if each.place.refused)
 
     @property
     def undecided(self) -> tuple[Partition, ...]:
-        """Returns the partitions whose owner has written nothing for longer than `patience_ms` while sends wait.
+        """The partitions whose owner has written nothing for longer than `patience_ms` while sends wait.
 
         Without those that are refused: their owner says why it writes nothing.
         """
@@ -174,7 +174,7 @@ class Fleet:
 def fleet(
     group: ConsumerGroup, places: Mapping[int, InputPartition], *, at: int, session_ms: int, seal: Seal | None = None
 ) -> Fleet:
-    """Returns the fleet as the group, the partitions (by number) and the seal show it.
+    """The fleet as the group, the partitions (by number) and the seal show it.
 
     `at`: when the heads were read, or earlier; what came later counts as not waiting. `session_ms`: the session
     time-out of the group. Both in milliseconds.

@@ -41,11 +41,11 @@ class Known:
                 self.records[partition, offset] = model
 
     def over(self, id_: str) -> Packs:
-        """Returns the packs of that id as they hold."""
+        """The packs of that id as they hold."""
         return self.store.activations.over(packs.load(id_))
 
     def text(self, policy: Policy) -> str:
-        """Returns the text of a version that is shipped or was put in force before."""
+        """The text of a version that is shipped or was put in force before."""
         texts = {record.sha256: record.toml for record in self.records.values() if record.toml is not None}
         return texts.get(policy.sha256) or packs.shipped_text(policy)
 
@@ -67,12 +67,12 @@ class Proposal:
 
     @property
     def later(self) -> tuple[Policy, ...]:
-        """Returns the versions that follow it by their own day."""
+        """The versions that follow it by their own day."""
         return tuple(policy for policy in self.after.home if policy.since > self.begins * 1000)
 
 
 def propose(known: Known, new: Policy, content: str, *, by: str, since: str | None, now: int) -> Proposal:
-    """Returns the proposal; `content` is the policy's text, `since` an instant, `now` or None for its own day.
+    """The proposal; `content` is the policy's text, `since` an instant, `now` or None for its own day.
 
     Takes the record into `known`. Raises UsageError (2) for a version that cannot be put in force then.
     """
@@ -86,7 +86,7 @@ def propose(known: Known, new: Policy, content: str, *, by: str, since: str | No
 
 
 def every(known: Known | None = None) -> list[Policy]:
-    """Returns the shipped versions, and those that were put in force."""
+    """The shipped versions, and those that were put in force."""
     found = [policy for versions in packs.shipped().values() for policy in versions]
     if known is not None:
         found += [policy for id_ in packs.shipped() for _, policy in known.store.activations.of(id_)]
@@ -94,7 +94,7 @@ def every(known: Known | None = None) -> list[Policy]:
 
 
 def named(name: str, among: Iterable[Policy]) -> Policy:
-    """Returns the last version that is meant by an id or id@version."""
+    """The last version that is meant by an id or id@version."""
     among = list(among)
     found = [policy for policy in among if name in (policy.id, policy.name)]
     if not found:
@@ -103,7 +103,7 @@ def named(name: str, among: Iterable[Policy]) -> Policy:
 
 
 def _packs(known: Known, new: Policy) -> Packs:
-    """Returns the packs that a version goes into; its number must not be that of another text."""
+    """The packs that a version goes into; its number must not be that of another text."""
     for policy in every(known):
         if (policy.id, policy.version) == (new.id, new.version) and policy.sha256 != new.sha256:
             raise UsageError("error.policy_version_taken", name=new.name, next=policy.version + 1)
@@ -148,7 +148,7 @@ def _record(new: Policy, content: str, *, begins: int, by: str) -> PolicyVersion
 
 
 def _checked(known: Known, new: Policy, record: PolicyVersion, *, begins: int) -> Packs:
-    """Returns the packs as they would hold; raises UsageError where the strictest pack were the strictest no more."""
+    """The packs as they would hold; raises UsageError where the strictest pack were the strictest no more."""
     try:
         known.store.activations.put(AFTER_ALL, record)
     except Unreadable as fault:
@@ -164,7 +164,7 @@ def _checked(known: Known, new: Policy, record: PolicyVersion, *, begins: int) -
 
 
 def _widening(before: Packs, after: Packs, *, begins: int) -> list[str]:
-    """Returns the lines that let more through than before, on that day or when any later version takes force."""
+    """The lines that let more through than before, on that day or when any later version takes force."""
     turns = {policy.since // 1000 for policy in before.home + after.home}
     days = sorted({begins, *(turn for turn in turns if turn > begins)})
     return sorted({line for day in days for line in wider(before.at(day), after.at(day))})

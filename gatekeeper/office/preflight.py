@@ -113,15 +113,15 @@ class Preflight:
         return returned
 
     def ranked(self) -> list[tuple[str, Weight]]:
-        """Returns each reason with its weight: the one that withholds most first, then the one that cures most."""
+        """Each reason with its weight: the one that withholds most first, then the one that cures most."""
         return sorted(self._weights.items(), key=lambda one: (-one[1].withheld, -one[1].recoverable, one[0]))
 
     def sources(self) -> list[tuple[str, Counter[Grade]]]:
-        """Returns the grades of the sends' evidence by acquisition method, the most frequent method first."""
+        """The grades of the sends' evidence by acquisition method, the most frequent method first."""
         return sorted(self.evidence.items(), key=lambda one: (-one[1].total(), one[0]))
 
     def returners(self) -> list[tuple[tuple[str, str, str | None], set[str]]]:
-        """Returns who came back, by (the reason they left for, acquisition method, batch), most people first."""
+        """Who came back, by (the reason they left for, acquisition method, batch), most people first."""
         return sorted(self.returned.items(), key=lambda one: (-len(one[1]), one[0][:2], one[0][2] or ""))
 
 
@@ -142,7 +142,7 @@ def _clears(decision: Decision, code: str, remedy: Remedy) -> bool:
 
 
 def cured(decision: Decision, code: str, remedy: Remedy) -> frozenset[str]:
-    """Returns which reasons of a decision one remedy takes away, the remedy of `code` being applied.
+    """Which reasons of a decision one remedy takes away, the remedy of `code` being applied.
 
     One yes on a complete form answers whatever asking may cure, a new act of the person that and what only such an
     act may, a release whatever is SOFT (rule 6.8), and a corrected record what stands on it.
@@ -163,7 +163,7 @@ def cured(decision: Decision, code: str, remedy: Remedy) -> frozenset[str]:
 
 
 def grade(case: Case) -> Grade:
-    """Returns the best grade of the person's consents to the send's purpose by its channel, whoever collected them."""
+    """The best grade of the person's consents to the send's purpose by its channel, whoever collected them."""
     consents = Consents(case)
     found = [
         _grade(case, event, consents)
@@ -182,7 +182,7 @@ def _grade(case: Case, event: Consent, consents: Consents) -> Grade:
 
 
 def came_back(case: Case, decision: Decision) -> Return | None:
-    """Returns how a person whose no stands is in the list again; None for one who never left, or never came back.
+    """How a person whose no stands is in the list again; None for one who never left, or never came back.
 
     Whoever was erased should not be found at all. Anybody else came back by a source that was acquired after the no:
     under the same id, or under another one that a token of the contact point or of a source betrays.
@@ -215,5 +215,5 @@ def _nos(case: Case) -> Iterator[No]:
 
 
 def _method(decision: Decision, facts: Facts) -> str:
-    """Returns by what route the data that a decision stands on came."""
+    """By what route the data that a decision stands on came."""
     return next((one.method for one in facts.sources if one.source_id == decision.basis), NO_SOURCE)

@@ -61,7 +61,7 @@ class Publication:
         self._reference, self._packs, self._at = reference, packs, at
 
     def read(self, value: bytes) -> Any | LineFault:
-        """Returns the value as its topic's model, or why it is refused. Never raises for what stands in it.
+        """The value as its topic's model, or why it is refused. Never raises for what stands in it.
 
         A send is refused for what the gate would find EVENT_INVALID, for a template that is not registered, and for a
         mail date that is over.
@@ -119,7 +119,7 @@ def _instead(written: str, known: Collection[str]) -> str:
 
 
 def _by_contract(fault: Unreadable) -> str:
-    """Returns which values or fields the contract of sends has at the place of a fault, '' where it lists none."""
+    """Which values or fields the contract of sends has at the place of a fault, '' where it lists none."""
     hint: Any = Send
     for part in fault.place.split(".") if fault.place else ():
         hint = inside(hint, part)

@@ -98,7 +98,7 @@ class Books:
 
 
 def counted(findings: Iterable[Discrepancy]) -> Mapping[str, int]:
-    """Returns how often each kind was found, the most frequent first."""
+    """How often each kind was found, the most frequent first."""
     return dict(Counter(one.kind for one in findings).most_common())
 
 

@@ -85,7 +85,7 @@ class Refusal:
         return self.range.end if self.before[self.topic == "acts"] > self.range.end else self.range.start
 
     def position(self, start: int) -> Position:
-        """Returns where it goes on if `--from` is `start`; raises UsageError (2) with the allowed offsets."""
+        """Where it goes on if `--from` is `start`; raises UsageError (2) with the allowed offsets."""
         first, last = self.range
         if not first <= start <= last:
             raise UsageError("error.partition_from", partition=self.partition, topic=self.topic, first=first, last=last)
@@ -103,7 +103,7 @@ class Refusal:
         return [one for one in found if one.start != one.to]
 
     def act(self, position: Position, *, act_id: str, at: str, by: str, reason: str) -> PartitionAct:
-        """Returns the act; raises UsageError (2) that names the option whose value it cannot hold."""
+        """The act; raises UsageError (2) that names the option whose value it cannot hold."""
         said: dict[str, Any] = {"v": 1, "kind": "resume_partition", "act_id": act_id, "at": at, "by": by}
         said |= {"subject": f"partition/{self.partition}", "reason": reason, **position._asdict()}
         said |= {"refused": self.note.key, "head": fingerprint(self.raw)}
@@ -114,6 +114,6 @@ class Refusal:
         raise UsageError("error.option_invalid", option=f"--{place}")
 
     def _settled(self, name: str, otherwise: int) -> int:
-        """Returns where an input stands once a torn transaction is settled, as the note has it."""
+        """Where an input stands once a torn transaction is settled, as the note has it."""
         value = self.note.values.get({"sends": "end", "acts": "acts"}[name]) if self.note.key == "error.torn" else None
         return value if type(value) is int else otherwise

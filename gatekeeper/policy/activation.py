@@ -58,7 +58,7 @@ class Activations:
             self.revision += 1
 
     def over(self, base: Packs) -> Packs:
-        """Returns the packs that hold: the activated versions over those of `base`, and what bars them."""
+        """The packs that hold: the activated versions over those of `base`, and what bars them."""
         home = self._line(base.home[0].id, base.home)
         strictest = self._line(STRICTEST, base.strictest)
         packs = Packs(home, strictest).with_max_lag(base.max_lag_ms)
@@ -66,11 +66,11 @@ class Activations:
         return dataclasses.replace(packs, bars=(*unread, *packs.looser()))
 
     def of(self, id_: str) -> list[tuple[Order, Policy]]:
-        """Returns the activated versions of a policy with their places, in the order in which they came."""
+        """The activated versions of a policy with their places, in the order in which they came."""
         return sorted((order, policy) for order, policy in self._versions.items() if policy.id == id_)
 
     def _line(self, id_: str, base: Iterable[Policy]) -> tuple[Policy, ...]:
-        """Returns the versions as they take force: by date, of one date the last word.
+        """The versions as they take force: by date, of one date the last word.
 
         A version that was put in force again from the same day or earlier is gone.
         """
@@ -99,7 +99,7 @@ class Activations:
 
 
 def activated(record: PolicyVersion) -> Policy:
-    """Returns the policy that a record puts in force, with its `since` as the record says.
+    """The policy that a record puts in force, with its `since` as the record says.
 
     A record without text names a shipped version. Raises Unreadable where the text is no policy, is not the one that
     the hash names, or is of another id, version or place than the record.

@@ -37,7 +37,7 @@ def differences(old: Policy, new: Policy) -> list[Difference]:
 
 
 def wider(old: Policy, new: Policy) -> list[str]:
-    """Returns the lines by which `new` lets through what `old` withholds."""
+    """The lines by which `new` lets through what `old` withholds."""
     return [one.key for one in differences(old, new) if one.widens]
 
 

@@ -45,11 +45,11 @@ class Packs:
     max_lag_ms: int | None = None
 
     def at(self, at: int) -> Policy:
-        """Returns the home version in force at an instant (milliseconds); before the first, that one."""
+        """The home version in force at an instant (milliseconds); before the first, that one."""
         return _in_force(self.home, at * 1000) or self.home[0]
 
     def deciding(self, country: str | None, at: int) -> Policy | None:
-        """Returns the version that decides a send to `country` at an instant (milliseconds); None if none does."""
+        """The version that decides a send to `country` at an instant (milliseconds); None if none does."""
         if self.bars and self.bar(country, at):
             return None
         if country is None:
@@ -58,7 +58,7 @@ class Packs:
         return found if found and (country in found.jurisdictions or "*" in found.jurisdictions) else None
 
     def bar(self, country: str | None, at: int) -> PolicyOutage | None:
-        """Returns why no version may decide a send to `country` at an instant (milliseconds), None without a bar.
+        """Why no version may decide a send to `country` at an instant (milliseconds), None without a bar.
 
         What bars the home pack bars the strictest one as well: nobody can say what it had to be stricter than.
         """
@@ -66,11 +66,11 @@ class Packs:
         return next((bar for bar in self.barring(at) if bar.id in ids), None)
 
     def barring(self, at: int) -> tuple[PolicyOutage, ...]:
-        """Returns all that bars a pack at an instant (milliseconds)."""
+        """All that bars a pack at an instant (milliseconds)."""
         return tuple(bar for bar in self.bars if bar.since <= at * 1000 < bar.until)
 
     def with_max_lag(self, max_lag_ms: int | None) -> Packs:
-        """Returns the same with another longest lag of the facts; None leaves every version its own."""
+        """The same with another longest lag of the facts; None leaves every version its own."""
         if max_lag_ms is None:
             return self
         home, strictest = (_lagging(versions, max_lag_ms) for versions in (self.home, self.strictest))
@@ -91,7 +91,7 @@ NEVER = 2**62
 
 @cache
 def load(name: str) -> Packs:
-    """Returns the shipped pack of that id beside the strictest; raises UsageError (2) for one that is not shipped."""
+    """The shipped pack of that id beside the strictest; raises UsageError (2) for one that is not shipped."""
     packs = shipped()
     if name not in packs:
         raise UsageError("error.policy_unknown", name=name, known=", ".join(sorted(packs)))
@@ -100,14 +100,14 @@ def load(name: str) -> Packs:
 
 @cache
 def shipped() -> dict[str, tuple[Policy, ...]]:
-    """Returns the shipped packs by id, each the oldest version first."""
+    """The shipped packs by id, each the oldest version first."""
     found = [read(content, file=name) for name, content in _files().items()]
     ids = sorted({policy.id for policy in found})
     return {id_: tuple(sorted((p for p in found if p.id == id_), key=lambda p: (p.since, p.version))) for id_ in ids}
 
 
 def shipped_text(policy: Policy) -> str:
-    """Returns the text of a shipped version, by the hash of its bytes; raises KeyError for one that is not shipped."""
+    """The text of a shipped version, by the hash of its bytes; raises KeyError for one that is not shipped."""
     return {read(content, file=name).sha256: content.decode() for name, content in _files().items()}[policy.sha256]
 
 

@@ -92,20 +92,20 @@ class Policy:
         return frozenset(TUNABLE) - self.off
 
     def asks_for(self, rule: str) -> bool:
-        """Returns whether a tunable rule is in force, be it for the purpose only."""
+        """Whether a tunable rule is in force, be it for the purpose only."""
         return rule in self._on
 
     def needs_consent(self, channel: str) -> bool:
-        """Returns whether nothing may go by `channel` without consent."""
+        """Whether nothing may go by `channel` without consent."""
         return channel in self.consent_channels or "*" in self.consent_channels
 
     @property
     def rejudge_ms(self) -> int:
-        """Returns `rejudge_hours` in milliseconds."""
+        """`rejudge_hours` in milliseconds."""
         return self.rejudge_hours * 3_600_000
 
     def window_ms(self, channel: str) -> int:
-        """Returns how long an answer to an ask by `channel` is waited for; the longest for one that is not named."""
+        """How long an answer to an ask by `channel` is waited for; the longest for one that is not named."""
         days = dict(self.confirm_days)
         return days.get(channel, max(days.values())) * 86_400_000
 
@@ -144,7 +144,7 @@ def read(content: bytes, *, file: str) -> Policy:
 
 
 def _untunable(code: str, setting: Setting) -> str | None:
-    """Returns why a rule cannot have that setting, or None."""
+    """Why a rule cannot have that setting, or None."""
     if code not in CATALOGUE:
         return text("wrong.rule", near=near(code, TUNABLE))
     if code not in TUNABLE and setting != "on":

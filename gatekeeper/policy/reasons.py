@@ -144,7 +144,7 @@ in `texts/reason.toml`. Nothing is taken away: records of that time are explaine
 
 
 def kind_at(code: str, rules: int, former: Sequence[tuple[int, Kind]] = FORMER) -> Kind | None:
-    """Returns a reason as that version of the rules had it; None for a code that this release does not know."""
+    """A reason as that version of the rules had it; None for a code that this release does not know."""
     then = (kind for last, kind in former if kind.code == code and rules <= last)
     return next(then, CATALOGUE.get(code))
 
@@ -177,7 +177,7 @@ _CLASS: Mapping[Group, int] = {
 
 
 def verdict(found: Iterable[Found]) -> Verdict:
-    """Returns the worst of what the reasons lead to; `clear` of none."""
+    """The worst of what the reasons lead to; `clear` of none."""
     worst = 0
     for reason in found:
         worst = max(worst, WORST[reason.code])
@@ -185,7 +185,7 @@ def verdict(found: Iterable[Found]) -> Verdict:
 
 
 def ordered(found: Sequence[Found]) -> tuple[Found, ...]:
-    """Returns each reason once, in the order of rule 6.5: by class, then by the catalogue; the first is the primary.
+    """Each reason once, in the order of rule 6.5: by class, then by the catalogue; the first is the primary.
 
     What several rules found under one code stands on the facts of all of them.
     """

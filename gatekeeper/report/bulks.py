@@ -57,14 +57,14 @@ class Bulks:
                 self._waiting[doing.item] = name
 
     def busiest(self) -> dict[str, int]:
-        """Returns by person how many items they released within the hour of the clock in which it was most."""
+        """By person how many items they released within the hour of the clock in which it was most."""
         found: dict[str, int] = {}
         for (by, _), n in self._hours.items():
             found[by] = max(n, found.get(by, 0))
         return found
 
     def told(self) -> list[dict[str, Any]]:
-        """Returns each run of more than one item, the largest first; `said` is less than `acts` where it told less."""
+        """Each run of more than one item, the largest first; `said` is less than `acts` where it told less."""
         found = [(name, run) for name, run in self._runs.items() if max(run.said, run.acts) > 1]
         return [
             {

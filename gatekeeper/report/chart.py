@@ -36,7 +36,7 @@ class Plot:
 
 
 def stacked(buckets: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[str], *, height: int = HEIGHT) -> Plot:
-    """Returns a bar for each bucket (label, numbers by kind), its kinds in this order from the bottom up."""
+    """A bar for each bucket (label, numbers by kind), its kinds in this order from the bottom up."""
     top = max((sum(numbers.get(kind, 0) for kind in kinds) for _, numbers in buckets), default=0)
     room, found = WIDTH / max(1, len(buckets)), []
     for place, (label, numbers) in enumerate(buckets):
@@ -52,6 +52,6 @@ def stacked(buckets: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[st
 
 
 def line(numbers: Sequence[int]) -> str:
-    """Returns the points of a line through numbers, from left to right over 0-100, the highest of them at 0 of 0-20."""
+    """The points of a line through numbers, from left to right over 0-100, the highest of them at 0 of 0-20."""
     top, step = max(1, *numbers), 100 / (len(numbers) - 1)
     return " ".join(f"{place * step:.1f},{20 - 20 * n / top:.1f}" for place, n in enumerate(numbers))

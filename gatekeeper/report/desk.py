@@ -57,7 +57,7 @@ class Desk:
             self._items[out[1]] = _Item(at, self._codes.setdefault(codes, codes))
 
     def cured(self) -> dict[str, Counter[str]]:
-        """Returns how many items were cleared later, by reason and remedy.
+        """How many items were cleared later, by reason and remedy.
 
         R released, C answered, F decided again, W cleared by the gate itself once late or unreadable facts were known.
         """
@@ -69,7 +69,7 @@ class Desk:
         return found
 
     def told(self) -> dict[str, Any]:
-        """Returns the sections of the review queue and of the acts."""
+        """The sections of the review queue and of the acts."""
         items = [item for item in self._items.values() if item.codes != INFORMATIONAL]
         busiest = self._bulks.busiest()
         times = sorted(item.decided - item.since for item in items if item.decided is not None)
@@ -118,7 +118,7 @@ def _by_itself(item: _Item) -> str:
 
 
 def _overturned(items: list[_Item]) -> list[dict[str, Any]]:
-    """Returns by primary reason how many items people released and how many they upheld, and the share in per mille."""
+    """By primary reason how many items people released and how many they upheld, and the share in per mille."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for item in items:
         if item.state == "upheld" or (item.state == "released" and item.cured == "R"):

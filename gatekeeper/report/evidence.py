@@ -46,7 +46,7 @@ class ProvingLog:
         return None if found is None else found * 1000
 
     def told(self, now: int) -> dict[str, Any] | None:
-        """Returns its section, None without a log."""
+        """Its section, None without a log."""
         if self.log is None:
             return None
         witnessed = self.witnessed
@@ -103,7 +103,7 @@ class Chains:
         chain.prev = sha256(link.value).hexdigest()
 
     def told(self) -> list[dict[str, int]]:
-        """Returns the section: a row a partition."""
+        """The section: a row a partition."""
         names = ("partition", "manifests", "records", "sends", "sealed", "breaks", "torn")
         return [{name: getattr(chain, name) for name in names} for _, chain in sorted(self._chains.items())]
 
@@ -127,7 +127,7 @@ class Samples:
             heapreplace(self._drawn, drawn)
 
     def told(self, seal: ProvingLog) -> list[dict[str, Any]]:
-        """Returns each with its reasons, and its proof as `gatekeeper audit check` reads it, checked already."""
+        """Each with its reasons, and its proof as `gatekeeper audit check` reads it, checked already."""
         return [_sample(link, place, seal) for *_, place, link in sorted(self._drawn, reverse=True)]
 
 
@@ -153,7 +153,7 @@ def _sample(link: Link, place: int, seal: ProvingLog) -> dict[str, Any]:
 
 
 def _state(proof: bytes, seal: ProvingLog) -> str:
-    """Returns how far a proof leads: to the witness, the seal or the worker's signature; or that it does not hold.
+    """How far a proof leads: to the witness, the seal or the worker's signature; or that it does not hold.
 
     `unchecked`: a public key is not at hand.
     """

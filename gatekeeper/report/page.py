@@ -25,19 +25,19 @@ ROWS = 50
 
 
 def body(report: Mapping[str, Any], lang: Language) -> Markup:
-    """Returns the report as HTML to stand in a page, its headings from the second level on."""
+    """The report as HTML to stand in a page, its headings from the second level on."""
     return Markup(_template("report").render(_values(report, lang)))  # noqa: S704 - autoescaped by its template
 
 
 def document(report: Mapping[str, Any], lang: Language) -> str:
-    """Returns the report as one HTML file that needs nothing else."""
+    """The report as one HTML file that needs nothing else."""
     style = Markup(css())  # noqa: S704 - our own file
     return _template("document").render(**_values(report, lang), style=style, body=body(report, lang))
 
 
 @cache
 def css() -> str:
-    """Returns the sheet of the report."""
+    """The sheet of the report."""
     return files("gatekeeper.report").joinpath("report.css").read_text("utf-8")
 
 

@@ -30,17 +30,17 @@ class Period:
 
     @property
     def days(self) -> tuple[str, str]:
-        """Returns its first and its last day."""
+        """Its first and its last day."""
         return day(self.since * 1000, self.zone), day(self.to * 1000 - 1, self.zone)
 
     def steps(self) -> list[str]:
-        """Returns the name of each step, `2026-11-24` or `2026-11`, those too in which nothing happened."""
+        """The name of each step, `2026-11-24` or `2026-11`, those too in which nothing happened."""
         first, last = (date.fromisoformat(one) for one in self.days)
         every = (first + timedelta(days=n) for n in range((last - first).days + 1))
         return list(dict.fromkeys(self._named(one.isoformat()) for one in every))
 
     def step_of(self, at: int) -> str:
-        """Returns the step in which an instant (milliseconds) lies; what is decided at an edge counts to it."""
+        """The step in which an instant (milliseconds) lies; what is decided at an edge counts to it."""
         return self._named(day(min(max(at, self.since), self.to - 1) * 1000, self.zone))
 
     def _named(self, of: str) -> str:
@@ -66,11 +66,11 @@ def read(since: str, to: str, zone: str) -> Period:
 
 
 def last_month(at: int, zone: str) -> tuple[str, str]:
-    """Returns the first and the last day of the calendar month before an instant (milliseconds)."""
+    """The first and the last day of the calendar month before an instant (milliseconds)."""
     end = today(at * 1000, zone).replace(day=1) - timedelta(days=1)
     return end.replace(day=1).isoformat(), end.isoformat()
 
 
 def percentile(found: Sequence[int], per_cent: int) -> int | None:
-    """Returns the smallest of ascending numbers that so many per cent of them do not exceed, None of none."""
+    """The smallest of ascending numbers that so many per cent of them do not exceed, None of none."""
     return found[-(-len(found) * per_cent // 100) - 1] if found else None

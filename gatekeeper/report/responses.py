@@ -84,7 +84,7 @@ class People:
             self._recalls[cause]["undated" if late is None else "late" if late else "in_time"] += 1
 
     def told(self, now: int) -> dict[str, Any]:
-        """Returns the sections; `now`: an answer that is not there then is silence once its time is over."""
+        """The sections; `now`: an answer that is not there then is silence once its time is over."""
         outcomes: Counter[str] = Counter()
         for request, until in self._asked.items():
             silent = until is not None and now >= until

@@ -69,7 +69,7 @@ class Tally:
     def told(
         self, *, made: int, group: str, kept: int | None = None, foreign: Sequence[Mapping[str, Any]] = ()
     ) -> dict[str, Any]:
-        """Returns the report (docs/reference/report.md).
+        """The report (docs/reference/report.md).
 
         `made`: now, in milliseconds. `group`: whose system. `kept`: from when on all records were there, None: always.
         `foreign`: the records not signed by a worker.
@@ -102,7 +102,7 @@ def wrong(report: Mapping[str, Any]) -> bool:
 
 
 def foreign(report: Mapping[str, Any]) -> dict[str, str] | None:
-    """Returns count and places of records not signed by a worker, for `report.foreign`; None without any.
+    """Count and places of records not signed by a worker, for `report.foreign`; None without any.
 
     Of a stretch its beginning is told.
     """

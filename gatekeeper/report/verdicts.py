@@ -32,7 +32,7 @@ SHOWS: Mapping[str, tuple[str, ...]] = {
 
 
 def clauses(code: str) -> tuple[str, ...]:
-    """Returns the clauses of JIS Q 15001 that a reason stands on."""
+    """The clauses of JIS Q 15001 that a reason stands on."""
     kind = CATALOGUE.get(code)
     return tuple(dict.fromkeys(_CLAUSE.findall(kind.clause))) if kind else ()
 
@@ -68,7 +68,7 @@ class Sends:
         self._clauses.update({clause for code in codes for clause in clauses(code)})
 
     def told(self, cured: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-        """Returns the sections; `cured`: how many items each reason had withheld were cleared later, by remedy."""
+        """The sections; `cured`: how many items each reason had withheld were cleared later, by remedy."""
         ranked = sorted(self._withheld.keys() | cured.keys(), key=lambda code: (-self._withheld[code], code))
         return {
             "sends": {"total": self.total, "verdicts": _plain(self._verdicts)},

@@ -57,11 +57,11 @@ class ActRequest:
     bulk: int | None = None
 
     def act_id(self, item: str) -> str:
-        """Returns the id of this call's act about an item: always the same."""
+        """The id of this call's act about an item: always the same."""
         return f"{self.run}.{item}"
 
     def act(self, item: Item) -> Act:
-        """Returns the act about an item; raises Unfit that names the field with a wrong value."""
+        """The act about an item; raises Unfit that names the field with a wrong value."""
         said: dict[str, Any] = {
             "v": 1,
             "kind": self.kind,
@@ -85,7 +85,7 @@ class ActRequest:
         raise UnfitValue(place)
 
     def refusal(self, item: Item, *, under_way: bool = False) -> str | None:
-        """Returns why it cannot be done about an item as it stands, None where the worker may do it; raises Unfit.
+        """Why it cannot be done about an item as it stands, None where the worker may do it; raises Unfit.
 
         `under_way`: an act about it waits for its answer, which may be taken back before there is one.
         """
@@ -112,7 +112,7 @@ class ActResult:
     decision_id: str | None = None
 
     def plain(self) -> dict[str, Any]:
-        """Returns it for programs, with its sentence in the reader's language."""
+        """It for programs, with its sentence in the reader's language."""
         return {
             "id": self.id,
             "act_id": self.act_id,
@@ -124,7 +124,7 @@ class ActResult:
 
 
 def remedies(reason: Reason, item: Item) -> list[str]:
-    """Returns the keys of the sentences that say what would change a reason of an item."""
+    """The keys of the sentences that say what would change a reason of an item."""
     found = CATALOGUE[reason.code].remedy if reason.code in CATALOGUE else reason.remedy
     later = () if _askable(item) else ("C",)
     return [f"act.remedy_{one}_later" if one in later else f"act.remedy_{one.replace('-', 'never')}" for one in found]
@@ -136,7 +136,7 @@ def _askable(item: Item) -> bool:
 
 
 def states(kind: str) -> Collection[State]:
-    """Returns the states that a filter means, which names none, where this is to be done about what it finds.
+    """The states that a filter means, which names none, where this is to be done about what it finds.
 
     What was undone or decided is only meant where the filter says so, unless undoing is what is asked for.
     """

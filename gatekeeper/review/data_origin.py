@@ -18,7 +18,7 @@ _FORM = re.compile(rf"(?:batch|notice|method)/{ID_PATTERN.strip('^$')}")
 
 
 def origin(record: Mapping[str, Any]) -> str:
-    """Returns the data source of an audit record: `batch/ID`, `notice/ID`, `method/CODE`, or `none`.
+    """The data source of an audit record: `batch/ID`, `notice/ID`, `method/CODE`, or `none`.
 
     It is that of the basis; where the decision stands on no source, that of the only one there is.
     """
@@ -31,7 +31,7 @@ def origin(record: Mapping[str, Any]) -> str:
 
 
 def route(record: Mapping[str, Any]) -> str:
-    """Returns by which route the data of an audit record came, an acquisition method, or `none`."""
+    """By which route the data of an audit record came, an acquisition method, or `none`."""
     source = _source(record)
     return NONE if source is None else str(source.get("method"))
 
@@ -43,5 +43,5 @@ def _source(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def is_origin(text: str) -> bool:
-    """Returns whether a text has the form of one."""
+    """Whether a text has the form of one."""
     return text == NONE or _FORM.fullmatch(text) is not None

@@ -72,7 +72,7 @@ class Query:
     wanted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def matches(self, item: Item, *, now: int, zone: str, states: Collection[str] = WAITING) -> bool:
-        """Returns whether an item is looked for at that instant (milliseconds), dates being read in `zone`.
+        """Whether an item is looked for at that instant (milliseconds), dates being read in `zone`.
 
         `states`: which ones are meant where the query names none, nor an item by its id. What needs nobody (the same
         piece twice) is only looked for by that reason, or by id.
@@ -121,7 +121,7 @@ def parse(*queries: str) -> Query:
 
 
 def older_than(age: str) -> int:
-    """Returns an age such as 36h in milliseconds."""
+    """An age such as 36h in milliseconds."""
     return int(age[:-1]) * _UNITS[age[-1]]
 
 

@@ -62,17 +62,17 @@ class Item:
 
     @property
     def primary(self) -> str:
-        """Returns the reason that is told first."""
+        """The reason that is told first."""
         return self.codes[0] if self.codes else ""
 
     @property
     def informational(self) -> bool:
-        """Returns whether it needs nobody: the same piece went out already."""
+        """Whether it needs nobody: the same piece went out already."""
         return self.codes == INFORMATIONAL
 
     @property
     def reasons(self) -> tuple[Found, ...]:
-        """Returns its reasons as the rules of a release read them."""
+        """Its reasons as the rules of a release read them."""
         return tuple(Found(code) for code in self.codes)
 
     @property
@@ -85,7 +85,7 @@ class Item:
         return times.span(self.mail_date, zone).last // 1000 + 1 if self.mail_date else None
 
     def plain(self) -> dict[str, Any]:
-        """Returns it for programs."""
+        """It for programs."""
         return {
             "decision_id": self.id,
             "state": self.state,
@@ -129,12 +129,12 @@ class Doing:
 
     @property
     def run(self) -> str | None:
-        """Returns the run that it was done in, which begins its id; None where its id names none."""
+        """The run that it was done in, which begins its id; None where its id names none."""
         return self.act_id.rpartition(".")[0] or None
 
 
 def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Item | None:
-    """Returns the item of one record of `review`, as it was withheld; None in shadow mode, where nobody waits for it.
+    """The item of one record of `review`, as it was withheld; None in shadow mode, where nobody waits for it.
 
     Raises ValueError for a record that holds none.
     """
@@ -197,7 +197,7 @@ def answered(found: Mapping[str, Any]) -> Doing | None:
 
 
 def standing(item: Item, answers: Iterable[Doing]) -> Item:
-    """Returns an item as the answers to the acts about it leave it, in the order in which they were judged."""
+    """An item as the answers to the acts about it leave it, in the order in which they were judged."""
     state: State = "open"
     by, at, run = None, None, None
     for doing in answers:
@@ -210,7 +210,7 @@ def standing(item: Item, answers: Iterable[Doing]) -> Item:
 
 
 def urgent(items: Iterable[Item], zone: str) -> list[Item]:
-    """Returns items in the order in which they need somebody: by mail date, then the longest withheld."""
+    """Items in the order in which they need somebody: by mail date, then the longest withheld."""
     return sorted(items, key=lambda item: (item.due(zone) or 2**63, item.seen, item.id))
 
 
@@ -258,7 +258,7 @@ class Queue:
         return (self._standing(item) for item in self._items.values())
 
     def item(self, id_: str) -> Item | None:
-        """Returns one item as it stands, None where `review` has none with this decision id."""
+        """One item as it stands, None where `review` has none with this decision id."""
         found = self._items.get(id_)
         return self._standing(found) if found else None
 
@@ -270,7 +270,7 @@ class Queue:
         return answered + sorted(waiting, key=lambda doing: (doing.at, doing.act_id))
 
     def run(self, prefix: str) -> dict[str, Doing]:
-        """Returns by item what was asked under act ids that begin like this, answered or not."""
+        """By item what was asked under act ids that begin like this, answered or not."""
         return {one.item: one for act_id, one in self._asked.items() if act_id.startswith(prefix)}
 
     def answer(self, item: str, act_id: str) -> Doing | None:
@@ -288,7 +288,7 @@ class Queue:
 
 
 def after(doing: Doing) -> State | None:
-    """Returns the state in which an answered act leaves its item, None where it changes nothing."""
+    """The state in which an answered act leaves its item, None where it changes nothing."""
     if doing.outcome in ("cleared", "withheld"):
         return "redecided" if doing.kind == "redecide" else "released"
     return _AFTER.get(doing.outcome or "")

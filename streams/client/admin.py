@@ -41,7 +41,7 @@ class Difference:
     setting: str = ""
 
     def __str__(self) -> str:
-        """Returns the sentence: which topic, what is, what should be, what to do."""
+        """The sentence: which topic, what is, what should be, what to do."""
         return text(
             f"error.topic_{self.aspect}_differs",
             topic=self.topic,
@@ -61,7 +61,7 @@ class Advice:
     expected: str
 
     def __str__(self) -> str:
-        """Returns the sentence: which broker, what is, what should be, and why."""
+        """The sentence: which broker, what is, what should be, and why."""
         return text("cli.topics_advice", broker=self.broker, setting=self.setting, found=self.found, most=self.expected)
 
 
@@ -203,7 +203,7 @@ def _create(admin: Any, settings: Settings) -> Creation:
 
 
 def _describe(admin: Any, settings: Settings) -> dict[str, list[Any]]:
-    """Returns the replicas of each partition, by name, of the registry's topics that are on the broker."""
+    """The replicas of each partition, by name, of the registry's topics that are on the broker."""
     found = {}
     for row in admin.describe_topics([settings.topic(name) for name in TOPICS]):
         error = for_code(row["error_code"])
@@ -216,7 +216,7 @@ def _describe(admin: Any, settings: Settings) -> dict[str, list[Any]]:
 
 
 def _ready(admin: Any, names: list[str]) -> bool:
-    """Returns whether a broker knows these topics, and who leads each of their partitions."""
+    """Whether a broker knows these topics, and who leads each of their partitions."""
     rows = admin.describe_topics(names)
     return all(
         not row["error_code"] and all(not one["error_code"] and one["leader_id"] >= 0 for one in row["partitions"])
@@ -225,7 +225,7 @@ def _ready(admin: Any, names: list[str]) -> bool:
 
 
 def _in_force(admin: Any, wanted: dict[str, dict[str, str]]) -> bool:
-    """Returns whether a broker knows these settings, by topic."""
+    """Whether a broker knows these settings, by topic."""
     found = _configs(admin, list(wanted))
     return all(configs.items() <= found[name].items() for name, configs in wanted.items())
 
@@ -274,7 +274,7 @@ def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
 
 
 def _accepted(answer: dict[str, Any]) -> list[str]:
-    """Returns the topics that are not there yet: another `topics create` may be at work at the same time."""
+    """The topics that are not there yet: another `topics create` may be at work at the same time."""
     names = []
     for row in answer["topics"]:
         if not row["error_code"]:

@@ -32,19 +32,19 @@ class Manager(KafkaConnectionManager):
     }
 
     def least_loaded_node(self) -> Any:
-        """Returns whom to ask what any broker can tell, None for nobody."""
+        """Whom to ask what any broker can tell, None for nobody."""
         alone = len(self.cluster.bootstrap_brokers()) == 1
         return FIRST if alone and not self.connection_delay(FIRST) else super().least_loaded_node()
 
 
 def client(**configs: Any) -> KafkaNetClient:
-    """Returns the client that kafka-python's consumers, producers and admins are to stand on: their `kafka_client`."""
+    """The client that kafka-python's consumers, producers and admins are to stand on: their `kafka_client`."""
     net = NetworkSelector(**configs)
     return KafkaNetClient(net=net, manager=Manager(net, **configs))
 
 
 def answering(settings: Settings) -> str:
-    """Returns the address that answers first; all addresses, where that is none of them within ANSWER_SECONDS.
+    """The address that answers first; all addresses, where that is none of them within ANSWER_SECONDS.
 
     Raises as `reached` does. Not for a running loop.
     """
@@ -69,7 +69,7 @@ async def _first(settings: Settings, found: list[tuple[str, int]]) -> str | None
 
 
 async def _answers(host: str, port: int, how: dict[str, Any]) -> str | None:
-    """Returns the address once that server has told its versions, and has taken our password if it asks for one."""
+    """The address once that server has told its versions, and has taken our password if it asks for one."""
     with contextlib.suppress(KafkaError, OSError):
         found: AIOKafkaConnection = await create_conn(host, port, request_timeout_ms=int(ANSWER_SECONDS * 1000), **how)
         found.close()

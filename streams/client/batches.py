@@ -63,7 +63,7 @@ def refusal(headers: Sequence[tuple[str, bytes | None]]) -> Refusal | None:
 
 
 def as_record(record: Any) -> Record:
-    """Returns a record that a client of ours handed out as the product takes it."""
+    """A record that a client of ours handed out as the product takes it."""
     refused = refusal(record.headers)
     return Record(
         topic=record.topic,
@@ -87,15 +87,15 @@ class Batches:
         self._at = 0
 
     def size_in_bytes(self) -> int:
-        """Returns the size of all that was fetched."""
+        """The size of all that was fetched."""
         return len(self._data)
 
     def has_next(self) -> bool:
-        """Returns whether a whole batch is left."""
+        """Whether a whole batch is left."""
         return self._end() is not None
 
     def next_batch(self) -> Any:
-        """Returns the next batch, None behind the last whole one."""
+        """The next batch, None behind the last whole one."""
         end = self._end()
         if end is None:
             return None
@@ -141,11 +141,11 @@ class FetchedBatch:
         return getattr(self._batch, name)
 
     def has_producer_id(self) -> bool:
-        """Returns whether a producer with an id wrote it."""
+        """Whether a producer with an id wrote it."""
         return self._fault != "batch_corrupt" and bool(self._batch and self._batch.has_producer_id())
 
     def __next__(self) -> Any:
-        """Returns the one record of a marker."""
+        """The one record of a marker."""
         assert self._batch is not None
         return self._marker or next(self._batch)
 
@@ -171,7 +171,7 @@ class FetchedBatch:
         return end if self._following is None else max(min(end, self._following), self._head.base_offset + 1)
 
     def validate_crc(self) -> bool:
-        """Returns True: a batch whose checksum is wrong is read as one that cannot be read."""
+        """True: a batch whose checksum is wrong is read as one that cannot be read."""
         return True
 
     def __iter__(self) -> Iterator[Any]:

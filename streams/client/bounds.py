@@ -41,7 +41,7 @@ class LogBounds:
         self._found: Ends | None = None
 
     def listed(self, topic: str) -> list[int]:
-        """Returns the numbers of a topic's partitions, in order; none where it is missing, or hidden from this user.
+        """The numbers of a topic's partitions, in order; none where it is missing, or hidden from this user.
 
         Only this topic is asked about. kafka-python would ask for all that the cluster has.
         """
@@ -49,19 +49,19 @@ class LogBounds:
         return [tp.partition for tp in found]
 
     def ends(self, partitions: Sequence[Any]) -> Bounds:
-        """Returns the end of each log, uncommitted records included."""
+        """The end of each log, uncommitted records included."""
         return self._bounds(partitions, lambda ends: ends.ends)
 
     def stable(self, partitions: Sequence[Any]) -> Bounds:
-        """Returns the stable end of each log."""
+        """The stable end of each log."""
         return self._bounds(partitions, lambda ends: ends.stable)
 
     def beginnings(self, partitions: Sequence[Any]) -> Bounds:
-        """Returns the first offset that each log keeps."""
+        """The first offset that each log keeps."""
         return self._bounds(partitions, lambda ends: ends.beginnings)
 
     def since(self, partitions: Sequence[Any], at: int) -> Bounds:
-        """Returns the first offset of each log that Kafka has had since then, in milliseconds, or its stable end."""
+        """The first offset of each log that Kafka has had since then, in milliseconds, or its stable end."""
         return self._bounds(partitions, lambda ends: partial(ends.since, at=at))
 
     def close(self) -> None:

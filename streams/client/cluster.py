@@ -62,7 +62,7 @@ def demand_whole(admin: Any, settings: Settings) -> None:
 
 
 def _behind(admin: Any, holds: Callable[[Any], bool]) -> set[int]:
-    """Returns the brokers that do not answer so that `holds` is true.
+    """The brokers that do not answer so that `holds` is true.
 
     A broker may not know yet of another that has joined; one that knows what is new knows of all who joined before it.
     """

@@ -31,7 +31,7 @@ def reached(settings: Settings) -> dict[str, Any]:
 
 
 def addresses(settings: Settings) -> list[tuple[str, int]]:
-    """Returns the bootstrap servers as host and port; raises UsageError (2) for one that is not `host:port`."""
+    """The bootstrap servers as host and port; raises UsageError (2) for one that is not `host:port`."""
     found = []
     for server in settings.bootstrap.split(","):
         host, colon, port = server.strip().rpartition(":")
@@ -42,7 +42,7 @@ def addresses(settings: Settings) -> list[tuple[str, int]]:
 
 
 def _user(settings: Settings) -> tuple[str, str] | None:
-    """Returns the name and the password that the broker asks for; None where it asks for none."""
+    """The name and the password that the broker asks for; None where it asks for none."""
     given = {"SASL_USERNAME": settings.sasl_username, "SASL_PASSWORD_FILE": settings.sasl_password_file}
     if not settings.security_protocol.startswith("SASL_"):
         _none_of(settings, given)

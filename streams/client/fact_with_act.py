@@ -61,12 +61,12 @@ class Rival:
 
 
 def now() -> str:
-    """Returns this instant as events write it."""
+    """This instant as events write it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def act(kind: str, *, by: str, **more: Any) -> PairedAct:
-    """Returns an act of now with an id of its own; `more`: recipient_id or subject, reason, evidence_ref.
+    """An act of now with an id of its own; `more`: recipient_id or subject, reason, evidence_ref.
 
     Raises UsageError (2) that names the option, never its value.
     """
@@ -128,7 +128,7 @@ def amend(settings: Settings, old: NewestReference[Controller | Batch], act: Pai
 
 
 def rival(reader: Reader, old: NewestReference[Controller | Batch], pair: Pair) -> Rival | None:
-    """Returns who changed the same record between our reading of it and now, None where nobody did.
+    """Who changed the same record between our reading of it and now, None where nobody did.
 
     Kafka has no conditional write: two managers at once both write, and the last one counts whole.
     """
@@ -156,7 +156,7 @@ def _records(reader: Reader, key: str) -> Iterator[Record]:
 
 
 def _key(record: Record) -> bytes | None:
-    """Returns the key of a record of `reference`; one without takes its value's, None where that cannot be read."""
+    """The key of a record of `reference`; one without takes its value's, None where that cannot be read."""
     if record.key is not None:
         return record.key
     try:

@@ -43,7 +43,7 @@ class Answer:
 def newest(
     tps: Sequence[TopicPartition], answers: Set[tuple[int, Answer]], known: Sequence[Leader | None]
 ) -> tuple[Leader | None, ...]:
-    """Returns the leader with the newest epoch of each partition, None where too few replicas have answered.
+    """The leader with the newest epoch of each partition, None where too few replicas have answered.
 
     `answers`: by broker, all asked after what must be covered. `known`: the newest leaders that were found before.
     """
@@ -67,7 +67,7 @@ def _newest(tp: TopicPartition, answers: Mapping[int, Answer], known: Leader | N
 
 
 def needed(replicas: int, min_insync: int) -> int:
-    """Returns how many must answer so that one of them is among any `min_insync` of so many."""
+    """How many must answer so that one of them is among any `min_insync` of so many."""
     return max(1, replicas - min_insync + 1)
 
 
@@ -89,11 +89,11 @@ class Leaders:
         self._heard[node] = address, at
 
     def answering(self, at: float) -> dict[int, str]:
-        """Returns the address of each broker that answered in the last RECENT_SECONDS: others may be halted."""
+        """The address of each broker that answered in the last RECENT_SECONDS: others may be halted."""
         return {node: address for node, (address, heard_at) in self._heard.items() if at - heard_at <= RECENT_SECONDS}
 
     def get(self, tp: TopicPartition) -> Leader | None:
-        """Returns the newest leader that was found, None where nobody has looked."""
+        """The newest leader that was found, None where nobody has looked."""
         return self._found[tp][0] if tp in self._found else None
 
     def found_at(self, tp: TopicPartition) -> float:
@@ -129,13 +129,13 @@ class Cluster(ClusterMetadata):
         super().update_metadata(metadata)
 
     def brokers(self) -> Any:
-        """Returns the brokers of whom any may be asked what all of them know."""
+        """The brokers of whom any may be asked what all of them know."""
         known = super().brokers()
         answering = self._leaders.answering(asyncio.get_running_loop().time())
         return {broker for broker in known if broker.nodeId in answering} or known
 
     def leader_for_partition(self, tp: TopicPartition) -> Any:
-        """Returns the id of the leader, -1 where there is none, None where that is not known."""
+        """The id of the leader, -1 where there is none, None where that is not known."""
         leader = self._leaders.get(tp)
         if leader is not None and self._leaders.found_at(tp) > self._told_at:
             return leader.node

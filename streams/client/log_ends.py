@@ -78,29 +78,29 @@ class Ends:
         await asyncio.gather(*(client.close() for client in (self._client, *self._clients.values())))
 
     async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Returns the end of each log, uncommitted records included."""
+        """The end of each log, uncommitted records included."""
         return await self._found(tps, LATEST, committed=False)
 
     async def stable(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Returns the stable end of each log: where its first open transaction, or the log itself, ends."""
+        """The stable end of each log: where its first open transaction, or the log itself, ends."""
         return await self._found(tps, LATEST, committed=True)
 
     async def beginnings(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Returns the first offset that each log keeps."""
+        """The first offset that each log keeps."""
         return await self._found(tps, EARLIEST, committed=False)
 
     async def since(self, tps: Iterable[TopicPartition], at: int) -> dict[TopicPartition, int]:
-        """Returns the first offset of each log that Kafka has had since then, in milliseconds, or its stable end."""
+        """The first offset of each log that Kafka has had since then, in milliseconds, or its stable end."""
         ends = await self.stable(tps)  # before: what comes in between is new
         found = await self._found(tps, at, committed=True)
         return {tp: found[tp] if found[tp] >= 0 else ends[tp] for tp in found}
 
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
-        """Returns the partitions of these topics, in order: all of them that may hold anything acknowledged."""
+        """The partitions of these topics, in order: all of them that may hold anything acknowledged."""
         return await self._sure(lambda: self._partitions(topics))
 
     async def listed(self, topic: str) -> list[TopicPartition]:
-        """Returns the partitions of one topic as any broker knows them, in order; none where it knows no such topic."""
+        """The partitions of one topic as any broker knows them, in order; none where it knows no such topic."""
         return await self._sure(lambda: self._listed(topic))
 
     async def _found(self, tps: Iterable[TopicPartition], at: int, *, committed: bool) -> dict[TopicPartition, int]:
@@ -167,7 +167,7 @@ class Ends:
                 task.cancel()
 
     def _suffice(self, known: Iterable[Leader | None]) -> set[int]:
-        """Returns the brokers to ask first: enough of them, if they are as they were; all, where we know too little."""
+        """The brokers to ask first: enough of them, if they are as they were; all, where we know too little."""
         chosen = set[int]()
         for leader in known:
             if leader is None:
@@ -234,7 +234,7 @@ class Ends:
         return found
 
     async def _ask(self, node: int, *requests: Any) -> Any:
-        """Returns a broker's answers; raises UnsureError without them.
+        """A broker's answers; raises UnsureError without them.
 
         Who does not wait for them any longer takes nothing back: they keep their place until they come, or time out.
         """

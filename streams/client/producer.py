@@ -77,7 +77,7 @@ class ProducerBatch:
         return True
 
     def written(self, producer_id: int, epoch: int, sequence: int) -> bytes:
-        """Returns the batch as it goes out; once only."""
+        """The batch as it goes out; once only."""
         self._builder.set_producer_state(producer_id, epoch, sequence)
         return bytes(self._builder.build())
 
@@ -207,7 +207,7 @@ class Producer:
     async def _produce(
         self, leader: int, tps: Sequence[TopicPartition], wave: Mapping[TopicPartition, int], sent: Sequence[bytes]
     ) -> list[tuple[str, int, int, int, int]]:
-        """Returns for each partition its topic, number, the broker's code, the batch's offset and time stamp."""
+        """For each partition its topic, number, the broker's code, the batch's offset and time stamp."""
         topics = _by_topic(tps, lambda tp: (tp.partition, sent[wave[tp]]))
         request = ProduceRequest(self._id, ALL_REPLICAS, int(self._request * 1000), topics)
         answer = await self._client.send(leader, request)
@@ -241,13 +241,13 @@ class Producer:
         self._demand(answer.error_code, CoordinationType.TRANSACTION)
 
     async def _asked(self, kind: int, key: str, request: Any) -> Any:
-        """Returns the coordinator's answer to a request that goes out once."""
+        """The coordinator's answer to a request that goes out once."""
         if kind not in self._coordinators:
             self._coordinators[kind] = await self._coordinator(kind, key)
         return await self._client.send(self._coordinators[kind], request, group=ConnectionGroup.COORDINATION)
 
     async def _coordinator(self, kind: int, key: str) -> int:
-        """Returns the broker that coordinates; asks one after another, as any of them may be halted."""
+        """The broker that coordinates; asks one after another, as any of them may be halted."""
         nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
         random.shuffle(nodes)
         failed: errors.KafkaError = errors.CoordinatorNotAvailableError()
@@ -285,7 +285,7 @@ class Producer:
 
 
 def _by_topic(partitions: Iterable[TopicPartition], row: Callable[[TopicPartition], T]) -> list[tuple[str, list[T]]]:
-    """Returns a row for each partition, by topic, as Kafka's requests name them."""
+    """A row for each partition, by topic, as Kafka's requests name them."""
     return [(topic, [row(tp) for tp in tps]) for topic, tps in groupby(sorted(partitions), lambda tp: tp.topic)]
 
 

@@ -12,7 +12,7 @@ HEAD_WITHIN = (500, 10_000)
 
 
 def read(reader: Reader, *, unreadable: dict[int, IntegrityError] | None = None) -> dict[int, Head]:
-    """Returns the newest head of each partition that has one; one that cannot be read refuses its partition alone.
+    """The newest head of each partition that has one; one that cannot be read refuses its partition alone.
 
     `unreadable` is told of those.
     """
@@ -27,7 +27,7 @@ def read(reader: Reader, *, unreadable: dict[int, IntegrityError] | None = None)
 
 
 def raw(reader: Reader, partition: int) -> bytes | None:
-    """Returns the bytes of a partition's newest head, None without one."""
+    """The bytes of a partition's newest head, None without one."""
     return _newest(reader, partition).get(partition)
 
 

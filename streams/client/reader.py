@@ -86,7 +86,7 @@ def reaching(settings: Settings) -> Iterator[None]:
 
 
 def forbidden(settings: Settings, error: Exception | None) -> UsageError | None:
-    """Returns the sentence for what the user may not do: the kind of resource, and those of ours that Kafka names.
+    """The sentence for what the user may not do: the kind of resource, and those of ours that Kafka names.
 
     None where that is not what it says; kafka-python puts it into words only where a producer asks for its id.
     """
@@ -129,7 +129,7 @@ class Reader:
             self._consumer.close(autocommit=False, timeout_ms=1_000)
 
     def partitions(self, topic: str) -> list[TopicPartition]:
-        """Returns the partitions of a topic, in order."""
+        """The partitions of a topic, in order."""
         name = self._settings.topic(topic)
         with reaching(self._settings):
             numbers = self._bounds.listed(name)
@@ -140,28 +140,28 @@ class Reader:
         return [TopicPartition(name, number) for number in numbers]
 
     def ends(self, topic: str) -> dict[int, int]:
-        """Returns the end of each partition for readers of committed records: the first offset not yet stable."""
+        """The end of each partition for readers of committed records: the first offset not yet stable."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
             found = self._bounds.stable(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
     def starts(self, topic: str) -> dict[int, int]:
-        """Returns the first offset that each partition still keeps."""
+        """The first offset that each partition still keeps."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
             found = self._bounds.beginnings(partitions)
         return {tp.partition: found[tp] for tp in partitions}
 
     def since(self, topic: str, at: int) -> dict[int, int]:
-        """Returns the first offset of each partition that the broker has had since then (milliseconds), or its end."""
+        """The first offset of each partition that the broker has had since then (milliseconds), or its end."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
             found = self._bounds.since(partitions, at)
         return {tp.partition: found[tp] for tp in partitions}
 
     def settled(self, topic: str) -> dict[int, int]:
-        """Returns an end of each partition below which no transaction is open, and above which all begins after now.
+        """An end of each partition below which no transaction is open, and above which all begins after now.
 
         Raises IncompleteError (5) where one stays open.
         """
@@ -179,7 +179,7 @@ class Reader:
                 interruption.wait(0.02)
 
     def held(self, topic: str) -> list[tuple[str, int]]:
-        """Returns the partitions, by the broker's name and number, on which a transaction was open at this call."""
+        """The partitions, by the broker's name and number, on which a transaction was open at this call."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
             ends = self._bounds.ends(partitions)
@@ -214,7 +214,7 @@ class Reader:
         yield from self._between(starts, ends)
 
     def at(self, topic: str, *, partition: int, offset: int) -> Record | None:
-        """Returns the committed record at this place, None where there is none (any more)."""
+        """The committed record at this place, None where there is none (any more)."""
         return next(self.between(topic, partition=partition, start=offset, end=offset + 1), None)
 
     def between(self, topic: str, *, partition: int, start: int, end: int) -> Iterator[Record]:
@@ -264,7 +264,7 @@ class Reader:
         return self._coming(list(partitions), seconds)
 
     def reached(self) -> dict[tuple[str, int], int]:
-        """Returns the next offset of each topic and partition that is followed: it passes commit markers too."""
+        """The next offset of each topic and partition that is followed: it passes commit markers too."""
         with reaching(self._settings):
             found = {tp: self._consumer.position(tp, timeout_ms=REQUEST_MS) or 0 for tp in self._consumer.assignment()}
         return {(logical_name(tp.topic), tp.partition): offset for tp, offset in found.items()}

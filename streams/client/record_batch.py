@@ -68,7 +68,7 @@ class Taken:
     size_in_bytes: int = 0
 
     def validate_crc(self) -> bool:
-        """Returns True: a batch has one checksum, and it was looked at."""
+        """True: a batch has one checksum, and it was looked at."""
         return True
 
     @property
@@ -101,20 +101,20 @@ class BatchHeader(NamedTuple):
 
 
 def length_at(data: memoryview, at: int) -> int:
-    """Returns how many bytes follow the frame of the batch that begins there, as it says itself."""
+    """How many bytes follow the frame of the batch that begins there, as it says itself."""
     length: int = struct.unpack_from(">i", data, at + 8)[0]
     return length
 
 
 def marker(raw: bytes) -> Taken | None:
-    """Returns the record of a batch that looks like a transaction's end, whatever its checksum says; else None."""
+    """The record of a batch that looks like a transaction's end, whatever its checksum says; else None."""
     head = BatchHeader.of(raw)
     found = list(read(raw, head)) if head.records == 1 and not head.last_delta else []
     return found[0] if found and found[0].key in (_ABORT, _COMMIT) else None
 
 
 def framed(raw: bytes) -> int:
-    """Returns how many records follow one another up to the end of a batch, by their lengths alone; 0 if none do."""
+    """How many records follow one another up to the end of a batch, by their lengths alone; 0 if none do."""
     count, at = 0, HEAD.size
     while at < len(raw):
         try:
@@ -126,7 +126,7 @@ def framed(raw: bytes) -> int:
 
 
 def inflated(raw: bytes) -> bytes:
-    """Returns a compressed batch as one that is not, its checksum left as it was.
+    """A compressed batch as one that is not, its checksum left as it was.
 
     Raises Fault: `batch_too_long` where the records take more than MAX_INFLATED, `batch_unreadable` for all else.
     """
@@ -202,14 +202,14 @@ def read(plain: bytes, head: BatchHeader) -> Iterator[Taken]:
 
 
 def _opening(plain: bytes, at: int) -> tuple[int, int, int]:
-    """Returns offset and timestamp of a record, as distances from the batch's, and where its key begins."""
+    """Offset and timestamp of a record, as distances from the batch's, and where its key begins."""
     stamp, at = _varint(plain, at + 1)  # behind a byte of attributes that has no meaning yet
     delta, at = _varint(plain, at)
     return delta, stamp, at
 
 
 def _headers(plain: bytes, at: int, end: int, value: bytes | None) -> Sequence[tuple[str, bytes | None]]:
-    """Returns a record's headers, or the one that says what is wrong with them."""
+    """A record's headers, or the one that says what is wrong with them."""
     found: list[tuple[str, bytes | None]] = []
     try:
         count, at = _varint(plain, at)

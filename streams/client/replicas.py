@@ -22,7 +22,7 @@ ANSWER_SECONDS = 2.0
 
 
 def read(settings: Settings, topic: str, partition: int, offsets: Collection[int]) -> dict[int, Any]:
-    """Returns those of these records, by offset, that some replica beside the leader has whole.
+    """Those of these records, by offset, that some replica beside the leader has whole.
 
     `topic`: the broker's name. A replica that cannot be asked has none. Never raises for what Kafka says.
     Private names used: `KafkaConsumer._subscription`, and of its state `update_preferred_read_replica` (KIP-392).

@@ -45,7 +45,7 @@ def list_offsets(epochs: tuple[tuple[TopicPartition, int], ...], at: int, *, com
 
 class _EncodedOnce:
     def encode(self) -> bytes:
-        """Returns the bytes."""
+        """The bytes."""
         return self._encoded
 
     @cached_property
@@ -56,7 +56,7 @@ class _EncodedOnce:
 class _DecodedOnce:
     @classmethod
     def decode(cls: Any, data: BytesIO) -> Any:
-        """Returns the answer in these bytes, the same object for the same bytes."""
+        """The answer in these bytes, the same object for the same bytes."""
         return _decoded(cls, data.read())
 
 
@@ -96,17 +96,17 @@ class _MetadataResponse(_DecodedOnce, Response):
 
     @cached_property
     def errors(self) -> dict[str, int]:
-        """Returns Kafka's error by topic, of those that the broker says nothing else about."""
+        """Kafka's error by topic, of those that the broker says nothing else about."""
         return {name: error for error, name, _, _ in self.topics if error}
 
     @cached_property
     def nodes(self) -> frozenset[int]:
-        """Returns the brokers that are there, as this one believes."""
+        """The brokers that are there, as this one believes."""
         return frozenset(broker[0] for broker in self.brokers)
 
     @cached_property
     def leaders(self) -> dict[TopicPartition, Leader]:
-        """Returns who leads each partition, as this broker believes."""
+        """Who leads each partition, as this broker believes."""
         return {
             TopicPartition(name, number): Leader(epoch, leader, frozenset(replicas))
             for _, name, _, partitions in self.topics
@@ -160,7 +160,7 @@ class _ConfigsResponse(_DecodedOnce, Response):
 
     @cached_property
     def min_insync(self) -> dict[str, int]:
-        """Returns min.insync.replicas by topic; 1 where the broker does not tell, which asks most of the others."""
+        """Min.insync.replicas by topic; 1 where the broker does not tell, which asks most of the others."""
         found = {}
         for error, _, _, topic, entries in self.resources:
             told = [] if error else [int(value) for name, value, *_ in entries if name == MIN_INSYNC]
@@ -213,7 +213,7 @@ class _ListOffsetsResponse(_DecodedOnce, Response):
 
     @cached_property
     def found(self) -> dict[TopicPartition, tuple[int, int]]:
-        """Returns Kafka's error, 0 for none, and the offset of each partition."""
+        """Kafka's error, 0 for none, and the offset of each partition."""
         return {
             TopicPartition(name, number): (error, offset)
             for name, partitions in self.topics

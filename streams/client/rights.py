@@ -22,7 +22,7 @@ class Right:
     prefixed: bool = False
 
     def options(self) -> list[str]:
-        """Returns it as the options of Kafka's own `kafka-acls.sh --add`."""
+        """It as the options of Kafka's own `kafka-acls.sh --add`."""
         named = [word for name in self.names for word in (f"--{self.resource}", name)]
         allowed = [word for operation in self.operations for word in ("--operation", operation)]
         return [*allowed, *named, *(["--resource-pattern-type", "prefixed"] if self.prefixed else [])]

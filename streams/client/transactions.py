@@ -35,13 +35,13 @@ class OpenTransaction:
     age_ms: int
 
     def abort(self, settings: Settings) -> str:
-        """Returns the call of Kafka's own command that ends it; what it wrote is void then."""
+        """The call of Kafka's own command that ends it; what it wrote is void then."""
         where = ("--topic", self.topic, "--partition", str(self.partition), "--start-offset", str(self.offset))
         return shlex.join(("kafka-transactions.sh", "--bootstrap-server", settings.bootstrap, "abort", *where))
 
 
 def opened(settings: Settings, partitions: Iterable[tuple[str, int]]) -> list[OpenTransaction]:
-    """Returns the open transactions on these partitions, by the broker's names, the oldest first.
+    """The open transactions on these partitions, by the broker's names, the oldest first.
 
     Asks each partition's leader for its producers, and the coordinators for their ids, which needs the right to
     describe them. Raises UnavailableError (3) without an answer, UsageError (2) where the user may not ask.
@@ -68,7 +68,7 @@ def opened(settings: Settings, partitions: Iterable[tuple[str, int]]) -> list[Op
 
 
 def _told(admin: Any, producers: set[int]) -> dict[int, tuple[str, int]]:
-    """Returns transactional id and beginning, in milliseconds, by producer, as far as the coordinators tell."""
+    """Transactional id and beginning, in milliseconds, by producer, as far as the coordinators tell."""
     if not producers:
         return {}
     try:

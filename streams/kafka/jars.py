@@ -52,11 +52,11 @@ class Jar:
         return self.path.rpartition("/")[2]
 
     def accepts(self, data: bytes) -> bool:
-        """Returns whether `data` is this jar, byte for byte."""
+        """Whether `data` is this jar, byte for byte."""
         return len(data) == self.size and hashlib.sha256(data).hexdigest() == self.sha256
 
     def stands_in(self, folder: Path) -> bool:
-        """Returns whether this jar lies in `folder`, whole and undamaged."""
+        """Whether this jar lies in `folder`, whole and undamaged."""
         try:
             return self.accepts((folder / self.name).read_bytes())
         except OSError:
@@ -64,19 +64,19 @@ class Jar:
 
 
 def locked() -> tuple[Jar, ...]:
-    """Returns the jars of the lock, in its order."""
+    """The jars of the lock, in its order."""
     lines = files("streams.kafka").joinpath("kafka-jars.lock").read_text("utf-8").splitlines()
     rows = (line.split() for line in lines if line and not line.startswith("#"))
     return tuple(Jar(sha256, int(size), path) for sha256, size, path in rows)
 
 
 def cache() -> Path:
-    """Returns the folder that the jars are kept in."""
+    """The folder that the jars are kept in."""
     return Path(os.environ.get("GATEKEEPER_JARS") or "~/.cache/gatekeeper/jars").expanduser()
 
 
 def repository() -> str:
-    """Returns the base address that missing jars are fetched from.
+    """The base address that missing jars are fetched from.
 
     Raises UsageError (2) for a mirror that cannot be one, UnavailableError (3) without a mirror and without jgo.
     """
@@ -92,7 +92,7 @@ def repository() -> str:
 
 
 def fetch(*, progress: Progress | None = None) -> tuple[Path, ...]:
-    """Returns the paths of all jars, each verified now; the missing and the damaged are fetched first.
+    """The paths of all jars, each verified now; the missing and the damaged are fetched first.
 
     Raises UsageError (2) where MAVEN_MIRROR_URL is no address, UnavailableError (3) where a jar cannot be fetched, no
     address is known, or the folder cannot be written, IntegrityError (4) where the repository serves something else
@@ -168,7 +168,7 @@ def _download(jars: Sequence[Jar], base: str) -> Iterator[tuple[Jar, bytes]]:
 
 
 def _get(jar: Jar, base: str, over: Event) -> bytes:
-    """Returns the verified bytes of one jar; a bad or broken answer is asked for again, twice."""
+    """The verified bytes of one jar; a bad or broken answer is asked for again, twice."""
     attempt = 1
     while True:
         failure: UnavailableError | IntegrityError

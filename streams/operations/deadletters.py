@@ -30,37 +30,37 @@ class DeadLetter:
 
     @property
     def name(self) -> str:
-        """Returns the source as people write it."""
+        """The source as people write it."""
         return "{}/{}/{}".format(*self.source)
 
     @property
     def fault(self) -> str:
-        """Returns the codec's code for what was wrong."""
+        """The codec's code for what was wrong."""
         return self.record.header("gate-fault")
 
     @property
     def place(self) -> str:
-        """Returns the field that was wrong, '' where it was not one field."""
+        """The field that was wrong, '' where it was not one field."""
         return self.record.header("gate-place")
 
     @property
     def event_id(self) -> str | None:
-        """Returns the event that its value still names, None where it names none in the form of an id."""
+        """The event that its value still names, None where it names none in the form of an id."""
         return _named(self.record.value or b"", "event_id")
 
     @property
     def campaign_id(self) -> str | None:
-        """Returns the campaign that its value still names, None where it names none in the form of an id."""
+        """The campaign that its value still names, None where it names none in the form of an id."""
         return _named(self.record.value or b"", "campaign_id")
 
     @property
     def is_fact(self) -> bool:
-        """Returns whether someone has to resolve it: an unreadable fact withholds its person until then."""
+        """Whether someone has to resolve it: an unreadable fact withholds its person until then."""
         return self.source[0] in FACT_TOPICS
 
     @property
     def is_open(self) -> bool:
-        """Returns whether it is a fact that nobody has resolved."""
+        """Whether it is a fact that nobody has resolved."""
         return self.is_fact and self.resolution is None
 
 
@@ -73,7 +73,7 @@ def parse_source(name: str) -> Source:
 
 
 def read(reader: Reader) -> list[DeadLetter]:
-    """Returns the dead letters that are still kept, oldest first, one a source."""
+    """The dead letters that are still kept, oldest first, one a source."""
     resolutions = _resolutions(reader)
     found: dict[Source, DeadLetter] = {}
     for record in reader.read("deadletter"):
@@ -86,12 +86,12 @@ def read(reader: Reader) -> list[DeadLetter]:
 
 
 def resolution_id(source: Source) -> str:
-    """Returns the id of a source's resolution: the same source resolved again replaces it."""
+    """The id of a source's resolution: the same source resolved again replaces it."""
     return "{}-{}-{}".format(*source)
 
 
 def _named(value: bytes, field: str) -> str | None:
-    """Returns the id in a field of a value that may be broken; None for whatever has not the form of an id."""
+    """The id in a field of a value that may be broken; None for whatever has not the form of an id."""
     try:
         read = jiter.from_json(value)
         found = read.get(field) if isinstance(read, dict) else None

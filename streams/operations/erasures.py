@@ -47,7 +47,7 @@ class Erasure:
 
 
 def erasure(reader: Reader, act: PairedAct) -> Erasure:
-    """Returns the erasure of the person whom the act names; reads all of `sources`."""
+    """The erasure of the person whom the act names; reads all of `sources`."""
     recipient = act.recipient_id or ""
     known, sources, unreadable = addresses(reader, recipient)
     written = stops(recipient, known, act_id=act.act_id, at=act.at)
@@ -55,7 +55,7 @@ def erasure(reader: Reader, act: PairedAct) -> Erasure:
 
 
 def readmission(reader: Reader, act: PairedAct) -> Erasure:
-    """Returns how the erasure of a person is taken back; raises UsageError (2) for one who never was erased."""
+    """How the erasure of a person is taken back; raises UsageError (2) for one who never was erased."""
     found = standing(reader, act.recipient_id or "")
     if not found:
         raise UsageError("error.never_erased")
@@ -63,7 +63,7 @@ def readmission(reader: Reader, act: PairedAct) -> Erasure:
 
 
 def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, int]:
-    """Returns by what the sources name a person, how many records do, and how many cannot be read.
+    """By what the sources name a person, how many records do, and how many cannot be read.
 
     Of what one token is known by as well in several records, the surest are kept, as many as a stop may carry.
     """
@@ -90,7 +90,7 @@ def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, in
 
 
 def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) -> list[Suppression]:
-    """Returns the stops of an erasure: of the person, then of each address; their ids begin with the act's."""
+    """The stops of an erasure: of the person, then of each address; their ids begin with the act's."""
     of: list[tuple[str | None, str | None, tuple[Match, ...]]] = [(recipient_id, None, ())]
     of += [(None, token, readings) for token, readings in known]
     return [
@@ -108,7 +108,7 @@ def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) 
 
 
 def standing(reader: Reader, recipient_id: str) -> list[Suppression]:
-    """Returns the erasures of a person that nobody has taken back, each with the stops of addresses it brought."""
+    """The erasures of a person that nobody has taken back, each with the stops of addresses it brought."""
     newest: dict[str, Suppression] = {}
     for record in reader.read("suppressions"):
         try:
@@ -124,12 +124,12 @@ def standing(reader: Reader, recipient_id: str) -> list[Suppression]:
 
 
 def taken_back(stops: Iterable[Suppression], *, at: str) -> list[Suppression]:
-    """Returns the corrections of these stops."""
+    """The corrections of these stops."""
     return [stop.model_copy(update={"state": "corrected", "received_at": at}) for stop in stops]
 
 
 def outgoing(stops: Iterable[Suppression]) -> list[Outgoing]:
-    """Returns these stops as records to write."""
+    """These stops as records to write."""
     return [Outgoing("suppressions", (stop.recipient_id or stop.token or "").encode(), encode(stop)) for stop in stops]
 
 
@@ -143,6 +143,6 @@ def _everywhere(reader: Reader) -> list[int]:
 
 
 def _act(stop: Suppression) -> str | None:
-    """Returns the id of the act that brought a stop, None for one of others, whose ids may begin as ours do."""
+    """The id of the act that brought a stop, None for one of others, whose ids may begin as ours do."""
     found = _OURS.fullmatch(stop.suppression_id)
     return found[1] if found else None

@@ -32,7 +32,7 @@ NO_GROUP = "Dead"
 
 
 def read(settings: Settings, reader: Reader) -> Fleet:
-    """Returns the fleet as it is now; the work grows with the partitions, not with what they hold.
+    """The fleet as it is now; the work grows with the partitions, not with what they hold.
 
     Raises as Reader does, UsageError (2) too where the user may not describe the group, and IntegrityError (4) for a
     newest manifest that cannot be read.
@@ -70,7 +70,7 @@ def seal(settings: Settings) -> Seal | None:
 
 
 def manifest(record: Record) -> Manifest:
-    """Returns the manifest that stands at this place; raises IntegrityError (4) that names it where none does."""
+    """The manifest that stands at this place; raises IntegrityError (4) that names it where none does."""
     try:
         found: Manifest = decode("manifests", None, record.value)
     except Unreadable as fault:
@@ -80,7 +80,7 @@ def manifest(record: Record) -> Manifest:
 
 
 def refused(settings: Settings, partitions: Iterable[int]) -> dict[int, Refused]:
-    """Returns why partitions are refused, by number; those that go on are not in it."""
+    """Why partitions are refused, by number; those that go on are not in it."""
     return _group(settings, partitions)[1]
 
 

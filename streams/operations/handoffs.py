@@ -79,7 +79,7 @@ def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:
 
 
 def resume(settings: Settings, reader: Reader, act_id: str) -> Run | None:
-    """Returns the run whose act has this id, None where none was written.
+    """The run whose act has this id, None where none was written.
 
     Where the answer to its commit never came, that is settled first: or it could still appear beside another one.
     """

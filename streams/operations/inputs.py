@@ -24,14 +24,14 @@ class KeptInputs:
         self._stretches: dict[tuple[str, int, int], dict[int, Record]] = {}
 
     def at(self, topic: str, partition: int, offset: int) -> Record | None:
-        """Returns the committed record of a topic (registry name) at this place, None where there is none."""
+        """The committed record of a topic (registry name) at this place, None where there is none."""
         if topic not in self._names:
             return None
         found = self._stretch(topic, partition, offset // STRETCH).get(offset)
         return None if found is None else replace(found, topic=self._names[topic])
 
     def expired(self, topic: str, partition: int, offset: int) -> bool:
-        """Returns whether what stood there is no longer kept."""
+        """Whether what stood there is no longer kept."""
         # asked anew: retention may have come by since
         return offset < self._reader.starts(topic).get(partition, 0) if topic in self._names else False
 

@@ -38,14 +38,14 @@ class Changed(NamedTuple):
 
 
 def suspension(settings: Settings, act: PairedAct, *, since: str | None, until: str | None) -> Change:
-    """Returns how the sending of a controller is frozen, from an instant (None: the act's) to another (None: open)."""
+    """How the sending of a controller is frozen, from an instant (None: the act's) to another (None: open)."""
     fields = {"suspended_since": since or act.at, "suspended_until": until}
     with Reader(settings) as reader:
         return Change(controller(reader, _id(act)), act, fields)
 
 
 def resumption(settings: Settings, act: PairedAct) -> Change:
-    """Returns how the sending of a controller goes on; raises UsageError (2) where it is not suspended."""
+    """How the sending of a controller goes on; raises UsageError (2) where it is not suspended."""
     with Reader(settings) as reader:
         found = controller(reader, _id(act))
     if found.model.suspended_since is None and found.model.suspended_until is None:
@@ -54,7 +54,7 @@ def resumption(settings: Settings, act: PairedAct) -> Change:
 
 
 def quarantine(settings: Settings, act: PairedAct) -> Change:
-    """Returns how a list is frozen."""
+    """How a list is frozen."""
     with Reader(settings) as reader:
         return Change(batch(reader, _id(act)), act, {"state": "quarantined"})
 
@@ -67,7 +67,7 @@ def change(settings: Settings, wanted: Change) -> Changed:
 
 
 def controller(reader: Reader, id_: str) -> NewestReference[Controller]:
-    """Returns the newest record of a controller; raises UsageError (2) that names the known ones."""
+    """The newest record of a controller; raises UsageError (2) that names the known ones."""
     found = fact_with_act.newest(reader, Controller, id_)
     if found is None:
         raise UsageError("error.controller_absent", controller=id_, known=", ".join(controllers(reader)) or "-")
@@ -75,7 +75,7 @@ def controller(reader: Reader, id_: str) -> NewestReference[Controller]:
 
 
 def controllers(reader: Reader) -> list[str]:
-    """Returns every controller that `reference` names, also one whose record cannot be read."""
+    """Every controller that `reference` names, also one whose record cannot be read."""
     found = set()
     for record in reader.read("reference"):
         try:
@@ -108,7 +108,7 @@ def batch(reader: Reader, id_: str) -> NewestReference[Batch]:
 
 
 def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: None) -> tuple[Batch, Reach]:
-    """Returns a list as it stands, and who came with it; reads all of `sources` and `ledger`.
+    """A list as it stands, and who came with it; reads all of `sources` and `ledger`.
 
     `taken`: called for each record. Raises UsageError (2) for a list that nothing names.
     """

@@ -77,7 +77,7 @@ def write(settings: Settings, act: PartitionAct) -> int:
 
 
 def gone_on(settings: Settings, reader: Reader, act: PartitionAct, *, seconds: float) -> bool:
-    """Returns whether the partition went on from there within so long a time: its head is another, its note is gone."""
+    """Whether the partition went on from there within so long a time: its head is another, its note is gone."""
     give_up = monotonic() + seconds
     while True:
         raw = progress.raw(reader, act.partition)
@@ -93,7 +93,7 @@ def gone_on(settings: Settings, reader: Reader, act: PartitionAct, *, seconds: f
 
 
 def _claimed(reader: Reader, number: int) -> dict[str, int]:
-    """Returns the next offsets of inputs by the newest manifests of a partition that can be read."""
+    """The next offsets of inputs by the newest manifests of a partition that can be read."""
     found: dict[str, int] = {}
     for last in NEWEST_WITHIN:
         for record in _readable(reader.read("manifests", last=last, partition=number), number):

@@ -143,7 +143,7 @@ def demand(*, by: str, reason: str) -> None:
 
 
 def acts(lost: LostRecords, *, by: str, run: str, reason: str = "") -> list[Reemission]:
-    """Returns the acts that ask for all that can be written again; `run` begins their ids."""
+    """The acts that ask for all that can be written again; `run` begins their ids."""
     found = []
     for number, (did, one) in enumerate(sorted(lost.missing.items())):
         if one.source is None or one.send is None:

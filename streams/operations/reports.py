@@ -27,7 +27,7 @@ Passed = Callable[[int, int], None]
 
 
 def read(settings: Settings, period: Period, passed: Passed = lambda done, total: None) -> dict[str, Any]:
-    """Returns the report of a period, which ends now at the latest.
+    """The report of a period, which ends now at the latest.
 
     What `passed` raises ends it. Raises UnavailableError (3) without a broker, IncompleteError (5) where records that
     a manifest names do not come, IntegrityError (4) where they are others, or the sealed log cannot be read.

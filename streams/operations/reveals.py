@@ -16,7 +16,7 @@ from streams.client.publisher import Publisher
 
 
 def write(settings: Settings, topic: str, *, by: str) -> TopicAct:
-    """Returns the act that says who reads a topic (registry name) as it stands; it is acknowledged, and so recorded.
+    """The act that says who reads a topic (registry name) as it stands; it is acknowledged, and so recorded.
 
     `by`: the id of who looks. Raises UnavailableError (3) without an acknowledgement, UsageError (2) for a `by` that is
     no staff id, or without the right to write acts: then nothing may be shown.

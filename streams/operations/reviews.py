@@ -21,7 +21,7 @@ TOGETHER_MS = 60_000
 
 
 def read(reader: Reader, *, origins: bool = False) -> Queue:
-    """Returns the queue as the committed records tell it.
+    """The queue as the committed records tell it.
 
     `origins`: with the list or form that each item's data came from, for which far more of `audit` is read.
     """

@@ -92,7 +92,7 @@ class LiveTrail:
         self._open.close()
 
     def partitions(self) -> list[int]:
-        """Returns the numbers of all partitions."""
+        """The numbers of all partitions."""
         return list(self.bounds.manifests)
 
     def links(self, partition: int) -> Iterator[Link]:
@@ -124,11 +124,11 @@ class LiveTrail:
         ]
 
     def policy(self, sha256: str) -> bytes | None:
-        """Returns the bytes of a policy version that is shipped or was put in force, by their SHA-256 in hex."""
+        """The bytes of a policy version that is shipped or was put in force, by their SHA-256 in hex."""
         return self._policies.get(sha256)
 
     def reference(self, sha256: str) -> bytes | None:
-        """Returns the bytes of a record that `reference` keeps, or of the map that names terms, by SHA-256 in hex."""
+        """The bytes of a record that `reference` keeps, or of the map that names terms, by SHA-256 in hex."""
         return self._reference.get(sha256)
 
     def _links(self, partition: int) -> Iterator[Link]:
@@ -176,7 +176,7 @@ class LiveTrail:
         )
 
     def _firsts(self) -> tuple[dict[int, int], dict[int, int]]:
-        """Returns the first offsets of `manifests` and `audit` that the broker keeps and that are to be read."""
+        """The first offsets of `manifests` and `audit` that the broker keeps and that are to be read."""
         if self.since is None:
             manifests, audit = self._manifests.starts("manifests"), self._audit.starts("audit")
         else:
@@ -192,7 +192,7 @@ class LiveTrail:
         return self._manifests.since("manifests", since), self._audit.since("audit", since - MARGIN_MS)
 
     def _settled(self, topic: str) -> tuple[dict[int, int], bool]:
-        """Returns the ends of a topic, and whether nothing that began before is open below them."""
+        """The ends of a topic, and whether nothing that began before is open below them."""
         reader = self._manifests if topic == "manifests" else self._audit
         try:
             return reader.settled(topic), True

@@ -81,7 +81,7 @@ class Acts:
                 offer(chunk)
 
     async def _with_items(self, acts: Sequence[ActRecord]) -> list[ActRecord]:
-        """Returns acts with the records that they name.
+        """Acts with the records that they name.
 
         They are read all in one go: one by one, the log would be asked again meanwhile.
         """

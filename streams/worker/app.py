@@ -142,7 +142,7 @@ class Gate:
             partition.offer(chunk)
 
     def readiness(self) -> dict[str, Any]:
-        """Returns whether sends are judged at the moment, and if not, what they wait for.
+        """Whether sends are judged at the moment, and if not, what they wait for.
 
         A policy that nobody knows withholds them all, and that is not ready either.
         """
@@ -206,7 +206,7 @@ def create_app(
     followers: type[Followers] = Followers,
     on_failure: OnFailure = fail,
 ) -> faust.App:
-    """Returns the app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
+    """The app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
 
     Nothing of it comes from the environment but by `settings`. `app.scratch` is a new folder, gone once it is started.
     The others are what tests replace: a transport that loses records, facts without barrier, an end that they see.

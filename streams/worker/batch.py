@@ -155,7 +155,7 @@ class Judging:
         return sum(self._failures) >= FAILURES
 
     def unreadable(self) -> list[Place]:
-        """Returns the unreadable facts that we must set aside and have not, as many as go into one transaction."""
+        """The unreadable facts that we must set aside and have not, as many as go into one transaction."""
         partitions = self._tools.settings.partitions
         found, size = [], 0
         for place, fact in self._tools.followers.unreadable.items():
@@ -226,7 +226,7 @@ class Judging:
             log.error("decisions_failing", partition=self._number, failures=FAILURES, of_last=OF_LAST)
 
     def _recalls(self, touched: list[str], now: Moment) -> list[Judged]:
-        """Returns the recalls of what people were cleared for and no longer stands."""
+        """The recalls of what people were cleared for and no longer stands."""
         found, most = list[Judged](), min(RECALLS, max(FEWEST, self._tools.pace.records))
         for place, name in enumerate(touched):
             for clearance in list(self.memory.clearances(now.at, name)):
@@ -288,7 +288,7 @@ class Judging:
         *,
         anew: Anew | None = None,
     ) -> Transaction:
-        """Returns all that these decisions put out, in one transaction, which moves the head past the batches.
+        """All that these decisions put out, in one transaction, which moves the head past the batches.
 
         `anew`: what else the first transaction of a partition has to say that a person lets go on.
         """
@@ -359,7 +359,7 @@ def cancels(acts: InputRange[ActRecord]) -> bool:
 
 
 def waiting(entries: Iterable[Entry]) -> list[str]:
-    """Returns whose items these entries leave open, which the gate itself may clear."""
+    """Whose items these entries leave open, which the gate itself may clear."""
     return [whom for one in entries if (whom := left_open(one))]
 
 

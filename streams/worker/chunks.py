@@ -72,17 +72,17 @@ class Chunk(Generic[R]):
 
     @property
     def first(self) -> int:
-        """Returns the offset of the first record."""
+        """The offset of the first record."""
         return int(self.records[0].offset)
 
     @property
     def size(self) -> int:
-        """Returns the bytes of all keys and values."""
+        """The bytes of all keys and values."""
         return sum(size_of(record) for record in self.records)
 
 
 def size_of(record: RecordLike) -> int:
-    """Returns the bytes that a record's key, value and headers take."""
+    """The bytes that a record's key, value and headers take."""
     headers = sum(len(name) + len(value or b"") for name, value in record.headers)
     return len(record.key or b"") + len(record.value or b"") + headers
 
@@ -237,12 +237,12 @@ class Schema(faust.Schema):
     """Passes the chunk on as it is: nothing is decoded here, so nothing can be dropped as undecodable."""
 
     def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> None:
-        """Returns None: a chunk has no key."""
+        """None: a chunk has no key."""
         return None
 
     def loads_value(
         self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None
     ) -> Chunk[ConsumerRecord]:
-        """Returns the chunk."""
+        """The chunk."""
         chunk: Chunk[ConsumerRecord] = message.value
         return chunk

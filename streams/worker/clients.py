@@ -40,7 +40,7 @@ class Clients:
         fetch_bytes: int = FETCH_BYTES,
         value: Callable[[bytes | None], bytes | None] | None = None,
     ) -> AIOKafkaConsumer:
-        """Returns a reader without group, for committed records only, that is to be assigned by hand.
+        """A reader without group, for committed records only, that is to be assigned by hand.
 
         `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with. `value`: what is
         kept of each record's value, from the moment it is inflated.
@@ -63,11 +63,11 @@ class Clients:
         return Cluster(self._leaders)
 
     def ends(self) -> Ends:
-        """Returns who knows the bounds of logs."""
+        """Who knows the bounds of logs."""
         return Ends(self._leaders, self._settings.topic("sends"), **self._how())
 
     def producer(self, partition: int) -> Producer:
-        """Returns the transactional producer of one partition; starting it fences the former owner."""
+        """The transactional producer of one partition; starting it fences the former owner."""
         client = AIOKafkaClient(**self._how(), retry_backoff_ms=RETRY_MS)
         self._know(client)
         return Producer(
@@ -89,7 +89,7 @@ class Clients:
             client.force_metadata_update()
 
     def _how(self) -> dict[str, Any]:
-        """Returns how a client is made: begin with a broker that answers, as a halted one costs seconds."""
+        """How a client is made: begin with a broker that answers, as a halted one costs seconds."""
         answering = self._leaders.answering(asyncio.get_running_loop().time())
         where = {"bootstrap_servers": list(answering.values())} if answering else {}
         return self._reached | where | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}

@@ -16,11 +16,11 @@ class Clock:
         self._started: int | None = None
 
     def now(self) -> int:
-        """Returns the worker's time."""
+        """The worker's time."""
         return time.time_ns() // 1_000_000
 
     def processor(self) -> float:
-        """Returns the processor's time that this thread has used, in seconds."""
+        """The processor's time that this thread has used, in seconds."""
         return time.thread_time()
 
     @property

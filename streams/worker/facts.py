@@ -76,7 +76,7 @@ class Cut(bytes):
 
 
 def cut(value: bytes | None) -> bytes | None:
-    """Returns the value of a fact, of one that is too long its beginning: a fetch may hold thousands of them.
+    """The value of a fact, of one that is too long its beginning: a fetch may hold thousands of them.
 
     Values are inflated one by one, so that one of them at a time is there as a whole.
     """
@@ -135,7 +135,7 @@ class Followers:
         await asyncio.gather(self._reader.stop(), self.ends.stop())
 
     async def barrier(self, timeout: float) -> bool:
-        """Returns True once every fact acknowledged before this call is applied, False after `timeout` seconds."""
+        """True once every fact acknowledged before this call is applied, False after `timeout` seconds."""
         assert self._next_round is not None
         asked_at = self._clock.now()
         behind: list[TopicPartition] = []
@@ -158,7 +158,7 @@ class Followers:
         return True
 
     def positions(self) -> dict[str, list[int]]:
-        """Returns the next offset to apply, by registry topic and partition."""
+        """The next offset to apply, by registry topic and partition."""
         found: dict[str, list[int]] = {name: [] for name in FACT_TOPICS}
         for tp in sorted(self._positions):
             found[logical_name(tp.topic)].append(self._positions[tp])
@@ -212,7 +212,7 @@ class Followers:
         return Unread(fault, key, kept if there else None, size, digest)
 
     async def _whole(self, tp: TopicPartition, records: list[Any]) -> list[Any]:
-        """Returns the records, those of a spoilt batch from another replica, if one has them whole."""
+        """The records, those of a spoilt batch from another replica, if one has them whole."""
         refusals = [(record, refusal(record.headers)) for record in records]
         spoilt = {one.offset: why.base for one, why in refusals if why and why.what == "batch"}
         found: dict[int, Any] = {}

@@ -78,7 +78,7 @@ class InputRange(Generic[R]):
         return InputRange(self.start, offset, before, gaps), rest
 
     def before(self, later: InputRange[R]) -> InputRange[R]:
-        """Returns this and what was taken next as one; the holes of both are in `later` while neither is written."""
+        """This and what was taken next as one; the holes of both are in `later` while neither is written."""
         return InputRange(self.start, later.to, (*self.records, *later.records), later.gaps)
 
 
@@ -128,7 +128,7 @@ class Intake(Generic[R]):
         self._arrived.set()
 
     async def next_batch(self, most: int = CHUNK_RECORDS) -> InputRange[R]:
-        """Returns the next batch of what waits, of so many records at most; without any after a step back.
+        """The next batch of what waits, of so many records at most; without any after a step back.
 
         Whoever writes the batch down calls `written`; one that was not written is part of the next.
         """
@@ -148,7 +148,7 @@ class Intake(Generic[R]):
         return InputRange(self._start, self._next, tuple(taken), tuple(self._gaps))
 
     def nothing(self) -> InputRange[R]:
-        """Returns a batch without records: what waits goes on waiting."""
+        """A batch without records: what waits goes on waiting."""
         return InputRange(self._start, self._start)
 
     def written(self, batch: InputRange[R]) -> None:

@@ -45,7 +45,7 @@ class Ledger:
 
 
 def dead_key(topic: str, partition: int, offset: int) -> bytes:
-    """Returns the ledger key that remembers a dead letter for an unreadable fact."""
+    """The ledger key that remembers a dead letter for an unreadable fact."""
     return b"%b%b/%d/%d" % (_DEAD, topic.encode(), partition, offset)
 
 

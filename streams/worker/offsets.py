@@ -47,14 +47,14 @@ class Probe:
 
 
 async def bounds(probe: Probe, tp: TopicPartition) -> tuple[int, int]:
-    """Returns the first offset of the log, and the stable end: where the first open transaction, or the log, ends."""
+    """The first offset of the log, and the stable end: where the first open transaction, or the log, ends."""
     async with asyncio.timeout(READ_SECONDS):
         begin, end = await asyncio.gather(probe.ends.beginnings([tp]), probe.ends.stable([tp]))
         return begin[tp], end[tp]
 
 
 async def settles(probe: Probe, tp: TopicPartition, end: int, patience: float) -> bool:
-    """Returns True once no transaction is open below `end`, False where one still is after `patience` seconds."""
+    """True once no transaction is open below `end`, False where one still is after `patience` seconds."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + patience
     while (await bounds(probe, tp))[1] < end:
@@ -98,7 +98,7 @@ async def read(probe: Probe, tp: TopicPartition, begin: int, end: int) -> AsyncG
 
 
 async def some(probe: Probe, tp: TopicPartition, wanted: Iterable[int]) -> dict[int, ConsumerRecord]:
-    """Returns the committed records at these offsets, without those that are not there or cannot be taken.
+    """The committed records at these offsets, without those that are not there or cannot be taken.
 
     Those that stand near each other are read in one go.
     """
@@ -118,7 +118,7 @@ async def some(probe: Probe, tp: TopicPartition, wanted: Iterable[int]) -> dict[
 
 
 async def named(probe: Probe, tp: TopicPartition, header: str, wanted: Mapping[str, int]) -> list[ConsumerRecord]:
-    """Returns the committed records whose header is one of these, each at its offset or within REACH behind it.
+    """The committed records whose header is one of these, each at its offset or within REACH behind it.
 
     Without those that are not there. Those that stand near each other are read in one go.
     """
@@ -140,7 +140,7 @@ async def named(probe: Probe, tp: TopicPartition, header: str, wanted: Mapping[s
 
 
 async def first_readable(probe: Probe, tp: TopicPartition, begin: int, end: int) -> int | None:
-    """Returns the offset of the first committed record in [begin, end), None if there is none."""
+    """The offset of the first committed record in [begin, end), None if there is none."""
     async with aclosing(read(probe, tp, begin, end)) as records:  # closed before the next read begins
         async for record in records:
             return int(record.offset)

@@ -89,7 +89,7 @@ class Touched:
             self._arrived.set()
 
     def take(self, most: int) -> list[str]:
-        """Returns up to `most` recipient ids to re-evaluate: changed ones first, then the next of the full scan.
+        """Up to `most` recipient ids to re-evaluate: changed ones first, then the next of the full scan.
 
         Half the places belong to the scan, so that no flood of changed facts holds it back.
         """
@@ -127,7 +127,7 @@ class Touched:
         return found
 
     def _known(self, most: int) -> list[str]:
-        """Returns the next of those whose items wait for facts; nobody while a record withholds everybody."""
+        """The next of those whose items wait for facts; nobody while a record withholds everybody."""
         if self._rejudged is None and self._rejudge and not self._store.withholds_everybody:
             self._rejudged, self._rejudge = self._memory.rejudged(), False
         if self._rejudged is None or most <= 0:

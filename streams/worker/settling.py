@@ -36,7 +36,7 @@ PAUSE = 100
 
 
 async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head, *, keys: Sequence[Vkey]) -> Tail:
-    """Returns the last that stands on `manifests` and `audit` of a partition; call it once the former owner is fenced.
+    """The last that stands on `manifests` and `audit` of a partition; call it once the former owner is fenced.
 
     `keys`: the public keys of the workers.
     """
@@ -70,7 +70,7 @@ class _Backwards:
 
     @classmethod
     async def of(cls, probe: offsets.Probe, tp: TopicPartition, step: int) -> _Backwards:
-        """Returns one that stands at the stable end."""
+        """One that stands at the stable end."""
         return cls(probe, tp, *await offsets.bounds(probe, tp), step)
 
     @property
@@ -79,7 +79,7 @@ class _Backwards:
         return self._at <= self.begin
 
     async def more(self) -> list[Record]:
-        """Returns the stretch before what was read last, in order."""
+        """The stretch before what was read last, in order."""
         start, end = max(self.begin, self._at - self._step), self._at
         self._at, self._step = start, self._step * 4
         found = []
@@ -93,7 +93,7 @@ class _Backwards:
 async def anew(
     probe: offsets.Probe, tools: WorkerContext, number: int, settled: Settled, memory: Memory
 ) -> list[Entry]:
-    """Returns the entries of a torn transaction, made from its audit records, and puts them into the ledger's memory.
+    """The entries of a torn transaction, made from its audit records, and puts them into the ledger's memory.
 
     What a record is about may have expired. Its entry cannot be made then, and the log names the decision.
     """
@@ -122,7 +122,7 @@ async def anew(
 
 
 def taken_in(records: Iterable[Said]) -> list[Judged]:
-    """Returns audit records that no manifest has as the next manifest counts them; their outputs are not written."""
+    """Audit records that no manifest has as the next manifest counts them; their outputs are not written."""
     found = []
     for one in records:
         out, act = put_out(one.said), one.said.get("act") or {}

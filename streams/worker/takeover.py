@@ -78,7 +78,7 @@ class TakeOver:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
 
     async def _position(self, head: Head | None) -> Head:
-        """Returns the head, or the first one of a partition that has no past."""
+        """The head, or the first one of a partition that has no past."""
         bounds = {tp: await offsets.bounds(self._probe, tp) for tp in (self._sends, self._acts)}
         if head is None:
             audit = await offsets.bounds(self._probe, self._audit)

@@ -189,7 +189,7 @@ class Turn:
             self._broken.set_result(None)
 
     async def _next_acts(self) -> InputRange[ActRecord]:
-        """Returns the acts that are left, and behind them what has come since: a cancellation may call them off."""
+        """The acts that are left, and behind them what has come since: a cancellation may call them off."""
         if self._left is None:
             return await self._act_intake.next_batch(self._tools.pace.records)
         if len(self._left.records) >= CHUNK_RECORDS:
@@ -238,7 +238,7 @@ class Turn:
         return fresh
 
     async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
-        """Returns the records of `review` of these people that the gate may clear by itself."""
+        """The records of `review` of these people that the gate may clear by itself."""
         memory, store, wanted = self._judging.memory, self._tools.followers.store, dict[str, int]()
         for name in people:
             wanted |= memory.waiting(name, self._tools.clock.now(), answered=answered(store, memory, name))

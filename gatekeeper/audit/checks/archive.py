@@ -114,7 +114,7 @@ def _special(record: _Stored) -> bool:
 
 
 def _tokens(record: _Stored) -> set[str]:
-    """Returns the tokens that a source gives; none of what is no readable source."""
+    """The tokens that a source gives; none of what is no readable source."""
     if record.topic != "sources":
         return set()
     try:

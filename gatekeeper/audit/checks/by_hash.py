@@ -38,7 +38,7 @@ class ByHash:
         self._references: dict[bytes, Reference] = {}
 
     def policy(self, digest: str) -> Policy:
-        """Returns the version with these bytes; raises Missing."""
+        """The version with these bytes; raises Missing."""
         found = self._policies.get(digest)
         if found is None:
             try:
@@ -49,7 +49,7 @@ class ByHash:
         return found
 
     def reference(self, refs: Mapping[str, str | None]) -> Reference:
-        """Returns the reference data of a snapshot, `kind/id` to hash (None: there was none); raises Missing."""
+        """The reference data of a snapshot, `kind/id` to hash (None: there was none); raises Missing."""
         name = canonical(refs)
         found = self._references.get(name)
         if found is None:

@@ -106,11 +106,11 @@ class Chain:
         return True
 
     def next(self, partition: int) -> int:
-        """Returns the offset behind the last manifest of a partition that is sealed, 0 where none is."""
+        """The offset behind the last manifest of a partition that is sealed, 0 where none is."""
         return self._at(partition).next
 
     def take(self, partition: int, offset: int, value: bytes | None, signature: str) -> tuple[bool, list[ChainFinding]]:
-        """Returns whether this manifest may be sealed, in which case it is the new head, and what is to be told.
+        """Whether this manifest may be sealed, in which case it is the new head, and what is to be told.
 
         `signature`: the header `gate-sig`, '' without one. What breaks a partition is told once, not for each
         manifest behind it.
@@ -222,6 +222,6 @@ class Own:
         self._foreign = NO_MANIFEST | FOREIGN if keys else NO_MANIFEST
 
     def foreign(self, partition: int, offset: int, value: bytes | None, signature: str) -> ChainFinding | None:
-        """Returns why the next manifest of a partition is not the system's own; None where it is, gaps or not."""
+        """Why the next manifest of a partition is not the system's own; None where it is, gaps or not."""
         _, findings = self._chain.take(partition, offset, value, signature)
         return next((finding for finding in findings if finding.kind in self._foreign), None)

@@ -147,7 +147,7 @@ def covered(
 
 
 def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
-    """Returns canonical JSON of the findings on all partitions, short enough to be sealed; `at`: when, RFC 3339.
+    """Canonical JSON of the findings on all partitions, short enough to be sealed; `at`: when, RFC 3339.
 
     It counts all findings, and holds as many as there is room for. What is told of partitions are lists in the order
     of their numbers: of an input the first offset claimed, the next one, and how many between held a record.
@@ -176,7 +176,7 @@ def _claimed(one: Covered, name: str) -> list[int]:
 
 
 def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Returns the output that an audit record leads to: its topic, and the decision that it names; None for none."""
+    """The output that an audit record leads to: its topic, and the decision that it names; None for none."""
     act, did, live = said.get("act") or {}, said["did"], said.get("mode", "live") == "live"
     told = "cleared" if said["verdict"] == "clear" and live else "review"
     if said["stage"] == "intake":
@@ -296,7 +296,7 @@ class _Check:
         return self._found
 
     def _unsigned(self, manifest: Signed, kid: str) -> bool:
-        """Returns whether no worker's key that is known has signed the manifest."""
+        """Whether no worker's key that is known has signed the manifest."""
         wrong = not_signed(manifest.value, manifest.signature, self._keys.get(kid)) if self._keys else None
         if wrong is None:
             return False
@@ -305,7 +305,7 @@ class _Check:
         return True
 
     def _chain(self, offset: int, prev: str | None, hash_: str) -> bool:
-        """Returns whether the manifest is the one that follows the last one."""
+        """Whether the manifest is the one that follows the last one."""
         joined = prev == self._prev or (self._found.manifests == 0 and self._cut)
         if not joined and (prev is None or prev in self._hashes):
             self._find("reordered_partition", "manifests", offset)
@@ -430,7 +430,7 @@ class _Check:
 
 
 def _id(did: object) -> str:
-    """Returns a decision id, and nothing of what is shaped otherwise: a forger may have put anything there."""
+    """A decision id, and nothing of what is shaped otherwise: a forger may have put anything there."""
     return did if isinstance(did, str) and re.fullmatch(DID_PATTERN, did) else ""
 
 

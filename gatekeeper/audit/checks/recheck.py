@@ -32,11 +32,11 @@ class Inputs(Protocol):
     """Reads back the inputs of workers, as far as they are kept: `streams.operations.inputs.KeptInputs`."""
 
     def at(self, topic: str, partition: int, offset: int) -> Record | None:
-        """Returns the record of a topic (registry name) at this place; None where there is none."""
+        """The record of a topic (registry name) at this place; None where there is none."""
         ...
 
     def expired(self, topic: str, partition: int, offset: int) -> bool:
-        """Returns whether what stood there is no longer kept."""
+        """Whether what stood there is no longer kept."""
         ...
 
 
@@ -169,7 +169,7 @@ class Recheck:
                     raise _Differs(f"facts.{name}[{number}]", told(claimed))
 
     def _place(self, said: dict[str, Any]) -> Place:
-        """Returns where the input of a decision stands; of a hand-off, that of the clearance."""
+        """Where the input of a decision stands; of a hand-off, that of the clearance."""
         if said["stage"] == "handoff":
             try:
                 return self._cleared[said["clearance"]]
@@ -179,7 +179,7 @@ class Recheck:
         return logical_name(src["topic"]), src["partition"], src["offset"]
 
     def _taken(self, said: dict[str, Any], place: Place) -> Record:
-        """Returns the send that was judged, as it stands on `sends`, or on `review` where an act names it."""
+        """The send that was judged, as it stands on `sends`, or on `review` where an act names it."""
         record = self._at(said, place)
         if place[0] != "acts":
             return record
@@ -212,7 +212,7 @@ class Recheck:
 
 
 def _act(said: dict[str, Any], record: Record, *, its_own: bool) -> Act:
-    """Returns an act as it stands on `acts`; `its_own`: it must be the one that the record tells of."""
+    """An act as it stands on `acts`; `its_own`: it must be the one that the record tells of."""
     try:
         act: Act = decode("acts", record.key, record.value)
     except Unreadable as fault:
@@ -226,7 +226,7 @@ def _act(said: dict[str, Any], record: Record, *, its_own: bool) -> Act:
 
 
 def _made(said: dict[str, Any]) -> dict[str, Any]:
-    """Returns the release that the record of a release claims to have made, {} where it claims none."""
+    """The release that the record of a release claims to have made, {} where it claims none."""
     releases, item = said["facts"].get("releases", ()), (said.get("act") or {}).get("item")
     return next((one for one in releases if one["decision_id"] == item), {})
 

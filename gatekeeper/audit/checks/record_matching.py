@@ -44,7 +44,7 @@ class Sieve:
         self._stretch, self._last = -1, -1
 
     def take(self, said: Mapping[str, Any], following: str | None = None) -> list[bytes] | None:
-        """Returns the records of a manifest, fewer than it names where they end; None where it cannot be told which.
+        """The records of a manifest, fewer than it names where they end; None where it cannot be told which.
 
         `following`: the first decision of the next manifest. Where no records ahead come to its root, those that stand
         in their place are returned.
@@ -143,7 +143,7 @@ def _choices(found: list[_Found], count: int) -> Iterator[list[_Found]]:
 
 
 def _named(value: bytes, said: Mapping[str, Any]) -> str | None:
-    """Returns the decision of a record, None where it cannot be one of this manifest."""
+    """The decision of a record, None where it cannot be one of this manifest."""
     try:
         record = orjson.loads(value)
         src, stage, did = record["src"], record["stage"], record["did"]

@@ -108,7 +108,7 @@ def replay(value: bytes, library: ByHash, *, under: Packs | None = None) -> Repl
 
 
 def by_its_rules(found: Replayed, value: bytes) -> Replayed:
-    """Returns a result, and `unverified` in place of `drift` and `unknown` where other rules decided the record."""
+    """A result, and `unverified` in place of `drift` and `unknown` where other rules decided the record."""
     rules = rules_of(value)
     if found.finding in ("drift", "unknown") and rules not in (RULES, None):
         return found._replace(finding="unverified", why=f"rules {rules}")
@@ -159,7 +159,7 @@ def read(record: AuditRecord, said: dict[str, Any], library: ByHash) -> Recorded
 
 
 def decided(case: RecordedCase, library: ByHash, under: Packs | None = None) -> Decision:
-    """Returns the decision that follows; `under`: by these packs, whatever the record says. Raises as `read` does."""
+    """The decision that follows; `under`: by these packs, whatever the record says. Raises as `read` does."""
     record, at = case.record, milliseconds(case.record.at)
     policy = under.at(at) if under else case.policy
     reasons = [Found(reason.code, reason.facts, reason.says) for reason in record.reasons]
@@ -184,12 +184,12 @@ def decided(case: RecordedCase, library: ByHash, under: Packs | None = None) -> 
 
 
 def milliseconds(written: str) -> int:
-    """Returns an instant as records write it, in milliseconds since the epoch."""
+    """An instant as records write it, in milliseconds since the epoch."""
     return (datetime.fromisoformat(written) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, str] | None:
-    """Returns the first field that differs with both values as JSON, `-` for one that is not there; None = alike.
+    """The first field that differs with both values as JSON, `-` for one that is not there; None = alike.
 
     What may be somebody's name or the like is masked, in the path and in the values: the record may be forged.
     """
@@ -219,7 +219,7 @@ def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, 
 
 
 def _first(said: Mapping[str, Any], derived: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Returns the first difference of two records, the verdict's before all; none where only the bytes differ."""
+    """The first difference of two records, the verdict's before all; none where only the bytes differ."""
     for name in (*_TELLING, *sorted({*said, *derived} - {*_TELLING})):
         one, other = ({name: of[name]} if name in of else {} for of in (said, derived))
         if found := difference(one, other):
@@ -239,7 +239,7 @@ def _whole(send: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _packs(policy: Policy, reasons: list[Found]) -> Packs:
-    """Returns packs in which this version is in force, or none is if the record says so."""
+    """Packs in which this version is in force, or none is if the record says so."""
     since, bars = LONG_AGO.first, []
     if [reason.code for reason in reasons] == ["POLICY_UNKNOWN"]:
         says = reasons[0].says
@@ -284,7 +284,7 @@ def _outcome(stage: Stage, kind: str | None, outcome: str, decision: Decision) -
 
 
 def _silent(record: AuditRecord, said: dict[str, Any], library: ByHash, under: Packs | None) -> dict[str, Any]:
-    """Returns the record of an act that decided nothing, as it must be."""
+    """The record of an act that decided nothing, as it must be."""
     if record.stage == "intake":
         raise Unjudged("verdict")  # a send is always judged
     act, at = said.get("act") or {}, milliseconds(record.at)
@@ -323,7 +323,7 @@ def _did(record: AuditRecord, clearance: str | None) -> str:
 
 
 def _copied(derived: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the record with what comes of no decision: made with keys, or telling of the machine that decided."""
+    """The record with what comes of no decision: made with keys, or telling of the machine that decided."""
     for name in COPIED:
         derived.pop(name, None)
         if name in said:

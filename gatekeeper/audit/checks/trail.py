@@ -42,11 +42,11 @@ class Named(Protocol):
     """What records name by hash."""
 
     def policy(self, sha256: str) -> bytes | None:
-        """Returns the bytes of a policy version by their SHA-256 in hex, None where they are not at hand."""
+        """The bytes of a policy version by their SHA-256 in hex, None where they are not at hand."""
         ...
 
     def reference(self, sha256: str) -> bytes | None:
-        """Returns the bytes of a record of `reference` by their SHA-256 in hex, None where they are not at hand.
+        """The bytes of a record of `reference` by their SHA-256 in hex, None where they are not at hand.
 
         Terms of joint use are named by the hash of the canonical map of version to hash: that map is returned, and
         each version by its own hash.
@@ -58,7 +58,7 @@ class Trail(Named, Protocol):
     """A way to read it: `Folder` reads an export, `streams.operations.trail.LiveTrail` the topics."""
 
     def partitions(self) -> list[int]:
-        """Returns the numbers of all partitions."""
+        """The numbers of all partitions."""
         ...
 
     def links(self, partition: int) -> Iterator[Link]:
@@ -72,7 +72,7 @@ class Trail(Named, Protocol):
 def link(
     partition: int, offset: int, value: bytes, signature: bytes, records: Iterator[bytes], *, index: int | None = None
 ) -> Link:
-    """Returns the link of a manifest, and takes exactly its records from `records`, which go on behind them.
+    """The link of a manifest, and takes exactly its records from `records`, which go on behind them.
 
     Raises IncompleteError (5) where they end too early, IntegrityError (4) where the first is not the one it names,
     ValueError, KeyError or TypeError for what is no manifest. Whether they are the ones that were hashed is the

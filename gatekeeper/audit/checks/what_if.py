@@ -104,7 +104,7 @@ class WhatIf:
         return found
 
     def _packs(self, case: RecordedCase) -> Packs:
-        """Returns packs with the new version in its place, and beside it the one that decided."""
+        """Packs with the new version in its place, and beside it the one that decided."""
         own = self._library.policy(case.policy.sha256).max_lag_ms
         over = case.record.max_lag_ms if case.record.max_lag_ms != own else None  # a setting goes over every version
         old = dataclasses.replace(case.policy, since=LONG_AGO.first)

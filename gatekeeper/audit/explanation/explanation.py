@@ -111,7 +111,7 @@ def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[PlacedRecord]:
 
 
 def proven(told: PlacedRecord, log: Sealed | None, keys: Sequence[str]) -> PlacedRecord:
-    """Returns a record of a manifest with its leaf, and with what is wrong with the proof that `prove` writes of it.
+    """A record of a manifest with its leaf, and with what is wrong with the proof that `prove` writes of it.
 
     Not to be sealed yet is nothing wrong. `log`, `keys`: as `gatekeeper.audit.export.proof.prove` takes them. Raises
     IntegrityError (4) where the log cannot be read.
@@ -126,7 +126,7 @@ def proven(told: PlacedRecord, log: Sealed | None, keys: Sequence[str]) -> Place
 
 
 def pieces(found: Iterable[PlacedRecord]) -> list[list[PlacedRecord]]:
-    """Returns the records by piece, in the order in which they came: those that name each other are of one."""
+    """The records by piece, in the order in which they came: those that name each other are of one."""
     grouped: list[tuple[set[str], list[PlacedRecord]]] = []
     for told in found:
         names, records = set(told.names), [told]
@@ -147,7 +147,7 @@ def _rules(told: PlacedRecord) -> int:
 
 
 def _unread(rules: int, partition: int, offset: int | str) -> GatekeeperError:
-    """Returns why a record cannot be told: a later release wrote it, or no worker did."""
+    """Why a record cannot be told: a later release wrote it, or no worker did."""
     if rules > RULES:
         named = {"rules": rules, "own": RULES}
         return IncompleteError("error.trail_record_later", partition=partition, offset=offset, **named)
@@ -173,7 +173,7 @@ class Explanation:
         self._tell = Telling(lang or language(), names)
 
     def page(self) -> str:
-        """Returns the page as text."""
+        """The page as text."""
         lines: list[str] = []
         for told, chapter in zip(self.piece, self.chapters(), strict=True):
             lines += [self._tell.say("heading", code=chapter.code, did=chapter.did), f"{chapter.at}  {chapter.stage}"]
@@ -201,7 +201,7 @@ class Explanation:
         return (first.did, chapter.code, *said, chapter.at)
 
     def plain(self) -> list[dict[str, Any]]:
-        """Returns the same for programs: of each record its fields, the sentences, and where it stands."""
+        """The same for programs: of each record its fields, the sentences, and where it stands."""
         return [
             {
                 "decision_id": told.did,
@@ -257,7 +257,7 @@ class Explanation:
         return [self._tell.whole(line) for some in lines for line in some]
 
     def _standing(self, told: PlacedRecord) -> list[str]:
-        """Returns where a record stands, and how it is sealed."""
+        """Where a record stands, and how it is sealed."""
         lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
         if told.wrong:
             changed = any(one.exit == CHANGED for one in told.wrong)

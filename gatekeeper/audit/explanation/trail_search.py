@@ -62,7 +62,7 @@ class TrailSearch:
     """What kept a partition from being read to its end."""
 
     def found(self, quest: SearchTerm) -> list[list[PlacedRecord]]:
-        """Returns the pieces that are meant, each with all of its records in order."""
+        """The pieces that are meant, each with all of its records in order."""
         seeds = [told for told in self._records(self.trail.partitions(), quest.needle) if quest.meant(told)]
         dids, names = {told.did for told in seeds}, set().union(*(told.names for told in seeds))
         numbers, records, before = sorted({told.partition for told in seeds}), seeds, set[str]()

@@ -19,7 +19,7 @@ _CERTAIN = 1000
 
 
 def told_reason(reason: Mapping[str, Any], rules: int) -> dict[str, Any]:
-    """Returns a recorded reason for programs: code, clause, its facts, and its sentence in both languages.
+    """A recorded reason for programs: code, clause, its facts, and its sentence in both languages.
 
     `rules`: the version of the rules that decided. Of a reason that this release does not know, the record is quoted.
     """
@@ -57,15 +57,15 @@ class Telling:
         self._names = names or {}
 
     def say(self, key: str, **values: Any) -> str:
-        """Returns a sentence of `explanation`."""
+        """A sentence of `explanation`."""
         return worded(f"explanation.{key}", self.lang, **values)
 
     def known(self, kind: str, code: str) -> str:
-        """Returns a code in words; a code that this version has no words for, as it stands."""
+        """A code in words; a code that this version has no words for, as it stands."""
         return self.say(f"{kind}_{code}") if f"explanation.{kind}_{code}" in catalogue() else code
 
     def word(self, kind: str, code: str) -> str:
-        """Returns a word of the domain, or its code."""
+        """A word of the domain, or its code."""
         key = f"word.{kind}.{code}"
         return worded(key, self.lang) if key in catalogue() else code
 
@@ -74,7 +74,7 @@ class Telling:
         return self._names.get(f"{kind}/{id_}", id_)
 
     def whole(self, line: FactLine) -> str:
-        """Returns all of a line in one: what it is, when, the words, and the records."""
+        """All of a line in one: what it is, when, the words, and the records."""
         key = f"line_{line.kind}"
         told = f"{line.text} ({line.refs})" if line.refs else line.text
         return (
@@ -84,13 +84,13 @@ class Telling:
         )
 
     def because(self, reason: Mapping[str, Any], rules: int) -> FactLine:
-        """Returns a recorded reason with its clause, and the records that it stands on; `rules` as `told_reason`."""
+        """A recorded reason with its clause, and the records that it stands on; `rules` as `told_reason`."""
         told = told_reason(reason, rules)
         clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
         return FactLine("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
 
     def act(self, act: Mapping[str, Any]) -> FactLine:
-        """Returns who did what, and what became of it."""
+        """Who did what, and what became of it."""
         by = ", ".join([act["by"]] if isinstance(act["by"], str) else act["by"] or ["-"])
         kind = self.known("kind", act["kind"] or "-")
         said = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
@@ -124,7 +124,7 @@ class Telling:
         return found
 
     def point(self, facts: Mapping[str, Any]) -> list[FactLine]:
-        """Returns whether a source gives the address that a piece was for, and what could not be read."""
+        """Whether a source gives the address that a piece was for, and what could not be read."""
         exact, near = ", ".join(facts["contact_point_from"]), ", ".join(facts.get("contact_point_near", ()))
         lines = [FactLine("point", None, self.say("point_exact" if exact else "point_none"), exact)]
         lines += [FactLine("point", None, self.say("point_near"), near)] if near else []

@@ -37,7 +37,7 @@ _OURS = ("__future__", "gatekeeper")
 
 
 def bundle() -> str:
-    """Returns the text of `verify.py`; a release has one such text."""
+    """The text of `verify.py`; a release has one such text."""
     imported, sections, docstring = set[tuple[str, str]](), [], ""
     for name in PARTS:
         docstring, imports, code = _apart((AUDIT / name).read_text("utf-8"))
@@ -48,7 +48,7 @@ def bundle() -> str:
 
 
 def _apart(source: str) -> tuple[str, set[tuple[str, str]], str]:
-    """Returns a module's docstring, what it imports from others than us (module and name), and the lines left over."""
+    """A module's docstring, what it imports from others than us (module and name), and the lines left over."""
     tree, lines, imports = ast.parse(source), source.splitlines(keepends=True), set[tuple[str, str]]()
     for one in tree.body:
         if isinstance(one, ast.Import):
@@ -64,7 +64,7 @@ def _apart(source: str) -> tuple[str, set[tuple[str, str]], str]:
 
 
 def _block(imports: set[tuple[str, str]]) -> str:
-    """Returns the lines that import these: of the standard library, then of others."""
+    """The lines that import these: of the standard library, then of others."""
     names: dict[str, list[str]] = {}
     for module, name in sorted(imports):
         names.setdefault(module, []).append(name)

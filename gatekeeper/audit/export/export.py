@@ -206,7 +206,7 @@ class _Writer:
 
 
 def _newest(log: Sealed, first: str, to: str) -> dict[int, bytes]:
-    """Returns the leaf hash of each partition's newest sealed manifest that is of this time."""
+    """The leaf hash of each partition's newest sealed manifest that is of this time."""
     found = {}
     for start in range(0, log.checkpoint.size, TILE):
         for leaf in log.tree.leaves(start):
@@ -222,7 +222,7 @@ def _digests(named: Iterable[str]) -> list[str]:
 
 
 def _versions(value: bytes) -> set[str]:
-    """Returns the hashes that a map of versions names, nothing for another value: a forger may have named any."""
+    """The hashes that a map of versions names, nothing for another value: a forger may have named any."""
     with suppress(*FOREIGN):
         said = orjson.loads(value)
         return set(_digests(said.values())) if "v" not in said else set()

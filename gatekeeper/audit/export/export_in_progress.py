@@ -31,7 +31,7 @@ REPLACED = (UNFINISHED, "log", "keys", "schemas", "verify.py")
 
 
 def part_of(out: Path, *, user: int) -> Path:
-    """Returns the folder in which an export grows until it is whole.
+    """The folder in which an export grows until it is whole.
 
     `user`: the number of the one who calls. Raises UsageError (2) where it could not be put into `out` then, which is
     no folder or holds something else than an export by day, or where it is somebody else's or open to others;

@@ -61,7 +61,7 @@ class Folder:
                 raise ValueError("a version")
 
     def partitions(self) -> list[int]:
-        """Returns the numbers of all partitions."""
+        """The numbers of all partitions."""
         return list(range(self._partitions))
 
     def links(self, partition: int) -> Iterator[Link]:
@@ -81,11 +81,11 @@ class Folder:
             raise IntegrityError("error.trail_order", partition=partition, offset=offset)
 
     def policy(self, sha256: str) -> bytes | None:
-        """Returns the bytes of a policy version by their SHA-256 in hex, None where they were not exported."""
+        """The bytes of a policy version by their SHA-256 in hex, None where they were not exported."""
         return self._stored(self.path / "policies" / f"{sha256}.toml")
 
     def reference(self, sha256: str) -> bytes | None:
-        """Returns the bytes of a record of `reference` by their SHA-256 in hex, None where they were not exported."""
+        """The bytes of a record of `reference` by their SHA-256 in hex, None where they were not exported."""
         return self._stored(self.path / "reference" / f"{sha256}.json")
 
     def _stored(self, file: Path) -> bytes | None:
@@ -112,12 +112,12 @@ class Folder:
 
 
 def days_of(path: Path, partition: int) -> list[Path]:
-    """Returns the folders of a partition's finished days, in order."""
+    """The folders of a partition's finished days, in order."""
     return sorted(folder for folder in path.glob(f"{DAYS}/*/{partition}") if DAY.fullmatch(folder.parent.name))
 
 
 def last_finished(*paths: Path) -> dict[int, Finished]:
-    """Returns where the finished days of each partition end; they may be in more than one folder.
+    """Where the finished days of each partition end; they may be in more than one folder.
 
     Raises IntegrityError (4) where the last one of a partition cannot be read.
     """

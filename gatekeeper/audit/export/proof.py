@@ -24,7 +24,7 @@ def prove(
     keys: Sequence[str],
     told: Callable[[Link], None] = lambda link: None,
 ) -> bytes | None:
-    """Returns the proof of a decision as JSON, as `gatekeeper audit check` reads it; None where no record is its.
+    """The proof of a decision as JSON, as `gatekeeper audit check` reads it; None where no record is its.
 
     `log`: what is sealed; a manifest that is not in it is proven by its signature alone. `keys`: the public keys of
     workers and logs, NAME+HASH+BASE64. `told` hears of each link that is looked at. Raises what the trail does.
@@ -39,7 +39,7 @@ def prove(
 
 
 def of_record(link: Link, place: int, log: Sealed | None, keys: Sequence[str]) -> bytes:
-    """Returns the proof of the record at this place of a manifest, as `prove` does."""
+    """The proof of the record at this place of a manifest, as `prove` does."""
     hashes = inclusion_proof([leaf_hash(record) for record in link.records], place)
     index = log.indexes.get(leaf_hash(link.value)) if log else None
     sealed: dict[str, Any] | None = None

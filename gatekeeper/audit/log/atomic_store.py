@@ -45,7 +45,7 @@ class AtomicStore:
             os.close(handle)
 
     def read(self, name: str) -> bytes | None:
-        """Returns a file, None where there is none: a folder or a pipe of that name is none."""
+        """A file, None where there is none: a folder or a pipe of that name is none."""
         path = self.folder / name
         with self._disk(path, "error.disk_unread"):
             try:
@@ -54,7 +54,7 @@ class AtomicStore:
                 return None
 
     def foreign(self, name: str) -> bytes | None:
-        """Returns a file that others may have put there, None where there is none: no link, and FOREIGN_BYTES at most.
+        """A file that others may have put there, None where there is none: no link, and FOREIGN_BYTES at most.
 
         Raises UnavailableError (3) for anything else of that name; nothing waits for a pipe.
         """

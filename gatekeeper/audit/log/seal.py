@@ -42,7 +42,7 @@ class Seal:
 
 
 def read(files: Dated, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Seal | None:
-    """Returns the seal that stands in the log's folder, None where there is no log.
+    """The seal that stands in the log's folder, None where there is no log.
 
     `log`, `witnesses`: the public keys to check with. Raises IntegrityError (4) where `tree.newest` does, and what
     `files` raises.

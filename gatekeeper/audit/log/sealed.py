@@ -40,7 +40,7 @@ class Sealed:
 def sealed(
     files: Reading, logs: Sequence[Vkey], witnesses: Sequence[Vkey], passed: Passed = lambda error: None
 ) -> Sealed | None:
-    """Returns the log with the newest checkpoint that a witness cosigned, or without one the newest; None if empty.
+    """The log with the newest checkpoint that a witness cosigned, or without one the newest; None if empty.
 
     `logs`, `witnesses`: the public keys. `passed` hears of each file of a witness that is not usable.
     Raises IntegrityError (4) where the log cannot be read.
@@ -60,7 +60,7 @@ def sealed(
 
 
 def checked(log: Sealed) -> Sealed:
-    """Returns the log; raises IntegrityError (4) where its leaves, or its tiles, do not come to its checkpoint."""
+    """The log; raises IntegrityError (4) where its leaves, or its tiles, do not come to its checkpoint."""
     if not log.fits or log.tree.root() != log.checkpoint.root:
         raise IntegrityError("error.log_tree_differs", size=log.checkpoint.size)
     return log

@@ -16,20 +16,20 @@ class Reading(Protocol):
     """Files by their names below a folder."""
 
     def read(self, name: str) -> bytes | None:
-        """Returns a file, None where there is none."""
+        """A file, None where there is none."""
 
     def foreign(self, name: str) -> bytes | None:
-        """Returns a file that others may have put there, None where there is none.
+        """A file that others may have put there, None where there is none.
 
         Raises UnavailableError (3) for what is no plain file of a size that can be read.
         """
 
     def names(self, folder: str) -> list[str]:
-        """Returns the names of the files in a folder, none where there is no such folder."""
+        """The names of the files in a folder, none where there is no such folder."""
 
 
 def newest(files: Reading, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] | None:
-    """Returns the checkpoint that stands and its whole note, None where there is none.
+    """The checkpoint that stands and its whole note, None where there is none.
 
     `verifiers`: the log's keys, former ones too, whose name is its origin. Raises IntegrityError (4) for one that
     they did not sign, or of another log, and for tiles without one: no log begins so.
@@ -55,11 +55,11 @@ class Tree:
         self._kept: tuple[str, bytes] = ("", b"")
 
     def root(self) -> bytes:
-        """Returns the 32 bytes of the root."""
+        """The 32 bytes of the root."""
         return self._over(0, self.size) if self.size else root_of([])
 
     def leaves(self, start: int = 0) -> list[bytes]:
-        """Returns the leaves of the tile of entries in which `start` lies, from there on."""
+        """The leaves of the tile of entries in which `start` lies, from there on."""
         number, first = divmod(start, TILE)
         width = min(TILE, self.size - number * TILE)
         raw = self._tile("entries", number, width)
@@ -90,7 +90,7 @@ class Tree:
         return [raw[at : at + 32] for at in range(0, 32 * width, 32)]
 
     def inclusion(self, index: int) -> list[bytes]:
-        """Returns the proof that the leaf at `index` is in the tree, from its sibling up (RFC 6962, 2.1.1)."""
+        """The proof that the leaf at `index` is in the tree, from its sibling up (RFC 6962, 2.1.1)."""
         low, high = 0, self.size
         found: list[bytes] = []
         while high - low > 1:
@@ -104,7 +104,7 @@ class Tree:
         return found[::-1]
 
     def consistency(self, old: int) -> list[bytes]:
-        """Returns the proof that the tree extends that of its first `old` leaves (RFC 6962, 2.1.2)."""
+        """The proof that the tree extends that of its first `old` leaves (RFC 6962, 2.1.2)."""
         low, high, whole = 0, self.size, True
         found: list[bytes] = []
         if not 0 < old < high:
@@ -120,7 +120,7 @@ class Tree:
         return ([] if whole else [self._over(low, high)]) + found[::-1]
 
     def _over(self, low: int, high: int) -> bytes:
-        """Returns the root over the leaves from `low` to `high`, which the RFC's splits lead to."""
+        """The root over the leaves from `low` to `high`, which the RFC's splits lead to."""
         if (n := high - low) & (n - 1):
             split = low + _split(n)
             return node_hash(self._over(low, split), self._over(split, high))
@@ -147,5 +147,5 @@ class Tree:
 
 
 def _split(n: int) -> int:
-    """Returns the largest power of two that is smaller than n."""
+    """The largest power of two that is smaller than n."""
     return 1 << (n - 1).bit_length() - 1

@@ -43,7 +43,7 @@ class Witness:
         self._log, self._memory, self._signer, self._verifiers = log, memory, signer, verifiers
 
     def look(self, *, now: int) -> tuple[Checkpoint, bool] | None:
-        """Returns the checkpoint that stands and whether it was cosigned just now; None where there never was one.
+        """The checkpoint that stands and whether it was cosigned just now; None where there never was one.
 
         `now`: seconds since the epoch. What was seen is on the disk before it is cosigned, so that no later start
         cosigns what forks from it. Raises IntegrityError (4) for a fork, a rollback, or a log that cannot be read.

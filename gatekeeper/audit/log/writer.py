@@ -92,7 +92,7 @@ class LogWriter:
         return self.size - 1
 
     def root(self) -> bytes:
-        """Returns the 32 bytes of the root over all leaves, sealed or not."""
+        """The 32 bytes of the root over all leaves, sealed or not."""
         below: list[bytes] = []
         for edge in self._edges:
             hashes = edge + below

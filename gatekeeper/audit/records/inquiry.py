@@ -16,13 +16,13 @@ _BETWEEN = re.compile(r"[\s\u00ad\u2010-\u2015\u2212\u30fc\uff70_.-]+")
 
 
 def make(did: str) -> str:
-    """Returns the code of a decision as it is printed, `ABCDE-FGHIJ-2`: the last letter checks the others."""
+    """The code of a decision as it is printed, `ABCDE-FGHIJ-2`: the last letter checks the others."""
     code = did[:LENGTH]
     return f"{code[:5]}-{code[5:]}-{_check(code)}"
 
 
 def read(text: str) -> str:
-    """Returns the ten letters that the decision id begins with.
+    """The ten letters that the decision id begins with.
 
     Small letters, full-width ones, other dashes or none are all read alike. Raises UsageError (2) where it is no code,
     or its check letter says that one is misread; what was typed is not said again, as it may be anything.

@@ -24,12 +24,12 @@ _FORM = TypeAdapter[str](Surrogate | ZonedTime | Any_)
 
 
 def told(value: Any) -> str:
-    """Returns a value as JSON, `?` standing for each string that is no id, code or instant, and each unknown field."""
+    """A value as JSON, `?` standing for each string that is no id, code or instant, and each unknown field."""
     return canonical(_masked(value)).decode()
 
 
 def word(value: Any) -> str:
-    """Returns an id, a code or an instant as it stands, `?` for anything else."""
+    """An id, a code or an instant as it stands, `?` for anything else."""
     try:
         return _FORM.validate_python(value)
     except ValidationError:
@@ -37,7 +37,7 @@ def word(value: Any) -> str:
 
 
 def named(field: str) -> str:
-    """Returns the name of a field of the contract; `?` for any other, which may be somebody's name."""
+    """The name of a field of the contract; `?` for any other, which may be somebody's name."""
     return field if field in _names() else MASK
 
 
@@ -56,7 +56,7 @@ def _masked(value: Any) -> Any:
 
 @cache
 def _names() -> frozenset[str]:
-    """Returns the names of all fields of records and of what they are made from, and of what a reason says."""
+    """The names of all fields of records and of what they are made from, and of what a reason says."""
     schemas = [TypeAdapter(model).json_schema() for model in (AuditRecord, *READ)]
     sentences = [said for key, both in catalogue().items() if key.startswith("reason.") for said in both.values()]
     filled = {field for said in sentences for _, field, _, _ in Formatter().parse(said) if field}

@@ -41,7 +41,7 @@ class Master:
         self._inner, self._outer = _begun(key)
 
     def of(self, salt: bytes) -> bytes:
-        """Returns the 32 bytes of the key of whoever has this salt."""
+        """The 32 bytes of the key of whoever has this salt."""
         return _ended(self._inner.copy(), self._outer.copy(), salt).digest()
 
 
@@ -55,7 +55,7 @@ class Subject:
         self._key, self._owner = key, owner
 
     def names(self, raw: bytes | None) -> tuple[str, str | None]:
-        """Returns `subj`, the person's pseudonym, and `in_mac`, what proves an input's bytes without holding them.
+        """`subj`, the person's pseudonym, and `in_mac`, what proves an input's bytes without holding them.
 
         `raw`: those bytes, None where they are not at hand; nor is their proof.
         """
@@ -74,7 +74,7 @@ class Subjects:
         self._chance = chance
 
     def of(self, recipient_id: str, memory: Memory) -> tuple[Subject | None, tuple[Entry, ...]]:
-        """Returns a person's name in records, and the entry of the salt where that is new.
+        """A person's name in records, and the entry of the salt where that is new.
 
         None for a person who was erased, of whom no record may say more. Raises KeyError where the salt's master key
         is not among ours.
@@ -90,7 +90,7 @@ class Subjects:
 
 
 def _begun(key: bytes) -> tuple[HASH, HASH]:
-    """Returns the inner and the outer hash, each begun with its block of the key."""
+    """The inner and the outer hash, each begun with its block of the key."""
     if len(key) != _KEY_BYTES:
         raise ValueError("a key has 32 bytes")
     inner, outer = _EMPTY.copy(), _EMPTY.copy()
@@ -100,7 +100,7 @@ def _begun(key: bytes) -> tuple[HASH, HASH]:
 
 
 def _ended(inner: HASH, outer: HASH, message: bytes) -> HASH:
-    """Returns the outer hash over the inner one over a message, of which both are spent."""
+    """The outer hash over the inner one over a message, of which both are spent."""
     inner.update(message)
     outer.update(inner.digest())
     return outer

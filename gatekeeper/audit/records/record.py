@@ -32,7 +32,7 @@ _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 
 
 def did(topic: str, partition: int, offset: int, stage: Stage, clearance: str = "") -> str:
-    """Returns the decision id, the same at every retry: base32 of SHA-256 over where the input stands, 26 letters.
+    """The decision id, the same at every retry: base32 of SHA-256 over where the input stands, 26 letters.
 
     `clearance`: which one was judged again, where one input has many of them judged.
     """
@@ -44,12 +44,12 @@ def did(topic: str, partition: int, offset: int, stage: Stage, clearance: str = 
 
 @cache
 def schema_hash() -> str:
-    """Returns the SHA-256 of the contract's JSON schemas that decide() reads by."""
+    """The SHA-256 of the contract's JSON schemas that decide() reads by."""
     return sha256(canonical([TypeAdapter(model).json_schema() for model in READ])).hexdigest()
 
 
 def read_record(value: bytes) -> dict[str, Any]:
-    """Returns the fields of an audit record of any version of the rules; raises ValueError for what is none.
+    """The fields of an audit record of any version of the rules; raises ValueError for what is none.
 
     Records of later rules may have fields that this release does not know.
     """
@@ -60,7 +60,7 @@ def read_record(value: bytes) -> dict[str, Any]:
 
 
 def judged_send(sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns all of a send's JSON that decide() reads: without `delivery`, recipient id and tokens."""
+    """All of a send's JSON that decide() reads: without `delivery`, recipient id and tokens."""
     found = {name: value for name, value in sent.items() if name not in _WITHHELD}
     found["contact_point"] = _without_token(sent["contact_point"])
     if "match" in sent:
@@ -88,7 +88,7 @@ def record(
     subject: Subject | None = None,
     raw: bytes | None = None,
 ) -> bytes:
-    """Returns the bytes of `schemas.audit.AuditRecord`; `snapshot` goes in as it stands, not encoded again.
+    """The bytes of `schemas.audit.AuditRecord`; `snapshot` goes in as it stands, not encoded again.
 
     `origin`: topic, partition, offset and timestamp of the input. `send`: of `judged_send`, None = unreadable.
     `normalised`: what is printed was made alike and compared, by this machine's Unicode tables.
@@ -136,7 +136,7 @@ def record_of_act(
     subject: Subject | None = None,
     raw: bytes | None = None,
 ) -> bytes:
-    """Returns the bytes of `schemas.audit.AuditRecord` of an act that decided nothing; `scope`: the item's send.
+    """The bytes of `schemas.audit.AuditRecord` of an act that decided nothing; `scope`: the item's send.
 
     `subject`, `raw`: as `record` takes them.
     """

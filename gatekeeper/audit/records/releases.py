@@ -17,7 +17,7 @@ RULES = max(RELEASES)
 
 
 def rules_of(value: bytes) -> int | None:
-    """Returns the version of the rules that an audit record names; None where it names none. Never raises."""
+    """The version of the rules that an audit record names; None where it names none. Never raises."""
     try:
         rules = orjson.loads(value)["engine"]["rules"]
     except (ValueError, LookupError, TypeError):

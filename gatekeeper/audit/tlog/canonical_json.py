@@ -10,7 +10,7 @@ MAX_INTEGER = (1 << 53) - 1
 
 
 def _integer(number: str) -> int:
-    """Returns an integer below 2^53; raises ValueError for any other number, `int` for 1.0, 1e3 and Infinity."""
+    """An integer below 2^53; raises ValueError for any other number, `int` for 1.0, 1e3 and Infinity."""
     if len(number) > 17 or abs(found := int(number)) > MAX_INTEGER:
         raise ValueError("not below 2^53")
     return found
@@ -45,7 +45,7 @@ def read_canonical(value: bytes) -> dict[str, Any]:
 
 
 def with_keys(found: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Returns an object that has these keys and no other; raises ValueError for one that has not."""
+    """An object that has these keys and no other; raises ValueError for one that has not."""
     if set(found) != set(names):
         raise ValueError("other keys")
     return found

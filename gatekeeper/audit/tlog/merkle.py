@@ -12,21 +12,21 @@ LEAF_PREFIX, NODE_PREFIX = sha256(b"\x00"), sha256(b"\x01")
 
 
 def leaf_hash(leaf: bytes) -> bytes:
-    """Returns the hash of a leaf: SHA-256 of 0x00 and its bytes."""
+    """The hash of a leaf: SHA-256 of 0x00 and its bytes."""
     found = LEAF_PREFIX.copy()
     found.update(leaf)
     return found.digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """Returns the hash of a node: SHA-256 of 0x01 and those of its two halves."""
+    """The hash of a node: SHA-256 of 0x01 and those of its two halves."""
     found = NODE_PREFIX.copy()
     found.update(left + right)
     return found.digest()
 
 
 def root_of(hashes: Sequence[bytes]) -> bytes:
-    """Returns the root over leaf hashes in order; SHA-256 of nothing for none."""
+    """The root over leaf hashes in order; SHA-256 of nothing for none."""
     level = list(hashes)
     while len(level) > 1:
         level = next_level(level)
@@ -34,7 +34,7 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
 
 
 def next_level(level: list[bytes]) -> list[bytes]:
-    """Returns the nodes over a level's; a last one without partner goes up as it is, which is the RFC's split."""
+    """The nodes over a level's; a last one without partner goes up as it is, which is the RFC's split."""
     begun, nodes = NODE_PREFIX.copy, list[bytes]()
     for left, right in zip(level[::2], level[1::2], strict=False):
         node = begun()
@@ -44,7 +44,7 @@ def next_level(level: list[bytes]) -> list[bytes]:
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes | None:
-    """Returns the root that a proof leads to from a leaf's hash; None where no tree of that size has such a proof."""
+    """The root that a proof leads to from a leaf's hash; None where no tree of that size has such a proof."""
     if not 0 <= index < size:
         return None
     found, last, left = leaf, size - 1, list(proof)
@@ -59,12 +59,12 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[byte
 
 
 def root(leaves: Sequence[bytes]) -> bytes:
-    """Returns the 32 bytes of the root over `leaves` in order; SHA-256 of nothing for no leaf."""
+    """The 32 bytes of the root over `leaves` in order; SHA-256 of nothing for no leaf."""
     return root_of([leaf_hash(leaf) for leaf in leaves])
 
 
 def tile_path(level: int | str, number: int, width: int = TILE) -> str:
-    """Returns the name of a tile in a log: `tile/0/x001/234.p/5` for the first five of number 1,234."""
+    """The name of a tile in a log: `tile/0/x001/234.p/5` for the first five of number 1,234."""
     digits = str(number)
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     *high, low = [digits[at : at + 3] for at in range(0, len(digits), 3)]

@@ -22,21 +22,21 @@ class Signing(Protocol):
         """Four bytes that stand for name, kind and key."""
 
     def sign(self, message: bytes) -> bytes:
-        """Returns the 64 bytes of a signature."""
+        """The 64 bytes of a signature."""
 
 
 def checkpoint(origin: str, size: int, root: bytes) -> str:
-    """Returns the text of a checkpoint, which is what is signed."""
+    """The text of a checkpoint, which is what is signed."""
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
 
 
 def signed(text: str, signer: Signing) -> str:
-    """Returns a note: the text, and the signer's line."""
+    """A note: the text, and the signer's line."""
     return f"{text}\n{_line(signer, signer.sign(text.encode()))}"
 
 
 def cosignature(text: str, signer: Signing, *, time: int) -> str:
-    """Returns the line by which a witness says that it has seen the text at this time, in seconds since the epoch."""
+    """The line by which a witness says that it has seen the text at this time, in seconds since the epoch."""
     signature = signer.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
     return _line(signer, time.to_bytes(8, "big") + signature)
 

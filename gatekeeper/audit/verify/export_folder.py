@@ -71,7 +71,7 @@ class ExportFolder:
                 yield name
 
     def read(self, name: str) -> bytes:
-        """Returns the bytes of a file; raises Trouble as `read_file` does."""
+        """The bytes of a file; raises Trouble as `read_file` does."""
         self._opened.add(name)
         return read_file(self._path, name)
 
@@ -92,7 +92,7 @@ class ExportFolder:
                 yield name, file
 
     def keys(self, role: str) -> dict[str, Vkey]:
-        """Returns the public keys of a role by NAME+HASH; raises Trouble for a file that is none."""
+        """The public keys of a role by NAME+HASH; raises Trouble for a file that is none."""
         found = {}
         for name in sorted(one for one in self.names if re.fullmatch(rf"keys/{role}-[1-9][0-9]{{0,5}}\.pub", one)):
             try:
@@ -103,12 +103,12 @@ class ExportFolder:
         return found
 
     def lacking(self, needed: set[str]) -> list[str]:
-        """Returns the files and folders of `needed` that are not there; a folder is there if a hashed file is in it."""
+        """The files and folders of `needed` that are not there; a folder is there if a hashed file is in it."""
         filled = {f"{match[1]}/" for match in map(HASHED.fullmatch, self.names) if match}
         return sorted(needed - self.names - filled)
 
     def strangers(self) -> list[str]:
-        """Returns the files that are not of the export, as far as it was read."""
+        """The files that are not of the export, as far as it was read."""
         return sorted(one for one in self.names - self._opened if not _UNREAD.fullmatch(one))
 
     def _tell(self, count: int) -> None:
@@ -122,6 +122,6 @@ def of_partition(name: str) -> bool:
 
 
 def top_of(name: str) -> str:
-    """Returns the folder of an export in which a file lies, `.` for a file that lies elsewhere."""
+    """The folder of an export in which a file lies, `.` for a file that lies elsewhere."""
     top = f"{name.partition('/')[0]}/"
     return top if _FOLDER.fullmatch(top) else "."

@@ -42,7 +42,7 @@ class Finding:
     values: dict[str, Any]
 
     def text(self, lang: str) -> str:
-        """Returns its sentence."""
+        """Its sentence."""
         place = "" if self.partition is None else say("at", lang, partition=self.partition, offset=self.offset)
         return place + say(self.code, lang, **self.values)
 
@@ -87,14 +87,14 @@ class Report:
             self.says.append(said if self.exit_code in (0, INCOMPLETE) else ("mend", {}))
 
     def lines(self, lang: str) -> list[str]:
-        """Returns all that people are told, one sentence a line."""
+        """All that people are told, one sentence a line."""
         found = [finding.text(lang) for finding in self.findings]
         if self.found > len(self.findings):
             found.append(say("more", lang, count=self.found - len(self.findings)))
         return found + [say(code, lang, **values) for code, values in self.says]
 
     def plain(self) -> dict[str, Any]:
-        """Returns it for programs."""
+        """It for programs."""
         where = ("code", "exit", "partition", "offset")
         findings = [{**{name: getattr(one, name) for name in where}, **one.values} for one in self.findings]
         says = [{"code": code, **values} for code, values in self.says]
@@ -120,7 +120,7 @@ def _tellable(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _told(name: str, value: Any) -> Any:
-    """Returns a value so that it cannot drive a terminal; `?` for one that may not be told."""
+    """A value so that it cannot drive a terminal; `?` for one that may not be told."""
     if isinstance(value, str) and name in _SHAPES and _SHAPES[name].fullmatch(value):
         return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
     return value if value is None or (type(value) is int and abs(value) <= MAX_INTEGER) else "?"

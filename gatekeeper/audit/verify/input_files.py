@@ -82,7 +82,7 @@ class Lines:
         return bool(piece or rest)
 
     def _inflated(self) -> bytes:
-        """Returns the next bytes of the file, none at its end."""
+        """The next bytes of the file, none at its end."""
         piece = b""
         try:
             while not piece and (packed := self._packed or self._file.read(READ_BYTES)):

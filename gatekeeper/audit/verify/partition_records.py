@@ -101,7 +101,7 @@ class PartitionRecords:
         return spans, leaves, odd, head is none
 
     def _own(self, one: ManifestLine, taken: list[bytes], ahead: Iterable[ManifestLine]) -> list[bytes]:
-        """Returns the records of a manifest that `taken` does not fit, and gives those that follow back.
+        """The records of a manifest that `taken` does not fit, and gives those that follow back.
 
         They are whole behind some strays, or end where the records of a manifest ahead begin.
         """
@@ -172,7 +172,7 @@ class PartitionRecords:
 
 
 def _line_of(tail: re.Match[bytes]) -> bytes:
-    """Returns the whole record whose end was found."""
+    """The whole record whose end was found."""
     data = tail.string
     end = data.find(b"\n", tail.end())
     return data[data.rfind(b"\n", 0, tail.start()) + 1 : len(data) if end < 0 else end]

@@ -10,13 +10,13 @@ CHANGED, UNVERIFIABLE, INCOMPLETE = 1, 4, 5
 
 
 def language() -> str:
-    """Returns the reader's language: `GATEKEEPER_LANG`, else the locale's, else English."""
+    """The reader's language: `GATEKEEPER_LANG`, else the locale's, else English."""
     asked = os.environ.get("GATEKEEPER_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
     return "ja" if asked.lower().startswith("ja") else "en"
 
 
 def say(code: str, lang: str, **values: Any) -> str:
-    """Returns a sentence of SAYS, filled in."""
+    """A sentence of SAYS, filled in."""
     _, ja, en = SAYS[code]
     return (ja if lang == "ja" else en).format(**{k: "-" if v is None else v for k, v in values.items()})
 

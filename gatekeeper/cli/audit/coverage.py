@@ -124,5 +124,5 @@ def _show(found: Sequence[Covered], findings: Sequence[CoverageFinding], *, expi
 
 
 def _span(claimed: Range) -> str:
-    """Returns the first and the last offset that was claimed."""
+    """The first and the last offset that was claimed."""
     return f"{claimed.start}-{claimed.to - 1}" if claimed.to > claimed.start else "-"

@@ -71,7 +71,7 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
 
 
 def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
-    """Returns the sealed log, and whether it can be read; where it cannot the page is told without it, and says so."""
+    """The sealed log, and whether it can be read; where it cannot the page is told without it, and says so."""
     try:
         return log_of(keys, settings.log_folder), True
     except GatekeeperError as error:
@@ -82,7 +82,7 @@ def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
 def _proven(
     found: list[list[PlacedRecord]], log: Sealed | None, keys: list[str]
 ) -> tuple[list[list[PlacedRecord]], Sealed | None]:
-    """Returns the pieces with what became of each record's proof, and the log; without that where it cannot be read."""
+    """The pieces with what became of each record's proof, and the log; without that where it cannot be read."""
     try:
         return [[proven(told, log, keys) for told in piece] for piece in found], log
     except IntegrityError as error:

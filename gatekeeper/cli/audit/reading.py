@@ -71,19 +71,19 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def of_folder(settings: Settings, folder: Path | None) -> Settings:
-    """Returns the settings with keys and log of an export, as they are where there is none."""
+    """The settings with keys and log of an export, as they are where there is none."""
     if folder is None:
         return settings
     return settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})
 
 
 def keys_of(settings: Settings, folder: Path | None) -> Keys:
-    """Returns the keys of an export, whoever may write to it, or the system's."""
+    """The keys of an export, whoever may write to it, or the system's."""
     return Keys(settings.key_folder, handed=folder is not None)
 
 
 def log_of(keys: Keys, folder: Path) -> Sealed | None:
-    """Returns the sealed log in a folder, None where there is none; raises IntegrityError (4) where it is not right."""
+    """The sealed log in a folder, None where there is none; raises IntegrityError (4) where it is not right."""
     return sealed(AtomicStore(folder), keys.public("log"), keys.public("witness"), passed_over)
 
 
@@ -161,7 +161,7 @@ class Pace:
 
 
 def _milliseconds(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    """Returns an instant with its offset in milliseconds; raises UsageError (2) for anything else."""
+    """An instant with its offset in milliseconds; raises UsageError (2) for anything else."""
     if value is None:
         return None
     try:

@@ -49,7 +49,7 @@ def state_option(help_key: str = "state.option") -> Callable[[Callable[..., Any]
 
 
 def of(command: str, **about: Any) -> str:
-    """Returns the digest of a call: the command, and what is read, how, and up to where (as JSON takes it)."""
+    """The digest of a call: the command, and what is read, how, and up to where (as JSON takes it)."""
     return sha256(canonical({"command": command, **about})).hexdigest()
 
 

@@ -28,7 +28,7 @@ def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def trusted(witness: str | None) -> Vkey | None:
-    """Returns the witness's key, None where none is named; raises UsageError (2) for what is no such key."""
+    """The witness's key, None where none is named; raises UsageError (2) for what is no such key."""
     try:
         return read_witness(witness) if witness is not None else None
     except Trouble:

@@ -66,7 +66,7 @@ def call_of(held: Console, session: Session, form: FormData) -> ActRequest:
 
 
 def field(form: FormData, name: str) -> str:
-    """Returns a field of a form, '' without it."""
+    """A field of a form, '' without it."""
     found = form.get(name, "")
     return found if isinstance(found, str) else ""
 
@@ -98,7 +98,7 @@ def write(held: Console, calls: list[tuple[ActRequest, Item]]) -> None:
 
 
 def _next(held: Console, search: ItemSearch, item: Item) -> str | None:
-    """Returns the item that comes after this one in its list, about which nothing is being done."""
+    """The item that comes after this one in its list, about which nothing is being done."""
     with held.model.read() as db:
         return search.after(db, item)
 

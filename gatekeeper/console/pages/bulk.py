@@ -30,7 +30,7 @@ SHOWN = 500
 
 @router.get("/bulk")
 def ask(request: Request, session: Actor, kind: str = "") -> Response:
-    """Returns how many it is, five samples and what cannot be done, with the form that does it."""
+    """How many it is, five samples and what cannot be done, with the form that does it."""
     if kind not in KEYS:
         raise Denied("page.request_bad", 400)
     if not session.may(kind):
@@ -152,7 +152,7 @@ def _preview(
 
 
 def _split(request: Request, call: ActRequest, written: str, until: int) -> tuple[list[Item], dict[str, ActResult]]:
-    """Returns the items to act on, and a row for each that the filter means; raises Refused (400) for too many."""
+    """The items to act on, and a row for each that the filter means; raises Refused (400) for too many."""
     search = filters.search(request, written, kind=call.kind, until=until)
     with console(request).model.read() as db:
         if search.count(db) > MAX_ITEMS:

@@ -21,7 +21,7 @@ REST = ("withheld", "recalled", "recalled_after_hand_off", "waiting_for_hand_off
 
 @router.get("/campaigns")
 def listed(request: Request, session: Viewer) -> Response:
-    """Returns the campaigns of which anything happened last."""
+    """The campaigns of which anything happened last."""
     with console(request).model.read() as db:
         found = [(counts.told(), last) for counts, last in flow.campaigns(db, most=MAX_CAMPAIGNS)]
     return page(request, "campaigns", campaigns=found)
@@ -29,7 +29,7 @@ def listed(request: Request, session: Viewer) -> Response:
 
 @router.get("/campaigns/{id_}")
 def shown(request: Request, session: Viewer, id_: str) -> Response:
-    """Returns the counts of one campaign, as `gatekeeper campaign show` tells them."""
+    """The counts of one campaign, as `gatekeeper campaign show` tells them."""
     with console(request).model.read() as db:
         found = flow.campaign(db, id_)
     if found is None:
@@ -42,7 +42,7 @@ def shown(request: Request, session: Viewer, id_: str) -> Response:
 
 @router.get("/campaigns/{id_}/counts.json")
 def counts(request: Request, session: Viewer, id_: str) -> dict[str, Any]:
-    """Returns the same for programs."""
+    """The same for programs."""
     with console(request).model.read() as db:
         found = flow.campaign(db, id_)
     if found is None:
@@ -51,6 +51,6 @@ def counts(request: Request, session: Viewer, id_: str) -> dict[str, Any]:
 
 
 def _funnel(told: dict[str, Any]) -> list[tuple[str, int, float]]:
-    """Returns each step with its number and the width of its bar."""
+    """Each step with its number and the width of its bar."""
     top = max((told[step] for step in STEPS), default=0) or 1
     return [(step, told[step], round(told[step] * chart.WIDTH / top, 2)) for step in STEPS]

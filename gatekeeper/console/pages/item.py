@@ -58,7 +58,7 @@ class Offer:
 
 @router.get("/items/{id_}")
 def shown(request: Request, session: Viewer, id_: str, after: str = "", reveal: str = "") -> Response:
-    """Returns the page of one item. `after`: the act that came before. `reveal`: the act that shows contact details."""
+    """The page of one item. `after`: the act that came before. `reveal`: the act that shows contact details."""
     return item_page(request, session, id_, written=filters.written(request), after=after, reveal=reveal)
 
 
@@ -74,7 +74,7 @@ def item_page(
     wrong: str | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response:
-    """Returns the page; `wrong`: what a form got wrong, and `typed` what stood in it."""
+    """The page; `wrong`: what a form got wrong, and `typed` what stood in it."""
     held, now = console(request), console(request).now()
     lang = language(request)
     with held.model.read() as db:
@@ -128,7 +128,7 @@ def item_page(
 
 @router.get("/items/{id_}/audit.json")
 def proof(request: Request, session: Viewer, id_: str) -> Response:
-    """Returns the very bytes of the audit record, which are a leaf of its manifest's tree."""
+    """The very bytes of the audit record, which are a leaf of its manifest's tree."""
     with console(request).model.read() as db:
         found = items.record(db, id_)
     if found is None:
@@ -158,20 +158,20 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
 
 
 def claimed(item: Item, now: int) -> str | None:
-    """Returns who works on an item just now, None where nobody has said so of late."""
+    """Who works on an item just now, None where nobody has said so of late."""
     if item.state != "open" or item.by is None or item.at is None:
         return None
     return item.by if now - times.span(item.at, "UTC").first // 1000 < CLAIM_MS else None
 
 
 def _before(db: sqlite3.Connection, after: str) -> tuple[str, Any] | None:
-    """Returns the item that was acted on before this one, and what became of that."""
+    """The item that was acted on before this one, and what became of that."""
     id_ = after.rpartition(".")[2]
     return (id_, items.answer(db, id_, after)) if after and items.one(db, id_) else None
 
 
 def _revealed(held: Console, session: Session, item: Item, act_id: str, now: int) -> tuple[Send | str, int]:
-    """Returns the send with its contact details where the reveal is on record, and for how long (milliseconds).
+    """The send with its contact details where the reveal is on record, and for how long (milliseconds).
 
     Else the key of what to say, and 0. They are read from `review` each time, and kept nowhere.
     """

@@ -25,7 +25,7 @@ GATHER_SECONDS = 0.1
 
 @router.get("/events")
 async def events(request: Request, since: str = "") -> Response:
-    """Returns the stream; `since`: where the page stood, unless the browser says what it has heard last.
+    """The stream; `since`: where the page stood, unless the browser says what it has heard last.
 
     Who is not signed in is told so in it: a browser would give up at any other answer.
     """

@@ -35,7 +35,7 @@ TIMED = 1_000
 
 @router.get("/overview")
 def overview(request: Request, session: Viewer, span: str = "week") -> Response:
-    """Returns the page; `span`: day, week or quarter."""
+    """The page; `span`: day, week or quarter."""
     held, lang = console(request), language(request)
     now, zone, days = held.now(), held.zone(), SPANS.get(span, SPANS["week"])
     with held.model.read() as db:
@@ -67,7 +67,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
 
 
 def buckets(now: int, days: int, zone: str) -> list[str]:
-    """Returns the names of the hours or days up to now, as clocks show them there."""
+    """The names of the hours or days up to now, as clocks show them there."""
     step = flow.HOUR_MS if days == 1 else DAY_MS
     names = [_name(at, days, zone) for at in range(now - days * DAY_MS + step, now + 1, step)]
     return list(dict.fromkeys(names))
@@ -76,7 +76,7 @@ def buckets(now: int, days: int, zone: str) -> list[str]:
 def over(
     rows: Sequence[tuple[int, str, str, int]], frame: Sequence[str], zone: str, column: int | None
 ) -> list[tuple[str, Mapping[str, int]]]:
-    """Returns numbers by bucket, and by what stands in a column of the rows (None: all as one)."""
+    """Numbers by bucket, and by what stands in a column of the rows (None: all as one)."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     hourly = bool(frame) and ":" in frame[0]
     for row in rows:
@@ -86,7 +86,7 @@ def over(
 
 
 def waiting(db: sqlite3.Connection) -> list[sqlite3.Row]:
-    """Returns how many sends wait in each state, since when, and until when."""
+    """How many sends wait in each state, since when, and until when."""
     marks = ", ".join("?" * len(WAITING))
     return db.execute(
         f"SELECT state, count(*) AS n, min(seen) AS oldest, min(due) AS due FROM item WHERE state IN ({marks})"
@@ -96,7 +96,7 @@ def waiting(db: sqlite3.Connection) -> list[sqlite3.Row]:
 
 
 def overturns(db: sqlite3.Connection) -> list[sqlite3.Row]:
-    """Returns by primary reason how many sends people released and upheld: a rule that is often overturned is wrong."""
+    """By primary reason how many sends people released and upheld: a rule that is often overturned is wrong."""
     return db.execute(
         "SELECT \"primary\" AS reason, sum(state = 'released') AS released, count(*) AS decided FROM item"
         " WHERE state IN ('released', 'upheld') GROUP BY 1 ORDER BY 1.0 * released / decided DESC, decided DESC, 1"
@@ -104,7 +104,7 @@ def overturns(db: sqlite3.Connection) -> list[sqlite3.Row]:
 
 
 def times(db: sqlite3.Connection) -> dict[str, Any] | None:
-    """Returns how long sends waited until a person had decided (milliseconds): median, nine in ten, of how many."""
+    """How long sends waited until a person had decided (milliseconds): median, nine in ten, of how many."""
     rows = db.execute(
         "SELECT seen, at FROM item WHERE state IN ('released', 'upheld') AND at IS NOT NULL"
         " ORDER BY changed DESC LIMIT ?",
@@ -118,7 +118,7 @@ def times(db: sqlite3.Connection) -> dict[str, Any] | None:
 
 
 def lags(positions: Mapping[tuple[str, int], int], heads: Sequence[flow.PartitionProgress]) -> list[tuple[int, int]]:
-    """Returns by partition how many sends are not decided yet: those that the model has read, less those decided."""
+    """By partition how many sends are not decided yet: those that the model has read, less those decided."""
     next_ = {head.partition: head.next or 0 for head in heads}
     ends = {number: end for (topic, number), end in sorted(positions.items()) if topic == "sends"}
     return [(number, max(0, end - next_.get(number, 0))) for number, end in ends.items()]
@@ -127,7 +127,7 @@ def lags(positions: Mapping[tuple[str, int], int], heads: Sequence[flow.Partitio
 def _reasons(
     rows: Sequence[tuple[int, str, str, int]], frame: Sequence[str], zone: str
 ) -> list[tuple[str, int, chart.Plot]]:
-    """Returns the most frequent reasons, each with its number and its plot."""
+    """The most frequent reasons, each with its number and its plot."""
     found = []
     for reason, n in flow.reasons_over(rows)[:SHOWN]:
         mine = over([row for row in rows if row[2] == reason], frame, zone, None)

@@ -30,7 +30,7 @@ _UNFIT = {"--reason": "page.unfit_reason", "--evidence": "page.unfit_evidence_re
 
 
 def looking(request: Request, session: Viewer) -> Session:
-    """Returns the session of somebody who looks at a person; raises Refused (429) of who looks at too many."""
+    """The session of somebody who looks at a person; raises Refused (429) of who looks at too many."""
     if console(request).looks.full(session.user):
         raise Denied("page.too_many", 429)
     return session
@@ -41,7 +41,7 @@ Looking = Annotated[Session, Depends(looking)]
 
 @router.get("/people")
 def ask(request: Request, session: Viewer) -> Response:
-    """Returns the forms by which a letter or a person is looked up."""
+    """The forms by which a letter or a person is looked up."""
     return page(request, "people", wrong=None)
 
 
@@ -58,7 +58,7 @@ def sought(request: Request, session: Looking, form: Form) -> Response:
 
 @router.get("/letters/{code}")
 def letter(request: Request, session: Looking, code: str) -> Response:
-    """Returns why a letter was sent or not; a choice where one code means several."""
+    """Why a letter was sent or not; a choice where one code means several."""
     held, lang = console(request), language(request)
     with held.model.read() as db:
         dids = index.beginning(db, _start(code))
@@ -138,17 +138,17 @@ def _person(
 
 
 def _start(code: str) -> str:
-    """Returns the decision id that is meant, or how it begins; raises UsageError (400) where it is neither."""
+    """The decision id that is meant, or how it begins; raises UsageError (400) where it is neither."""
     return SearchTerm.read(code).beginning or inquiry.read(code)
 
 
 def _printed(start: str) -> str:
-    """Returns a code with its check letter, as it is printed; a whole decision id as it is."""
+    """A code with its check letter, as it is printed; a whole decision id as it is."""
     return inquiry.make(start) if len(start) == inquiry.LENGTH else start
 
 
 def _named(recipient: str) -> str:
-    """Returns a recipient id; raises UsageError (400) for what is none, which is not said again."""
+    """A recipient id; raises UsageError (400) for what is none, which is not said again."""
     try:
         return _ID.validate_python(recipient)
     except ValidationError:

@@ -33,7 +33,7 @@ Number = Annotated[int, Query(alias="page", ge=1, le=100_000)]
 
 @router.get("/")
 def groups(request: Request, session: Viewer) -> Response:
-    """Returns the causes that withhold sends, the most urgent first."""
+    """The causes that withhold sends, the most urgent first."""
     held, written = console(request), filters.written(request)
     search = filters.search(request, written)
     with held.model.read() as db:
@@ -60,7 +60,7 @@ def groups(request: Request, session: Viewer) -> Response:
 def listed(
     request: Request, session: Viewer, number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1
 ) -> Response:
-    """Returns the sends of a filter, the most urgent first."""
+    """The sends of a filter, the most urgent first."""
     held, written = console(request), filters.written(request)
     search = filters.search(request, written)
     with held.model.read() as db:
@@ -92,7 +92,7 @@ def listed(
 
 @router.get("/items.csv")
 def as_csv(request: Request, session: Viewer) -> Response:
-    """Returns the sends of a filter as a table, in UTF-8 with a mark that spreadsheets need."""
+    """The sends of a filter as a table, in UTF-8 with a mark that spreadsheets need."""
 
     def lines() -> Iterator[str]:
         out = io.StringIO("")
@@ -111,7 +111,7 @@ def as_csv(request: Request, session: Viewer) -> Response:
 
 @router.get("/items.jsonl")
 def as_lines(request: Request, session: Viewer) -> Response:
-    """Returns the sends of a filter, one JSON object a line, as `gatekeeper review list --json` prints them."""
+    """The sends of a filter, one JSON object a line, as `gatekeeper review list --json` prints them."""
     search = filters.search(request, filters.written(request))
     lines = (orjson.dumps(item.plain()) + b"\n" for item in _all(request, search))
     return StreamingResponse(lines, media_type="application/jsonl", headers=_as_file("review.jsonl"))

@@ -19,7 +19,7 @@ _BLANK = re.compile(r"\{[a-z_]+\}")
 
 @router.get("/reasons")
 def listed(request: Request, session: Viewer) -> Response:
-    """Returns the catalogue of reasons, group by group."""
+    """The catalogue of reasons, group by group."""
     lang = language(request)
     groups = [
         (group, [(kind, list(_sentences(kind.code, lang))) for kind in kinds])

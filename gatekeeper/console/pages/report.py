@@ -30,7 +30,7 @@ Make = Callable[[Passed], Mapping[str, Any]]
 
 @router.get("/report")
 def shown(request: Request, session: Auditor, since: Since = "", to: To = "") -> Response:
-    """Returns the form; with a period, its report or how far that is, or why there can be none."""
+    """The form; with a period, its report or how far that is, or why there can be none."""
     held, lang = console(request), language(request)
     none: dict[str, Any] = {"task": None, "wrong": None, "body": None, "days": None}
     if not (since or to):
@@ -51,7 +51,7 @@ def shown(request: Request, session: Auditor, since: Since = "", to: To = "") ->
 
 @router.get("/report.html")
 def as_file(request: Request, session: Auditor, since: Since, to: To) -> Response:
-    """Returns the report as a file that stands alone; 202 while it is being read."""
+    """The report as a file that stands alone; 202 while it is being read."""
     task = _task(request, session, since, to)
     if not task.over:
         return _waiting(task)
@@ -62,7 +62,7 @@ def as_file(request: Request, session: Auditor, since: Since, to: To) -> Respons
 
 @router.get("/report.json")
 def as_json(request: Request, session: Auditor, since: Since, to: To) -> Response:
-    """Returns the report as `gatekeeper report --json` prints it; 202 while it is being read."""
+    """The report as `gatekeeper report --json` prints it; 202 while it is being read."""
     task = _task(request, session, since, to)
     if not task.over:
         return _waiting(task)
@@ -71,12 +71,12 @@ def as_json(request: Request, session: Auditor, since: Since, to: To) -> Respons
 
 @router.get("/report.css")
 def style() -> Response:
-    """Returns the sheet of the report."""
+    """The sheet of the report."""
     return Response(report.css(), media_type="text/css")
 
 
 def reported(tasks: Tasks, wanted: Period, make: Make, *, by: str, now: int) -> Task:
-    """Returns the report of a period as far as it is; it is begun where there is none, or it has become old.
+    """The report of a period as far as it is; it is begun where there is none, or it has become old.
 
     `now`: milliseconds. Raises what kept it from being made, once: after that it is begun anew.
     """

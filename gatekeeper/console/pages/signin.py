@@ -17,7 +17,7 @@ LONGEST = 256
 
 @router.get("/signin")
 def ask(request: Request, next: str = "/", lost: bool = False) -> Response:
-    """Returns the form."""
+    """The form."""
     if console(request).sessions.users is None:
         return RedirectResponse("/", 303)
     return page(request, "signin", next=_inside(next), lost=lost, wrong=False)
@@ -58,6 +58,6 @@ def sign_out(request: Request) -> Response:
 
 
 def _inside(path: str) -> str:
-    """Returns a path of ours, `/` for what leads elsewhere."""
+    """A path of ours, `/` for what leads elsewhere."""
     plain = path.startswith("/") and not path.startswith("//") and "\\" not in path
     return path if plain and path.isprintable() else "/"

@@ -26,12 +26,12 @@ def selected(case: Case, consents: Consents) -> Iterator[Found]:
 
 @lru_cache(maxsize=1024)
 def _sensitive(attribute: str, listed: frozenset[str]) -> bool:
-    """Returns whether a listed code stands in the attribute, as one or several of its words."""
+    """Whether a listed code stands in the attribute, as one or several of its words."""
     return any(_words(code) in _words(attribute) for code in listed)
 
 
 def _words(code: str) -> str:
-    """Returns a code as its words between bars: `buyers_of.Diabetes` as `|buyers|of|diabetes|`."""
+    """A code as its words between bars: `buyers_of.Diabetes` as `|buyers|of|diabetes|`."""
     return f"|{_BETWEEN.sub('|', code.lower())}|"
 
 

@@ -29,7 +29,7 @@ def record(case: Case, consent: Consent, consents: Consents) -> tuple[Found, ...
 
 
 def shows(case: Case, message_class: MessageClass) -> bool:
-    """Returns whether the template is registered for that class by the send's channel."""
+    """Whether the template is registered for that class by the send's channel."""
     template = case.template(case.send.template_id)
     return template is not None and case.send.channel in template.display_ok.get(message_class, ())
 

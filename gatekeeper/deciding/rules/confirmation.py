@@ -14,7 +14,7 @@ BY_OPT_IN = ("email", "sms")
 
 
 def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
-    """Returns whether a standing consent answers a sound ask for this source, or stands on a notice of its route."""
+    """Whether a standing consent answers a sound ask for this source, or stands on a notice of its route."""
     if consent is None:
         return False
     if states_route(case, source, case.notice(consent.notice_id)):
@@ -33,7 +33,7 @@ def unconfirmed(source: Source) -> Found:
 
 
 def rule_of(source: Source) -> str:
-    """Returns the rule that a source of another's hand must meet before mail goes out."""
+    """The rule that a source of another's hand must meet before mail goes out."""
     if source.method.startswith("public."):
         return "PUBLIC_SOURCE_UNCONFIRMED"
     if source.method in ("indirect.referral", "indirect.gift_recipient"):
@@ -42,7 +42,7 @@ def rule_of(source: Source) -> str:
 
 
 def asked(case: Case, source: Source) -> bool:
-    """Returns whether the person was ever asked about this source."""
+    """Whether the person was ever asked about this source."""
     return any(ask.source_id == source.source_id for ask in case.facts.asks)
 
 
@@ -72,7 +72,7 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
 
 
 def refusals(case: Case, source: Source, consents: Consents) -> list[Consent]:
-    """Returns the noes that answer an ask for this source."""
+    """The noes that answer an ask for this source."""
     asked_as = {ask.request_id for ask in _asks(case, source)}
     return [event for event in consents.nos if event.answers in asked_as]
 
@@ -117,13 +117,13 @@ def defective(case: Case) -> tuple[Found, ...]:
 
 
 def sound(case: Case, source: Source, ask: Ask) -> bool:
-    """Returns whether an ask had items a to f and stated the route by which the data really came."""
+    """Whether an ask had items a to f and stated the route by which the data really came."""
     template = case.template(ask.template_id)
     return bool(template and template.ask_complete and ask.stated_route == route(source))
 
 
 def _asks(case: Case, source: Source) -> list[Ask]:
-    """Returns the asks for a source, the newest last."""
+    """The asks for a source, the newest last."""
     if not case.facts.asks:
         return []
     found = [ask for ask in case.facts.asks if ask.source_id == source.source_id]
@@ -133,7 +133,7 @@ def _asks(case: Case, source: Source) -> list[Ask]:
 
 
 def _counts(case: Case, source: Source, ask: Ask, consents: Consents) -> bool:
-    """Returns whether an ask counts for the cap: not returned, not a defective one that got a yes, not this one."""
+    """Whether an ask counts for the cap: not returned, not a defective one that got a yes, not this one."""
     send = case.send
     this = ask.request_id == send.request_id and ask.campaign_id in (None, send.campaign_id)
     if this or _returned(case, ask):

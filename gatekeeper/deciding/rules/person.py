@@ -58,7 +58,7 @@ def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
 
 
 def _latest(written: str) -> date:
-    """Returns the last day that a birth date may mean; of a day or month that does not exist, the wider one counts."""
+    """The last day that a birth date may mean; of a day or month that does not exist, the wider one counts."""
     year, month, in_month = (int(part) for part in f"{written}-00-00"[:10].split("-"))
     if not 1 <= month <= 12:
         return date(year, 12, 31)
@@ -67,7 +67,7 @@ def _latest(written: str) -> date:
 
 
 def _unreached(case: Case, hit: Hit) -> Span | None:
-    """Returns since when a death or a returned piece keeps mail from the person, None where it does not."""
+    """Since when a death or a returned piece keeps mail from the person, None where it does not."""
     kind = hit.stop.kind
     if kind not in _CODES or (kind == "undeliverable" and not _here(case, hit)):
         return None
@@ -76,7 +76,7 @@ def _unreached(case: Case, hit: Hit) -> Span | None:
 
 
 def _here(case: Case, hit: Hit) -> bool:
-    """Returns whether a returned piece or a bounce was of the contact point and channel of the send."""
+    """Whether a returned piece or a bounce was of the contact point and channel of the send."""
     scope, send = hit.stop.scope, case.send
     return (
         not hit.elsewhere
@@ -86,7 +86,7 @@ def _here(case: Case, hit: Hit) -> bool:
 
 
 def _mended(case: Case, said: Span) -> bool:
-    """Returns whether the contact point was found to be good later: by hand, or by a later form of the person."""
+    """Whether the contact point was found to be good later: by hand, or by a later form of the person."""
     point = case.send.contact_point.id
     for event in case.facts.events:
         named = event.contact_point_id in (None, point)
@@ -103,11 +103,11 @@ def _mended(case: Case, said: Span) -> bool:
 
 
 def _later(case: Case, when: str, said: Span) -> bool:
-    """Returns whether `when` is after what was said, and not in a future that a clock ahead made up."""
+    """Whether `when` is after what was said, and not in a future that a clock ahead made up."""
     first = case.span(when).first
     return said.last < first <= case.at + case.policy.skew_ms * 1000
 
 
 def _resolved(case: Case, said: Span) -> bool:
-    """Returns whether somebody has found out since then who it is."""
+    """Whether somebody has found out since then who it is."""
     return any(event.kind == "identity_resolved" and _later(case, str(event.said), said) for event in case.facts.events)

@@ -17,7 +17,7 @@ _SHARED = ("indirect.joint_use", "indirect.succession", "indirect.entrusted")
 
 
 def lane(source: Source) -> Lane:
-    """Returns the class of a source, by its acquisition method."""
+    """The class of a source, by its acquisition method."""
     if source.method.startswith("direct."):
         return "own"
     if source.method in _SHARED:
@@ -26,7 +26,7 @@ def lane(source: Source) -> Lane:
 
 
 def illicit(case: Case, source: Source) -> bool:
-    """Returns whether the source or the list it came with has an unlawful origin."""
+    """Whether the source or the list it came with has an unlawful origin."""
     return _illicit(source, case.batch(source))
 
 
@@ -178,7 +178,7 @@ def unknown(case: Case, source: Source | None) -> tuple[Found, ...]:
 
 
 def states_route(case: Case, source: Source, notice: Notice | None) -> bool:
-    """Returns whether a notice of the sender has items a to f and states by what route we got this source's data."""
+    """Whether a notice of the sender has items a to f and states by what route we got this source's data."""
     return bool(
         notice
         and notice.controller_id == case.send.controller_id
@@ -193,7 +193,7 @@ def _told(case: Case, source: Source) -> bool:
 
 
 def _shown(case: Case, source: Source, consent: Consent | None, parties: frozenset[str], rule: str) -> bool:
-    """Returns whether who collected the data had shown a complete notice and has the person's consent."""
+    """Whether who collected the data had shown a complete notice and has the person's consent."""
     if rule in case.policy.purpose_only:
         return True
     if consent is None:
@@ -205,7 +205,7 @@ def _shown(case: Case, source: Source, consent: Consent | None, parties: frozens
 
 
 def _complete(case: Case, check: ProviderCheck) -> bool:
-    """Returns whether name, address, representative and history of the provider were checked by now (APPI 30)."""
+    """Whether name, address, representative and history of the provider were checked by now (APPI 30)."""
     stated = check.checked_at and check.name and check.address and check.representative and check.how_obtained
     return bool(stated) and case.span(str(check.checked_at)).last <= case.at + case.policy.skew_ms * 1000
 

@@ -38,7 +38,7 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
 
 
 def standing(case: Case, stop: Suppression, consents: Consents) -> tuple[No | None, frozenset[str]]:
-    """Returns the no that a stop of the will says to the send, None where none or a lifted one, and the notes of it.
+    """The no that a stop of the will says to the send, None where none or a lifted one, and the notes of it.
 
     Objections to the predecessor of a succession bind the sender. A cessation that nobody has decided is not lifted.
     """
