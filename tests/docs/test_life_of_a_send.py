@@ -55,3 +55,12 @@ def test_walk_then_it_names_each_room_on_the_way() -> None:
         "schemas.codec",
     }
     assert [room for room in rooms if not any(name.startswith(f"{room}.") for name in names)] == []
+
+
+def test_walk_in_short_then_at_most_twelve_modules_lead_from_kafka_to_cleared() -> None:
+    page = (PAGES / "life-of-a-send.md").read_text("utf-8")
+    short = page.partition("## In twelve modules")[2].partition("\n## ")[0]
+    modules = re.findall(r"^\| \d+ \| `([\w.]+)`", short, re.M)
+    assert 8 <= len(modules) <= 12
+    assert all(resolved(name).__name__ == name for name in modules)
+    assert (modules[0], modules[-1]) == ("streams.worker.chunks", "streams.client.producer")
