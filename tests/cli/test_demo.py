@@ -116,7 +116,9 @@ def test_given_a_withdrawal_elsewhere_then_the_next_piece_is_withheld_until_the_
         assert json.loads(run("status", "--json"))["worker"]["ready"]
         assert {key["role"] for key in json.loads(run("keys", "list", "--json"))} == set(ROLES)
         run("audit", "export", "--out", str(tmp_path / "export"))
-        records = b"".join(gzip.decompress(file.read_bytes()) for file in (tmp_path / "export").glob("records/*.gz"))
+        records = b"".join(
+            gzip.decompress(file.read_bytes()) for file in (tmp_path / "export").rglob("records.ndjson.gz")
+        )
         assert records.count(b"\n") >= 120
         assert not re.search(rb"R000\d{3}", records), "no record names a person"
         run(*command[1:])
