@@ -29,7 +29,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_SENDER = re.compile(r"https?://([^/?#]+)")
+_SENDER = re.compile(r"(https?)://([^/?#]+)")
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -75,24 +75,25 @@ class Guard:
         if self._hosts is not None and urlsplit(f"//{host}").hostname not in self._hosts:
             # a name that somebody else made point here would be another site with our pages in it
             refused = Denied("page.host_unknown", 421)
-        elif scope["method"] not in ("GET", "HEAD") and not _from_own_page(headers, host):
+        elif scope["method"] not in ("GET", "HEAD") and not _from_own_page(headers, host, scope["scheme"]):
             refused = Denied("page.form_foreign", 403)
         answer = self._told(Request(scope, receive), refused) if refused else self._app
         await answer(scope, bounded, guarded)
 
 
-def _from_own_page(headers: Headers, host: str) -> bool:
+def _from_own_page(headers: Headers, host: str, scheme: str) -> bool:
     """Whether a page of this console sent the request, by headers that no page can set itself.
 
     `Sec-Fetch-Site` decides where the browser sends it: on https and on loopback. `none` is the person's own doing, as
     when a tab is restored. Over plain http, and from an older browser, `Origin` or else `Referer` must name `host`.
-    A request that carries none of the three is refused.
+    A request that carries none of the three is refused. On https a page from http is another's: anybody on the way
+    could have made it. Behind a proxy `scheme` is https only where the proxy says so.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")
     sender = _SENDER.match(headers.get("origin", headers.get("referer", "")))
-    return sender is not None and sender[1] == host
+    return sender is not None and sender[2] == host and (scheme, sender[1]) != ("https", "http")
 
 
 class Limit:

@@ -65,6 +65,7 @@ def readmission(reader: Reader, act: PairedAct) -> Erasure:
 def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, int]:
     """By what the sources name a person, how many records do, and how many cannot be read.
 
+    One that cannot be read counts where its key is the person's, or their id stands anywhere in it.
     Of what one token is known by as well in several records, the surest are kept, as many as a stop may carry.
     """
     found: dict[Token, dict[Token, int]] = {}
@@ -76,7 +77,9 @@ def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, in
         try:
             source: Source = decode("sources", record.key, record.value)
         except Unreadable:
-            about = recipient_id in named("sources", record.key, record.value or b"")
+            value = record.value or b""
+            # `named` looks only so far; an id that stands anywhere in the bytes makes one warning too many at worst
+            about = recipient_id in named("sources", record.key, value) or owner in value
             sources, unreadable = sources + about, unreadable + about
             continue
         if source.recipient_id != recipient_id:

@@ -1,4 +1,8 @@
-"""The worker that believes whoever says where a log ends, as it was before ADR 3's second half."""
+"""The worker that believes whoever says where a log ends, as it was before ADR 3's second half.
+
+It also waits for a broker as long as aiokafka does. The product's own readers leave one that is silent for 5 seconds,
+and learn of its successor: on a busy machine a halt takes longer than that, and then nothing would be cleared.
+"""
 
 import sys
 
@@ -6,14 +10,14 @@ from aiokafka import AIOKafkaConsumer
 
 from gatekeeper.cli import main
 from streams.client.log_ends import Ends
-from streams.worker.clients import Clients
+from streams.worker import clients
 
 
 class Trusting(Ends):
     """Ends as aiokafka has them: asked of the leader that any broker names."""
 
-    def __init__(self, leaders, **reached) -> None:
-        super().__init__(leaders, **reached)
+    def __init__(self, leaders, topic, **reached) -> None:
+        super().__init__(leaders, topic, **reached)
         self._asker = AIOKafkaConsumer(**reached, isolation_level="read_uncommitted", retry_backoff_ms=20)
 
     async def start(self) -> None:
@@ -28,7 +32,8 @@ class Trusting(Ends):
         return await self._asker.end_offsets(list(tps))
 
 
-Clients.ends = lambda self: Trusting(self._leaders, **self._reached)
+clients.REQUEST_SECONDS = 40.0
+clients.Clients.ends = lambda self: Trusting(self._leaders, self._settings.topic("sends"), **self._how())
 
 sys.argv = ["gatekeeper", "worker"]
 main()

@@ -100,3 +100,36 @@ def test_made_by_a_bare_python_from_a_checkout_then_it_is_the_same_file() -> Non
     command = [sys.executable, "-I", "-S", "-c", made, str(HOUSE), "gatekeeper.audit.export.bundle"]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60, env={"LANG": "C.UTF-8"})
     assert hashlib.sha256(done.stdout).hexdigest() == hashlib.sha256(bundle().encode()).hexdigest()
+
+
+OLD = "import runpy, sys; sys.version_info = (3, 8, 18); runpy.run_path(sys.argv[1], run_name='__main__')"
+
+
+@pytest.mark.parametrize(
+    ("run", "ja", "en"),
+    [
+        pytest.param(
+            ["-c", OLD],
+            "Python 3.11 以降が必要です(これは 3.8)",
+            "needs Python 3.11 or later. This is Python 3.8",
+            id="old",
+        ),
+        pytest.param(["-S"], "`cryptography` がありません", "needs the package `cryptography`", id="bare"),
+    ],
+)
+def test_a_python_that_cannot_run_it_then_it_says_so_in_both_languages_and_nothing_was_changed(
+    tmp_path: Path, run: list[str], ja: str, en: str
+) -> None:
+    (tmp_path / "verify.py").write_text(bundle(), "utf-8")
+    command = [sys.executable, "-I", *run, str(tmp_path / "verify.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"LANG": "C.UTF-8"})
+    assert (done.returncode, done.stdout) == (4, "")
+    first, second = done.stderr.splitlines()
+    assert ja in first
+    assert "何も確かめていません" in first
+    assert en in second
+    assert "Nothing was verified" in second
+
+
+def test_the_one_file_then_python_3_8_can_read_it_far_enough_to_say_that_it_is_too_old() -> None:
+    ast.parse(bundle(), feature_version=(3, 8))

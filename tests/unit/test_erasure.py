@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
+import pytest
 
 from gatekeeper.deciding.decide import decide
 from gatekeeper.deciding.facts import read_snapshot
+from gatekeeper.knowledge.unreadable import NAMES
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.times import instant
 from schemas.audit import AuditRecord
-from schemas.codec import encode
+from schemas.codec import VALUE_BYTES, encode
 from schemas.events import Send
 from schemas.record import Record
 from streams.client.reader import Reader
@@ -145,6 +148,24 @@ def test_sources_without_key_then_the_addresses_of_their_person_are_known_as_wel
     told = (world.source(), broken, world.source(recipient_id="P-2", contact_points=["cp-2"]))
     assert erasures.addresses(reader(*told, keyed=False), "P-1") == ([(world.token("cp-1"), ())], 2, 1)
     assert erasures.addresses(reader(*told), "P-1") == ([(world.token("cp-1"), ())], 2, 1)
+
+
+OWN = {"recipient_id": "P-1"}
+UNREADABLE = {
+    "longer than a value may be": orjson.dumps({**OWN, "more": "a" * VALUE_BYTES}),
+    "behind more names than are withheld": orjson.dumps([{"recipient_id": f"Q-{n}"} for n in range(NAMES)] + [OWN]),
+    "no JSON": str(OWN).encode(),
+    "escaped": rb'{"recipient_id": "P\u002d1"}',
+}
+
+
+@pytest.mark.parametrize("value", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_unreadable_source_without_key_that_names_somebody_anywhere_then_the_erasure_warns_of_it(
+    value: bytes,
+) -> None:
+    records = [Record("sources", 0, 0, world.T, None, value, ())]
+    found = erasures.addresses(cast("Reader", SimpleNamespace(read=lambda topic: records)), "P-1")
+    assert found == ([], 1, 1)
 
 
 def test_readmitted_without_a_mark_then_the_salt_stays_and_the_records_go_on_naming_one_person() -> None:

@@ -17,7 +17,7 @@ from gatekeeper.audit.verify.findings import Finding
 from gatekeeper.deciding.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTACT
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.policy.reasons import CATALOGUE, kind_at
-from gatekeeper.texts import Language, catalogue
+from gatekeeper.texts import Language, catalogue, text
 from schemas.audit import Outcome, Stage, Verdict
 from schemas.codec import canonical
 from schemas.events import (
@@ -199,14 +199,32 @@ def test_reason_that_this_release_does_not_know_then_the_page_quotes_the_record(
     told.record["engine"]["rules"] = rules
     told.record["reasons"] += [
         {"code": "OTHER_RULE", "facts": ["f-1"], "says": {"date": "2023-11-24", "case": "late"}},
-        {"code": "SUBJECT_OBJECTED", "facts": [], "says": {"other": "value"}},
+        {"code": "SUBJECT_OBJECTED", "facts": [], "says": {"case": "other"}},
         {"code": "BARE_RULE", "facts": [], "says": {}},
     ]
     en, ja = page([told], "en"), page([told], "ja")
     assert f"version {rules} of the rules. The record says: case late, date 2023-11-24. (f-1)" in en
-    assert "The record says: other value. [APPI 35(5)(6)" in en
+    assert "The record says: case other. [APPI 35(5)(6)" in en
     assert f"BARE_RULE: This release has no sentence for this reason, which is of version {rules} of the rules." in en
     assert f"判断規則の版 {rules})。記録にある値: case late, date 2023-11-24。" in ja
+
+
+def test_reason_that_this_release_does_not_know_then_nothing_is_quoted_that_may_be_personal_or_steer_a_terminal() -> (
+    None
+):
+    desk, late = Desk(), {"name": "山田太郎 東京都渋谷区1-2-3", "case": "late", "date": "\x1b[2J\x1b[31mCLEARED"}
+    desk.send()
+    told = PlacedRecord(orjson.loads(desk.records[0].model_dump_json(by_alias=True)), 3)
+    told.record["engine"]["rules"] = RULES + 1
+    told.record["reasons"] = [
+        {"code": "NEW_RULE", "facts": [], "says": {**late, "山田花子": "late"}},
+        {"code": "NEWER_RULE", "facts": [], "says": {"山田花子": "late"}},
+    ]
+    for lang in get_args(Language):
+        found = page([told], lang)
+        assert "case late, date ?, name ?" in found
+        assert text("explanation.reason_unknown", lang, rules=RULES + 1) in found, "of NEWER_RULE nothing can be quoted"
+        assert [one for one in ("山田", "渋谷", "\x1b", "CLEARED") if one in found] == []
 
 
 def test_record_of_later_rules_then_its_new_fields_are_passed_over() -> None:

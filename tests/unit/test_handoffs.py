@@ -178,3 +178,15 @@ def test_defect_of_ours_on_one_then_that_one_is_called_back_and_the_others_are_h
     (fallen,) = [record for record in desk.records if record.act and record.act.outcome == "recalled"]
     assert [reason.code for reason in fallen.reasons] == ["DECISION_FAILED"]
     assert "花子" not in str(fallen)
+    assert fallen.facts is None, "they could not be looked up"
+
+
+def test_defect_of_ours_in_deciding_then_the_record_keeps_the_facts_that_were_looked_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatekeeper.engine.evaluation.decide", lambda *_, **__: 1 // 0)
+    desk.campaign("handoff")
+    cleared, fallen = desk.records[:7], desk.records[7:14]
+    assert {(one.stage, one.reasons[0].code) for one in fallen} == {("handoff", "DECISION_FAILED")}
+    assert [one.facts for one in fallen] == [one.facts for one in cleared]
+    assert all(one.facts for one in fallen)

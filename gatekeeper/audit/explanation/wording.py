@@ -1,6 +1,6 @@
 """Facts, reasons and acts in words of one language: what the page about a piece and that about a person share.
 
-There is no personal data in a recorded fact, and none comes in here.
+There is no personal data in a recorded fact, and none comes in here. A reason that is unknown here is masked first.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import orjson
+
+from gatekeeper.audit.records import masking
 from gatekeeper.deciding.answer import sentence
 from gatekeeper.policy.reasons import Found, kind_at
 from gatekeeper.texts import Language, catalogue
@@ -21,14 +24,16 @@ _CERTAIN = 1000
 def told_reason(reason: Mapping[str, Any], rules: int) -> dict[str, Any]:
     """A recorded reason for programs: code, clause, its facts, and its sentence in both languages.
 
-    `rules`: the version of the rules that decided. Of a reason that this release does not know, the record is quoted.
+    `rules`: the version of the rules that decided. Of a reason that this release does not know, the record is quoted,
+    except for what may be personal data.
     """
     code, kind = reason["code"], kind_at(reason["code"], rules)
     found = Found(code, tuple(reason["facts"]), reason["says"])
     try:
         said = {lang: sentence(found, lang) for lang in ("ja", "en")}
     except KeyError:  # no such sentence, or it needs what the record does not say
-        says = ", ".join(f"{name} {value}" for name, value in sorted(found.says.items()))
+        quoted = orjson.loads(masking.told(reason["says"]))
+        says = ", ".join(f"{name} {value}" for name, value in sorted(quoted.items()) if name != masking.MASK)
         key = "explanation.reason_quoted" if says else "explanation.reason_unknown"
         said = {lang: worded(key, lang, rules=rules, says=says) for lang in ("ja", "en")}
     return {"code": code, "clause": kind.clause if kind else None, "facts": reason["facts"], **said}

@@ -3,7 +3,8 @@
     python -m gatekeeper.audit.export.bundle > verify.py
 
 This needs Python and a checkout of the project, and no package. The file is the modules in order, each under its name
-and line by line as it stands. Only their imports stand at the top, without those of each other.
+and line by line as it stands. Only their imports stand at the top, without those of each other. The first module
+stands before them: it says what an old Python lacks.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 AUDIT = Path(__file__).parents[1]
 PARTS = (
+    "verify/requirements.py",
     "tlog/merkle.py",
     "tlog/notes.py",
     "tlog/canonical_json.py",
@@ -38,13 +40,11 @@ _OURS = ("__future__", "gatekeeper")
 
 def bundle() -> str:
     """The text of `verify.py`; a release has one such text."""
-    imported, sections, docstring = set[tuple[str, str]](), [], ""
-    for name in PARTS:
-        docstring, imports, code = _apart((AUDIT / name).read_text("utf-8"))
-        imported |= imports
-        sections.append(f"# {f'-- {name} ':-<118}\n# {docstring.splitlines()[0]}\n\n{code}")
-    head = f'"""{docstring}"""\n\nfrom __future__ import annotations\n\n{_block(imported)}'
-    return "\n\n".join([head, *sections])
+    parts = [(name, *_apart((AUDIT / name).read_text("utf-8"))) for name in PARTS]
+    sections = [f"# {f'-- {name} ':-<118}\n# {told.splitlines()[0]}\n\n{code}" for name, told, _, code in parts]
+    first, rest = parts[0][2], set[tuple[str, str]]().union(*(imports for _, _, imports, _ in parts[1:]))
+    head = f'"""{parts[-1][1]}"""\n\nfrom __future__ import annotations\n\n{_block(first)}'
+    return "\n\n".join([head.rstrip("\n") + "\n", sections[0], _block(rest - first), *sections[1:]])
 
 
 def _apart(source: str) -> tuple[str, set[tuple[str, str]], str]:
