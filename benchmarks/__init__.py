@@ -1,1 +1,1 @@
-"""Programs that print how long things take, and assert nothing; each is run from the folder above, with `python -m`."""
+"""Programs that print durations, and assert nothing; each is run from the folder above, with `python -m`."""

@@ -1,4 +1,4 @@
-"""Prints how long the console's pages take over a full queue, without Kafka. The group page's goal is 100 ms.
+"""Prints the time of the console's pages over a full queue, without Kafka. The goal for the group page is 100 ms.
 
 Run: python -m benchmarks.console [items]
 """
@@ -29,7 +29,7 @@ CODES = [code for code, kind in CATALOGUE.items() if kind.severity == "SOFT"][:1
 
 
 def records(count: int, now: int) -> list[Record]:
-    """Returns `review`, `audit` and `sends` of so many withheld sends: ten reasons, ten lists, twenty campaigns."""
+    """Records of `review`, `audit` and `sends` for withheld sends: ten reasons, ten lists, twenty campaigns."""
     found = []
     for n in range(count):
         code, at, did = CODES[n % 10], now - n * 60_000, f"{n:026}".translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
@@ -60,9 +60,9 @@ def records(count: int, now: int) -> list[Record]:
 
 
 async def measured(count: int) -> None:
-    """Fills a model, asks for each page, and prints."""
+    """Fills a model, requests each page, and prints the times."""
     with tempfile.TemporaryDirectory() as folder:
-        # the feed is not begun: what is shown was put there
+        # the feed is not started: the pages show the records put in here
         settings = Settings(console_data=folder, broker="127.0.0.1:1", log=str(Path(folder) / "log"))
         app = create_app(settings)
         held = app.state.console

@@ -1,6 +1,6 @@
-"""How long the barrier's question takes: `python -m benchmarks.ends [--brokers 3]`.
+"""Prints the time of the barrier's question: `python -m benchmarks.ends [--brokers 3]`.
 
-Beside it stands the same question asked of whoever any broker names as the leader, as aiokafka asks it.
+For comparison it also asks the leader that any broker names, as aiokafka does.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ async def measure(name: str, ask: Callable[[list[Any]], Awaitable[Any]], partiti
 
 
 async def compare(settings: Settings) -> None:
-    """Prints both ways."""
+    """Prints the times of both ways."""
     ends = Clients(settings).ends()
     plain = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap)
     await asyncio.gather(ends.start(), plain.start())
@@ -55,7 +55,7 @@ async def compare(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Starts brokers, makes the topics, asks."""
+    """Starts brokers, makes the topics, and measures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--brokers", type=int, default=1)
     brokers = parser.parse_args().brokers

@@ -1,4 +1,4 @@
-"""Measures what a partition's memory costs: bytes a live clearance with its person's salt, and the time of a take-over.
+"""Measures a partition's memory: bytes per live clearance with its person's salt, and the time of a take-over.
 
 python -m benchmarks.ledger                     1,000,000 clearances, through a Kafka of its own
 python -m benchmarks.ledger --clearances 100000
@@ -31,7 +31,7 @@ DAYS = 30
 
 
 def value(number: int) -> bytes:
-    """Returns a send as a platform publishes it, each of another person."""
+    """A send as a platform publishes it, each to another person."""
     name = f"R{number:09}"
     delivery = {"name": "見本 花子", "postcode": "100-0000", "lines": ["東京都千代田区見本町1-2-3"]}
     fields = {"recipient_id": name, "event_id": f"DM-2026-AUTUMN-{name}", "campaign_id": "DM-2026-AUTUMN"}
@@ -40,12 +40,12 @@ def value(number: int) -> bytes:
 
 @functools.cache
 def at_point() -> Printed | None:
-    """Returns what the delivery, which is everybody's, comes to."""
+    """The result of comparing the delivery, which is the same for everybody."""
     return printed(world.TOKENS, Send.model_validate_json(value(0)))
 
 
 def entries(number: int) -> tuple[Entry, Entry]:
-    """Returns what the worker writes of it: the entry of its clearance and that of its person's salt."""
+    """The worker's entries for a send: that of its clearance and that of its person's salt."""
     sent = value(number)
     send = Send.model_validate_json(sent)
     until = NOW + DAYS * 86_400_000 + number % 86_400_000
@@ -58,7 +58,7 @@ def entries(number: int) -> tuple[Entry, Entry]:
 
 
 def resident() -> int:
-    """Returns the memory of this process at its peak, in bytes."""
+    """The peak memory of this process, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -74,7 +74,7 @@ async def rebuild(settings: Settings) -> ledger.Ledger:
 
 
 def main() -> None:
-    """Writes the entries, reads them back, and prints."""
+    """Writes the entries, reads them back, and prints the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clearances", type=int, default=1_000_000)
     count = parser.parse_args().clearances

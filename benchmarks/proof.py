@@ -1,4 +1,4 @@
-"""Measures what proof costs in the hot path: microseconds a record by part, and bytes of manifest a record.
+"""Measures the cost of proof in the hot path: microseconds per record by part, and bytes of manifest per record.
 
 python -m benchmarks.proof                500 records a transaction
 python -m benchmarks.proof --records 50
@@ -35,12 +35,12 @@ from tests import world
 
 ROUNDS = 40
 US, BYTES = 5.0, 2.0
-"""What a record may cost, on a machine where a signature takes SIGNATURE_US."""
+"""Allowed cost of a record, on a machine where a signature takes SIGNATURE_US."""
 SIGNATURE_US = 33.0
 
 
 def best(work: Callable[[], object], count: int) -> float:
-    """Returns the microseconds a record of the best of many rounds, each over `count` records."""
+    """Microseconds per record in the best of many rounds, each over `count` records."""
     found = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -50,7 +50,7 @@ def best(work: Callable[[], object], count: int) -> float:
 
 
 def sends(count: int) -> list[Record]:
-    """Returns sends of one partition as a platform publishes them, each to another person."""
+    """Sends of one partition as a platform publishes them, each to another person."""
     delivery = {"name": "見本 花子", "postcode": "100-0000", "lines": ["東京都千代田区見本町1-2-3"]}
     found = []
     for number in itertools.islice((n for n in itertools.count() if partition_of(f"R{n:09}".encode(), 8) == 3), count):
@@ -61,13 +61,13 @@ def sends(count: int) -> list[Record]:
 
 
 def lengths(record: Record, audit: bytes) -> tuple[int, ...]:
-    """Returns how many bytes each hash is over that a record needs: of three HMACs, a leaf and a node."""
+    """Input lengths in bytes of all hashes for a record: three HMACs, a leaf and a node."""
     inner = (SALT_BYTES, len("R000000000"), len(record.value or b""))
     return *(64 + size for size in inner), *[64 + 32] * 3, 1 + len(audit), 1 + 2 * 32
 
 
 def main() -> None:
-    """Judges one transaction's records, does the proof of it again and again by part, and prints."""
+    """Judges one transaction's records, repeats each part of the proof, and prints the times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=500)
     count = parser.parse_args().records

@@ -1,7 +1,7 @@
-"""Prints how many microseconds a decision takes on the demo's people, by group of rules. Nothing is asserted.
+"""Prints the microseconds of a decision on the demo's people, by group of rules. Nothing is asserted.
 
-Of several rounds the best and the median, in time of this process alone: what else the machine does slows the median
-more than the best.
+Prints the best and the median of several rounds, in processor time of this process. Other load on the machine slows
+the median more than the best.
 
 Run: python -m benchmarks.rules [people]
 """

@@ -1,7 +1,8 @@
-"""A worker that has a tenth of a core: it comes up, and decides all that waits, slowly and without an exit.
+"""A worker with a tenth of a core: it starts, and decides all waiting sends, slowly and without an exit.
 
-Run it: python -m benchmarks.starved [--people 100000] [--share 0.1]. The worker's process is halted and let on in
-turns, so that it has that share of a core at most; Kafka is not. Prints how far it is, and ends with 1 where it ended.
+Run it: python -m benchmarks.starved [--people 100000] [--share 0.1]. The worker's process is stopped and continued in
+turns, so that it has that share of a core at most; Kafka is not. Prints the progress, and ends with 1 if the worker
+ended.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ DEADLINE = 1_800.0
 
 
 def main() -> int:
-    """Puts the facts and the sends there, starves a worker, and prints what it comes to."""
+    """Writes the facts and the sends, starves a worker, and prints the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--sends", type=int, default=2_000)
@@ -69,7 +70,7 @@ def main() -> int:
 
 @contextmanager
 def starved(pid: int, share: float) -> Iterator[None]:
-    """Gives a process that share of a core, by halting it and letting it on in turns."""
+    """Limits a process to that share of a core, by stopping and continuing it in turns."""
     over = threading.Event()
 
     def turns() -> None:

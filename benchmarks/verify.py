@@ -1,10 +1,10 @@
-"""Measures how fast an export is verified on one core, and what its parts cost.
+"""Measures the speed of verifying an export on one core, and the cost of its parts.
 
 python -m benchmarks.verify                     200,000 records
 python -m benchmarks.verify --records 1000000 --folder DIR     an export of this machine's, made once and kept
-python -m benchmarks.verify --than FILE         and how much faster it is than another verify.py, in turns with it
+python -m benchmarks.verify --than FILE         and the speed relative to another verify.py, in turns with it
 
-Times are this process's, and medians: what others do on the machine still shows, in the caches that they share.
+Times are processor times of this process, as medians. Other load on the machine still shows, through the shared caches.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from gatekeeper.audit.verify import export_check, input_files
 from tests.trails import Trail
 
 SIZE = 500
-"""Sends a transaction, as under load."""
+"""Sends per transaction, as under load."""
 
 
 def make(folder: Path, records: int) -> None:
-    """Writes an export with at least so many records."""
+    """Writes an export with at least that many records."""
     trail = Trail(partitions=4, seed=1, acting=0.02)
     while sum(len(step.records) for step in trail.steps) < records:
         trail.write(4, SIZE)
@@ -42,7 +42,7 @@ def make(folder: Path, records: int) -> None:
 
 
 def make_apart(folder: Path, records: int) -> None:
-    """Does it in another process, for this one's garbage collector would go through what it leaves, again and again."""
+    """Calls `make` in another process, because its leftovers would slow this one's garbage collector."""
     maker = get_context("spawn").Process(target=make, args=(folder, records))
     maker.start()
     maker.join()
@@ -51,7 +51,7 @@ def make_apart(folder: Path, records: int) -> None:
 
 
 def took(*works: Callable[[], object], rounds: int = 5) -> list[float]:
-    """Returns the median time of this process's in seconds that each takes, in turns."""
+    """The median processor time in seconds of each call in this process, measured in turns."""
     found: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
         for times, work in zip(found, works, strict=True):
@@ -62,7 +62,7 @@ def took(*works: Callable[[], object], rounds: int = 5) -> list[float]:
 
 
 def command(folder: Path, rounds: int = 5) -> float:
-    """Returns the median processor time in seconds of the file in an export, run as an auditor runs it."""
+    """The median processor time in seconds of an export's verify.py, run as an auditor runs it."""
     found = []
     for _ in range(rounds):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -82,7 +82,7 @@ def inflate(folder: Path) -> None:
 
 
 def other(file: Path) -> ModuleType:
-    """Returns another verify.py, loaded."""
+    """Another verify.py, loaded as a module."""
     spec = spec_from_file_location("other_verify", file)
     assert spec is not None
     assert spec.loader is not None
@@ -92,7 +92,7 @@ def other(file: Path) -> ModuleType:
 
 
 def main() -> None:
-    """Makes an export, verifies it, and prints."""
+    """Makes an export, verifies it, and prints the times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--folder", type=Path)

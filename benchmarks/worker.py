@@ -1,7 +1,7 @@
-"""Measures the whole product on a real Kafka: how fast one worker judges sends that wait, and how long one send takes.
+"""Measures the whole product on a real Kafka: the throughput of one worker over waiting sends, and a send's latency.
 
-All of it: the demo's people, every rule, snapshot, manifest, ledger. Broker, worker and driver share this machine, so
-compare numbers of one run only. A send's way is from its publication until its committed audit record has been read.
+Included are the demo's people, every rule, snapshot, manifest, ledger. Broker, worker and driver share this machine, so
+compare numbers of one run only. The latency is from a send's publication until its committed audit record was read.
 
 python -m benchmarks.worker                              20,000 people, 60,000 sends that wait, three rounds
 python -m benchmarks.worker --people 5000 --sends 5000 --rounds 1
@@ -33,7 +33,7 @@ from streams.kafka.broker import Broker
 from tests.worlds import Supervised, World, until
 
 SECONDS = 20
-"""How long sends flow whose way is measured."""
+"""Seconds of published sends whose latency is measured."""
 DEADLINE = 600.0
 
 Records = Sequence[tuple[str, bytes]]
@@ -41,7 +41,7 @@ Records = Sequence[tuple[str, bytes]]
 
 
 class Round(NamedTuple):
-    """What one round took: `start` in seconds, `memory` in MB, the others as they are named."""
+    """Results of one round: `start` in seconds, `memory` in MB, the others as named."""
 
     start: float
     memory: float
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def measured(world: World, waiting: Records, flowing: Records, log: Path, *, rate: int) -> Round:
-    """Has a worker judge the sends that wait, then those that flow."""
+    """Lets a worker judge the waiting sends, then those published meanwhile."""
     world.put("sends", waiting)
     began = time.perf_counter()
     with world.process(log) as worker:
@@ -108,7 +108,7 @@ def measured(world: World, waiting: Records, flowing: Records, log: Path, *, rat
 
 
 class Position:
-    """How many sends are decided, by the group's offsets, which the worker commits with what it decided."""
+    """Number of decided sends, by the group's offsets, which the worker commits together with its decisions."""
 
     def __init__(self, world: World) -> None:
         topic = world.settings.topic("sends")
@@ -116,7 +116,7 @@ class Position:
         self._consumer = Consumer({"bootstrap.servers": world.bootstrap, "group.id": world.settings.group})
 
     def now(self) -> int:
-        """Returns how many."""
+        """The present number of decided sends."""
         return sum(max(one.offset, 0) for one in self._consumer.committed(self._partitions, timeout=30))
 
     def close(self) -> None:
@@ -125,7 +125,7 @@ class Position:
 
 
 def ended(world: World) -> float:
-    """Returns when the last transaction that took a send was written, by the broker's clock: this machine's."""
+    """The time of the last transaction that took a send, by the broker's clock: this machine's."""
     found = []
     for message in world.read("manifests"):
         if any(taken.n for taken in Manifest.model_validate_json(message.value()).in_):
@@ -134,7 +134,7 @@ def ended(world: World) -> float:
 
 
 def way(world: World, flowing: Records, rate: int) -> list[float]:
-    """Publishes at an even pace; returns how many milliseconds each send took."""
+    """Publishes at an even pace. The result is each send's latency in milliseconds."""
     producer, topic = world.producer(**{"linger.ms": 0}), world.settings.topic("sends")
     published: dict[str, float] = {}
     named = [(orjson.loads(value)["event_id"], key, value) for key, value in flowing]
@@ -173,18 +173,18 @@ def way(world: World, flowing: Records, rate: int) -> list[float]:
 
 
 def processor(worker: Supervised) -> float:
-    """Returns the seconds of processor that the worker has used."""
+    """Seconds of processor time that the worker has used."""
     fields = Path(f"/proc/{pid(worker)}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(worker: Supervised) -> float:
-    """Returns the worker's memory in MB."""
+    """The worker's memory in MB."""
     return int(Path(f"/proc/{pid(worker)}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def pid(worker: Supervised) -> int:
-    """Returns the process's number."""
+    """The process id."""
     assert worker.process
     return worker.process.pid
 

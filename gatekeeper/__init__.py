@@ -1,4 +1,4 @@
-"""The gate: what decides, what proves it, and the commands around them."""
+"""The gate: its decisions, their proofs, and the commands around them."""
 
 from pathlib import Path
 

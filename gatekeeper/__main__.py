@@ -1,4 +1,4 @@
-"""The command line's entry: the script `gatekeeper`, and `python -m gatekeeper` where that is not on the PATH."""
+"""The command line's entry: the script `gatekeeper`, or `python -m gatekeeper` if the script is not on the PATH."""
 
 import sys
 
@@ -6,7 +6,7 @@ from . import ROOT
 
 
 def main() -> None:
-    """Runs the command line; interrupted while that is loaded, it ends with 130 and without a word."""
+    """Runs the command line. An interrupt during its loading ends the process with 130 and without a message."""
     sys.path.insert(0, str(ROOT))
     try:
         from gatekeeper.cli import main as run

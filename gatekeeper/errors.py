@@ -17,7 +17,7 @@ from typing import Any
 
 
 class GatekeeperError(Exception):
-    """Carries the catalogue key of its sentence and the values in it, never a name, address or contact value."""
+    """Base of all errors: the catalogue key of a sentence and its values, never a name, address or contact value."""
 
     exit_code = 70
     http_status = 500
@@ -48,7 +48,7 @@ class UnavailableError(GatekeeperError):
 
 
 class IntegrityError(GatekeeperError):
-    """What is stored contradicts itself, or cannot be verified."""
+    """Stored data contradict each other, or cannot be verified."""
 
     exit_code = 4
     http_status = 500

@@ -1,6 +1,6 @@
-"""Signals that end a command. They are held back where an exception would be lost or would tear something.
+"""Signals that end a command, held back while an exception would be lost or would tear something.
 
-kafka-python takes an exception that a handler raises amid its event loop for the failure of a request. So a handler
+kafka-python treats an exception that a handler raises in its event loop as the failure of a request. So a handler
 notes the signal, and raises only outside of `held`.
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 
 
 class _Noted:
-    """What came, of the main thread: the only one in which Python runs handlers."""
+    """The signal noted in the main thread, the only thread in which Python runs handlers."""
 
     end: type[BaseException] | None = None
     came = threading.Event()
@@ -25,9 +25,9 @@ _noted: Final = _Noted()
 
 
 def listen(numbers: Sequence[int], end: type[BaseException] = KeyboardInterrupt) -> None:
-    """From now on these signals end the process with `end`: KeyboardInterrupt, or SystemExit for an end in order.
+    """Makes these signals end the process with `end`: KeyboardInterrupt, or SystemExit for an orderly end.
 
-    A signal that is ignored (nohup, a script's background job) stays so. A second Ctrl-C waits for nothing.
+    A signal that is ignored (nohup, a script's background job) stays ignored. A second Ctrl-C waits for nothing.
     """
 
     def take(number: int, frame: object) -> None:
@@ -44,19 +44,19 @@ def listen(numbers: Sequence[int], end: type[BaseException] = KeyboardInterrupt)
 
 
 def stop_on_signals() -> None:
-    """From now on SIGTERM and SIGHUP end the process in order, with SystemExit: for commands that run until then."""
+    """Makes SIGTERM and SIGHUP end the process in order, with SystemExit: for commands that run until then."""
     listen((signal.SIGTERM, signal.SIGHUP), SystemExit)
 
 
 def forget() -> None:
-    """Begins anew: what came before is no concern of the next command."""
+    """Forgets noted signals, so that they do not affect the next command."""
     _noted.end = None
     _noted.came.clear()
 
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Lets the block finish first, and raises then what came meanwhile. Does nothing beside the main thread."""
+    """Lets the block finish first, and then raises a signal noted meanwhile. Does nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -70,13 +70,13 @@ def held() -> Iterator[None]:
 
 
 def look() -> None:
-    """Raises what came, within `held` too, and again wherever it was lost: a loop calls it where it may end."""
+    """Raises a noted signal, even within `held`, and again after it was lost: a loop calls it where it may end."""
     if threading.current_thread() is threading.main_thread() and (end := _noted.end):
         raise end
 
 
 def wait(seconds: float) -> None:
-    """Returns after so many seconds; raises what came as soon as it does."""
+    """Waits for so many seconds; raises a noted signal as soon as it comes."""
     look()
     _noted.came.wait(seconds)
     look()

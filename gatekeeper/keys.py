@@ -1,8 +1,8 @@
-"""The keys that proofs stand on: a folder of files, one a role and a number; the highest number is the one in use.
+"""The keys behind proofs: a folder with one file per role and number; the highest number is in use.
 
 `ROLE-N.key` is secret (mode 0600 in a folder of 0700) and `ROLE-N.pub` is for everybody. A machine holds the secrets
-of its own roles only: a worker `master` and `worker`, the sealer `log`, a witness `witness`. Signing keys are
-written as C2SP signed notes write theirs, `NAME+HASH+BASE64`; a master key is 32 random bytes in hex.
+of its own roles only: a worker `master` and `worker`, the sealer `log`, a witness `witness`. Signing keys have the
+form of C2SP signed notes, `NAME+HASH+BASE64`; a master key is 32 random bytes in hex.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ State = Literal["in use", "former", "public only"]
 
 
 def key_name(group: str, role: str) -> str:
-    """Returns what a role's key calls itself in a system: the log by the consumer group, which is its origin too."""
+    """The name of a role's key in a system. The log's name is the consumer group, which is also its origin."""
     return group if role == "log" else f"{group}/{role}"
 
 
 def public_text(path: Path) -> str:
-    """Returns what the file of a public key holds; nothing waits for a pipe.
+    """The text in the file of a public key; never blocks on a pipe.
 
-    Raises OSError, or ValueError for what is no plain file of PUBLIC_BYTES at most, or no ASCII.
+    Raises OSError, or ValueError for a file that is not plain, not ASCII, or larger than PUBLIC_BYTES.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
@@ -55,13 +55,13 @@ def public_text(path: Path) -> str:
 
 
 def fingerprint(master: bytes) -> str:
-    """16 hex digits that tell a master key from others and tell nobody what it is."""
+    """16 hex digits that identify a master key and reveal nothing about it."""
     return sha256(b"gate/master/1\0" + master).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """An Ed25519 key that signs. `kid` is `NAME+HASH`, which a signature names its key by."""
+    """An Ed25519 key that signs. `kid` is `NAME+HASH`, the name of the key in a signature."""
 
     name: str
     kind: bytes
@@ -79,12 +79,12 @@ class Signer:
 
     @property
     def hash(self) -> bytes:
-        """Four bytes that stand for name, kind and key (C2SP signed-note)."""
+        """Four bytes that identify name, kind and key (C2SP signed-note)."""
         return sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:4]
 
     @property
     def verifier(self) -> str:
-        """What others need to check a signature: `NAME+HASH+BASE64`."""
+        """The public key with which others check a signature: `NAME+HASH+BASE64`."""
         return f"{self.kid}+{base64.b64encode(self.kind + self.public).decode()}"
 
     def sign(self, message: bytes) -> bytes:
@@ -94,7 +94,7 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the folder: its role and number, what can be done with it, and what is wrong with its files."""
+    """One key of the folder: role, number, state, public key, and faults of its files."""
 
     role: str
     number: int
@@ -106,15 +106,15 @@ class Key:
 class Keys:
     """The keys in a folder, each read when it is asked for.
 
-    None is used while others than the owner can put keys into the folder: UsageError (2).
+    No key is used while others than the owner can put keys into the folder: UsageError (2).
     """
 
     def __init__(self, folder: Path, *, handed: bool = False) -> None:
-        """`handed`: the folder came with an export, whose keys vouch for it alone, whoever may write to it."""
+        """`handed`: the folder came with an export. Its keys vouch for the export only, so any mode will do."""
         self.folder, self._handed = folder, handed
 
     def numbers(self, role: str, ending: str = "key") -> list[int]:
-        """The numbers of a role's keys that have such a file, ascending."""
+        """The numbers of a role's keys with such a file, ascending."""
         try:
             names = [path.name for path in self.folder.iterdir()] if self.folder.is_dir() else []
         except OSError as error:
@@ -124,17 +124,17 @@ class Keys:
         return sorted(int(m[2]) for m in found if m and m[1] == role and m[3] == ending)
 
     def signer(self, role: str) -> Signer:
-        """The key in use of a role; raises UsageError (2) where there is none, it is open to others, or no key.
+        """The key in use of a role; raises UsageError (2) if it is missing, readable by others, or no key.
 
-        A key of another role signs nothing for this one.
+        A key of another role is refused.
         """
         self._demand_closed()
         return self._signer(role, self._newest(role))
 
     def masters(self) -> dict[int, bytes]:
-        """The master keys by number; raises UsageError (2) where there is none, or one is open to others.
+        """The master keys by number; raises UsageError (2) if there is none, or one is readable by others.
 
-        The highest number serves people who are new; the others, those whose salt names them.
+        The highest number serves new people; the others serve people whose salt names them.
         """
         self._demand_closed()
         self._newest("master")
@@ -146,15 +146,15 @@ class Keys:
         return [public_text(self._path(role, number, "pub")) for number in self.numbers(role, "pub")]
 
     def public(self, role: str) -> list[Vkey]:
-        """The public keys of a role by number; raises UsageError (2) where one cannot be read."""
+        """The public keys of a role by number; raises UsageError (2) if one cannot be read."""
         self._demand_closed()
         return [self._vkey(role, number) for number in self.numbers(role, "pub")]
 
     def make(self, role: str, name: str) -> Key:
-        """Writes a new key of a role, which is then the one in use; `name` is what a signature calls itself by.
+        """Writes a new key of a role, which is in use from then on; `name` is the key's name in signatures.
 
-        Raises UsageError (2) where another did the same at this moment or others can put keys into the folder,
-        UnavailableError (3) without a place for it.
+        Raises UsageError (2) if another process wrote the same key or others can put keys into the folder,
+        UnavailableError (3) if the folder cannot be written.
         """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -181,7 +181,7 @@ class Keys:
         return Key(role, number, "in use", signer.verifier)
 
     def known(self) -> list[Key]:
-        """Every key of the folder, whoever may write to it, by role and number."""
+        """Every key of the folder, by role and number, whatever the folder's mode."""
         found = []
         for role in ROLES:
             secret, public = self.numbers(role), self.numbers(role, "pub")
@@ -203,7 +203,7 @@ class Keys:
         return found
 
     def open_folder(self) -> UsageError | None:
-        """Returns what is wrong with the folder's mode, where others can put keys into it."""
+        """The fault of the folder's mode if others can put keys into it, else None."""
         try:
             mode = self.folder.stat().st_mode & 0o777 if self.folder.is_dir() else 0
         except OSError as error:
@@ -277,7 +277,7 @@ class Keys:
             finally:
                 os.close(folder)
         except BaseException:
-            path.unlink(missing_ok=True)  # what is left of it would be the key in use, and no key
+            path.unlink(missing_ok=True)  # a partial file would count as the key in use, and is no key
             raise
 
     def _unreadable(self, role: str, number: int, ending: str) -> UsageError:
@@ -292,7 +292,7 @@ def _read_signer(text: str) -> Signer | None:
         private = Ed25519PrivateKey.from_private_bytes(raw[1:])
     except ValueError:
         return None
-    for kind in (ED25519, COSIGNATURE):  # the hash is over the public key's kind, and tells which it is
+    for kind in (ED25519, COSIGNATURE):  # the hash covers the public key's kind, and so tells which kind it is
         signer = Signer(name, kind, private)
         if signer.hash.hex() == hash_ and raw[:1] == ED25519:
             return signer

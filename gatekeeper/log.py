@@ -1,7 +1,7 @@
-"""Structured logs: one JSON object a line (coloured text on a terminal), with only the keys that are allowed.
+"""Structured logs: one JSON object per line (coloured text on a terminal), with allowed keys only.
 
-Our own loggers and those of Faust, mode and aiokafka go through the same formatter. A key that is not in ALLOWED
-is dropped, so that no name, address or contact value can reach a log by oversight.
+Our own loggers and those of Faust, mode and aiokafka use the same formatter. A key that is not in ALLOWED is dropped,
+so that no name, address or contact value can reach a log by oversight.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ FOREIGN = {
     "uvicorn": "WARNING",
 }
 _QUOTING = (ValueError, TypeError, LookupError, AttributeError, AssertionError)
-"""Errors whose text may hold the value that they are about; those of a network do not."""
+"""Errors whose text may quote the value in question; network errors do not."""
 REPEAT_SECONDS = 10.0
 """A foreign logger's identical message is written at most this often."""
 
 
 def silence() -> None:
-    """Drops all events: a command says itself what it has to say, and only on stderr."""
+    """Drops all events: a command writes its own messages, on stderr only."""
     structlog.configure(processors=[_drop])
 
 
@@ -83,13 +83,13 @@ def _allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
 
 class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:
-        """Names the logger of what cannot be written, where Python would print the message with all its values."""
-        with contextlib.suppress(OSError, ValueError):  # nobody reads the stream any more: no reason to stop the work
+        """Names the logger of a message that cannot be written; Python would print the message with all its values."""
+        with contextlib.suppress(OSError, ValueError):  # nobody reads the stream any more: the work goes on
             self.stream.write(f'{{"event":"unloggable","level":"error","logger":"{record.name}"}}\n')
 
 
 class _Limit(logging.Filter):
-    """Lets a foreign message through once in REPEAT_SECONDS: a broker that is away says the same a hundred times."""
+    """Lets a foreign message through once in REPEAT_SECONDS, because an absent broker causes hundreds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class _Limit(logging.Filter):
 
 
 def _unquote(record: logging.LogRecord) -> None:
-    """Takes out of a foreign message whatever may quote a record: tracebacks, what follows the first line, values."""
+    """Removes from a foreign message all parts that may quote a record: tracebacks, later lines, values."""
     record.exc_info = None
     record.msg = str(record.msg).partition("\n")[0]
     if isinstance(record.args, tuple):

@@ -9,7 +9,7 @@ _M, _SEED, _MASK = 0x5BD1E995, 0x9747B28C, 0xFFFFFFFF
 
 @lru_cache(maxsize=65536)
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition in which Kafka's Java clients, kafka-python and aiokafka put this key."""
+    """The partition that Kafka's Java clients, kafka-python and aiokafka choose for this key."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 

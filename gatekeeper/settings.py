@@ -15,10 +15,10 @@ from schemas.audit import Mode
 from schemas.values import ID_PATTERN
 
 BROKER_FILE = Path(".gatekeeper/broker.json")
-"""Where `gatekeeper broker` leaves its address, below the working folder: `{"bootstrap": "host:port", "pid": n}`."""
+"""File with the address of `gatekeeper broker`, in the working folder: `{"bootstrap": "host:port", "pid": n}`."""
 
 PLAIN = {"security_protocol": "PLAINTEXT", "ssl_cafile": "", "sasl_username": "", "sasl_password_file": ""}
-"""How a broker of one's own is reached, whatever the environment says of another."""
+"""Connection settings for the local broker, whatever the environment says about another."""
 
 
 class Settings(BaseSettings):
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
 
     @property
     def bootstrap(self) -> str:
-        """The bootstrap servers; raises UsageError (2) where neither setting nor broker file names one."""
+        """The bootstrap servers; raises UsageError (2) if neither setting nor broker file names one."""
         if self.broker:
             return self.broker
         try:
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
 
     @property
     def group(self) -> str:
-        """The consumer group, which is Faust's app id and begins the transactional ids."""
+        """The consumer group, which is also Faust's app id and the prefix of the transactional ids."""
         return f"{self.prefix}{self.application}"
 
     def topic(self, name: str) -> str:
@@ -110,7 +110,7 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Reads the environment; raises UsageError (2) that names the variable and what is wrong with it."""
+    """Reads the environment; raises UsageError (2) with the variable and its fault."""
     try:
         return Settings()
     except ValidationError as error:

@@ -1,7 +1,7 @@
 """The one catalogue of every sentence a person reads, in Japanese and English.
 
-The sentences stand in `texts/*.toml`, one file a subject, one table a key, `ja` and `en` in each;
-`{name}` in a sentence is filled in from the values given.
+The sentences are in `texts/*.toml`: one file per subject, one table per key, with `ja` and `en` in each.
+The given values replace `{name}` in a sentence.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ALSO = {
     "tuple_type": "list",
     "frozen_set_type": "list",
 }
-"""Types of pydantic's errors that have the sentence of another."""
+"""Types of pydantic's errors that share the sentence of another."""
 
 
 @cache
@@ -47,9 +47,9 @@ def language() -> Language:
 
 
 def text(key: str, lang: Language | None = None, /, **values: Any) -> str:
-    """One sentence of the catalogue with `values` filled in; KeyError for a key that is not in it.
+    """One sentence of the catalogue with `values` filled in; KeyError for an unknown key.
 
-    An OSError among the values is said by its number, or its class where it has none, in the same language.
+    An OSError among the values becomes a sentence by its number, or by its class if it has none, in the same language.
     """
     lang = lang or language()
     said = {name: _cause(value, lang) if isinstance(value, OSError) else value for name, value in values.items()}
@@ -57,21 +57,21 @@ def text(key: str, lang: Language | None = None, /, **values: Any) -> str:
 
 
 def _cause(error: OSError, lang: Language) -> str:
-    """Why something was refused, and never of what: the sentence around it names what it may."""
+    """The cause of a system error, never its subject: the surrounding sentence names that if it may."""
     number = error.errno or 0
-    of_system = error.strerror == os.strerror(number)  # TLS has numbers of its own, and names of hosts have
+    of_system = error.strerror == os.strerror(number)  # TLS and failed host look-ups use numbers of their own
     key = f"os.{errno.errorcode.get(number) if of_system else type(error).__name__}"
     return catalogue()[key][lang] if key in catalogue() else error.strerror or type(error).__name__
 
 
 def wrong(error: Mapping[str, Any]) -> str:
-    """Returns what pydantic found wrong with one value, as the hint of a sentence; never the value."""
+    """The fault that pydantic found in one value, as the hint of a sentence; never the value."""
     kind = _ALSO.get(error["type"], error["type"])
     key = f"wrong.{kind}"
     return text(key, **error.get("ctx", {})) if key in catalogue() else text("wrong.value")
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A known name that is like this one, as words to put behind a sentence."""
+    """A hint with the known name that is most like this one, to follow a sentence; '' if none is."""
     close = get_close_matches(name, list(known), 1)
     return text("wrong.did_you_mean", name=close[0]) if close else ""

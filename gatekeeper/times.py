@@ -1,4 +1,4 @@
-"""Instants and spans: every time of the domain as whole microseconds since the epoch (domain rule 6.1)."""
+"""Instants and spans: every time of the domain in whole microseconds since the epoch (domain rule 6.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DAY = timedelta(days=1)
 
 
 class Span(NamedTuple):
-    """What a written time may mean: a day is all its microseconds, an instant is one. Both ends belong to it."""
+    """Range of instants that a written time may mean: all microseconds of a day, or one. Both ends belong to it."""
 
     first: int
     last: int
@@ -38,7 +38,7 @@ def span(text: str, zone: str) -> Span:
 
 @lru_cache(maxsize=65536)
 def months_after(micros: int, months: int, zone: str) -> int:
-    """The instant that many calendar months later in `zone`; a day that the month lacks is its last."""
+    """The instant that many calendar months later in `zone`; if the month lacks the day, its last day."""
     start = (_EPOCH + micros * _MICROSECOND).astimezone(ZoneInfo(zone))
     year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
     return _micros(start.replace(year=year, month=month + 1, day=min(start.day, monthrange(year, month + 1)[1])))
@@ -62,7 +62,7 @@ def local(micros: int, zone: str) -> str:
 
 @lru_cache(maxsize=65536)
 def clock(written: str | None, zone: str) -> str:
-    """A written time as clocks there show it to the minute, a day or less as it is, '' for none."""
+    """A written time in local time to the minute; a date stays as written, '' for none."""
     if not written or len(written) <= len("2026-11-01"):
         return written or ""
     return local(span(written, zone).first, zone)[:16].replace("T", " ")

@@ -1,4 +1,4 @@
-"""Sentences, words, instants and spans as templates write them, in the reader's language."""
+"""Sentences, words, instants and spans for templates, in the reader's language."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ LAWS = (
     *("a country needs a policy in force", "a failed decision withholds", "a newer hard fact ends a release"),
     *("one piece a person, campaign and channel", "validity"),
 )
-"""What clauses are of and, where it is our policy, what that says: as the catalogue of reasons writes it."""
+"""Laws in clauses, and the wording of clauses that are our own policy, as the catalogue of reasons writes them."""
 
 
 def law(clause: str, lang: Language) -> str:
-    """A clause with its law named as readers of this language do."""
+    """A clause with its law named in the reader's language."""
     for name in LAWS:
         clause = clause.replace(name, text(f"word.law.{name}", lang))
     return clause
 
 
 class Words:
-    """What templates say things with, in one language; `zone`: whose clocks are shown.
+    """Functions with which templates make text, in one language; `zone`: the time zone shown.
 
-    `subject`: of the sentences that are named without one.
+    `subject`: the catalogue file of sentences that are named without one.
     """
 
     def __init__(self, lang: Language, zone: str, subject: str = "page") -> None:
@@ -57,11 +57,11 @@ class Words:
         return text(key if "." in key else f"{self._subject}.{key}", self._lang, **values)
 
     def word(self, key: str) -> str:
-        """A word of the domain, as it is where the catalogue has none."""
+        """A word of the domain; the key's own last part if the catalogue has no word."""
         return text(f"word.{key}", self._lang) if f"word.{key}" in catalogue() else key.partition(".")[2]
 
     def meaning(self, code: str) -> str:
-        """Returns when a reason arises, in a few words; '' for one that the catalogue no longer has."""
+        """The condition for a reason, in a few words; '' for a reason that the catalogue no longer has."""
         return text(f"meaning.{code}", self._lang) if f"meaning.{code}" in catalogue() else ""
 
     def law(self, clause: str | None) -> str:
@@ -69,20 +69,20 @@ class Words:
         return law(clause, self._lang) if clause else ""
 
     def time(self, milliseconds: int | None) -> str:
-        """An instant as clocks show it, to the minute."""
+        """An instant in local time, to the minute."""
         return times.local(milliseconds * 1000, self._zone)[:16].replace("T", " ") if milliseconds is not None else "-"
 
     def clock(self, written: str | None) -> str:
-        """A written time as clocks show it, to the minute; '' for none."""
+        """A written time in local time, to the minute; '' for none."""
         return times.clock(written, self._zone)
 
     def span(self, milliseconds: int) -> str:
-        """A span of time in its largest whole unit."""
+        """A duration in its largest whole unit."""
         unit, name = next((pair for pair in _UNITS if milliseconds >= pair[0]), _UNITS[-1])
         return text(f"cli.age_{name}", self._lang, count=max(0, milliseconds) // unit)
 
     def said(self, reason: Any) -> str:
-        """The sentence of a reason or an error; where it names a command, what that is here."""
+        """The sentence of a reason or an error, in its wording for this place if the catalogue has one."""
         if hasattr(reason, "key"):
             here = f"{self._subject}.{reason.key.replace('.', '_')}"
             return text(here if here in catalogue() else reason.key, self._lang, **getattr(reason, "values", {}))

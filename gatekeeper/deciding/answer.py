@@ -1,4 +1,4 @@
-"""A decision as people and programs read it: each reason with clause, remedy and its sentence in both languages."""
+"""A decision for people and programs: each reason with clause, remedy and its sentence in both languages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def answer(decision: Decision, did: str | None = None) -> dict[str, Any]:
 
 
 def sentence(reason: Found, language: Language) -> str:
-    """One sentence that tells the reason and the next step, with its route, form, date or id filled in."""
+    """One sentence with the reason and the next step, including the route, form, date or id."""
     return _sentence(reason.code, tuple(sorted(reason.says.items())), language)
 
 

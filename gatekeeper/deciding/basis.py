@@ -1,4 +1,4 @@
-"""The basis: the source that a send stands on, the one with the fewest and mildest reasons (domain rule 6.2)."""
+"""The basis: the source on which a send rests, chosen by the fewest and mildest reasons (domain rule 6.2)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _MEASURED_BY_TERMS = ("PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH")
 
 
 class Basis(NamedTuple):
-    """A source judged by the lane of its acquisition method, with the consent that leaves it the best.
+    """A source judged by the lane of its acquisition method, with the consent that gives the best result.
 
-    `source` is None where none is on file. `covers`: some source covers the send's contact point. `standing`: the
-    person's consents as its lane reads them.
+    `source`: None if no source is on file. `covers`: some source covers the send's contact point. `standing`: the
+    person's consents as the lane reads them.
     """
 
     source: Source | None
@@ -33,7 +33,7 @@ class Basis(NamedTuple):
 
     @property
     def own(self) -> bool:
-        """Whether the person gave the data to us."""
+        """True if the person gave the data to us."""
         return self.source is not None and self.source.method.startswith("direct.")
 
 
@@ -57,7 +57,7 @@ def choose(case: Case, consents: Consents) -> Basis:
 
 
 def of(case: Case, versions: Sequence[Source], consents: Consents) -> Basis:
-    """One source judged as if it were the only one; of several versions the worst, with what all have."""
+    """One source judged as if it were the only one; of several versions the worst, with the reasons of all."""
     if len(versions) == 1:
         return _judge(case, versions[0], consents)
     judged = [_judge(case, source, consents) for source in versions]
@@ -66,7 +66,7 @@ def of(case: Case, versions: Sequence[Source], consents: Consents) -> Basis:
 
 
 def _versions(sources: Sequence[Source], counting: Sequence[Source]) -> Iterable[Sequence[Source]]:
-    """The sources that count, one after the other, each as all its versions."""
+    """The sources that count, each with all its versions."""
     if len(sources) == 1:
         return (sources,)
     ids = dict.fromkeys(source.source_id for source in counting)
@@ -74,7 +74,7 @@ def _versions(sources: Sequence[Source], counting: Sequence[Source]) -> Iterable
 
 
 def _judge(case: Case, source: Source, consents: Consents) -> Basis:
-    """Judges one source with each consent that stands, the latest first, and keeps the best."""
+    """Judges one source with each valid consent, the latest first, and keeps the best."""
     state = source_rules.state(case, source)
     if source.method == "indirect.entrusted" and (refused := source_rules.own_use(case, source)):
         return Basis(source, (*state, *refused), consents.standing((case.send.controller_id,)))
@@ -136,7 +136,7 @@ def _lane(
 
 
 def _parties(case: Case, source: Source) -> tuple[str, ...]:
-    """Returns to whom a consent may have been given for a source of this lane to stand on it."""
+    """The parties to which a consent may have been given to support a source of this lane."""
     sender = case.send.controller_id
     if source.method == "indirect.joint_use":
         return sender, source.collected_by
@@ -146,10 +146,10 @@ def _parties(case: Case, source: Source) -> tuple[str, ...]:
 
 
 def _conflict(case: Case, best: Basis, counting: Iterable[Source]) -> list[Found]:
-    """SOURCE_CONFLICT: another source of the same contact point speaks against the basis.
+    """SOURCE_CONFLICT: another source of the same contact point contradicts the basis.
 
-    So does one that is illicit, one of another class while the basis is unproven, and another version of the basis
-    that tells of another acquisition.
+    A source contradicts the basis if it is illicit, or of another class while the basis is unproven. So does another
+    version of the basis with another acquisition.
     """
     basis, against = best.source, []
     assert basis is not None

@@ -1,4 +1,4 @@
-"""One send with all that decides it: what every rule is given to look at."""
+"""One send with everything that decides it: the input of every rule."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ class Case(NamedTuple):
     at: int
 
     def span(self, text: str) -> Span:
-        """Returns what a written time means under the policy."""
+        """The time span that a written time denotes under the policy."""
         return times.span(text, self.policy.timezone)
 
     def day(self, text: str) -> str:
-        """The calendar day of a written time, as the policy's country reads it."""
+        """The calendar day of a written time in the policy's time zone."""
         return times.day(self.span(text).first, self.policy.timezone)
 
     def notice(self, notice_id: str | None) -> Notice | None:
-        """The notice of that id; one that is named but unknown counts as absent."""
+        """The notice with that id; an unknown id counts as no notice."""
         return self.reference.notices.get(notice_id) if notice_id else None
 
     def batch(self, source: Source) -> Batch | None:
-        """The list that a source came with; one that is named but unknown counts as absent."""
+        """The list that a source came with; an unknown id counts as no list."""
         return self.reference.batches.get(source.batch_id) if source.batch_id else None
 
     def template(self, template_id: str) -> Template | None:
-        """The template of that id; one that is named but unknown counts as absent."""
+        """The template with that id; an unknown id counts as no template."""
         return self.reference.templates.get(template_id)
 
     @property
     def stops(self) -> tuple[Hit, ...]:
-        """The suppressions that stand: neither corrected or rejected, nor overtaken by a later version.
+        """The suppressions in force: not corrected, not rejected, and not replaced by a later version.
 
-        A version settles others only that name the person no more surely than it does and were received no later.
+        A version replaces another only if it was not received earlier and names the person at least as surely.
         """
         hits = self.facts.suppressions
         settling = [hit for hit in hits if _withdraws(hit.stop) or hit.stop.state == "upheld"]
@@ -66,25 +66,25 @@ class Case(NamedTuple):
 
     @property
     def sender(self) -> str:
-        """The sender as people know it."""
+        """The sender's name as people know it."""
         return self.party(self.send.controller_id)
 
     def party(self, id_: str) -> str:
-        """A company as people know it: its name, else its id."""
+        """The company's name as people know it, else its id."""
         found = self.reference.controllers.get(id_)
         return (found.name if found else None) or id_
 
     def covers(self, source: Source) -> bool:
-        """Whether the source covers the send's contact point: it gives that one, or none, which is all.
+        """True if the source covers the send's contact point: the source names that point, or none, which means all.
 
-        What is printed and is no address of the channel is covered by nothing.
+        No source covers a printed value that is not an address of the channel.
         """
         if self.facts.printed == "not_an_address":
             return False
         return not source.contact_points or self.names_contact_point(source)
 
     def names_contact_point(self, source: Source) -> bool:
-        """Whether the source gives the send's contact point, in a spelling as near as the policy asks."""
+        """True if the source names the send's contact point, in a spelling as close as the policy requires."""
         facts, id_ = self.facts, source.source_id
         given = id_ in facts.contact_point_from or facts.contact_point_near.get(id_, 0) >= self.policy.match_floor
         if given:
@@ -96,11 +96,11 @@ class Case(NamedTuple):
 
 
 class _Fields:
-    """The fields of a model without the model."""
+    """Plain attribute holder with the fields of a model."""
 
 
 def plain(send: Send) -> Send:
-    """The same send in a form of which a rule reads a field in a tenth of the time."""
+    """The same send in a form whose fields a rule reads ten times as fast."""
     found, point = _Fields(), _Fields()
     point.__dict__ = vars(send.contact_point)
     found.__dict__ = {**vars(send), "contact_point": point}
@@ -108,7 +108,7 @@ def plain(send: Send) -> Send:
 
 
 def is_open(stop: Suppression) -> bool:
-    """Whether a stop is a request for cessation that nobody has decided yet."""
+    """True if a stop is a request for cessation that nobody has decided yet."""
     return stop.kind == "cessation" and stop.state in (None, "open", "active")
 
 
@@ -117,11 +117,11 @@ def _withdraws(stop: Suppression) -> bool:
 
 
 def route(source: Source) -> str:
-    """By what route the data came, as it must be stated to the person (取得方法)."""
+    """The route by which the data came, as it must be stated to the person (取得方法)."""
     return source.route or source.method
 
 
 def below(purpose: str, wide: str) -> bool:
-    """Whether `purpose` is `wide` or below it: `a.b` is below `a`."""
+    """True if `purpose` equals `wide` or lies below it: `a.b` is below `a`."""
     wide = wide.rstrip(".")
     return purpose == wide or purpose.startswith(f"{wide}.")

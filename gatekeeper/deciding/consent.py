@@ -1,4 +1,4 @@
-"""The effective consent: what of a person's yes and no stands for a scope (domain rule 6.3)."""
+"""The effective consent: which of a person's consents and refusals apply to a scope (domain rule 6.3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.events import GIVEN_STATES, NO_STATES, Consent, Source, Suppression
 TIE, SUPERSEDED = "TIE_BROKEN_TO_DENY", "SUPERSEDED_BY_LATER_CONSENT"
 EXPIRED = "CONSENT_EXPIRED"
 SPEAKERS = ("subject", "guardian", "agent")
-"""Whose yes can lift a no."""
+"""The speakers whose consent can lift a withdrawal, refusal or objection."""
 CLICKED = "doi_confirm"
 """The method of the event that ends the round trip of a double opt-in."""
 _ALSO_OF_SOURCES = ("CONTROLLER_MISMATCH", "PURPOSE_NOT_COVERED", "CONTACT_POINT_NOT_COVERED", "CONSENT_INVALIDATED")
@@ -21,7 +21,7 @@ _ENDS = ("Expired", "Invalidated", "Revoked")
 
 
 class No(NamedTuple):
-    """A withdrawal, refusal or objection: when it was said, and the contact point and channels that it names."""
+    """A withdrawal, refusal or objection: its time, and the contact point and channels that it names."""
 
     fact: str
     kind: str
@@ -31,12 +31,12 @@ class No(NamedTuple):
 
 
 class ConsentState(NamedTuple):
-    """What a person's consent events come to for one send.
+    """A person's consent events, evaluated for one send.
 
-    `nos` are not lifted; if there is one, nothing stands. `stands` are the proven consents, the latest first.
-    `lacks` says why there is none: faults, near misses, or CONSENT_MISSING. `lifters` may lift further nos.
-    `guardian`: a yes by the guardian stands, or none at all stands, one of the guardian is in scope, and its faults
-    are told.
+    `nos`: withdrawals and refusals that are not lifted; if there is one, no consent applies. `stands`: the proven
+    consents, the latest first. `lacks`: why there is none: faults, near misses, or CONSENT_MISSING. `lifters`: consents
+    that may lift further refusals. `guardian`: a guardian's consent applies; or none applies, and a guardian's consent
+    in scope is reported with its faults.
     """
 
     nos: tuple[No, ...]
@@ -48,7 +48,7 @@ class ConsentState(NamedTuple):
 
 
 class Consents:
-    """The consent events of one case: `standing` tells what they come to for some parties."""
+    """The consent events of one case; `standing` evaluates them for some parties."""
 
     __slots__ = ("_clicked", "_ends", "_faults", "_standing", "case", "nos", "yeses")
 
@@ -73,25 +73,25 @@ class Consents:
                 self._ends.append(event)
 
     def standing(self, parties: tuple[str, ...]) -> ConsentState:
-        """Returns what stands for the purpose, channel and contact point of the send, given to one of `parties`."""
+        """The consents for the purpose, channel and contact point of the send, given to one of `parties`."""
         found = self._standing.get(parties)
         if found is None:
             found = self._standing[parties] = self._stands(parties)
         return found
 
     def faults(self, event: Consent) -> tuple[str, ...]:
-        """Why a yes is not proven, each as the reason it gives; () = proven (rule 6.3.2)."""
+        """The faults of a consent, each as its reason code; () = proven (rule 6.3.2)."""
         found = self._faults.get(id(event))
         if found is None:
             found = self._faults[id(event)] = self._faulty(event)
         return found
 
     def evidence(self, event: Consent) -> str | None:
-        """The evidence on file for a yes, its own or that of the click that completed it."""
+        """The evidence on file for a consent: its own, or that of the click that completed it."""
         return event.evidence_ref or next((one.evidence_ref for one in self._clicks(event) if one.evidence_ref), None)
 
     def when(self, event: Consent) -> Span:
-        """Returns when an event counts as said: an undated yes long ago, an undated no when it was recorded."""
+        """The time of an event: an undated consent counts as long ago, an undated refusal as of its recording."""
         if event.event_time:
             return self.case.span(event.event_time)
         return LONG_AGO if event.state in GIVEN_STATES else self.case.span(event.recorded_at)
@@ -115,7 +115,7 @@ class Consents:
         if not left:
             stands = [event for event, faults in givens if not faults]
             if stands and (expired := [self.when(event).last for event, faults in givens if EXPIRED in faults]):
-                # what has expired ends the walk back: only what was said after it, for certain, stands
+                # an expired consent ends the search: only consents that are certainly later apply
                 stands = [event for event in stands if self.when(event).first > max(expired)]
         if not due or stands:
             lacks = ()
@@ -125,7 +125,7 @@ class Consents:
         elif not givens:
             lacks = self._near_miss(parties) or (_missing(case),)
         by = [event.expressed_by for event in stands]
-        if due and not stands:  # their faults are told, and withhold
+        if due and not stands:  # their faults are reported, and withhold the send
             by = [event.expressed_by for event, _ in givens]
         return ConsentState(left, tuple(stands), lacks, lifters, notes, "guardian" in by)
 
@@ -158,20 +158,20 @@ class Consents:
             faults.append(EXPIRED)
         if (notice and notice.invalidated_at) or (ends and any(state != "Expired" for state in ends)):
             faults.append("CONSENT_INVALIDATED")
-        if begun:  # a click is as good as what it completes
+        if begun:  # a click is as good as the consent that it completes
             faults += [fault for record in begun for fault in self.faults(record) if fault not in faults]
         return tuple(faults)
 
     def _clicks(self, event: Consent) -> list[Consent]:
-        """The events that end the round trip of a double opt-in which `event` began."""
+        """The events that complete the double opt-in that `event` began."""
         return [one for one in self._clicked.get(event.record_id, ()) if self._completes(one, event)]
 
     def _begun(self, click: Consent) -> list[Consent]:
-        """The yeses that a click completes."""
+        """The consents that a click completes."""
         return [one for one in self.yeses if one.record_id == click.confirms and self._completes(click, one)]
 
     def _completes(self, click: Consent, event: Consent) -> bool:
-        """Whether a click completes a yes: to the same company, not before it nor in the future, not ended."""
+        """True if a click completes a consent: same company, not earlier, not in the future, not ended."""
         said = self.when(click).last
         return (
             _by(event) != CLICKED
@@ -190,14 +190,14 @@ class Consents:
         )
 
     def _ended(self, yes: Consent, end: Consent) -> bool:
-        """Whether an event ends a yes: it names it, or names none and came later in the same scope."""
+        """True if an event ends a consent: it names the consent, or names none and came later in the same scope."""
         if end.voids:
             return end.voids == yes.record_id
         earlier = self.when(yes).first <= self.case.span(end.event_time or end.recorded_at).last
         return earlier and _covers(end, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
 
     def _near_miss(self, parties: tuple[str, ...]) -> tuple[Found, ...]:
-        """Returns in what the nearest proven yes differs that no no covers (rule 6.3.7); () without candidate."""
+        """The differences of the nearest proven consent that no refusal covers (rule 6.3.7); () if there is none."""
         if not self.yeses:
             return ()
         others = {party for source in self.case.facts.sources for party in handed_by(source)}.difference(parties)
@@ -218,7 +218,7 @@ class Consents:
         return tuple(Found(code, (event.record_id,), self._says(code, event)) for code in codes)
 
     def _says(self, code: str, event: Consent) -> dict[str, str]:
-        """Returns what fills the sentence that tells why a yes is not proven, or not for this send."""
+        """The values for the sentence that explains why a consent is not proven, or not for this send."""
         says, case = {"consent": event.record_id}, self.case
         if code in _ALSO_OF_SOURCES:
             says["case"] = "consent"
@@ -234,13 +234,13 @@ class Consents:
         return says
 
     def taken_back(self, yes: Consent, no: Consent) -> bool:
-        """Whether a no covers all that a yes says, and the yes is not later."""
+        """True if a refusal covers everything that a consent allows, and the consent is not later."""
         later_yes = self.when(yes).first > self.when(no).last
         return not later_yes and _covers(no, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
 
 
 def handed_by(source: Source) -> Iterable[str]:
-    """Yields who had the data before the sender: the collector, the predecessor, the entruster."""
+    """Yields the parties that had the data before the sender: the collector, the predecessor, the entruster."""
     if source.method == "indirect.joint_use":
         yield source.collected_by
     if source.succession:
@@ -250,7 +250,7 @@ def handed_by(source: Source) -> Iterable[str]:
 
 
 def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Consent]) -> tuple[tuple[No, ...], frozenset[str]]:
-    """The nos that no later yes lifts, and the notes (rule 6.3.3). Overlapping spans go to the no."""
+    """The refusals that no later consent lifts, and the notes (rule 6.3.3). If times overlap, the refusal wins."""
     if not lifters:
         return tuple(nos), frozenset()
     left, notes = [], set()
@@ -266,15 +266,15 @@ def unlifted(case: Case, nos: Sequence[No], lifters: Sequence[Consent]) -> tuple
 
 
 def no_of(case: Case, event: Consent) -> No:
-    """The no that a withdrawal or a refusal says."""
+    """The refusal that a withdrawal or refusal event expresses."""
     said = case.span(event.event_time or event.recorded_at)
     return No(event.record_id, event.state, said, _point(event.contact_point_id), _channels(event.channels))
 
 
 def stop_of(case: Case, stop: Suppression) -> No:
-    """The no that a suppression says: from the earlier of its times on.
+    """The refusal that a suppression expresses, from the earlier of its times on.
 
-    Only a yes after its receipt lifts it: one that was dated back before a yes is still the later word.
+    Only a consent after its receipt lifts it: a suppression dated back before a consent is still the later statement.
     """
     said = case.span(stop.received_at)
     if stop.effective_at:
@@ -286,7 +286,7 @@ def stop_of(case: Case, stop: Suppression) -> No:
 
 
 def _differs(case: Case, event: Consent, parties: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns in what a yes differs from the send, each as the reason it would give; () = in scope."""
+    """The differences between a consent and the send, each as its reason code; () = in scope."""
     send = case.send
     differs = []
     if event.controller_id not in parties:
@@ -301,7 +301,7 @@ def _differs(case: Case, event: Consent, parties: tuple[str, ...]) -> tuple[str,
 
 
 def _by(event: Consent) -> str:
-    """By what method a consent came, in one case of letters."""
+    """The method by which a consent came, in lower case."""
     return event.method.lower()
 
 
@@ -311,7 +311,7 @@ def _covers_send(case: Case, event: Consent, parties: tuple[str, ...]) -> bool:
 
 
 def _covers(no: Consent, party: str, purpose: str | None, channels: Iterable[str], point: str | None) -> bool:
-    """Whether a no covers a scope, or any channel of it; `*` and nothing cover everything."""
+    """True if a refusal covers a scope, or any channel of it; `*` and an absent value cover everything."""
     named = _channels(no.channels)
     return (
         no.controller_id in ("*", party)

@@ -28,9 +28,9 @@ _NO_NOTES: frozenset[str] = frozenset()
 
 
 class Decision(NamedTuple):
-    """The answer to one send. `basis`: the id of the source it stands on. `at`: milliseconds since the epoch.
+    """The decision on one send. `basis`: the id of its source. `at`: milliseconds since the epoch.
 
-    `left_out`: absence reasons that a reason said more than, and that would come back without it (rule 6.4.2).
+    `left_out`: absence reasons that a stronger reason replaces, and that would come back without it (rule 6.4.2).
     """
 
     verdict: Verdict
@@ -64,7 +64,7 @@ def decide(
     checkpoint: Checkpoint = "intake",
     clearance: str | None = None,
 ) -> Decision:
-    """Whether this send may go out at that instant, and why.
+    """The decision whether this send may go out at that instant, with its reasons.
 
     `at`: milliseconds since the epoch. `as_of`: the instant up to which all facts are known; None = `at`.
     `clearance`: the decision that cleared this recipient, campaign and channel before, if it is live.
@@ -81,7 +81,7 @@ def decide(
     found = [*system.unplaced(case), *system.twice(clearance, checkpoint)]
     message_class = send.message_class
     if message_class != "marketing" and not channel.shows(case, message_class):
-        message_class = "marketing"  # nobody gets past the gate by a label
+        message_class = "marketing"  # a label alone does not lower the requirements
     if message_class == "marketing":
         return _marketing(case, found)
     if message_class == "confirmation":
@@ -92,13 +92,13 @@ def decide(
 
 
 def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:
-    """A decision that ends with these reasons, nothing else having been looked at (rule 6.4.1)."""
+    """A decision with these reasons only, without looking at anything else (rule 6.4.1)."""
     found = ordered(reasons)
     return Decision(verdict(found), found, (), (), None, at, policy)
 
 
 def _marketing(case: Case, found: list[Found]) -> Decision:
-    """Judges an advertisement: everything."""
+    """Judges an advertisement by all rules."""
     consents = Consents(case)
     basis = bases.choose(case, consents)
     facts = case.facts
@@ -124,7 +124,7 @@ def _marketing(case: Case, found: list[Found]) -> Decision:
 
 
 def _confirmation(case: Case, found: list[Found]) -> Decision:
-    """Judges the question whether the person agrees (rule 6.6): by all that bars asking, not by consent and notice."""
+    """Judges a send that asks for consent (rule 6.6) by everything that bars asking, not by consent and notice."""
     send, consents = case.send, Consents(case)
     versions = [one for one in case.facts.sources if one.source_id == send.source_id]
     stops, lifted = will.stopped(case, consents)
@@ -150,7 +150,7 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
     decision = _decided(case, found, "confirmation", basis=basis, notes=lifted)
     if decision.verdict != "confirm":
         return decision
-    return decision._replace(verdict="block", obligations=())  # one does not ask whether one may ask
+    return decision._replace(verdict="block", obligations=())  # the person is not asked whether they may be asked
 
 
 def _status(case: Case, basis: Basis, consents: Consents) -> Iterable[Found]:
@@ -168,7 +168,7 @@ def _decided(
     notes: frozenset[str] = _NO_NOTES,
     left_out: tuple[str, ...] = (),
 ) -> Decision:
-    """The decision on what was found: releases heard, and the conditions for asking looked at (rule 6.5)."""
+    """The decision on the reasons found, after releases and the conditions for asking (rule 6.5)."""
     reasons = ordered(found)
     if case.facts.releases:
         left, released = release.apply(case, reasons)
@@ -195,7 +195,7 @@ def _decided(
 
 
 def _obligations(case: Case, worst: Verdict, message_class: MessageClass, basis: Basis | None) -> tuple[str, ...]:
-    """Returns what the piece must carry (rule 6.9)."""
+    """The obligations of the piece: the statements that it must carry (rule 6.9)."""
     if worst == "confirm":
         return (ENCLOSE_NOTICE,)
     if worst != "clear" or basis is None:

@@ -1,4 +1,4 @@
-"""What decide() sees of a person, read from the events' judged form.
+"""The facts of a person that decide() reads, in the events' judged form.
 
 The judged form of an event is its canonical JSON without the recipient id, without tokens and without free text.
 The audit record stores the very bytes that decide() read, so a replay reads them again and finds the same.
@@ -31,20 +31,20 @@ from schemas.events import (
 )
 
 WHOLE_BATCH = "*"
-"""Ends the name of an unreadable record that stands for its whole batch, about whomever that may be."""
+"""Last part of the name of an unreadable record that stands for its whole batch and may concern anybody."""
 CERTAIN = 1000
-"""The score of a stop that names the person, or a token that the send or a source of the person names."""
+"""The score of a stop that names the person, or of a token that the send or a source of the person names."""
 
 _CHECK_TEXTS = ("name", "address", "representative", "how_obtained")
 _STATES = ("active", "quarantined", "deleted", "illicit")
-"""Of a source, the strongest last: what is deleted is not read, but what was found illicit stays so."""
+"""States of a source, the strongest last: a deleted source is not read, but an illicit one stays illicit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A suppression that names the person, with how surely it does (per mille).
+    """A suppression that names the person, with the certainty of the match (per mille).
 
-    `elsewhere`: it names only another contact point that a source of the person gives.
+    `elsewhere`: the suppression names only another contact point, which a source of the person names.
     """
 
     stop: Suppression
@@ -54,16 +54,18 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The facts of one person as they bear on one send.
+    """The facts of one person that bear on one send.
 
-    `contact_point_from`: ids of the sources that give the send's contact point with the very token of what is printed.
-    `contact_point_near`: ids of those that give it in a more or less exact spelling, with the score (per mille).
-    `printed`: what became of the send's delivery; None where it carries none, and the token it names was taken.
-    `unreadable`: records that could not be read; while there is one, nobody knows enough of the person.
-    `snapshot`: all of it as canonical JSON of `schemas.audit.Snapshot`.
-    `erased`: since when the person has been erased (milliseconds), and not readmitted.
+    `contact_point_from`: ids of the sources that name the send's contact point with the same token as the printed
+    value.
+    `contact_point_near`: ids of the sources that name a similar spelling, with the score (per mille).
+    `printed`: result of comparing the send's delivery; None if the send has none, and its own token was used.
+    `unreadable`: records that could not be read; while there is one, the facts are incomplete.
+    `snapshot`: all facts as canonical JSON of `schemas.audit.Snapshot`.
+    `erased`: milliseconds since the epoch when the person was erased, None if never erased or readmitted since.
 
-    The events have the fields of the contract's classes, but neither recipient id nor token: to read one is an error.
+    The events have the fields of the contract's classes except recipient id and token; reading one of these is an
+    error.
     """
 
     sources: tuple[Source, ...]
@@ -81,7 +83,7 @@ class Facts:
 
 
 class Token(NamedTuple):
-    """A token that an event names, with the contact point it is of, and how surely it is that ("" for a stop's)."""
+    """A token that an event names, with its contact point ("" for a stop) and the certainty of the match."""
 
     token: str
     point: str
@@ -96,7 +98,7 @@ def judged(topic: str, value: bytes) -> tuple[bytes, list[Token]]:
     if topic == "suppressions":
         tokens = _tokens(event, "")
     elif topic == "confirmations":
-        # the source says where it was asked about; the text and its delivery are for the print house
+        # the source names the address; the text and its delivery are for the print house
         for name in ("contact_point", "contact_point_id", "text", "answer_code", "delivery"):
             event.pop(name, None)
     elif topic == "acts":
@@ -105,7 +107,7 @@ def judged(topic: str, value: bytes) -> tuple[bytes, list[Token]]:
         for point in event.get("contact_points", ()):
             tokens += _tokens(point, point["id"])
         if check := event.get("check"):
-            for name in _CHECK_TEXTS:  # the rules ask only whether it is stated
+            for name in _CHECK_TEXTS:  # the rules only ask for its presence
                 if (check.get(name) or "").strip():
                     check[name] = "stated"
                 else:
@@ -123,9 +125,9 @@ def _tokens(named: dict[str, Any], point: str) -> list[Token]:
 
 @lru_cache(maxsize=16384)
 def sources(lines: bytes) -> tuple[Source, ...]:
-    """Reads the sources of one person from their judged forms, one a line, deleted ones left out.
+    """Reads the sources of one person from their judged forms, one per line, without deleted ones.
 
-    Several versions of one source all stand, in the strongest state that any of them has.
+    All versions of one source are kept, each in the strongest state that any of them has.
     """
     found = [orjson.loads(line) for line in lines.splitlines()]
     strongest: dict[str, int] = {}
@@ -139,30 +141,30 @@ def sources(lines: bytes) -> tuple[Source, ...]:
 
 @lru_cache(maxsize=16384)
 def consents(lines: bytes) -> tuple[Consent, ...]:
-    """Reads the consent events of one person from their judged forms, one a line."""
+    """Reads the consent events of one person from their judged forms, one per line."""
     return tuple(_made(Consent, orjson.loads(line)) for line in lines.splitlines())
 
 
 @lru_cache(maxsize=4096)
 def events(lines: bytes) -> tuple[PersonEvent, ...]:
-    """Reads the further events of one person from their judged forms, one a line."""
+    """Reads the other events of one person from their judged forms, one per line."""
     return tuple(_made(PersonEvent, orjson.loads(line)) for line in lines.splitlines())
 
 
 @lru_cache(maxsize=4096)
 def asks(lines: bytes) -> tuple[Ask, ...]:
-    """Reads what one person was asked from the judged forms, one a line."""
+    """Reads the asks to one person from their judged forms, one per line."""
     return tuple(_made(Ask, orjson.loads(line)) for line in lines.splitlines())
 
 
 @lru_cache(maxsize=1024)
 def releases(lines: bytes) -> tuple[Release, ...]:
-    """Reads what reviewers said of the person's sends from the judged forms, one a line."""
+    """Reads the reviewers' releases of the person's sends from their judged forms, one per line."""
     return tuple(_made(Release, orjson.loads(line)) for line in lines.splitlines())
 
 
 def hits(stops: Mapping[bytes, int], elsewhere: Collection[bytes] = ()) -> tuple[Hit, ...]:
-    """Reads suppressions from their judged forms, in the order of these."""
+    """Reads suppressions from their judged forms, sorted by these."""
     return tuple(Hit(_suppression(line), stops[line], line in elsewhere) for line in sorted(stops))
 
 
@@ -182,7 +184,7 @@ def snapshot(
     printed: Printing | None = None,
     erased: int | None = None,
 ) -> bytes:
-    """The canonical JSON of a Snapshot, spliced from the judged forms without encoding them again."""
+    """The canonical JSON of a Snapshot, joined from the judged forms without encoding them again."""
     stopped = b",".join(
         b'{%b"event":%b,"score":%d}' % (b'"elsewhere":true,' if line in elsewhere else b"", line, stops[line])
         for line in sorted(stops)
@@ -207,7 +209,7 @@ def snapshot(
 
 
 def read_snapshot(recorded: bytes) -> Facts:
-    """The facts that a recorded snapshot holds, as decide() saw them; for replay."""
+    """The facts of a recorded snapshot, as decide() saw them; for replay."""
     found = Snapshot.model_validate_json(recorded)
     stops = {canonical(stop.event): stop.score for stop in found.suppressions}
     elsewhere = {canonical(stop.event) for stop in found.suppressions if stop.elsewhere}
@@ -250,7 +252,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def _made(model: type[M], event: dict[str, Any]) -> M:
-    """An event that was validated when it came in, as the bare form of its class."""
+    """An event in the bare form of its class; the event was validated on arrival."""
     bare = _BARE[model]
     fields = bare.__dataclass_fields__
     kept = {name: tuple(value) if type(value) is list else value for name, value in event.items() if name in fields}
@@ -260,7 +262,7 @@ def _made(model: type[M], event: dict[str, Any]) -> M:
 def _bare(model: type[BaseModel]) -> type[Any]:
     """A class with the fields and properties of one of the contract's, and nothing else.
 
-    A rule reads a field of it in a third of the time that one of pydantic's takes, and a person takes 4 KB, not 7.
+    A rule reads a field in a third of the time that pydantic takes, and a person takes 4 KB instead of 7.
     """
     fields = [
         (name, Any) if info.is_required() else (name, Any, field(default=info.default))
@@ -286,5 +288,5 @@ _MODELS = (
     Release,
 )
 _KEPT_OUT = ("recipient_id", "token", "readings", "reason")
-"""Fields that the judged form never has; nobody can read by mistake what is not there."""
+"""Fields that the judged form never has, so no code can read them by mistake."""
 _BARE: Mapping[type[BaseModel], type[Any]] = {model: _bare(model) for model in _MODELS}

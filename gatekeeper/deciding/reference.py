@@ -13,10 +13,10 @@ Referred = Controller | Notice | JointUseTerms | Batch | Template | PolicyVersio
 
 @dataclass(slots=True)
 class Reference:
-    """What each id stands for, the last record of a key winning; of terms of joint use every version stays.
+    """Reference data by id. The last record of a key wins, but every version of terms of joint use stays.
 
-    `digests`: by `kind/id` the SHA-256 of the record's bytes, of terms that of all their versions.
-    `ask`: the template that asks people, None where no registered one may.
+    `digests`: SHA-256 of the record's bytes by `kind/id`; for terms, of all their versions.
+    `ask`: the template that asks people, None if no registered template may ask.
     """
 
     controllers: dict[str, Controller] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Reference:
     _versions: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def put(self, model: Referred, value: bytes) -> None:
-        """Takes one record in. Policies and registers are recorded only: FactStore.activations has the versions."""
+        """Adds one record. Policies and registers only leave a digest: FactStore.activations holds the versions."""
         key, digest = f"{model.kind}/{model.id}", sha256(value).hexdigest()
         if isinstance(model, JointUseTerms):
             self.terms.setdefault(model.id, {})[str(model.version)] = model
@@ -50,6 +50,6 @@ class Reference:
 
 
 def place_of(model: Referred) -> str:
-    """The name under which a newer record replaces an older one."""
+    """The key under which a newer record replaces an older one."""
     version = f"/{model.version}" if isinstance(model, JointUseTerms | PolicyVersion) else ""
     return f"{model.kind}/{model.id}{version}"

@@ -1,4 +1,4 @@
-"""A reviewer's release: when it may be given, and what it does to later decisions (domain rule 6.8)."""
+"""A reviewer's release: when it is allowed, and its effect on later decisions (domain rule 6.8)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TWO_PERSONS = ("SOURCE_CONFLICT", "ART14_DEADLINE_MISSED")
 
 
 def two_persons(release: Release, policy: Policy) -> frozenset[str]:
-    """The reasons it names that one person's word is not enough for: all of a bulk that the policy limits.
+    """The named reasons that need two people; all of them if `bulk` is over the policy's limit.
 
     A release without a `bulk` count is treated as over the limit.
     """
@@ -26,10 +26,11 @@ def two_persons(release: Release, policy: Policy) -> frozenset[str]:
 
 
 def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
-    """Why a release of a decision with these reasons is refused; None = it may be given.
+    """The code for refusing a release of a decision with these reasons; None = the release is allowed.
 
-    `hard`: a HARD reason stands. `not_releasable`: no reason has the remedy R. `incomplete`: it does not name every
-    SOFT reason. `surplus`: it names one that was not found. `evidence`: one without R needs evidence.
+    `hard`: there is a HARD reason. `not_releasable`: no reason has the remedy R. `incomplete`: the release does not
+    name every SOFT reason. `surplus`: the release names a reason that was not found. `evidence`: a reason without R
+    needs evidence.
     """
     kinds = [CATALOGUE[reason.code] for reason in reasons]
     if any(kind.severity == "HARD" for kind in kinds):
@@ -46,11 +47,11 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
 
 
 def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[str]]:
-    """The reasons that are left when the releases of the send key are heard, and the note of a release.
+    """The reasons that remain after the releases of the send key, and the note of a release.
 
-    Alive, it takes out the SOFT reasons that it names; a HARD reason ends it, and is joined by RELEASE_SUPERSEDED,
+    A valid release removes the SOFT reasons that it names. A HARD reason ends the release and adds RELEASE_SUPERSEDED,
     except DUPLICATE_SEND, which only says that the release has had its effect.
-    Run out, it leaves all, and is joined by RELEASE_EXPIRED where it covered one.
+    An expired release removes nothing, and adds RELEASE_EXPIRED if it covered a remaining reason.
     """
     reasons = list(found)
     given = _given(case)
@@ -85,7 +86,7 @@ def _given(case: Case) -> list[Release]:
 
 
 def _sound(release: Release) -> bool:
-    """Whether a release could have been accepted: SOFT reasons only, one with R, evidence for those without."""
+    """True if a release is well formed: SOFT reasons only, one of them with R, and evidence for those without R."""
     kinds = [CATALOGUE[code] for code in release.reasons if code in CATALOGUE]
     return (
         len(kinds) == len(release.reasons)
@@ -96,7 +97,7 @@ def _sound(release: Release) -> bool:
 
 
 def _named(releases: Iterable[Release], policy: Policy) -> set[str]:
-    """The reasons that the releases name together, those for two persons only where two stand for them."""
+    """The reasons that the releases name together; a reason that needs two people counts only if two named it."""
     people: dict[str, set[str]] = {}
     enough: set[str] = set()
     for release in releases:

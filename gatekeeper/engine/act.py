@@ -1,4 +1,4 @@
-"""An act as it was read, and the answer to it: one audit record, and what is put out and remembered with it."""
+"""An act as read, and its answer: one audit record, with the outputs and ledger entries that go with it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from schemas.events import Act, CampaignAct, ItemAct, PairedAct, PartitionAct, R
 from schemas.record import Output, Record
 
 RECORDED = ("note", "reveal", "claim")
-"""What is done about an item and changes nothing: it is kept in the audit trail, and that is all."""
+"""Kinds of acts that are kept in the audit trail and change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActRecord(Record):
     """A record of `acts`, decoded where it was read.
 
-    `act`: None where the record cannot be read, for the `fault`. `about`: the record that the act names, None where
+    `act`: None if the record cannot be read; `fault` then says why. `about`: the record that the act names, None if
     there is none. `entropy`: random bytes, for the answer code of an ask.
     """
 
@@ -43,7 +43,7 @@ class ActRecord(Record):
 
     @classmethod
     def own(cls, item: Record, act: ItemAct | None = None) -> ActRecord:
-        """An act of the gate itself about an item; it stands nowhere but in the audit. None = not known yet."""
+        """An act of the gate itself about an item, present in the audit trail only. None = not known yet."""
         return cls._with(item, act=act, about=item)
 
     @classmethod
@@ -53,7 +53,7 @@ class ActRecord(Record):
 
     @property
     def names(self) -> tuple[str, int, int] | None:
-        """Which record must be read before the act is judged: topic, partition, offset; None where none must."""
+        """Place of the record to read before judging the act: topic, partition, offset. None if no record is needed."""
         act = self.act
         if isinstance(act, Reemission):
             return act.source.topic, act.source.partition, act.source.offset
@@ -63,7 +63,7 @@ class ActRecord(Record):
 
     @property
     def recipient_id(self) -> str | None:
-        """Whom the act is about, None for nobody or somebody unknown."""
+        """Recipient id of the person whom the act concerns, None if the act names no known person."""
         about_somebody = isinstance(self.act, Release | ItemAct | Reemission | PairedAct)
         return self.act.recipient_id if about_somebody else None  # type: ignore[union-attr]
 
@@ -76,9 +76,9 @@ class ActRecord(Record):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What becomes of an act: a decision where there was one, what is put out, what is remembered.
+    """Answer to an act: its outcome, the decision if one was made, outputs and ledger entries.
 
-    `cause`: None = the act's own. `scope`: the fields of the send that it was done to, where nothing was decided.
+    `cause`: None = the act's own. `scope`: fields of the send that the act was about, if nothing was decided.
     """
 
     outcome: Outcome
@@ -95,8 +95,8 @@ def answered(
 ) -> Judged:
     """An answer with its audit record.
 
-    `about`: the clearance that an act about a campaign was done to. `item`: the decision id of the item, where the act
-    does not name it.
+    `about`: the clearance that an act about a campaign was applied to. `item`: the decision id of the item, if the act
+    does not name the item.
     """
     act, evaluation, cause = asked.act, answer.evaluation, answer.cause or asked.cause
     whom, scope = asked.recipient_id, answer.scope or _scope(act)
@@ -104,7 +104,7 @@ def answered(
         whom, item, scope = about.send.recipient_id, about.did, judged_send(parsed(about.send).json)
     who, salt = now.subject(whom) if whom else (None, ())
     if salt and act and act.kind == "erase":
-        who, salt = None, ()  # whom this partition never named, it need not name now
+        who, salt = None, ()  # a partition that never named this person need not do so now
     said = acted(act, answer.outcome, answer.code, item=item)
     if evaluation is None:
         proof = now.note(cause, said, scope=scope, subject=who)
@@ -124,7 +124,7 @@ def answered(
 
 
 def acted(act: Act | None, outcome: Outcome, code: str | None = None, *, item: str | None = None) -> dict[str, Any]:
-    """The fields of `schemas.audit.Acted`; `item`: what it was done to, where the act does not name it."""
+    """The fields of `schemas.audit.Acted`. `item`: the decision id of the item, if the act does not name the item."""
     if isinstance(act, Release | ItemAct | Reemission):
         item = act.decision_id
     by: str | Sequence[str] | None = act.by if act else None
@@ -153,5 +153,5 @@ def _scope(act: Act | None) -> dict[str, Any] | None:
 
 
 def _why(act: Act) -> str:
-    """Returns what proves the reason in words, which may name a person and so is never in the audit itself."""
+    """SHA-256 (hex) that proves the reason text. The text may name a person, so the audit never holds it."""
     return sha256(f"gate/why/1\0{act.act_id or ''}\0{act.reason}".encode()).hexdigest()

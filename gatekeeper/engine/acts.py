@@ -1,4 +1,4 @@
-"""One record of `acts` in, all that it leads to out: each kind of act has its handler in one table."""
+"""Turns one record of `acts` into its results; one table maps each kind of act to its handler."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from schemas.events import (
 
 
 class Handling(Protocol):
-    """One act on its way: it is `done` once it has its own answer."""
+    """An act being handled; `done` once its own answer is given."""
 
     done: bool
 
     def step(self, now: Moment, behind: Sequence[Act | None], most: int) -> list[Judged]:
-        """Returns what becomes of the act in one transaction. Never raises.
+        """The results of the act's next transaction, at most `most` pieces. Never raises.
 
-        The caller puts the entries into the memory before the next step. `behind`: the acts that stand behind it.
-        `most`: so many pieces are looked at. An act that must wait for facts returns nothing and is not done.
+        The caller puts the entries into the memory before the next step. `behind`: the acts that follow in the
+        partition. An act that must wait for facts yields nothing and is not done.
         """
         ...
 
 
 class AtOnce:
-    """Handles an act that is answered in one step; on a defect of ours nothing is done, and the answer says so."""
+    """Handler of an act that is answered in one step. On a defect of ours nothing is done; the outcome is `failed`."""
 
     def __init__(self, handler: Callable[[Moment, ActRecord], Answer], asked: ActRecord) -> None:
         self.done = False
@@ -65,7 +65,7 @@ def recorded(now: Moment, asked: ActRecord) -> Answer:
 
 
 def paired(now: Moment, asked: ActRecord) -> Answer:
-    """Answers an act that stands beside a fact, which decides; an erasure also destroys the person's salt."""
+    """Answers an act that accompanies a fact. The fact decides; an erasure also destroys the person's salt."""
     if asked.act and asked.recipient_id and asked.act.kind in ("erase", "readmit"):
         kept = erased(now.memory, asked.recipient_id, now.at, readmitted=asked.act.kind == "readmit")
         return Answer("recorded", entries=kept)
@@ -73,7 +73,7 @@ def paired(now: Moment, asked: ActRecord) -> Answer:
 
 
 def unread(now: Moment, asked: ActRecord) -> Answer:
-    """Answers a record that cannot be read: it is a dead letter."""
+    """Answers a record that cannot be read: a dead letter."""
     if asked.fault is None:
         raise LookupError("an act without a handler")
     fault = asked.fault
@@ -82,10 +82,10 @@ def unread(now: Moment, asked: ActRecord) -> Answer:
 
 
 def erased(memory: Memory, recipient_id: str, at: int, *, readmitted: bool) -> tuple[Entry, ...]:
-    """Returns what an erasure, or a return, does to the memory of a person.
+    """The ledger entries of an erasure or a readmission of a person.
 
-    What was erased is the salt, for good: a second erasure changes nothing, and a return begins anew. Who was not
-    erased here has nothing to return from, and keeps the salt: it proves what is on record of them.
+    An erasure destroys the salt for good. A second erasure changes nothing; a readmission starts with a new salt.
+    A person who was not erased on this partition keeps the salt, because the salt proves their earlier records.
     """
     gone = memory.erased_at(recipient_id) is not None
     if readmitted:
@@ -105,7 +105,7 @@ HANDLERS: Mapping[type, Callable[[ActRecord], Handling]] = {
     TopicAct: partial(AtOnce, recorded),
     type(None): partial(AtOnce, unread),
 }
-"""By the type of an act, None standing for one that cannot be read."""
+"""Handler by the type of the act; None stands for an act that cannot be read."""
 
 
 def handling(asked: ActRecord) -> Handling:

@@ -1,4 +1,4 @@
-"""A person asked: the request that goes to `confirmations`, and what is remembered of it (J.8.7)."""
+"""Asks a person for consent: the request for `confirmations`, and the ledger entry about it (J.8.7)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _YES = frozenset(state.encode() for state in GIVEN_STATES)
 
 
 class Asked(NamedTuple):
-    """What an ask puts out and what of it is remembered, or the code for which it is refused.
+    """Output and ledger entry of an ask, or the code of its refusal.
 
-    `waits_along` is no refusal: the person has been asked already, and the item waits for the same answer.
+    `waits_along` is no refusal: the person was asked before, and the item waits for the same answer.
     """
 
     outputs: tuple[Output, ...] = ()
@@ -36,17 +36,17 @@ class Asked(NamedTuple):
 
 
 def answered(store: FactStore, memory: Memory, recipient_id: str) -> bool:
-    """Tells whether a person who was asked may have said yes, by an answer or otherwise; never a no where they did."""
+    """Tells whether a person who was asked may have said yes since, by an answer or otherwise. Never a false no."""
     return bool(memory.requests(recipient_id)) and store.mentions(recipient_id, _YES)
 
 
 def request(evaluation: Evaluation, *, item: str, id_: str, entropy: bytes) -> Asked:
-    """The request to the person of a withheld send, or why the person may not be asked about it now.
+    """The request to the person of a withheld send, or the reason why the person may not be asked now.
 
-    `evaluation`: of this moment; it says `confirm` only where nothing bars asking. `item`: the decision id of the
-    withheld send, `id_`: that of the act, which becomes the request's id. `entropy`: random bytes, for the answer code.
-    Refused: `not_confirmable`, `template_missing` where no registered template may ask, and `notice_lacks.ITEMS` where
-    the letter does not pass its lint.
+    `evaluation`: made now; its verdict is `confirm` only if nothing bars asking. `item`: the decision id of the
+    withheld send. `id_`: the act's decision id, which becomes the request's id. `entropy`: random bytes, for the answer
+    code. Refused: `not_confirmable`, `template_missing` if no registered template may ask, and `notice_lacks.ITEMS` if
+    the letter fails its lint.
     """
     send, decision, facts = evaluation.sent.model, evaluation.decision, evaluation.facts
     reference = evaluation.moment.store.reference

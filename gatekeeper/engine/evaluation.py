@@ -1,4 +1,4 @@
-"""The one evaluation of a send: looked up, decided on, recorded and remembered, whatever it is evaluated for."""
+"""The one evaluation of a send: look-up, decision, audit record and ledger entries, for every kind of caller."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from schemas.events import Send
 
 
 class Evaluator:
-    """What every evaluation of a process has in common: the packs in use, the mode, and the keys.
+    """Shared inputs of all evaluations of a process: the policy packs in use, the mode, and the keys.
 
-    In shadow mode nothing is cleared: what would be goes to `review`, marked as all else is.
-    `tokens` make out whether the address printed is the one judged; without them a send that prints one is withheld.
-    `subjects` name people in records; without them records name nobody.
+    In shadow mode nothing is cleared: a send that would be cleared goes to `review`, marked like all shadow output.
+    `tokens` compare the printed address with the judged one; without them a send that prints an address is withheld.
+    `subjects` give people their pseudonyms in records; without them records name nobody.
     """
 
     def __init__(
@@ -48,22 +48,22 @@ class Evaluator:
         self._held: tuple[Activations, int, Packs] | None = None
 
     def holding(self, store: FactStore) -> Packs:
-        """The packs that hold by what the store knows: the same ones until it hears of a policy."""
+        """The packs in force according to the store; the same object until the store receives a policy record."""
         known = store.activations
         if self._held is None or self._held[0] is not known or self._held[1] != known.revision:
             self._held = known, known.revision, known.over(self.packs)
         return self._held[2]
 
     def subject(self, recipient_id: str, memory: Memory) -> tuple[Subject | None, tuple[Entry, ...]]:
-        """How records name a person, and what is to be remembered so that they name them alike."""
+        """The pseudonym of a person for records, and the ledger entries that keep the pseudonym the same."""
         return self._subjects.of(recipient_id, memory) if self._subjects else (None, ())
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """All that sends are evaluated by at one instant.
+    """Inputs of every evaluation at one instant.
 
-    `at`: milliseconds since the epoch. `as_of`: up to when the facts are known, None where none is missing.
+    `at`: milliseconds since the epoch. `as_of`: the instant up to which the facts are known, None if none is missing.
     """
 
     evaluator: Evaluator
@@ -74,12 +74,12 @@ class Moment:
 
     @property
     def mode(self) -> Mode:
-        """Whether the gate is live or a shadow."""
+        """Mode of the gate: live or shadow."""
         return self.evaluator.mode
 
     @property
     def packs(self) -> Packs:
-        """The packs that hold."""
+        """The packs in force."""
         return self.evaluator.holding(self.store)
 
     @property
@@ -88,27 +88,27 @@ class Moment:
         return self.packs.at(self.at)
 
     def subject(self, recipient_id: str) -> tuple[Subject | None, tuple[Entry, ...]]:
-        """How a record names a person, and what is to be remembered of that. Call it once a record."""
+        """The pseudonym of a person, and the ledger entries for it. Call it once per record."""
         return self.evaluator.subject(recipient_id, self.memory)
 
     def evaluate(self, sent: Parsed[Send], *, release: Mapping[str, Any] | None = None) -> Evaluation:
         """Evaluates a send that is to go out. Never raises.
 
-        `release`: the judged form of a release that counts beside those that are remembered.
+        `release`: the judged form of a release that counts in addition to those in the memory.
         """
         return self._evaluated(sent, None, counts=release)
 
     def weigh(self, clearance: Clearance, *, without: Mapping[str, Any] | None = None) -> Evaluation:
         """Evaluates a live clearance again. Never raises.
 
-        `without`: the judged form of a release that counts no more.
+        `without`: the judged form of a release that no longer counts.
         """
         return self._evaluated(parsed(clearance.send), clearance, counts_no_more=without)
 
     def defective(
         self, sent: Parsed[Send], error: Exception, *, facts: Facts | None = None, clearance: str | None = None
     ) -> Evaluation:
-        """The evaluation of a send on which a defect of ours raised: DECISION_FAILED."""
+        """The evaluation of a send on which our own code raised: DECISION_FAILED."""
         decision = only(self.policy, self.at, [defect(error)])
         return Evaluation(self, sent, decision, facts, clearance=clearance, error=error)
 
@@ -120,7 +120,7 @@ class Moment:
         scope: Mapping[str, Any] | None = None,
         subject: Subject | None = None,
     ) -> bytes:
-        """The audit record of an act by which nothing is decided; `scope`: the send's fields that it names."""
+        """The audit record of an act that decides nothing. `scope`: the fields of the send that the act names."""
         return audit.record_of_act(
             self.policy,
             self.at,
@@ -175,10 +175,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A decision on one send, with all that it was made from.
+    """A decision on one send, with its inputs.
 
-    `facts`: None where they could not be looked up. `printed`: what the send's delivery comes to. `clearance`: the
-    decision id as decide() was given it. `error`: the defect of ours for which the decision is DECISION_FAILED.
+    `facts`: None if the look-up failed. `printed`: the result of comparing the send's delivery. `clearance`: the
+    decision id that was passed to decide(). `error`: the defect of ours that led to DECISION_FAILED.
     """
 
     moment: Moment
@@ -191,17 +191,17 @@ class Evaluation:
 
     @property
     def stands(self) -> bool:
-        """Whether the verdict is `clear`."""
+        """True if the verdict is `clear`."""
         return self.decision.verdict == "clear"
 
     def sound(self) -> Evaluation:
-        """This evaluation; raises the defect of ours for which nothing was decided."""
+        """This evaluation; raises the defect of ours that prevented a decision."""
         if self.error is not None:
             raise self.error
         return self
 
     def record(self, cause: Cause, *, subject: Subject | None, act: Mapping[str, Any] | None = None) -> bytes:
-        """The audit record. `subject`: whom it is about. `act`: the fields of `schemas.audit.Acted`."""
+        """The audit record. `subject`: the pseudonym of the person. `act`: the fields of `schemas.audit.Acted`."""
         facts = self.facts
         return audit.record(
             self.decision,
@@ -220,7 +220,7 @@ class Evaluation:
         )
 
     def remembered(self, cause: Cause) -> tuple[Entry, ...]:
-        """The entries that the decision adds to the memory, and those that it takes out of it."""
+        """The ledger entries that the decision adds and removes."""
         decision, send = self.decision, self.sent.model
         if not self.stands:
             return *self.ended_releases(), *self._held(cause)
@@ -241,7 +241,7 @@ class Evaluation:
         )
 
     def ended_releases(self) -> tuple[Entry, ...]:
-        """The entries that take out the releases of the send's key, where a hard fact ended them for good."""
+        """The entries that remove the releases of the send's key, if a HARD reason ended them for good."""
         if "RELEASE_SUPERSEDED" not in self.decision.codes:
             return ()
         return tuple(Entry(key, None) for key in self.moment.memory.releases(self.sent.model))
@@ -249,8 +249,8 @@ class Evaluation:
     def _held(self, cause: Cause) -> tuple[Entry, ...]:
         """The entry of a withheld send that the gate itself may clear later, up to its mail date.
 
-        It is one whose person may be asked, or has been: then even what has another reason now. And it is one that was
-        withheld because facts were late or unreadable.
+        The send qualifies if its person may be asked or was asked, even if another reason withholds the send now. The
+        send also qualifies if late or unreadable facts withheld it.
         """
         decision, send, memory = self.decision, self.sent.model, self.moment.memory
         if memory.review is None or decision.codes == INFORMATIONAL:

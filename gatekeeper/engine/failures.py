@@ -1,4 +1,4 @@
-"""What a record is withheld for that nobody could judge: it cannot be read, or a defect of ours raised on it."""
+"""Reasons for a record that nobody could judge: the record cannot be read, or our own code raised on it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def invalid(fault: Unreadable) -> Found:
 
 
 def defect(error: Exception) -> Found:
-    """The reason of a defect of ours: the error's type and where it arose, never its values."""
+    """The reason of a defect of ours: the error's type and its place in the code, never its values."""
     return Found("DECISION_FAILED", (), {"type": type(error).__name__, "fingerprint": fingerprint(error)})
 
 
 def fingerprint(error: Exception) -> str:
-    """Twelve letters that stand for an error's type and where it arose, never for its values."""
+    """Twelve hex digits that identify an error's type and its place in the code, never its values."""
     frames = traceback.extract_tb(error.__traceback__)
     trail = "|".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.name}:{frame.lineno}" for frame in frames)
     return sha256(f"{type(error).__name__}|{trail}".encode()).hexdigest()[:12]

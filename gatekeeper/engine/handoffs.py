@@ -1,7 +1,7 @@
-"""An act about a campaign in, what becomes of each of its clearances out: handed to the print house, or called back.
+"""Applies an act about a campaign to each of its clearances: hand-off to the print house, or recall.
 
-A partition's clearances are walked in steps, and each step is one transaction. There is no progress to remember: what
-was handed off says by which act, what was recalled is gone, so a walk begun anew goes on where the last one ended.
+The worker walks a partition's clearances in steps, and each step is one transaction. There is no progress to remember:
+a piece that was handed off names its act, and a recalled piece is gone. A walk begun anew goes on where the last ended.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from schemas.codec import parsed
 from schemas.events import Act, CampaignAct
 
 MAX_PIECES = 1_000
-"""So many clearances are looked at in one transaction."""
+"""Clearances per transaction, at most."""
 CALLED_OFF = "called_off"
-"""How a hand-off ends behind which its campaign is cancelled: nothing more is handed on."""
+"""Code of a hand-off that a later cancellation of its campaign ended: nothing more is handed on."""
 
 
 def decides(act: Act | None, behind: Iterable[Act | None] = ()) -> bool:
-    """Tells whether facts bear on what becomes of an act; None = one that cannot be read.
+    """Tells whether facts bear on the result of an act; None = an act that cannot be read.
 
-    They may on all but a cancellation, and a hand-off that is called off by one of those `behind` it.
+    Facts do not matter for a cancellation, nor for a hand-off that an act in `behind` cancels.
     """
     return not isinstance(act, CampaignAct) or (act.kind != "cancel" and not called_off(act, behind))
 
 
 def called_off(act: CampaignAct, behind: Iterable[Act | None]) -> bool:
-    """Tells whether an act is a hand-off behind which all that it would hand on is cancelled."""
+    """Tells whether the act is a hand-off, and a later act cancels everything that it would hand on."""
     return act.kind == "handoff" and any(
         later.kind == "cancel" and later.campaign == act.campaign and later.channel in (None, act.channel)
         for later in behind
@@ -41,7 +41,7 @@ def called_off(act: CampaignAct, behind: Iterable[Act | None]) -> bool:
 
 
 class CampaignWalk:
-    """One act about a campaign, on its way through a partition's clearances."""
+    """One act about a campaign, applied to a partition's clearances step by step."""
 
     def __init__(self, asked: ActRecord) -> None:
         if not isinstance(asked.act, CampaignAct):
@@ -51,15 +51,16 @@ class CampaignWalk:
         self._left: list[tuple[str, str]] | None = None
 
     def step(self, now: Moment, behind: Sequence[Act | None] = (), most: int = MAX_PIECES) -> list[Judged]:
-        """Returns what becomes of the next `most` clearances at most, and where none is left, the act's answer.
+        """The results for the next `most` clearances at most, and at the end the act's own answer.
 
-        A hand-off that one of those `behind` calls off is answered at once, and what is left is theirs. Any other
-        waits while facts are late. A defect of ours in deciding on a piece calls that one back.
+        If an act in `behind` cancels a hand-off, the hand-off is answered at once and leaves the rest to the
+        cancellation. Any other hand-off waits while facts are late. A defect of ours in deciding on a piece recalls
+        that piece.
         """
         if called_off(self._act, behind):
             return [self._ended(now, CALLED_OFF)]
         if now.as_of is not None and decides(self._act, behind):
-            return []  # what may be handed on is only judged with all facts applied
+            return []  # a hand-off is judged only with all facts applied
         if self._left is None:
             shadow = now.mode == "shadow"
             self._left = [] if shadow else now.memory.of_campaign(self._act.campaign, self._act.channel)
@@ -75,7 +76,7 @@ class CampaignWalk:
         return found
 
     def _of(self, now: Moment, clearance: Clearance) -> Judged | None:
-        """Returns what becomes of a clearance, None where nothing does."""
+        """The result for one clearance, None if nothing changes."""
         act = self._act
         if act.kind == "cancel":
             return self._cancelled(now, clearance)
@@ -84,13 +85,13 @@ class CampaignWalk:
         try:
             evaluation = now.weigh(clearance)
             if nobody_can_tell(evaluation.decision):
-                return None  # neither handed off nor called back: the next hand-off takes it
+                return None  # neither handed off nor recalled; the next hand-off takes it
             return self._handed(now, clearance, evaluation)
-        except Exception as error:  # a defect of ours: nobody knows whether it may go out, so it does not
+        except Exception as error:  # a defect of ours: nobody can tell whether the piece may go out, so it is recalled
             return self._handed(now, clearance, now.defective(parsed(clearance.send), error, clearance=clearance.did))
 
     def _handed(self, now: Moment, clearance: Clearance, evaluation: Evaluation) -> Judged:
-        """The piece goes to the print house, or is called back where it no longer stands."""
+        """Hands the piece to the print house, or recalls a piece that no longer stands."""
         cause = Cause.of(self._asked, "handoff", clearance.did)
         if evaluation.stands:
             code = "again" if clearance.handed is not None else None
@@ -103,7 +104,7 @@ class CampaignWalk:
         return answered(now, self._asked, answer, about=clearance)
 
     def _cancelled(self, now: Moment, clearance: Clearance) -> Judged:
-        """The piece is called back by a person's word; nothing is decided about it."""
+        """Recalls the piece because a person cancelled the campaign; nothing is decided."""
         cause = Cause.of(self._asked, "recall", clearance.did)
         output, forgotten = recall(clearance, id_=cause.id, at=now.at)
         answer = Answer("recalled", outputs=(output,), entries=(forgotten,), cause=cause)
@@ -115,7 +116,7 @@ class CampaignWalk:
         act = self._act
         ends: tuple[Entry, ...] = ()
         if now.mode == "shadow":
-            return answered(now, self._asked, Answer("refused", "shadow"))  # a shadow has let nothing out
+            return answered(now, self._asked, Answer("refused", "shadow"))  # a shadow has cleared nothing
         if act.kind == "cancel":
             ends = (cancelled(act.campaign, act.channel, now.at, until=now.at + KEPT_MS),)
         return answered(now, self._asked, Answer("done", code, entries=ends))

@@ -1,7 +1,7 @@
-"""Makes the ledger's entries of a transaction anew, from its audit records and their inputs.
+"""Rebuilds the ledger entries of a transaction from its audit records and their inputs.
 
-Nothing is judged: each record says what was decided, and the input says about what. A salt cannot be made anew. Whose
-salt was lost gets another one, and their older records name nobody any more.
+Nothing is judged: each record holds its decision, and the input identifies the send. A lost salt cannot be rebuilt.
+The person then gets a new salt, and their older records can no longer be linked to them.
 """
 
 from __future__ import annotations
@@ -43,44 +43,44 @@ STATES: Mapping[str, review.State] = {
     "undone": "undone",
     "recalled": "undone",
 }
-"""What an act leaves of its item, by its outcome; where it was judged again, that depends on the act."""
+"""State of an item after an act, by outcome. For `cleared` and `withheld` the state depends on the act."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputIndex:
-    """Holds what audit records are about: inputs and items by place, asks by decision id."""
+    """Inputs of audit records: inputs and items by place, asks by decision id."""
 
     records: Mapping[Place, Record]
     asks: Mapping[str, Record]
 
 
 class Lacking(Exception):
-    """An input or a clearance that a record is about is not there any more, so its entries cannot be made."""
+    """Raised if the input or the clearance of a record is gone, so its entries cannot be rebuilt."""
 
 
 def places(some: Iterable[Said]) -> Iterator[Place]:
-    """Yields where the inputs of records stand."""
+    """Yields the places of the inputs of audit records."""
     for one in some:
         yield logical_name(one.said["src"]["topic"]), one.said["src"]["offset"]
 
 
 def items(acts: Iterable[Record]) -> Iterator[Place]:
-    """Yields where the items stand that acts name."""
+    """Yields the places of the items that acts name."""
     for act in acts:
         if logical_name(act.topic) == "acts" and (place := ActRecord.of(act).names):
             yield place[0], place[2]
 
 
 def implied(one: Said, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory) -> tuple[Entry, ...]:
-    """The entries that were written with a record; the caller puts them into `memory` before the next one.
+    """The entries that were written with a record; the caller puts them into `memory` before the next record.
 
-    `memory`: the ledger as it was before. Raises Lacking where the input is gone, or the clearance that it is about.
+    `memory`: the ledger before the record. Raises Lacking if the record's input or clearance is gone.
     """
     return _Implying(one, inputs, judge, store, memory).entries()
 
 
 class _Implying:
-    """One record with all that its entries are made from."""
+    """One record with the inputs for its entries."""
 
     def __init__(self, one: Said, inputs: InputIndex, judge: Evaluator, store: FactStore, memory: Memory) -> None:
         self._inputs, self._memory = inputs, memory
@@ -112,7 +112,7 @@ class _Implying:
         return self._remembered(_parsed("sends", self._input()))
 
     def _remembered(self, sent: Parsed[Send]) -> tuple[Entry, ...]:
-        """Returns what the record's decision on a send adds to the memory."""
+        """The ledger entries of the record's decision on a send."""
         at_point = printed(self._moment.evaluator.tokens, sent.model)
         evaluation = Evaluation(self._moment, sent, self._decision(), printed=at_point)
         return evaluation.remembered(Cause(self._said["did"], self._said["stage"], self._src))
@@ -125,7 +125,7 @@ class _Implying:
         return Entry(clearance.key, None), *self._ended_releases(clearance.send)
 
     def _again(self, outcome: str | None) -> tuple[Entry, ...]:
-        """A clearance that was handed off or written again, or would have been."""
+        """The entries of a hand-off or re-emission, also of one that was refused."""
         clearance = self._clearance(self._said.get("clearance"))
         act_id = self._act["act_id"]
         if outcome == "handed":
@@ -135,7 +135,7 @@ class _Implying:
         return self._ended_releases(clearance.send)
 
     def _done(self) -> tuple[Entry, ...]:
-        """A campaign that was cancelled; a hand-off leaves nothing of its own."""
+        """The entry of a cancelled campaign; a hand-off itself leaves none."""
         act = self._read()
         if not isinstance(act, CampaignAct) or act.kind != "cancel":
             return ()
@@ -150,7 +150,7 @@ class _Implying:
         return erased(self._memory, act.recipient_id, self._at, readmitted=act.kind == "readmit")
 
     def _item(self, outcome: str | None) -> tuple[Entry, ...]:
-        """An act about an item of the review queue, or what the gate did about one by itself."""
+        """The entries of an act about a review item, or of the gate's own act about one."""
         own = logical_name(self._src["topic"]) == "review"
         item_id, record = self._act.get("item"), self._input()
         act = None if own else self._read()
@@ -188,7 +188,7 @@ class _Implying:
         return (*kept, self._closed(found, state, form, last, place))
 
     def _form(self, act: Any, last: ItemState | None) -> dict[str, Any] | None:
-        """The judged form of the release that an act is about, as the worker keeps it."""
+        """The judged form of the release that an act is about, in the form that the worker keeps."""
         if isinstance(act, Release):
             return review.judged_form(act)
         if isinstance(act, ItemAct) and act.kind == "approve" and last and last.said:
@@ -229,7 +229,7 @@ class _Implying:
         return entries.act(found.send.recipient_id, found.did, standing, until=found.until)
 
     def _left(self, record: Record, item: str, found: review.ReviewRecord | None) -> tuple[Entry, ...]:
-        """The entry of an item that the gate judges no more by itself, after a defect."""
+        """The entry of an item that the gate no longer judges by itself, after a defect."""
         owner = (record.key or b"").decode()
         last = self._memory.standing(owner, item)
         if last is None:
@@ -272,7 +272,7 @@ def _parsed(topic: str, record: Record) -> Parsed[Any]:
 
 
 def _policy(judge: Evaluator, store: FactStore, at: int, ref: Mapping[str, Any]) -> Policy:
-    """The version that decided; the one in force then, where that text is not at hand."""
+    """The policy version that decided, else the version in force at that time if the text is not available."""
     packs = judge.holding(store)
     known = (one for one in (*packs.home, *packs.strictest) if one.sha256 == ref["sha256"])
     return next(known, packs.at(at))

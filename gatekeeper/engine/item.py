@@ -1,7 +1,7 @@
-"""The state machine of an item of the review queue: which act may be done about it, and what the act calls for.
+"""State machine of a review item: which acts are allowed in each state, and which step an act leads to.
 
-Pure: an item, an act and what stands of earlier acts in, a step or a refusal out (domain rule 6.8). What is known of
-the person is looked at afterwards, where the step asks for a decision.
+Pure: item, act and state in; step or refusal out (domain rule 6.8). The caller looks up the facts of the person
+afterwards, if the step needs a decision.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from schemas.events import ItemAct, Release, Send
 from schemas.topics import CLEARED_DAYS, DAY_MS
 
 State = Literal["open", "proposed", "upheld", "asked", "released", "redecided", "undone"]
-"""`proposed`: released by one of the two people whom it takes. `undone`: its release was taken back."""
+"""`proposed`: one of two required people released the item. `undone`: its release was taken back."""
 
 FROM: Mapping[str, frozenset[State]] = {
     "release": frozenset(("open", "asked")),
@@ -35,20 +35,20 @@ FROM: Mapping[str, frozenset[State]] = {
     "redecide": frozenset(("open", "asked", "proposed", "undone")),
     "undo": frozenset(("proposed", "upheld", "released")),
 }
-"""In which states an act may be done. An item is released once, whatever comes after."""
+"""The states in which each act is allowed. An item is released at most once."""
 
 WAITING: tuple[State, ...] = ("open", "proposed", "asked")
-"""The states in which somebody or something is still waited for."""
+"""States in which an act or an answer is still awaited."""
 
 KEPT_MS = CLEARED_DAYS * DAY_MS
-"""How long an item can be acted on: as long as `review` keeps it."""
+"""Milliseconds during which an item accepts acts: the retention of `review`."""
 
 Step = Literal["propose", "release", "redecide", "ask", "uphold", "reopen", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRecord:
-    """A withheld send, as its record on `review` tells it; `at` in milliseconds."""
+    """A withheld send, read from its record on `review`; `at` in milliseconds."""
 
     did: str
     at: int
@@ -62,13 +62,13 @@ class ReviewRecord:
 
     @property
     def until(self) -> int:
-        """From when nothing can be done about it any more."""
+        """First instant (milliseconds) at which the item accepts no more acts."""
         return self.at + KEPT_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What an act calls for: a step, or None with the code of the refusal.
+    """Result of weighing an act: a step, or None with the code of the refusal.
 
     `said`: the judged form of the release that the step is about.
     """
@@ -94,9 +94,9 @@ def item(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -
 def weigh(
     act: Release | ItemAct, found: ReviewRecord | None, standing: ItemState | None, *, at: int, policy: Policy
 ) -> Consequence:
-    """Returns what an act calls for, or why it is refused, at that instant (milliseconds).
+    """The step that an act leads to, or the code of its refusal, at that instant (milliseconds).
 
-    Refused: item_unknown, item_differs, item_expired; repeated (this very act was done), closed (another was),
+    Refused: item_unknown, item_differs, item_expired; repeated (this very act was done), closed (another act was),
     nothing_to_approve, nothing_to_undo; same_person, one_person, no_reason, dated_ahead, release_expired; and the
     refusals of a release (gatekeeper.deciding.release.refusal).
     """
@@ -126,7 +126,7 @@ def weigh(
 
 def _release(act: Release, found: ReviewRecord, at: int, policy: Policy) -> Consequence:
     if not isinstance(act.by, str):
-        return Consequence(None, "one_person")  # a second person speaks for themselves
+        return Consequence(None, "one_person")  # the second person sends an act of their own
     if not act.reason.strip():
         return Consequence(None, "no_reason")
     said_at = times.span(act.at, policy.timezone)
@@ -148,7 +148,7 @@ def _approval(act: ItemAct, standing: ItemState, said: Mapping[str, Any], at: in
 
 
 def judged_form(act: Release) -> dict[str, Any]:
-    """The judged form of a release, without what only leads to its item."""
+    """The judged form of a release, without the fields that only lead to its item."""
     form, _ = judged("acts", encode(act.model_copy(update={"act_id": None, "review": None})))
     said: dict[str, Any] = orjson.loads(form)
     return said

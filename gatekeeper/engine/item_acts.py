@@ -1,4 +1,4 @@
-"""An act about one item of the review queue: judged by the facts of now, or refused."""
+"""Answers an act about one review item: decided by the current facts, or refused."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from schemas.events import ItemAct, Release
 from schemas.record import Record
 
 AWAITS = "awaits_answer"
-"""Why an item is not redecided whose person has been asked."""
+"""Code of a refused redecision: the person was asked, and the item waits for the answer."""
 
 
 def on_item(now: Moment, asked: ActRecord) -> Answer:
-    """Answers an act about an item; an act that cannot be done is refused. Raises what a defect of ours raises."""
+    """Answers an act about an item; an act that is not allowed is refused. Raises on a defect of ours."""
     found = item_of(asked.about)
     answer = done(now, asked, asked.cause, found)
     return replace(answer, scope=judged_send(found.sent.json)) if found else answer
@@ -39,14 +39,14 @@ def item_of(record: Record | None) -> ReviewRecord | None:
 
 
 def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None) -> Answer:
-    """Returns what becomes of an act about an item; `cause`: of its audit record."""
+    """The answer to an act about an item. `cause`: that of its audit record."""
     act, item = asked.act, asked.about
     if not isinstance(act, Release | ItemAct):
         raise TypeError("an act about no item")
     if act.kind in RECORDED:
         return Answer("recorded")
     if now.mode == "shadow":
-        return Answer("refused", "shadow")  # what a shadow withholds, nobody waits for
+        return Answer("refused", "shadow")  # nobody acts on items that a shadow withheld
     if act.act_id is None or act.review is None:
         return Answer("refused", "item_unknown")
     if act.review.partition != asked.partition:
@@ -70,14 +70,14 @@ def done(now: Moment, asked: ActRecord, cause: Cause, found: ReviewRecord | None
 
 
 def _policy(now: Moment, found: ReviewRecord | None) -> Policy:
-    """The policy that decides the item; where none does, the company's own."""
+    """The policy that decides the item, else the company's own."""
     deciding = now.packs.deciding(found.send.contact_point.country, now.at) if found else None
     return deciding or now.policy
 
 
 @dataclass(frozen=True, slots=True)
 class _Doing:
-    """An act that may be done, with the item that it is about. `standing`: what was done about that before."""
+    """An allowed act with its item. `standing`: the state after earlier acts."""
 
     now: Moment
     act: Release | ItemAct
@@ -87,7 +87,7 @@ class _Doing:
     standing: ItemState | None
 
     def judged_again(self, call: Consequence) -> Answer:
-        """The item goes out, or is an item anew; either way nothing more can be done about the old one."""
+        """Judges the item again: the send goes out or becomes a new item. Either way the old item is closed."""
         now, found, standing = self.now, self.found, self.standing
         evaluation = self._evaluated(call.said)
         decision = evaluation.decision
@@ -104,7 +104,7 @@ class _Doing:
         return Answer(outcome, None, evaluation, (output,), kept)
 
     def asked(self, entropy: bytes) -> Answer:
-        """The person is asked; `entropy`: for the answer code."""
+        """Asks the person. `entropy`: random bytes, for the answer code."""
         evaluation, found, id_ = self._evaluated(), self.found, self.cause.id
         ended = evaluation.ended_releases()
         asked = asks.request(evaluation, item=found.did, id_=id_, entropy=entropy)
@@ -114,7 +114,7 @@ class _Doing:
         return Answer("asked", asked.code, evaluation, asked.outputs, kept)
 
     def undone(self) -> Answer:
-        """The release no longer counts, and what it cleared, or what does not stand without it, is called back."""
+        """Takes the release back, and recalls the piece that it cleared or that does not stand without it."""
         now, found, standing = self.now, self.found, self.standing
         kept = [
             Entry(entries.release_key(found.send, found.did), None),
@@ -127,7 +127,7 @@ class _Doing:
         return Answer("recalled", outputs=(output,), entries=(*kept, forgotten))
 
     def closed(self, state: review.State, *, did: str | None = None, said: Mapping[str, Any] | None = None) -> Entry:
-        """The entry that says how the act leaves the item."""
+        """The entry with the item's state after the act."""
         act, found, last = self.act, self.found, self.standing
         by = act.by if isinstance(act.by, str) else act.by[0]
         standing = ItemState(
@@ -145,9 +145,9 @@ class _Doing:
         return self.now.evaluate(self.found.sent, release=said).sound()
 
     def _stands(self, clearance: Clearance, undone: ItemState) -> bool:
-        """Tells whether a piece that another decision cleared stands without the release that is taken back."""
+        """Tells whether a piece that another decision cleared also stands without the release that is taken back."""
         if not clearance.released:
             return True
-        # facts that are late say nothing against it
+        # late facts say nothing against the piece
         evaluation = replace(self.now, as_of=None).weigh(clearance, without=undone.said).sound()
         return stands(clearance, evaluation.decision)

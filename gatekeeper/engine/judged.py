@@ -1,4 +1,4 @@
-"""What became of one record, and what its audit record is about."""
+"""Result of judging one record, and the cause of its audit record."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from schemas.record import Output, Record
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of one record: its outputs, and the one audit record that every record gets.
+    """Result of judging one record: its outputs, and the one audit record that every record gets.
 
-    `verdict`: None where nothing was told, as of an act that only closes an item. `entries`: what is to be remembered.
-    `misplaced`: Kafka's own partitioner would have put its recipient elsewhere. `failed`: a defect of ours withheld it.
+    `verdict`: None if nothing was decided, for example if an act only closes an item. `entries`: for the ledger.
+    `misplaced`: Kafka's own partitioner would have chosen another partition. `failed`: a defect of ours withheld the
+    send.
     """
 
     outputs: tuple[Output, ...]
@@ -32,9 +33,9 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The input that an audit record is about, and at which stage.
+    """Input and stage of an audit record.
 
-    `id`: the decision's. `origin`: where the input stands. `raw`: its bytes, None where they are not at hand.
+    `id`: the decision's. `origin`: the place of the input. `raw`: its bytes, None if they are not available.
     """
 
     id: str
@@ -44,13 +45,13 @@ class Cause:
 
     @classmethod
     def of(cls, record: Record, stage: Stage, which: str = "") -> Cause:
-        """The cause that a record is; `which`: what it is about, where one record leads to many decisions."""
+        """The cause that a record is. `which`: tells apart the decisions of a record that leads to several."""
         id_ = did(record.topic, record.partition, record.offset, stage, which)
         return cls(id_, stage, origin(record), record.value)
 
 
 def origin(record: Record) -> dict[str, Any]:
-    """Where a record stands, as its audit record says it."""
+    """The place of a record, in the form of an audit record."""
     return {
         "topic": record.topic,
         "partition": record.partition,

@@ -1,4 +1,4 @@
-"""The manifest of a transaction: what went in and out, chained to the partition's previous one (audit.md §2)."""
+"""The manifest of a transaction: its inputs and outputs, chained to the partition's previous manifest (audit.md §2)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ PUT_OUT = {
     "recalls": "recall",
     "deadletter": "dead",
 }
-"""What the records of an output topic are counted as; a count that is not there is none."""
+"""Name of the count for each output topic; an absent count is zero."""
 
 
 class Taken(NamedTuple):
-    """What a transaction took of one topic: `n` records at the offsets from `start` up to `to`.
+    """Offsets that a transaction took of one topic: `n` records from `start` up to `to`.
 
     Each of `gaps` is a first offset and a length.
     """
@@ -54,10 +54,10 @@ def manifest(
 ) -> bytes:
     """The canonical bytes of `schemas.audit.Manifest`, which the key `kid` signs.
 
-    `judged` are the records of all that was taken, in that order, `dead_facts` the dead letters beside theirs.
+    `judged`: the results of all records taken, in order. `dead_facts`: the number of further dead letters, of facts.
     `as_of`: the next offset applied when judging, by fact topic and partition. `prev`: SHA-256 in hex of the previous
-    manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch. `skipped`: what a person let go
-    undecided behind what was taken; the field is absent where that is nothing.
+    manifest's value, None for the first. `t0`, `t1`: milliseconds since the epoch. `skipped`: the records that a person
+    let pass undecided after the records taken; the field is absent if there are none.
     """
     out = Counter(PUT_OUT[output.topic] for one in judged for output in one.outputs)
     out["dead"] += dead_facts

@@ -16,21 +16,21 @@ from schemas.topics import logical_name
 
 _OURS = ("ce_", "gate-")
 REMEDIES = {"partition_wrong": b"partitioner=murmur2_random"}
-"""What a platform sets, in librdkafka's words, so that a fault does not come again."""
+"""By fault, the producer setting in librdkafka's terms that prevents the fault."""
 INFORMATIONAL = ("DUPLICATE_SEND",)
-"""A send withheld for this alone needs nobody: the piece went out already."""
+"""A send withheld for this reason alone needs no review: the piece has gone out already."""
 
 
 def told(record: Record, send: Send, decision: Decision, id_: str, *, mode: Mode) -> Output:
     """The send, byte for byte, with the decision in its headers: on `cleared`, or on `review`.
 
     The headers are the platform's, then CloudEvents in binary mode, then the gate's own. `id_`: the decision's.
-    `mode`: in shadow nothing is cleared; what would be goes to `review`.
+    `mode`: in shadow nothing is cleared; a send that would be cleared goes to `review`.
     """
     clear = decision.verdict == "clear" and mode == "live"
     outcome = "cleared" if clear else "withheld"
     if mode == "shadow":
-        outcome = "shadowed"  # nobody may take it for a clearance
+        outcome = "shadowed"  # nobody may mistake it for a clearance
     headers = [
         *((name, value) for name, value in record.headers if not name.lower().startswith(_OURS)),
         ("ce_specversion", b"1.0"),
@@ -56,11 +56,11 @@ def told(record: Record, send: Send, decision: Decision, id_: str, *, mode: Mode
 def dead_letter(
     record: Record, id_: str, fault: str, place: str, reason: str = "EVENT_INVALID", *, mode: Mode
 ) -> Output:
-    """A record as it came, set aside with what is wrong with it.
+    """A record as it arrived, set aside with a description of its fault.
 
-    `id_`: that of the decision about it. `fault`, `place`: as `Unreadable` has them. `reason`: a code.
-    None of the platform's headers is copied. Of a record refused for its headers, or before it was read, only place
-    and SHA-256 are named.
+    `id_`: that of the decision about the record. `fault`, `place`: as in `Unreadable`. `reason`: a code.
+    The platform's headers are not copied. If the record was refused for its headers, or before it was read, the dead
+    letter holds only its place and SHA-256.
     """
     headers = (
         ("gate-reason", reason.encode()),
@@ -78,5 +78,5 @@ def dead_letter(
 
 
 def marked(mode: Mode) -> Headers:
-    """The header that tells what a shadow wrote; a live gate needs none."""
+    """The header that marks the output of a shadow; a live gate adds none."""
     return (("gate-mode", b"shadow"),) if mode == "shadow" else ()

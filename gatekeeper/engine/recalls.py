@@ -1,9 +1,9 @@
-"""A clearance judged again, and called back where it no longer stands: what goes out, and what is forgotten with it.
+"""Judges a clearance again and recalls it if it no longer stands.
 
-What was cleared stays so until something speaks against it. An unreadable record about the person may be a no, and
-calls back; so does a defect of ours. What only delays the answer for everybody does not: facts that come late, a
-policy, another reference record or a whole batch that cannot be read. Then nothing new is cleared, and once it is
-known what holds, the clearance is judged again.
+A clearance stands until a fact speaks against it. An unreadable record about the person may be a withdrawal, so it
+causes a recall; so does a defect of ours. A fault that delays decisions for everybody causes no recall: late facts, an
+unreadable policy, reference record or whole batch. Nothing new is cleared meanwhile. When the fault has ended, the
+clearance is judged again.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from schemas.events import Recall
 from schemas.record import Output
 
 UNDECIDED = ("FACTS_STALE", "POLICY_UNKNOWN")
-"""Reasons that say nothing of the piece, only that nobody can tell at the moment."""
+"""Reasons that say nothing about the piece, only that no decision is possible at the moment."""
 
 
 def recall_id(clearance: str) -> str:
-    """The id of the recall of a clearance, from the clearance's decision id alone: there is one at most."""
+    """The id of the recall of a clearance. It depends on the clearance's decision id alone, so there is one at most."""
     return sha256(f"gate/recall/1\0{clearance}".encode()).hexdigest()[:32]
 
 
 def recall(clearance: Clearance, *, id_: str, at: int, reasons: Iterable[str] = ()) -> tuple[Output, Entry]:
-    """The recall of a live clearance, and what takes it out of the memory: both in one transaction.
+    """The recall of a live clearance, and the entry that removes the clearance: both in one transaction.
 
-    `id_`: the decision or act that calls it back. `at`: milliseconds. `reasons`: why it does not stand.
+    `id_`: the decision or act that causes the recall. `at`: milliseconds. `reasons`: why the clearance does not stand.
     """
     send = clearance.send
     value = Recall(
@@ -54,10 +54,10 @@ def recall(clearance: Clearance, *, id_: str, at: int, reasons: Iterable[str] = 
 
 
 def weighed(now: Moment, clearance: Clearance) -> Judged | None:
-    """The recall of a live clearance with its audit record, None where it stands. Never raises.
+    """The recall of a live clearance with its audit record, None if the clearance stands. Never raises.
 
-    The record's id comes from the input that was cleared, so there is one recall at most. Of a defect of ours nothing
-    good is known: it calls back.
+    The record's id derives from the input that was cleared, so there is one recall at most. A defect of ours also
+    recalls the piece, because nobody can tell whether it stands.
     """
     evaluation = now.weigh(clearance)
     decision, src = evaluation.decision, clearance.src
@@ -72,7 +72,7 @@ def weighed(now: Moment, clearance: Clearance) -> Judged | None:
 
 
 def stands(clearance: Clearance, decision: Decision) -> bool:
-    """Tells whether a live clearance stays, by what was decided on it anew."""
+    """Tells whether a live clearance stands under the new decision on it."""
     return decision.verdict == "clear" or _undecided(decision) or (clearance.released and _outlived(decision))
 
 
@@ -84,17 +84,17 @@ def _undecided(decision: Decision) -> bool:
 
 
 def _of_everybody(place: str) -> bool:
-    """Tells whether an unreadable record concerns everybody, and so says nothing of a single piece."""
+    """Tells whether an unreadable record concerns everybody, and so says nothing about a single piece."""
     return place.startswith("reference/") or place.endswith(f"/{WHOLE_BATCH}")
 
 
 def nobody_can_tell(decision: Decision) -> bool:
-    """Tells whether nothing but a batch of facts that cannot be read, about whomever, speaks against a piece."""
+    """Tells whether an unreadable batch of facts, which may concern anybody, is the only reason against a piece."""
     places = [place for reason in decision.reasons for place in reason.facts]
     return decision.codes == ("FACTS_UNAVAILABLE",) and all(place.endswith(f"/{WHOLE_BATCH}") for place in places)
 
 
 def _outlived(decision: Decision) -> bool:
-    """Tells whether nothing but the end of its release speaks against a piece, which went out while that was alive."""
+    """Tells whether the expiry of its release is the only reason against a piece that went out before the expiry."""
     ended = next((reason for reason in decision.reasons if reason.code == "RELEASE_EXPIRED"), None)
     return ended is not None and {*decision.codes} <= {ended.code, *ended.says["reasons"].split(", ")}

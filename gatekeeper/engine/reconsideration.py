@@ -1,4 +1,4 @@
-"""An item that waits, judged again by the gate itself since more is known of its person."""
+"""Judges a waiting item again by the gate itself, when more is known about its person."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from schemas.events import ItemAct, ReviewPlace
 from schemas.record import Record
 
 ITSELF = "gatekeeper"
-"""Who redecides a send whose person has answered, or whose facts are known now."""
+"""Actor of a redecision that the gate makes by itself: the person has answered, or the facts are known now."""
 
 
 class Reconsidered(NamedTuple):
-    """What becomes of an item that waits: what is to be written, if anything, and else what withholds it now."""
+    """Result of reconsidering a waiting item: the record to write, if any, else the reasons that withhold it now."""
 
     judged: Judged | None = None
     codes: tuple[str, ...] = ()
@@ -33,14 +33,14 @@ NOTHING = Reconsidered()
 
 
 def reconsider(now: Moment, item: Record) -> Reconsidered:
-    """Returns what becomes of an item that waits, judged again since more is known of the person.
+    """The result of judging a waiting item again, when more is known about the person. Never raises.
 
-    It is the redecision that a colleague could ask for, done by the gate itself. Of an item that waits for an
-    answer it is written only where something comes of it: the send is cleared, or a hard fact ends a release of its
-    key. Of one that late or unreadable facts withheld, it is written whatever the verdict is now that they are
-    known, and closes that item. So is a defect of ours, which leaves the item to a colleague, or it would come
-    again at every touch. Nothing is written where `item`, a record of `review`, does not wait (any more), or its
-    campaign was cancelled since. Never raises.
+    This is the redecision that a colleague could ask for, made by the gate itself.
+    For an item that waits for an answer, the redecision is written only if it clears the send or ends a release of its
+    key. For an item withheld for late or unreadable facts, it is written whatever the new verdict is, once these facts
+    are known, and closes the item. A defect of ours is written too and leaves the item to a colleague; otherwise the
+    item would come up at every change. Nothing is written if `item`, a record of `review`, does not wait, or if its
+    campaign was cancelled since.
     """
     owner, name = (item.key or b"").decode(), dict(item.headers).get("gate-decision-id", b"").decode()
     standing = now.memory.standing(owner, name)
@@ -72,7 +72,7 @@ def _reconsidered(
     if answer.outcome == "cleared":
         return Reconsidered(answered(now, asked, answer))
     decision, ended = answer.evaluation.decision, answer.evaluation.ended_releases()
-    codes = decision.codes if answer.outcome == "withheld" else ()  # one that waits is told when that ends
+    codes = decision.codes if answer.outcome == "withheld" else ()  # an item that waits is reported when the wait ends
     if rejudged and answer.outcome == "withheld" and not rejudging.waits_on(found, decision):
         return Reconsidered(answered(now, asked, answer), codes)
     if not ended:
@@ -84,9 +84,9 @@ def _reconsidered(
 
 
 def _cause(item: Record, standing: ItemState, *ended: bytes) -> Cause:
-    """The cause of what the gate does by itself about an item: one end a question, each release ends once.
+    """The cause of the gate's own act about an item. Each question ends once, and each release ends once.
 
-    `ended`: the keys of the releases that it ends, while the item waits on.
+    `ended`: the keys of the releases that end while the item keeps waiting.
     """
     which = "/".join((standing.act_id or "-", *(key.rpartition(b"/")[2].decode() for key in ended)))
     return Cause.of(item, "act", which)
@@ -108,5 +108,5 @@ def _act(item: Record, found: ReviewRecord, *, act_id: str, at: int) -> ItemAct:
 
 
 def _left(recipient_id: str, item: str, standing: ItemState, *, until: int) -> Entry:
-    """The entry of an item that still waits, and that the gate no longer judges by itself."""
+    """The entry of an item that still waits and that the gate no longer judges by itself."""
     return entries.act(recipient_id, item, replace(standing, offset=None, rejudge=None), until=until)

@@ -1,7 +1,7 @@
-"""A cleared piece that is gone from `cleared` is written there again: same key, id and bytes, if it still stands.
+"""Writes a cleared piece that is missing from `cleared` again: same key, id and bytes, if the clearance still stands.
 
-Only the worker clears. So whoever misses a piece asks by an act, and it is judged with the facts of now: a withdrawal
-since then wins. What no longer stands is not called back here: the recall that it needs is under way by itself.
+Only the worker clears. Other parties ask for a missing piece by an act. The piece is judged with the current facts, so
+a withdrawal since then wins. A piece that no longer stands is not recalled here; its own recall is already under way.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from schemas.record import Record
 
 
 def reemitted(now: Moment, asked: ActRecord) -> Answer:
-    """Returns what becomes of the act; in doubt nothing goes out. Raises what a defect of ours raises.
+    """The answer to the act; in doubt nothing goes out. Raises on a defect of ours.
 
-    The record that the act names is the one where it says that the bytes stand. Refused: `shadow`, `not_cleared`
-    (called back, too old or never cleared), `repeated` (written again since), `source_missing`, `source_differs`, and
-    `stands_no_longer` by the facts of now.
+    `asked.about` is the record at the place where the act says that the bytes are. Refused: `shadow`, `not_cleared`
+    (recalled, too old or never cleared), `repeated` (written again since), `source_missing`, `source_differs`, and
+    `stands_no_longer` by the current facts.
     """
     act, source = asked.act, asked.about
     if not isinstance(act, Reemission):
@@ -56,7 +56,7 @@ def _judged(now: Moment, asked: ActRecord, act: Reemission, clearance: Clearance
     if not evaluation.stands:
         ended = evaluation.ended_releases()
         return Answer("refused", "stands_no_longer", evaluation, entries=ended, cause=cause)
-    # its headers are those of its clearance: by the facts of now, at the instant of then
+    # the headers are those of its clearance: decided by the current facts, dated at the instant of the clearance
     output = told(source, send, evaluation.decision._replace(at=clearance.at), clearance.did, mode=now.mode)
     entry = now.memory.reemitted(clearance, act.act_id)
     return Answer("reemitted", None, evaluation, (output,), (entry,), cause)

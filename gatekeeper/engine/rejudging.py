@@ -1,6 +1,6 @@
-"""Sends that were withheld because facts were late or unreadable: the gate judges them again once that has ended.
+"""Sends that were withheld for late or unreadable facts: the gate judges them again when the fault has ended.
 
-Nobody looked at anything else of such a send, so there is nothing that a person could decide (rule 6.4.1).
+No other reason was looked at for such a send, so a person has nothing to decide (rule 6.4.1).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ STALE, UNAVAILABLE = "FACTS_STALE", "FACTS_UNAVAILABLE"
 
 
 def acted_on_until(send: Send, decision: Decision) -> int:
-    """Until when (milliseconds) a withheld send may still go out: 60 days, and no longer than its mail date."""
+    """The instant (milliseconds) until which a withheld send may still go out: 60 days, at most its mail date."""
     until = decision.at + KEPT_MS
     if send.mail_date:
         until = min(until, times.span(send.mail_date, decision.policy.timezone).last // 1000 + 1)
@@ -22,7 +22,7 @@ def acted_on_until(send: Send, decision: Decision) -> int:
 
 
 def rejudged_until(send: Send, decision: Decision) -> int | None:
-    """Until when (milliseconds) the gate judges a withheld send again by itself, None where it does not."""
+    """The instant (milliseconds) until which the gate judges a withheld send again by itself, None if it does not."""
     if not {STALE, UNAVAILABLE} & {*decision.codes}:
         return None
     until = min(acted_on_until(send, decision), decision.at + decision.policy.rejudge_ms)
@@ -30,9 +30,9 @@ def rejudged_until(send: Send, decision: Decision) -> int | None:
 
 
 def waits_on(item: ReviewRecord, decision: Decision) -> bool:
-    """Tells whether an item that was judged again waits on as it is, since facts are still late or unreadable.
+    """Tells whether an item that was judged again keeps waiting, because facts are still late or unreadable.
 
-    An unreadable record about its person alone is told once: somebody must resolve it.
+    An unreadable record about its person alone is reported once: somebody must resolve it.
     """
     if STALE in decision.codes:
         return True

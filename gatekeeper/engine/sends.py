@@ -1,4 +1,4 @@
-"""One record of `sends` in, all that it leads to out: outputs with their headers, and the audit record."""
+"""Turns one record of `sends` into its results: outputs with their headers, and the audit record."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ INVALID = {
     "mail_date": ("mail_date_too_far", "mail_date"),
     "confirmation": ("confirmation_incomplete", "source_id"),
 }
-"""Fault and place of a send that can be read but not be judged."""
+"""Fault and place of a send that can be read but cannot be judged."""
 PARTITION_WRONG = "partition_wrong"
 
 
 class Judge(Evaluator):
-    """Judges records of `sends`, of which there are so many `partitions`.
+    """Judge of the records of `sends`, a topic of `partitions` partitions.
 
-    `judge_misplaced`: judge a send on another partition than Kafka's own partitioner gives its recipient, too.
+    `judge_misplaced`: also judge a send that is not on the partition that Kafka's own partitioner gives its recipient.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class Judge(Evaluator):
     def judge(
         self, record: Record, store: FactStore, at: int, *, as_of: int | None = None, memory: Memory | None = None
     ) -> Judged:
-        """Returns what becomes of one record at that instant (milliseconds since the epoch). Never raises.
+        """The result of judging one record at that instant (milliseconds since the epoch). Never raises.
 
-        `memory`: what was decided before; the entries of the result are put into it by whoever writes them.
-        A defect of ours on this record withholds it as DECISION_FAILED; the others go on.
+        `memory`: earlier decisions; the writer of the result puts its entries into the memory.
+        A defect of ours on this record withholds it as DECISION_FAILED; other records are not affected.
         """
         now, cause = Moment(self, store, memory or Memory(), at, as_of), Cause.of(record, "intake")
         sent: Parsed[Send] | None = None
@@ -78,7 +78,7 @@ class Judge(Evaluator):
             return self._dead(record, cause, only(now.policy, at, [invalid(fault)]))
         except Exception as error:
             if sent is not None:
-                try:  # it is withheld; as a dead letter, if even that fails
+                try:  # withhold the send; as a dead letter, if even that fails
                     return replace(
                         self._judged(record, cause, now.defective(sent, error, facts=facts), who), entries=salt
                     )
@@ -107,7 +107,7 @@ class Judge(Evaluator):
         )
 
     def _dead(self, record: Record, cause: Cause, decision: Decision, *, failed: bool = False) -> Judged:
-        """Returns what becomes of a record that could not even be read; its recipient is not known."""
+        """The result for a record that could not be read; its recipient is not known."""
         says = decision.reasons[0].says
         fault, _, place = says.get("fault", says.get("fingerprint", "")).partition(" at ")
         letter = dead_letter(record, cause.id, fault, place, decision.codes[0], mode=self.mode)
@@ -125,10 +125,10 @@ class Judge(Evaluator):
 
 
 def taken(record: Record, partitions: int | None) -> Parsed[Send]:
-    """Reads one record of `sends`; raises Unreadable for one that is not to be judged.
+    """Reads one record of `sends`; raises Unreadable for a record that must not be judged.
 
-    `partitions`: how many the topic has. A send on another one than Kafka's own partitioner gives its recipient is
-    refused, as its duplicates are not known there (domain rule 7.4.20); None judges it wherever it stands.
+    `partitions`: the number of partitions of the topic. A send on any partition but that of Kafka's own partitioner is
+    refused, because duplicates are unknown there (domain rule 7.4.20). None accepts every partition.
     """
     sent: Parsed[Send] = read(record)
     if partitions is not None and partition_of(sent.model.recipient_id.encode(), partitions) != record.partition:

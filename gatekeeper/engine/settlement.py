@@ -1,7 +1,8 @@
-"""Whether the last transaction of a partition is there as a whole, and how one that is not is settled.
+"""Checks that the last transaction of a partition is complete, and settles an incomplete one.
 
-A transaction writes the head, a manifest and its audit records together. Where a part is missing, nobody may judge its
-sends again: some may have gone out. What stands of it counts as decided, and the partition goes on behind it.
+A transaction writes the head, a manifest and its audit records together. If a part is missing, nobody may judge its
+sends again, because some may have gone out. The records that exist count as decided, and the partition goes on after
+them.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from gatekeeper.ledger.head import Head
 from schemas.topics import logical_name
 
 OF_INPUT = {"sends": ("intake",), "acts": ("act", "release")}
-"""The stages of the records that an input leads to itself; other records are about what was decided before."""
+"""The stages of an input's own record, by topic; other records are about earlier decisions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Says where a partition goes on after a transaction of which only a part is there.
+    """Position from which a partition goes on after an incomplete transaction.
 
-    `head`: the position that manifests and audit records come to. `took`, `records`: audit records that no manifest
-    has, and what they took of the inputs; the next manifest takes them in. `again`: all records whose entries the
-    ledger may lack. `least`: the offsets of `sends` and `acts` from which it may go on at the earliest: the ledger may
-    be further than the records, and never goes back.
+    `head`: the position that follows from manifests and audit records. `records`: audit records without a manifest;
+    `took`: the input offsets that they took. The next manifest includes both. `again`: all records whose entries the
+    ledger may lack. `least`: the lowest offsets of `sends` and `acts` from which the partition may go on. The ledger
+    may be ahead of the records, and never goes back.
     """
 
     head: Head
@@ -38,14 +39,14 @@ class Settled:
     least: tuple[int, int]
 
     def error(self, before: Head, *, topic: str, partition: int) -> IntegrityError:
-        """The refusal; `before`: the head that the ledger has. `topic`: the broker's name of `sends`."""
+        """The refusal as an error. `before`: the ledger's head. `topic`: the broker's name of `sends`."""
         (end, acts), sends = self.least, self.head.sends
         where = {"topic": topic, "partition": partition, "position": before.sends}
         return IntegrityError("error.torn", **where, sends=sends, end=end, acts=acts)
 
 
 def lacking(head: Head, tail: Tail) -> Literal["manifests", "audit"] | None:
-    """Of which topic more must be read, to see the head's manifest and the last records before it."""
+    """The topic of which more must be read, to find the head's manifest and the last records before it; else None."""
     named = _named(head, tail)
     last = _last(tail, named)
     if named < 0 or last is None:
@@ -54,11 +55,11 @@ def lacking(head: Head, tail: Tail) -> Literal["manifests", "audit"] | None:
 
 
 def settled(head: Head, tail: Tail) -> Settled | None:
-    """None where the last transaction is whole, else how the partition goes on behind it.
+    """None if the last transaction is complete, else the position from which the partition goes on.
 
-    It is whole where the last manifest is the one that the head names, ends where the head stands, has all its
-    records, and no record stands behind them. No manifest at all is right before the first one, and where audit's
-    retention has taken all.
+    The transaction is complete if the last manifest is the one that the head names and ends at the head's position. It
+    must also have all its records, with no record after them. A missing manifest is right before the first transaction,
+    and if the retention of `audit` has deleted everything.
     """
     newest = tail.manifests[-1] if tail.manifests else None
     ends = _end(tail, "sends", head.sends), _end(tail, "acts", head.acts)
@@ -86,12 +87,12 @@ def settled(head: Head, tail: Tail) -> Settled | None:
 
 
 def _named(head: Head, tail: Tail) -> int:
-    """The place of the manifest that the head names, -1 where it is not there."""
+    """The index of the manifest that the head names, -1 if it is not there."""
     return next((place for place, one in enumerate(tail.manifests) if one.hash == head.prev), -1)
 
 
 def _end(tail: Tail, name: str, unknown: int) -> int:
-    """The next offset of an input by the last manifest that says one; `unknown` where none does."""
+    """The next offset of an input according to the last manifest that names one, else `unknown`."""
     for one in reversed(tail.manifests):
         moved = {taken.topic: taken.to for taken in one.said.in_} | {gone.topic: gone.to for gone in one.said.skipped}
         for topic, to in moved.items():
@@ -101,20 +102,21 @@ def _end(tail: Tail, name: str, unknown: int) -> int:
 
 
 def _last(tail: Tail, place: int) -> WrittenManifest | None:
-    """The last manifest up to a place that has records."""
+    """The last manifest up to that index that has records."""
     return next((one for one in reversed(tail.manifests[: place + 1]) if one.said.audit.n), None)
 
 
 def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[Said]]:
-    """Whether the last records that manifests up to a place claim are there, and which records follow them.
+    """True if the last records claimed up to that index are there; and the records that follow them.
 
-    `ends`: where those manifests end. A record about an input before them is no worker's: somebody put it there.
+    `ends`: the positions where those manifests end. A record about an earlier input is not by a worker, so it is left
+    out.
     """
     last = _last(tail, place)
     dids = [one.said["did"] for one in tail.audit]
     begin = dids.index(last.said.audit.from_id) if last and last.said.audit.from_id in dids else None
     if last is None or begin is None:
-        # nobody can tell where those records end, so only a record about an input shows by itself that it follows
+        # the end of those records is unknown, so only a record about an input shows by itself that it follows
         known = last is None and tail.all_manifests and not tail.cut
         behind = [one for one in tail.audit if known or _input(one) is not None]
         return last is None or tail.cut, [one for one in behind if not _taken(one, ends)]
@@ -124,7 +126,7 @@ def _behind(tail: Tail, place: int, ends: tuple[int, int]) -> tuple[bool, list[S
 
 
 def _input(one: Said) -> str | None:
-    """The input whose own record this is, None for one about what was decided before."""
+    """The topic of the input whose own record this is, None for a record about an earlier decision."""
     name, kind = logical_name(one.said["src"]["topic"]), (one.said.get("act") or {}).get("kind")
     own = one.said["stage"] in OF_INPUT.get(name, ()) or (name == "acts" and kind == "reemit")
     return name if own else None
@@ -136,7 +138,7 @@ def _taken(one: Said, ends: tuple[int, int]) -> bool:
 
 
 def _took(orphans: Sequence[Said], ends: tuple[int, int]) -> tuple[Taken, ...]:
-    """Returns what records of inputs took of these, from the ends on: offsets between them are gaps."""
+    """The input offsets that records took, from `ends` on; offsets between the records are gaps."""
     found = []
     for name, at in zip(OF_INPUT, ends, strict=True):
         of = {one.said["src"]["offset"]: one.said["src"]["topic"] for one in orphans if _input(one) == name}

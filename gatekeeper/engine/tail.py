@@ -1,4 +1,4 @@
-"""The last that a partition's topics hold: manifests that workers wrote, and audit records that they may have written.
+"""The last records of a partition: manifests that workers wrote, and audit records that workers may have written.
 
 Others may be able to write to these topics. Records not signed by a worker are skipped.
 """
@@ -33,7 +33,7 @@ class WrittenManifest:
 
 
 class Said(NamedTuple):
-    """An audit record that a worker may have written: its bytes, and what they say."""
+    """An audit record that a worker may have written: its bytes, and its fields."""
 
     value: bytes
     said: dict[str, Any]
@@ -41,10 +41,10 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The last that a partition's topics hold, in order, up to ends that were asked.
+    """The last records of a partition's topics, in order, up to ends that were asked for.
 
-    `manifests`, `audit`: as `written` and `said` return them. `cut`: whether retention has taken something of `audit`,
-    which is kept as long as `manifests`. `all_manifests`: whether all are here that Kafka keeps.
+    `manifests`, `audit`: results of `written` and `said`. `cut`: True if retention has deleted some of `audit`, which
+    is kept as long as `manifests`. `all_manifests`: True if this holds all manifests that Kafka keeps.
     """
 
     manifests: Sequence[WrittenManifest]
@@ -56,11 +56,12 @@ class Tail:
 def written(
     records: Iterable[Record], audit: Sequence[Said], *, partition: int, keys: Sequence[Vkey], head: Head | None
 ) -> list[WrittenManifest]:
-    """The manifests of a partition that workers wrote, in order; what others put between is passed over.
+    """The manifests of a partition that workers wrote, in order; manifests by others are skipped.
 
-    Those that the head leads back to by their hashes are the workers' own, whoever signed them. Behind these, or
-    without a head, a manifest counts that one of `keys` has signed, the public keys of workers at hand. One of another
-    key counts where its records stand in `audit`: another host may have a key of its own. Without any keys all count.
+    Manifests that the head leads back to by their hashes are the workers' own, whoever signed them. A manifest after
+    these, or any manifest if there is no head, counts if one of `keys` signed it: the public keys of workers that are
+    available. A manifest of another key counts if its records are in `audit`, because another host may have a key of
+    its own. If `keys` is empty, all manifests count.
     """
     known, order, signed = {key.kid: key for key in keys}, dict[str, Manifest](), set[str]()
     for record in records:
@@ -93,7 +94,7 @@ def written(
 
 
 def _back(order: Mapping[str, Manifest], hash_: str | None) -> set[str]:
-    """A manifest and all that it leads back to."""
+    """The hashes of a manifest and of all manifests before it in the chain."""
     found = set[str]()
     while hash_ is not None and hash_ in order and hash_ not in found:
         found.add(hash_)
@@ -102,7 +103,7 @@ def _back(order: Mapping[str, Manifest], hash_: str | None) -> set[str]:
 
 
 def _stands(one: Manifest, audit: Sequence[Said], dids: Mapping[str, int]) -> bool:
-    """Tells whether the records of a manifest stand in the audit, as nobody but a worker can have them."""
+    """Tells whether the records of a manifest are in the audit; only a worker can have written those."""
     place = dids.get(one.audit.from_id or "")
     if place is None or not one.audit.n:
         return False
@@ -110,7 +111,7 @@ def _stands(one: Manifest, audit: Sequence[Said], dids: Mapping[str, int]) -> bo
 
 
 def said(records: Iterable[Record], *, partition: int) -> list[Said]:
-    """The audit records that a worker may have written, in order, each once; others are passed over."""
+    """The audit records that a worker may have written, in order, each once; others are skipped."""
     found = dict[str, Said]()
     for record in records:
         try:

@@ -1,9 +1,10 @@
-"""What is known of one person, as a value of lines: sorted, distinct, the same for the same set of events.
+"""The facts of one person, as a value of lines: sorted, distinct, the same for the same set of events.
 
 A line is its kind and the judged form of an event (gatekeeper.deciding.facts): `s` a source,
-`t` a token that a source gave, `c` a consent event, `e` a further event, `x` a suppression, `a` an ask,
-`r` a reviewer's release. About 1 KB a person, nothing for the garbage collector to walk, and decoded only when judged.
-A token has the same: `x` a suppression that names it, `w` one of which it is only a less exact reading.
+`t` a token that a source names, `c` a consent event, `e` another event, `x` a suppression, `a` an ask,
+`r` a reviewer's release. A person takes about 1 KB, adds no work for the garbage collector, and is decoded only when
+judged.
+The lines of a token are `x`, a suppression that names it, and `w`, a suppression of which it is a less exact reading.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from schemas.events import (
 )
 
 CAPS = {b"s": 64, b"t": 4096, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"a": 256, b"r": 256}
-"""How many lines of each kind count; of more none is kept, and the person is FACTS_UNAVAILABLE."""
+"""Lines of each kind that count, at most. Beyond that none is kept, and the person is FACTS_UNAVAILABLE."""
 WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
-"""An id or token in the lines of a person, or a line's kind, which stands before it without a gap."""
+"""An id or token in the lines of a person, or a line's kind, which directly precedes it."""
 _OVERFULL = b"!"
 KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"x", Ask: b"a", Release: b"r"}
-"""The kind of line that each class of event is, of those that are one line."""
+"""The kind of line for each class of event that becomes one line."""
 _TOO_MANY = {
     "s": "sources",
     "t": "sources",
@@ -48,7 +49,7 @@ _TOO_MANY = {
 
 
 class Given(NamedTuple):
-    """A token that a source gives for a contact point, or a reading of that one, with its score."""
+    """A token that a source names for a contact point, or a reading of that token, with its score."""
 
     token: str
     point: str
@@ -58,12 +59,12 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PersonFacts:
-    """The lines of a person, or of a token, as read.
+    """The decoded lines of a person, or of a token.
 
-    `stops`, `near`: suppressions in their judged form; of `near` only a reading is meant, with its score (per mille).
-    `exact`, `less`: score by token, of the tokens that sources give and of readings of these.
-    `refs`: the reference data that they name, each as kind/id. `overfull`: the faults of kinds with too many lines.
-    `source_lines` and so on: the judged forms, one a line.
+    `stops`, `near`: suppressions in their judged form; a suppression in `near` names only a reading, with its score
+    (per mille). `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
+    `refs`: the reference data that the lines name, as kind/id. `overfull`: the faults of kinds with too many lines.
+    `source_lines` and so on: the judged forms, one per line.
     """
 
     sources: tuple[Source, ...]
@@ -87,7 +88,7 @@ class PersonFacts:
 
 @lru_cache(maxsize=16384)
 def person_of(lines: bytes) -> PersonFacts:
-    """Reads the lines of a person or a token; no line at all is somebody of whom nothing is known."""
+    """Decodes the lines of a person or a token; no lines at all mean that nothing is known."""
     kinds: dict[bytes, list[bytes]] = {kind: [] for kind in CAPS}
     for line in lines.split(b"\n") if lines else ():
         kinds[line[:1]].append(line[1:])
@@ -122,9 +123,9 @@ def person_of(lines: bytes) -> PersonFacts:
 def covering(
     person: PersonFacts, point: SendContactPoint, at: Identified | None
 ) -> tuple[frozenset[str], dict[str, int]]:
-    """The sources that give the contact point just so, and those that give it near enough to ask, with scores.
+    """The sources that name exactly this contact point, and those that name a similar one, with scores.
 
-    `at`: the address printed; of a send without one the token it names counts.
+    `at`: the printed address; if the send prints none, the token of its contact point counts.
     """
     token, readings = at or (point.token, ())
     less = dict(readings)
@@ -144,7 +145,7 @@ def covering(
 def spellings(
     person: PersonFacts, send: Send, at: Identified | None, near: Collection[str]
 ) -> tuple[dict[str, int], dict[str, int], set[str]]:
-    """The tokens that stops are looked up by, their readings, and which of them are of the send's own point."""
+    """The tokens for the look-up of stops, their readings, and the tokens of the send's own contact point."""
     point = send.contact_point
     tokens, readings = {**person.exact, point.token: CERTAIN}, dict(person.less)
     here = {point.token}
@@ -167,7 +168,7 @@ def _given(token: str, point: str, source: str, score: str) -> Given:
 
 
 def joined(person: PersonFacts, ask_lines: bytes, release_lines: bytes) -> PersonFacts:
-    """The person with asks and releases from elsewhere beside those in the facts, in their judged forms."""
+    """The person with further asks and releases, in their judged forms, added to those in the facts."""
     ask_lines = b"\n".join(sorted({*person.ask_lines.splitlines(), *ask_lines.splitlines()}))
     release_lines = b"\n".join(sorted({*person.release_lines.splitlines(), *release_lines.splitlines()}))
     asks = facts.asks(ask_lines)
@@ -182,7 +183,7 @@ def joined(person: PersonFacts, ask_lines: bytes, release_lines: bytes) -> Perso
 
 
 def _referred(sources: Collection[Source], consents: Collection[Consent], asks: Collection[Ask]) -> set[str]:
-    """The reference data that a person's facts name, each as kind/id."""
+    """The reference data that a person's facts name, as kind/id."""
     notices = (*(source.notice_id for source in sources), *(event.notice_id for event in consents))
     found = {f"notice/{id_}" for id_ in notices if id_}
     found.update(f"batch/{source.batch_id}" for source in sources if source.batch_id)
@@ -196,7 +197,7 @@ def _referred(sources: Collection[Source], consents: Collection[Consent], asks: 
 
 
 def add(found: dict[str, bytes], name: str, lines: list[bytes]) -> None:
-    """Adds lines to those that `found` has under a name, a recipient id or a token; CAPS hold."""
+    """Adds lines to those in `found` under a name, a recipient id or a token; CAPS apply."""
     had = found.get(name)
     if had is None and len(lines) == 1:
         found[name] = lines[0]

@@ -1,6 +1,6 @@
-"""The facts of everybody, folded from events: the same for the same set of events, in whatever order and number.
+"""The facts of all people, folded from events: the same for the same set of events, in any order and number.
 
-Of each person, and of each token that a suppression names, it holds the lines (gatekeeper.knowledge.person_facts).
+The store holds lines (gatekeeper.knowledge.person_facts) for each person, and for each token that a suppression names.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ Place = tuple[str, int, int]
 """Topic (registry name), partition, offset."""
 
 SNAPSHOT_BYTES = 160 * 1024
-"""Of whom more is known than this, none counts, as with CAPS: with the send and the reasons it must fit a record."""
+"""Bytes of a snapshot, at most, to fit a record with send and reasons. Beyond, the person is FACTS_UNAVAILABLE."""
 UNREADABLE = 64
-"""More unreadable records of one person are not named one by one."""
+"""Unreadable records that are named per person; more are not named one by one."""
 WITHHELD = 100_000
-"""So many names of unreadable records are kept; each record beyond withholds everybody, until it is resolved."""
+"""Names of unreadable records that are kept. Each record beyond withholds everybody until it is resolved."""
 _POLICY = "policy/"
 
 
 class FactStore:
-    """Everything known: `apply` takes a record of a fact topic in, `view` gives what bears on a send."""
+    """All facts: `apply` adds a record of a fact topic, `view` gives the facts that bear on a send."""
 
     def __init__(self) -> None:
         self.reference = Reference()
         self.activations = Activations()
         self.unreadable: dict[Place, str] = {}
-        """Records that could not be read and are not resolved, with their fault."""
+        """Unreadable records that are not resolved, with their fault."""
         self.stray: dict[Place, str] = {}
-        """Those of them that name nobody, and so can withhold nobody."""
+        """Unreadable records that name nobody, and so withhold nobody."""
         self.listeners: list[Callable[[str], None]] = []
-        """Each is told whom a record is about once it is applied: a recipient id, a token, or a reference's kind/id."""
+        """Called with each name that an applied record concerns: a recipient id, a token, or a reference's kind/id."""
         self._people: dict[str, bytes] = {}
         self._by_token: dict[str, bytes] = {}
         self._withheld: dict[str, set[Place]] = {}  # recipient id, token, or a reference's kind/id
         self._named: dict[Place, frozenset[str]] = {}
         self._of_everybody: set[Place] = set()
-        self._batches: set[Place] = set()  # first offsets of batches that nobody can read
+        self._batches: set[Place] = set()  # first offsets of unreadable batches
         self._names = 0
         self._resolved: set[Place] = set()
         self._newest: dict[str, tuple[int, int]] = {}
@@ -58,7 +58,7 @@ class FactStore:
 
     @property
     def people(self) -> int:
-        """How many people anything is known of."""
+        """Number of people with facts."""
         return len(self._people)
 
     def apply(
@@ -70,11 +70,11 @@ class FactStore:
         value: bytes | None,
         refused: Refusal | None = None,
     ) -> str | None:
-        """Takes one record in; returns None, or the fault for which it could not be read. Never raises.
+        """Applies one record. The result is None, or the fault of an unreadable record. Never raises.
 
-        `topic` is the registry name. `refused`: what of the record could not be taken; headers say nothing of a fact.
-        An unreadable record withholds whom it names until a resolution names it. A batch of which not even the keys
-        can be read withholds everybody; it is one fault, at the offset where it begins.
+        `topic` is the registry name. `refused`: the part of the record that the client refused; headers do not matter
+        here. An unreadable record withholds the people whom it names until a resolution names it. A batch with
+        unreadable keys withholds everybody; it is one fault, at its first offset.
         """
         if refused and refused.what == "batch":
             return self._withhold_everybody((topic, partition, refused.base), refused.fault)
@@ -96,7 +96,7 @@ class FactStore:
         return fault
 
     def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
-        """Tells whether what is known of a person may hold a word (token, id, state); never a no where it does."""
+        """Tells whether the facts of a person may hold a word (token, id, state). Never a false no."""
         return not names.isdisjoint(WORD.findall(self._people.get(recipient_id, b"")))
 
     def view(
@@ -108,11 +108,12 @@ class FactStore:
         releases: bytes = b"",
         erased: int | None = None,
     ) -> Facts:
-        """Returns what is known that bears on `send`.
+        """The facts that bear on `send`.
 
-        `printed`: what its delivery comes to (`identity.printed`); of a send without one the token it names counts.
-        `asks`, `releases`: in their judged form, one a line, what a worker remembers beside the facts.
-        `erased`: since when it remembers the person as erased (milliseconds).
+        `printed`: the send's printed address (`identity.printed`); if there is none, the token of its contact point
+        counts.
+        `asks`, `releases`: the worker's own entries in their judged form, one per line, in addition to the facts.
+        `erased`: the instant of the person's erasure according to the worker (milliseconds).
         """
         person = person_of(self._people.get(send.recipient_id, b""))
         if asks or releases:
@@ -177,7 +178,7 @@ class FactStore:
         )
 
     def person(self, recipient_id: str) -> bytes:
-        """Returns what is known of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
+        """The facts of a person apart from any send, as canonical JSON of `schemas.audit.Snapshot`."""
         person = person_of(self._people.get(recipient_id, b""))
         stops, _, overfull = self._stops(person, person.exact, person.less, ())
         places = set().union(*(self._withheld.get(name, ()) for name in (recipient_id, *person.exact, *person.less)))
@@ -197,10 +198,10 @@ class FactStore:
     def _stops(
         self, person: PersonFacts, tokens: Mapping[str, int], readings: Mapping[str, int], here: Collection[str]
     ) -> tuple[dict[bytes, int], set[bytes], list[str]]:
-        """The stops of the person with how surely each is one, those only of another contact point, faults.
+        """The person's stops with the certainty of each match, those only of another contact point, and faults.
 
-        A reading of a stop meets a whole spelling, and a reading of a spelling a whole stop. Two readings never meet:
-        the rooms 101 and 102 share one.
+        A reading of a stop matches a whole spelling, and a reading of a spelling matches a whole stop. Two readings
+        never match, because rooms 101 and 102 share one.
         """
         stops = dict.fromkeys(person.stops, CERTAIN)
         at_hand = set(person.stops)
@@ -222,12 +223,12 @@ class FactStore:
         return stops, elsewhere - at_hand, overfull
 
     def _fold(self, topic: str, at: tuple[int, int], model: Any, value: bytes) -> Collection[str]:
-        """Takes a readable record in; returns whom it is about, a suppression by token by each of its readings."""
+        """Applies a readable record. The result names its person, or the token and readings of a suppression."""
         if topic == "reference":
             self._refer(model, value, at)
             return (subject_key(topic, model),)
         if type(model) not in KINDS and topic == "acts":
-            raise Unreadable("kind_unknown", "kind")  # what is done about an item is no fact of a person
+            raise Unreadable("kind_unknown", "kind")  # an act about an item is no fact of a person
         line, tokens = facts.judged(topic, value)
         if topic == "sources":
             lines = [b"s" + line]
@@ -249,14 +250,14 @@ class FactStore:
 
     @property
     def withholds_everybody(self) -> bool:
-        """Whether a record or batch that cannot be read may be about anybody."""
+        """True if an unreadable record or batch may concern anybody."""
         return bool(self._of_everybody)
 
     def _for_everybody(self) -> list[str]:
         return ["/".join((*map(str, place), WHOLE_BATCH)) for place in self._of_everybody]
 
     def _references(self, send: Send, named: tuple[str, ...]) -> bytes:
-        """The digests of all that a send and its person name, and of the template that asks people."""
+        """The digests of all reference data that a send and its person name, and of the template that asks people."""
         refs = self._refs.get((send.controller_id, send.template_id, named))
         if refs is None:
             keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", *named}
@@ -272,7 +273,7 @@ class FactStore:
             self._resolve((logical_name(model.topic), model.partition, model.offset))
             return
         key = place_of(model)
-        if self._newest.get(key, at) <= at:  # read again from the start, an older record changes nothing
+        if self._newest.get(key, at) <= at:  # after a re-read from the start, an older record changes nothing
             if isinstance(model, PolicyVersion):
                 self.activations.put(at, model)
             self._newest[key] = at

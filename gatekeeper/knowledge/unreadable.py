@@ -1,4 +1,4 @@
-"""Whom a record may be about that cannot be read: more people than meant are no harm, one fewer would be."""
+"""Finds the people whom an unreadable record may concern. Too many are no harm; one too few would be."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from schemas.codec import VALUE_BYTES
 from schemas.values import RecipientId
 
 NAMES = 64
-"""At most so many people are withheld by one unreadable record: those that it names first, and its key's."""
+"""People whom one unreadable record withholds, at most: the first names in it, and its key."""
 _ID = TypeAdapter(RecipientId)
 _FIELDS = ("recipient_id", "token")
 _NAMES_SOMEBODY = re.compile(rb'"(?:recipient_id|token)"\s*:\s*"([A-Za-z0-9._:\-]{1,64})"')
-"""For a value that is no JSON, which can only be searched."""
+"""Search pattern for a value that is no JSON."""
 _NAMES_REFERENCE = re.compile(r"[a-z_]{1,32}/[A-Za-z0-9._:\-]{1,64}")
 
 
 def named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
-    """Whom an unreadable record names: by its key, and by every name found in its value.
+    """The names in an unreadable record: its key, and every name found in its value.
 
-    `topic`: the registry name; of `reference`, kind/id are returned. Of a value beyond its cap only the key counts,
-    and no more than NAMES names.
+    `topic`: the registry name; for `reference` the names are kind/id. If the value exceeds its cap, only the key
+    counts. At most NAMES names of the value count.
     """
     read, names = None, {(key or b"").decode("utf-8", "replace")}
     if len(value) <= VALUE_BYTES:
@@ -45,7 +45,7 @@ def named(topic: str, key: bytes | None, value: bytes) -> frozenset[str]:
 
 
 def _names(read: Any) -> Iterator[str]:
-    """Yields the names in JSON, wherever they stand, however they were written."""
+    """Yields the names in JSON, at any depth and in any spelling."""
     inside = [read]
     while inside:
         node = inside.pop()

@@ -1,7 +1,7 @@
-"""Entries: what was decided, as the ledger holds it: clearances, asks, releases, what was done about an item, salts.
+"""Entries of the ledger: clearances, asks, releases, states of review items, salts, cancellations.
 
-An entry is a key `kind/RECIPIENT/rest`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel), and canonical JSON with `v`
-and `until`, the instant (milliseconds) from which it no longer matters (null: it always does).
+The key is `kind/RECIPIENT/rest`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel). The value is canonical JSON with `v`
+and `until`, the instant (milliseconds) from which the entry no longer matters (null: it always does).
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from schemas.events import Ask, Send
 
 CLEAR, ASK, RELEASE, ACT, SALT, CANCEL = b"clear", b"ask", b"release", b"act", b"salt", b"cancel"
 KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, SALT, CANCEL))
-"""Every kind of entry that this engine knows beside its own position; another was written by a newer one."""
+"""Every kind of entry that this engine knows beside its own position; a newer engine wrote any other."""
 SALT_BYTES = 16
 ASKED = b',"state":"asked",'
-"""What the value of an item's entry has that waits for an answer."""
+"""Part of the value of an item's entry while the item waits for an answer."""
 REJUDGED = b',"rejudge":'
-"""What the value of an item's entry has that the gate judges again by itself, once facts are known."""
+"""Part of the value of an item's entry while the gate itself judges the item again once facts are known."""
 ENDING = re.compile(rb'[{,]"until":(null|[0-9]{1,16}),"v":1}\Z')
-"""How every value ends, its keys being sorted: a million of them need not be read whole at a take-over."""
+"""End of every value, as its keys are sorted: a take-over need not decode a million values whole."""
 _NOT_KEPT = ("recipient_id", "campaign_id", "channel", "delivery")
-"""Fields of a send that its clearance does not hold: the key names three, and the delivery stays on the topics."""
+"""Fields of a send that its clearance does not hold: the key has three, and the delivery stays on the topics."""
 _PLACE = ("topic", "partition", "offset", "timestamp")
 
 
 class Entry(NamedTuple):
-    """One entry to write; without value it is taken out. `until` as in the value."""
+    """One entry to write; without value it is a deletion. `until` as in the value."""
 
     key: bytes
     value: bytes | None
@@ -41,11 +41,11 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """A send that was cleared and is not recalled: by which decision, on which source, and whether by a release.
+    """A send that was cleared and is not recalled, with its decision, its source, and a mark if a release cleared it.
 
-    `at`, `until`: milliseconds since the epoch. `src`: where the input stands that was cleared, as in its audit record.
-    `send`: without `delivery`; `printed`: what that came to.
-    `handed`, `reemitted`: the act by which it was handed to the print house, or written to `cleared` again, last.
+    `at`, `until`: milliseconds since the epoch. `src`: the place of the input that was cleared, as in its audit record.
+    `send`: without `delivery`; `printed`: the result of comparing the delivery.
+    `handed`, `reemitted`: the last act by which it was handed to the print house, or written to `cleared` again.
     """
 
     did: str
@@ -61,7 +61,7 @@ class Clearance:
 
     @property
     def key(self) -> bytes:
-        """The key of its entry: one a recipient, campaign and channel."""
+        """The key of its entry: one per recipient, campaign and channel."""
         return clear_key(self.send)
 
 
@@ -69,11 +69,12 @@ class Clearance:
 class ItemState:
     """State of a review item: last act, actor, resulting decision.
 
-    `said`: the judged form of the release that it is about, None without one. `offset`: of an item that waits for its
-    person's answer, as long as the gate itself judges it again, where it stands on `review`; of one about which nothing
-    was done yet (`act_id` is empty), from where it is found there. `before`: the acts done earlier, of which a late
-    copy must not count. `rejudge`: until when (milliseconds) the gate judges it again by itself, as only late or
-    unreadable facts withheld it and nobody has done anything since; None where it does not.
+    `said`: the judged form of the release that the state is about, None without one. `before`: the earlier acts, of
+    which a late copy must not count. `rejudge`: the instant (milliseconds) until which the gate judges the item again
+    by itself, None if it does not. It is set while nobody has acted on an item that only late or unreadable facts
+    withheld.
+    `offset`: the item's offset on `review`, set while the gate itself judges the item again. Before the first act
+    (`act_id` is empty) the offset is a lower bound, from which the item is searched.
     """
 
     state: str
@@ -87,22 +88,22 @@ class ItemState:
 
     @property
     def acts(self) -> tuple[str, ...]:
-        """Every act done about the item, the last one last."""
+        """Every act about the item, the last one last."""
         return (*self.before, self.act_id) if self.act_id else self.before
 
 
 def cancel_key(campaign: str, channel: str | None) -> bytes:
-    """The key of the entry that a campaign has which was cancelled."""
+    """The key of the entry of a cancelled campaign."""
     return f"cancel/{campaign}/{channel or '*'}".encode()
 
 
 def cancelled(campaign: str, channel: str | None, at: int, *, until: int) -> Entry:
-    """The entry of a cancelled campaign: what was withheld of it up to then, the gate clears no more itself."""
+    """The entry of a cancelled campaign: the gate no longer clears by itself items withheld up to then."""
     return _entry(cancel_key(campaign, channel), until, at=at)
 
 
 def clear_key(send: Send) -> bytes:
-    """The key of the entry that a clearance of this send has."""
+    """The key of the entry of this send's clearance."""
     return f"clear/{send.recipient_id}/{send.campaign_id}/{send.channel}".encode()
 
 
@@ -117,7 +118,7 @@ def clearance(
     src: dict[str, Any],
     printed: Printed | None = None,
 ) -> Entry:
-    """The entry of a cleared send; `src`: where its input stands."""
+    """The entry of a cleared send; `src`: the place of its input."""
     kept = {name: value for name, value in sent.json.items() if name not in _NOT_KEPT}
     at_point: Any = [printed.token, *printed.readings] if isinstance(printed, Identified) else printed
     fields: dict[str, Any] = {"did": did, "at": at, "basis": basis, "released": released, "send": kept}
@@ -126,12 +127,12 @@ def clearance(
 
 
 def ask(recipient_id: str, request_id: str, said: dict[str, Any], **more: Any) -> Entry:
-    """The entry of an ask, `said` being its judged form: one ask a source is all, so it always matters."""
+    """The entry of an ask, `said` being its judged form. It never expires, because each source allows only one ask."""
     return _entry(f"ask/{recipient_id}/{request_id}".encode(), None, said=said, **more)
 
 
 def asked(key: bytes, value: bytes) -> Ask | None:
-    """The ask that an entry of the ledger holds, without text and delivery; None for any other entry."""
+    """The ask in an entry of the ledger, without text and delivery; None for any other entry."""
     kind, _, rest = key.partition(b"/")
     if kind != ASK:
         return None
@@ -152,7 +153,7 @@ def release(send: Send, item: str, said: dict[str, Any], *, until: int) -> Entry
 
 
 def act(recipient_id: str, item: str, standing: ItemState, *, until: int) -> Entry:
-    """The entry that says what was done about an item."""
+    """The entry with the state of an item."""
     fields = {name: getattr(standing, name) for name in ItemState.__slots__}
     if standing.rejudge is None:
         del fields["rejudge"]
@@ -160,25 +161,25 @@ def act(recipient_id: str, item: str, standing: ItemState, *, until: int) -> Ent
 
 
 def held(recipient_id: str, item: str, *, offset: int, until: int, rejudge: int | None = None) -> Entry:
-    """The entry of an item that the gate itself may clear, and about which nothing was done yet.
+    """The entry of an item that the gate itself may clear, before any act about it.
 
-    It does so after its person's word, or until `rejudge` (milliseconds) once facts are known.
+    The gate clears it after an answer of the person, or until `rejudge` (milliseconds) once facts are known.
     """
     return act(recipient_id, item, ItemState("open", "", "", offset=offset, rejudge=rejudge), until=until)
 
 
 def salt(recipient_id: str, master: int, salt: bytes) -> Entry:
-    """The entry of a person's salt, which goes with the master key of that number."""
+    """The entry of a person's salt, which belongs to the master key with that number."""
     return _entry(_salt_key(recipient_id), None, master=master, salt=salt.hex())
 
 
 def erased(recipient_id: str, at: int) -> Entry:
-    """The mark in the place of a person's salt: there is none, and none is made until they are readmitted."""
+    """The mark in place of an erased person's salt; no salt is made until they are readmitted."""
     return _entry(_salt_key(recipient_id), None, erased=at)
 
 
 def readmitted(recipient_id: str) -> Entry:
-    """Returns what takes the mark of an erased person out again."""
+    """The deletion of the mark of an erased person."""
     return Entry(_salt_key(recipient_id), None)
 
 
@@ -187,7 +188,7 @@ def _salt_key(recipient_id: str) -> bytes:
 
 
 def read_clearance(value: bytes, recipient_id: str, campaign_id: str, channel: str) -> Clearance:
-    """Reads the value of a clearance's entry; the rest is what its key names."""
+    """Decodes the value of a clearance's entry; its key gives the other fields."""
     found = orjson.loads(value)
     found["send"].update(recipient_id=recipient_id, campaign_id=campaign_id, channel=channel)
     send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]
@@ -201,14 +202,14 @@ def read_clearance(value: bytes, recipient_id: str, campaign_id: str, channel: s
 
 
 def read_standing(value: bytes) -> ItemState:
-    """Reads the value of the entry that says what was done about an item."""
+    """Decodes the value of the entry with the state of an item."""
     found = orjson.loads(value)
     fields = {name: found[name] for name in ("state", "act_id", "by", "did", "said", "offset")}
     return ItemState(**fields, before=tuple(found.get("before", ())), rejudge=found.get("rejudge"))
 
 
 def left_open(entry: Entry) -> str | None:
-    """Whose item an entry leaves open, None for any other entry."""
+    """Recipient id of the item that an entry leaves open, None for any other entry."""
     kind, owner, _ = entry.key.split(b"/", 2)
     if kind != ACT or entry.value is None or read_standing(entry.value).state != "open":
         return None

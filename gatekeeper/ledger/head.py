@@ -1,4 +1,4 @@
-"""The head: how far a partition is, as its owner wrote it into the ledger."""
+"""The head: position of a partition, as its owner wrote it into the ledger."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ HEAD = b"head"
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a partition stands: written in every transaction, and the only position that is trusted.
+    """Position of a partition: written in every transaction, and the only position that is trusted.
 
-    `sends` and `acts` are the next offsets to take; `prev` is the SHA-256 (hex) of the last manifest's value, None
-    before the first; `at` is the last instant given to decide(), in milliseconds; `mode` is that of
-    the gate, which never changes: a shadow's decisions are none of a live gate. `asked` is how many items wait for the
-    answer of a person who was asked. `masters` are the fingerprints of its owner's master keys by number, where the
-    engine that wrote it knew of them.
+    `sends` and `acts` are the next offsets to take. `prev` is the SHA-256 (hex) of the last manifest's value, None
+    before the first. `at` is the last instant given to decide(), in milliseconds. `mode` is that of the gate and never
+    changes, because a live gate must not use a shadow's decisions. `asked` is the number of items that wait for the
+    answer of a person who was asked. `masters` are the fingerprints of the owner's master keys by number, if the engine
+    knew them.
     """
 
     sends: int
@@ -39,7 +39,7 @@ class Head:
         return canonical({"v": 1, **asdict(self)})
 
     def other_master(self, numbers: Iterable[int], ours: Mapping[int, str]) -> int | None:
-        """Which of these numbers of master keys is that of another key with us, None where none is.
+        """The first of these numbers under which we have another master key, None if there is none.
 
         `ours`: the fingerprints of our master keys.
         """
@@ -47,7 +47,7 @@ class Head:
 
     @classmethod
     def decode(cls, value: bytes) -> Head:
-        """Reads the entry's value; raises IntegrityError (4) for anything that this engine did not write."""
+        """Decodes the entry's value; raises IntegrityError (4) for a value that this engine did not write."""
         try:
             found = orjson.loads(value)
             if found.pop("v") != 1:

@@ -1,7 +1,7 @@
-"""What was decided and still matters, of one partition: its entries, and what they tell of a send.
+"""The entries of one partition that still matter, held in memory, and look-ups over them.
 
-A person is one bytes value with an entry a line, `kind/rest` and its value: next to nothing for the garbage collector
-to walk, and decoded only when used.
+A person is one bytes value with an entry per line, `kind/rest` and its value. It adds almost no work for the garbage
+collector, and is decoded only when used.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ from schemas.topics import DAY_MS
 
 _WORD = re.compile(rb"[A-Za-z0-9._:\-]+")
 _KIND = re.compile(rb"[a-z]{1,16}")
-"""What a kind of entry looks like; a key that begins with anything else was written by others, and is not told."""
+"""Pattern of a kind of entry; a key that begins with anything else is foreign, and is not quoted."""
 
 
 class Remembered(NamedTuple):
-    """What bears on one send: the live clearance of its key, the asks of its person, the releases of its key.
+    """Entries that bear on one send: its live clearance, the asks of its person, the releases of its key.
 
-    Asks and releases are in their judged form, one a line. `erased`: when the person was, in milliseconds.
+    Asks and releases are in their judged form, one per line. `erased`: the instant of the person's erasure,
+    milliseconds.
     """
 
     clearance: Clearance | None = None
@@ -54,35 +55,35 @@ NOTHING = Remembered()
 
 
 class Memory:
-    """Entries in, answers out; whoever writes an entry puts it in at once, so that the next send sees it."""
+    """Entries of one partition; the writer of an entry puts it in at once, so that the next send sees it."""
 
     def __init__(self) -> None:
         self.review: int | None = None
-        """Where on `review` an item stands that is made now, at the earliest; None where none is ever judged again."""
+        """Lowest offset on `review` of an item made now; None if no item is ever judged again."""
         self._people: dict[bytes, bytes] = {}
-        self._salts: dict[bytes, bytes] = {}  # everybody has one, and most have nothing else
+        self._salts: dict[bytes, bytes] = {}  # everybody has one, most nothing else
         self._asked: set[bytes] = set()
-        self._rejudged: dict[bytes, None] = {}  # in the order of their items on `review`, to be read in one go
-        self._cancelled: dict[bytes, tuple[int, int]] = {}  # by key: when, and until when that matters
-        self._due: dict[int, list[bytes]] = {}  # by the day of `until`, whose entries to look at when it is over
+        self._rejudged: dict[bytes, None] = {}  # in the order of their items on `review`: read in one pass
+        self._cancelled: dict[bytes, tuple[int, int]] = {}  # by key: time of cancellation, and `until`
+        self._due: dict[int, list[bytes]] = {}  # by the day of `until`: people to check afterwards
 
     @property
     def people(self) -> int:
-        """How many people anything is remembered of."""
+        """Number of people with entries."""
         return len(self._people)
 
     @property
     def masters(self) -> set[int]:
-        """The numbers of the master keys that salts go with."""
+        """The numbers of the master keys to which the salts belong."""
         return {int(kept[SALT_BYTES:]) for kept in self._salts.values() if len(kept) > SALT_BYTES}
 
     @property
     def asked(self) -> int:
-        """How many items wait for the answer of a person who was asked."""
+        """Number of items that wait for the answer of a person who was asked."""
         return len(self._asked)
 
     def take(self, key: bytes, value: bytes | None) -> None:
-        """Puts in an entry as read back; raises IntegrityError (4) for anything that this engine did not write."""
+        """Puts in an entry as read back; raises IntegrityError (4) for an entry that this engine did not write."""
         kind, slash, _ = key.partition(b"/")
         if kind not in KINDS and slash and _KIND.fullmatch(kind):
             raise IntegrityError("error.ledger_newer", kind=kind.decode())
@@ -98,7 +99,7 @@ class Memory:
         self.put(Entry(key, value, until))
 
     def put(self, entry: Entry) -> None:
-        """Puts in an entry, in the place of the one with its key; one without value takes that out."""
+        """Puts in an entry, which replaces the one with the same key; an entry without value deletes that one."""
         kind, owner, rest = entry.key.split(b"/", 2)
         if kind == SALT:
             self._salted(owner, entry.value)
@@ -135,7 +136,7 @@ class Memory:
             raise IntegrityError("error.ledger_unreadable") from None
 
     def cancelled_at(self, campaign: str, channel: str) -> int:
-        """Returns when a campaign was cancelled last, for this channel or for all (milliseconds); -1 for never."""
+        """The instant (milliseconds) of a campaign's last cancellation, for this channel or for all; -1 for never."""
         keys = (cancel_key(campaign, channel), cancel_key(campaign, None))
         return max(self._cancelled.get(key, (-1, 0))[0] for key in keys)
 
@@ -153,21 +154,21 @@ class Memory:
             raise IntegrityError("error.ledger_unreadable") from None
 
     def salt(self, owner: bytes) -> bytes | None:
-        """Returns what makes a person unknown in proofs, None for somebody new and for whoever was erased.
+        """The salt that hides a person in proofs, None for a person without one and for an erased person.
 
-        It is the salt of SALT_BYTES and, in digits, the number of the master key that it goes with. `owner`: the bytes
-        of the recipient id.
+        The value is the salt of SALT_BYTES and, in digits, the number of the master key to which it belongs. `owner`:
+        the bytes of the recipient id.
         """
         kept = self._salts.get(owner)
         return kept if kept and len(kept) > SALT_BYTES else None
 
     def erased_at(self, recipient_id: str) -> int | None:
-        """Returns when a person was erased (milliseconds), None for whoever was not, or was readmitted."""
+        """The instant (milliseconds) of a person's erasure, None if never erased, or readmitted since."""
         kept = self._salts.get(recipient_id.encode(), b"")
         return int(kept) if 0 < len(kept) <= SALT_BYTES else None
 
     def about(self, send: Send, at: int) -> Remembered:
-        """Returns what bears on this send at an instant."""
+        """The entries that bear on this send at an instant."""
         lines, erased = self._people.get(send.recipient_id.encode()), self.erased_at(send.recipient_id)
         if lines is None:
             return NOTHING if erased is None else Remembered(erased=erased)
@@ -186,28 +187,28 @@ class Memory:
         return Remembered(live, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)), erased)
 
     def forgotten(self, recipient_id: str) -> tuple[Entry, ...]:
-        """Returns what takes out all that is remembered of a person, but live clearances: those are called back."""
+        """The deletions of all entries about a person except live clearances, which are recalled."""
         owner = recipient_id.encode()
         return tuple(Entry(_key(owner, line), None) for line in self._lines(owner) if not line.startswith(b"clear/"))
 
     def concerns(self, recipient_id: str) -> bool:
-        """Tells whether a fact about a person may bear on what is remembered of them.
+        """Tells whether a fact about a person may bear on their entries.
 
-        That is a clearance, a question, or an item that the gate judges again by itself.
+        Such entries are a clearance, an ask, or an item that the gate judges again by itself.
         """
         owner = recipient_id.encode()
         return owner in self._rejudged or _concerned(self._people.get(owner, b""))
 
     def names(self) -> Iterator[str]:
-        """Yields everybody who had a clearance or a question at the first step."""
+        """Yields everybody with a clearance or an ask, as of the first step."""
         return (owner.decode() for owner, lines in list(self._people.items()) if _concerned(lines))
 
     def rejudged(self) -> Iterator[str]:
-        """Yields everybody who had an item that the gate judges again by itself, in the order of their items."""
+        """Yields everybody with an item that the gate judges again by itself, in the order of their items."""
         return (owner.decode() for owner in list(self._rejudged))
 
     def mentions(self, recipient_id: str, names: Set[bytes]) -> bool:
-        """Tells whether what is remembered of a person may name one of these tokens; never a no where it does."""
+        """Tells whether the entries of a person may name one of these tokens. Never a false no."""
         return not names.isdisjoint(_WORD.findall(self._people.get(recipient_id.encode(), b"")))
 
     def releases(self, send: Send) -> tuple[bytes, ...]:
@@ -217,7 +218,7 @@ class Memory:
         return tuple(_key(owner, line) for line in self._lines(owner) if line.startswith(prefix))
 
     def standing(self, recipient_id: str, did: str) -> ItemState | None:
-        """Returns what was done about the item with this decision id, None if nothing."""
+        """The state of the item with this decision id, None if there was no act about it."""
         name = f"act/{did} ".encode()
         for line in self._lines(recipient_id.encode()):
             if line.startswith(name):
@@ -225,15 +226,15 @@ class Memory:
         return None
 
     def requests(self, recipient_id: str) -> frozenset[bytes]:
-        """The ids of the questions that were put to a person."""
+        """The ids of the asks to a person."""
         lines = self._lines(recipient_id.encode())
         return frozenset(line.partition(b" ")[0][4:] for line in lines if line.startswith(b"ask/"))
 
     def waiting(self, recipient_id: str, at: int, *, answered: bool) -> dict[str, int]:
-        """A person's items that the gate may clear, by decision id, with where on `review` each is looked for.
+        """A person's items that the gate may clear: the offset on `review` for each decision id.
 
-        Those that somebody asked about; where the person has `answered`, the others as well; and those that at this
-        instant the gate judges again by itself.
+        The result holds items about which the person was asked, and items that the gate judges again by itself at this
+        instant. If the person has `answered`, it holds the others as well.
         """
         found = {}
         for line in self._lines(recipient_id.encode()):
@@ -270,7 +271,7 @@ class Memory:
         ]
 
     def clearance(self, recipient_id: str, campaign: str, channel: str, at: int) -> Clearance | None:
-        """One clearance, None where it does not live at that instant."""
+        """One clearance, None if it is not live at that instant."""
         name = f"clear/{campaign}/{channel} ".encode()
         for line in self._lines(recipient_id.encode()):
             if line.startswith(name):
@@ -279,11 +280,11 @@ class Memory:
         return None
 
     def handed(self, clearance: Clearance, act_id: str) -> Entry:
-        """The entry of a clearance as handed off by this act, all else being kept as it stands."""
+        """The entry of a clearance as handed off by this act; all else stays unchanged."""
         return self._noted(clearance, handed=act_id)
 
     def reemitted(self, clearance: Clearance, act_id: str) -> Entry:
-        """The entry of a clearance as written again by this act, all else being kept as it stands."""
+        """The entry of a clearance as written again by this act; all else stays unchanged."""
         return self._noted(clearance, reemitted=act_id)
 
     def _noted(self, clearance: Clearance, **noted: str) -> Entry:
@@ -292,7 +293,7 @@ class Memory:
         return Entry(clearance.key, canonical(_value(line) | noted), clearance.until)
 
     def due(self, at: int, limit: int) -> list[Entry]:
-        """Returns what takes out at most `limit` entries that no longer matter; a day's, once the day is over."""
+        """Deletions of at most `limit` entries that no longer matter; those of a day once the day is over."""
         found = [Entry(key, None) for key, (_, until) in self._cancelled.items() if until <= at][:limit]
         while self._due and (min(self._due) + 1) * DAY_MS <= at:
             day = min(self._due)

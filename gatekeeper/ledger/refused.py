@@ -1,7 +1,7 @@
-"""The note of a refused partition: why its worker does not go on, for whoever looks from outside.
+"""The note of a refused partition: the reason why its worker does not go on, readable from outside.
 
-It is the metadata of the partition's committed offset in the workers' group. The next transaction of the partition
-commits an offset without metadata, so the note ends when the partition goes on.
+The note is the metadata of the partition's committed offset in the workers' group. The next transaction of the
+partition commits an offset without metadata, so the note ends when the partition goes on.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ RESUMABLE = frozenset(
         "error.torn",
     }
 )
-"""Refusals that end with an act of a person; the others end by themselves once their cause is gone."""
+"""Refusals that an act of a person ends; the others end by themselves once their cause is gone."""
 
 Value = int | str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a partition is refused: the error's key in the catalogue, the values of its sentence, since when (ms)."""
+    """Refusal of a partition: the error's key in the catalogue, the values of its sentence, its beginning (ms)."""
 
     key: str
     values: Mapping[str, Value]
@@ -53,7 +53,7 @@ class Refused:
 
     @property
     def resumable(self) -> bool:
-        """Tells whether `gatekeeper partition resume` ends it."""
+        """Tells whether `gatekeeper partition resume` ends the refusal."""
         return self.key in RESUMABLE
 
     @property
@@ -66,12 +66,12 @@ class Refused:
 
     @property
     def advice(self) -> str:
-        """Returns what it means and what to do, in the reader's language."""
+        """The meaning of the refusal and the next step, in the reader's language."""
         key = f"partition.do_{self.key.removeprefix('error.')}"
         return text(key if key in catalogue() else "partition.do_other")
 
     def encode(self) -> str:
-        """The metadata, NOTE_BYTES at most; values that find no room are cut short."""
+        """The metadata, NOTE_BYTES at most; values that do not fit are cut short."""
         for most in (VALUE_CHARS, 60, 0):
             values = {name: value[:most] if isinstance(value, str) else value for name, value in self.values.items()}
             found = canonical({"v": 1, "refused": self.key, "values": values, "since": self.since})
@@ -81,7 +81,7 @@ class Refused:
 
     @classmethod
     def decode(cls, metadata: str) -> Self | None:
-        """Reads the metadata; None where it is no such note: others may commit offsets, too."""
+        """Decodes the metadata; None if it is no such note, because others may commit offsets, too."""
         try:
             found = orjson.loads(metadata)
             key, values, since = found["refused"], found["values"], found["since"]
@@ -98,7 +98,7 @@ def _value(value: Any) -> Value:
 
 
 def _fits(value: Any) -> bool:
-    """Tells whether a value can be shown: a number, or a short text that cannot drive a terminal."""
+    """Tells whether a value can be shown: a number, or a short text without control characters for a terminal."""
     return (
         value is None
         or type(value) is int

@@ -1,4 +1,4 @@
-"""A person's word that a refused partition goes on, and from where: found among the acts of the partition."""
+"""A person's act that lets a refused partition go on, and the offsets for it: found among the partition's acts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.topics import logical_name
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """An act that ends a refusal: the next offsets to take, and who says so; `place`: its own offset on `acts`."""
+    """An act that ends a refusal: the next offsets to take, and the actor. `place`: the act's own offset on `acts`."""
 
     act_id: str
     by: str
@@ -25,10 +25,10 @@ class Resumption:
     place: int
 
     def skipped(self, before: Mapping[str, int]) -> tuple[Skipped, ...]:
-        """Returns what goes undecided by it, for the manifest: nothing of an input whose position stays.
+        """The ranges that the act leaves undecided, for the manifest; none for an input whose position stays.
 
-        `before`: where the partition was, by the broker's name of the input. A position that goes back is told as
-        well: `to` then lies before `first`.
+        `before`: the partition's positions, by the broker's name of the input. A position that goes back is included as
+        well: `to` is then less than `first`.
         """
         after = {name: self.sends if logical_name(name) == "sends" else self.acts for name in before}
         said = {"act": self.act_id, "offset": self.place, "by": self.by, "refused": self.refused}
@@ -40,17 +40,17 @@ class Resumption:
 
 
 def fingerprint(head: bytes | None) -> str | None:
-    """How an act names the head that a person looked at: SHA-256 (hex) of its bytes, None without a head."""
+    """The name of a head in an act: SHA-256 (hex) of its bytes, None without a head."""
     return None if head is None else sha256(head).hexdigest()
 
 
 def resumption(acts: Iterable[Record], *, partition: int, refused: str, head: bytes | None) -> Resumption | None:
-    """The newest act that ends this very refusal, None where there is none.
+    """The newest act that ends this very refusal, None if there is none.
 
-    `acts`: records of the topic `acts`; those that cannot be read, or are about something else, are passed over.
-    `refused`: the key of the error. `head`: the bytes of the head's entry as the worker reads it, None without one:
-    an act counts for that head alone, so it never applies twice. An act that would skip itself does not count, for it
-    must be met in its turn and recorded. Whether its offsets lie within the log is for the worker to see.
+    `acts`: records of the topic `acts`; unreadable records and other acts are skipped. `refused`: the key of the error.
+    `head`: the bytes of the head's entry as the worker reads it, None without one. An act counts for that head alone,
+    so it never applies twice. An act that would skip itself does not count, because it must be taken in its turn and
+    recorded. The worker checks whether the act's offsets lie within the log.
     """
     found, seen = None, fingerprint(head)
     for record in acts:

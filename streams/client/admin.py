@@ -25,14 +25,14 @@ from streams.client import cluster
 from streams.client.reader import REQUEST_MS
 
 MAX_TRANSACTION, MAX_TRANSACTION_MS = "transaction.max.timeout.ms", 60_000
-"""As long as that, a client that died in a transaction holds the barrier."""
+"""The barrier may wait this long (milliseconds) for a client that died in a transaction."""
 SHOWN = 2
-"""How many differences a refusal spells out."""
+"""Differences that a refusal spells out, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One way in which a topic is not as the registry says; `setting` is Kafka's name where a setting differs."""
+    """One difference between a topic and the registry; `setting` is Kafka's name of a differing setting."""
 
     topic: str
     aspect: Literal["missing", "partitions", "replication", "setting"]
@@ -41,7 +41,7 @@ class Difference:
     setting: str = ""
 
     def __str__(self) -> str:
-        """The sentence: which topic, what is, what should be, what to do."""
+        """The sentence: topic, present value, required value, next step."""
         return text(
             f"error.topic_{self.aspect}_differs",
             topic=self.topic,
@@ -53,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A broker's setting, by Kafka's name, that should be at most as expected; it is the whole cluster's affair."""
+    """A broker's setting, by Kafka's name, that should be at most as expected; it concerns the whole cluster."""
 
     broker: int
     setting: str
@@ -61,13 +61,13 @@ class Advice:
     expected: str
 
     def __str__(self) -> str:
-        """The sentence: which broker, what is, what should be, and why."""
+        """The sentence: broker, present value, required value, and the reason."""
         return text("cli.topics_advice", broker=self.broker, setting=self.setting, found=self.found, most=self.expected)
 
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """What `create` did: the topics it made and those that were there, as named on the broker."""
+    """Result of `create`: the topics made and those that existed, by the broker's names."""
 
     created: tuple[str, ...]
     existing: tuple[str, ...]
@@ -75,7 +75,7 @@ class Creation:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How one topic should be laid out on this cluster."""
+    """Layout of one topic on this cluster."""
 
     name: str
     topic: Topic
@@ -85,25 +85,25 @@ class _Plan:
 
 
 def create(settings: Settings) -> Creation:
-    """Makes every topic of the registry that is not there, all of them or none, and changes none that is.
+    """Makes every missing topic of the registry, all of them or none, and changes no existing one.
 
-    Every broker of the cluster knows them on return. Raises UsageError (2) where a topic stands with another number of
+    Every broker of the cluster knows the topics on return. Raises UsageError (2) if a topic has another number of
     partitions (never changed in place: the keys would move) or the broker refuses the layout, UnavailableError (3)
-    without a broker, or where one does not answer as `cluster` asks.
+    without a broker, or if a broker does not answer as `cluster` requires.
     """
     deadline = monotonic() + cluster.SPREAD_SECONDS
     while True:
         with cluster.connected(settings) as admin:
             try:
                 return _create(admin, settings)
-            except UnknownBrokerIdError:  # one that joined after this client began; a new client knows it
+            except UnknownBrokerIdError:  # a broker that joined after this client began; a new client knows it
                 if monotonic() > deadline:
                     raise
         interruption.wait(cluster.LOOK_SECONDS)
 
 
 def verify(settings: Settings) -> list[Difference]:
-    """Compares the broker with the registry and returns every difference; none means that the guarantees stand.
+    """Every difference between the broker and the registry; none means that the guarantees hold.
 
     Raises UnavailableError (3) without a broker.
     """
@@ -122,9 +122,10 @@ def verify(settings: Settings) -> list[Difference]:
 
 
 def advise(settings: Settings) -> list[Advice]:
-    """Returns what should be set otherwise on the brokers, each asked for itself; none of it refuses anything.
+    """Recommended changes to the brokers' settings, each broker asked for its own; none leads to a refusal.
 
-    A broker that does not answer, or does not tell this user, is left out. Raises UnavailableError (3) without any.
+    A broker that does not answer, or hides the setting from this user, is left out. Raises UnavailableError (3) without
+    any.
     """
     with cluster.connected(settings) as admin:
         found = []
@@ -141,16 +142,16 @@ def advise(settings: Settings) -> list[Advice]:
 
 
 def demand(settings: Settings) -> None:
-    """Refuses to go on where the broker differs from the registry: UsageError (2) with the first differences."""
+    """Raises UsageError (2) with the first differences if the broker differs from the registry."""
     differences = verify(settings)
     if differences:
         raise _refusal(differences)
 
 
 def repair(settings: Settings, differences: Sequence[Difference]) -> None:
-    """Sets drifted settings as the registry says; a number of partitions or replicas is never changed in place.
+    """Sets drifted settings to the registry's values; a number of partitions or replicas is never changed in place.
 
-    Raises UsageError (2) where the broker refuses a value, UnavailableError (3) without a broker.
+    Raises UsageError (2) if the broker refuses a value, UnavailableError (3) without a broker.
     """
     wanted: dict[str, dict[str, str]] = {}
     for each in differences:
@@ -167,7 +168,7 @@ def repair(settings: Settings, differences: Sequence[Difference]) -> None:
 
 
 def identity(settings: Settings) -> str:
-    """Returns what tells these topics from others of the same names, such as those of a broker made anew."""
+    """A name that tells these topics from others of the same names, such as those of a newly made broker."""
     with cluster.connected(settings) as admin:
         (row,) = admin.describe_topics([settings.topic("review")])
         if row["error_code"]:
@@ -192,7 +193,7 @@ def _create(admin: Any, settings: Settings) -> Creation:
         for plan in plans
         if plan.name not in described
     }
-    # asked first for all, so that a refusal leaves nothing half done
+    # first only validated for all, so that a refusal leaves nothing half done
     for only_asked in (True, False):
         if wanted:
             answer = admin.create_topics(wanted, timeout_ms=REQUEST_MS, validate_only=only_asked, raise_errors=False)
@@ -203,7 +204,7 @@ def _create(admin: Any, settings: Settings) -> Creation:
 
 
 def _describe(admin: Any, settings: Settings) -> dict[str, list[Any]]:
-    """The replicas of each partition, by name, of the registry's topics that are on the broker."""
+    """The replicas of each partition, by topic name, for the registry's topics on the broker."""
     found = {}
     for row in admin.describe_topics([settings.topic(name) for name in TOPICS]):
         error = for_code(row["error_code"])
@@ -216,7 +217,7 @@ def _describe(admin: Any, settings: Settings) -> dict[str, list[Any]]:
 
 
 def _ready(admin: Any, names: list[str]) -> bool:
-    """Whether a broker knows these topics, and who leads each of their partitions."""
+    """True if a broker knows these topics, and the leader of each of their partitions."""
     rows = admin.describe_topics(names)
     return all(
         not row["error_code"] and all(not one["error_code"] and one["leader_id"] >= 0 for one in row["partitions"])
@@ -225,17 +226,17 @@ def _ready(admin: Any, names: list[str]) -> bool:
 
 
 def _in_force(admin: Any, wanted: dict[str, dict[str, str]]) -> bool:
-    """Whether a broker knows these settings, by topic."""
+    """True if a broker knows these settings, by topic."""
     found = _configs(admin, list(wanted))
     return all(configs.items() <= found[name].items() for name, configs in wanted.items())
 
 
 def _plans(admin: Any, settings: Settings, described: dict[str, list[Any]]) -> list[_Plan]:
-    # a broker that is down for now still counts, or a worker could not start during the outage of one of three
+    # a broker that is down still counts, or a worker could not start during the outage of one of three
     brokers = {row["broker_id"] for row in admin.describe_cluster()["brokers"]}
     brokers.update(node for partitions in described.values() for replicas in partitions for node in replicas)
     replication = settings.replication or (cluster.REPLICAS if len(brokers) >= cluster.REPLICAS else 1)
-    # two in-sync replicas can only be asked of topics that have them, and must be of all that have
+    # two in-sync replicas can only be required of topics that have them, and must be required of all of these
     there = {name: max(map(len, partitions)) for name, partitions in described.items()}
     made = min(replication, len(brokers))
     return [
@@ -274,7 +275,7 @@ def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
 
 
 def _accepted(answer: dict[str, Any]) -> list[str]:
-    """The topics that are not there yet: another `topics create` may be at work at the same time."""
+    """The topics that do not exist yet: another `topics create` may run at the same time."""
     names = []
     for row in answer["topics"]:
         if not row["error_code"]:

@@ -1,7 +1,7 @@
-"""Which broker answers: one that hangs takes connections and says nothing.
+"""The search for a broker that answers: a hanging broker accepts connections and says nothing.
 
-kafka-python asks one at random, be it a bootstrap server or for what any broker can tell, and for as long as it may
-ask all. So the first that answers is found before, and it is asked as long as it can be reached.
+kafka-python asks one broker at random, both for bootstrap and for requests to any broker, and waits as long as for all.
+So the first broker that answers is found beforehand, and asked as long as it can be reached.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class Manager(KafkaConnectionManager):
     }
 
     def least_loaded_node(self) -> Any:
-        """Whom to ask what any broker can tell, None for nobody."""
+        """The broker for requests that any broker can answer, None for no broker."""
         alone = len(self.cluster.bootstrap_brokers()) == 1
         return FIRST if alone and not self.connection_delay(FIRST) else super().least_loaded_node()
 
 
 def client(**configs: Any) -> KafkaNetClient:
-    """The client that kafka-python's consumers, producers and admins are to stand on: their `kafka_client`."""
+    """The client below kafka-python's consumers, producers and admin clients: their `kafka_client`."""
     net = NetworkSelector(**configs)
     return KafkaNetClient(net=net, manager=Manager(net, **configs))
 
 
 def answering(settings: Settings) -> str:
-    """The address that answers first; all addresses, where that is none of them within ANSWER_SECONDS.
+    """The address that answers first; all addresses if none answers within ANSWER_SECONDS.
 
     Raises as `reached` does. Not for a running loop.
     """
@@ -69,7 +69,7 @@ async def _first(settings: Settings, found: list[tuple[str, int]]) -> str | None
 
 
 async def _answers(host: str, port: int, how: dict[str, Any]) -> str | None:
-    """The address once that server has told its versions, and has taken our password if it asks for one."""
+    """The address once that server has told its versions, and has accepted our password if it requires one."""
     with contextlib.suppress(KafkaError, OSError):
         found: AIOKafkaConnection = await create_conn(host, port, request_timeout_ms=int(ANSWER_SECONDS * 1000), **how)
         found.close()

@@ -1,9 +1,9 @@
-"""Record batches as a fetch returns them: whatever is in one, its readable records are read and the others refused.
+"""Record batches of a fetch: readable records are read, whatever the batch holds, and the others are refused.
 
-Both clients read the bytes of a fetch through a class `MemoryRecords`; `install` puts `Batches` in its place. It
-checks the checksum, inflates within a bound, leaves the parsing to the client's own code, and where that raises it
-reads the batch itself, record by record. What could not be taken of a record is said by its one header, whose name
-is a `RefusedHeader`: no producer can make one.
+Both clients read the bytes of a fetch through a class `MemoryRecords`; `install` puts `Batches` in its place. `Batches`
+checks the checksum, inflates within a bound, and leaves the parsing to the client's own code. If that code raises,
+`Batches` reads the batch itself, record by record. A refused record has one header, whose name is a `RefusedHeader`: no
+producer can make one.
 
 Private names used: `aiokafka.consumer.fetcher.MemoryRecords`, `kafka.consumer.fetcher.MemoryRecords`.
 """
@@ -45,14 +45,14 @@ Library = Callable[[bytes], Any]
 
 
 def install(fetcher: ModuleType) -> None:
-    """Lets a client, by its module `consumer.fetcher`, read what it fetches as `Batches`; once is enough."""
+    """Makes a client, by its module `consumer.fetcher`, read its fetches as `Batches`; one call is enough."""
     library = vars(fetcher)["MemoryRecords"]
     if not isinstance(library, partial):
         vars(fetcher)["MemoryRecords"] = partial(Batches, library)
 
 
 def refusal(headers: Sequence[tuple[str, bytes | None]]) -> Refusal | None:
-    """Returns what of a record that a client of ours handed out could not be taken, and why; None where all was."""
+    """The refused part of a record that a client of ours delivered, with its fault; None if nothing was refused."""
     name, value = headers[0] if headers else ("", b"")
     if not isinstance(name, RefusedHeader):
         return None
@@ -63,7 +63,7 @@ def refusal(headers: Sequence[tuple[str, bytes | None]]) -> Refusal | None:
 
 
 def as_record(record: Any) -> Record:
-    """A record that a client of ours handed out as the product takes it."""
+    """A record that a client of ours delivered, in the product's form."""
     refused = refusal(record.headers)
     return Record(
         topic=record.topic,
@@ -78,24 +78,24 @@ def as_record(record: Any) -> Record:
 
 
 class Batches:
-    """The batches of one partition in a fetch's answer; has what the fetchers ask of `MemoryRecords`."""
+    """The batches of one partition in a fetch's answer, with the methods that fetchers use of `MemoryRecords`."""
 
     def __init__(self, library: Library, data: Any) -> None:
-        """`library` reads a single batch. `data`: whole batches, the last may be cut."""
+        """`library` reads a single batch. `data`: whole batches; the last one may be cut off."""
         self._library = library
         self._data = memoryview(data if data is not None else b"")
         self._at = 0
 
     def size_in_bytes(self) -> int:
-        """The size of all that was fetched."""
+        """The size of the whole fetch."""
         return len(self._data)
 
     def has_next(self) -> bool:
-        """Whether a whole batch is left."""
+        """True if a whole batch is left."""
         return self._end() is not None
 
     def next_batch(self) -> Any:
-        """The next batch, None behind the last whole one."""
+        """The next batch, None after the last whole one."""
         end = self._end()
         if end is None:
             return None
@@ -111,16 +111,16 @@ class Batches:
 
 
 class FetchedBatch:
-    """One batch: its own reading of what its client cannot read, all else as the client's class has it."""
+    """One batch: its own parsing where the client's code fails, else the client's class."""
 
     def __init__(self, library: Library, raw: bytes, following: int | None) -> None:
-        """`following`: the first offset of the next batch, where it is known."""
+        """`following`: the first offset of the next batch, if known."""
         self._raw, self._plain, self._fault, self._batch = raw, raw, "", None
         self._head, self._following = BatchHeader.of(raw), following
         try:
             self._batch = library(raw).next_batch()
             corrupt = self._head.magic != 2 or not self._batch.validate_crc()
-        except Exception as error:  # a format of old, which no broker of today sends
+        except Exception as error:  # an old format, which no present broker sends
             log.debug("batch at %d: %s", self._head.base_offset, type(error).__name__)
             corrupt = True
         control = bool(self._head.attributes & CONTROL)
@@ -137,15 +137,15 @@ class FetchedBatch:
 
     def __getattr__(self, name: str) -> Any:
         if self._fault == "batch_corrupt" and name in _UNKNOWN:
-            return _UNKNOWN[name]  # nothing that it says may have it passed over
+            return _UNKNOWN[name]  # a corrupt batch must not be skipped because of its own content
         return getattr(self._batch, name)
 
     def has_producer_id(self) -> bool:
-        """Whether a producer with an id wrote it."""
+        """True if a producer with an id wrote it."""
         return self._fault != "batch_corrupt" and bool(self._batch and self._batch.has_producer_id())
 
     def __next__(self) -> Any:
-        """The one record of a marker."""
+        """The only record of a marker."""
         assert self._batch is not None
         return self._marker or next(self._batch)
 
@@ -161,7 +161,7 @@ class FetchedBatch:
 
     @property
     def next_offset(self) -> int:
-        """The offset behind the batch. Of two numbers that differ that one holds which the records bear out."""
+        """The offset after the batch. If two counts differ, the one that the records confirm counts."""
         extent = self._head.last_delta + 1
         if self._fault == "batch_corrupt" and extent != self._head.records:
             found = framed(self._raw)
@@ -171,18 +171,18 @@ class FetchedBatch:
         return end if self._following is None else max(min(end, self._following), self._head.base_offset + 1)
 
     def validate_crc(self) -> bool:
-        """True: a batch whose checksum is wrong is read as one that cannot be read."""
+        """True: a batch with a wrong checksum is handled as unreadable."""
         return True
 
     def __iter__(self) -> Iterator[Any]:
-        """Yields the batch's records in order, a refused one for each that it says it has and that cannot be read."""
+        """Yields the batch's records in order, and a refused one for each record that is announced but unreadable."""
         following, end = self._head.base_offset, self.next_offset
         whole = bool(self._fault) or self._head.records == self._head.last_delta + 1
         for record in () if self._fault else self._readable():
-            if not following <= record.offset < end:  # no order that a batch can have
+            if not following <= record.offset < end:  # no batch can have such an order
                 whole = True
                 break
-            if whole:  # no compaction has taken any out
+            if whole:  # compaction has removed none
                 yield from self._missing(following, record.offset)
             yield record
             following = record.offset + 1
@@ -190,7 +190,7 @@ class FetchedBatch:
             yield from self._missing(following, end)
 
     def _readable(self) -> Iterator[Any]:
-        """Yields the records as the client reads them; where that raises, the rest one by one."""
+        """Yields the records as the client reads them; if that raises, the rest one by one."""
         last = -1
         try:
             for record in self._batch or ():

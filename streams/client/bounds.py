@@ -1,4 +1,4 @@
-"""Where logs begin and end, for commands: what `log_ends` finds, without a loop of one's own."""
+"""The bounds of logs for commands: the results of `log_ends`, without an event loop of the caller."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from streams.client.leaders import Leaders
 from streams.client.log_ends import Ends
 
 REQUEST_SECONDS = 5.0
-"""A broker that is silent for so long is left alone."""
+"""Seconds after which a silent broker is left alone."""
 PATIENCE_SECONDS = 15.0
-"""Kafka elects another leader after 9 seconds without the last one."""
+"""Seconds; Kafka elects another leader 9 seconds after losing the last one."""
 
 Bounds = dict[Any, int]
 """Offsets by topic and partition."""
@@ -29,10 +29,10 @@ Found = TypeVar("Found")
 
 
 class LogBounds:
-    """Asks one question at a time; connects with the first, and stays connected until it is closed.
+    """Client that asks one question at a time; connects with the first, and stays connected until closed.
 
-    Every method raises KafkaTimeoutError where too few brokers answer to be sure, and kafka-python's
-    TopicAuthorizationFailedError where the user may not ask. Not for a running loop.
+    Every method raises KafkaTimeoutError if too few brokers answer to be sure, and kafka-python's
+    TopicAuthorizationFailedError if the user may not ask. Not for a running loop.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -41,9 +41,9 @@ class LogBounds:
         self._found: Ends | None = None
 
     def listed(self, topic: str) -> list[int]:
-        """The numbers of a topic's partitions, in order; none where it is missing, or hidden from this user.
+        """The numbers of a topic's partitions, in order; none if it is missing, or hidden from this user.
 
-        Only this topic is asked about. kafka-python would ask for all that the cluster has.
+        Only this topic is asked about; kafka-python would ask for all topics of the cluster.
         """
         found = self._asked(lambda ends: ends.listed(topic))
         return [tp.partition for tp in found]
@@ -61,7 +61,7 @@ class LogBounds:
         return self._bounds(partitions, lambda ends: ends.beginnings)
 
     def since(self, partitions: Sequence[Any], at: int) -> Bounds:
-        """The first offset of each log that Kafka has had since then, in milliseconds, or its stable end."""
+        """The first offset of each log that Kafka received at that time (milliseconds) or later, or its stable end."""
         return self._bounds(partitions, lambda ends: partial(ends.since, at=at))
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class LogBounds:
     ) -> Bounds:
         wanted = [TopicPartition(*tp) for tp in partitions]
         found = self._asked(lambda ends: question(ends)(wanted))
-        return {tp: found[tp] for tp in partitions}  # kafka-python takes its own kind of tp only
+        return {tp: found[tp] for tp in partitions}  # kafka-python accepts only its own type
 
     def _asked(self, question: Callable[[Ends], Awaitable[Found]]) -> Found:
         how = self._how() if self._found is None else {}

@@ -1,4 +1,4 @@
-"""The brokers of a cluster, asked one by one: each of them learns of a change by itself, some later than others."""
+"""The brokers of a cluster, asked one by one, since each learns of a change at its own time."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from streams.client.connection import addresses
 from streams.client.reader import connection, reaching
 
 SPREAD_SECONDS = 15.0
-"""Longest wait for all brokers. Kafka gives up a broker that is silent for 9 seconds, and then it no longer counts."""
+"""Longest wait for all brokers, in seconds. After 9 seconds Kafka gives up a silent broker."""
 LOOK_SECONDS = 0.05
 REPLICAS = 3
-"""So many copies of each topic are made where no number is set and as many brokers are there."""
+"""Copies of each new topic, if no number is set and the cluster has as many brokers."""
 
 
 def everywhere(settings: Settings, admin: Any, holds: Callable[[Any], bool]) -> None:
-    """Returns when every broker that clients are sent to answers so that `holds` is true.
+    """Waits until `holds` is true of the answers of every broker in use.
 
-    `holds`: asks through the admin client that it is given, whose requests go to one broker after another meanwhile.
+    `holds`: asks through the given admin client, whose requests go to one broker after another meanwhile.
     Raises UnavailableError (3) with the ids of the brokers that are still behind after SPREAD_SECONDS.
     """
     deadline = monotonic() + SPREAD_SECONDS
@@ -41,16 +41,16 @@ def everywhere(settings: Settings, admin: Any, holds: Callable[[Any], bool]) -> 
 
 @contextmanager
 def connected(settings: Settings) -> Iterator[Any]:
-    """Yields an admin client; what Kafka raises in the block is raised as `reaching` does."""
+    """Yields an admin client; errors of Kafka in the block are raised as by `reaching`."""
     with reaching(settings), KafkaAdminClient(**connection(settings)) as admin:
         yield admin
 
 
 def demand_whole(admin: Any, settings: Settings) -> None:
-    """Returns when as many brokers have joined the cluster as new topics shall have replicas, if we know of so many.
+    """Waits until as many brokers have joined the cluster as new topics need replicas, if so many are addressed.
 
-    Right after the start of a cluster some are not there yet, and topics made then would have one replica for good.
-    Raises UnavailableError (3) where three brokers are addressed and have not joined within SPREAD_SECONDS.
+    Right after the start of a cluster some are missing, and topics made then would keep one replica for good.
+    Raises UnavailableError (3) if three brokers are addressed and have not joined within SPREAD_SECONDS.
     """
     if settings.replication or len(set(addresses(settings))) < REPLICAS:
         return
@@ -62,9 +62,10 @@ def demand_whole(admin: Any, settings: Settings) -> None:
 
 
 def _behind(admin: Any, holds: Callable[[Any], bool]) -> set[int]:
-    """The brokers that do not answer so that `holds` is true.
+    """The brokers for which `holds` is not true.
 
-    A broker may not know yet of another that has joined; one that knows what is new knows of all who joined before it.
+    A broker may not know yet of another that has joined. A broker that knows the change knows all that joined before
+    it.
     """
     known, asked, behind = _in_use(admin), set[int](), set[int]()
     while left := known - asked:
@@ -86,9 +87,10 @@ def _in_use(admin: Any) -> set[int]:
 
 @contextmanager
 def _asking(admin: Any, broker: int) -> Iterator[None]:
-    """Lets all that the client asks in the block go to one broker.
+    """Sends all requests of the client in the block to one broker.
 
-    A private name of kafka-python, which sends what has no addressee to any broker: tests/unit/test_private_names.py.
+    A private name of kafka-python, which sends requests without addressee to any broker:
+    tests/unit/test_private_names.py.
     """
     admin._manager.least_loaded_node = lambda: broker
     try:

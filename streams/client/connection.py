@@ -1,4 +1,4 @@
-"""How every client of ours reaches Kafka: where it is, whether over TLS, and as whom."""
+"""Connection of every client of ours to Kafka: address, TLS, and user."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PASSWORD_BYTES = 4096
 
 
 def reached(settings: Settings) -> dict[str, Any]:
-    """Returns what each client is made with, aiokafka's and kafka-python's alike.
+    """The arguments of each client, for aiokafka and kafka-python alike.
 
-    Raises UsageError (2) for an address that is not `host:port`, for settings that do not go together, for a password
-    or certificates that cannot be read, and for a password that others than the file's owner may read.
+    Raises UsageError (2) for an address that is not `host:port`, for settings that exclude each other, for a password
+    or certificates that cannot be read, and for a password file that others than its owner may read.
     """
     addresses(settings)
     found: dict[str, Any] = {"bootstrap_servers": settings.bootstrap, "security_protocol": settings.security_protocol}
@@ -42,7 +42,7 @@ def addresses(settings: Settings) -> list[tuple[str, int]]:
 
 
 def _user(settings: Settings) -> tuple[str, str] | None:
-    """The name and the password that the broker asks for; None where it asks for none."""
+    """The user name and password for the broker; None if it requires none."""
     given = {"SASL_USERNAME": settings.sasl_username, "SASL_PASSWORD_FILE": settings.sasl_password_file}
     if not settings.security_protocol.startswith("SASL_"):
         _none_of(settings, given)
@@ -54,7 +54,7 @@ def _user(settings: Settings) -> tuple[str, str] | None:
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
-    """Returns what TLS goes by: the CA's certificates in the file that is named, else those of this machine."""
+    """The TLS context: the CA's certificates in the given file, else those of this machine."""
     if not settings.security_protocol.endswith("SSL"):
         _none_of(settings, {"SSL_CAFILE": settings.ssl_cafile})
         return None
@@ -62,7 +62,7 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _none_of(settings: Settings, given: dict[str, str]) -> None:
-    """Refuses settings without effect: whoever sets one believes in a protection that is not there."""
+    """Refuses settings without effect, because their author would believe in a missing protection."""
     for name, value in given.items():
         if value:
             raise UsageError("error.setting_idle", name=f"GATEKEEPER_{name}", protocol=settings.security_protocol)
@@ -72,7 +72,7 @@ def _none_of(settings: Settings, given: dict[str, str]) -> None:
 def _context(cafile: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=cafile or None)
-    except OSError as error:  # ssl's own errors among them
+    except OSError as error:  # includes ssl's own errors
         raise UsageError("error.ca_unreadable", path=cafile, detail=error) from None
 
 

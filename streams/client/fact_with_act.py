@@ -1,7 +1,7 @@
-"""A fact and the act that says who did it and why: both in one transaction, or neither.
+"""A fact and the act that records its author and reason: both in one transaction, or neither.
 
 The fact binds from its acknowledgement, and the act becomes one audit record. The worker never writes a fact topic,
-as its barrier waits for them: whoever acts on facts comes through here.
+because its barrier waits for them. So every command and page that writes facts uses this module.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _OPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What was acknowledged: the act's id, where the facts stand, and where the act."""
+    """An acknowledged pair: the act's id, the places of the facts, and the place of the act."""
 
     act_id: str
     facts: tuple[Place, ...]
@@ -45,7 +45,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class NewestReference(Generic[Referred_co]):
-    """The newest record of `reference` about something, and where it stands; `record` is None where there is none."""
+    """The newest record of `reference` about a subject, and its place; `record` is None if there is none."""
 
     model: Referred_co
     record: Record | None
@@ -53,7 +53,10 @@ class NewestReference(Generic[Referred_co]):
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """Somebody who changed the same record of `reference` meanwhile: who (None = not known), and who came last."""
+    """Another change of the same record of `reference` meanwhile: its author (None = not known) and place.
+
+    `last`: True if the other change came after ours, and so counts.
+    """
 
     by: str | None
     place: Place
@@ -61,14 +64,14 @@ class Rival:
 
 
 def now() -> str:
-    """This instant as events write it."""
+    """The current instant in the form of events."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def act(kind: str, *, by: str, **more: Any) -> PairedAct:
     """An act of now with an id of its own; `more`: recipient_id or subject, reason, evidence_ref.
 
-    Raises UsageError (2) that names the option, never its value.
+    Raises UsageError (2) with the option, never its value.
     """
     try:
         return PairedAct.model_validate({"v": 1, "kind": kind, "act_id": uuid4().hex, "at": now(), "by": by, **more})
@@ -83,11 +86,11 @@ def act(kind: str, *, by: str, **more: Any) -> PairedAct:
 def write(
     settings: Settings, facts: Sequence[Outgoing], act: PairedAct, *, partitions: Iterable[int | None] = (None,)
 ) -> Pair:
-    """Writes facts and act, all or nothing; what is returned is acknowledged, and binds.
+    """Writes facts and act, all or nothing; the returned pair is acknowledged, and binds.
 
-    `partitions`: where the act stands, once on each; None is its key's.
-    Raises UnavailableError (3) or UsageError (2) where nothing was written; UnavailableError also, and it says so,
-    where the answer to the commit did not come: nothing is tried again, so that nothing is doubled.
+    `partitions`: where the act is written, once on each; None is its key's.
+    Raises UnavailableError (3) or UsageError (2) if nothing was written. Also raises UnavailableError, with a sentence
+    that says so, if the answer to the commit did not come: nothing is retried, so that nothing is doubled.
     """
     key = subject_key("acts", act).encode()
     try:
@@ -98,9 +101,9 @@ def write(
 
 
 def newest(reader: Reader, model: type[Referred], id_: str) -> NewestReference[Referred] | None:
-    """Returns what `reference` says now of a controller or a batch, None where it says nothing.
+    """The newest record of a controller or a batch in `reference`, None if there is none.
 
-    Raises IntegrityError (4) where the newest record cannot be read: what it says would be lost by a newer one.
+    Raises IntegrityError (4) if the newest record cannot be read, because a newer one would lose its content.
     """
     kind = model.model_fields["kind"].annotation.__args__[0]  # type: ignore[union-attr]
     found: Record | None = None
@@ -116,7 +119,7 @@ def newest(reader: Reader, model: type[Referred], id_: str) -> NewestReference[R
 
 
 def amend(settings: Settings, old: NewestReference[Controller | Batch], act: PairedAct, **changes: Any) -> Pair:
-    """Writes a record of `reference` anew, with these fields changed and all others kept, and the act with it."""
+    """Writes a record of `reference` anew, with these fields changed and all others kept, together with the act."""
     kept = old.model.model_dump(mode="json", exclude_none=True) | changes
     value = canonical({name: content for name, content in kept.items() if content is not None})
     try:
@@ -128,9 +131,9 @@ def amend(settings: Settings, old: NewestReference[Controller | Batch], act: Pai
 
 
 def rival(reader: Reader, old: NewestReference[Controller | Batch], pair: Pair) -> Rival | None:
-    """Who changed the same record between our reading of it and now, None where nobody did.
+    """The change of the same record between our reading of it and now, None if nobody made one.
 
-    Kafka has no conditional write: two managers at once both write, and the last one counts whole.
+    Kafka has no conditional write: two managers at once both write, and the last record counts as a whole.
     """
     before = old.record.offset if old.record else -1
     (ours,) = pair.facts
@@ -156,7 +159,7 @@ def _records(reader: Reader, key: str) -> Iterator[Record]:
 
 
 def _key(record: Record) -> bytes | None:
-    """The key of a record of `reference`; one without takes its value's, None where that cannot be read."""
+    """The key of a record of `reference`, else the key of its value; None if that cannot be read."""
     if record.key is not None:
         return record.key
     try:

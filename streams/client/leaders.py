@@ -1,7 +1,7 @@
-"""Who leads a partition: told by several brokers, as one of them may be behind and not know that it is.
+"""Leaders of partitions, confirmed by several brokers, because one broker may be behind without knowing it.
 
-A leader that was halted and goes on answers from its old log until it hears of its successor. So a leader counts only
-with an epoch that is the newest of enough replicas: ADR 3 says how many, and why that suffices.
+A leader that was halted and resumes answers from its old log until it hears of its successor. So a leader counts only
+with an epoch that is the newest of enough replicas: ADR 3 gives their number, and the proof that it suffices.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from aiokafka.cluster import ClusterMetadata
 
 NOBODY = -1
 RECENT_SECONDS = 3.0
-"""A worker asks each second at least; whoever did not answer for so long may be halted."""
+"""Seconds. A worker asks each second at least; a broker without an answer for this long may be halted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """A broker that leads a partition during one epoch, NOBODY where none does; `replicas` have copies."""
+    """A broker that leads a partition during one epoch, NOBODY if none does; `replicas` have copies."""
 
     epoch: int
     node: int
     replicas: frozenset[int]
     asked: int = field(default=0, compare=False)
-    """How many of them had to answer to be sure of it."""
+    """Replicas that had to answer to be sure of this leader."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What one broker believes: who leads each partition, and min.insync.replicas by topic."""
+    """One broker's view: the leader of each partition, and min.insync.replicas by topic."""
 
     leaders: Mapping[TopicPartition, Leader]
     min_insync: Mapping[str, int]
@@ -43,9 +43,9 @@ class Answer:
 def newest(
     tps: Sequence[TopicPartition], answers: Set[tuple[int, Answer]], known: Sequence[Leader | None]
 ) -> tuple[Leader | None, ...]:
-    """The leader with the newest epoch of each partition, None where too few replicas have answered.
+    """The leader with the newest epoch of each partition, None if too few replicas have answered.
 
-    `answers`: by broker, all asked after what must be covered. `known`: the newest leaders that were found before.
+    `answers`: by broker, all asked after the moment that must be covered. `known`: the newest leaders found before.
     """
     told = dict(answers)
     return tuple(_newest(tp, told, leader) for tp, leader in zip(tps, known, strict=True))
@@ -67,15 +67,15 @@ def _newest(tp: TopicPartition, answers: Mapping[int, Answer], known: Leader | N
 
 
 def needed(replicas: int, min_insync: int) -> int:
-    """How many must answer so that one of them is among any `min_insync` of so many."""
+    """Number of replicas that must answer so that any `min_insync` of them include one that answered."""
     return max(1, replicas - min_insync + 1)
 
 
 class Leaders:
-    """The newest leaders that were found, and when; shared by all clients of a process.
+    """The newest leaders found, with the time of the finding; shared by all clients of a process.
 
     An older epoch never replaces a newer one. A topic that was deleted and made anew begins with epoch 0 again, and
-    only a new process takes that.
+    only a new process accepts that.
     """
 
     def __init__(self) -> None:
@@ -85,19 +85,19 @@ class Leaders:
         """Called when a partition was found to have another leader than before."""
 
     def heard(self, node: int, address: str, at: float) -> None:
-        """Notes that a broker answered, where, and when by the loop's clock."""
+        """Notes that a broker answered: its id, its address, and the time by the loop's clock."""
         self._heard[node] = address, at
 
     def answering(self, at: float) -> dict[int, str]:
-        """The address of each broker that answered in the last RECENT_SECONDS: others may be halted."""
+        """The address of each broker that answered in the last RECENT_SECONDS; others may be halted."""
         return {node: address for node, (address, heard_at) in self._heard.items() if at - heard_at <= RECENT_SECONDS}
 
     def get(self, tp: TopicPartition) -> Leader | None:
-        """The newest leader that was found, None where nobody has looked."""
+        """The newest leader found, None if nobody has looked."""
         return self._found[tp][0] if tp in self._found else None
 
     def found_at(self, tp: TopicPartition) -> float:
-        """Returns when it was found, by the loop's clock; long ago where nobody has looked."""
+        """The time of that finding by the loop's clock; -inf if nobody has looked."""
         return self._found[tp][1] if tp in self._found else float("-inf")
 
     def learn(self, leaders: Mapping[TopicPartition, Leader], at: float) -> None:
@@ -113,10 +113,10 @@ class Leaders:
 
 
 class Cluster(ClusterMetadata):
-    """What a client of aiokafka knows of the cluster: of two leaders of a partition, the one heard of last.
+    """An aiokafka client's view of the cluster; of two leaders of a partition, the one heard of last counts.
 
-    aiokafka asks any broker, and its Metadata tells no epochs. So a deposed leader may name itself once more; the next
-    look at the ends corrects that, at once and without asking any broker. Brokers that answer are asked before others.
+    aiokafka asks any broker, and its Metadata has no epochs. So a deposed leader may name itself once more; the next
+    look at the ends corrects that at once, without a request. Brokers that answer are asked before others.
     """
 
     def __init__(self, leaders: Leaders) -> None:
@@ -129,13 +129,13 @@ class Cluster(ClusterMetadata):
         super().update_metadata(metadata)
 
     def brokers(self) -> Any:
-        """The brokers of whom any may be asked what all of them know."""
+        """The brokers that may be asked for information that all of them have."""
         known = super().brokers()
         answering = self._leaders.answering(asyncio.get_running_loop().time())
         return {broker for broker in known if broker.nodeId in answering} or known
 
     def leader_for_partition(self, tp: TopicPartition) -> Any:
-        """The id of the leader, -1 where there is none, None where that is not known."""
+        """The id of the leader, -1 if there is none, None if it is not known."""
         leader = self._leaders.get(tp)
         if leader is not None and self._leaders.found_at(tp) > self._told_at:
             return leader.node

@@ -1,7 +1,7 @@
-"""Where logs begin and end, safe against a leader that was deposed and has not heard of it.
+"""The bounds of logs, safe against a deposed leader that does not know it was deposed.
 
-Each answer goes by questions that were asked after the call, to enough replicas' brokers (`leaders.newest`), and by
-a leader that knows itself to be the one of the newest epoch among them. Where that cannot be had it waits.
+Each answer rests on requests sent after the call, to the brokers of enough replicas (`leaders.newest`). A leader that
+knows itself to have the newest epoch among them gives it. Until that is possible the call waits.
 """
 
 from __future__ import annotations
@@ -22,50 +22,50 @@ from streams.client.requests import Metadata, beliefs, believed, list_offsets
 log = structlog.get_logger(__name__)
 
 RETRY_MS = 20
-"""Whoever is told too little asks again after so long."""
+"""Milliseconds until the same question is asked again after too few answers."""
 REST_SECONDS = 0.3
-"""A broker that could not be asked is left alone for so long; the others may suffice."""
+"""Seconds for which a broker that could not be asked is left alone; the others may suffice."""
 TELL_SECONDS = 1.0
-"""A question that stays open is logged this often."""
+"""Seconds between log lines about a question that stays open."""
 LATE_SECONDS = 0.1
-"""As long as this, only as many brokers are asked as suffice; then the others, too."""
+"""Seconds for which only as many brokers are asked as suffice; then the others are asked, too."""
 SILENT_SECONDS = 1.0
-"""A leader that is silent for so long may have been deposed: who leads is asked again."""
+"""Seconds after which a silent leader may have been deposed: the leader is looked up again."""
 AT_ONCE = 8
-"""So many questions may wait for one broker: one that is halted would collect them without end."""
+"""Requests that may wait for one broker; a halted broker would collect them without end."""
 LATEST, EARLIEST = -1, -2
 Found = TypeVar("Found")
 
 
 class UnsureError(Exception):
-    """Too few brokers answered, or what they said does not fit together: ask again."""
+    """Raised if too few brokers answered, or their answers do not fit together: ask again."""
 
 
 class Ends:
-    """Asks brokers for the bounds of logs, on connections of its own, so that no long fetch delays the question.
+    """Client for the bounds of logs, on connections of its own, so that no long fetch delays the question.
 
-    Every method waits for as long as it takes, so give it a deadline. Raises TopicAuthorizationFailedError where the
-    user may not ask.
+    Every method waits as long as necessary, so give it a deadline. Raises TopicAuthorizationFailedError if the user may
+    not ask.
     """
 
     def __init__(self, leaders: Leaders, topic: str, **reached: Any) -> None:
-        """`leaders`: learns what is found on the way. `reached`: how aiokafka's clients are made.
+        """`leaders`: learns the leaders found on the way. `reached`: the arguments of aiokafka's clients.
 
-        `topic`: aiokafka asks about it when it looks for brokers; told of none, it asks about all that there are.
+        `topic`: the topic that aiokafka asks about when it looks for brokers; without one it asks about all topics.
         """
         self._leaders, self._topic, self._reached = leaders, topic, reached
         self._slots: dict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._rested: dict[int, float] = {}
-        """By broker, from when on it may be asked again."""
+        """By broker, the time from which it may be asked again."""
         self._late = set[int]()
-        """Brokers that did not answer in time when they were asked last."""
+        """Brokers that did not answer in time when last asked."""
         self._asking: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
         """Connects; raises KafkaConnectionError where no bootstrap server answers."""
         self._client = AIOKafkaClient(**self._reached, retry_backoff_ms=RETRY_MS)
         self._clients: dict[int, AIOKafkaClient] = {}
-        """One for each broker: a client that connects to a broker that hangs connects to no other meanwhile."""
+        """One for each broker: a client that connects to a hanging broker connects to no other meanwhile."""
         await self._client.bootstrap()
         self._client.add_topic(self._topic)
 
@@ -82,7 +82,7 @@ class Ends:
         return await self._found(tps, LATEST, committed=False)
 
     async def stable(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The stable end of each log: where its first open transaction, or the log itself, ends."""
+        """The stable end of each log: where its first open transaction begins, or the log's end."""
         return await self._found(tps, LATEST, committed=True)
 
     async def beginnings(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
@@ -90,17 +90,17 @@ class Ends:
         return await self._found(tps, EARLIEST, committed=False)
 
     async def since(self, tps: Iterable[TopicPartition], at: int) -> dict[TopicPartition, int]:
-        """The first offset of each log that Kafka has had since then, in milliseconds, or its stable end."""
-        ends = await self.stable(tps)  # before: what comes in between is new
+        """The first offset of each log that Kafka received at that time (milliseconds) or later, or its stable end."""
+        ends = await self.stable(tps)  # asked before, as records in between are later
         found = await self._found(tps, at, committed=True)
         return {tp: found[tp] if found[tp] >= 0 else ends[tp] for tp in found}
 
     async def partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
-        """The partitions of these topics, in order: all of them that may hold anything acknowledged."""
+        """The partitions of these topics, in order: all that may hold an acknowledged record."""
         return await self._sure(lambda: self._partitions(topics))
 
     async def listed(self, topic: str) -> list[TopicPartition]:
-        """The partitions of one topic as any broker knows them, in order; none where it knows no such topic."""
+        """The partitions of one topic as any broker knows them, in order; none if it knows no such topic."""
         return await self._sure(lambda: self._listed(topic))
 
     async def _found(self, tps: Iterable[TopicPartition], at: int, *, committed: bool) -> dict[TopicPartition, int]:
@@ -120,7 +120,7 @@ class Ends:
             await asyncio.sleep(RETRY_MS / 1000)
 
     async def _round(self, tps: Sequence[TopicPartition], at: int, *, committed: bool) -> dict[TopicPartition, int]:
-        """Asks who leads, and beside that the last known leaders for the ends: mostly they still lead."""
+        """Asks for the leaders, and in parallel the last known leaders for the ends: mostly they still lead."""
         asked = {tp: leader for tp in tps if (leader := self._leaders.get(tp))}
         asking = asyncio.create_task(self._offsets(asked, at, committed=committed))
         try:
@@ -167,7 +167,7 @@ class Ends:
                 task.cancel()
 
     def _suffice(self, known: Iterable[Leader | None]) -> set[int]:
-        """The brokers to ask first: enough of them, if they are as they were; all, where we know too little."""
+        """The brokers to ask first: enough of them, if nothing has changed; all if too little is known."""
         chosen = set[int]()
         for leader in known:
             if leader is None:
@@ -177,7 +177,7 @@ class Ends:
         return chosen
 
     async def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
-        """Asks so many brokers that one of them knows of any partition that took a record before."""
+        """Asks so many brokers that at least one of them knows any partition that took a record before."""
         brokers, answers = set(self._brokers()), list[Any]()
         asked = [asyncio.create_task(self._ask(node, *beliefs(tuple(topics)))) for node in brokers]
         try:
@@ -213,7 +213,7 @@ class Ends:
     async def _offsets(
         self, leaders: Mapping[TopicPartition, Leader], at: int, *, committed: bool
     ) -> dict[TopicPartition, int]:
-        """Returns what these leaders say, without those who do not answer as leaders of just that epoch."""
+        """The answers of these leaders, without leaders that no longer hold just that epoch."""
         epochs: dict[int, dict[TopicPartition, int]] = defaultdict(dict)
         for tp, leader in leaders.items():
             epochs[leader.node][tp] = leader.epoch
@@ -236,7 +236,7 @@ class Ends:
     async def _ask(self, node: int, *requests: Any) -> Any:
         """A broker's answers; raises UnsureError without them.
 
-        Who does not wait for them any longer takes nothing back: they keep their place until they come, or time out.
+        A caller that stops waiting cancels nothing: the requests keep their place until they are answered, or time out.
         """
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._rested.get(node, 0.0) - loop.time()))
@@ -249,7 +249,7 @@ class Ends:
             answers = await asyncio.shield(asking)
         except (KafkaError, OSError, LookupError) as error:  # aiokafka looks up a connection that it closed meanwhile
             self._rested[node] = loop.time() + REST_SECONDS
-            self._client.force_metadata_update()  # it may have come back elsewhere
+            self._client.force_metadata_update()  # the broker may have come back elsewhere
             raise UnsureError(type(error).__name__) from None
         broker = self._client.cluster.broker_metadata(node)
         if broker is not None:
@@ -266,7 +266,7 @@ class Ends:
         self._asking.discard(asking)
         self._slots[node].release()
         if not asking.cancelled():
-            asking.exception()  # nobody may wait for it any more, and asyncio would complain
+            asking.exception()  # nobody may await it any more, and asyncio would complain
 
     def _brokers(self) -> set[int]:
         return {broker.nodeId for broker in self._client.cluster.brokers()}

@@ -1,9 +1,9 @@
-"""The transactional producer of one partition: a request goes out when the one before it was answered, and only once.
+"""The transactional producer of one partition: each request is sent once, after the answer to the previous one.
 
-A client library repeats what was not answered. That is a hole where brokers know no epoch a transaction: a request to
-commit that some middlebox kept can arrive in the middle of the next transaction, and end it there. So whatever is not
-answered ends this producer. The next one asks for a new epoch, which fences all that is still on its way, and the log
-alone then says what was committed. docs/adr/0025-turns.md.
+A client library repeats unanswered requests. That is a hole with brokers whose epoch spans several transactions: a
+delayed request to commit can arrive in the middle of the next transaction, and end it there. So any missing answer ends
+this producer. The next one asks for a new epoch, which fences all requests still on their way. The log alone then shows
+which transactions were committed. docs/adr/0025-turns.md.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from aiokafka.structs import OffsetAndMetadata
 
 BATCH_BYTES = 1_000_000
 SETTLE_SECONDS = 5.0
-"""How long an answer that only asks for patience is taken: after that the producer is done."""
+"""Seconds for which answers that only ask for patience are accepted; then the producer ends."""
 MARKERS_SECONDS = 0.002
-"""The markers of the last commit are being written: a few milliseconds."""
+"""Seconds until the next attempt while the markers of the last commit are being written."""
 PATIENCE_SECONDS = 0.02
 ALL_REPLICAS = -1
 PRODUCER_FENCED = 90
-"""A code that aiokafka has no class for."""
+"""A code without a class in aiokafka."""
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ PATIENCE = (
     errors.NotLeaderForPartitionError,
     errors.UnknownTopicOrPartitionError,
 )
-"""Answers by which the broker has done nothing, and may do it in a moment.
+"""Answers after which the broker has done nothing, and may succeed in a moment.
 
 Kafka 4 now and then answers the Produce versions of this client with NotEnoughReplicas, while it verifies a partition.
 """
@@ -68,7 +68,7 @@ class ProducerBatch:
         self._builder = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, 0, BATCH_BYTES)
 
     def append(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> bool:
-        """Takes a record; returns False where there is no room for it any more."""
+        """Takes a record; False if there is no room for it."""
         if len(key or b"") + len(value or b"") > BATCH_BYTES:
             return False
         if self._builder.append(self.records, None, key, value, list(headers)) is None:
@@ -77,23 +77,23 @@ class ProducerBatch:
         return True
 
     def written(self, producer_id: int, epoch: int, sequence: int) -> bytes:
-        """The batch as it goes out; once only."""
+        """The bytes of the batch to send; call it once only."""
         self._builder.set_producer_state(producer_id, epoch, sequence)
         return bytes(self._builder.build())
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where a batch begins, and the broker's time stamp in milliseconds."""
+    """The first offset of a batch, and the broker's time stamp in milliseconds."""
 
     offset: int
     timestamp: int
 
 
 class Producer:
-    """Writes one transaction after another under one epoch; what is not certain is raised, and ends it.
+    """Writer of one transaction after another under one epoch; any uncertain result is raised, and ends it.
 
-    `client`: its own, not started. `topics`: the broker's names of all that will be written.
+    `client`: its own, not started. `topics`: the broker's names of all topics to be written.
     `timeout`: seconds after which Kafka itself ends a transaction. `request`: seconds that an answer may take.
     """
 
@@ -115,7 +115,7 @@ class Producer:
         self._usable = False
 
     async def start(self) -> None:
-        """Asks for a new epoch: it fences whoever had the id before, and settles the transaction that was open."""
+        """Asks for a new epoch, which fences the former holder of the id and settles its open transaction."""
         await self._client.bootstrap()
         await self._client.set_topics(self._topics)
 
@@ -130,16 +130,17 @@ class Producer:
         self._usable = True
 
     async def stop(self) -> None:
-        """Disconnects; a transaction that is open stays so, until the next epoch or its time-out ends it."""
+        """Disconnects; an open transaction stays open until the next epoch or its time-out ends it."""
         self._usable = False
         await self._client.close()
 
     async def commit(
         self, batches: Sequence[ProducerBatch], offsets: Mapping[TopicPartition, OffsetAndMetadata], group: str
     ) -> list[Appended]:
-        """Writes the batches and the group's offsets in one transaction, and returns where each batch stands.
+        """Writes the batches and the group's offsets in one transaction. The result is the place of each batch.
 
-        Returning means committed. Whatever is raised ends this producer: whether it was committed, the log says.
+        A result means committed. Any error ends this producer, and only the log shows whether the transaction was
+        committed.
         """
         if not self._usable:
             raise errors.ProducerClosed
@@ -160,7 +161,7 @@ class Producer:
             AddPartitionsToTxnRequest(self._id, self._producer_id, self._epoch, topics),
         )
         codes = [code for _, partition_errors in answer.errors for _, code in partition_errors]
-        # the others were not tried, where one is refused
+        # if one partition is refused, the others were not tried
         for code in sorted(codes, key=lambda code: code == errors.OperationNotAttempted.errno):
             self._demand(code, CoordinationType.TRANSACTION)
 
@@ -181,7 +182,7 @@ class Producer:
         return batch.written(self._producer_id, self._epoch, sequence)
 
     async def _send(self, wave: Mapping[TopicPartition, int], sent: Sequence[bytes]) -> dict[int, Appended]:
-        """Sends each leader its batches; returns those that are written. Raises where none is, or one never will be."""
+        """Sends each leader its batches. The result has the written ones; raises if none is, or one never will be."""
         leaders: dict[int, list[TopicPartition]] = {}
         for tp in wave:
             leader = self._client.cluster.leader_for_partition(tp)
@@ -214,7 +215,7 @@ class Producer:
         return [(topic, *row[:4]) for topic, rows in answer.topics for row in rows]
 
     async def _mirror(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group: str) -> None:
-        """Writes the group's offsets with the transaction: lag tools read them, and nobody trusts them."""
+        """Writes the group's offsets with the transaction, for lag tools; the engine does not trust them."""
         if not offsets:
             return
 
@@ -235,19 +236,19 @@ class Producer:
         await self._patiently(written)
 
     async def _end(self) -> None:
-        """Commits; asked once, for a second request could arrive in a transaction that is not its own."""
+        """Commits. Asked once, because a second request could arrive in another transaction."""
         request = EndTxnRequest(self._id, self._producer_id, self._epoch, True)
         answer = await self._asked(CoordinationType.TRANSACTION, self._id, request)
         self._demand(answer.error_code, CoordinationType.TRANSACTION)
 
     async def _asked(self, kind: int, key: str, request: Any) -> Any:
-        """The coordinator's answer to a request that goes out once."""
+        """The coordinator's answer to a request that is sent once."""
         if kind not in self._coordinators:
             self._coordinators[kind] = await self._coordinator(kind, key)
         return await self._client.send(self._coordinators[kind], request, group=ConnectionGroup.COORDINATION)
 
     async def _coordinator(self, kind: int, key: str) -> int:
-        """The broker that coordinates; asks one after another, as any of them may be halted."""
+        """The broker that coordinates; asks one broker after another, as any of them may be halted."""
         nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
         random.shuffle(nodes)
         failed: errors.KafkaError = errors.CoordinatorNotAvailableError()
@@ -263,7 +264,7 @@ class Producer:
         raise failed
 
     def _demand(self, code: int, kind: int) -> None:
-        """Raises what a coordinator answered, where it is not that all is well."""
+        """Raises the coordinator's error, if its answer has one."""
         if code:
             error = _error(code)
             if isinstance(error, errors.NotCoordinatorError | errors.CoordinatorNotAvailableError):
@@ -271,7 +272,7 @@ class Producer:
             raise error
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Asks again while the answer is one of PATIENCE, for SETTLE_SECONDS; what was not answered is raised."""
+        """Asks again while the answer is one of PATIENCE, for SETTLE_SECONDS; a missing answer is raised."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + SETTLE_SECONDS
         while True:
@@ -285,12 +286,12 @@ class Producer:
 
 
 def _by_topic(partitions: Iterable[TopicPartition], row: Callable[[TopicPartition], T]) -> list[tuple[str, list[T]]]:
-    """A row for each partition, by topic, as Kafka's requests name them."""
+    """A row for each partition, grouped by topic, in the form of Kafka's requests."""
     return [(topic, [row(tp) for tp in tps]) for topic, tps in groupby(sorted(partitions), lambda tp: tp.topic)]
 
 
 async def _together(*work: Awaitable[Any]) -> list[Any]:
-    """Returns what each comes to; where one fails, the others are ended, and its error is raised."""
+    """The results of all; if one fails, the others are cancelled, and its error is raised."""
     tasks = []
     try:
         async with asyncio.TaskGroup() as group:
@@ -305,7 +306,7 @@ async def _awaited(work: Awaitable[T]) -> T:
 
 
 def _error(code: int) -> errors.KafkaError:
-    """Returns what a broker's code stands for; a fenced producer is one, whichever request told."""
+    """The error for a broker's code; a fenced producer is the same error, whichever request reported it."""
     kind = errors.for_code(code)
     if kind is errors.InvalidProducerEpoch or code == PRODUCER_FENCED:
         return errors.ProducerFenced()

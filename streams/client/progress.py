@@ -1,4 +1,4 @@
-"""The heads of the ledger for whoever only reads: how far each partition is, and in which mode it is judged."""
+"""The heads of the ledger for readers: the position of each partition, and the mode in which it is judged."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from gatekeeper.settings import Settings
 from streams.client.reader import Reader
 
 HEAD_WITHIN = (500, 10_000)
-"""A head is in every transaction, so the newest lies near the end; only where it does not, more is read, then all."""
+"""Offsets before the end in which the newest head is searched, then all. Every transaction writes a head."""
 
 
 def read(reader: Reader, *, unreadable: dict[int, IntegrityError] | None = None) -> dict[int, Head]:
-    """The newest head of each partition that has one; one that cannot be read refuses its partition alone.
+    """The newest head of each partition that has one; an unreadable head concerns its partition alone.
 
-    `unreadable` is told of those.
+    `unreadable`: receives the errors of unreadable heads, by partition.
     """
     found = {}
     for number, value in _newest(reader).items():
@@ -45,7 +45,7 @@ def _newest(reader: Reader, partition: int | None = None) -> dict[int, bytes]:
 
 
 def demand_mode(settings: Settings) -> None:
-    """Raises IntegrityError (4) where the ledger is of another mode: before the group is joined and anybody fenced."""
+    """Raises IntegrityError (4) if the ledger is of another mode; call it before joining the group or fencing."""
     with Reader(settings) as reader:
         for number, head in sorted(read(reader).items()):
             if head.mode != settings.mode:

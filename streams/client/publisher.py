@@ -19,12 +19,12 @@ from gatekeeper.settings import Settings
 from streams.client.reader import REQUEST_MS, Reader, connection, forbidden, reaching
 
 DELIVERY_MS = 20_000
-"""How long a record may wait for its acknowledgement; an idempotent producer rides out a broker's restart in it."""
+"""Milliseconds for an acknowledgement; within that time an idempotent producer survives a broker's restart."""
 TRANSACTION_MS = 10_000
-"""A command killed in the middle of a transaction holds up the barrier no longer than this and the broker's check."""
+"""Milliseconds. A command killed in a transaction blocks the barrier for this time and the broker's check at most."""
 WINDOW_RECORDS = 2_000
 WINDOW_BYTES = 4 * 1024 * 1024
-"""So much of a file is under way at once; after a failure no more than this is uncertain."""
+"""Bytes of a file that are under way at once; after a failure no more than this is uncertain."""
 
 FromLine = tuple[int, bytes | None, bytes]
 """A record of a file: the number of its line, its key and its value."""
@@ -32,7 +32,7 @@ FromLine = tuple[int, bytes | None, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record to be written to a topic of the registry; without partition its key decides, without both it is any."""
+    """A record to write to a topic of the registry; without partition its key decides, without both any partition."""
 
     topic: str
     key: bytes | None
@@ -42,7 +42,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a record stands on a topic of the registry."""
+    """The place of a record on a topic of the registry."""
 
     topic: str
     partition: int
@@ -51,9 +51,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How a part of a file went: how many of its records are acknowledged, and the line to go on from.
+    """Result for a part of a file: the number of acknowledged records, and the line to continue from.
 
-    `whole` unless one had no answer; that one's line is then the line to go on from, and nothing more was written.
+    `whole`: False if a record had no answer; `next_line` is then the line of that record, and nothing more was written.
     """
 
     acknowledged: int
@@ -62,10 +62,10 @@ class Window:
 
 
 class Publisher:
-    """Writes to one topic outside of transactions, each record acknowledged by all in-sync replicas and written once.
+    """Writer to one topic outside of transactions; all in-sync replicas acknowledge each record, written once.
 
-    Keyed records go where Kafka's murmur2 puts them, as with Java's producers: the order of a person's records and
-    the recognition of a duplicate depend on one partitioner for all.
+    Keyed records go to the partition of Kafka's murmur2, as with Java's producers. The order of a person's records and
+    the recognition of duplicates depend on one partitioner for all.
     """
 
     def __init__(self, settings: Settings, topic: str) -> None:
@@ -84,10 +84,10 @@ class Publisher:
     def write(
         self, records: Sequence[tuple[bytes | None, bytes]], partitions: Sequence[int] | None = None
     ) -> list[Place | None]:
-        """Writes records (key, value) and waits for the answers; returns where each stands, None without an answer.
+        """Writes records (key, value) and waits for the answers. The result has each place, None without an answer.
 
-        `partitions`: where each goes, whatever its key says. A record without an answer may have been written.
-        Raises UsageError (2) where the user may not write there, and nothing was written.
+        `partitions`: the partition of each record, whatever its key. A record without an answer may have been written.
+        Raises UsageError (2) if the user may not write there, and nothing was written.
         """
         name, futures = self._settings.topic(self._topic), []
         with suppress(KafkaTimeoutError):
@@ -100,7 +100,7 @@ class Publisher:
         return places + [None] * (len(records) - len(places))
 
     def write_lines(self, records: Iterable[FromLine]) -> Iterator[Window]:
-        """Writes the records of a file, window by window, and yields how each went; ends with one that is not whole."""
+        """Writes the records of a file, window by window, and yields each result; ends after one that is not whole."""
         for window in _windows(records):
             places = self.write([(key, value) for _, key, value in window])
             whole = None not in places
@@ -111,12 +111,11 @@ class Publisher:
 
 
 def transact(settings: Settings, records: Sequence[Outgoing], *, name: str | None = None) -> list[Place]:
-    """Writes all records or none, in one transaction, and returns where they stand; what is returned is acknowledged.
+    """Writes all records or none, in one transaction. The result is their places; a result means acknowledged.
 
-    `name`: by which `settle` knows it, where the answer to the commit may not come. An older one of that name that is
-    still open is settled first.
-    Raises UnavailableError (3) or UsageError (2) where nothing was written, IncompleteError (5) where the answer to
-    the commit did not come and nobody can tell.
+    `name`: the name for `settle`, in case the answer to the commit does not come. An older open transaction of that
+    name is settled first. Raises UnavailableError (3) or UsageError (2) if nothing was written, IncompleteError (5) if
+    the answer to the commit did not come and the result is unknown.
     """
     _demand(settings, {record.topic for record in records})
     with transactional(settings, _of_command(settings, name or uuid4().hex)) as producer:
@@ -131,9 +130,9 @@ def transact(settings: Settings, records: Sequence[Outgoing], *, name: str | Non
 
 
 def settle(settings: Settings, name: str) -> None:
-    """Returns when the transaction of that name, if there was one, is committed or aborted for good.
+    """Waits until the transaction of that name, if there was one, is committed or aborted for good.
 
-    Whoever still writes in it is fenced, and can commit no more.
+    A client that still writes in it is fenced, and can no longer commit.
     """
     with transactional(settings, _of_command(settings, name)):
         pass
@@ -141,7 +140,7 @@ def settle(settings: Settings, name: str) -> None:
 
 @contextmanager
 def transactional(settings: Settings, id_: str) -> Iterator[Any]:
-    """Yields a producer that holds this transactional id: whoever held it before can commit no more."""
+    """Yields a producer that holds this transactional id; its former holder can no longer commit."""
     with reaching(settings):
         producer = _producer(settings, transactional_id=id_, transaction_timeout_ms=TRANSACTION_MS)
     try:
@@ -178,14 +177,14 @@ def _written(producer: Any, settings: Settings, records: Sequence[Outgoing]) -> 
         producer.flush(timeout=TRANSACTION_MS / 1000)
         return [_place(record.topic, future) for record, future in zip(records, futures, strict=True)]
     except KafkaError:
-        # without an abort that arrives the broker gives up by itself, and readers wait until then
+        # if the abort does not arrive, the broker gives up by itself, and readers wait until then
         with suppress(KafkaError):
             bounded(producer.abort_transaction)
         raise
 
 
 def _demand(settings: Settings, topics: set[str]) -> None:
-    """Raises UsageError for a topic that is not there: a producer would only wait for it until its time is up."""
+    """Raises UsageError (2) for a missing topic: a producer would only wait for it until its time-out."""
     with Reader(settings) as reader:
         for topic in topics:
             reader.partitions(topic)
@@ -214,7 +213,7 @@ def _close(producer: Any) -> None:
 
 
 def bounded(call: Callable[[], None]) -> None:
-    """Runs a call that kafka-python never lets time out; raises KafkaTimeoutError where it does not return."""
+    """Runs a call without a time-out in kafka-python; raises KafkaTimeoutError if it does not end in time."""
     failed: list[Exception] = []
 
     def run() -> None:

@@ -1,7 +1,7 @@
 """Kafka for the commands, reading: synchronous and bounded, without a consumer group, committing no position.
 
-Whoever reads the gate's topics must ask for `read_committed`, or sees what an aborted transaction left behind:
-Java, kafka-python and aiokafka do not by default. `Reader` does.
+A reader of the gate's topics must set `read_committed`, or it also gets the records of aborted transactions: Java,
+kafka-python and aiokafka do not set it by default. `Reader` does.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ batches.install(kafka.consumer.fetcher)
 CONNECT_MS = 6_000
 REQUEST_MS = 5_000
 METADATA_MS = 3_000
-"""A client learns by then that a halted leader was replaced, while it still waits for that one's answer."""
+"""Milliseconds until a client learns of a halted leader's successor, while it still waits for the old leader."""
 STALL_SECONDS = 15.0
-"""Longest time that a read may make no progress before it is an error, not an answer."""
+"""Seconds without progress of a read, at most, before it is an error, not an answer."""
 
 NEAR = 500
-"""Records no further apart are read in one go."""
+"""Distance of offsets up to which records are read in one pass."""
 
 SETTLE_SECONDS = 30.0
-"""No transaction of the worker is open for longer."""
+"""Seconds; no transaction of the worker is open for longer."""
 
-# kafka-python logs keys and values at debug, and each attempt to connect as an error; the commands say it once
+# kafka-python logs keys and values at debug, and each connection attempt as an error; the commands report it once
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def connection(settings: Settings) -> dict[str, Any]:
-    """Returns what every kafka-python client of ours is made with; raises as `reached` does. Not for a running loop."""
+    """The arguments of every kafka-python client of ours; raises as `reached` does. Not for a running loop."""
     return {
         **reached(settings),
         "bootstrap_servers": answering(settings),
@@ -63,10 +63,10 @@ def connection(settings: Settings) -> dict[str, Any]:
 
 @contextmanager
 def reaching(settings: Settings) -> Iterator[None]:
-    """Turns what Kafka raises into one sentence that names the broker.
+    """Turns Kafka's errors into one sentence that names the broker.
 
-    Raises UnavailableError (3), or UsageError (2) where a topic is not there or the broker forbids what was asked.
-    Signals are held back meanwhile; where one came, it ends the command, whatever became of the call.
+    Raises UnavailableError (3), or UsageError (2) if a topic is missing or the broker forbids the request.
+    Signals are held back meanwhile; a signal then ends the command, whatever the result of the call.
     """
     try:
         with interruption.held():
@@ -86,9 +86,9 @@ def reaching(settings: Settings) -> Iterator[None]:
 
 
 def forbidden(settings: Settings, error: Exception | None) -> UsageError | None:
-    """The sentence for what the user may not do: the kind of resource, and those of ours that Kafka names.
+    """The error for a missing right: the kind of resource, and those of our names that Kafka mentions.
 
-    None where that is not what it says; kafka-python puts it into words only where a producer asks for its id.
+    None for any other error; kafka-python words this one only when a producer asks for its id.
     """
     kind = re.search(r"(Cluster|Group|Topic|TransactionalId)AuthorizationFailed", repr(error))
     if kind is None:
@@ -99,9 +99,9 @@ def forbidden(settings: Settings, error: Exception | None) -> UsageError | None:
 
 
 class Reader:
-    """Reads committed records of the registry's topics.
+    """Reader of committed records of the registry's topics.
 
-    Every method raises UnavailableError (3) without an answer, UsageError (2) where the topic is missing.
+    Every method raises UnavailableError (3) without an answer, UsageError (2) if the topic is missing.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -114,7 +114,7 @@ class Reader:
                 group_id=None,
                 enable_auto_commit=False,
                 isolation_level="read_committed",
-                # only ever from an offset that was asked just before; retention may overtake it
+                # every read starts at an offset asked just before; retention may overtake it
                 auto_offset_reset="earliest",
                 allow_auto_create_topics=False,
                 fetch_max_wait_ms=100,
@@ -154,16 +154,16 @@ class Reader:
         return {tp.partition: found[tp] for tp in partitions}
 
     def since(self, topic: str, at: int) -> dict[int, int]:
-        """The first offset of each partition that the broker has had since then (milliseconds), or its end."""
+        """The first offset of each partition received at that time (milliseconds) or later, or its end."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
             found = self._bounds.since(partitions, at)
         return {tp.partition: found[tp] for tp in partitions}
 
     def settled(self, topic: str) -> dict[int, int]:
-        """An end of each partition below which no transaction is open, and above which all begins after now.
+        """An end of each partition below which no transaction is open, and above which everything begins after now.
 
-        Raises IncompleteError (5) where one stays open.
+        Raises IncompleteError (5) if a transaction stays open.
         """
         partitions = self.partitions(topic)
         give_up = monotonic() + SETTLE_SECONDS
@@ -195,10 +195,11 @@ class Reader:
         behind: Mapping[int, int] | None = None,
         partition: int | None = None,
     ) -> Iterator[Record]:
-        """Yields what stands on `topic` up to its ends as they were when asked, in order within a partition.
+        """Yields the records of `topic` up to its ends at this call, in order within a partition.
 
-        `last`: only so many offsets before the end of each partition. `since`: only what the broker has had since
-        then, in milliseconds. `behind`: only from these offsets on, by partition. `partition`: only this one.
+        `last`: only so many offsets before the end of each partition. `since`: only records that the broker received at
+        that time (milliseconds) or later. `behind`: only from these offsets on, by partition. `partition`: only this
+        one.
         """
         partitions = [tp for tp in self.partitions(topic) if partition in (None, tp.partition)]
         with reaching(self._settings):
@@ -214,11 +215,11 @@ class Reader:
         yield from self._between(starts, ends)
 
     def at(self, topic: str, *, partition: int, offset: int) -> Record | None:
-        """The committed record at this place, None where there is none (any more)."""
+        """The committed record at this place, None if there is none (any more)."""
         return next(self.between(topic, partition=partition, start=offset, end=offset + 1), None)
 
     def between(self, topic: str, *, partition: int, start: int, end: int) -> Iterator[Record]:
-        """Yields what is committed on one partition from `start` up to `end` (exclusive), as far as it is kept."""
+        """Yields the committed, kept records of one partition from `start` up to `end` (exclusive)."""
         tp = TopicPartition(self._settings.topic(topic), partition)
         if tp not in self.partitions(topic):
             return
@@ -228,12 +229,12 @@ class Reader:
         yield from self._between({tp: start}, {tp: end})
 
     def some(self, topic: str, places: Iterable[tuple[int, int]]) -> Iterator[Record]:
-        """Yields what is committed at these places (partition and offset) in their order, as far as it is kept."""
+        """Yields the committed, kept records at these places (partition and offset), in their order."""
         left = deque(sorted(set(places)))
         while left:
             partition, first = left[0]
             stretch: set[int] = set()
-            # whoever stands near is read in one go: setting out anew takes about as long
+            # records close to each other are read in one pass, as a new seek takes about as long
             while left and left[0][0] == partition and left[0][1] - max(stretch, default=first) <= NEAR:
                 stretch.add(left.popleft()[1])
             for record in self.between(topic, partition=partition, start=first, end=max(stretch) + 1):
@@ -241,7 +242,7 @@ class Reader:
                     yield record
 
     def follow(self, topic: str, *, from_beginning: bool) -> Iterator[Record]:
-        """Returns what stands on `topic` (or nothing of it) and then what comes from this call on, without end."""
+        """Yields the present records of `topic` (or none of them) and then those from this call on, without end."""
         partitions = self.partitions(topic)
         with reaching(self._settings):
             ask = self._bounds.beginnings if from_beginning else self._bounds.stable
@@ -249,11 +250,11 @@ class Reader:
         return (record for records in self._coming(partitions, STALL_SECONDS / 2) for record in records)
 
     def coming(self, topic: str, starts: Mapping[int, int], *, seconds: float) -> Iterator[list[Record]]:
-        """Returns what comes from these offsets on, without end; an empty list each time that long nothing came."""
+        """Yields the records from these offsets on, without end; an empty list after `seconds` without a record."""
         return self.following({topic: starts}, seconds=seconds)
 
     def following(self, starts: Mapping[str, Mapping[int, int]], *, seconds: float) -> Iterator[list[Record]]:
-        """Returns as `coming` does, of several topics at once, each in order within a partition."""
+        """Yields as `coming` does, for several topics at once, each in order within a partition."""
         partitions = {
             TopicPartition(self._settings.topic(topic), number): offset
             for topic, numbers in starts.items()
@@ -264,7 +265,7 @@ class Reader:
         return self._coming(list(partitions), seconds)
 
     def reached(self) -> dict[tuple[str, int], int]:
-        """The next offset of each topic and partition that is followed: it passes commit markers too."""
+        """The next offset of each topic and partition that is followed; it passes commit markers too."""
         with reaching(self._settings):
             found = {tp: self._consumer.position(tp, timeout_ms=REQUEST_MS) or 0 for tp in self._consumer.assignment()}
         return {(logical_name(tp.topic), tp.partition): offset for tp, offset in found.items()}
@@ -274,14 +275,14 @@ class Reader:
             with reaching(self._settings):
                 fetched = self._consumer.poll(timeout_ms=int(seconds * 1000))
                 if not fetched:
-                    # a client that lost its broker waits for ever; asking tells quiet from gone
+                    # a client that lost its broker waits for ever; this request tells a quiet topic from a lost broker
                     self._consumer.end_offsets(partitions)
             interruption.look()
             yield [self._record(record) for records in fetched.values() for record in records]
 
     def _seek(self, starts: dict[Any, int]) -> None:
         self._consumer.assign(list(starts))
-        self._consumer.resume(*starts)  # a read before this one paused what it had finished
+        self._consumer.resume(*starts)  # an earlier read paused the partitions that it had finished
         for tp, offset in starts.items():
             self._consumer.seek(tp, offset)
 

@@ -1,6 +1,6 @@
-"""Kafka's record batch, version 2, read record by record: what is whole is taken, what is not is refused.
+"""Kafka's record batch, version 2, read record by record: intact records are taken, others are refused.
 
-The format is that of KIP-98, as Apache Kafka's documentation has it under "Record Batch".
+The format is that of KIP-98, as described in Apache Kafka's documentation under "Record Batch".
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from schemas import codec
 from schemas.codec import KEY_BYTES
 
 MAX_INFLATED = 8 * 2**20
-"""Bytes of a batch's records; a topic of ours takes 1 MiB a batch, so that what grows eightfold is no letter's data."""
+"""Bytes of a batch's records, at most. Our topics take 1 MiB a batch, so data that grow eightfold are not ours."""
 MAX_HEADERS = 2 * codec.MAX_HEADERS
-"""More than any record of the gate's own has, which passes a platform's headers on with a dozen of its own."""
+"""Above the headers of any record of the gate, which passes a platform's headers on with a dozen of its own."""
 MAX_RECORDS = 2**20
-"""A batch that says it has more says something else with the same bytes."""
+"""Records of a batch, at most; a batch with a higher number misstates it."""
 
 HEAD = struct.Struct(">qiibIhiqqqhii")
 FRAME = 12
@@ -33,7 +33,7 @@ _XERIAL = b"\x82SNAPPY\x00"
 
 
 class RefusedHeader(str):
-    """The name of the one header of a record that could not be taken: the fault. Its value is a SHA-256."""
+    """The name of the only header of a refused record: the fault. The header's value is a SHA-256."""
 
     __slots__ = ()
 
@@ -45,18 +45,18 @@ class Headerwide(RefusedHeader):
 
 
 class Batchwide(RefusedHeader):
-    """The fault of a whole batch, or of the rest of one: not even keys can be told. Behind `/` its first offset."""
+    """The fault of a whole batch, or of the rest of one: keys are unknown. Its first offset follows `/`."""
 
     __slots__ = ()
 
 
 class Fault(Exception):
-    """Why a batch cannot be read."""
+    """Raised if a batch cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A record as both clients' fetchers take it from a batch."""
+    """A record in the form that both clients' fetchers take from a batch."""
 
     offset: int
     timestamp: int
@@ -68,17 +68,17 @@ class Taken:
     size_in_bytes: int = 0
 
     def validate_crc(self) -> bool:
-        """True: a batch has one checksum, and it was looked at."""
+        """True: a batch has one checksum, which has been checked."""
         return True
 
     @property
     def abort(self) -> bool:
-        """Whether it is the marker of a transaction that was aborted."""
+        """True if it is the marker of an aborted transaction."""
         return self.key == _ABORT
 
 
 class BatchHeader(NamedTuple):
-    """What stands before the records of a batch."""
+    """The header of a batch, before its records."""
 
     base_offset: int
     length: int
@@ -96,25 +96,25 @@ class BatchHeader(NamedTuple):
 
     @classmethod
     def of(cls, raw: bytes) -> BatchHeader:
-        """Reads the head of a batch, whose first bytes these are."""
+        """Reads the header of a batch from its first bytes."""
         return cls(*HEAD.unpack_from(raw))
 
 
 def length_at(data: memoryview, at: int) -> int:
-    """How many bytes follow the frame of the batch that begins there, as it says itself."""
+    """The number of bytes after the frame of the batch at that position, according to the batch."""
     length: int = struct.unpack_from(">i", data, at + 8)[0]
     return length
 
 
 def marker(raw: bytes) -> Taken | None:
-    """The record of a batch that looks like a transaction's end, whatever its checksum says; else None."""
+    """The record of a batch that looks like a transaction's marker, whatever its checksum; else None."""
     head = BatchHeader.of(raw)
     found = list(read(raw, head)) if head.records == 1 and not head.last_delta else []
     return found[0] if found and found[0].key in (_ABORT, _COMMIT) else None
 
 
 def framed(raw: bytes) -> int:
-    """How many records follow one another up to the end of a batch, by their lengths alone; 0 if none do."""
+    """The number of records up to the end of a batch, by their lengths alone; 0 if these do not fit."""
     count, at = 0, HEAD.size
     while at < len(raw):
         try:
@@ -126,9 +126,9 @@ def framed(raw: bytes) -> int:
 
 
 def inflated(raw: bytes) -> bytes:
-    """A compressed batch as one that is not, its checksum left as it was.
+    """A compressed batch in uncompressed form, with its checksum unchanged.
 
-    Raises Fault: `batch_too_long` where the records take more than MAX_INFLATED, `batch_unreadable` for all else.
+    Raises Fault: `batch_too_long` if the records take more than MAX_INFLATED, else `batch_unreadable`.
     """
     head = BatchHeader.of(raw)
     codec, payload = head.attributes & CODEC, raw[HEAD.size :]
@@ -136,7 +136,7 @@ def inflated(raw: bytes) -> bytes:
         records = _snappy(payload) if codec == _SNAPPY else _framed(codec, payload)
     except Fault:
         raise
-    except Exception:  # whatever a codec's library raises on foreign bytes, it must not stop the reader
+    except Exception:  # whatever a codec's library raises on foreign bytes, the reader must go on
         raise Fault("batch_unreadable") from None
     length = HEAD.size - FRAME + len(records)
     return HEAD.pack(*head._replace(length=length, attributes=head.attributes & ~CODEC)) + records
@@ -155,7 +155,7 @@ def _framed(codec: int, payload: bytes) -> bytes:
 
 
 def _snappy(payload: bytes) -> bytes:
-    """Returns what is in one block (librdkafka) or in blocks behind a header of their own (Java)."""
+    """The content of one block (librdkafka), or of blocks behind a header of their own (Java)."""
     blocks = [payload]
     if payload.startswith(_XERIAL):
         blocks, at = [], 16
@@ -171,9 +171,9 @@ def _snappy(payload: bytes) -> bytes:
 
 
 def read(plain: bytes, head: BatchHeader) -> Iterator[Taken]:
-    """Yields the records of an uncompressed batch one by one, as far as each says where the next begins.
+    """Yields the records of an uncompressed batch one by one, as long as each gives the start of the next.
 
-    One that cannot be read inside is refused, with its key where that can be told.
+    A record with unreadable content is refused, with its key if that is readable.
     """
     at, offset = HEAD.size, head.base_offset - 1
     for _ in range(min(head.records, MAX_RECORDS)):
@@ -202,14 +202,14 @@ def read(plain: bytes, head: BatchHeader) -> Iterator[Taken]:
 
 
 def _opening(plain: bytes, at: int) -> tuple[int, int, int]:
-    """Offset and timestamp of a record, as distances from the batch's, and where its key begins."""
-    stamp, at = _varint(plain, at + 1)  # behind a byte of attributes that has no meaning yet
+    """Offset and timestamp of a record, relative to the batch's, and the position of its key."""
+    stamp, at = _varint(plain, at + 1)  # after a byte of attributes without meaning so far
     delta, at = _varint(plain, at)
     return delta, stamp, at
 
 
 def _headers(plain: bytes, at: int, end: int, value: bytes | None) -> Sequence[tuple[str, bytes | None]]:
-    """A record's headers, or the one that says what is wrong with them."""
+    """A record's headers, or the single header that names their fault."""
     found: list[tuple[str, bytes | None]] = []
     try:
         count, at = _varint(plain, at)
@@ -238,7 +238,7 @@ def _bytes(plain: bytes, at: int, end: int) -> tuple[bytes | None, int]:
 
 
 def _varint(plain: bytes, at: int) -> tuple[int, int]:
-    """Reads one number in Kafka's zigzag spelling; returns it and where the next thing begins."""
+    """Reads one number in Kafka's zigzag encoding. The result has the number and the next position."""
     value = shift = 0
     while shift < 64:
         byte = plain[at]

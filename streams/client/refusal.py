@@ -1,4 +1,4 @@
-"""Why no broker answers, found out by connecting to it: clients only say that time is up."""
+"""The cause why no broker answers, found by connecting to it: clients only report a time-out."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from streams.client.connection import addresses, reached
 
 TRY_MS = 2_000
 BROKERS = 2
-"""So many are tried."""
+"""Brokers that are tried, at most."""
 
 
 def refusal(settings: Settings) -> GatekeeperError:
-    """Returns what to raise: UsageError (2) where the broker refuses us or we refuse it, else UnavailableError (3).
+    """The error to raise: UsageError (2) if the broker refuses us or we refuse it, else UnavailableError (3).
 
     Not for a running loop.
     """

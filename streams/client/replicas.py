@@ -1,4 +1,4 @@
-"""What another replica has of records that the leader's copy spoilt: a disk's fault is one broker's."""
+"""Records that the leader's copy spoilt, read from another replica: a disk's fault concerns one broker."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from streams.client.reader import connection
 log = structlog.get_logger(__name__)
 
 ANSWER_SECONDS = 2.0
-"""How long one replica is asked, and how long it may give nothing new."""
+"""Seconds for which one replica is asked, and for which it may give nothing new."""
 
 
 def read(settings: Settings, topic: str, partition: int, offsets: Collection[int]) -> dict[int, Any]:
-    """Those of these records, by offset, that some replica beside the leader has whole.
+    """Those of these records, by offset, that some replica other than the leader has whole.
 
-    `topic`: the broker's name. A replica that cannot be asked has none. Never raises for what Kafka says.
+    `topic`: the broker's name. A replica that cannot be asked has none. Never raises for an error of Kafka.
     Private names used: `KafkaConsumer._subscription`, and of its state `update_preferred_read_replica` (KIP-392).
     """
     found: dict[int, Any] = {}
@@ -41,7 +41,7 @@ def read(settings: Settings, topic: str, partition: int, offsets: Collection[int
 
 
 def _of(settings: Settings, node: int, tp: TopicPartition, wanted: set[int]) -> dict[int, Any]:
-    """Returns what one replica has whole of the wanted records."""
+    """The wanted records that one replica has whole."""
     if not wanted:
         return {}
     consumer = KafkaConsumer(
@@ -53,10 +53,10 @@ def _of(settings: Settings, node: int, tp: TopicPartition, wanted: set[int]) -> 
     )
     try:
         consumer.assign([tp])
-        consumer.beginning_offsets([tp])  # a replica that the client has not heard of is none
+        consumer.beginning_offsets([tp])  # a replica that the client does not know cannot be used
         give_up, found = monotonic() + ANSWER_SECONDS, dict[int, Any]()
         while (left := wanted - found.keys()) and monotonic() < give_up:
-            consumer.seek(tp, min(left))  # anew each time: behind an empty answer the next one is the leader's
+            consumer.seek(tp, min(left))  # anew each time: after an empty answer the next fetch goes to the leader
             consumer._subscription.assignment[tp].update_preferred_read_replica(node, give_up)
             records = consumer.poll(timeout_ms=500).get(tp, ())
             whole = {one.offset: one for one in records if one.offset in left and not refusal(one.headers)}

@@ -1,7 +1,7 @@
 """Three requests in versions that aiokafka does not speak: they carry the epoch of a partition's leader.
 
-They are asked hundreds of times a second, and while nothing changes both question and answer are the same bytes.
-So each is encoded and decoded once.
+They are sent hundreds of times a second, and while nothing changes, request and answer are the same bytes. So each is
+encoded and decoded once.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Int64, S
 from streams.client.leaders import Answer, Leader
 
 TOPIC = 2
-"""Kafka's number of the kind of resource whose settings are asked."""
+"""Kafka's number for the resource type "topic"."""
 MIN_INSYNC = "min.insync.replicas"
 _TEXT = String("utf-8")
 
 
 @lru_cache(maxsize=64)
 def beliefs(topics: tuple[str, ...]) -> tuple[Any, Any]:
-    """Returns what asks a broker for what it believes of these topics: their leaders, their settings."""
+    """The requests for a broker's view of these topics: their leaders, their settings."""
     return Metadata(topics), MinInsync(topics)
 
 
 @lru_cache(maxsize=64)
 def believed(metadata: Any, configs: Any) -> Answer:
-    """Returns what a broker answered."""
+    """A broker's answer to these requests."""
     return Answer(metadata.leaders, configs.min_insync)
 
 
 @lru_cache(maxsize=256)
 def list_offsets(epochs: tuple[tuple[TopicPartition, int], ...], at: int, *, committed: bool) -> Any:
-    """Returns what asks a broker for offsets that it gives only as the leader of exactly these epochs.
+    """The request for offsets that a broker answers only as the leader of exactly these epochs.
 
-    `at`: -1 for the end, -2 for the beginning. `committed`: whether the end is the stable one.
+    `at`: -1 for the end, -2 for the beginning. `committed`: True for the stable end.
     """
     return ListOffsets(epochs, at, committed=committed)
 
@@ -96,17 +96,17 @@ class _MetadataResponse(_DecodedOnce, Response):
 
     @cached_property
     def errors(self) -> dict[str, int]:
-        """Kafka's error by topic, of those that the broker says nothing else about."""
+        """Kafka's error by topic, for topics that the broker says nothing else about."""
         return {name: error for error, name, _, _ in self.topics if error}
 
     @cached_property
     def nodes(self) -> frozenset[int]:
-        """The brokers that are there, as this one believes."""
+        """The brokers that exist, as this broker believes."""
         return frozenset(broker[0] for broker in self.brokers)
 
     @cached_property
     def leaders(self) -> dict[TopicPartition, Leader]:
-        """Who leads each partition, as this broker believes."""
+        """The leader of each partition, as this broker believes."""
         return {
             TopicPartition(name, number): Leader(epoch, leader, frozenset(replicas))
             for _, name, _, partitions in self.topics
@@ -120,7 +120,7 @@ class _MetadataRequest(_EncodedOnce, RequestStruct):
 
 
 class Metadata(Request[_MetadataRequest]):
-    """Asks a broker who leads the partitions of these topics; makes no topic."""
+    """Asks a broker for the leaders of these topics' partitions; creates no topic."""
 
     API_KEY = 3
 
@@ -128,7 +128,7 @@ class Metadata(Request[_MetadataRequest]):
         self._struct = _MetadataRequest(topics, False)
 
     def build(self, _: Any) -> Any:
-        """Returns what is sent."""
+        """The request to send."""
         return self._struct
 
 
@@ -160,7 +160,7 @@ class _ConfigsResponse(_DecodedOnce, Response):
 
     @cached_property
     def min_insync(self) -> dict[str, int]:
-        """Min.insync.replicas by topic; 1 where the broker does not tell, which asks most of the others."""
+        """Min.insync.replicas by topic; 1 if the broker does not tell it, which requires the most answers."""
         found = {}
         for error, _, _, topic, entries in self.resources:
             told = [] if error else [int(value) for name, value, *_ in entries if name == MIN_INSYNC]
@@ -177,7 +177,7 @@ class _ConfigsRequest(_EncodedOnce, RequestStruct):
 
 
 class MinInsync(Request[_ConfigsRequest]):
-    """Asks a broker how many replicas must have what is acknowledged on these topics."""
+    """Asks a broker how many replicas must have a record before it is acknowledged on these topics."""
 
     API_KEY = 32
 
@@ -185,7 +185,7 @@ class MinInsync(Request[_ConfigsRequest]):
         self._struct = _ConfigsRequest([(TOPIC, topic, [MIN_INSYNC]) for topic in topics], False)
 
     def build(self, _: Any) -> Any:
-        """Returns what is sent."""
+        """The request to send."""
         return self._struct
 
 
@@ -251,5 +251,5 @@ class ListOffsets(Request[_ListOffsetsRequest]):
         self._struct = _ListOffsetsRequest(-1, int(committed), list(topics.items()))
 
     def build(self, _: Any) -> Any:
-        """Returns what is sent."""
+        """The request to send."""
         return self._struct

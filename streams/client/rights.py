@@ -1,4 +1,4 @@
-"""Which rights on the broker each part of the gate needs: Kafka's ACLs, made from the registry."""
+"""The rights on the broker that each part of the gate needs: Kafka's ACLs, made from the registry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Resource = Literal["topic", "group", "transactional-id"]
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """Operations that one kind of resource allows, as Kafka names them; `prefixed`: on all names that begin so."""
+    """Allowed operations on one kind of resource, by Kafka's names; `prefixed`: on all names with this prefix."""
 
     resource: Resource
     names: tuple[str, ...]
@@ -22,7 +22,7 @@ class Right:
     prefixed: bool = False
 
     def options(self) -> list[str]:
-        """It as the options of Kafka's own `kafka-acls.sh --add`."""
+        """The right as options of Kafka's own `kafka-acls.sh --add`."""
         named = [word for name in self.names for word in (f"--{self.resource}", name)]
         allowed = [word for operation in self.operations for word in ("--operation", operation)]
         return [*allowed, *named, *(["--resource-pattern-type", "prefixed"] if self.prefixed else [])]
@@ -36,14 +36,14 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "platform": ("sends",),
     "crm": FACT_TOPICS,
 }
-"""Topics that each part writes. `office`: console, and commands of people who act. `auditor`: all that only looks."""
+"""Topics that each part writes. `office`: console, and commands of people who act. `auditor`: parts that only read."""
 
 READS: Mapping[str, tuple[str, ...]] = {"platform": ("reference",), "crm": ()}
-"""Topics that a part may read, where these are not all: `publish` holds sends against the reference data."""
+"""Topics that a part may read, if not all: `publish` compares sends with the reference data."""
 
 
 def rights(settings: Settings, part: str) -> list[Right]:
-    """Returns what a part needs, and nothing more; `topics create` is for the cluster's own administrators.
+    """The rights that a part needs, and no more; `topics create` is for the cluster's own administrators.
 
     `part`: a key of WRITES.
     """

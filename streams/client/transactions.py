@@ -1,6 +1,7 @@
-"""Transactions that other clients left open: whose they are, and how to end them.
+"""Transactions that other clients left open: their owners, and the command to end them.
 
-Whatever stands behind one waits: a fact cannot be applied, and so nothing be judged; a send or an act is not seen.
+All records after an open transaction wait. A waiting fact cannot be applied, so nothing can be judged; a waiting send
+or act is not seen.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ NONE = -1
 
 @dataclass(frozen=True, slots=True)
 class OpenTransaction:
-    """An open transaction on one partition; `transaction` is its transactional id, None where Kafka does not tell.
+    """An open transaction on one partition; `transaction` is its transactional id, None if Kafka does not tell it.
 
-    `topic`: the broker's name. `offset`: where it begins. `age_ms`: since it began, or since its last record.
+    `topic`: the broker's name. `offset`: its first offset. `age_ms`: since it began, or since its last record.
     """
 
     topic: str
@@ -35,7 +36,7 @@ class OpenTransaction:
     age_ms: int
 
     def abort(self, settings: Settings) -> str:
-        """The call of Kafka's own command that ends it; what it wrote is void then."""
+        """The call of Kafka's own command that aborts the transaction; its records are then void."""
         where = ("--topic", self.topic, "--partition", str(self.partition), "--start-offset", str(self.offset))
         return shlex.join(("kafka-transactions.sh", "--bootstrap-server", settings.bootstrap, "abort", *where))
 
@@ -44,7 +45,7 @@ def opened(settings: Settings, partitions: Iterable[tuple[str, int]]) -> list[Op
     """The open transactions on these partitions, by the broker's names, the oldest first.
 
     Asks each partition's leader for its producers, and the coordinators for their ids, which needs the right to
-    describe them. Raises UnavailableError (3) without an answer, UsageError (2) where the user may not ask.
+    describe them. Raises UnavailableError (3) without an answer, UsageError (2) if the user may not ask.
     """
     wanted = [TopicPartition(*tp) for tp in partitions]
     if not wanted:
@@ -68,7 +69,7 @@ def opened(settings: Settings, partitions: Iterable[tuple[str, int]]) -> list[Op
 
 
 def _told(admin: Any, producers: set[int]) -> dict[int, tuple[str, int]]:
-    """Transactional id and beginning, in milliseconds, by producer, as far as the coordinators tell."""
+    """Transactional id and beginning (milliseconds) by producer id, as far as the coordinators know."""
     if not producers:
         return {}
     try:

@@ -22,7 +22,7 @@ from gatekeeper.errors import UnavailableError
 from streams.kafka import jars, java, node
 
 ROOM = 64 * 2**20
-"""Free bytes that a start asks for: Kafka maps its indexes into memory, and where the disk is full it just dies."""
+"""Free bytes that a start requires: Kafka maps its indexes into memory, and crashes if the disk is full."""
 DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of Linux's prctl."""
 PROPERTIES = "server.properties"
@@ -32,11 +32,11 @@ _LIBC = ctypes.CDLL(None)
 
 
 class Broker:
-    """Runs one Kafka node, and leaves no process behind.
+    """One Kafka node that leaves no process behind.
 
-    `folder` keeps data, ports and log from start to start; without it all is temporary.
-    `port` is where clients connect; 0 takes the one that `folder` had before, else a free one.
-    `settings` go over the node's own; with `exact` they are all that it gets, the place of its data aside.
+    `folder` keeps data, ports and log from start to start; without it all data are temporary.
+    `port` is the clients' port; 0 takes the last port of `folder`, else a free one.
+    `settings` override the node's own; with `exact` they are its only settings, except for the place of its data.
     """
 
     def __init__(
@@ -58,17 +58,17 @@ class Broker:
 
     @property
     def bootstrap(self) -> str:
-        """The address that clients are given; known once started."""
+        """The address for clients; known once started."""
         return f"{node.HOST}:{self._port}"
 
     @property
     def pid(self) -> int:
-        """The process of the node; known once started."""
+        """The process id of the node; known once started."""
         return self._started().pid
 
     @property
     def folder(self) -> Path:
-        """Where data and log lie."""
+        """The folder of data and log."""
         if self._given is not None:
             return self._given.absolute()
         if self._temporary is None:
@@ -77,16 +77,16 @@ class Broker:
 
     @property
     def log(self) -> Path:
-        """What the node says; every start appends to it."""
+        """The log file of the node; every start appends to it."""
         return self.folder / "server.log"
 
     def start(self, *, progress: jars.Progress | None = None, timeout: float = 60.0) -> Self:
-        """Returns when the node takes connections; the next start on a folder has the ports and data of the last.
+        """Starts the node and waits until it accepts connections; a folder keeps its ports and data.
 
         Raises UnavailableError (3) for a busy port, a folder that another node uses, missing Java, jars that cannot be
         fetched, a disk that is full or cannot be written, and a node that ended or was not ready within `timeout`
-        seconds; IntegrityError (4) for jars that are not what the lock names. Whatever is raised, an interrupt
-        included, no process is left.
+        seconds; IntegrityError (4) for jars that differ from the lock. No process is left after any error, an interrupt
+        included.
         """
         if self._process is not None and self._process.poll() is None:
             raise RuntimeError("the broker runs already")
@@ -109,14 +109,14 @@ class Broker:
         return self
 
     def wait(self) -> UnavailableError:
-        """Returns when the node has ended by itself: why, as far as its log tells."""
+        """Waits until the node has ended by itself. The result is the cause, as far as its log tells."""
         self._started().wait()
         return self._failure()
 
     def stop(self, *, timeout: float = 20.0) -> None:
         """Ends the node in order, by force after `timeout` seconds or at an interrupt.
 
-        A temporary folder goes, so a node on one is ended by force at once: there is nothing to put in order.
+        A node on a temporary folder is ended by force at once, because its data are deleted anyway.
         """
         try:
             if self._temporary is None and self._process is not None and self._process.poll() is None:
@@ -134,7 +134,7 @@ class Broker:
                 self._temporary = None
 
     def kill(self) -> None:
-        """Ends the node as a crash would (SIGKILL); its data stays, for the next start to recover."""
+        """Ends the node as a crash would (SIGKILL); its data stay for the next start to recover."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -153,7 +153,7 @@ class Broker:
         return self._process
 
     def _lay_out(self) -> dict[str, str]:
-        """Makes the folder, takes the ports, and returns the node's properties."""
+        """Makes the folder, reserves the ports, and gives the node's properties."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._take_folder()
         if (free := shutil.disk_usage(self.folder).free) < ROOM:
@@ -171,7 +171,7 @@ class Broker:
         return {**node.properties(self._port, controller), **self._settings}
 
     def _take_folder(self) -> None:
-        """Keeps other brokers off the folder, until the node and we are both done with it."""
+        """Keeps other brokers off the folder, until both the node and this process are done with it."""
         if self._hold is not None:
             return
         self._hold = os.open(self.folder, os.O_RDONLY)
@@ -181,12 +181,12 @@ class Broker:
             raise UnavailableError("error.data_in_use", path=self.folder) from None
 
     def _write(self, properties: Mapping[str, str], *, data: str) -> None:
-        # Relative names, for the node runs in its folder: Java reads the file as Latin-1.
+        # relative names, as the node runs in its folder: Java reads the file as Latin-1
         lines = {**properties, "log.dirs": data}
         (self.folder / PROPERTIES).write_text("".join(f"{key}={value}\n" for key, value in lines.items()), "utf-8")
 
     def _format(self, command: list[str], properties: Mapping[str, str]) -> None:
-        """Makes the node's empty data folder; it appears whole, so that a start cut short is simply done again."""
+        """Makes the node's empty data folder. The folder appears whole, so an interrupted start can be repeated."""
         unfinished = self.folder / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._write(properties, data=unfinished.name)
@@ -196,7 +196,7 @@ class Broker:
         unfinished.rename(self.folder / "data")
 
     def _launch(self, command: list[str]) -> None:
-        # A session of its own: Ctrl-C in the terminal reaches us, and we end the node in order.
+        # a session of its own: Ctrl-C in the terminal reaches only us, and we end the node in order
         assert self._hold is not None
         with self.log.open("ab") as log:
             self._log_start = log.tell()

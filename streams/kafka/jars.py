@@ -1,9 +1,9 @@
-"""The jars that Kafka is made of: locked by SHA-256, fetched once, verified at every start.
+"""The jars of Kafka: locked by SHA-256, fetched once, verified at every start.
 
-`kafka-jars.lock` holds one line a jar: SHA-256, size in bytes, path in a Maven repository.
-`scripts/lock-kafka` writes it; nothing else decides what is fetched, and nothing unverified is ever run.
+`kafka-jars.lock` holds one line per jar: SHA-256, size in bytes, path in a Maven repository.
+`scripts/lock-kafka` writes it; nothing else decides which jars are fetched, and nothing unverified is ever run.
 
-Two variables of the machine, not of the product, say where jars come from and go to:
+Two variables of the machine, not of the product, choose the source and the folder of jars:
 MAVEN_MIRROR_URL (default: the address that jgo of the extra `broker` knows) and GATEKEEPER_JARS (default:
 ~/.cache/gatekeeper/jars).
 """
@@ -30,12 +30,12 @@ from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 CONNECTIONS = 8
 ATTEMPTS = 3
 TIMEOUT = 30.0
-"""Seconds that one silent connection is waited for."""
+"""Seconds to wait for one silent connection."""
 
 MIRROR = re.compile(r"https?://(\[[0-9A-Fa-f:]+\]|[^\s/@:\[\]]+)(:\d{1,5})?(/\S*)?")
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes fetched so far and the bytes to fetch; not called where nothing has to be fetched."""
+"""Called with the bytes fetched so far and the bytes to fetch; not called if nothing has to be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class Jar:
         return self.path.rpartition("/")[2]
 
     def accepts(self, data: bytes) -> bool:
-        """Whether `data` is this jar, byte for byte."""
+        """True if `data` is this jar, byte for byte."""
         return len(data) == self.size and hashlib.sha256(data).hexdigest() == self.sha256
 
     def stands_in(self, folder: Path) -> bool:
-        """Whether this jar lies in `folder`, whole and undamaged."""
+        """True if `folder` holds this jar, whole and undamaged."""
         try:
             return self.accepts((folder / self.name).read_bytes())
         except OSError:
@@ -71,14 +71,14 @@ def locked() -> tuple[Jar, ...]:
 
 
 def cache() -> Path:
-    """The folder that the jars are kept in."""
+    """The folder of the jars."""
     return Path(os.environ.get("GATEKEEPER_JARS") or "~/.cache/gatekeeper/jars").expanduser()
 
 
 def repository() -> str:
-    """The base address that missing jars are fetched from.
+    """The base address for missing jars.
 
-    Raises UsageError (2) for a mirror that cannot be one, UnavailableError (3) without a mirror and without jgo.
+    Raises UsageError (2) for an invalid mirror address, UnavailableError (3) without a mirror and without jgo.
     """
     if mirror := os.environ.get("MAVEN_MIRROR_URL"):
         if not MIRROR.fullmatch(mirror):
@@ -92,11 +92,11 @@ def repository() -> str:
 
 
 def fetch(*, progress: Progress | None = None) -> tuple[Path, ...]:
-    """The paths of all jars, each verified now; the missing and the damaged are fetched first.
+    """The paths of all jars, each verified now; missing and damaged jars are fetched first.
 
-    Raises UsageError (2) where MAVEN_MIRROR_URL is no address, UnavailableError (3) where a jar cannot be fetched, no
-    address is known, or the folder cannot be written, IntegrityError (4) where the repository serves something else
-    than the lock names. Each jar appears whole or not at all.
+    Raises UsageError (2) if MAVEN_MIRROR_URL is no address, UnavailableError (3) if a jar cannot be fetched, no address
+    is known, or the folder cannot be written, IntegrityError (4) if the repository serves a file that differs from the
+    lock. Each jar is written atomically.
     """
     folder, jars = cache(), locked()
     wanted = [jar for jar in jars if not jar.stands_in(folder)]
@@ -141,7 +141,7 @@ def _download(jars: Sequence[Jar], base: str) -> Iterator[tuple[Jar, bytes]]:
     todo: SimpleQueue[Jar] = SimpleQueue()
     arrived: SimpleQueue[tuple[Jar, bytes] | Exception] = SimpleQueue()
     over = Event()
-    for jar in sorted(jars, key=lambda jar: -jar.size):  # the largest first, so that none is waited for alone
+    for jar in sorted(jars, key=lambda jar: -jar.size):  # the largest first, so that none is left for the end
         todo.put(jar)
 
     def carry() -> None:
@@ -168,7 +168,7 @@ def _download(jars: Sequence[Jar], base: str) -> Iterator[tuple[Jar, bytes]]:
 
 
 def _get(jar: Jar, base: str, over: Event) -> bytes:
-    """The verified bytes of one jar; a bad or broken answer is asked for again, twice."""
+    """The verified bytes of one jar; a bad or broken answer is requested again, twice."""
     attempt = 1
     while True:
         failure: UnavailableError | IntegrityError

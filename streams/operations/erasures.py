@@ -1,6 +1,6 @@
-"""The facts of an erasure: a stop of the person, and one of each address known, so that no list brings them back.
+"""The facts of an erasure: a stop for the person and one per known address, so that no list brings them back.
 
-An address is a token; where the person comes back under another id, it is still the same.
+An address is a token, which stays the same if the person comes back under another id.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from streams.client.publisher import Outgoing
 from streams.client.reader import Reader
 
 _OURS = re.compile(r"erase-([0-9a-f]{32})-[0-9]+")
-"""The id of a stop that an act brought."""
+"""Pattern of the id of a stop that an erasure act wrote."""
 Address = tuple[Token, tuple[Match, ...]]
-"""A token, and its less exact readings: a list that says less of an address than the source did meets those alone."""
+"""A token and its less exact readings. A list with a less precise address than the source matches only a reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """The stops that an act about a person writes or takes back, and the partitions on which the act stands.
+    """The stops that an act about a person writes or takes back, and the partitions on which the act is written.
 
-    `sources`: how many records of `sources` name the person; `unreadable`: how many of these cannot be read, whose
-    addresses are not known.
+    `sources`: number of records of `sources` that name the person. `unreadable`: number of these that cannot be read,
+    so that their addresses are not known.
     """
 
     act: PairedAct
@@ -42,7 +42,7 @@ class Erasure:
     unreadable: int = 0
 
     def write(self, settings: Settings) -> Pair:
-        """Writes all of it or nothing; raises as `pairs.write` does."""
+        """Writes everything or nothing; raises as `fact_with_act.write` does."""
         return fact_with_act.write(settings, outgoing(self.stops), self.act, partitions=self.partitions)
 
 
@@ -55,7 +55,7 @@ def erasure(reader: Reader, act: PairedAct) -> Erasure:
 
 
 def readmission(reader: Reader, act: PairedAct) -> Erasure:
-    """How the erasure of a person is taken back; raises UsageError (2) for one who never was erased."""
+    """The reversal of a person's erasure; raises UsageError (2) for a person who was never erased."""
     found = standing(reader, act.recipient_id or "")
     if not found:
         raise UsageError("error.never_erased")
@@ -63,10 +63,10 @@ def readmission(reader: Reader, act: PairedAct) -> Erasure:
 
 
 def addresses(reader: Reader, recipient_id: str) -> tuple[list[Address], int, int]:
-    """By what the sources name a person, how many records do, and how many cannot be read.
+    """The addresses of a person in the sources, the number of records that name the person, and of unreadable ones.
 
-    One that cannot be read counts where its key is the person's, or their id stands anywhere in it.
-    Of what one token is known by as well in several records, the surest are kept, as many as a stop may carry.
+    An unreadable record counts if its key is the person's, or if their id occurs anywhere in it.
+    If several records give readings of one token, the most certain are kept, up to the limit of a stop.
     """
     found: dict[Token, dict[Token, int]] = {}
     sources = unreadable = 0
@@ -111,7 +111,7 @@ def stops(recipient_id: str, known: Iterable[Address], *, act_id: str, at: str) 
 
 
 def standing(reader: Reader, recipient_id: str) -> list[Suppression]:
-    """The erasures of a person that nobody has taken back, each with the stops of addresses it brought."""
+    """The erasures of a person that nobody has taken back, each with its stops of addresses."""
     newest: dict[str, Suppression] = {}
     for record in reader.read("suppressions"):
         try:
@@ -146,6 +146,6 @@ def _everywhere(reader: Reader) -> list[int]:
 
 
 def _act(stop: Suppression) -> str | None:
-    """The id of the act that brought a stop, None for one of others, whose ids may begin as ours do."""
+    """The id of the act that wrote a stop, None for a stop of others, whose ids may begin like ours."""
     found = _OURS.fullmatch(stop.suppression_id)
     return found[1] if found else None

@@ -1,4 +1,4 @@
-"""The fleet on Kafka: the workers' group and its notes, heads, sends that wait, the newest manifests, the seal."""
+"""The fleet on Kafka: the workers' group and its notes, heads, waiting sends, the newest manifests, the seal."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from streams.client import progress
 from streams.client.reader import REQUEST_MS, Reader, connection, reaching
 
 NEWEST_WITHIN = (20, 1_000)
-"""The newest manifest lies so near the end of its partition; only where it does not, more is read, and never all."""
+"""Offsets before the end of a partition in which the newest manifest is searched; the second only if needed."""
 AGAIN_SECONDS = 0.1
 NO_GROUP = "Dead"
-"""Kafka's word for the state of a group that no member has ever joined, or that was deleted."""
+"""Kafka's name for the state of a group that no member has ever joined, or that was deleted."""
 
 
 def read(settings: Settings, reader: Reader) -> Fleet:
-    """The fleet as it is now; the work grows with the partitions, not with what they hold.
+    """The fleet as it is now; the work depends on the number of partitions, not on their size.
 
-    Raises as Reader does, UsageError (2) too where the user may not describe the group, and IntegrityError (4) for a
+    Raises as Reader does, UsageError (2) also if the user may not describe the group, and IntegrityError (4) for a
     newest manifest that cannot be read.
     """
     at = int(time() * 1000)
-    # heads before ends, or they could be ahead of them; manifests last, or a worker at work could seem silent
+    # heads before ends, or heads could be ahead of ends; manifests last, or a busy worker could seem silent
     spoilt: dict[int, IntegrityError] = {}
     heads = progress.read(reader, unreadable=spoilt)
     starts, ends = reader.starts("sends"), reader.ends("sends")
     group, notes = _group(settings, ends)
-    # no worker need have met a head that cannot be read
+    # a worker need not have met an unreadable head yet
     refused = {number: Refused.of(error, since=at) for number, error in spoilt.items()} | notes
     waiting = {
         number: _waiting_since(reader, number, heads[number].sends if number in heads else starts[number], end)
@@ -61,7 +61,7 @@ def read(settings: Settings, reader: Reader) -> Fleet:
 
 
 def seal(settings: Settings) -> Seal | None:
-    """Returns what the log's folder says, None where there is no log here. Never raises: the seal names the error."""
+    """The seal in the log's folder, None if there is no log here. Never raises: the seal names the error."""
     keys = Keys(settings.key_folder)
     try:
         return seals.read(AtomicStore(settings.log_folder), log=keys.public("log"), witnesses=keys.public("witness"))
@@ -70,7 +70,7 @@ def seal(settings: Settings) -> Seal | None:
 
 
 def manifest(record: Record) -> Manifest:
-    """The manifest that stands at this place; raises IntegrityError (4) that names it where none does."""
+    """The manifest in this record; raises IntegrityError (4) with its place if it is unreadable."""
     try:
         found: Manifest = decode("manifests", None, record.value)
     except Unreadable as fault:
@@ -80,7 +80,7 @@ def manifest(record: Record) -> Manifest:
 
 
 def refused(settings: Settings, partitions: Iterable[int]) -> dict[int, Refused]:
-    """Why partitions are refused, by number; those that go on are not in it."""
+    """The refusals of partitions, by number, without those that go on."""
     return _group(settings, partitions)[1]
 
 
@@ -101,9 +101,9 @@ def _newest(reader: Reader) -> dict[int, LastWrite]:
 
 
 def _group(settings: Settings, partitions: Iterable[int]) -> tuple[ConsumerGroup, dict[int, Refused]]:
-    """Describes the workers' group, and reads why partitions are refused, by number.
+    """Describes the workers' group, and reads the refusals of partitions, by number.
 
-    A new broker, or one that just took the group over, gets a few seconds to answer.
+    A new broker, or one that has just taken the group over, gets a few seconds to answer.
     """
     give_up, name = monotonic() + REQUEST_MS / 1000, settings.group
     ours = [TopicPartition(settings.topic("sends"), number) for number in partitions]
@@ -127,7 +127,7 @@ def _group(settings: Settings, partitions: Iterable[int]) -> tuple[ConsumerGroup
 
 
 def _member(row: dict[str, Any], topic: str) -> Member:
-    # not decoded where it is in no form that Kafka knows, and empty while the partitions are shared out
+    # not decoded if its form is unknown, and empty during a rebalance
     assignment = row["member_assignment"] if isinstance(row["member_assignment"], dict) else {}
     partitions = (
         number

@@ -1,4 +1,4 @@
-"""Acts about a campaign on Kafka: one to each partition, and the answers of the partitions' owners."""
+"""Acts about a campaign on Kafka: one on each partition, and the answers of the partitions' owners."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from streams.client.reader import Reader
 
 TICK_SECONDS = 0.25
 CLOCKS_MS = 60_000
-"""So far may the clocks of two brokers be apart, each of which dates what it stores."""
+"""Milliseconds by which the clocks of two brokers may differ; each dates the records that it stores."""
 
 
 @dataclass(slots=True)
 class Run:
-    """One act, where it stands on each partition, and what has been answered to it so far.
+    """One act, its place on each partition, and the answers to it so far.
 
-    `waiting`: the id of the audit record that says that a partition is done. `handed`: the clearances handed off, and
-    whether they had been before. `recalled`: those that fell. `refused`: the gate is a shadow. `called_off`: the
-    campaign was cancelled behind it.
+    `waiting`: the ids of the audit records that will report a partition as done. `handed`: the clearances handed off,
+    True if they had been handed off before. `recalled`: the clearances recalled. `refused`: the gate is a shadow.
+    `called_off`: a later act cancelled the campaign.
     """
 
     act: CampaignAct
@@ -58,7 +58,7 @@ class Run:
             self.recalled.add(act["item"])
 
     def confirm(self, anew: Run) -> None:
-        """Takes the answers to a later act of the same campaign for what stands, and keeps what was told of each."""
+        """Takes the answers to a later act of the same campaign as final, and keeps the first answer for each piece."""
         ours = {did for did, again in anew.handed.items() if did in self.handed or not again or self.act.again}
         self.handed = {did: self.handed.get(did, anew.handed[did]) for did in ours}
         self.recalled |= anew.recalled
@@ -66,9 +66,9 @@ class Run:
 
 
 def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:
-    """Writes the act to every partition, or to none, and returns its run, of which nothing is answered yet.
+    """Writes the act to every partition, or to none. The result is its run, still without answers.
 
-    Raises what `streams.client.publisher.transact` does.
+    Raises as `streams.client.publisher.transact` does.
     """
     starts = reader.ends("audit")  # an answer comes after its act
     key, value = subject_key("acts", act).encode(), encode(act)
@@ -79,9 +79,9 @@ def begin(settings: Settings, reader: Reader, act: CampaignAct) -> Run:
 
 
 def resume(settings: Settings, reader: Reader, act_id: str) -> Run | None:
-    """The run whose act has this id, None where none was written.
+    """The run whose act has this id, None if none was written.
 
-    Where the answer to its commit never came, that is settled first: or it could still appear beside another one.
+    A commit without an answer is settled first, or it could still appear after a second one.
     """
     settle(settings, act_id)
     places: dict[int, int] = {}
@@ -101,7 +101,7 @@ def resume(settings: Settings, reader: Reader, act_id: str) -> Run | None:
 
 
 def answers(reader: Reader, run: Run, *, seconds: float) -> Iterator[Run]:
-    """Yields the run each time that more is answered; ends when every partition is done, or after so long a silence."""
+    """Yields the run after each new answer; ends when every partition is done, or after `seconds` of silence."""
     told_at = monotonic()
     for records in reader.coming("audit", run.starts, seconds=TICK_SECONDS):
         before = len(run.waiting), len(run.handed), len(run.recalled)

@@ -1,4 +1,4 @@
-"""What workers took and knew, read back by place: inputs as far as they are kept, and all facts."""
+"""The inputs and facts of workers, read back by place: inputs as far as they are kept, and all facts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from schemas.topics import FACT_TOPICS
 from streams.client.reader import Reader
 
 STRETCH = 500
-"""So many offsets are read at a time: whoever asks for one asks for its neighbours next."""
+"""Offsets read at a time, because the next request is usually for a neighbour."""
 _KEPT = 32
 
 
 class KeptInputs:
-    """Answers as `gatekeeper.audit.checks.recheck.Inputs` says; every method raises as `Reader` does."""
+    """The inputs of `gatekeeper.audit.checks.recheck.Inputs`, read from Kafka; every method raises as `Reader` does."""
 
     def __init__(self, settings: Settings, reader: Reader) -> None:
         self._reader = reader
@@ -24,15 +24,15 @@ class KeptInputs:
         self._stretches: dict[tuple[str, int, int], dict[int, Record]] = {}
 
     def at(self, topic: str, partition: int, offset: int) -> Record | None:
-        """The committed record of a topic (registry name) at this place, None where there is none."""
+        """The committed record of a topic (registry name) at this place, None if there is none."""
         if topic not in self._names:
             return None
         found = self._stretch(topic, partition, offset // STRETCH).get(offset)
         return None if found is None else replace(found, topic=self._names[topic])
 
     def expired(self, topic: str, partition: int, offset: int) -> bool:
-        """Whether what stood there is no longer kept."""
-        # asked anew: retention may have come by since
+        """True if the record at this place is no longer kept."""
+        # asked each time, as retention may have passed since
         return offset < self._reader.starts(topic).get(partition, 0) if topic in self._names else False
 
     def _stretch(self, topic: str, partition: int, number: int) -> dict[int, Record]:
@@ -48,6 +48,6 @@ class KeptInputs:
 
 
 def facts(reader: Reader) -> Iterator[Record]:
-    """Yields all records of the fact topics up to their ends of now, each partition in its order."""
+    """Yields all records of the fact topics up to their current ends, each partition in its order."""
     for topic in FACT_TOPICS:
         yield from reader.read(topic)

@@ -1,6 +1,6 @@
-"""What the privacy manager holds: controllers, lists and policies, each changed with the act that says who and why.
+"""The privacy manager's records: controllers, lists and policies, each changed together with an act by its author.
 
-The same for a command and for a page: what is known is read here, and what is written is both or neither.
+Commands and pages share this module. It reads the current records, and writes record and act together or not at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from streams.client.reader import Reader
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record of `reference` that shall be changed: as it stands, the act about it, and the new fields."""
+    """A record of `reference` to be changed: its present state, the act about it, and the new fields."""
 
     old: NewestReference[Controller | Batch]
     act: PairedAct
@@ -31,21 +31,21 @@ class Change:
 
 
 class Changed(NamedTuple):
-    """What was acknowledged, and who changed the same record meanwhile."""
+    """Result of a change: the acknowledged pair, and anyone who changed the same record meanwhile."""
 
     pair: Pair
     rival: Rival | None
 
 
 def suspension(settings: Settings, act: PairedAct, *, since: str | None, until: str | None) -> Change:
-    """How the sending of a controller is frozen, from an instant (None: the act's) to another (None: open)."""
+    """The change that suspends a controller's sending, from an instant (None: the act's) to another (None: open)."""
     fields = {"suspended_since": since or act.at, "suspended_until": until}
     with Reader(settings) as reader:
         return Change(controller(reader, _id(act)), act, fields)
 
 
 def resumption(settings: Settings, act: PairedAct) -> Change:
-    """How the sending of a controller goes on; raises UsageError (2) where it is not suspended."""
+    """The change that ends a suspension; raises UsageError (2) if the controller is not suspended."""
     with Reader(settings) as reader:
         found = controller(reader, _id(act))
     if found.model.suspended_since is None and found.model.suspended_until is None:
@@ -54,20 +54,20 @@ def resumption(settings: Settings, act: PairedAct) -> Change:
 
 
 def quarantine(settings: Settings, act: PairedAct) -> Change:
-    """How a list is frozen."""
+    """The change that freezes a list."""
     with Reader(settings) as reader:
         return Change(batch(reader, _id(act)), act, {"state": "quarantined"})
 
 
 def change(settings: Settings, wanted: Change) -> Changed:
-    """Writes the record anew with its act, and looks who did the same meanwhile; raises as `pairs.write` does."""
+    """Writes the record anew with its act, and looks for a rival change; raises as `fact_with_act.write` does."""
     pair = fact_with_act.amend(settings, wanted.old, wanted.act, **wanted.fields)
     with Reader(settings) as reader:
         return Changed(pair, fact_with_act.rival(reader, wanted.old, pair))
 
 
 def controller(reader: Reader, id_: str) -> NewestReference[Controller]:
-    """The newest record of a controller; raises UsageError (2) that names the known ones."""
+    """The newest record of a controller; raises UsageError (2) with the known controllers."""
     found = fact_with_act.newest(reader, Controller, id_)
     if found is None:
         raise UsageError("error.controller_absent", controller=id_, known=", ".join(controllers(reader)) or "-")
@@ -91,9 +91,9 @@ def controllers(reader: Reader) -> list[str]:
 
 
 def batch(reader: Reader, id_: str) -> NewestReference[Batch]:
-    """Returns what is known of a batch; one that only sources name can be frozen too, one that nothing names cannot.
+    """The newest record of a batch. A batch that only sources name can be frozen too.
 
-    Raises UsageError (2) for that one.
+    Raises UsageError (2) for a batch that nothing names.
     """
     found = fact_with_act.newest(reader, Batch, id_)
     if found is not None:
@@ -108,7 +108,7 @@ def batch(reader: Reader, id_: str) -> NewestReference[Batch]:
 
 
 def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: None) -> tuple[Batch, Reach]:
-    """A list as it stands, and who came with it; reads all of `sources` and `ledger`.
+    """A list in its present state, and the people whose data came with it; reads all of `sources` and `ledger`.
 
     `taken`: called for each record. Raises UsageError (2) for a list that nothing names.
     """
@@ -123,7 +123,7 @@ def reach(reader: Reader, id_: str, *, taken: Callable[[], object] = lambda: Non
 
 
 def policies(settings: Settings) -> Known:
-    """Returns what `reference` says of policies."""
+    """The policies according to `reference`."""
     known = Known()
     with Reader(settings) as reader:
         for found in reader.read("reference"):
@@ -132,7 +132,7 @@ def policies(settings: Settings) -> Known:
 
 
 def activate(settings: Settings, proposal: Proposal, *, act: PairedAct) -> Pair:
-    """Puts a version of a policy in force, for all workers from their next chunk on; raises as `pairs.write` does."""
+    """Puts a policy version in force for all workers, from their next chunk on; raises as `fact_with_act.write`."""
     key = f"policy/{proposal.record.id}".encode()
     return fact_with_act.write(settings, [Outgoing("reference", key, encode(proposal.record))], act)
 

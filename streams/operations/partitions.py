@@ -1,4 +1,4 @@
-"""Refused partitions on Kafka: what a person must know to go on, and the act by which they do."""
+"""Refused partitions on Kafka: the information for a person to let them go on, and the act that does so."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ AGAIN_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class SkippedRecords:
-    """What Kafka still keeps of what would be skipped.
+    """Records that a skip would leave undecided, as far as Kafka still keeps them.
 
-    `expired`: offsets that are gone. `records`: how many are there; `since`, `until`: when the first and the last of
-    those came (milliseconds), None without any.
+    `expired`: number of offsets that are gone. `records`: number of records that are there; `since`, `until`: times of
+    the first and the last of those (milliseconds), None without any.
     """
 
     skip: ProposedSkip
@@ -44,7 +44,7 @@ class SkippedRecords:
 
 
 def read(settings: Settings, reader: Reader, number: int, note: Refused) -> Refusal:
-    """Returns what is known of a refused partition; raises as Reader does."""
+    """The known state of a refused partition; raises as Reader does."""
     raw = progress.raw(reader, number)
     head = None
     if raw is not None:
@@ -55,7 +55,7 @@ def read(settings: Settings, reader: Reader, number: int, note: Refused) -> Refu
 
 
 def lost(reader: Reader, number: int, skips: list[ProposedSkip]) -> list[SkippedRecords]:
-    """Returns what of each skip is there and what is not; it reads what would be skipped."""
+    """The kept and expired records of each skip; reads the records that would be skipped."""
     found = []
     for skip in skips:
         start, count, times = reader.starts(skip.topic)[number], 0, list[int]()
@@ -68,7 +68,7 @@ def lost(reader: Reader, number: int, skips: list[ProposedSkip]) -> list[Skipped
 
 
 def write(settings: Settings, act: PartitionAct) -> int:
-    """Writes the act to its partition of `acts` and returns its offset; UnavailableError (3) without an answer."""
+    """Writes the act to its partition of `acts`. The result is its offset; UnavailableError (3) without an answer."""
     with Publisher(settings, "acts") as out:
         (place,) = out.write([(subject_key("acts", act).encode(), encode(act))], [act.partition])
     if place is None:
@@ -77,7 +77,7 @@ def write(settings: Settings, act: PartitionAct) -> int:
 
 
 def gone_on(settings: Settings, reader: Reader, act: PartitionAct, *, seconds: float) -> bool:
-    """Whether the partition went on from there within so long a time: its head is another, its note is gone."""
+    """True if the partition went on within `seconds`: it has another head, and no note any more."""
     give_up = monotonic() + seconds
     while True:
         raw = progress.raw(reader, act.partition)
@@ -93,7 +93,7 @@ def gone_on(settings: Settings, reader: Reader, act: PartitionAct, *, seconds: f
 
 
 def _claimed(reader: Reader, number: int) -> dict[str, int]:
-    """The next offsets of inputs by the newest manifests of a partition that can be read."""
+    """The next offsets of inputs according to the newest readable manifests of a partition."""
     found: dict[str, int] = {}
     for last in NEWEST_WITHIN:
         for record in _readable(reader.read("manifests", last=last, partition=number), number):

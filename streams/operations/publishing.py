@@ -1,4 +1,4 @@
-"""What is looked up before a campaign is published: the reference data, and which campaigns there were already."""
+"""Look-ups before a campaign is published: the reference data, and campaigns that exist already."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gatekeeper.knowledge.store import FactStore
 from streams.client.reader import Reader
 
 LOOK_BACK = 100_000
-"""So many of the latest sends are looked through at most, in about 2 seconds."""
+"""Latest sends that are looked through, at most, in about 2 seconds."""
 
 
 class Earlier(NamedTuple):
-    """Which of some campaigns have sends among the latest `among` ones; `whole`: these are all that `sends` keeps."""
+    """Campaigns, of those asked for, with sends among the latest `among` ones; `whole`: `sends` keeps no others."""
 
     among: int
     whole: bool
@@ -24,7 +24,7 @@ class Earlier(NamedTuple):
 
 
 def registered(reader: Reader) -> FactStore:
-    """Returns what `reference` says now; raises as `Reader` does, IntegrityError (4) where a batch of it is spoilt."""
+    """The present reference data; raises as `Reader` does, IntegrityError (4) if a batch of `reference` is spoilt."""
     store = FactStore()
     for record in reader.read("reference"):
         store.apply(record.topic, record.partition, record.offset, record.key, record.value, record.refused)

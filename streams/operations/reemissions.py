@@ -1,4 +1,4 @@
-"""What is gone from `cleared`, asked for by acts: what was cleared by the audit, less what is there or called back."""
+"""Pieces missing from `cleared`, requested by acts: cleared according to the audit, not present and not recalled."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ from streams.client.publisher import Publisher
 from streams.client.reader import Reader
 
 WINDOW = 500
-"""So many acts are written at once."""
+"""Acts written at once."""
 TICK_SECONDS = 0.25
 
 
 @dataclass(slots=True)
 class Missing:
-    """A clearance that is not on `cleared`: its partition, where its bytes stand, and who wrote it again last.
+    """A clearance that is not on `cleared`: its partition, the place of its bytes, and the last act that rewrote it.
 
-    `item`: the decision that a release let go, whose record on `review` holds the bytes; `offset`: that on `sends`.
+    `item`: the decision that a release cleared, whose record on `review` holds the bytes. `offset`: the offset on
+    `sends`.
     """
 
     partition: int
@@ -48,19 +49,19 @@ class Missing:
 
 @dataclass(slots=True)
 class LostRecords:
-    """All that is missing, by decision id; `present`: how many are there."""
+    """Missing pieces, by decision id; `present`: number of pieces that are there."""
 
     present: int = 0
     missing: dict[str, Missing] = field(default_factory=dict)
 
     @property
     def gone(self) -> list[str]:
-        """Those whose bytes are nowhere any more."""
+        """The decision ids whose bytes are nowhere any more."""
         return sorted(did for did, one in self.missing.items() if one.source is None)
 
 
 def find(reader: Reader, *, now: int) -> LostRecords:
-    """Returns what was cleared in the time that `cleared` is kept, and is neither there nor called back.
+    """The pieces cleared within the retention of `cleared` that are neither there nor recalled.
 
     `now`: milliseconds.
     """
@@ -72,7 +73,7 @@ def find(reader: Reader, *, now: int) -> LostRecords:
     for record in reader.read("recalls"):
         with suppress(*FOREIGN):
             expected.pop(str(orjson.loads(record.value or b"")["decision_id"]), None)
-    # what is on its way must have arrived, or it would be written twice
+    # records on their way must have arrived, or they would be written twice
     ends, lost = reader.settled("cleared"), LostRecords()
     for number, start in reader.starts("cleared").items():
         for record in reader.between("cleared", partition=number, start=start, end=ends[number]):
@@ -83,7 +84,7 @@ def find(reader: Reader, *, now: int) -> LostRecords:
 
 
 def _cleared(expected: dict[str, Missing], partition: int, said: dict[str, Any]) -> None:
-    """Takes in an audit record: whether it cleared a piece, or had it written again.
+    """Takes in an audit record that cleared a piece, or had it written again; ignores other records.
 
     Raises one of FOREIGN for a record not signed by a worker: no act may hold its ids.
     """
@@ -112,7 +113,7 @@ def _demand(form: str, value: Any) -> None:
 
 
 def _sources(reader: Reader, lost: LostRecords) -> None:
-    """Looks for the bytes of what is missing."""
+    """Looks for the bytes of missing pieces."""
     by_place = {(one.partition, one.offset): one for one in lost.missing.values() if one.offset is not None}
     by_item = {one.item: one for one in lost.missing.values() if one.offset is None}
     for topic in ("sends", "review") if by_item else ("sends",) if by_place else ():
@@ -129,7 +130,7 @@ def _sources(reader: Reader, lost: LostRecords) -> None:
 
 
 def demand(*, by: str, reason: str) -> None:
-    """Raises UsageError (2) that names the option whose value no act may hold, never the value."""
+    """Raises UsageError (2) with the option whose value no act may hold, never with the value."""
     place = SourcePlace(topic="sends", partition=0, offset=0)
     named = {"recipient_id": "any", "campaign_id": "any", "channel": "postal", "decision_id": "any"}
     said = {"v": 1, "kind": "reemit", "act_id": "any", "at": fact_with_act.now(), "by": by, "reason": reason}
@@ -143,7 +144,7 @@ def demand(*, by: str, reason: str) -> None:
 
 
 def acts(lost: LostRecords, *, by: str, run: str, reason: str = "") -> list[Reemission]:
-    """The acts that ask for all that can be written again; `run` begins their ids."""
+    """The acts that request all pieces that can be written again; their ids begin with `run`."""
     found = []
     for number, (did, one) in enumerate(sorted(lost.missing.items())):
         if one.source is None or one.send is None:
@@ -172,7 +173,8 @@ def answers(
 ) -> Iterator[tuple[str, str | None]]:
     """Writes acts, at most `rate` a second, and yields outcome and code of each as the worker answers.
 
-    Ends when all are answered, or after so long a silence. Raises UnavailableError (3) where the broker takes no more.
+    Ends when all are answered, or after `seconds` of silence. Raises UnavailableError (3) if the broker accepts no
+    more.
     """
     ends, waiting = reader.ends("audit"), {act.act_id for act in asked}
     with Publisher(settings, "acts") as out:

@@ -23,14 +23,14 @@ from streams.client.reader import Reader
 from streams.operations.trail import LiveTrail
 
 Passed = Callable[[int, int], None]
-"""Is told how many manifests were read, and an upper bound of how many there are."""
+"""Called with the number of manifests read, and an upper bound of their total."""
 
 
 def read(settings: Settings, period: Period, passed: Passed = lambda done, total: None) -> dict[str, Any]:
     """The report of a period, which ends now at the latest.
 
-    What `passed` raises ends it. Raises UnavailableError (3) without a broker, IncompleteError (5) where records that
-    a manifest names do not come, IntegrityError (4) where they are others, or the sealed log cannot be read.
+    An error of `passed` ends it. Raises UnavailableError (3) without a broker, IncompleteError (5) if records of a
+    manifest do not come, IntegrityError (4) if they differ, or the sealed log cannot be read.
     """
     seal = _seal(settings)
     with Reader(settings) as reader, LiveTrail(settings, since=period.since, to=period.to) as trail:
@@ -67,11 +67,11 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
 
 
 def _seal(settings: Settings) -> ProvingLog:
-    """Returns what this machine has of the sealed log, and the public keys to check it with."""
+    """This machine's copy of the sealed log, and the public keys to check it."""
     keys, shelf = Keys(settings.key_folder), AtomicStore(settings.log_folder)
     witnesses = keys.public("witness")
     log = sealed(shelf, keys.public("log"), witnesses)
     known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-    # a cosignature puts the checkpoint in its place anew; the state beside it is written once
+    # a cosignature rewrites the checkpoint's file; the state beside it is written once
     state = shelf.written_at(f"state/{log.checkpoint.size}") if log else None
     return ProvingLog(log, known, witnesses, state or shelf.written_at(CHECKPOINT))

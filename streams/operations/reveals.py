@@ -1,4 +1,4 @@
-"""Personal data shown to a person: who looks is on record before anything is shown."""
+"""Personal data shown to a person: the act with their id is recorded before anything is shown."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from streams.client.publisher import Publisher
 
 
 def write(settings: Settings, topic: str, *, by: str) -> TopicAct:
-    """The act that says who reads a topic (registry name) as it stands; it is acknowledged, and so recorded.
+    """The act of a person who reads a topic (registry name) in full; it is acknowledged, and so recorded.
 
-    `by`: the id of who looks. Raises UnavailableError (3) without an acknowledgement, UsageError (2) for a `by` that is
-    no staff id, or without the right to write acts: then nothing may be shown.
+    `by`: the id of that person. Raises UnavailableError (3) without an acknowledgement, UsageError (2) for a `by` that
+    is no staff id, or without the right to write acts: then nothing may be shown.
     """
     try:
         act = TopicAct(v=1, kind="reveal_topic", act_id=uuid4().hex, at=now(), by=by, subject=f"topic/{topic}")

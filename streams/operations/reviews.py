@@ -1,4 +1,4 @@
-"""The review queue on Kafka: read whole, acted on, and the worker's answers waited for."""
+"""The review queue on Kafka: reads it whole, writes acts, and waits for the worker's answers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from streams.client.publisher import Publisher
 from streams.client.reader import Reader
 
 WINDOW = 500
-"""So many acts are under way at once."""
+"""Acts under way at once."""
 TICK_SECONDS = 0.25
 TOGETHER_MS = 60_000
-"""A transaction's records are at most so far apart."""
+"""Milliseconds by which a transaction's records may lie apart."""
 
 
 def read(reader: Reader, *, origins: bool = False) -> Queue:
-    """The queue as the committed records tell it.
+    """The queue according to the committed records.
 
-    `origins`: with the list or form that each item's data came from, for which far more of `audit` is read.
+    `origins`: with the list or form of each item's data, for which far more of `audit` is read.
     """
     queue, first = Queue(), None
     for record in reader.read("review"):
@@ -43,9 +43,9 @@ def read(reader: Reader, *, origins: bool = False) -> Queue:
 
 
 def write(settings: Settings, acts: Collection[Release | ItemAct]) -> Iterator[list[tuple[Release | ItemAct, bool]]]:
-    """Writes acts, each where its item stands, and yields window by window which of them are acknowledged.
+    """Writes acts, each on its item's partition, and yields for each window which acts are acknowledged.
 
-    One without acknowledgement may have been written all the same: its act id tells, when it is read again.
+    An act without acknowledgement may have been written all the same; its act id shows that in a later read.
     """
     waiting = list(acts)
     with Publisher(settings, "acts") as out:
@@ -59,10 +59,10 @@ def write(settings: Settings, acts: Collection[Release | ItemAct]) -> Iterator[l
 def answers(
     reader: Reader, queue: Queue, ends: Mapping[int, int], waiting: Mapping[str, str], *, seconds: float
 ) -> Iterator[Doing]:
-    """Yields the worker's answers to acts (by act id, the item of each) as they come; ends when all have.
+    """Yields the worker's answers to acts (item by act id) as they come; ends when all have come.
 
-    Ends as well where none came for `seconds`. `ends`: the ends of `audit` before the acts were written; what came
-    before them, the queue has been told.
+    Also ends after `seconds` without an answer. `ends`: the ends of `audit` before the acts were written; the queue
+    already has the records before them.
     """
     left = dict(waiting)
     told_at = monotonic()

@@ -1,7 +1,7 @@
 """The sealer: follows `manifests`, and seals each that continues its partition as one leaf of the log.
 
-One writer, twice over: a lock on the folder, and a transactional id, whose transactions tell which checkpoint is the
-newest. A copy of the folder that is behind is refused before it can sign another tree of the same size.
+Two locks ensure one writer: on the folder, and by a transactional id, whose transactions record the newest checkpoint.
+An outdated copy of the folder is refused before it can sign another tree of the same size.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from streams.client.publisher import bounded, transactional
 from streams.client.reader import REQUEST_MS, Reader, connection, reaching
 
 CHECKPOINT_SECONDS = 10.0
-"""Checkpoints are no nearer to each other; a leaf that comes after a longer silence is sealed at once."""
+"""Least seconds between checkpoints; a leaf that comes after a longer silence is sealed at once."""
 LOOK_SECONDS = 0.5
 
 AGAIN_MS = 3_600_000
-"""After a coverage check that could not be made, the next try is no nearer."""
+"""Least milliseconds between a failed coverage check and the next attempt."""
 
 Check = Callable[[], list[Covered]]
-"""Holds everything against the manifests, as `coverage.check` does. It may take long; sealing goes on meanwhile."""
+"""A check of all topics against the manifests, as `coverage.check` does. It may take long; sealing goes on."""
 
 
 class State(Model):
-    """What the sealer goes on from: how far each partition is sealed, and when coverage was last reported."""
+    """State of the sealer: the sealed position of each partition, and the time of the last coverage report."""
 
     v: Literal[1] = 1
     partitions: dict[int, SealPosition]
@@ -74,7 +74,7 @@ class SealerCallbacks:
 
 
 class Fence:
-    """Holds the transactional id of the one sealer; raises UnavailableError (3) once another has taken it."""
+    """Holder of the one sealer's transactional id; raises UnavailableError (3) once another sealer has taken it."""
 
     def __init__(self, settings: Settings, files: AtomicStore, log: LogWriter) -> None:
         self._settings, self._files, self._log = settings, files, log
@@ -87,7 +87,7 @@ class Fence:
             self._producer = stack.enter_context(transactional(self._settings, self._group))
             self._demand_newest()
             with self.held():
-                pass  # after a crash the broker may know the checkpoint before only
+                pass  # after a crash the broker may only know the previous checkpoint
             self._stack = stack.pop_all()
         return self
 
@@ -96,7 +96,7 @@ class Fence:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Lets the block publish what the log has now; the broker remembers it once the block is done."""
+        """Lets the block publish the log's present state; the broker records it once the block is done."""
         newest = OffsetAndMetadata(self._log.size, self._log.root().hex(), -1)
         with reaching(self._settings):
             try:
@@ -117,7 +117,7 @@ class Fence:
                 raise UnavailableError("error.sealer_fenced", group=self._group) from None
 
     def _demand_newest(self) -> None:
-        """Raises IntegrityError (4) where the folder does not hold what the broker knows to be sealed."""
+        """Raises IntegrityError (4) if the folder does not hold the state that the broker knows to be sealed."""
         with reaching(self._settings):
             consumer = KafkaConsumer(**connection(self._settings), group_id=self._group, enable_auto_commit=False)
             try:
@@ -133,7 +133,7 @@ class Fence:
 
 
 class Sealer:
-    """Seals what stands on `manifests`, and then what comes."""
+    """Sealer of the manifests that exist, and then of new ones."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Sealer:
         check: Check | None = None,
         every_ms: int = DAY_MS,
     ) -> None:
-        """`seconds`: the least time between checkpoints. `check`: whose report is a leaf every so many milliseconds."""
+        """`seconds`: least time between checkpoints. `check`: made every `every_ms` ms; its report is a leaf."""
         self._settings, self._told, self._seconds = settings, told, seconds
         self._check, self._every_ms = check, every_ms
         self._checking: Future[list[Covered]] | None = None
@@ -154,12 +154,12 @@ class Sealer:
         self._passed: set[str] = set()
 
     def run(self, *, once: bool) -> None:
-        """Seals without end, or with `once` what stands there now.
+        """Seals without end, or with `once` only the manifests that exist now.
 
-        Raises UnavailableError (3) without broker or disk, or where another sealer is at work; UsageError (2) without
-        a key; IntegrityError (4) where the folder contradicts itself or what the broker knows to be sealed.
+        Raises UnavailableError (3) without broker or disk, or if another sealer is at work; UsageError (2) without a
+        key; IntegrityError (4) if the folder contradicts itself or the state that the broker knows to be sealed.
         """
-        self._keys.signer("log")  # without one no folder is made
+        self._keys.signer("log")  # without a key no folder is made
         with self._files.alone():
             self._take_up()
             with Reader(self._settings) as reader, Fence(self._settings, self._files, self._log) as self._fence:
@@ -179,7 +179,7 @@ class Sealer:
                     self._seal_in_time()
 
     def _take_up(self) -> None:
-        """Goes on from the state of the checkpoint that stands, which nothing but the leaves can vouch for."""
+        """Continues from the state of the present checkpoint, after comparing it with the leaves."""
         self._log = LogWriter(self._files, signer=lambda: self._keys.signer("log"), verifiers=self._keys.public("log"))
         size, raw = self._log.size, self._log.state()
         try:
@@ -219,19 +219,19 @@ class Sealer:
         self._cosign()
 
     def _cosign(self) -> None:
-        """Takes up what the witnesses left; nothing among it keeps a manifest from being sealed."""
+        """Takes the cosignatures of the witnesses; no fault in them keeps a manifest from being sealed."""
         witnesses = self._keys.public("witness")
         for left in cosigned(self._files, witnesses, self._pass):
             self._log.cosign(left, witnesses)
 
     def _pass(self, error: UnavailableError) -> None:
-        """Tells once of each file of a witness that is not usable."""
+        """Reports once each unusable file of a witness."""
         if (file := str(error.values["path"])) not in self._passed:
             self._passed.add(file)
             self._told.passed(error)
 
     def _cover_in_time(self, *, wait: bool = False) -> None:
-        """Has a coverage check made when its time has come, and makes its report a leaf when it is there."""
+        """Starts a coverage check when it is due, and makes its report a leaf when it is done."""
         if self._checking is None and self._check is not None and _now() >= self._due:
             self._checking = _beside(self._check)
         if self._checking is None or not (wait or self._checking.done()):
@@ -239,7 +239,7 @@ class Sealer:
         checking, self._checking = self._checking, None
         try:
             found = checking.result()
-        except Exception as error:  # whatever it is: the manifests must be sealed
+        except Exception as error:  # whatever the error: the manifests must be sealed
             self._due = _now() + min(self._every_ms, AGAIN_MS)
             self._told.unchecked(error)
             return
@@ -257,7 +257,7 @@ def _now() -> int:
 
 
 def _beside(check: Check) -> Future[list[Covered]]:
-    """Makes a check in a thread that no end of the process waits for."""
+    """Makes a check in a thread for which the end of the process does not wait."""
     found: Future[list[Covered]] = Future()
 
     def work() -> None:

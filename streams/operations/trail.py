@@ -1,4 +1,4 @@
-"""What was decided, read back from the topics `audit` and `manifests`: committed records, up to ends asked before."""
+"""Decisions read back from the topics `audit` and `manifests`: committed records, up to ends asked for before."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from schemas.record import Record
 from streams.client.reader import Reader
 
 KEPT = 1_000
-"""More findings are counted, not kept."""
+"""Findings that are kept; more are counted, not kept."""
 TRANSACTION = 2
-"""So many offsets of `manifests` a transaction takes: its manifest's, and that of the mark at its end."""
+"""Offsets of `manifests` per transaction: its manifest's, and that of the marker at its end."""
 MARGIN_MS = 120_000
-"""So far may the time in a manifest be from the broker's, and that of a transaction's records from each other."""
+"""Milliseconds by which a manifest's time may differ from the broker's, and a transaction's records from each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """From where to where a trail is read, as it was when reading began: what came later is not read.
+    """Offsets between which a trail is read, fixed when reading began; later records are not read.
 
     `manifests`, `audit`: first offset and end of each partition. `covered`: below this offset of `audit` each record
     has its manifest below the end of `manifests`.
@@ -46,18 +46,18 @@ class Bounds:
 
 
 class Known(NamedTuple):
-    """What is known already of a partition: all up to a manifest's offset, and all before an instant (milliseconds)."""
+    """Part of a partition that is known already: up to a manifest's offset, and before an instant (milliseconds)."""
 
     offset: int
     before: int
 
 
 class LiveTrail:
-    """Reads as `gatekeeper.audit.checks.trail.Trail` says, with consumers of its own; it can write nothing.
+    """The live form of `gatekeeper.audit.checks.trail.Trail`, with consumers of its own; it can write nothing.
 
-    `since`, `to`: only manifests whose `t1` is at or after the one and before the other, in milliseconds. Where the
-    broker no longer keeps all records, `since` moves up to the first moment from which it does.
-    `known`: of these partitions no more is read than it takes to read all that follows.
+    `since`, `to`: only manifests with `t1` at or after the first and before the second, in milliseconds. If the broker
+    no longer keeps all records, `since` moves up to the first moment from which it does.
+    `known`: of these partitions only the part is read that is needed to read all later records.
     """
 
     bounds: Bounds
@@ -96,22 +96,22 @@ class LiveTrail:
         return list(self.bounds.manifests)
 
     def links(self, partition: int) -> Iterator[Link]:
-        """Yields a partition's links as they were written; what others put between them is left aside.
+        """Yields a partition's links in the order of writing; foreign records between them are left aside.
 
-        Raises IncompleteError (5) where records do not come, or some were deleted before the end was read,
-        IntegrityError (4) where they are others and it cannot be told which, UnavailableError (3) without a broker.
+        Raises IncompleteError (5) if records do not come, or some were deleted before the end was read,
+        IntegrityError (4) if records differ and it is unknown which, UnavailableError (3) without a broker.
         Only one partition can be read at a time.
         """
         try:
             yield from self._links(partition)
         except (IntegrityError, IncompleteError):
-            self._demand_kept(partition)  # what was deleted meanwhile looks like a change
+            self._demand_kept(partition)  # records deleted meanwhile look like a change
             raise
         self._demand_kept(partition)
 
     @property
     def strangers(self) -> list[dict[str, Any]]:
-        """What was left aside, ready for JSON."""
+        """The findings about foreign records, ready for JSON."""
         return [
             {
                 "finding": one.kind,
@@ -151,14 +151,14 @@ class LiveTrail:
         self._strays(partition, sieve)
 
     def _demand_kept(self, partition: int) -> None:
-        """Raises IncompleteError (5) where the broker no longer keeps all that lies within the bounds."""
+        """Raises IncompleteError (5) if the broker no longer keeps everything within the bounds."""
         for first, bounds in zip(self._firsts(), (self.bounds.manifests, self.bounds.audit), strict=True):
             start, end = bounds[partition]
             if start < end and first[partition] > start:
                 raise IncompleteError("error.trail_expired", partition=partition)
 
     def _bounds(self) -> Bounds:
-        # what is on `audit` before the manifests are settled has its manifest, and what a manifest names follows
+        # records on `audit` before the manifests are settled have a manifest, and a manifest's records are read later
         covered = self._audit.ends("audit")
         manifests, settled = self._settled("manifests")
         if not settled:
@@ -192,11 +192,11 @@ class LiveTrail:
         return self._manifests.since("manifests", since), self._audit.since("audit", since - MARGIN_MS)
 
     def _settled(self, topic: str) -> tuple[dict[int, int], bool]:
-        """The ends of a topic, and whether nothing that began before is open below them."""
+        """The ends of a topic, and True if no transaction that began before is open below them."""
         reader = self._manifests if topic == "manifests" else self._audit
         try:
             return reader.settled(topic), True
-        except IncompleteError:  # somebody holds a transaction open: what stands before it can be read
+        except IncompleteError:  # somebody holds a transaction open: the records before it can be read
             return reader.ends(topic), False
 
     def _own(self, partition: int) -> Iterator[Record]:
@@ -223,7 +223,7 @@ class LiveTrail:
             yield record.offset, record.key, record.value
 
     def _floor(self, partition: int) -> int:
-        """Returns from which offset of `audit` on every record must be covered by a manifest that is read."""
+        """The offset of `audit` from which every record must be covered by a manifest that is read."""
         known = self._known.get(partition)
         since = known.before if known else self.since
         if since is None and self.bounds.manifests[partition][0]:
@@ -241,7 +241,7 @@ class LiveTrail:
             self.aside[finding.place] = finding
 
     def _kept_since(self) -> None:
-        """Moves `since` up where the broker has begun to delete: manifests may outlive their records by a segment."""
+        """Moves `since` up if the broker has begun to delete: manifests may outlive their records by a segment."""
         kept = self._manifests.starts("manifests")
         for partition, known in self._known.items():
             if kept[partition] > known.offset + TRANSACTION:
@@ -254,7 +254,7 @@ class LiveTrail:
                 self.since = max(self.since or 0, oldest.timestamp + 3 * MARGIN_MS)
 
     def _learn(self) -> None:
-        """Takes in what records name by hash: the policies, and all that `reference` ever said and still keeps."""
+        """Loads the data that records name by hash: the policies, and all kept records of `reference`."""
         for versions in packs.shipped().values():
             for policy in versions:
                 self._policies[policy.sha256] = packs.shipped_text(policy).encode()
@@ -277,7 +277,7 @@ class LiveTrail:
 
 
 def _with_next(manifests: Iterable[Record]) -> Iterator[tuple[Record, str | None]]:
-    """Yields each manifest with the first decision of the next one, None where there is none."""
+    """Yields each manifest with the first decision id of the next one, None for the last."""
     before: Record | None = None
     for manifest in manifests:
         if before is not None:
@@ -291,4 +291,4 @@ def _signature(manifest: Record) -> bytes:
     try:
         return b64decode(manifest.header("gate-sig"), validate=True)
     except ValueError:
-        return b""  # which no key has made
+        return b""  # no key has made this signature

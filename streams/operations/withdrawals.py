@@ -1,4 +1,4 @@
-"""A person's consent taken back: a Withdrawn of each controller and the act that says who entered it, or nothing."""
+"""A withdrawal of consent: one event per controller, and the act of the person who entered it, or nothing."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _OPTIONS = {"recipient_id": "RECIPIENT", "controller_id": "--controller", "purpo
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """What was acknowledged, and binds: the events, where each of them stands, and the act.
+    """An acknowledged, binding withdrawal: the events, the place of each, and the act.
 
-    `unknown`: those of the controllers named that no record names; perhaps a slip, which stops nobody's mail.
+    `unknown`: the given controllers that no record names; perhaps a typing error, which stops nobody's mail.
     """
 
     events: tuple[Consent, ...]
@@ -49,10 +49,10 @@ def write(
     reason: str = "",
     evidence: str | None = None,
 ) -> Withdrawal:
-    """Writes that a person takes consent back from these controllers, from every known one where none is named.
+    """Writes that a person withdraws consent from these controllers, or from every known one if none is given.
 
-    `method`: where it was entered. `at`: when the person said so, as ISO 8601; None: now.
-    Raises UsageError (2) that names the option, never its value, or where no controller is known; and as
+    `method`: the place of entry. `at`: the time of the person's statement, as ISO 8601; None: now.
+    Raises UsageError (2) with the option, never its value, or if no controller is known; and as
     `streams.client.fact_with_act.write` does.
     """
     act = fact_with_act.act("withdraw", by=by, recipient_id=recipient, reason=reason, evidence_ref=evidence)
@@ -83,7 +83,7 @@ def _event(recipient: str, controller: str, **said: Any) -> Consent:
         )
     except ValidationError as error:
         place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
-    # an id that is refused may be an address or a number: it is not said again
+    # a refused id may be an address or a number, so it is not quoted
     if place == "recipient_id":
         raise UsageError("error.recipient_invalid")
     raise UsageError("error.option_invalid", option=_OPTIONS.get(place, place))

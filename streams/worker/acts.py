@@ -1,6 +1,6 @@
-"""The acts of one partition, read beside its sends: each with the record that it names, of `review` or of `sends`.
+"""The acts of one partition, read beside its sends, each with the record of `review` or `sends` that it names.
 
-A reader of its own waits for them, so that sends wait neither for acts nor for the look-up of an item.
+The acts have a reader of their own, so that sends wait neither for acts nor for the look-up of an item.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ READ_RECORDS = 200
 
 
 class Acts:
-    """Follows one partition of `acts` from where it is told to, and hands on chunks of decoded acts."""
+    """Follower of one partition of `acts`, from the last `seek` on; hands on chunks of decoded acts."""
 
     def __init__(self, settings: Settings, number: int, clients: Clients, ends: Ends) -> None:
         self.tp = TopicPartition(settings.topic("acts"), number)
@@ -36,7 +36,7 @@ class Acts:
         self._reader = clients.reader(wait_ms=WAIT_MS)
         self._looker = offsets.Probe(clients.reader(), ends)
         self.busy = False
-        """Whether acts have been read that are not handed on yet: silence is then no sign that any was lost."""
+        """True while acts have been read but not handed on; silence is then no sign of a lost act."""
         self._moved, self._from = False, 0
         self._task: asyncio.Task[None] | None = None
 
@@ -46,12 +46,12 @@ class Acts:
         self._reader.assign([self.tp])
 
     def follow(self, offer: Callable[[Chunk[ActRecord]], None]) -> asyncio.Task[None]:
-        """Begins to read where `seek` said last; the task ends only with what makes reading impossible."""
+        """Begins to read at the position of the last `seek`; the task ends only with an error."""
         self._task = asyncio.create_task(self._read(offer), name=f"acts-{self.tp.partition}")
         return self._task
 
     async def seek(self, _: int, offset: int) -> None:
-        """Goes on at `offset`."""
+        """Continues at `offset`."""
         self._moved, self._from = True, offset
         self._reader.seek(self.tp, offset)
 
@@ -72,7 +72,7 @@ class Acts:
             found = fetched.get(self.tp, [])
             self.busy = bool(found)
             acts = await self._with_items([ActRecord.of(as_record(one), _entropy()) for one in found])
-            if self._moved:  # somebody has gone back meanwhile; these may be from before that or from behind it
+            if self._moved:  # a seek came meanwhile; these records may be from before or after it
                 self._reader.seek(self.tp, self._from)
                 continue
             for run in runs(acts):
@@ -81,9 +81,9 @@ class Acts:
                 offer(chunk)
 
     async def _with_items(self, acts: Sequence[ActRecord]) -> list[ActRecord]:
-        """Acts with the records that they name.
+        """The acts with the records that they name.
 
-        They are read all in one go: one by one, the log would be asked again meanwhile.
+        All are read in one pass; reading one by one would ask for the log's ends each time.
         """
         wanted: dict[str, dict[int, int]] = {}
         for act in acts:

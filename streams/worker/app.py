@@ -1,4 +1,4 @@
-"""The composition root: settings in, a Faust app with its agent and everything it stands on out."""
+"""The composition root: from settings to a Faust app with its agent and all parts that the agent needs."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ from streams.worker.partition import FORBIDDEN, Partition
 log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 5.0
-"""The topics could not be looked at: they are again after this long."""
+"""Seconds between attempts to compare the topics with the registry after a failed attempt."""
 FRESH_MS = 10_000
-"""The worker is ready while its facts are known to be complete up to at most this long ago."""
+"""The worker is ready while its facts are known to be complete up to at most this many milliseconds ago."""
 
 METADATA_MS = 2_000
-"""How old the fetch's knowledge of leaders may be: a leader that is silent tells nobody that it leads no more."""
+"""Milliseconds after which the fetch asks for leaders again: a silent leader does not report its own end."""
 UNREADABLE = 100
-"""So many unreadable facts are named by the readiness page; their dead letters name all."""
+"""Unreadable facts that the readiness page names, at most; their dead letters name all."""
 
 OnFailure = Callable[[BaseException], None]
 
 
 class NoTables(TableManager):
-    """Starts at once: Faust waits a second for tables to be declared, and the gate has none."""
+    """Table manager that starts at once: Faust waits a second for tables to be declared, and the gate has none."""
 
     async def on_start(self) -> None:
         """Does what Faust does after its second."""
@@ -73,7 +73,7 @@ class Gate:
         self._checking: asyncio.Task[None] | None = None
 
     async def assigned(self, assigned: set[TP]) -> None:
-        """Takes over the assigned partitions, and goes on with those that were ours; the topics are looked at again."""
+        """Takes over the new partitions, continues with those kept, and compares the topics with the registry again."""
         await self.revoked()
         settings, loop = self.tools.settings, asyncio.get_running_loop()
         self._generation = self._app.consumer_generation_id
@@ -94,27 +94,27 @@ class Gate:
         await asyncio.gather(*(partition.stop() for partition in gone))
 
     async def revoked(self) -> None:
-        """Judges nothing more: awaited before the group rebalances, so that nothing of ours runs after it."""
+        """Stops judging. Awaited before the group rebalances, so that nothing of ours runs after it."""
         if self._revoked_at is None:
             self._revoked_at = asyncio.get_running_loop().time()
         await asyncio.gather(*(partition.pause() for partition in self._partitions.values()))
         self.tools.credit.reset()
 
     async def stop(self) -> None:
-        """Gives all partitions up."""
+        """Releases all partitions."""
         if self._checking is not None:
             self._checking.cancel()
         partitions, self._partitions = list(self._partitions.values()), {}
         await asyncio.gather(*(partition.stop() for partition in partitions))
 
     def _refused(self, error: IntegrityError) -> None:
-        """Ends the process once every partition there is is refused: nothing is left to go on with."""
+        """Ends the process once every existing partition is refused, because there is nothing left to judge."""
         refused = [partition for partition in self._partitions.values() if partition.refused]
         if len(refused) == self.tools.settings.partitions:
             self.on_failure(error)
 
     def _check(self) -> None:
-        """Compares the topics with the registry once more, beside the work: Kafka may have been changed."""
+        """Compares the topics with the registry again, in the background: Kafka may have been changed."""
 
         async def compared() -> None:
             while True:
@@ -134,7 +134,7 @@ class Gate:
             self.on_failure(error)
 
     def feed(self, chunk: Chunk[ConsumerRecord]) -> None:
-        """Hands a chunk to its partition; one of an older assignment is left for its owner to read again."""
+        """Hands a chunk to its partition; a chunk of an older assignment is left for its owner to read again."""
         partition = self._partitions.get(chunk.partition)
         if partition is None or chunk.generation != self._generation:
             self.tools.credit.give(chunk.partition, len(chunk.records), chunk.size)
@@ -142,9 +142,9 @@ class Gate:
             partition.offer(chunk)
 
     def readiness(self) -> dict[str, Any]:
-        """Whether sends are judged at the moment, and if not, what they wait for.
+        """The readiness report: True under `ready` if sends are judged at the moment, else the cause of the wait.
 
-        A policy that nobody knows withholds them all, and that is not ready either.
+        A policy that nobody knows withholds all sends, so the worker is then not ready either.
         """
         followers = self.tools.followers
         refused = {str(p.number): p.refused.sentence for p in self._partitions.values() if p.refused}
@@ -168,11 +168,11 @@ class Gate:
 
 
 def fail(error: BaseException) -> None:
-    """Ends the process at once, with nothing that could commit: a restart resumes from the ledger's head.
+    """Ends the process at once, before anything can commit; a restart resumes from the ledger's head.
 
-    The log names the error's type and place, never its message unless it is one of ours: others may quote a record.
+    The log names the error's type and place. It quotes only messages of our own errors, as others may quote a record.
     """
-    if isinstance(error, FORBIDDEN):  # a restart would change nothing
+    if isinstance(error, FORBIDDEN):  # a restart would not help
         error = UsageError("error.worker_rights", what=type(error).__name__)
     if isinstance(error, GatekeeperError):
         log.critical("stopped", error=type(error).__name__, reason=str(error), code=error.exit_code)
@@ -187,7 +187,7 @@ def fail(error: BaseException) -> None:
 
 
 def _credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCredentials | None:
-    """Returns as whom Faust reaches the broker; None where it asks for nothing. Raises as `reached` does."""
+    """Faust's credentials for the broker; None if the broker asks for none. Raises as `reached` does."""
     how = reached(settings)
     context = how.get("ssl_context")
     if "sasl_mechanism" in how:
@@ -208,9 +208,9 @@ def create_app(
 ) -> faust.App:
     """The app, not started: `app.gate` holds the worker's state and `app.followers` the facts.
 
-    Nothing of it comes from the environment but by `settings`. `app.scratch` is a new folder, gone once it is started.
-    The others are what tests replace: a transport that loses records, facts without barrier, an end that they see.
-    Raises UsageError (2) for a policy or a key that cannot be loaded. Call it in a running loop.
+    The app takes nothing from the environment except by `settings`. `app.scratch` is a new folder, deleted after the
+    start. Tests replace the other arguments: a transport that loses records, facts without barrier, an `on_failure`
+    that records. Raises UsageError (2) for a policy or a key that cannot be loaded. Call it in a running loop.
     """
     packs = packs or load(settings.policy)
     if settings.max_lag is not None:
@@ -229,8 +229,8 @@ def create_app(
         broker="kafka://" + settings.bootstrap.replace(",", ";"),
         broker_credentials=_credentials(settings),
         store="memory://",
-        env={},  # Faust would take the environment's word, APP_DATADIR and fifty more, before ours
-        datadir=scratch,  # Faust wants one; nothing is ever in it
+        env={},  # else Faust would prefer environment variables, such as APP_DATADIR, to our arguments
+        datadir=scratch,  # Faust requires one; it stays empty
         web_enabled=False,
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
@@ -243,7 +243,7 @@ def create_app(
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=min(1.0, settings.session_timeout / 3),
         broker_rebalance_timeout=max(10.0, settings.session_timeout),
-        broker_request_timeout=2 * max(10.0, settings.session_timeout),  # Faust wants it above the session's
+        broker_request_timeout=2 * max(10.0, settings.session_timeout),  # Faust requires a value above the session's
         stream_wait_empty=False,
         worker_redirect_stdouts=False,
         TableManager=NoTables,

@@ -1,6 +1,6 @@
-"""What a partition's batches come to: each record judged in its turn, and all of it gathered in one transaction.
+"""Judges a partition's batches: each record in turn, and all results gathered in one transaction.
 
-Nothing here waits: between the barrier and the verdict nothing can change.
+This module never awaits, so nothing can change between the barrier and the verdict.
 """
 
 from __future__ import annotations
@@ -50,20 +50,20 @@ log = structlog.get_logger(__name__)
 
 DEAD_FACTS = 200
 TOMBSTONES = 1_000
-"""At most so many entries of the ledger that no longer matter are taken out in one transaction."""
+"""Ledger entries that no longer matter and are deleted in one transaction, at most."""
 RECALLS = 1_000
-"""At most so many recalls go out together."""
+"""Recalls in one transaction, at most."""
 FEWEST = 10
-"""So many recalls, or pieces of a campaign, are judged in a step however slow the machine is."""
+"""Recalls, or pieces of a campaign, that are judged per step at least, however slow the machine is."""
 TIMELY = frozenset(("CONSENT_NOT_YET_VALID", "SENDING_SUSPENDED"))
-"""Reasons that end without any new fact."""
+"""Reasons that can end without any new fact."""
 FAILURES, OF_LAST = 10, 1_000
-"""So many failed decisions among so many alarm; each of them is withheld, and the others go on."""
+"""Failed decisions among the last ones that raise an alarm. Each is withheld, and other sends are not affected."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What all owned partitions of a worker share."""
+    """Tools that all owned partitions of a worker share."""
 
     settings: Settings
     judge: Judge
@@ -72,32 +72,32 @@ class WorkerContext:
     clock: Clock
     clients: Clients
     seek: Callable[[int, int], Awaitable[None]]
-    """Moves the transport back: partition, offset."""
+    """Moves the transport to an offset: partition, offset."""
     signer: Signer
     """Signs manifests."""
     masters: Mapping[int, str]
-    """The fingerprints of the master keys at hand, by number."""
+    """Fingerprints of the available master keys, by number."""
     writers: Sequence[Vkey]
-    """The public keys of workers that are at hand; without any, whatever stands on `manifests` counts."""
+    """The available public keys of workers; if there are none, every record on `manifests` counts."""
     pace: Pace
 
     @property
     def packs(self) -> Packs:
-        """The packs that hold by the facts applied so far."""
+        """The policy packs in force by the facts applied so far."""
         return self.judge.holding(self.followers.store)
 
     @property
     def policy(self) -> Policy:
-        """The version in force by the worker's clock."""
+        """The policy version in force by the worker's clock."""
         return self.packs.at(self.clock.now())
 
 
 @dataclass(slots=True)
 class BatchInput:
-    """What is judged together.
+    """Records that are judged together.
 
-    `touched`: people whose clearances are judged again. `waiting`: the records of `review` of those of them whose
-    items wait.
+    `touched`: people whose clearances are judged again. `waiting`: the records of `review` for waiting items of these
+    people.
     """
 
     sends: InputRange[ConsumerRecord]
@@ -107,21 +107,22 @@ class BatchInput:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to judge."""
+        """True if there is nothing to judge."""
         return not (self.sends.records or self.acts.records or self.touched)
 
     @property
     def needs_facts(self) -> bool:
-        """Whether facts bear on it; not where the next to be judged only calls a campaign back."""
+        """True if facts bear on the batch; False if the next act only cancels a campaign."""
         return bool(self.sends.records or self.touched) or (bool(self.acts.records) and not cancels(self.acts))
 
 
 @dataclass(frozen=True, slots=True)
 class Anew:
-    """How a partition goes on that was refused, as its first transaction says it.
+    """Restart of a refused partition, as its first transaction records it.
 
-    `took`: where each input stood, with what records took that no manifest has; those `records` are written already.
-    `entries`: what the ledger lacks by the audit records. `skipped`: what a person let go undecided behind that.
+    `took`: the position of each input, with the offsets of records without a manifest; those `records` are already
+    written. `entries`: entries that the ledger lacks according to the audit records. `skipped`: the ranges after these
+    that a person leaves undecided.
     """
 
     took: Sequence[Taken]
@@ -131,9 +132,9 @@ class Anew:
 
 
 class Judging:
-    """Judges one partition with its ledger, whose head and memory go on with each transaction; it dies with its owner.
+    """Judge of one partition with its ledger, discarded with its owner. Head and memory advance with each transaction.
 
-    `head`: where the ledger stands, or begins. `writer`: which writes the transactions.
+    `head`: the position of the ledger, or the first position. `writer`: writes the transactions.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class Judging:
         self.head = head
         self.memory = kept.memory
         self.broken = False
-        """Whether judging was broken off by an error: the memory then holds what nothing will write."""
+        """True if an error interrupted judging: the memory then holds entries that nothing will write."""
         self._number, self._tools, self._ledger = number, tools, kept
         self._writer, self._touched = writer, touched
         self._handling: Handling | None = None
@@ -155,7 +156,7 @@ class Judging:
         return sum(self._failures) >= FAILURES
 
     def unreadable(self) -> list[Place]:
-        """The unreadable facts that we must set aside and have not, as many as go into one transaction."""
+        """The unreadable facts that this partition must still set aside, as many as fit one transaction."""
         partitions = self._tools.settings.partitions
         found, size = [], 0
         for place, fact in self._tools.followers.unreadable.items():
@@ -169,11 +170,11 @@ class Judging:
     def judged(
         self, load: BatchInput, *, fresh: bool | None, due: bool
     ) -> tuple[Transaction | None, InputRange[ActRecord], InputRange[ActRecord] | None]:
-        """Returns what is to be written, if anything, the acts that are then judged, and those left for the next time.
+        """The transaction to write, if any, the acts judged in it, and the acts left for the next time.
 
-        `fresh`: whether all facts acknowledged before are applied; None = nobody asked, as none are needed.
-        `due`: whether a transaction is to be written even of nothing. The recalls come before the sends: what is
-        recalled makes no duplicate. Raises IntegrityError (4) where the clock went back.
+        `fresh`: True if all facts acknowledged before are applied; None = not asked, as no facts are needed.
+        `due`: True if a transaction must be written even if it is empty. The recalls come before the sends, so that a
+        recalled piece causes no duplicate. Raises IntegrityError (4) if the clock went back.
         """
         self.broken = True
         transaction, acts, left = self._judged(load, fresh=fresh, due=due)
@@ -193,7 +194,7 @@ class Judging:
         if fresh:
             self._touched.fresh()
         else:
-            self._touched.again(load.touched)  # what is late says nothing against a clearance
+            self._touched.again(load.touched)  # late facts say nothing against a clearance
         for send in sends.records:
             one = tools.judge.judge(as_record(send), tools.followers.store, at, as_of=as_of, memory=self.memory)
             found.append(self._remembered(one))
@@ -214,19 +215,19 @@ class Judging:
         return transaction, acts, left
 
     def demand_clock(self, now: int) -> None:
-        """Raises IntegrityError (4) where the clock is behind what was decided by more than the policy's skew."""
+        """Raises IntegrityError (4) if the clock is behind the last decision by more than the policy's skew."""
         if self.head.at - now > self._tools.policy.skew_ms:
             raise IntegrityError("error.clock_before_head", partition=self._number, ahead_ms=self.head.at - now)
 
     def _count_failures(self, judged: list[Judged]) -> None:
-        """Alarms once where many decisions fail: a defect of ours, whose sends are withheld one by one."""
+        """Raises an alarm once when many decisions fail: a defect of ours, whose sends are withheld one by one."""
         before = self.failing
         self._failures.extend(one.failed for one in judged)
         if self.failing and not before:
             log.error("decisions_failing", partition=self._number, failures=FAILURES, of_last=OF_LAST)
 
     def _recalls(self, touched: list[str], now: Moment) -> list[Judged]:
-        """The recalls of what people were cleared for and no longer stands."""
+        """The recalls of people's clearances that no longer stand."""
         found, most = list[Judged](), min(RECALLS, max(FEWEST, self._tools.pace.records))
         for place, name in enumerate(touched):
             for clearance in list(self.memory.clearances(now.at, name)):
@@ -240,9 +241,9 @@ class Judging:
     def _acted(
         self, acts: InputRange[ActRecord], now: Moment, *, asked: bool
     ) -> tuple[list[Judged], InputRange[ActRecord], InputRange[ActRecord] | None]:
-        """Returns what becomes of the acts, those that are judged, and those left: a campaign's takes several times.
+        """The results of the acts, the acts judged, and the acts left. An act about a campaign takes several rounds.
 
-        `asked`: whether anybody asked for the facts; without them only acts are judged on which none bear.
+        `asked`: True if the barrier was asked for the facts; if not, only acts that need no facts are judged.
         """
         found, most = list[Judged](), min(MAX_PIECES, max(FEWEST, self._tools.pace.records))
         behind = [record.act for record in acts.records]
@@ -255,14 +256,14 @@ class Judging:
                 found.append(self._remembered(one))
                 most = max(0, most - 1)
                 if left_open := waiting(one.entries):
-                    self._touched.again(left_open)  # whoever answered before is not touched any more
+                    self._touched.again(left_open)  # a person who answered before is not touched any more
             if not self._handling.done:
                 return found, *acts.cut(record.offset)
             self._handling = None
         return found, acts, None
 
     def _reconsidered(self, waiting: list[ConsumerRecord], now: Moment) -> list[Judged]:
-        """Returns what becomes of items that wait, now that more is known of their people."""
+        """The results of judging waiting items again, now that more is known about their people."""
         found = []
         for item in waiting:
             again = reconsider(now, as_record(item))
@@ -273,7 +274,7 @@ class Judging:
         return found
 
     def _remembered(self, judged: Judged) -> Judged:
-        """Lets the next record see what was decided on this one; if it is not written, this memory ends with us."""
+        """Puts the entries into the memory for the next record. If they are not written, it is discarded."""
         for entry in judged.entries:
             self.memory.put(entry)
         return judged
@@ -288,9 +289,9 @@ class Judging:
         *,
         anew: Anew | None = None,
     ) -> Transaction:
-        """All that these decisions put out, in one transaction, which moves the head past the batches.
+        """All outputs of these decisions in one transaction, which moves the head past the batches.
 
-        `anew`: what else the first transaction of a partition has to say that a person lets go on.
+        `anew`: content of the first transaction of a partition that a person lets go on.
         """
         tools, settings = self._tools, self._tools.settings
         transaction = Transaction(settings, self._writer, self._number)
@@ -353,13 +354,13 @@ class Judging:
 
 
 def cancels(acts: InputRange[ActRecord]) -> bool:
-    """Tells whether the next act calls back a campaign, or is called off by one that does: no facts bear on it."""
+    """Tells whether the next act cancels a campaign, or is a hand-off that a later act cancels: facts do not matter."""
     first, *behind = [one.act for one in acts.records] or [None]
     return not decides(first, behind)
 
 
 def waiting(entries: Iterable[Entry]) -> list[str]:
-    """Whose items these entries leave open, which the gate itself may clear."""
+    """Recipient ids of the items that these entries leave open, and that the gate itself may clear."""
     return [whom for one in entries if (whom := left_open(one))]
 
 

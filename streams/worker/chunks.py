@@ -1,11 +1,11 @@
 """The transport that hands the Faust agent runs of consecutive records instead of single messages.
 
-A chunk is a run of consecutive offsets of one partition, undecoded. How many records may wait for a partition is
-bounded by credit, counted in records and bytes; regained credit wakes the fetch.
+A chunk is a run of consecutive offsets of one partition, undecoded. Credit limits the records and bytes that may wait
+for a partition; regained credit wakes the fetch.
 
 Private names of Faust used, and no others: `Consumer._getmany`, `Consumer._new_consumer_thread`,
 `AIOKafkaConsumerThread._create_worker_consumer`, and in streams/worker/app.py `TableManager._update_channels`,
-without which each start would sleep a second for tables that the gate has not; of aiokafka:
+without which each start would sleep a second for tables that the gate does not have; of aiokafka:
 `AIOKafkaConsumer._fetch_max_wait_ms`, `AIOKafkaConsumer._isolation_level`, `AIOKafkaConsumer._client` with its
 `_request_timeout_ms` and `_get_conn`, `AIOKafkaConnection._request_timeout`.
 tests/unit/test_private_names.py says what to check when they change.
@@ -28,18 +28,18 @@ from faust.types import TP
 from streams.worker.clients import REQUEST_SECONDS
 
 FETCH_WAIT_MS = 100
-"""Faust hard-codes 1500, with which one idle partition stalls a busy one."""
+"""Milliseconds. Faust hard-codes 1500, with which one idle partition stalls a busy one."""
 CHUNK_RECORDS = 1_000
 CHUNK_BYTES = 700_000
 CREDIT_RECORDS = 4_000
 CREDIT_BYTES = 4_000_000
 IDLE_WAIT = 0.5
 SHORT_OF_CREDIT_WAIT = 0.005
-"""Seconds a fetch may block while some partition is out of credit: it could regain it meanwhile."""
+"""Seconds a fetch may block while some partition is out of credit, since it could regain credit meanwhile."""
 
 
 class RecordLike(Protocol):
-    """A record where it stands, decoded or not."""
+    """A record with its offset, decoded or not."""
 
     @property
     def offset(self) -> int:
@@ -82,13 +82,13 @@ class Chunk(Generic[R]):
 
 
 def size_of(record: RecordLike) -> int:
-    """The bytes that a record's key, value and headers take."""
+    """The bytes of a record's key, value and headers."""
     headers = sum(len(name) + len(value or b"") for name, value in record.headers)
     return len(record.key or b"") + len(record.value or b"") + headers
 
 
 def runs(records: Iterable[R]) -> Iterator[tuple[R, ...]]:
-    """Splits records of one partition at every gap, and where a chunk would grow past its bounds."""
+    """Splits records of one partition at every gap, and before a chunk would exceed its bounds."""
     run: list[R] = []
     size = 0
     for record in records:
@@ -104,7 +104,7 @@ def runs(records: Iterable[R]) -> Iterator[tuple[R, ...]]:
 
 
 class Credit:
-    """Bounds what waits for each partition; a partition may take more while it is below both bounds."""
+    """Limit on waiting records and bytes per partition; a partition below both bounds may get more."""
 
     def __init__(self) -> None:
         self._records: Counter[int] = Counter()
@@ -112,7 +112,7 @@ class Credit:
         self.regained = asyncio.Event()
 
     def has(self, partition: int) -> bool:
-        """Tells whether the partition may be given more."""
+        """Tells whether the partition may get more."""
         return self._records[partition] < CREDIT_RECORDS and self._bytes[partition] < CREDIT_BYTES
 
     def take(self, chunk: Chunk[Any]) -> None:
@@ -127,20 +127,20 @@ class Credit:
         self.regained.set()
 
     def forget(self, partition: int) -> None:
-        """Forgets what waits for a partition that is about to be read again: Faust drops chunks without a word."""
+        """Forgets the waiting records of a partition that is about to be read again: Faust drops chunks silently."""
         self._records.pop(partition, None)
         self._bytes.pop(partition, None)
         self.regained.set()
 
     def reset(self) -> None:
-        """Forgets all that waits: the assignment has changed, and every owner reads again."""
+        """Forgets all waiting records: the assignment has changed, and every owner reads again."""
         self._records.clear()
         self._bytes.clear()
         self.regained.set()
 
 
 class _Run:
-    """Looks like one ConsumerRecord to Faust's driver, with the chunk as its value."""
+    """A chunk in the form of one ConsumerRecord, for Faust's driver."""
 
     __slots__ = (
         "checksum",
@@ -165,7 +165,7 @@ class _Run:
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread: committed records only, no long idle fetches, and a silent broker is left soon."""
+    """Faust's consumer thread: committed records only, short idle fetches, a short time-out for silent brokers."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -179,7 +179,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         async def connected(node: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT, **more: Any) -> Any:
             conn = await connect(node, group=group, **more)
             if conn is not None and group is ConnectionGroup.COORDINATION:
-                # to join takes as long as a rebalance does
+                # joining takes as long as a rebalance
                 conn._request_timeout = conf.broker_rebalance_timeout + REQUEST_SECONDS
             return conn
 
@@ -190,8 +190,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 class Consumer(driver.Consumer):
     """Faust's consumer, delivering chunks.
 
-    It never discards a record: the fetcher has already moved past what it returned, so a record dropped here would
-    come back only by the partition's own check of offsets.
+    It never discards a record: the fetcher has already moved past the records it returned. A dropped record would come
+    back only by the partition's own check of offsets.
     """
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -200,7 +200,7 @@ class Consumer(driver.Consumer):
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[_Run]]:
         try:
             return await self._fetch(active_partitions, timeout)
-        except Exception as error:  # Faust would go on without a fetcher, and look alive
+        except Exception as error:  # Faust would continue without a fetcher, and look alive
             if not self.should_stop:
                 self.app.gate.on_failure(error)
             raise
@@ -234,7 +234,7 @@ class Transport(driver.Transport):
 
 
 class Schema(faust.Schema):
-    """Passes the chunk on as it is: nothing is decoded here, so nothing can be dropped as undecodable."""
+    """Passes the chunk on unchanged: nothing is decoded here, so nothing can be dropped as undecodable."""
 
     def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> None:
         """None: a chunk has no key."""

@@ -1,4 +1,4 @@
-"""The only place where the worker makes Kafka clients; the group's own is Faust's."""
+"""The only place where the worker makes Kafka clients; Faust makes the group's own."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from streams.client.log_ends import RETRY_MS, Ends
 from streams.client.producer import Producer
 
 FETCH_BYTES = 1 << 20
-"""So much of a partition is fetched at once."""
+"""Bytes per partition and fetch."""
 TRANSACTION_SECONDS = 15.0
-"""After so long Kafka itself ends a transaction that nobody ended."""
+"""Seconds after which Kafka itself ends an open transaction."""
 REQUEST_SECONDS = 5.0
-"""How long an answer may take: Kafka gives up a silent broker in about that time, and elects another leader."""
+"""Seconds to wait for an answer: Kafka gives up a silent broker in about that time, and elects another leader."""
 
 
 class Clients:
-    """Makes clients, not started, as the settings say; raises as `reached` does. A simulation gives its own."""
+    """Maker of clients, not started, from the settings; raises as `reached` does. A simulation passes its own."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._reached = settings, reached(settings)
@@ -40,10 +40,10 @@ class Clients:
         fetch_bytes: int = FETCH_BYTES,
         value: Callable[[bytes | None], bytes | None] | None = None,
     ) -> AIOKafkaConsumer:
-        """A reader without group, for committed records only, that is to be assigned by hand.
+        """A reader of committed records without a group; assign it by hand.
 
-        `wait_ms`: how long the broker keeps a fetch open while there is nothing to answer it with. `value`: what is
-        kept of each record's value, from the moment it is inflated.
+        `wait_ms`: milliseconds for which the broker keeps a fetch open while it has no records. `value`: applied to
+        each record's value as soon as it is inflated; its result is kept.
         """
         reader = AIOKafkaConsumer(
             **self._how(),
@@ -59,11 +59,11 @@ class Clients:
         return reader
 
     def cluster(self) -> Cluster:
-        """Returns what a client goes by that shall leave a deposed leader as soon as any of ours knows of it."""
+        """Cluster metadata for a client that must leave a deposed leader as soon as any client of ours knows of it."""
         return Cluster(self._leaders)
 
     def ends(self) -> Ends:
-        """Who knows the bounds of logs."""
+        """The client that finds the bounds of logs."""
         return Ends(self._leaders, self._settings.topic("sends"), **self._how())
 
     def producer(self, partition: int) -> Producer:
@@ -79,31 +79,31 @@ class Clients:
         )
 
     def _know(self, client: AIOKafkaClient) -> None:
-        """Lets a client know what the others have found."""
+        """Shares the findings of all other clients with a client."""
         client.cluster = self.cluster()
         self._made.add(client)
 
     def _look_again(self) -> None:
-        """Has all clients ask who leads what: where one partition has another leader, others have, too."""
+        """Makes all clients ask for the leaders again: if one partition has a new leader, others have, too."""
         for client in self._made:
             client.force_metadata_update()
 
     def _how(self) -> dict[str, Any]:
-        """How a client is made: begin with a broker that answers, as a halted one costs seconds."""
+        """The arguments of a client. A broker that answers comes first, because a halted one costs seconds."""
         answering = self._leaders.answering(asyncio.get_running_loop().time())
         where = {"bootstrap_servers": list(answering.values())} if answering else {}
         return self._reached | where | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
 
 
 class Client(Protocol):
-    """What is started before it is used."""
+    """A client that must be started before use."""
 
     async def start(self) -> None:
         """Connects."""
 
 
 async def started(*clients: Client) -> None:
-    """Starts clients side by side: each may meet a silent broker; where one fails, the others are given up."""
+    """Starts clients side by side, since each may meet a silent broker; if one fails, the others are cancelled."""
     try:
         async with asyncio.TaskGroup() as group:
             for client in clients:

@@ -1,7 +1,7 @@
 """Followers of the fact topics, and the barrier that every chunk passes before it is judged.
 
-Facts are followed, not consumed: every worker reads them whole on its own connection, without a group, so that no
-flood of sends starves a withdrawal and a rebalance moves no facts.
+Facts are followed, not consumed: every worker reads them whole on its own connection, without a group. So no flood of
+sends delays a withdrawal, and a rebalance moves no facts.
 
 The barrier: a fact binds from the moment Kafka acknowledged it. So before a chunk is judged, the end offsets of all
 fact partitions are asked *after* the chunk was fetched, uncommitted records included (a commit is acknowledged
@@ -37,28 +37,29 @@ Place = tuple[str, int, int]
 """Registry topic, partition and offset."""
 
 READ_RECORDS = 100
-"""At most so many are held at a time, of up to VALUE_BYTES each."""
+"""Records held at a time, at most, of up to VALUE_BYTES each."""
 UNREAD_BYTES = 4 * 1024
-"""So much is kept of a fact that cannot be read."""
+"""Bytes kept of an unreadable fact, at most."""
 UNREAD_KEPT = 16 * 2**20
-"""So much is kept of all of them; of those beyond it the dead letter has key, size and SHA-256."""
+"""Bytes kept of all unreadable facts; beyond that the dead letter has key, size and SHA-256 only."""
 POLL_MS = 20
 FOLD_SECONDS = 0.01
-"""Facts are folded for so long at a time; then others may go on, as judging and heartbeats share the loop."""
+"""Seconds of folding facts before other tasks get a turn, as judging and heartbeats share the loop."""
 WAIT_MS = 500
 FETCH_BYTES = 4 << 20
 WATCH_SECONDS = 1.0
 WATCH_PARTITIONS = 5
 PARTITIONS_SECONDS = 5.0
-"""An idle worker asks this often whether it still sees every acknowledged fact; readiness is as old as that.
-Every fifth time it also looks for partitions added meanwhile, which only a restart can follow."""
+"""Seconds. An idle worker passes the barrier every WATCH_SECONDS; readiness is as old as the last pass.
+Every fifth time it also looks for added partitions, which only a restart can follow.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A fact that cannot be read, as its dead letter names it: the beginning of its value, its size, its SHA-256.
+    """An unreadable fact for its dead letter: the beginning of its value, its size, its SHA-256.
 
-    `size`: None where no value could be told.
+    `size`: None if the size of the value is unknown.
     """
 
     fault: str
@@ -69,16 +70,16 @@ class Unread:
 
 
 class Cut(bytes):
-    """The beginning of a value that is longer than a fact may be, with the size and the SHA-256 of all of it."""
+    """The beginning of a value that is longer than a fact may be, with the size and the SHA-256 of the whole value."""
 
     size: int
     sha256: str
 
 
 def cut(value: bytes | None) -> bytes | None:
-    """The value of a fact, of one that is too long its beginning: a fetch may hold thousands of them.
+    """The value of a fact, or the beginning of a value that is too long, since a fetch may hold thousands.
 
-    Values are inflated one by one, so that one of them at a time is there as a whole.
+    Values are inflated one by one, so only one whole value is in memory at a time.
     """
     if value is None or len(value) <= VALUE_BYTES:
         return value
@@ -97,22 +98,22 @@ class Followers:
         self.as_of = 0
         """Milliseconds since the epoch up to which every acknowledged fact is known to be applied."""
         self.ends: Ends = clients.ends()
-        """Who knows the bounds of logs, for the owned partitions as well; it runs as long as the followers do."""
+        """Finds the bounds of logs, for the owned partitions as well; runs as long as the followers do."""
         self.behind: tuple[TopicPartition, ...] = ()
-        """Partitions that the barrier waited for in vain when it was passed last; none when it came to pass."""
+        """Partitions that the last barrier waited for in vain; empty if the barrier was passed."""
         self._settings, self._clients, self._clock = settings, clients, clock
         self._topics = {settings.topic(name): name for name in FACT_TOPICS}
         self._positions: dict[TopicPartition, int] = {}
         self._kept = 0
         self._lost: set[tuple[TopicPartition, int]] = set()
-        """Batches, by their first offset, that no replica has whole: asked once."""
+        """Batches, by their first offset, that no replica has whole. Each is asked for once."""
         self._moved = asyncio.Condition()
         self._wanted = asyncio.Event()
         self._next_round: asyncio.Future[Mapping[TopicPartition, int]] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, on_failure: Callable[[BaseException], None]) -> None:
-        """Connects and begins to read; `on_failure` hears of anything that ends the reading."""
+        """Connects and begins to read; `on_failure` is called with any error that ends the reading."""
         self._next_round = asyncio.get_running_loop().create_future()
         self._reader = self._clients.reader(wait_ms=WAIT_MS, fetch_bytes=FETCH_BYTES, value=cut)
         await asyncio.gather(self._reader.start(), self.ends.start())
@@ -142,7 +143,7 @@ class Followers:
         try:
             async with asyncio.timeout(timeout):
                 self._wanted.set()
-                # a round that has not begun yet: its question is asked after the caller's chunk was fetched
+                # wait for a round that has not begun yet, so that its question follows the fetch of the caller's chunk
                 ends = await asyncio.shield(self._next_round)
                 async with self._moved:
                     while behind := [tp for tp, end in ends.items() if self._positions[tp] < end]:
@@ -189,10 +190,10 @@ class Followers:
             await asyncio.sleep(0)
 
     def _apply(self, tp: TopicPartition, record: ConsumerRecord) -> None:
-        """Applies one record, and the position with it: whoever judges next names exactly the facts that he sees."""
+        """Applies one record, and its position with it, so that the next judgement names exactly the facts it used."""
         topic, refused, value = self._topics[tp.topic], refusal(record.headers), record.value
         if isinstance(value, Cut) and (refused is None or refused.what == "headers"):
-            refused, value = Refusal("value_too_long", value.sha256), None  # what it says names nobody
+            refused, value = Refusal("value_too_long", value.sha256), None  # its content names nobody
         offset = refused.base if refused and refused.what == "batch" else record.offset
         place = (topic, tp.partition, offset)
         fault = self.store.apply(*place, record.key, value, refused)
@@ -212,7 +213,7 @@ class Followers:
         return Unread(fault, key, kept if there else None, size, digest)
 
     async def _whole(self, tp: TopicPartition, records: list[Any]) -> list[Any]:
-        """The records, those of a spoilt batch from another replica, if one has them whole."""
+        """The records; those of a spoilt batch come from another replica, if one has them whole."""
         refusals = [(record, refusal(record.headers)) for record in records]
         spoilt = {one.offset: why.base for one, why in refusals if why and why.what == "batch"}
         found: dict[int, Any] = {}
@@ -229,7 +230,7 @@ class Followers:
             self._wanted.clear()
             round_, self._next_round = self._next_round, loop.create_future()
             assert round_ is not None
-            round_.set_result(await self.ends.ends(known))  # the chunk waits, unjudged, however long that takes
+            round_.set_result(await self.ends.ends(known))  # the chunk waits, unjudged, as long as necessary
 
     async def _watch(self) -> None:
         rounds = 0
@@ -245,6 +246,6 @@ class Followers:
             async with asyncio.timeout(PARTITIONS_SECONDS):
                 partitions = await self._partitions()
         except TimeoutError:
-            return  # the barrier says so already
+            return  # the barrier reports this already
         if grown := sorted({tp.topic for tp in set(partitions) - set(self._positions)}):
             raise RestartError("error.partitions_grew", topic=grown[0])

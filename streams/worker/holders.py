@@ -1,4 +1,4 @@
-"""Who holds the barrier: while facts stay behind, the log names the open transactions that keep them back."""
+"""Holders of the barrier: while facts stay behind, the log names the open transactions that block them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 60.0
-"""The same transaction is named again after so long."""
+"""Seconds until the same transaction is logged again."""
 
 
 async def tell(settings: Settings, followers: Followers) -> None:
-    """Looks from time to time, until it is cancelled; asks Kafka only while facts are behind."""
+    """Logs open transactions from time to time, until cancelled; asks Kafka only while facts are behind."""
     loop = asyncio.get_running_loop()
     told: dict[tuple[str, int, int, int], float] = {}
     while True:

@@ -1,7 +1,7 @@
-"""The records of one partition, contiguous: what the transport delivers, held against the log itself.
+"""The records of one partition without gaps: the transport's chunks, checked against the log itself.
 
-The engine owns the position, and nothing that the transport says replaces a look at the log: every gap before a
-chunk's first record is checked by a read from the expected offset, and so is silence.
+The engine owns the position and does not trust the transport. A read from the expected offset checks every gap before
+a chunk's first record, and every silence.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from streams.worker.chunks import CHUNK_BYTES, CHUNK_RECORDS, Chunk, Credit, R, 
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 2.0
-"""After this long without a chunk the log is asked whether there is something to deliver."""
+"""Seconds without a chunk after which the log is asked for undelivered records."""
 
 STEPS_BACK = 15
-"""So many steps back to the same offset mean that the transport delivers nothing: a restart may mend it."""
+"""Steps back to the same offset after which the transport is considered dead; a restart may help."""
 
 
 STEP_SECONDS = 0.05
-"""Processor time that judging one chunk may take, so that a chunk never holds up what else must go on."""
+"""Seconds of processor time that judging one chunk may take, so that a chunk never delays other work."""
 FIRST = 100
 WEIGHT = 0.2
-"""Of the newest chunk in the mean: caches are cold at first, and a policy may change."""
+"""Weight of the newest chunk in the mean: caches are cold at first, and a policy may change."""
 
 
 async def arrival(arrived: asyncio.Event) -> None:
-    """Returns when a chunk has arrived since the last call, or when it is time to look ahead."""
+    """Waits until a chunk has arrived since the last call, or until it is time to look ahead."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(IDLE_SECONDS):  # wait_for of 3.11 can swallow a cancellation
             await arrived.wait()
@@ -45,14 +45,14 @@ async def arrival(arrived: asyncio.Event) -> None:
 
 
 class Pace:
-    """Learns what a record costs on this machine; `records` is how many the next chunk may have."""
+    """Learner of the cost of a record on this machine; `records` is the size of the next chunk."""
 
     def __init__(self) -> None:
         self.records = FIRST
         self._cost = STEP_SECONDS / FIRST
 
     def observe(self, records: int, seconds: float) -> None:
-        """Learns that judging so many records took so much of the processor."""
+        """Learns that judging so many records took so many seconds of processor time."""
         if records:
             self._cost += WEIGHT * (seconds / records - self._cost)
             self.records = max(1, min(CHUNK_RECORDS, int(STEP_SECONDS / max(self._cost, 1e-9))))
@@ -60,7 +60,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class InputRange(Generic[R]):
-    """What one transaction takes of a topic: the offsets from `start` up to `to`, their records, and the holes.
+    """Input of one transaction from a topic: the offsets from `start` up to `to`, their records, and the gaps.
 
     Each gap is a first offset and a length; records and gaps together are all offsets of the range.
     """
@@ -71,19 +71,19 @@ class InputRange(Generic[R]):
     gaps: tuple[tuple[int, int], ...] = ()
 
     def cut(self, offset: int) -> tuple[InputRange[R], InputRange[R]]:
-        """Returns what comes before the record at this offset, and the rest."""
+        """The part before the record at this offset, and the rest."""
         before = tuple(record for record in self.records if record.offset < offset)
         gaps = tuple(gap for gap in self.gaps if gap[0] < offset)
         rest = InputRange(offset, self.to, self.records[len(before) :], self.gaps[len(gaps) :])
         return InputRange(self.start, offset, before, gaps), rest
 
     def before(self, later: InputRange[R]) -> InputRange[R]:
-        """This and what was taken next as one; the holes of both are in `later` while neither is written."""
+        """This range and the next one as one range; while neither is written, `later` has the gaps of both."""
         return InputRange(self.start, later.to, (*self.records, *later.records), later.gaps)
 
 
 class Intake(Generic[R]):
-    """Turns chunks into batches without a gap that the log does not have."""
+    """Converter of chunks to batches that have no gap except those of the log."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Intake(Generic[R]):
         arrived: asyncio.Event,
         busy: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`arrived`: told of every chunk. `busy`: whether chunks are on their way, and silence means nothing."""
+        """`arrived`: set for every chunk. `busy`: True while chunks are on their way, so that silence means nothing."""
         self._busy = busy
         self._tp, self._probe, self._credit, self._seek, self._arrived = tp, probe, credit, seek, arrived
         self._chunks: deque[Chunk[R]] = deque()
@@ -114,11 +114,11 @@ class Intake(Generic[R]):
         return bool(self._gaps)
 
     async def begin(self, offset: int) -> None:
-        """Starts at `offset`, and the transport with it: it began where the group's offsets say, which may be wrong."""
+        """Starts at `offset`, and moves the transport there: it began at the group's offset, which may be wrong."""
         self._start = self._next = offset
         self._heard_at = asyncio.get_running_loop().time()
         self._chunks.clear()
-        self._gaps.clear()  # of what was taken before and not written; they are met again
+        self._gaps.clear()  # of records taken before and not written; they are met again
         self._credit.forget(self._tp.partition)
         await self._seek(self._tp.partition, offset)
 
@@ -128,9 +128,9 @@ class Intake(Generic[R]):
         self._arrived.set()
 
     async def next_batch(self, most: int = CHUNK_RECORDS) -> InputRange[R]:
-        """The next batch of what waits, of so many records at most; without any after a step back.
+        """The next batch of waiting records, at most `most`; empty after a step back.
 
-        Whoever writes the batch down calls `written`; one that was not written is part of the next.
+        The writer of the batch calls `written`; a batch that was not written is part of the next one.
         """
         now = asyncio.get_running_loop().time()
         if self._chunks or self._busy():
@@ -148,16 +148,16 @@ class Intake(Generic[R]):
         return InputRange(self._start, self._next, tuple(taken), tuple(self._gaps))
 
     def nothing(self) -> InputRange[R]:
-        """A batch without records: what waits goes on waiting."""
+        """A batch without records: the waiting records keep waiting."""
         return InputRange(self._start, self._start)
 
     def written(self, batch: InputRange[R]) -> None:
-        """Begins the next batch where this one ended."""
+        """Begins the next batch at the end of this one."""
         self._start = batch.to
         self._gaps = [gap for gap in self._gaps if gap[0] >= batch.to]
 
     def _take(self, taken: list[R], room: int, most: int) -> int:
-        """Moves the first chunk's records over, as many as there is room for; returns the room left, 0 if none."""
+        """Moves the first chunk's records over as far as there is room. The result is the room left, 0 if none."""
         chunk = self._chunks.popleft()
         moved, size = 0, 0
         for record in chunk.records:
@@ -177,7 +177,7 @@ class Intake(Generic[R]):
         return room
 
     async def _is_hole(self, offset: int) -> bool:
-        """Looks into the log before `offset`: True if nothing readable is there, else steps back to it."""
+        """Reads the log before `offset`: True if nothing readable is there, else steps back to it."""
         found = await offsets.first_readable(self._probe, self._tp, self._next, offset + 1)
         if found is None:
             raise RestartError(
@@ -190,7 +190,7 @@ class Intake(Generic[R]):
         return True
 
     async def _look_ahead(self) -> None:
-        """Asks the log whether something is there that the transport has not delivered."""
+        """Checks the log for records that the transport has not delivered."""
         _, end = await offsets.bounds(self._probe, self._tp)
         if end <= self._next:
             return
@@ -211,5 +211,5 @@ class Intake(Generic[R]):
             topic, partition = self._tp
             raise RestartError("error.nothing_delivered", topic=topic, partition=partition, offset=self._next)
         self._chunks.clear()
-        self._credit.forget(self._tp.partition)  # of chunks that never arrived, too: nothing else would regain it
+        self._credit.forget(self._tp.partition)  # also that of chunks which never arrived
         await self._seek(self._tp.partition, self._next)

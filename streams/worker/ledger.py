@@ -1,8 +1,8 @@
-"""What we decided and still matters, by partition: written in the partition's transactions, read whole after fencing.
+"""Our decisions that still matter, by partition: written in the partition's transactions, read whole after fencing.
 
 Entries of the compacted topic `ledger`: `head` (the position, the last manifest's hash and instant),
-`dead/TOPIC/PARTITION/OFFSET` (an unreadable fact that has its dead letter), and those about people, whose kinds
-`gatekeeper.ledger.entries` knows. A kind that nobody knows was written by a newer engine, which must not be undone.
+`dead/TOPIC/PARTITION/OFFSET` (an unreadable fact that has its dead letter), and entries about people, of the kinds in
+`gatekeeper.ledger.entries`. An unknown kind was written by a newer engine, whose work must not be undone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DEAD = b"dead/"
 
 @dataclass(slots=True)
 class Ledger:
-    """The memory of one owned partition; it dies with the partition's task."""
+    """The memory of one owned partition, discarded with the partition's task."""
 
     written: bytes | None = None
     """The bytes of the head's entry."""
@@ -31,11 +31,11 @@ class Ledger:
 
     @property
     def head(self) -> Head | None:
-        """The head, None without one; raises IntegrityError (4) where this engine did not write it."""
+        """The head, None without one; raises IntegrityError (4) if this engine did not write it."""
         return None if self.written is None else Head.decode(self.written)
 
     def apply(self, key: bytes, value: bytes | None) -> None:
-        """Takes one entry as read back; raises IntegrityError (4) for what this engine did not write."""
+        """Applies one entry as read back; raises IntegrityError (4) for an entry that this engine did not write."""
         if key == HEAD:
             self.written = value
         elif key.startswith(_DEAD):
@@ -45,7 +45,7 @@ class Ledger:
 
 
 def dead_key(topic: str, partition: int, offset: int) -> bytes:
-    """The ledger key that remembers a dead letter for an unreadable fact."""
+    """The ledger key that records the dead letter of an unreadable fact."""
     return b"%b%b/%d/%d" % (_DEAD, topic.encode(), partition, offset)
 
 

@@ -1,4 +1,4 @@
-"""Reads that are bounded by offset and never by time: 'nothing there' is said only when the end was reached."""
+"""Reads that are bounded by offset and never by time: an empty result means that the end was reached."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from streams.client.log_ends import Ends
 batches.install(aiokafka.consumer.fetcher)
 
 READ_SECONDS = 30.0
-"""Longest time without any progress of a read before it is an error (TimeoutError), not an answer."""
+"""Seconds without any progress of a read, at most, before it is an error (TimeoutError), not an answer."""
 
 STILL_SECONDS = 1.0
-"""A reader that gets nothing for so long may be with a leader that was deposed and does not know it."""
+"""Seconds without a record after which a reader may be with a deposed leader that does not know it."""
 
 NEAR = 500
-"""A reader that wants records no further apart goes on reading; setting out anew takes about as long."""
+"""Distance of offsets up to which a reader reads on; a new seek takes about as long."""
 
 REACH = 10_000
-"""A record looked for by its name stands no further behind the place that is known: three transactions, or so."""
+"""Distance of offsets in which a record is searched by name, after its known place: about three transactions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A reader that is assigned anew for each read, and who knows where logs end; `ends` is the worker's, and runs."""
+    """A reader that is assigned anew for each read, and the bounds of logs; `ends` is the worker's, and runs."""
 
     reader: AIOKafkaConsumer
     ends: Ends
@@ -47,14 +47,14 @@ class Probe:
 
 
 async def bounds(probe: Probe, tp: TopicPartition) -> tuple[int, int]:
-    """The first offset of the log, and the stable end: where the first open transaction, or the log, ends."""
+    """The first offset of the log, and the stable end: the start of the first open transaction, or the log's end."""
     async with asyncio.timeout(READ_SECONDS):
         begin, end = await asyncio.gather(probe.ends.beginnings([tp]), probe.ends.stable([tp]))
         return begin[tp], end[tp]
 
 
 async def settles(probe: Probe, tp: TopicPartition, end: int, patience: float) -> bool:
-    """True once no transaction is open below `end`, False where one still is after `patience` seconds."""
+    """True once no transaction is open below `end`, False if one still is after `patience` seconds."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + patience
     while (await bounds(probe, tp))[1] < end:
@@ -67,7 +67,7 @@ async def settles(probe: Probe, tp: TopicPartition, end: int, patience: float) -
 async def read(probe: Probe, tp: TopicPartition, begin: int, end: int) -> AsyncGenerator[ConsumerRecord, None]:
     """Yields the committed records from `begin` up to `end` (exclusive), which is at most the stable end.
 
-    Raises TimeoutError where the position does not move for READ_SECONDS; an aiokafka error as it comes.
+    Raises TimeoutError if the position does not move for READ_SECONDS; passes aiokafka's errors on.
     """
     if begin >= end:
         return
@@ -91,16 +91,16 @@ async def read(probe: Probe, tp: TopicPartition, begin: int, end: int) -> AsyncG
             elif loop.time() - moved_at > READ_SECONDS:
                 raise TimeoutError(f"{tp.topic}/{tp.partition} stays at {position} of {end}")
             elif loop.time() - max(moved_at, looked_at) > STILL_SECONDS:
-                await probe.ends.stable([tp])  # the reader learns by that who leads now
+                await probe.ends.stable([tp])  # by that the reader learns the present leader
                 looked_at = loop.time()
     finally:
-        consumer.unsubscribe()  # or it would go on asking for what comes next, and other questions wait behind that
+        consumer.unsubscribe()  # else it would keep fetching, and other requests would wait behind that
 
 
 async def some(probe: Probe, tp: TopicPartition, wanted: Iterable[int]) -> dict[int, ConsumerRecord]:
-    """The committed records at these offsets, without those that are not there or cannot be taken.
+    """The committed records at these offsets, without missing and refused ones.
 
-    Those that stand near each other are read in one go.
+    Records close to each other are read in one pass.
     """
     begin, end = await bounds(probe, tp)
     left = deque(sorted({offset for offset in wanted if begin <= offset < end}))
@@ -118,9 +118,9 @@ async def some(probe: Probe, tp: TopicPartition, wanted: Iterable[int]) -> dict[
 
 
 async def named(probe: Probe, tp: TopicPartition, header: str, wanted: Mapping[str, int]) -> list[ConsumerRecord]:
-    """The committed records whose header is one of these, each at its offset or within REACH behind it.
+    """The committed records whose header has one of these values, each at its offset or within REACH after it.
 
-    Without those that are not there. Those that stand near each other are read in one go.
+    Missing records are left out. Records close to each other are read in one pass.
     """
     begin, end = await bounds(probe, tp)
     left = {name.encode(): offset for name, offset in sorted(wanted.items(), key=itemgetter(1))}

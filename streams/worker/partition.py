@@ -1,8 +1,8 @@
 """One owned partition of `sends`, and the acts of its number, from assignment to revocation: turn after turn.
 
-A failure is of a partition and of a turn. What is not certain ends the turn, and the next one reads back what was
-committed. What the log contradicts refuses the partition until it is mended or a person says how to go on, and the
-others are judged meanwhile. Only what is common to all partitions ends the process.
+A failure belongs to one partition and one turn. An uncertain result ends the turn, and the next turn reads the
+committed state back. A contradiction in the logs refuses the partition until it is repaired or a person says how to go
+on; the other partitions are judged meanwhile. Only an error common to all partitions ends the process.
 """
 
 from __future__ import annotations
@@ -36,25 +36,26 @@ FORBIDDEN = (
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
-"""What Kafka raises where the worker's user lacks a right; aiokafka gives them no class of their own."""
+"""Errors of Kafka when the worker's user lacks a right; aiokafka gives them no common class."""
 COMMON = ("error.ledger_of_other_mode", "error.master_missing", "error.master_differs", "error.shadow_sends")
-"""What contradicts the settings or the keys, which all partitions share: the process ends with it."""
+"""Contradictions with the settings or the keys, which all partitions share: they end the process."""
 AT_WORK = ("error.partition_defect", "error.partition_failing")
 """Refusals that show only at work, and end with the first commit or a while later; they never end the process."""
 AGAIN_SECONDS = (0.1, 5.0)
-"""The next turn begins so soon after a failure; each failed one without a commit doubles it, up to the second."""
+"""Seconds until the next turn after a failure; each further failure without a commit doubles it, up to the second."""
 REFUSED_SECONDS = (5.0, 60.0)
-"""A refused partition is looked at again so soon, and then ever later: what hung may have ended, or a person has said
-how to go on."""
+"""Seconds until a refused partition is tried again, doubled each time up to the second: the cause may have ended, or a
+person may have said how to go on.
+"""
 FRUITLESS = 8
-"""After so many turns without a commit it is told as a refusal: whatever fails does not end by itself."""
+"""Turns without a commit after which the failure is reported as a refusal, because it does not end by itself."""
 NOTE_SECONDS = 5.0
 SOUND_SECONDS = 10.0
-"""A turn that has gone on for so long is sound, even if there was nothing to commit."""
+"""Seconds after which a turn is sound, even if there was nothing to commit."""
 
 
 class Partition:
-    """Owns one partition from `start` to `stop`; `pause` and `start` again go on where it was, if that is certain."""
+    """Owner of one partition from `start` to `stop`; `start` after `pause` continues there if that is certain."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Partition:
         on_failure: Callable[[BaseException], None],
         on_refusal: Callable[[IntegrityError], None],
     ) -> None:
-        """`on_failure` hears of what is none of this partition alone, `on_refusal` of what refuses it."""
+        """`on_failure` is called with errors that concern all partitions, `on_refusal` with the refusal of this one."""
         self.number = number
         self._tools, self._on_failure, self._on_refusal = tools, on_failure, on_refusal
         self._refused: Refused | None = None
@@ -75,12 +76,12 @@ class Partition:
 
     @property
     def refused(self) -> Refused | None:
-        """Why nothing of it is judged until it is mended, or a person says how to go on; None where it goes on."""
+        """The refusal, until the partition is repaired or a person says how to go on; None while it goes on."""
         return None if self._turn is not None and self._turn.worked else self._refused
 
     @property
     def waits_for(self) -> str | None:
-        """Why nothing is judged at the moment; None when all is well."""
+        """The cause why nothing is judged at the moment; None when all is well."""
         return self._turn.waits_for if self._turn is not None else "take_over"
 
     @property
@@ -89,23 +90,23 @@ class Partition:
         return self._turn is not None and self._turn.failing
 
     def start(self) -> None:
-        """Begins to own the partition, or goes on."""
+        """Begins to own the partition, or continues."""
         self._paused = False
         self._task = asyncio.create_task(self._live(), name=f"partition-{self.number}")
         self._task.add_done_callback(self._heed)
 
     def offer(self, chunk: Chunk[ConsumerRecord]) -> None:
-        """Takes a chunk of the current assignment; without a turn it is left, and read again."""
+        """Takes a chunk of the current assignment; without a turn the chunk is dropped, and read again."""
         if self._turn is not None:
             self._turn.offer(chunk)
         else:
             self._tools.credit.give(chunk.partition, len(chunk.records), chunk.size)
 
     async def pause(self) -> None:
-        """Judges nothing more; the commit in flight gets a moment to finish. What is not certain then is forgotten."""
+        """Stops judging; the commit in flight gets a moment to finish. Uncertain results are then forgotten."""
         self._paused = True
         while self._task is not None and not self._task.done():
-            self._task.cancel()  # once more where a library swallowed it
+            self._task.cancel()  # repeated, as a library may swallow a cancellation
             await asyncio.wait({self._task}, timeout=1.0)
         if self._turn is not None and not self._turn.clean:
             self._leave()
@@ -113,7 +114,7 @@ class Partition:
             await asyncio.gather(self._ending, return_exceptions=True)
 
     async def stop(self) -> None:
-        """Gives the partition up."""
+        """Releases the partition."""
         await self.pause()
         await self._end()
 
@@ -133,7 +134,7 @@ class Partition:
                     self._refused = None
                 fruitless += 1
                 if isinstance(error, ProducerFenced):
-                    # whoever has it now is right, or Kafka ended what took too long; the group tells in time
+                    # the present owner is right, or Kafka ended a slow transaction; the group decides in time
                     self._tell("turn_fenced")
                     pause = self._tools.settings.session_timeout
                 elif isinstance(error, KafkaError | OSError | TimeoutError | RestartError) and fruitless < FRUITLESS:
@@ -156,22 +157,22 @@ class Partition:
             self._refused = None
 
     def _sound(self, turn: Turn) -> None:
-        """Forgets what failed at work, where the turn behind it still goes on."""
+        """Clears a refusal that showed at work, if the turn after it still goes on."""
         if self._turn is turn:
             self._refused = None
 
     @staticmethod
     def _is_common(error: Exception) -> bool:
-        """Tells whether the error is none of this partition alone."""
+        """Tells whether the error concerns all partitions."""
         if isinstance(error, IntegrityError):
             return error.key in COMMON
         return isinstance(error, (*FORBIDDEN, UsageError)) or getattr(error, "key", "") == "error.nothing_delivered"
 
     async def _refuse(self, error: Exception) -> bool:
-        """Refuses the partition, and says so in the log and beside the group's offset for all who look from outside.
+        """Refuses the partition, and writes the refusal to the log and beside the group's offset for outside readers.
 
-        Returns False where it has another owner by now: then we may have read one half before it wrote, and the other
-        half behind it, and nothing is refused.
+        False if the partition has another owner by now. We may then have read one half before it wrote and the other
+        half after, so nothing is refused.
         """
         refusal = error if isinstance(error, IntegrityError) else self._defect(error)
         refused = Refused.of(refusal, since=self._refused.since if self._refused else self._tools.clock.now())
@@ -190,7 +191,7 @@ class Partition:
         return True
 
     def _defect(self, error: Exception) -> IntegrityError:
-        """Returns what another error is told as: its type and place, never its message, which may quote a record."""
+        """Another error in the form of a refusal: its type and place, never its message, which may quote a record."""
         where = {"topic": self._tools.settings.topic("sends"), "partition": self.number, "error": type(error).__name__}
         if isinstance(error, KafkaError | OSError | TimeoutError | RestartError):
             return IntegrityError("error.partition_failing", **where)
@@ -200,7 +201,7 @@ class Partition:
         )
 
     def _tell(self, event: str, error: Exception | None = None) -> None:
-        """Logs where the next turn goes on: what stands there is what to look at."""
+        """Logs the position of the next turn, which is the place to look at."""
         head = self._turn.head if self._turn else None
         reason = str(error) if isinstance(error, GatekeeperError) else type(error).__name__ if error else None
         tell = log.error if event == "partition_refused" else log.warning
@@ -212,13 +213,13 @@ class Partition:
             self._on_failure(error)
 
     async def _end(self) -> None:
-        """Ends the turn, whoever is cancelled meanwhile."""
+        """Ends the turn, even if the caller is cancelled meanwhile."""
         self._leave()
         if self._ending is not None:
             await asyncio.shield(self._ending)
 
     def _leave(self) -> None:
-        """Begins to end the turn, in a task of its own: none of its clients may stay behind."""
+        """Begins to end the turn, in a task of its own, so that none of its clients stays behind."""
         if self._turn is not None:
             self._ending = asyncio.create_task(self._turn.end())
             self._turn = None

@@ -1,4 +1,4 @@
-"""The worker's process: start in the right order, answer health questions, stop without leaving anything half done."""
+"""The worker's process: starts in the right order, answers health questions, and stops without half-done work."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from streams.worker.app import create_app, fail
 log = structlog.get_logger(__name__)
 
 COLLECT = 10_000, 20, 20
-"""When Python looks for garbage. By its own numbers it looks all the time, for each send brings a person's facts."""
+"""Thresholds of Python's garbage collector. The defaults run it constantly, as each send loads a person's facts."""
 
 
 async def start(app: faust.App) -> asyncio.Task[None]:
-    """Starts the followers, then Faust; returns the task that runs until the app stops."""
+    """Starts the followers, then Faust. The result is the task that runs until the app stops."""
     await app.followers.start(app.gate.on_failure)
     app.telling = asyncio.create_task(holders.tell(app.gate.tools.settings, app.followers), name="holders")
     app.finalize()
@@ -48,7 +48,7 @@ async def start(app: faust.App) -> asyncio.Task[None]:
 
     running = asyncio.create_task(run())
     waiting = asyncio.create_task(ready.wait())
-    # however long it takes: a machine with a tenth of a core comes up, too, and /readyz tells how far it is
+    # without a time limit: a machine with a tenth of a core also starts, and /readyz shows its progress
     await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     shutil.rmtree(app.scratch, ignore_errors=True)
@@ -58,7 +58,7 @@ async def start(app: faust.App) -> asyncio.Task[None]:
 
 
 async def stop(app: faust.App) -> None:
-    """Lets the commits in flight finish, gives the partitions up and leaves the group, for the others to go on."""
+    """Lets the commits in flight finish, releases the partitions and leaves the group, so that others continue."""
     await app.gate.revoked()
     await app.stop()
     await asyncio.gather(asyncio.to_thread(leave_group, app.gate.tools.settings), app.gate.stop())
@@ -67,10 +67,10 @@ async def stop(app: faust.App) -> None:
 
 
 def leave_group(settings: Settings) -> None:
-    """Takes this worker out of the group, so that the others get its partitions at once.
+    """Removes this worker from the group, so that the others get its partitions at once.
 
-    A static member does not leave by itself: its partitions would wait until its session ends. Never raises for what
-    Kafka says; the session ends all the same.
+    A static member does not leave by itself, so its partitions would wait until its session ends. Never raises for an
+    error of Kafka; the session ends all the same.
     """
     if not settings.worker:
         return
@@ -84,7 +84,7 @@ def leave_group(settings: Settings) -> None:
 
 
 async def serve_health(app: faust.App, settings: Settings) -> int:
-    """Answers /healthz and /readyz with JSON; returns the port. Raises UnavailableError (3) where it cannot listen."""
+    """Answers /healthz and /readyz with JSON, on the port returned. Raises UnavailableError (3) if it cannot."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"alive": True})
@@ -127,10 +127,10 @@ async def _work(settings: Settings) -> int:
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
-        await asyncio.to_thread(leave_group, settings)  # it may have joined already
+        await asyncio.to_thread(leave_group, settings)  # the worker may have joined already
         return stopping.result()
     running = starting.result()
-    gc.freeze()  # what is there by now stays: no need to look through it again
+    gc.freeze()  # existing objects stay, so the collector need not look through them again
     gc.set_threshold(*COLLECT)
     log.info("worker_started", worker=settings.worker, broker=settings.bootstrap, port=port, mode=settings.mode)
     if settings.mode == "shadow":
@@ -152,6 +152,6 @@ def run(settings: Settings) -> None:
             code = await _work(settings)
         except Exception as error:
             fail(error)
-        os._exit(code)  # here and not after the loop: what is left of Faust must not delay the end
+        os._exit(code)  # here and not after the loop, so that the rest of Faust does not delay the end
 
     asyncio.run(to_the_end())

@@ -1,13 +1,13 @@
-"""Whom facts touch: people of whom a partition remembers something that a new fact may change, to be judged again.
+"""People touched by facts: a new fact may change a decision about them, so they are judged again.
 
-So are people whose items wait for facts that are late or cannot be read, all of them once that has ended.
+People whose items wait for late or unreadable facts are touched, too, all of them once that fault has ended.
 
-Level-triggered: what was touched is judged again from the facts and the memory of now, and at take-over everybody is
-whom it may concern. So there is no position to remember, and a crash loses nothing.
+Level-triggered: a touched person is judged from the current facts and memory, and at take-over everybody concerned is
+touched. So there is no position to store, and a crash loses nothing.
 
-A fact about a person touches that one. Of a token, and of a record of `reference` that only people's facts name,
-those are touched who name it; of any other record everybody is. They are looked for in a walk through everybody, in
-steps, so that nobody waits for it.
+A fact about a person touches that person. A token, and a record of `reference` that only people's facts name, touch the
+people who name it. Any other record touches everybody. A scan through everybody finds these people, in steps, so that
+nobody waits for it.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.memory import Memory
 
 AGAIN_SECONDS = 30.0
-"""After so long somebody whom only time can help is looked at again."""
+"""Seconds until a person whose decision time alone may change is looked at again."""
 RESOLUTION = "resolution"
-"""The kind of `reference` that ends what an unreadable record withheld."""
+"""The kind of `reference` that ends the effect of an unreadable record."""
 STEP = 500
-"""At most so many people are looked at in one step of a walk."""
+"""People looked at in one step of a scan, at most."""
 NAMED_BY_PEOPLE = ("batch", "notice", "joint_use_terms")
-"""Kinds of `reference` that bear on those alone whose facts name them."""
+"""Kinds of `reference` that bear only on people whose facts name them."""
 EVERYBODY = b"/"
-"""Stands for whatever concerns everybody; no id is like it."""
+"""Stands for everybody; no id has this form."""
 HASHED = re.compile(r"t[1-9][0-9]?_")
-"""How every token begins, of whatever version."""
+"""Beginning of every token, of any version."""
 
 
 class Touched:
-    """Gathers names while it watches; `take` hands them out, each once until it is touched again."""
+    """Collector of touched recipient ids while it watches; `take` hands out each one once until it is touched again."""
 
     def __init__(self, store: FactStore, arrived: asyncio.Event) -> None:
         self._store, self._arrived = store, arrived
@@ -44,24 +44,24 @@ class Touched:
         self._later: dict[str, float] = {}
         self._walk: Iterator[str] | None = None
         self._sought: set[bytes] = set()
-        self._next: set[bytes] = set()  # what the walk after this one looks for
+        self._next: set[bytes] = set()  # the targets of the next scan
         self._rejudged: Iterator[str] | None = None
-        self._rejudge = False  # whether those whose items wait for facts are to be walked through (again)
+        self._rejudge = False  # True if people whose items wait for facts are to be scanned (again)
         self._stale = False
 
     def watch(self, memory: Memory) -> None:
-        """Begins to listen, with everybody touched of whom anything is remembered."""
+        """Begins to listen, and touches everybody with entries in the memory."""
         self._memory = memory
         self._store.listeners.append(self._heed)
         self.everybody()
 
     def stop(self) -> None:
-        """Listens no longer."""
+        """Stops listening."""
         if self._heed in self._store.listeners:
             self._store.listeners.remove(self._heed)
 
     def everybody(self) -> None:
-        """Touches all of whom anything is remembered."""
+        """Touches everybody with entries in the memory."""
         self._next.add(EVERYBODY)
         self._rejudge = True
         self._arrived.set()
@@ -72,17 +72,17 @@ class Touched:
         self._arrived.set()
 
     def later(self, recipient_id: str) -> None:
-        """Touches somebody in AGAIN_SECONDS: time alone may change what was decided."""
+        """Touches a person in AGAIN_SECONDS, because time alone may change the decision."""
         self._later[recipient_id] = asyncio.get_running_loop().time() + AGAIN_SECONDS
 
     def stale(self, recipient_id: str) -> None:
-        """Hears whose item waits because facts are late. The first one is touched in AGAIN_SECONDS, to ask for them."""
+        """Notes that a person's item waits for late facts. The first person is touched in AGAIN_SECONDS."""
         if not self._stale:
             self._stale = True
             self.later(recipient_id)
 
     def fresh(self) -> None:
-        """Hears that all facts are known: touches everybody whose item waits for them."""
+        """Notes that all facts are known, and touches everybody whose item waits for them."""
         if self._stale:
             self._stale = False
             self._rejudge = True
@@ -109,7 +109,7 @@ class Touched:
         return [*taken, *found]
 
     def _found(self, most: int) -> list[str]:
-        """Goes a step further, and returns those who are meant."""
+        """Takes one step of the scan. The result holds the people who match."""
         if self._walk is None and self._next:
             self._walk, self._sought, self._next = self._memory.names(), self._next, set()
         found: list[str] = []
@@ -127,7 +127,7 @@ class Touched:
         return found
 
     def _known(self, most: int) -> list[str]:
-        """The next of those whose items wait for facts; nobody while a record withholds everybody."""
+        """The next people whose items wait for facts; nobody while an unreadable record withholds everybody."""
         if self._rejudged is None and self._rejudge and not self._store.withholds_everybody:
             self._rejudged, self._rejudge = self._memory.rejudged(), False
         if self._rejudged is None or most <= 0:
@@ -141,7 +141,7 @@ class Touched:
         return self._memory.mentions(name, self._sought) or self._store.mentions(name, self._sought)
 
     def _heed(self, name: str) -> None:
-        """Hears of a fact: about a person, a token, or a record of `reference` (kind/id)."""
+        """Takes note of a fact: about a person, a token, or a record of `reference` (kind/id)."""
         kind, slash, id_ = name.partition("/")
         if kind == RESOLUTION and slash:
             self._rejudge = True

@@ -1,4 +1,4 @@
-"""A partition's last transaction, read at a take-over: whether it is there as a whole, and what is made anew if not."""
+"""A partition's last transaction, read at a take-over: checked for completeness, and its entries rebuilt if torn."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from streams.worker.batch import WorkerContext
 log = structlog.get_logger(__name__)
 
 ID = "gate-decision-id"
-"""The header that names a record of `confirmations`."""
+"""The header with the id of a record of `confirmations`."""
 STRETCH = {"manifests": 20, "audit": 1_500}
-"""So many offsets are read of a topic at first, and four times as many each time that more is needed."""
+"""Offsets read of a topic at first; each further read takes four times as many."""
 ENOUGH = {"manifests": 1_000, "audit": 20_000}
-"""So many records reach far behind any last transaction; what is not among them is not there."""
+"""Records that reach far behind any last transaction; a record not among them does not exist."""
 PAUSE = 100
-"""After so many records others have their turn."""
+"""Records after which other tasks get a turn."""
 
 
 async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head, *, keys: Sequence[Vkey]) -> Tail:
-    """The last that stands on `manifests` and `audit` of a partition; call it once the former owner is fenced.
+    """The last records on `manifests` and `audit` of a partition; call it once the former owner is fenced.
 
     `keys`: the public keys of the workers.
     """
@@ -62,7 +62,7 @@ async def tail(probe: offsets.Probe, settings: Settings, number: int, head: Head
 
 
 class _Backwards:
-    """Reads a log from its end on back, one stretch after the other."""
+    """Reader of a log backwards from its end, one stretch after the other."""
 
     def __init__(self, probe: offsets.Probe, tp: TopicPartition, begin: int, end: int, step: int) -> None:
         self.begin = begin
@@ -70,16 +70,16 @@ class _Backwards:
 
     @classmethod
     async def of(cls, probe: offsets.Probe, tp: TopicPartition, step: int) -> _Backwards:
-        """One that stands at the stable end."""
+        """A reader that begins at the stable end."""
         return cls(probe, tp, *await offsets.bounds(probe, tp), step)
 
     @property
     def ended(self) -> bool:
-        """Tells whether all that is kept was read."""
+        """Tells whether everything that is kept was read."""
         return self._at <= self.begin
 
     async def more(self) -> list[Record]:
-        """The stretch before what was read last, in order."""
+        """The stretch before the last one read, in order."""
         start, end = max(self.begin, self._at - self._step), self._at
         self._at, self._step = start, self._step * 4
         found = []
@@ -93,9 +93,9 @@ class _Backwards:
 async def anew(
     probe: offsets.Probe, tools: WorkerContext, number: int, settled: Settled, memory: Memory
 ) -> list[Entry]:
-    """The entries of a torn transaction, made from its audit records, and puts them into the ledger's memory.
+    """The entries of a torn transaction, rebuilt from its audit records and put into the ledger's memory.
 
-    What a record is about may have expired. Its entry cannot be made then, and the log names the decision.
+    An input of a record may have expired. Its entry cannot be rebuilt then, and the log names the decision.
     """
     topics = {name: TopicPartition(tools.settings.topic(name), number) for name in ("sends", "acts", "review")}
     records = await _some(probe, topics, places(settled.again))
@@ -122,7 +122,7 @@ async def anew(
 
 
 def taken_in(records: Iterable[Said]) -> list[Judged]:
-    """Audit records that no manifest has as the next manifest counts them; their outputs are not written."""
+    """Audit records without a manifest, as the next manifest counts them; their outputs are not written."""
     found = []
     for one in records:
         out, act = put_out(one.said), one.said.get("act") or {}

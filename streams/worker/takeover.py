@@ -1,7 +1,7 @@
-"""A take-over: the position that the ledger names, held against the logs, or the one that a person goes on from.
+"""A take-over: the ledger's position checked against the logs, or the position that a person chose.
 
-Call it once the former owner is fenced. The position stands in the ledger's `head` alone; what the logs contradict is
-refused, and nothing of the partition is judged until it is mended, or an act says how to go on.
+Call it once the former owner is fenced. The position is in the ledger's `head` alone. If the logs contradict the head,
+the partition is refused. Nothing is judged until the partition is repaired or an act says how to go on.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from streams.worker.ledger import Ledger
 log = structlog.get_logger(__name__)
 
 HANGING_SECONDS = TRANSACTION_SECONDS + 5
-"""Whatever is open for longer is nobody's work any more; a next owner, if we are not the last, works meanwhile."""
+"""Seconds after which an open transaction is abandoned; a later owner, if there is one, works meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a partition goes on with: its memory, where it stands, and what is to be said of a refusal that ended."""
+    """State from which a partition goes on: its memory, its position, and the record of a refusal that ended."""
 
     ledger: Ledger
     head: Head
@@ -41,7 +41,7 @@ class Past:
 
 
 class TakeOver:
-    """Reads the past of one partition; `head` is what the ledger says, as far as it was read."""
+    """Reader of one partition's past; `head` is the ledger's head as far as it was read."""
 
     def __init__(self, number: int, tools: WorkerContext, probe: offsets.Probe) -> None:
         self.head: Head | None = None
@@ -52,7 +52,7 @@ class TakeOver:
         self._where = {"topic": self._sends.topic, "partition": number}
 
     async def past(self) -> Past:
-        """Returns what the partition goes on with; raises IntegrityError (4) for a past that contradicts itself."""
+        """The state from which the partition goes on; raises IntegrityError (4) for a past that contradicts itself."""
         topic = TopicPartition(self._tools.settings.topic("ledger"), self._number)
         for name in ("ledger", "manifests", "audit"):
             await refuse_hanging(self._probe, TopicPartition(self._tools.settings.topic(name), self._number))
@@ -67,7 +67,7 @@ class TakeOver:
         return replace(found, head=replace(found.head, masters=prints))
 
     def _demand_keys(self, kept: Ledger) -> None:
-        """Refuses a ledger of another mode, and one that goes with keys that are not here."""
+        """Refuses a ledger of another mode, and a ledger that belongs to keys we do not have."""
         settings, head = self._tools.settings, self.head
         if head is not None and head.mode != settings.mode:
             raise IntegrityError("error.ledger_of_other_mode", written=head.mode, mode=settings.mode, **self._where)
@@ -78,7 +78,7 @@ class TakeOver:
             raise IntegrityError("error.master_differs", number=other, folder=settings.keys, **self._where)
 
     async def _position(self, head: Head | None) -> Head:
-        """The head, or the first one of a partition that has no past."""
+        """The head, or the first head of a partition that has no past."""
         bounds = {tp: await offsets.bounds(self._probe, tp) for tp in (self._sends, self._acts)}
         if head is None:
             audit = await offsets.bounds(self._probe, self._audit)
@@ -103,7 +103,7 @@ class TakeOver:
         return await settling.tail(self._probe, self._tools.settings, self._number, head, keys=self._tools.writers)
 
     async def _resumed(self, kept: Ledger, refusal: IntegrityError) -> Past:
-        """Returns what a person goes on with; raises the refusal where nobody has said how, or said it rightly."""
+        """The state from which a person lets the partition go on; raises the refusal if there is no valid act."""
         found = await self._resumption(kept, refusal) if refusal.key in RESUMABLE else None
         if found is None:
             raise refusal
@@ -138,11 +138,11 @@ class TakeOver:
 
 
 async def refuse_hanging(probe: offsets.Probe, tp: TopicPartition) -> None:
-    """Returns when no transaction of ours is open any more: after a commit, or after the fencing.
+    """Waits until no transaction of ours is open any more, after a commit or after the fencing.
 
-    Refuses a topic in which one stays open. Kafka has then lost its markers, as can happen where the only broker
-    dies between a commit and its markers. The ledger would not show what was decided, and our next commit would
-    make that visible as well.
+    Raises IntegrityError (4) if one stays open. Kafka has then lost its markers, as can happen if the only broker dies
+    between a commit and its markers. The ledger would not show those decisions, and our next commit would make them
+    visible as well.
     """
     end = (await probe.ends.ends([tp]))[tp]
     if not await offsets.settles(probe, tp, end, HANGING_SECONDS):

@@ -1,4 +1,4 @@
-"""Everything that one chunk causes, gathered first and then written in one Kafka transaction."""
+"""All results of one chunk, gathered first and then written in one Kafka transaction."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from streams.client.producer import Producer, ProducerBatch
 from streams.worker.clock import Clock
 
 DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
-"""A record beyond this came compressed or at the very limit, and its dead letter can only name it by hash."""
+"""Size in bytes above which a dead letter names a record only by hash: it came compressed or at the very limit."""
 GOING_OUT = ("cleared", "confirmations", "recalls")
-"""Topics that other people act on; a shadow writes none of them, whatever the rest of the engine believes."""
+"""Topics on which other people act; a shadow writes to none of them, whatever the rest of the engine does."""
 
 
 class Transaction:
-    """Batches of one partition number for several topics, then one all-or-nothing write of them."""
+    """Batches for one partition number of several topics, and one all-or-nothing write of them."""
 
     def __init__(self, settings: Settings, writer: Producer, partition: int) -> None:
         self._settings, self._writer, self._partition = settings, writer, partition
@@ -34,7 +34,7 @@ class Transaction:
     ) -> None:
         """Adds one record for `topic` (registry name).
 
-        Raises RestartError (70) where it fits in no batch, and IntegrityError (4) where a shadow would send it out.
+        Raises RestartError (70) if the record fits no batch, and IntegrityError (4) if a shadow would send it out.
         """
         if topic in self._forbidden:
             raise IntegrityError("error.shadow_sends", topic=topic)
@@ -50,10 +50,10 @@ class Transaction:
         raise RestartError("error.record_too_large", topic=topic)
 
     async def commit(self, position: Mapping[TopicPartition, int], clock: Clock) -> dict[str, int]:
-        """Writes all that was added, with the group's offsets as a mirror of the position, and commits.
+        """Writes everything added, with the group's offsets as a mirror of the position, and commits.
 
-        Returns where each topic's last batch begins. Whatever goes wrong, and every result that is not known, is an
-        exception: the caller must not go on with this writer.
+        The result is the first offset of each topic's last batch. Every failure and every unknown result is an
+        exception: the caller must not use this writer any more.
         """
         start, sent = clock.start(), clock.now()
         batches = [(topic, batch) for topic, batches in self._batches.items() for batch in batches]

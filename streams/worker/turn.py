@@ -1,7 +1,7 @@
-"""One turn of an owner with a partition: taken over, fed to judging, committed, up to the first thing not certain.
+"""One turn of an owner with a partition: take-over, judging, commits, up to the first uncertain result.
 
-The engine owns the position: it stands in the ledger's `head`, written in every transaction. A turn has one producer
-epoch. Whatever fails ends the turn, and the next one reads back from the ledger what was committed.
+The engine owns the position: it is in the ledger's `head`, written in every transaction. A turn has one producer epoch.
+Any failure ends the turn, and the next turn reads the committed state back from the ledger.
 """
 
 from __future__ import annotations
@@ -30,29 +30,30 @@ from streams.worker.transaction import Transaction
 log = structlog.get_logger(__name__)
 
 WRITE_DOWN_SECONDS = 30.0
-"""A position that moved over a hole is written down after this long, or retention would overtake the head."""
+"""Seconds after which a position that moved over a gap is written, else retention would overtake the head."""
 SILENT_SECONDS = 6 * 3600.0
-"""A partition with nothing to do writes its head this often: Kafka closes a segment of the ledger, and so can forget
-what was erased, only when something is written behind it."""
+"""Seconds after which an idle partition writes its head. Kafka closes a segment of the ledger, and so can delete erased
+data, only if something is written after it.
+"""
 DRAIN_SECONDS = 3.0
 CLOSE_SECONDS = 2.0
 CLOCK_RETRY_SECONDS = 5.0
 LATE_SECONDS = 1.0
-"""A partition waits for facts, as readiness has it, from then on: every chunk passes the barrier, in milliseconds."""
+"""Seconds after which a partition counts as waiting for facts; the barrier normally takes milliseconds."""
 ID = "gate-decision-id"
-"""The header that names a record of `review`."""
+"""The header with the id of a record of `review`."""
 TOUCHED = 100
-"""At most so many people are judged again at a time, that sends do not wait."""
+"""People judged again at a time, at most, so that sends do not wait."""
 
 
 class Turn:
-    """Takes a partition over with `begin`, judges it in `work`, and lets it go with `end`."""
+    """Owner's work with a partition: `begin` takes it over, `work` judges it, and `end` releases it."""
 
     def __init__(self, number: int, tools: WorkerContext) -> None:
         self.waits_for: str | None = "take_over"
-        """Why nothing is judged at the moment; None when all is well."""
+        """The cause why nothing is judged at the moment; None when all is well."""
         self.head: Head | None = None
-        """Where the partition stands; None until the ledger has been read, or where there was none."""
+        """The partition's position; None until the ledger has been read, or if there was none."""
         self._committed: Head | None = None
         self._commits = 0
         self._number, self._tools = number, tools
@@ -73,10 +74,10 @@ class Turn:
             busy=lambda: self._acts.busy,
         )
         self._left: InputRange[ActRecord] | None = None
-        """Acts taken and not judged yet: the first one is about a campaign, whose clearances are on their way."""
+        """Acts taken but not judged yet: the first concerns a campaign whose clearances are not done."""
         self._committing: asyncio.Task[None] | None = None
         self._late = False
-        """Whether the facts did not come when they were waited for last."""
+        """True if the facts did not arrive when last waited for."""
 
     def offer(self, chunk: Chunk[ConsumerRecord]) -> None:
         """Takes a chunk of the current assignment."""
@@ -94,7 +95,7 @@ class Turn:
             self._number, self._tools, kept=past.ledger, head=past.head, writer=self._writer, touched=self._touched
         )
         await self._measure_clock(past.anew)
-        if self._tools.settings.mode == "live":  # what a shadow withholds nobody waits for
+        if self._tools.settings.mode == "live":  # nobody waits for items that a shadow withheld
             _, past.ledger.memory.review = await offsets.bounds(self._probe, self._review)
             self._touched.watch(past.ledger.memory)
         log.info("partition_owned", partition=self._number, offset=past.head.sends)
@@ -111,21 +112,21 @@ class Turn:
 
     @property
     def clean(self) -> bool:
-        """Tells whether all that is remembered is committed, so that `work` may go on where it was broken off."""
+        """Tells whether the whole memory is committed, so that `work` may continue at the same place."""
         return self.waits_for != "take_over" and not self._judging.broken and self._judging.head is self._committed
 
     async def work(self) -> None:
-        """Judges and commits what comes, from the head on; ends only by what it raises, or by a cancellation."""
+        """Judges and commits incoming records, from the head on; ends only by an error or a cancellation."""
         loop = asyncio.get_running_loop()
         head, self._left, self._broken = self._judging.head, None, loop.create_future()
         await self._intake.begin(head.sends)
         await self._act_intake.begin(head.acts)
-        self._touched.everybody()  # whoever was taken before and not judged, too
+        self._touched.everybody()  # includes people who were taken before and not judged
         tasks = [self._acts.follow(self._act_intake.offer), loop.create_task(self._judge())]
         self.waits_for = None
         try:
             done, _ = await asyncio.wait({*tasks, self._broken}, return_when=asyncio.FIRST_COMPLETED)
-            await self._settled()  # raises what a commit failed with
+            await self._settled()  # raises the error of a failed commit
             for one in done:
                 one.result()
         finally:
@@ -133,15 +134,15 @@ class Turn:
             self._broken.cancel()
             for task in tasks:
                 task.cancel()
-            if self._committing is not None:  # it may be done in a moment
+            if self._committing is not None:  # the commit may be done in a moment
                 await asyncio.wait({self._committing}, timeout=DRAIN_SECONDS)
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def end(self) -> None:
-        """Lets the partition go: nothing of this turn is sent any more."""
+        """Releases the partition: nothing of this turn is sent any more."""
         self._touched.stop()
         if self._committing is not None:
-            self._committing.cancel()  # abandoned: the next epoch aborts it, or finds it done
+            self._committing.cancel()  # abandoned: the next epoch aborts it, or finds it committed
             await asyncio.gather(self._committing, return_exceptions=True)
         for close in (self._writer.stop, self._probe.stop, self._acts.stop):
             with contextlib.suppress(Exception):
@@ -149,7 +150,7 @@ class Turn:
                     await close()
 
     async def note(self, text: str) -> None:
-        """Writes a note beside the group's offset of `sends`: of a partition that is refused, why."""
+        """Writes a note beside the group's offset of `sends`: the reason why the partition is refused."""
         offset = self.head.sends if self.head else (await self._probe.ends.ends([self._sends]))[self._sends]
         await self._writer.commit([], {self._sends: OffsetAndMetadata(offset, text)}, self._tools.settings.group)
 
@@ -160,7 +161,7 @@ class Turn:
                 await arrival(self._arrived)
             acts = await self._next_acts()
             sends, touched = self._intake.nothing(), list[str]()
-            # a cancellation needs no facts, and while they are late it does not wait behind what does
+            # a cancellation needs no facts, so while facts are late it does not wait behind acts that need them
             if not (self._late and cancels(acts)):
                 sends = await self._intake.next_batch(self._tools.pace.records)
                 touched = self._touched.take(min(TOUCHED, max(2, self._tools.pace.records)))
@@ -183,13 +184,13 @@ class Turn:
                 await self._settled()
 
     def _heed(self, commit: asyncio.Task[None]) -> None:
-        """Ends the work where a commit failed, whatever is waited for at the moment."""
+        """Ends the work if a commit failed, whatever the task awaits at the moment."""
         failed = not commit.cancelled() and commit.exception() is not None
         if failed and not self._broken.done():
             self._broken.set_result(None)
 
     async def _next_acts(self) -> InputRange[ActRecord]:
-        """The acts that are left, and behind them what has come since: a cancellation may call them off."""
+        """The acts that are left, followed by those that came since: a cancellation may end the former."""
         if self._left is None:
             return await self._act_intake.next_batch(self._tools.pace.records)
         if len(self._left.records) >= CHUNK_RECORDS:
@@ -197,7 +198,7 @@ class Turn:
         return self._left.before(await self._act_intake.next_batch(self._tools.pace.records))
 
     async def _settled(self) -> None:
-        """Returns when the last transaction has committed; shielded, as a revocation must not cut it short."""
+        """Waits until the last transaction has committed; shielded, because a revocation must not interrupt it."""
         if self._committing is not None:
             await asyncio.shield(self._committing)
 
@@ -211,7 +212,7 @@ class Turn:
         return bool(self._judging.unreadable()) or silent > (WRITE_DOWN_SECONDS if moved else SILENT_SECONDS)
 
     async def _ready(self, load: BatchInput) -> bool | None:
-        """Passes the barrier; returns whether it came to pass in time, None where the load needs no facts."""
+        """Passes the barrier. True if it was passed in time, None if the load needs no facts."""
         tools, fresh = self._tools, None
         while True:
             while tools.clock.off_by > tools.policy.skew_ms:
@@ -223,11 +224,11 @@ class Turn:
             self.waits_for = None
             if load.needs_facts:
                 fresh = await self._facts()
-            if tools.clock.off_by <= tools.policy.skew_ms:  # else it jumped while the facts were waited for
+            if tools.clock.off_by <= tools.policy.skew_ms:  # else the clock jumped during the wait for facts
                 return fresh
 
     async def _facts(self) -> bool:
-        """Waits for the facts of now; returns whether they came in time."""
+        """Waits for the current facts. True if they came in time."""
         patience = 0.0 if self._late else LATE_SECONDS
         telling = asyncio.get_running_loop().call_later(patience, setattr, self, "waits_for", "facts")
         try:
@@ -238,7 +239,7 @@ class Turn:
         return fresh
 
     async def _waiting_of(self, people: list[str]) -> list[ConsumerRecord]:
-        """The records of `review` of these people that the gate may clear by itself."""
+        """The records of `review` about these people that the gate may clear by itself."""
         memory, store, wanted = self._judging.memory, self._tools.followers.store, dict[str, int]()
         for name in people:
             wanted |= memory.waiting(name, self._tools.clock.now(), answered=answered(store, memory, name))
@@ -246,13 +247,13 @@ class Turn:
             return []
         await self._settled()
         found = await offsets.named(self._probe, self._review, ID, wanted)
-        if len(found) < len(wanted):  # the youngest of them may be there, and not visible yet
+        if len(found) < len(wanted):  # the youngest of them may exist, but not be visible yet
             await refuse_hanging(self._probe, self._review)
             found = await offsets.named(self._probe, self._review, ID, wanted)
         return found
 
     async def _measure_clock(self, anew: Anew | None = None) -> None:
-        """Writes the head and an empty manifest, which tells the broker's time and proves that writing works."""
+        """Writes the head and an empty manifest, which shows the broker's time and proves that writing works."""
         head = self._judging.head
         sends: InputRange[ConsumerRecord] = InputRange(head.sends, head.sends)
         acts: InputRange[ActRecord] = InputRange(head.acts, head.acts)

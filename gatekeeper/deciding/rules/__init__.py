@@ -1,1 +1,1 @@
-"""The rules, one file a group; each function looks at a case and yields the reasons it finds."""
+"""The rules, one file per group; each function looks at a case and yields the reasons it finds."""

@@ -1,4 +1,4 @@
-"""On what the selection was built: sensitive attributes, unfair effects (APPI 19, 20(2); J.8.3)."""
+"""The attributes on which the selection was built: sensitive data, unfair effects (APPI 19, 20(2); J.8.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BETWEEN = re.compile(r"[._\-]")
 
 
 def selected(case: Case, consents: Consents) -> Iterator[Found]:
-    """SENSITIVE_AUDIENCE: a sensitive attribute without a consent to it. IMPROPER_USE_TARGETING: a warning flag."""
+    """SENSITIVE_AUDIENCE: a sensitive attribute without consent. IMPROPER_USE_TARGETING: a warning flag."""
     send = case.send
     unasked = [attribute for attribute in send.audience if _sensitive(attribute, case.policy.sensitive)]
     unasked = [attribute for attribute in unasked if not _agreed(case, attribute, consents)]
@@ -26,7 +26,7 @@ def selected(case: Case, consents: Consents) -> Iterator[Found]:
 
 @lru_cache(maxsize=1024)
 def _sensitive(attribute: str, listed: frozenset[str]) -> bool:
-    """Whether a listed code stands in the attribute, as one or several of its words."""
+    """True if a listed code occurs in the attribute as one or several of its words."""
     return any(_words(code) in _words(attribute) for code in listed)
 
 

@@ -1,4 +1,4 @@
-"""What a channel and a piece must have: opt-in, display, releases of the people shown (特定電子メール法; J.8.6)."""
+"""Requirements of a channel and a piece: opt-in, display, releases of the people shown (特定電子メール法; J.8.6)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OPT_IN = ("email", "sms")
 
 
 def opted_in(case: Case, consents: Consents) -> tuple[Found, ...]:
-    """EMAIL_OPT_IN_MISSING: no yes at all, however faulty, to this controller for e-mail or SMS (rule 6.4.3)."""
+    """EMAIL_OPT_IN_MISSING: no consent at all, however faulty, to this controller for e-mail or SMS (rule 6.4.3)."""
     send = case.send
     if send.channel not in OPT_IN:
         return ()
@@ -29,13 +29,13 @@ def record(case: Case, consent: Consent, consents: Consents) -> tuple[Found, ...
 
 
 def shows(case: Case, message_class: MessageClass) -> bool:
-    """Whether the template is registered for that class by the send's channel."""
+    """True if the template is registered for that class by the send's channel."""
     template = case.template(case.send.template_id)
     return template is not None and case.send.channel in template.display_ok.get(message_class, ())
 
 
 def displayed(case: Case) -> tuple[Found, ...]:
-    """DISPLAY_ITEMS_MISSING: the template lacks sender, contact, or how to stop."""
+    """DISPLAY_ITEMS_MISSING: the template lacks the sender, a contact, or the way to stop."""
     if shows(case, "marketing"):
         return ()
     says = {"template": case.send.template_id, "channel": case.send.channel}
@@ -43,7 +43,7 @@ def displayed(case: Case) -> tuple[Found, ...]:
 
 
 def unreleased(case: Case) -> tuple[Found, ...]:
-    """CREATIVE_PERSON_UNRELEASED: the piece shows somebody who never agreed to it, or no longer does."""
+    """CREATIVE_PERSON_UNRELEASED: the piece shows a person who never agreed to that, or no longer does."""
     id_ = case.send.template_id
     template = case.template(id_)
     if template and template.persons and any(not one.release or one.withdrawn for one in template.persons):

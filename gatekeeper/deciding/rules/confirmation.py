@@ -1,4 +1,4 @@
-"""Whether the person was asked, what came of it, and whether one may ask (domain rules 6.2, 6.5; J.8.7)."""
+"""Asking the person: whether they were asked, the result, and whether asking is allowed (rules 6.2, 6.5; J.8.7)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BY_OPT_IN = ("email", "sms")
 
 
 def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
-    """Whether a standing consent answers a sound ask for this source, or stands on a notice of its route."""
+    """True if a consent answers a sound ask for this source, or was given on a notice that states its route."""
     if consent is None:
         return False
     if states_route(case, source, case.notice(consent.notice_id)):
@@ -27,13 +27,13 @@ def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
 
 
 def unconfirmed(source: Source) -> Found:
-    """THIRD_PARTY_UNCONFIRMED, PUBLIC_SOURCE_UNCONFIRMED, REFERRAL_UNCONFIRMED: not yet told and asked."""
+    """THIRD_PARTY_UNCONFIRMED, PUBLIC_SOURCE_UNCONFIRMED, REFERRAL_UNCONFIRMED: not yet informed and asked."""
     says = {"method": source.method, "provider": source.provided_by or source.route or source.collected_by}
     return Found(rule_of(source), (source.source_id,), says)
 
 
 def rule_of(source: Source) -> str:
-    """The rule that a source of another's hand must meet before mail goes out."""
+    """The rule that a source from a third party must meet before mail goes out."""
     if source.method.startswith("public."):
         return "PUBLIC_SOURCE_UNCONFIRMED"
     if source.method in ("indirect.referral", "indirect.gift_recipient"):
@@ -42,12 +42,12 @@ def rule_of(source: Source) -> str:
 
 
 def asked(case: Case, source: Source) -> bool:
-    """Whether the person was ever asked about this source."""
+    """True if the person was ever asked about this source."""
     return any(ask.source_id == source.source_id for ask in case.facts.asks)
 
 
 def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ...]:
-    """CONFIRMATION_* and CONSENT_REFUSED: what became of the newest ask for this source; () = never asked."""
+    """CONFIRMATION_* and CONSENT_REFUSED: the result of the newest ask for this source; () = never asked."""
     asks = _asks(case, source)
     if not asks:
         return ()
@@ -72,20 +72,20 @@ def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ..
 
 
 def refusals(case: Case, source: Source, consents: Consents) -> list[Consent]:
-    """The noes that answer an ask for this source."""
+    """The refusals that answer an ask for this source."""
     asked_as = {ask.request_id for ask in _asks(case, source)}
     return [event for event in consents.nos if event.answers in asked_as]
 
 
 def refused(case: Case, nos: list[Consent]) -> Found:
-    """CONSENT_REFUSED: a no to the ask, whatever its scope."""
+    """CONSENT_REFUSED: a refusal in answer to the ask, whatever its scope."""
     newest = max(nos, key=lambda no: case.span(no.event_time or no.recorded_at))
     says = {"date": case.day(newest.event_time or newest.recorded_at)}
     return Found("CONSENT_REFUSED", tuple(sorted({no.record_id for no in nos})), says)
 
 
 def barred(case: Case, source: Source | None, consents: Consents) -> list[Found]:
-    """Returns what forbids to ask about this source at the send's contact point (rule 6.5); nothing = one may ask."""
+    """The reasons against asking about this source at the send's contact point (rule 6.5); empty = may ask."""
     send, policy = case.send, case.policy
     found = []
     if send.channel not in policy.confirm_channels:
@@ -103,12 +103,12 @@ def barred(case: Case, source: Source | None, consents: Consents) -> list[Found]
 
 
 def unprepared(case: Case) -> tuple[Found, ...]:
-    """ASK_TEMPLATE_MISSING: no registered template may ask. That forbids nothing; whoever asks registers one first."""
+    """ASK_TEMPLATE_MISSING: no registered template may ask. This bars nothing; register a template before asking."""
     return () if case.reference.ask else (Found("ASK_TEMPLATE_MISSING"),)
 
 
 def defective(case: Case) -> tuple[Found, ...]:
-    """CONFIRMATION_DEFECTIVE: the template of a send that asks by itself lacks an item of a to f, or the route."""
+    """CONFIRMATION_DEFECTIVE: the template of a send that itself asks lacks an item of a to f, or the route."""
     id_ = case.send.template_id
     template = case.template(id_)
     if template and template.ask_complete:
@@ -117,7 +117,7 @@ def defective(case: Case) -> tuple[Found, ...]:
 
 
 def sound(case: Case, source: Source, ask: Ask) -> bool:
-    """Whether an ask had items a to f and stated the route by which the data really came."""
+    """True if an ask had items a to f and stated the true route of the data."""
     template = case.template(ask.template_id)
     return bool(template and template.ask_complete and ask.stated_route == route(source))
 
@@ -133,7 +133,7 @@ def _asks(case: Case, source: Source) -> list[Ask]:
 
 
 def _counts(case: Case, source: Source, ask: Ask, consents: Consents) -> bool:
-    """Whether an ask counts for the cap: not returned, not a defective one that got a yes, not this one."""
+    """True if an ask counts for the cap: not returned, not a defective one that was answered yes, not this one."""
     send = case.send
     this = ask.request_id == send.request_id and ask.campaign_id in (None, send.campaign_id)
     if this or _returned(case, ask):

@@ -1,4 +1,4 @@
-"""Who the person is, and whether mail reaches that person (domain rule 6.7; APPI 22)."""
+"""The person's identity, age, and reachability by mail (domain rule 6.7; APPI 22)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def reached(case: Case) -> Iterator[Found]:
 
 
 def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
-    """IDENTITY_AMBIGUOUS: what would withhold, if it named this person as surely as the policy asks, and may not."""
+    """IDENTITY_AMBIGUOUS: a stop that would withhold the send, but matches this person below the policy's floor."""
     for hit in case.stops:
         if hit.score < case.policy.match_floor:
             no, _ = will.standing(case, hit.stop, consents)
@@ -36,11 +36,11 @@ def ambiguous(case: Case, consents: Consents) -> Iterator[Found]:
 
 
 def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
-    """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source says so, and nobody knows the birth date."""
+    """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source says so, and the birth date is unknown."""
     if standing.guardian:
         return ()
     sources = case.facts.sources
-    for source in sources:  # of most people nothing says how old they are
+    for source in sources:  # for most people no source tells the age
         if source.birth_date or source.may_be_minor:
             break
     else:
@@ -58,7 +58,7 @@ def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
 
 
 def _latest(written: str) -> date:
-    """The last day that a birth date may mean; of a day or month that does not exist, the wider one counts."""
+    """The last day that a birth date may mean; if the day or month does not exist, the whole month or year counts."""
     year, month, in_month = (int(part) for part in f"{written}-00-00"[:10].split("-"))
     if not 1 <= month <= 12:
         return date(year, 12, 31)
@@ -67,7 +67,7 @@ def _latest(written: str) -> date:
 
 
 def _unreached(case: Case, hit: Hit) -> Span | None:
-    """Since when a death or a returned piece keeps mail from the person, None where it does not."""
+    """The time since which a death or a returned piece prevents delivery, None if neither does."""
     kind = hit.stop.kind
     if kind not in _CODES or (kind == "undeliverable" and not _here(case, hit)):
         return None
@@ -76,7 +76,7 @@ def _unreached(case: Case, hit: Hit) -> Span | None:
 
 
 def _here(case: Case, hit: Hit) -> bool:
-    """Whether a returned piece or a bounce was of the contact point and channel of the send."""
+    """True if a returned piece or a bounce was for the contact point and channel of the send."""
     scope, send = hit.stop.scope, case.send
     return (
         not hit.elsewhere
@@ -86,7 +86,7 @@ def _here(case: Case, hit: Hit) -> bool:
 
 
 def _mended(case: Case, said: Span) -> bool:
-    """Whether the contact point was found to be good later: by hand, or by a later form of the person."""
+    """True if the contact point was later found to be good: by hand, or by a later form of the person."""
     point = case.send.contact_point.id
     for event in case.facts.events:
         named = event.contact_point_id in (None, point)
@@ -103,11 +103,11 @@ def _mended(case: Case, said: Span) -> bool:
 
 
 def _later(case: Case, when: str, said: Span) -> bool:
-    """Whether `when` is after what was said, and not in a future that a clock ahead made up."""
+    """True if `when` is after `said`, and not in the future of a clock that runs ahead."""
     first = case.span(when).first
     return said.last < first <= case.at + case.policy.skew_ms * 1000
 
 
 def _resolved(case: Case, said: Span) -> bool:
-    """Whether somebody has found out since then who it is."""
+    """True if somebody has since resolved the identity."""
     return any(event.kind == "identity_resolved" and _later(case, str(event.said), said) for event in case.facts.events)

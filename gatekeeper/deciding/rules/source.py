@@ -1,4 +1,4 @@
-"""Where the data came from, what was checked of it, and what the person was shown (domain rule 6.2; J.8.5, J.8.7)."""
+"""The source of the data: its origin, its checks, and the notice shown to the person (rule 6.2; J.8.5, J.8.7)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lane(source: Source) -> Lane:
 
 
 def illicit(case: Case, source: Source) -> bool:
-    """Whether the source or the list it came with has an unlawful origin."""
+    """True if the source or its list has an unlawful origin."""
     return _illicit(source, case.batch(source))
 
 
@@ -54,10 +54,9 @@ def state(case: Case, source: Source) -> list[Found]:
 
 
 def uncovered(case: Case, sources: Sequence[Source]) -> Found:
-    """CONTACT_POINT_NOT_COVERED: the sources give another contact point, or what is printed is no address.
+    """CONTACT_POINT_NOT_COVERED: the sources name another contact point, or the printed value is no address.
 
-    IDENTITY_AMBIGUOUS instead: they all give it in a spelling that may be the same, but less surely than by the
-    policy's floor.
+    IDENTITY_AMBIGUOUS instead, if all sources name a spelling that may be the same, but score below the policy's floor.
     """
     facts = tuple(source.source_id for source in sources)
     scores = [case.facts.contact_point_near.get(id_, 0) for id_ in facts]
@@ -69,9 +68,9 @@ def uncovered(case: Case, sources: Sequence[Source]) -> Found:
 
 
 def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found], frozenset[str]]:
-    """CONTROLLER_MISMATCH, PURPOSE_NOT_COVERED, NOTICE_ITEMS_MISSING: what the person was told by us, and by whom.
+    """CONTROLLER_MISMATCH, PURPOSE_NOT_COVERED, NOTICE_ITEMS_MISSING: gaps in the notice that we gave to the person.
 
-    The notice is the consent's, else the source's; one that is named but unknown is not complete.
+    The notice is the consent's, else the source's; a notice that is named but unknown is not complete.
     """
     sender, purpose = case.send.controller_id, case.send.purpose
     named = (consent.notice_id if consent else None) or source.notice_id
@@ -101,7 +100,7 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
 
 
 def provider(case: Case, source: Source) -> Iterator[Found]:
-    """SOURCE_CHECK_MISSING, PROVIDER_BASIS_MISSING, PROVIDER_OPTOUT_CHAIN: what was checked of the provider."""
+    """SOURCE_CHECK_MISSING, PROVIDER_BASIS_MISSING, PROVIDER_OPTOUT_CHAIN: gaps in the check of the provider."""
     batch, policy = case.batch(source), case.policy
     checks = [check for check in (source.check, batch.check if batch else None) if check]
     made = [one for one in checks if _complete(case, one)]
@@ -119,7 +118,7 @@ def provider(case: Case, source: Source) -> Iterator[Found]:
 def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bool) -> Iterator[Found]:
     """JOINT_USE_TERMS_MISSING, JOINT_USE_PARTY_OUT_OF_RANGE, JOINT_USE_NOT_COVERED (J.8.7 d).
 
-    `hidden`: other reasons of the consent were left out since the terms measure the purpose.
+    `hidden`: other reasons of the consent were left out, because the terms measure the purpose.
     """
     policy, id_ = case.policy, source.source_id
     facts = (id_, f"joint_use_terms/{source.terms_id}") if source.terms_id else (id_,)
@@ -147,7 +146,7 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
 
 
 def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[Found]:
-    """SUCCESSION_NOT_COVERED, with PURPOSE_NOT_COVERED where the old purposes end (J.8.7 c)."""
+    """SUCCESSION_NOT_COVERED, and PURPOSE_NOT_COVERED if the old purposes do not cover the send (J.8.7 c)."""
     deal = source.succession
     says = {"predecessor": case.party(deal.predecessor) if deal else "-", "purpose": case.send.purpose}
     covered = bool(deal and case.send.purpose in deal.old_purposes)
@@ -160,7 +159,7 @@ def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[
 
 
 def own_use(case: Case, source: Source) -> tuple[Found, ...]:
-    """ENTRUSTED_OWN_USE: data that were entrusted to us, used for another than the entruster or its purposes."""
+    """ENTRUSTED_OWN_USE: entrusted data used for a party other than the entruster, or for other purposes."""
     trust = source.entrustment
     if not case.policy.asks_for("ENTRUSTED_OWN_USE"):
         return ()
@@ -171,14 +170,14 @@ def own_use(case: Case, source: Source) -> tuple[Found, ...]:
 
 
 def unknown(case: Case, source: Source | None) -> tuple[Found, ...]:
-    """SOURCE_UNKNOWN: nobody can say where the data came from, so the route cannot be stated."""
+    """SOURCE_UNKNOWN: the origin of the data is unknown, so the route cannot be stated."""
     if source is None:
         return (Found("SOURCE_UNKNOWN", (), {"case": "none"}),)
     return (Found("SOURCE_UNKNOWN", (source.source_id,), {"source": source.source_id, "method": source.method}),)
 
 
 def states_route(case: Case, source: Source, notice: Notice | None) -> bool:
-    """Whether a notice of the sender has items a to f and states by what route we got this source's data."""
+    """True if a notice of the sender has items a to f and states the route by which we got this source's data."""
     return bool(
         notice
         and notice.controller_id == case.send.controller_id
@@ -193,7 +192,7 @@ def _told(case: Case, source: Source) -> bool:
 
 
 def _shown(case: Case, source: Source, consent: Consent | None, parties: frozenset[str], rule: str) -> bool:
-    """Whether who collected the data had shown a complete notice and has the person's consent."""
+    """True if the collector of the data had shown a complete notice and has the person's consent."""
     if rule in case.policy.purpose_only:
         return True
     if consent is None:
@@ -205,7 +204,7 @@ def _shown(case: Case, source: Source, consent: Consent | None, parties: frozens
 
 
 def _complete(case: Case, check: ProviderCheck) -> bool:
-    """Whether name, address, representative and history of the provider were checked by now (APPI 30)."""
+    """True if name, address, representative and history of the provider were checked by now (APPI 30)."""
     stated = check.checked_at and check.name and check.address and check.representative and check.how_obtained
     return bool(stated) and case.span(str(check.checked_at)).last <= case.at + case.policy.skew_ms * 1000
 

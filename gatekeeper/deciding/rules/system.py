@@ -1,4 +1,4 @@
-"""Whether a send can be judged at all, and whether its controller may send (domain rules 6.4.1, 6.1; J.4.2)."""
+"""Conditions for judging a send at all, and for its controller to send (domain rules 6.4.1, 6.1; J.4.2)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Checkpoint = Literal["intake", "handoff", "drop"]
 
 
 def unready(case: Case, as_of: int | None) -> list[Found]:
-    """FACTS_UNAVAILABLE: a record about the person cannot be read, or no key is there to compare what is printed.
+    """FACTS_UNAVAILABLE: a record about the person cannot be read, or the key to compare printed values is missing.
 
-    FACTS_STALE: the view is older than promised.
+    FACTS_STALE: the facts are older than the promised lag.
     `as_of`: milliseconds since the epoch up to which all facts are known; None = up to now.
     """
     found = []
@@ -35,7 +35,7 @@ def unready(case: Case, as_of: int | None) -> list[Found]:
 
 
 def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
-    """POLICY_UNKNOWN: no policy is in force for the place, or a record of it bars the one that was."""
+    """POLICY_UNKNOWN: no policy is in force for the country, or a record bars the one that was."""
     if bar is None:
         return Found("POLICY_UNKNOWN", (), {"country": country or "-"})
     facts = (bar.what,) if bar.case == "unreadable" else ()
@@ -58,7 +58,7 @@ def invalid(case: Case) -> tuple[Found, ...]:
 
 
 def suspended(case: Case) -> tuple[Found, ...]:
-    """SENDING_SUSPENDED: the controller's sending is frozen at this instant; an end before its start is no end."""
+    """SENDING_SUSPENDED: the controller's sending is frozen at this instant; an end before the start is ignored."""
     controller = case.reference.controllers[case.send.controller_id]
     since, until = controller.suspended_since, controller.suspended_until
     if since is None and until is None:
@@ -72,7 +72,7 @@ def suspended(case: Case) -> tuple[Found, ...]:
 
 
 def unplaced(case: Case) -> tuple[Found, ...]:
-    """JURISDICTION_UNKNOWN: no country is known of the address; the strictest policy decides."""
+    """JURISDICTION_UNKNOWN: the country of the address is unknown; the strictest policy decides."""
     if case.send.contact_point.country is not None:
         return ()
     return (Found("JURISDICTION_UNKNOWN", (), {"policy": case.policy.name}),)

@@ -1,4 +1,4 @@
-"""The person's will: one no in scope is enough, by whatever route it came (domain rules 3.4.3, 6.3.3, 6.7)."""
+"""The person's will: one objection or refusal in scope is enough, by any route (domain rules 3.4.3, 6.3.3, 6.7)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CODES = {
 def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]]:
     """SUBJECT_OBJECTED, CESSATION_REQUESTED, SUBJECT_ERASED, POSTAL_REFUSAL_RETURNED, with the notes of lifting.
 
-    One found only by a match below the policy's floor is IDENTITY_AMBIGUOUS instead (rules/person.py).
+    A stop that matches the person only below the policy's floor is IDENTITY_AMBIGUOUS instead (rules/person.py).
     """
     left: dict[str, list[No]] = {}
-    if (erased := case.facts.erased) is not None:  # no later consent lifts it, only a readmission
+    if (erased := case.facts.erased) is not None:  # no later consent lifts an erasure, only a readmission
         left["erasure"] = [No("erasure", "erasure", Span(erased * 1000, erased * 1000), None, frozenset())]
     notes: set[str] = set()
     for hit in case.stops:
@@ -38,7 +38,7 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
 
 
 def standing(case: Case, stop: Suppression, consents: Consents) -> tuple[No | None, frozenset[str]]:
-    """The no that a stop of the will says to the send, None where none or a lifted one, and the notes of it.
+    """The refusal that a stop means for the send, with its notes; None if out of scope or lifted.
 
     Objections to the predecessor of a succession bind the sender. A cessation that nobody has decided is not lifted.
     """
@@ -52,7 +52,7 @@ def standing(case: Case, stop: Suppression, consents: Consents) -> tuple[No | No
 
 
 def taken_back(case: Case, standing: ConsentState) -> list[Found]:
-    """CONSENT_WITHDRAWN and CONSENT_REFUSED: a no in scope that no later consent lifts."""
+    """CONSENT_WITHDRAWN and CONSENT_REFUSED: a withdrawal or refusal in scope that no later consent lifts."""
     found: list[Found] = []
     if standing.nos:
         for state, code in (("Withdrawn", "CONSENT_WITHDRAWN"), ("Refused", "CONSENT_REFUSED")):
@@ -62,12 +62,12 @@ def taken_back(case: Case, standing: ConsentState) -> list[Found]:
 
 
 def _bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
-    """Returns to whom a yes must be given that may lift a stop; None where its scope does not cover the send.
+    """The parties to whom a consent may be given that lifts a stop; None if the stop's scope does not cover the send.
 
-    What a scope does not name is covered.
+    An attribute that the scope does not name is covered.
     """
     send, scope = case.send, stop.scope
-    returned = stop.kind == "refusal_returned"  # by post, for every purpose and address
+    returned = stop.kind == "refusal_returned"  # a refusal by post covers every purpose and address
     if returned and send.channel != "postal":
         return None
     if not returned and not (
