@@ -21,7 +21,7 @@ from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
 from schemas.record import Record
-from tests import world
+from tests.support import invented
 
 ROUNDS = 20
 PATHS = ("/", "/items", "/items?primary=AGE_UNCERTAIN&campaign=K-3", "/overview?span=quarter", "/campaigns", "/reasons")
@@ -34,7 +34,7 @@ def records(count: int, now: int) -> list[Record]:
     for n in range(count):
         code, at, did = CODES[n % 10], now - n * 60_000, f"{n:026}".translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
         campaign = f"K-{n % 20}"
-        send = world.send(recipient_id=f"R{n:06}", event_id=f"E{n}", campaign_id=campaign, mail_date="2099-12-10")
+        send = invented.send(recipient_id=f"R{n:06}", event_id=f"E{n}", campaign_id=campaign, mail_date="2099-12-10")
         reason = {
             "code": code,
             "clause": "-",

@@ -21,7 +21,7 @@ from schemas.topics import FACT_TOPICS
 from streams.client import admin
 from streams.kafka.broker import Broker
 from streams.worker.clients import Clients
-from tests.cluster import Cluster
+from tests.support.cluster import Cluster
 
 WARM, ROUNDS = 100, 1_000
 

@@ -24,9 +24,9 @@ from streams.client import admin
 from streams.kafka.broker import Broker
 from streams.worker import ledger, offsets
 from streams.worker.clients import Clients
-from tests import world
+from tests.support import invented
 
-NOW = world.T
+NOW = invented.T
 DAYS = 30
 
 
@@ -35,13 +35,13 @@ def value(number: int) -> bytes:
     name = f"R{number:09}"
     delivery = {"name": "見本 花子", "postcode": "100-0000", "lines": ["東京都千代田区見本町1-2-3"]}
     fields = {"recipient_id": name, "event_id": f"DM-2026-AUTUMN-{name}", "campaign_id": "DM-2026-AUTUMN"}
-    return orjson.dumps(world.send(point=f"{name}-P", mail_date="2026-12-10", delivery=delivery, **fields))
+    return orjson.dumps(invented.send(point=f"{name}-P", mail_date="2026-12-10", delivery=delivery, **fields))
 
 
 @functools.cache
 def at_point() -> Printed | None:
     """The result of comparing the delivery, which is the same for everybody."""
-    return printed(world.TOKENS, Send.model_validate_json(value(0)))
+    return printed(invented.TOKENS, Send.model_validate_json(value(0)))
 
 
 def entries(number: int) -> tuple[Entry, Entry]:

@@ -31,7 +31,7 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.policy.packs import load
 from schemas.record import Record
 from schemas.topics import FACT_TOPICS
-from tests import world
+from tests.support import invented
 
 ROUNDS = 40
 US, BYTES = 5.0, 2.0
@@ -55,8 +55,8 @@ def sends(count: int) -> list[Record]:
     found = []
     for number in itertools.islice((n for n in itertools.count() if partition_of(f"R{n:09}".encode(), 8) == 3), count):
         named = {"recipient_id": f"R{number:09}", "event_id": f"DM-2026-AUTUMN-R{number:09}"}
-        value = orjson.dumps(world.send(campaign_id="DM-2026-AUTUMN", delivery=delivery, **named))
-        found.append(Record("mail.sends.v1", 3, 1_000_000 + number, world.T, None, value))
+        value = orjson.dumps(invented.send(campaign_id="DM-2026-AUTUMN", delivery=delivery, **named))
+        found.append(Record("mail.sends.v1", 3, 1_000_000 + number, invented.T, None, value))
     return found
 
 
@@ -71,13 +71,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=500)
     count = parser.parse_args().records
-    subjects, memory, store = Subjects({1: secrets.token_bytes(32)}, secrets.token_bytes), Memory(), world.store()
+    subjects, memory, store = Subjects({1: secrets.token_bytes(32)}, secrets.token_bytes), Memory(), invented.store()
     records = sends(count)
     names = [orjson.loads(record.value or b"")["recipient_id"] for record in records]
     judged, packs = list[Judged](), load("jp-pmark")
     judge = Judge(packs, 8, subjects=subjects)
     for record in records:
-        judged.append(judge.judge(record, store, world.T, memory=memory))
+        judged.append(judge.judge(record, store, invented.T, memory=memory))
         for entry in judged[-1].entries:
             memory.put(entry)
     with tempfile.TemporaryDirectory() as folder:
@@ -95,9 +95,9 @@ def main() -> None:
         dead_facts=0,
         as_of={name: [1_000_000] * (1 if name == "reference" else 8) for name in FACT_TOPICS},
         prev="0" * 64,
-        policy=packs.at(world.T),
-        t0=world.T,
-        t1=world.T,
+        policy=packs.at(invented.T),
+        t0=invented.T,
+        t1=invented.T,
     )
     signature = base64.b64encode(signer.sign(value))
     gc.disable()

@@ -23,8 +23,8 @@ from schemas.codec import encode
 from schemas.topics import FACT_TOPICS, subject_key
 from streams.client import admin
 from streams.kafka.broker import Broker
-from tests.world import KEY
-from tests.worlds import World
+from tests.support.invented import KEY
+from tests.support.world import World
 
 STEP_SECONDS = 0.05
 DEADLINE = 1_800.0

@@ -27,7 +27,7 @@ from types import ModuleType
 
 from gatekeeper.audit.tlog import merkle
 from gatekeeper.audit.verify import export_check, input_files
-from tests.trails import Trail
+from tests.support.trails import Trail
 
 SIZE = 500
 """Sends per transaction, as under load."""

@@ -30,7 +30,7 @@ from schemas.codec import encode
 from schemas.topics import FACT_TOPICS, subject_key
 from streams.client import admin
 from streams.kafka.broker import Broker
-from tests.worlds import Supervised, World, until
+from tests.support.world import Supervised, World, until
 
 SECONDS = 20
 """Seconds of published sends whose latency is measured."""

@@ -22,7 +22,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Producer
 
 from tests.chaos.journal import UNKNOWN, Journal, Kind, Said
-from tests.worlds import consent, send, source
+from tests.support.world import consent, send, source
 
 RATE = 60
 """Ordinary sends a second."""

@@ -16,8 +16,8 @@ from kafka.admin import KafkaAdminClient
 
 from tests.chaos.group import ASKED_MS, Group
 from tests.chaos.stage import WORKERS, Stage
-from tests.proxy import END_TXN, FETCH, PRODUCE, Delay, Exchange, Fault, Hold, Reset
-from tests.worlds import Supervised
+from tests.support.proxy import END_TXN, FETCH, PRODUCE, Delay, Exchange, Fault, Hold, Reset
+from tests.support.world import Supervised
 
 FACTS = ("sources", "consents", "suppressions", "reference")
 SESSION = 6.0

@@ -9,7 +9,7 @@ from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
-from tests.worlds import World
+from tests.support.world import World
 
 ASKED_MS = 10_000
 """So long a broker is waited for that may be halted."""

@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from tests.cluster import Cluster
-from tests.worlds import BACK_SOON, Supervised, World
+from tests.support.cluster import Cluster
+from tests.support.world import BACK_SOON, Supervised, World
 
 WORKERS = ("worker-0", "worker-1")
 ENDED_SOON = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000"}

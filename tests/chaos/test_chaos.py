@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.round import run
-from tests.worlds import World
+from tests.support.world import World
 
 SECONDS, SEED = 60.0, int(os.environ.get("CHAOS_SEED", "1"))
 

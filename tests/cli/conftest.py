@@ -22,7 +22,7 @@ from streams.client import reader as client
 from streams.client.publisher import Publisher
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
-from tests.worlds import BACK_SOON, Supervised, World
+from tests.support.world import BACK_SOON, Supervised, World
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.codec import decode
 from streams.operations.management import policies
-from tests.policies import record, shipped, text
+from tests.support.policies import record, shipped, text
 
 TIGHTER = ("ask_cap = 1", "ask_cap = 1\nconsent_max_age_months = 24")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.facts import judged
 from gatekeeper.ledger import entries
-from tests import world
+from tests.support import invented
 
 YES, NO, SPENT = (codes.new(bytes([number]) * codes.ENTROPY_BYTES) for number in (1, 2, 3))
 ASKED = {"controller_id": "C1", "purpose": "mkt.dm.own", "notice_id": "OK", "at": "2026-11-01T10:00:00+09:00"}
@@ -17,7 +17,7 @@ ASKED = {"controller_id": "C1", "purpose": "mkt.dm.own", "notice_id": "OK", "at"
 
 def remember(system, request_id: str, person: str, code: str) -> None:
     """Puts what the worker remembers of an ask into the ledger."""
-    _, value = world.ask(request_id=request_id, recipient_id=person, **ASKED)
+    _, value = invented.ask(request_id=request_id, recipient_id=person, **ASKED)
     said, _ = judged("confirmations", json.dumps(value).encode())
     entry = entries.ask(person, request_id, json.loads(said), answer_code=code, contact_point_id="cp-1")
     system.put("ledger", entry.value, key=entry.key)
@@ -46,7 +46,7 @@ def test_cards_good_and_bad_then_consents_of_those_asked_and_every_wrong_code_wi
     remember(system, "Q-1", "P-1", YES)
     remember(system, "Q-2", "P-2", NO)
     remember(system, "Q-3", "P-3", SPENT)
-    _, before = world.consent(recipient_id="P-3", record_id="R-3", answers="Q-3")
+    _, before = invented.consent(recipient_id="P-3", record_id="R-3", answers="Q-3")
     system.put("consents", json.dumps(before).encode(), key=b"P-3")
     system.put("consents", b'{"answers"', key=b"P-4")
 

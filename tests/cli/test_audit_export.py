@@ -22,9 +22,9 @@ from gatekeeper.settings import load
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
-from tests.trails import Trail, alone, bytes_of
-from tests.world import REFERENCE
-from tests.worlds import World, consent, send, until
+from tests.support.invented import REFERENCE
+from tests.support.trails import Trail, alone, bytes_of
+from tests.support.world import World, consent, send, until
 
 SENDS = 60
 RECORDS = SENDS + 1 + 3 + 1 + 1

@@ -29,7 +29,7 @@ from gatekeeper.settings import Settings
 from streams.client import admin
 from streams.operations.sealing import Sealer, SealerCallbacks
 from tests.cli.conftest import Run, System
-from tests.manifests import Writer
+from tests.support.manifests import Writer
 
 ENTRY = "from gatekeeper.cli import main; main()"
 HOUSE = Path(__file__).parents[2]

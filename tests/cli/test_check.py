@@ -14,27 +14,27 @@ import pytest
 from gatekeeper.ledger import entries
 from gatekeeper.texts import language, text
 from schemas.codec import parse
-from tests import world
+from tests.support import invented
 
 AT = "2026-11-24T10:00:00+09:00"
 
 
-def person(name: str) -> list[world.Event]:
+def person(name: str) -> list[invented.Event]:
     """Somebody who may be written to: a point card with a complete form, and a yes."""
     point = (f"cp-{name}",)
     return [
-        world.source(source_id=f"S-{name}", recipient_id=name, contact_points=point),
-        world.consent(record_id=f"R-{name}", recipient_id=name),
+        invented.source(source_id=f"S-{name}", recipient_id=name, contact_points=point),
+        invented.consent(record_id=f"R-{name}", recipient_id=name),
     ]
 
 
-def objection(name: str) -> world.Event:
-    topic, value = world.suppression(suppression_id=f"X-{name}")
+def objection(name: str) -> invented.Event:
+    topic, value = invented.suppression(suppression_id=f"X-{name}")
     return topic, {**value, "recipient_id": name}
 
 
 def send(name: str, **fields: Any) -> dict[str, Any]:
-    return world.send(event_id=f"E-{name}", recipient_id=name, point=f"cp-{name}", **fields)
+    return invented.send(event_id=f"E-{name}", recipient_id=name, point=f"cp-{name}", **fields)
 
 
 def jsonl(path: Path, values: Iterable[Any]) -> str:
@@ -43,9 +43,11 @@ def jsonl(path: Path, values: Iterable[Any]) -> str:
     return str(path)
 
 
-def events(path: Path, *known: world.Event) -> str:
+def events(path: Path, *known: invented.Event) -> str:
     """A file of facts as a case has them, each with its topic."""
-    return jsonl(path, ({"topic": f"mail.{topic}.v1", "value": value} for topic, value in (*world.REFERENCE, *known)))
+    return jsonl(
+        path, ({"topic": f"mail.{topic}.v1", "value": value} for topic, value in (*invented.REFERENCE, *known))
+    )
 
 
 @pytest.fixture
@@ -182,7 +184,7 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The key that the tests' tokens are made with, where the settings name it."""
     file = tmp_path / "token.key"
     file.touch(0o600)
-    file.write_bytes(world.KEY)
+    file.write_bytes(invented.KEY)
     monkeypatch.setenv("GATEKEEPER_TOKEN_KEY", str(file))
 
 
@@ -192,11 +194,11 @@ ELSEWHERE = {**HOME, "lines": ["東京都千代田区千代田9-9"]}
 
 def delivered(tmp_path: Path, *deliveries: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     """Facts of people who live at HOME, and a send to each, printed as `deliveries` say."""
-    known, sends = list[world.Event](), []
+    known, sends = list[invented.Event](), []
     for number, delivery in enumerate(deliveries):
         name = f"P{number}"
-        point = {"id": f"cp-{name}", **world.known_by(HOME)}
-        topic, source = world.source(source_id=f"S-{name}", recipient_id=name)
+        point = {"id": f"cp-{name}", **invented.known_by(HOME)}
+        topic, source = invented.source(source_id=f"S-{name}", recipient_id=name)
         known += [(topic, {**source, "contact_points": [point]}), *person(name)[1:]]
         contact = {"id": point["id"], "token": point["token"], "country": "JP"}
         sends.append({**send(name), "contact_point": contact, "delivery": delivery})
@@ -270,10 +272,10 @@ def test_resolution_in_a_file_then_it_frees_nobody(run, tmp_path: Path, facts: s
     assert "FACTS_UNAVAILABLE" in done.out
 
 
-def folder(path: Path, *known: world.Event) -> Path:
+def folder(path: Path, *known: invented.Event) -> Path:
     path.mkdir()
     for topic in ("sources", "consents", "suppressions", "reference"):
-        jsonl(path / f"{topic}.jsonl", [value for name, value in (*world.REFERENCE, *known) if name == topic])
+        jsonl(path / f"{topic}.jsonl", [value for name, value in (*invented.REFERENCE, *known) if name == topic])
     return path
 
 
@@ -292,9 +294,9 @@ def test_folder_without_suppressions_then_refused_since_an_absence_clears_nobody
 
 
 def test_mail_date_then_judged_as_of_that_day(run, tmp_path: Path) -> None:
-    until = world.consent(recipient_id="P-1", effective_to="2026-11-30")
-    facts = events(tmp_path / "facts.jsonl", world.source(), until)
-    campaign = jsonl(tmp_path / "c.jsonl", [world.send()])
+    until = invented.consent(recipient_id="P-1", effective_to="2026-11-30")
+    facts = events(tmp_path / "facts.jsonl", invented.source(), until)
+    campaign = jsonl(tmp_path / "c.jsonl", [invented.send()])
     assert run("check", campaign, "--facts", facts, "--at", "2026-11-30").code == 0
     late = run("check", campaign, "--facts", facts, "--at", "2026-12-01", "--json")
     assert (late.code, late.json["at"]) == (1, "2026-11-30T15:00:00.000Z")
@@ -302,16 +304,16 @@ def test_mail_date_then_judged_as_of_that_day(run, tmp_path: Path) -> None:
 
 
 def test_other_policy_then_it_decides(run, tmp_path: Path) -> None:
-    facts = events(tmp_path / "facts.jsonl", world.source())
-    campaign = jsonl(tmp_path / "c.jsonl", [world.send()])
+    facts = events(tmp_path / "facts.jsonl", invented.source())
+    campaign = jsonl(tmp_path / "c.jsonl", [invented.send()])
     assert run("check", campaign, "--facts", facts, "--at", AT).code == 1
     assert run("check", campaign, "--facts", facts, "--at", AT, "--policy", "jp-appi").code == 0
     assert "jp-pmark" in run("check", campaign, "--facts", facts, "--policy", "nowhere").says(2)
 
 
 def test_version_of_the_policy_put_in_force_by_the_facts_then_it_decides(run, tmp_path: Path) -> None:
-    campaign = jsonl(tmp_path / "c.jsonl", [world.send()])
-    fifteen = [world.source(birth_date="2011-06-01"), world.consent()]
+    campaign = jsonl(tmp_path / "c.jsonl", [invented.send()])
+    fifteen = [invented.source(birth_date="2011-06-01"), invented.consent()]
     facts = events(tmp_path / "facts.jsonl", *fifteen)
     before = run("check", campaign, "--facts", facts, "--at", AT, "--json")
     assert (before.code, before.json["policy"]["version"]) == (0, 1)
@@ -375,18 +377,18 @@ def test_no_broker_then_exit_3_that_names_it(run, tmp_path: Path, nowhere: str) 
 
 
 def test_running_system_then_judged_by_what_stands_on_its_topics(run, system, tmp_path: Path) -> None:
-    for topic, value in (*world.REFERENCE, *person("yes"), *person("no"), objection("no")):
+    for topic, value in (*invented.REFERENCE, *person("yes"), *person("no"), objection("no")):
         system.put(topic, json.dumps(value).encode(), partition=0)
     system.put("consents", b"{broken", key=b"other", partition=1)
     again = send("yes", campaign_id="K-0")
     entry = entries.clearance(
         parse("sends", None, json.dumps(again).encode()),
         did="D-0",
-        at=world.T - 1000,
-        until=world.T + 1000,
+        at=invented.T - 1000,
+        until=invented.T + 1000,
         basis=None,
         released=False,
-        src={"topic": "sends", "partition": 0, "offset": 0, "timestamp": world.T},
+        src={"topic": "sends", "partition": 0, "offset": 0, "timestamp": invented.T},
     )
     system.put("ledger", entry.value, key=entry.key, partition=1)
     campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), send("other"), again])

@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 
-from tests import world
+from tests.support import invented
 
 
 def case(**fields: Any) -> dict[str, Any]:
     return {
         "at": "2026-11-24T10:00:00+09:00",
         "policy": "jp-pmark",
-        "reference": [value for _, value in world.REFERENCE],
-        "facts": [{"topic": topic, "key": "P-1", "value": value} for topic, value in (world.source(), world.consent())],
-        "send": world.send(),
+        "reference": [value for _, value in invented.REFERENCE],
+        "facts": [
+            {"topic": topic, "key": "P-1", "value": value} for topic, value in (invented.source(), invented.consent())
+        ],
+        "send": invented.send(),
         **fields,
     }
 
@@ -46,9 +48,9 @@ def test_clear_case_decided_then_json_and_exit_0(tmp_path: Path) -> None:
 def test_number_beyond_64_bits_then_the_case_is_withheld_as_the_worker_would_and_the_place_is_told(
     tmp_path: Path,
 ) -> None:
-    fact = {"topic": "sources", "key": "P-1", "value": {**world.source()[1], "v": 2**64}}
+    fact = {"topic": "sources", "key": "P-1", "value": {**invented.source()[1], "v": 2**64}}
     for wrong, code, place in (
-        (case(send=world.send(v=-(2**70))), "EVENT_INVALID", "field_invalid at v"),
+        (case(send=invented.send(v=-(2**70))), "EVENT_INVALID", "field_invalid at v"),
         (case(facts=[fact]), "FACTS_UNAVAILABLE", "facts.0: field_invalid at v"),
     ):
         done = run(tmp_path, json.dumps(wrong))
@@ -59,9 +61,9 @@ def test_number_beyond_64_bits_then_the_case_is_withheld_as_the_worker_would_and
 
 
 def test_release_that_does_not_say_of_how_many_then_it_is_of_this_piece(tmp_path: Path) -> None:
-    known = case(facts=[{"topic": "sources", "key": "P-1", "value": world.source(may_be_minor=True)[1]}])
-    known["facts"].append({"topic": "consents", "key": "P-1", "value": world.consent()[1]})
-    (_, act) = world.act(reasons=["AGE_UNCERTAIN"])
+    known = case(facts=[{"topic": "sources", "key": "P-1", "value": invented.source(may_be_minor=True)[1]}])
+    known["facts"].append({"topic": "consents", "key": "P-1", "value": invented.consent()[1]})
+    (_, act) = invented.act(reasons=["AGE_UNCERTAIN"])
     for bulk, verdict in (
         ({}, "clear"),
         ({"bulk": 100}, "clear"),
@@ -100,7 +102,7 @@ def test_bad_case_decided_then_one_sentence_and_exit_2(tmp_path: Path, content: 
 @pytest.mark.parametrize(
     ("fields", "reason", "said"),
     [
-        ({"send": {**world.send(), "mail_date": "2026-12-01T10:00:00"}}, "EVENT_INVALID", "mail_date"),
+        ({"send": {**invented.send(), "mail_date": "2026-12-01T10:00:00"}}, "EVENT_INVALID", "mail_date"),
         ({"facts": [{"topic": "consents", "value": {"v": 1}}]}, "FACTS_UNAVAILABLE", "facts.0"),
         ({"facts": [{"topic": "mail.confirmations.v1", "value": {}}]}, "FACTS_UNAVAILABLE", "facts.0"),
         ({"facts": [{"topic": "acts", "value": {}}]}, "FACTS_UNAVAILABLE", "facts.0"),

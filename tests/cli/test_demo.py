@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from gatekeeper.keys import ROLES
-from tests.worlds import until
+from tests.support.world import until
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from gatekeeper.cli import main; main()", "demo", "--people", "150", "--sends", "120"]

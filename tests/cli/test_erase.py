@@ -9,7 +9,7 @@ import pytest
 from schemas.topics import DAY_MS, FOREVER, TOPICS
 from tests.cli.conftest import Run, System
 from tests.cli.test_suspend import records
-from tests.worlds import TOKEN, source
+from tests.support.world import TOKEN, source
 
 
 def test_erased_then_person_and_addresses_are_stopped_and_every_partition_has_the_act(run: Run, system: System) -> None:

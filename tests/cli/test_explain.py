@@ -10,7 +10,7 @@ import pytest
 from gatekeeper.keys import Keys
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
-from tests.worlds import World, consent, send, until
+from tests.support.world import World, consent, send, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
 

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from tests.cli.conftest import Run, System
-from tests.worlds import Supervised, World, consent, send, until
+from tests.support.world import Supervised, World, consent, send, until
 
 HOME = {"name": "金糸雀 迦奈", "postcode": "100-0000", "lines": ["見本町1-2-3", "青葉荘"]}
 CANARIES = ("金糸雀", "青葉荘")

@@ -23,7 +23,7 @@ from gatekeeper.texts import text
 from schemas.codec import decode
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
-from tests.worlds import World, until
+from tests.support.world import World, until
 
 HEAD = Head(sends=2, acts=0, prev="0" * 64, at=1)
 

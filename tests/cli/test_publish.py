@@ -23,7 +23,7 @@ from streams.client.reader import Reader
 from streams.operations import publishing
 from tests.cli.conftest import System, dying
 from tests.cli.conftest import send as any_send
-from tests.worlds import TEMPLATE, controller
+from tests.support.world import TEMPLATE, controller
 
 
 def write(path: Path, *lines: object, end: str = "\n") -> Path:

@@ -31,8 +31,8 @@ from schemas.topics import FACT_TOPICS
 from streams.kafka.broker import Broker
 from streams.operations.trail import LiveTrail
 from tests.cli.conftest import Run
-from tests.world import KEY, TOKENS, terms
-from tests.worlds import World, consent, send, source, until
+from tests.support.invented import KEY, TOKENS, terms
+from tests.support.world import World, consent, send, source, until
 
 ALL = ("audit", "replay", "--live", "--rate", "0", "--json")
 

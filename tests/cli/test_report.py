@@ -10,7 +10,7 @@ import pytest
 
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
-from tests.worlds import World, consent, send, until
+from tests.support.world import World, consent, send, until
 
 
 def test_traffic_then_the_report_counts_it_and_its_proofs_hold(

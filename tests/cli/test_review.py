@@ -15,7 +15,7 @@ import pytest
 from streams.client.reader import Reader
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run
-from tests.worlds import Supervised, World, send, source, until
+from tests.support.world import Supervised, World, send, source, until
 
 REASON = ("--reason", "looked at the form", "--yes")
 

@@ -15,8 +15,8 @@ from gatekeeper.keys import ROLES, Keys, key_name
 from streams.client import reader
 from streams.client.rights import WRITES, rights
 from tests.cli.conftest import Outcome, Run
-from tests.secure import Secured, secured
-from tests.worlds import World, send
+from tests.support.secure import Secured, secured
+from tests.support.world import World, send
 
 As = Callable[..., Outcome]
 """Runs a command as one of the parts."""

@@ -16,11 +16,11 @@ import pytest
 from schemas.topics import TOPICS
 from streams.client import reader
 from streams.kafka.broker import Broker
-from tests import canaries
-from tests.canaries import NARUMI, PEOPLE
 from tests.cli.conftest import Outcome, Run
-from tests.world import known_by
-from tests.worlds import TEMPLATE, Supervised, World, consent, send, source, until
+from tests.support import canaries
+from tests.support.canaries import NARUMI, PEOPLE
+from tests.support.invented import known_by
+from tests.support.world import TEMPLATE, Supervised, World, consent, send, source, until
 
 NAME, MAIL, PHONE = NARUMI["name"], NARUMI["email"], NARUMI["phone"]
 FREE = ("recalls", "audit", "manifests", "ledger")

@@ -19,8 +19,8 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
 from streams.client import cluster
 from streams.kafka.broker import Broker
+from tests.support.world import World, consent, send, until
 from tests.unit.test_witness import Place
-from tests.worlds import World, consent, send, until
 
 POLICY = {"id": "jp-pmark", "version": 1, "sha256": "0" * 64}
 AT = "2026-04-01T00:00:00.000Z"

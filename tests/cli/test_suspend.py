@@ -19,7 +19,7 @@ from streams.client.publisher import Outgoing, transact
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
 from tests.cli.conftest import Run, System
-from tests.worlds import World, send, source, until
+from tests.support.world import World, send, source, until
 
 
 def controller(system: System, name: str = "midori", **more: Any) -> None:

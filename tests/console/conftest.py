@@ -26,7 +26,7 @@ from gatekeeper.console.app import Server, create_app
 from gatekeeper.console.users import ROLES, File, User, Users, hashed, written
 from gatekeeper.settings import Settings
 from streams.kafka.broker import Broker
-from tests.worlds import World, send, until
+from tests.support.world import World, send, until
 
 PASSWORD = "correct horse battery"
 PEOPLE = (*((role, (role,)) for role in ROLES), ("approver2", ("approver",)), ("reviewer2", ("reviewer",)))

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.console.conftest import Site, field_of
-from tests.worlds import until
+from tests.support.world import until
 
 
 def acted(client: httpx.Client, id_: str, kind: str, **more: Any) -> httpx.Response:

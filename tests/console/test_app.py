@@ -22,7 +22,7 @@ from gatekeeper.settings import Settings
 from schemas.record import Record
 from streams.kafka.broker import Broker
 from tests.console.conftest import BROWSER, PASSWORD, Site, served
-from tests.worlds import BACK_SOON, World, until
+from tests.support.world import BACK_SOON, World, until
 
 
 def test_nobody_signed_in_then_every_page_leads_to_the_sign_in_and_back(site: Site) -> None:

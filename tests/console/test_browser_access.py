@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console.conftest import PASSWORD, Site, day, send_number
-from tests.worlds import send, until
+from tests.support.world import send, until
 
 SignIn = Callable[..., Page]
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.console.conftest import Site, send_number
-from tests.worlds import source, until
+from tests.support.world import source, until
 
 
 def listed(page: Page, campaign: str) -> list[str]:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from gatekeeper.console.pages import item
 from tests.console.conftest import PASSWORD, Site, day, served
-from tests.worlds import until
+from tests.support.world import until
 
 SignIn = Callable[..., Page]
 

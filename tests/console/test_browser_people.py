@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console.conftest import Site, send_number, served
-from tests.worlds import TOKEN, World, consent, send, source, until
+from tests.support.world import TOKEN, World, consent, send, source, until
 
 RACES = int(os.environ.get("RACES", "100"))
 """So many acts are raced; 1,000 on demand."""

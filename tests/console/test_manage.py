@@ -12,7 +12,7 @@ import pytest
 
 from schemas.codec import decode
 from tests.console.conftest import Site, field_of
-from tests.worlds import send, until
+from tests.support.world import send, until
 
 KINDS = ("suspend", "resume", "quarantine", "erase", "readmit", "activate")
 

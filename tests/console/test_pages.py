@@ -13,8 +13,8 @@ from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import text
 from gatekeeper.words import law
 from tests.console.conftest import Site, served
+from tests.support.world import send, until
 from tests.unit.test_witness import Place
-from tests.worlds import send, until
 
 ROOMS = ("/overview", "/campaigns", "/reasons", "/manage")
 

@@ -16,7 +16,7 @@ from gatekeeper.console import record_places
 from streams.client import fact_with_act
 from streams.operations import erasures
 from tests.console.conftest import Site, field_of
-from tests.worlds import TOKEN, send, until
+from tests.support.world import TOKEN, send, until
 
 UNKNOWN = inquiry.make("A" * 26)
 PRIVATE = ("例 花子", "見本町", "100-0000", TOKEN, "t1_")

@@ -11,7 +11,7 @@ import pytest
 
 from gatekeeper.console.pages import item
 from tests.console.conftest import Site, day
-from tests.worlds import send, until
+from tests.support.world import send, until
 
 
 def test_groups_then_each_cause_is_a_row_with_its_origin_count_and_link(site: Site) -> None:

@@ -18,7 +18,7 @@ from gatekeeper.errors import IntegrityError, UnavailableError
 from gatekeeper.report import period
 from gatekeeper.times import instant
 from tests.console.conftest import Site
-from tests.worlds import until
+from tests.support.world import until
 
 NOW = 1_795_482_000_000
 NOVEMBER = period.read("2020-11-01", "2020-11-30", "Asia/Tokyo")

@@ -14,11 +14,11 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from tests import canaries
-from tests.canaries import NARUMI, PEOPLE
 from tests.console.conftest import BROWSER, PASSWORD, Site, send_number
-from tests.world import known_by
-from tests.worlds import source, until
+from tests.support import canaries
+from tests.support.canaries import NARUMI, PEOPLE
+from tests.support.invented import known_by
+from tests.support.world import source, until
 
 TYPED = (NARUMI["name"], NARUMI["email"], NARUMI["phone"], NARUMI["lines"][0])
 ADDRESSES = (

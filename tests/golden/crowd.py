@@ -22,7 +22,7 @@ from gatekeeper.policy.packs import NEVER, STRICTEST, Packs, PolicyOutage, load
 from gatekeeper.policy.policy import TUNABLE, Policy
 from gatekeeper.times import LONG_AGO
 from schemas.events import Send
-from tests import world
+from tests.support import invented
 
 WRITTEN = (
     {"name": "高橋 一郎", "lines": ["東京都渋谷区神宮前1-2-3"]},
@@ -94,7 +94,7 @@ class _Crowd:
         )
         self._stops, self._events, self._releases = (self._made(make, 0) for make in (_stop, _event, _release))
 
-    def _made(self, make: Callable[[Draw, int], world.Event], number: int) -> list[tuple[str, bytes]]:
+    def _made(self, make: Callable[[Draw, int], invented.Event], number: int) -> list[tuple[str, bytes]]:
         return [_encoded(make(self._draw, number)) for _ in range(POOL)]
 
     def decided(self) -> Decision:
@@ -105,15 +105,15 @@ class _Crowd:
         for place, (topic, value) in enumerate(self._facts()):
             assert store.apply(topic, 0, place, None, value) is None, value
         send, packs = draw.of(self._sends), _packs(draw.of(PACKS))
-        at_point = printed(None if draw.often(0.05) else world.TOKENS, send)
-        erased = world.T - 30 * DAY if draw.often(0.01) else None
+        at_point = printed(None if draw.often(0.05) else invented.TOKENS, send)
+        erased = invented.T - 30 * DAY if draw.often(0.01) else None
         asks = self._remembered(self._asks[0], 0.08)
         releases = self._remembered(self._releases, 0.03)
         view = store.view(send, at_point, asks=asks, releases=releases, erased=erased)
         if draw.often(0.01):
             view = dataclasses.replace(view, unreadable=(draw.one("consents/0/9", "consents/0/9/*"),))
-        at = world.T - (900 * DAY if draw.often(0.01) else 0)
-        as_of = world.T - draw.one(1_000, 10 * DAY) if draw.often(0.02) else None
+        at = invented.T - (900 * DAY if draw.often(0.01) else 0)
+        as_of = invented.T - draw.one(1_000, 10 * DAY) if draw.often(0.02) else None
         checkpoint, clearance = draw.one("intake", "intake", "handoff"), "D-9" if draw.often(0.03) else None
 
         def judge(facts: Facts) -> Decision:
@@ -143,8 +143,8 @@ class _Crowd:
             bulk=(100, 101, None),
             campaign_id=("K-1", "K-2"),
         )
-        given = world.act(reasons=named, channel=channel, evidence_ref=draw.one(None, "m-1"), **fields)
-        undone = [world.act(kind="release_revoked", channel=channel)] if draw.often(0.1) else []
+        given = invented.act(reasons=named, channel=channel, evidence_ref=draw.one(None, "m-1"), **fields)
+        undone = [invented.act(kind="release_revoked", channel=channel)] if draw.often(0.1) else []
         return b"\n".join(sorted(judged(*_encoded(one))[0] for one in (given, *undone)))
 
     def _facts(self) -> Iterator[tuple[str, bytes]]:
@@ -157,7 +157,7 @@ class _Crowd:
                 yield draw.of(pool)
 
 
-def _encoded(event: world.Event) -> tuple[str, bytes]:
+def _encoded(event: invented.Event) -> tuple[str, bytes]:
     return event[0], orjson.dumps(event[1])
 
 
@@ -190,19 +190,19 @@ def _with(packs: Packs, **changed: Any) -> Packs:
 def _reference(which: str) -> Reference:
     changed = {
         "usual": (),
-        "suspended": (world.controller(suspended_since="2026-11-01"),),
-        "resumed": (world.controller(suspended_since="2026-11-01", suspended_until="2026-11-10"),),
-        "speechless": tuple(world.template(id=id_, notice_id="OK", ask_complete=False) for id_ in ("T-1", "T-FACE")),
+        "suspended": (invented.controller(suspended_since="2026-11-01"),),
+        "resumed": (invented.controller(suspended_since="2026-11-01", suspended_until="2026-11-10"),),
+        "speechless": tuple(invented.template(id=id_, notice_id="OK", ask_complete=False) for id_ in ("T-1", "T-FACE")),
     }
-    return world.store(*changed[which]).reference
+    return invented.store(*changed[which]).reference
 
 
 @cache
 def _known_by(written: int) -> dict[str, Any]:
-    return world.known_by(WRITTEN[written])
+    return invented.known_by(WRITTEN[written])
 
 
-def _ask(draw: Draw, number: int) -> world.Event:
+def _ask(draw: Draw, number: int) -> invented.Event:
     fields = draw.fields(
         0.3,
         at=("2026-10-01", "2026-10-24T10:00:00+09:00", "2026-11-22"),
@@ -210,21 +210,21 @@ def _ask(draw: Draw, number: int) -> world.Event:
         stated_route=("broker-b", "direct.point_card"),
         channel=("email",),
     )
-    return world.ask(request_id=f"Q-{number}", **fields)
+    return invented.ask(request_id=f"Q-{number}", **fields)
 
 
-def _event(draw: Draw, _: int) -> world.Event:
+def _event(draw: Draw, _: int) -> invented.Event:
     kind = draw.one("ask_undelivered", "notice_given", "undeliverable_resolved", "identity_resolved")
     named = {"ask_undelivered": {"request_id": "Q-0"}, "notice_given": {"source_id": "S-0"}}
-    return world.event(kind=kind, **named.get(kind, {}))
+    return invented.event(kind=kind, **named.get(kind, {}))
 
 
-def _release(draw: Draw, _: int) -> world.Event:
+def _release(draw: Draw, _: int) -> invented.Event:
     fields = draw.fields(0.4, at=("2026-11-20", "2026-11-24T09:00:00+09:00"), bulk=(101,), evidence_ref=("memo-1",))
-    return world.act(reasons=list({draw.one(*RELEASED): None, draw.one(*RELEASED): None}), **fields)
+    return invented.act(reasons=list({draw.one(*RELEASED): None, draw.one(*RELEASED): None}), **fields)
 
 
-def _source(draw: Draw, number: int) -> world.Event:
+def _source(draw: Draw, number: int) -> invented.Event:
     method = draw.one(*["direct.point_card"] * 24, *METHODS)
     fields = draw.fields(
         0.06,
@@ -256,7 +256,7 @@ def _source(draw: Draw, number: int) -> world.Event:
         }
     if method == "indirect.entrusted":
         fields["entrustment"] = {"entruster": draw.one("C1", "C2"), "purposes": ["mkt.dm.own"]}
-    event = world.source(
+    event = invented.source(
         source_id=f"S-{number}",
         method=method,
         contact_points=draw.one(*[["cp-1"]] * 9, ["cp-1", "cp-2"], ["cp-2"]),
@@ -270,7 +270,7 @@ def _source(draw: Draw, number: int) -> world.Event:
     return event
 
 
-def _consent(draw: Draw, number: int) -> world.Event:
+def _consent(draw: Draw, number: int) -> invented.Event:
     state = draw.one(
         *["Given"] * 32, "RenewedGiven", "Withdrawn", "Refused", "Refused", "Invalidated", "Expired", "Requested"
     )
@@ -298,10 +298,10 @@ def _consent(draw: Draw, number: int) -> world.Event:
         fields["channels"] = draw.one(["email"], ["postal", "email"], ["postal", "email", "sms"])
     if number and draw.often(0.4):
         fields |= {"method": "doi_confirm", "confirms": "R-0"}
-    return world.consent(record_id=f"R-{number}", state=state, **fields)
+    return invented.consent(record_id=f"R-{number}", state=state, **fields)
 
 
-def _stop(draw: Draw, _: int) -> world.Event:
+def _stop(draw: Draw, _: int) -> invented.Event:
     fields = draw.fields(
         0.25,
         received_at=TIMES,
@@ -314,7 +314,7 @@ def _stop(draw: Draw, _: int) -> world.Event:
         ),
     )
     named = draw.one({}, {}, {"token": "cp-1"}, {"token": "cp-9"})
-    event = world.suppression(kind=draw.one(*STOPS), **named, **fields)
+    event = invented.suppression(kind=draw.one(*STOPS), **named, **fields)
     if "token" in named and draw.often(0.3):
         event[1].update(_known_by(draw.one(0, 1, 2)))
     return event
@@ -339,4 +339,4 @@ def _send(draw: Draw) -> dict[str, Any]:
         fields["match"] = [{"token": "cp-9", "score": draw.one(0, 700, 899, 900)}]
     if draw.often(0.15):
         fields["delivery"] = draw.one(*WRITTEN, {"name": "高橋 一郎"})
-    return world.send(channel=channel, point=draw.one(*["cp-1"] * 19, "cp-2"), **fields)
+    return invented.send(channel=channel, point=draw.one(*["cp-1"] * 19, "cp-2"), **fields)

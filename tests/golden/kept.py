@@ -24,9 +24,9 @@ from gatekeeper.policy.reasons import CATALOGUE, Found
 from gatekeeper.texts import catalogue
 from schemas.codec import canonical
 from schemas.events import Release
-from tests import world
 from tests.golden import crowd, table
-from tests.records import Named, of_every_kind
+from tests.support import invented
+from tests.support.records import Named, of_every_kind
 
 GOLDEN = Path(__file__).parent
 DECISIONS, ADDED = "decisions.json", "added-*.json"
@@ -40,7 +40,7 @@ DIGESTS: dict[str, str] = {
 SEED, PEOPLE, GROUP = 5, 20_000, 1_000
 HOW = """\
 A rule that changed needs a new number: add it to RELEASES in gatekeeper/audit/records/releases.py, then run
-`python -m tests.golden.kept --write`. If no rule changed, put the golden cases, tests/world.py and
+`python -m tests.golden.kept --write`. If no rule changed, put the golden cases, tests/support/invented.py and
 tests/golden/crowd.py back as they were, and give a changed case a name of its own."""
 
 
@@ -125,7 +125,9 @@ def refusals(codes: tuple[str, ...]) -> tuple[str | None, ...]:
     """Returns why releases of a decision with these reasons are refused: of all, one less, and one more."""
     reasons = [Found(code) for code in codes]
     return tuple(
-        refusal(Release.model_validate_json(orjson.dumps(world.act(reasons=named, evidence_ref=evidence)[1])), reasons)
+        refusal(
+            Release.model_validate_json(orjson.dumps(invented.act(reasons=named, evidence_ref=evidence)[1])), reasons
+        )
         for named in (codes, codes[1:], codes[:-1], (*codes, "NOWHERE"))
         for evidence in (None, "memo-1")
     )

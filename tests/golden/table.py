@@ -14,30 +14,30 @@ from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.identity import printed
 from gatekeeper.policy.packs import load
 from schemas.events import Send
-from tests import world
+from tests.support import invented
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text("utf-8"))
 
 _ROWS = (
-    ("sources", world.source, "source_id", "S"),
-    ("consents", world.consent, "record_id", "R"),
-    ("suppressions", world.suppression, "suppression_id", "X"),
-    ("asks", world.ask, "request_id", "Q"),
-    ("events", world.event, "record_id", "E"),
-    ("acts", world.act, "decision_id", "D"),
+    ("sources", invented.source, "source_id", "S"),
+    ("consents", invented.consent, "record_id", "R"),
+    ("suppressions", invented.suppression, "suppression_id", "X"),
+    ("asks", invented.ask, "request_id", "Q"),
+    ("events", invented.event, "record_id", "E"),
+    ("acts", invented.act, "decision_id", "D"),
 )
 _REFERENCE = {
-    "batch": world.batch,
-    "controller": world.controller,
-    "joint_use_terms": world.terms,
-    "notice": world.notice,
-    "template": world.template,
+    "batch": invented.batch,
+    "controller": invented.controller,
+    "joint_use_terms": invented.terms,
+    "notice": invented.notice,
+    "template": invented.template,
 }
 
 
-def events(case: dict[str, Any]) -> tuple[list[world.Event], list[world.Event]]:
+def events(case: dict[str, Any]) -> tuple[list[invented.Event], list[invented.Event]]:
     """Returns the reference records and the facts of a case."""
-    reference = [world.controller(suspended_since=case.get("suspended_since")), *world.REFERENCE[1:]]
+    reference = [invented.controller(suspended_since=case.get("suspended_since")), *invented.REFERENCE[1:]]
     reference += [_REFERENCE[fields["kind"]](**fields) for fields in case.get("reference", ())]
     facts = []
     for rows, make, id_, mark in _ROWS:
@@ -48,9 +48,9 @@ def events(case: dict[str, Any]) -> tuple[list[world.Event], list[world.Event]]:
 def decided(case: dict[str, Any]) -> Decision:
     """Returns what decide() says of a case."""
     reference, facts = events(case)
-    store = world.store(*facts, reference=reference)
-    send = Send.model_validate_json(json.dumps(world.send(**case.get("send", {}))))
-    view = store.view(send, printed(world.TOKENS, send))
+    store = invented.store(*facts, reference=reference)
+    send = Send.model_validate_json(json.dumps(invented.send(**case.get("send", {}))))
+    view = store.view(send, printed(invented.TOKENS, send))
     if case.get("unavailable"):
         view = dataclasses.replace(view, unreadable=tuple(case["unavailable"]))
     clearances = [one for one in case.get("clearances", ()) if one["campaign_id"] == "K-1" and not one.get("recalled")]
@@ -59,7 +59,7 @@ def decided(case: dict[str, Any]) -> Decision:
         view,
         store.reference,
         load(case.get("policy", "jp-pmark")),
-        millis(case["at"]) if "at" in case else world.T,
+        millis(case["at"]) if "at" in case else invented.T,
         as_of=millis(case["as_of"]) if "as_of" in case else None,
         checkpoint=case.get("checkpoint", "intake"),
         clearance=next((one.get("decision_id", "D-0") for one in clearances), None),

@@ -16,8 +16,8 @@ from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from schemas.audit import Decision
 from schemas.events import Send
-from tests import world
 from tests.golden.table import CASES, decided, events
+from tests.support import invented
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -40,13 +40,13 @@ def test_golden_case_printed_by_the_command_then_the_same(name: str, tmp_path: P
         "policy": case.get("policy", "jp-pmark"),
         "reference": [value for _, value in reference],
         "facts": [{"topic": f"mail.{topic}.v1", "value": value} for topic, value in facts],
-        "send": world.send(**case.get("send", {})),
+        "send": invented.send(**case.get("send", {})),
         **{field: case[field] for field in ("as_of", "unavailable", "checkpoint", "clearances") if field in case},
     }
     file.write_text(json.dumps(content), "utf-8")
     key = tmp_path / "key"
     key.touch(0o600)
-    key.write_bytes(world.KEY)
+    key.write_bytes(invented.KEY)
     result = CliRunner(env={"GATEKEEPER_TOKEN_KEY": str(key)}).invoke(command, [str(file), "--json"])
     assert result.exit_code == (0 if case["verdict"] == "clear" else 1), result.output
     printed = json.loads(result.stdout)
@@ -65,11 +65,11 @@ def test_golden_table_then_reaches_every_reason_but_the_defect() -> None:
 def test_golden_case_withheld_then_each_reason_says_clause_and_next_step_in_both_languages() -> None:
     for name, case in CASES.items():
         reference, facts = events(case)
-        store = world.store(*facts, reference=reference)
-        send = Send.model_validate_json(json.dumps(world.send(**case.get("send", {}))))
+        store = invented.store(*facts, reference=reference)
+        send = Send.model_validate_json(json.dumps(invented.send(**case.get("send", {}))))
         packs = load(case.get("policy", "jp-pmark"))
-        view = store.view(send, printed(world.TOKENS, send))
-        decision = decide(send, view, store.reference, packs, world.T, clearance="D-1")
+        view = store.view(send, printed(invented.TOKENS, send))
+        decision = decide(send, view, store.reference, packs, invented.T, clearance="D-1")
         for reason in answer(decision)["reasons"]:
             assert reason["clause"], name
             assert reason["remedy"], name

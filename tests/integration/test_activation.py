@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from schemas.audit import AuditRecord, Manifest
-from tests.policies import record, text
-from tests.worlds import World, eventually
+from tests.support.policies import record, text
+from tests.support.world import World, eventually
 
 PEOPLE = [f"r{number}" for number in range(20)]
 TIGHTER = text(3, ("ask_cap = 1", "ask_cap = 1\nsource_max_age_months = 12"))

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.world import item_act
-from tests.worlds import World, consent, eventually, send
+from tests.support.invented import item_act
+from tests.support.world import World, consent, eventually, send
 
 NOW = {"at": "2026-01-01T09:00:00+09:00"}
 

@@ -13,7 +13,7 @@ from streams.worker import facts, holders, reevaluation, turn
 from streams.worker.clients import Clients
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
-from tests.worlds import World, consent, controller, eventually, send
+from tests.support.world import World, consent, controller, eventually, send
 
 LAG = 30.0
 """So long a chunk waits for the facts here, and nobody else does."""

@@ -20,7 +20,7 @@ from gatekeeper.errors import UnavailableError
 from streams.kafka import jars, java
 from streams.kafka.broker import Broker
 from streams.kafka.node import PORTS
-from tests.worlds import BACK_SOON
+from tests.support.world import BACK_SOON
 
 
 def create(broker: Broker, topic: str) -> None:

@@ -20,7 +20,7 @@ from streams.client import reader as client
 from streams.client.publisher import Outgoing, Place, Publisher, transact
 from streams.client.reader import Reader
 from streams.kafka.broker import Broker
-from tests.worlds import until
+from tests.support.world import until
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from schemas.topics import TOPICS
 from streams.client import admin, answering, cluster, progress
 from streams.kafka import node
 from streams.kafka.broker import Broker
-from tests.worlds import until
+from tests.support.world import until
 
 LATE_SECONDS = 0.4
 

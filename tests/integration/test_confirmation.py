@@ -12,8 +12,8 @@ from gatekeeper.ledger.entries import asked
 from schemas.codec import decode, encode
 from streams.worker import reevaluation
 from streams.worker.clock import Clock
-from tests import world as facts
-from tests.worlds import World, eventually, send
+from tests.support import invented as facts
+from tests.support.world import World, eventually, send
 
 DAY_MS = 86_400_000
 LIST = ("batch/B-1", {"v": 1, "kind": "batch", "id": "B-1", "name": "通販購入者名簿", "check": facts.CHECK})

@@ -36,7 +36,7 @@ from schemas.record import Record
 from streams.kafka.broker import Broker
 from streams.operations import coverage
 from streams.operations.coverage import check
-from tests.worlds import NOTICE, TEMPLATE, World, consent, controller, send, source, until
+from tests.support.world import NOTICE, TEMPLATE, World, consent, controller, send, source, until
 
 AT = 1_800_000_000_000
 SIZE = 10

@@ -10,7 +10,7 @@ import pytest
 from gatekeeper.knowledge.store import FactStore
 from schemas.audit import Manifest
 from streams.worker import chunks, intake, turn
-from tests.worlds import World, eventually, send, until
+from tests.support.world import World, eventually, send, until
 
 
 @pytest.fixture

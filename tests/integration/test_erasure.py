@@ -15,8 +15,8 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from schemas import topics
 from streams.kafka.broker import Broker
 from streams.worker import intake, turn
-from tests.world import CHECK, bare, token
-from tests.worlds import TEMPLATE, World, consent, eventually, send, source, until
+from tests.support.invented import CHECK, bare, token
+from tests.support.world import TEMPLATE, World, consent, eventually, send, source, until
 
 P, Q = "P-ERASED", "P-OTHER"
 POINT, LISTED, ANEW = ({"id": name, "token": token(name)} for name in ("home", "listed", "anew"))

@@ -16,9 +16,9 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load
 from schemas.codec import decode
 from schemas.topics import subject_key
-from tests import world as invented
 from tests.golden.table import CASES, events
-from tests.worlds import World, eventually
+from tests.support import invented as invented
+from tests.support.world import World, eventually
 
 NOT_ON_TOPICS = {
     *("acts", "asks", "as_of", "at", "checkpoint", "clearances", "policy", "unavailable"),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from tests.worlds import World, consent, eventually, send, until
+from tests.support.world import World, consent, eventually, send, until
 
 NO = {"state": "Withdrawn", "channels": "*"}
 

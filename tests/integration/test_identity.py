@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from gatekeeper.texts import text
-from tests import canaries
-from tests.world import known_by
-from tests.worlds import World, consent, send, source, until
+from tests.support import canaries
+from tests.support.invented import known_by
+from tests.support.world import World, consent, send, source, until
 
 HOME = {"name": "髙橋 橘花", "postcode": "150-0001", "lines": ["東京都渋谷区神宮前1-2-3"], "phone": "03-0000-4321"}
 SPELLED = {"name": "高橋橘花 様", "lines": ["渋谷区神宮前一丁目２番３号"], "email": "kikka@mail.example"}

@@ -9,7 +9,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from gatekeeper.errors import IntegrityError
 from schemas.topics import DAY_MS
 from streams.worker.clock import Clock
-from tests.worlds import World, eventually, send
+from tests.support.world import World, eventually, send
 
 CLEAR, TWICE = ("clear", None), ("block", "DUPLICATE_SEND")
 

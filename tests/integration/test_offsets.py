@@ -9,7 +9,7 @@ from gatekeeper.settings import Settings
 from streams.worker import offsets
 from streams.worker.chunks import CHUNK_RECORDS
 from streams.worker.clients import Clients
-from tests.worlds import World
+from tests.support.world import World
 
 COUNT = 2 * offsets.REACH + 1_000
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from streams.worker.transaction import Transaction
-from tests.worlds import TOKEN, World, consent, controller, eventually, send
+from tests.support.world import TOKEN, World, consent, controller, eventually, send
 
 BATCH = {"v": 1, "kind": "batch", "id": "B1"}
 FROZEN = ("batch/B1", {**BATCH, "state": "quarantined"})

@@ -18,9 +18,9 @@ from gatekeeper.texts import text
 from schemas.topics import INPUTS
 from streams.client.reader import Reader
 from streams.worker import facts
-from tests.bad_sends import BAD_SENDS
-from tests.cluster import spoil
-from tests.worlds import World, consent, eventually, send, source, until
+from tests.support.bad_sends import BAD_SENDS
+from tests.support.cluster import spoil
+from tests.support.world import World, consent, eventually, send, source, until
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 HOSTILE = int(os.environ.get("HOSTILE_RECORDS", "20000"))

@@ -19,7 +19,7 @@ from kafka.admin import KafkaAdminClient
 from streams.client import admin
 from streams.kafka.broker import Broker
 from streams.operations.coverage import check
-from tests.worlds import World, consent, send, until
+from tests.support.world import World, consent, send, until
 
 HOME = {"name": "例 花子", "postcode": "100-0000", "lines": ["見本町1-2-3"]}
 

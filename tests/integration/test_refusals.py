@@ -18,7 +18,7 @@ from streams.kafka import node
 from streams.kafka.broker import Broker
 from streams.worker import partition, takeover
 from streams.worker.process import serve_health
-from tests.worlds import Supervised, World, eventually, until
+from tests.support.world import Supervised, World, eventually, until
 
 pytestmark = pytest.mark.usefixtures("doomed")
 

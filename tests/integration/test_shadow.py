@@ -11,7 +11,7 @@ from gatekeeper.settings import Settings
 from schemas.audit import Decision, Manifest
 from streams.client import progress
 from streams.worker.transaction import GOING_OUT, Transaction
-from tests.worlds import World, eventually, until
+from tests.support.world import World, eventually, until
 
 PEOPLE = [f"r{number}" for number in range(10)]
 STRANGERS = [f"s{number}" for number in range(10)]

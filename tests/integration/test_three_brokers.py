@@ -19,10 +19,10 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from streams.client.reader import Reader
-from tests.cluster import Cluster, spoil
-from tests.proxy import END_TXN, METADATA, PRODUCE, Exchange, Fault, Hold
-from tests.stale_leader import TRIALS, trials
-from tests.worlds import BACK_SOON, World, consent, eventually, send, until
+from tests.support.cluster import Cluster, spoil
+from tests.support.proxy import END_TXN, METADATA, PRODUCE, Exchange, Fault, Hold
+from tests.support.stale_leader import TRIALS, trials
+from tests.support.world import BACK_SOON, World, consent, eventually, send, until
 
 ELECTED_SECONDS = 3 * 15.0
 """After the election of new leaders decisions come within 15 seconds; a busy machine is given three times as long."""

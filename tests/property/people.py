@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests import world
+from tests.support import invented
 
 POINTS = ("cp-1", "cp-2")
 HOME, FLAT, LODGER, AWAY = (
@@ -65,7 +65,7 @@ numbers = st.integers(0, 3)
 times = st.sampled_from(TIMES)
 
 
-def sources(*, warning: bool) -> st.SearchStrategy[world.Event]:
+def sources(*, warning: bool) -> st.SearchStrategy[invented.Event]:
     """Sources; `warning`: also such as warn of themselves or of the person."""
     fields: dict[str, Any] = {
         "source_id": numbers.map("S-{}".format),
@@ -92,10 +92,10 @@ def sources(*, warning: bool) -> st.SearchStrategy[world.Event]:
             "birth_date": st.sampled_from((None, None, "2015", "2001-02-28")),
             "batch_id": st.sampled_from((None, "B-1", "B-LEAK", "B-FROZEN")),
         }
-    return st.fixed_dictionaries(fields).map(lambda made: world.source(**made))
+    return st.fixed_dictionaries(fields).map(lambda made: invented.source(**made))
 
 
-def givens() -> st.SearchStrategy[world.Event]:
+def givens() -> st.SearchStrategy[invented.Event]:
     """Consents given, proven and faulty ones."""
     return (
         st.fixed_dictionaries(
@@ -114,12 +114,12 @@ def givens() -> st.SearchStrategy[world.Event]:
                 "answers": st.sampled_from((None, None, "Q-0", "Q-1")),
                 "double_opt_in": st.sampled_from((None, None, True)),
             }
-        ).map(lambda made: world.consent(**made))
+        ).map(lambda made: invented.consent(**made))
         | clicks()
     )
 
 
-def clicks() -> st.SearchStrategy[world.Event]:
+def clicks() -> st.SearchStrategy[invented.Event]:
     """Ends of the round trip of a double opt-in, some of nothing on file."""
     return st.fixed_dictionaries(
         {
@@ -129,10 +129,10 @@ def clicks() -> st.SearchStrategy[world.Event]:
             "controller_id": st.sampled_from(("C1", "C1", "C2")),
             "event_time": st.none() | times,
         }
-    ).map(lambda made: world.consent(**made))
+    ).map(lambda made: invented.consent(**made))
 
 
-def nos() -> st.SearchStrategy[world.Event]:
+def nos() -> st.SearchStrategy[invented.Event]:
     """Withdrawals, refusals and objections."""
     said = st.fixed_dictionaries(
         {
@@ -144,7 +144,7 @@ def nos() -> st.SearchStrategy[world.Event]:
             "contact_point_id": st.sampled_from((None, "*", *POINTS)),
             "event_time": st.none() | times,
         }
-    ).map(lambda made: world.consent(**made))
+    ).map(lambda made: invented.consent(**made))
     stopped = st.fixed_dictionaries(
         {
             "suppression_id": numbers.map("X-{}".format),
@@ -152,11 +152,11 @@ def nos() -> st.SearchStrategy[world.Event]:
             "scope": st.sampled_from(SCOPES),
         },
         optional={"token": st.sampled_from((*POINTS, "cp-9")), "written": st.sampled_from((None, None, *WRITTEN))},
-    ).map(lambda made: world.suppression(**made))
+    ).map(lambda made: invented.suppression(**made))
     return said | stopped
 
 
-def others() -> st.SearchStrategy[world.Event]:
+def others() -> st.SearchStrategy[invented.Event]:
     """Ends of consents, and stops that are not the will's."""
     consents = st.fixed_dictionaries(
         {
@@ -167,7 +167,7 @@ def others() -> st.SearchStrategy[world.Event]:
             "effective_to": st.none() | times,
             "event_type": st.sampled_from((None, "implied")),
         }
-    ).map(lambda made: world.consent(**made))
+    ).map(lambda made: invented.consent(**made))
     stops = st.fixed_dictionaries(
         {
             "suppression_id": numbers.map("Y-{}".format),
@@ -178,7 +178,7 @@ def others() -> st.SearchStrategy[world.Event]:
             "received_at": times,
         },
         optional={"token": st.just("cp-9")},
-    ).map(lambda made: world.suppression(**made))
+    ).map(lambda made: invented.suppression(**made))
     corrections = st.fixed_dictionaries(
         {
             "suppression_id": numbers.map("X-{}".format),
@@ -186,11 +186,11 @@ def others() -> st.SearchStrategy[world.Event]:
             "received_at": times,
         },
         optional={"token": st.just("cp-9")},
-    ).map(lambda made: world.suppression(**made))
+    ).map(lambda made: invented.suppression(**made))
     return consents | stops | corrections
 
 
-def asked() -> st.SearchStrategy[world.Event]:
+def asked() -> st.SearchStrategy[invented.Event]:
     """What the person was asked, and what else became known."""
     asks = st.fixed_dictionaries(
         {
@@ -200,7 +200,7 @@ def asked() -> st.SearchStrategy[world.Event]:
             "stated_route": st.sampled_from(("broker-a", "direct.point_card")),
             "at": st.sampled_from(TIMES),
         }
-    ).map(lambda made: world.ask(**made))
+    ).map(lambda made: invented.ask(**made))
     events = st.sampled_from(
         (
             {"kind": "ask_undelivered", "request_id": "Q-0"},
@@ -208,11 +208,11 @@ def asked() -> st.SearchStrategy[world.Event]:
             {"kind": "undeliverable_resolved"},
             {"kind": "identity_resolved"},
         )
-    ).map(lambda made: world.event(**made))
+    ).map(lambda made: invented.event(**made))
     return asks | events
 
 
-def releases() -> st.SearchStrategy[world.Event]:
+def releases() -> st.SearchStrategy[invented.Event]:
     """What reviewers said."""
     return st.fixed_dictionaries(
         {
@@ -235,15 +235,15 @@ def releases() -> st.SearchStrategy[world.Event]:
             "evidence_ref": st.sampled_from((None, "memo-1")),
             "bulk": st.sampled_from((1, 1, 101, None)),
         }
-    ).map(lambda made: world.act(**made))
+    ).map(lambda made: invented.act(**made))
 
 
-def people() -> st.SearchStrategy[list[world.Event]]:
+def people() -> st.SearchStrategy[list[invented.Event]]:
     """Anything that may be known of a person."""
     return st.lists(sources(warning=True) | givens() | nos() | others() | asked() | releases(), max_size=9)
 
 
-def ruled_people() -> st.SearchStrategy[list[world.Event]]:
+def ruled_people() -> st.SearchStrategy[list[invented.Event]]:
     """People of whom sources and consents are known, and no warning."""
     return st.lists(sources(warning=False) | givens(), max_size=6)
 
@@ -266,4 +266,4 @@ def sends() -> st.SearchStrategy[dict[str, Any]]:
             "request_id": st.just("Q-0"),
             "delivery": st.sampled_from((None, None, *WRITTEN, {"name": "高橋 一郎"})),
         }
-    ).map(lambda made: world.send(**made))
+    ).map(lambda made: invented.send(**made))

@@ -13,9 +13,9 @@ from gatekeeper.deciding.decide import decide
 from gatekeeper.policy.reasons import CATALOGUE
 from schemas.events import Send
 from schemas.topics import DAY_MS
-from tests import world
-from tests.desk import JUDGE, TWO, YOUNG, Desk
 from tests.property import people
+from tests.support import invented
+from tests.support.desk import JUDGE, TWO, YOUNG, Desk
 
 FEW = settings(max_examples=150, deadline=None)
 ACTS = st.tuples(
@@ -42,10 +42,10 @@ def hard(desk: Desk, send: dict[str, Any]) -> bool:
     return any(CATALOGUE[code].severity == "HARD" for code in decision.codes)
 
 
-def reviewable() -> st.SearchStrategy[tuple[list[world.Event], dict[str, Any]]]:
+def reviewable() -> st.SearchStrategy[tuple[list[invented.Event], dict[str, Any]]]:
     """Returns people and sends, most of which a reviewer may release or ask about."""
-    known = st.sampled_from((list(YOUNG), list(YOUNG), list(TWO), [world.source()]))
-    return st.tuples(known, st.just(world.send())) | st.tuples(people.people(), people.sends())
+    known = st.sampled_from((list(YOUNG), list(YOUNG), list(TWO), [invented.source()]))
+    return st.tuples(known, st.just(invented.send())) | st.tuples(people.people(), people.sends())
 
 
 @FEW
@@ -72,8 +72,8 @@ def test_any_acts_then_nothing_hard_goes_out_and_no_item_or_key_twice(case: Any,
             told = desk.told(item % len(desk.review))
             forbidden = hard(desk, send)
             standing = desk.memory.standing(told["recipient_id"], told["decision_id"])
-            act = world.item_act(kind, told, by=by, evidence_ref=evidence, act_id=f"a-{number}")
-            outcome, _ = desk.judged(world.bare(act | {"bulk": bulk} if kind == "release" else act))
+            act = invented.item_act(kind, told, by=by, evidence_ref=evidence, act_id=f"a-{number}")
+            outcome, _ = desk.judged(invented.bare(act | {"bulk": bulk} if kind == "release" else act))
             assert outcome != "failed"
             if outcome == "cleared":
                 assert not forbidden

@@ -24,11 +24,11 @@ from schemas.audit import Decision as Printed
 from schemas.codec import canonical
 from schemas.events import Send
 from schemas.record import Record
-from tests import world
 from tests.property import people
+from tests.support import invented
 
 POLICY = load("jp-pmark")
-JUDGE = Judge(POLICY, 8, tokens=world.TOKENS, judge_misplaced=True)
+JUDGE = Judge(POLICY, 8, tokens=invented.TOKENS, judge_misplaced=True)
 FEW = settings(max_examples=150, deadline=None)
 
 
@@ -37,18 +37,18 @@ def read(send: dict[str, Any]) -> Send:
 
 
 def viewed(store: FactStore, send: Send) -> Facts:
-    return store.view(send, printed(world.TOKENS, send))
+    return store.view(send, printed(invented.TOKENS, send))
 
 
-def decided(facts: list[world.Event], send: dict[str, Any] | None = None) -> Decision:
-    store, one = world.store(*facts), read(send or world.send())
-    return decide(one, viewed(store, one), store.reference, POLICY, world.T)
+def decided(facts: list[invented.Event], send: dict[str, Any] | None = None) -> Decision:
+    store, one = invented.store(*facts), read(send or invented.send())
+    return decide(one, viewed(store, one), store.reference, POLICY, invented.T)
 
 
-def judged(facts: list[world.Event], send: dict[str, Any]) -> tuple[Judged, FactStore]:
-    store = world.store(*facts)
-    record = Record("mail.sends.v1", 0, 7, world.T, None, orjson.dumps(send))
-    return JUDGE.judge(record, store, world.T), store
+def judged(facts: list[invented.Event], send: dict[str, Any]) -> tuple[Judged, FactStore]:
+    store = invented.store(*facts)
+    record = Record("mail.sends.v1", 0, 7, invented.T, None, orjson.dumps(send))
+    return JUDGE.judge(record, store, invented.T), store
 
 
 @FEW
@@ -64,7 +64,7 @@ def test_events_in_any_order_and_number_then_the_same_record(facts: Any, send: A
 @FEW
 @given(people.people(), people.sends())
 def test_a_person_apart_from_any_send_then_the_facts_that_every_send_meets(facts: Any, send: Any) -> None:
-    store = world.store(*facts)
+    store = invented.store(*facts)
     alone = orjson.loads(store.person(send["recipient_id"]))
     met = orjson.loads(viewed(store, read(send)).snapshot)
     for kind in ("sources", "consents", "events", "asks"):
@@ -93,16 +93,16 @@ def test_hard_reason_then_no_release_makes_it_clear(facts: Any, send: Any, acts:
 @FEW
 @given(people.people(), people.sends())
 def test_policy_tightened_then_nothing_becomes_clear(facts: Any, send: Any) -> None:
-    store, one = world.store(*facts), read(send)
+    store, one = invented.store(*facts), read(send)
     view = viewed(store, one)
-    if decide(one, view, store.reference, load("jp-appi"), world.T).verdict != "clear":
-        assert decide(one, view, store.reference, POLICY, world.T).verdict != "clear"
+    if decide(one, view, store.reference, load("jp-appi"), invented.T).verdict != "clear":
+        assert decide(one, view, store.reference, POLICY, invented.T).verdict != "clear"
 
 
 @FEW
 @given(people.people(), people.sends())
 def test_consent_of_tomorrow_then_nothing_becomes_clear_today(facts: Any, send: Any) -> None:
-    late = world.consent(record_id="LATE", event_time="2026-11-25T10:00:00+09:00")
+    late = invented.consent(record_id="LATE", event_time="2026-11-25T10:00:00+09:00")
     if decided(facts, send).verdict != "clear":
         assert decided([*facts, late], send).verdict != "clear"
 
@@ -119,20 +119,20 @@ def test_fact_removed_then_nothing_becomes_clear(facts: Any, nos: Any, data: Any
         assert found.verdict != "clear" or _contradicted(facts, value)
 
 
-def _contradicted(facts: list[world.Event], removed: dict[str, Any]) -> bool:
+def _contradicted(facts: list[invented.Event], removed: dict[str, Any]) -> bool:
     """Returns whether the removed source spoke against an undated one, which is SOURCE_CONFLICT."""
     return "source_id" in removed and any("source_id" in v and "acquired_at" not in v for _, v in facts)
 
 
 @FEW
-@given(people.ruled_people(), st.sampled_from(world.REFERENCE))
+@given(people.ruled_people(), st.sampled_from(invented.REFERENCE))
 def test_reference_removed_then_nothing_becomes_clear(facts: Any, removed: Any) -> None:
-    one = read(world.send())
-    full = world.store(*facts)
-    less = world.store(*facts, reference=[event for event in world.REFERENCE if event is not removed])
-    if decide(one, viewed(full, one), full.reference, POLICY, world.T).verdict != "clear":
+    one = read(invented.send())
+    full = invented.store(*facts)
+    less = invented.store(*facts, reference=[event for event in invented.REFERENCE if event is not removed])
+    if decide(one, viewed(full, one), full.reference, POLICY, invented.T).verdict != "clear":
         warning = removed[1].get("id") in ("PRETICKED", "B-LEAK", "B-FROZEN", "T-FACE")
-        assert warning or decide(one, viewed(less, one), less.reference, POLICY, world.T).verdict != "clear"
+        assert warning or decide(one, viewed(less, one), less.reference, POLICY, invented.T).verdict != "clear"
 
 
 @FEW
@@ -140,7 +140,7 @@ def test_reference_removed_then_nothing_becomes_clear(facts: Any, removed: Any) 
 def test_anything_judged_then_never_fails_and_is_well_formed(facts: Any, send: Any) -> None:
     found, store = judged(facts, send)
     record = AuditRecord.model_validate_json(found.audit)
-    decision = decide(read(send), viewed(store, read(send)), store.reference, POLICY, world.T)
+    decision = decide(read(send), viewed(store, read(send)), store.reference, POLICY, invented.T)
     printed = Printed.model_validate_json(orjson.dumps(answer(decision)))
 
     assert not found.failed
@@ -173,11 +173,11 @@ def test_record_replayed_then_the_same_decision_byte_for_byte(facts: Any, send: 
     found, store = judged(facts, send)
     record = orjson.loads(found.audit)
     again = record["send"] | {"recipient_id": "nobody"}
-    again["contact_point"]["token"] = world.token("nobody")
+    again["contact_point"]["token"] = invented.token("nobody")
     for match in again["match"]:
-        match["token"] = world.token("nobody")
+        match["token"] = invented.token("nobody")
     view = read_snapshot(canonical(record["facts"]))
-    decision = decide(read(again), view, store.reference, POLICY, world.T)
+    decision = decide(read(again), view, store.reference, POLICY, invented.T)
     replayed = {
         "verdict": decision.verdict,
         "reasons": [{"code": r.code, "facts": r.facts, "says": dict(r.says)} for r in decision.reasons],
@@ -204,7 +204,7 @@ def test_any_value_encoded_then_is_rfc_8785(value: Any) -> None:
 @FEW
 @given(st.binary(max_size=200), st.none() | st.binary(max_size=40))
 def test_any_bytes_then_are_one_dead_letter_or_one_fault(value: bytes, key: bytes | None) -> None:
-    found = JUDGE.judge(Record("mail.sends.v1", 0, 7, -1, key, value), world.store(), world.T)
+    found = JUDGE.judge(Record("mail.sends.v1", 0, 7, -1, key, value), invented.store(), invented.T)
     assert (found.dead, found.failed, found.codes) == (True, False, ("EVENT_INVALID",))
     for topic in ("sources", "consents", "suppressions", "reference"):
         assert FactStore().apply(topic, 0, 0, key, value)

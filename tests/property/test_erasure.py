@@ -18,10 +18,10 @@ from gatekeeper.engine.manifest import Taken, manifest
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.times import instant
 from schemas.audit import AuditRecord, Manifest
-from tests import canaries, world
-from tests.canaries import PEOPLE
-from tests.desk import JUDGE, Desk
 from tests.property import people
+from tests.support import canaries, invented
+from tests.support.canaries import PEOPLE
+from tests.support.desk import JUDGE, Desk
 
 STEPS = ("send", "release", "uphold", "ask", "undo", "handoff", "cancel", "weigh", "erase", "readmit")
 FEW = settings(max_examples=100, deadline=None)
@@ -39,7 +39,7 @@ def test_mac_of_any_value_then_it_is_the_library_s(key: bytes, first: bytes, sec
 def chained(judged: list[Judged]) -> list[bytes]:
     """Returns the manifests of transactions of one record each."""
     values: list[bytes] = []
-    policy = JUDGE.packs.at(world.T)
+    policy = JUDGE.packs.at(invented.T)
     for number, one in enumerate(judged):
         prev = hashlib.sha256(values[-1]).hexdigest() if values else None
         taken = [Taken("mail.sends.v1", number, number + 1, 1)]
@@ -50,7 +50,9 @@ def chained(judged: list[Judged]) -> list[bytes]:
             "taken": taken,
             "prev": prev,
         }
-        values.append(manifest(**named, judged=[one], dead_facts=0, as_of={}, policy=policy, t0=world.T, t1=world.T))
+        values.append(
+            manifest(**named, judged=[one], dead_facts=0, as_of={}, policy=policy, t0=invented.T, t1=invented.T)
+        )
     return values
 
 
@@ -82,7 +84,7 @@ def test_erased_then_the_chain_is_valid_and_nothing_of_the_person_is_left(facts:
     before = [one.audit for one in desk.all]
     act(desk, "erase")
     desk.weigh()
-    desk.send({**world.send(), "event_id": "E-after", "delivery": PEOPLE[2]})
+    desk.send({**invented.send(), "event_id": "E-after", "delivery": PEOPLE[2]})
     assert [one.audit for one in desk.all][: len(before)] == before
 
     values, prev = chained(desk.all), None

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from gatekeeper.times import instant
 from schemas.topics import DAY_MS
-from tests import world
-from tests.desk import BROKER, DELIVERY, TWO, YOUNG, Desk
+from tests.support import invented
+from tests.support.desk import BROKER, DELIVERY, TWO, YOUNG, Desk
 
 FEW = settings(max_examples=200, deadline=None)
-PEOPLE = {"P-1": YOUNG, "P-2": (world.source(), world.consent()), "P-3": TWO, "P-4": (world.source(**BROKER),)}
+PEOPLE = {"P-1": YOUNG, "P-2": (invented.source(), invented.consent()), "P-3": TWO, "P-4": (invented.source(**BROKER),)}
 """Two whose pieces a reviewer may release, the one alone and the other with a second person; one who is cleared; one
 who is to be asked."""
 REASON = {"evidence_ref": "scan-9"}
 
 
-def of(name: str, event: world.Event) -> world.Event:
+def of(name: str, event: invented.Event) -> invented.Event:
     """Returns the event as one about this person."""
     return event[0], {**event[1], "recipient_id": name}
 
@@ -61,13 +61,13 @@ def test_any_course_of_events_then_the_ledger_is_what_the_audit_records_imply(co
                 desk.resolve(offset)
             desk.reconsider()
         elif step.startswith("no"):
-            desk.learn(of(more[0], world.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-01")))
+            desk.learn(of(more[0], invented.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-01")))
             if step == "no and weigh":
                 desk.weigh()
         elif step == "yes":
             for ask in desk.asks():
                 when = instant(desk.at - 1)[: 10 if number % 2 else None]  # of a yes only the day may be known
-                said = world.consent(record_id=f"R-{number}", answers=ask.request_id, event_time=when)
+                said = invented.consent(record_id=f"R-{number}", answers=ask.request_id, event_time=when)
                 desk.learn(of(ask.recipient_id, said))
             desk.reconsider()
         elif step == "reemit":

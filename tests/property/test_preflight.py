@@ -13,21 +13,21 @@ from gatekeeper.office.preflight import Checked, Preflight, cured, cures
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import verdict
 from schemas.events import Send
-from tests import world
 from tests.property import people
+from tests.support import invented
 
 PACKS = load("jp-pmark")
 NOW = "2026-11-24T09:59:59+09:00"
 FEW = settings(max_examples=150, deadline=None)
 
 
-def checked(facts: list[world.Event], send: dict[str, Any]) -> tuple[Checked, Any]:
-    store, one = world.store(*facts), Send.model_validate_json(orjson.dumps(send))
+def checked(facts: list[invented.Event], send: dict[str, Any]) -> tuple[Checked, Any]:
+    store, one = invented.store(*facts), Send.model_validate_json(orjson.dumps(send))
     view = store.view(one)
-    return Checked(1, decide(one, view, store.reference, PACKS, world.T), one, view), store.reference
+    return Checked(1, decide(one, view, store.reference, PACKS, invented.T), one, view), store.reference
 
 
-def decided(facts: list[world.Event], send: dict[str, Any]) -> Decision:
+def decided(facts: list[invented.Event], send: dict[str, Any]) -> Decision:
     return checked(facts, send)[0].decision
 
 
@@ -61,15 +61,15 @@ def test_cure_promised_then_without_what_it_takes_away_the_verdict_is_clear(fact
 @given(st.lists(people.sources(warning=True) | people.givens() | people.nos() | people.asked(), min_size=1, max_size=6))
 def test_new_act_of_the_person_promised_as_cure_then_it_clears(facts: Any) -> None:
     facts = [(topic, value) for topic, value in facts if not _ahead(value)]  # a no with a clock ahead is not lifted
-    promised = {remedy for remedies in cures(decided(facts, world.send())).values() for remedy in remedies}
+    promised = {remedy for remedies in cures(decided(facts, invented.send())).values() for remedy in remedies}
     if promised & {"C", "N"}:
-        assert decided([*facts, *signed_anew()], world.send()).verdict == "clear"
+        assert decided([*facts, *signed_anew()], invented.send()).verdict == "clear"
 
 
-def signed_anew() -> list[world.Event]:
+def signed_anew() -> list[invented.Event]:
     """A complete form of today that names contact point and channel, signed by whoever may sign for the person."""
     said = {"event_time": NOW, "recorded_at": NOW, "expressed_by": "guardian", "contact_point_id": "cp-1"}
-    return [world.source(source_id="S-NEW", acquired_at=NOW), world.consent(record_id="R-NEW", **said)]
+    return [invented.source(source_id="S-NEW", acquired_at=NOW), invented.consent(record_id="R-NEW", **said)]
 
 
 def _ahead(value: dict[str, Any]) -> bool:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekeeper.review.queue import Queue
-from tests import world
-from tests.desk import TWO, YOUNG, Desk
 from tests.property.test_acts import ACTS
+from tests.support import invented
+from tests.support.desk import TWO, YOUNG, Desk
 
 Read = tuple[str, int, Any]
 
@@ -21,7 +21,7 @@ Read = tuple[str, int, Any]
 class Watched(Desk):
     """A desk whose topics are kept as they would be read: topic, offset, and what stands there."""
 
-    def __init__(self, *facts: world.Event) -> None:
+    def __init__(self, *facts: invented.Event) -> None:
         super().__init__(*facts)
         self.acts: list[bytes] = []
 
@@ -60,7 +60,7 @@ STEPS = st.lists(ACTS | st.just(("send",)) | st.just(("bad",)), min_size=1, max_
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from((YOUNG, TWO)), STEPS, st.randoms(use_true_random=False))
 def test_any_acts_then_the_order_of_reading_changes_nothing_and_states_are_the_workers(
-    facts: tuple[world.Event, ...], steps: list[Any], chance: random.Random
+    facts: tuple[invented.Event, ...], steps: list[Any], chance: random.Random
 ) -> None:
     desk = Watched(*facts)
     desk.send()

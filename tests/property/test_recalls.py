@@ -8,20 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekeeper.deciding.decide import decide
-from tests import world
-from tests.desk import JUDGE, YOUNG, Desk
 from tests.property import people
+from tests.support import invented
+from tests.support.desk import JUDGE, YOUNG, Desk
 
 FEW = settings(max_examples=150, deadline=None)
 
 
-def known() -> st.SearchStrategy[list[world.Event]]:
+def known() -> st.SearchStrategy[list[invented.Event]]:
     """Returns people of whom most may be written to."""
-    return st.sampled_from((list(YOUNG), [world.source(), world.consent()])) | people.people()
+    return st.sampled_from((list(YOUNG), [invented.source(), invented.consent()])) | people.people()
 
 
 @FEW
-@given(known(), people.sends() | st.just(world.send()), st.lists(people.nos() | people.givens(), max_size=4))
+@given(known(), people.sends() | st.just(invented.send()), st.lists(people.nos() | people.givens(), max_size=4))
 def test_any_facts_after_a_clearance_then_what_is_left_is_clear_now_and_nothing_is_recalled_twice(
     facts: Any, send: Any, news: Any
 ) -> None:

@@ -13,9 +13,9 @@ from gatekeeper.audit.checks.recheck import Recheck
 from gatekeeper.audit.checks.replay import replay
 from gatekeeper.policy.packs import load
 from schemas.record import Record
-from tests import world
 from tests.property import people
-from tests.records import Recorded, named
+from tests.support import invented
+from tests.support.records import Recorded, named
 
 LIBRARY = ByHash(named())
 FEW = settings(max_examples=150, deadline=None)
@@ -24,7 +24,9 @@ FACTS = ("sources", "consents", "suppressions")
 
 @FEW
 @given(people.people(), people.sends())
-def test_any_person_then_every_record_is_the_same_byte_for_byte(facts: list[world.Event], sent: dict[str, Any]) -> None:
+def test_any_person_then_every_record_is_the_same_byte_for_byte(
+    facts: list[invented.Event], sent: dict[str, Any]
+) -> None:
     desk = Recorded(*facts)
     desk.send(sent)
     if desk.review:
@@ -39,7 +41,7 @@ class Kept:
     """One send at its place."""
 
     def __init__(self, sent: dict[str, Any]) -> None:
-        self.record = Record("mail.sends.v1", 3, 1, world.T, None, orjson.dumps(sent))
+        self.record = Record("mail.sends.v1", 3, 1, invented.T, None, orjson.dumps(sent))
 
     def at(self, topic: str, partition: int, offset: int) -> Record | None:
         return self.record if (topic, partition, offset) == ("sends", 3, 1) else None
@@ -51,10 +53,10 @@ class Kept:
 @FEW
 @given(people.people(), people.people(), people.sends())
 def test_any_person_then_the_facts_at_the_positions_of_then_are_those_recorded(
-    facts: list[world.Event], later: list[world.Event], sent: dict[str, Any]
+    facts: list[invented.Event], later: list[invented.Event], sent: dict[str, Any]
 ) -> None:
     archive = Archive()
-    known = [*world.REFERENCE, *(event for event in facts if event[0] in FACTS)]
+    known = [*invented.REFERENCE, *(event for event in facts if event[0] in FACTS)]
     desk = Recorded(*(event for event in facts if event[0] in FACTS))
     for offset, (topic, value) in enumerate(known):
         archive.apply(topic, 0, offset, None, orjson.dumps(value))
@@ -63,7 +65,7 @@ def test_any_person_then_the_facts_at_the_positions_of_then_are_those_recorded(
         if topic in FACTS:
             archive.apply(topic, 0, offset, None, orjson.dumps(value))
     desk.send(sent)
-    recheck = Recheck(LIBRARY, archive, Kept(sent), load("jp-pmark"), tokens=world.TOKENS, partitions=8)
+    recheck = Recheck(LIBRARY, archive, Kept(sent), load("jp-pmark"), tokens=invented.TOKENS, partitions=8)
     (value,) = desk.values
     assert recheck.replay(value, at).unseen is None
     assert recheck.replay(value, at).replayed.finding == "same"

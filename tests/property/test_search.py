@@ -19,10 +19,10 @@ from gatekeeper.review.filter import parse
 from gatekeeper.review.queue import urgent
 from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests import world
-from tests.desk import TWO, YOUNG
 from tests.property.test_acts import ACTS
 from tests.property.test_queue import Read, Watched, queue
+from tests.support import invented
+from tests.support.desk import TWO, YOUNG
 
 ZONE = "Asia/Tokyo"
 QUERIES = st.lists(
@@ -65,7 +65,7 @@ def topics_shuffled(read: list[Read], chance: random.Random) -> list[Read]:
 )
 @settings(max_examples=60, deadline=None)
 def test_any_history_and_any_filter_then_the_model_finds_what_the_queue_means(
-    facts: tuple[world.Event, ...], sends: list[str], acts: list[Any], query: list[str], seed: int
+    facts: tuple[invented.Event, ...], sends: list[str], acts: list[Any], query: list[str], seed: int
 ) -> None:
     desk = Watched(*facts)
     for number, campaign in enumerate(sends):
@@ -86,7 +86,7 @@ def test_any_history_and_any_filter_then_the_model_finds_what_the_queue_means(
             model.take(shuffled[:size])
             model.take(shuffled[:1])  # what comes twice changes nothing
             shuffled = shuffled[size:]
-        now = world.T + 300_000
+        now = invented.T + 300_000
         search = ItemSearch(parse(*query), now, ZONE)
         with model.read() as db:
             found = list(search.items(db))

@@ -22,11 +22,11 @@ from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
 from schemas.topics import FACT_TOPICS
-from tests import desk, world
 from tests.simulation.kafka import Identity
 from tests.simulation.log import Refusal, Row
 from tests.simulation.loop import EPOCH_MS, Machine
 from tests.simulation.network import Network
+from tests.support import desk, invented
 
 Place = tuple[TopicPartition, int]
 CAMPAIGNS = 6
@@ -80,7 +80,7 @@ class Company:
 
     def begin(self) -> None:
         """Writes what is known before anything is sent."""
-        for topic, value in world.REFERENCE:
+        for topic, value in invented.REFERENCE:
             self._put(topic, f"{value['kind']}/{value.get('id') or value.get('terms_id')}", value)
         for person in self.people.values():
             whose = {"recipient_id": person.id}
@@ -89,9 +89,9 @@ class Company:
             more: dict[str, Any] = {"young": {"may_be_minor": True}, "bought": desk.BROKER}.get(person.kind, {})
             if person.id in LISTED:
                 more = {"batch_id": LIST}
-            self._put(*_keyed(world.source(**{**more, **whose})))
+            self._put(*_keyed(invented.source(**{**more, **whose})))
             if person.kind != "bought":
-                self._put(*_keyed(world.consent(**whose, event_time="2024-05-01")))
+                self._put(*_keyed(invented.consent(**whose, event_time="2024-05-01")))
 
     def _put(self, topic: str, key: str, value: dict[str, Any]) -> None:
         tp = self._where(topic, key)
@@ -125,7 +125,7 @@ class Company:
         """Returns the record of a no or of a yes of now."""
         number, whose = self.number(), {"recipient_id": person.id}
         if no and self.random.random() < 0.15:
-            event = world.suppression(**whose, suppression_id=f"X-{number}", received_at=self.now())
+            event = invented.suppression(**whose, suppression_id=f"X-{number}", received_at=self.now())
         else:
             more: dict[str, Any] = {"event_time": self.now(), "recorded_at": self.now(), "record_id": f"R-{number}"}
             if no:
@@ -136,7 +136,7 @@ class Company:
                     "notice_id": None,
                     "evidence_ref": None,
                 }
-            event = world.consent(**whose, **more)
+            event = invented.consent(**whose, **more)
         return _keyed(event)
 
     def sends(self, count: int) -> list[Row]:
@@ -159,7 +159,7 @@ class Company:
     def _send(self, person: Person, number: int) -> dict[str, Any]:
         campaign = self.random.randint(1, CAMPAIGNS) if self.random.random() < 0.3 else number
         more: dict[str, Any] = {"delivery": desk.DELIVERY} if person.kind == "bought" else {}
-        return world.send(event_id=f"E-{number}", recipient_id=person.id, campaign_id=f"K-{campaign}", **more)
+        return invented.send(event_id=f"E-{number}", recipient_id=person.id, campaign_id=f"K-{campaign}", **more)
 
     def placed(self, topic: str, rows: list[Row]) -> list[tuple[TopicPartition, list[Row]]]:
         """Returns rows by the partition of their keys; what has none goes anywhere."""
@@ -217,7 +217,7 @@ class Company:
         named = {name: said[name] for name in ("recipient_id", "campaign_id", "channel")}
         named |= {"decision_id": decision["id"], "review": {"partition": item.partition, "offset": item.offset}}
         named["reasons"] = [reason["code"] for reason in decision["reasons"]]
-        value = world.item_act(kind, named, **{"act_id": f"A-{self.number()}", "at": self.now(), **more})
+        value = invented.item_act(kind, named, **{"act_id": f"A-{self.number()}", "at": self.now(), **more})
         tp = TopicPartition(self.settings.topic("acts"), item.partition)
         return tp, (said["recipient_id"].encode(), orjson.dumps(value), ())
 
@@ -278,7 +278,7 @@ class Company:
         word = Word(not end, asyncio.get_running_loop().time())
         for name in LISTED:
             self.people[name].words.append(word)
-        _, value = world.batch(id=LIST, **({} if end else {"state": "quarantined"}))
+        _, value = invented.batch(id=LIST, **({} if end else {"state": "quarantined"}))
         self.write("reference", [(f"batch/{LIST}".encode(), orjson.dumps(value), ())], word)
 
     def resolve(self, topic: str, partition: int, offset: int) -> None:
@@ -335,6 +335,6 @@ class _Transaction:
             loop.call_later(0.002, self._then)
 
 
-def _keyed(event: world.Event) -> tuple[str, str, dict[str, Any]]:
+def _keyed(event: invented.Event) -> tuple[str, str, dict[str, Any]]:
     topic, value = event
     return topic, value["recipient_id"], value

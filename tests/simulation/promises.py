@@ -1,7 +1,7 @@
 """What must hold of all that was written, told from the committed records alone, without the product's own code.
 
-The exceptions are the contract's models, which say how records are written, and `tests.implied`, which says what a
-ledger must hold.
+The exceptions are the contract's models, which say how records are written, and `tests.support.ledger_oracle`, which
+says what a ledger must hold.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from gatekeeper.policy.packs import Packs
 from gatekeeper.settings import Settings
 from schemas.audit import AuditRecord
 from schemas.topics import FACT_TOPICS
-from tests.implied import Implied, Piece
 from tests.simulation.company import SPOILT, Company, Person
 from tests.simulation.kafka import Kafka
 from tests.simulation.loop import EPOCH_MS
+from tests.support.ledger_oracle import Implied, Piece
 
 OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter")
 COUNTED = {"cleared": "cleared", "review": "review", "confirmations": "confirm", "recalls": "recall",

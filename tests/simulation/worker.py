@@ -29,13 +29,13 @@ from streams.worker.chunks import Chunk, Credit, runs
 from streams.worker.clock import Clock
 from streams.worker.facts import Followers
 from streams.worker.intake import Pace
-from tests import world
 from tests.simulation.clients import Clients
 from tests.simulation.loop import Loop, Machine
 from tests.simulation.network import Network
+from tests.support import invented
 
-MASTERS = {1: world.KEY}
-SIGNER = Signer("gk/worker", b"\x01", Ed25519PrivateKey.from_private_bytes(world.KEY))
+MASTERS = {1: invented.KEY}
+SIGNER = Signer("gk/worker", b"\x01", Ed25519PrivateKey.from_private_bytes(invented.KEY))
 POLL_MS = 500
 
 
@@ -139,7 +139,7 @@ class Worker:
                 return sha256(f"{self.name}/{self._lives}/{next(salts)}".encode()).digest()[:size]
 
             self.followers = Followers(settings, FactStore(), clients, clock)
-            judge = Judge(self._packs, settings.partitions, tokens=world.TOKENS, subjects=Subjects(MASTERS, chance))
+            judge = Judge(self._packs, settings.partitions, tokens=invented.TOKENS, subjects=Subjects(MASTERS, chance))
             self._credit, self._assigned, self._reader = Credit(), asyncio.Event(), clients.reader()
 
             async def seek(partition: int, offset: int) -> None:

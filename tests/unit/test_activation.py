@@ -16,15 +16,15 @@ from gatekeeper.policy.packs import Packs, load
 from schemas.audit import AuditRecord
 from schemas.events import Send
 from schemas.record import Record
-from tests import world
-from tests.policies import record, shipped, text
+from tests.support import invented
+from tests.support.policies import record, shipped, text
 
 BASE = load("jp-pmark")
 DAY = 86_400_000
 
 
 def store(*values: dict[str, Any] | bytes, faults: int = 0) -> FactStore:
-    found = world.store(world.source(), world.consent())
+    found = invented.store(invented.source(), invented.consent())
     said = []
     for offset, value in enumerate(values, 100):
         key, data = (b"policy/jp-pmark", value) if isinstance(value, bytes) else (None, orjson.dumps(value))
@@ -39,28 +39,28 @@ def packs(known: FactStore) -> Packs:
 
 def names(known: FactStore, *days: int, country: str | None = "JP") -> list[str | None]:
     """Returns which version decides on those days from T on."""
-    found = (packs(known).deciding(country, world.T + day * DAY) for day in days)
+    found = (packs(known).deciding(country, invented.T + day * DAY) for day in days)
     return [policy and policy.name for policy in found]
 
 
 def decided(known: FactStore, **fields: Any) -> Decision:
-    one = Send.model_validate_json(orjson.dumps(world.send(**fields)))
-    return decide(one, known.view(one), known.reference, packs(known), world.T)
+    one = Send.model_validate_json(orjson.dumps(invented.send(**fields)))
+    return decide(one, known.view(one), known.reference, packs(known), invented.T)
 
 
 def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
-    value = record(text(3, ("ask_cap = 1", "ask_cap = 2")), world.T + DAY)
+    value = record(text(3, ("ask_cap = 1", "ask_cap = 2")), invented.T + DAY)
     known = store(value)
     assert names(known, 0, 1, 2) == ["jp-pmark@1", "jp-pmark@3", "jp-pmark@3"]
     held = packs(known)
-    assert held.deciding("JP", world.T + DAY - 1) is BASE.home[0]
-    assert held.at(world.T + DAY).ref == {"id": "jp-pmark", "version": 3, "sha256": value["sha256"]}
+    assert held.deciding("JP", invented.T + DAY - 1) is BASE.home[0]
+    assert held.at(invented.T + DAY).ref == {"id": "jp-pmark", "version": 3, "sha256": value["sha256"]}
 
 
 def test_shipped_amendment_then_it_takes_over_on_its_day_unless_it_was_activated_earlier() -> None:
     assert names(store(record(text(3))), 0, 600) == ["jp-pmark@3", "jp-pmark@2"]
     strict = record(shipped("strictest", 2))
-    known = store(strict, record(shipped("jp-pmark", 2)), record(text(3), world.T + DAY))
+    known = store(strict, record(shipped("jp-pmark", 2)), record(text(3), invented.T + DAY))
     assert names(known, 0, 1, 600) == ["jp-pmark@2", "jp-pmark@3", "jp-pmark@3"]
 
 
@@ -76,18 +76,18 @@ def test_two_of_one_day_then_the_last_word_holds_and_order_on_the_topic_alone_sa
 
 def test_version_activated_again_with_a_later_day_then_the_former_text_holds_until_then() -> None:
     strict, changed = text(3), text(3, ("ask_cap = 1", "ask_cap = 2"))
-    known = store(record(strict), record(changed, world.T + DAY))
+    known = store(record(strict), record(changed, invented.T + DAY))
     held = packs(known)
-    assert [held.at(world.T + day * DAY).ask_cap for day in (0, 1)] == [1, 2]
+    assert [held.at(invented.T + day * DAY).ask_cap for day in (0, 1)] == [1, 2]
 
 
 def test_record_without_text_then_it_is_the_shipped_version() -> None:
     known = store(record(shipped("strictest", 2)), record(text(2), toml=None, sha256=None))
-    assert packs(known).at(world.T).sha256 == BASE.home[1].sha256
+    assert packs(known).at(invented.T).sha256 == BASE.home[1].sha256
 
 
 BAD = {
-    "not toml": record(text(3).replace("[rules]", "[rules"), world.T),
+    "not toml": record(text(3).replace("[rules]", "[rules"), invented.T),
     "will switched off": record(text(3, ("[rules]", '[rules]\nSUBJECT_OBJECTED = "off"'))),
     "fail closed switched off": record(text(3, ("[rules]", '[rules]\nFACTS_UNAVAILABLE = "off"'))),
     "unknown rule": record(text(3, ("[rules]", '[rules]\nNEW_RULE = "on"'))),
@@ -114,7 +114,7 @@ def test_bad_record_then_nothing_is_decided_under_its_policy(bad: dict[str, Any]
 
 
 def test_bad_record_of_a_later_day_then_the_old_version_decides_until_then() -> None:
-    known = store(record(text(3), world.T + DAY, sha256="0" * 64), faults=1)
+    known = store(record(text(3), invented.T + DAY, sha256="0" * 64), faults=1)
     assert names(known, 0, 1) == ["jp-pmark@1", None]
 
 
@@ -146,11 +146,11 @@ def test_bad_record_resolved_then_the_old_version_decides_again() -> None:
 
 
 def test_good_record_after_a_bad_one_then_it_ends_the_bar_on_its_day() -> None:
-    bad = record(text(3), world.T, sha256="0" * 64)
-    assert names(store(bad, record(text(3), world.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@3"]
-    assert names(store(bad, record(text(4), world.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@4"]
-    assert names(store(record(text(4), world.T), bad, faults=1), 0) == [None], "what came before mends nothing"
-    later = record(text(3), world.T + 9 * DAY, sha256="0" * 64)
+    bad = record(text(3), invented.T, sha256="0" * 64)
+    assert names(store(bad, record(text(3), invented.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@3"]
+    assert names(store(bad, record(text(4), invented.T + DAY), faults=1), 0, 1) == [None, "jp-pmark@4"]
+    assert names(store(record(text(4), invented.T), bad, faults=1), 0) == [None], "what came before mends nothing"
+    later = record(text(3), invented.T + 9 * DAY, sha256="0" * 64)
     assert names(store(later, record(text(4)), faults=1), 0, 9) == ["jp-pmark@4", None], "another version, another day"
     assert names(store(later, record(text(3)), faults=1), 0, 9) == ["jp-pmark@3", "jp-pmark@3"]
 
@@ -172,11 +172,11 @@ def test_override_of_the_longest_lag_then_it_goes_over_activated_versions_too() 
 
 
 def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> None:
-    judge, known, content = Judge(BASE, 8), world.store(world.source(), world.consent()), text(3)
-    send = Record("mail.sends.v1", 3, 7, world.T, None, orjson.dumps(world.send()))
+    judge, known, content = Judge(BASE, 8), invented.store(invented.source(), invented.consent()), text(3)
+    send = Record("mail.sends.v1", 3, 7, invented.T, None, orjson.dumps(invented.send()))
 
     def decides() -> AuditRecord:
-        return AuditRecord.model_validate_json(judge.judge(send, known, world.T).audit)
+        return AuditRecord.model_validate_json(judge.judge(send, known, invented.T).audit)
 
     before = judge.holding(known)
     assert decides().policy.model_dump() == BASE.home[0].ref
@@ -190,16 +190,20 @@ def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> Non
 
 
 def test_tightened_by_activation_then_nothing_becomes_clear() -> None:
-    facts = (world.source(notice_id="CARD-V1"), world.source(source_id="S-2", method="public.web"), world.consent())
+    facts = (
+        invented.source(notice_id="CARD-V1"),
+        invented.source(source_id="S-2", method="public.web"),
+        invented.consent(),
+    )
     base = load("jp-appi")
-    for chosen in (facts, facts[:1], facts[1:], (world.source(), world.consent()), (world.source(),)):
+    for chosen in (facts, facts[:1], facts[1:], (invented.source(), invented.consent()), (invented.source(),)):
         for channel in ("postal", "email"):
-            known = world.store(*chosen)
-            send = Send.model_validate_json(orjson.dumps(world.send(channel=channel)))
-            before = decide(send, known.view(send), known.reference, base, world.T)
+            known = invented.store(*chosen)
+            send = Send.model_validate_json(orjson.dumps(invented.send(channel=channel)))
+            before = decide(send, known.view(send), known.reference, base, invented.T)
             appi = text(3, ('id = "jp-pmark"', 'id = "jp-appi"'))
             assert known.apply("reference", 0, 100, None, orjson.dumps(record(appi))) is None
-            after = decide(send, known.view(send), known.reference, known.activations.over(base), world.T)
+            after = decide(send, known.view(send), known.reference, known.activations.over(base), invented.T)
             assert after.policy.name == "jp-appi@3"
             assert before.verdict == "clear" or after.verdict != "clear"
 

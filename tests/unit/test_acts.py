@@ -15,15 +15,15 @@ from gatekeeper.ledger.memory import NOTHING
 from gatekeeper.times import instant
 from schemas.events import Act, ItemAct
 from schemas.topics import DAY_MS
-from tests import policies, world
-from tests.desk import JUDGE, TWO, YOUNG, Desk
+from tests.support import invented, policies
+from tests.support.desk import JUDGE, TWO, YOUNG, Desk
 
 HOUR = 3_600_000
 
 
-def no(**fields: Any) -> world.Event:
+def no(**fields: Any) -> invented.Event:
     fields = {"purpose": "*", "channels": "*", "notice_id": None, "event_time": "2026-11-24T09:59:30+09:00", **fields}
-    return world.consent(record_id="R-9", state="Withdrawn", **fields)
+    return invented.consent(record_id="R-9", state="Withdrawn", **fields)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ REFUSED = [
 def test_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
     desk: Desk, wrong: dict[str, Any], code: str
 ) -> None:
-    value = world.bare(world.item_act("release", desk.told()) | wrong)
+    value = invented.bare(invented.item_act("release", desk.told()) | wrong)
     if value["kind"] in ("approve", "undo"):
         value = {name: field for name, field in value.items() if name not in ("reasons", "bulk")}
     before = dict(desk.memory._people)
@@ -137,7 +137,7 @@ def test_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
 
 
 def test_hard_item_then_no_act_releases_it() -> None:
-    desk = Desk(world.source())
+    desk = Desk(invented.source())
     desk.learn(no())
     assert desk.send().verdict == "block"
     assert desk.act("release") == ("refused", "hard")
@@ -145,7 +145,7 @@ def test_hard_item_then_no_act_releases_it() -> None:
 
 
 def test_soft_item_without_r_then_it_is_asked_not_released() -> None:
-    desk = Desk(world.source())
+    desk = Desk(invented.source())
     assert desk.send().codes == ("CONSENT_MISSING",)
     assert desk.act("release", evidence_ref="scan-9") == ("refused", "not_releasable")
     assert desk.act("ask") == ("asked", None)
@@ -161,11 +161,11 @@ def test_soft_item_without_r_then_it_is_asked_not_released() -> None:
 
 
 def test_yes_to_an_ask_then_redeciding_clears_the_piece() -> None:
-    desk = Desk(world.source())
+    desk = Desk(invented.source())
     desk.send()
     desk.act("ask")
     request = desk.records[-1].did
-    desk.learn(world.consent(answers=request, event_time="2026-11-24T10:00:00+09:00"))
+    desk.learn(invented.consent(answers=request, event_time="2026-11-24T10:00:00+09:00"))
     desk.at += HOUR
     assert desk.act("redecide") == ("cleared", None)
     assert (desk.records[-1].stage, desk.records[-1].verdict) == ("act", "clear")
@@ -229,7 +229,7 @@ def test_country_unknown_then_the_threshold_of_the_strictest_pack_counts() -> No
     desk = Desk(*YOUNG)
     strict = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"), of=policies.shipped("strictest", 1))
     desk.learn(("reference", policies.record(strict)))
-    point = world.send()["contact_point"]
+    point = invented.send()["contact_point"]
     desk.send(contact_point={name: point[name] for name in point if name != "country"})
     assert "JURISDICTION_UNKNOWN" in [reason.code for reason in desk.records[-1].reasons]
     assert desk.act("release", bulk=11, evidence_ref="scan-9") == ("waiting", None)
@@ -333,7 +333,7 @@ def test_item_too_old_or_mailed_already_then_it_is_expired() -> None:
 
 
 def test_duplicate_cleared_meanwhile_then_a_release_clears_no_second_piece(desk: Desk) -> None:
-    desk.learn(world.source(birth_date="1990-01-01"))
+    desk.learn(invented.source(birth_date="1990-01-01"))
     assert desk.send().verdict == "clear"
     assert desk.act("release", item=0) == ("withheld", None)
     assert [reason.code for reason in desk.records[-1].reasons] == ["DUPLICATE_SEND"]
@@ -414,8 +414,8 @@ def test_shadow_then_nobody_acts_on_its_items_and_nothing_goes_out(kind: str) ->
 
 def test_acts_written_with_escapes_then_each_is_taken_for_what_it_is() -> None:
     plain, escaped = Desk(*YOUNG), Desk(*YOUNG)
-    escaped.encode = world.escaped
-    erasure = {"v": 1, "kind": "erase", "act_id": "e-1", "at": instant(world.T), "by": "pm-7", "recipient_id": "P-1"}
+    escaped.encode = invented.escaped
+    erasure = {"v": 1, "kind": "erase", "act_id": "e-1", "at": instant(invented.T), "by": "pm-7", "recipient_id": "P-1"}
     for desk in (plain, escaped):
         desk.send()
         assert desk.act("note") == ("recorded", None)
@@ -442,4 +442,4 @@ def test_every_act_that_is_judged_then_the_table_has_it() -> None:
 def _send() -> Any:
     from schemas.events import Send
 
-    return Send.model_validate_json(orjson.dumps(world.send()))
+    return Send.model_validate_json(orjson.dumps(invented.send()))

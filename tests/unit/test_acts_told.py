@@ -15,7 +15,7 @@ from gatekeeper.review.actions import ActRequest, remedies, sentence
 from gatekeeper.review.queue import Queue
 from gatekeeper.texts import catalogue
 from schemas.audit import Decision, Outcome
-from tests.desk import YOUNG, Desk
+from tests.support.desk import YOUNG, Desk
 
 ROOM = Path(__file__).parents[2] / "gatekeeper"
 SAID = "\n".join((ROOM / "engine" / name).read_text("utf-8") for name in ("item_acts.py", "item.py", "asks.py"))

@@ -13,15 +13,15 @@ from gatekeeper.engine.reconsideration import NOTHING, reconsider
 from gatekeeper.ledger import entries
 from gatekeeper.ledger.memory import Memory
 from schemas.events import Send
-from tests import world
-from tests.desk import BROKER, DELIVERY, Desk, answered
+from tests.support import invented
+from tests.support.desk import BROKER, DELIVERY, Desk, answered
 
 DAY = 86_400_000
 
 
 @pytest.fixture
 def desk() -> Desk:
-    return Desk(world.source(**BROKER))
+    return Desk(invented.source(**BROKER))
 
 
 def asked(desk: Desk, **fields: Any) -> None:
@@ -102,11 +102,11 @@ def test_sends_that_nobody_asked_about_then_a_yes_clears_those_from_before_the_q
 
 def test_lapsed_before_the_late_yes_then_it_is_cleared_as_well(desk: Desk) -> None:
     asked(desk)
-    desk.at = world.T + 31 * DAY
+    desk.at = invented.T + 31 * DAY
     assert desk.send(campaign_id="K-2", delivery=DELIVERY).codes == ("CONFIRMATION_LAPSED",)
     _, consent = answered(desk)
     desk.learn(("consents", {**consent, "event_time": "2026-12-26"}))
-    desk.at = world.T + 34 * DAY
+    desk.at = invented.T + 34 * DAY
     assert desk.reconsider() == ["clear", "clear"]
 
 
@@ -166,7 +166,7 @@ def test_agreed_elsewhere_after_the_question_then_all_that_waits_is_cleared(desk
     asked(desk)
     desk.send(campaign_id="K-2", delivery=DELIVERY)
     mine = {"id": "cp-1", "written": DELIVERY}
-    desk.learn(world.source(source_id="S-9", contact_points=[mine]), world.consent(event_time="2026-11-24"))
+    desk.learn(invented.source(source_id="S-9", contact_points=[mine]), invented.consent(event_time="2026-11-24"))
     desk.at += 2 * DAY
     assert desk.reconsider() == ["clear", "clear"]
 
@@ -193,9 +193,9 @@ def test_closed_by_a_colleague_then_a_yes_opens_nothing_and_reopened_it_waits_ag
 
 
 def test_what_no_yes_can_help_or_a_shadow_withholds_then_nothing_is_kept_of_it(desk: Desk) -> None:
-    desk.learn(world.suppression())
+    desk.learn(invented.suppression())
     desk.send(delivery=DELIVERY)
-    asking = Desk(world.source(**BROKER))
+    asking = Desk(invented.source(**BROKER))
     asking.memory.review = None
     asking.send(delivery=DELIVERY)
     assert [key for one in (desk, asking) for key in one.ledger if key.startswith(b"act/")] == []
@@ -204,7 +204,7 @@ def test_what_no_yes_can_help_or_a_shadow_withholds_then_nothing_is_kept_of_it(d
 def test_kept_until_the_mail_date_is_over(desk: Desk) -> None:
     desk.send(delivery=DELIVERY, mail_date="2026-11-26")
     (until,) = (json.loads(value)["until"] for key, value in desk.ledger.items() if key.startswith(b"act/"))
-    assert until == world.T - world.T % DAY + 3 * DAY - 9 * 3_600_000, "the midnight after it, in Japan"
+    assert until == invented.T - invented.T % DAY + 3 * DAY - 9 * 3_600_000, "the midnight after it, in Japan"
 
 
 def test_items_that_wait_then_they_are_counted_until_they_end(desk: Desk) -> None:
@@ -233,13 +233,13 @@ def test_colleague_redecides_while_the_answer_is_awaited_then_refused_and_it_wai
 
 def test_person_who_may_not_be_asked_then_refused(desk: Desk) -> None:
     desk.send(delivery=DELIVERY)
-    desk.learn(world.suppression())
+    desk.learn(invented.suppression())
     assert desk.act("ask") == ("refused", "not_confirmable")
     assert desk.asks() == []
 
 
 def test_no_template_that_may_ask_then_confirm_and_asking_is_refused_until_one_is_registered(desk: Desk) -> None:
-    desk.learn(*(world.template(id=id_, ask_complete=False) for id_ in ("T-1", "T-FACE")))
+    desk.learn(*(invented.template(id=id_, ask_complete=False) for id_ in ("T-1", "T-FACE")))
     sent = desk.send(delivery=DELIVERY)
     (*_, reason) = orjson.loads(dict(desk.review[-1].headers)["gate-decision"])["reasons"]
     assert (sent.verdict, reason["code"]) == ("confirm", "ASK_TEMPLATE_MISSING")
@@ -247,14 +247,15 @@ def test_no_template_that_may_ask_then_confirm_and_asking_is_refused_until_one_i
     assert "gatekeeper import reference" in reason["en"]
     assert desk.act("ask") == ("refused", "template_missing")
     assert desk.asks() == []
-    desk.learn(world.template(notice_id="OK"))
+    desk.learn(invented.template(notice_id="OK"))
     assert desk.act("ask", act_id="ask-2") == ("asked", None)
 
 
 def test_facts_that_do_not_fill_the_letter_then_refused_with_the_items() -> None:
-    wrong = {**world.NOTICE_ITEMS, "window": "未定"}
+    wrong = {**invented.NOTICE_ITEMS, "window": "未定"}
     desk = Desk(
-        world.controller(notice_items=wrong), world.source(**{**BROKER, "batch_id": None, "check": world.CHECK})
+        invented.controller(notice_items=wrong),
+        invented.source(**{**BROKER, "batch_id": None, "check": invented.CHECK}),
     )
     desk.send(delivery=DELIVERY)
     assert desk.act("ask") == ("refused", "notice_lacks.f.route")
@@ -285,18 +286,18 @@ def test_yes_of_today_then_it_waits_until_the_day_is_over(desk: Desk) -> None:
 
 def test_late_yes_then_cleared_from_then_on_if_the_send_is_still_wanted(desk: Desk) -> None:
     asked(desk)
-    desk.at = world.T + 31 * DAY
+    desk.at = invented.T + 31 * DAY
     assert desk.reconsider() == ["withheld"]
     _, consent = answered(desk)
     desk.learn(("consents", {**consent, "event_time": "2026-12-26"}))
-    desk.at = world.T + 34 * DAY
+    desk.at = invented.T + 34 * DAY
     assert desk.reconsider() == ["clear"]
 
 
 def test_yes_after_the_mail_date_then_nothing_goes_out(desk: Desk) -> None:
     asked(desk, mail_date="2026-11-26")
     desk.learn(answered(desk))
-    desk.at = world.T + 4 * DAY
+    desk.at = invented.T + 4 * DAY
     assert reconsider(desk.now, desk.review[0]) == NOTHING
 
 
@@ -311,7 +312,7 @@ def test_no_then_blocked_for_good(desk: Desk) -> None:
 def test_yes_with_a_code_of_another_then_it_moves_nobody(desk: Desk) -> None:
     asked(desk)
     _, consent = answered(desk)
-    desk.learn(world.source(**{**BROKER, "recipient_id": "P-2", "source_id": "S-2"}))
+    desk.learn(invented.source(**{**BROKER, "recipient_id": "P-2", "source_id": "S-2"}))
     desk.learn(("consents", {**consent, "recipient_id": "P-2"}))
     desk.at += 2 * DAY
     assert desk.reconsider() == [None]
@@ -321,7 +322,7 @@ def test_yes_with_a_code_of_another_then_it_moves_nobody(desk: Desk) -> None:
 def test_withdrawn_after_the_yes_then_it_stays_withheld(desk: Desk) -> None:
     asked(desk)
     desk.learn(answered(desk))
-    desk.learn(world.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-26", purpose="*", channels="*"))
+    desk.learn(invented.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-26", purpose="*", channels="*"))
     desk.at += 3 * DAY
     assert desk.reconsider() == ["withheld"]
     assert "cleared" not in desk.outputs
@@ -381,12 +382,12 @@ def test_asked_anew_after_a_defect_then_another_defect_has_an_id_of_its_own(desk
 
 def released(desk: Desk) -> None:
     """Lets a release of another item of the same key be alive."""
-    said = world.act(decision_id="A" * 26, reasons=["AGE_UNCERTAIN"])[1]
+    said = invented.act(decision_id="A" * 26, reasons=["AGE_UNCERTAIN"])[1]
     desk.memory.put(entries.release(SEND, "A" * 26, said, until=desk.at + 60 * DAY))
 
 
-SEND = Send.model_validate_json(json.dumps(world.send()))
-NO = world.consent(
+SEND = Send.model_validate_json(json.dumps(invented.send()))
+NO = invented.consent(
     record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
 )
 

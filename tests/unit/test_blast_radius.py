@@ -7,13 +7,13 @@ import orjson
 from gatekeeper.ledger.entries import Entry
 from gatekeeper.office.blast_radius import AffectedCampaign, Reach
 from schemas.topics import DAY_MS
-from tests import world
-from tests.desk import Desk
+from tests.support import invented
+from tests.support.desk import Desk
 
 TOKYO = "Asia/Tokyo"
 
 
-def reach(*facts: world.Event) -> Reach:
+def reach(*facts: invented.Event) -> Reach:
     found = Reach("B-1")
     for _, value in facts:
         found.source(None, orjson.dumps(value))
@@ -21,7 +21,7 @@ def reach(*facts: world.Event) -> Reach:
 
 
 def test_a_list_then_its_people_and_the_live_clearances_that_stand_on_it_are_counted() -> None:
-    desk = Desk(world.source(batch_id="B-1"), world.consent())
+    desk = Desk(invented.source(batch_id="B-1"), invented.consent())
     entries: list[Entry] = []
     for fields in ({}, {"mail_date": "2026-11-24"}, {"mail_date": "2026-11-23"}, {"mail_date": "2026-12-01"}):
         number = len(desk.records)
@@ -29,9 +29,9 @@ def test_a_list_then_its_people_and_the_live_clearances_that_stand_on_it_are_cou
         assert judged.verdict == "clear"
         entries += judged.entries
     found = reach(
-        world.source(batch_id="B-1"),
-        world.source(batch_id="B-1", recipient_id="P-2"),
-        world.source(batch_id="B-2", recipient_id="P-3"),
+        invented.source(batch_id="B-1"),
+        invented.source(batch_id="B-1", recipient_id="P-2"),
+        invented.source(batch_id="B-2", recipient_id="P-3"),
     )
     found.source(b"x", b"{")
     found.entry(0, b"head", b"{}")
@@ -50,8 +50,8 @@ def test_a_list_then_its_people_and_the_live_clearances_that_stand_on_it_are_cou
 
 
 def test_a_clearance_on_another_source_then_it_does_not_stand_on_the_list() -> None:
-    desk = Desk(world.source(), world.consent())
-    found = reach(world.source(source_id="S-9", batch_id="B-1"))
+    desk = Desk(invented.source(), invented.consent())
+    found = reach(invented.source(source_id="S-9", batch_id="B-1"))
     for entry in desk.send().entries:
         found.entry(0, entry.key, entry.value)
     assert found.campaigns(desk.at, TOKYO) == [AffectedCampaign("K-1", "postal", 1, 0, 0, None)]

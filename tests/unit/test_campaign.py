@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from gatekeeper.office.campaign import Campaign
-from tests import world
-from tests.desk import YOUNG, Desk
+from tests.support import invented
+from tests.support.desk import YOUNG, Desk
 from tests.unit.test_handoffs import facts, no
 
 
@@ -44,7 +44,9 @@ def test_pieces_in_every_state_then_each_is_counted_once() -> None:
 
 
 @pytest.mark.parametrize("people", [facts("P-1"), YOUNG], ids=["cleared", "withheld"])
-def test_one_piece_sent_three_times_then_three_expected_pieces_are_not_decided(people: tuple[world.Event, ...]) -> None:
+def test_one_piece_sent_three_times_then_three_expected_pieces_are_not_decided(
+    people: tuple[invented.Event, ...],
+) -> None:
     desk = Desk(*people)
     for number in range(3):
         desk.send(event_id=f"E-{number}")
@@ -59,13 +61,13 @@ def test_one_piece_sent_three_times_then_three_expected_pieces_are_not_decided(p
 def test_send_written_with_escapes_then_it_counts_as_well() -> None:
     found = Campaign("K-1")
     for name in ("K-1", "K-10"):
-        found.send(world.escaped(world.send(campaign_id=name)))
+        found.send(invented.escaped(invented.send(campaign_id=name)))
     assert found.counts().published == 1
 
 
 def test_sends_published_then_only_those_of_the_campaign_count() -> None:
     found = Campaign("K-1")
-    for value in (world.send(), world.send(campaign_id="K-2", event_id="K-1"), {"campaign_id": "K-1"}):
+    for value in (invented.send(), invented.send(campaign_id="K-2", event_id="K-1"), {"campaign_id": "K-1"}):
         found.send(orjson.dumps(value))
     found.send(b"{")
     found.send(None)

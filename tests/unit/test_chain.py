@@ -16,8 +16,8 @@ from gatekeeper.engine.manifest import Taken
 from gatekeeper.keys import Keys, Signer
 from gatekeeper.texts import catalogue
 from schemas.codec import canonical
-from tests.manifests import SENDS, Writer, manifest, signature
-from tests.trails import Trail
+from tests.support.manifests import SENDS, Writer, manifest, signature
+from tests.support.trails import Trail
 
 
 @pytest.fixture(scope="module")

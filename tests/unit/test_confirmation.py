@@ -16,32 +16,32 @@ from gatekeeper.confirmation.notice import ITEMS, Question, last_day, letter, li
 from gatekeeper.deciding.case import Case
 from gatekeeper.policy.packs import load
 from schemas.events import Ask, Consent, PersonEvent, Send
-from tests import world
+from tests.support import invented
 
 CODE = codes.new(b"\x01\x23\x45\x67\x89\xab\xcd")
 CHECK = {"name": "さくら名簿センター株式会社", "address": "x", "representative": "x", "how_obtained": "x"}
 
 
 def question(
-    *, items: dict[str, Any] | None = world.NOTICE_ITEMS, template: dict[str, Any] | None = None, **fields: Any
+    *, items: dict[str, Any] | None = invented.NOTICE_ITEMS, template: dict[str, Any] | None = None, **fields: Any
 ) -> Question:
     """Returns the question about one source; `fields` are the source's, `method` among them."""
     country = fields.pop("country", "JP")
     fields = {"method": "indirect.purchased_list", "batch_id": "B-SAKURA", "acquired_at": "2025-03-10", **fields}
-    store = world.store(
-        world.source(**fields),
+    store = invented.store(
+        invented.source(**fields),
         reference=(
-            *world.REFERENCE,
-            world.controller(name="みどり小売株式会社", notice_items=items),
-            world.template(**{"notice_id": "OK", **(template or {})}),
-            world.batch(id="B-2025-06", check={**CHECK, "name": "もみじ名簿株式会社"}),
-            world.batch(id="BARE"),
+            *invented.REFERENCE,
+            invented.controller(name="みどり小売株式会社", notice_items=items),
+            invented.template(**{"notice_id": "OK", **(template or {})}),
+            invented.batch(id="B-2025-06", check={**CHECK, "name": "もみじ名簿株式会社"}),
+            invented.batch(id="BARE"),
         ),
     )
-    send = Send.model_validate_json(json.dumps(world.send(country=country)))
+    send = Send.model_validate_json(json.dumps(invented.send(country=country)))
     facts = store.view(send)
     packs = load("jp-pmark")
-    case = Case(send=send, facts=facts, reference=store.reference, policy=packs.at(world.T), at=world.T * 1000)
+    case = Case(send=send, facts=facts, reference=store.reference, policy=packs.at(invented.T), at=invented.T * 1000)
     asking = store.reference.templates["T-1"]
     return Question(case, facts.sources[0], asking, CODE, last_day(case))
 
@@ -100,7 +100,7 @@ def test_asked_then_thirty_days_by_post_to_answer() -> None:
     ],
 )
 def test_item_without_fact_then_the_lint_names_it(item: str, without: dict[str, Any]) -> None:
-    items = {name: value for name, value in {**world.NOTICE_ITEMS, **without}.items() if value is not None}
+    items = {name: value for name, value in {**invented.NOTICE_ITEMS, **without}.items() if value is not None}
     assert letter(question(items=items)).missing == (item,)
 
 
@@ -116,7 +116,7 @@ def test_provision_planned_then_all_its_parts_are_printed() -> None:
         "recipients": "みどりカード株式会社",
         "contract": "個人情報の取扱いに関する契約を締結",
     }
-    found = letter(question(items={**world.NOTICE_ITEMS, "provision": planned, "outsourcing": False}))
+    found = letter(question(items={**invented.NOTICE_ITEMS, "provision": planned, "outsourcing": False}))
     assert found.missing == ()
     assert all(words in found.text for words in planned.values())
     assert "取扱いを委託する予定はありません" in found.text
@@ -182,11 +182,11 @@ def test_yes_would_stand_on_no_sound_notice_then_the_form_is_missing(notice: str
 def test_example_of_the_how_to_then_its_letter_passes() -> None:
     example = Path(__file__).parents[2] / "docs" / "examples" / "asking.jsonl"
     reference = [("reference", json.loads(line)) for line in example.read_text("utf-8").splitlines()]
-    store = world.store(world.source(method="indirect.purchased_list", batch_id="A-2025-03"), reference=reference)
-    send = Send.model_validate_json(json.dumps(world.send()))
+    store = invented.store(invented.source(method="indirect.purchased_list", batch_id="A-2025-03"), reference=reference)
+    send = Send.model_validate_json(json.dumps(invented.send()))
     facts, asking = store.view(send), store.reference.ask
-    policy = load("jp-pmark").at(world.T)
-    case = Case(send=send, facts=facts, reference=store.reference, policy=policy, at=world.T * 1000)
+    policy = load("jp-pmark").at(invented.T)
+    case = Case(send=send, facts=facts, reference=store.reference, policy=policy, at=invented.T * 1000)
     assert asking
     assert letter(Question(case, facts.sources[0], asking, CODE, last_day(case))).missing == ()
 
@@ -227,7 +227,7 @@ ASKED = {"controller_id": "C1", "purpose": "mkt.dm.own", "notice_id": "OK", "ans
 
 
 def asked(**fields: Any) -> Ask:
-    _, value = world.ask(**{**ASKED, "answer_code": CODE, **fields})
+    _, value = invented.ask(**{**ASKED, "answer_code": CODE, **fields})
     return Ask.model_validate_json(json.dumps(value))
 
 
@@ -318,7 +318,7 @@ def test_yes_then_no_then_the_no_is_heard_and_ends_the_code() -> None:
 
 
 def test_yes_to_a_letter_that_came_back_then_refused_but_a_no_is_heard() -> None:
-    _, value = world.event(kind="ask_undelivered", request_id="Q-1")
+    _, value = invented.event(kind="ask_undelivered", request_id="Q-1")
     questions = Questions([asked()], [PersonEvent.model_validate_json(json.dumps(value))])
     assert fault(questions) == "answer_to_returned"
     assert answer(questions, answer="no").state == "Refused"

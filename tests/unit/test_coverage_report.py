@@ -16,8 +16,8 @@ from gatekeeper.audit.log.writer import LEAF_BYTES
 from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.engine.manifest import Taken
 from schemas.topics import logical_name
-from tests.manifests import SENDS, Writer, manifest, signature
-from tests.trails import Trail, key
+from tests.support.manifests import SENDS, Writer, manifest, signature
+from tests.support.trails import Trail, key
 
 AT = "2026-01-01T00:00:00.000Z"
 

@@ -7,14 +7,16 @@ import pytest
 
 from gatekeeper.ledger import entries
 from schemas.codec import parse
-from tests import world
+from tests.support import invented
 
-SRC = {"topic": "mail.sends.v1", "partition": 3, "offset": 7, "timestamp": world.T}
+SRC = {"topic": "mail.sends.v1", "partition": 3, "offset": 7, "timestamp": invented.T}
 
 
 def test_clearance_of_a_send_with_a_delivery_then_none_is_kept() -> None:
-    sent = parse("sends", None, orjson.dumps(world.send(delivery={"name": "見本 花子"})))
-    found = entries.clearance(sent, did="D", at=world.T, until=world.T + 1, basis="S-1", released=False, src=SRC).value
+    sent = parse("sends", None, orjson.dumps(invented.send(delivery={"name": "見本 花子"})))
+    found = entries.clearance(
+        sent, did="D", at=invented.T, until=invented.T + 1, basis="S-1", released=False, src=SRC
+    ).value
     assert found is not None
     assert b"delivery" not in found
     assert "見本".encode() not in found

@@ -19,8 +19,8 @@ from schemas.events import Send
 from schemas.record import Record
 from streams.client.reader import Reader
 from streams.operations import erasures
-from tests import world
-from tests.desk import DELIVERY, YOUNG, Desk
+from tests.support import invented
+from tests.support.desk import DELIVERY, YOUNG, Desk
 from tests.unit.test_sends import CLEAR, JUDGE, record
 
 
@@ -30,27 +30,27 @@ def paired(desk: Desk, kind: str, person: str = "P-1") -> AuditRecord:
     return desk.records[-1]
 
 
-def stop(**fields: Any) -> world.Event:
-    value = {"v": 1, "kind": "erasure", "suppression_id": "erase-1-0", "received_at": instant(world.T)}
+def stop(**fields: Any) -> invented.Event:
+    value = {"v": 1, "kind": "erasure", "suppression_id": "erase-1-0", "received_at": instant(invented.T)}
     return "suppressions", {**value, "recipient_id": "P-1", **fields}
 
 
 class Topics:
     """Stands for what reads a broker."""
 
-    def __init__(self, *events: world.Event, keyed: bool) -> None:
+    def __init__(self, *events: invented.Event, keyed: bool) -> None:
         self._events, self._keyed = events, keyed
 
     def read(self, topic: str) -> list[Record]:
         values = [value for name, value in self._events if name == topic]
         names = [(value.get("recipient_id") or value.get("token") or "").encode() for value in values]
         return [
-            Record(topic, 0, n, world.T, name if self._keyed else None, orjson.dumps(value), ())
+            Record(topic, 0, n, invented.T, name if self._keyed else None, orjson.dumps(value), ())
             for n, (name, value) in enumerate(zip(names, values, strict=True))
         ]
 
 
-def reader(*events: world.Event, keyed: bool = True) -> Reader:
+def reader(*events: invented.Event, keyed: bool = True) -> Reader:
     return cast("Reader", Topics(*events, keyed=keyed))
 
 
@@ -74,7 +74,7 @@ def test_erased_then_the_salt_and_all_that_was_remembered_is_gone_and_the_act_na
 def test_erased_then_no_later_consent_helps_and_nobody_is_named() -> None:
     desk = Desk(*CLEAR)
     paired(desk, "erase")
-    desk.learn(world.consent(record_id="R-9", state="RenewedGiven", event_time="2026-11-23T10:00:00+09:00"))
+    desk.learn(invented.consent(record_id="R-9", state="RenewedGiven", event_time="2026-11-23T10:00:00+09:00"))
     assert desk.send().codes == ("SUBJECT_ERASED",), "also where the stop itself is not there"
     found = desk.records[-1]
     assert (found.subj, found.in_mac, found.facts and found.facts.erased) == (None, None, desk.at)
@@ -135,19 +135,19 @@ def test_somebody_this_partition_never_named_then_it_does_not_begin_to() -> None
 
 def test_erased_then_a_list_that_says_less_of_the_address_brings_nobody_back() -> None:
     at = {**DELIVERY, "lines": [*DELIVERY["lines"], "手本様方"]}
-    known, _, _ = erasures.addresses(reader(world.source(contact_points=[{"id": "cp-1", "written": at}])), "P-1")
-    bought = world.source(recipient_id="P-2", contact_points=[{"id": "cp-1", "written": DELIVERY}])
-    desk = Desk(bought, world.consent(recipient_id="P-2"))
-    for one in erasures.stops("P-1", known, act_id="1", at=instant(world.T)):
+    known, _, _ = erasures.addresses(reader(invented.source(contact_points=[{"id": "cp-1", "written": at}])), "P-1")
+    bought = invented.source(recipient_id="P-2", contact_points=[{"id": "cp-1", "written": DELIVERY}])
+    desk = Desk(bought, invented.consent(recipient_id="P-2"))
+    for one in erasures.stops("P-1", known, act_id="1", at=instant(invented.T)):
         desk.learn(("suppressions", orjson.loads(encode(one))))
     assert desk.send(recipient_id="P-2", delivery=DELIVERY).codes == ("SUBJECT_ERASED",)
 
 
 def test_sources_without_key_then_the_addresses_of_their_person_are_known_as_well() -> None:
     broken = ("sources", {"recipient_id": "P-1"})
-    told = (world.source(), broken, world.source(recipient_id="P-2", contact_points=["cp-2"]))
-    assert erasures.addresses(reader(*told, keyed=False), "P-1") == ([(world.token("cp-1"), ())], 2, 1)
-    assert erasures.addresses(reader(*told), "P-1") == ([(world.token("cp-1"), ())], 2, 1)
+    told = (invented.source(), broken, invented.source(recipient_id="P-2", contact_points=["cp-2"]))
+    assert erasures.addresses(reader(*told, keyed=False), "P-1") == ([(invented.token("cp-1"), ())], 2, 1)
+    assert erasures.addresses(reader(*told), "P-1") == ([(invented.token("cp-1"), ())], 2, 1)
 
 
 OWN = {"recipient_id": "P-1"}
@@ -163,7 +163,7 @@ UNREADABLE = {
 def test_an_unreadable_source_without_key_that_names_somebody_anywhere_then_the_erasure_warns_of_it(
     value: bytes,
 ) -> None:
-    records = [Record("sources", 0, 0, world.T, None, value, ())]
+    records = [Record("sources", 0, 0, invented.T, None, value, ())]
     found = erasures.addresses(cast("Reader", SimpleNamespace(read=lambda topic: records)), "P-1")
     assert found == ([], 1, 1)
 
@@ -185,12 +185,12 @@ def test_readmitted_without_a_mark_then_the_salt_stays_and_the_records_go_on_nam
 
 
 def test_stops_that_the_erasure_desk_wrote_with_ids_like_ours_then_a_readmission_takes_back_none_of_others() -> None:
-    own, other = stop(suppression_id="erase-2026-1"), world.suppression(token="cp-9", kind="erasure")[1]
+    own, other = stop(suppression_id="erase-2026-1"), invented.suppression(token="cp-9", kind="erasure")[1]
     theirs = "suppressions", {**other, "suppression_id": "erase-2026-2"}
     act = "0" * 32
     ours = [
         ("suppressions", orjson.loads(encode(one)))
-        for one in erasures.stops("P-1", [(world.token("cp-1"), ())], act_id=act, at=instant(world.T))
+        for one in erasures.stops("P-1", [(invented.token("cp-1"), ())], act_id=act, at=instant(invented.T))
     ]
     found = erasures.standing(reader(own, theirs, *ours), "P-1")
     assert sorted(one.suppression_id for one in found) == [f"erase-{act}-0", f"erase-{act}-1", "erase-2026-1"]

@@ -31,11 +31,11 @@ from schemas.events import (
     Suppression,
     TopicAct,
 )
-from tests import world
-from tests.desk import YOUNG, Desk
+from tests.support import invented
+from tests.support.desk import YOUNG, Desk
 
-NO = world.consent(record_id="R-2", state="Withdrawn", purpose="*", channels=[], event_time="2026-11-01")
-CLEAR = (world.source(), world.consent())
+NO = invented.consent(record_id="R-2", state="Withdrawn", purpose="*", channels=[], event_time="2026-11-01")
+CLEAR = (invented.source(), invented.consent())
 
 
 class Shelf:
@@ -145,7 +145,7 @@ def test_page_then_it_tells_facts_rule_clause_who_acted_and_the_seal() -> None:
         "証人が 2026-11-24T01:05:00.000Z に連署",
     ):
         assert said in ja, said
-    for personal in ("P-1", world.token("cp-1"), "looked at the form"):
+    for personal in ("P-1", invented.token("cp-1"), "looked at the form"):
         assert personal not in en + ja
     plain = Explanation(piece, None, local=str).plain()
     assert orjson.dumps(plain)

@@ -31,7 +31,7 @@ from gatekeeper.keys import Keys
 from gatekeeper.times import span
 from schemas.codec import canonical
 from schemas.topics import DAY_MS
-from tests.trails import GROUP, Trail, alone, bytes_of, line, lines
+from tests.support.trails import GROUP, Trail, alone, bytes_of, line, lines
 
 ABOUT = {"made": "2026-11-24T01:00:00.000Z", "group": GROUP, "from": None, "to": None}
 

@@ -11,7 +11,7 @@ from schemas.events import Controller
 from schemas.record import Record
 from streams.client import fact_with_act
 from streams.client.reader import Reader
-from tests import world
+from tests.support import invented
 
 
 class Topics:
@@ -22,15 +22,16 @@ class Topics:
 
     def read(self, topic: str) -> list[Record]:
         return [
-            Record(topic, 0, n, world.T, key, orjson.dumps(value), ()) for n, (key, value) in enumerate(self._records)
+            Record(topic, 0, n, invented.T, key, orjson.dumps(value), ())
+            for n, (key, value) in enumerate(self._records)
         ]
 
 
 @pytest.mark.parametrize("key", [b"controller/C1", None])
 def test_the_newest_record_has_no_key_then_it_is_found_and_nothing_it_says_is_lost(key: bytes | None) -> None:
-    suspended = world.controller(suspended_since="2026-11-24T10:00:00+09:00")[1]
-    other = world.controller(id="C2")[1]
-    told = Topics((b"controller/C1", world.controller()[1]), (key, suspended), (None, other), (None, {"v": 1}))
+    suspended = invented.controller(suspended_since="2026-11-24T10:00:00+09:00")[1]
+    other = invented.controller(id="C2")[1]
+    told = Topics((b"controller/C1", invented.controller()[1]), (key, suspended), (None, other), (None, {"v": 1}))
     found = fact_with_act.newest(cast("Reader", told), Controller, "C1")
     assert found is not None
     assert (found.model.suspended_since, found.record and found.record.offset) == (suspended["suspended_since"], 1)

@@ -16,20 +16,20 @@ from gatekeeper.policy.packs import load
 from schemas.codec import SEND_BYTES
 from schemas.events import Send
 from schemas.record import Refusal
-from tests import world
+from tests.support import invented
 
 
 def send(**fields: Any) -> Send:
-    return Send.model_validate_json(orjson.dumps(world.send(**fields)))
+    return Send.model_validate_json(orjson.dumps(invented.send(**fields)))
 
 
 def decided(store: FactStore, **fields: Any) -> Decision:
     one = send(**fields)
-    return decide(one, store.view(one), store.reference, load("jp-pmark"), world.T)
+    return decide(one, store.view(one), store.reference, load("jp-pmark"), invented.T)
 
 
 def clear_store() -> FactStore:
-    return world.store(world.source(terms_id="JU"), world.consent())
+    return invented.store(invented.source(terms_id="JU"), invented.consent())
 
 
 UNREADABLE = [
@@ -40,14 +40,14 @@ UNREADABLE = [
         "a token inside, named with escapes",
         "sources",
         None,
-        world.escaped({"points": [{"token": world.token("cp-1")}]}),
+        invented.escaped({"points": [{"token": invented.token("cp-1")}]}),
     ),
     ("named twice", "consents", None, b'{"recipient_id":"P-1","recipient_id":"P-2"}'),
     ("no value", "suppressions", b"P-1", None),
-    ("filed under another key", "suppressions", b"P-2", orjson.dumps(world.suppression()[1])),
+    ("filed under another key", "suppressions", b"P-2", orjson.dumps(invented.suppression()[1])),
     ("a key of another, a value of this one", "sources", b"P-2", b'{"recipient_id":"P-1"}'),
-    ("by the token of its key", "suppressions", world.token("cp-1").encode(), b"{}"),
-    ("by the token of its value", "suppressions", None, orjson.dumps({"token": world.token("cp-1"), "kind": "x"})),
+    ("by the token of its key", "suppressions", invented.token("cp-1").encode(), b"{}"),
+    ("by the token of its value", "suppressions", None, orjson.dumps({"token": invented.token("cp-1"), "kind": "x"})),
     ("a controller", "reference", b"controller/C1", b"{"),
     ("a controller's tombstone", "reference", b"controller/C1", None),
     ("a notice, by its value", "reference", None, b'{"kind":"notice","id":"OK"}'),
@@ -99,9 +99,9 @@ def test_unreadable_fact_that_names_nobody_then_is_stray(key: bytes | None) -> N
 @pytest.mark.parametrize(
     ("cap", "events"),
     [
-        (64, lambda n: world.source(source_id=f"S-{n}")),
-        (256, lambda n: world.consent(record_id=f"R-{n}")),
-        (256, lambda n: world.suppression(suppression_id=f"X-{n}", scope={"controller": "C2"})),
+        (64, lambda n: invented.source(source_id=f"S-{n}")),
+        (256, lambda n: invented.consent(record_id=f"R-{n}")),
+        (256, lambda n: invented.suppression(suppression_id=f"X-{n}", scope={"controller": "C2"})),
     ],
     ids=["sources", "consents", "suppressions"],
 )
@@ -121,7 +121,7 @@ def test_more_facts_than_count_then_unavailable_and_none_before(cap: int, events
 def test_many_suppressions_of_one_token_then_unavailable() -> None:
     store = clear_store()
     for n in range(257):
-        value = world.suppression(suppression_id=f"X-{n}", token="cp-1", scope={"controller": "C2"})[1]
+        value = invented.suppression(suppression_id=f"X-{n}", token="cp-1", scope={"controller": "C2"})[1]
         store.apply("suppressions", 0, n, None, orjson.dumps(value))
     assert decided(store).codes == ("FACTS_UNAVAILABLE",)
 
@@ -137,7 +137,7 @@ def _swollen(name: str) -> FactStore:
             store.apply("consents", 0, n, b"P-1", b"{")
         return store
     companies = [
-        world.source(
+        invented.source(
             source_id=f"S{n:02}-{L}",
             collected_by=f"C{n:02}-{L}",
             batch_id=f"B{n:02}-{L}",
@@ -148,14 +148,14 @@ def _swollen(name: str) -> FactStore:
         for n in range(63)
     ]
     ids = ("record_id", "controller_id", "evidence_ref", "contact_point_id", "answers")
-    yeses = [world.consent(**dict.fromkeys(ids, f"R{n:03}{L}")) for n in range(255)]
+    yeses = [invented.consent(**dict.fromkeys(ids, f"R{n:03}{L}")) for n in range(255)]
     stops = [
-        world.suppression(suppression_id=f"{at:02}{n:02}{L}", received_at="2026-01-01", token=f"p-{at}")
+        invented.suppression(suppression_id=f"{at:02}{n:02}{L}", received_at="2026-01-01", token=f"p-{at}")
         for at in range(32)
         for n in range(90)
     ]
     points = [f"p-{at}" for at in range(32)]
-    events = {"sources": companies, "consents": yeses, "stops": [world.source(contact_points=points), *stops]}
+    events = {"sources": companies, "consents": yeses, "stops": [invented.source(contact_points=points), *stops]}
     for n, (topic, value) in enumerate(events[name]):
         assert store.apply(topic, 0, n, None, orjson.dumps(value)) is None
     return store
@@ -165,7 +165,7 @@ def _swollen(name: str) -> FactStore:
 def test_more_known_than_a_record_holds_then_unavailable_and_the_record_short(name: str) -> None:
     one, store = send(), _swollen(name)
     view = store.view(one, "no_key", erased=7)
-    found = decide(one, view, store.reference, load("jp-pmark"), world.T)
+    found = decide(one, view, store.reference, load("jp-pmark"), invented.T)
     assert found.codes == ("FACTS_UNAVAILABLE",)
     assert "too_many/facts" in found.reasons[0].facts
     assert (len(view.snapshot) < 4096, view.printed, view.erased) == (True, "no_key", 7)
@@ -175,16 +175,16 @@ def test_more_known_than_a_record_holds_then_unavailable_and_the_record_short(na
 def test_as_much_known_as_counts_then_the_record_keeps_its_bound() -> None:
     store = clear_store()
     points = [f"p-{at}" for at in range(32)]
-    store.apply("sources", 0, 0, None, orjson.dumps(world.source(contact_points=["cp-1", *points[1:]])[1]))
+    store.apply("sources", 0, 0, None, orjson.dumps(invented.source(contact_points=["cp-1", *points[1:]])[1]))
     one, snapshot, largest = send(), b"", 0
     for n in range(1001):
-        value = world.suppression(suppression_id=f"{n:04}{L}", received_at="2026-01-01", token=points[n % 31 + 1])[1]
+        value = invented.suppression(suppression_id=f"{n:04}{L}", received_at="2026-01-01", token=points[n % 31 + 1])[1]
         assert store.apply("suppressions", 0, n, None, orjson.dumps(value)) is None
         if n < 840 or n % 20:
             continue
         view = store.view(one)
         proof = record(
-            decide(one, view, store.reference, load("jp-pmark"), world.T),
+            decide(one, view, store.reference, load("jp-pmark"), invented.T),
             id_="",
             origin={},
             send={"": "x" * SEND_BYTES},
@@ -197,38 +197,38 @@ def test_as_much_known_as_counts_then_the_record_keeps_its_bound() -> None:
 
 def test_contact_point_with_another_token_then_not_covered() -> None:
     store = clear_store()
-    point = {"id": "cp-1", "token": world.token("cp-2"), "country": "JP"}
+    point = {"id": "cp-1", "token": invented.token("cp-2"), "country": "JP"}
     found = decided(store, contact_point=point)
     assert (found.verdict, found.codes) == ("block", ("CONTACT_POINT_NOT_COVERED",))
 
 
 def test_source_version_with_a_worse_state_then_that_state_holds() -> None:
-    deleted = world.source(state="deleted")
-    assert decided(world.store(world.source(), deleted, world.consent())).codes == ("SOURCE_UNKNOWN",)
-    illicit = world.source(state="illicit")
-    found = decided(world.store(world.source(), illicit, world.consent()))
+    deleted = invented.source(state="deleted")
+    assert decided(invented.store(invented.source(), deleted, invented.consent())).codes == ("SOURCE_UNKNOWN",)
+    illicit = invented.source(state="illicit")
+    found = decided(invented.store(invented.source(), illicit, invented.consent()))
     assert found.codes == ("SOURCE_ILLICIT",)
 
 
 def test_source_version_of_another_method_then_withheld() -> None:
-    bought = world.source(method="indirect.purchased_list")
-    found = decided(world.store(world.source(), bought, world.consent()))
+    bought = invented.source(method="indirect.purchased_list")
+    found = decided(invented.store(invented.source(), bought, invented.consent()))
     assert found.codes == ("SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING", "SOURCE_CONFLICT")
 
 
 def test_token_of_a_deleted_source_then_no_longer_the_persons() -> None:
-    stop = world.suppression(token="cp-2")
-    kept = world.source(source_id="S-2", contact_points=["cp-2"])
-    gone = world.source(source_id="S-2", contact_points=["cp-2"], state="deleted")
-    assert decided(world.store(world.source(), world.consent(), kept, stop)).codes == ("SUBJECT_OBJECTED",)
-    assert decided(world.store(world.source(), world.consent(), kept, gone, stop)).verdict == "clear"
+    stop = invented.suppression(token="cp-2")
+    kept = invented.source(source_id="S-2", contact_points=["cp-2"])
+    gone = invented.source(source_id="S-2", contact_points=["cp-2"], state="deleted")
+    assert decided(invented.store(invented.source(), invented.consent(), kept, stop)).codes == ("SUBJECT_OBJECTED",)
+    assert decided(invented.store(invented.source(), invented.consent(), kept, gone, stop)).verdict == "clear"
 
 
 def test_controller_read_again_from_an_older_record_then_the_newer_holds() -> None:
     store = clear_store()
-    frozen = orjson.dumps(world.controller(suspended_since="2026-11-01")[1])
+    frozen = orjson.dumps(invented.controller(suspended_since="2026-11-01")[1])
     store.apply("reference", 0, 500, None, frozen)
-    store.apply("reference", 0, 0, None, orjson.dumps(world.controller()[1]))
+    store.apply("reference", 0, 0, None, orjson.dumps(invented.controller()[1]))
     assert decided(store).codes == ("SENDING_SUSPENDED",)
 
 
@@ -248,8 +248,8 @@ def test_controller_read_again_from_an_older_record_then_the_newer_holds() -> No
     ],
 )
 def test_controller_suspended_then_only_within_its_time(since: str | None, until: str | None, suspended: bool) -> None:
-    frozen = world.controller(suspended_since=since, suspended_until=until)
-    store = world.store(world.source(), world.consent(), reference=[frozen, *world.REFERENCE[1:]])
+    frozen = invented.controller(suspended_since=since, suspended_until=until)
+    store = invented.store(invented.source(), invented.consent(), reference=[frozen, *invented.REFERENCE[1:]])
     assert decided(store).codes == (("SENDING_SUSPENDED",) if suspended else ())
 
 
@@ -257,14 +257,14 @@ WRITTEN = {"name": "高橋 一郎", "lines": ["東京都渋谷区神宮前1-2-3 
 
 
 def test_readings_that_are_nobodys_then_the_event_is_unreadable() -> None:
-    value = {**world.suppression()[1], "readings": world.known_by(WRITTEN)["readings"]}
+    value = {**invented.suppression()[1], "readings": invented.known_by(WRITTEN)["readings"]}
     assert FactStore().apply("suppressions", 0, 0, None, orjson.dumps(value)) == "field_invalid"
 
 
 def test_many_readings_of_a_source_then_one_value_holds_them_all() -> None:
-    score = [{"token": world.token(f"r-{n}"), "score": 800} for n in range(33)]
-    point = {"id": "cp-1", "token": world.token("cp-1"), "readings": score[:32]}
-    topic, value = world.source()
+    score = [{"token": invented.token(f"r-{n}"), "score": 800} for n in range(33)]
+    point = {"id": "cp-1", "token": invented.token("cp-1"), "readings": score[:32]}
+    topic, value = invented.source()
     store = FactStore()
     assert store.apply(topic, 0, 0, None, orjson.dumps({**value, "contact_points": [point]})) is None
     point["readings"] = score
@@ -273,9 +273,9 @@ def test_many_readings_of_a_source_then_one_value_holds_them_all() -> None:
 
 def test_stop_known_by_a_reading_then_too_many_of_them_are_unavailable() -> None:
     store = clear_store()
-    near = {"token": world.token("cp-1"), "score": 800}
+    near = {"token": invented.token("cp-1"), "score": 800}
     for n in range(257):
-        value = {**world.suppression(suppression_id=f"X-{n}", token=f"t-{n}")[1], "readings": [near]}
+        value = {**invented.suppression(suppression_id=f"X-{n}", token=f"t-{n}")[1], "readings": [near]}
         assert store.apply("suppressions", 0, n, None, orjson.dumps(value)) is None
         if n == 0:
             assert decided(store).codes == ("IDENTITY_AMBIGUOUS",)
@@ -284,13 +284,13 @@ def test_stop_known_by_a_reading_then_too_many_of_them_are_unavailable() -> None
 
 def test_people_counted_then_once_each() -> None:
     store = clear_store()
-    store.apply("sources", 0, 90, None, orjson.dumps(world.source(recipient_id="P-2")[1]))
+    store.apply("sources", 0, 90, None, orjson.dumps(invented.source(recipient_id="P-2")[1]))
     assert store.people == 2
 
 
 def test_company_that_a_persons_data_came_from_then_its_record_is_among_what_the_decision_stands_on() -> None:
     taken = {"predecessor": "AOBA", "closed_at": "2023-10-01", "old_purposes": ["mkt.dm.food"]}
-    found = world.store(world.source(method="indirect.succession", collected_by="AOBA", succession=taken))
+    found = invented.store(invented.source(method="indirect.succession", collected_by="AOBA", succession=taken))
     view = found.view(send())
     assert b'"controller/AOBA":"' in view.snapshot
     found.apply("reference", 0, 999, b"controller/AOBA", b"{")
@@ -298,14 +298,14 @@ def test_company_that_a_persons_data_came_from_then_its_record_is_among_what_the
 
 
 def test_facts_viewed_then_they_have_what_the_contract_gives_and_nobodys_id_or_token() -> None:
-    stop = world.suppression(scope=None)
-    store = world.store(
-        world.source(),
-        world.consent(),
+    stop = invented.suppression(scope=None)
+    store = invented.store(
+        invented.source(),
+        invented.consent(),
         stop,
-        world.ask(),
-        world.act(),
-        world.event(kind="notice_given", source_id="S-1"),
+        invented.ask(),
+        invented.act(),
+        invented.event(kind="notice_given", source_id="S-1"),
     )
     view = store.view(send())
     facts = (*view.sources, *view.consents, view.suppressions[0].stop, *view.asks, *view.releases, *view.events)
@@ -329,7 +329,7 @@ def seen(store: FactStore, person: str) -> tuple[str, ...]:
 
 
 def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_is_resolved() -> None:
-    store = world.store(world.source(), world.consent())
+    store = invented.store(invented.source(), invented.consent())
     faults = [store.apply("consents", 1, offset, None, None, refused(base=7)) for offset in (7, 8, 9)]
     assert faults == ["batch_corrupt", None, None], "one fault, however many records"
     assert seen(store, "P-1") == seen(store, "P-9") == ("consents/1/7/*",)
@@ -337,7 +337,7 @@ def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_i
     assert orjson.loads(store.person("P-1"))["unreadable"] == ["consents/1/7/*"]
     resolution = {"v": 1, "kind": "resolution", "id": "x", "topic": "consents", "partition": 1, "offset": 7, "by": "pm"}
     resolution |= {"reason": "entered again", "at": "2026-01-01T09:00:00+09:00"}
-    for order in (store, world.store()):  # read again after a restart the resolution may come first
+    for order in (store, invented.store()):  # read again after a restart the resolution may come first
         order.apply("reference", 0, 50, None, orjson.dumps(resolution))
         order.apply("consents", 1, 7, None, None, refused(base=7))
         assert seen(order, "P-1") == ()
@@ -345,15 +345,15 @@ def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_i
 
 
 def test_headers_that_cannot_be_taken_then_the_fact_holds_all_the_same() -> None:
-    store = world.store(world.source(), world.consent())
-    _, value = world.consent(record_id="R-9", state="Withdrawn")
+    store = invented.store(invented.source(), invented.consent())
+    _, value = invented.consent(record_id="R-9", state="Withdrawn")
     assert store.apply("consents", 0, 90, None, orjson.dumps(value), refused(base=0, what="headers")) is None
     assert seen(store, "P-1") == ()
     assert b"R-9" in store.person("P-1")
 
 
 def test_a_record_without_value_then_its_key_names_whom_it_withholds() -> None:
-    store = world.store(world.source(), world.consent())
+    store = invented.store(invented.source(), invented.consent())
     assert store.apply("consents", 0, 90, b"P-1", None, refused("record_unreadable", base=0, what="record"))
     assert (seen(store, "P-1"), seen(store, "P-2")) == (("consents/0/90",), ())
 
@@ -361,7 +361,7 @@ def test_a_record_without_value_then_its_key_names_whom_it_withholds() -> None:
 def test_an_unreadable_record_that_names_hundreds_then_the_first_ones_are_withheld_and_beyond_the_bound_everybody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    store = world.store()
+    store = invented.store()
     value = b"".join(b'"recipient_id":"Q-%d",' % number for number in range(200))
     assert store.apply("consents", 0, 90, None, value) is not None
     assert [bool(seen(store, f"Q-{number}")) for number in (0, 63, 64, 199)] == [True, True, False, False]

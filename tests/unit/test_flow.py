@@ -16,8 +16,8 @@ from gatekeeper.office.campaign import Campaign, Counts
 from gatekeeper.report import chart
 from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests import manifests, world
-from tests.desk import YOUNG, Desk
+from tests.support import invented, manifests
+from tests.support.desk import YOUNG, Desk
 from tests.unit.test_handoffs import facts, no
 
 ZONE = "Asia/Tokyo"
@@ -42,7 +42,7 @@ def desk() -> Desk:
     return desk
 
 
-def on(topic: str, values: Iterable[bytes | None], at: int = world.T) -> list[Record]:
+def on(topic: str, values: Iterable[bytes | None], at: int = invented.T) -> list[Record]:
     return [Record(topic, 0, n, at, None, value, ()) for n, value in enumerate(values)]
 
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_read_then_it_counts_nowhere_and_stops_nothing(model: Mod
 
 
 def test_sends_published_then_they_are_expected(model: Model) -> None:
-    model.take(on("sends", [orjson.dumps(world.send()), orjson.dumps(world.send(campaign_id="K-2"))]))
+    model.take(on("sends", [orjson.dumps(invented.send()), orjson.dumps(invented.send(campaign_id="K-2"))]))
     with model.read() as db:
         counts = flow.campaign(db, "K-2")
     assert counts is not None
@@ -104,17 +104,17 @@ def test_sends_published_then_they_are_expected(model: Model) -> None:
 def test_decisions_then_the_flow_has_each_in_its_hour(model: Model, desk: Desk) -> None:
     model.take(audit(desk))
     with model.read() as db:
-        rows = flow.decided(db, world.T - DAY_MS)
-        assert flow.decided(db, world.T + DAY_MS) == []
-    assert {hour for hour, *_ in rows} == {world.T // flow.HOUR_MS * flow.HOUR_MS}
+        rows = flow.decided(db, invented.T - DAY_MS)
+        assert flow.decided(db, invented.T + DAY_MS) == []
+    assert {hour for hour, *_ in rows} == {invented.T // flow.HOUR_MS * flow.HOUR_MS}
     assert sum(n for *_, n in rows) == 5  # the sends; what people did is another matter
     assert flow.reasons_over(rows) == [("AGE_UNCERTAIN", 1), ("SOURCE_UNKNOWN", 1)]
 
 
 @pytest.mark.parametrize(("days", "bars"), [(1, 24), (7, 7), (90, 90)])
 def test_a_span_then_each_bucket_is_there_once_and_nothing_is_lost(days: int, bars: int) -> None:
-    hours = [world.T - n * flow.HOUR_MS for n in range(days * 24 - 24)] or [world.T]
-    frame = buckets(world.T, days, ZONE)
+    hours = [invented.T - n * flow.HOUR_MS for n in range(days * 24 - 24)] or [invented.T]
+    frame = buckets(invented.T, days, ZONE)
     assert len(frame) == bars
     counted = over([(hour, "clear", "", 1) for hour in hours], frame, ZONE, 1)
     assert [name for name, _ in counted] == frame
@@ -131,7 +131,7 @@ def test_a_manifest_then_its_partition_is_so_far(model: Model) -> None:
 
 def test_old_rows_then_they_are_forgotten(model: Model, desk: Desk) -> None:
     model.take([*audit(desk), *recalls(desk)])
-    model.forget(world.T + flow.KEPT_MS + 2 * flow.HOUR_MS)
+    model.forget(invented.T + flow.KEPT_MS + 2 * flow.HOUR_MS)
     with model.read() as db:
         assert flow.campaigns(db, most=9) == []
         tables = ("flow", "held_back", "moved")

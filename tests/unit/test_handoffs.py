@@ -18,19 +18,19 @@ from gatekeeper.times import instant
 from schemas.audit import AuditRecord
 from schemas.record import Record, Refusal
 from schemas.topics import DAY_MS
-from tests import world
-from tests.desk import Desk
+from tests.support import invented
+from tests.support.desk import Desk
 
 NAMES = [f"P-{number}" for number in range(1, 8)]
 
 
-def facts(name: str) -> tuple[world.Event, ...]:
+def facts(name: str) -> tuple[invented.Event, ...]:
     ids = {"source_id": f"S-{name}", "recipient_id": name}
-    return world.source(**ids), world.consent(record_id=f"R-{name}", recipient_id=name)
+    return invented.source(**ids), invented.consent(record_id=f"R-{name}", recipient_id=name)
 
 
-def no(name: str) -> world.Event:
-    return world.consent(record_id=f"N-{name}", recipient_id=name, state="Withdrawn", purpose="*", channels="*",
+def no(name: str) -> invented.Event:
+    return invented.consent(record_id=f"N-{name}", recipient_id=name, state="Withdrawn", purpose="*", channels="*",
                          notice_id=None, event_time="2026-11-24T09:59:30+09:00")  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def test_cancellation_of_one_channel_then_a_hand_off_of_all_goes_on() -> None:
 
 def act(**fields: Any) -> ActRecord:
     """Returns a record of `acts` about the campaign K-1."""
-    said = {"v": 1, "act_id": "a-1", "at": instant(world.T), "by": "hanako", "subject": "campaign/K-1", **fields}
+    said = {"v": 1, "act_id": "a-1", "at": instant(invented.T), "by": "hanako", "subject": "campaign/K-1", **fields}
     return ActRecord.of(Record("mail.acts.v1", 3, 1, 0, said["subject"].encode(), orjson.dumps(said)))
 
 

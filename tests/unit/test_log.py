@@ -6,12 +6,12 @@ import json
 import subprocess
 import sys
 
-from tests import canaries
+from tests.support import canaries
 
 TALK = """
 import asyncio, gc, logging, structlog
 from gatekeeper import log
-from tests.canaries import NARUMI
+from tests.support.canaries import NARUMI
 
 log.configure("debug")
 structlog.get_logger("gatekeeper").debug("chunk_judged", n=1, name=NARUMI["name"], delivery=NARUMI)

@@ -16,20 +16,20 @@ from gatekeeper.ledger.memory import Memory
 from schemas.codec import parse
 from schemas.events import Send
 from schemas.topics import DAY_MS
-from tests import canaries, world
+from tests.support import canaries, invented
 
 FOREIGN = [f"{canaries.NARUMI[name]}{end}".encode() for name in ("name", "email", "phone") for end in ("", "/x/y")]
 """Keys that somebody else wrote on the ledger."""
-AT = world.T
+AT = invented.T
 SRC = {"topic": "mail.sends.v1", "partition": 3, "offset": 7, "timestamp": AT}
 
 
 def send(**fields: Any) -> Send:
-    return Send.model_validate_json(orjson.dumps(world.send(**fields)))
+    return Send.model_validate_json(orjson.dumps(invented.send(**fields)))
 
 
 def cleared(until: int = AT + DAY_MS, did: str = "D", **fields: Any) -> Entry:
-    sent = parse("sends", None, orjson.dumps(world.send(**fields)))
+    sent = parse("sends", None, orjson.dumps(invented.send(**fields)))
     return entries.clearance(sent, did=did, at=AT, until=until, basis="S-1", released=False, src=SRC)
 
 
@@ -52,8 +52,8 @@ def test_clearance_put_in_then_its_send_key_finds_it_until_its_end_and_no_other_
 
 
 def test_clearance_of_a_printed_address_then_what_it_is_known_by_is_kept() -> None:
-    at_point = Identified(world.token("cp-1"), ((world.token("less"), 900),))
-    sent = parse("sends", None, orjson.dumps(world.send()))
+    at_point = Identified(invented.token("cp-1"), ((invented.token("less"), 900),))
+    sent = parse("sends", None, orjson.dumps(invented.send()))
     fields = {"did": "D", "at": AT, "until": AT + 1, "basis": None, "released": True, "src": SRC, "printed": at_point}
     found = held(entries.clearance(sent, **fields)).about(send(), AT).clearance  # type: ignore[arg-type]
     assert found is not None

@@ -19,7 +19,7 @@ from gatekeeper.console.app import PARTS
 from gatekeeper.console.model import Model
 from gatekeeper.errors import UnavailableError
 from schemas.record import Record
-from tests import world
+from tests.support import invented
 
 
 @pytest.fixture
@@ -76,10 +76,10 @@ def test_a_database_of_somebody_else_then_a_model_is_made_in_its_place(tmp_path:
 
 
 def test_a_record_that_comes_while_a_page_is_made_then_it_is_after_the_pages_cursor(model: Model) -> None:
-    topic, act = world.act(act_id="run.D-1")
+    topic, act = invented.act(act_id="run.D-1")
     with model.read() as db:
         assert items.doings(db, "D-1") == []
-        elsewhere(model, Record(topic, 0, 0, world.T, None, orjson.dumps(act), ()))
+        elsewhere(model, Record(topic, 0, 0, invented.T, None, orjson.dumps(act), ()))
         assert items.doings(db, "D-1") == []
         shown = model.cursor()
     with model.read() as db:
@@ -110,7 +110,7 @@ def test_a_record_that_no_worker_wrote_then_it_leaves_nothing_half_and_the_next_
     model: Model, odd: dict[str, Any]
 ) -> None:
     def audit(offset: int, value: dict[str, Any]) -> Record:
-        return Record("audit", 0, offset, world.T, b"D-1", json.dumps(value, separators=(",", ":")).encode(), ())
+        return Record("audit", 0, offset, invented.T, b"D-1", json.dumps(value, separators=(",", ":")).encode(), ())
 
     model.take([audit(0, {**DECIDED, **odd}), audit(1, DECIDED)])
     assert (model.positions(), model.skipped) == ({("audit", 0): 2}, 1)

@@ -14,29 +14,29 @@ from gatekeeper.office.preflight import Checked, Preflight, Return, cures
 from gatekeeper.policy.packs import load
 from schemas.codec import Unreadable
 from schemas.events import Send
-from tests import world
 from tests.property.people import CHECK
+from tests.support import invented
 
 PACKS = load("jp-pmark")
 
 
-def source(person: str, **fields: Any) -> world.Event:
-    return world.source(
+def source(person: str, **fields: Any) -> invented.Event:
+    return invented.source(
         **{"source_id": f"S-{person}", "recipient_id": person, "contact_points": (f"cp-{person}",), **fields}
     )
 
 
-def consent(person: str, **fields: Any) -> world.Event:
-    return world.consent(**{"record_id": f"R-{person}", "recipient_id": person, **fields})
+def consent(person: str, **fields: Any) -> invented.Event:
+    return invented.consent(**{"record_id": f"R-{person}", "recipient_id": person, **fields})
 
 
-def bought(person: str, **fields: Any) -> world.Event:
+def bought(person: str, **fields: Any) -> invented.Event:
     fields = {"notice_id": None, "acquired_at": "2025-03-10", "batch_id": "A-2025-03", **fields}
     return source(person, method="indirect.purchased_list", **fields)
 
 
-def stop(**fields: Any) -> world.Event:
-    kind, value = world.suppression(**{"received_at": "2020-05-01T10:00:00+09:00", **fields})
+def stop(**fields: Any) -> invented.Event:
+    kind, value = invented.suppression(**{"received_at": "2020-05-01T10:00:00+09:00", **fields})
     if "recipient_id" in fields:
         value["recipient_id"] = fields["recipient_id"]
     return kind, value
@@ -99,16 +99,16 @@ SENDS = (
 @cache
 def campaign() -> tuple[Preflight, dict[str, tuple[Decision, Return | None]]]:
     """The sums and, by recipient, the decisions; with the first send once more, and a line that cannot be read."""
-    store, preflight, found = world.store(*FACTS), Preflight(), {}
+    store, preflight, found = invented.store(*FACTS), Preflight(), {}
     for line, (person, fields, *_) in enumerate((*SENDS, SENDS[0]), start=1):
         twin = 1 if line > len(SENDS) else None
-        value = world.send(recipient_id=person, point=f"cp-{person}", **fields)
+        value = invented.send(recipient_id=person, point=f"cp-{person}", **fields)
         send = Send.model_validate_json(orjson.dumps(value))
         facts = store.view(send)
-        decision = decide(send, facts, store.reference, PACKS, world.T, clearance="line/1" if twin else None)
+        decision = decide(send, facts, store.reference, PACKS, invented.T, clearance="line/1" if twin else None)
         returned = preflight.add(Checked(line, decision, send, facts, duplicate_of=twin), store.reference)
         found.setdefault(person, (decision, returned))
-    broken = only(PACKS.at(world.T), world.T, [invalid(Unreadable("not_json"))])
+    broken = only(PACKS.at(invented.T), invented.T, [invalid(Unreadable("not_json"))])
     preflight.add(Checked(len(SENDS) + 2, broken), store.reference)
     return preflight, found
 
@@ -181,10 +181,10 @@ def test_list_without_its_check_then_the_check_is_promised_as_cure_only_where_it
 ) -> None:
     def decided(**fields: Any) -> Decision:
         facts = [bought("P-1", route="broker-a", **fields)]
-        facts += [world.consent(notice_id="ROUTE-A")] if confirmed else []
-        store = world.store(*facts)
-        send = Send.model_validate_json(orjson.dumps(world.send(point="cp-P-1")))
-        return decide(send, store.view(send), store.reference, PACKS, world.T)
+        facts += [invented.consent(notice_id="ROUTE-A")] if confirmed else []
+        store = invented.store(*facts)
+        send = Send.model_validate_json(orjson.dumps(invented.send(point="cp-P-1")))
+        return decide(send, store.view(send), store.reference, PACKS, invented.T)
 
     assert decided().codes == ("SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING")
     assert cures(decided()) == {"SOURCE_CHECK_MISSING": promised, "PROVIDER_BASIS_MISSING": promised}
@@ -207,10 +207,10 @@ def test_list_without_its_check_then_the_check_is_promised_as_cure_only_where_it
     ],
 )
 def test_yes_on_file_then_its_grade(fields: dict[str, Any], grade: str) -> None:
-    store, preflight = world.store(world.source(), world.consent(**fields)), Preflight()
-    send = Send.model_validate_json(orjson.dumps(world.send()))
+    store, preflight = invented.store(invented.source(), invented.consent(**fields)), Preflight()
+    send = Send.model_validate_json(orjson.dumps(invented.send()))
     facts = store.view(send)
-    preflight.add(Checked(1, decide(send, facts, store.reference, PACKS, world.T), send, facts), store.reference)
+    preflight.add(Checked(1, decide(send, facts, store.reference, PACKS, invented.T), send, facts), store.reference)
     assert [dict(counts) for _, counts in preflight.sources()] == [{grade: 1}]
 
 
@@ -230,22 +230,24 @@ def test_campaign_then_who_left_and_came_back_is_told_with_the_list(preflight: P
 def test_withdrawn_and_a_further_source_then_back_only_if_it_was_acquired_later(
     acquired: str | None, back: bool
 ) -> None:
-    taken = world.consent(record_id="R-2", state="Withdrawn", event_time="2026-01-01", purpose="*")
-    store = world.store(world.source(), world.consent(), taken, world.source(source_id="S-2", acquired_at=acquired))
-    send = Send.model_validate_json(orjson.dumps(world.send()))
+    taken = invented.consent(record_id="R-2", state="Withdrawn", event_time="2026-01-01", purpose="*")
+    store = invented.store(
+        invented.source(), invented.consent(), taken, invented.source(source_id="S-2", acquired_at=acquired)
+    )
+    send = Send.model_validate_json(orjson.dumps(invented.send()))
     facts = store.view(send)
-    decision = decide(send, facts, store.reference, PACKS, world.T)
+    decision = decide(send, facts, store.reference, PACKS, invented.T)
     assert decision.codes == ("CONSENT_WITHDRAWN",)
     returned = Preflight().add(Checked(1, decision, send, facts), store.reference)
     assert (returned is not None) == back
 
 
 def test_withdrawn_then_agreed_again_then_nobody_is_told_as_returned() -> None:
-    taken = world.consent(record_id="R-2", state="Withdrawn", event_time="2025-01-01", purpose="*")
-    again = world.consent(record_id="R-3", event_time="2026-02-01")
-    store = world.store(world.source(), taken, again, world.source(source_id="S-2", acquired_at="2026-02-01"))
-    send = Send.model_validate_json(orjson.dumps(world.send()))
+    taken = invented.consent(record_id="R-2", state="Withdrawn", event_time="2025-01-01", purpose="*")
+    again = invented.consent(record_id="R-3", event_time="2026-02-01")
+    store = invented.store(invented.source(), taken, again, invented.source(source_id="S-2", acquired_at="2026-02-01"))
+    send = Send.model_validate_json(orjson.dumps(invented.send()))
     facts = store.view(send)
-    decision = decide(send, facts, store.reference, PACKS, world.T)
+    decision = decide(send, facts, store.reference, PACKS, invented.T)
     assert decision.verdict == "clear"
     assert Preflight().add(Checked(1, decision, send, facts), store.reference) is None

@@ -15,8 +15,8 @@ from gatekeeper.ledger import entries
 from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.memory import Memory
 from schemas.audit import AuditRecord
-from tests import world
-from tests.desk import YOUNG, Desk
+from tests.support import invented
+from tests.support.desk import YOUNG, Desk
 from tests.unit.test_sends import CLEAR, JUDGE, record
 
 FIRST, SECOND = bytes(range(32)), bytes(range(32, 64))
@@ -91,14 +91,16 @@ def test_salt_of_a_newer_form_then_it_stops() -> None:
 def test_decision_recorded_then_it_names_the_person_and_proves_the_bytes() -> None:
     memory = Memory()
     one = record()
-    found = JUDGE.judge(one, world.store(*CLEAR), world.T, memory=memory)
+    found = JUDGE.judge(one, invented.store(*CLEAR), invented.T, memory=memory)
     for entry in found.entries:
         memory.put(entry)
-    who = known(world.SUBJECTS, memory)
+    who = known(invented.SUBJECTS, memory)
     read = AuditRecord.model_validate_json(found.audit)
     assert who is not None
     assert (read.subj, read.in_mac) == who.names(one.value)
-    unread = AuditRecord.model_validate_json(JUDGE.judge(record(b"x"), world.store(), world.T, memory=memory).audit)
+    unread = AuditRecord.model_validate_json(
+        JUDGE.judge(record(b"x"), invented.store(), invented.T, memory=memory).audit
+    )
     assert (unread.subj, unread.in_mac) == (None, None), "nobody knows whom it is about"
 
 
@@ -107,7 +109,7 @@ def test_acts_recalls_and_hand_off_then_records_name_the_same_person() -> None:
     desk.send()
     desk.act("release", evidence_ref="form-1")
     desk.campaign("handoff")
-    desk.learn(world.consent(state="Withdrawn", record_id="no", event_time="2026-01-01T00:00:00Z"))
+    desk.learn(invented.consent(state="Withdrawn", record_id="no", event_time="2026-01-01T00:00:00Z"))
     desk.weigh()
     people = {(one.stage, one.subj) for one in desk.records if one.act is None or one.act.item}
     assert {stage for stage, _ in people} == {"intake", "release", "handoff", "recall"}

@@ -15,7 +15,7 @@ from gatekeeper.office.publication import FEW, LineFault, Publication, is_table
 from gatekeeper.policy.packs import load
 from gatekeeper.times import span
 from schemas.codec import decode
-from tests.worlds import TEMPLATE, controller, send
+from tests.support.world import TEMPLATE, controller, send
 
 NOW = span("2026-11-27T10:00:00+09:00", "Asia/Tokyo").first // 1000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 
 from gatekeeper.review.queue import Queue
-from tests import world
-from tests.desk import YOUNG, Desk
+from tests.support import invented
+from tests.support.desk import YOUNG, Desk
 
 
 def desk_and_queue() -> tuple[Desk, Queue]:
@@ -18,7 +18,7 @@ def desk_and_queue() -> tuple[Desk, Queue]:
 
 def test_an_act_without_answer_then_the_item_is_as_it_was_and_the_act_waits() -> None:
     desk, queue = desk_and_queue()
-    queue.act(None, orjson.dumps(world.item_act("release", desk.told(), act_id="run.1")))
+    queue.act(None, orjson.dumps(invented.item_act("release", desk.told(), act_id="run.1")))
     (item,) = queue.items()
     assert (item.state, item.by) == ("open", None)
     (doing,) = queue.doings(item.id)

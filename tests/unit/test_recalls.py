@@ -10,17 +10,17 @@ import pytest
 from gatekeeper.engine.recalls import weighed
 from schemas.events import Recall, Send
 from schemas.topics import DAY_MS
-from tests import world
-from tests.desk import YOUNG, Desk
+from tests.support import invented
+from tests.support.desk import YOUNG, Desk
 
-NO = world.consent(
+NO = invented.consent(
     record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
 )
 
 
 @pytest.fixture
 def desk() -> Desk:
-    found = Desk(world.source(batch_id="B-1"), world.consent())
+    found = Desk(invented.source(batch_id="B-1"), invented.consent())
     assert found.send().verdict == "clear"
     return found
 
@@ -57,7 +57,7 @@ def test_weighed_twice_from_the_same_clearance_then_it_is_the_same_recall(desk: 
 
 
 def test_a_list_quarantined_then_what_stands_on_it_falls(desk: Desk) -> None:
-    desk.learn(world.batch(state="quarantined"))
+    desk.learn(invented.batch(state="quarantined"))
     (judged,) = desk.weigh()
     assert orjson.loads(judged.outputs[0].value or b"")["reasons"] == ["SOURCE_BATCH_QUARANTINED"]
 
@@ -70,7 +70,7 @@ def test_released_then_a_no_calls_it_back_and_the_release_is_gone() -> None:
     desk.learn(NO)
     (judged,) = desk.weigh()
     assert "RELEASE_SUPERSEDED" in orjson.loads(judged.outputs[0].value or b"")["reasons"]
-    send = Send.model_validate_json(orjson.dumps(world.send()))
+    send = Send.model_validate_json(orjson.dumps(invented.send()))
     assert desk.memory.about(send, desk.at).releases == b""
 
 
@@ -90,7 +90,7 @@ def test_released_then_a_no_at_the_hand_off_calls_it_back_and_the_release_is_gon
     assert desk.act("release") == ("cleared", None)
     desk.learn(NO)
     assert [outcome for outcome, _ in desk.campaign("handoff")] == ["recalled", "done"]
-    send = Send.model_validate_json(orjson.dumps(world.send()))
+    send = Send.model_validate_json(orjson.dumps(invented.send()))
     assert desk.memory.about(send, desk.at).releases == b""
 
 
@@ -98,7 +98,7 @@ def test_released_then_a_no_at_the_hand_off_calls_it_back_and_the_release_is_gon
     ("topic", "key", "recalls"),
     [
         ("consents", b"P-1", 1),
-        ("suppressions", world.token("cp-1").encode(), 1),
+        ("suppressions", invented.token("cp-1").encode(), 1),
         ("reference", b"controller/C1", 0),
         ("reference", b"batch/B-1", 0),
         ("reference", b"policy/jp-pmark", 0),

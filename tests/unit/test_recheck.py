@@ -20,20 +20,20 @@ from gatekeeper.times import instant
 from schemas.audit import Stage
 from schemas.codec import canonical, decode
 from schemas.record import Record
-from tests import world
-from tests.desk import YOUNG
-from tests.records import Recorded, named
+from tests.support import invented
+from tests.support.desk import YOUNG
+from tests.support.records import Recorded, named
 
 AT = {topic: [100] for topic in ("sources", "consents", "suppressions", "reference")}
-SENT = world.send()
-NO = world.suppression()
+SENT = invented.send()
+NO = invented.suppression()
 
 
 class Kept:
     """A send, and what else stands on the topics."""
 
     def __init__(self, *records: Record) -> None:
-        self.records = (Record("mail.sends.v1", 3, 1, world.T, None, orjson.dumps(SENT)), *records)
+        self.records = (Record("mail.sends.v1", 3, 1, invented.T, None, orjson.dumps(SENT)), *records)
 
     def at(self, topic: str, partition: int, offset: int) -> Record | None:
         place = f"mail.{topic}.v1", partition, offset
@@ -46,7 +46,7 @@ class Kept:
 class Told(Recorded):
     """A desk that keeps what stands on the topics."""
 
-    def __init__(self, *facts: world.Event) -> None:
+    def __init__(self, *facts: invented.Event) -> None:
         super().__init__(*facts)
         self.acts: list[Record] = []
 
@@ -70,11 +70,11 @@ class Told(Recorded):
 
 def recheck(*records: Record) -> Recheck:
     archive = Archive()
-    for offset, (topic, value) in enumerate([*world.REFERENCE, *YOUNG]):
+    for offset, (topic, value) in enumerate([*invented.REFERENCE, *YOUNG]):
         archive.apply(topic, 0, offset, None, orjson.dumps(value))
     archive.apply(NO[0], 0, 500, None, orjson.dumps(NO[1]))
     inputs = Kept(*records)
-    return Recheck(ByHash(named()), archive, inputs, load("jp-pmark"), tokens=world.TOKENS, whole=True, partitions=8)
+    return Recheck(ByHash(named()), archive, inputs, load("jp-pmark"), tokens=invented.TOKENS, whole=True, partitions=8)
 
 
 @pytest.fixture
@@ -109,12 +109,12 @@ def test_what_is_no_record_then_later_ones_stand_on_nothing_of_it(released: dict
 def test_an_act_that_nobody_wrote_then_the_record_does_not_follow(
     released: dict[str, Any], topic: str, stage: Stage, outcome: str
 ) -> None:
-    src = {"topic": f"mail.{topic}.v1", "partition": 3, "offset": 1, "timestamp": world.T}
+    src = {"topic": f"mail.{topic}.v1", "partition": 3, "offset": 1, "timestamp": invented.T}
     id_ = did(src["topic"], 3, 1, stage)
     value = canonical(
         released | {"src": src, "did": id_, "stage": stage, "act": {**released["act"], "outcome": outcome}}
     )
-    found = recheck(Record("mail.review.v1", 3, 1, world.T, None, orjson.dumps(SENT))).replay(value, AT).replayed
+    found = recheck(Record("mail.review.v1", 3, 1, invented.T, None, orjson.dumps(SENT))).replay(value, AT).replayed
     assert (found.finding, found.place) == ("drift", "src")
 
 
@@ -224,16 +224,18 @@ def test_another_release_than_the_act_then_the_first_field_that_differs_is_named
 def test_a_release_that_a_later_record_stands_on_then_it_is_the_one_that_was_made(
     desk: Told, changed: dict[str, Any], whose: str, finding: str
 ) -> None:
-    sent = world.send(event_id="E-9", campaign_id=changed.get("campaign_id", "K-1"))
+    sent = invented.send(event_id="E-9", campaign_id=changed.get("campaign_id", "K-1"))
     said = orjson.loads(desk.values[-1])["facts"]["releases"][0] | changed
     other = Recorded(*YOUNG)
     if whose == "theirs":
         kept = desk.memory.salt(SENT["recipient_id"].encode()) or b""
         other.memory.put(salt(SENT["recipient_id"], int(kept[SALT_BYTES:]), kept[:SALT_BYTES]))
-    other.memory.put(release(decode("sends", None, orjson.dumps(sent)), said["decision_id"], said, until=world.T * 2))
-    other.send(world.send(event_id="E-8", campaign_id="K-8"))
+    other.memory.put(
+        release(decode("sends", None, orjson.dumps(sent)), said["decision_id"], said, until=invented.T * 2)
+    )
+    other.send(invented.send(event_id="E-8", campaign_id="K-8"))
     other.send(sent)
-    check = recheck(*desk.kept, Record("mail.sends.v1", 3, 2, world.T, None, orjson.dumps(sent)))
+    check = recheck(*desk.kept, Record("mail.sends.v1", 3, 2, invented.T, None, orjson.dumps(sent)))
     for value in desk.values:
         check.passed(value)
     found = check.replay(other.values[-1], AT).replayed
@@ -265,9 +267,9 @@ def test_a_hand_off_then_its_act_is_the_one_that_it_tells_of(
 
 
 def test_a_send_refused_on_another_partition_then_its_record_follows_from_where_it_stands() -> None:
-    sent = Record("mail.sends.v1", 4, 1, world.T, None, orjson.dumps(SENT))
-    judge = Judge(load("jp-pmark"), 8, tokens=world.TOKENS)
-    refused = judge.judge(sent, world.store(), world.T)
+    sent = Record("mail.sends.v1", 4, 1, invented.T, None, orjson.dumps(SENT))
+    judge = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS)
+    refused = judge.judge(sent, invented.store(), invented.T)
     assert refused.codes == ("EVENT_INVALID",)
     for forged, finding in ((None, "told"), ("not_json", "drift")):
         check = recheck(sent)

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.office.reconciliation import Books, Delivered, Discrepancy, counted
-from tests import world
+from tests.support import invented
 
 ZONE = "Asia/Tokyo"
 K = "K-1"
-RECALLED_AT = world.T  # 2026-11-24 in Tokyo
+RECALLED_AT = invented.T  # 2026-11-24 in Tokyo
 
 
 def books() -> Books:

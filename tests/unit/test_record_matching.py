@@ -12,7 +12,7 @@ import pytest
 
 from gatekeeper.audit.checks.record_matching import Sieve
 from gatekeeper.audit.records.record import did
-from tests.trails import Trail
+from tests.support.trails import Trail
 
 Row = tuple[int, bytes | None, bytes | None]
 """Offset, key and value."""

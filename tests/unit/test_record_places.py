@@ -15,8 +15,8 @@ from schemas.codec import encode
 from schemas.events import Suppression
 from schemas.record import Record
 from streams.operations import erasures
-from tests import world
-from tests.desk import YOUNG, Desk
+from tests.support import invented
+from tests.support.desk import YOUNG, Desk
 
 WHO = "P-1"
 WITHDRAWAL = {"v": 1, "kind": "withdraw", "act_id": "a", "at": "2026-11-24T00:00:00Z", "by": "pm", "recipient_id": WHO}
@@ -126,8 +126,8 @@ def test_facts_then_their_places_by_person_and_token(tmp_path: Path) -> None:
         record("consents", 1, b"{broken", key=WHO),
         without_key,
         record("acts", 4, orjson.dumps(WITHDRAWAL), key=WHO),
-        record("acts", 5, world.escaped(WITHDRAWAL), key=WHO),
-        record("acts", 6, orjson.dumps(world.item_act("release", desk().told(0))), key=WHO),
+        record("acts", 5, invented.escaped(WITHDRAWAL), key=WHO),
+        record("acts", 6, orjson.dumps(invented.item_act("release", desk().told(0))), key=WHO),
         record("acts", 7, b'{"kind":"withdraw"}', key=WHO),
     ]
     with read(tmp_path, records).read() as db:

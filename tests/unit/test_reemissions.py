@@ -22,20 +22,20 @@ from schemas.record import Output, Record
 from schemas.record import Record as Stored
 from streams.client.reader import Reader
 from streams.operations import reemissions
-from tests import canaries, world
-from tests.desk import JUDGE, Desk
-from tests.records import named
+from tests.support import canaries, invented
+from tests.support.desk import JUDGE, Desk
+from tests.support.records import named
 
 LIBRARY = ByHash(named())
-NO = world.consent(
+NO = invented.consent(
     record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
 )
-SENT = orjson.dumps(world.send(), option=orjson.OPT_INDENT_2)
+SENT = orjson.dumps(invented.send(), option=orjson.OPT_INDENT_2)
 
 
 @pytest.fixture
 def desk() -> Desk:
-    found = Desk(world.source(), world.consent())
+    found = Desk(invented.source(), invented.consent())
     record = Record("mail.sends.v1", 3, 1, found.at, None, SENT)
     found._written(found.judge.judge(record, found.store, found.at, memory=found.memory), SENT)
     assert "cleared" in found.outputs
@@ -101,8 +101,8 @@ def test_facts_late_then_nothing_is_written(desk: Desk) -> None:
         (SENT, {"decision_id": "A" * 26}, "not_cleared"),
         (SENT, {"campaign_id": "K-2"}, "not_cleared"),
         (b"{", {}, "source_differs"),
-        (orjson.dumps(world.send(event_id="E-2")), {}, "source_differs"),
-        (orjson.dumps(world.send(delivery={"name": "例 次郎", "lines": ["別町9-9"]})), {}, "source_differs"),
+        (orjson.dumps(invented.send(event_id="E-2")), {}, "source_differs"),
+        (orjson.dumps(invented.send(delivery={"name": "例 次郎", "lines": ["別町9-9"]})), {}, "source_differs"),
     ],
 )
 def test_what_was_not_cleared_so_then_it_is_refused(
@@ -113,12 +113,12 @@ def test_what_was_not_cleared_so_then_it_is_refused(
 
 
 def test_shadow_then_nothing_is_written(desk: Desk) -> None:
-    shadow = Judge(load("jp-pmark"), 8, "shadow", tokens=world.TOKENS, judge_misplaced=True)
+    shadow = Judge(load("jp-pmark"), 8, "shadow", tokens=invented.TOKENS, judge_misplaced=True)
     assert again(desk, judge=shadow)[1:] == ("refused", "shadow")
 
 
 def test_released_before_then_the_record_of_review_is_the_source() -> None:
-    desk = Desk(world.source(may_be_minor=True), world.consent())
+    desk = Desk(invented.source(may_be_minor=True), invented.consent())
     desk.send()
     assert desk.act("release") == ("cleared", None)
     (first,) = desk.outputs["cleared"]
@@ -133,7 +133,7 @@ def test_released_before_then_the_record_of_review_is_the_source() -> None:
 
 
 def test_hard_fact_since_a_release_then_the_refusal_ends_the_release_in_the_ledger_as_well() -> None:
-    desk = Desk(world.source(may_be_minor=True), world.consent())
+    desk = Desk(invented.source(may_be_minor=True), invented.consent())
     desk.send()
     assert desk.act("release") == ("cleared", None)
     desk.learn(NO)
@@ -180,7 +180,7 @@ class Topics:
         self._topics = topics
 
     def read(self, topic: str, *, since: int | None = None) -> list[Stored]:
-        return [Stored(topic, 3, n, world.T, None, value, ()) for n, value in enumerate(self._topics.get(topic, []))]
+        return [Stored(topic, 3, n, invented.T, None, value, ()) for n, value in enumerate(self._topics.get(topic, []))]
 
     def settled(self, topic: str) -> dict[int, int]:
         return {}
@@ -205,6 +205,6 @@ def test_a_record_of_audit_that_no_worker_wrote_then_what_is_missing_is_found_be
     did = desk.records[0].did
     foreign = orjson.dumps({**orjson.loads(real), "did": "B" * 26, **wrong})
     audit = [real, foreign.replace(b"A" * 26, did.encode())]
-    lost = reemissions.find(cast("Reader", Topics(audit=audit, sends=[b"{}", SENT])), now=world.T)
+    lost = reemissions.find(cast("Reader", Topics(audit=audit, sends=[b"{}", SENT])), now=invented.T)
     (asked_,) = reemissions.acts(lost, by="pm-7", run="r")
     assert (asked_.decision_id, asked_.after, lost.gone) == (did, None, [])

@@ -13,7 +13,7 @@ from schemas.codec import parse
 from schemas.record import Refusal
 from streams.worker import reevaluation
 from streams.worker.reevaluation import STEP, Touched
-from tests import world
+from tests.support import invented
 
 RESOLVED = (
     "reference",
@@ -24,16 +24,19 @@ PEOPLE = [f"P-{number}" for number in range(2 * STEP)]
 
 
 def clearance(name: str) -> entries.Entry:
-    value = world.send(recipient_id=name, point=f"cp-{name}", match=[{"token": f"match-{name}", "score": 900}])
+    value = invented.send(recipient_id=name, point=f"cp-{name}", match=[{"token": f"match-{name}", "score": 900}])
     src = {"topic": "mail.sends.v1", "partition": 0, "offset": 0, "timestamp": 0}
-    fields = {"did": "D", "at": 0, "until": world.T, "basis": None, "released": False, "src": src}
+    fields = {"did": "D", "at": 0, "until": invented.T, "basis": None, "released": False, "src": src}
     return entries.clearance(parse("sends", None, orjson.dumps(value)), **fields)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def watched() -> tuple[Touched, world.FactStore]:
+def watched() -> tuple[Touched, invented.FactStore]:
     """A partition that remembers PEOPLE, and has judged them all since it was taken over."""
-    remembered, store = Memory(), world.store(world.source(recipient_id="P-7", batch_id="B-1", contact_points=["own"]))
+    remembered, store = (
+        Memory(),
+        invented.store(invented.source(recipient_id="P-7", batch_id="B-1", contact_points=["own"])),
+    )
     for name in PEOPLE:
         remembered.put(clearance(name))
     touched = Touched(store, asyncio.Event())
@@ -56,10 +59,10 @@ def everybody(touched: Touched) -> list[str]:
 def waits(touched: Touched, *names: str) -> None:
     """Lets an item of each of them wait for facts."""
     for offset, name in enumerate(names):
-        touched._memory.put(entries.held(name, f"D-{name}", offset=offset, until=world.T, rejudge=world.T))
+        touched._memory.put(entries.held(name, f"D-{name}", offset=offset, until=invented.T, rejudge=invented.T))
 
 
-def learn(store: world.FactStore, *facts: world.Event) -> None:
+def learn(store: invented.FactStore, *facts: invented.Event) -> None:
     for number, (topic, value) in enumerate(facts):
         assert store.apply(topic, 9, number, None, orjson.dumps(value)) is None
 
@@ -67,23 +70,23 @@ def learn(store: world.FactStore, *facts: world.Event) -> None:
 @pytest.mark.parametrize(
     ("fact", "touches"),
     [
-        (world.consent(recipient_id="P-5"), ["P-5"]),
-        (world.source(recipient_id="P-5"), ["P-5"]),
-        (world.consent(recipient_id="stranger"), []),
-        (world.suppression(token="cp-P-3"), ["P-3"]),
-        (world.suppression(token="match-P-4"), ["P-4"]),
-        (world.suppression(token="own"), ["P-7"]),
-        (world.suppression(token="nobody's"), []),
-        (world.suppression(token="x", readings=[{"token": world.token("cp-P-6"), "score": 900}]), ["P-6"]),
-        (world.batch(state="quarantined"), ["P-7"]),
-        (world.batch(id="B-9", state="quarantined"), []),
-        (world.notice(complete=False), ["P-7"]),
-        (world.controller(suspended_since="2026-01-01"), PEOPLE),
-        (world.template(), PEOPLE),
+        (invented.consent(recipient_id="P-5"), ["P-5"]),
+        (invented.source(recipient_id="P-5"), ["P-5"]),
+        (invented.consent(recipient_id="stranger"), []),
+        (invented.suppression(token="cp-P-3"), ["P-3"]),
+        (invented.suppression(token="match-P-4"), ["P-4"]),
+        (invented.suppression(token="own"), ["P-7"]),
+        (invented.suppression(token="nobody's"), []),
+        (invented.suppression(token="x", readings=[{"token": invented.token("cp-P-6"), "score": 900}]), ["P-6"]),
+        (invented.batch(state="quarantined"), ["P-7"]),
+        (invented.batch(id="B-9", state="quarantined"), []),
+        (invented.notice(complete=False), ["P-7"]),
+        (invented.controller(suspended_since="2026-01-01"), PEOPLE),
+        (invented.template(), PEOPLE),
     ],
 )
 def test_a_fact_then_those_are_touched_on_whom_it_bears(
-    watched: tuple[Touched, world.FactStore], fact: world.Event, touches: list[str]
+    watched: tuple[Touched, invented.FactStore], fact: invented.Event, touches: list[str]
 ) -> None:
     touched, store = watched
     learn(store, fact, fact)
@@ -91,10 +94,10 @@ def test_a_fact_then_those_are_touched_on_whom_it_bears(
 
 
 def test_a_stop_of_a_token_of_another_version_then_whose_source_names_it_is_touched(
-    watched: tuple[Touched, world.FactStore],
+    watched: tuple[Touched, invented.FactStore],
 ) -> None:
     touched, store = watched
-    given, stopped = world.source(recipient_id="P-6"), world.suppression(token="x")
+    given, stopped = invented.source(recipient_id="P-6"), invented.suppression(token="x")
     given[1]["contact_points"][0]["token"] = stopped[1]["token"] = "t12_" + "A" * 43
     learn(store, given)
     assert everybody(touched) == ["P-6"]
@@ -102,30 +105,32 @@ def test_a_stop_of_a_token_of_another_version_then_whose_source_names_it_is_touc
     assert everybody(touched) == ["P-6"]
 
 
-def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(watched: tuple[Touched, world.FactStore]) -> None:
+def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(
+    watched: tuple[Touched, invented.FactStore],
+) -> None:
     touched, store = watched
     assert store.apply("consents", 0, 0, b"P-8", b"{")
     assert everybody(touched) == ["P-8"]
 
 
 def test_a_fact_in_the_middle_of_a_walk_then_it_goes_first_and_the_walk_begins_again(
-    watched: tuple[Touched, world.FactStore],
+    watched: tuple[Touched, invented.FactStore],
 ) -> None:
     touched, store = watched
-    learn(store, world.controller())
+    learn(store, invented.controller())
     touched.take(100)
-    learn(store, world.consent(recipient_id="P-5"), world.template())
+    learn(store, invented.consent(recipient_id="P-5"), invented.template())
     assert touched.take(1) == ["P-5"]
     assert len(everybody(touched)) == len(PEOPLE) - 100 + len(PEOPLE)
 
 
 def test_a_flood_of_facts_about_people_then_a_list_that_was_quarantined_is_found_all_the_same(
-    watched: tuple[Touched, world.FactStore],
+    watched: tuple[Touched, invented.FactStore],
 ) -> None:
     touched, store = watched
-    learn(store, world.batch(state="quarantined"))
+    learn(store, invented.batch(state="quarantined"))
     for _ in range(len(PEOPLE) // STEP):
-        learn(store, *(world.consent(recipient_id=name) for name in PEOPLE[100:300]))
+        learn(store, *(invented.consent(recipient_id=name) for name in PEOPLE[100:300]))
         taken = touched.take(100)
         assert len(taken) == 100
         if "P-7" in taken:
@@ -133,17 +138,17 @@ def test_a_flood_of_facts_about_people_then_a_list_that_was_quarantined_is_found
     pytest.fail("the walk came to nobody")
 
 
-def test_stopped_then_no_fact_touches(watched: tuple[Touched, world.FactStore]) -> None:
+def test_stopped_then_no_fact_touches(watched: tuple[Touched, invented.FactStore]) -> None:
     touched, store = watched
     touched.stop()
-    learn(store, world.consent(recipient_id="P-5"))
+    learn(store, invented.consent(recipient_id="P-5"))
     assert everybody(touched) == []
     touched.again(["P-5"])
     assert everybody(touched) == ["P-5"]
 
 
 def test_items_that_wait_for_late_facts_then_one_is_looked_at_first_and_all_once_the_facts_are_known(
-    watched: tuple[Touched, world.FactStore], monkeypatch: pytest.MonkeyPatch
+    watched: tuple[Touched, invented.FactStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reevaluation, "AGAIN_SECONDS", 0.0)
     touched, _ = watched
@@ -169,7 +174,7 @@ def test_items_that_wait_for_late_facts_then_one_is_looked_at_first_and_all_once
 
 
 def test_items_that_wait_for_facts_then_they_are_touched_at_a_take_over_and_by_a_resolution(
-    watched: tuple[Touched, world.FactStore],
+    watched: tuple[Touched, invented.FactStore],
 ) -> None:
     touched, store = watched
     waits(touched, "W-1", "W-2")
@@ -178,12 +183,12 @@ def test_items_that_wait_for_facts_then_they_are_touched_at_a_take_over_and_by_a
     again = Touched(store, asyncio.Event())
     again.watch(touched._memory)
     assert set(everybody(again)) == {"W-1", "W-2", *PEOPLE}
-    learn(store, world.consent(recipient_id="W-2"))
+    learn(store, invented.consent(recipient_id="W-2"))
     assert everybody(again) == ["W-2"]
 
 
 def test_a_batch_that_withholds_everybody_then_nobody_is_touched_in_vain_until_it_is_resolved(
-    watched: tuple[Touched, world.FactStore],
+    watched: tuple[Touched, invented.FactStore],
 ) -> None:
     touched, store = watched
     waits(touched, "W-1", "W-2")

@@ -12,7 +12,7 @@ from gatekeeper.console import given_reasons, items, registry
 from gatekeeper.console.model import Model
 from schemas.record import Record
 from schemas.topics import DAY_MS
-from tests import policies, world
+from tests.support import invented, policies
 
 ACT = {
     "v": 1,
@@ -31,7 +31,7 @@ def model(tmp_path: Path) -> Model:
 
 
 def record(topic: str, value: Any, place: int = 0) -> Record:
-    return Record(topic, 0, place, world.T, None, value if isinstance(value, bytes) else orjson.dumps(value), ())
+    return Record(topic, 0, place, invented.T, None, value if isinstance(value, bytes) else orjson.dumps(value), ())
 
 
 def answer(act: dict[str, Any], outcome: str = "recorded") -> dict[str, Any]:
@@ -89,7 +89,7 @@ def test_registered_twice_then_the_newer_counts_and_what_cannot_be_read_changes_
 
 def test_acts_that_the_topic_no_longer_keeps_then_they_are_forgotten(model: Model) -> None:
     model.take([record("acts", SUSPENDED)])
-    model.forget(world.T + 100 * DAY_MS)
+    model.forget(invented.T + 100 * DAY_MS)
     with model.read() as db:
         assert registry.recent(db, most=5) == []
 
@@ -97,8 +97,8 @@ def test_acts_that_the_topic_no_longer_keeps_then_they_are_forgotten(model: Mode
 def test_a_policy_put_in_force_then_its_numbers_hold_from_its_day_on(model: Model) -> None:
     stricter = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"))
     wrong = policies.record(stricter, sha256="0" * 64)
-    values = [policies.record(stricter, since=world.T + DAY_MS), wrong, b"{"]
+    values = [policies.record(stricter, since=invented.T + DAY_MS), wrong, b"{"]
     model.take([record("reference", value, place) for place, value in enumerate(values)])
     with model.read() as db:
         packs = registry.packs(db, "jp-pmark")
-    assert [packs.at(world.T + day * DAY_MS).four_eyes_bulk for day in (0, 1)] == [100, 10]
+    assert [packs.at(invented.T + day * DAY_MS).four_eyes_bulk for day in (0, 1)] == [100, 10]

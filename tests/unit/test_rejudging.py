@@ -14,19 +14,19 @@ from gatekeeper.policy.packs import load
 from gatekeeper.review.queue import Queue
 from schemas.record import Refusal
 from schemas.topics import DAY_MS
-from tests import world
-from tests.desk import BROKER, DELIVERY, JUDGE, Desk, answered
+from tests.support import invented
+from tests.support.desk import BROKER, DELIVERY, JUDGE, Desk, answered
 
 HOUR_MS = 3_600_000
-WITHDRAWN = world.consent(record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None)
-SUSPENDED = world.controller(suspended_since="2026-01-01")
+WITHDRAWN = invented.consent(record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None)
+SUSPENDED = invented.controller(suspended_since="2026-01-01")
 OFFSET = 77
 
 
 @pytest.fixture
 def desk() -> Desk:
     """A partition with one person to whom everything may be sent."""
-    return Desk(world.source(), world.consent())
+    return Desk(invented.source(), invented.consent())
 
 
 def late(desk: Desk) -> None:
@@ -69,7 +69,7 @@ def test_unreadable_record_then_nothing_is_written_until_it_is_resolved(desk: De
 
 @pytest.mark.parametrize(("fact", "reason"), [(WITHDRAWN, "CONSENT_WITHDRAWN"), (SUSPENDED, "SENDING_SUSPENDED")])
 def test_a_fact_that_speaks_against_it_then_the_item_is_one_with_the_reasons_of_now(
-    desk: Desk, fact: world.Event, reason: str
+    desk: Desk, fact: invented.Event, reason: str
 ) -> None:
     late(desk)
     desk.learn(fact)
@@ -106,7 +106,7 @@ def test_older_than_the_policy_says_then_it_is_left_to_a_colleague(desk: Desk, w
 
 def test_mail_date_over_then_it_is_not_judged_again(desk: Desk) -> None:
     assert desk.send(late=True, mail_date="2026-11-25").codes == ("FACTS_STALE",)
-    desk.at = world.T + 2 * DAY_MS
+    desk.at = invented.T + 2 * DAY_MS
     assert desk.reconsider() == []
     assert reconsider(desk.now, desk.review[0]) == NOTHING
     desk.check_ledger()
@@ -115,7 +115,9 @@ def test_mail_date_over_then_it_is_not_judged_again(desk: Desk) -> None:
 def test_policy_that_never_judges_again_then_nothing_is_remembered() -> None:
     shipped = load("jp-pmark")
     packs = replace(shipped, home=tuple(replace(policy, rejudge_hours=0) for policy in shipped.home))
-    desk = Desk(world.source(), world.consent(), judge=Judge(packs, 8, tokens=world.TOKENS, judge_misplaced=True))
+    desk = Desk(
+        invented.source(), invented.consent(), judge=Judge(packs, 8, tokens=invented.TOKENS, judge_misplaced=True)
+    )
     late(desk)
     assert [key for key in desk.ledger if key.startswith(b"act/")] == []
 
@@ -200,7 +202,7 @@ def test_late_and_then_a_batch_that_withholds_everybody_then_all_wait_on_without
 
 
 def test_person_asked_meanwhile_then_the_item_waits_for_the_answer_under_that_reason() -> None:
-    desk = Desk(world.source(**BROKER))
+    desk = Desk(invented.source(**BROKER))
     desk.send(late=True, delivery=DELIVERY, campaign_id="K-0")
     desk.send(delivery=DELIVERY)
     assert desk.act("ask") == ("asked", None)
@@ -213,7 +215,7 @@ def test_person_asked_meanwhile_then_the_item_waits_for_the_answer_under_that_re
 
 
 def test_late_send_of_somebody_who_was_asked_then_time_and_the_answer_each_clear_it() -> None:
-    desk = Desk(world.source(**BROKER))
+    desk = Desk(invented.source(**BROKER))
     desk.send(delivery=DELIVERY)
     desk.act("ask")
     desk.send(late=True, delivery=DELIVERY, campaign_id="K-2")
@@ -258,16 +260,16 @@ def test_ledger_read_back_then_the_same_items_wait_in_the_order_of_their_places(
 
 
 def test_shadow_then_nobody_waits() -> None:
-    judge = Judge(load("jp-pmark"), 8, "shadow", tokens=world.TOKENS, judge_misplaced=True)
+    judge = Judge(load("jp-pmark"), 8, "shadow", tokens=invented.TOKENS, judge_misplaced=True)
     memory = Memory()  # of a shadow it knows of no `review`
-    desk = Desk(world.source(), world.consent(), judge=judge)
+    desk = Desk(invented.source(), invented.consent(), judge=judge)
     desk.memory = memory
     desk.send(late=True)
     assert list(memory.rejudged()) == []
 
 
 def test_everything_else_then_the_ledger_keeps_the_bytes_that_it_had() -> None:
-    desk = Desk(world.source(**BROKER))
+    desk = Desk(invented.source(**BROKER))
     desk.send(delivery=DELIVERY)
     (value,) = (value for key, value in desk.ledger.items() if key.startswith(b"act/"))
     assert orjson.loads(value).keys() == {*("act_id", "before", "by", "did", "offset", "said", "state", "until", "v")}

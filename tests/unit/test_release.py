@@ -11,7 +11,7 @@ from gatekeeper.deciding.release import refusal, two_persons
 from gatekeeper.policy.policy import read
 from gatekeeper.policy.reasons import Found
 from schemas.events import Release
-from tests import policies, world
+from tests.support import invented, policies
 
 PROVEN = {"evidence_ref": "memo-1"}
 AGE, CONFLICT, MISSING, PENDING = "AGE_UNCERTAIN", "SOURCE_CONFLICT", "CONSENT_MISSING", "CONFIRMATION_PENDING"
@@ -31,7 +31,7 @@ AGE, CONFLICT, MISSING, PENDING = "AGE_UNCERTAIN", "SOURCE_CONFLICT", "CONSENT_M
     ],
 )
 def test_release_then_is_refused_for(found: list[str], release: dict[str, Any], refused: str | None) -> None:
-    act = Release.model_validate_json(orjson.dumps(world.act(**release)[1]))
+    act = Release.model_validate_json(orjson.dumps(invented.act(**release)[1]))
     assert refusal(act, [Found(code) for code in found]) == refused
 
 
@@ -54,5 +54,5 @@ def test_bulk_and_reasons_then_what_takes_a_second_person(
 ) -> None:
     line = "" if limit is None else f"four_eyes_bulk = {limit}"
     policy = read(policies.text(3, ("four_eyes_bulk = 100", line)).encode(), file="ours.toml")
-    act = Release.model_validate_json(orjson.dumps(world.act(reasons=reasons, bulk=bulk)[1]))
+    act = Release.model_validate_json(orjson.dumps(invented.act(reasons=reasons, bulk=bulk)[1]))
     assert two_persons(act, policy) == frozenset(two)

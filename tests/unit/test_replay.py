@@ -19,15 +19,15 @@ from gatekeeper.policy.reasons import CATALOGUE
 from schemas.audit import Stage
 from schemas.codec import canonical
 from schemas.record import Record
-from tests import world
-from tests.desk import YOUNG
-from tests.records import Recorded, named, of_demo, of_every_kind
+from tests.support import invented
+from tests.support.desk import YOUNG
+from tests.support.records import Recorded, named, of_demo, of_every_kind
 
 LIBRARY = ByHash(named())
 CI = 4_000
 
 
-def recorded(*facts: world.Event, **send: Any) -> dict[str, Any]:
+def recorded(*facts: invented.Event, **send: Any) -> dict[str, Any]:
     """Returns the record of one send, to be tampered with."""
     desk = Recorded(*facts)
     desk.send(**send)
@@ -63,7 +63,7 @@ def test_every_reason_and_stage_then_the_same_byte_for_byte() -> None:
 
 
 def test_cleared_without_basis_then_found_with_what_would_have_been_said() -> None:
-    said = recorded(world.source())
+    said = recorded(invented.source())
     assert said["verdict"] == "confirm"
     said.update(verdict="clear", reasons=[], obligations=["MUST_PRINT_STOP_CONTACT"])
     found = replayed(said)
@@ -94,7 +94,7 @@ UNKNOWN = {"code": "POLICY_UNKNOWN", "facts": [], "says": {"case": "unreadable",
     ],
 )
 def test_anything_else_made_up_then_the_first_field_that_differs_is_named(changed: dict[str, Any], place: str) -> None:
-    found = replayed({**recorded(world.source(), world.consent()), **changed})
+    found = replayed({**recorded(invented.source(), invented.consent()), **changed})
     assert (found.finding, found.place) == ("drift", place)
 
 
@@ -110,20 +110,20 @@ def test_anything_else_made_up_then_the_first_field_that_differs_is_named(change
     ],
 )
 def test_a_number_that_canonical_json_does_not_have_then_it_is_no_record(more: Any, finding: str) -> None:
-    said = recorded(world.source(), world.consent())
+    said = recorded(invented.source(), invented.consent())
     said["facts"]["sources"][0]["more"] = more
     found = replayed(said)
     assert (found.finding, found.why) == (finding, "record" if finding == "unknown" else "")
 
 
 def test_a_record_with_a_recipient_or_a_delivery_then_found() -> None:
-    said = recorded(world.source(), world.consent())
+    said = recorded(invented.source(), invented.consent())
     for more in ({"recipient_id": "P-1"}, {"delivery": {"name": "A"}}, {"unheard_of": 1}):
         assert replayed({**said, "send": {**said["send"], **more}}).place.startswith("send")
 
 
 def test_bytes_that_are_not_canonical_then_found() -> None:
-    desk = Recorded(world.source(), world.consent())
+    desk = Recorded(invented.source(), invented.consent())
     desk.send()
     assert replay(desk.values[0], LIBRARY).finding == "same"
     assert replay(desk.values[0].replace(b",", b", ", 1), LIBRARY).finding == "drift"
@@ -148,14 +148,16 @@ def test_an_act_that_clears_without_a_decision_then_found() -> None:
 def test_a_send_whose_record_has_no_verdict_then_found() -> None:
     empty = dict.fromkeys(("act_id", "kind", "by", "at", "evidence_ref", "item", "code", "why", "bulk"))
     none = {"verdict": None, "reasons": [], "notes": [], "obligations": [], "basis": None, "facts": None, "send": None}
-    found = replayed({**recorded(world.source(), world.consent()), **none, "act": {**empty, "outcome": "recorded"}})
+    found = replayed(
+        {**recorded(invented.source(), invented.consent()), **none, "act": {**empty, "outcome": "recorded"}}
+    )
     assert (found.finding, found.place) == ("drift", "verdict")
 
 
 def test_a_hand_off_of_what_fell_then_found() -> None:
-    desk = Recorded(world.source(), world.consent())
+    desk = Recorded(invented.source(), invented.consent())
     desk.send()
-    desk.learn(world.suppression())
+    desk.learn(invented.suppression())
     desk.campaign("handoff")
     said = orjson.loads(desk.values[1])
     assert (said["act"]["outcome"], replayed(said).finding) == ("recalled", "same")
@@ -164,16 +166,16 @@ def test_a_hand_off_of_what_fell_then_found() -> None:
 
 
 def test_facts_that_were_late_by_a_setting_then_the_record_tells_how_late() -> None:
-    judge = Judge(load("jp-pmark").with_max_lag(7), 8, tokens=world.TOKENS)
-    desk = Recorded(world.source(), world.consent())
-    record = Record("mail.sends.v1", 3, 1, world.T, None, orjson.dumps(world.send()))
-    found = judge.judge(record, desk.store, world.T, as_of=world.T - 8)
+    judge = Judge(load("jp-pmark").with_max_lag(7), 8, tokens=invented.TOKENS)
+    desk = Recorded(invented.source(), invented.consent())
+    record = Record("mail.sends.v1", 3, 1, invented.T, None, orjson.dumps(invented.send()))
+    found = judge.judge(record, desk.store, invented.T, as_of=invented.T - 8)
     assert found.codes == ("FACTS_STALE",)
     assert replay(found.audit, LIBRARY).finding == "same"
 
 
 def test_bytes_that_a_record_names_are_missing_or_others_then_it_cannot_be_told() -> None:
-    said = recorded(world.source(), world.consent())
+    said = recorded(invented.source(), invented.consent())
     shelf = named()
     shelf.policies.clear()
     assert replayed(said, ByHash(shelf)).why == f"policy {said['policy']['sha256']}"
@@ -192,7 +194,7 @@ def test_bytes_that_a_record_names_are_missing_or_others_then_it_cannot_be_told(
 
 
 def test_another_version_of_the_record_then_it_cannot_be_told() -> None:
-    said = recorded(world.source(), world.consent())
+    said = recorded(invented.source(), invented.consent())
     assert replayed({**said, "v": 2})[0::6] == ("unknown", "record")
     assert replay(b"{", LIBRARY).finding == "unknown"
     for name in ("at", "asof"):
@@ -211,7 +213,7 @@ def test_another_version_of_the_record_then_it_cannot_be_told() -> None:
     ids=lambda changed: next(iter(changed)),
 )
 def test_another_decision_by_rules_of_another_release_then_it_is_unverified(changed: dict[str, Any]) -> None:
-    said = {**recorded(world.source(), world.consent()), **changed}
+    said = {**recorded(invented.source(), invented.consent()), **changed}
     for rules, releases, finding in (
         (RULES, RELEASES, "drift"),
         (RULES + 1, RELEASES, "unverified"),
@@ -236,7 +238,7 @@ UNREAD = {"code": "EVENT_INVALID", "facts": [], "says": {"case": "unreadable", "
         ({"verdict": None}, "drift"),
         ({"did": "A" * 26}, "drift"),
         ({"campaign": "K-9"}, "drift"),
-        ({"src": {"topic": "mail.acts.v1", "partition": 3, "offset": 1, "timestamp": world.T}}, "drift"),
+        ({"src": {"topic": "mail.acts.v1", "partition": 3, "offset": 1, "timestamp": invented.T}}, "drift"),
         ({"send": None, "facts": None, "reasons": [UNREAD]}, "drift"),
         ({"policy": {"id": "x", "version": 1, "sha256": "0" * 64}}, "unknown"),
     ],
@@ -245,7 +247,7 @@ UNREAD = {"code": "EVENT_INVALID", "facts": [], "says": {"case": "unreadable", "
 def test_a_record_that_does_not_follow_then_no_number_of_rules_excuses_it(
     changed: dict[str, Any], finding: str, rules: int
 ) -> None:
-    said = {**recorded(world.source(), world.consent()), **changed}
+    said = {**recorded(invented.source(), invented.consent()), **changed}
     said["engine"]["rules"] = rules
     assert replay(canonical(said), LIBRARY, releases={**RELEASES, 1: "0.0.1"}).finding == finding
 
@@ -253,7 +255,7 @@ def test_a_record_that_does_not_follow_then_no_number_of_rules_excuses_it(
 @pytest.mark.parametrize("outcome", ["cleared", "withheld", "refused"])
 def test_an_act_by_other_rules_then_its_outcome_is_that_of_its_verdict(outcome: str) -> None:
     desk = Recorded(*YOUNG)
-    desk.send(world.send())
+    desk.send(invented.send())
     assert desk.act("release") == ("cleared", None)
     said = orjson.loads(desk.values[-1])
     said["act"]["outcome"], said["notes"], said["engine"]["rules"] = outcome, ["OTHER"], RULES + 1
@@ -262,7 +264,7 @@ def test_an_act_by_other_rules_then_its_outcome_is_that_of_its_verdict(outcome: 
 
 
 def test_fields_of_a_later_contract_then_only_later_rules_excuse_them() -> None:
-    said = recorded(world.source(), world.consent()) | {"unheard_of": 1}
+    said = recorded(invented.source(), invented.consent()) | {"unheard_of": 1}
     for rules, finding in ((1, "unknown"), (RULES, "unknown"), (RULES + 1, "unverified")):
         said["engine"]["rules"] = rules
         assert replay(canonical(said), LIBRARY, releases={**RELEASES, 1: "0.0.1"}).finding == finding
@@ -271,13 +273,13 @@ def test_fields_of_a_later_contract_then_only_later_rules_excuse_them() -> None:
 
 @pytest.mark.parametrize("rules", [1, RULES + 1])
 def test_what_follows_all_the_same_of_other_rules_then_it_is_verified(rules: int) -> None:
-    said = recorded(world.source(), world.consent())
+    said = recorded(invented.source(), invented.consent())
     said["engine"]["rules"] = rules
     assert replayed(said).finding == "same"
 
 
 def test_under_the_packs_that_were_in_force_then_another_policy_is_found() -> None:
-    said = recorded(world.source(), world.consent())
+    said = recorded(invented.source(), invented.consent())
     for id_ in shipped():
         other = load(id_)
         assert (replay(canonical(said), LIBRARY, under=other).finding == "same") == (id_ == "jp-pmark")

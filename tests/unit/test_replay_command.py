@@ -25,10 +25,10 @@ from gatekeeper.engine.sends import Judged
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
 from gatekeeper.times import instant
 from schemas.codec import canonical
-from tests import canaries, policies, world
-from tests.canaries import NARUMI
-from tests.records import Named, export, of_demo, of_every_kind
-from tests.trails import GROUP, Step, Trail, key, line, lines
+from tests.support import canaries, invented, policies
+from tests.support.canaries import NARUMI
+from tests.support.records import Named, export, of_demo, of_every_kind
+from tests.support.trails import GROUP, Step, Trail, key, line, lines
 
 
 def called(*arguments: Any) -> Result:
@@ -426,7 +426,7 @@ def test_records_that_are_not_there_then_explain_and_prove_say_what_helps_in_a_f
 
 def test_a_span_of_time_then_only_that(tmp_path: Path, demo: tuple[list[bytes], Named]) -> None:
     folder = export(tmp_path / "out", demo[0][:200], demo[1])
-    times = [instant(world.T + 60_000 * n) for n in (1, 3)]
+    times = [instant(invented.T + 60_000 * n) for n in (1, 3)]
     done = called("replay", folder, "--from", times[0], "--to", times[1], "--json")
     assert json.loads(done.stdout)["records"] == 100
     done = called("replay", folder, "--from", "2200-01-01T00:00:00Z")

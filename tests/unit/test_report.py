@@ -33,10 +33,10 @@ from gatekeeper.report.verdicts import SHOWS, clauses
 from gatekeeper.texts import catalogue
 from gatekeeper.times import instant
 from schemas.topics import DAY_MS
-from tests import trails, world
-from tests.desk import YOUNG
-from tests.records import Recorded
-from tests.trails import Trail
+from tests.support import invented, trails
+from tests.support.desk import YOUNG
+from tests.support.records import Recorded
+from tests.support.trails import Trail
 from tests.unit.test_asks import BROKER, DELIVERY, answered
 
 MONTH = period.read("2026-11-01", "2026-11-30", "Asia/Tokyo")
@@ -50,7 +50,7 @@ class Chain:
         self.number, self.links, self.sends = number, list[Link](), 0
         self.prev: str | None = None
 
-    def add(self, values: list[bytes], at: int = world.T, known: int = 0, **other: Any) -> Link:
+    def add(self, values: list[bytes], at: int = invented.T, known: int = 0, **other: Any) -> Link:
         """Adds a transaction of these audit records; `known`: the next offset of partition 0 of `consents`."""
         n = sum(b'"stage":"intake"' in value for value in values)
         said: dict[str, Any] = orjson.loads(
@@ -76,7 +76,7 @@ class Chain:
         return self.links[-1]
 
 
-def told(chains: list[Chain], *, tally: Tally | None = None, made: int = world.T + DAY_MS) -> dict[str, Any]:
+def told(chains: list[Chain], *, tally: Tally | None = None, made: int = invented.T + DAY_MS) -> dict[str, Any]:
     tally = tally or a_tally()
     for chain in chains:
         for link in chain.links:
@@ -96,7 +96,7 @@ def recorded(*desks: Recorded) -> list[Chain]:
     return chains
 
 
-def desk_of(number: int, *facts: world.Event) -> Recorded:
+def desk_of(number: int, *facts: invented.Event) -> Recorded:
     """One desk of several, whose inputs stand at offsets of their own."""
     desk = Recorded(*facts)
     desk._sends = desk._acts = 1_000 * number
@@ -104,9 +104,9 @@ def desk_of(number: int, *facts: world.Event) -> Recorded:
 
 
 def clear_and_blocked() -> Recorded:
-    desk = Recorded(world.source(batch_id="B-1"), world.consent())
+    desk = Recorded(invented.source(batch_id="B-1"), invented.consent())
     desk.send()
-    desk.learn(world.suppression())
+    desk.learn(invented.suppression())
     desk.send(event_id="E-2", campaign_id="K-2")
     desk.send({"v": 1})
     return desk
@@ -175,11 +175,11 @@ def test_releases_in_bulk_then_each_run_with_what_it_said_and_who_approved() -> 
         desk.act("release", act_id=f"{name}.{number}", bulk=400 if number < 4 else 2)
         desk.act("release", act_id=f"{name}.{number}", bulk=400 if number < 4 else 2)  # a late copy is refused
     desks[0].act("approve", by="taro")
-    desks[1].learn(world.suppression())
+    desks[1].learn(invented.suppression())
     desks[1].act("approve", by="jiro")
     desks[2].act("undo", by="taro", act_id="z-1")
     found = told(recorded(*desks))["acts"]
-    at = instant(world.T)
+    at = instant(invented.T)
     shared = {"from": at, "by": ["hanako"]}
     assert found["bulks"] == [
         {"run": "big", **shared, "said": 400, "acts": 4, "waiting": 1, "cleared": 1, "withheld": 1}
@@ -192,7 +192,7 @@ def test_releases_in_bulk_then_each_run_with_what_it_said_and_who_approved() -> 
 
 
 def test_mere_duplicates_then_nobody_has_to_review_them() -> None:
-    desk = Recorded(world.source(), world.consent())
+    desk = Recorded(invented.source(), invented.consent())
     desk.send()
     desk.send()
     found = told(recorded(desk))
@@ -200,7 +200,7 @@ def test_mere_duplicates_then_nobody_has_to_review_them() -> None:
 
 
 def asked() -> Recorded:
-    desk = Recorded(world.source(**BROKER))
+    desk = Recorded(invented.source(**BROKER))
     desk.send(delivery=DELIVERY)
     desk.act("ask")
     return desk
@@ -216,8 +216,8 @@ def test_asked_then_what_became_of_it(state: str | None, days: int, outcome: str
         _, value = answered(desk)
         if state == "Refused":
             value = {**value, "state": state}
-        tally.people.consent(0, 0, world.T, None, orjson.dumps(value))
-    found = told(recorded(desk), tally=tally, made=world.T + days * DAY_MS)["confirmations"]
+        tally.people.consent(0, 0, invented.T, None, orjson.dumps(value))
+    found = told(recorded(desk), tally=tally, made=invented.T + days * DAY_MS)["confirmations"]
     names = ("yes", "no", "silence", "undelivered", "waiting")
     assert found["asked"] == 1
     assert {name: found[name] for name in names} == {**dict.fromkeys(names, 0), outcome: 1}
@@ -229,7 +229,7 @@ def test_yes_and_a_no_and_a_letter_that_came_back_then_the_no_counts() -> None:
     _, yes = answered(desk)
     back = {"v": 1, "kind": "ask_undelivered", "recipient_id": "P-1", "request_id": yes["answers"]}
     for place, value in enumerate((back, {**yes, "state": "Refused"}, yes)):
-        tally.people.consent(0, place, world.T, None, world.escaped(value))
+        tally.people.consent(0, place, invented.T, None, invented.escaped(value))
     assert told(recorded(desk), tally=tally)["confirmations"]["no"] == 1
 
 
@@ -244,7 +244,7 @@ def test_answer_cleared_the_send_then_the_person_cured_it() -> None:
 
 
 def test_facts_were_late_and_the_gate_cleared_the_send_then_waiting_cured_it() -> None:
-    desk = desk_of(0, world.source(), world.consent())
+    desk = desk_of(0, invented.source(), invented.consent())
     desk.send(late=True)
     desk.reconsider()
     found = told(recorded(desk))
@@ -260,12 +260,12 @@ def test_withdrawals_then_latency_to_the_first_manifest_that_knew() -> None:
     one = next(name for name in people if partition_of(name.encode(), 2) == 1)
     tally = a_tally(partitions=2)
     for offset, (name, after) in enumerate([(zero[0], 0), (zero[1], 10), (one, 20), (zero[2], 30)]):
-        _, value = world.consent(recipient_id=name, state="Withdrawn", record_id=f"W-{offset}")
-        tally.people.consent(0, offset, world.T + after, name.encode(), orjson.dumps(value))
+        _, value = invented.consent(recipient_id=name, state="Withdrawn", record_id=f"W-{offset}")
+        tally.people.consent(0, offset, invented.T + after, name.encode(), orjson.dumps(value))
     chains = [Chain(0), Chain(1)]
-    chains[0].add([], world.T + 50, known=1)
-    chains[0].add([], world.T + 100, known=3)  # the third is not of this partition's people
-    chains[1].add([], world.T + 400, known=4)
+    chains[0].add([], invented.T + 50, known=1)
+    chains[0].add([], invented.T + 100, known=3)  # the third is not of this partition's people
+    chains[1].add([], invented.T + 400, known=4)
     found = told(chains, tally=tally)["withdrawals"]
     assert found == {"total": 4, "bound": 3, "latency_ms": {"p50": 90, "p99": 380}}
 
@@ -273,9 +273,9 @@ def test_withdrawals_then_latency_to_the_first_manifest_that_knew() -> None:
 def test_recalls_then_in_time_or_late_against_the_mail_date() -> None:
     desks = []
     for number, mail_date in enumerate(("2026-12-01T00:00:00+09:00", "2026-11-24T10:00:00+09:00", None)):
-        desk = desk_of(number, world.source(), world.consent())
+        desk = desk_of(number, invented.source(), invented.consent())
         desk.send(**({"mail_date": mail_date} if mail_date else {}))
-        desk.learn(world.suppression())
+        desk.learn(invented.suppression())
         desk.weigh()
         desks.append(desk)
     found = told(recorded(*desks))["recalls"]
@@ -283,7 +283,7 @@ def test_recalls_then_in_time_or_late_against_the_mail_date() -> None:
 
 
 def test_cancelled_then_the_mail_date_is_that_of_the_recall() -> None:
-    desk, tally = Recorded(world.source(), world.consent()), a_tally()
+    desk, tally = Recorded(invented.source(), invented.consent()), a_tally()
     desk.send()
     desk.campaign("cancel")
     called = next(orjson.loads(value) for value in desk.values if b'"stage":"recall"' in value)
@@ -293,7 +293,7 @@ def test_cancelled_then_the_mail_date_is_that_of_the_recall() -> None:
 
 
 def test_shadow_then_counted_apart() -> None:
-    live, desk = Recorded(world.source(), world.consent()), Recorded(world.source(), world.consent())
+    live, desk = Recorded(invented.source(), invented.consent()), Recorded(invented.source(), invented.consent())
     desk.send()
     live.send()
     shadow = [
@@ -339,7 +339,7 @@ def sealed(
     witnesses = keys.public("witness")
     log = newest_log(AtomicStore(folder / "log"), keys.public("log"), witnesses)
     known = [*keys.verifiers("worker"), *keys.verifiers("log")]
-    tally, trail = a_tally(ProvingLog(log, known, witnesses, world.T), partitions=3), Folder(folder)
+    tally, trail = a_tally(ProvingLog(log, known, witnesses, invented.T), partitions=3), Folder(folder)
     for partition in trail.partitions():
         for link in trail.links(partition):
             tally.link(replace(link, records=tuple(value.replace(*change) for value in link.records)))
@@ -355,7 +355,7 @@ def test_sealed_log_then_five_decisions_with_proofs_that_the_check_takes(tmp_pat
         file.write_bytes(orjson.dumps(one["proof"]))
         assert check_proof(file).exit_code == 0
     assert found["seal"]["size"] == sum(one["sealed"] for one in found["coverage"]) == 12
-    assert (found["seal"]["witness_age_ms"], found["seal"]["published"]) == (60_000, instant(world.T))
+    assert (found["seal"]["witness_age_ms"], found["seal"]["published"]) == (60_000, instant(invented.T))
 
 
 def test_the_same_period_then_the_same_decisions_are_drawn_and_another_draws_others(tmp_path: Path) -> None:
@@ -455,7 +455,7 @@ def test_period_that_is_none_then_refused(since: str, to: str, key: str) -> None
 
 def test_long_period_then_drawn_in_months_and_last_month_is_the_one_before() -> None:
     assert period.read("2026-10-15", "2027-01-10", "Asia/Tokyo").steps() == ["2026-10", "2026-11", "2026-12", "2027-01"]
-    assert period.last_month(world.T, "Asia/Tokyo") == ("2026-10-01", "2026-10-31")
+    assert period.last_month(invented.T, "Asia/Tokyo") == ("2026-10-01", "2026-10-31")
 
 
 def test_percentiles_then_nearest_rank() -> None:

@@ -24,20 +24,20 @@ from schemas.audit import AuditRecord, Decision, Manifest
 from schemas.codec import canonical
 from schemas.events import Send
 from schemas.record import Record
-from tests import world
-from tests.bad_sends import BAD_SENDS
+from tests.support import invented
+from tests.support.bad_sends import BAD_SENDS
 
-JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
-CLEAR = (world.source(), world.consent())
+JUDGE = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS, subjects=invented.SUBJECTS)
+CLEAR = (invented.source(), invented.consent())
 
 
 def record(value: bytes | None = None, key: bytes | None = b"P-1", **fields: Any) -> Record:
-    given = {"topic": "mail.sends.v1", "partition": 3, "offset": 41, "timestamp": world.T, **fields}
-    return Record(key=key, value=orjson.dumps(world.send()) if value is None else value, **given)
+    given = {"topic": "mail.sends.v1", "partition": 3, "offset": 41, "timestamp": invented.T, **fields}
+    return Record(key=key, value=orjson.dumps(invented.send()) if value is None else value, **given)
 
 
-def judged(one: Record, *facts: world.Event) -> Judged:
-    return JUDGE.judge(one, world.store(*facts), world.T)
+def judged(one: Record, *facts: invented.Event) -> Judged:
+    return JUDGE.judge(one, invented.store(*facts), invented.T)
 
 
 def headers(one: Judged) -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_clear_send_judged_then_the_very_bytes_go_to_cleared() -> None:
 
 def test_withheld_send_judged_then_review_has_the_bytes_and_the_decision() -> None:
     one = record(key=None)
-    found = judged(one, world.source())
+    found = judged(one, invented.source())
     (output,) = found.outputs
 
     assert (output.topic, output.key, output.value) == ("review", b"P-1", one.value)
@@ -82,7 +82,7 @@ def test_withheld_send_judged_then_review_has_the_bytes_and_the_decision() -> No
 def test_bad_send_judged_then_one_dead_letter_and_one_audit_record(
     name: str, key: bytes | None, value: bytes | None, fault: str
 ) -> None:
-    one = Record(topic="mail.sends.v1", partition=3, offset=41, timestamp=world.T, key=key, value=value)
+    one = Record(topic="mail.sends.v1", partition=3, offset=41, timestamp=invented.T, key=key, value=value)
     found = judged(one, *CLEAR)
     (output,) = found.outputs
 
@@ -96,11 +96,11 @@ def test_bad_send_judged_then_one_dead_letter_and_one_audit_record(
 
 
 def test_send_judged_then_the_audit_record_is_whole_and_names_nobody() -> None:
-    value = world.send(
+    value = invented.send(
         delivery={"name": "見本 花子", "lines": ["緑山県若葉市1-1"], "email": "h@mail.example"}, match=[]
     )
-    source = world.source(contact_points=[{"id": "cp-1", "written": value["delivery"]}])
-    found = judged(record(orjson.dumps(value)), source, world.consent(), world.suppression(token="cp-1"))
+    source = invented.source(contact_points=[{"id": "cp-1", "written": value["delivery"]}])
+    found = judged(record(orjson.dumps(value)), source, invented.consent(), invented.suppression(token="cp-1"))
     read = AuditRecord.model_validate_json(found.audit)
 
     assert read.send is not None
@@ -120,13 +120,13 @@ HOUSE = {"name": "見本花子 様", "lines": ["緑山県若葉市青葉町一�
 
 
 def sent(delivery: dict[str, Any] | None, **fields: Any) -> Record:
-    return record(orjson.dumps(world.send(delivery=delivery, **fields)))
+    return record(orjson.dumps(invented.send(delivery=delivery, **fields)))
 
 
 def test_delivery_near_a_stop_and_a_source_then_the_record_holds_the_scores_and_replays() -> None:
-    source = world.source(contact_points=[{"id": "cp-1", "written": FLAT}])
+    source = invented.source(contact_points=[{"id": "cp-1", "written": FLAT}])
     next_door = {"name": "見本 花子", "lines": ["緑山県若葉市青葉町1-2-3-202"]}
-    found = judged(sent(HOUSE), source, world.consent(), world.suppression(written=next_door))
+    found = judged(sent(HOUSE), source, invented.consent(), invented.suppression(written=next_door))
     read = AuditRecord.model_validate_json(found.audit)
 
     assert found.codes == ("IDENTITY_AMBIGUOUS",)
@@ -153,9 +153,9 @@ def test_delivery_near_a_stop_and_a_source_then_the_record_holds_the_scores_and_
 def test_delivery_judged_then_the_record_says_what_became_of_it_and_replays(
     delivery: dict[str, Any] | None, key: bool, codes: tuple[str, ...], printed: str | None
 ) -> None:
-    source = world.source(contact_points=[{"id": "cp-1", "written": FLAT}])
-    judge = Judge(load("jp-pmark"), 8, tokens=world.TOKENS if key else None)
-    found = judge.judge(sent(delivery), world.store(source, world.consent()), world.T)
+    source = invented.source(contact_points=[{"id": "cp-1", "written": FLAT}])
+    judge = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS if key else None)
+    found = judge.judge(sent(delivery), invented.store(source, invented.consent()), invented.T)
     read = AuditRecord.model_validate_json(found.audit)
 
     assert found.codes == codes
@@ -168,16 +168,18 @@ def test_delivery_judged_then_the_record_says_what_became_of_it_and_replays(
 
 def test_send_without_delivery_then_a_worker_without_key_clears_it() -> None:
     judge = Judge(load("jp-pmark"), 8)
-    assert judge.judge(record(), world.store(*CLEAR), world.T).verdict == "clear"
+    assert judge.judge(record(), invented.store(*CLEAR), invented.T).verdict == "clear"
 
 
 def replayed(found: Judged) -> tuple[str, ...]:
     """Decides again from the record alone, and the reference."""
     read = json.loads(found.audit)
     again = read["send"] | {"recipient_id": "nobody"}
-    again["contact_point"]["token"] = world.token("nobody")
+    again["contact_point"]["token"] = invented.token("nobody")
     one = Send.model_validate_json(json.dumps(again))
-    return decide(one, read_snapshot(canonical(read["facts"])), world.store().reference, JUDGE.packs, world.T).codes
+    return decide(
+        one, read_snapshot(canonical(read["facts"])), invented.store().reference, JUDGE.packs, invented.T
+    ).codes
 
 
 def test_decision_id_given_then_as_the_specification_says() -> None:
@@ -194,7 +196,7 @@ def test_provider_check_recorded_then_without_its_texts() -> None:
         "how_obtained": "通販",
         "basis": "consent",
     }
-    found = judged(record(), world.source(method="indirect.partner", check=check))
+    found = judged(record(), invented.source(method="indirect.partner", check=check))
     assert found.codes == ("THIRD_PARTY_UNCONFIRMED", "CONSENT_MISSING")
     for secret in ("さくら", "緑山", "見本", "通販"):
         assert secret.encode() not in found.audit
@@ -210,17 +212,17 @@ class _Broken(FactStore):
 
 
 def test_defect_on_one_record_then_that_one_is_withheld_without_its_values() -> None:
-    found = JUDGE.judge(record(), _Broken(), world.T)
+    found = JUDGE.judge(record(), _Broken(), invented.T)
     assert (found.codes, found.failed, found.dead) == (("DECISION_FAILED",), True, False)
     assert found.outputs[0].topic == "review"
     assert "見本".encode() not in found.audit
     assert AuditRecord.model_validate_json(found.audit).reasons[0].says["type"] == "ValueError"
-    other = record(orjson.dumps(world.send(recipient_id="P-2")), key=None)
-    assert JUDGE.judge(other, _Broken(), world.T).failed is False
+    other = record(orjson.dumps(invented.send(recipient_id="P-2")), key=None)
+    assert JUDGE.judge(other, _Broken(), invented.T).failed is False
 
 
 def test_defect_anywhere_then_the_same_fingerprint_for_the_same_place() -> None:
-    first, second = (JUDGE.judge(record(offset=n), _Broken(), world.T) for n in (1, 2))
+    first, second = (JUDGE.judge(record(offset=n), _Broken(), invented.T) for n in (1, 2))
     prints = [json.loads(one.audit)["reasons"][0]["says"]["fingerprint"] for one in (first, second)]
     assert prints[0] == prints[1]
 
@@ -233,15 +235,15 @@ def test_recipient_on_another_partition_than_murmur2s_then_refused_unless_settin
         assert (found.verdict, found.codes, found.misplaced) == ("block", ("EVENT_INVALID",), True)
         assert dict(found.outputs[0].headers)["gate-remedy"] == b"partitioner=murmur2_random"
         assert found.outputs[0].value == record().value
-    judge = Judge(JUDGE.packs, 8, tokens=world.TOKENS, judge_misplaced=True)
-    found = judge.judge(record(partition=(there + 1) % 8), world.store(*CLEAR), world.T)
+    judge = Judge(JUDGE.packs, 8, tokens=invented.TOKENS, judge_misplaced=True)
+    found = judge.judge(record(partition=(there + 1) % 8), invented.store(*CLEAR), invented.T)
     assert (found.verdict, found.misplaced) == ("clear", True)
 
 
 def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
     some = [
         judged(record(offset=10), *CLEAR),
-        judged(record(offset=11), world.source()),
+        judged(record(offset=11), invented.source()),
         judged(record(b"x", offset=13), *CLEAR),
     ]
     value = manifest(
@@ -253,9 +255,9 @@ def test_manifest_of_a_transaction_then_counts_and_chains() -> None:
         dead_facts=1,
         as_of={"consents": [5, 7]},
         prev="0" * 64,
-        policy=JUDGE.packs.at(world.T),
-        t0=world.T,
-        t1=world.T + 5,
+        policy=JUDGE.packs.at(invented.T),
+        t0=invented.T,
+        t1=invented.T + 5,
     )
     read = Manifest.model_validate_json(value)
     assert [taken.topic for taken in read.in_] == ["mail.sends.v1", "mail.acts.v1"]

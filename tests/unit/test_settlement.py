@@ -19,9 +19,9 @@ from gatekeeper.ledger.memory import Memory
 from gatekeeper.texts import text
 from schemas.codec import canonical
 from schemas.record import Record
-from tests import world
-from tests.desk import YOUNG, Desk
-from tests.trails import Step, Trail, key
+from tests.support import invented
+from tests.support.desk import YOUNG, Desk
+from tests.support.trails import Step, Trail, key
 
 TRAIL = Trail(partitions=1, seed=7, acting=0.5).write(12)
 KEYS: Sequence[Vkey] = [parse_vkey(TRAIL.worker.verifier)]
@@ -194,7 +194,7 @@ def test_a_person_who_was_erased_and_came_back_then_the_ledger_made_anew_says_so
 
 
 def test_an_input_that_expired_then_its_entries_are_lacking_and_nothing_is_guessed() -> None:
-    desk = Desk(world.source(), world.consent())
+    desk = Desk(invented.source(), invented.consent())
     judged = desk.send()
     assert judged.verdict == "clear"
     one = Said(judged.audit, orjson.loads(judged.audit))

@@ -27,8 +27,8 @@ from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import Language, catalogue, language, text
 from gatekeeper.words import Words, law
 from schemas.codec import decode
-from tests import world
 from tests.golden.table import CASES, events, millis
+from tests.support import invented
 from tests.unit.test_policy import SHIPPED
 
 ENGLISH = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
@@ -143,10 +143,10 @@ def test_given_a_reason_then_its_sentences_name_the_date_the_channel_or_the_comp
 ) -> None:
     case = CASES[name]
     reference, facts = events(case)
-    found = world.store(*facts, reference=reference)
-    send = decode("sends", None, orjson.dumps(world.send(**case.get("send", {}))))
+    found = invented.store(*facts, reference=reference)
+    send = decode("sends", None, orjson.dumps(invented.send(**case.get("send", {}))))
     as_of = millis(case["as_of"]) if "as_of" in case else None
-    decision = decide(send, found.view(send), found.reference, load("jp-pmark"), world.T, as_of=as_of)
+    decision = decide(send, found.view(send), found.reference, load("jp-pmark"), invented.T, as_of=as_of)
     assert decision.codes == tuple(case["reasons"])
     said = answer(decision)["reasons"][0]
     assert ja in said["ja"]

@@ -8,7 +8,7 @@ import pytest
 
 from gatekeeper import cli
 from gatekeeper.texts import language
-from tests.canaries import NARUMI, found
+from tests.support.canaries import NARUMI, found
 
 NAME = NARUMI["name"]
 WRONG = {

@@ -37,7 +37,7 @@ from gatekeeper.audit.verify.proof_check import check_content, check_proof
 from gatekeeper.audit.verify.sentences import CHANGED, INCOMPLETE, SAYS, UNVERIFIABLE
 from gatekeeper.audit.verify.trust import read_witness
 from schemas.codec import canonical
-from tests.trails import Step, Trail, alone, by_day, key, lines, seal
+from tests.support.trails import Step, Trail, alone, by_day, key, lines, seal
 
 TRIALS = int(os.environ.get("AUDIT_TRIALS", "10"))
 """Of each way to tamper; on demand AUDIT_TRIALS=100."""

@@ -14,7 +14,7 @@ from gatekeeper.cli.audit.reading import Pace
 from gatekeeper.cli.audit.walk import TrailWalk
 from gatekeeper.times import instant, span
 from schemas.topics import DAY_MS
-from tests.trails import Trail
+from tests.support.trails import Trail
 
 
 class Counted(Pace):

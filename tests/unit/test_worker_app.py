@@ -5,7 +5,7 @@ import asyncio
 from faust.transport.drivers.aiokafka import server_list
 
 from streams.worker.app import create_app
-from tests.worlds import World
+from tests.support.world import World
 
 THREE = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]
 

@@ -1,6 +1,6 @@
 """Audit records without Kafka: of the demo's people, of every reason and of every stage; with what they name by hash.
 
-`python -m tests.records COUNT` derives so many of them again and prints how fast.
+`python -m tests.support.records COUNT` derives so many of them again and prints how fast.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from schemas.codec import Unreadable, canonical, decode, encode
 from schemas.events import JointUseTerms, PolicyVersion
 from schemas.record import Record
 from schemas.topics import DAY_MS, subject_key
-from tests import world
-from tests.desk import BROKER, DELIVERY, TWO, YOUNG, Desk, answered
 from tests.golden.table import CASES, events, millis
+from tests.support import invented
+from tests.support.desk import BROKER, DELIVERY, TWO, YOUNG, Desk, answered
 
 TODAY = date(2026, 11, 24)
 PEOPLE, CAMPAIGNS = 1_000, 12
@@ -74,7 +74,7 @@ class Named:
 class Recorded(Desk):
     """A desk that keeps the bytes of its audit records."""
 
-    def __init__(self, *facts: world.Event, **more: Any) -> None:
+    def __init__(self, *facts: invented.Event, **more: Any) -> None:
         super().__init__(*facts, **more)
         self.values: list[bytes] = []
 
@@ -85,16 +85,16 @@ class Recorded(Desk):
 
 def named(values: Iterable[dict[str, Any]] = ()) -> Named:
     """Returns what records name of the tests' own reference data, and of further records of it."""
-    return Named([orjson.dumps(value) for _, value in world.REFERENCE] + [orjson.dumps(value) for value in values])
+    return Named([orjson.dumps(value) for _, value in invented.REFERENCE] + [orjson.dumps(value) for value in values])
 
 
 def of_case(case: dict[str, Any]) -> tuple[bytes, list[bytes]]:
     """Returns the record of one golden case as a worker would write it, and the reference data of that."""
     reference, facts = events(case)
-    store = world.store(*facts, reference=reference)
-    judge = Judge(load(case.get("policy", "jp-pmark")), 8, tokens=world.TOKENS, subjects=world.SUBJECTS)
-    at = millis(case["at"]) if "at" in case else world.T
-    record = Record("mail.sends.v1", 3, 7, at, None, orjson.dumps(world.send(**case.get("send", {}))))
+    store = invented.store(*facts, reference=reference)
+    judge = Judge(load(case.get("policy", "jp-pmark")), 8, tokens=invented.TOKENS, subjects=invented.SUBJECTS)
+    at = millis(case["at"]) if "at" in case else invented.T
+    record = Record("mail.sends.v1", 3, 7, at, None, orjson.dumps(invented.send(**case.get("send", {}))))
     as_of = millis(case["as_of"]) if "as_of" in case else None
     return judge.judge(record, store, at, as_of=as_of).audit, [orjson.dumps(value) for _, value in reference]
 
@@ -108,7 +108,7 @@ def of_demo(seed: int = 7) -> tuple[Iterator[bytes], Named]:
 
 def _year(retailer: Retailer, reference: list[bytes]) -> Iterator[bytes]:
     tokens = Tokens(addresses.KEY)
-    desk = Recorded(judge=Judge(load("jp-pmark"), 8, tokens=tokens, subjects=world.SUBJECTS, judge_misplaced=True))
+    desk = Recorded(judge=Judge(load("jp-pmark"), 8, tokens=tokens, subjects=invented.SUBJECTS, judge_misplaced=True))
     desk.store = FactStore()
     for offset, value in enumerate(reference):
         assert desk.store.apply("reference", 0, offset, None, value) is None
@@ -120,13 +120,15 @@ def _year(retailer: Retailer, reference: list[bytes]) -> Iterator[bytes]:
             send = next(sends)
             desk.send(orjson.loads(encode(send)))
             if number % 100 == 1:
-                desk.learn(world.suppression(recipient_id=send.recipient_id, suppression_id=f"X-{campaign}-{number}"))
+                desk.learn(
+                    invented.suppression(recipient_id=send.recipient_id, suppression_id=f"X-{campaign}-{number}")
+                )
         for item, record in enumerate(desk.review[-PEOPLE:], start=max(0, len(desk.review) - PEOPLE)):
             if dict(record.headers)["gate-verdict"] == b"review":
                 desk.act("release", item, act_id=f"r-{campaign}-{item}")
                 desk.act("note", item, act_id=f"n-{campaign}-{item}")
         desk.weigh()
-        desk.learn(world.suppression(recipient_id=f"R{campaign + 5:06}", suppression_id=f"Y-{campaign}"))
+        desk.learn(invented.suppression(recipient_id=f"R{campaign + 5:06}", suppression_id=f"Y-{campaign}"))
         desk.at += DAY_MS
         kind = "cancel" if campaign % 4 == 3 else "handoff"
         desk.campaign(kind, subject=f"campaign/{send.campaign_id}", act_id=f"h-{campaign}")
@@ -137,7 +139,7 @@ def _year(retailer: Retailer, reference: list[bytes]) -> Iterator[bytes]:
 
 def of_every_kind() -> tuple[list[bytes], Named]:
     """Returns few records that have every reason and every stage between them, and what they name."""
-    values, references, left = [], [orjson.dumps(value) for _, value in world.REFERENCE], set(CATALOGUE)
+    values, references, left = [], [orjson.dumps(value) for _, value in invented.REFERENCE], set(CATALOGUE)
     for case in CASES.values():
         value, reference = of_case(case)
         codes = {reason["code"] for reason in orjson.loads(value)["reasons"]}
@@ -167,7 +169,7 @@ def _young() -> Recorded:
     desk.campaign("handoff", act_id="handoff-2", again=True)
     desk.send(event_id="E-4", campaign_id="K-2")
     desk.act("release", act_id="r-4")
-    desk.learn(world.suppression())
+    desk.learn(invented.suppression())
     desk.weigh()
     desk.send({"v": 1})
     return desk
@@ -185,11 +187,11 @@ def _two() -> Recorded:
     bulk.send()
     bulk.act("release", bulk=101)
     bulk.act("approve", by="taro")
-    clear = Recorded(world.source(), world.consent())
+    clear = Recorded(invented.source(), invented.consent())
     clear.send()
-    clear.learn(world.suppression())
+    clear.learn(invented.suppression())
     clear.campaign("handoff")
-    again = Recorded(world.source(), world.consent())
+    again = Recorded(invented.source(), invented.consent())
     again.send()
     again.campaign("cancel")
     desk.values += bulk.values + clear.values + again.values
@@ -198,7 +200,7 @@ def _two() -> Recorded:
 
 def _asked() -> Recorded:
     """Asked, and sent once the answer is there."""
-    desk = Recorded(world.source(**BROKER))
+    desk = Recorded(invented.source(**BROKER))
     desk.send(delivery=DELIVERY)
     desk.act("ask")
     desk.act("redecide", act_id="r-1")
@@ -215,17 +217,17 @@ def _failing() -> Recorded:
         def view(self, *_: Any, **__: Any) -> Any:
             raise ValueError
 
-    desk = Recorded(world.source(), world.consent())
+    desk = Recorded(invented.source(), invented.consent())
     desk.store = Broken()
     desk.send()
     shadow = Recorded(
-        world.source(),
-        world.consent(),
-        judge=Judge(load("jp-pmark"), 8, "shadow", tokens=world.TOKENS, judge_misplaced=True),
+        invented.source(),
+        invented.consent(),
+        judge=Judge(load("jp-pmark"), 8, "shadow", tokens=invented.TOKENS, judge_misplaced=True),
     )
     shadow.send()
     shadow.act("note")
-    bad = Recorded(world.source(), world.consent())
+    bad = Recorded(invented.source(), invented.consent())
     bad.store.apply("consents", 0, 99, b"P-1", b"{")
     bad.send()
     desk.values += shadow.values + bad.values
@@ -234,7 +236,7 @@ def _failing() -> Recorded:
 
 def _erased() -> Recorded:
     """Erased, and readmitted."""
-    desk = Recorded(world.source(), world.consent())
+    desk = Recorded(invented.source(), invented.consent())
     desk.send()
     for kind in ("erase", "readmit"):
         act = {"v": 1, "kind": kind, "act_id": kind, "at": instant(desk.at), "by": "hanako", "recipient_id": "P-1"}
@@ -247,13 +249,13 @@ def export(folder: Path, values: list[bytes], names: Named, *, size: int = 50) -
     """Writes the records as an export of one partition holds them, unsigned, so many a manifest a minute."""
     for name in ("records", "manifests", "policies", "reference"):
         (folder / name).mkdir(parents=True)
-    said = {"v": 1, "made": instant(world.T), "group": "mail.gatekeeper", "partitions": 1, "from": None, "to": None}
+    said = {"v": 1, "made": instant(invented.T), "group": "mail.gatekeeper", "partitions": 1, "from": None, "to": None}
     (folder / "export.json").write_bytes(canonical(said))
     manifests = []
     for number, first in enumerate(range(0, len(values), size)):
         held = values[first : first + size]
         audit = {"n": len(held), "from_id": orjson.loads(held[0])["did"]}
-        value = canonical({"audit": audit, "t1": instant(world.T + 60_000 * number), "asof": {}}).decode()
+        value = canonical({"audit": audit, "t1": instant(invented.T + 60_000 * number), "asof": {}}).decode()
         manifests.append(canonical({"index": None, "offset": 2 * number, "sig": "", "value": value}))
     for name, lines in (("records", values), ("manifests", manifests)):
         (folder / name / "0.ndjson.gz").write_bytes(gzip.compress(b"".join(line + b"\n" for line in lines), 1))

@@ -16,8 +16,8 @@ from kafka.admin import KafkaAdminClient
 
 from streams.kafka import node
 from streams.kafka.broker import Broker
-from tests.proxy import Hold, Proxy
-from tests.worlds import World, until
+from tests.support.proxy import Hold, Proxy
+from tests.support.world import World, until
 
 NODES = 10
 """Fewer nodes than this has a cluster."""

@@ -38,9 +38,9 @@ from schemas.topics import logical_name
 from streams.client import admin
 from streams.worker.app import create_app
 from streams.worker.process import start, stop
-from tests import forked
-from tests.implied import Implied, Piece
-from tests.world import KEY, NOTICE_ITEMS, item_act
+from tests.support import forked
+from tests.support.invented import KEY, NOTICE_ITEMS, item_act
+from tests.support.ledger_oracle import Implied, Piece
 
 Row = tuple[str | bytes | None, dict[str, Any] | bytes | None]
 TOKEN = "t1_" + "A" * 43

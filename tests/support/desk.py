@@ -30,18 +30,18 @@ from schemas.audit import AuditRecord
 from schemas.codec import decode
 from schemas.events import Ask
 from schemas.record import Output, Record
-from tests import world
-from tests.implied import Implied, Piece
+from tests.support import invented
+from tests.support.ledger_oracle import Implied, Piece
 
-JUDGE = Judge(load("jp-pmark"), 8, tokens=world.TOKENS, subjects=world.SUBJECTS, judge_misplaced=True)
-YOUNG = (world.source(may_be_minor=True), world.consent())
+JUDGE = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS, subjects=invented.SUBJECTS, judge_misplaced=True)
+YOUNG = (invented.source(may_be_minor=True), invented.consent())
 """AGE_UNCERTAIN: a colleague may release it, or ask."""
 CHECK = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
 BOUGHT = {"method": "indirect.purchased_list", "provided_by": "broker-a", "check": {**CHECK, "basis": "consent"}}
 TWO = (
-    world.source(notice_id=None, acquired_at=None, purposes_told=["mkt.dm.own"]),
-    world.source(source_id="S-2", notice_id=None, **BOUGHT),
-    world.consent(evidence_ref=None, notice_id=None, event_time=None),
+    invented.source(notice_id=None, acquired_at=None, purposes_told=["mkt.dm.own"]),
+    invented.source(source_id="S-2", notice_id=None, **BOUGHT),
+    invented.consent(evidence_ref=None, notice_id=None, event_time=None),
 )
 """SOURCE_CONFLICT and what is soft beside it: two people must release it."""
 
@@ -59,9 +59,9 @@ BROKER = {
 class Desk:
     """What the worker does for one partition, and what a reviewer sees of it."""
 
-    def __init__(self, *facts: world.Event, judge: Judge = JUDGE) -> None:
+    def __init__(self, *facts: invented.Event, judge: Judge = JUDGE) -> None:
         self.judge = judge
-        self.store: FactStore = world.store(*facts)
+        self.store: FactStore = invented.store(*facts)
         self.memory = Memory()
         self.memory.review = 0
         self.encode: Callable[[Any], bytes] = orjson.dumps
@@ -76,7 +76,7 @@ class Desk:
         self.all: list[Judged] = []
         self.inputs: dict[tuple[str, int], Record] = {}
         """What was judged, by topic and offset."""
-        self.at = world.T
+        self.at = invented.T
         self._swept = 0
         self._pieces: dict[str, Piece] = {}
         self._places: dict[str, int] = {}
@@ -93,7 +93,7 @@ class Desk:
         (found,) = handling(act).step(now or self.now, [], 1)
         return found
 
-    def learn(self, *facts: world.Event) -> None:
+    def learn(self, *facts: invented.Event) -> None:
         """Applies further facts."""
         for topic, value in facts:
             assert self.store.apply(topic, 1, len(self.records), None, orjson.dumps(value)) is None
@@ -111,7 +111,7 @@ class Desk:
     def send(self, sent: dict[str, Any] | None = None, *, late: bool = False, **fields: Any) -> Judged:
         """Judges a send, given whole or by what is special about it; `late`: facts are not known up to now."""
         self._sends += 1
-        value = orjson.dumps(sent or world.send(**fields))
+        value = orjson.dumps(sent or invented.send(**fields))
         record = Record("mail.sends.v1", 3, self._sends, self.at, None, value)
         self.inputs["sends", self._sends] = record
         as_of = self.at - self.judge.packs.at(self.at).max_lag_ms - 1 if late else None
@@ -125,7 +125,7 @@ class Desk:
 
     def act(self, kind: str, item: int = -1, **fields: Any) -> tuple[str, str | None]:
         """Judges an act about an item (which one of `review`); returns its outcome and the refusal's code."""
-        return self.judged(world.item_act(kind, self.told(item), **fields))
+        return self.judged(invented.item_act(kind, self.told(item), **fields))
 
     def told(self, item: int = -1) -> dict[str, Any]:
         """Returns how an act names an item."""
@@ -272,7 +272,7 @@ class Desk:
         return found
 
 
-def answered(desk: Desk, **row: str) -> world.Event:
+def answered(desk: Desk, **row: str) -> invented.Event:
     """Returns the consent event that a card with the code of the only ask leads to."""
     questions = Questions([ask for key, value in desk.ledger.items() if (ask := entries.asked(key, value))], [])
     code = desk.asks()[0].answer_code or ""

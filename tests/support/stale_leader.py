@@ -13,9 +13,9 @@ from pathlib import Path
 
 from kafka import TopicPartition
 
-from tests.cluster import Cluster
-from tests.proxy import FETCH, LIST_OFFSETS, Exchange, Fault
-from tests.worlds import World, consent, send, until
+from tests.support.cluster import Cluster
+from tests.support.proxy import FETCH, LIST_OFFSETS, Exchange, Fault
+from tests.support.world import World, consent, send, until
 
 TRIALS = int(os.environ.get("STALE_LEADER_TRIALS", "3"))
 UNKNOWN_LEADER_EPOCH = 75

@@ -6,17 +6,17 @@ from typing import Any
 
 import orjson
 
-from tests import world
+from tests.support import invented
 
 KEY = b"P-1"
 
 
 def _value(**fields: Any) -> bytes:
-    return orjson.dumps({**world.send(), **fields})
+    return orjson.dumps({**invented.send(), **fields})
 
 
 def _without(name: str) -> bytes:
-    return orjson.dumps({k: v for k, v in world.send().items() if k != name})
+    return orjson.dumps({k: v for k, v in invented.send().items() if k != name})
 
 
 _GOOD = _value()
@@ -53,7 +53,7 @@ BAD_SENDS: list[tuple[str, bytes | None, bytes | None, str]] = [
     (
         "a country of three letters",
         KEY,
-        _value(contact_point={**world.send()["contact_point"], "country": "JPN"}),
+        _value(contact_point={**invented.send()["contact_point"], "country": "JPN"}),
         "field_invalid",
     ),
     ("a token of the wrong length", KEY, _value(contact_point={"id": "cp-1", "token": "t1_abc"}), "field_invalid"),
@@ -62,8 +62,8 @@ BAD_SENDS: list[tuple[str, bytes | None, bytes | None, str]] = [
     ("an e-mail address as campaign", KEY, _value(campaign_id="hanako@mail.example"), "field_invalid"),
     ("a name as the send's id", KEY, _value(event_id="緑野花子"), "field_invalid"),
     ("a telephone number as recipient", None, _value(recipient_id="090-0000-0000"), "field_invalid"),
-    ("a score above the scale", KEY, _value(match=[{"token": world.token("cp-2"), "score": 1001}]), "field_invalid"),
-    ("too many matches", KEY, _value(match=[{"token": world.token("cp-2"), "score": 1}] * 17), "field_invalid"),
+    ("a score above the scale", KEY, _value(match=[{"token": invented.token("cp-2"), "score": 1001}]), "field_invalid"),
+    ("too many matches", KEY, _value(match=[{"token": invented.token("cp-2"), "score": 1}] * 17), "field_invalid"),
     ("a mail date without time zone", KEY, _value(mail_date="2026-12-01T10:00:00"), "field_invalid"),
     ("a day that does not exist", KEY, _value(mail_date="2026-02-30"), "field_invalid"),
     ("a line break in the name", KEY, _value(delivery={"name": "a\nb"}), "field_invalid"),

@@ -39,12 +39,12 @@ from gatekeeper.times import instant
 from schemas.audit import Skipped
 from schemas.codec import canonical
 from schemas.record import Record
-from tests import world
+from tests.support import invented
 
 GROUP = "mail.gatekeeper"
 SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"
 PACKS = load("jp-pmark")
-JUDGE = Judge(PACKS, 8, tokens=world.TOKENS, subjects=world.SUBJECTS, judge_misplaced=True)
+JUDGE = Judge(PACKS, 8, tokens=invented.TOKENS, subjects=invented.SUBJECTS, judge_misplaced=True)
 
 
 def key(name: str, *, kind: bytes = keys.ED25519, seed: int = 0) -> Signer:
@@ -140,7 +140,7 @@ class Trail:
             (folder / name).mkdir(parents=True)
         size = len(self.steps) if sealed is None else sealed
         self.put(folder, [replace(step, index=step.index if (step.index or 0) < size else None) for step in self.steps])
-        said = {"v": 1, "made": instant(world.T), "group": GROUP, "partitions": self.partitions}
+        said = {"v": 1, "made": instant(invented.T), "group": GROUP, "partitions": self.partitions}
         (folder / "export.json").write_bytes(canonical({**said, "from": None, "to": None, **about}))
         if size:
             witness = self.witness if witnessed else None
@@ -149,7 +149,7 @@ class Trail:
             (folder / "keys" / f"{name}.pub").write_text(f"{signer.verifier}\n", "ascii")
         for policy in (one for versions in shipped().values() for one in versions):
             (folder / "policies" / f"{policy.sha256}.toml").write_text(shipped_text(policy), "utf-8")
-        for _, value in world.REFERENCE:
+        for _, value in invented.REFERENCE:
             data = orjson.dumps(value)
             (folder / "reference" / f"{sha256(data).hexdigest()}.json").write_bytes(data)
         for name in ("audit", "manifest"):
@@ -258,10 +258,10 @@ class _Desk:
 
     def __init__(self, number: int, random: Random, acting: float, apart: tuple[int, int]) -> None:
         self.number, self._random, self._acting, self._apart = number, random, acting, apart
-        self.at, self.offset = world.T, 0
+        self.at, self.offset = invented.T, 0
         self.prev: str | None = None
         self._sends, self._acts, self._count = 100 * number, 10, 0
-        self.store: FactStore = world.store()
+        self.store: FactStore = invented.store()
         self.memory = Memory()
 
     def transaction(self, size: int) -> tuple[list[Taken], list[Judged]]:
@@ -270,7 +270,7 @@ class _Desk:
         judged: list[Judged] = []
         if self._count and self._random.random() < self._acting:
             person = f"P-{self.number}-{self._random.randrange(self._count)}"
-            topic, value = world.suppression(suppression_id=f"X-{self._count}", recipient_id=person)
+            topic, value = invented.suppression(suppression_id=f"X-{self._count}", recipient_id=person)
             assert self.store.apply(topic, 1, self._count, None, orjson.dumps(value)) is None
             for clearance in list(self.memory.clearances(self.at, person)):
                 if one := weighed(self._now, clearance):
@@ -330,12 +330,12 @@ class _Desk:
         number, kind = self._count, self._random.randrange(6)
         self._count += 1
         person = f"P-{self.number}-{number}"
-        facts = [world.source(source_id=f"S-{number}", recipient_id=person, may_be_minor=kind == 1 or None)]
+        facts = [invented.source(source_id=f"S-{number}", recipient_id=person, may_be_minor=kind == 1 or None)]
         if kind > 2:
-            facts.append(world.consent(record_id=f"R-{number}", recipient_id=person))
+            facts.append(invented.consent(record_id=f"R-{number}", recipient_id=person))
         for place, (topic, value) in enumerate(facts):
             assert self.store.apply(topic, 0, 10 * number + place, None, orjson.dumps(value)) is None
-        value = orjson.dumps(world.send(event_id=f"E-{number}", recipient_id=person))
+        value = orjson.dumps(invented.send(event_id=f"E-{number}", recipient_id=person))
         if kind == 2 and number % 2:
             value = b'{"v":1}'
         self._sends += 1
