@@ -144,18 +144,49 @@ def test_records_of_other_rules_then_later_ones_stand_on_them_all_the_same(desk:
     check, at = recheck(*desk.kept), AT | {"suppressions": [1000]}
     handed = next(n for n, one in enumerate(desk.records) if one.stage == "handoff")
     said = [orjson.loads(value) for value in desk.values[:handed]]
-    before = [one | {"notes": ["OTHER"], "engine": one["engine"] | {"rules": RULES - 1}} for one in said]
-    assert {check.replay(canonical(one), AT).replayed.finding for one in before} == {"unverified"}
+    before = [one | {"engine": one["engine"] | {"rules": RULES + 1}} for one in said]
+    before = [one | {"notes": ["OTHER"]} if one["verdict"] else one for one in before]
+    assert {check.replay(canonical(one), AT).replayed.finding for one in before} - {"silent"} == {"unverified"}
     assert [check.replay(value, at).replayed.finding for value in desk.values[-1:]] == ["same"]
     assert check.replay(desk.values[handed], AT).replayed.finding == "same"
 
 
-def test_facts_that_other_rules_fold_otherwise_then_the_record_is_unverified(released: dict[str, Any]) -> None:
+@pytest.mark.parametrize("changed", [{}, {"notes": ["OTHER"]}, {"unheard_of": 1}], ids=["same", "decision", "field"])
+@pytest.mark.parametrize("rules", [1, RULES, RULES + 1])
+def test_a_release_that_nobody_wrote_then_no_number_of_rules_excuses_it(
+    released: dict[str, Any], changed: dict[str, Any], rules: int
+) -> None:
     released["src"]["offset"] = 9
     released["did"] = did("mail.acts.v1", 3, 9, "release")
-    assert recheck().replay(canonical(released), AT).replayed[0::3] == ("drift", "src", "")
-    released["engine"]["rules"] = RULES - 1
-    assert recheck().replay(canonical(released), AT).replayed.finding == "unverified"
+    released["engine"]["rules"] = rules
+    found = recheck().replay(canonical(released | changed), AT).replayed
+    assert found.finding == ("unknown" if "unheard_of" in changed and rules <= RULES else "drift")
+    assert found.place == ("src" if found.finding == "drift" and (rules > RULES or not changed) else found.place)
+
+
+@pytest.mark.parametrize(
+    ("rules", "changed", "finding", "place"),
+    [
+        (RULES, {}, "drift", "facts"),
+        (RULES + 1, {}, "unverified", "facts"),
+        (RULES + 1, {"notes": ["OTHER"]}, "unverified", "notes"),
+        (1, {}, "drift", "facts"),
+        (RULES + 1, {"by": "saburo"}, "drift", "facts.releases"),
+    ],
+)
+def test_facts_that_other_rules_fold_otherwise_then_only_acts_of_people_are_held_against_the_topics(
+    released: dict[str, Any], rules: int, changed: dict[str, Any], finding: str, place: str
+) -> None:
+    desk = Told(*YOUNG)
+    desk.send(SENT)
+    desk.act("release")
+    released["facts"]["contact_point_near"] = {"S-9": 900}
+    released["facts"]["releases"][0] |= {"by": changed["by"]} if "by" in changed else {}
+    released |= {"notes": changed["notes"]} if "notes" in changed else {}
+    released["engine"]["rules"] = rules
+    found = recheck(*desk.kept).replay(canonical(released), AT).replayed
+    assert found.finding == finding
+    assert found.place.startswith(place)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from gatekeeper.audit.checks.by_hash import ByHash
 from gatekeeper.audit.checks.replay import Replayed, difference, replay
-from gatekeeper.audit.records.releases import RULES
+from gatekeeper.audit.records.releases import RELEASES, RULES
 from gatekeeper.engine.sends import Judge
 from gatekeeper.policy.packs import load, shipped
 from gatekeeper.policy.reasons import CATALOGUE
@@ -20,6 +20,7 @@ from schemas.audit import Stage
 from schemas.codec import canonical
 from schemas.record import Record
 from tests import world
+from tests.desk import YOUNG
 from tests.records import Recorded, named, of_demo, of_every_kind
 
 LIBRARY = ByHash(named())
@@ -198,25 +199,74 @@ def test_another_version_of_the_record_then_it_cannot_be_told() -> None:
         assert replayed({**said, name: "2026-99-24T10:00:00.000Z"}).why == "record"
 
 
-@pytest.mark.parametrize("rules", [1, RULES + 1])
 @pytest.mark.parametrize(
     "changed",
     [
         {"verdict": "block"},
-        {"facts": None},
-        {"unheard_of": 1},
-        {"policy": {"id": "x", "version": 1, "sha256": "0" * 64}},
+        {"reasons": [{"code": "OTHER_RULE", "facts": [], "says": {}}]},
+        {"notes": ["OTHER"]},
+        {"obligations": []},
+        {"basis": None},
     ],
-    ids=["verdict", "facts", "field", "policy"],
+    ids=lambda changed: next(iter(changed)),
 )
-def test_what_does_not_follow_of_other_rules_then_it_is_unverified_and_not_wrong(
-    changed: dict[str, Any], rules: int
+def test_another_decision_by_rules_of_another_release_then_it_is_unverified(changed: dict[str, Any]) -> None:
+    said = {**recorded(world.source(), world.consent()), **changed}
+    for rules, releases, finding in (
+        (RULES, RELEASES, "drift"),
+        (RULES + 1, RELEASES, "unverified"),
+        (1, RELEASES, "drift"),  # no release ever had them
+        (1, {**RELEASES, 1: "0.0.1"}, "unverified"),
+    ):
+        said["engine"]["rules"] = rules
+        found = replay(canonical(said), LIBRARY, releases=releases)
+        assert (found.finding, found.place.partition("[")[0]) == (finding, *changed)
+        assert found.why == (f"rules {rules}" if finding == "unverified" else "")
+
+
+UNREAD = {"code": "EVENT_INVALID", "facts": [], "says": {"case": "unreadable", "fault": "not_json"}}
+
+
+@pytest.mark.parametrize("rules", [1, RULES, RULES + 1])
+@pytest.mark.parametrize(
+    ("changed", "finding"),
+    [
+        ({"send": None}, "drift"),
+        ({"facts": None}, "drift"),
+        ({"verdict": None}, "drift"),
+        ({"did": "A" * 26}, "drift"),
+        ({"campaign": "K-9"}, "drift"),
+        ({"src": {"topic": "mail.acts.v1", "partition": 3, "offset": 1, "timestamp": world.T}}, "drift"),
+        ({"send": None, "facts": None, "reasons": [UNREAD]}, "drift"),
+        ({"policy": {"id": "x", "version": 1, "sha256": "0" * 64}}, "unknown"),
+    ],
+    ids=lambda one: "+".join(one) if isinstance(one, dict) else one,
+)
+def test_a_record_that_does_not_follow_then_no_number_of_rules_excuses_it(
+    changed: dict[str, Any], finding: str, rules: int
 ) -> None:
     said = {**recorded(world.source(), world.consent()), **changed}
-    assert replayed(said).finding in ("drift", "unknown")
     said["engine"]["rules"] = rules
-    found = replayed(said)
-    assert (found.finding, found.why) == ("unverified", f"rules {rules}")
+    assert replay(canonical(said), LIBRARY, releases={**RELEASES, 1: "0.0.1"}).finding == finding
+
+
+@pytest.mark.parametrize("outcome", ["cleared", "withheld", "refused"])
+def test_an_act_by_other_rules_then_its_outcome_is_that_of_its_verdict(outcome: str) -> None:
+    desk = Recorded(*YOUNG)
+    desk.send(world.send())
+    assert desk.act("release") == ("cleared", None)
+    said = orjson.loads(desk.values[-1])
+    said["act"]["outcome"], said["notes"], said["engine"]["rules"] = outcome, ["OTHER"], RULES + 1
+    expected = ("drift", "act.outcome") if outcome == "withheld" else ("unverified", "notes[0]")
+    assert replayed(said)[0::3][:2] == expected
+
+
+def test_fields_of_a_later_contract_then_only_later_rules_excuse_them() -> None:
+    said = recorded(world.source(), world.consent()) | {"unheard_of": 1}
+    for rules, finding in ((1, "unknown"), (RULES, "unknown"), (RULES + 1, "unverified")):
+        said["engine"]["rules"] = rules
+        assert replay(canonical(said), LIBRARY, releases={**RELEASES, 1: "0.0.1"}).finding == finding
+        assert replay(canonical({"engine": said["engine"]}), LIBRARY).finding == "unknown"
 
 
 @pytest.mark.parametrize("rules", [1, RULES + 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -9,9 +10,10 @@ import orjson
 
 from gatekeeper.audit.checks.archive import Archive, Positions
 from gatekeeper.audit.checks.by_hash import ByHash
-from gatekeeper.audit.checks.replay import Replayed, by_its_rules, difference, replay
+from gatekeeper.audit.checks.replay import Finding, Replayed, difference, other_rules, replay
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
+from gatekeeper.audit.records.releases import RELEASES
 from gatekeeper.engine.failures import invalid
 from gatekeeper.engine.item import judged_form
 from gatekeeper.engine.sends import PARTITION_WRONG, taken
@@ -54,9 +56,12 @@ class _Unseen(Exception):
 
 
 class _Differs(Exception):
-    def __init__(self, place: str, recorded: str, derived: str = "-") -> None:
+    """`folded`: only what was known of the person differs, and other rules may fold the same facts otherwise."""
+
+    def __init__(self, place: str, recorded: str, derived: str = "-", *, folded: bool = False) -> None:
         super().__init__(place)
-        self.found = {"place": place, "recorded": recorded, "derived": derived}
+        self.found = place, recorded, derived
+        self.folded = folded
 
 
 class Recheck:
@@ -65,6 +70,7 @@ class Recheck:
     `packs`: of the settings, which activations go over. `tokens`: of the worker's key, None without it.
     `partitions`: how many `sends` has.
     `whole`: the trail begins where the system began, so what no record tells of was never done.
+    `releases`: the versions of the rules that were released.
     """
 
     def __init__(
@@ -77,6 +83,7 @@ class Recheck:
         tokens: Tokens | None,
         whole: bool = False,
         partitions: int,
+        releases: Mapping[int, str] = RELEASES,
     ) -> None:
         self._library = library
         self._archive = archive
@@ -85,6 +92,7 @@ class Recheck:
         self._tokens = tokens
         self._whole = whole
         self._partitions = partitions
+        self._releases = releases
         self._cleared: dict[str, Place] = {}
         self._done: dict[str, tuple[str | None, bytes]] = {}
         """Items that were released and requests that people were asked by: whose they are, and the release."""
@@ -109,19 +117,25 @@ class Recheck:
 
         Raises what `inputs` raises, and nothing else.
         """
-        found = replay(value, self._library, under=self._in_force(value, at))
-        if found.finding not in ("same", "told"):
-            if found.finding == "unverified":
-                self.passed(value)  # later records may stand on it
+        found = replay(value, self._library, under=self._in_force(value, at), releases=self._releases)
+        if found.finding not in ("same", "told", "unverified"):
             return Rechecked(found)
         said = orjson.loads(value)
         self.passed(value)
         try:
-            self._compare(said, at)
+            if found.finding == "unverified" and not found.place:
+                self._at(said, self._place(said))  # of a record with fields that we do not know, no more
+            else:
+                self._compare(said, at)
         except _Unseen as unseen:
             return Rechecked(found, unseen.why)
         except _Differs as differs:
-            return Rechecked(by_its_rules(found._replace(finding="drift", **differs.found), value))
+            rules = other_rules(value, self._releases) if differs.folded else None
+            if rules and found.finding == "unverified":
+                return Rechecked(found)
+            finding: Finding = "unverified" if rules else "drift"
+            why = f"rules {rules}" if rules else ""
+            return Rechecked(Replayed(finding, found.did, found.stage, *differs.found, why))
         return Rechecked(found)
 
     def _in_force(self, value: bytes, at: Positions) -> Packs:
@@ -157,7 +171,13 @@ class Recheck:
         at_point, erased = printed(self._tokens, send), facts.get("erased")
         view = self._archive.view(send, at_point, at, asks=asks, releases=releases, erased=erased)
         if differs := difference(facts, orjson.loads(view.snapshot), "facts"):
-            raise _Differs(*differs)
+            with suppress(_Unseen):
+                self._acted(said, facts)  # no rules excuse an act that nobody did
+            raise _Differs(*differs, folded=True)
+        self._acted(said, facts)
+
+    def _acted(self, said: dict[str, Any], facts: dict[str, Any]) -> None:
+        """Raises _Differs where the facts name a release or an ask that no record tells of, _Unseen as `_compare`."""
         for name, key in (("releases", "decision_id"), ("asks", "request_id")):
             for number, claimed in enumerate(facts.get(name, ())):
                 done = self._done.get(claimed[key])

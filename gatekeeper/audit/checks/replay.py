@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +18,8 @@ import orjson
 from gatekeeper.audit.checks.by_hash import ByHash, Missing
 from gatekeeper.audit.records import masking
 from gatekeeper.audit.records import record as audit
-from gatekeeper.audit.records.releases import RULES, rules_of
+from gatekeeper.audit.records.record import read_record
+from gatekeeper.audit.records.releases import RELEASES, RULES, rules_of
 from gatekeeper.audit.tlog.canonical_json import read_canonical
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts, read_snapshot
@@ -35,7 +37,7 @@ Finding = Literal["same", "told", "silent", "drift", "unknown", "unverified"]
 """`same`: derived. `told`: the same, but its cause stands in the record alone. `silent`: it decided nothing.
 
 `drift`: the record says something else than what follows. `unknown`: that cannot be found out.
-`unverified`: other rules decided it, and by those of this release it does not follow. That is no sign of a change.
+`unverified`: a release with other rules decided it, and by ours another decision follows: we cannot check that one.
 """
 
 NOBODY, NO_TOKEN = "nobody", "t1_" + "0" * 43
@@ -91,55 +93,90 @@ class RecordedCase(NamedTuple):
         if codes == ["POLICY_UNKNOWN"] and self.send is not None:
             country = self.send.contact_point.country
             return "case" in self.record.reasons[0].says or country is None or country in self.policy.jurisdictions
-        return codes == ["DECISION_FAILED"] or self.unread
+        return self.unjudged
 
     @property
     def unread(self) -> bool:
         """Whether there was no send to judge."""
         return self.send is None and [reason.code for reason in self.record.reasons] == ["EVENT_INVALID"]
 
+    @property
+    def unjudged(self) -> bool:
+        """Whether decide() was not asked, or failed: no rules had a part in it."""
+        return self.unread or [reason.code for reason in self.record.reasons] == ["DECISION_FAILED"]
 
-def replay(value: bytes, library: ByHash, *, under: Packs | None = None) -> Replayed:
+
+def replay(
+    value: bytes, library: ByHash, *, under: Packs | None = None, releases: Mapping[int, str] = RELEASES
+) -> Replayed:
     """Returns what becomes of one record, `value` being its bytes as stored. Never raises.
 
     `under`: the packs that were in force, where they are known; else the policy that the record names is taken for it.
+    `releases`: the versions of the rules that were released.
     """
-    return by_its_rules(_by_these_rules(value, library, under), value)
-
-
-def by_its_rules(found: Replayed, value: bytes) -> Replayed:
-    """A result, and `unverified` in place of `drift` and `unknown` where other rules decided the record."""
-    rules = rules_of(value)
-    if found.finding in ("drift", "unknown") and rules not in (RULES, None):
-        return found._replace(finding="unverified", why=f"rules {rules}")
-    return found
-
-
-def _by_these_rules(value: bytes, library: ByHash, under: Packs | None) -> Replayed:
+    rules = other_rules(value, releases)
     try:
         record = AuditRecord.model_validate_json(value)
         said: dict[str, Any] = orjson.loads(value)
         for at in filter(None, (record.at, record.asof)):
             milliseconds(at)  # its form alone is no instant
     except ValueError:
-        return Replayed("unknown", _ABSENT, why="record")
+        return _unread(value, rules)
+    ran = False
     try:
         if record.verdict is None:
             derived, finding = _silent(record, said, library, under), "silent"
         else:
             case = read(record, said, library)
-            derived, finding = _rebuilt(case, decided(case, library, under)), "told" if case.told else "same"
+            decision, ran = decided(case, library, under), not case.unjudged
+            derived, finding = _rebuilt(case, decision), "told" if case.told else "same"
     except Missing as missing:
         return Replayed("unknown", record.did, record.stage, why=f"{missing.kind} {missing.digest}")
     except Unjudged as unjudged:
         return Replayed("drift", record.did, record.stage, str(unjudged), _shown(said, str(unjudged)), _ABSENT)
-    if canonical(derived) == value:
-        if not _from_its_input(record):
-            return Replayed("drift", record.did, record.stage, "src", _shown(said, "src"), _ABSENT)
-        if not _numbers_are_whole(value):
-            return Replayed("unknown", record.did, record.stage, why="record")
-        return Replayed(finding, record.did, record.stage)  # type: ignore[arg-type]
-    return Replayed("drift", record.did, record.stage, *_first(said, derived))
+    differs = None if canonical(derived) == value else _first(said, derived)
+    if differs and rules and ran:
+        derived = _rebuilt(case, _as_recorded(decision, record))
+    if differs and canonical(derived) != value:  # more than the decision, or our own decision
+        return Replayed("drift", record.did, record.stage, *_first(said, derived))
+    if not _from_its_input(record):
+        return Replayed("drift", record.did, record.stage, "src", _shown(said, "src"), _ABSENT)
+    if not _numbers_are_whole(value):
+        return Replayed("unknown", record.did, record.stage, why="record")
+    if differs:
+        return Replayed("unverified", record.did, record.stage, *differs, why=f"rules {rules}")
+    return Replayed(finding, record.did, record.stage)  # type: ignore[arg-type]
+
+
+def other_rules(value: bytes, releases: Mapping[int, str] = RELEASES) -> int | None:
+    """The version of the rules that a record names, where another release has it; else None.
+
+    An earlier version that was never released excuses nothing: anybody can write a number.
+    """
+    rules = rules_of(value)
+    return rules if rules is not None and (rules > RULES or (rules < RULES and rules in releases)) else None
+
+
+def _unread(value: bytes, rules: int | None) -> Replayed:
+    """`unknown`; `unverified` of a record of later rules that has fields which we do not know."""
+    if rules is not None and rules > RULES:
+        with suppress(ValueError):
+            said = read_record(value)
+            return Replayed("unverified", said["did"], said["stage"], why=f"rules {rules}")
+    return Replayed("unknown", _ABSENT, why="record")
+
+
+def _as_recorded(decision: Decision, record: AuditRecord) -> Decision:
+    """A decision with all that rules may decide otherwise as the record has it."""
+    reasons = tuple(Found(reason.code, reason.facts, reason.says) for reason in record.reasons)
+    assert record.verdict is not None
+    return decision._replace(
+        verdict=record.verdict,
+        reasons=reasons,
+        notes=record.notes,
+        obligations=record.obligations,
+        basis=record.basis,
+    )
 
 
 def read(record: AuditRecord, said: dict[str, Any], library: ByHash) -> RecordedCase:
@@ -163,7 +200,7 @@ def decided(case: RecordedCase, library: ByHash, under: Packs | None = None) -> 
     record, at = case.record, milliseconds(case.record.at)
     policy = under.at(at) if under else case.policy
     reasons = [Found(reason.code, reason.facts, reason.says) for reason in record.reasons]
-    if case.unread or [reason.code for reason in reasons] == ["DECISION_FAILED"]:
+    if case.unjudged:
         return only(policy, at, reasons)
     if case.send is None or case.facts is None or record.facts is None:
         raise Unjudged("send" if case.send is None else "facts")

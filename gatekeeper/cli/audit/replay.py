@@ -77,7 +77,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """1 drift, 4 what cannot be verified, 5 what is missing or of other rules, else 0."""
+        """1 drift, 4 what cannot be verified, 5 what is missing or other rules decided, else 0."""
         codes = [code for finding, code in EXITS.items() if self.findings[finding]]
         return min((*codes, *self.troubles.values()), default=0)
 
@@ -115,7 +115,7 @@ def command(
                 at = link.manifest["asof"] if recheck else {}
                 report.begin(link)
                 for number, value in enumerate(link.records):
-                    one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library))
+                    one = recheck.replay(value, at) if recheck else Rechecked(replay(value, library, releases=RELEASES))
                     report.add(link, number, one, live=live)
     if as_json:
         releases = {str(rules): release for rules, release in RELEASES.items()}
@@ -149,6 +149,7 @@ def _recheck(settings: Settings, reader: Reader, library: ByHash, trail: LiveTra
         packs.load(settings.policy),
         tokens=open_tokens(settings.token_key),
         partitions=settings.partitions,
+        releases=RELEASES,
         whole=trail.since is None and all(begin == 0 for begin, _ in trail.bounds.manifests.values()),
     )
 
@@ -159,8 +160,9 @@ def _why(why: str) -> tuple[str, str]:
     if kind != "rules":
         return text(f"replay.why_{kind}", named=named), named
     release = RELEASES.get(int(named))
-    key = "rules" if release else "rules_later" if int(named) > RULES else "rules_never"
-    return text(f"replay.why_{key}", named=named, rules=RULES, release=release), named
+    return text(
+        "replay.why_rules" if release else "replay.why_rules_later", named=named, rules=RULES, release=release
+    ), named
 
 
 def _show(report: Report, *, live: bool) -> None:
