@@ -73,8 +73,6 @@ def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[st
 
 def _given(case: Case) -> list[Release]:
     """The releases of the send key that were given in due form and not taken back."""
-    if not case.facts.releases:
-        return []
     key = (case.send.campaign_id, case.send.channel)
     ours = [one for one in case.facts.releases if (one.campaign_id, one.channel) == key]
     revoked = {one.decision_id for one in ours if one.kind == "release_revoked"}

@@ -14,10 +14,13 @@ from typing import Any
 import orjson
 
 from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.facts import Facts, judged
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
-from gatekeeper.policy.packs import load
+from gatekeeper.policy.packs import NEVER, STRICTEST, Packs, PolicyOutage, load
+from gatekeeper.policy.policy import TUNABLE, Policy
+from gatekeeper.times import LONG_AGO
 from schemas.events import Send
 from tests import world
 
@@ -44,6 +47,8 @@ STOPS = ("objection", "cessation", "erasure", "refusal_returned", "deceased", "u
 RELEASED = ("AGE_UNCERTAIN", "IDENTITY_AMBIGUOUS", "SOURCE_CONFLICT", "CREATIVE_PERSON_UNRELEASED", "CONSENT_MISSING")
 SOURCES, CONSENTS, ASKS = (0, *[1] * 24, *[2] * 5), (0, 0, *[1] * 8, 2, 2), (*[0] * 12, 1, 1, 2)
 """How many of each somebody has: one of these."""
+PACKS = (*["jp-pmark"] * 40, *["jp-appi"] * 20, "aging", "aging", "lenient", "unreadable", "looser", "not yet")
+"""By which packs somebody is judged: one of these."""
 POOL = 1_000
 DAY = 86_400_000
 
@@ -90,30 +95,57 @@ class _Crowd:
         self._stops, self._events, self._releases = (self._made(make, 0) for make in (_stop, _event, _release))
 
     def _made(self, make: Callable[[Draw, int], world.Event], number: int) -> list[tuple[str, bytes]]:
-        events = (make(self._draw, number) for _ in range(POOL))
-        return [(topic, orjson.dumps(value)) for topic, value in events]
+        return [_encoded(make(self._draw, number)) for _ in range(POOL)]
 
     def decided(self) -> Decision:
-        """Returns what is decided of a send to the next of them."""
+        """Returns what is decided of a send to the next of them, of some after a release of just that."""
         draw, store = self._draw, FactStore()
-        store.reference = _reference(draw.one(*["usual"] * 46, "suspended", *["speechless"] * 3))
+        which = draw.one(*["usual"] * 44, "suspended", "resumed", *["speechless"] * 3)
+        store.reference = _reference(which)
         for place, (topic, value) in enumerate(self._facts()):
             assert store.apply(topic, 0, place, None, value) is None, value
-        send = draw.of(self._sends)
+        send, packs = draw.of(self._sends), _packs(draw.of(PACKS))
+        at_point = printed(None if draw.often(0.05) else world.TOKENS, send)
         erased = world.T - 30 * DAY if draw.often(0.01) else None
-        view = store.view(send, printed(world.TOKENS, send), erased=erased)
+        asks = self._remembered(self._asks[0], 0.08)
+        releases = self._remembered(self._releases, 0.03)
+        view = store.view(send, at_point, asks=asks, releases=releases, erased=erased)
         if draw.often(0.01):
-            view = dataclasses.replace(view, unreadable=("consents/0/9",))
-        return decide(
-            send,
-            view,
-            store.reference,
-            load(draw.one("jp-pmark", "jp-pmark", "jp-appi")),
-            world.T - (900 * DAY if draw.often(0.01) else 0),
-            as_of=world.T - draw.one(1_000, 10 * DAY) if draw.often(0.02) else None,
-            checkpoint=draw.one("intake", "intake", "handoff"),
-            clearance="D-9" if draw.often(0.03) else None,
+            view = dataclasses.replace(view, unreadable=(draw.one("consents/0/9", "consents/0/9/*"),))
+        at = world.T - (900 * DAY if draw.often(0.01) else 0)
+        as_of = world.T - draw.one(1_000, 10 * DAY) if draw.often(0.02) else None
+        checkpoint, clearance = draw.one("intake", "intake", "handoff"), "D-9" if draw.often(0.03) else None
+
+        def judge(facts: Facts) -> Decision:
+            return decide(
+                send, facts, store.reference, packs, at, as_of=as_of, checkpoint=checkpoint, clearance=clearance
+            )
+
+        found = judge(view)
+        if found.reasons and draw.often(0.7 if found.verdict == "review" else 0.08):
+            line = self._release_of(found, send.channel)
+            return judge(store.view(send, at_point, asks=asks, releases=line, erased=erased))
+        return found
+
+    def _remembered(self, pool: list[tuple[str, bytes]], share: float) -> bytes:
+        """Returns what the ledger of a worker remembers beside the facts, in its judged form."""
+        return judged(*self._draw.of(pool))[0] if self._draw.often(share) else b""
+
+    def _release_of(self, found: Decision, channel: str) -> bytes:
+        """Returns a release of all reasons of a decision, or of one more or less."""
+        draw = self._draw
+        codes = [*dict.fromkeys(found.codes)]
+        named = draw.one(codes, codes, codes, codes, codes[1:], [*codes, "AGE_UNCERTAIN"])
+        fields = draw.fields(
+            0.25,
+            by=(["hanako", "taro"],),
+            at=("2026-10-24", "2026-11-25"),
+            bulk=(100, 101, None),
+            campaign_id=("K-1", "K-2"),
         )
+        given = world.act(reasons=named, channel=channel, evidence_ref=draw.one(None, "m-1"), **fields)
+        undone = [world.act(kind="release_revoked", channel=channel)] if draw.often(0.1) else []
+        return b"\n".join(sorted(judged(*_encoded(one))[0] for one in (given, *undone)))
 
     def _facts(self) -> Iterator[tuple[str, bytes]]:
         draw = self._draw
@@ -125,11 +157,41 @@ class _Crowd:
                 yield draw.of(pool)
 
 
+def _encoded(event: world.Event) -> tuple[str, bytes]:
+    return event[0], orjson.dumps(event[1])
+
+
+@cache
+def _packs(which: str) -> Packs:
+    """Returns shipped packs, or those of `jp-pmark` as settings, a laxer law or an outage may leave them."""
+    if which in ("jp-pmark", "jp-appi"):
+        return load(which)
+    packs = load("jp-pmark")
+    if which == "aging":
+        return _with(packs, consent_max_age_months=24, source_max_age_months=36, four_eyes_bulk=None)
+    if which == "lenient":
+        return _with(packs, off=frozenset(TUNABLE), consent_channels=frozenset({"email"}), minor_age=12)
+    if which == "not yet":
+        return _with(packs, since=NEVER)
+    id_, case, what = (
+        (packs.home[0].id, "unreadable", "reference/0/9") if which == "unreadable" else (STRICTEST, "looser", "ask_cap")
+    )
+    return dataclasses.replace(packs, bars=(PolicyOutage(id_, LONG_AGO.first, NEVER, case, what),))  # type: ignore[arg-type]
+
+
+def _with(packs: Packs, **changed: Any) -> Packs:
+    def made(versions: tuple[Policy, ...]) -> tuple[Policy, ...]:
+        return tuple(dataclasses.replace(one, **changed) for one in versions)
+
+    return dataclasses.replace(packs, home=made(packs.home), strictest=made(packs.strictest))
+
+
 @cache
 def _reference(which: str) -> Reference:
     changed = {
         "usual": (),
         "suspended": (world.controller(suspended_since="2026-11-01"),),
+        "resumed": (world.controller(suspended_since="2026-11-01", suspended_until="2026-11-10"),),
         "speechless": tuple(world.template(id=id_, notice_id="OK", ask_complete=False) for id_ in ("T-1", "T-FACE")),
     }
     return world.store(*changed[which]).reference
@@ -174,6 +236,8 @@ def _source(draw: Draw, number: int) -> world.Event:
         provided_by=("X",),
         last_contact_at=TIMES,
     )
+    if draw.often(0.03):
+        fields["notice_id"] = "PRETICKED"
     fields |= draw.fields(
         0.04,
         state=("deleted", "illicit", "quarantined"),
@@ -183,6 +247,7 @@ def _source(draw: Draw, number: int) -> world.Event:
     fields |= draw.fields(0.8 if method.startswith(("indirect", "public")) else 0.1, check=CHECKS, route=("broker-a",))
     if method == "indirect.joint_use":
         fields["terms_id"] = draw.one("JU", "JU", "JU-CARD", "JU-BARE", "NOWHERE", None)
+        fields |= draw.fields(0.4, shared_at=("2021-04-01", "2026-01-01"))
     if method == "indirect.succession":
         fields["succession"] = {
             "predecessor": draw.one("C2", "AOBA"),
@@ -206,7 +271,9 @@ def _source(draw: Draw, number: int) -> world.Event:
 
 
 def _consent(draw: Draw, number: int) -> world.Event:
-    state = draw.one(*["Given"] * 40, "RenewedGiven", "Withdrawn", "Refused", "Invalidated", "Expired", "Requested")
+    state = draw.one(
+        *["Given"] * 32, "RenewedGiven", "Withdrawn", "Refused", "Refused", "Invalidated", "Expired", "Requested"
+    )
     fields = draw.fields(
         0.06,
         event_time=(*TIMES, None),
@@ -223,6 +290,10 @@ def _consent(draw: Draw, number: int) -> world.Event:
         double_opt_in=(True, False),
         event_type=("implied", "explicit"),
     )
+    if draw.often(0.04):
+        fields["notice_id"] = None  # then that of the source counts
+    if state in ("Withdrawn", "Refused") and draw.often(0.5):
+        fields["answers"] = draw.one("Q-0", "Q-0", "Q-1")
     if draw.often(0.3):
         fields["channels"] = draw.one(["email"], ["postal", "email"], ["postal", "email", "sms"])
     if number and draw.often(0.4):
@@ -262,7 +333,7 @@ def _send(draw: Draw) -> dict[str, Any]:
         mail_date=("2026-12-20", "2027-01-24"),
         message_class=("transactional", "safety_legal", "rights_reply"),
     )
-    if draw.often(0.08):
+    if draw.often(0.1):
         fields |= {"message_class": "confirmation", "source_id": draw.one("S-0", "S-0", "S-7"), "request_id": "Q-9"}
     if draw.often(0.15):
         fields["match"] = [{"token": "cp-9", "score": draw.one(0, 700, 899, 900)}]

@@ -1,7 +1,7 @@
-"""What each version of the rules decided, kept for good: a folder of records for each, and a lock on the one in force.
+"""What each version of the rules decided, kept for good: a folder of records and of digests of decisions for each.
 
-`python -m tests.golden.kept --write` writes the folder and the lock of a new version, and locks new golden cases. It
-changes nothing that is there.
+`python -m tests.golden.kept --write` writes the folder of a new version, or one more file with the digests of new
+golden cases. It changes nothing that is there.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from string import Formatter
@@ -18,20 +19,24 @@ import orjson
 
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.deciding.decide import Decision
-from gatekeeper.policy.reasons import CATALOGUE
+from gatekeeper.deciding.release import refusal
+from gatekeeper.policy.reasons import CATALOGUE, Found
 from gatekeeper.texts import catalogue
 from schemas.codec import canonical
+from schemas.events import Release
+from tests import world
 from tests.golden import crowd, table
 from tests.records import Named, of_every_kind
 
 GOLDEN = Path(__file__).parent
-LOCK = GOLDEN / "decisions.json"
-DIGESTS: dict[int, str] = {
-    3: "527b000e39f3c49dafc352b6c1a46d9f45f8219963319ece969e00d7eff9a2d0",
-    4: "b0245c986721f4984edad5d4317e19d9dbe7fcaa2d19f3f64b99f0353ab71c0c",
-    5: "e779efcda67a54041dcca903376d800b92bd711dc8207311591ec1a999c688a3",
+DECISIONS, ADDED = "decisions.json", "added-*.json"
+"""In the folder of a version: digests of its decisions, and of the golden cases that were added since."""
+DIGESTS: dict[str, str] = {
+    "rules-3": "527b000e39f3c49dafc352b6c1a46d9f45f8219963319ece969e00d7eff9a2d0",
+    "rules-4": "b0245c986721f4984edad5d4317e19d9dbe7fcaa2d19f3f64b99f0353ab71c0c",
+    "rules-5": "e6c951a645417c6cb3d8e176da142137f84d68272e90cac7ff36cfce6831fd6e",
 }
-"""SHA-256 over each folder, which never changes again."""
+"""SHA-256 over each folder as it was first written, and over each file that was added. No line changes or goes."""
 SEED, PEOPLE, GROUP = 5, 20_000, 1_000
 HOW = """\
 A rule that changed needs a new number: add it to RELEASES in gatekeeper/audit/records/releases.py, then run
@@ -50,9 +55,24 @@ def versions() -> list[int]:
 
 
 def digest(path: Path) -> str:
-    """Returns the SHA-256 over the names and contents of a folder's files."""
-    contents = {file.name: sha256(file.read_bytes()).hexdigest() for file in path.iterdir()}
+    """Returns the SHA-256 over the names and contents of a folder's files, those that were added left out."""
+    contents = {file.name: sha256(file.read_bytes()).hexdigest() for file in path.iterdir() if not file.match(ADDED)}
     return sha256(canonical(contents)).hexdigest()
+
+
+def digests() -> dict[str, str]:
+    """Returns the digests of all that is kept, as DIGESTS has them."""
+    folders = {path.name: digest(path) for path in GOLDEN.glob("rules-*")}
+    added = {file.relative_to(GOLDEN).as_posix(): file for file in GOLDEN.glob(f"rules-*/{ADDED}")}
+    return folders | {name: sha256(file.read_bytes()).hexdigest() for name, file in added.items()}
+
+
+def locked(rules: int) -> dict[str, str]:
+    """Returns the digests of what a version decided, by the names of cases and groups; raises OSError without any."""
+    found: dict[str, str] = json.loads((folder(rules) / DECISIONS).read_text("utf-8"))
+    for file in sorted(folder(rules).glob(ADDED)):
+        found = json.loads(file.read_text("utf-8")) | found
+    return found
 
 
 def fixture(rules: int) -> tuple[list[bytes], Named]:
@@ -77,44 +97,67 @@ def filled(sentence: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(sentence) if name}
 
 
-def lock() -> dict[str, Any]:
+def lock() -> dict[str, str]:
     """Returns a digest of what is decided now of each golden case, and of each group of the people."""
     decided = crowd.decisions(SEED, PEOPLE)
     groups = (digest_of(next(decided) for _ in range(GROUP)) for _ in range(PEOPLE // GROUP))
     people = {f"people {number * GROUP:,} to {(number + 1) * GROUP - 1:,}": one for number, one in enumerate(groups)}
-    cases = {name: digest_of([table.decided(case)]) for name, case in table.CASES.items()}
-    return {"rules": RULES, "decisions": {**cases, **people}}
+    return {**{name: digest_of([table.decided(case)]) for name, case in table.CASES.items()}, **people}
 
 
-def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
     """Returns what is decided otherwise than it was locked, or no more, by the names of cases and groups."""
-    return [name for name, one in before["decisions"].items() if now["decisions"].get(name) != one]
+    return [name for name, one in before.items() if now.get(name) != one]
 
 
 def digest_of(decisions: Iterable[Decision]) -> str:
-    """Returns a digest of decisions, as far as an audit record holds them."""
+    """Returns a digest of decisions, as far as an audit record holds them, and of which releases each would take."""
     found = sha256()
     for one in decisions:
         reasons = [(reason.code, reason.facts, dict(reason.says)) for reason in one.reasons]
-        said = (one.verdict, reasons, one.notes, one.obligations, one.basis, one.policy.name)
+        said = (one.verdict, reasons, one.notes, one.obligations, one.basis, one.policy.name, refusals(one.codes))
         found.update(orjson.dumps(said, option=orjson.OPT_SORT_KEYS) + b"\n")
     return found.hexdigest()[:16]
 
 
-def _write() -> Iterator[str]:
-    """Yields what was written, or what stands in the way."""
-    now, before = lock(), json.loads(LOCK.read_text("utf-8")) if LOCK.exists() else None
-    if before and before["rules"] == RULES and (otherwise := changed(before, now)):
-        yield f"Nothing is written, as version {RULES} decides otherwise: {', '.join(otherwise)}\n{HOW}"
+@cache
+def refusals(codes: tuple[str, ...]) -> tuple[str | None, ...]:
+    """Returns why releases of a decision with these reasons are refused: of all, one less, and one more."""
+    reasons = [Found(code) for code in codes]
+    return tuple(
+        refusal(Release.model_validate_json(orjson.dumps(world.act(reasons=named, evidence_ref=evidence)[1])), reasons)
+        for named in (codes, codes[1:], codes[:-1], (*codes, "NOWHERE"))
+        for evidence in (None, "memo-1")
+    )
+
+
+def written(now: dict[str, str]) -> Iterator[str]:
+    """Writes what is not kept yet of decisions, as `lock` has them; yields what was written, or is in the way."""
+    path = folder(RULES)
+    if not path.exists():
+        _write_folder(path, now)
+        yield f"Written: {path}. Add to DIGESTS in {__file__}:\n    {path.name!r}: {digest(path)!r},"
         return
-    if not folder(RULES).exists():
-        _write_folder(folder(RULES))
-        yield f"Written: {folder(RULES)}. Add to DIGESTS in {__file__}:\n    {RULES}: {digest(folder(RULES))!r},"
-    LOCK.write_text(json.dumps(now, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    yield f"Written: {LOCK}, {len(now['decisions'])} digests of version {RULES}."
+    if not (path / DECISIONS).exists():
+        yield f"Nothing is written: {path / DECISIONS} is missing. Restore it; nobody can say any more what it held."
+        return
+    before = locked(RULES)
+    if otherwise := changed(before, now):
+        yield f"Nothing is written, as version {RULES} decides otherwise: {', '.join(otherwise)}\n{HOW}"
+    elif new := {name: one for name, one in now.items() if name not in before}:
+        file = path / ADDED.replace("*", f"{len(list(path.glob(ADDED))) + 1:03}")
+        file.write_text(_lines(new), "utf-8")
+        name = file.relative_to(GOLDEN).as_posix()
+        yield f"Written: {file}. Add to DIGESTS in {__file__}:\n    {name!r}: {digests()[name]!r},"
+    else:
+        yield f"Nothing to write: all is locked as version {RULES} decides it."
 
 
-def _write_folder(path: Path) -> None:
+def _lines(found: dict[str, Any]) -> str:
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
+def _write_folder(path: Path, now: dict[str, str]) -> None:
     values, found = of_every_kind()
     path.mkdir()
     (path / "records.ndjson").write_bytes(b"".join(value + b"\n" for value in values))
@@ -123,11 +166,12 @@ def _write_folder(path: Path) -> None:
     (path / "reference.ndjson").write_bytes(b"".join(value + b"\n" for value in used))
     for policy in {value["sha256"]: value for value in (orjson.loads(value)["policy"] for value in values)}.values():
         (path / f"{policy['id']}-{policy['version']}.toml").write_bytes(found.policies[policy["sha256"]])
-    (path / "reasons.json").write_text(json.dumps(explained(), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (path / "reasons.json").write_text(_lines(explained()), "utf-8")
+    (path / DECISIONS).write_text(_lines(now), "utf-8")
 
 
 if __name__ == "__main__":
     if sys.argv[1:] != ["--write"]:
         sys.exit(__doc__)
-    for line in _write():
+    for line in written(lock()):
         print(line)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import orjson
 import pytest
@@ -30,34 +31,71 @@ QUOTES = [
 
 
 @pytest.fixture(scope="module")
-def now() -> dict[str, Any]:
+def now() -> dict[str, str]:
     return kept.lock()
 
 
-def test_what_is_decided_then_it_is_that_of_the_version_of_the_rules(now: dict[str, Any]) -> None:
-    before = json.loads(kept.LOCK.read_text("utf-8"))
-    assert before["rules"] == RULES, f"RULES is {RULES}, and the lock is of {before['rules']}.\n{kept.HOW}"
+def test_what_is_decided_then_it_is_that_of_the_version_of_the_rules(now: dict[str, str]) -> None:
+    before = kept.locked(RULES)
     otherwise = kept.changed(before, now)
     assert not otherwise, f"version {RULES} decides otherwise: {', '.join(otherwise)}\n{kept.HOW}"
-    new = now["decisions"].keys() - before["decisions"].keys()
+    new = now.keys() - before.keys()
     assert not new, f"not locked yet: {sorted(new)}; run `python -m tests.golden.kept --write`"
 
 
-def test_one_case_decided_otherwise_then_the_lock_names_it(now: dict[str, Any]) -> None:
+def test_one_case_decided_otherwise_then_the_lock_names_it(now: dict[str, str]) -> None:
     other = kept.digest_of([decided({**CASES["G01"], "sources": []})])
-    assert kept.changed(now, {"decisions": {**now["decisions"], "G01": other}}) == ["G01"]
-    assert kept.changed(now, {"decisions": {}}) == list(now["decisions"])
+    assert kept.changed(now, {**now, "G01": other}) == ["G01"]
+    assert kept.changed(now, {}) == list(now)
 
 
-def test_folders_then_none_was_changed_and_the_rules_in_force_have_one() -> None:
-    found = {rules: kept.digest(kept.folder(rules)) for rules in VERSIONS}
-    assert RULES in found, f"no records are kept of version {RULES} of the rules.\n{kept.HOW}"
-    wrong = {rules: one for rules, one in found.items() if kept.DIGESTS.get(rules) != one}
+def test_all_that_is_kept_then_nothing_was_changed_and_the_rules_in_force_have_a_folder() -> None:
+    found = kept.digests()
+    assert kept.folder(RULES).name in found, f"no records are kept of version {RULES} of the rules.\n{kept.HOW}"
+    wrong = {name: one for name, one in found.items() if kept.DIGESTS.get(name) != one}
     assert not wrong, (
-        f"{wrong} are not the digests in {kept.__file__}. A folder that is there never changes: restore it. "
+        f"{wrong} are not the digests in {kept.__file__}. What is there never changes: restore it. "
         "Add a line for a new one."
     )
     assert found.keys() == kept.DIGESTS.keys()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the rules in force, in a copy of all that is kept."""
+    shutil.copytree(kept.GOLDEN, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(kept, "GOLDEN", tmp_path)
+    return kept.folder(RULES)
+
+
+def test_new_cases_then_each_time_one_file_is_added_and_nothing_else_changes(folder: Path) -> None:
+    before, now = kept.digests(), kept.locked(RULES)
+    assert "Nothing to write" in next(kept.written(now))
+    for number, name in enumerate(("NEW-1", "NEW-2"), len(before) - len(VERSIONS) + 1):
+        now = {**now, name: "0" * 16}
+        (said,) = kept.written(now)
+        assert f"'rules-{RULES}/added-{number:03}.json': " in said
+        assert kept.locked(RULES) == now
+    assert len(kept.digests()) == len(before) + 2
+    assert kept.digests().items() > before.items()
+
+
+@pytest.mark.parametrize("name", ["G01", "NEW-1"])
+def test_a_locked_case_decided_otherwise_then_nothing_is_written(folder: Path, name: str) -> None:
+    now = {**kept.locked(RULES), "NEW-1": "0" * 16}
+    list(kept.written(now))
+    before = kept.digests()
+    (said,) = kept.written({**now, name: "1" * 16, "NEW-2": "1" * 16})
+    assert f"decides otherwise: {name}\n" in said
+    assert kept.digests() == before
+
+
+def test_the_decisions_of_a_version_missing_then_none_are_written(folder: Path) -> None:
+    (folder / kept.DECISIONS).unlink()
+    (said,) = kept.written({})
+    assert "Restore it" in said
+    assert not (folder / kept.DECISIONS).exists()
+    assert kept.digests()[folder.name] != kept.DIGESTS[folder.name]
 
 
 @pytest.mark.parametrize("rules", VERSIONS)
