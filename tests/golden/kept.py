@@ -35,6 +35,7 @@ DIGESTS: dict[str, str] = {
     "rules-3": "527b000e39f3c49dafc352b6c1a46d9f45f8219963319ece969e00d7eff9a2d0",
     "rules-4": "b0245c986721f4984edad5d4317e19d9dbe7fcaa2d19f3f64b99f0353ab71c0c",
     "rules-5": "e6c951a645417c6cb3d8e176da142137f84d68272e90cac7ff36cfce6831fd6e",
+    "rules-5/added-001.json": "104352486d9de477232e8381c68636f92da78922fbc4705f5f93e0f1e326daf3",
 }
 """SHA-256 over each folder as it was first written, and over each file that was added. No line changes or goes."""
 SEED, PEOPLE, GROUP = 5, 20_000, 1_000
