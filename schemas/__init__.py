@@ -1,1 +1,1 @@
-"""The contract: what every topic carries, and the one codec between bytes and models. No I/O."""
+"""The contract: the models of all topics, and the one codec between bytes and models. No I/O."""

@@ -1,4 +1,4 @@
-"""What the gate says of its own work: decisions, audit records and manifests, as models for whoever reads them."""
+"""Models of the gate's own records: decisions, audit records and manifests."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ Verdict = Literal["clear", "confirm", "review", "block"]
 Severity = Literal["HARD", "SOFT"]
 Stage = Literal["intake", "release", "handoff", "recall", "act"]
 Mode = Literal["live", "shadow"]
-"""Whether what is cleared goes out, or all is only judged beside another process."""
+"""`live`: cleared sends go out. `shadow`: sends are only judged, beside another process."""
 Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 DID_PATTERN = r"^[A-Z2-7]{26}$"
 DecisionId = Annotated[str, StringConstraints(pattern=DID_PATTERN)]
 Pseudonym = Annotated[str, StringConstraints(pattern=r"^s1_[A-Za-z0-9_-]{43}$")]
-"""A person, as audit records name them: of a key that erasure destroys."""
+"""A person's name in audit records, made with a key that erasure destroys."""
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 ErrorKey = Annotated[str, StringConstraints(pattern=r"^error\.[a-z_]{1,60}$")]
-"""Why a partition was refused, as the catalogue of sentences names it."""
+"""Reason for refusing a partition, as a key of the catalogue of sentences."""
 Version = Annotated[int, Field(ge=1, le=1)]
 Printing = Literal["tokenised", "not_an_address", "no_key"]
-"""What became of a send's delivery: compared, of no use on its channel, or there was no key to compare it with."""
+"""Treatment of a send's delivery: compared, unusable on its channel, or not compared for want of a key."""
 
 
 class PolicyRef(Model):
-    """Which policy decided: id, version, and SHA-256 of its bytes."""
+    """The policy that decided: id, version, and SHA-256 of its bytes."""
 
     id: Id
     version: Annotated[int, Field(ge=1)]
@@ -36,7 +36,7 @@ class PolicyRef(Model):
 
 
 class FoundReason(Model):
-    """A reason as recorded: its code, the ids of the facts it stands on, and what fills its sentence."""
+    """A recorded reason: its code, the ids of its facts, and the values of its sentence."""
 
     code: Code
     facts: tuple[str, ...]
@@ -44,7 +44,7 @@ class FoundReason(Model):
 
 
 class Reason(Model):
-    """A reason as people and programs read it: with clause, remedy and its sentence in both languages."""
+    """A reason for people and programs, with clause, remedy, and its sentence in both languages."""
 
     code: Code
     clause: str
@@ -71,7 +71,7 @@ class Decision(Model):
 
 
 class Origin(Model):
-    """Where the input of a decision stands: topic, partition, offset, and the broker's time stamp in milliseconds."""
+    """Place of a decision's input: topic, partition, offset, and the broker's timestamp in milliseconds."""
 
     topic: str
     partition: Count
@@ -80,9 +80,9 @@ class Origin(Model):
 
 
 class Stop(Model):
-    """A suppression that names the person, with how surely it does: 1000 per mille unless found by a weaker match.
+    """A suppression of the person, with the certainty of the match: 1000 per mille unless found by a weaker match.
 
-    `elsewhere`: it names only another contact point that a source of the person gives.
+    `elsewhere`: the suppression names only another contact point that a source of the person gives.
     """
 
     event: dict[str, Any]
@@ -91,14 +91,13 @@ class Stop(Model):
 
 
 class Snapshot(Model):
-    """All that decide() saw of a person, without ids of the person, contact values or tokens.
+    """The facts about a person that decide() saw, without ids of the person, contact values or tokens.
 
-    `contact_point_from` names the sources that give the send's contact point with the very token of what is printed,
-    `contact_point_near` those that give it in a more or less exact spelling, with the score.
-    `printed` tells what became of the delivery; None: the send carried none, and the token it names was taken.
-    `unreadable` names the records that could not be read.
-    `erased`: since when the ledger has had the person as erased, in milliseconds.
-    `refs` names the reference data looked at by the SHA-256 of their bytes (None: named but unknown).
+    `contact_point_from`: the sources whose contact point has exactly the token of the printed value.
+    `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the treatment of the
+    delivery; None if the send had none and the token in it was taken. `unreadable`: the records that could not be read.
+    `erased`: the time of the person's erasure in the ledger, in milliseconds. `refs`: the SHA-256 of the reference data
+    that was read (None: named but unknown).
     """
 
     sources: tuple[dict[str, Any], ...]
@@ -116,7 +115,7 @@ class Snapshot(Model):
 
 
 class Engine(Model):
-    """Which rules decided: version of the rules and hash of the schema, and of Unicode where text was normalised."""
+    """The rules that decided: their version, hash of the schema, and Unicode version if text was normalised."""
 
     rules: Annotated[int, Field(ge=1)]
     schema_: Annotated[Digest, Field(alias="schema")]
@@ -140,13 +139,13 @@ Outcome = Literal[
     "done",
     "reemitted",
 ]
-"""What became of an act, or of a clearance by it; `waiting` is one of two people, `done` all of a campaign."""
+"""Outcome of an act, or of a clearance under it. `waiting`: for the second person. `done`: the whole campaign act."""
 
 
 class Resumed(Model):
-    """What an act asks of a refused partition: the error and the head (SHA-256) it is about, and the next offsets.
+    """An act's request to a refused partition: the error and the head (SHA-256) it names, and the next offsets.
 
-    It says what was asked. What was skipped by it is in the manifest that names the act.
+    This is only the request. The manifest that names the act states the skipped offsets.
     """
 
     refused: ErrorKey
@@ -156,13 +155,13 @@ class Resumed(Model):
 
 
 class Acted(Model):
-    """Who did what to which item, and what became of it; `code` says why it was refused.
+    """An act on an item: actor, kind, item and outcome. `code`: why the act was refused.
 
-    Of what was handed off before, `code` is `again`; of a hand-off that ended at a cancellation, `called_off`.
-    `item`: a decision id, of a record of `review`, or of the clearance that was handed off or fell.
-    `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without one. The words
-    themselves stay on `acts`. `bulk`: of a release, of how many items it is one; None where it did not say.
-    `resumed`: of an act about a refused partition.
+    `code` is `again` for a piece that was handed off before, and `called_off` for a hand-off that ended at a
+    cancellation. `item`: a decision id, of a record of `review`, or of the clearance that was handed off or recalled.
+    `why`: SHA-256 of `gate/why/1`, the act's id and its reason in words, joined by 0x00; None without a reason. The
+    words themselves stay on `acts`. `bulk`: the number of items that a release is one of; None if not stated.
+    `resumed`: only of an act about a refused partition.
     """
 
     act_id: Id | None
@@ -181,11 +180,11 @@ class Acted(Model):
 class AuditRecord(Model):
     """One decision, self-contained: replay derives the verdict again from `send`, `facts` and `policy` alone.
 
-    `subj`: the person; None where nobody is named, or they were erased. `in_mac`: HMAC-SHA256 of the bytes that stand
-    at `src`, under the person's key; None also where those were not read again, as for a recall.
-    `asof`, `max_lag_ms`: the instant up to which all facts were known, where they were late, and the longest lag.
-    `clearance`: the decision that had cleared the same piece before, as decide() was told.
-    `act`: of a person, where the input was one; `verdict` is None where it decided nothing.
+    `subj`: the person; None if nobody is named, or the person was erased. `in_mac`: HMAC-SHA256 of the bytes at `src`,
+    under the person's key; None also if the bytes were not read again, as for a recall. `asof`, `max_lag_ms`: for late
+    facts, the instant up to which all facts were known, and the longest allowed lag. `clearance`: the earlier decision
+    that cleared the same piece, as given to decide(). `act`: a person's act, if the input was one; `verdict` is None if
+    the act decided nothing.
     """
 
     v: Version
@@ -217,14 +216,14 @@ class AuditRecord(Model):
 
 
 class Gap(Model):
-    """Offsets that hold no readable record (markers, aborted transactions): `first` and how many."""
+    """Offsets without a readable record (markers, aborted transactions): the first one and their number."""
 
     first: Count
     n: Count
 
 
 class ManifestInput(Model):
-    """What a transaction took from one input topic: offsets `first` up to `to`, `n` records and the gaps."""
+    """Input of a transaction from one topic: offsets from `first` to before `to`, `n` records, and the gaps."""
 
     topic: str
     first: Annotated[Count, Field(alias="from")]
@@ -234,11 +233,11 @@ class ManifestInput(Model):
 
 
 class Skipped(Model):
-    """Offsets of an input that go undecided by a person's word: `first` up to `to`, and who did it.
+    """Offsets of an input that a person skipped undecided: from `first` to before `to`, with the actor.
 
-    `topic`: the broker's name. `act`, `offset`: the act's id and where it stands on `acts`; its audit record is that
-    of this input. `refused`: the error that the partition was refused for. Where `to` lies before `first`, the
-    partition went back, because its log ends before the position.
+    `topic`: the broker's name. `act`, `offset`: the act's id, and its offset on `acts`; the audit record of that input
+    is the act's. `refused`: the error for which the partition was refused. If `to` is below `first`, the partition went
+    back, because its log ends before the position.
     """
 
     topic: str
@@ -251,7 +250,7 @@ class Skipped(Model):
 
 
 class ManifestOutputs(Model):
-    """How many records a transaction put out, by what became of the sends."""
+    """Number of records that a transaction wrote, by output."""
 
     cleared: Count = 0
     review: Count = 0
@@ -261,16 +260,16 @@ class ManifestOutputs(Model):
 
 
 class ManifestAudit(Model):
-    """The audit records of a transaction: the first one's decision id, and how many."""
+    """The audit records of a transaction: the first decision id, and their number."""
 
     from_id: DecisionId | None
     n: Count
 
 
 class Manifest(Model):
-    """What one transaction did, chained to the partition's previous one by `prev` and to its records by `root`.
+    """Summary of one transaction, chained to the partition's previous manifest by `prev`, to its records by `root`.
 
-    `skipped`: what the partition passed over behind this transaction, after it had been refused.
+    `skipped`: offsets that the partition passed over after this transaction, when it had been refused.
     """
 
     v: Version

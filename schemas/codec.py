@@ -24,13 +24,13 @@ VALUE_BYTES = 64 * 1024
 KEY_BYTES = 256
 MAX_HEADERS = 64
 HEADER_BYTES = 16 * 1024
-"""Names and values of all headers, and HEADER_COST for each: the platform's are passed on."""
+"""Most bytes of all header names and values, plus HEADER_COST for each. The platform's headers are passed on."""
 HEADER_COST = 16
-"""Bytes that a header takes beside its name and value, on the wire or in memory."""
+"""Bytes that a header takes besides its name and value, on the wire or in memory."""
 
 
 class Unreadable(Exception):
-    """A record that cannot be read: `fault` says in what way, `place` names the field; no value is ever in it."""
+    """A record that cannot be read. `fault`: the kind of fault. `place`: the field. The error holds no value."""
 
     def __init__(self, fault: str, place: str = "") -> None:
         super().__init__(f"{fault} at {place}" if place else fault)
@@ -43,7 +43,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Parsed(Generic[M]):
-    """A value that was decoded once: its model, and its JSON as published, where an absent field and null differ."""
+    """A value decoded once: its model, and its JSON as published, where an absent field and null differ."""
 
     model: M
     json: Mapping[str, Any]
@@ -65,7 +65,7 @@ def canonical(value: Any) -> bytes:
 
 
 def headers_fault(headers: Sequence[tuple[str, bytes | None]]) -> str | None:
-    """Returns what is wrong with a record's headers: `headers_too_many`, `headers_too_long`, or None."""
+    """The fault of a record's headers: `headers_too_many`, `headers_too_long`, or None."""
     if len(headers) > MAX_HEADERS:
         return "headers_too_many"
     size = sum(len(name) if name.isascii() else len(name.encode()) for name, _ in headers)
@@ -89,8 +89,8 @@ def decode(topic: str, key: bytes | None, value: bytes | None) -> Any:
 def parse(topic: str, key: bytes | None, value: bytes | None) -> Parsed[Any]:
     """Reads one record of `topic` (registry name).
 
-    A record without key takes the key of its value; one whose key is another is refused.
-    Raises Unreadable with the fault and the field's place.
+    A record without key takes the key of its value; a record with another key is refused. Raises Unreadable with the
+    fault and the field's place.
     """
     if value is None:
         raise Unreadable("value_missing")
@@ -124,7 +124,7 @@ def _json(value: bytes) -> Any:
 def _unreadable(topic: str, value: bytes, error: ValidationError) -> Unreadable:
     _json(value)
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    # what else a value has for names comes from outside and may be anything, a person's name included
+    # other names in a value come from outside and may be anything, a person's name included
     known = takewhile(lambda part: isinstance(part, int) or part in _names(topic), first["loc"])
     place = ".".join(str(part) for part in known)
     fault = {

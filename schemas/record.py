@@ -11,10 +11,11 @@ Headers = tuple[tuple[str, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What could not be taken of a record that Kafka holds: the fault, and the SHA-256 (hex) of what stands there.
+    """The part of a Kafka record that could not be read: the fault, and the SHA-256 (hex) of the stored bytes.
 
-    `what`: its headers alone, and it has key and value; all of the record but perhaps its key; or the whole batch,
-    which begins at `base`, so that nobody knows whom its records are about.
+    `what`: `headers` if only the headers are unreadable, and key and value are there; `record` if at most the key is
+    readable; `batch` if the whole batch from `base` on is unreadable. Nobody knows whom the records of such a batch are
+    about.
     """
 
     fault: str
@@ -27,8 +28,8 @@ class Refusal:
 class Record:
     """One record that was read; `timestamp` is the broker's, in milliseconds.
 
-    `topic`: the broker's name for what a worker takes, the registry's name for what a command reads.
-    `refused`: what of it could not be taken.
+    `topic`: the broker's name in a worker, the registry's name in a command. `refused`: the unreadable part, None
+    without one.
     """
 
     topic: str

@@ -1,4 +1,4 @@
-"""The registry of topics: the one table that admin, checks, ACLs and documents are made from."""
+"""The registry of topics, the one table behind admin, checks, ACLs and documents."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from schemas.audit import AuditRecord, Manifest
 from schemas.events import Act, Ask, OnConsents, Recall, Reference, Send, Source, Suppression
 
 INPUTS = ("sends", "sources", "consents", "suppressions", "reference", "acts")
-"""What others write: the broker unpacks and measures it, so that no batch is larger than it looks."""
+"""Topics that others write. The broker decompresses and measures them, so that no batch is larger than it looks."""
 DAY_MS = 86_400_000
 COMPACTION_LAG_MS = DAY_MS // 2
-"""What is replaced on a compacted topic is gone within a day: this, and until the worker next writes (6 hours)."""
+"""A replaced record of a compacted topic is gone within a day: this lag, and the worker's next write (6 hours)."""
 FOREVER = -1
 MAX_MESSAGE_BYTES = 1_048_576
-"""Bounds a batch as it travels; single values are capped far below by the codec."""
+"""Most bytes of a batch on the wire; the codec limits single values far below."""
 
 Partitioning = Literal["n", "any", "one"]
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: what its records are, who writes and reads them, how it is laid out and how long it is kept.
+    """One topic: its records, writers and readers, its layout, and its retention.
 
     `partitions`: "n" = the one number for all (GATEKEEPER_PARTITIONS), "one" = 1, "any" = at the operator's choice.
-    `keep_ms`: retention in milliseconds, FOREVER for evidence, None = compacted instead.
-    `adapter`: the model of its values; None where the value is another topic's record as it came.
+    `keep_ms`: retention in milliseconds, FOREVER for evidence, None = compacted instead. `adapter`: the model of its
+    values; None if the value is another topic's record, unchanged.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Topic:
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def settings(self, *, audit_days: int, replicas: int) -> dict[str, str]:
-        """The broker-side settings that the guarantees stand on, as Kafka spells them."""
+        """The broker-side settings that the guarantees rest on, as Kafka spells them."""
         keep = audit_days * DAY_MS if self.name in ("audit", "manifests") else self.keep_ms
         cleanup = (
             {"cleanup.policy": "compact", "max.compaction.lag.ms": str(COMPACTION_LAG_MS), "retention.ms": "-1"}
@@ -97,7 +97,7 @@ FACT_TOPICS = ("sources", "consents", "suppressions", "reference")
 """The topics that the barrier waits for; the worker never writes them."""
 
 CLEARED_DAYS = 60
-"""How long a cleared send is kept for hand-off; a mail date further off is EVENT_INVALID."""
+"""Days for which a cleared send is kept for hand-off; a mail date further off is EVENT_INVALID."""
 
 
 def logical_name(topic: str) -> str:

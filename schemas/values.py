@@ -1,4 +1,4 @@
-"""The scalar types of the contract: ids, codes, tokens and times, each refusing what it does not mean."""
+"""The scalar types of the contract: ids, codes, tokens and times. Each refuses values of another form."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _year_in_range(parsed: date | datetime) -> None:
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Surrogate = Annotated[str, StringConstraints(pattern=ID_PATTERN), AfterValidator(_surrogate)]
-"""An id in whose place people write a telephone number, which then stands in records and logs: that is refused."""
+"""An id that is no telephone number. People write such numbers in its place, and records and logs would hold them."""
 RecipientId = Surrogate
 PointId = Surrogate
 Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]

@@ -52,14 +52,14 @@ HEADINGS = {
         "user": "user",
     },
 }
-"""Heading of the help, then verb to the module of this package that holds it, as a click command named `command`."""
+"""Headings of the help, each with its verbs and their modules here; a module has a click command `command`."""
 VERBS = {verb: module for verbs in HEADINGS.values() for verb, module in verbs.items()}
 """Every verb, and its module."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""What stdout answers where it takes no more; verbs that write files tell of those themselves."""
+"""Errors of a stdout that takes no more. Verbs that write files report file errors themselves."""
 UNREAD = 141
-"""The exit code where whoever reads our output has closed it: what a shell calls an end by SIGPIPE."""
+"""Exit code after the reader of our output closed it, as a shell reports an end by SIGPIPE."""
 
 
 @click.group(
@@ -95,14 +95,14 @@ def _run() -> Any:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again at its end, and its code is 120
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python writes again at its exit, with code 120
         raise UnavailableError("error.output", detail=error) from None
 
 
 def main() -> None:
     """Runs the command line and exits with the documented code; an expected error is one sentence on stderr.
 
-    What the terminal's encoding does not have is escaped.
+    Characters outside the terminal's encoding are escaped.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -121,7 +121,7 @@ def main() -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130
-    except SystemExit as end:  # stopped in order, or click's way to say that nobody reads our output any more
+    except SystemExit as end:  # an orderly stop, or click's signal that nobody reads our output any more
         code = UNREAD if end.code else 0
     except GatekeeperError as error:
         click.echo(text("cli.error", message=str(error)), err=True)

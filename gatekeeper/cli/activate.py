@@ -38,7 +38,7 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Writes the version to `reference`; exit 1 where it lets more through and that was not allowed."""
+    """Writes the version to `reference`; exit 1 if it lets more through without `--allow-widening`."""
     from_file = policy.endswith(".toml")
     given = file_policy(policy) if from_file else None  # refused before any broker is asked
     settings = load()
@@ -74,7 +74,7 @@ def command(
 
 
 def version(name: str, among: Iterable[Policy]) -> Policy:
-    """The version that is meant by a file, an id or id@version."""
+    """The policy version that a file, an id or id@version names."""
     return file_policy(name) if name.endswith(".toml") else named(name, among)
 
 
@@ -87,7 +87,7 @@ def file_policy(file: str) -> Policy:
 
 
 def show_differences(found: Iterable[Difference]) -> None:
-    """Prints what differs as a table."""
+    """Prints the differences as a table."""
     widens = text("cli.policy_widens")
     rows = [(one.key, one.old, one.new, widens if one.widens else "") for one in found]
     show_table([f"cli.column_{name}" for name in ("key", "old", "new", "effect")], rows)

@@ -1,4 +1,4 @@
-"""Who acts, and a word before it is done: what the verbs share that write what a person decided."""
+"""Options for actor, reason and evidence, and the question before an act; shared by verbs that write acts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.values import ID_PATTERN
 
 
 def _said(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """A reason as it was typed; raises UsageError (2) where it says nothing."""
+    """The reason as typed; raises UsageError (2) if it is blank."""
     if value is not None and not value.strip():
         raise UsageError("error.option_invalid", option=parameter.opts[0])
     return value
@@ -29,21 +29,21 @@ yes_option = click.option("--yes", is_flag=True, help=text("cli.yes"))
 
 
 def person(settings: Settings, by: str | None) -> str:
-    """The id of who acts: as given, else of the setting; raises UsageError (2) without or of another form."""
+    """The actor's id, as given or from the setting; raises UsageError (2) if it is missing or malformed."""
     if not (found := by or settings.user):
         raise UsageError("error.user_missing")
     return named(found, "--by")
 
 
 def named(id_: str, argument: str, form: str = ID_PATTERN) -> str:
-    """An id as it was typed; raises UsageError (2) that names the argument, for the value may be anybody."""
+    """The id as typed; raises UsageError (2) with the argument's name, as a malformed value may be personal data."""
     if not re.fullmatch(form, id_):
         raise UsageError("error.option_invalid", option=argument)
     return id_
 
 
 def confirmed(question: str, count: int, *, yes: bool) -> None:
-    """Where it shall be done; else aborts (130), or raises UsageError (2) where there is nobody to ask."""
+    """Asks for confirmation unless `yes`. Aborts (130) on a no; raises UsageError (2) if nobody can be asked."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -1,6 +1,6 @@
-"""`gatekeeper review release|uphold|ask|redecide|undo|note|approve`: acts written, and the worker's answers told.
+"""`gatekeeper review release|uphold|ask|redecide|undo|note|approve`: writes acts, prints the worker's answers.
 
-The worker decides: an act is a request, and what it led to is read from `audit`.
+The worker decides. An act is a request, and its outcome is read from `audit`.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ def _verb(kind: str) -> None:
 def _done(
     settings: Settings, call: ActRequest, ids: Sequence[str], query: Query | None, *, yes: bool, seconds: float
 ) -> list[ActResult]:
-    """Writes the acts that can be done, once it is confirmed, and returns a row for each item that was meant."""
+    """Writes the possible acts after confirmation; the result has a row for each chosen item."""
     with Reader(settings) as reader:
-        ends = reader.ends("audit")  # before the queue is read: an answer lies behind one of the two
+        ends = reader.ends("audit")  # read before the queue: an answer is in the queue or after these ends
         queue = reviews.read(reader, origins=query is not None and query.of_origin)
         before = queue.run(f"{call.run}.")
         chosen = _chosen(settings, call, queue, query, [*ids, *before])
@@ -120,7 +120,7 @@ def _done(
 
 
 def _chosen(settings: Settings, call: ActRequest, queue: Queue, query: Query | None, also: Iterable[str]) -> list[str]:
-    """The items that a filter means, those first that have waited longest."""
+    """The items that match a filter, those that have waited longest first."""
     if query is None:
         return []
     now = int(time() * 1000)
@@ -131,9 +131,9 @@ def _chosen(settings: Settings, call: ActRequest, queue: Queue, query: Query | N
 
 
 def _foreseen(call: ActRequest, queue: Queue, rows: dict[str, ActResult], *, written: Iterable[str]) -> list[Item]:
-    """The items to act on; what the worker is bound to refuse is told at once, and not written.
+    """The items to act on. Acts that the worker must refuse are reported at once, and not written.
 
-    An item whose act of this very call is written already waits for its answer alone.
+    An item whose act was already written by this very call only waits for its answer.
     """
     todo = []
     for row in rows.values():
@@ -149,7 +149,7 @@ def _foreseen(call: ActRequest, queue: Queue, rows: dict[str, ActResult], *, wri
 
 
 def _refusal(call: ActRequest, item: Item) -> str | None:
-    """Returns as `ActRequest.refusal`; raises UsageError (2) that names the option with a wrong value."""
+    """The result of `ActRequest.refusal`; raises UsageError (2) that names the option with a wrong value."""
     try:
         return call.refusal(item)
     except UnfitValue as unfit:
@@ -158,7 +158,7 @@ def _refusal(call: ActRequest, item: Item) -> str | None:
 
 
 def _preview(settings: Settings, call: ActRequest, todo: Sequence[Item], rows: dict[str, ActResult]) -> None:
-    """Says on stderr what is about to be done, and what cannot be."""
+    """Notes on stderr the acts to come, and the impossible ones."""
     refused = Counter(row.code for row in rows.values() if row.outcome == "refused")
     note("cli.act_preview", verb=call.kind, count=f"{len(todo):,}", run=call.run)
     for item in todo[:SAMPLES]:

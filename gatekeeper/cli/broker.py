@@ -1,4 +1,4 @@
-"""`gatekeeper broker`: a Kafka of one's own, in the foreground."""
+"""`gatekeeper broker`: runs a Kafka of one's own, in the foreground."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from streams.kafka.jars import Progress as Report
 )
 @click.option("--json", "as_json", is_flag=True, help=text("cli.json"))
 def command(port: int | None, data: Path, as_json: bool) -> None:
-    """Runs Kafka until interrupted, and tells the other commands of this folder where it is."""
+    """Runs Kafka until interrupted, and announces its address to the other commands of this folder."""
     with ExitStack() as stack:
         stack.enter_context(_only_one(BROKER_FILE.parent))
         interruption.stop_on_signals()
@@ -51,7 +51,7 @@ def command(port: int | None, data: Path, as_json: bool) -> None:
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Holds the folder for this process; raises UnavailableError (3) where another holds it, or it cannot be made."""
+    """Locks the folder for this process; raises UnavailableError (3) if another holds it, or it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
@@ -60,7 +60,7 @@ def _only_one(folder: Path) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(os.close, handle)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with the process, however that ends
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock ends with the process, even after a crash
         except BlockingIOError:
             raise _already_runs() from None
         yield
@@ -76,7 +76,7 @@ def _already_runs() -> UnavailableError:
 
 @contextmanager
 def _announced(bootstrap: str) -> Iterator[None]:
-    """Keeps the broker file while the block runs; it appears whole or not at all."""
+    """Keeps the broker file while the block runs, written atomically."""
     part = BROKER_FILE.with_suffix(".part")
     try:
         part.write_text(json.dumps({"bootstrap": bootstrap, "pid": os.getpid()}) + "\n", "utf-8")
@@ -93,7 +93,7 @@ def _announced(bootstrap: str) -> Iterator[None]:
 
 @contextmanager
 def _download_bar() -> Iterator[Report]:
-    """Yields what draws a bar while jars arrive, on a stderr that is a terminal."""
+    """Yields a callback that draws a bar while jars arrive, if stderr is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:

@@ -1,4 +1,4 @@
-"""`gatekeeper campaign`: how far a campaign is, and all that is cleared of it called back."""
+"""`gatekeeper campaign`: shows a campaign's progress, and recalls every cleared piece of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.topics import DAY_MS
 from streams.client.reader import Reader
 
 KEPT_DAYS = 90
-"""No piece of a campaign is decided, handed off or called back over a longer time."""
+"""Longest time over which pieces of a campaign are decided, handed off and recalled."""
 _SHOWN = (
     "expected",
     "decided",
@@ -78,9 +78,9 @@ def cancel(
     wait: float,
     as_json: bool,
 ) -> None:
-    """Has every clearance of the campaign recalled; what is sent of it later is judged as any other.
+    """Recalls every clearance of the campaign; later sends of it are judged as any other.
 
-    The act is written though nothing seems to be cleared: the workers may be ahead of what can be read here.
+    The act is written even if nothing seems to be cleared, as the workers may be ahead of the records read here.
     """
     settings = load()
     who = person(settings, by)
@@ -103,7 +103,7 @@ def cancel(
 
 
 def read(reader: Reader, id_: str) -> Campaign:
-    """Returns what the gate's topics say of a campaign."""
+    """The state of a campaign, read from the gate's topics."""
     found = Campaign(id_)
     since = int(time() * 1000) - KEPT_DAYS * DAY_MS
     takes = {"recalls": found.recall, "audit": found.audit, "sends": found.send}

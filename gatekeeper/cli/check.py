@@ -1,4 +1,4 @@
-"""`gatekeeper check CAMPAIGN`: what the gate would say of every send, before anything is published."""
+"""`gatekeeper check CAMPAIGN`: predicts the gate's decision on every send, before anything is published."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from streams.client.reader import Reader
 from streams.worker.ledger import Ledger
 
 SHOWN = 5
-"""So many of the lines that cannot be read are told one by one."""
+"""Unreadable lines that are reported one by one."""
 TOLD = 100
-"""So many of them are in the JSON; the file of the withheld has them all."""
+"""Unreadable lines in the JSON; the file of the withheld sends has all."""
 STEP = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A line or a record that could not be read: where, and why; never its content."""
+    """An unreadable line or record: its place and its fault, never its content."""
 
     where: str
     fault: str
@@ -67,7 +67,7 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Prints what a campaign would come to; exit 1 where a send is withheld or a fact cannot be read."""
+    """Prints the predicted decisions on a campaign; exit 1 if a send is withheld or a fact cannot be read."""
     settings = load()
     known = packs.load(policy or settings.policy)
     tokens = open_tokens(settings.token_key)
@@ -76,7 +76,7 @@ def command(
         raise UsageError("error.out_is_input", file=out)
     with files.opened(campaign) as handle:
         lines = files.campaign(handle, campaign)
-        # an empty file or a wrong header is told before the facts are read
+        # an empty file or a wrong header is reported before the facts are read
         first = next(lines, None)
         if first is None:
             raise UsageError("error.campaign_empty", file=campaign)
@@ -107,7 +107,7 @@ def command(
 
 
 def _milliseconds(written_at: str | None, known: Packs) -> int:
-    """The instant to judge at; a day counts from its first moment where the policy is at home."""
+    """The instant to judge at, in milliseconds; a day counts from its first moment in the policy's time zone."""
     if written_at is None:
         return (datetime.now(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     try:
@@ -129,7 +129,7 @@ def _from_files(paths: tuple[Path, ...], store: FactStore) -> list[Fault]:
 
 
 def _from_system(settings: Settings, store: FactStore, memory: Memory) -> list[Fault]:
-    """Reads the fact topics and the ledger up to their ends of now, as workers that start now would."""
+    """Reads the fact topics and the ledger up to their current ends, as a worker that starts now would."""
     with Reader(settings) as reader, progress_bar() as bar:
         topics = (*FACT_TOPICS, "ledger")
         held = sum(sum(reader.ends(topic).values()) - sum(reader.starts(topic).values()) for topic in topics)
@@ -167,7 +167,7 @@ def _judge(
 
 
 class _Judge:
-    """Judges the lines of a campaign one after another at one instant, as a worker would judge the sends."""
+    """Judge of a campaign's lines, one after another at one instant, as a worker would judge the sends."""
 
     def __init__(self, store: FactStore, memory: Memory, known: Packs, *, tokens: Tokens | None, at: int) -> None:
         self.store = store
@@ -180,7 +180,7 @@ class _Judge:
         self._cleared: dict[tuple[str, str, str], int] = {}
 
     def checked(self, line: int, value: bytes | Unreadable) -> tuple[Checked, str | None]:
-        """The line judged, and why it cannot be read if it cannot. Never raises."""
+        """The judged line, and its fault if it cannot be read. Never raises."""
         send, facts, twin = None, None, line
         try:
             if isinstance(value, Unreadable):
@@ -209,7 +209,7 @@ class _Judge:
 
 
 def _tell(preflight: Preflight, sends: list[Fault], facts: list[Fault], *, out: Path | None) -> None:
-    """Says on stderr what of the input was not as it should be, and where the withheld sends are written."""
+    """Notes on stderr the faults of the input, and the file with the withheld sends."""
     for key, faults in (("check.unreadable_sends", sends), ("check.unreadable_facts", facts)):
         if faults:
             shown = "; ".join(f"{one.where} ({_fault(one.fault)})" for one in faults[:SHOWN])

@@ -1,4 +1,4 @@
-"""A file that `publish` looks through: which of its lines are right, and of which campaigns they are."""
+"""A file that `publish` checks line by line, with the campaigns of its lines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CAMPAIGNS = 5
 
 
 class CheckedFile:
-    """One file looked through: which lines are right, which are not, and of which campaigns they are."""
+    """One checked file: counts of right and rejected lines, and the campaigns of its sends."""
 
     def __init__(self, publication: Publication, file: Path, from_line: int, allow_invalid: bool) -> None:
         self.last = self.right = self.others = 0
@@ -44,13 +44,13 @@ class CheckedFile:
 
     @property
     def rejected(self) -> int:
-        """Count of the lines that are not published."""
+        """Number of lines that are not published."""
         return self._causes.total()
 
     def read(self, handle: IO[bytes], rejects: Path | None) -> None:
-        """Reads every line as the gate will; tells on stderr what is wrong, and writes it into the file of rejects.
+        """Reads every line as the gate will; notes faults on stderr, and writes them into the file of rejects.
 
-        Raises UsageError (2) where the file ends before the line to begin with.
+        Raises UsageError (2) if the file ends before the first line to publish.
         """
         writing = Rejects(rejects, from_line=self._from, as_json=rejects.suffix.lower() != ".csv") if rejects else None
         with writing or nullcontext(), progress_bar() as bar:
@@ -85,10 +85,10 @@ class CheckedFile:
                     yield number, _seeming_key(value), value
 
     def told(self, earlier: Earlier | None) -> dict[str, Any]:
-        """For programs what was rejected, and the first campaigns.
+        """The rejected lines and the first campaigns, for programs.
 
-        `new`: none of the latest sends, `among` in number, is of the campaign; None where nobody can tell.
-        `among_all`: these are all that `sends` keeps.
+        `new`: none of the latest sends, `among` in number, is of the campaign; None if unknown. `among_all`: these are
+        all sends on the topic.
         """
         return {
             "rejected": self.rejected,
@@ -131,7 +131,7 @@ class CheckedFile:
 
 
 def _seeming_key(value: bytes) -> bytes | None:
-    """The recipient id that a line which cannot be read seems to name."""
+    """The recipient id that an unreadable line seems to name."""
     try:
         found = jiter.from_json(value)["recipient_id"].encode()
     except (ValueError, LookupError, TypeError, AttributeError):

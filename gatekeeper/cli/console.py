@@ -18,7 +18,7 @@ from gatekeeper.texts import text
 @click.option("--users", type=click.Path(path_type=Path), help=text("cli.console_users"))
 @json_option
 def command(host: str | None, port: int | None, users: Path | None, as_json: bool) -> None:
-    """Serves until it is interrupted; its address is printed once it answers."""
+    """Serves until it is interrupted; prints the address once the server answers."""
     from gatekeeper.console.app import EVERYBODY, serve
     from gatekeeper.console.users import Users
 

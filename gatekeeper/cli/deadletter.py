@@ -1,4 +1,4 @@
-"""`gatekeeper deadletter`: what the gate could not read, and the privacy manager's word that it is dealt with."""
+"""`gatekeeper deadletter`: lists unreadable records, and records that an unreadable fact has been dealt with."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from streams.operations import deadletters
 from streams.operations.deadletters import DeadLetter, Source
 
 SHOWN = 50
-"""A campaign with one wrong field is thousands of dead letters; a person reads so many."""
+"""Most rows of the list; a campaign with one wrong field causes thousands of dead letters."""
 
 
 @click.group("deadletter", help=text("cli.deadletter"))
@@ -38,7 +38,7 @@ def command() -> None:
 @click.option("--campaign", help=text("cli.deadletter_campaign"))
 @json_option
 def list_letters(everything: bool, campaign: str | None, as_json: bool) -> None:
-    """Prints one row a dead letter, oldest first; as a table all that are open, and only the newest of the others."""
+    """Prints one row a dead letter, oldest first; the table has all open ones, but only the newest of the others."""
     settings = load()
     if campaign is not None:
         named(campaign, "--campaign")
@@ -77,7 +77,7 @@ def list_letters(everything: bool, campaign: str | None, as_json: bool) -> None:
 @click.option("--raw", is_flag=True, help=text("cli.raw"))
 @json_option
 def show(source: str, raw: bool, as_json: bool) -> None:
-    """Prints all that is known of one dead letter; its bytes only when asked, as they may hold personal data."""
+    """Prints everything known of one dead letter; its bytes only when asked, as they may hold personal data."""
     wanted = _source(source)
     with Reader(load()) as reader:
         letter = next((each for each in deadletters.read(reader) if each.source == wanted), None)
@@ -117,7 +117,7 @@ def show(source: str, raw: bool, as_json: bool) -> None:
 @click.option("--reason", required=True, help=text("cli.deadletter_reason"))
 @json_option
 def resolve(source: str, by: str | None, reason: str, as_json: bool) -> None:
-    """Writes the resolution of an unreadable fact, so that its person is free again."""
+    """Writes the resolution of an unreadable fact, which then no longer withholds its person's sends."""
     settings = load()
     found = _source(source)
     resolution = _resolution(found, by=person(settings, by), reason=reason)

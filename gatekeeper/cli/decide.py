@@ -48,7 +48,7 @@ class _Event(Model):
 
 
 class _Clearance(BaseModel):
-    """A clearance that is live, or was recalled; of what else is written of it nothing is read."""
+    """A live or recalled clearance; other fields of its record are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -61,7 +61,7 @@ class _Clearance(BaseModel):
     state: str | None = None
 
     def of(self, send: Send) -> bool:
-        """Whether it is live and of the same recipient, campaign and channel."""
+        """Tells whether the clearance is live, and of the same recipient, campaign and channel."""
         if self.recalled or self.state == "recalled":
             return False
         same = self.recipient_id in (None, send.recipient_id)
@@ -97,10 +97,10 @@ def command(context: click.Context, case: Path, as_json: bool) -> None:
 
 
 def judge(case: _CaseFile, *, file: str) -> Decision:
-    """The decision on a case. What of it cannot be read withholds it.
+    """The decision on a case. Any unreadable part of a case withholds the send.
 
-    Unlike the worker, where no token key is set it judges a send with a delivery by the token that the send names,
-    and says so: a case is written by hand, and nothing goes out on its word.
+    Without a token key, a send with a delivery is judged by the token that the send names, with a note. The worker does
+    not do so. A case is written by hand, and no piece goes out because of it.
     """
     known = packs.load(case.policy)
     at = _milliseconds(case.at)
@@ -138,7 +138,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
         note("cli.decide_no_key")
         delivered = None
     facts = store.view(send, delivered)
-    # the case is one person's: what cannot be read of it is of that person, whomever it names
+    # a case is about one person, so an unreadable part counts as theirs, whatever it names
     facts = dataclasses.replace(facts, unreadable=tuple(unread) or facts.unreadable)
     as_of = _milliseconds(case.as_of) if case.as_of else None
     known = store.activations.over(known)
@@ -146,9 +146,9 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
 
 
 def _whose(topic: str, event: _Event, send: dict[str, Any]) -> dict[str, Any]:
-    """The value of an event, with the case's person where an ask or an act names nobody.
+    """The value of an event, with the case's person if an ask or an act names nobody.
 
-    A release that leaves `bulk` out is of this piece alone: a case has no other.
+    A release without `bulk` is of this piece alone, as a case has no other.
     """
     value = event.value or {}
     if topic not in SAID_OF_SENDS:
@@ -158,7 +158,7 @@ def _whose(topic: str, event: _Event, send: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written(value: dict[str, Any]) -> bytes:
-    """A value as the worker would meet it; orjson writes no number beyond 64 bits, which is for the codec."""
+    """A value as the worker would meet it. orjson writes no number beyond 64 bits, which the codec must judge."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -175,7 +175,7 @@ def _read(content: bytes, *, file: str) -> _CaseFile:
 
 
 def _reference(value: dict[str, Any], index: int, *, file: str) -> tuple[str, _Event]:
-    """A reference record, given as it stands on its topic or as its value alone."""
+    """A reference record, given as an event of its topic or as its value alone."""
     if "kind" in value:
         return f"reference.{index}", _Event(topic="reference", value=value)
     try:

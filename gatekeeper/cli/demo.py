@@ -1,4 +1,4 @@
-"""`gatekeeper demo`: an invented retailer's campaign through the gate, on a Kafka of the demo's own."""
+"""`gatekeeper demo`: sends an invented retailer's campaign through the gate, on a Kafka of the demo's own."""
 
 from __future__ import annotations
 
@@ -192,9 +192,9 @@ def _told(told: ExplainedDecision) -> dict[str, Any]:
 
 
 def _explained(verdict: Verdict, record: AuditRecord, decision: Decision | None) -> Iterator[tuple[Language, str]]:
-    """Yields sentences with their language: who the person is, why the send got its verdict, and by which clause.
+    """Yields sentences with their language: the person's story, the reasons for the verdict, and their clauses.
 
-    `decision`: as the review record's header tells it; None for a cleared send, which tells its basis instead.
+    `decision`: from the header of the review record; None for a cleared send, whose basis is explained instead.
     """
     for lang in LANGUAGES:
         yield lang, text(f"demo.story_{verdict}", lang)
@@ -206,7 +206,7 @@ def _explained(verdict: Verdict, record: AuditRecord, decision: Decision | None)
 
 
 def _basis(record: AuditRecord, lang: Language) -> str:
-    """The sentence that tells on what a cleared send stands; all of it is in the audit record."""
+    """The sentence about the basis of a cleared send, from its audit record alone."""
     facts = record.facts
     source = next((one for one in facts.sources if one["source_id"] == record.basis), {}) if facts else {}
     yes = next((one for one in facts.consents if one["state"] == "Given"), {}) if facts else {}

@@ -1,4 +1,4 @@
-"""`gatekeeper erase`: a person's data erased, and the log no longer able to tell whom it is about (APPI 35)."""
+"""`gatekeeper erase`: erases a person's data, so that the log can no longer identify the person (APPI 35)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.client.reader import Reader
 from streams.operations import erasures
 
 KEEPING = ("sends", "deadletter", "confirmations", "review", "acts")
-"""Topics that hold the recipient id for a time, one of each length."""
+"""Topics that keep the recipient id for a limited time, one for each retention time."""
 
 
 @click.command("erase", help=text("cli.erase"))
@@ -25,7 +25,7 @@ KEEPING = ("sends", "deadletter", "confirmations", "review", "acts")
 @by_option
 @json_option
 def command(recipient: str, reason: str, evidence: str | None, yes: bool, by: str | None, as_json: bool) -> None:
-    """Writes a stop of the person and of each address known, with an act to every partition, or nothing."""
+    """Writes stops for the person and each known address, and an act to every partition, all or nothing."""
     settings = load()
     act = fact_with_act.act(
         "erase", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence

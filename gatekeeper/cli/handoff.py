@@ -1,4 +1,4 @@
-"""`gatekeeper handoff`: the pieces of a campaign that stand by the facts of now, as a file for the print house."""
+"""`gatekeeper handoff`: writes a campaign's pieces that current facts still clear, as a file for the print house."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from streams.operations.handoffs import Run
 
 WAIT_SECONDS = 60.0
 LINES = 8
-"""As many lines as an address may have."""
+"""Most lines of an address."""
 COLUMNS = (
     "decision_id",
     "inquiry_code",
@@ -61,14 +61,14 @@ run_option = click.option("--run", "run_id", help=text("cli.run"))
 def command(
     campaign: str, out: Path, again: bool, by: str | None, run_id: str | None, wait: float, as_json: bool
 ) -> None:
-    """Writes the act, waits for its answers, then writes the file; exit 5 where a partition has not answered."""
+    """Writes the act, waits for its answers, then writes the file; exit 5 if a partition has not answered."""
     settings = load()
     if out.exists():
         raise UsageError("error.file_exists", file=out)
     said = campaign_act("handoff", campaign, person(settings, by), run_id, channel="postal", again=again)
     with Reader(settings) as reader, whole(out) as handle:
         run = carried_out(settings, reader, said, resumed=run_id is not None, seconds=wait)
-        if run.act is not said and not run.called_off:  # answered perhaps long ago: the worker says what stands now
+        if run.act is not said and not run.called_off:  # the answer may be old: the worker confirms the current state
             anew = said.model_copy(update={"act_id": f"{said.act_id}.{uuid4().hex[:6]}", "again": True})
             run.confirm(carried_out(settings, reader, anew, resumed=False, seconds=wait, name=said.act_id))
         written = _write(handle, run, {} if run.called_off else _pieces(reader, run))
@@ -86,7 +86,7 @@ def command(
 
 
 def campaign_act(kind: str, campaign: str, by: str, run_id: str | None, **more: Any) -> CampaignAct:
-    """An act of now about a campaign; raises UsageError (2) that names the option with a wrong value."""
+    """A new act about a campaign; raises UsageError (2) that names the option with a wrong value."""
     said = {"v": 1, "kind": kind, "act_id": run_id or uuid4().hex[:12], "at": fact_with_act.now(), "by": by}
     try:
         return CampaignAct.model_validate({**said, "subject": f"campaign/{campaign}", **more})
@@ -98,11 +98,10 @@ def campaign_act(kind: str, campaign: str, by: str, run_id: str | None, **more: 
 def carried_out(
     settings: Settings, reader: Reader, act: CampaignAct, *, resumed: bool, seconds: float, name: str | None = None
 ) -> Run:
-    """Writes the act, unless a run of its id goes on, and returns its run when all partitions have answered.
+    """Writes the act, or resumes the run of its id. The result is the run after all partitions have answered.
 
-    `name`: the run to go on with, where it is not the act's own.
-    Raises IncompleteError (5) where one has not; UsageError (2) where the run's id is another act's, or the gate is a
-    shadow.
+    `name`: the run to name for resuming, if it is not the act's own. Raises IncompleteError (5) if a partition has not
+    answered; UsageError (2) if the run's id is another act's, or the gate is a shadow.
     """
     run = handoffs.resume(settings, reader, act.act_id) if resumed else None
     if run is not None and (run.act.kind, run.act.subject) != (act.kind, act.subject):
@@ -132,7 +131,7 @@ def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
 
 
 def _pieces(reader: Reader, run: Run) -> dict[str, Record]:
-    """The cleared records that were handed off and are not called back since, in the order of their ids."""
+    """The cleared records that were handed off and not recalled since, in the order of their ids."""
     found = {}
     with progress_bar() as bar:
         task = bar.add_task(text("cli.handoff_reading"), total=len(run.handed))

@@ -1,4 +1,4 @@
-"""`gatekeeper import`: list files onto the fact topics, row by row; what cannot be read is set aside with its cause."""
+"""`gatekeeper import`: publishes list files to the fact topics; unreadable rows are set aside with the cause."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _verb(topic: str) -> None:
 def _run(
     context: click.Context, kind: type[_List], topic: str, file: Path, *, dry_run: bool, as_json: bool, **given: Any
 ) -> None:
-    """Imports one list, tells what came of it, and exits: with 1 where rows were rejected."""
+    """Imports one list, prints the result, and exits with 1 if rows were rejected."""
     settings, started = load(), monotonic()
     with _reading(file):
         handle = file.open("rb")
@@ -117,7 +117,7 @@ def answers(context: click.Context, /, file: Path, dry_run: bool, as_json: bool,
 
 
 class _List:
-    """One list being imported. What is wrong with the call, the map or the header is found before any row."""
+    """One list being imported. Faults of the call, the map or the header are found before any row."""
 
     lines_of_json: tuple[str, ...] = JSON_LINES
 
@@ -157,7 +157,7 @@ class _List:
             note("cli.import_encoded", file=file)
 
     def check(self) -> int:
-        """How many rows would be published; rejected ones are set aside."""
+        """The number of rows that would be published; rejected rows are set aside."""
         right = 0
         with self.rejects, progress_bar() as bar:
             task = bar.add_task(text("cli.import_reading"), total=self._lines)
@@ -167,7 +167,7 @@ class _List:
         return right
 
     def publish(self) -> int:
-        """Publishes the rows window by window; returns how many are acknowledged, raises UnavailableError (3)."""
+        """Publishes the rows by windows; the result is the number acknowledged. Raises UnavailableError (3)."""
         done, line = 0, self._first
         with Publisher(self._settings, self._topic) as publisher, self.rejects, progress_bar() as bar:
             task = bar.add_task(text("cli.import_reading"), total=self._lines)
@@ -216,7 +216,7 @@ class _List:
 
 
 class _Answers(_List):
-    """Answers to confirmations: CSV only, and each row is held against what was asked and what was answered."""
+    """Answers to confirmations: CSV only, each row compared with the questions and the earlier answers."""
 
     lines_of_json = ()
 

@@ -1,4 +1,4 @@
-"""`gatekeeper keys`: the keys that sign and that make people unknown in proofs, made, renewed and listed."""
+"""`gatekeeper keys`: makes, renews and lists the keys for signatures and pseudonyms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def command() -> None:
 @click.option("--role", "roles", type=_role, multiple=True, help=text("cli.keys_init_role"))
 @json_option
 def init(roles: tuple[str, ...], as_json: bool) -> None:
-    """Makes the keys that are missing and changes none that is there."""
+    """Makes the missing keys, and changes no existing one."""
     settings = load()
     keys = Keys(settings.key_folder)
     for role in roles:
@@ -41,7 +41,7 @@ def init(roles: tuple[str, ...], as_json: bool) -> None:
 @click.option("--role", type=_role, required=True, help=text("cli.keys_rotate_role"))
 @json_option
 def rotate(role: str, as_json: bool) -> None:
-    """Makes the next key of a role, which then is the one in use; what was signed with the others stays proven."""
+    """Makes the next key of a role, which is used from now on; signatures by earlier keys stay valid."""
     settings = load()
     keys = Keys(settings.key_folder)
     if not keys.numbers(role):
@@ -54,7 +54,7 @@ def rotate(role: str, as_json: bool) -> None:
 @command.command("list", help=text("cli.keys_list"))
 @json_option
 def list_(as_json: bool) -> None:
-    """Prints every key of the folder; exit 1 where folder or secret is open to others, or a file is no such key."""
+    """Prints every key of the folder; exit 1 if the folder or a secret is open to others, or a file is no such key."""
     keys = Keys(load().key_folder)
     known = keys.known()
     _show(known, as_json=as_json)

@@ -1,4 +1,4 @@
-"""How the verbs speak: data on stdout as a table or as JSON, one value a line; notes and progress on stderr."""
+"""Output of the verbs: data on stdout as a table or as JSON, one value a line; notes and progress on stderr."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help=text("cli.jso
 
 _BAR = 30
 _SPACE = "\u3000"
-"""The space of Japanese text, which Python takes for unprintable."""
+"""The space of Japanese text, which Python counts as unprintable."""
 _AGES = ((86_400, "cli.age_days"), (3_600, "cli.age_hours"), (60, "cli.age_minutes"), (1, "cli.age_seconds"))
 
 
@@ -40,10 +40,10 @@ def show_json(value: Any) -> None:
 def show_table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[int] = (), whole: Sequence[int] = ()
 ) -> None:
-    """Prints a table on stdout, `columns` being catalogue keys; those at `numbers` are set to the right.
+    """Prints a table on stdout. `columns`: keys of the catalogue. `numbers`: the right-aligned columns.
 
-    On a terminal it fits the width, those at `whole` being broken last; elsewhere no cell is ever cut, so that other
-    programs can read it.
+    On a terminal the table fits the width, and columns at `whole` are broken last. Elsewhere no cell is ever cut, so
+    that other programs can read it.
     """
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -69,7 +69,7 @@ def show_funnel(counts: Mapping[tuple[Verdict, str], int]) -> None:
 def show_bars(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, total: int, numbers: Sequence[int] = ()
 ) -> None:
-    """Prints a table whose rows end in one count more than there are columns: on a terminal as a bar, of `total`."""
+    """Prints a table whose rows end in one extra count, drawn on a terminal as a bar; `total`: the full bar."""
     if Console().is_terminal:
         drawn = [(*row[:-1], "█" * max(1, round(_BAR * row[-1] / total)) if row[-1] else "") for row in rows]
         show_table((*columns, "cli.column_bar"), drawn, numbers=numbers, whole=(0, 1))
@@ -96,10 +96,10 @@ def note(key: str, **values: Any) -> None:
 
 @contextmanager
 def whole(file: Path) -> Iterator[IO[str]]:
-    """Yields what is to be written; the file takes its place only when all is, readable by its owner alone.
+    """Yields a handle to write to; the file takes its place only when complete, readable by its owner alone.
 
-    No file takes the place of a pipe or a device, which is written to as it comes, nor of a link. Raises
-    UnavailableError (3) where it cannot be written.
+    A pipe or a device is written to directly, and a link stays a link. Raises UnavailableError (3) if the file cannot
+    be written.
     """
     part = None
     try:
@@ -134,14 +134,14 @@ def age(seconds: float) -> str:
 
 
 def printable(data: bytes) -> str:
-    """Bytes as text that cannot drive a terminal: what is not UTF-8 or not printable is escaped."""
+    """Bytes as text that cannot control a terminal: invalid UTF-8 and unprintable characters are escaped."""
     whole = data.decode("utf-8", "backslashreplace")
     shown = (char if char.isprintable() or char == _SPACE else char.encode("unicode_escape").decode() for char in whole)
     return "".join(shown)
 
 
 def by_terminal(context: click.Context, parameter: click.Parameter, value: bool | None) -> bool:
-    """Whether JSON is wanted: as asked, else wherever stdout is no terminal."""
+    """Tells whether to print JSON: as asked, else if stdout is no terminal."""
     return not sys.stdout.isatty() if value is None else value
 
 

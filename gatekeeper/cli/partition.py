@@ -1,4 +1,4 @@
-"""`gatekeeper partition list|show|resume`: what became of each partition, and how a refused one goes on."""
+"""`gatekeeper partition list|show|resume`: shows the state of each partition, and lets a refused one go on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def command() -> None:
 @command.command("list", help=text("cli.partition_list"))
 @json_option
 def list_(as_json: bool) -> None:
-    """Prints all partitions; exit 1 where one is refused."""
+    """Prints all partitions; exit 1 if one is refused."""
     settings = load()
     with Reader(settings) as reader:
         seen = fleet.read(settings, reader)
@@ -67,7 +67,7 @@ def list_(as_json: bool) -> None:
 @click.argument("number", metavar=NAMED, type=click.IntRange(min=0))
 @json_option
 def show(number: int, as_json: bool) -> None:
-    """Prints all about a partition, and how it goes on where it is refused (exit 1)."""
+    """Prints the state of a partition, and the way to resume a refused one (exit 1)."""
     settings = load()
     with Reader(settings) as reader:
         seen, each = _partition(settings, reader, number)
@@ -93,7 +93,7 @@ def show(number: int, as_json: bool) -> None:
 @click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.partition_wait"))
 @json_option
 def resume(number: int, start: int, by: str | None, reason: str, yes: bool, wait: float, as_json: bool) -> None:
-    """Writes the act by which the partition goes on; exit 5 where no worker took it up within `--wait`."""
+    """Writes the act that lets the partition go on; exit 5 if no worker took it up within `--wait`."""
     settings = load()
     who = person(settings, by)
     with Reader(settings) as reader:
@@ -189,7 +189,7 @@ def _skip(one: SkippedRecords) -> dict[str, Any]:
 
 
 def _said(skips: list[SkippedRecords]) -> list[str]:
-    """Returns in words what would be skipped, a sentence for each input."""
+    """The offsets that would be skipped, in words, with sentences for each input."""
     found = []
     for one in skips:
         topic, start, to = one.skip

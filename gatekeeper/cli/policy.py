@@ -1,4 +1,4 @@
-"""`gatekeeper policy`: the packs with their versions, what a file says, and what two versions let through."""
+"""`gatekeeper policy`: lists, shows, checks, compares and activates the versions of policies."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OFFLINE = ("policy", "since", "countries", "sha256")
 @click.option("--live", is_flag=True, help=text("cli.policy_live"))
 @json_option
 def list_policies(live: bool, as_json: bool) -> None:
-    """Prints every version of every shipped pack; with --live those that the running system decides by."""
+    """Prints every version of every shipped pack; with --live, the versions by which the running system decides."""
     rows = _live() if live else [_plainly(policy) for policy in every()]
     if as_json:
         show_json(rows)
@@ -50,7 +50,7 @@ def _plainly(policy: Policy) -> dict[str, Any]:
 
 
 def _live() -> list[dict[str, Any]]:
-    """The versions as they take force, pack by pack, with who put each in force, and what bars a pack."""
+    """The versions in order of their start, pack by pack, each with its activator, and the bars of each pack."""
     known = management.policies(load())
     now = _now()
     rows: list[dict[str, Any]] = []
@@ -106,7 +106,7 @@ def show(policy: str, version: int | None, as_json: bool) -> None:
 @click.argument("files", nargs=-1, required=True)
 @json_option
 def lint(files: tuple[str, ...], as_json: bool) -> None:
-    """Reads policy files as the worker would; exit 2 with file, key path and hint for the first that is wrong."""
+    """Reads policy files as the worker would; exit 2 with file, key path and hint for the first wrong one."""
     found = {file: file_policy(file) for file in files}
     if as_json:
         show_json([{"file": file, **policy.ref} for file, policy in found.items()])
@@ -120,7 +120,7 @@ def lint(files: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @click.pass_context
 def diff(context: click.Context, old: str, new: str, as_json: bool) -> None:
-    """Prints what differs from OLD to NEW; exit 1 where the new one lets more through."""
+    """Prints the differences from OLD to NEW; exit 1 if the new one lets more through."""
     found = differences(version_of(old, every()), version_of(new, every()))
     if as_json:
         show_json([one._asdict() for one in found])

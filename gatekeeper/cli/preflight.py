@@ -1,4 +1,4 @@
-"""The sums of a campaign's check as a person reads them, and as JSON."""
+"""The totals of a campaign's check, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gatekeeper.texts import text
 
 
 def summary(preflight: Preflight) -> dict[str, Any]:
-    """The sums as JSON takes them; of people only the ids of those who came back."""
+    """The totals as JSON values; the only ids of people are of those who came back."""
     verdicts = dict.fromkeys(VERDICTS, 0)
     for (verdict, _), n in preflight.funnel.items():
         verdicts[verdict] += n
@@ -46,7 +46,7 @@ def summary(preflight: Preflight) -> dict[str, Any]:
 
 
 def show(preflight: Preflight) -> None:
-    """Prints the sums on stdout as tables, on a terminal with bars."""
+    """Prints the totals on stdout as tables, on a terminal with bars."""
     total = preflight.sends
     show_heading("check.funnel")
     show_funnel(preflight.funnel)

@@ -1,4 +1,4 @@
-"""`gatekeeper publish`: a campaign's file onto `sends`, looked through whole before its first line is published."""
+"""`gatekeeper publish`: publishes a campaign's file to `sends`, after a check of the whole file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EXAMPLE = (
     '"channel":"postal","message_class":"marketing","template_id":"T1","contact_point":{"id":"cp-1","token":"t1_'
     f'{"A" * 43}","country":"JP"}},"delivery":{{"name":"見本 花子","lines":["見本県見本市1-2-3"]}}}}'
 )
-"""A line as it must be, for who comes with a table."""
+"""A correct line, shown to people who come with a table."""
 
 
 @click.command("publish", help=text("cli.publish"))
@@ -53,7 +53,7 @@ def command(
     allow_invalid: bool,
     as_json: bool,
 ) -> None:
-    """Publishes those lines of the file that are right, as they are; exit 1 where lines were rejected."""
+    """Publishes the right lines of the file, unchanged; exit 1 if lines were rejected."""
     settings, started = load(), monotonic()
     if rejects and rejects.resolve() == file.resolve():
         raise UsageError("error.rejects_overwrites", path=rejects)
@@ -79,7 +79,7 @@ def command(
 
 @contextmanager
 def _opened(file: Path) -> Iterator[IO[bytes]]:
-    """Yields the file, of stdin and of a pipe all that comes, to be read twice."""
+    """Yields the file so that it can be read twice; the content of stdin and of a pipe is copied first."""
     with opened(file) as handle:
         if handle is not sys.stdin.buffer and handle.seekable():
             yield handle
@@ -94,7 +94,7 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
 
 
 def _first(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) -> None:
-    """Raises UsageError (2) for a file of nothing, and for a table, before the broker is asked anything."""
+    """Raises UsageError (2) for an empty file, and for a table, before the broker is asked anything."""
     first = next(lines(handle, file), None)
     handle.seek(0)
     if first is None:
@@ -106,7 +106,7 @@ def _first(handle: IO[bytes], file: Path, *, topic: str, allow_invalid: bool) ->
 
 
 def _publication(settings: Settings, topic: str, *, allow_invalid: bool) -> Publication:
-    """Returns what lines are held against: of sends the reference data too, as they stand on `reference` now."""
+    """The checks for lines; those for sends include the current reference data."""
     if topic != "sends" or allow_invalid:
         return Publication(topic)
     known = packs.load(settings.policy)
@@ -118,7 +118,7 @@ def _publication(settings: Settings, topic: str, *, allow_invalid: bool) -> Publ
 
 
 def _earlier(settings: Settings, campaigns: list[str]) -> Earlier | None:
-    """Which campaigns there were before; None for who may not read `sends`, as a platform's own user."""
+    """The campaigns that existed before; None if the user may not read `sends`, such as a platform's own user."""
     with progress_bar() as bar:
         task = bar.add_task(text("publish.comparing"), total=None)
         try:
@@ -129,7 +129,10 @@ def _earlier(settings: Settings, campaigns: list[str]) -> Earlier | None:
 
 
 def _publish(publisher: Publisher, records: Iterator[FromLine], *, first: int, last: int) -> int:
-    """Publishes window by window; returns how many lines are acknowledged, raises IncompleteError (5) where not all."""
+    """Publishes window by window; the result is the number of acknowledged lines.
+
+    Raises IncompleteError (5) if a line is not acknowledged.
+    """
     done, line = 0, first
     with progress_bar() as bar:
         task = bar.add_task(text("cli.publish_publishing"), total=last - first + 1)
@@ -146,7 +149,7 @@ def _publish(publisher: Publisher, records: Iterator[FromLine], *, first: int, l
 
 
 def _say_campaigns(campaigns: list[dict[str, Any]], looked: CheckedFile) -> None:
-    """Says of each campaign how many sends it got, whether its id is new, and how to follow it."""
+    """Prints for each campaign its number of sends, whether its id is new, and how to follow it."""
     for one in campaigns:
         known = {None: "unseen", True: "new" if one["among_all"] else "seems_new", False: "known"}[one["new"]]
         said = {"campaign": one["campaign"], "count": f"{one['sends']:,}", "among": f"{one['among'] or 0:,}"}

@@ -1,4 +1,4 @@
-"""`gatekeeper readmit`: an erased person may be a customer again, by their own word and nobody else's."""
+"""`gatekeeper readmit`: lets an erased person be a customer again, at the person's own request only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streams.operations import erasures
 @by_option
 @json_option
 def command(recipient: str, reason: str, evidence: str | None, by: str | None, as_json: bool) -> None:
-    """Takes the stops of the erasure back, with the act, or nothing; whoever never was erased is refused (2)."""
+    """Takes back the stops of the erasure, with the act, all or nothing; refuses (2) a person never erased."""
     settings = load()
     act = fact_with_act.act(
         "readmit", by=person(settings, by), recipient_id=recipient, reason=reason, evidence_ref=evidence

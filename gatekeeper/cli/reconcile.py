@@ -1,4 +1,4 @@
-"""`gatekeeper reconcile`: what the print house says it sent, against what was cleared, handed off and called back."""
+"""`gatekeeper reconcile`: compares the print house's report with cleared, handed-off and recalled pieces."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS = ("line", "finding", "decision_id", *KEY, "date")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=text("cli.reconcile_out"))
 @json_option
 def command(delivered: Path, out: Path | None, as_json: bool) -> None:
-    """Compares row by row; exit 1 where a row is not right."""
+    """Compares row by row; exit 1 if a row is not right."""
     settings = load()
     rows = list(_rows(delivered))
     if not rows:
@@ -46,7 +46,7 @@ def command(delivered: Path, out: Path | None, as_json: bool) -> None:
         if kind is None:
             right.add(did)
         else:
-            # what cannot be read may be anything, a person's name included
+            # an unreadable row may be anything, a person's name included
             found.append(Discrepancy(Delivered(row.line) if kind == "unreadable" else row, kind, did))
     missing = _missing(books, rows, right)
     if out is not None:
@@ -62,7 +62,7 @@ def command(delivered: Path, out: Path | None, as_json: bool) -> None:
 
 
 def _rows(file: Path) -> Iterator[Delivered]:
-    """Yields the rows of the file; a row that is no CSV comes with nothing said, which is no piece's."""
+    """Yields the rows of the file; a row that is not CSV comes empty, and matches no piece."""
     with opened(file) as handle:
         lines = (line.decode("utf-8-sig" if number == 0 else "utf-8", "replace") for number, line in enumerate(handle))
         reader = csv.reader(lines)
@@ -116,7 +116,7 @@ def _books(settings: Settings) -> Books:
 
 
 def _missing(books: Books, rows: list[Delivered], right: set[str]) -> int:
-    """How many pieces of the file's campaigns were handed off, stand, and are not in it."""
+    """The number of pieces of the file's campaigns that were handed off, not recalled, and are not in the file."""
     named = {row.campaign_id for row in rows} | {books.cleared[did][1] for did in right}
     due = {did for did in books.handed - books.recalled.keys() if books.cleared.get(did, ("", "", ""))[1] in named}
     return len(due - right)

@@ -18,9 +18,9 @@ _COLUMNS = ("line", "last_line", "column", "field", "cause", "sentence")
 
 
 class Rejects:
-    """The file of the rows that were rejected, gone where there are none; what it says of lines before stays.
+    """The file of rejected rows, removed if empty. Rows of an earlier run about lines before `from_line` stay.
 
-    In CSV with the mark of UTF-8, so that Excel reads it.
+    CSV begins with the mark of UTF-8, so that Excel can read it.
     """
 
     def __init__(self, path: Path, *, from_line: int, as_json: bool) -> None:
@@ -45,9 +45,9 @@ class Rejects:
                 self.path.unlink()
 
     def add(self, rejected: Rejected, sentence: str | None = None) -> None:
-        """Writes one line; raises UnavailableError (3) where the disk takes no more.
+        """Writes one line; raises UnavailableError (3) if the disk takes no more.
 
-        `sentence`: None for that of the cause.
+        `sentence`: None for the sentence of the cause.
         """
         cause = rejected.cause.partition(".")[2]
         places = (rejected.line, rejected.last_line, rejected.column, rejected.field)
@@ -62,7 +62,7 @@ class Rejects:
             csv.DictWriter(self._handle, _COLUMNS).writerow(row)
 
     def _earlier(self) -> list[dict[str, Any]]:
-        """Returns what an earlier run said of the lines before the first one of this."""
+        """Rows of an earlier run about lines before the first line of this run."""
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as handle:
                 rows = map(orjson.loads, handle) if self._as_json else csv.DictReader(handle)

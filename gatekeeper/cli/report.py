@@ -1,4 +1,4 @@
-"""`gatekeeper report`: what the gate did in a period, for management review and the auditor."""
+"""`gatekeeper report`: reports the gate's work in a period, for management review and the auditor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from streams.operations.reports import read
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=text("cli.report_out"))
 @json_option
 def command(since: str, to: str, out: Path | None, as_json: bool) -> None:
-    """Prints it, or writes the page; exit 1 for a change or a stranger, 5 where old records are gone already."""
+    """Prints the report or writes the page; exit 1 for changed or foreign records, 5 if old records are gone."""
     settings = load()
     found = period.read(since, to, packs.load(settings.policy).at(int(time() * 1000)).timezone)
     with progress_bar() as bar:
@@ -50,7 +50,7 @@ def command(since: str, to: str, out: Path | None, as_json: bool) -> None:
 
 
 def _show(report: Mapping[str, Any]) -> None:
-    """Prints the figures on stdout; the tables of everything are on the page and in the JSON."""
+    """Prints the figures on stdout; the page and the JSON have all tables."""
     click.echo(text("report.title", **{name: report["days"][name] for name in ("first", "last")}))
     verdicts, latency = report["sends"]["verdicts"], report["withdrawals"]["latency_ms"]
     review, seal = report["review"], report["seal"]

@@ -1,4 +1,4 @@
-"""`gatekeeper resume`: the sending of a suspended controller goes on."""
+"""`gatekeeper resume`: ends the suspension of a controller's sending."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from streams.operations import management
 @by_option
 @json_option
 def command(controller: str, reason: str, by: str | None, as_json: bool) -> None:
-    """Writes the controller's record without a suspension, and the act; exit 1 where somebody else changed it too."""
+    """Writes the controller's record without a suspension, and the act; exit 1 if somebody else changed it too."""
     settings = load()
     act = fact_with_act.act("resume", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
     show_change(settings, management.resumption(settings, act), as_json)

@@ -21,7 +21,7 @@ from streams.client.reader import Reader
 from streams.operations import reviews
 
 SHOWN = 50
-"""A campaign without a source is thousands of items; a person reads so many."""
+"""Most rows of the list; a campaign without a source causes thousands of items."""
 
 command = acts.command
 
@@ -75,7 +75,7 @@ def list_items(filters: tuple[str, ...], everything: bool, as_json: bool) -> Non
 @click.argument("id_", metavar="ID")
 @lines_option
 def show(id_: str, as_json: bool) -> None:
-    """Prints one item: why it is withheld, by which clause, what would change that, and what was done so far."""
+    """Prints one item: the reasons, their clauses, the remedies, and the acts so far."""
     with Reader(load()) as reader:
         queue = reviews.read(reader)
         item = queue.item(id_)
@@ -110,7 +110,7 @@ def show(id_: str, as_json: bool) -> None:
 
 
 def left(item: Item, now: int, zone: str) -> str:
-    """The day of mailing with the time that is left to it."""
+    """The day of mailing, with the time left until then."""
     due = item.due(zone)
     if due is None or item.mail_date is None:
         return "-"

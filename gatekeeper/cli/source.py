@@ -1,4 +1,4 @@
-"""`gatekeeper source`: the lists that people's data came from, frozen where one turns out to be wrong."""
+"""`gatekeeper source`: quarantines a list of people's data that turns out to be wrong."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def command() -> None:
 def quarantine(
     batch: str, reason: str | None, evidence: str | None, by: str | None, dry_run: bool, as_json: bool
 ) -> None:
-    """Writes the batch's record as quarantined, and the act; exit 1 where somebody else changed it meanwhile.
+    """Writes the batch's record as quarantined, and the act; exit 1 if somebody else changed it meanwhile.
 
-    With `--dry-run` nothing is written, and what the quarantine would meet is told.
+    With `--dry-run` nothing is written, and the reach of the quarantine is shown.
     """
     settings = load()
     if dry_run:
@@ -49,7 +49,7 @@ def quarantine(
 
 
 def _foretold(settings: Settings, batch: str, as_json: bool) -> None:
-    """Tells who came with a list, and which of their pieces a quarantine can still stop."""
+    """Prints the number of people in a list, and their pieces that a quarantine can still stop."""
     named(batch, "BATCH")
     now = int(time() * 1000)
     with Reader(settings) as reader, progress_bar() as bar:

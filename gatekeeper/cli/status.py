@@ -1,4 +1,4 @@
-"""`gatekeeper status`: who decides, how far the gate is, what it decided, and what needs a person."""
+"""`gatekeeper status`: prints owners, progress and decisions of the gate, and faults that need a person."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from streams.operations import deadletters, fleet
 
 READY_SECONDS = 2.0
 OPEN_MS = 10_000
-"""A transaction that is open for longer is reported."""
+"""A transaction that is open for longer is reported (milliseconds)."""
 COUNTED_DAYS = 7
-"""Manifests are counted so far back: as long as sends are kept, and short enough to read while somebody waits."""
+"""Days of manifests that are counted: as long as sends are kept, and quick enough to read while a person waits."""
 
 
 @click.command("status", help=text("cli.status"))
 @json_option
 def command(as_json: bool) -> None:
-    """Prints the state; exit 1 where `findings` names anything that needs a person."""
+    """Prints the state; exit 1 if `findings` names anything that needs a person."""
     settings = load()
     with Reader(settings) as reader:
         seen = fleet.read(settings, reader)
@@ -44,7 +44,7 @@ def command(as_json: bool) -> None:
         held = [each for topic in INPUTS for each in reader.held(topic)]
     hanging = [_transaction(settings, one) for one in transactions.opened(settings, held) if one.age_ms >= OPEN_MS]
     worker = _worker(settings)
-    # facts are kept for ever and dead letters are not: the worker still knows what it cannot read
+    # facts are kept for ever, dead letters are not; the worker still knows its unreadable facts
     unreadable.update((worker["answer"] or {}).get("unreadable_facts", ()))
     others = {
         "transaction_open": hanging,
@@ -114,7 +114,7 @@ def _since(seen: Fleet, at: int | None) -> int | None:
 
 
 def _seal(seen: Fleet) -> dict[str, Any] | None:
-    """Size and age of the newest seal and of the newest one that a witness cosigned, None without a log."""
+    """Size and age of the newest seal, and of the newest one that a witness cosigned; None without a log."""
     seal = seen.seal
     if seal is None:
         return None
@@ -150,7 +150,7 @@ def _totals(reader: Reader) -> dict[str, Any]:
 
 
 def _worker(settings: Settings) -> dict[str, Any]:
-    """Asks the worker of this machine whether it is ready; `ready` is None where nobody answers."""
+    """Asks the worker of this machine whether it is ready; `ready` is None if nobody answers."""
     address = f"http://{settings.http_host}:{settings.http_port}/readyz"
     try:
         # a proxy of the environment has no business between us and our own machine

@@ -14,7 +14,7 @@ from gatekeeper.texts import text
 
 
 def show(state: dict[str, Any], seen: Fleet) -> None:
-    """Prints what to do first, then who owns what, then the counts; `state` is what --json prints of the fleet."""
+    """Prints actions, then owners, then counts. `state`: the value that --json prints about the fleet."""
     said = list(_actions(state, seen))
     for action in said:
         click.echo(text("cli.status_action", action=action))
@@ -67,7 +67,7 @@ def show(state: dict[str, Any], seen: Fleet) -> None:
 
 
 def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
-    """Yields what a person must do, gravest first: one sentence for each of the findings."""
+    """Yields the actions for a person, gravest first, one sentence for each finding."""
     if seen.unowned:
         if seen.sharing_out:
             key = "cli.status_sharing_out"
@@ -103,7 +103,7 @@ def _actions(state: dict[str, Any], seen: Fleet) -> Iterator[str]:
 
 
 def _sealed(seal: dict[str, Any] | None) -> Iterator[str]:
-    """Yields how old seal and witness are, as the console words it."""
+    """Yields the age of seal and witness, in the console's words."""
     if seal is None:
         yield text("page.seal_none")
     elif not seal["error"]:

@@ -1,4 +1,4 @@
-"""`gatekeeper suspend`: the sending of a controller frozen, binding from its acknowledgement (J.4.2)."""
+"""`gatekeeper suspend`: freezes the sending of a controller, binding from the acknowledgement (J.4.2)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from streams.operations.management import Change
 @by_option
 @json_option
 def command(controller: str, reason: str, since: str | None, until: str | None, by: str | None, as_json: bool) -> None:
-    """Writes the controller's record with the suspension in it, and the act; exit 1 where somebody else did so too."""
+    """Writes the controller's record with the suspension, and the act; exit 1 if somebody else changed it too."""
     settings = load()
     act = fact_with_act.act("suspend", by=person(settings, by), subject=f"controller/{controller}", reason=reason)
     show_change(settings, management.suspension(settings, act, since=since, until=until), as_json)
 
 
 def show_change(settings: Settings, change: Change, as_json: bool) -> None:
-    """Writes a change of `reference` with its act, and says so; exit 1 where somebody changed the record meanwhile."""
+    """Writes a change of `reference` with its act, and reports it; exit 1 if somebody changed the record meanwhile."""
     act, (pair, rival) = change.act, management.change(settings, change)
     (place,) = pair.facts
     where = f"{settings.topic(place.topic)}/{place.partition}/{place.offset}"

@@ -1,4 +1,4 @@
-"""`gatekeeper tail`: what stands on a topic and what comes, committed records only, personal data left out."""
+"""`gatekeeper tail`: prints a topic's committed records, present and coming, without personal data."""
 
 from __future__ import annotations
 
@@ -25,12 +25,10 @@ MASK = "…"
 PERSONAL = frozenset({"answer_code", "check", "delivery", "reason"})
 """Fields of readable values that hold names and addresses, words about people, or the code that answers for them.
 
-Who sold a list (`check`) may be a person as well.
-
-A value that cannot be read is left out whole.
+The seller of a list (`check`) may be a person as well. An unreadable value is left out whole.
 """
 OURS = ("gate-", "ce_")
-"""Headers of the worker's own topics; what others put into a header, nobody knows."""
+"""Prefixes of headers on the worker's own topics. Headers written by others may hold anything."""
 
 
 @click.command("tail", help=text("cli.tail"))
@@ -44,14 +42,14 @@ OURS = ("gate-", "ce_")
 def command(
     topic: str, from_beginning: bool, most: int | None, follow: bool, raw: bool, by: str | None, as_json: bool
 ) -> None:
-    """Prints one line a record; with `--raw` its value as well, once the act that says who looks is acknowledged."""
+    """Prints one line a record; with `--raw` also its value, once the act that names the reader is acknowledged."""
     name = logical_name(topic)
     if name not in TOPICS:
         raise UsageError("error.topic_unknown", topic=topic, topics=", ".join(TOPICS))
     settings = load()
     who = person(settings, by) if raw else None
     with Reader(settings) as reader:
-        reader.partitions(name)  # nobody is on record for looking at a topic that is not there
+        reader.partitions(name)  # a topic missing on the broker is refused before the act is written
         if who is not None:
             act = reveals.write(settings, name, by=who)
             note("cli.tail_revealing", by=who, act=act.act_id)
@@ -83,10 +81,10 @@ def _shown(record: Record, *, raw: bool) -> dict[str, Any]:
 
 
 def _said(record: Record) -> tuple[str, str]:
-    """Verdict and primary reason, as far as records of the topic have them; `-` for each that is not there.
+    """Verdict and primary reason, if records of the topic have them; `-` for each missing one.
 
-    Of a dead letter: reason and fault. Of an act: its kind and its id. Of an act's audit record that holds no verdict:
-    what became of the act, and its kind.
+    For a dead letter: reason and fault. For an act: kind and id. For an act's audit record without a verdict: the
+    outcome and kind of the act.
     """
     found: tuple[Any, Any] = (None, None)
     try:
@@ -111,12 +109,12 @@ def _said(record: Record) -> tuple[str, str]:
 
 
 def _value(record: Record) -> Any:
-    """The value without personal data; of one that its topic cannot read, or of a dead letter, nothing."""
+    """The value without personal data; MASK for an unreadable value, or for a dead letter."""
     if record.value is None:
         return None
     try:
         if TOPICS[record.topic].adapter is not None:
-            # these have keys of their own, that are not named in the value
+            # these topics have keys of their own, which the value does not name
             key = None if record.topic in ("audit", "manifests") else record.key
             decode(record.topic, key, record.value)
         elif record.topic == "deadletter":

@@ -1,4 +1,4 @@
-"""`gatekeeper topics`: the topics of the registry, made on a broker and compared with it."""
+"""`gatekeeper topics`: creates the topics of the registry on a broker, and compares the two."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def command() -> None:
 @click.option("--repair", is_flag=True, help=text("cli.topics_repair"))
 @json_option
 def create(repair: bool, as_json: bool) -> None:
-    """Makes what is missing; exit 1 where a topic that was there differs from the registry."""
+    """Creates the missing topics; exit 1 if an existing topic differs from the registry."""
     settings = load()
     done = admin.create(settings)
     differences = admin.verify(settings)
@@ -45,7 +45,7 @@ def create(repair: bool, as_json: bool) -> None:
 @command.command("verify", help=text("cli.topics_verify"))
 @json_option
 def verify(as_json: bool) -> None:
-    """Prints each difference, and advice about the brokers; exit 1 where there is a difference."""
+    """Prints each difference, and advice about the brokers; exit 1 if there is a difference."""
     settings = load()
     differences, advice = admin.verify(settings), admin.advise(settings)
     if as_json:
@@ -63,7 +63,7 @@ def verify(as_json: bool) -> None:
 @command.command("list", help=text("cli.topics_list"))
 @json_option
 def list_topics(as_json: bool) -> None:
-    """Prints the registry; needs no broker."""
+    """Prints the registry, without a broker."""
     settings = load()
     rows = [_row(topic, settings) for topic in TOPICS.values()]
     if as_json:
@@ -85,7 +85,7 @@ def list_topics(as_json: bool) -> None:
 def show_rights(part: str, principal: str | None, as_json: bool) -> None:
     """Prints the rights that one part of the gate needs on the broker, as calls of Kafka's own command.
 
-    It needs no broker: where none is known, its place is left to be filled in.
+    The command needs no broker. Without a known one, its place is left to be filled in.
     """
     settings = load()
     begin = ("kafka-acls.sh", "--bootstrap-server", _broker(settings), "--add")

@@ -1,4 +1,4 @@
-"""What click finds wrong with a call, as one sentence of the catalogue; the value that was typed is not repeated."""
+"""Words click's usage errors as one sentence of the catalogue, without the typed value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gatekeeper.texts import near, text
 
 
 class Number(click.FloatRange):
-    """A number in a range, as `click.FloatRange` takes it; neither `nan` nor `inf` is one."""
+    """A number in a range, as `click.FloatRange` takes it; `nan` and `inf` are refused."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number; raises click.BadParameter (2) for anything else."""
@@ -24,7 +24,7 @@ class Number(click.FloatRange):
 
 
 def sentence(error: click.UsageError) -> str:
-    """Returns what is wrong, and where the help on it is."""
+    """The fault of the call as a sentence, with the command that shows help."""
     context = error.ctx
     path = context.command_path if context else "gatekeeper"
     return text("usage.see", what=_what(error, context), command=path)
@@ -53,7 +53,7 @@ def _unknown(key: str, name: str, known: list[str]) -> str:
 
 
 def _wanted(kind: click.ParamType | None) -> str:
-    """Returns what values a parameter takes, '' where there is nothing to say."""
+    """The values that a parameter takes, in words; '' for other types."""
     if isinstance(kind, click.Choice):
         return text("usage.one_of", names=", ".join(map(str, kind.choices)))
     if isinstance(kind, click.IntRange | click.FloatRange):

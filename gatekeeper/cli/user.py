@@ -49,7 +49,7 @@ def add(name: str, roles: tuple[Role, ...], password_stdin: bool, path: Path | N
 @users_option
 @json_option
 def list_users(path: Path | None, as_json: bool) -> None:
-    """Prints who is in the file, without hashes."""
+    """Prints the people in the file, without hashes."""
     found = sorted(users.read(_file(path)).users.items())
     if as_json:
         show_json([{"user": name, "roles": person.roles} for name, person in found])

@@ -30,7 +30,7 @@ class Verbs(click.Group):
         return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A verb's command, None where there is no such verb."""
+        """A verb's command, None for an unknown verb."""
         if cmd_name not in self._modules:
             return None
         command: click.Command = import_module(f"{self._package}.{self._modules[cmd_name]}").command

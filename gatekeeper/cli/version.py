@@ -1,4 +1,4 @@
-"""`gatekeeper --version`: which release this is, and the version of its rules."""
+"""`gatekeeper --version`: prints the release and the version of its rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gatekeeper withdraw`: a person's consent taken back, binding from its acknowledgement."""
+"""`gatekeeper withdraw`: withdraws a person's consent, binding from the acknowledgement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.values import Channel
 from streams.operations import withdrawals
 
 UNNAMED = "unnamed"
-"""Who entered a withdrawal where nobody says: a stop is not refused for want of a name."""
+"""Actor of a withdrawal that names none; a withdrawal is not refused for want of a name."""
 
 
 @click.command("withdraw", help=text("cli.withdraw"))
@@ -43,7 +43,7 @@ def command(
     by: str | None,
     as_json: bool,
 ) -> None:
-    """Writes a Withdrawn event for each controller and the act that says who entered them, all of it or nothing."""
+    """Writes a Withdrawn event for each controller and the act that names the actor, all or nothing."""
     settings = load()
     covers = purpose == "*" or _covers_any(purpose, load_packs(settings.policy).at(int(time() * 1000)).purposes)
     done = withdrawals.write(
@@ -84,5 +84,5 @@ def command(
 
 
 def _covers_any(purpose: str, known: Iterable[str]) -> bool:
-    """Tells whether a no to `purpose` is a no to any of the policy's."""
+    """Tells whether a withdrawal of `purpose` covers any purpose of the policy."""
     return any(one == purpose or one.startswith(f"{purpose}.") for one in known)

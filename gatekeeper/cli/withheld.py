@@ -1,4 +1,4 @@
-"""The file of what a campaign's check withholds: a send a line, with its reasons and remedies, no contact value."""
+"""The file of sends that a campaign's check withholds: one a line, with reasons and remedies, no contact value."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ Write = Callable[[Checked, Return | None], None]
 
 @contextmanager
 def written(file: Path) -> Iterator[Write]:
-    """Yields what writes one withheld send, as CSV by the file's name, else as JSON.
+    """Yields a function that writes one withheld send, as CSV if the file's name says so, else as JSON.
 
-    The file takes its place only when all is written. Raises UnavailableError (3) where it cannot be.
+    The file takes its place only when complete. Raises UnavailableError (3) if it cannot be written.
     """
     with whole(file) as handle:
         yield _rows(handle) if file.suffix.lower() == ".csv" else _values(handle)

@@ -1,6 +1,6 @@
-"""What the world tells the gate: sends, and the facts and reference data that decide them (domain rule 6.1).
+"""Events that the gate reads: sends, the facts and reference data that decide them, and acts (domain rule 6.1).
 
-One file a topic. Every value has `"v": 1`; a `?` of the specification is a field with the default None or ().
+There is one file a topic. Every value has `"v": 1`; a `?` of the specification is a field with the default None or ().
 """
 
 from schemas.events.acts import (

@@ -1,4 +1,4 @@
-"""What people do about withheld sends, or beside a fact: the records of `acts` (domain rules 6.1, 6.8)."""
+"""Records of `acts`: acts of people on withheld sends, or together with a fact (domain rules 6.1, 6.8)."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class Release(Model):
 
     @property
     def people(self) -> frozenset[str]:
-        """Who stands for it."""
+        """The ids of the people behind the release."""
         return frozenset((self.by,) if isinstance(self.by, str) else self.by)
 
 
 class ItemAct(Model):
-    """What else a person does about one item of the review queue.
+    """An act other than a release on one item of the review queue.
 
-    `approve`: the second person's word on a release. `undoes`: the act that an undo takes back, None = the one that
-    stands. `note`, `reveal` and `claim` are only recorded; the others are judged.
+    `approve`: the second person's approval of a release. `undoes`: the act that an undo takes back, None = the current
+    one. `note`, `reveal` and `claim` are only recorded; the others are judged.
     """
 
     v: Version
@@ -81,10 +81,10 @@ class ItemAct(Model):
 
 
 class CampaignAct(Model):
-    """What a person does about all that is cleared of one campaign: handed to a print house, or called back.
+    """An act on all cleared pieces of one campaign: hand-off to a print house, or cancellation.
 
-    One record a partition of `sends`, each with the same `act_id`. `subject`: campaign/ID. `channel`: None = any.
-    `again`: what was handed off before is handed off once more.
+    There is one record for each partition of `sends`, all with the same `act_id`. `subject`: campaign/ID. `channel`:
+    None = any. `again`: also hands off pieces that were handed off before.
     """
 
     v: Version
@@ -105,7 +105,7 @@ class CampaignAct(Model):
 
 
 class SourcePlace(Model):
-    """Where the bytes stand that were cleared: on `sends`, or on `review` where an act had let them go."""
+    """Place of the cleared bytes: on `sends`, or on `review` if an act cleared them."""
 
     topic: Literal["sends", "review"]
     partition: Annotated[int, Field(ge=0, lt=2**31)]
@@ -113,10 +113,10 @@ class SourcePlace(Model):
 
 
 class Reemission(Model):
-    """A cleared piece that is gone from `cleared`, to be written there again: same key, id and bytes.
+    """Request to write a cleared piece that is gone from `cleared` there again, with the same key, id and bytes.
 
-    `decision_id`: its clearance. `after`: the act that wrote it again last, None = none did; where another has since,
-    this one does nothing.
+    `decision_id`: its clearance. `after`: the last act that wrote the piece again, None = none. If another act has done
+    so since, this one does nothing.
     """
 
     v: Version
@@ -135,10 +135,10 @@ class Reemission(Model):
 
 
 class PairedAct(Model):
-    """Who did it and why, for a fact that was written in the same transaction; the fact itself decides.
+    """Actor and reason of a fact written in the same transaction; the fact itself decides.
 
-    It is about one person, or about a `subject`: a reference record as kind/id. `erase` and `readmit` are about a
-    person, and stand on every partition: each destroys the person's salt in its own ledger, or lets a new one be made.
+    The act is about one person, or about a `subject`: a reference record as kind/id. `erase` and `readmit` are about a
+    person, and stand on every partition. On each, they destroy the person's salt in its ledger, or allow a new one.
     """
 
     v: Version
@@ -161,9 +161,9 @@ class PairedAct(Model):
 
 
 class TopicAct(Model):
-    """What a person does with a whole topic. It is only recorded.
+    """An act on a whole topic, which is only recorded.
 
-    `reveal_topic`: its records are shown with the personal data in them. `subject`: topic/NAME, as the registry has it.
+    `reveal_topic`: shows the topic's records with their personal data. `subject`: topic/NAME, as in the registry.
     """
 
     v: Version
@@ -177,11 +177,11 @@ class TopicAct(Model):
 
 
 class PartitionAct(Model):
-    """A person's word that a refused partition goes on. It stands on the partition of `acts` that it names.
+    """An act that lets a refused partition go on, on the partition of `acts` that it names.
 
-    `subject`: partition/N. `refused`: the key of the error that the partition was refused for. `head`: SHA-256 (hex)
-    of the entry `head` of the ledger that the person looked at, None without one. `sends`, `acts`: the next offsets.
-    A worker that refuses for that error at that head goes on from there, once; the act is recorded in any case.
+    `subject`: partition/N. `refused`: the key of the error for which the partition was refused. `head`: SHA-256 (hex)
+    of the entry `head` of the ledger that the person looked at, None without one. `sends`, `acts`: the next offsets. A
+    worker that refuses for that error at that head goes on from these offsets, once. The act is recorded in any case.
     """
 
     v: Version
@@ -206,4 +206,4 @@ class PartitionAct(Model):
 Act = Annotated[
     Release | ItemAct | PairedAct | CampaignAct | Reemission | TopicAct | PartitionAct, Field(discriminator="kind")
 ]
-"""One record of `acts`, told by its `kind`."""
+"""One record of `acts`, distinguished by its `kind`."""

@@ -1,4 +1,4 @@
-"""What the gate asks a person: the records of `confirmations` (domain rule 6.1)."""
+"""Records of `confirmations`: the questions of the gate to a person (domain rule 6.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person said, and what happened to it: the events of `consents` (domain rules 6.1, 6.3)."""
+"""Events of `consents`: a person's consents and refusals, and later events about them (domain rules 6.1, 6.3)."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ class PersonEvent(Model):
 
     @property
     def said(self) -> str | None:
-        """When it happened, else when it was recorded."""
+        """The time of the event, else the time of its recording."""
         return self.at or self.recorded_at
 
 
 OnConsents = Annotated[Consent | PersonEvent, Field(discriminator="kind")]
-"""What the topic of the consents carries."""
+"""One record of `consents`, distinguished by its `kind`."""

@@ -1,4 +1,4 @@
-"""What the gate calls back: the records of `recalls`."""
+"""Records of `recalls`: cleared pieces that the gate calls back."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from schemas.values import Channel, Code, Id, Model, RecipientId, Version, Zoned
 
 
 class Recall(Model):
-    """A piece that was cleared and must not go out any more.
+    """A cleared piece that must not go out any more.
 
-    `decision_id`: the decision that cleared it. `recall_id` derives from that alone, so a recall said twice is one.
-    `reasons`: why it does not stand; none where a person called it back.
+    `decision_id`: the decision that cleared it. `recall_id` derives from that id alone, so a repeated recall counts
+    once. `reasons`: why the clearance no longer holds; empty if a person called the piece back.
     """
 
     v: Version

@@ -1,4 +1,4 @@
-"""What sends and facts refer to: the records of `reference` (domain rule 6.1)."""
+"""Records of `reference`, to which sends and facts refer (domain rule 6.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a marketing platform asks for: one piece to one recipient (domain rule 6.1)."""
+"""Records of `sends`: a marketing platform asks for one piece to one recipient (domain rule 6.1)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SendContactPoint(Model):
 
 
 READINGS = 32
-"""So many less exact spellings of one contact value are looked for at most."""
+"""Most less exact spellings of one contact value that are looked for."""
 
 
 class Match(Model):

@@ -1,4 +1,4 @@
-"""How a person's data were got: the events of `sources` (domain rule 6.1)."""
+"""Events of `sources`: acquisitions of a person's data (domain rule 6.1)."""
 
 from __future__ import annotations
 

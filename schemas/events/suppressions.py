@@ -1,4 +1,4 @@
-"""What must not be sent, to a person or a token: the events of `suppressions` (domain rule 6.1)."""
+"""Events of `suppressions`: stops of mail to a person or a token (domain rule 6.1)."""
 
 from __future__ import annotations
 

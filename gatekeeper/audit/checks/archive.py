@@ -1,4 +1,4 @@
-"""What was known of somebody when a decision was made: the fact topics, folded again up to a manifest's positions."""
+"""Facts known about a person at the time of a decision, rebuilt from the fact topics up to a manifest's offsets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.events import Resolution, Send
 from schemas.record import Refusal
 
 Positions = Mapping[str, Sequence[int]]
-"""The next offset of each fact topic (registry name), by partition: what stands before it was known."""
+"""Next offset of each fact topic (registry name), by partition. Records below it were known."""
 _KEPT = 8
 
 
@@ -32,13 +32,13 @@ class _Stored(NamedTuple):
 
 
 class Archive:
-    """All records of the fact topics, by whom they are about; about as large as the facts of a worker twice."""
+    """All records of the fact topics, by person. An archive takes about twice the memory of a worker's facts."""
 
     def __init__(self) -> None:
         self._about: dict[str, list[_Stored]] = defaultdict(list)
         self._reference: list[_Stored] = []
         self._special: list[_Stored] = []
-        """Of `reference` what bears on people by itself: records that cannot be read, and those that settle some."""
+        """Records that may concern anyone: refused batches, unreadable reference records, resolutions."""
         self._stores: dict[tuple[int, ...], FactStore] = {}
 
     def apply(
@@ -50,7 +50,7 @@ class Archive:
         value: bytes | None,
         refused: Refusal | None = None,
     ) -> None:
-        """Takes one record in, as `FactStore.apply` does; each partition in its order."""
+        """Adds one record, as `FactStore.apply` does. Call it in offset order within each partition."""
         record = _Stored(topic, partition, offset, key, value, refused)
         if refused and refused.what == "batch":
             self._special.append(record)
@@ -67,7 +67,7 @@ class Archive:
             self._about[name].append(record)
 
     def reference(self, at: Positions) -> FactStore:
-        """Returns what was known of reference data and policies; nothing of people."""
+        """The reference data and policies known at these positions, without facts about people."""
         key = tuple(at.get("reference", ()))
         store = self._stores.get(key)
         if store is None:
@@ -90,7 +90,7 @@ class Archive:
         releases: bytes,
         erased: int | None = None,
     ) -> Facts:
-        """Returns what `FactStore.view` gave then; what a worker remembers beside the topics is given."""
+        """The view that `FactStore.view` gave then. The worker's own memory comes in as arguments."""
         ours = [record for record in self._about.get(send.recipient_id, ()) if record.known(at)]
         names = {send.contact_point.token, *(match.token for match in send.match)}
         if isinstance(printed, Identified):
@@ -114,7 +114,7 @@ def _special(record: _Stored) -> bool:
 
 
 def _tokens(record: _Stored) -> set[str]:
-    """The tokens that a source gives; none of what is no readable source."""
+    """The tokens of a source record; empty for any other record, and for an unreadable one."""
     if record.topic != "sources":
         return set()
     try:

@@ -1,4 +1,4 @@
-"""What audit records name by SHA-256 alone: texts of policies, and records of reference data."""
+"""Looks up policies and reference data that audit records name only by SHA-256."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from schemas.audit import Digest
 from schemas.codec import Unreadable, canonical, decode
 
 TERMS = "joint_use_terms/"
-"""Of joint-use terms a record names all versions together: the hash of canonical JSON, version to SHA-256."""
+"""A record names all versions of joint-use terms by one hash, that of canonical JSON, version to SHA-256."""
 _DIGESTS = TypeAdapter(dict[str, Digest])
 _KEPT = 4096
 
 
 class Missing(Exception):
-    """Bytes that a record names are not there, or are not those that it names; `kind`: policy or reference."""
+    """Bytes named by a record are missing, or have another hash. `kind`: policy or reference."""
 
     def __init__(self, kind: str, digest: str) -> None:
         super().__init__(kind, digest)
@@ -30,7 +30,7 @@ class Missing(Exception):
 
 
 class ByHash:
-    """Policies and reference data of a trail, each made out once."""
+    """Policies and reference data of a trail, each parsed once."""
 
     def __init__(self, named: Named) -> None:
         self._named = named
@@ -38,7 +38,7 @@ class ByHash:
         self._references: dict[bytes, Reference] = {}
 
     def policy(self, digest: str) -> Policy:
-        """The version with these bytes; raises Missing."""
+        """The policy version with this SHA-256; raises Missing."""
         found = self._policies.get(digest)
         if found is None:
             try:
@@ -49,7 +49,7 @@ class ByHash:
         return found
 
     def reference(self, refs: Mapping[str, str | None]) -> Reference:
-        """The reference data of a snapshot, `kind/id` to hash (None: there was none); raises Missing."""
+        """The reference data of a snapshot. `refs`: `kind/id` to hash (None: no such record). Raises Missing."""
         name = canonical(refs)
         found = self._references.get(name)
         if found is None:

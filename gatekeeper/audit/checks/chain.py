@@ -1,4 +1,4 @@
-"""What may be sealed: a manifest that a known worker signed and that continues its partition, and nothing else."""
+"""Admits manifests to the sealed log: only those signed by a known worker that continue their partition's chain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KID = re.compile(r"[A-Za-z0-9._-]{1,200}(/[a-z]+)?\+[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True)
 class ChainFinding:
-    """What is wrong with a record of `topic`, by where it stands there; `values` fill the sentence of its kind."""
+    """A fault of one record of `topic`, with its place. `values` fill the sentence of its kind."""
 
     kind: Kind
     partition: int
@@ -41,14 +41,14 @@ class ChainFinding:
 
     @property
     def place(self) -> str:
-        """Where it stands, as people are told: `TOPIC/PARTITION/OFFSET`."""
+        """The record's place as shown to people: `TOPIC/PARTITION/OFFSET`."""
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 class SealPosition(Model):
-    """How far a partition is sealed: the next offset on `manifests`, the last value's hash, the inputs taken.
+    """Progress of sealing in a partition: next offset on `manifests`, hash of the last value, next input offsets.
 
-    The sealer's state file holds it as it is here, for the next start.
+    The sealer's state file stores it in this form for the next start.
     """
 
     next: Count
@@ -60,28 +60,32 @@ _UNSEALED = SealPosition(next=0, head=None, taken={})
 
 
 class Chain:
-    """The partitions of `manifests` as far as they are sealed.
+    """The sealed chain of each partition of `manifests`.
 
-    What cannot be sealed is left aside and the head stays: a record that others slipped in does no harm to what
-    follows, and after one that is missing nothing of its partition is sealed any more. There never is a fork.
+    A record that cannot be sealed is set aside and leaves the head unchanged. A stranger's record therefore does no
+    harm to later manifests. After a missing manifest, nothing more of its partition is sealed. The chain never forks.
     """
 
     def __init__(self, state: Mapping[int, SealPosition], *, keys: Callable[[], Sequence[Vkey]]) -> None:
-        """Takes up what `state` returned. `keys`: the workers' public keys as they are when one is looked for."""
+        """Continues from a result of `state`. `keys`: gives the workers' public keys as of each call.
+
+        `keys` is called for every key id that is not known yet.
+        """
         self._listed = keys
         self._keys: dict[str, Vkey] = {}
         self._sealed = dict(state)
-        self._aside: dict[tuple[int, str], int] = {}  # by partition and the predecessor that it names: its offset
+        self._aside: dict[tuple[int, str], int] = {}  # partition and named predecessor to offset
         self._broken: set[int] = set()
 
     def state(self) -> dict[int, SealPosition]:
-        """Returns what the next start needs, by partition."""
+        """The positions to continue from at the next start, by partition."""
         return dict(self._sealed)
 
     def ends(self, leaves: Iterable[bytes]) -> bool:
-        """Tells whether it stands where these leaves of a log end: at each partition's last manifest, and no other.
+        """Tells whether each partition's position is that of its last manifest among these leaves of a log.
 
-        It reads them all, at about 5 µs a leaf. The offset on `manifests` is in none: it cannot be below their number.
+        All leaves are read, at about 5 µs each. No leaf holds the offset on `manifests`, which cannot be below the
+        number of a partition's leaves.
         """
         counts: Counter[int] = Counter()
         heads: dict[int, str] = {}
@@ -106,14 +110,14 @@ class Chain:
         return True
 
     def next(self, partition: int) -> int:
-        """The offset behind the last manifest of a partition that is sealed, 0 where none is."""
+        """The offset after a partition's last sealed manifest, 0 if none is sealed."""
         return self._at(partition).next
 
     def take(self, partition: int, offset: int, value: bytes | None, signature: str) -> tuple[bool, list[ChainFinding]]:
-        """Whether this manifest may be sealed, in which case it is the new head, and what is to be told.
+        """Checks the next manifest. The result: whether to seal it, and the findings to report.
 
-        `signature`: the header `gate-sig`, '' without one. What breaks a partition is told once, not for each
-        manifest behind it.
+        A manifest to seal becomes the new head. `signature`: the header `gate-sig`, '' without one. A break in a
+        partition is reported once, not again for each later manifest.
         """
         at = self._at(partition)
         manifest, finding = self._signed(partition, offset, value, signature)
@@ -158,7 +162,7 @@ class Chain:
         return manifest, None
 
     def _key(self, kid: str) -> Vkey | None:
-        if kid not in self._keys:  # it may be one that was added since
+        if kid not in self._keys:  # the key may have been added since
             self._keys = {key.kid: key for key in self._listed()}
         return self._keys.get(kid)
 
@@ -177,7 +181,7 @@ class Chain:
         for taken in manifest.in_:
             if taken.first > (expected := at.taken.get(taken.topic, taken.first)):
                 return wrong("skipped", topic=taken.topic, first=expected, to=taken.first)
-        # what a person let go undecided is accounted for; whether an act says so, is for verify and coverage
+        # offsets that a person skipped are accounted for; verify and coverage look for the act
         stands = at.taken | {taken.topic: taken.to for taken in manifest.in_}
         for one in manifest.skipped:
             if one.first != (expected := stands.get(one.topic, one.first)):
@@ -186,9 +190,9 @@ class Chain:
 
 
 def not_signed(value: bytes, signature: str, key: Vkey | None) -> Kind | None:
-    """Returns what is wrong with a signature as the header `gate-sig` has it; `key`: that it names, None = not known.
+    """The fault of a signature, None if the signature is valid.
 
-    None where nothing is.
+    `signature`: as in the header `gate-sig`. `key`: the key named by the manifest, None if unknown.
     """
     if not signature:
         return "unsigned"
@@ -202,18 +206,18 @@ def not_signed(value: bytes, signature: str, key: Vkey | None) -> Kind | None:
 
 
 def told_kid(kid: str) -> str:
-    """Returns what a manifest calls its key by, `?` for what is shaped otherwise: a forger may have put anything there.
+    """The key id of a manifest, or `?` if malformed, as a forger may have written anything.
 
-    What is told of it stands in logs, and in a report that is sealed for ever.
+    The id goes into logs, and into a report that is sealed for ever.
     """
     return kid if _KID.fullmatch(kid) else "?"
 
 
 class Own:
-    """Tells a system's own manifests from what others put among them, and what is wrong with those.
+    """Separates a system's own manifests from foreign records, with the fault of each foreign one.
 
-    Whoever may write to the topic can put something there, and reading must go on. Where no worker's key is known,
-    nobody can tell by signatures, and only what is no manifest of its partition is left aside.
+    Anyone with write access can add records to the topic, and reading must go on. If no worker's key is known,
+    signatures cannot be checked. Then only records that are no manifest of their partition are set aside.
     """
 
     def __init__(self, keys: Sequence[Vkey]) -> None:
@@ -222,6 +226,6 @@ class Own:
         self._foreign = NO_MANIFEST | FOREIGN if keys else NO_MANIFEST
 
     def foreign(self, partition: int, offset: int, value: bytes | None, signature: str) -> ChainFinding | None:
-        """Why the next manifest of a partition is not the system's own; None where it is, gaps or not."""
+        """The finding if the next manifest of a partition is foreign; None for an own one, even after a gap."""
         _, findings = self._chain.take(partition, offset, value, signature)
         return next((finding for finding in findings if finding.kind in self._foreign), None)

@@ -1,8 +1,9 @@
-"""Whether every input is accounted for: a partition's manifests held against inputs, records and outputs (audit.md §4).
+"""Checks that every input is accounted for: compares manifests with inputs, records and outputs (audit.md §4).
 
-A manifest claims a range of offsets, which of them hold nothing, and how many records came of it. Nothing of that is
-believed here: ranges must join, gaps must be empty, each input in a range must have one record of its own, and each
-output one record that leads to it. What the broker no longer keeps cannot be proven, and that is said too.
+A manifest claims a range of offsets, the gaps in it, and the number of its audit records. This check trusts none of
+these claims. Ranges must join, and gaps must be empty. Each input in a range must have one audit record of its own.
+Each output must have one audit record that leads to it. Data that the broker no longer keeps cannot be proven, and is
+reported as expired.
 """
 
 from __future__ import annotations
@@ -46,18 +47,18 @@ Fault = Literal[
     "unsaid_skip",
 ]
 OWN = {"sends": ("intake",), "acts": ("act", "release")}
-"""Of which stage the one record is that each record of an input has."""
+"""Stages of the one audit record that each input record has, by input topic."""
 OUTPUTS = ("cleared", "review", "confirmations", "recalls", "deadletter")
 TOLD = 100
-"""So many findings a report holds at most; it counts them all."""
+"""Most findings that a report lists; it counts all of them."""
 DETAIL = 120
-"""So much is told of a detail."""
+"""Most characters of a detail that are reported."""
 
 
 class CoverageFinding(NamedTuple):
-    """What is wrong, and where: a topic of the registry and an offset of it; `detail`: how many, which, or up to where.
+    """A fault with its place: topic (registry name), partition, offset. `detail`: a count, an id or an end offset.
 
-    Of what is not there, the place is that of the manifest, the input or the record which should have it.
+    The place of something missing is that of the manifest, input or record that should have it.
     """
 
     fault: Fault
@@ -68,12 +69,12 @@ class CoverageFinding(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it is, as people are told: `TOPIC/PARTITION/OFFSET`."""
+        """The place as shown to people: `TOPIC/PARTITION/OFFSET`."""
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 class End(NamedTuple):
-    """Where the ledger says that a partition is: next offsets of its inputs, hash (hex) of its last manifest."""
+    """A partition's position in the ledger: next offsets of its inputs, hash (hex) of its last manifest."""
 
     sends: int
     acts: int
@@ -82,7 +83,7 @@ class End(NamedTuple):
 
 @dataclass(slots=True)
 class Range:
-    """What was claimed of an input: the offsets from `start` to `to`, of which `n` hold a record."""
+    """A claimed range of an input: offsets from `start` to before `to`, `n` of them with a record."""
 
     start: int
     to: int
@@ -90,10 +91,10 @@ class Range:
 
 
 class SkippedRange(NamedTuple):
-    """Offsets of an input (registry name) that a person let go undecided: from `start` to `to`, and by which act.
+    """Offsets of an input (registry name) that a person skipped: from `start` to before `to`, with the act.
 
-    `place`: where the act stands on `acts`; `manifest`: the offset of the manifest that says so. `refused`: the error
-    that the partition was refused for. Where `to` lies before `start`, the partition went back.
+    `place`: the act's offset on `acts`. `manifest`: the offset of the manifest that states the skip. `refused`: the
+    error for which the partition was refused. If `to` is below `start`, the partition went back.
     """
 
     topic: str
@@ -108,9 +109,9 @@ class SkippedRange(NamedTuple):
 
 @dataclass(slots=True)
 class Covered:
-    """What was found of one partition; `expired`: how much of each topic the broker no longer keeps.
+    """Result for one partition. `expired`: the amount of each topic that the broker no longer keeps.
 
-    Of an input that are its offsets, of an output the decisions that had a record there.
+    For an input it counts offsets, for an output the decisions with a record there.
     """
 
     partition: int
@@ -134,11 +135,11 @@ def covered(
     outputs: Mapping[str, Outgoing],
     head: End | None,
 ) -> Covered:
-    """Returns what was found of a partition; everything comes in the order of its topic.
+    """The coverage of a partition. Pass every iterable in the order of its topic.
 
-    `keys`: the public keys of the workers; without any, nobody can tell by signatures, and none is checked.
-    `first`: the first offset of `manifests` that the broker keeps. Those from `settled` on were written while others
-    were read: of them nothing is demanded. `head`: as it was before all else was read.
+    `keys`: the workers' public keys; without any, no signature is checked. `first`: the first offset of `manifests`
+    that the broker keeps. Manifests from `settled` on were written during the reading, and nothing is demanded for
+    them. `head`: the position in the ledger, read before everything else.
     """
     check = _Check(partition, records, inputs, outputs, head, keys=keys, cut=first > 0)
     for manifest in manifests:
@@ -147,10 +148,10 @@ def covered(
 
 
 def report(found: Sequence[Covered], *, group: str, at: str) -> bytes:
-    """Canonical JSON of the findings on all partitions, short enough to be sealed; `at`: when, RFC 3339.
+    """Canonical JSON of the findings on all partitions, short enough to be sealed. `at`: the time, RFC 3339.
 
-    It counts all findings, and holds as many as there is room for. What is told of partitions are lists in the order
-    of their numbers: of an input the first offset claimed, the next one, and how many between held a record.
+    The report counts all findings and lists as many as fit. Values of partitions are lists in the order of partition
+    numbers. An input's value is the first claimed offset, the next offset, and the number of records between them.
     """
     findings = [finding for one in found for finding in one.findings]
     told = [finding._asdict() for finding in findings[:TOLD]]
@@ -176,7 +177,7 @@ def _claimed(one: Covered, name: str) -> list[int]:
 
 
 def put_out(said: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The output that an audit record leads to: its topic, and the decision that it names; None for none."""
+    """The output record that an audit record leads to: its topic and decision id; None without one."""
     act, did, live = said.get("act") or {}, said["did"], said.get("mode", "live") == "live"
     told = "cleared" if said["verdict"] == "clear" and live else "review"
     if said["stage"] == "intake":
@@ -213,24 +214,24 @@ class _Check:
         self._prev: str | None = None
         self._hashes: set[str] = set()
         self._absent: dict[str, int] = {}
-        """Manifests that another names and that were not there, with the place of the finding."""
+        """Missing manifests that another names as predecessor, with the index of the finding."""
         self._waiting: dict[tuple[str, int], int | None] = {}
-        """Inputs in a range without record yet, with their manifest; None where nothing is demanded."""
+        """Inputs of a range that have no audit record yet, with their manifest; None if no record is demanded."""
         self._surplus: dict[tuple[str, int], list[int]] = {}
-        """Records of inputs in no range, or of which there was one already, with their offsets."""
+        """Inputs outside every range, or with an audit record already; offsets of the surplus audit records."""
         self._told: list[tuple[str, int, int]] = []
-        """Ranges of inputs that a finding is about already: topic, from, to."""
+        """Ranges of inputs that a finding already covers: topic, from, to."""
         self._acts: dict[int, dict[str, Any]] = {}
-        """Acts by which people let a refused partition go on, by where they stand."""
+        """Acts that resume a refused partition, by offset on `acts`."""
         self._loose = False
-        """Whether the records that come next may be left over from a torn transaction."""
+        """True while the next records may be left over from a torn transaction."""
         self._claiming = False
         self._oldest: str | None = None
         self._reached = head is None or head.prev is None
         self._last = 0
 
     def take(self, manifest: Signed, *, demanded: bool) -> None:
-        """Takes in a manifest with all that it claims, also one of another key, where it goes on behind the last."""
+        """Checks a manifest and its claims. One without valid signature counts only if it continues the chain."""
         self._last = manifest.offset
         try:
             read: Manifest = decode("manifests", None, manifest.value)
@@ -241,7 +242,7 @@ class _Check:
             said = orjson.loads(manifest.value)
             held = sum(len(some) for one in said["in"] for some in _outside(one["gaps"], one["from"], one["to"]))
             if max(held, said["audit"]["n"]) > MAX_RECORDS:
-                raise Unreadable("field_invalid", "n")  # or whoever may write a manifest fills all memory
+                raise Unreadable("field_invalid", "n")  # else anyone who may write a manifest could fill the memory
         except Unreadable as fault:
             self._find("foreign_manifest", "manifests", manifest.offset, str(fault))
             return
@@ -265,7 +266,7 @@ class _Check:
                     self._find("skipped_offset", topic, claimed.to, f"head {position}")
 
     def end(self) -> Covered:
-        """Returns what was found when all has been taken in."""
+        """The result, after all manifests were taken."""
         if not self._reached and self._head is not None:
             self._find("dropped_manifest", "manifests", self._last + 1, f"head {self._head.prev}")
             for topic, position in (("sends", self._head.sends), ("acts", self._head.acts)):
@@ -296,7 +297,7 @@ class _Check:
         return self._found
 
     def _unsigned(self, manifest: Signed, kid: str) -> bool:
-        """Whether no worker's key that is known has signed the manifest."""
+        """Tells whether no known worker's key has signed the manifest, and reports that."""
         wrong = not_signed(manifest.value, manifest.signature, self._keys.get(kid)) if self._keys else None
         if wrong is None:
             return False
@@ -305,7 +306,7 @@ class _Check:
         return True
 
     def _chain(self, offset: int, prev: str | None, hash_: str) -> bool:
-        """Whether the manifest is the one that follows the last one."""
+        """Tells whether the manifest follows the last one, and reports a break."""
         joined = prev == self._prev or (self._found.manifests == 0 and self._cut)
         if not joined and (prev is None or prev in self._hashes):
             self._find("reordered_partition", "manifests", offset)
@@ -346,7 +347,7 @@ class _Check:
                 self._found.expired[topic] = self._found.expired.get(topic, 0) + min(to, kept.start) - start
 
     def _skip(self, offset: int, said: Mapping[str, Any]) -> None:
-        """Moves an input on to where a person let it go on; of what lies between nothing is asked."""
+        """Moves an input on to the offset that a person chose. Offsets between need no record."""
         topic, start, to = logical_name(said["topic"]), said["from"], said["to"]
         claimed = self._found.claimed.setdefault(topic, Range(start, start, 0))
         if claimed.to != start:
@@ -357,7 +358,7 @@ class _Check:
         self._found.skipped.append(SkippedRange(topic, start, to, **who, place=said["offset"], manifest=offset))
 
     def _is_unsaid(self, skip: SkippedRange) -> bool:
-        """Tells whether the act by which something was skipped had its turn, and no such act was recorded."""
+        """Tells whether the act of a skip was due by now, but no such act is recorded."""
         claimed = self._found.claimed.get("acts")
         if claimed is None or claimed.to <= skip.place:
             return False
@@ -367,7 +368,7 @@ class _Check:
         return said != (skip.act, skip.by, skip.refused, skip.to)
 
     def _own(self, offset: int, said: Mapping[str, Any], *, joined: bool, demanded: bool) -> None:
-        """Takes the records of a manifest, and what stands before them."""
+        """Takes the records of a manifest, and the records before them."""
         n, ranges = said["audit"]["n"], [(logical_name(one["topic"]), one["from"], one["to"]) for one in said["in"]]
         if not n:
             return
@@ -378,7 +379,7 @@ class _Check:
             if demanded:
                 self._find("torn_transaction", "manifests", offset, f"{n} records")
             self._told += ranges
-            self._records.put_back(taken[1:])  # those of the next manifest may be among them
+            self._records.put_back(taken[1:])  # records of the next manifest may be among them
             taken = taken[:1]
             self._loose = True
         for record in taken:
@@ -386,7 +387,7 @@ class _Check:
         self._claiming = True
 
     def _leftover(self, records: list[Placed], *, joined: bool, demanded: bool) -> None:
-        """Takes records that stand before those of a manifest, or behind those of the last one."""
+        """Takes records without a manifest: before those of a manifest, or after those of the last one."""
         expired = self._cut and not self._claiming
         if records and not (self._loose or expired) and joined:
             self._find("foreign_record", "audit", records[0].offset, f"{len(records)} without manifest")
@@ -430,12 +431,12 @@ class _Check:
 
 
 def _id(did: object) -> str:
-    """A decision id, and nothing of what is shaped otherwise: a forger may have put anything there."""
+    """The decision id, or '' if malformed, as a forger may have written anything."""
     return did if isinstance(did, str) and re.fullmatch(DID_PATTERN, did) else ""
 
 
 def _plain(said: str) -> str:
-    """Returns what a forger may have written as short printable ASCII, which neither ends a line nor fills a leaf."""
+    """Text as short printable ASCII, so that a forger's value neither ends a line nor fills a leaf."""
     return "".join(char if "!" <= char <= "~" or char == " " else "?" for char in said[:DETAIL])
 
 

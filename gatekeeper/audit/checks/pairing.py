@@ -1,4 +1,4 @@
-"""What a coverage check reads side by side, none of it held whole: records, inputs, and outputs with their records."""
+"""Streams that a coverage check reads in parallel and in bounded memory: audit records, inputs, outputs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import NamedTuple
 from gatekeeper.times import instant
 
 AHEAD = 5_000
-"""So many records are looked through for those of a manifest: more than any transaction holds."""
+"""Most records searched for those of a manifest; more than any transaction holds."""
 CLOCKS_MS = 600_000
-"""So far may a decision's instant be from the time at which the broker had what came of it."""
+"""Largest difference in milliseconds between a decision's instant and the broker's timestamp of its output."""
 
 
 class Placed(NamedTuple):
@@ -31,19 +31,19 @@ class Signed(NamedTuple):
 
 
 class Put(NamedTuple):
-    """A record of an output: its offset, the decision it names, and when the broker had it (milliseconds)."""
+    """A record of an output: offset, decision id, and the broker's timestamp (milliseconds)."""
 
     offset: int
     did: str
     at: int
 
     def before(self, at: str) -> bool:
-        """Tells whether the broker may have had it before an instant (RFC 3339)."""
+        """Tells whether the broker may have received the record before an instant (RFC 3339)."""
         return instant(max(0, self.at - CLOCKS_MS)) < at
 
 
 class Records:
-    """The records of `audit` in order, from which each manifest takes its own; `start`: the first that is kept."""
+    """The records of `audit` in order; each manifest takes its own. `start`: the first offset that the broker keeps."""
 
     def __init__(self, start: int, records: Iterable[Placed]) -> None:
         self.start = start
@@ -51,7 +51,7 @@ class Records:
         self._waiting: deque[Placed] = deque()
 
     def before(self, did: str) -> list[Placed] | None:
-        """Takes what stands before the record of a decision; None, and takes nothing, where that is not ahead."""
+        """Takes the records before that of a decision. None, with nothing taken, if the decision is not ahead."""
         needle = f'"did":"{did}"'.encode()
         for place in range(AHEAD):
             if place == len(self._waiting):
@@ -63,22 +63,22 @@ class Records:
         return None
 
     def take(self, count: int) -> list[Placed]:
-        """Takes the next ones, so many if there are."""
+        """Takes the next `count` records, fewer at the end."""
         self._waiting.extend(islice(self._coming, max(0, count - len(self._waiting))))
         return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
 
     def put_back(self, taken: list[Placed]) -> None:
-        """Puts those taken last back."""
+        """Puts the records that were taken last back."""
         self._waiting.extendleft(reversed(taken))
 
     def rest(self) -> Iterator[Placed]:
-        """Takes all that is left."""
+        """Yields all remaining records."""
         while taken := self.take(AHEAD):
             yield from taken
 
 
 class Input:
-    """The offsets of an input that hold a record, in order; `start`: the first that the broker keeps."""
+    """The offsets of an input that hold a record, in order. `start`: the first offset that the broker keeps."""
 
     def __init__(self, start: int, readable: Iterable[int]) -> None:
         self.start = start
@@ -86,7 +86,7 @@ class Input:
         self._next = next(self._coming, None)
 
     def within(self, start: int, to: int) -> set[int]:
-        """Takes those of a range, and passes over what lies before."""
+        """Takes the offsets within a range, and drops earlier ones."""
         found = set()
         while self._next is not None and self._next < to:
             if self._next >= start:
@@ -96,15 +96,15 @@ class Input:
 
 
 class Outgoing:
-    """An output, each record of which belongs to one decision: what of both is not there yet, or never.
+    """An output whose records match decisions one to one, with the unmatched records and decisions.
 
-    `start`: the first offset that the broker keeps. Where it has deleted some, decisions older than what is left are
-    not asked for theirs.
+    `start`: the first offset that the broker keeps. If the broker has deleted records, decisions older than the
+    remaining ones need no record.
     """
 
     def __init__(self, start: int, records: Iterable[Put]) -> None:
         self.expired = 0
-        """So many decisions were not asked for."""
+        """Number of decisions that need no record, as the broker may have deleted it."""
         self._coming = iter(records)
         self._all_kept = not start
         self._first = list(islice(self._coming, AHEAD)) if start else []
@@ -116,12 +116,12 @@ class Outgoing:
         self._twice: list[Put] = []
 
     def allow(self, did: str) -> None:
-        """Hears that a record was written again: it is there once, be it for the decision or for this."""
+        """Registers a record that was written again. One record on the topic serves both it and the decision."""
         if self._present.pop(did, None) is None and did not in self._expected:
             self._allowed.add(did)
 
     def expect(self, did: str, offset: int, at: str, *, demanded: bool) -> None:
-        """Hears of a decision that puts out one record; `offset`: of its record on `audit`, `at`: its instant."""
+        """Registers a decision that has one output record. `offset`: of its audit record. `at`: its instant."""
         if not self._all_kept:
             if self._floor is None or at < self._floor or did not in self._names:
                 self.expired += 1
@@ -131,13 +131,13 @@ class Outgoing:
             self._expected[did] = (offset, demanded)
 
     def pull(self, count: int) -> None:
-        """Takes in the next so many records."""
+        """Reads the next `count` records."""
         if self._all_kept:
             for put in islice(self._coming, count):
                 self._see(put)
 
     def ended(self) -> tuple[list[tuple[str, int]], list[Put]]:
-        """Takes in the rest; returns decisions with the offsets of their records, and records without decision."""
+        """Reads the rest. The result: decisions without record (id, audit offset), and records without decision."""
         self._keep()
         for put in self._coming:
             self._see(put)

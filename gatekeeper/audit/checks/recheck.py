@@ -1,4 +1,4 @@
-"""A record held against what the topics still keep: its input, what was known of its person, the policy in force."""
+"""Compares an audit record with the topics: its input, the facts about its person, the policy in force."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from schemas.record import Record
 from schemas.topics import logical_name
 
 Unseen = Literal["expired", "no_key"]
-"""Why facts were not folded again: the input is kept no more, or there is no key for what is printed."""
+"""Reasons why facts were not rebuilt: the input is no longer kept, or the key for printed values is missing."""
 Place = tuple[str, int, int]
 """Topic (registry name), partition, offset."""
 
 
 class Inputs(Protocol):
-    """Reads back the inputs of workers, as far as they are kept: `streams.operations.inputs.KeptInputs`."""
+    """Reader of the workers' inputs that the broker still keeps, such as `streams.operations.inputs.KeptInputs`."""
 
     def at(self, topic: str, partition: int, offset: int) -> Record | None:
-        """The record of a topic (registry name) at this place; None where there is none."""
+        """The record of a topic (registry name) at this place; None without one."""
         ...
 
     def expired(self, topic: str, partition: int, offset: int) -> bool:
-        """Whether what stood there is no longer kept."""
+        """Tells whether the broker no longer keeps this offset."""
         ...
 
 
 class Rechecked(NamedTuple):
-    """What became of a record; `unseen`: why its facts were not folded again, None where they were or it has none."""
+    """Result for a record. `unseen`: why its facts were not rebuilt; None if they were, or if it has none."""
 
     replayed: Replayed
     unseen: Unseen | None = None
@@ -56,7 +56,7 @@ class _Unseen(Exception):
 
 
 class _Differs(Exception):
-    """`folded`: only what was known of the person differs, and other rules may fold the same facts otherwise."""
+    """The record contradicts the topics. `folded`: only in the facts, which other rules may derive differently."""
 
     def __init__(self, place: str, recorded: str, derived: str = "-", *, folded: bool = False) -> None:
         super().__init__(place)
@@ -65,12 +65,11 @@ class _Differs(Exception):
 
 
 class Recheck:
-    """Replays the records of a trail, each partition in order, under what the topics said at each time.
+    """Replay of a trail's records, each partition in order, under the facts and policies of each time.
 
-    `packs`: of the settings, which activations go over. `tokens`: of the worker's key, None without it.
-    `partitions`: how many `sends` has.
-    `whole`: the trail begins where the system began, so what no record tells of was never done.
-    `releases`: the versions of the rules that were released.
+    `packs`: of the settings; activations override them. `tokens`: of the worker's key, None without it. `partitions`:
+    the number of partitions of `sends`. `whole`: the trail begins where the system began, so an act without a record
+    never happened. `releases`: the released versions of the rules.
     """
 
     def __init__(
@@ -95,10 +94,13 @@ class Recheck:
         self._releases = releases
         self._cleared: dict[str, Place] = {}
         self._done: dict[str, tuple[str | None, bytes]] = {}
-        """Items that were released and requests that people were asked by: whose they are, and the release."""
+        """Released items and confirmation requests: the pseudonym, and the release ('' for a request)."""
 
     def passed(self, value: bytes) -> None:
-        """Takes in what later records stand on, of one that is not to be replayed; of what is no record, nothing."""
+        """Remembers clearances and acts in a record that is not replayed, as later records depend on them.
+
+        Any value that is no record is ignored.
+        """
         with suppress(*audit.FOREIGN):
             self._take_in(orjson.loads(value))
 
@@ -113,9 +115,9 @@ class Recheck:
             self._done[act["item"]] = said["subj"], canonical(_made(said))
 
     def replay(self, value: bytes, at: Positions) -> Rechecked:
-        """Returns what becomes of one record, `at` being the positions that its manifest names.
+        """The result of replaying one record. `at`: the positions that its manifest names.
 
-        Raises what `inputs` raises, and nothing else.
+        Raises the errors of `inputs` and no others.
         """
         found = replay(value, self._library, under=self._in_force(value, at), releases=self._releases)
         if found.finding not in ("same", "told", "unverified"):
@@ -124,7 +126,7 @@ class Recheck:
         self.passed(value)
         try:
             if found.finding == "unverified" and not found.place:
-                self._at(said, self._place(said))  # of a record with fields that we do not know, no more
+                self._at(said, self._place(said))  # fields unknown to this release allow no further check
             else:
                 self._compare(said, at)
         except _Unseen as unseen:
@@ -146,7 +148,7 @@ class Recheck:
             return packs  # replay says that it is no record
 
     def _compare(self, said: dict[str, Any], at: Positions) -> None:
-        """Raises _Differs where the record does not say what the topics say, _Unseen where they no longer do."""
+        """Raises _Differs if the record contradicts the topics, _Unseen if they no longer hold the evidence."""
         if said["stage"] == "handoff":
             self._handed(said)
         place = self._place(said)
@@ -177,19 +179,19 @@ class Recheck:
         self._acted(said, facts)
 
     def _acted(self, said: dict[str, Any], facts: dict[str, Any]) -> None:
-        """Raises _Differs where the facts name a release or an ask that no record tells of, _Unseen as `_compare`."""
+        """Raises _Differs if the facts name a release or an ask without a record, _Unseen as `_compare` does."""
         for name, key in (("releases", "decision_id"), ("asks", "request_id")):
             for number, claimed in enumerate(facts.get(name, ())):
                 done = self._done.get(claimed[key])
                 if done is None and not self._whole:
                     raise _Unseen("expired")
-                # a record that erasure calls for names nobody any more, but what it clears
+                # a record after an erasure names nobody; only a clearance must still name its person
                 whose = done[0] if done and said["subj"] is None and said["verdict"] != "clear" else said["subj"]
                 if done != (whose, canonical(claimed) if name == "releases" else b""):
                     raise _Differs(f"facts.{name}[{number}]", told(claimed))
 
     def _place(self, said: dict[str, Any]) -> Place:
-        """Where the input of a decision stands; of a hand-off, that of the clearance."""
+        """The place of a decision's input; for a hand-off, that of the clearance's input."""
         if said["stage"] == "handoff":
             try:
                 return self._cleared[said["clearance"]]
@@ -199,7 +201,7 @@ class Recheck:
         return logical_name(src["topic"]), src["partition"], src["offset"]
 
     def _taken(self, said: dict[str, Any], place: Place) -> Record:
-        """The send that was judged, as it stands on `sends`, or on `review` where an act names it."""
+        """The judged send, read from `sends`, or from `review` if an act names it there."""
         record = self._at(said, place)
         if place[0] != "acts":
             return record
@@ -212,7 +214,7 @@ class Recheck:
         return self._at(said, ("review", act.review.partition, act.review.offset))
 
     def _handed(self, said: dict[str, Any]) -> None:
-        """Raises _Differs where no act hands off, or writes again, what the record of a hand-off is about."""
+        """Raises _Differs unless an act hands off, or writes again, the piece of this hand-off record."""
         src = said["src"]
         act = _act(said, self._at(said, ("acts", src["partition"], src["offset"])), its_own=True)
         if isinstance(act, CampaignAct) and act.kind == "handoff":
@@ -232,7 +234,7 @@ class Recheck:
 
 
 def _act(said: dict[str, Any], record: Record, *, its_own: bool) -> Act:
-    """An act as it stands on `acts`; `its_own`: it must be the one that the record tells of."""
+    """The act in a record of `acts`. `its_own`: raises _Differs unless the audit record describes this act."""
     try:
         act: Act = decode("acts", record.key, record.value)
     except Unreadable as fault:
@@ -246,13 +248,13 @@ def _act(said: dict[str, Any], record: Record, *, its_own: bool) -> Act:
 
 
 def _made(said: dict[str, Any]) -> dict[str, Any]:
-    """The release that the record of a release claims to have made, {} where it claims none."""
+    """The release that the audit record of a release claims, {} without one."""
     releases, item = said["facts"].get("releases", ()), (said.get("act") or {}).get("item")
     return next((one for one in releases if one["decision_id"] == item), {})
 
 
 def _unread(said: dict[str, Any], record: Record, partitions: int) -> None:
-    """Raises _Differs where a send that is said to be unreadable can be read."""
+    """Raises _Differs if a send recorded as unreadable can be read, or has another fault."""
     fault = None
     try:
         misplaced = said["reasons"][0]["says"].get("fault", "").startswith(PARTITION_WRONG)

@@ -1,4 +1,4 @@
-"""The records of `audit` that a partition's manifests cover, told from what others put between them."""
+"""Matches the records of `audit` with a partition's manifests, and counts foreign records between them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gatekeeper.audit.records.record import did as derived
 from gatekeeper.audit.tlog.merkle import leaf_hash, root_of
 
 AHEAD = 1_000
-"""So many records beyond those of a manifest are looked through, where others stand among them."""
+"""Most records beyond a manifest's own that are searched when foreign ones lie among them."""
 TRIES = 2_000
-"""So many ways to leave some out are tried; after that a stranger cannot be told from a change."""
+"""Most combinations of left-out records that are tried; after that, foreign and changed records look alike."""
 
 
 class _Found(NamedTuple):
-    """A record that may be of a manifest, by the decision that it names."""
+    """A record that may belong to a manifest, with its decision id."""
 
     offset: int
     value: bytes
@@ -28,12 +28,12 @@ class _Found(NamedTuple):
 
 
 class Sieve:
-    """Gives each manifest its records, in the order of both; what is left aside is counted, and held nowhere."""
+    """Gives each manifest its records, in order. Foreign records are counted and not kept."""
 
     def __init__(self, coming: Iterable[tuple[int, bytes | None, bytes | None]], *, floor: int = 0) -> None:
         """`coming`: offset, key and value of each record, in order.
 
-        `floor`: what stands below this offset may be of manifests that are not asked about, and is no stray.
+        `floor`: records below this offset may belong to manifests outside the question, and are no strays.
         """
         self._floor = floor
         self.strays: dict[int, int] = {}
@@ -44,10 +44,10 @@ class Sieve:
         self._stretch, self._last = -1, -1
 
     def take(self, said: Mapping[str, Any], following: str | None = None) -> list[bytes] | None:
-        """The records of a manifest, fewer than it names where they end; None where it cannot be told which.
+        """The records of a manifest, fewer at the end of the topic; None if they cannot be identified.
 
-        `following`: the first decision of the next manifest. Where no records ahead come to its root, those that stand
-        in their place are returned.
+        `following`: the first decision of the next manifest. If no records ahead match the root, the result is the next
+        `n` records.
         """
         count = said["audit"]["n"]
         passed = self._until(f'"did":"{said["audit"]["from_id"]}"'.encode())
@@ -61,7 +61,7 @@ class Sieve:
         return [self._ahead.popleft()[1] for _ in range(min(count, len(self._ahead)))]
 
     def rest(self, end: int) -> bool:
-        """Counts what stands behind the last manifest and below this offset; False where that may be its own."""
+        """Counts the records after the last manifest and below `end`; False if they may belong to it."""
         left = 0
         for offset, _ in chain(self._ahead, self._records):
             if offset >= end:
@@ -72,7 +72,7 @@ class Sieve:
         return not (self._torn and left)
 
     def _until(self, needle: bytes) -> int:
-        """Passes what stands before the next record that holds this; returns how many strays."""
+        """Drops records before the next one that contains `needle`; the result is the number of strays."""
         passed = 0
         while self._pull(1) and needle not in self._ahead[0][1]:
             offset, _ = self._ahead.popleft()
@@ -81,14 +81,14 @@ class Sieve:
         return passed
 
     def _candidates(self, said: Mapping[str, Any], following: str | None) -> Iterator[tuple[list[int], list[bytes]]]:
-        """Yields offsets and leaf hashes of what may be a manifest's: the next ones, then without some of them."""
+        """Yields candidates for a manifest's records (offsets, leaf hashes): the next ones, then selections."""
         count = said["audit"]["n"]
         if not self._pull(count):
             return
         first = list(islice(self._ahead, count))
         yield [offset for offset, _ in first], [leaf_hash(value) for _, value in first]
         if following and self._pull(count + 1) and f'"did":"{following}"'.encode() in self._ahead[count][1]:
-            return  # as many as there must be: one of them was changed
+            return  # the number is right, so one of them was changed
         self._pull(2 * count + AHEAD)
         found = [
             _Found(offset, value, did, leaf_hash(value))
@@ -110,12 +110,12 @@ class Sieve:
         return found
 
     def _pull(self, count: int) -> bool:
-        """Reads ahead until so many are there; returns whether they are."""
+        """Reads ahead to `count` records; tells whether there are as many."""
         self._ahead.extend(islice(self._records, max(0, count - len(self._ahead))))
         return len(self._ahead) >= count
 
     def _believable(self, coming: Iterable[tuple[int, bytes | None, bytes | None]]) -> Iterator[tuple[int, bytes]]:
-        """Yields what a worker may have written: under the decision that it names."""
+        """Yields records that a worker may have written: their key is the decision id."""
         for offset, key, value in coming:
             if key and value and b'"did":"%s"' % key in value:
                 yield offset, value
@@ -132,18 +132,18 @@ class Sieve:
 
 
 def _choices(found: list[_Found], count: int) -> Iterator[list[_Found]]:
-    """Yields as many of the next ones, in order: first without those whose decision another one names too."""
+    """Yields selections of `count` records in order, those without repeated decision ids first."""
     for extra in range(len(found) - count + 1):
         some = found[: count + extra]
         names = Counter(one.did for one in some)
-        places = range(len(some) - (extra > 0))  # without the last one they were tried before
+        places = range(len(some) - (extra > 0))  # selections without the last one were tried before
         doubled = [place for place in places if names[some[place].did] > 1]
         for left in chain(combinations(doubled, extra), combinations(places, extra) if extra else ()):
             yield [one for place, one in enumerate(some) if place not in left]
 
 
 def _named(value: bytes, said: Mapping[str, Any]) -> str | None:
-    """The decision of a record, None where it cannot be one of this manifest."""
+    """The decision id of a record; None if the record cannot belong to this manifest."""
     try:
         record = orjson.loads(value)
         src, stage, did = record["src"], record["stage"], record["did"]

@@ -1,7 +1,7 @@
-"""One audit record derived again: its verdict from its facts by decide(), and from that the record, byte for byte.
+"""Derives one audit record again: the verdict from its facts by decide(), then the whole record, byte for byte.
 
-What no rule can derive is taken as the record tells it, and told apart: that a send could not be read, that a defect
-of ours withheld it, that no policy was in force. All of these withhold, so none of them can hide a clearance.
+Some causes stand in the record alone: an unreadable send, a defect of ours, no policy in force. Replay takes them from
+the record and reports them as `told`. All of them withhold, so none can hide a clearance.
 """
 
 from __future__ import annotations
@@ -34,16 +34,17 @@ from schemas.events import Send
 from schemas.topics import logical_name
 
 Finding = Literal["same", "told", "silent", "drift", "unknown", "unverified"]
-"""`same`: derived. `told`: the same, but its cause stands in the record alone. `silent`: it decided nothing.
+"""Results of a replay.
 
-`drift`: the record says something else than what follows. `unknown`: that cannot be found out.
-`unverified`: a release with other rules decided it, and by ours another decision follows: we cannot check that one.
+`same`: derived. `told`: the same, but its cause stands in the record alone. `silent`: the record has no verdict.
+`drift`: the record differs from the derived one. `unknown`: the record cannot be derived. `unverified`: a release with
+other rules decided it, and our rules lead to another decision. This release cannot check such a decision.
 """
 
 NOBODY, NO_TOKEN = "nobody", "t1_" + "0" * 43
-"""Stand in for what records do not hold, and decide() does not read."""
+"""Placeholders for fields that records do not hold and decide() does not read."""
 COPIED = ("subj", "in_mac")
-"""Made with keys that replay does not have."""
+"""Fields made with keys that replay does not have."""
 INPUTS: dict[Stage, tuple[str, ...]] = {
     "intake": ("sends",),
     "release": ("acts",),
@@ -51,18 +52,18 @@ INPUTS: dict[Stage, tuple[str, ...]] = {
     "act": ("acts", "review"),
     "recall": ("sends", "acts", "review"),
 }
-"""On which topics the input of a stage stands: nobody released what no act says."""
+"""Topics that may hold the input of each stage. A release, for example, needs an act."""
 RESULTS = frozenset(("cleared", "withheld", "asked", "handed", "reemitted"))
-"""What an act comes to only by a decision."""
+"""Outcomes that an act reaches only by a decision."""
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 _ABSENT = "-"
 _NUMBER = re.compile(rb'(?:":|[\[,])-?(?:[0-9]{16}|[0-9]+[.eE])')
-"""What may be a number that is none of canonical JSON; it may also stand in a text."""
+"""Possible numbers outside canonical JSON; a match may also lie within a string."""
 _TELLING = ("verdict", "reasons")
 
 
 class Replayed(NamedTuple):
-    """What became of one record. `place`: the first field that differs; `why`: what stands in the way."""
+    """Result for one record. `place`: the first field that differs. `why`: the obstacle to a replay."""
 
     finding: Finding
     did: str
@@ -74,11 +75,11 @@ class Replayed(NamedTuple):
 
 
 class Unjudged(Exception):
-    """What a record says of this field cannot have been given to decide()."""
+    """The recorded value of this field cannot have been an input of decide()."""
 
 
 class RecordedCase(NamedTuple):
-    """A record that decided, read back into what decide() was given."""
+    """A record with a verdict, read back into the inputs of decide()."""
 
     record: AuditRecord
     said: dict[str, Any]
@@ -88,7 +89,7 @@ class RecordedCase(NamedTuple):
 
     @property
     def told(self) -> bool:
-        """Whether nothing but the record tells of its cause: a send unreadable, a defect, a policy not in force."""
+        """True if the cause stands in the record alone: an unreadable send, a defect, no policy in force."""
         codes = [reason.code for reason in self.record.reasons]
         if codes == ["POLICY_UNKNOWN"] and self.send is not None:
             country = self.send.contact_point.country
@@ -97,29 +98,29 @@ class RecordedCase(NamedTuple):
 
     @property
     def unread(self) -> bool:
-        """Whether there was no send to judge."""
+        """True if there was no readable send to judge."""
         return self.send is None and [reason.code for reason in self.record.reasons] == ["EVENT_INVALID"]
 
     @property
     def unjudged(self) -> bool:
-        """Whether decide() was not asked, or failed: no rules had a part in it."""
+        """True if decide() was not called, or failed, so that no rules took part."""
         return self.unread or [reason.code for reason in self.record.reasons] == ["DECISION_FAILED"]
 
 
 def replay(
     value: bytes, library: ByHash, *, under: Packs | None = None, releases: Mapping[int, str] = RELEASES
 ) -> Replayed:
-    """Returns what becomes of one record, `value` being its bytes as stored. Never raises.
+    """The result of replaying one record. `value`: its bytes as stored. Never raises.
 
-    `under`: the packs that were in force, where they are known; else the policy that the record names is taken for it.
-    `releases`: the versions of the rules that were released.
+    `under`: the packs that were in force, if known. Without them, the policy named by the record counts as in force.
+    `releases`: the released versions of the rules.
     """
     rules = other_rules(value, releases)
     try:
         record = AuditRecord.model_validate_json(value)
         said: dict[str, Any] = orjson.loads(value)
         for at in filter(None, (record.at, record.asof)):
-            milliseconds(at)  # its form alone is no instant
+            milliseconds(at)  # the pattern also allows instants that do not exist
     except ValueError:
         return _unread(value, rules)
     ran = False
@@ -137,7 +138,7 @@ def replay(
     differs = None if canonical(derived) == value else _first(said, derived)
     if differs and rules and ran:
         derived = _rebuilt(case, _as_recorded(decision, record))
-    if differs and canonical(derived) != value:  # more than the decision, or our own decision
+    if differs and canonical(derived) != value:  # not only the decision differs, or our own rules made it
         return Replayed("drift", record.did, record.stage, *_first(said, derived))
     if not _from_its_input(record):
         return Replayed("drift", record.did, record.stage, "src", _shown(said, "src"), _ABSENT)
@@ -149,16 +150,16 @@ def replay(
 
 
 def other_rules(value: bytes, releases: Mapping[int, str] = RELEASES) -> int | None:
-    """The version of the rules that a record names, where another release has it; else None.
+    """The version of the rules named by a record, if another release has it; else None.
 
-    An earlier version that was never released excuses nothing: anybody can write a number.
+    An earlier version that was never released excuses nothing, as anybody can write a number.
     """
     rules = rules_of(value)
     return rules if rules is not None and (rules > RULES or (rules < RULES and rules in releases)) else None
 
 
 def _unread(value: bytes, rules: int | None) -> Replayed:
-    """`unknown`; `unverified` of a record of later rules that has fields which we do not know."""
+    """`unknown`, or `unverified` for a record of later rules with fields unknown to this release."""
     if rules is not None and rules > RULES:
         with suppress(ValueError):
             said = read_record(value)
@@ -167,7 +168,7 @@ def _unread(value: bytes, rules: int | None) -> Replayed:
 
 
 def _as_recorded(decision: Decision, record: AuditRecord) -> Decision:
-    """A decision with all that rules may decide otherwise as the record has it."""
+    """The decision, with every field that rules may decide taken from the record."""
     reasons = tuple(Found(reason.code, reason.facts, reason.says) for reason in record.reasons)
     assert record.verdict is not None
     return decision._replace(
@@ -180,7 +181,7 @@ def _as_recorded(decision: Decision, record: AuditRecord) -> Decision:
 
 
 def read(record: AuditRecord, said: dict[str, Any], library: ByHash) -> RecordedCase:
-    """Returns what decide() was given; raises Missing, and Unjudged where that can be none."""
+    """The inputs of decide() for a record; raises Missing, or Unjudged if a recorded field cannot be an input."""
     policy = library.policy(record.policy.sha256)
     if record.max_lag_ms is not None:
         policy = dataclasses.replace(policy, max_lag_ms=record.max_lag_ms)
@@ -196,7 +197,7 @@ def read(record: AuditRecord, said: dict[str, Any], library: ByHash) -> Recorded
 
 
 def decided(case: RecordedCase, library: ByHash, under: Packs | None = None) -> Decision:
-    """The decision that follows; `under`: by these packs, whatever the record says. Raises as `read` does."""
+    """The decision that follows. `under`: packs that replace the recorded policy. Raises as `read` does."""
     record, at = case.record, milliseconds(case.record.at)
     policy = under.at(at) if under else case.policy
     reasons = [Found(reason.code, reason.facts, reason.says) for reason in record.reasons]
@@ -226,9 +227,9 @@ def milliseconds(written: str) -> int:
 
 
 def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, str] | None:
-    """The first field that differs with both values as JSON, `-` for one that is not there; None = alike.
+    """The first differing field with both values as JSON, `-` for a missing one; None if equal.
 
-    What may be somebody's name or the like is masked, in the path and in the values: the record may be forged.
+    Possible personal data is masked in the path and in the values, as the record may be forged.
     """
     if isinstance(recorded, dict) and isinstance(derived, dict):
         for name in sorted(recorded.keys() | derived.keys()):
@@ -256,7 +257,7 @@ def difference(recorded: Any, derived: Any, place: str = "") -> tuple[str, str, 
 
 
 def _first(said: Mapping[str, Any], derived: Mapping[str, Any]) -> tuple[str, str, str]:
-    """The first difference of two records, the verdict's before all; none where only the bytes differ."""
+    """The first difference of two records, the verdict's first; '' and `-` if only the bytes differ."""
     for name in (*_TELLING, *sorted({*said, *derived} - {*_TELLING})):
         one, other = ({name: of[name]} if name in of else {} for of in (said, derived))
         if found := difference(one, other):
@@ -276,7 +277,7 @@ def _whole(send: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _packs(policy: Policy, reasons: list[Found]) -> Packs:
-    """Packs in which this version is in force, or none is if the record says so."""
+    """Packs with this version in force, or with none if the record says so."""
     since, bars = LONG_AGO.first, []
     if [reason.code for reason in reasons] == ["POLICY_UNKNOWN"]:
         says = reasons[0].says
@@ -310,7 +311,7 @@ def _rebuilt(case: RecordedCase, decision: Decision) -> dict[str, Any]:
 
 
 def _outcome(stage: Stage, kind: str | None, outcome: str, decision: Decision) -> str:
-    """Returns what an act comes to by its decision; one that is refused, or asks the person, clears nothing."""
+    """The outcome of an act by its decision. An act that is refused, or asks the person, clears nothing."""
     if stage == "handoff" and kind == "reemit":
         return "reemitted" if decision.verdict == "clear" else "refused"
     if stage == "handoff":
@@ -321,7 +322,7 @@ def _outcome(stage: Stage, kind: str | None, outcome: str, decision: Decision) -
 
 
 def _silent(record: AuditRecord, said: dict[str, Any], library: ByHash, under: Packs | None) -> dict[str, Any]:
-    """The record of an act that decided nothing, as it must be."""
+    """The record that an act without a decision must have."""
     if record.stage == "intake":
         raise Unjudged("verdict")  # a send is always judged
     act, at = said.get("act") or {}, milliseconds(record.at)
@@ -355,12 +356,12 @@ def _from_its_input(record: AuditRecord) -> bool:
 def _did(record: AuditRecord, clearance: str | None) -> str:
     src = record.src
     if logical_name(src.topic) == "review":
-        return record.did  # of what the gate does by itself about an item: it also names the act that asked
+        return record.did  # an act of the gate itself on an item; the id also depends on the act that asked
     return audit.did(src.topic, src.partition, src.offset, record.stage, clearance or "")
 
 
 def _copied(derived: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with what comes of no decision: made with keys, or telling of the machine that decided."""
+    """The record with the fields that follow from no decision: made with keys, or describing the deciding engine."""
     for name in COPIED:
         derived.pop(name, None)
         if name in said:

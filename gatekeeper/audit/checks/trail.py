@@ -1,4 +1,4 @@
-"""What was decided, as it is read back: each partition's manifests in order, every one with its records."""
+"""The trail of decisions as checks read it: each partition's manifests in order, with their audit records."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gatekeeper.errors import IncompleteError, IntegrityError
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link of a partition's chain: the manifest of a transaction, and the audit records of that in leaf order.
+    """One link of a partition's chain: a transaction's manifest, and its audit records in leaf order.
 
-    `offset`: where the manifest stands on `manifests`. `value`, `records`: the exact bytes that were hashed.
-    `signature`: 64 bytes, empty where none came. `index`: its leaf in the sealed log, None where it is in none.
+    `offset`: the manifest's offset on `manifests`. `value`, `records`: the exact bytes that were hashed. `signature`:
+    64 bytes, empty without one. `index`: the leaf number in the sealed log, None if unsealed.
     """
 
     partition: int
@@ -34,28 +34,28 @@ class Link:
 
     @property
     def place(self) -> str:
-        """Where it stands, as people are told: `manifests/PARTITION/OFFSET`."""
+        """The manifest's place as shown to people: `manifests/PARTITION/OFFSET`."""
         return f"manifests/{self.partition}/{self.offset}"
 
 
 class Named(Protocol):
-    """What records name by hash."""
+    """Lookup of bytes that records name by hash."""
 
     def policy(self, sha256: str) -> bytes | None:
-        """The bytes of a policy version by their SHA-256 in hex, None where they are not at hand."""
+        """The bytes of a policy version by their SHA-256 in hex, None if not available."""
         ...
 
     def reference(self, sha256: str) -> bytes | None:
-        """The bytes of a record of `reference` by their SHA-256 in hex, None where they are not at hand.
+        """The bytes of a record of `reference` by their SHA-256 in hex, None if not available.
 
-        Terms of joint use are named by the hash of the canonical map of version to hash: that map is returned, and
-        each version by its own hash.
+        Joint-use terms are named by the hash of a canonical map, version to hash. This hash gives the map; each version
+        has its own hash.
         """
         ...
 
 
 class Trail(Named, Protocol):
-    """A way to read it: `Folder` reads an export, `streams.operations.trail.LiveTrail` the topics."""
+    """Reader of a trail. `Folder` reads an export, `streams.operations.trail.LiveTrail` the topics."""
 
     def partitions(self) -> list[int]:
         """The numbers of all partitions."""
@@ -64,7 +64,7 @@ class Trail(Named, Protocol):
     def links(self, partition: int) -> Iterator[Link]:
         """Yields a partition's links in the order in which they were written.
 
-        Raises IncompleteError (5) where records are missing, IntegrityError (4) where they are others.
+        Raises IncompleteError (5) if records are missing, IntegrityError (4) if they are other records.
         """
         ...
 
@@ -72,11 +72,11 @@ class Trail(Named, Protocol):
 def link(
     partition: int, offset: int, value: bytes, signature: bytes, records: Iterator[bytes], *, index: int | None = None
 ) -> Link:
-    """The link of a manifest, and takes exactly its records from `records`, which go on behind them.
+    """The link of a manifest. Takes exactly its records from `records` and leaves the later ones.
 
-    Raises IncompleteError (5) where they end too early, IntegrityError (4) where the first is not the one it names,
-    ValueError, KeyError or TypeError for what is no manifest. Whether they are the ones that were hashed is the
-    question of `gatekeeper.audit.verify`.
+    Raises IncompleteError (5) if the records end too early, IntegrityError (4) if the first is not the one named by the
+    manifest. Raises ValueError, KeyError or TypeError if the value is no manifest. `gatekeeper.audit.verify` checks the
+    hashes of the records; this function does not.
     """
     said = orjson.loads(value)
     audit = said["audit"]

@@ -1,4 +1,4 @@
-"""What another policy would have made of what was decided: each decision on a send by itself, old against new."""
+"""Decides recorded sends again under another policy, and counts old against new verdicts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NONE = "-"
 
 
 class Change(NamedTuple):
-    """One row: the verdicts, and by what they are told apart: primary reasons, acquisition method or campaign."""
+    """One row: old and new verdict, grouped by primary reasons, acquisition method or campaign."""
 
     by: By
     name: str
@@ -33,7 +33,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class SendCount:
-    """How many sends, and the pseudonyms of their people, as far as records name them."""
+    """Number of sends, and the pseudonyms of their people where records name them."""
 
     sends: int = 0
     people: set[str] = field(default_factory=set)
@@ -46,12 +46,12 @@ class SendCount:
 
 
 class WhatIf:
-    """Counts what a policy would have said of sends; it takes the place of the home pack, or of the strictest one.
+    """Counts of a new policy's verdicts on recorded sends; the policy replaces the home pack, or the strictest one.
 
-    Only decisions at intake count, with the facts of then: that another piece would have been the first, or somebody
-    would not have been asked, is not followed up. `left_out` counts what does not depend on a policy's text: sends
-    that could not be read, defects, and that no policy was in force. `unknown` counts what cannot be told: no such
-    record, or bytes missing that it names.
+    Only decisions at intake count, with the facts of that time. Consequences are not followed up: another piece as the
+    first one, or a person not asked. `left_out` counts sends whose verdict no policy text decides: unreadable sends,
+    defects, and times without a policy in force. `unknown` counts values that are no record, and records whose named
+    bytes are missing.
     """
 
     def __init__(self, new: Policy, library: ByHash) -> None:
@@ -64,7 +64,7 @@ class WhatIf:
         self._forever = dataclasses.replace(new, since=LONG_AGO.first)
 
     def add(self, value: bytes) -> None:
-        """Takes one audit record in. Never raises."""
+        """Counts one audit record. Never raises."""
         try:
             record = AuditRecord.model_validate_json(value)
             if record.stage != "intake" or record.verdict is None:
@@ -87,7 +87,7 @@ class WhatIf:
             self.cells[Change(by, name, record.verdict, new.verdict)].add(said.get("subj"))
 
     def rows(self, by: By, *, changed: bool = True) -> Iterator[tuple[Change, SendCount]]:
-        """Yields the rows of one kind, most sends first; `changed`: only where the verdict is another."""
+        """Yields the rows of one kind, most sends first. `changed`: only rows with another verdict."""
         rows = [(change, cell) for change, cell in self.cells.items() if change.by == by]
         for change, cell in sorted(rows, key=lambda row: (-row[1].sends, row[0])):
             if not changed or change.old != change.new:
@@ -95,7 +95,7 @@ class WhatIf:
 
     @property
     def widened(self) -> SendCount:
-        """What the new policy clears and the old one withheld."""
+        """The sends that the new policy clears and the old one withheld."""
         found = SendCount()
         for change, cell in self.rows("verdict"):
             if change.new == "clear":
@@ -104,9 +104,9 @@ class WhatIf:
         return found
 
     def _packs(self, case: RecordedCase) -> Packs:
-        """Packs with the new version in its place, and beside it the one that decided."""
+        """Packs with the new version in its place, beside the version that decided."""
         own = self._library.policy(case.policy.sha256).max_lag_ms
-        over = case.record.max_lag_ms if case.record.max_lag_ms != own else None  # a setting goes over every version
+        over = case.record.max_lag_ms if case.record.max_lag_ms != own else None  # a setting overrides every version
         old = dataclasses.replace(case.policy, since=LONG_AGO.first)
         strictest = self.new.id == STRICTEST
         packs = Packs((old,), (self._forever,)) if strictest else Packs((self._forever,), (old,))

@@ -1,7 +1,7 @@
-"""What became of one piece, for people: its audit records in order, each as facts, rule and clause, acts and seal.
+"""Explains one piece to people: its audit records in order, each with facts, rule and clause, acts and seal.
 
-There is no personal data in a record that a worker wrote; of one whose proof does not hold, only ids, codes and
-instants are told.
+A record written by a worker holds no personal data. For a record with a failed proof, only ids, codes and instants are
+shown.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from gatekeeper.texts import Language, language
 
 @dataclass(frozen=True, slots=True)
 class NewestCheckpoint:
-    """What the newest checkpoint says: the size of the log, and when a witness cosigned it (None: none did)."""
+    """The newest checkpoint: size of the log, and time of a witness's cosignature (None without one)."""
 
     size: int
     witnessed: str | None
 
 
 UNREADABLE = NewestCheckpoint(0, None)
-"""Stands for what a log says that cannot be read: nothing."""
+"""Placeholder for the checkpoint of an unreadable log."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedRecord:
-    """One audit record, and where it stands: partition, its link, its place there (from 0), leaf of the sealed log.
+    """One audit record with its place: partition, link, position in the link (from 0), leaf of the sealed log.
 
-    Of one that was read by itself only the partition is known. `wrong`: why its proof does not hold, as far as that
-    goes; where it does not, no seal is the record's.
+    For a record read by itself, only the partition is known. `wrong`: the findings on its proof. A record with any
+    finding counts as unsealed.
     """
 
     record: dict[str, Any]
@@ -60,26 +60,26 @@ class PlacedRecord:
 
     @property
     def manifest(self) -> int | None:
-        """The offset on `manifests`."""
+        """The manifest's offset on `manifests`."""
         return self.link.offset if self.link else None
 
     @property
     def position(self) -> int | None:
-        """Which record of that manifest it is, from 0."""
+        """The record's position in that manifest, from 0."""
         return self.place if self.link else None
 
     @property
     def names(self) -> set[str]:
-        """The decisions that it is about: itself, the one that had cleared the piece, and the item acted on."""
+        """Decision ids in the record: its own, that of the clearance, and that of the item acted on."""
         act = self.record.get("act") or {}
         return {name for name in (self.did, self.record.get("clearance"), act.get("item")) if name}
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """What one record says in words: None or nothing where it says nothing of that.
+    """One record in words; None or an empty list for parts that the record lacks.
 
-    `piece`: scope. `more`: of the facts what is no single one. `at`: as clocks show it.
+    `piece`: the scope. `more`: remarks on the facts as a whole. `at`: in local time.
     """
 
     did: str
@@ -98,9 +98,9 @@ class Chapter:
 
 
 def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[PlacedRecord]:
-    """Yields the records of a manifest that are wanted by their bytes.
+    """Yields the records of a manifest whose bytes `wanted` accepts.
 
-    Raises IntegrityError (4) where one cannot be read, IncompleteError (5) where that takes a later release.
+    Raises IntegrityError (4) if a record cannot be read, IncompleteError (5) if reading needs a later release.
     """
     for place, value in enumerate(link.records):
         if wanted(value):
@@ -111,22 +111,22 @@ def of(link: Link, wanted: Callable[[bytes], bool]) -> Iterator[PlacedRecord]:
 
 
 def proven(told: PlacedRecord, log: Sealed | None, keys: Sequence[str]) -> PlacedRecord:
-    """A record of a manifest with its leaf, and with what is wrong with the proof that `prove` writes of it.
+    """The record with its leaf, and with the findings on the proof that `prove` writes of it.
 
-    Not to be sealed yet is nothing wrong. `log`, `keys`: as `gatekeeper.audit.export.proof.prove` takes them. Raises
-    IntegrityError (4) where the log cannot be read.
+    A missing seal is no finding. `log`, `keys`: as `gatekeeper.audit.export.proof.prove` takes them. Raises
+    IntegrityError (4) if the log cannot be read.
     """
     assert told.link is not None
     proof = of_record(told.link, told.place, log, keys)
     sealed = orjson.loads(proof)["log"]
     wrong = tuple(one for one in check_content(proof, told.link.place).findings if one.exit != INCOMPLETE)
-    # what was forged may hold anything, names of people too
+    # a forged record may hold anything, people's names too
     record = orjson.loads(masking.told(told.record)) if wrong else told.record
     return replace(told, record=record, leaf=sealed["index"] if sealed else None, wrong=wrong)
 
 
 def pieces(found: Iterable[PlacedRecord]) -> list[list[PlacedRecord]]:
-    """The records by piece, in the order in which they came: those that name each other are of one."""
+    """The records grouped by piece, in the order in which they came. Records that name each other form one piece."""
     grouped: list[tuple[set[str], list[PlacedRecord]]] = []
     for told in found:
         names, records = set(told.names), [told]
@@ -147,7 +147,7 @@ def _rules(told: PlacedRecord) -> int:
 
 
 def _unread(rules: int, partition: int, offset: int | str) -> GatekeeperError:
-    """Why a record cannot be told: a later release wrote it, or no worker did."""
+    """The error for an unreadable record, written by a later release or by no worker."""
     if rules > RULES:
         named = {"rules": rules, "own": RULES}
         return IncompleteError("error.trail_record_later", partition=partition, offset=offset, **named)
@@ -155,9 +155,9 @@ def _unread(rules: int, partition: int, offset: int | str) -> GatekeeperError:
 
 
 class Explanation:
-    """Tells one piece in a language, None = the reader's; `local` writes an instant as clocks there show it.
+    """Explanation of one piece in a language (None: the reader's). `local` writes an instant in local time.
 
-    `seal`: of the log, None where nothing is sealed. `names`: as `Telling` takes them.
+    `seal`: of the log, None if nothing is sealed. `names`: as `Telling` takes them.
     """
 
     def __init__(
@@ -187,21 +187,21 @@ class Explanation:
         return "\n".join([*lines, self._tell.say("unproven")])
 
     def chapters(self) -> list[Chapter]:
-        """Returns what each record says, in words.
+        """Each record in words.
 
-        Raises IntegrityError (4) for what no worker can have written, IncompleteError (5) for what takes a later
+        Raises IntegrityError (4) for a record that no worker can have written, IncompleteError (5) for one of a later
         release.
         """
         return [self._chapter(told) for told in self.piece]
 
     def row(self) -> tuple[str, ...]:
-        """Returns what tells the piece from others: ids and scope of its first record; raises as `chapters` does."""
+        """Cells that identify the piece: ids and scope of its first record. Raises as `chapters` does."""
         first, chapter = self.piece[0], self._chapter(self.piece[0])
         said = (first.record[name] or "-" for name in ("campaign", "channel", "verdict"))
         return (first.did, chapter.code, *said, chapter.at)
 
     def plain(self) -> list[dict[str, Any]]:
-        """The same for programs: of each record its fields, the sentences, and where it stands."""
+        """The explanation for programs: the fields, sentences and place of each record."""
         return [
             {
                 "decision_id": told.did,
@@ -257,7 +257,7 @@ class Explanation:
         return [self._tell.whole(line) for some in lines for line in some]
 
     def _standing(self, told: PlacedRecord) -> list[str]:
-        """Where a record stands, and how it is sealed."""
+        """Lines on a record's place and seal."""
         lines = [self._tell.say("record", partition=told.partition, offset=told.manifest, position=told.position)]
         if told.wrong:
             changed = any(one.exit == CHANGED for one in told.wrong)

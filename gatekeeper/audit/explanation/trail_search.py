@@ -1,4 +1,4 @@
-"""What somebody asks about: a decision, a send or an inquiry code, and all records of the pieces that it means."""
+"""Searches a trail for a decision, a send or an inquiry code, and gives all records of the pieces found."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from schemas.values import ID_PATTERN
 
 @dataclass(frozen=True, slots=True)
 class SearchTerm:
-    """What is looked for: a decision id, the beginning of one, or the id of a send."""
+    """A search term: a decision id, the beginning of one, or the id of a send."""
 
     text: str
     beginning: str | None
-    """Of the decision id; whole where it was given so."""
+    """The beginning of a decision id, or the whole id; None for the id of a send."""
 
     @classmethod
     def read(cls, text: str) -> SearchTerm:
-        """Reads what somebody typed; raises UsageError (2) where it can be none of the three.
+        """Reads a typed term; raises UsageError (2) if it can be none of the three.
 
-        What a send is called may look like a code: then a wrong check letter is no error.
+        The id of a send may look like an inquiry code. Then a wrong check letter is no error.
         """
         plain = text.strip()
         if re.fullmatch(DID_PATTERN, plain.upper()):
@@ -39,14 +39,14 @@ class SearchTerm:
         return cls(plain, None)
 
     def meant(self, told: PlacedRecord) -> bool:
-        """Tells whether a record is what is looked for."""
+        """Tells whether a record matches the term."""
         if self.beginning is not None and told.did.startswith(self.beginning):
             return True
         return (told.record["send"] or {}).get("event_id") == self.text
 
     @property
     def needle(self) -> bytes:
-        """What the bytes of such a record hold."""
+        """A pattern that the bytes of matching records contain."""
         beginning = f'"did":"{self.beginning}' if self.beginning else ""
         ends = [re.escape(found.encode()) for found in (beginning, f'"event_id":"{self.text}"') if found]
         return b"|".join(ends)
@@ -54,15 +54,15 @@ class SearchTerm:
 
 @dataclass(slots=True)
 class TrailSearch:
-    """The search through a trail: `passed` is called for every manifest."""
+    """Search through a trail; `passed` is called for every manifest."""
 
     trail: Trail
     passed: Callable[[], None]
     troubles: list[GatekeeperError] = field(default_factory=list)
-    """What kept a partition from being read to its end."""
+    """Errors that stopped the reading of a partition."""
 
     def found(self, quest: SearchTerm) -> list[list[PlacedRecord]]:
-        """The pieces that are meant, each with all of its records in order."""
+        """The matching pieces, each with all of its records in order."""
         seeds = [told for told in self._records(self.trail.partitions(), quest.needle) if quest.meant(told)]
         dids, names = {told.did for told in seeds}, set().union(*(told.names for told in seeds))
         numbers, records, before = sorted({told.partition for told in seeds}), seeds, set[str]()

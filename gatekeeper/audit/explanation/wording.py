@@ -1,6 +1,6 @@
-"""Facts, reasons and acts in words of one language: what the page about a piece and that about a person share.
+"""Words for facts, reasons and acts in one language, shared by the pages about a piece and about a person.
 
-There is no personal data in a recorded fact, and none comes in here. A reason that is unknown here is masked first.
+Recorded facts hold no personal data, and this module adds none. An unknown reason is masked first.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _CERTAIN = 1000
 def told_reason(reason: Mapping[str, Any], rules: int) -> dict[str, Any]:
     """A recorded reason for programs: code, clause, its facts, and its sentence in both languages.
 
-    `rules`: the version of the rules that decided. Of a reason that this release does not know, the record is quoted,
-    except for what may be personal data.
+    `rules`: the version of the rules that decided. For a reason unknown to this release, the record is quoted, with
+    possible personal data left out.
     """
     code, kind = reason["code"], kind_at(reason["code"], rules)
     found = Found(code, tuple(reason["facts"]), reason["says"])
     try:
         said = {lang: sentence(found, lang) for lang in ("ja", "en")}
-    except KeyError:  # no such sentence, or it needs what the record does not say
+    except KeyError:  # no such sentence, or the record lacks a value for it
         quoted = orjson.loads(masking.told(reason["says"]))
         says = ", ".join(f"{name} {value}" for name, value in sorted(quoted.items()) if name != masking.MASK)
         key = "explanation.reason_quoted" if says else "explanation.reason_unknown"
@@ -40,9 +40,9 @@ def told_reason(reason: Mapping[str, Any], rules: int) -> dict[str, Any]:
 
 
 class FactLine(NamedTuple):
-    """One fact: its kind (as the snapshot names its list), when it was so (ISO 8601, None = undated), and in words.
+    """One fact: its kind (the name of its list in the snapshot), its time (ISO 8601, None = undated), and its words.
 
-    `refs`: ids of the records that say so, which may name the person to whoever knows them: for staff alone.
+    `refs`: ids of the records behind the fact. They may identify the person, so only staff may see them.
     """
 
     kind: str
@@ -52,9 +52,9 @@ class FactLine(NamedTuple):
 
 
 class Telling:
-    """Tells in a language; `names` has what records of `reference` are called, by kind/id, and what purposes are.
+    """Wording in one language. `names`: the names of reference records by kind/id, and of purposes.
 
-    A purpose is found by purpose/controller/code, in the words of that controller's notice.
+    The key of a purpose is purpose/controller/code. Its name is in the words of that controller's notice.
     """
 
     def __init__(self, lang: Language, names: Mapping[str, str] | None = None) -> None:
@@ -66,20 +66,20 @@ class Telling:
         return worded(f"explanation.{key}", self.lang, **values)
 
     def known(self, kind: str, code: str) -> str:
-        """A code in words; a code that this version has no words for, as it stands."""
+        """A code in words, or the code itself if this version has no words for it."""
         return self.say(f"{kind}_{code}") if f"explanation.{kind}_{code}" in catalogue() else code
 
     def word(self, kind: str, code: str) -> str:
-        """A word of the domain, or its code."""
+        """The word for a code of the domain, or the code itself."""
         key = f"word.{kind}.{code}"
         return worded(key, self.lang) if key in catalogue() else code
 
     def name(self, kind: str, id_: str) -> str:
-        """Returns what a record of `reference` is called; its id where that is not known."""
+        """The name of a record of `reference`, or its id if the name is unknown."""
         return self._names.get(f"{kind}/{id_}", id_)
 
     def whole(self, line: FactLine) -> str:
-        """All of a line in one: what it is, when, the words, and the records."""
+        """A whole line as text: kind, time, words and record ids."""
         key = f"line_{line.kind}"
         told = f"{line.text} ({line.refs})" if line.refs else line.text
         return (
@@ -89,13 +89,13 @@ class Telling:
         )
 
     def because(self, reason: Mapping[str, Any], rules: int) -> FactLine:
-        """A recorded reason with its clause, and the records that it stands on; `rules` as `told_reason`."""
+        """A recorded reason with its clause and its facts' ids. `rules`: as in `told_reason`."""
         told = told_reason(reason, rules)
         clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
         return FactLine("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
 
     def act(self, act: Mapping[str, Any]) -> FactLine:
-        """Who did what, and what became of it."""
+        """An act: actor, kind, outcome, and evidence."""
         by = ", ".join([act["by"]] if isinstance(act["by"], str) else act["by"] or ["-"])
         kind = self.known("kind", act["kind"] or "-")
         said = self.say("act", by=by, kind=kind, outcome=self.known("outcome", act["outcome"]))
@@ -103,7 +103,7 @@ class Telling:
         return FactLine("acts", act["at"], said, ", ".join(filter(None, refs)))
 
     def facts(self, facts: Mapping[str, Any], basis: str | None = None) -> list[FactLine]:
-        """Returns what a snapshot holds of a person; `basis`: the source that a decision stands on."""
+        """The facts of a snapshot as lines. `basis`: the source on which a decision rests."""
         found = [self._source(source, basis) for source in facts["sources"]]
         found = found or [FactLine("sources", None, self.say("source_none"))]
         found += [self._consent(event) for event in facts["consents"]] or [
@@ -129,14 +129,14 @@ class Telling:
         return found
 
     def point(self, facts: Mapping[str, Any]) -> list[FactLine]:
-        """Whether a source gives the address that a piece was for, and what could not be read."""
+        """Lines on the sources of the piece's address, and on unreadable records."""
         exact, near = ", ".join(facts["contact_point_from"]), ", ".join(facts.get("contact_point_near", ()))
         lines = [FactLine("point", None, self.say("point_exact" if exact else "point_none"), exact)]
         lines += [FactLine("point", None, self.say("point_near"), near)] if near else []
         return lines + [FactLine("unreadable", None, said) for said in self.unreadable(facts)]
 
     def unreadable(self, facts: Mapping[str, Any]) -> list[str]:
-        """Returns what could not be read, if anything."""
+        """A sentence that names the unreadable records, if any."""
         return [self.say("unreadable", places=", ".join(facts["unreadable"]))] if facts["unreadable"] else []
 
     def _source(self, source: Mapping[str, Any], basis: str | None) -> FactLine:

@@ -1,10 +1,10 @@
-"""Joins the modules of the offline check to `verify.py`, the one file that goes into an export and stands alone.
+"""Joins the modules of the offline check into `verify.py`, the self-contained file in every export.
 
     python -m gatekeeper.audit.export.bundle > verify.py
 
-This needs Python and a checkout of the project, and no package. The file is the modules in order, each under its name
-and line by line as it stands. Only their imports stand at the top, without those of each other. The first module
-stands before them: it says what an old Python lacks.
+The command needs Python and a checkout of the project, but no package. The file holds the modules in order, each under
+its name and unchanged line by line. Their imports follow the first module, without imports between the modules.
+The first module comes before these imports, as it reports what an old Python lacks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OURS = ("__future__", "gatekeeper")
 
 
 def bundle() -> str:
-    """The text of `verify.py`; a release has one such text."""
+    """The text of `verify.py`, one and the same for a release."""
     parts = [(name, *_apart((AUDIT / name).read_text("utf-8"))) for name in PARTS]
     sections = [f"# {f'-- {name} ':-<118}\n# {told.splitlines()[0]}\n\n{code}" for name, told, _, code in parts]
     first, rest = parts[0][2], set[tuple[str, str]]().union(*(imports for _, _, imports, _ in parts[1:]))
@@ -48,7 +48,7 @@ def bundle() -> str:
 
 
 def _apart(source: str) -> tuple[str, set[tuple[str, str]], str]:
-    """A module's docstring, what it imports from others than us (module and name), and the lines left over."""
+    """A module's docstring, its imports from outside the project (module and name), and its other lines."""
     tree, lines, imports = ast.parse(source), source.splitlines(keepends=True), set[tuple[str, str]]()
     for one in tree.body:
         if isinstance(one, ast.Import):
@@ -64,7 +64,7 @@ def _apart(source: str) -> tuple[str, set[tuple[str, str]], str]:
 
 
 def _block(imports: set[tuple[str, str]]) -> str:
-    """The lines that import these: of the standard library, then of others."""
+    """The lines for these imports: of the standard library, then of packages."""
     names: dict[str, list[str]] = {}
     for module, name in sorted(imports):
         names.setdefault(module, []).append(name)

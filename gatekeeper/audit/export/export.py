@@ -32,7 +32,7 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 @dataclass(slots=True)
 class Exported:
-    """What a call wrote; `left` manifests were not sealed yet, `absent` are hashes that no bytes were at hand for."""
+    """Result of a call. `left`: number of unsealed manifests left out. `absent`: hashes whose bytes were not found."""
 
     manifests: int = 0
     records: int = 0
@@ -54,20 +54,20 @@ def write(
     unsealed: bool = False,
     told: Callable[[Link], None] = lambda link: None,
 ) -> Exported:
-    """Writes an export of a trail by UTC day: what follows the finished days of each partition.
+    """Writes an export of a trail by UTC day, from the end of each partition's finished days on.
 
-    A day is finished when a later one has begun, all of it is sealed, and nothing before was left aside. Until
-    everything was read `out` stays as it is.
+    A day is finished when a later day has begun, all of it is sealed, and no earlier manifest is missing. `out` stays
+    unchanged until everything was read.
 
-    `part`: as `part_of` returns it; nobody else may write to it. `about`: group, made, from and to. `log`: what is
-    sealed; of its newest manifests those that are not in it are left out, unless `unsealed`. `keys`: the key folder, of
-    which the public keys are taken. `finished`: where the finished days of `out` and `part` end, by partition.
-    `told` hears of each link that is read.
-    Raises IntegrityError (4) where the log's leaves do not come to its checkpoint, or where it is another one than that
-    of the finished days, UnavailableError (3) where the disk refuses, and what the trail does.
+    `part`: the result of `part_of`; nobody else may write to it. `about`: group, made, from and to. `log`: the sealed
+    log; each partition's newest manifests outside it are left out, unless `unsealed`. `keys`: the key folder; its
+    public keys are copied. `finished`: the end of the finished days in `out` and `part`, by partition. `told` is called
+    for each link read.
+    Raises IntegrityError (4) if the log's leaves do not match its checkpoint, or if the finished days come from another
+    log; UnavailableError (3) if the disk refuses; and the errors of the trail.
     """
     if log is not None:
-        checked(log)  # or what is sealed would be left out as what is not
+        checked(log)  # else sealed manifests would be left out as unsealed ones
     for one in finished.values():
         if log is None or log.indexes.get(leaf_hash(one.value)) != one.leaf:
             raise IntegrityError("error.export_log", folder=out)
@@ -102,7 +102,7 @@ class _Writer:
         self._put(ABOUT, canonical({"v": 2, "partitions": len(trail.partitions()), **about}))
 
     def partition(self, number: int) -> None:
-        """Writes what follows the finished days of a partition."""
+        """Writes a partition's manifests and records after its finished days."""
         past, newest = self._finished.get(number), self._newest.get(number)
         day, prev = (past.day, sha256(past.value).hexdigest()) if past else ("", None)
         tail = newest in (None, past and leaf_hash(past.value))
@@ -116,7 +116,7 @@ class _Writer:
                 continue
             said, hash_ = link.manifest, leaf_hash(link.value)
             index, begun = self._log.indexes.get(hash_) if self._log else None, said["t1"][: len("2026-11-24")]
-            # else something was left aside before it, perhaps of the day that would be finished now
+            # else an earlier manifest is missing, perhaps of the day that would be finished now
             whole = whole and (said["prev"] == prev or (self._ranged and prev is None))
             if begun > day:
                 if whole and held:
@@ -132,7 +132,7 @@ class _Writer:
         self._named()
 
     def rest(self, keys: Path) -> Exported:
-        """Writes all that a check needs beside it; returns what was written."""
+        """Writes everything else that a check needs; the result tells what was written."""
         for name, model in (("audit", AuditRecord), ("manifest", Manifest)):
             self._put(f"schemas/{name}.json", orjson.dumps(model.model_json_schema(), option=orjson.OPT_INDENT_2))
         for file in sorted(keys.glob("*.pub")):
@@ -151,7 +151,7 @@ class _Writer:
         line = {"index": index, "offset": link.offset, "sig": sig, "value": link.value.decode()}
         files.add(orjson.dumps(line), link.records)
         for record in link.records:
-            with suppress(*FOREIGN):  # one that was changed, as a check tells
+            with suppress(*FOREIGN):  # a changed record, which a check reports
                 said = orjson.loads(record)
                 self._policies.add(said["policy"]["sha256"])
                 if said["facts"]:
@@ -161,7 +161,7 @@ class _Writer:
         self._found.records += len(link.records)
 
     def _named(self) -> None:
-        """Writes what was named by its hash since the last call."""
+        """Writes the policies and reference data named by hash since the last call."""
         policies, reference = self._policies, self._reference
         self._policies, self._reference = set(), set()
         self._hashed("policies", "toml", policies, self._trail.policy)
@@ -178,12 +178,12 @@ class _Writer:
             if value is None:
                 self._found.absent.append(digest)
                 continue
-            sync(self._put(f"{folder}/{digest}.{ending}", value))  # a finished day stands on it
+            sync(self._put(f"{folder}/{digest}.{ending}", value))  # a finished day depends on it
             if ending == "json":
                 left |= _versions(value)
 
     def _tiles(self, log: Sealed) -> None:
-        """Copies the log as it was at that checkpoint, however far it has grown meanwhile."""
+        """Copies the log as of that checkpoint, even if it has grown since."""
         size, tree = log.checkpoint.size, log.tree
         self._found.size, self._found.witnessed = size, log.witnessed
         for start in range(0, size, TILE):
@@ -206,7 +206,7 @@ class _Writer:
 
 
 def _newest(log: Sealed, first: str, to: str) -> dict[int, bytes]:
-    """The leaf hash of each partition's newest sealed manifest that is of this time."""
+    """The leaf hash of each partition's newest sealed manifest within this period."""
     found = {}
     for start in range(0, log.checkpoint.size, TILE):
         for leaf in log.tree.leaves(start):
@@ -217,12 +217,12 @@ def _newest(log: Sealed, first: str, to: str) -> dict[int, bytes]:
 
 
 def _digests(named: Iterable[str]) -> list[str]:
-    """Returns in order what of all that records name has the shape of a hash: a forger may have put anything there."""
+    """The well-formed hashes in order; a forger may have written anything in their place."""
     return sorted(one for one in named if isinstance(one, str) and _DIGEST.fullmatch(one))
 
 
 def _versions(value: bytes) -> set[str]:
-    """The hashes that a map of versions names, nothing for another value: a forger may have named any."""
+    """The hashes in a map of versions, empty for another value; a forger may have named any value."""
     with suppress(*FOREIGN):
         said = orjson.loads(value)
         return set(_digests(said.values())) if "v" not in said else set()

@@ -1,7 +1,7 @@
-"""The folder in which an export grows: `OUT.part`, beside the place that it takes when all of it was read.
+"""The folder in which an export grows: `OUT.part`, beside `OUT`, until everything was read.
 
-A finished day of a partition is one folder, `days/DAY/PARTITION`, which appears whole or not at all and is not written
-again. What follows the last one is in `unfinished/PARTITION`, and every call writes that anew.
+A finished day of a partition is one folder, `days/DAY/PARTITION`. It appears atomically and is never written again. The
+manifests after the last finished day are in `unfinished/PARTITION`, which every call writes anew.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.times import span
 
 LEVEL = 6
-"""Of compression: against 1 it saves a fifth of the room and of the time to read it, and costs some when writing."""
+"""Compression level. Compared with 1 it saves a fifth of space and reading time, and costs some time in writing."""
 ABOUT = "export.json"
 ADDED = (DAYS, "policies", "reference")
 """Folders that grow from call to call."""
 REPLACED = (UNFINISHED, "log", "keys", "schemas", "verify.py")
-"""Made anew by each call, as `export.json` is."""
+"""Folders and files that each call makes anew, like `export.json`."""
 
 
 def part_of(out: Path, *, user: int) -> Path:
-    """The folder in which an export grows until it is whole.
+    """The folder in which an export grows until it is complete.
 
-    `user`: the number of the one who calls. Raises UsageError (2) where it could not be put into `out` then, which is
-    no folder or holds something else than an export by day, or where it is somebody else's or open to others;
-    UnavailableError (3) where the disk refuses.
+    `user`: the caller's user id. Raises UsageError (2) if the export could not be moved into `out` later. This is so if
+    `out` is no folder, or holds something else than an export by day. Raises UsageError (2) also if the folder belongs
+    to another user or is writable by others, UnavailableError (3) if the disk refuses.
     """
     with disk(out):
         part = out.with_name(f"{out.name}.part") if out.name not in ("", "..") else out
@@ -52,9 +52,9 @@ def part_of(out: Path, *, user: int) -> Path:
 
 
 def begun(*folders: Path) -> dict[str, Any] | None:
-    """Returns what the first of these folders that is an export says of itself; None where there is none.
+    """The content of `export.json` in the first of these folders that has one; None without one.
 
-    Raises IntegrityError (4) where that cannot be read.
+    Raises IntegrityError (4) if the file cannot be read.
     """
     for file in (folder / ABOUT for folder in folders):
         if file.exists():
@@ -67,9 +67,9 @@ def begun(*folders: Path) -> dict[str, Any] | None:
 
 
 def cleared(part: Path) -> None:
-    """Makes the folder, its owner's alone, and takes from it what an earlier call did not finish.
+    """Makes the folder for its owner alone, and removes the unfinished part of an earlier call.
 
-    Raises UnavailableError (3) where the disk refuses.
+    Raises UnavailableError (3) if the disk refuses.
     """
     with disk(part):
         part.mkdir(parents=True, exist_ok=True)
@@ -80,9 +80,9 @@ def cleared(part: Path) -> None:
 
 
 def placed(part: Path, out: Path) -> None:
-    """Puts all that grew into the export. Raises UnavailableError (3) where the disk refuses.
+    """Moves everything that grew into the export. Raises UnavailableError (3) if the disk refuses.
 
-    Until that is done there is no `export.json`, so that nobody takes a half of it for the whole.
+    `export.json` is missing until the move is complete, so that nobody takes half an export for a whole one.
     """
     with disk(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def placed(part: Path, out: Path) -> None:
 
 @contextmanager
 def disk(file: Path, key: str = "error.disk") -> Iterator[None]:
-    """Turns what a disk refuses in the block into UnavailableError (3), which names the file; `key`: its sentence."""
+    """Turns a disk's error in the block into UnavailableError (3), which names the file. `key`: its sentence."""
     try:
         yield
     except OSError as error:
@@ -110,7 +110,7 @@ def disk(file: Path, key: str = "error.disk") -> Iterator[None]:
 
 
 class DayFiles:
-    """What a partition decided since its last finished day, as it grows. UnavailableError (3): the disk refuses."""
+    """Manifests and records of a partition since its last finished day. UnavailableError (3): the disk refuses."""
 
     def __init__(self, part: Path, partition: int) -> None:
         self._part, self._partition = part, str(partition)
@@ -133,7 +133,7 @@ class DayFiles:
                 file.close()
 
     def finish(self, day: str) -> None:
-        """Makes them a finished day, which no power cut takes away any more."""
+        """Turns the files into a finished day that survives a power cut."""
         self.close()
         place = self._part / DAYS / day / self._partition
         with disk(place):
@@ -145,7 +145,7 @@ class DayFiles:
                 sync(folder)
 
     def _opened(self, kind: str) -> gzip.GzipFile:
-        # without name and time: the same lines are the same bytes
+        # without name and time, so that the same lines give the same bytes
         return gzip.GzipFile(self._folder / f"{kind}.ndjson.gz", "wb", compresslevel=LEVEL, mtime=0)
 
 

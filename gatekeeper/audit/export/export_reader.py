@@ -1,4 +1,4 @@
-"""An export as others read it: the folder that `gatekeeper audit export` wrote, checked by `gatekeeper audit verify`.
+"""Reads an export: the folder that `gatekeeper audit export` writes and `gatekeeper audit verify` checks.
 
 `export.json`, `records.ndjson.gz` and `manifests.ndjson.gz` in `days/DAY/P/` and in `unfinished/P/`, `log/`, `keys/`,
 `policies/SHA256.toml`, `reference/SHA256.json`, `schemas/` and `verify.py`. An export of version 1 has one file for all
@@ -41,16 +41,16 @@ class Finished(NamedTuple):
 
 
 class Folder:
-    """Reads an export; it believes what stands there, so verify first.
+    """Reader of an export. It trusts the files, so verify them first.
 
-    Raises IntegrityError (4) where a file is missing or cannot be read.
+    Raises IntegrityError (4) if a file is missing or cannot be read.
     """
 
     def __init__(self, path: Path, *, since: int | None = None, to: int | None = None) -> None:
-        """`since`, `to`: days are passed over that hold nothing from then on, and before then (milliseconds)."""
+        """`since`, `to`: skips days that lie wholly before `since` or after `to` (milliseconds)."""
         self.path = path
         self._first = "" if since is None else instant(since)[:10]
-        # a clock that went back at midnight leaves manifests of the day before among those of a day
+        # after a clock went back at midnight, a day's files may hold manifests of the day before
         self._last = "~" if to is None else instant(to + DAY_MS)[:10]
         with reading(path / "export.json") as file:
             self.about: dict[str, Any] = orjson.loads(file.read_bytes())
@@ -67,7 +67,7 @@ class Folder:
     def links(self, partition: int) -> Iterator[Link]:
         """Yields a partition's links in order, each with its records; raises as `checks.trail.link` does.
 
-        Raises IntegrityError (4) at the end where records are left that no manifest covers.
+        Raises IntegrityError (4) at the end if records remain that no manifest covers.
         """
         records, offset = (line for _, line in self._lines("records", partition)), 0
         for file, line in self._lines("manifests", partition):
@@ -81,11 +81,11 @@ class Folder:
             raise IntegrityError("error.trail_order", partition=partition, offset=offset)
 
     def policy(self, sha256: str) -> bytes | None:
-        """The bytes of a policy version by their SHA-256 in hex, None where they were not exported."""
+        """The bytes of a policy version by their SHA-256 in hex, None if they were not exported."""
         return self._stored(self.path / "policies" / f"{sha256}.toml")
 
     def reference(self, sha256: str) -> bytes | None:
-        """The bytes of a record of `reference` by their SHA-256 in hex, None where they were not exported."""
+        """The bytes of a record of `reference` by their SHA-256 in hex, None if they were not exported."""
         return self._stored(self.path / "reference" / f"{sha256}.json")
 
     def _stored(self, file: Path) -> bytes | None:
@@ -94,7 +94,7 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:
-            pass  # reading it says why
+            pass  # the read below raises the cause
         with reading(file):
             return file.read_bytes()
 
@@ -117,9 +117,9 @@ def days_of(path: Path, partition: int) -> list[Path]:
 
 
 def last_finished(*paths: Path) -> dict[int, Finished]:
-    """Where the finished days of each partition end; they may be in more than one folder.
+    """The last finished day of each partition; the days may be in more than one folder.
 
-    Raises IntegrityError (4) where the last one of a partition cannot be read.
+    Raises IntegrityError (4) if the last day of a partition cannot be read.
     """
     numbers = {folder.name for path in paths for folder in path.glob(f"{DAYS}/*/*")}
     found = {}
@@ -141,7 +141,7 @@ def _last(folder: Path) -> Finished:
 
 @contextmanager
 def reading(file: Path) -> Iterator[Path]:
-    """Yields a regular file; raises IntegrityError (4) for another one, and for what cannot be read in the block."""
+    """Yields a regular file; raises IntegrityError (4) for any other file, and for read errors in the block."""
     try:
         if not S_ISREG(file.stat().st_mode):
             raise IntegrityError("error.export_file", file=file, detail="no regular file")

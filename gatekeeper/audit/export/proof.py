@@ -1,4 +1,4 @@
-"""One decision's proof: its record, its manifest and a checkpoint, and what leads from each to the next."""
+"""Builds one decision's proof: record, manifest, checkpoint, and the hashes that connect them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def prove(
     keys: Sequence[str],
     told: Callable[[Link], None] = lambda link: None,
 ) -> bytes | None:
-    """The proof of a decision as JSON, as `gatekeeper audit check` reads it; None where no record is its.
+    """The proof of a decision as JSON, as `gatekeeper audit check` reads it; None if the trail has no such record.
 
-    `log`: what is sealed; a manifest that is not in it is proven by its signature alone. `keys`: the public keys of
-    workers and logs, NAME+HASH+BASE64. `told` hears of each link that is looked at. Raises what the trail does.
+    `log`: the sealed log; a manifest outside it is proven by its signature alone. `keys`: the public keys of workers
+    and logs, NAME+HASH+BASE64. `told` is called for each link read. Raises the errors of the trail.
     """
     for partition in trail.partitions():
         for link in trail.links(partition):
@@ -39,7 +39,7 @@ def prove(
 
 
 def of_record(link: Link, place: int, log: Sealed | None, keys: Sequence[str]) -> bytes:
-    """The proof of the record at this place of a manifest, as `prove` does."""
+    """The proof of the record at this position of a manifest, in the form of `prove`."""
     hashes = inclusion_proof([leaf_hash(record) for record in link.records], place)
     index = log.indexes.get(leaf_hash(link.value)) if log else None
     sealed: dict[str, Any] | None = None
@@ -63,7 +63,7 @@ def of_record(link: Link, place: int, log: Sealed | None, keys: Sequence[str]) -
 
 
 def _did(record: bytes) -> Any:
-    with suppress(*FOREIGN):  # one that was changed, as a check tells
+    with suppress(*FOREIGN):  # a changed record, which a check reports
         return orjson.loads(record)["did"]
     return None
 

@@ -19,7 +19,7 @@ NO_FILE = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
 
 
 class AtomicStore:
-    """Files by their names below a folder; every method raises UnavailableError (3) where the disk does not do it."""
+    """Files by name below a folder. Every method raises UnavailableError (3) if the disk fails."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,9 +27,9 @@ class AtomicStore:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keeps other writers out while the block runs; raises UnavailableError (3) where there is one.
+        """Keeps other writers out while the block runs; raises UnavailableError (3) if there is one.
 
-        The lock goes with the process, however that ends.
+        The lock ends with the process, even after a crash.
         """
         with self._disk(self.folder):
             self._make(self.folder)
@@ -45,7 +45,7 @@ class AtomicStore:
             os.close(handle)
 
     def read(self, name: str) -> bytes | None:
-        """A file, None where there is none: a folder or a pipe of that name is none."""
+        """The content of a file, None without one. A folder or a pipe of that name does not count."""
         path = self.folder / name
         with self._disk(path, "error.disk_unread"):
             try:
@@ -54,9 +54,9 @@ class AtomicStore:
                 return None
 
     def foreign(self, name: str) -> bytes | None:
-        """A file that others may have put there, None where there is none: no link, and FOREIGN_BYTES at most.
+        """The content of a file that others may have written, None without one.
 
-        Raises UnavailableError (3) for anything else of that name; nothing waits for a pipe.
+        Raises UnavailableError (3) for a link, a special file, or more than FOREIGN_BYTES. Never waits for a pipe.
         """
         path = self.folder / name
         try:
@@ -77,7 +77,7 @@ class AtomicStore:
         raise UnavailableError("error.file_foreign", path=path, most=FOREIGN_BYTES // 1024)
 
     def written_at(self, name: str) -> int | None:
-        """Returns when a file was written, in milliseconds, None where there is none."""
+        """The time at which a file was written, in milliseconds since the epoch; None without one."""
         with self._disk(self.folder / name, "error.disk_unread"):
             try:
                 return (self.folder / name).stat().st_mtime_ns // 1_000_000
@@ -85,7 +85,7 @@ class AtomicStore:
                 return None
 
     def names(self, folder: str) -> list[str]:
-        """Returns what is in a folder, nothing where there is no such folder."""
+        """The names in a folder, empty without such a folder."""
         with self._disk(self.folder / folder, "error.disk_unread"):
             try:
                 return sorted(path.name for path in (self.folder / folder).iterdir())
@@ -93,7 +93,7 @@ class AtomicStore:
                 return []
 
     def write(self, name: str, content: bytes) -> None:
-        """Puts a file in its place whole; `publish` sees to it that the place is on the disk too."""
+        """Writes a file atomically. The next `publish` puts its directory entry on the disk too."""
         path = self.folder / name
         part = None
         with self._disk(path):
@@ -106,20 +106,20 @@ class AtomicStore:
                     os.fsync(file.fileno())
                 part.chmod(0o644)
                 part.replace(path)
-            except BaseException:  # an interrupt too leaves nothing half done
+            except BaseException:  # an interrupt leaves no half-written file either
                 if part is not None:
                     part.unlink(missing_ok=True)
                 raise
         self._unsynced.add(path.parent)
 
     def publish(self, name: str, content: bytes) -> None:
-        """Puts a file in its place after all that was written is on the disk; it is there too on return."""
+        """Puts all earlier writes on the disk, then writes a file atomically and puts it on the disk too."""
         self._sync()
         self.write(name, content)
         self._sync()
 
     def remove(self, name: str) -> None:
-        """Takes a file away, and its folder with the last of them."""
+        """Removes a file, and its folder when empty."""
         path = self.folder / name
         with self._disk(path):
             path.unlink(missing_ok=True)
@@ -148,7 +148,7 @@ class AtomicStore:
 
 
 def sync(path: Path) -> None:
-    """Returns when what was written to a file or a folder is on the disk; raises OSError where it cannot."""
+    """Puts earlier writes to a file or a folder on the disk before it returns; raises OSError if that fails."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Tells the age of the newest seal and of its witness, from the log's files and never its tiles."""
+"""Reads the age of the newest seal and of its witness from the log's files, without its tiles."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from gatekeeper.audit.tlog.notes import Vkey, open_checkpoint
 from gatekeeper.errors import GatekeeperError
 
 LATE_MS = 15 * 60_000
-"""A seal is late where something decided has waited longer for it."""
+"""A seal is late if a decision has waited longer than this for it (milliseconds)."""
 
 
 class Dated(Reading, Protocol):
-    """Files of which one can tell when they were written."""
+    """Files with the times at which they were written."""
 
     def written_at(self, name: str) -> int | None:
-        """Returns when a file was written, in milliseconds, None where there is none."""
+        """The time at which a file was written, in milliseconds since the epoch; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """The checkpoint that stands: how many manifests it seals, and since when (milliseconds).
+    """The current checkpoint: number of its leaves, and the time of its sealing (milliseconds).
 
-    `witnessed`: of the newest checkpoint that a known witness cosigned, size and instant; None without one.
-    `error`: why the log cannot be read, in which case nothing else is known. `passed`: why files of witnesses cannot.
+    `witnessed`: size and instant of the newest checkpoint that a known witness cosigned; None without one. `error`: the
+    reason why the log cannot be read; then nothing else is known. `passed`: the errors of unusable witness files.
     """
 
     size: int = 0
@@ -37,15 +37,15 @@ class Seal:
     passed: tuple[GatekeeperError, ...] = ()
 
     def late(self, *, decided: int | None, now: int) -> bool:
-        """Tells whether a decision waits too long for its seal; `decided`: when the last one was made. Milliseconds."""
+        """Tells whether a decision waits too long for its seal. `decided`: time of the last decision. Milliseconds."""
         return decided is not None and decided > self.at and now - self.at > LATE_MS
 
 
 def read(files: Dated, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Seal | None:
-    """The seal that stands in the log's folder, None where there is no log.
+    """The current seal in the log's folder, None without a log.
 
-    `log`, `witnesses`: the public keys to check with. Raises IntegrityError (4) where `tree.newest` does, and what
-    `files` raises.
+    `log`, `witnesses`: the public keys to check with. Raises IntegrityError (4) as `tree.newest` does, and the errors
+    of `files`.
     """
     found = newest(files, log)
     if found is None:
@@ -53,7 +53,7 @@ def read(files: Dated, *, log: Sequence[Vkey], witnesses: Sequence[Vkey]) -> Sea
     passed: list[GatekeeperError] = []
     left = cosigned(files, witnesses, passed.append)
     seen = [_seen(raw, witnesses) for raw in (files.read(CHECKPOINT), *left)]
-    # a cosignature puts the checkpoint in its place anew; the state beside it is written once
+    # a cosignature rewrites the checkpoint file; the state file is written once
     at = files.written_at(f"state/{found[0].size}") or files.written_at(CHECKPOINT) or 0
     return Seal(found[0].size, at, max((one for one in seen if one), default=None), passed=tuple(passed))
 

@@ -1,4 +1,4 @@
-"""The sealed log as it is handed on: the note of one checkpoint, and where in the log each leaf of it stands."""
+"""Opens the sealed log for exports and proofs: the note of one checkpoint, and the number of each leaf."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gatekeeper.errors import IntegrityError
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A log as it is exported: the note of one checkpoint, cosigned if it can be, and where each of its leaves is."""
+    """A log at one checkpoint, cosigned if possible, with the number of each of its leaves."""
 
     files: Reading
     checkpoint: Checkpoint
@@ -24,7 +24,7 @@ class Sealed:
     indexes: Mapping[bytes, int]
     """Leaf hash to leaf number."""
     fits: bool
-    """Whether its leaves come to the checkpoint; what proves one of them goes by the tiles of hashes, and tells too."""
+    """True if the leaves match the checkpoint. Proofs use the hash tiles instead, and also reveal a mismatch."""
 
     @property
     def tree(self) -> Tree:
@@ -32,7 +32,7 @@ class Sealed:
         return Tree(self.files, self.checkpoint.size)
 
     def cosigned_at(self, witnesses: Sequence[Vkey]) -> int | None:
-        """Returns when one of these witnesses saw it last, in seconds since the epoch; None where none did."""
+        """The time of the latest cosignature by these witnesses, in seconds since the epoch; None without one."""
         note = self.checkpoint.note
         return max((note.cosigned_at(key) for key in witnesses if note.signed(key)), default=None)
 
@@ -40,10 +40,10 @@ class Sealed:
 def sealed(
     files: Reading, logs: Sequence[Vkey], witnesses: Sequence[Vkey], passed: Passed = lambda error: None
 ) -> Sealed | None:
-    """The log with the newest checkpoint that a witness cosigned, or without one the newest; None if empty.
+    """The log at the newest cosigned checkpoint, else at the newest checkpoint; None if empty.
 
-    `logs`, `witnesses`: the public keys. `passed` hears of each file of a witness that is not usable.
-    Raises IntegrityError (4) where the log cannot be read.
+    `logs`, `witnesses`: the public keys. `passed` is called with the error of each unusable witness file. Raises
+    IntegrityError (4) if the log cannot be read.
     """
     found = newest(files, logs)
     if found is None:
@@ -60,7 +60,7 @@ def sealed(
 
 
 def checked(log: Sealed) -> Sealed:
-    """The log; raises IntegrityError (4) where its leaves, or its tiles, do not come to its checkpoint."""
+    """The same log; raises IntegrityError (4) if its leaves or tiles do not match its checkpoint."""
     if not log.fits or log.tree.root() != log.checkpoint.root:
         raise IntegrityError("error.log_tree_differs", size=log.checkpoint.size)
     return log

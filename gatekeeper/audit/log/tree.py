@@ -1,4 +1,4 @@
-"""The sealed log as others find it: the checkpoint that stands, and the tree of a checkpoint as its tiles hold it."""
+"""Reads the sealed log: its current checkpoint, and the Merkle tree of a checkpoint from its tiles."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ CHECKPOINT = "checkpoint"
 
 
 class Reading(Protocol):
-    """Files by their names below a folder."""
+    """Files by name below a folder."""
 
     def read(self, name: str) -> bytes | None:
-        """A file, None where there is none."""
+        """The content of a file, None without one."""
 
     def foreign(self, name: str) -> bytes | None:
-        """A file that others may have put there, None where there is none.
+        """The content of a file that others may have written, None without one.
 
-        Raises UnavailableError (3) for what is no plain file of a size that can be read.
+        Raises UnavailableError (3) for anything but a plain file of readable size.
         """
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder, none where there is no such folder."""
+        """The names of the files in a folder, empty without such a folder."""
 
 
 def newest(files: Reading, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] | None:
-    """The checkpoint that stands and its whole note, None where there is none.
+    """The current checkpoint and its whole note, None without one.
 
-    `verifiers`: the log's keys, former ones too, whose name is its origin. Raises IntegrityError (4) for one that
-    they did not sign, or of another log, and for tiles without one: no log begins so.
+    `verifiers`: the log's keys, former ones too; their name is the log's origin. Raises IntegrityError (4) for a
+    checkpoint that they did not sign, for one of another log, and for tiles without a checkpoint. No log begins with
+    tiles.
     """
     if (raw := files.read(CHECKPOINT)) is None:
         if files.names("tile"):
@@ -48,7 +49,7 @@ def newest(files: Reading, verifiers: Sequence[Vkey]) -> tuple[Checkpoint, str] 
 
 
 class Tree:
-    """The tree of a checkpoint as its tiles hold it; raises IntegrityError (4) where they do not."""
+    """The Merkle tree of a checkpoint, read from its tiles; raises IntegrityError (4) if they are missing or wrong."""
 
     def __init__(self, files: Reading, size: int) -> None:
         self._files, self.size = files, size
@@ -59,7 +60,7 @@ class Tree:
         return self._over(0, self.size) if self.size else root_of([])
 
     def leaves(self, start: int = 0) -> list[bytes]:
-        """The leaves of the tile of entries in which `start` lies, from there on."""
+        """The leaves from `start` to the end of their entries tile."""
         number, first = divmod(start, TILE)
         width = min(TILE, self.size - number * TILE)
         raw = self._tile("entries", number, width)
@@ -76,7 +77,7 @@ class Tree:
         return found[first:]
 
     def every_leaf(self) -> Iterator[bytes]:
-        """Yields all leaves in order; raises IntegrityError (4) where the entries are not what the tree is over."""
+        """Yields all leaves in order; raises IntegrityError (4) if the entries do not match the tree."""
         for start in range(0, self.size, TILE):
             found = self.leaves(start)
             if root_of([leaf_hash(leaf) for leaf in found]) != self._over(start, start + len(found)):
@@ -84,7 +85,7 @@ class Tree:
             yield from found
 
     def hashes(self, level: int, number: int) -> list[bytes]:
-        """Returns what a tile holds: hashes of subtrees of 256**level leaves."""
+        """The hashes in a tile, each over a subtree of 256**level leaves."""
         width = min(TILE, (self.size >> 8 * level) - number * TILE)
         raw = self._tile(level, number, width)
         return [raw[at : at + 32] for at in range(0, 32 * width, 32)]
@@ -120,7 +121,7 @@ class Tree:
         return ([] if whole else [self._over(low, high)]) + found[::-1]
 
     def _over(self, low: int, high: int) -> bytes:
-        """The root over the leaves from `low` to `high`, which the RFC's splits lead to."""
+        """The root over the leaves from `low` to before `high`, a range made by the RFC's splits."""
         if (n := high - low) & (n - 1):
             split = low + _split(n)
             return node_hash(self._over(low, split), self._over(split, high))
@@ -132,7 +133,7 @@ class Tree:
         name = tile_path(level, number, width)
         if name != self._kept[0]:
             raw = self._files.read(name)
-            if raw is None:  # whoever reads while the log grows finds more of the tile in place of its part
+            if raw is None:  # while the log grows, a wider tile may have replaced this part
                 parts = [int(name) for name in self._files.names(f"{tile_path(level, number)}.p") if name.isdecimal()]
                 wider = (
                     self._files.read(tile_path(level, number, part)) for part in (*sorted(parts), TILE) if part > width

@@ -1,4 +1,4 @@
-"""A witness: remembers the newest checkpoint that it saw, and cosigns only one that extends it."""
+"""A witness of the log: remembers the newest checkpoint that it saw, and cosigns only one that extends it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SEEN = "seen"
 
 
 Passed = Callable[[UnavailableError], None]
-"""Hears of each file that is passed over because it cannot be read as one of a witness."""
+"""Called with the error of each witness file that is skipped as unreadable."""
 
 
 def cosigned(files: Reading, witnesses: Sequence[Vkey], passed: Passed) -> Iterator[bytes]:
-    """Yields what these witnesses left in `witness/`. The folder is theirs: what is not usable is passed over."""
+    """Yields these witnesses' files in `witness/`. Witnesses write to that folder, so unusable files are skipped."""
     for key in witnesses:
         try:
             found = files.foreign(_name(key.hash))
@@ -36,17 +36,17 @@ def _name(hash_: bytes) -> str:
 
 
 class Witness:
-    """Looks at one log. `log`: its files, where nothing but `witness/HASH` is written. `memory`: the witness's own."""
+    """Witness of one log. `log`: its files; only `witness/HASH` is written there. `memory`: the witness's own files."""
 
     def __init__(self, log: Storing, memory: Storing, *, signer: Signing, verifiers: Sequence[Vkey]) -> None:
         """`verifiers`: the log's public keys, former ones too."""
         self._log, self._memory, self._signer, self._verifiers = log, memory, signer, verifiers
 
     def look(self, *, now: int) -> tuple[Checkpoint, bool] | None:
-        """The checkpoint that stands and whether it was cosigned just now; None where there never was one.
+        """The current checkpoint, and whether this call cosigned it; None if there never was one.
 
-        `now`: seconds since the epoch. What was seen is on the disk before it is cosigned, so that no later start
-        cosigns what forks from it. Raises IntegrityError (4) for a fork, a rollback, or a log that cannot be read.
+        `now`: seconds since the epoch. A checkpoint is on the disk before it is cosigned, so that no later start
+        cosigns a fork of it. Raises IntegrityError (4) for a fork, a rollback, or a log that cannot be read.
         """
         seen = self._seen()
         found = newest(self._log, self._verifiers)
@@ -60,7 +60,7 @@ class Witness:
                 self._demand_extension(seen, checkpoint)
                 break
             except IntegrityError as error:
-                # a tile may have gone with a checkpoint that is no longer the newest: then look at that one
+                # a tile may be gone because a newer checkpoint replaced this one: then check the newer one
                 again = newest(self._log, self._verifiers)
                 if error.key.startswith("error.witness_") or again is None or again[0].size == checkpoint.size:
                     raise
@@ -85,7 +85,7 @@ class Witness:
     def _cosigned(self, name: str) -> str | None:
         try:
             return open_checkpoint((self._log.foreign(name) or b"").decode()).note.body
-        except (ValueError, UnavailableError):  # whatever stands there, ours takes its place
+        except (ValueError, UnavailableError):  # our cosignature replaces any unusable content
             return None
 
     def _demand_extension(self, seen: Checkpoint | None, new: Checkpoint) -> None:

@@ -1,11 +1,11 @@
-"""The sealed log: one growing RFC 6962 tree in the files of C2SP tlog-tiles, and the checkpoints that it stands by.
+"""Writes the sealed log: one growing RFC 6962 tree in the files of C2SP tlog-tiles, with signed checkpoints.
 
-    checkpoint                 the signed note of the newest tree; what it does not cover is not sealed
+    checkpoint                 the signed note of the newest tree; leaves beyond it are not sealed
     tile/<L>/<N>[.p/<W>]       256 (or W) hashes of subtrees of 256**L leaves
     tile/entries/<N>[.p/<W>]   256 (or W) leaves, each behind its length in two bytes
-    state/<size>               what the writer must know to go on from the checkpoint of this size
+    state/<size>               the writer's state for going on from the checkpoint of this size
 
-A crash leaves the checkpoint and all that it covers; what was written beyond is written again.
+A crash leaves the checkpoint and everything it covers. Later files are written again.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ class Storing(Reading, Protocol):
     """Files that a writer keeps."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Puts a file in its place whole; it is on the disk at the latest when `publish` is done."""
+        """Writes a file atomically. The file is on the disk at the latest after `publish`."""
 
     def publish(self, name: str, content: bytes) -> None:
-        """Puts a file in its place after everything that was written is on the disk, and returns when it is too."""
+        """Puts all earlier writes on the disk, then writes a file atomically and puts it on the disk too."""
 
     def remove(self, name: str) -> None:
-        """Takes a file away, if it is there."""
+        """Removes a file if it exists."""
 
 
 class LogWriter:
     """The log for its one writer: leaves are appended, and sealed together by the next checkpoint."""
 
     def __init__(self, files: Storing, *, signer: Callable[[], Signing], verifiers: Sequence[Vkey]) -> None:
-        """Takes up the log where its checkpoint left it; an empty folder gets the checkpoint of an empty log first.
+        """Continues the log from its checkpoint; an empty folder first gets the checkpoint of an empty log.
 
-        `signer`: gives the log's key in use, whose name is the log's origin. `verifiers`: its keys, former ones too.
-        Raises IntegrityError (4) where the files do not give the checkpoint's root, or there is none beside tiles:
-        a log that begins again would be a fork of the one that was.
+        `signer`: gives the log's current key; its name is the log's origin. `verifiers`: the log's keys, former ones
+        too. Raises IntegrityError (4) if the files do not give the checkpoint's root, or if tiles exist without a
+        checkpoint. A log that begins again would be a fork of the old one.
         """
         self._files, self._signer = files, signer
         self._edges: list[list[bytes]] = []
@@ -59,18 +59,18 @@ class LogWriter:
             self.seal(b"")
 
     def state(self) -> bytes:
-        """Returns what was sealed with the checkpoint that stands; nothing in a log that has just begun.
+        """The state sealed with the current checkpoint; empty in a new log.
 
-        Nothing signs it: whoever goes on from it holds it against the leaves first.
+        The state is not signed. Compare it with the leaves before you go on from it.
         """
         if (found := self._files.read(f"state/{self.sealed.size}")) is None:
             raise IntegrityError("error.log_state_missing", name=f"state/{self.sealed.size}")
         return found
 
     def append(self, leaf: bytes) -> int:
-        """Adds a leaf, which is sealed by the next checkpoint; returns its place, from 0.
+        """Adds a leaf, which the next checkpoint seals; the result is its number, from 0.
 
-        Raises ValueError for one of more than LEAF_BYTES.
+        Raises ValueError for a leaf of more than LEAF_BYTES.
         """
         if len(leaf) > LEAF_BYTES:
             raise ValueError("a leaf of more than 65,535 bytes")
@@ -100,10 +100,11 @@ class LogWriter:
         return below[0] if below else root_of([])
 
     def seal(self, state: bytes) -> Checkpoint:
-        """Publishes a checkpoint over all leaves, signed by the key in use, together with the writer's state.
+        """Publishes a checkpoint over all leaves, signed by the current key, together with the writer's state.
 
-        All is on the disk before the checkpoint, and the checkpoint before this returns. What is signed is what the
-        files hold, read again, and extends the last checkpoint: IntegrityError (4) else, and nothing is signed.
+        All files are on the disk before the checkpoint, and the checkpoint before this returns. Before signing, the
+        files are read again, and must extend the last checkpoint. If they do not, IntegrityError (4) is raised and
+        nothing is signed.
         """
         for level, edge in enumerate(self._edges):
             if edge:
@@ -120,9 +121,10 @@ class LogWriter:
         return self.sealed
 
     def cosign(self, cosigned: bytes, witnesses: Sequence[Vkey]) -> bool:
-        """Adds a witness's line to the checkpoint that stands, so that whoever reads it finds both.
+        """Adds a witness's line to the current checkpoint, so that readers find both signatures.
 
-        Returns whether it was added: it is of this checkpoint, by a key that is known and right, and not there yet.
+        The result tells whether the line was added. It must be new, of this checkpoint, and a valid signature by a
+        known key.
         """
         standing = (self._files.read(CHECKPOINT) or b"").decode()
         try:
@@ -131,7 +133,7 @@ class LogWriter:
             return False
         there = {signature[:2] for signature in ours.signatures}
         right = {(key.name, key.hash) for key in witnesses if theirs.signed(key)} - there
-        lines = cosigned.decode().rpartition("\n\n")[2].split("\n")[:-1]  # a name may hold what else ends lines
+        lines = cosigned.decode().rpartition("\n\n")[2].split("\n")[:-1]  # a name may hold other line breaks
         added = [f"{line}\n" for line, one in zip(lines, theirs.signatures, strict=True) if one[:2] in right]
         if theirs.body != ours.body or not added:
             return False
@@ -163,7 +165,7 @@ class LogWriter:
             raise IntegrityError("error.log_tree_differs", size=old.size)
 
     def _tidy(self, old: int) -> None:
-        """Takes away the parts of tiles, and the states, that neither of the last two checkpoints needs."""
+        """Removes the partial tiles and the states that neither of the last two checkpoints needs."""
         sizes, before = {old, self.size}, self._before
         for level in (*range(len(self._edges)), "entries"):
             height = 0 if level == "entries" else 8 * int(level)

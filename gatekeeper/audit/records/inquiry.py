@@ -1,4 +1,4 @@
-"""The inquiry code: what a person reads from a letter to ask why it came, short for the decision id."""
+"""The inquiry code: a short form of the decision id that a person reads from a letter to ask why it came."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from gatekeeper.errors import UsageError
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 LENGTH = 10
-"""So many letters of a decision id are its code; 50 bits, which few decisions share."""
+"""Letters of a decision id in its code: 50 bits, which few decisions share."""
 _MEANT = str.maketrans("018", "OIB")
-"""Digits that no code has, as somebody reads them for the letters that look like them."""
+"""Digits that no code contains, with the letters that they resemble."""
 _BETWEEN = re.compile(r"[\s\u00ad\u2010-\u2015\u2212\u30fc\uff70_.-]+")
 
 
@@ -22,10 +22,10 @@ def make(did: str) -> str:
 
 
 def read(text: str) -> str:
-    """The ten letters that the decision id begins with.
+    """The first ten letters of the decision id, from a typed code.
 
-    Small letters, full-width ones, other dashes or none are all read alike. Raises UsageError (2) where it is no code,
-    or its check letter says that one is misread; what was typed is not said again, as it may be anything.
+    Small letters, full-width letters, other dashes and no dashes are accepted. Raises UsageError (2) if the text is no
+    code, or if the check letter shows a misread letter. The error does not repeat the input, which may be anything.
     """
     plain = _BETWEEN.sub("", unicodedata.normalize("NFKC", text)).upper().translate(_MEANT)
     if len(plain) != LENGTH + 1 or not set(plain) <= set(LETTERS):
@@ -36,7 +36,7 @@ def read(text: str) -> str:
 
 
 def _check(code: str) -> str:
-    """Luhn's check letter over 32 letters: any one letter misread shows, and nearly every swap of two neighbours."""
+    """Luhn's check letter over 32 letters. It shows any single misread letter and nearly every swap of neighbours."""
     total = 0
     for place, letter in enumerate(reversed(code)):
         value = LETTERS.index(letter)

@@ -1,4 +1,4 @@
-"""What may be told of a record that anybody may have written: the contract's own names, and ids, codes and instants."""
+"""Masks a record that anybody may have written: field names of the contract, ids, codes and instants remain."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MASK = "?"
 _PERSONAL = frozenset(("recipient_id", "token", "delivery", "name", "lines", "postcode", "email", "phone")).union(
     ("address", "representative", "how_obtained", "text", "reason")
 )
-"""Fields of the contract that are kept out of records: their names are told, and nothing that stands in them."""
+"""Fields of the contract that are kept out of records. Their names are shown, but never their values."""
 _FORM = TypeAdapter[str](Surrogate | ZonedTime | Any_)
 
 
 def told(value: Any) -> str:
-    """A value as JSON, `?` standing for each string that is no id, code or instant, and each unknown field."""
+    """A value as JSON, with `?` for each string that is no id, code or instant, and for each unknown field."""
     return canonical(_masked(value)).decode()
 
 
@@ -42,7 +42,7 @@ def named(field: str) -> str:
 
 
 def tellable(field: str) -> bool:
-    """Tells whether records may have a field of this name, so that what stands in it may be told as `told` tells it."""
+    """Tells whether records may have a field of this name, so that `told` may show its value."""
     return field in _names() - _PERSONAL
 
 
@@ -56,7 +56,7 @@ def _masked(value: Any) -> Any:
 
 @cache
 def _names() -> frozenset[str]:
-    """The names of all fields of records and of what they are made from, and of what a reason says."""
+    """All field names of records and of the events in them, and all placeholders in the sentences of reasons."""
     schemas = [TypeAdapter(model).json_schema() for model in (AuditRecord, *READ)]
     sentences = [said for key, both in catalogue().items() if key.startswith("reason.") for said in both.values()]
     filled = {field for said in sentences for _, field, _, _ in Formatter().parse(said) if field}

@@ -1,8 +1,8 @@
-"""Whom a record is about, said so that nobody can tell without two secrets, of which one can be destroyed.
+"""Pseudonyms of people in records. Linking one to a person takes two secrets, one of which can be destroyed.
 
-Each person has a random salt in the partition's ledger, made when the first record about them is written. The
-person's key is HMAC-SHA256(master key, salt): whoever has the log alone, or the master key alone, knows nobody.
-Erasure puts a mark in the salt's place; from then on what was made with it is noise (audit.md §6).
+Each person has a random salt in the partition's ledger, made when the first record about them is written. The person's
+key is HMAC-SHA256(master key, salt). The log alone, or the master key alone, identifies nobody. Erasure puts a mark in
+the salt's place. From then on, everything made with the salt is noise (audit.md §6).
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 _KEY_BYTES = 32
 _INNER_REST, _OUTER_REST = bytes(_KEY_BYTES).translate(_INNER), bytes(_KEY_BYTES).translate(_OUTER)
-"""What fills a key up to a block of SHA-256."""
+"""Padding of a key to a block of SHA-256."""
 
 _EMPTY = sha256()
 
-# HMAC-SHA256 (RFC 2104) here, as every record has three: `hmac.digest` looks its hash up at each call, which takes
-# longer than to hash, as a new `sha256()` does; a copy of a begun one need not.
+# HMAC-SHA256 (RFC 2104) is written out here for speed, as every record needs three. `hmac.digest` and a new
+# `sha256()` look up the hash at each call, which takes longer than hashing. A copy of a begun hash does not.
 
 
 class Master:
-    """HMAC-SHA256 under a master key of 32 bytes: makes people's own keys of their salts."""
+    """HMAC-SHA256 under a master key of 32 bytes, which makes people's own keys from their salts."""
 
     __slots__ = ("_inner", "_outer")
 
@@ -41,12 +41,12 @@ class Master:
         self._inner, self._outer = _begun(key)
 
     def of(self, salt: bytes) -> bytes:
-        """The 32 bytes of the key of whoever has this salt."""
+        """The 32-byte key of the person with this salt."""
         return _ended(self._inner.copy(), self._outer.copy(), salt).digest()
 
 
 class Subject:
-    """A person whom records may name, by the key that is theirs alone."""
+    """A person with a key of their own, whom records may name by pseudonym."""
 
     __slots__ = ("_key", "_owner")
 
@@ -55,9 +55,9 @@ class Subject:
         self._key, self._owner = key, owner
 
     def names(self, raw: bytes | None) -> tuple[str, str | None]:
-        """`subj`, the person's pseudonym, and `in_mac`, what proves an input's bytes without holding them.
+        """The person's pseudonym `subj`, and `in_mac`, a proof of an input's bytes that does not hold them.
 
-        `raw`: those bytes, None where they are not at hand; nor is their proof.
+        `raw`: those bytes; None if they are not available, and then `in_mac` is None too.
         """
         inner, outer = _begun(self._key)
         person = b2a_base64(_ended(inner.copy(), outer.copy(), self._owner).digest())
@@ -66,7 +66,7 @@ class Subject:
 
 
 class Subjects:
-    """Names people under the master keys, by their numbers; `chance` gives so many random bytes for a new salt."""
+    """Pseudonyms under the master keys, by key number. `chance(n)` gives n random bytes for a new salt."""
 
     def __init__(self, masters: Mapping[int, bytes], chance: Callable[[int], bytes]) -> None:
         self._masters = {b"%d" % number: Master(key) for number, key in masters.items()}
@@ -74,10 +74,10 @@ class Subjects:
         self._chance = chance
 
     def of(self, recipient_id: str, memory: Memory) -> tuple[Subject | None, tuple[Entry, ...]]:
-        """A person's name in records, and the entry of the salt where that is new.
+        """The person as records name them, and the ledger entry of a new salt.
 
-        None for a person who was erased, of whom no record may say more. Raises KeyError where the salt's master key
-        is not among ours.
+        None for a person who was erased, about whom no record may say more. Raises KeyError if the salt's master key is
+        unknown.
         """
         owner = recipient_id.encode()
         if kept := memory.salt(owner):
@@ -100,7 +100,7 @@ def _begun(key: bytes) -> tuple[HASH, HASH]:
 
 
 def _ended(inner: HASH, outer: HASH, message: bytes) -> HASH:
-    """The outer hash over the inner one over a message, of which both are spent."""
+    """The hash of the outer over the inner over a message; both hashes are used up."""
     inner.update(message)
     outer.update(inner.digest())
     return outer

@@ -21,7 +21,7 @@ from schemas.codec import canonical
 from schemas.events import Ask, OnConsents, Reference, Release, Send, Source, Suppression
 
 FOREIGN = (ValueError, LookupError, TypeError, AttributeError)
-"""What reading a record of the worker's topics raises where somebody else wrote it."""
+"""Errors of reading a record on the worker's topics that somebody else wrote."""
 
 READ: tuple[Any, ...] = (Send, Source, OnConsents, Suppression, Reference, Ask, Release)
 """The events that decide() reads."""
@@ -32,9 +32,9 @@ _PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 
 
 def did(topic: str, partition: int, offset: int, stage: Stage, clearance: str = "") -> str:
-    """The decision id, the same at every retry: base32 of SHA-256 over where the input stands, 26 letters.
+    """The decision id, the same at every retry: base32 of SHA-256 over the input's place and the stage, 26 letters.
 
-    `clearance`: which one was judged again, where one input has many of them judged.
+    `clearance`: the clearance that was judged again, if one input leads to several decisions.
     """
     text = "\0".join(("gate/did/1", topic, str(partition), str(offset), stage, *filter(None, (clearance,))))
     # 26 letters are 130 bits, taken as 13 pairs; base64.b32encode alone would take longer than the hash
@@ -44,12 +44,15 @@ def did(topic: str, partition: int, offset: int, stage: Stage, clearance: str = 
 
 @cache
 def schema_hash() -> str:
-    """The SHA-256 of the contract's JSON schemas that decide() reads by."""
+    """The SHA-256 of the JSON schemas of the events that decide() reads.
+
+    The schemas hold the docstrings of these models, so a changed docstring changes this hash in every later record.
+    """
     return sha256(canonical([TypeAdapter(model).json_schema() for model in READ])).hexdigest()
 
 
 def read_record(value: bytes) -> dict[str, Any]:
-    """The fields of an audit record of any version of the rules; raises ValueError for what is none.
+    """The fields of an audit record of any version of the rules; raises ValueError for any other value.
 
     Records of later rules may have fields that this release does not know.
     """
@@ -60,7 +63,7 @@ def read_record(value: bytes) -> dict[str, Any]:
 
 
 def judged_send(sent: Mapping[str, Any]) -> dict[str, Any]:
-    """All of a send's JSON that decide() reads: without `delivery`, recipient id and tokens."""
+    """The part of a send's JSON that decide() reads, without `delivery`, recipient id and tokens."""
     found = {name: value for name, value in sent.items() if name not in _WITHHELD}
     found["contact_point"] = _without_token(sent["contact_point"])
     if "match" in sent:
@@ -88,12 +91,12 @@ def record(
     subject: Subject | None = None,
     raw: bytes | None = None,
 ) -> bytes:
-    """The bytes of `schemas.audit.AuditRecord`; `snapshot` goes in as it stands, not encoded again.
+    """The bytes of `schemas.audit.AuditRecord`. `snapshot` goes in unchanged, not encoded again.
 
     `origin`: topic, partition, offset and timestamp of the input. `send`: of `judged_send`, None = unreadable.
-    `normalised`: what is printed was made alike and compared, by this machine's Unicode tables.
-    `clearance`: as decide() was given it. `act`: the fields of `schemas.audit.Acted`, where that was judged.
-    `subject`: whom it is about, None where nobody may be named. `raw`: the input's bytes, None = not at hand.
+    `normalised`: the printed value was normalised and compared, by this machine's Unicode tables. `clearance`: as
+    decide() was given it. `act`: the fields of `schemas.audit.Acted`, if an act was judged. `subject`: the person, None
+    if nobody may be named. `raw`: the input's bytes, None = not available.
     """
     found = _record(
         decision.policy,
@@ -114,7 +117,7 @@ def record(
     found["notes"], found["obligations"], found["basis"] = decision.notes, decision.obligations, decision.basis
     found["facts"] = orjson.Fragment(snapshot) if snapshot is not None else None
     if as_of is not None:
-        # a setting may go over the policy's longest lag, so its bytes alone do not tell what was allowed
+        # a setting may override the policy's longest lag, so the policy's bytes alone do not tell the limit
         found["asof"], found["max_lag_ms"] = instant(as_of), decision.policy.max_lag_ms
     if clearance is not None:
         found["clearance"] = clearance
@@ -136,7 +139,7 @@ def record_of_act(
     subject: Subject | None = None,
     raw: bytes | None = None,
 ) -> bytes:
-    """The bytes of `schemas.audit.AuditRecord` of an act that decided nothing; `scope`: the item's send.
+    """The bytes of `schemas.audit.AuditRecord` for an act without a decision. `scope`: the item's send.
 
     `subject`, `raw`: as `record` takes them.
     """

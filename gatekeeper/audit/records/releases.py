@@ -1,4 +1,4 @@
-"""Which version of the rules each release decides by: the one place to raise it."""
+"""The version of the rules of each release, to be raised here and nowhere else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from types import MappingProxyType
 import orjson
 
 RELEASES: Mapping[int, str] = MappingProxyType({5: "0.2.0"})
-"""The first release that has each version of the rules. Earlier versions were never released.
+"""The first release with each version of the rules. Earlier versions were never released.
 
-A change that may change a decision adds a line. No line is taken away once its release is out.
+A change that may change a decision adds a line. No line is removed once its release is out.
 """
 RULES = max(RELEASES)
 """The version of the rules that this release decides by."""

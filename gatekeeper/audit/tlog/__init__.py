@@ -1,4 +1,4 @@
-"""What writer and checkers of the transparency log share: hash trees, signed notes, canonical JSON, ranges of offsets.
+"""Code shared by writer and checkers of the transparency log: hash trees, signed notes, canonical JSON, ranges.
 
-It imports the standard library and `cryptography` alone, as the check in an export holds most of it.
+It imports only the standard library and `cryptography`, as the check in an export contains most of it.
 """

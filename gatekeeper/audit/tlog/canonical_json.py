@@ -1,4 +1,4 @@
-"""Canonical JSON as it is read back: sorted keys, no space, and integers below 2^53 as the only numbers."""
+"""Reads canonical JSON: sorted keys, no space, and integers below 2^53 as the only numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 MAX_INTEGER = (1 << 53) - 1
-"""No integer of canonical JSON is larger: two readers would take a larger one for different numbers."""
+"""Largest integer of canonical JSON. Two readers could take a larger one for different numbers."""
 
 
 def _integer(number: str) -> int:
@@ -27,7 +27,7 @@ _NUMBERS = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), _intege
 read_json = json.JSONDecoder(**_NUMBERS).decode  # type: ignore[arg-type]
 """Reads JSON in which numbers are integers below 2^53; raises one of MALFORMED for anything else."""
 read_json_once = json.JSONDecoder(**_NUMBERS, object_pairs_hook=_once).decode  # type: ignore[arg-type]
-"""Reads it as `read_json` does; raises ValueError for a key that stands twice in an object, too."""
+"""Reads JSON as `read_json` does; also raises ValueError for a key that an object holds twice."""
 _write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """Errors that reading a value raises where the value has another shape than it should have."""
@@ -45,7 +45,7 @@ def read_canonical(value: bytes) -> dict[str, Any]:
 
 
 def with_keys(found: dict[str, Any], *names: str) -> dict[str, Any]:
-    """An object that has these keys and no other; raises ValueError for one that has not."""
+    """The same object; raises ValueError unless it has exactly these keys."""
     if set(found) != set(names):
         raise ValueError("other keys")
     return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 TILE = 256
-"""So many hashes or leaves are in a whole tile."""
+"""Number of hashes or leaves in a whole tile."""
 LEAF_PREFIX, NODE_PREFIX = sha256(b"\x00"), sha256(b"\x01")
 """Each hash of a tree begins with one of these; a copy of a begun hash takes less time than a new one."""
 
@@ -19,7 +19,7 @@ def leaf_hash(leaf: bytes) -> bytes:
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of a node: SHA-256 of 0x01 and those of its two halves."""
+    """The hash of a node: SHA-256 of 0x01 and the hashes of its two halves."""
     found = NODE_PREFIX.copy()
     found.update(left + right)
     return found.digest()
@@ -34,7 +34,7 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
 
 
 def next_level(level: list[bytes]) -> list[bytes]:
-    """The nodes over a level's; a last one without partner goes up as it is, which is the RFC's split."""
+    """The nodes over a level's nodes. A last node without partner moves up unchanged, as the RFC's split requires."""
     begun, nodes = NODE_PREFIX.copy, list[bytes]()
     for left, right in zip(level[::2], level[1::2], strict=False):
         node = begun()

@@ -1,4 +1,4 @@
-"""Signed notes of C2SP as others read them: public keys, notes and the checkpoints of a log."""
+"""Reads signed notes of C2SP: public keys, notes, and the checkpoints of a log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Vkey:
 
     @property
     def kid(self) -> str:
-        """`NAME+HASH`, which a manifest names its key by."""
+        """The key id `NAME+HASH`, by which a manifest names its key."""
         return f"{self.name}+{self.hash.hex()}"
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
@@ -40,7 +40,7 @@ class Vkey:
 
 
 def parse_vkey(text: str) -> Vkey:
-    """Reads `NAME+HASH+BASE64`; raises ValueError where it is none, or its hash is another key's."""
+    """Reads `NAME+HASH+BASE64`; raises ValueError for other text, or if the hash is another key's."""
     name, hash_, encoded = text.strip().split("+", 2)
     raw = base64.b64decode(encoded, validate=True)
     if not name or len(raw) != 33 or raw[0] not in (ED25519, COSIGNATURE):
@@ -59,12 +59,12 @@ class Note:
     signatures: tuple[tuple[str, bytes, bytes], ...]
 
     def signed(self, key: Vkey) -> bool | None:
-        """Tells whether the key signed it; None where no signature calls itself that key's."""
+        """Tells whether the key signed the note; None if no signature names this key."""
         found = self._of(key)
         return any(self._good(key, one) for one in found) if found else None
 
     def cosigned_at(self, key: Vkey) -> int:
-        """Returns when that witness saw it, in seconds since the epoch, of the latest good cosignature."""
+        """The time of this witness's latest good cosignature, in seconds since the epoch."""
         return max(_time(one) for one in self._of(key) if self._good(key, one))
 
     def _of(self, key: Vkey) -> list[bytes]:
@@ -83,7 +83,7 @@ def _time(cosignature: bytes) -> int:
 
 
 def open_note(text: str) -> Note:
-    """Reads a signed note; raises ValueError where it is none. Whether it is signed well is for `Note.signed`."""
+    """Reads a signed note; raises ValueError for other text. `Note.signed` checks the signatures."""
     body, separator, lines = text.rpartition("\n\n")
     if not separator or not lines.endswith("\n"):
         raise ValueError("not a signed note")
@@ -99,7 +99,7 @@ def open_note(text: str) -> Note:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a log says of itself: its name, how many leaves it has, and the root over them."""
+    """A log's statement of its state: name, number of leaves, and the root over them."""
 
     origin: str
     size: int
@@ -108,7 +108,7 @@ class Checkpoint:
 
 
 def open_checkpoint(text: str) -> Checkpoint:
-    """Reads a checkpoint; raises ValueError where it is none."""
+    """Reads a checkpoint; raises ValueError for other text."""
     note = open_note(text)
     origin, size, root, *_ = note.body.split("\n")
     if not origin or not re.fullmatch(r"0|[1-9][0-9]{0,15}", size):

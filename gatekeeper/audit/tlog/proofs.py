@@ -1,4 +1,4 @@
-"""Proofs over a Merkle tree of RFC 6962: that a leaf is in it, and that a later tree begins with it."""
+"""Proofs over a Merkle tree of RFC 6962: a leaf is in the tree, and a later tree begins with an earlier one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gatekeeper.audit.tlog.merkle import next_level, node_hash
 
 
 def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """Returns what leads from the leaf at `index` to the root over all `hashes` (RFC 6962, 2.1.1): leaf's end first."""
+    """The inclusion proof of the leaf at `index` in the tree over `hashes`, leaf's end first (RFC 6962, 2.1.1)."""
     found, level = [], list(hashes)
     while len(level) > 1:
         if index ^ 1 < len(level):

@@ -7,13 +7,13 @@ from itertools import chain
 from typing import Any
 
 MAX_PARTITIONS = 100_000
-"""No export has more."""
+"""Most partitions of an export."""
 MAX_RECORDS = 100_000
-"""No transaction has more."""
+"""Most records of a transaction."""
 
 
 def adds_up(first: int, to: int, n: int, gaps: Iterable[tuple[int, int]]) -> bool:
-    """Tells whether so many records and the gaps, each a first offset and a length, are all of a range, each once."""
+    """Tells whether `n` records and the gaps (first offset, length) fill a range exactly."""
     at, missing = first, 0
     for begin, length in gaps:
         if begin < at or length < 1:

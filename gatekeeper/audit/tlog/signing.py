@@ -1,7 +1,8 @@
-"""Writes signed notes of C2SP: checkpoints of a log, signed by it and cosigned by witnesses.
+"""Writes signed notes of C2SP: checkpoints of a log, signed by the log and cosigned by witnesses.
 
-A note is its text, an empty line, and a line `— NAME BASE64(hash ‖ signature)` a signature. The text of a checkpoint
-is the log's origin, the number of its leaves and the root over them, a line each. A witness signs the time with it.
+A note is its text, an empty line, and one line `— NAME BASE64(hash ‖ signature)` for each signature. The text of a
+checkpoint has three lines: the log's origin, the number of its leaves, and the root over them. A witness signs the time
+with the text.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import Protocol
 
 
 class Signing(Protocol):
-    """A key that signs, as `gatekeeper.keys.Signer` is."""
+    """A key that signs, such as `gatekeeper.keys.Signer`."""
 
     @property
     def name(self) -> str:
-        """What a signature calls itself by."""
+        """The key's name in a signature line."""
 
     @property
     def hash(self) -> bytes:
@@ -26,7 +27,7 @@ class Signing(Protocol):
 
 
 def checkpoint(origin: str, size: int, root: bytes) -> str:
-    """The text of a checkpoint, which is what is signed."""
+    """The text of a checkpoint, to be signed."""
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
 
 
@@ -36,7 +37,7 @@ def signed(text: str, signer: Signing) -> str:
 
 
 def cosignature(text: str, signer: Signing, *, time: int) -> str:
-    """The line by which a witness says that it has seen the text at this time, in seconds since the epoch."""
+    """The line of a witness that saw the text at this time, in seconds since the epoch."""
     signature = signer.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
     return _line(signer, time.to_bytes(8, "big") + signature)
 

@@ -3,7 +3,7 @@
     python verify.py DIR [--witness KEY] [--min-size N] [--json]
     python verify.py --proof FILE [--witness KEY] [--min-size N] [--json]
 
-It needs Python 3.11 or later and the package `cryptography`, and no other file. Exit codes: 0 all is as it was signed
+It needs only Python 3.11 or later and the package `cryptography`. Exit codes: 0 everything is as it was signed
 and sealed, 1 something was changed, 2 the call is wrong, 3 the output cannot be written, 4 it cannot be verified,
 5 part of it is missing, 130 interrupted. The code is the same where nobody reads the output to its end.
 
@@ -30,7 +30,7 @@ def _failed(exit_code: int, trouble: Trouble) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the check as a command, and returns its exit code."""
+    """Runs the check as a command; the result is its exit code."""
     parser = argparse.ArgumentParser(prog="verify.py", description=(__doc__ or "").partition("\n")[0])
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("folder", nargs="?", type=Path, metavar="DIR")

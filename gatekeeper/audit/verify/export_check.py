@@ -15,17 +15,17 @@ from gatekeeper.audit.verify.partition_records import PartitionRecords
 from gatekeeper.audit.verify.skips import Skips
 
 POOL_BYTES = 1 << 24
-"""So much memory is taken and given back first, untouched. From then on the C library keeps what is freed."""
+"""Memory allocated and freed once at the start, untouched. From then on the C library keeps freed memory."""
 _SCHEMAS = ("schemas/audit.json", "schemas/manifest.json")
 
 
 def verify(
     folder: Path, *, witness: Vkey | None = None, min_size: int | None = None, progress: Progress | None = None
 ) -> Report:
-    """Checks an export; returns all that was found, and what could and could not be excluded.
+    """Checks an export. The report holds all findings, and the manipulations that were and were not excluded.
 
-    `witness`: the key of a witness that you trust, from elsewhere than this folder. `min_size`: the log had so many
-    leaves already. `progress` hears how many bytes of how many are read.
+    `witness`: the key of a witness that you trust, not taken from this folder. `min_size`: the least number of leaves
+    that the log must have. `progress` is called with the bytes read so far and the bytes in all.
     """
     bytes(POOL_BYTES)
     report = Report()
@@ -41,7 +41,7 @@ def verify(
 
 
 def _check(files: ExportFolder, report: Report, witness: Vkey | None, min_size: int | None) -> None:
-    """Takes all that is wrong into the report; raises Trouble where nothing more can be said."""
+    """Adds all findings to the report; raises Trouble if the check cannot go on."""
     about = read_object(files.read("export.json"), "export.json")
     version, partitions, first, to = (about.get(name, "") for name in ("v", "partitions", "from", "to"))
     known = type(version) is type(partitions) is int and version in (1, 2) and 0 < partitions <= MAX_PARTITIONS
@@ -77,7 +77,7 @@ def _check(files: ExportFolder, report: Report, witness: Vkey | None, min_size: 
 
 
 def _say(report: Report, log: ExportedLog, first: str | None, to: str | None) -> None:
-    """Says what was checked, and what the reports of coverage say."""
+    """Adds to the report: the counts, the skips, the period, and the reports of coverage."""
     report.say("counted", manifests=report.manifests, records=report.records, leaves=report.leaves)
     if report.found:
         report.say("not_right", count=report.found)

@@ -1,4 +1,4 @@
-"""The folder of an export: which files there are, which of them the check opened, and which it does not expect."""
+"""The folder of an export: its files, those that the check opened, and unexpected ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gatekeeper.audit.verify.findings import Trouble
 from gatekeeper.audit.verify.input_files import Lines, open_file, read_file
 
 Progress = Callable[[int, int], None]
-"""Hears how many bytes of how many are read."""
+"""Called with the bytes read so far and the bytes in all."""
 HASHED = re.compile(r"(policies|reference)/([0-9a-f]{64})\.(toml|json)")
 """Files that records and manifests name by their hash."""
 _FOLDER = re.compile(
@@ -26,23 +26,23 @@ _FOLDER = re.compile(
 _OF_DAY = re.compile(r"(days/[0-9]{4}-[0-9]{2}-[0-9]{2}|unfinished)/([0-9]{1,9})/(records|manifests)\.ndjson\.gz")
 _OF_PARTITION = re.compile(rf"(records|manifests)/[0-9]{{1,9}}\.ndjson\.gz|{_OF_DAY.pattern}")
 _UNREAD = re.compile(r"verify\.py|schemas/(audit|manifest)\.json|keys/(log|witness)-[1-9][0-9]{0,5}\.pub")
-"""The files of an export that the check does not read, or not always."""
+"""Files of an export that the check never reads, or not always."""
 
 
 class ExportFolder:
-    """Reads the files of an export, and remembers which."""
+    """Reader of an export's files that remembers the opened ones."""
 
     def __init__(self, path: Path, progress: Progress) -> None:
         self.names: set[str] = set()
-        """The files that there are, below the folder."""
+        """All files, by path below the folder."""
         self._path, self._progress, self._done, self._total = path, progress, 0, 1
         self._opened: set[str] = set()
         self._days: dict[str, set[str]] | None = None
 
     def scan(self, *, by_day: bool) -> None:
-        """Finds out which files there are; raises Trouble where a folder cannot be read.
+        """Lists all files; raises Trouble if a folder cannot be read.
 
-        `by_day`: a partition has a file for each day, and not one for all.
+        `by_day`: a partition has one file for each day, not one for all days.
         """
         left = [""]
         while left:
@@ -57,7 +57,7 @@ class ExportFolder:
                         self.names.add(name)
                         if _OF_PARTITION.fullmatch(name) and entry.is_file():
                             self._total += entry.stat().st_size
-            except OSError as error:  # or what is in there would be told as missing
+            except OSError as error:  # else its files would be reported as missing
                 raise Trouble("file", file=folder or ".", detail=error.strerror) from None
         if by_day:
             self._days = {}
@@ -65,7 +65,7 @@ class ExportFolder:
                 self._days.setdefault(match[2], set()).add(match[1])
 
     def misnamed(self) -> Iterator[str]:
-        """Yields the files that are called by a hash and do not have it."""
+        """Yields the files whose content does not have the hash in their name."""
         for name in sorted(self.names):
             if (match := HASHED.fullmatch(name)) and sha256(self.read(name)).hexdigest() != match[2]:
                 yield name
@@ -92,7 +92,7 @@ class ExportFolder:
                 yield name, file
 
     def keys(self, role: str) -> dict[str, Vkey]:
-        """The public keys of a role by NAME+HASH; raises Trouble for a file that is none."""
+        """The public keys of a role by NAME+HASH; raises Trouble for a file without a key."""
         found = {}
         for name in sorted(one for one in self.names if re.fullmatch(rf"keys/{role}-[1-9][0-9]{{0,5}}\.pub", one)):
             try:
@@ -103,12 +103,12 @@ class ExportFolder:
         return found
 
     def lacking(self, needed: set[str]) -> list[str]:
-        """The files and folders of `needed` that are not there; a folder is there if a hashed file is in it."""
+        """The missing files and folders of `needed`. A folder is present if a hashed file is in it."""
         filled = {f"{match[1]}/" for match in map(HASHED.fullmatch, self.names) if match}
         return sorted(needed - self.names - filled)
 
     def strangers(self) -> list[str]:
-        """The files that are not of the export, as far as it was read."""
+        """Files that the check neither opened nor expects in an export."""
         return sorted(one for one in self.names - self._opened if not _UNREAD.fullmatch(one))
 
     def _tell(self, count: int) -> None:
@@ -117,7 +117,7 @@ class ExportFolder:
 
 
 def of_partition(name: str) -> bool:
-    """Tells whether a file is called as one of a partition's records or manifests."""
+    """Tells whether a file has the name of a partition's records or manifests."""
     return _OF_PARTITION.fullmatch(name) is not None
 
 

@@ -1,4 +1,4 @@
-"""The sealed log in an export: its checkpoint, its leaves and its tiles, each held against the others."""
+"""Checks the sealed log in an export: checkpoint, leaves and tiles must agree."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from gatekeeper.audit.verify.findings import Report, Said, Trouble
 from gatekeeper.audit.verify.trust import trusted
 
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
-"""An instant that can be compared as text. Without milliseconds it would come behind all others of its second."""
+"""An instant that can be compared as text. Without milliseconds it would sort after all others of its second."""
 
 
 class ExportedLog:
-    """The log of an export, and which manifests are sealed in it."""
+    """The log of an export, with the manifests sealed in it."""
 
     def __init__(self, files: ExportFolder, report: Report, *, first: str | None, to: str | None) -> None:
-        """`first`, `to`: the range of the export, from the one instant until before the other; None = no bound."""
+        """`first`, `to`: the period of the export, from `first` to before `to`; None = no bound."""
         self._files, self._report, self._first, self._to = files, report, first or "", to or "~"
         self.there = False
-        """Whether the export holds a log."""
+        """True if the export holds a log."""
         self.sealed: dict[int, dict[bytes, int]] = {}
-        """What is sealed within the export's range, by partition: leaf hashes in order, each with its leaf's number."""
+        """Sealed manifests of the export's period, by partition: leaf hash to leaf number, in order."""
         self.beyond: set[str] = set()
-        """SHA-256 of each sealed manifest that is not within the range."""
+        """SHA-256 of each sealed manifest outside the period."""
         self.coverage: dict[str, tuple[int, dict[str, Any]]] = {}
-        """How many reports of coverage are in the log, and the last one; `uncovered`: of those that found something."""
+        """Number of coverage reports in the log, and the last one. `uncovered`: the same for those with findings."""
         self._newest: dict[int, str] = {}
         """SHA-256 of the newest sealed manifest, by partition."""
 
     def check(self, group: Any, witness: Vkey | None, min_size: int | None) -> Said:
-        """Checks the log; returns what is to be said of a cut-off end and a history made anew.
+        """Checks the log. The result tells whether a cut-off end and a history made anew are excluded.
 
-        `group`: of which log it is to be. Raises Trouble where it cannot be read or is another one.
+        `group`: the expected origin of the log. Raises Trouble if the log cannot be read or is another one.
         """
         if not any(name.partition("/")[0] == "log" for name in self._files.names):
             if witness or min_size:
@@ -65,7 +65,7 @@ class ExportedLog:
         return said
 
     def _leaf(self, index: int, leaf: bytes, hash_: bytes) -> None:
-        """Takes a leaf in: a manifest, or a report of coverage; raises one of MALFORMED for another."""
+        """Registers a leaf: a manifest, or a report of coverage; raises one of MALFORMED for any other."""
         said = read_canonical(leaf)
         if said.get("kind") == "coverage" and "prev" not in said:
             told = {"leaf": index, "at": said.get("at"), "found": said.get("found")}
@@ -98,7 +98,7 @@ class ExportedLog:
                 self._report.add("tile", file=name)
 
     def _tiles(self, hashes: list[bytes]) -> None:
-        """Checks that the tiles of hashes are what these leaf hashes come to."""
+        """Compares the hash tiles with these leaf hashes."""
         level = 0
         while hashes:
             for number, width in enumerate(tile_widths(len(hashes))):

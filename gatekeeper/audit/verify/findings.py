@@ -1,4 +1,4 @@
-"""The findings of a check, the report that holds them, and how it is printed."""
+"""The findings of a check, and the report that holds and prints them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[
 
 
 class Trouble(Exception):
-    """It cannot be verified: a key of SAYS, and what fills its sentence."""
+    """The input cannot be verified: a key of SAYS, and the values of its sentence."""
 
     def __init__(self, code: str, **values: Any) -> None:
         super().__init__(code, values)
@@ -30,9 +30,9 @@ class Trouble(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not right: a key of SAYS, where it is, and what fills the sentence.
+    """One fault: a key of SAYS, its place, and the values of its sentence.
 
-    `offset`: of the manifest on `manifests`. `exit`: the exit code that it asks for.
+    `offset`: of the manifest on `manifests`. `exit`: the exit code for this fault.
     """
 
     code: str
@@ -42,17 +42,17 @@ class Finding:
     values: dict[str, Any]
 
     def text(self, lang: str) -> str:
-        """Its sentence."""
+        """The finding's sentence."""
         place = "" if self.partition is None else say("at", lang, partition=self.partition, offset=self.offset)
         return place + say(self.code, lang, **self.values)
 
 
 @dataclass
 class Report:
-    """What was checked, what was found, and what could and could not be excluded (keys of SAYS, with their values)."""
+    """Result of a check: counts, findings, and statements about excluded manipulations (keys of SAYS, with values)."""
 
     exit_code: int = 0
-    """0, or what the gravest finding asks for: changed before not verifiable before incomplete."""
+    """0, or the code of the gravest finding: changed before not verifiable before incomplete."""
     found: int = 0
     findings: list[Finding] = field(default_factory=list)
     manifests: int = 0
@@ -60,11 +60,11 @@ class Report:
     unsealed: int = 0
     leaves: int = 0
     skips: list[dict[str, Any]] = field(default_factory=list)
-    """Names the offsets that a person skipped, and the recorded act that says so."""
+    """Offsets that a person skipped, each with the recorded act."""
     says: list[Said] = field(default_factory=list)
 
     def add(self, code: str, place: tuple[int, int] | None = None, /, **values: Any) -> None:
-        """Takes a finding in; `place`: partition and offset on `manifests`."""
+        """Adds a finding. `place`: partition and offset on `manifests`."""
         asks = SAYS[code][0]
         self.exit_code = min(self.exit_code or asks, asks)
         self.found += 1
@@ -73,28 +73,31 @@ class Report:
             self.findings.append(Finding(code, asks, partition, offset, _tellable(values)))
 
     def give_up(self, trouble: Trouble) -> None:
-        """Takes in why no more can be told."""
+        """Adds the trouble that ended the check, and drops all statements."""
         self.add(trouble.code, **trouble.values)
         self.says = [("not_right", {"count": self.found})]
 
     def say(self, code: str, **values: Any) -> None:
-        """Takes in what is said besides the findings."""
+        """Adds a statement besides the findings."""
         self.says.append((code, _tellable(values)))
 
     def exclude(self, said: Said) -> None:
-        """Says what is excluded: that only where all that is sealed is right, and nothing where it was changed."""
+        """Adds the statement about excluded manipulations; none if something was changed.
+
+        If something could not be verified, the statement only asks to mend that first.
+        """
         if self.exit_code != CHANGED:
             self.says.append(said if self.exit_code in (0, INCOMPLETE) else ("mend", {}))
 
     def lines(self, lang: str) -> list[str]:
-        """All that people are told, one sentence a line."""
+        """The report for people, one sentence a line."""
         found = [finding.text(lang) for finding in self.findings]
         if self.found > len(self.findings):
             found.append(say("more", lang, count=self.found - len(self.findings)))
         return found + [say(code, lang, **values) for code, values in self.says]
 
     def plain(self) -> dict[str, Any]:
-        """It for programs."""
+        """The report for programs."""
         where = ("code", "exit", "partition", "offset")
         findings = [{**{name: getattr(one, name) for name in where}, **one.values} for one in self.findings]
         says = [{"code": code, **values} for code, values in self.says]
@@ -110,9 +113,9 @@ _SHAPES = {
     **dict.fromkeys(("origin", "group"), re.compile(rf"{_NAME}\.gatekeeper")),
     **dict.fromkeys(("at", "first", "to"), INSTANT),
     **dict.fromkeys(("by", "act"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")),
-    **dict.fromkeys(("file", "detail"), re.compile(".*", re.DOTALL)),  # not from what was written to be checked
+    **dict.fromkeys(("file", "detail"), re.compile(".*", re.DOTALL)),  # not from the checked data
 }
-"""What may be told, by its name, besides numbers. All else may be a forger's, or personal."""
+"""Forms in which text values may be shown, by name. Any other text may be a forger's, or personal."""
 
 
 def _tellable(values: dict[str, Any]) -> dict[str, Any]:
@@ -120,20 +123,20 @@ def _tellable(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _told(name: str, value: Any) -> Any:
-    """A value so that it cannot drive a terminal; `?` for one that may not be told."""
+    """The value in a form that cannot control a terminal, or `?` if it must not be shown."""
     if isinstance(value, str) and name in _SHAPES and _SHAPES[name].fullmatch(value):
         return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value)
     return value if value is None or (type(value) is int and abs(value) <= MAX_INTEGER) else "?"
 
 
 def tell(report: Report, *, as_json: bool) -> None:
-    """Prints a report on stdout, as far as it is read; raises OSError where it cannot be written."""
+    """Prints a report on stdout until the reader closes it; raises OSError if it cannot be written."""
     told = json.dumps(report.plain()) if as_json else "\n".join(report.lines(language()))
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         sys.stdout.write(told.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again at its end, and its code is 120
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python writes again at its exit, with code 120
         if error.errno != errno.EPIPE:
             raise

@@ -14,15 +14,15 @@ from gatekeeper.audit.tlog.canonical_json import read_canonical
 from gatekeeper.audit.verify.findings import Trouble
 
 READ_BYTES = 1 << 14
-"""So many compressed bytes are read at once. They come to about ten times as many, and to MAX_LINE at most."""
+"""Compressed bytes that are read at once. They inflate about tenfold, and to MAX_LINE at most."""
 MAX_LINE = 1 << 22
-"""No line is longer: a record has 256 KiB at the most."""
+"""Longest line in bytes; a record has 256 KiB at most."""
 MAX_FILE = 1 << 25
-"""No file that is read at once is larger: a tile of leaves has half of that at the most."""
+"""Largest file in bytes that is read at once; a tile of leaves has half of that at most."""
 
 
 def open_file(folder: Path, name: str) -> BinaryIO:
-    """Opens a file to be read; raises Trouble where it is missing, is none that comes to an end, or cannot be read."""
+    """Opens a file for reading; raises Trouble if the file is missing, not a regular one, or unreadable."""
     try:
         if not S_ISREG((folder / name).stat().st_mode):
             raise Trouble("no_file", file=name)
@@ -34,7 +34,7 @@ def open_file(folder: Path, name: str) -> BinaryIO:
 
 
 def read_file(folder: Path, name: str) -> bytes:
-    """Returns what a file holds; raises Trouble as `open_file` does, or where it is too large."""
+    """The content of a file; raises Trouble as `open_file` does, or if the file is too large."""
     with open_file(folder, name) as file:
         try:
             if os.fstat(file.fileno()).st_size <= MAX_FILE:
@@ -45,7 +45,7 @@ def read_file(folder: Path, name: str) -> bytes:
 
 
 def read_object(value: bytes, file: str) -> dict[str, Any]:
-    """Reads an object of canonical JSON; raises Trouble where it is none. `file`: which file holds it."""
+    """Reads an object of canonical JSON; raises Trouble for any other value. `file`: the name of its file."""
     try:
         return read_canonical(value)
     except ValueError:
@@ -53,10 +53,10 @@ def read_object(value: bytes, file: str) -> dict[str, Any]:
 
 
 class Lines:
-    """The lines of gzip files, one after the other, in bounded memory: `data` from `at` on is inflated, not taken."""
+    """The lines of gzip files in turn, in bounded memory. `data` from `at` on is inflated, but not yet taken."""
 
     def __init__(self, files: Iterator[tuple[str, BinaryIO]], told: Callable[[int], None]) -> None:
-        """`files`: each with its name, one at least. `told` hears how many compressed bytes were read."""
+        """`files`: names and files, one at least. `told` is called with the number of compressed bytes read."""
         self.data, self.at, self.name = b"", 0, ""
         self._file: BinaryIO = BytesIO()
         self._files, self._told = files, told
@@ -72,7 +72,7 @@ class Lines:
         return True
 
     def more(self) -> bool:
-        """Inflates some more, behind what is not taken yet, all of one file; tells whether there was any."""
+        """Inflates more of one file, after the data not yet taken; tells whether there was any."""
         rest = self.data[self.at :]
         if len(rest) > MAX_LINE:
             raise Trouble("large", file=self.name, most=MAX_LINE)
@@ -86,7 +86,7 @@ class Lines:
         piece = b""
         try:
             while not piece and (packed := self._packed or self._file.read(READ_BYTES)):
-                if self._inflate.eof:  # another member
+                if self._inflate.eof:  # the next gzip member
                     self._inflate = zlib.decompressobj(31)
                 piece = self._inflate.decompress(packed, MAX_LINE)
                 self._packed = self._inflate.unused_data or self._inflate.unconsumed_tail

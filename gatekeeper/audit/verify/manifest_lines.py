@@ -13,12 +13,12 @@ from gatekeeper.audit.verify.findings import Trouble
 from gatekeeper.audit.verify.input_files import Lines
 
 MAX_MANIFEST = 1 << 17
-"""No line with a manifest is longer: a leaf of the log has 65,535 bytes at the most."""
+"""Longest line with a manifest, in bytes; a leaf of the log has 65,535 at most."""
 
 
 @dataclass
 class ManifestLine:
-    """A line of a file of manifests, read; `place`: partition and offset, `said`: the manifest itself."""
+    """A parsed line of a file of manifests. `place`: partition and offset. `said`: the manifest itself."""
 
     place: tuple[int, int]
     index: int | None

@@ -1,4 +1,4 @@
-"""The manifests of a partition, held against each other, against the log, and against the partition's records."""
+"""Checks the manifests of a partition against each other, the log, and the partition's records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gatekeeper.audit.verify.partition_records import PartitionRecords
 from gatekeeper.audit.verify.skips import Skips
 
 LOOKAHEAD = 64
-"""Where some records do not fit, so many manifests ahead tell where their own records begin."""
+"""Manifests that are read ahead; if some records do not fit, these show where their own records begin."""
 
 
 class PartitionManifests:
@@ -38,9 +38,9 @@ class PartitionManifests:
         needed: set[str],
         whole: bool,
     ) -> None:
-        """`workers`: their public keys by NAME+HASH. `needed`: takes the files that the export must hold.
+        """`workers`: public keys by NAME+HASH. `needed`: collects the files that the export must hold.
 
-        `whole`: the export begins with the first manifest of all.
+        `whole`: the export begins with the very first manifest.
         """
         self._number, self._records, self._skips, self._report = number, records, skips, report
         self._log, self._workers, self._needed, self._whole = log, workers, needed, whole
@@ -55,7 +55,7 @@ class PartitionManifests:
         self._next: dict[str, int] = {}
 
     def check(self, manifests: Lines) -> None:
-        """Takes all that is wrong into the report; raises Trouble for a line that is no manifest."""
+        """Adds all findings to the report; raises Trouble for a line that is no manifest."""
         if self._records.names_reference():
             self._needed.add("reference/")
         coming, ahead = read_manifests(manifests, self._number), deque[ManifestLine]()
@@ -82,7 +82,7 @@ class PartitionManifests:
             self._report.add("strays", behind, count=count)
 
     def _signed(self, one: ManifestLine) -> None:
-        """Checks who signed a manifest, and where in the log it is."""
+        """Checks a manifest's signature, and its place in the log."""
         kid, index = str(one.said.get("kid")), self._sealed.get(leaf_hash(one.value))
         if kid not in self._workers:
             if kid not in self._unknown:
@@ -107,17 +107,17 @@ class PartitionManifests:
                 self._report.add("index", one.place, leaf=index, said=one.index)
 
     def _follows(self, one: ManifestLine) -> None:
-        """Checks that a manifest goes on where the one before ended, and adds up."""
+        """Checks that a manifest continues the one before, and that its ranges add up."""
         said = one.said
         if said["partition"] != self._number:
             self._report.add("other_partition", one.place, partition_said=said["partition"])
         if said["prev"] != self._prev:
             self._next = {}
-            # what is sealed follows in the log; and what follows one beyond the range has no predecessor here
+            # a sealed manifest follows in the log; one after a manifest beyond the period has no predecessor here
             sealed, beyond = leaf_hash(one.value) in self._sealed, said["prev"] in self._log.beyond
             if not (beyond or (sealed if self._prev else not self._whole)):
                 self._report.add("chain", one.place)
-            elif sealed and not (beyond or self._prev):  # nobody can tell of what time its predecessor is
+            elif sealed and not (beyond or self._prev):  # the time of its predecessor is unknown
                 self._report.add("begins_late", one.place)
         self._prev = sha256(one.value).hexdigest()
         for taken in said["in"]:

@@ -1,4 +1,4 @@
-"""The audit records of a partition, held against the manifests that cover them."""
+"""Checks the audit records of a partition against the manifests that cover them."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from gatekeeper.audit.verify.skips import Skips
 _Placed = tuple[int, re.Match[bytes] | None, re.Match[bytes] | None]
 """The number of a record in its manifest, and the matches of its decision id and of its end, None without one."""
 _Span = tuple[bytes, int, int]
-"""Lines as they were inflated: what they stand in, where they begin, and where they end."""
+"""A run of inflated lines: the bytes that hold them, its start, and its end."""
 _DID = re.compile(rb'"did":"([A-Z2-7]{26})"')
 _TAIL = re.compile(
     rb'"src":\{"offset":([0-9]{1,19}),"partition":([0-9]{1,9}),"timestamp":[0-9]+,"topic":"([^"\\]*)"\},"stage":"([a-z]+)",'
 )
-"""What stands from the last `{` of an audit record on: its keys are sorted, and none behind `src` holds an object."""
+"""The end of an audit record, from its last `{` on. Keys are sorted, and none after `src` holds an object."""
 _REFERENCE = re.compile(rb'"refs":\{(?:"[^"}]*":null,)*+"[^"}]*":"[0-9a-f]{64}"')
-"""How a record names a file in `reference/`. The search takes time in proportion to what is read, whatever that is."""
+"""A record's name for a file in `reference/`. The search is linear in the length of any input."""
 
 
 class PartitionRecords:
-    """Takes each manifest's records in turn, and reports what is wrong with them."""
+    """Takes each manifest's records in turn, and reports their faults."""
 
     def __init__(self, lines: Lines, report: Report, skips: Skips, seen: set[bytes]) -> None:
-        """`seen`: ids of the decisions, in any partition, that no send led to."""
+        """`seen`: ids of the decisions at other stages than intake, in any partition."""
         self._lines, self._report, self._skips, self._seen = lines, report, skips, seen
 
     def names_reference(self) -> bool:
-        """Tells, before any record is taken, whether one of the first names something in `reference/`."""
+        """Tells, before any record is taken, whether one of the first names a file in `reference/`."""
         return self._lines.more() and _REFERENCE.search(self._lines.data) is not None
 
     def rest(self) -> int:
-        """Takes all that is left; returns how many records that was."""
+        """Takes all remaining records; the result is their number."""
         return sum(1 for _ in iter(self._lines.line, None))
 
     def take(self, one: ManifestLine, ahead: Iterable[ManifestLine]) -> None:
-        """Takes the records of a manifest, and reports what is wrong with them; `ahead`: some manifests behind it."""
+        """Takes the records of a manifest, and reports their faults. `ahead`: some manifests after it."""
         count, said = one.said["audit"]["n"], one.said
         spans, leaves, odd, whole = self._walk(count, said)
         fits = _fits(leaves, said)
@@ -60,10 +60,10 @@ class PartitionRecords:
         self._inputs(one, odd, count, whole=whole)
 
     def _walk(self, count: int, said: dict[str, Any]) -> tuple[list[_Span], list[bytes], list[_Placed], bool]:
-        """Takes `count` records; returns them as spans, their leaf hashes, the odd ones, and whether each send has one.
+        """Takes `count` records. The result: spans, leaf hashes, odd records, and whether each send has one.
 
-        Here is all that a right record costs: its hash, and a look at `src`, the last object in it, which is to be that
-        of the next send. All others are odd: an act's, say, or one that is wrong.
+        A regular record costs only its hash and a comparison of `src`, its last object, with the next send. All other
+        records are odd, such as an act's or a wrong one.
         """
         topic, coming = (said["in"][0]["topic"], offsets(said["in"][0])) if said["in"] else ("", iter(()))
         heads = _formatted(b'"src":{"offset":%%d,"partition":%d,"timestamp":' % said["partition"], coming)
@@ -84,7 +84,7 @@ class PartitionRecords:
                 leaf.update(view[at:end])
                 leaves.append(leaf.digest())
                 src = last(b"{", at, end) - 6
-                # a time in milliseconds has 13 digits from 2001 to 2286; another one takes the longer way
+                # a time in milliseconds has 13 digits from 2001 to 2286; any other takes the longer way
                 time = src + len(head)
                 if starts(head, src) and starts(behind, time + 13) and data[time : time + 13].isdigit():
                     head = next(heads, none)
@@ -101,9 +101,9 @@ class PartitionRecords:
         return spans, leaves, odd, head is none
 
     def _own(self, one: ManifestLine, taken: list[bytes], ahead: Iterable[ManifestLine]) -> list[bytes]:
-        """The records of a manifest that `taken` does not fit, and gives those that follow back.
+        """The records of a manifest if `taken` does not fit it; gives the records after them back.
 
-        They are whole behind some strays, or end where the records of a manifest ahead begin.
+        They follow some strays, all of them intact, or they end where the records of a manifest ahead begin.
         """
         own, count, begin, end = one.said["audit"]["from_id"], one.said["audit"]["n"], None, None
         starts = {audit["from_id"]: audit["n"] for audit in (later.said["audit"] for later in ahead) if audit["n"]}
@@ -122,7 +122,7 @@ class PartitionRecords:
             self._report.add("strays", one.place, count=begin)
             end = begin + count
         else:
-            if end is None:  # what comes behind it is damaged too, or nothing does
+            if end is None:  # the records after it are damaged too, or missing
                 end = count if starts else len(taken)
             begin, there = 0, len(taken[:end])
             self._report.add("root" if there == count else "record_count", one.place, count=there, wanted=count)
@@ -130,14 +130,14 @@ class PartitionRecords:
         return taken[begin:end]
 
     def _inputs(self, one: ManifestLine, odd: list[_Placed], count: int, *, whole: bool) -> None:
-        """Checks that each input of a manifest has its record, once, and that no other input's is among them.
+        """Checks that each input of a manifest has exactly one record, and that no other input has one.
 
-        `odd`: the records to look at; all of them unless `whole`, which is to say that each send has its own already.
-        `count`: how many records there are, whatever the manifest says.
+        `odd`: the records to look at; all of them unless `whole`, when each send is known to have its own. `count`: the
+        actual number of records.
         """
         if whole and not odd and len(one.said["in"]) < 2:
             return
-        # of more inputs than can have a record, as many are named as are told
+        # if inputs outnumber the records, only as many are named as can be reported
         most = count + MAX_FINDINGS
         inputs = ((taken["topic"], at) for taken in one.said["in"][:1] for at in islice(offsets(taken), most))
         more = ((taken["topic"], at) for taken in one.said["in"][1:] for at in islice(offsets(taken), most))
@@ -172,7 +172,7 @@ class PartitionRecords:
 
 
 def _line_of(tail: re.Match[bytes]) -> bytes:
-    """The whole record whose end was found."""
+    """The whole record around a match of its end."""
     data = tail.string
     end = data.find(b"\n", tail.end())
     return data[data.rfind(b"\n", 0, tail.start()) + 1 : len(data) if end < 0 else end]
@@ -191,7 +191,7 @@ def _cut(spans: Iterable[_Span]) -> list[bytes]:
 
 
 def _formatted(form: bytes, numbers: Iterator[int]) -> Iterator[bytes]:
-    """Yields the form with each number in it; a thousand are made at once, in less time."""
+    """Yields the form filled with each number. A thousand are made at once, which takes less time."""
     lines = form + b"\n"
     some = iter(lambda: tuple(islice(numbers, 1_000)), ())
     return chain.from_iterable((lines * len(few) % few).splitlines() for few in some)

@@ -1,4 +1,4 @@
-"""One decision's proof: its record, manifest and checkpoint, and the hashes that lead from each to the next."""
+"""Checks one decision's proof: record, manifest, checkpoint, and the hashes that connect them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gatekeeper.audit.verify.trust import trusted
 
 
 def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None = None) -> Report:
-    """Checks the proof of one decision: its record, manifest and checkpoint, and what leads from each to the next.
+    """Checks the proof of one decision: record, manifest, checkpoint, and the hashes that connect them.
 
     `witness`, `min_size`: as `verify` takes them.
     """
@@ -27,7 +27,7 @@ def check_proof(file: Path, *, witness: Vkey | None = None, min_size: int | None
 
 
 def check_content(content: bytes, name: str, *, witness: Vkey | None = None, min_size: int | None = None) -> Report:
-    """Checks what a proof's file holds, as `check_proof` does; `name`: what the file is called."""
+    """Checks the content of a proof's file, as `check_proof` does. `name`: the name of the file."""
     report = Report()
     try:
         _check_one(read_json_once(content.decode()), report, witness, min_size)
@@ -39,7 +39,7 @@ def check_content(content: bytes, name: str, *, witness: Vkey | None = None, min
 
 
 def _check_one(proof: dict[str, Any], report: Report, witness: Vkey | None, min_size: int | None) -> None:
-    """Adds to a report what is wrong with a proof; raises Trouble, or ValueError and its like for no proof."""
+    """Adds the faults of a proof to a report; raises Trouble, or one of MALFORMED if the value is no proof."""
     if type(proof["v"]) is not int:
         raise ValueError("a version is a number")
     if proof["v"] != 1:

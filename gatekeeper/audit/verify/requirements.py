@@ -1,4 +1,4 @@
-"""Before anything else is imported: without the Python and the package that the check needs, it ends with 4, not 1."""
+"""Runs before all other imports: the check ends with 4, not 1, if it lacks its Python version or package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OLDEST = (3, 11)
 
 
 def lacking() -> str | None:
-    """What this Python lacks to run the check, in Japanese and English; None where it lacks nothing."""
+    """The missing requirement of the check, in Japanese and English; None if nothing is missing."""
     found = ".".join(map(str, sys.version_info[:2]))
     if sys.version_info[:2] < OLDEST:
         return (

@@ -1,4 +1,4 @@
-"""Every sentence that the check says, in Japanese and English; they stand here because the check stands alone."""
+"""All sentences of the check, in Japanese and English. They stand here because the check is one separate file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offsets that a person let go undecided: the manifest says so, and the record of that person's act has to agree."""
+"""Checks offsets that a person skipped: the manifest states the skip, and the act's record must agree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gatekeeper.audit.verify.findings import Report
 
 @dataclass
 class Skip:
-    """One range that was skipped: the manifest that says so, what it says, and what is told of it."""
+    """One skipped range: the place of its manifest, the manifest's statement, and the values to report."""
 
     place: tuple[int, int]
     said: dict[str, Any]
@@ -25,12 +25,12 @@ class Skips:
     def __init__(self, partition: int, report: Report) -> None:
         self._partition, self._report = partition, report
         self._asked: dict[int, list[Skip]] = {}
-        """By the offset of each act on `acts`."""
+        """Skips by the offset of their act on `acts`."""
 
     def add(self, place: tuple[int, int], skipped: dict[str, Any]) -> tuple[str, int, int]:
-        """Takes in a skip that a manifest states; returns its topic, its first offset and the offset behind it.
+        """Registers a skip that a manifest states; the result is its topic, its first offset and the next offset.
 
-        Raises one of MALFORMED for what is no skip.
+        Raises one of MALFORMED if the value is no skip.
         """
         with_keys(skipped, "act", "by", "from", "offset", "refused", "to", "topic")
         topic, first, to, act = (skipped[name] for name in ("topic", "from", "to", "offset"))
@@ -45,7 +45,7 @@ class Skips:
         return offset in self._asked and topic_name(topic) == "acts"
 
     def take(self, offset: int, record: bytes) -> None:
-        """Holds the record of an act against the skips that ask for it; `offset`: of the act."""
+        """Compares the record of an act with the skips that name it. `offset`: of the act."""
         try:
             act = read_json(record.decode())["act"]
             said = act["kind"], act["act_id"], act["by"], act["resumed"]["refused"]
@@ -66,5 +66,5 @@ class Skips:
 
 
 def topic_name(topic: str) -> str:
-    """Returns what a topic is called without prefix and version."""
+    """The name of a topic without prefix and version."""
     return topic.rpartition(".v")[0].rpartition(".")[2] or topic

@@ -1,4 +1,4 @@
-"""The keys that a check trusts: whether the log, and a witness that the caller names, signed a checkpoint."""
+"""Checks the signatures of a checkpoint: by the log, and by a witness that the caller names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gatekeeper.audit.verify.input_files import read_file
 
 
 def read_witness(text: str) -> Vkey:
-    """Reads the key of a witness as the option names it: the key itself, or a file that holds it; raises Trouble."""
+    """Reads a witness's key as the option gives it: the key itself, or a file with the key; raises Trouble."""
     try:
         try:
             key = parse_vkey(text)
@@ -29,7 +29,7 @@ def read_witness(text: str) -> Vkey:
 def trusted(
     checkpoint: Checkpoint, logs: Iterable[Vkey], report: Report, witness: Vkey | None, min_size: int | None
 ) -> Said:
-    """Checks who signed a checkpoint, and its size; returns what to say of a cut-off end and of a history made anew."""
+    """Checks a checkpoint's signature and size. The result tells whether a cut-off end or a new history is excluded."""
     note, size = checkpoint.note, checkpoint.size
     signed = [note.signed(key) for key in logs if key.name == checkpoint.origin]
     if all(one is None for one in signed):

@@ -18,7 +18,7 @@ HEADINGS = {
         "reemit": "reemit",
     },
 }
-"""Heading of the help, then verb to the module of this package that holds it, as a click command named `command`."""
+"""Headings of the help, each with its verbs and their modules here; a module has a click command `command`."""
 
 
 @click.group("audit", cls=Verbs, package="gatekeeper.cli.audit", headings=HEADINGS, help=text("cli.audit"))

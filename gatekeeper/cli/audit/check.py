@@ -1,4 +1,4 @@
-"""`gatekeeper audit check`: one decision's proof, which needs nothing beside it."""
+"""`gatekeeper audit check`: checks one decision's proof, which needs no other data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gatekeeper.texts import text
 @check_options
 @json_option
 def command(file: Path, witness: str | None, min_size: int | None, as_json: bool) -> None:
-    """Tells whether the proof holds, and what could and could not be excluded; exit 1, 4 or 5 where it does not."""
+    """Reports whether the proof holds, and the manipulations that were excluded; exit 1, 4 or 5 if it does not hold."""
     report = check_proof(file, witness=trusted(witness), min_size=min_size)
     tell(report, as_json=as_json)
     click.get_current_context().exit(report.exit_code)

@@ -1,4 +1,4 @@
-"""`gatekeeper audit coverage`: whether every input is accounted for, as far as the broker still keeps it."""
+"""`gatekeeper audit coverage`: checks that every input is accounted for, as far as the broker still keeps it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from streams.operations.coverage import check
 
 
 class Checked(Model):
-    """What was found of a partition, and when it was checked, in milliseconds."""
+    """Result for a partition, and the time of its check in milliseconds."""
 
     at: Count
     covered: Covered
 
 
 class CoverageState(states.State):
-    """What the state file holds: what was found of each partition that is done, as it was when it was checked."""
+    """Content of the state file: the result for each partition checked so far."""
 
     found: list[Checked]
 
@@ -41,7 +41,7 @@ class CoverageState(states.State):
 @states.state_option()
 @json_option
 def command(rate: float | None, state: Path | None, as_json: bool) -> None:
-    """Prints what was found; exit 1 where something is wrong, 5 where a part cannot be proven any more."""
+    """Prints the findings; exit 1 for any finding, 5 if a part can no longer be proven."""
     settings = load()
     keys = [key.kid for key in Keys(settings.key_folder).public("worker")]
     of = states.of("coverage", group=settings.group, broker=settings.bootstrap, keys=keys)
@@ -81,7 +81,7 @@ def command(rate: float | None, state: Path | None, as_json: bool) -> None:
 
 
 def _taken_up(settings: Settings, kept: CoverageState, file: Path | None) -> dict[int, Checked]:
-    """Returns what was found before by partition, and says of when it is; raises UsageError (2) where it cannot be."""
+    """Earlier results by partition, with a note of their time; raises UsageError (2) if they do not fit the topic."""
     done = {one.covered.partition: one for one in kept.found}
     with Reader(settings) as reader:
         known = reader.ends("manifests").keys()
@@ -93,7 +93,7 @@ def _taken_up(settings: Settings, kept: CoverageState, file: Path | None) -> dic
 
 
 def _since(done: Mapping[int, Checked]) -> str:
-    """Returns when the partition was checked that was checked first: what came later need not be in the report."""
+    """The time at which the first partition was checked. Inputs that came later may be missing in the report."""
     return instant(min(one.at for one in done.values()))
 
 
@@ -124,5 +124,5 @@ def _show(found: Sequence[Covered], findings: Sequence[CoverageFinding], *, expi
 
 
 def _span(claimed: Range) -> str:
-    """The first and the last offset that was claimed."""
+    """The first and the last claimed offset."""
     return f"{claimed.start}-{claimed.to - 1}" if claimed.to > claimed.start else "-"

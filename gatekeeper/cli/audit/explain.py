@@ -1,4 +1,4 @@
-"""`gatekeeper audit explain`: why a piece was let go or held back, on one page."""
+"""`gatekeeper audit explain`: explains on one page why a piece was cleared or withheld."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from streams.operations.trail import LiveTrail
 @place_options
 @json_option
 def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
-    """Prints the page, of the running system where no folder is named.
+    """Prints the page, from the running system unless a folder is named.
 
-    Exit 1 or 4 where the proof of a record does not hold, as `gatekeeper audit check` would say of it, 2 where there is
-    nothing, 4 where the sealed log cannot be read, 5 where not all records could be, or nothing is found among those
-    that are of known workers and others were set aside.
+    Exit 1 or 4 if the proof of a record does not hold, as for `gatekeeper audit check`; 2 if nothing is found; 4 if the
+    sealed log cannot be read; 5 if some records could not be read. Exit 5 also if nothing is found and records not
+    signed by a known worker were set aside.
     """
     quest, settings, where = SearchTerm.read(asked), of_folder(load(), folder), str(folder or "live")
     keys, read = keys_of(settings, folder), folder or text("cli.audit_running")
@@ -71,7 +71,7 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
 
 
 def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
-    """The sealed log, and whether it can be read; where it cannot the page is told without it, and says so."""
+    """The sealed log, and whether it can be read. Without it the page states that the seal is unknown."""
     try:
         return log_of(keys, settings.log_folder), True
     except GatekeeperError as error:
@@ -82,7 +82,7 @@ def _log(settings: Settings, keys: Keys) -> tuple[Sealed | None, bool]:
 def _proven(
     found: list[list[PlacedRecord]], log: Sealed | None, keys: list[str]
 ) -> tuple[list[list[PlacedRecord]], Sealed | None]:
-    """The pieces with what became of each record's proof, and the log; without that where it cannot be read."""
+    """The pieces with the findings on each record's proof, and the log; without the log if it cannot be read."""
     try:
         return [[proven(told, log, keys) for told in piece] for piece in found], log
     except IntegrityError as error:
@@ -98,7 +98,7 @@ def _seal(log: Sealed | None, keys: Keys) -> NewestCheckpoint | None:
 
 
 def _clock(trail: Trail, piece: list[PlacedRecord]) -> Callable[[str], str]:
-    """Returns what writes an instant as the clocks show it where the policy that decided is at home."""
+    """A function that writes an instant in local time, by the time zone of the policy that decided."""
     try:
         zone = ByHash(trail).policy(piece[0].record["policy"]["sha256"]).timezone
     except Missing:

@@ -1,4 +1,4 @@
-"""`gatekeeper audit export`: all that others need to check what was decided, as a folder."""
+"""`gatekeeper audit export`: writes a folder with everything that others need to check the decisions."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ from streams.operations.trail import Known, LiveTrail
 @rate_option
 @json_option
 def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: float | None, as_json: bool) -> None:
-    """Writes what follows the folder's finished days; without a witness, or where something is left out, it says so.
+    """Writes the export from its finished days on; notes a missing witness, and everything that is left out.
 
-    Exit 1 where others wrote to `manifests` or `audit`: that is left aside, and the rest is whole and can be verified.
+    Exit 1 if others wrote to `manifests` or `audit`. Their records are set aside; the rest is complete and can be
+    verified.
     """
     in_order(since, to)
     settings = load()
@@ -91,19 +92,19 @@ def command(out: Path, unsealed: bool, since: int | None, to: int | None, rate: 
 
 @contextmanager
 def _growing(out: Path) -> Iterator[Path]:
-    """Yields the folder in which an export grows; nobody else writes to it while the block runs.
+    """Yields the folder in which an export grows; no other call writes to it while the block runs.
 
-    Raises as `part_of` does, UnavailableError (3) where another call writes to it.
+    Raises as `part_of` does, and UnavailableError (3) if another call writes to it.
     """
     part = part_of(out, user=os.geteuid())
     with AtomicStore(part).alone():
-        if not part.exists():  # another call has come to its end just now
+        if not part.exists():  # another call has just ended
             raise UnavailableError("error.folder_taken", folder=part)
         try:
             yield part
         finally:
             with suppress(OSError):
-                part.rmdir()  # where nothing was written
+                part.rmdir()  # succeeds only if nothing was written
 
 
 def _demand_same(
@@ -115,7 +116,7 @@ def _demand_same(
     since: int | None,
     to: int | None,
 ) -> int | None:
-    """Returns from when on the export is, which it keeps; raises UsageError (2) where the call asks for another one."""
+    """The start of the export's period, which never changes; raises UsageError (2) for a call about another one."""
     if about is None:
         return since
     first, end = about["from"], "~" if to is None else instant(to)
@@ -127,12 +128,12 @@ def _demand_same(
 
 
 def _day(day: str) -> int:
-    """Returns when a UTC day begins, in milliseconds."""
+    """The start of a UTC day, in milliseconds."""
     return span(day, "UTC").first // 1000
 
 
 def _told(bar: Progress, trail: LiveTrail, pace: Pace) -> Callable[[Link], None]:
-    """Returns what shows each link on the bar, and comes back when the next may be read."""
+    """A callback that shows each link on the bar, and waits until the next one may be read."""
     bounds = trail.bounds.manifests
     at = {number: min(start, end) for number, (start, end) in bounds.items()}
     before = sum(at.values())

@@ -1,4 +1,4 @@
-"""`gatekeeper audit prove`: one decision's proof, to be given to whoever asks for it."""
+"""`gatekeeper audit prove`: writes one decision's proof, to be handed to anyone who asks for it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from streams.operations.trail import LiveTrail
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=text("cli.audit_prove_out"))
 @json_option
 def command(did: str, folder: Path | None, live: bool, out: Path, as_json: bool) -> None:
-    """Writes the proof from an export, or from the running system; exit 5 where the decision is not sealed yet.
+    """Writes the proof from an export, or from the running system; exit 5 if the decision is not sealed yet.
 
-    So it is where the decision is not found and others than known workers' records were set aside: it may be there.
-    A proof that does not hold is not written: exit 1 or 4, as `gatekeeper audit check` would say of it.
+    Exit 5 also if the decision is not found, but records not signed by a known worker were set aside. The decision may
+    be one of them. A proof that does not hold is not written: exit 1 or 4, as for `gatekeeper audit check`.
     """
     named(did, "DID", DID_PATTERN)
     settings = of_folder(load(), folder)

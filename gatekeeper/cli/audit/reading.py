@@ -1,4 +1,4 @@
-"""What the commands over a trail share: where it is read from, of which time, and how fast."""
+"""Options and readers shared by the commands over a trail: its source, its period, and the pace."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from schemas.values import ZonedTime
 from streams.operations.trail import LiveTrail
 
 SHOWN = 100
-"""So many of what others wrote are told one by one."""
+"""Foreign records that are reported one by one."""
 SHARE = 5
-"""Of what the machine does, live reading takes one part in so many, that live work is not starved."""
+"""Live reading takes one part in SHARE of the machine's time, so that live work is not starved."""
 UNNOTICED = 2_000
-"""So many records starve nobody."""
+"""Records that are read without a pause, as so few starve nobody."""
 
 rate_option = click.option("--rate", type=Number(min=0), help=text("replay.rate"))
 
@@ -71,24 +71,24 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def of_folder(settings: Settings, folder: Path | None) -> Settings:
-    """The settings with keys and log of an export, as they are where there is none."""
+    """The settings with keys and log of an export; unchanged without a folder."""
     if folder is None:
         return settings
     return settings.model_copy(update={"keys": str(folder / "keys"), "log": str(folder / "log")})
 
 
 def keys_of(settings: Settings, folder: Path | None) -> Keys:
-    """The keys of an export, whoever may write to it, or the system's."""
+    """The keys of an export, even from a folder that others may write to, or the system's keys."""
     return Keys(settings.key_folder, handed=folder is not None)
 
 
 def log_of(keys: Keys, folder: Path) -> Sealed | None:
-    """The sealed log in a folder, None where there is none; raises IntegrityError (4) where it is not right."""
+    """The sealed log in a folder, None without one; raises IntegrityError (4) if it cannot be read."""
     return sealed(AtomicStore(folder), keys.public("log"), keys.public("witness"), passed_over)
 
 
 def passed_over(error: GatekeeperError) -> None:
-    """Says why a file is passed over."""
+    """Notes why a file is skipped."""
     note(error.key, **error.values)
 
 
@@ -96,7 +96,7 @@ def passed_over(error: GatekeeperError) -> None:
 def opened(
     settings: Settings, folder: Path | None, *, live: bool, since: int | None, to: int | None
 ) -> Iterator[Trail]:
-    """Yields the trail of an export or of the running system; raises UsageError (2) unless one of them is asked for."""
+    """Yields the trail of an export or of the running system; raises UsageError (2) unless exactly one is asked for."""
     in_order(since, to)
     if live == (folder is not None):
         raise UsageError("error.trail_unnamed")
@@ -109,9 +109,9 @@ def opened(
 
 
 def tell_aside(trail: LiveTrail) -> None:
-    """Says of what others put on `manifests` and `audit` where it is, and why it was left aside.
+    """Notes each foreign record on `manifests` and `audit`, with its place and the reason for setting it aside.
 
-    Of a key that is not here the first manifest is named; without any worker's key nobody can tell what is whose.
+    For an unknown key only the first manifest is noted. Without any worker's key, own and foreign records look alike.
     """
     if not trail.keys.numbers("worker", "pub"):
         note("cli.audit_unkeyed", folder=trail.keys.folder)
@@ -125,7 +125,7 @@ def tell_aside(trail: LiveTrail) -> None:
 
 
 def tell_unproven(findings: Iterable[Unproven], folder: Path | None) -> None:
-    """Says once each why proofs do not hold or cannot be checked; `folder`: the system's keys, None of an export."""
+    """Notes once each why proofs fail or cannot be checked. `folder`: the system's keys, None for an export."""
     said: dict[tuple[str, str], dict[str, object]] = {}
     for one in findings:
         if one.code == "unknown_key" and folder is not None:
@@ -139,9 +139,9 @@ def tell_unproven(findings: Iterable[Unproven], folder: Path | None) -> None:
 
 
 class Pace:
-    """Keeps work to so many records a second: 0 = as fast as it goes, None = to one part in SHARE of that.
+    """Limit of `rate` records a second: 0 = no limit, None = one part in SHARE of full speed.
 
-    With None the first UNNOTICED records are not held up.
+    With None, the first UNNOTICED records are not held up.
     """
 
     def __init__(self, rate: float | None) -> None:
@@ -150,7 +150,7 @@ class Pace:
         self._done = 0
 
     def done(self, records: int) -> None:
-        """Returns when the next records may be taken."""
+        """Counts records, and waits until the next ones may be taken."""
         self._done += records
         now = time.monotonic()
         if self._rate is None and self._done > UNNOTICED:

@@ -1,4 +1,4 @@
-"""`gatekeeper audit reemit`: what is gone from `cleared` is written there again, as far as it still stands."""
+"""`gatekeeper audit reemit`: writes records gone from `cleared` again, if their clearance still holds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from streams.client.reader import Reader
 from streams.operations import reemissions
 
 INSTEAD = ("review", "confirmations", "recalls")
-"""Outputs that no record holds the content of; what is done instead, the error says."""
+"""Outputs whose content no record holds. The error names the remedy instead."""
 WAIT_SECONDS = 60.0
 RATE = 1_000
 """Acts a second: about a fifth of what a worker does beside its sends."""
@@ -34,7 +34,7 @@ RATE = 1_000
 @click.option("--wait", type=Number(min=0), default=WAIT_SECONDS, show_default=True, help=text("cli.wait"))
 @json_option
 def command(topic: str, dry_run: bool, rate: int, reason: str, by: str | None, wait: float, as_json: bool) -> None:
-    """Prints what became of each; exit 5 where one has no answer, or its bytes are nowhere any more."""
+    """Prints the outcomes; exit 5 if an act has no answer, or the bytes of a record are gone."""
     if topic != "cleared":
         raise UsageError(f"error.reemit_{topic if topic in INSTEAD else 'other'}")
     settings = load()

@@ -1,4 +1,4 @@
-"""`gatekeeper audit replay`: every decision derived again from its record; with --live, its facts from the topics."""
+"""`gatekeeper audit replay`: derives every decision again from its record; with --live, its facts from the topics."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from streams.operations import inputs
 from streams.operations.trail import LiveTrail
 
 SHOWN = 100
-"""So many findings are told one by one."""
+"""Findings that are reported one by one."""
 COUNTS = ("findings", "stages", "facts")
 EXITS: dict[Finding, int] = {"drift": 1, "unknown": 4, "unverified": 5}
-"""What is told one by one, and the exit code of each."""
+"""Findings that are reported one by one, each with its exit code."""
 _LONGEST = 200
 
 
 @dataclass
 class Report:
-    """What has been found so far."""
+    """Counts and findings so far."""
 
     findings: Counter[str] = field(default_factory=Counter)
     stages: Counter[str] = field(default_factory=Counter)
@@ -49,11 +49,11 @@ class Report:
     skipped: list[dict[str, Any]] = field(default_factory=list)
 
     def begin(self, link: Link) -> None:
-        """Takes in what a person let go undecided before a link: of that there is nothing to derive."""
+        """Adds the offsets that a person skipped, as a link's manifest states them; they have no decision to derive."""
         self.skipped += [{"partition": link.partition, **one} for one in link.manifest.get("skipped", ())]
 
     def add(self, link: Link, number: int, one: Rechecked, *, live: bool) -> None:
-        """Takes in what became of the record of that number of a link."""
+        """Adds the result for record `number` of a link."""
         replayed = one.replayed
         self.findings[replayed.finding] += 1
         self.stages[replayed.stage] += 1
@@ -65,7 +65,7 @@ class Report:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """All of it as JSON takes it."""
+        """The whole report as JSON values."""
         counts = {name: dict(getattr(self, name)) for name in COUNTS}
         return {
             "records": self.findings.total(),
@@ -77,7 +77,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """1 drift, 4 what cannot be verified, 5 what is missing or other rules decided, else 0."""
+        """1 for drift, 4 for unverifiable records, 5 for missing records or other rules, else 0."""
         codes = [code for finding, code in EXITS.items() if self.findings[finding]]
         return min((*codes, *self.troubles.values()), default=0)
 
@@ -96,10 +96,10 @@ def command(
     rate: float | None,
     as_json: bool,
 ) -> None:
-    """Prints what was found; exit 1: drift, or records not signed by a worker; 4: unverifiable.
+    """Prints the findings; exit 1: drift, or records not signed by a worker; 4: unverifiable.
 
     Exit 5: records are missing, or were decided by rules that this release does not have. With --live all records
-    before --from are read too: later ones may depend on them.
+    before --from are read too, as later ones may depend on them.
     """
     in_order(since, to)
     settings = load()
@@ -127,7 +127,7 @@ def command(
 
 
 def _links(walk: TrailWalk, report: Report) -> Iterator[Link]:
-    """Yields what is to be taken; what cannot be read of a partition ends that one, and is told at the end."""
+    """Yields the links to replay. A read error ends its partition, and is reported at the end."""
     for partition in walk.trail.partitions():
         try:
             yield from walk.links(partition)
@@ -155,7 +155,7 @@ def _recheck(settings: Settings, reader: Reader, library: ByHash, trail: LiveTra
 
 
 def _why(why: str) -> tuple[str, str]:
-    """Returns what stands in the way as a sentence, and what it names."""
+    """The obstacle as a sentence, and the hash or rules that it names."""
     kind, _, named = why.partition(" ")
     if kind != "rules":
         return text(f"replay.why_{kind}", named=named), named
@@ -176,7 +176,7 @@ def _show(report: Report, *, live: bool) -> None:
         if one["why"]:
             shown["why"], named = _why(one["why"])
             if named and not (alike := causes.pop(one["why"], 0)):
-                continue  # one thing is missing, and is told once
+                continue  # one missing thing is reported once
         click.echo(text(f"replay.found_{one['finding']}", **{**one, **shown}))
         if alike > 1:
             click.echo(text("replay.alike"))

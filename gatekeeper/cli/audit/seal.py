@@ -20,7 +20,7 @@ from streams.operations.sealing import CHECKPOINT_SECONDS, Sealer, SealerCallbac
 HOUR_MS = 3_600_000
 YEAR_HOURS = 366 * 24
 SHOWN = 10
-"""So many findings of a coverage check are told one by one; its report holds more."""
+"""Findings of a coverage check that are reported one by one; its report holds more."""
 
 
 @click.command("seal", help=text("cli.audit_seal"))
@@ -42,10 +42,10 @@ SHOWN = 10
 )
 @json_option
 def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
-    """Seals until it is stopped; exit 1 where something could not be sealed, or is not accounted for."""
+    """Seals until it is stopped; exit 1 if something could not be sealed, or is not accounted for."""
     found = 0
     unchecked = 0
-    """Exit code of the last coverage check, where it could not be made."""
+    """Exit code of the last coverage check if it failed."""
 
     def finding(one: ChainFinding) -> None:
         nonlocal found
@@ -91,6 +91,6 @@ def command(once: bool, interval: float, hours: float, as_json: bool) -> None:
         check = (lambda: list(coverage.check(settings, Pace(None).done))) if hours else None
         try:
             Sealer(settings, told=told, seconds=interval, check=check, every_ms=int(hours * HOUR_MS)).run(once=once)
-        except SystemExit:  # stopped in order: what is not sealed yet is taken again at the next start
+        except SystemExit:  # an orderly stop: the next start takes unsealed manifests again
             pass
     click.get_current_context().exit(1 if found else unchecked)

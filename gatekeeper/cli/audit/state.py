@@ -1,4 +1,4 @@
-"""The state file of a long work: how far it came, so that the same call goes on where it stopped."""
+"""The state file of a long run, from which the same call goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from schemas.codec import canonical
 from schemas.values import Model
 
 SAVE_SECONDS = 2.0
-"""So often a state is written down, or more seldom where SHARE wants it; a kill loses what was done since."""
+"""Seconds between two writes of a state, or more if SHARE demands; a kill loses the work since the last write."""
 SHARE = 10
-"""Of the time, writing down takes one part in so many at the most: a state may be large."""
+"""Writing takes at most one part in SHARE of the time, as a state may be large."""
 RESUMABLE = (KeyboardInterrupt, UnavailableError, OSError, SystemExit)
-"""What cuts off a work that can go on; the last two come of an output that takes no more, or that nobody reads."""
+"""Interruptions after which a run can go on. The last two come from a full output, or one that nobody reads."""
 
 
 class State(Model):
-    """What every state file holds; `of`: SHA-256 of the call, that is of all that its result follows from."""
+    """Common content of all state files. `of`: SHA-256 of the call, with everything that its result depends on."""
 
     of: Digest
 
@@ -44,20 +44,20 @@ S = TypeVar("S", bound=State)
 
 
 def state_option(help_key: str = "state.option") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Adds --state FILE to a command, as `state`; `help_key`: of the sentence that says what it keeps."""
+    """Adds --state FILE to a command, as `state`. `help_key`: of the sentence on the file's content."""
     return click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help=text(help_key))
 
 
 def of(command: str, **about: Any) -> str:
-    """The digest of a call: the command, and what is read, how, and up to where (as JSON takes it)."""
+    """The digest of a call: the command, and the data, mode and limits of its reading (as JSON values)."""
     return sha256(canonical({"command": command, **about})).hexdigest()
 
 
 def begun(file: Path | None, kind: type[S], of: str) -> S | None:
-    """Returns what an earlier call left in a file, None where there is none.
+    """The state that an earlier call left in a file, None without one.
 
-    Raises UsageError (2) for what is no such state, is of another call, or that others could have written;
-    UnavailableError (3) where the disk does not give it.
+    Raises UsageError (2) if the file is no such state, belongs to another call, or is writable by others;
+    UnavailableError (3) if the disk does not give it.
     """
     if file is None or (content := _read(file)) is None:
         return None
@@ -71,7 +71,7 @@ def begun(file: Path | None, kind: type[S], of: str) -> S | None:
 
 def _read(file: Path) -> bytes | None:
     try:
-        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as handle:  # nothing waits for a pipe
+        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as handle:  # never waits for a pipe
             stat = os.fstat(handle.fileno())
             if not S_ISREG(stat.st_mode):
                 raise UsageError("error.state_unreadable", file=file)
@@ -85,7 +85,7 @@ def _read(file: Path) -> bytes | None:
 
 
 class Keeper:
-    """Writes a state file: whole or not at all, for its owner alone."""
+    """Writer of a state file: atomic, and for its owner alone."""
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
@@ -96,9 +96,9 @@ class Keeper:
         return self._file is not None and time.monotonic() >= self._next
 
     def write(self, state: State | None) -> None:
-        """Puts this state into the file; None: there is nothing to go on with, and no file any more.
+        """Writes this state into the file; None removes the file, as there is nothing to go on with.
 
-        Raises UnavailableError (3) where the disk refuses.
+        Raises UnavailableError (3) if the disk refuses.
         """
         if self._file is None:
             return
@@ -123,11 +123,11 @@ Step = Callable[[], AbstractContextManager[None]]
 
 @contextmanager
 def kept(file: Path | None, now: Callable[[bool], State | None]) -> Iterator[Step]:
-    """Yields what each step of a work is done in, and writes the state down at once, and now and then between steps.
+    """Yields a context manager for each step of a run; writes the state at once, and when due between steps.
 
-    However the work ends, the state is written at the end; but a step that was cut off counts for nothing, and what
-    was written before it stays. It has come to its end when all that it prints, in the block too, is out.
-    `now`: the state of this moment, by whether the work has come to its end.
+    The state is also written at the end, however the run ends. An interrupted step does not count, and the state before
+    it stays. A run is complete when all its output is written, that of the block too. `now`: gives the current state;
+    its argument tells whether the run is complete.
     """
     keeper, between = Keeper(file), True
     keeper.write(now(False))

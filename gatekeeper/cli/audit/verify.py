@@ -1,4 +1,4 @@
-"""`gatekeeper audit verify`: an export checked offline, by the check that also comes with it as one file."""
+"""`gatekeeper audit verify`: checks an export offline, by the same check that each export holds as one file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gatekeeper.texts import text
 
 
 def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --witness and --min-size to a command: whom the caller trusts, and how much there must be."""
+    """Adds --witness and --min-size to a command: the trusted witness, and the least number of leaves."""
     for decorate in (
         click.option("--min-size", type=click.IntRange(min=1), help=text("cli.audit_min_size")),
         click.option("--witness", metavar="KEY", help=text("cli.audit_trusted")),
@@ -28,7 +28,7 @@ def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def trusted(witness: str | None) -> Vkey | None:
-    """The witness's key, None where none is named; raises UsageError (2) for what is no such key."""
+    """The witness's key, None without one; raises UsageError (2) for other text."""
     try:
         return read_witness(witness) if witness is not None else None
     except Trouble:
@@ -40,7 +40,7 @@ def trusted(witness: str | None) -> Vkey | None:
 @check_options
 @json_option
 def command(folder: Path, witness: str | None, min_size: int | None, as_json: bool) -> None:
-    """Tells what is wrong and where, and what could and could not be excluded; exit 1, 4 or 5 where it is not right."""
+    """Reports faults with their places, and the manipulations that were excluded; exit 1, 4 or 5 for a fault."""
     key = trusted(witness)
     with progress_bar() as bar:
         task = bar.add_task(text("cli.audit_verifying"), total=None)

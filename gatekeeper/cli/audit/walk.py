@@ -1,4 +1,4 @@
-"""The way through a trail, link by link: of some time, at a pace, and shown by a bar."""
+"""Walks through a trail link by link: within a period, at a pace, and with a progress bar."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gatekeeper.times import instant
 
 @dataclass
 class TrailWalk:
-    """Goes through the links of a trail whose `t1` is at or after `since` and before `to` (milliseconds).
+    """Walk through the links of a trail whose `t1` is at or after `since` and before `to` (milliseconds).
 
-    `passed`: hears each record of before `since` that the trail holds.
+    `passed`: called with each record before `since` that the trail holds.
     """
 
     trail: Trail

@@ -1,4 +1,4 @@
-"""`gatekeeper audit what-if`: what another policy would have made of what was decided."""
+"""`gatekeeper audit what-if`: decides recorded sends again under another policy."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def command(
     allow_widening: bool,
     as_json: bool,
 ) -> None:
-    """Prints old against new; exit 1 where the new policy clears what was withheld and that was not allowed.
+    """Prints old against new; exit 1 if the new policy clears withheld sends without `--allow-widening`.
 
-    Exit 4 where that cannot be told of some.
+    Exit 4 if some records could not be decided again.
     """
     given = file_policy(policy) if policy.endswith(".toml") else None
     settings = load()

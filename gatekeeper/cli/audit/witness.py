@@ -1,4 +1,4 @@
-"""`gatekeeper audit witness`: another host, user and key, which sees that the log only ever grows."""
+"""`gatekeeper audit witness`: watches, from another host and with another user and key, that the log only grows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gatekeeper.settings import load
 from gatekeeper.texts import text
 
 INTERVAL_SECONDS = 60.0
-"""For so long a thief of all our keys could remove entries that the witness has not signed yet."""
+"""Time during which a thief of all our keys could remove entries that the witness has not signed yet."""
 _folder = click.Path(file_okay=False, path_type=Path)
 
 
@@ -37,7 +37,7 @@ _folder = click.Path(file_okay=False, path_type=Path)
 @click.option("--once", is_flag=True, help=text("cli.audit_witness_once"))
 @json_option
 def command(log_folder: Path | None, state: Path, interval: float, once: bool, as_json: bool) -> None:
-    """Cosigns until it is stopped; a fork or a rollback is exit 4, and is not cosigned."""
+    """Cosigns until it is stopped; a fork or a rollback is not cosigned, and gives exit 4."""
     settings = load()
     keys = Keys(settings.key_folder)
     if not keys.public("log"):
