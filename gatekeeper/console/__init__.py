@@ -1,1 +1,1 @@
-"""The console: the review queue in a browser, a view of the topics that writes nothing but acts."""
+"""The console: the review queue in a browser. It reads the topics and writes acts, nothing else."""

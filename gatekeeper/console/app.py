@@ -1,4 +1,4 @@
-"""The console put together: model, feed, sessions and pages, behind the guard; and served until it is stopped."""
+"""Builds the console from model, feed, sessions and pages, and serves it behind the guard until it is stopped."""
 
 from __future__ import annotations
 
@@ -35,16 +35,19 @@ from gatekeeper.settings import Settings
 from streams.client.reader import Reader
 
 PARTS = (items.PART, record_places.PART, flow.PART, registry.PART)
-"""What the read model is made of."""
+"""The parts of the read model, one for each subject."""
 OPEN = ("/signin", "/healthz", "/events")
-"""What is there for whoever has not signed in, and while the model is still being made."""
+"""Paths that need no sign-in and that answer while the model is still being built."""
 EVERYBODY = "console"
 CLOSE_SECONDS = 2
 log = structlog.get_logger("console")
 
 
 def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
-    """The application; its feed begins with it. Raises UnavailableError (3) where its data cannot be kept."""
+    """The application, which starts its feed when it starts.
+
+    Raises UnavailableError (3) when the console's data folder cannot be written.
+    """
     hub = ChangeSignal()
     zone = packs.load(settings.policy).home[0].timezone
     model = Model(Path(settings.console_data), PARTS, zone=zone)
@@ -70,7 +73,7 @@ def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
 
     @app.get("/healthz")
     def healthz() -> dict[str, object]:
-        """Whether the model is made and kept up, whether Kafka answers, and how many records were skipped."""
+        """Reports readiness of the model, whether Kafka answers, and the number of skipped records."""
         trouble = feed.progress.trouble
         broken = trouble is not None and trouble.key == DEFECT
         return {
@@ -83,16 +86,16 @@ def create_app(settings: Settings, *, users: Users | None = None) -> FastAPI:
 
 
 def serve(settings: Settings, *, users: Users | None, started: Callable[[str], None]) -> None:
-    """Serves the console until it is interrupted; `started` is told its address.
+    """Serves the console until it is interrupted; calls `started` with its address.
 
-    Raises UsageError (2) for an address other than this machine's without users, UnavailableError (3) without a
-    broker, or where the port is taken.
+    Raises UsageError (2) for an address other than this machine's without a user file.
+    Raises UnavailableError (3) when no broker answers or the port is taken.
     """
     host, port = settings.console_host, settings.console_port
     if users is None and host not in LOOPBACK:
         raise UsageError("error.console_open", host=host)
     with Reader(settings) as reader:
-        reader.ends("review")  # what cannot work is told before anybody looks at it
+        reader.ends("review")  # report an unreachable broker before anybody opens a page
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family)
@@ -106,7 +109,7 @@ def serve(settings: Settings, *, users: Users | None, started: Callable[[str], N
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which says when it has started."""
+    """Uvicorn server that calls `on_start` once it accepts connections."""
 
     def __init__(self, app: FastAPI, on_start: Callable[[], None]) -> None:
         super().__init__(
@@ -114,7 +117,7 @@ class Server(uvicorn.Server):
                 app,
                 log_config=None,
                 log_level="warning",
-                access_log=False,  # addresses name people's ids
+                access_log=False,  # addresses contain people's ids
                 server_header=False,
                 timeout_graceful_shutdown=CLOSE_SECONDS,
             )
@@ -122,26 +125,26 @@ class Server(uvicorn.Server):
         self._on_start = on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts to serve."""
+        """Starts to serve, then calls `on_start`."""
         await super().startup(sockets)
         if self.started:
             self._on_start()
 
 
 class Door:
-    """ASGI middleware: finds the session of a request, and shows how far the model is until it is there."""
+    """ASGI middleware that finds a request's session; it shows a progress page until the model is built."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets a request through, or answers it."""
+        """Passes a request on, or answers with a page of its own."""
         if scope["type"] != "http" or scope["path"].startswith("/static/"):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
         held = console(request)
-        looked = "x-live" not in request.headers  # what a page asks by itself is no sign of anybody
+        looked = "x-live" not in request.headers  # a page's automatic requests do not keep a session alive
         try:
             found = held.sessions.find(request.cookies.get(COOKIE), touch=looked)
         except GatekeeperError as error:
@@ -167,16 +170,16 @@ class Door:
 
 def _sign_in(request: Request, _: Exception) -> Response:
     asked = str(request.url) if request.method == "GET" else request.headers.get("referer", "/")
-    place = urlsplit(asked)  # of a form, the page that it stands on
+    place = urlsplit(asked)  # for a form, the page that contains it
     back = f"{place.path}?{place.query}" if place.query else place.path
     lost = "&lost=1" if request.method == "POST" else ""
     return RedirectResponse(f"/signin?next={quote(back, safe='')}{lost}", 303)
 
 
 def _told(request: Request, error: Exception) -> Response:
-    """Returns what went wrong as a page; never more than our own sentence."""
+    """An error as a page; it shows a sentence of the catalogue and no detail of an unexpected error."""
     if isinstance(error.__cause__, Denied):
-        error = error.__cause__  # of the guard, while FastAPI read a form
+        error = error.__cause__  # raised by the guard while FastAPI read a form
     if isinstance(error, Denied):
         return page(request, "error", status=error.status, error=error)
     if isinstance(error, GatekeeperError):

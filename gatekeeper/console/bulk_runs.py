@@ -1,6 +1,6 @@
-"""What was asked for in one go: the items of each run, with those that were refused before anything was written.
+"""Bulk runs: the items of each bulk act, with those refused before anything was written.
 
-Kept here for the page that shows how far it is; the acts themselves stand on `acts`, also when this is gone.
+The runs live in memory, for the page that shows their progress. The acts stand on `acts` and outlast this memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MAX_RUNS = 200
 
 @dataclass(frozen=True, slots=True)
 class BulkRun:
-    """One call about items: its kind, whose it is, a row for each item, and the filter that it came from."""
+    """One bulk act: its kind, the user who asked, a row for each item, and the filter that found the items."""
 
     name: str
     kind: str
@@ -33,13 +33,13 @@ class BulkRuns:
         self._runs: dict[str, BulkRun] = {}
 
     def put(self, run: BulkRun) -> None:
-        """Keeps a run; the oldest is forgotten where there are too many."""
+        """Keeps a run; drops the oldest runs beyond MAX_RUNS."""
         with self._lock:
             self._runs[run.name] = run
             for name in [*self._runs][:-MAX_RUNS]:
                 del self._runs[name]
 
     def get(self, name: str) -> BulkRun | None:
-        """A run, None where it is not known (any more)."""
+        """A run, None for one that is unknown or already dropped."""
         with self._lock:
             return self._runs.get(name)

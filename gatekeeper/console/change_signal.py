@@ -1,4 +1,4 @@
-"""From the thread that reads the topics to whoever waits in the event loop: something has changed."""
+"""A signal from the thread that reads the topics to listeners in the event loop that something changed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 
 class ChangeSignal:
-    """Wakes all that listen; who is busy when something changes is woken at the next wait."""
+    """Signal that wakes all listeners; a listener that is busy during a change wakes at its next wait."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listening: set[Listener] = set()
 
     def tell(self) -> None:
-        """Wakes everybody, from any thread."""
+        """Wakes every listener; any thread may call it."""
         with self._lock:
             for listener in self._listening:
                 listener.wake()
@@ -38,19 +38,19 @@ class ChangeSignal:
 
 
 class Listener:
-    """One that waits for changes."""
+    """One waiter for changes, bound to an event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._event = asyncio.Event()
 
     def wake(self) -> None:
-        """Ends its wait, from any thread."""
+        """Ends the listener's wait; any thread may call it."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self, seconds: float) -> bool:
-        """True as soon as something has changed, False when so long nothing has."""
+        """True as soon as something has changed, False after `seconds` without a change."""
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()

@@ -1,4 +1,4 @@
-"""The thread that keeps the read model up with the topics, through restarts of the broker and of itself."""
+"""The thread that keeps the read model up to date with the topics, across restarts of broker and console."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ TICK_SECONDS = 0.2
 PAUSE_SECONDS = 1.0
 FORGET_SECONDS = 3_600.0
 DEFECT = "page.feed_defect"
-"""The key of what keeps it from reading that is no trouble of Kafka."""
+"""The error key for a failure of the feed that Kafka did not cause."""
 log = structlog.get_logger("console")
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the model is: records read of those that stood there at the start, and whether it has caught up.
+    """Progress of the feed: records read, of those that stood on the topics at the start.
 
-    `trouble`: why the topics cannot be read just now, and since when (seconds since the epoch); what is no
-    trouble of Kafka has the key DEFECT.
+    `ready`: the model has caught up. `trouble`: why the topics cannot be read now; a failure that Kafka did
+    not cause has the key DEFECT. `since`: when the trouble began, in seconds since the epoch.
     """
 
     done: int = 0
@@ -40,7 +40,7 @@ class Progress:
 
 
 class Feed(threading.Thread):
-    """Follows the model's topics from where it stands, and tells the hub."""
+    """Thread that reads the model's topics from its positions, and signals each change to the hub."""
 
     def __init__(self, settings: Settings, model: Model, hub: ChangeSignal) -> None:
         super().__init__(name="console-feed", daemon=True)
@@ -51,17 +51,17 @@ class Feed(threading.Thread):
         self._over = threading.Event()
 
     def stop(self) -> None:
-        """Ends it, and returns when it has."""
+        """Stops the thread and waits until it has ended."""
         self._over.set()
         if self.is_alive():
             self.join()
 
     def run(self) -> None:
-        """Reads until it is stopped; what keeps it from reading is told, and tried again."""
+        """Reads until it is stopped; after an error it logs, signals the hub, and retries after PAUSE_SECONDS."""
         while not self._over.is_set():
             try:
                 self._follow()
-            except Exception as error:  # whatever it is: pages that are never new again must not look as if they were
+            except Exception as error:  # any error at all: stale pages must not look current
                 trouble = error if isinstance(error, GatekeeperError) else GatekeeperError(DEFECT)
                 if self.progress.trouble is None or self.progress.trouble.key != trouble.key:
                     log.warning("console_waits", error=type(error).__name__, code=fingerprint(error))
@@ -100,12 +100,12 @@ class Feed(threading.Thread):
                     forgotten = time()
 
     def _between(self, reader: Reader) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
-        """Where each partition ends now, and from where it is to be read."""
+        """The end offset of each partition, and the offset to read from."""
         ends = {(topic, n): end for topic in self._model.topics for n, end in reader.ends(topic).items()}
         starts = {(topic, n): start for topic in self._model.topics for n, start in reader.starts(topic).items()}
         known = self._model.positions()
         if any(next_ > ends.get(place, 0) for place, next_ in known.items()):
-            self._model.reset()  # what it was made from is gone
+            self._model.reset()  # the records that the model was built from are gone
             self._model.begin(admin.identity(self._settings))
             known = {}
         return ends, {place: max(start, known.get(place, 0)) for place, start in starts.items()}

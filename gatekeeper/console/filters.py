@@ -1,4 +1,4 @@
-"""The filter in an address: what of its query is the filter's, what is the page's."""
+"""The filter in an address: separates the filter's keys from the page's own keys."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gatekeeper.review.actions import states
 from gatekeeper.review.filter import parse
 
 OURS = frozenset(("lang", "page", "kind", "after", "reveal", "since"))
-"""Keys of addresses that belong to pages."""
+"""Query keys that belong to pages, not to the filter."""
 
 
 def written(request: Request) -> str:
-    """The filter of a request's address, without what a form left empty; '' for none."""
+    """The filter of a request's address, without the fields that a form left empty; '' for none."""
     return joined((key, value) for key, value in request.query_params.multi_items() if key not in OURS)
 
 
@@ -28,14 +28,14 @@ def pairs(written: str) -> list[tuple[str, str]]:
 
 
 def joined(pairs: Iterable[tuple[str, str]]) -> str:
-    """A filter of keys and values."""
+    """The filter made of keys and values; empty values are left out."""
     return urlencode([(key, value.strip()) for key, value in pairs if value.strip()], safe=",/:")
 
 
 def search(request: Request, written: str, *, kind: str | None = None, until: int | None = None) -> ItemSearch:
-    """The search of a filter, at this instant; raises UsageError (400) for one that has no meaning.
+    """The search of a filter at this instant; raises UsageError (400) for a filter that has no meaning.
 
-    `kind`: of the act that shall be done about what is found. `until`: as `ItemSearch` has it.
+    `kind`: the act to write about the items found. `until`: as in `ItemSearch`.
     """
     held = console(request)
     meant = states(kind) if kind else WAITING

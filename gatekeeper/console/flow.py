@@ -1,7 +1,7 @@
-"""What the gate decided, in numbers: by hour, verdict and reason, by campaign, and how far each partition is.
+"""Counts of decisions by hour, verdict and reason, and by campaign, with the progress of each partition.
 
-Counted from `audit`, `sends`, `recalls` and `manifests` as they come, so that no page reads a topic. Rows grow with
-hours, reasons and campaigns; one for each piece is kept only of what is withheld, handed off or called back.
+The counts are updated as records of `audit`, `sends`, `recalls` and `manifests` arrive, so no page reads a topic. Rows
+grow with hours, reasons and campaigns. Only pieces withheld, handed off or recalled have a row of their own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from schemas.topics import DAY_MS, logical_name
 
 HOUR_MS = 3_600_000
 KEPT_MS = 90 * DAY_MS
-"""No piece of a campaign is decided, handed off or called back over a longer time."""
+"""Retention of rows; every piece is decided, handed off or recalled within this time."""
 SCHEMA = """
 CREATE TABLE flow (hour INTEGER, verdict TEXT, reason TEXT, n INTEGER, PRIMARY KEY (hour, verdict, reason))
     WITHOUT ROWID;
@@ -38,7 +38,7 @@ def _sends(writing: Writing, record: Incoming) -> None:
     try:
         campaign = decode("sends", record.key, record.value).campaign_id
     except Unreadable:
-        return  # it belongs to no campaign
+        return  # an unreadable send belongs to no campaign
     _count(writing.db, campaign, record.timestamp, "published")
 
 
@@ -87,7 +87,7 @@ def _manifests(writing: Writing, record: Incoming) -> None:
     try:
         found = decode("manifests", None, record.value)
     except Unreadable:
-        return  # what the log is for finds it
+        return  # the checks of the log report an unreadable manifest
     sends = next((one.to for one in found.in_ if logical_name(one.topic) == "sends"), None)
     writing.db.execute(
         "INSERT INTO head VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
@@ -106,7 +106,7 @@ def _count(db: sqlite3.Connection, campaign: str | None, at: int, what: str) -> 
 
 
 def _move(db: sqlite3.Connection, campaign: str | None, did: str, at: int, what: str) -> None:
-    """Counts a clearance that was handed off or called back, once each, in whatever order that is read."""
+    """Counts a clearance once as handed off and once as recalled, in any order of the records."""
     row = db.execute("SELECT handed, recalled FROM moved WHERE did = ?", (did,)).fetchone()
     before = {"handed": bool(row and row["handed"]), "recalled": bool(row and row["recalled"])}
     after = {**before, what: True}
@@ -129,7 +129,7 @@ PART = Part(SCHEMA, {"sends": _sends, "audit": _audit, "recalls": _recalls, "man
 
 @dataclass(frozen=True, slots=True)
 class PartitionProgress:
-    """How far one partition of `sends` is: the next offset to decide (None: none yet), and when, in milliseconds."""
+    """Progress of one partition of `sends`: the next offset to decide (None: none yet), and when, in milliseconds."""
 
     partition: int
     next: int | None
@@ -137,24 +137,24 @@ class PartitionProgress:
 
 
 def decided(db: sqlite3.Connection, since: int) -> list[tuple[int, str, str, int]]:
-    """Hour (milliseconds), verdict, primary reason ('' for none) and number of what came in since then."""
+    """The decisions since that instant: hour (milliseconds), verdict, primary reason ('' for none), and number."""
     rows = db.execute("SELECT hour, verdict, reason, n FROM flow WHERE hour >= ? ORDER BY hour", (since,))
     return [(row["hour"], row["verdict"], row["reason"], row["n"]) for row in rows]
 
 
 def heads(db: sqlite3.Connection) -> list[PartitionProgress]:
-    """How far each partition is that has decided anything."""
+    """The progress of each partition that has decided anything."""
     return [PartitionProgress(*row) for row in db.execute("SELECT part, sends, at FROM head ORDER BY part")]
 
 
 def campaigns(db: sqlite3.Connection, *, most: int) -> list[tuple[Counts, int]]:
-    """The campaigns of which anything happened last, each with the instant of that in milliseconds."""
+    """Up to `most` campaigns, the most recently active first, each with its last activity in milliseconds."""
     rows = db.execute("SELECT * FROM campaign ORDER BY last DESC, id LIMIT ?", (most,)).fetchall()
     return [(_counts(db, row), row["last"]) for row in rows]
 
 
 def campaign(db: sqlite3.Connection, id_: str) -> Counts | None:
-    """The counts of a campaign, None where nothing is known of it."""
+    """The counts of a campaign, None for an unknown campaign."""
     row = db.execute("SELECT * FROM campaign WHERE id = ?", (id_,)).fetchone()
     return _counts(db, row) if row else None
 
@@ -167,7 +167,7 @@ def _counts(db: sqlite3.Connection, row: sqlite3.Row) -> Counts:
 
 
 def reasons_over(rows: Sequence[tuple[int, str, str, int]]) -> list[tuple[str, int]]:
-    """The reasons of such rows with how many each withheld, the most frequent first."""
+    """The reasons in the rows of `decided`, each with its number of sends, the most frequent first."""
     found: Counter[str] = Counter()
     for _, _, reason, n in rows:
         if reason:

@@ -1,4 +1,4 @@
-"""The reasons that people gave for their acts in words: they may name somebody, and so no file of ours holds them."""
+"""The written reasons of acts: they may name a person, so the console stores them in no file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from schemas.codec import Unreadable, decode
 from streams.client.reader import Reader
 
 KEPT = 2_000
-"""So many are remembered while the console runs."""
+"""The number of written reasons kept in memory."""
 Place = tuple[int, int]
 """Partition and offset on `acts`."""
 
 
 def places(db: sqlite3.Connection, act_ids: Collection[str]) -> dict[str, Place]:
-    """Where the acts stand that came with words."""
+    """The places on `acts` of those acts that have a written reason, by act id."""
     marks = ", ".join("?" * len(act_ids))
     tables = " UNION ALL ".join(
         f"SELECT act_id, part, place FROM {table} WHERE part IS NOT NULL AND act_id IN ({marks})"
@@ -30,13 +30,13 @@ def places(db: sqlite3.Connection, act_ids: Collection[str]) -> dict[str, Place]
 
 @dataclass(slots=True)
 class GivenReasons:
-    """What was read of them from `acts`, which keeps them for 90 days."""
+    """Cache of written reasons read from `acts`; that topic keeps them for 90 days."""
 
     _words: dict[Place, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, settings: Settings, wanted: Mapping[str, Place]) -> dict[str, str]:
-        """The words by act; without those that are no longer there, or cannot be read just now."""
+        """The written reasons by act id, without those that are gone or cannot be read now."""
         with self._lock:
             missing = [place for place in wanted.values() if place not in self._words]
         if missing:
@@ -58,6 +58,6 @@ def _read(settings: Settings, wanted: Collection[Place]) -> dict[Place, str]:
                     found[record.partition, record.offset] = decode("acts", record.key, record.value).reason
                 except (Unreadable, AttributeError):
                     continue
-    except UnavailableError:  # the page says so, and what it knows of the acts themselves
+    except UnavailableError:  # the page reports this and shows the acts without their reasons
         pass
     return found

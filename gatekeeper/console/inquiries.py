@@ -1,6 +1,6 @@
-"""What is told of one letter or of one person: the few records that the read model points at, read and put into words.
+"""Answers about one letter or one person: reads the records that the read model points at, and words them.
 
-Nothing is kept: every look reads them anew. Neither contact values nor tokens leave here.
+Nothing is cached: each page view reads the records again. No contact value and no token leaves this module.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from streams.client.reader import Reader
 class PieceHistory:
     """One piece and its records in words.
 
-    `evidence`: the record that let it go, whose code is printed on it, else the first with facts. `at`: the first
-    record's instant. `sender`: what `reference` says of who sends it. `cleared`: it was let go at some time.
+    `evidence`: the record that cleared the piece, whose code is printed on it; else the first record with facts.
+    `at`: the first record's instant. `sender`: the controller's entry in `reference`. `cleared`: the piece was
+    cleared at some time.
     """
 
     chapters: list[Chapter]
@@ -47,27 +48,27 @@ class PieceHistory:
 
     @property
     def first(self) -> Chapter:
-        """The first word on it."""
+        """The first record."""
         return self.chapters[0]
 
     @property
     def last(self) -> Chapter:
-        """The last word on it: the newest record with a verdict, else the newest."""
+        """The newest record with a verdict, else the newest record."""
         return next((one for one in reversed(self.chapters) if one.verdict), self.chapters[-1])
 
     @property
     def outcome(self) -> str:
-        """What became of it."""
+        """The last verdict, else the text of the last act, else ''."""
         return self.last.verdict or (self.last.act.text if self.last.act else "")
 
 
 @dataclass(frozen=True, slots=True)
 class PersonHistory:
-    """What is known of somebody.
+    """History of one person: facts, acts and letters.
 
-    `erased`: since when, in milliseconds; then nothing else is told but who acted. `line`: facts, acts and letters by
-    time, each with its time as people read it, those without one first. `letters`: the newest first; `more`: there are
-    older ones.
+    `erased`: instant of erasure in milliseconds; after it only acts are shown, with the staff who did them.
+    `line`: facts, acts and letters by time, each with its local time; those without a time come first.
+    `letters`: the newest first. `more`: older letters exist.
     """
 
     recipient: str
@@ -80,7 +81,7 @@ class PersonHistory:
 
 
 def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language) -> tuple[list[PieceHistory], int]:
-    """The pieces that these decisions are of, oldest first, and how many of their records are not kept."""
+    """The pieces of these decisions, oldest first, and the number of their records that are no longer kept."""
     with held.model.read() as db:
         places, names, senders = (
             record_places.piece(db, dids),
@@ -101,7 +102,7 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
 
 
 def person(held: Console, reader: Reader, recipient: str, lang: Language) -> PersonHistory:
-    """Returns what is known of a person now."""
+    """The history of a person, read now."""
     zone = held.zone()
     with held.model.read() as db:
         own, erased, dids = (
@@ -115,7 +116,7 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
         return PersonHistory(recipient, True, erased, by_time(acts, zone), [], [])
     snapshot = _snapshot(held, reader, recipient, own)
     found, _ = letters(held, reader, dids, lang)
-    sent = [one for one in found if one.first.piece]  # what is of no piece is told with the acts
+    sent = [one for one in found if one.first.piece]  # records that belong to no piece appear among the acts
     line = [one for one in tell.facts(snapshot) if snapshot.get(one.kind)] + _acts(reader, own, tell)
     for one in sent:
         line.append(FactLine("letters", one.at, f"{one.campaign}: {one.outcome}", one.evidence.code))
@@ -131,20 +132,20 @@ def person(held: Console, reader: Reader, recipient: str, lang: Language) -> Per
 
 
 def by_time(lines: Collection[FactLine], zone: str) -> list[tuple[str, FactLine]]:
-    """Lines by time, each with its time as clocks show it, those without one first."""
+    """Lines by time, each with its local time; lines without a time come first."""
     known = sorted(lines, key=lambda one: times.span(one.at, zone).first if one.at else 0)
     return [(clock(one.at, zone), one) for one in known]
 
 
 def stop(reader: Reader, recipient: str, partition: int, offset: int) -> PairedAct | None:
-    """The stop that was acknowledged at this place of `acts`, None where none of this person's stands there."""
+    """The withdrawal acknowledged at this place of `acts`, None when the place holds no withdrawal of this person."""
     record = reader.at("acts", partition=partition, offset=offset)
     act = _paired(record) if record else None
     return act if act and act.kind == "withdraw" and act.recipient_id == recipient else None
 
 
 def _snapshot(held: Console, reader: Reader, recipient: str, own: Mapping[str, record_places.Places]) -> dict[str, Any]:
-    """The facts of a person as the worker folds them."""
+    """The facts of a person, combined as the worker combines them."""
     store = FactStore()
     tokens: set[str] = set()
     for topic in FACT_TOPICS:

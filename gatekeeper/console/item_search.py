@@ -1,4 +1,4 @@
-"""What a filter finds in the read model: how many, the most urgent first, and grouped by cause."""
+"""Search for items in the read model: counts, lists by urgency, and groups by cause."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from schemas.topics import DAY_MS
 
 PAGE = 100
 DAYS = 7
-"""Over so many days a group tells how many came."""
+"""The number of days for which a group counts new items."""
 ORDER = "ORDER BY due IS NULL, due, seen, id"
-"""The most urgent first: by mail date, then the longest withheld."""
+"""Sort order: the earliest mail date first, then the longest withheld."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemSearch:
-    """A query at an instant (milliseconds), dates being read in `zone`; the same items as `Query.matches` means.
+    """Query at an instant (milliseconds), with dates in `zone`; it finds the same items as `Query.matches`.
 
-    `states`: which ones are meant where the query names none. `until`: only what had arrived by that change.
+    `states`: the states to search when the query names none. `until`: number of a change; later items are left out.
     """
 
     query: Query
@@ -35,18 +35,18 @@ class ItemSearch:
     until: int | None = None
 
     def count(self, db: sqlite3.Connection) -> int:
-        """How many items it finds."""
+        """The number of items found."""
         where, values = self.where()
         return int(db.execute(f"SELECT count(*) FROM item WHERE {where}", values).fetchone()[0])
 
     def items(self, db: sqlite3.Connection, *, most: int = -1, skip: int = 0) -> Iterator[Item]:
-        """Yields what it finds, the most urgent first; at most so many, after so many."""
+        """Yields the items found, the most urgent first: skips `skip`, then yields at most `most` (-1: all)."""
         where, values = self.where()
         found = db.execute(f"SELECT * FROM item WHERE {where} {ORDER} LIMIT ? OFFSET ?", (*values, most, skip))
         return (item_of(row) for row in found)
 
     def groups(self, db: sqlite3.Connection) -> list[CauseGroup]:
-        """Returns what it finds by cause, the most urgent first."""
+        """The items found, grouped by cause, the most urgent group first."""
         where, values = self.where()
         rows = db.execute(
             'SELECT "primary", origin, campaign, count(*) AS n, min(seen) AS oldest, min(due) AS due,'
@@ -57,14 +57,14 @@ class ItemSearch:
         return [_group(row) for row in rows]
 
     def since(self, db: sqlite3.Connection, change: int) -> tuple[int, list[str]]:
-        """How many of them arrived after that change, and the ids of any items that changed after it."""
+        """The number of items found that arrived after that change, and the ids of any items changed after it."""
         where, values = self.where()
         new = db.execute(f"SELECT count(*) FROM item WHERE arrived > ? AND {where}", (change, *values)).fetchone()[0]
         rows = db.execute("SELECT id FROM item WHERE changed > ? AND arrived <= ? LIMIT 1000", (change, change))
         return int(new), [row[0] for row in rows]
 
     def after(self, db: sqlite3.Connection, item: Item) -> str | None:
-        """The id of what comes after an item in this order and has no act under way, else of the first such."""
+        """The id of the next item in this order without a pending act; at the end, the first such item."""
         where, values = self.where()
         free = f"SELECT id FROM item WHERE {where} AND id <> ? AND NOT {PENDING}"
         place = "(due IS NULL, ifnull(due, 0), seen, id) > (?, ?, ?, ?)"
@@ -75,12 +75,12 @@ class ItemSearch:
         return row[0] if row else None
 
     def pending(self, db: sqlite3.Connection, ids: Collection[str]) -> set[str]:
-        """Which of these items have an act that is not answered yet."""
+        """The ids among these items that have an act without an answer."""
         marks = ", ".join("?" * len(ids))
         return {row[0] for row in db.execute(f"SELECT id FROM item WHERE id IN ({marks}) AND {PENDING}", (*ids,))}
 
     def where(self) -> tuple[str, list[Any]]:
-        """The condition on `item`, and its values."""
+        """The SQL condition on table `item`, and its values."""
         wanted = self.query.wanted
         parts: list[str] = []
         values: list[Any] = []
@@ -114,10 +114,10 @@ class ItemSearch:
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """A cause: primary reason, data source and campaign, with how many wait, since when, and how urgently.
+    """Cause of withheld sends: primary reason, data source and campaign, with number, age and urgency.
 
-    Times in milliseconds; `days`: how many came in each of the last days of 24 hours, the oldest first. `sample`: one
-    of its items.
+    Times are in milliseconds. `days`: new items in each of the last DAYS spans of 24 hours, the oldest first.
+    `sample`: the id of one item.
     """
 
     primary: str
@@ -132,16 +132,16 @@ class CauseGroup:
 
     @property
     def today(self) -> int:
-        """How many came in the last 24 hours."""
+        """The number of new items in the last 24 hours."""
         return self.days[-1]
 
     @property
     def before(self) -> int:
-        """How many came in the 24 hours before those."""
+        """The number of new items in the 24 hours before the last 24."""
         return self.days[-2]
 
 
 def _group(row: sqlite3.Row) -> CauseGroup:
-    since = row[-DAYS:]  # how many came in the last day, in the last two, ...
+    since = row[-DAYS:]  # new items in the last day, in the last two days, ...
     days = tuple(more - fewer for more, fewer in zip(since, (0, *since), strict=False))
     return CauseGroup(**{name: row[name] for name in row.keys()[:-DAYS]}, days=days[::-1])

@@ -1,4 +1,4 @@
-"""The items of the queue in the read model: taken in from `review`, `acts` and `audit`, whichever comes first."""
+"""The queue's items in the read model, built from `review`, `acts` and `audit` in any order of arrival."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PENDING = """EXISTS (
     SELECT 1 FROM asked WHERE asked.item = item.id
     AND NOT EXISTS (SELECT 1 FROM answer WHERE answer.act_id = asked.act_id)
 )"""
-"""As a condition on `item`: an act about it has no answer yet."""
+"""SQL condition on table `item`: an act about the item has no answer yet."""
 
 
 def _review(writing: Writing, record: Incoming) -> None:
@@ -98,7 +98,7 @@ def _audit(writing: Writing, record: Incoming) -> None:
 
 
 def _decided(writing: Writing, record: Incoming) -> None:
-    """Keeps the record of a decision that withheld, and what it says of the data's origin."""
+    """Keeps the audit record of a decision to withhold, with the origin of the data."""
     found = record.json
     if found.get("verdict") in ("clear", None):
         return
@@ -133,7 +133,7 @@ PART = Part(SCHEMA, {"review": _review, "acts": _act, "audit": _audit}, _forget)
 
 
 def item_of(row: sqlite3.Row) -> Item:
-    """The item that a row of `item` is."""
+    """The item in a row of table `item`."""
     return Item(
         id=row["id"],
         place=ReviewPlace(partition=row["part"], offset=row["place"]),
@@ -151,26 +151,26 @@ def item_of(row: sqlite3.Row) -> Item:
 
 
 def one(db: sqlite3.Connection, id_: str) -> Item | None:
-    """One item as it stands, None where there is none (any more)."""
+    """One item in its current state, None for an unknown or forgotten item."""
     row = db.execute("SELECT * FROM item WHERE id = ?", (id_,)).fetchone()
     return item_of(row) if row else None
 
 
 def decision(db: sqlite3.Connection, id_: str) -> Decision:
-    """The decision of an item that is there."""
+    """The decision about an item that exists."""
     return Decision.model_validate_json(db.execute("SELECT decision FROM item WHERE id = ?", (id_,)).fetchone()[0])
 
 
 def record(db: sqlite3.Connection, id_: str) -> sqlite3.Row | None:
-    """The audit record of an item's decision (`part`, `place`, `value`), None where it has not come yet."""
+    """The audit record of an item's decision (`part`, `place`, `value`), None before the record arrives."""
     found: sqlite3.Row | None = db.execute("SELECT * FROM record WHERE did = ?", (id_,)).fetchone()
     return found
 
 
 def doings(db: sqlite3.Connection, id_: str) -> list[Doing]:
-    """Returns what was done about an item, in the order in which it was judged, what waits for its answer last.
+    """The acts about an item in the order of their answers; acts without an answer come last.
 
-    What people said about it in words is not here: `gatekeeper.console.given_reasons`.
+    The written reasons of acts are in `gatekeeper.console.given_reasons`.
     """
     found = list(_answers(db, id_))
     told = {doing.act_id for doing in found}
@@ -179,21 +179,21 @@ def doings(db: sqlite3.Connection, id_: str) -> list[Doing]:
 
 
 def answer(db: sqlite3.Connection, item: str, act_id: str) -> Doing | None:
-    """An act about an item with what became of it; None where no such act has been read.
+    """An act about an item with its outcome, None for an act that has not been read.
 
-    The first word on it counts: the same act written twice is answered twice.
+    The first answer counts, because an act written twice is answered twice.
     """
     said = [doing for doing in doings(db, item) if doing.act_id == act_id]
     return next((doing for doing in said if doing.code != "repeated"), said[0] if said else None)
 
 
 def under_way(doings: Iterable[Doing]) -> bool:
-    """Whether an act that changes an item waits for its answer."""
+    """True when an act that changes an item still has no answer."""
     return any(doing.outcome is None and doing.kind in FROM for doing in doings)
 
 
 def run(db: sqlite3.Connection, name: str) -> dict[str, Doing]:
-    """By item the acts of one run, with what became of each."""
+    """The acts of one run by item id, each with its outcome."""
     rows = db.execute("SELECT item, act_id FROM asked WHERE act_id >= ? AND act_id < ?", (f"{name}.", f"{name}/"))
     found = {row["item"]: answer(db, row["item"], row["act_id"]) for row in rows.fetchall()}
     return {item: doing for item, doing in found.items() if doing}

@@ -1,7 +1,7 @@
-"""The read model: a SQLite file made from the topics alone, which may be deleted at any time and comes back.
+"""The read model: a SQLite file built from the topics alone; a deleted file is built again.
 
-What a record leaves in it and how far its topic has been read are written in one transaction. Another schema, or other
-topics than it was made from, and it begins anew by itself. It holds no contact details.
+One transaction writes the rows of a record together with the position in its topic. The file is rebuilt when the schema
+changes, or when the topics are not the ones that the file was built from. The file holds no contact details.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _ODD = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     *(sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.DataError),
 )
-"""What a record that nobody of ours wrote may raise in a taker; an error of the disk is none of these."""
+"""Errors that a foreign record may raise in a taker; errors of the disk are not among them."""
 
 
 class Writing:
-    """The one transaction of a batch: `db` writes, and `tick` numbers what changes, so that pages can ask what is new.
+    """Transaction of one batch: `db` writes, and `tick` numbers each change, so that pages can ask for newer ones.
 
-    `zone`: the time zone in which days are read.
+    `zone`: the time zone of days.
     """
 
     def __init__(self, db: sqlite3.Connection, zone: str, changes: int) -> None:
@@ -50,23 +50,23 @@ class Writing:
         self.changes = changes
 
     def tick(self) -> int:
-        """The next number."""
+        """The next number of a change."""
         self.changes += 1
         return self.changes
 
 
 @dataclass(frozen=True)
 class Incoming(Record):
-    """A record that the model takes in, decoded once for all of its parts."""
+    """Record for the model, decoded once for all parts."""
 
     @classmethod
     def of(cls, record: Record) -> Incoming:
-        """A record as the parts take it."""
+        """The record in the form that the parts take."""
         return cls(*(getattr(record, one.name) for one in fields(Record)))
 
     @cached_property
     def json(self) -> dict[str, Any]:
-        """The JSON of the value, {} where it is no JSON object."""
+        """The value's JSON object, {} for a value that is no JSON object."""
         try:
             found = orjson.loads(self.value or b"")
         except ValueError:
@@ -75,7 +75,7 @@ class Incoming(Record):
 
     @cached_property
     def act(self) -> Act | None:
-        """The act, of a record of `acts`; None for one that cannot be read."""
+        """The act in a record of `acts`, None for an unreadable record."""
         try:
             found: Act = decode("acts", self.key, self.value)
         except Unreadable:
@@ -88,10 +88,10 @@ Taker = Callable[[Writing, Incoming], None]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one subject keeps of the topics: its tables, what takes a record in by topic, and what forgets old ones.
+    """Part of the read model for one subject: its tables, a taker for each topic, and the removal of old rows.
 
-    `takers` and `forget` are told in whatever order the topics are read, and any record may come twice.
-    `forget`: called now and then with the instant in milliseconds.
+    Takers see topics in any order, and may see a record twice.
+    `forget`: deletes old rows; called about once an hour with the instant in milliseconds.
     """
 
     schema: str
@@ -100,14 +100,14 @@ class Part:
 
 
 class Model:
-    """The file of a console, read from any thread and written by one; `zone`: the time zone of days."""
+    """Read model of a console: any thread reads the file, one thread writes; `zone`: the time zone of days."""
 
     def __init__(self, folder: Path, parts: Sequence[Part], *, zone: str) -> None:
         self.path = folder / "queue.sqlite"
         self.generation = ""
-        """Names this building of the model: numbers of changes mean nothing in another."""
+        """The id of this build of the model; numbers of changes are valid within one build only."""
         self.skipped = 0
-        """So many records one of the parts could not take in since the start."""
+        """The number of failures of a part to take in a record, since the start."""
         self._parts = tuple(parts)
         self._zone = zone
         self._schema = _OWN + "".join(part.schema for part in self._parts)
@@ -121,7 +121,7 @@ class Model:
         self._open()
 
     def begin(self, system: str) -> None:
-        """Makes sure that the model is of these topics (`system` names them), and begins anew where it is not."""
+        """Makes sure that the model belongs to these topics (`system` identifies them); otherwise rebuilds it."""
         with self.read() as db:
             if _about(db, "system") == system:
                 return
@@ -131,14 +131,14 @@ class Model:
             db.execute("INSERT OR REPLACE INTO about VALUES ('system', ?)", (system,))
 
     def reset(self) -> None:
-        """Deletes what there is, and begins anew. Raises UnavailableError (3) where the disk does not do it."""
+        """Deletes the file and creates an empty model; raises UnavailableError (3) when the disk refuses."""
         with _disk(self.path):
             self._delete()
         self._open()
 
     @property
     def lost(self) -> bool:
-        """Whether somebody has deleted the file."""
+        """True when the file was deleted or replaced."""
         try:
             return self.path.stat().st_ino != self._inode
         except OSError:
@@ -146,9 +146,9 @@ class Model:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Yields this thread's connection; all that is read from it, also in a `read` within, is of one moment.
+        """Yields this thread's connection as one snapshot, which nested calls of `read` share.
 
-        Raises UnavailableError (3) where the file cannot be read or written.
+        Raises UnavailableError (3) when the file cannot be read or written.
         """
         begun: sqlite3.Connection | None = getattr(self._local, "db", None)
         try:
@@ -168,14 +168,14 @@ class Model:
             raise UnavailableError("error.disk", path=self.path, detail=str(error)) from None
 
     def positions(self) -> dict[tuple[str, int], int]:
-        """The next offset to read of each topic and partition of which anything was read."""
+        """The next offset to read, for each topic and partition already read."""
         with self.read() as db:
             return {(topic, part): next_ for topic, part, next_ in db.execute("SELECT * FROM position")}
 
     def take(self, records: Iterable[Record]) -> None:
-        """Takes records in, all or none, each topic's in order within its partition; what was read before is passed.
+        """Takes in all the records or none, in offset order within each partition; skips records already read.
 
-        A record that a part cannot take leaves nothing in it, and is counted and logged.
+        A record that a part cannot take leaves no row in that part; it is counted and logged.
         """
         with self.read() as db, db:
             positions = self.positions()
@@ -210,12 +210,12 @@ class Model:
             return int(_about(db, "changes") or 0)
 
     def cursor(self) -> str:
-        """Where the model stands, of which the stream tells what came after."""
+        """The model's state as `generation-change`; the event stream reports changes after it."""
         with self.read() as db:
             return f"{_about(db, 'generation')}-{_about(db, 'changes') or 0}"
 
     def forget(self, now: int) -> None:
-        """Forgets what nobody can act on any more at that instant, in milliseconds."""
+        """Deletes rows that nobody can act on any more at that instant, in milliseconds."""
         with self.read() as db, db:
             for part in self._parts:
                 if part.forget:
@@ -236,7 +236,7 @@ class Model:
                 self.generation = _about(db, "generation")
 
     def _is_another(self) -> bool:
-        """Whether what stands there is no database, or of another schema; what a bad disk holds is neither."""
+        """True for a file that is no database or has another schema; errors of the disk are raised instead."""
         with closing(self._connect()) as db:
             try:
                 known = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -257,7 +257,7 @@ class Model:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.DatabaseError:
-            pass  # no database at all: whoever opens it sees to that
+            pass  # the file is no database: `_open` replaces it
         return db
 
 
@@ -268,7 +268,7 @@ def _about(db: sqlite3.Connection, name: str) -> str:
 
 @contextmanager
 def _disk(path: Path) -> Iterator[None]:
-    """Turns what the disk refuses into UnavailableError (3)."""
+    """Turns errors of the disk into UnavailableError (3)."""
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:

@@ -1,4 +1,4 @@
-"""What the privacy manager may order: each with what it would meet, and what writes it, as a task in the background."""
+"""The privacy manager's acts on facts, each with its preview and its writer; both run as background tasks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS: Mapping[str, str] = {
     "readmit": "person",
     "activate": "policy",
 }
-"""What can be done, and what it is done to."""
+"""Kinds of acts, each with the kind of its subject."""
 
 
 def _reach(held: Console, subject: str, since: str, task: Task) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Where the records of people and of decisions stand, in the read model: places alone, of which a page reads a few.
+"""The places of the records about people and decisions, in the read model; a page reads the few that it needs.
 
-Whose letter it was is known as long as `cleared` or `review` keep it. From one letter of a person the others are found
-by the pseudonym in their audit records, as long as these are kept. Erasure takes the person from every letter: then
-nothing here ties a pseudonym to anybody, and of each letter only that is known.
+The recipient of a letter is known as long as `cleared` or `review` keep the letter. One letter of a person leads to the
+others by the pseudonym in their audit records, as long as these are kept. Erasure removes the recipient from every
+letter. Then nothing here links a pseudonym to a person, and a letter only shows that its recipient was erased.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ CREATE TABLE fact (
 CREATE TABLE erased (recipient TEXT PRIMARY KEY, at INTEGER, standing INTEGER) WITHOUT ROWID;
 """
 MAX_RECORDS = 200
-"""So many records about one person are read at most, the newest."""
+"""The largest number of records read about one person; the newest are read."""
 Places = set[tuple[int, int]]
 """Partitions and offsets on one topic."""
 _PSEUDONYM = re.compile("s1_([A-Za-z0-9_-]{12})")
-"""As much of it as tells people apart in an index; whoever reads the records compares the whole."""
+"""The pseudonym's first 12 characters, enough for an index; readers of the records compare the whole."""
 _ABOUT_PEOPLE = ("withdraw", "erase", "readmit")
 _BY_ACT = "erase-"
-"""How the stops of `gatekeeper erase` begin, which also destroyed the key of the pseudonym."""
+"""Prefix of the suppression ids from `gatekeeper erase`, which also destroyed the pseudonym's key."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordPlace:
-    """Where the audit record of a decision stands."""
+    """Place of a decision's audit record: partition and offset on `audit`."""
 
     did: str
     part: int
@@ -103,7 +103,7 @@ def _put(writing: Writing, record: Incoming, names: Collection[str]) -> None:
 
 
 def _name(record: Incoming) -> str:
-    """Whom a record is about: its key, else what its value says."""
+    """The recipient id or token of a record: its key, else the field in its value."""
     if record.key is not None:
         return record.key.decode("utf-8", "replace")
     return str(record.json.get("recipient_id") or record.json.get("token") or "")
@@ -129,13 +129,13 @@ PART = Part(
 
 
 def beginning(db: sqlite3.Connection, start: str) -> list[str]:
-    """The decisions whose ids begin like this."""
+    """The decision ids that begin with `start`, at most MAX_RECORDS."""
     rows = db.execute("SELECT did FROM decided WHERE did >= ? AND did < ? LIMIT ?", (start, f"{start}~", MAX_RECORDS))
     return [row[0] for row in rows]
 
 
 def piece(db: sqlite3.Connection, dids: Collection[str]) -> list[RecordPlace]:
-    """The records of all pieces that these decisions are of, in their order; of too many the newest."""
+    """The audit records of all pieces of these decisions, by partition and offset; beyond MAX_RECORDS the newest."""
     found: dict[str, RecordPlace] = {}
     for did in dids:
         if did not in found:
@@ -151,7 +151,7 @@ def piece(db: sqlite3.Connection, dids: Collection[str]) -> list[RecordPlace]:
 
 
 def of_person(db: sqlite3.Connection, recipient: str) -> list[str]:
-    """The decisions about a person, the newest first, as far as anything here ties them to that one."""
+    """The decision ids known to be about a person, the newest first, at most MAX_RECORDS."""
     rows = db.execute(
         "SELECT did FROM decided WHERE did IN (SELECT did FROM letter WHERE recipient = :who)"
         " OR subj IN (SELECT subj FROM letter JOIN decided USING (did) WHERE recipient = :who)"
@@ -162,7 +162,7 @@ def of_person(db: sqlite3.Connection, recipient: str) -> list[str]:
 
 
 def whose(db: sqlite3.Connection, dids: Collection[str]) -> tuple[str | None, bool]:
-    """Whose letter it was, None where that is not known; and whether that one was erased."""
+    """The recipient of these decisions, None for an unknown one; and True for an erased recipient."""
     marks = ", ".join("?" * len(dids))
     rows = db.execute(
         f"SELECT recipient FROM letter WHERE did IN ({marks}) UNION ALL SELECT recipient FROM letter"
@@ -175,7 +175,7 @@ def whose(db: sqlite3.Connection, dids: Collection[str]) -> tuple[str | None, bo
 
 
 def facts(db: sqlite3.Connection, names: Collection[str]) -> dict[str, Places]:
-    """Where records about these stand, by topic: recipient ids or tokens."""
+    """The places of records about these recipient ids or tokens, by topic."""
     found: dict[str, Places] = {}
     for name in names:
         for row in db.execute("SELECT topic, part, place FROM fact WHERE name = ?", (name,)):
@@ -184,6 +184,6 @@ def facts(db: sqlite3.Connection, names: Collection[str]) -> dict[str, Places]:
 
 
 def erased(db: sqlite3.Connection, recipient: str) -> int | None:
-    """Since when a person is erased, in milliseconds, None where they are not (any more)."""
+    """The instant of a person's erasure in milliseconds, None for a person not erased or readmitted."""
     row = db.execute("SELECT at FROM erased WHERE recipient = ? AND standing", (recipient,)).fetchone()
     return row[0] if row else None

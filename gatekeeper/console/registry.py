@@ -1,6 +1,6 @@
-"""What is registered and what the privacy manager did about it, in the read model: controllers, lists, forms, policies.
+"""The registered controllers, lists, forms and policies, and the privacy manager's acts, in the read model.
 
-An act is shown as done once `audit` says so. Whom an erasure was about is not kept, nor what was said in words.
+An act is shown as done once `audit` records it. The person of an erasure and the written reasons are not stored.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ CREATE TABLE paired (
 CREATE INDEX paired_by_time ON paired (at);
 """
 KINDS = frozenset(get_args(PairedAct.model_fields["kind"].annotation))
-"""Acts that come with a fact."""
+"""Kinds of acts that come with a fact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """One act of a person, whatever it was about; `item`: the send, or None with the `subject` (None: a person).
+    """Act of a member of staff. `item`: the send, else None. `subject`: the subject without a send (None: a person).
 
     `outcome` and `code` are None until the worker has answered.
     """
@@ -98,13 +98,13 @@ PART = Part(SCHEMA, {"reference": _reference, "acts": _acts, "audit": _audit}, _
 
 
 def registered(db: sqlite3.Connection, kind: str) -> list[dict[str, Any]]:
-    """Returns what `reference` says of all of a kind: controller, batch or policy."""
+    """All entries of `reference` of one kind, by id: controller, batch or policy."""
     rows = db.execute("SELECT value FROM registered WHERE kind = ? ORDER BY id", (kind,))
     return [orjson.loads(row[0]) for row in rows]
 
 
 def names(db: sqlite3.Connection) -> dict[str, str]:
-    """Returns what controllers, lists and forms are called, by kind/id, and purposes, by purpose/controller/code."""
+    """The names of controllers, lists and forms by kind/id, and of purposes by purpose/controller/code."""
     rows = db.execute("SELECT kind || '/' || id, name FROM registered WHERE name IS NOT NULL")
     purposes = {
         f"purpose/{controller['id']}/{code}": words
@@ -115,7 +115,7 @@ def names(db: sqlite3.Connection) -> dict[str, str]:
 
 
 def packs(db: sqlite3.Connection, id_: str) -> Packs:
-    """The packs of that id with the versions that `reference` has put in force."""
+    """The policy packs of this id, with the versions that `reference` has put in force."""
     known = Known()
     for row in db.execute("SELECT * FROM activated ORDER BY part, place"):
         known.take(row["part"], row["place"], row["key"], row["value"])
@@ -123,7 +123,7 @@ def packs(db: sqlite3.Connection, id_: str) -> Packs:
 
 
 def outcome(db: sqlite3.Connection, act_id: str) -> tuple[bool, str | None]:
-    """Whether an act about a fact has been read, and what the worker answered."""
+    """True once an act with a fact has been read, and the worker's answer (None before)."""
     row = db.execute("SELECT outcome FROM paired WHERE act_id = ?", (act_id,)).fetchone()
     return row is not None, row["outcome"] if row else None
 

@@ -1,4 +1,4 @@
-"""What stands before every page: security headers, whose host it is, how large a form and how many requests may be."""
+"""The checks before every page: security headers, the host name, the size of a form, and rate limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gatekeeper.console.session import Denied
 
 FORM_BYTES = 256 * 1024
 HEARD_BYTES = 32 * 1024 * 1024
-"""So much of a form that is too large is heard, and thrown away, before it is refused."""
+"""The number of bytes of an oversized form that are read and discarded before the refusal."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
     " form-action 'self'; frame-ancestors 'none'",
@@ -34,7 +34,10 @@ LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 class Guard:
-    """ASGI middleware; `hosts`: the names that this console answers to, None = any; `told` makes a refusal's page."""
+    """ASGI middleware that adds security headers and refuses foreign hosts, foreign forms and large forms.
+
+    `hosts`: the host names that this console accepts, None = any. `told`: makes the page of a refusal.
+    """
 
     def __init__(
         self, app: ASGIApp, hosts: frozenset[str] | None, told: Callable[[Request, Exception], Response]
@@ -44,7 +47,7 @@ class Guard:
         self._told = told
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets a request through, or answers it."""
+        """Passes a request on, or answers with a refusal."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -67,13 +70,13 @@ class Guard:
             if read <= FORM_BYTES:
                 return message
             while message.get("more_body") and read < HEARD_BYTES:
-                message = await receive()  # a browser hears no answer before it has sent all
+                message = await receive()  # a browser reads no answer before it has sent all
                 read += len(message.get("body", b""))
             raise Denied("page.form_large", 413)
 
         host, refused = headers.get("host", ""), None
         if self._hosts is not None and urlsplit(f"//{host}").hostname not in self._hosts:
-            # a name that somebody else made point here would be another site with our pages in it
+            # a foreign name that resolves to this address would show our pages as another site
             refused = Denied("page.host_unknown", 421)
         elif scope["method"] not in ("GET", "HEAD") and not _from_own_page(headers, host, scope["scheme"]):
             refused = Denied("page.form_foreign", 403)
@@ -82,12 +85,13 @@ class Guard:
 
 
 def _from_own_page(headers: Headers, host: str, scheme: str) -> bool:
-    """Whether a page of this console sent the request, by headers that no page can set itself.
+    """True when a page of this console sent the request, judged by headers that no page can set itself.
 
-    `Sec-Fetch-Site` decides where the browser sends it: on https and on loopback. `none` is the person's own doing, as
-    when a tab is restored. Over plain http, and from an older browser, `Origin` or else `Referer` must name `host`.
-    A request that carries none of the three is refused. On https a page from http is another's: anybody on the way
-    could have made it. Behind a proxy `scheme` is https only where the proxy says so.
+    `Sec-Fetch-Site` decides when the browser sends it, which it does on https and on loopback. Its value `none` is a
+    user's own action, such as restoring a tab. Over plain http, and from older browsers, `Origin` or else `Referer`
+    must name `host`. A request with none of the three headers is refused. On https a page from http counts as foreign,
+    because anybody on the network could have made that page. Behind a proxy `scheme` is https only when the proxy
+    says so.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
@@ -97,7 +101,7 @@ def _from_own_page(headers: Headers, host: str, scheme: str) -> bool:
 
 
 class Limit:
-    """So many in a span of time, by name; `clock` in seconds."""
+    """Rate limit: at most `most` events in `seconds`, for each name; `clock` in seconds."""
 
     def __init__(self, most: int, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         self._most = most
@@ -107,7 +111,7 @@ class Limit:
         self._times: dict[str, deque[float]] = defaultdict(deque)
 
     def full(self, name: str) -> bool:
-        """Counts one and returns False, or returns True where it was that often of late already."""
+        """Counts one event and gives False; at the limit counts nothing and gives True."""
         with self._lock:
             times = self._times[name]
             while times and self._clock() - times[0] > self._seconds:
@@ -118,7 +122,7 @@ class Limit:
             return False
 
     def take_back(self, name: str) -> None:
-        """Counts one less."""
+        """Takes back the last event counted for this name."""
         with self._lock:
             times = self._times[name]
             if times:

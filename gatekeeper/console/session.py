@@ -1,4 +1,4 @@
-"""Who is at the other end: sessions kept here and named by a cookie, what they may do, and their forms."""
+"""Sessions in memory, identified by a cookie, with the rights of their users and the check of their forms."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ IDLE_SECONDS = 3_600.0
 WHOLE_SECONDS = 10 * 3_600.0
 MAX_SESSIONS = 1_000
 FIELDS = 2_000
-"""So many fields a form may have."""
+"""The largest number of fields in a form."""
 
 
 class SignInNeeded(Exception):
-    """Nobody is signed in, or no longer."""
+    """Error for a request without a valid session."""
 
 
 class Denied(Exception):
-    """What was asked for is not done; `key` says why in the catalogue, `status` is the HTTP status."""
+    """Refusal of a request: `key` is the sentence in the catalogue, `status` the HTTP status."""
 
     def __init__(self, key: str, status: int = 403) -> None:
         super().__init__(key)
@@ -37,7 +37,7 @@ class Denied(Exception):
 
 @dataclass(slots=True)
 class Session:
-    """One person at one browser."""
+    """Session of one user in one browser."""
 
     user: str
     roles: tuple[Role, ...]
@@ -46,14 +46,14 @@ class Session:
     token: str = field(default_factory=lambda: token_urlsafe(32))
 
     def may(self, right: str) -> bool:
-        """Whether the person may do that (gatekeeper.console.users.MAY)."""
+        """True when the user has this right (gatekeeper.console.users.MAY)."""
         return right in rights(self.roles)
 
 
 class Sessions:
-    """The sessions of a console, which end with it; `clock` in seconds.
+    """Sessions of a console, lost when the console ends; `clock` in seconds.
 
-    `users`: who may sign in; None: nobody has to, and everybody is `everybody`.
+    `users`: the users who may sign in; None: no sign-in is needed, and every session's user is `everybody`.
     """
 
     def __init__(self, users: Users | None, everybody: str, clock: Callable[[], float] = monotonic) -> None:
@@ -64,9 +64,9 @@ class Sessions:
         self._by_token: dict[str, Session] = {}
 
     def find(self, token: str | None, *, touch: bool = True) -> Session | None:
-        """The session of a cookie, None where it has run out or its person is no longer in the file.
+        """The session of a cookie, None when it is unknown or expired, or its user was removed from the file.
 
-        `touch`: the person did something; a page that only listens keeps no session alive.
+        `touch`: counts as activity of the user; requests that a page makes by itself do not keep a session alive.
         """
         now = self._clock()
         with self._lock:
@@ -83,7 +83,7 @@ class Sessions:
             return session
 
     def begin(self, user: str) -> Session:
-        """A new session of somebody who has shown who they are."""
+        """A new session for a user who has proved their identity."""
         now = self._clock()
         roles = self.users.roles(user) if self.users else ROLES[-1:]
         session = Session(user, roles, now, now)
@@ -94,7 +94,7 @@ class Sessions:
         return session
 
     def anybody(self) -> Session | None:
-        """A new session without sign-in, None where one is demanded."""
+        """A new session without sign-in, None when sign-in is required."""
         return None if self.users else self.begin(self._everybody)
 
     def end(self, token: str | None) -> None:
@@ -104,7 +104,7 @@ class Sessions:
 
 
 def signed_in(request: Request) -> Session:
-    """The session of a request; raises SignInNeeded without one."""
+    """The session of a request; raises SignInNeeded for a request without one."""
     session: Session | None = request.state.session
     if session is None:
         raise SignInNeeded
@@ -112,12 +112,12 @@ def signed_in(request: Request) -> Session:
 
 
 def address(request: Request) -> str:
-    """Where a request comes from."""
+    """The client address of a request, '' for an unknown one."""
     return request.client.host if request.client else ""
 
 
 def may(right: str) -> Callable[[Request], Session]:
-    """Returns what demands that right of whoever asks; raises Refused (403) of those without it."""
+    """A dependency that gives the session when its user has this right, and raises Denied (403) otherwise."""
 
     def demand(request: Request) -> Session:
         session = signed_in(request)
@@ -129,9 +129,9 @@ def may(right: str) -> Callable[[Request], Session]:
 
 
 async def posted(request: Request) -> FormData:
-    """A form; raises Refused (403) where its page showed another user than the one signed in now.
+    """The form of a request; raises Denied (403) when the form's page showed another user than the present one.
 
-    Such a page was left open in another tab: the act would stand in a name that its author did not see.
+    Such a page was left open in another tab. Its act would carry the name of a user that the page did not show.
     """
     session = signed_in(request)
     form = await request.form(max_files=0, max_fields=FIELDS)

@@ -1,4 +1,4 @@
-"""What a running console consists of, as its pages reach it."""
+"""The objects of a running console, as its pages reach them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from gatekeeper.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One room of the console: its routes, and its place in the navigation (None: it has none).
+    """Page of the console: its routes, and its path in the navigation (None: not in the navigation).
 
-    `name`: of its words in the catalogue, `page.nav_NAME`. `right`: whom the navigation shows it to.
+    `name`: the NAME of its label in the catalogue, `page.nav_NAME`. `right`: the right that shows it in the navigation.
     """
 
     router: APIRouter
@@ -36,7 +36,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """All of it, made once by gatekeeper.console.app."""
+    """State of a running console, made once by gatekeeper.console.app."""
 
     settings: Settings
     model: Model
@@ -48,12 +48,12 @@ class Console:
     tasks: Tasks = field(default_factory=Tasks)
     spoken: GivenReasons = field(default_factory=GivenReasons)
     wrong_by_user: Limit = field(default_factory=lambda: Limit(10, 60.0))
-    wrong_by_address: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may be behind one
-    looks: Limit = field(default_factory=lambda: Limit(120, 60.0))  # nobody reads so many people's pages
+    wrong_by_address: Limit = field(default_factory=lambda: Limit(100, 60.0))  # a whole office may share one address
+    looks: Limit = field(default_factory=lambda: Limit(120, 60.0))  # more pages than anybody can read
     posts: Limit = field(default_factory=lambda: Limit(600, 60.0))
 
     def words(self, places: Mapping[str, Place]) -> dict[str, str]:
-        """By act what people said in words, of those who stand at `places`; nothing while Kafka is away."""
+        """The written reasons of the acts at `places`, by act id; empty while Kafka is away."""
         return self.spoken.of(self.settings, {} if self.feed.progress.trouble else places)
 
     def now(self) -> int:
@@ -61,10 +61,10 @@ class Console:
         return int(time() * 1000)
 
     def zone(self) -> str:
-        """The time zone of the policy in force, in which days are read and times shown."""
+        """The time zone of the policy in force, for days and for the times shown."""
         return packs.load(self.settings.policy).at(self.now()).timezone
 
 
 def console(request: Request) -> Console:
-    """The console that a request is to."""
+    """The console that serves a request."""
     return cast(Console, request.app.state.console)

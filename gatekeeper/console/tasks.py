@@ -1,4 +1,4 @@
-"""What takes longer than a request may: done in the background, and looked at until it is over."""
+"""Background tasks for work that takes longer than a request; pages poll a task until it is over."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from gatekeeper.errors import GatekeeperError
 
 AT_ONCE = 4
 MAX_TASKS = 100
-"""So many are remembered."""
+"""The largest number of tasks kept; beyond it the oldest finished ones are forgotten."""
 log = structlog.get_logger("console")
 
 
 @dataclass(slots=True)
 class Task:
-    """One of them, and whose it is: how many records it has taken, and once it is `over` what came of it.
+    """Background task of a user: the number of records read, and once `over`, its result or its error.
 
-    `total`: how many there are, 0 = not known.
+    `total`: the number of records to read, 0 = not known.
     """
 
     name: str
@@ -39,32 +39,32 @@ class Task:
         self.taken += 1
 
     def passed(self, taken: int, total: int) -> None:
-        """Says how many records it has taken of how many."""
+        """Sets the number of records read and the total."""
         self.taken, self.total = taken, total
 
 
 @dataclass(slots=True)
 class Tasks:
-    """The tasks of a console, which end with it."""
+    """Tasks of a console, lost when the console ends."""
 
     _tasks: dict[str, Task] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, name: str) -> Task | None:
-        """A task, None where it is not known (any more)."""
+        """A task, None for one that is unknown or already forgotten."""
         with self._lock:
             return self._tasks.get(name)
 
     def drop(self, name: str) -> None:
-        """Forgets a task that is over, so that it can be begun anew."""
+        """Forgets a finished task, so that it can start anew."""
         with self._lock:
             if (found := self._tasks.get(name)) and found.over:
                 del self._tasks[name]
 
     def start(self, name: str, by: str, work: Callable[[Task], Any]) -> Task:
-        """The task of this name, which is begun where there is none.
+        """The task of this name; a missing task is started.
 
-        Raises Refused (429) where there are too many at once.
+        Raises Denied (429) when AT_ONCE tasks are already running.
         """
         with self._lock:
             if found := self._tasks.get(name):

@@ -1,8 +1,8 @@
-"""Who may use the console: a file of staff ids with roles and scrypt hashes, and what each role may do.
+"""The users of the console: a file of staff ids with roles and scrypt hashes, and the rights of each role.
 
     {"users": {"hanako": {"roles": ["reviewer"], "password": "scrypt$15$8$1$SALT$HASH"}}}
 
-It is read again when it has changed, so that whoever is removed is out at the next click.
+The file is read again when it has changed, so a removed user is signed out at the next click.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = structlog.get_logger("console")
 Role = Literal["viewer", "reviewer", "approver", "auditor", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 ACTS = frozenset(("claim", "release", "uphold", "ask", "redecide", "note", "undo", "reveal"))
-"""What a reviewer may do about an item."""
+"""Acts about an item that a reviewer may do."""
 MAY: Mapping[Role, frozenset[str]] = {
     "viewer": frozenset(("see",)),
     "auditor": frozenset(("see", "report")),
@@ -34,9 +34,9 @@ MAY: Mapping[Role, frozenset[str]] = {
     "approver": frozenset(("see", "act", *ACTS, "approve", "manage")),
     "admin": frozenset(("see", "act", *ACTS, "approve", "report", "manage")),
 }
-"""What a role may do: kinds of acts by their names; `act` any, `report` the period's report.
+"""Rights of each role: names of acts, `act` (any act), and `report` (the report of a period).
 
-`manage`: what the privacy manager does to controllers, lists, people and policies.
+`manage`: the privacy manager's acts on controllers, lists, people and policies.
 """
 PASSWORD_LENGTH = 12
 _LOG_N, _R, _P = 15, 8, 1
@@ -57,12 +57,12 @@ class File(Model):
 
 
 def rights(roles: tuple[Role, ...]) -> frozenset[str]:
-    """All that somebody with these roles may do."""
+    """The rights of these roles together."""
     return frozenset().union(*(MAY[role] for role in roles))
 
 
 def hashed(password: str) -> str:
-    """Returns what the file keeps of a password; raises UsageError (2) for one that is too short."""
+    """The hash of a password as the file stores it; raises UsageError (2) for a password that is too short."""
     if len(password) < PASSWORD_LENGTH:
         raise UsageError("error.password_short", length=PASSWORD_LENGTH)
     salt = token_bytes(16)
@@ -71,7 +71,7 @@ def hashed(password: str) -> str:
 
 
 def read(path: Path) -> File:
-    """Returns what a user file says; raises UsageError (2) where it is not there, open to others, or not one."""
+    """The content of a user file; raises UsageError (2) for a missing, invalid, or group- or world-accessible file."""
     try:
         mode = path.stat().st_mode & 0o777
         content = path.read_bytes()
@@ -92,7 +92,7 @@ def written(file: File) -> str:
 
 
 class Users:
-    """The people of a user file, as it says now."""
+    """Users in a user file, always in the file's current state."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -102,7 +102,7 @@ class Users:
         self.file()
 
     def file(self) -> File:
-        """Returns what the file says; raises UsageError (2) as `read` does."""
+        """The current content of the file; raises UsageError (2) as `read` does."""
         try:
             stat = self.path.stat()
         except OSError as error:
@@ -113,15 +113,15 @@ class Users:
         return self._file
 
     def roles(self, name: str) -> tuple[Role, ...]:
-        """The roles of somebody, none of whom the file does not name (any more).
+        """The roles of a user, empty for a name that is not in the file.
 
-        Raises UnavailableError (3) where the file cannot be read any more.
+        Raises UnavailableError (3) when the file cannot be read any more.
         """
         user = self._now().get(name)
         return user.roles if user else ()
 
     def admits(self, name: str, password: str) -> bool:
-        """Whether that is the password of somebody; it takes the same time for whoever is not known.
+        """True for the right password of a user; an unknown name takes the same time.
 
         Raises UnavailableError (3) as `roles` does.
         """
@@ -133,7 +133,7 @@ class Users:
         try:
             return self.file().users
         except UsageError as error:
-            log.error("console_users", error=str(error))  # who signs in is not told where the file is
+            log.error("console_users", error=str(error))  # do not show the file's path to those who sign in
             raise UnavailableError("page.users_away") from None
 
 

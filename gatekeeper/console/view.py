@@ -1,4 +1,4 @@
-"""Pages as the reader sees them: templates with the sentences of the catalogue, in the language that was asked for."""
+"""Renders pages: templates with sentences of the catalogue, in the reader's language."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gatekeeper.words import Words
 
 ROOM = Path(__file__).parent
 LANGUAGE = "lang"
-"""The key of the address, and the cookie, that say which language."""
+"""The name of the query key and of the cookie that hold the language."""
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(ROOM / "templates"),
@@ -29,7 +29,7 @@ _ENVIRONMENT = Environment(
 
 
 def language(request: Request) -> Language:
-    """The reader's language: of the address, else of the cookie, else of the browser; Japanese first."""
+    """The reader's language: from the address, else the cookie, else the browser, else Japanese."""
     for asked in (request.query_params.get(LANGUAGE), request.cookies.get(LANGUAGE)):
         if asked in ("ja", "en"):
             return "ja" if asked == "ja" else "en"
@@ -40,9 +40,9 @@ def language(request: Request) -> Language:
 
 
 def page(request: Request, name: str, *, status: int = 200, address: str | None = None, **values: Any) -> HTMLResponse:
-    """A page made of the template `NAME.html`, which has its sentences, the session and `values`.
+    """A page from the template `NAME.html`, which gets its sentences, the session and `values`.
 
-    `address`: where it is found, for a page that answers a form.
+    `address`: the page's own address, for a page that answers a form.
     """
     lang = language(request)
     held, session = console(request), getattr(request.state, "session", None)
@@ -68,6 +68,6 @@ def page(request: Request, name: str, *, status: int = 200, address: str | None 
 
 
 def told(outcome: str | None, code: str | None, lang: Language) -> str:
-    """Returns what became of an act in one sentence; where others name a command, what it is on a page."""
+    """The outcome of an act in one sentence, with the page's own wording where the general one names a command."""
     key = f"page.told_{'_'.join(filter(None, (outcome, code)))}"
     return text(key, lang) if key in catalogue() else sentence(outcome, code, lang)

@@ -1,1 +1,1 @@
-"""The believable retailer, and the scene that `gatekeeper demo` plays with it."""
+"""The demo: an invented, believable retailer, and the scene that `gatekeeper demo` plays with it."""

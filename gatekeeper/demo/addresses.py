@@ -1,6 +1,7 @@
-"""Names and addresses as people really write them, all invented: they stand in a send's `delivery` and nowhere else.
+"""Invented names and addresses, spelled as people really write them; only a send's `delivery` contains them.
 
-Towns are invented, too, but for those whose spelling the postal table decides; there nobody lives whom we name.
+Most towns are invented, too. The real ones are there because the postal table decides their spelling. None of the named
+people lives there.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ HARD_NAMES = (
     ("グエン・ティ・ラン", "グエン ティ ラン"),
     ("佐々木 清 様", "佐々木 清"),
 )
-"""Each with another way to write it."""
+"""Names that are hard to match, each with another spelling."""
 _OLD = str.maketrans("高吉斎渡辺実恵", "髙𠮷齋渡邊實惠")
 
 PLACES: tuple[tuple[str, tuple[str, ...], str], ...] = (
@@ -58,7 +59,7 @@ NUMBERS = {
     "lot": ("{b}番地{c}", "{b}番地の{c}", "{b}-{c}", "{b}－{c}"),
     "box": ("第{b}号", "{b}号"),
 }
-"""The full-width minus, and the long-vowel mark typed for a hyphen, are the point."""
+"""Spellings of house numbers by kind; they test the full-width minus and the long-vowel mark typed for a hyphen."""
 EXTRAS = (
     ("みどりハイツ{r}号室", "みどりハイツ {r}", "ﾐﾄﾞﾘﾊｲﾂ{r}"),
     ("コーポ若葉 {r}", "コーポ若葉{r}号室", "コーポ若葉-{r}"),
@@ -70,7 +71,7 @@ _KANJI_DIGITS = "〇一二三四五六七八九"
 
 
 class Address(NamedTuple):
-    """A person at an address, with all the ways to write it that mean the same."""
+    """Person at an address, with all spellings that mean the same."""
 
     names: tuple[str, ...]
     postcode: str
@@ -81,7 +82,7 @@ class Address(NamedTuple):
     room: int = 0
 
     def written(self, rng: Random | None = None) -> Delivery:
-        """It in its first spelling, or in any."""
+        """The address in its first spelling, or with `rng` in a random one."""
         name, town, house = self.names[0], self.towns[0], NUMBERS[self.kind][0]
         extra = self.extra[0] if self.extra else ""
         first = str(self.numbers[0])
@@ -101,7 +102,7 @@ class Address(NamedTuple):
         return Delivery(name=name, postcode=self.postcode, lines=tuple(lines))
 
     def mistaken(self, rng: Random) -> Delivery:
-        """Returns what a mail merge printed that went wrong: an old house, no room, or another postcode."""
+        """The address as a faulty mail merge prints it: another house number, no room, or another postcode."""
         luck = rng.random()
         if luck < 0.4:
             a, b, c = self.numbers
@@ -112,18 +113,18 @@ class Address(NamedTuple):
 
 
 def names_of(name: str) -> tuple[str, ...]:
-    """A name with the other ways to write it."""
+    """A name with its other spellings."""
     return next((names for names in HARD_NAMES if name in names), (name,))
 
 
 def mailbox(number: int) -> Delivery:
-    """A mailbox; some have the dots that RFC 5322 forbids and a mobile carrier gave out."""
+    """A mailbox; some contain dots that RFC 5322 forbids but a mobile carrier once allowed."""
     local = {0: f"p{number}..x", 1: f"p{number}."}.get(number % 40, f"p{number}")
     return Delivery(name="-", email=f"{local}@{'docomo' if number % 40 < 2 else 'mail'}.example")
 
 
 def invent(rng: Random) -> Address:
-    """A name and a postal address that no one has; an invented town's postcode begins with 000."""
+    """An invented name and postal address; the postcode of an invented town begins with 000."""
     names = rng.choice(HARD_NAMES) if rng.random() < 0.12 else (f"{rng.choice(SURNAMES)} {rng.choice(GIVEN_NAMES)}",)
     postcode, towns, kind = rng.choices(PLACES, WEIGHTS)[0]
     numbers = (rng.randint(1, 9), rng.randint(1, 40), rng.randint(1, 30))

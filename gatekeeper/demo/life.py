@@ -1,4 +1,4 @@
-"""The life of one invented person with the retailer, told as facts: the meeting, the yes, the regrets."""
+"""The history of one invented person with the retailer as facts: source, consent, withdrawal and objection."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from schemas.events import Consent, Match, Scope, Source, SourceContactPoint, Su
 
 _JAPAN = timezone(timedelta(hours=9))
 Event = tuple[str, BaseModel]
-"""Topic (registry name) and the value to publish there; its key is `schemas.topics.subject_key`."""
+"""Topic (registry name) and the value to publish there; `schemas.topics.subject_key` gives the record's key."""
 
 OBJECTED, RETURNED, UNDELIVERABLE, DECEASED = 0.054, 0.006, 0.022, 0.008
-BY_WEB = 0.5  # of the objections of those who had said yes: a click in the preference centre, a Withdrawn
-CAME_BACK = 0.03  # of those who had said yes: took it back and later said yes again
-ROUTES = {"phone": 45, "web": 25, "shop": 15, "letter": 5}  # of an objection that is no Withdrawn
-ERASED_BEFORE = 0.15  # of those on a bought list: they had themselves erased, and the list brings them back
-BORN = 0.5  # of the minors: the form asked for the birth date
-CLICKED = 0.9  # of those who asked for e-mail: followed the link that confirms it
-CLOCK_AHEAD = 0.001  # of the events of a device
+BY_WEB = 0.5  # share of objections after consent that are a Withdrawn, by a click in the preference centre
+CAME_BACK = 0.03  # share of people with consent who withdraw and later consent again
+ROUTES = {"phone": 45, "web": 25, "shop": 15, "letter": 5}  # weights of the routes of an objection without Withdrawn
+ERASED_BEFORE = 0.15  # share of people on a purchased list who were erased before the list named them again
+BORN = 0.5  # share of minors whose form asked for the birth date
+CLICKED = 0.9  # share of people with consent to e-mail who followed the confirmation link
+CLOCK_AHEAD = 0.001  # share of events from a device whose clock is ahead
 LATE_HOURS = 7.8  # mean delay until an event is recorded; one in a hundred takes 36 hours
 FLAGS = ("1", "1", "1", "可", "○", "Y", "", "9")
-"""What the old mainframe's dm_flag held; "" and "9" were no yes."""
+"""Values of the old mainframe's dm_flag; "" and "9" meant no consent."""
 
 
 class Ids:
-    """Makes the ids of what belongs to one person: the same for the same seed and person, and telling neither.
+    """Ids of one person's records: the same for the same seed and person, without revealing either.
 
-    The product asks this of every system that makes ids. The seed stands for the secret that a company would key such
-    a hash with.
+    The product requires this of every system that makes ids. The seed stands for the secret key that a company would
+    use for such a hash.
     """
 
     def __init__(self, seed: int, recipient_id: str) -> None:
         self._key = blake2b(f"{seed}/{recipient_id}".encode()).digest()
 
     def of(self, what: str) -> str:
-        """12 hex digits, other ones for everything asked about (`what`)."""
+        """An id of 12 hex digits, different for each `what`."""
         return blake2b(what.encode(), key=self._key, digest_size=6).hexdigest()
 
 
 class Contacts(NamedTuple):
-    """What a person's addresses are known by."""
+    """Tokens of a person's postal address and mailbox (None: no mailbox)."""
 
     home: Identified
     mail: Identified | None
@@ -60,7 +60,7 @@ def contact_id(ids: Ids, mark: str) -> str:
 
 
 class Life:
-    """What happened between one person and the retailer, told as facts."""
+    """History between one person and the retailer, as facts."""
 
     def __init__(
         self, recipient: str, *, ids: Ids, origin: Origin, contacts: Contacts, rng: Random, today: date
@@ -74,7 +74,7 @@ class Life:
         self.met = self._day(date.fromisoformat(origin.since), date.fromisoformat(origin.until or "9999-12-31"))
 
     def scripted(self, verdict: Verdict) -> Iterator[Event]:
-        """Yields the facts of a person of the cast; who is to be asked never answered, so has a source only."""
+        """Yields the facts of a person of the cast; for `confirm` only a source, since that person never answered."""
         yield self._source(may_be_minor=True if verdict == "review" else None)
         if verdict != "confirm":
             yield self._given("form", self.met, ("postal",))
@@ -82,13 +82,13 @@ class Life:
             yield self._objection("objection", self._later())
 
     def lived(self) -> Iterator[Event]:
-        """Yields the facts of anybody else, by the shares of their origin."""
+        """Yields the facts of a person outside the cast, by the shares of their origin."""
         origin, rng = self.origin, self.rng
         if origin.method is not None:
             minor = rng.random() * 1000 < origin.minors
             born = f"{self.today.year - rng.randint(9, 14)}-04-02" if minor and rng.random() < BORN else None
             yield self._source(may_be_minor=True if minor and not born else None, birth_date=born)
-        # who wants the catalogue by post wants the e-mail too, where both were asked
+        # one draw decides both channels: people who agree to the less popular one agree to both
         luck = rng.random() * 1000
         if luck < origin.postal:
             yield self._given("form", self.met, ("postal",))
@@ -102,7 +102,7 @@ class Life:
             yield from self._regrets(said_yes=luck < max(origin.postal, origin.email))
 
     def _regrets(self, *, said_yes: bool) -> Iterator[Event]:
-        """Yields what came later: a no, a no taken back by a new yes, a piece that came back, a death."""
+        """Yields later facts: withdrawal, objection, consent after withdrawal, returned mail, or death."""
         luck, day = self.rng.random(), self._later()
         if (luck := luck - OBJECTED) < 0:
             if said_yes and self.rng.random() < BY_WEB:
@@ -154,7 +154,7 @@ class Life:
         )
 
     def _mail(self) -> Iterator[Event]:
-        """Yields the yes to e-mail, and the click on the link that completes it."""
+        """Yields the consent to e-mail, and for most people the click that confirms the consent."""
         fields: dict[str, Any] = {"controller_id": RETAILER, "purpose": PURPOSE, "channels": ("email",)}
         fields |= {"notice_id": self.origin.told.get("notice_id"), "evidence_ref": f"log-{self.ids.of('log')}-mail"}
         yield self._consent("mail", "Given", self.met, method="web", double_opt_in=True, **fields)
@@ -168,7 +168,7 @@ class Life:
         )
 
     def _flag(self) -> Event:
-        """All that the old mainframe knew of a consent: a flag, with no day, no form and no word of how."""
+        """A consent from the old mainframe, which knew a flag only: no day, no form and no method."""
         return "consents", Consent(
             v=1,
             kind="consent",
@@ -184,7 +184,7 @@ class Life:
         )
 
     def _objection(self, kind: Any, day: date) -> Event:
-        """A stop: of the person, or, where the call centre or the post office knew no more, of the address."""
+        """A suppression of the person, or of the address when the call centre or post office knew only that."""
         by_address = kind in ("undeliverable", "refusal_returned") or self.rng.random() < 0.2
         return self._stop(kind, day, by_address=by_address)
 
@@ -231,12 +231,12 @@ class Life:
         return f"K-{self.ids.of('consent')}-{occasion}"
 
     def _day(self, first: date, last: date) -> date:
-        """A day from first to last, but before today."""
+        """A random day from `first` to `last`, always before today."""
         last = min(last, self.today - timedelta(days=1))
         return min(first, last) + timedelta(days=self.rng.randint(0, max((last - first).days, 0)))
 
     def _at(self, day: date) -> str:
-        """An instant of that day in Japan, as one or another system writes it; some leave the zone out."""
+        """A random instant of that day in Japan, in the formats of different systems; some omit the time zone."""
         local = datetime(day.year, day.month, day.day, self.rng.randint(0, 23), self.rng.randint(0, 59), tzinfo=_JAPAN)
         luck = self.rng.random()
         if luck < 0.1:
@@ -244,7 +244,7 @@ class Life:
         return local.isoformat() if luck < 0.95 else local.replace(tzinfo=None).isoformat()
 
     def _recorded(self, day: date) -> str:
-        """Returns when what happened that day was on record: most at once, a few days later, none after yesterday."""
+        """The instant at which an event of that day was recorded: most soon, a few days later, none after yesterday."""
         late = timedelta(hours=20) + timedelta(hours=self.rng.expovariate(1 / LATE_HOURS))
         at = datetime(day.year, day.month, day.day, tzinfo=_JAPAN) + late
         yesterday = datetime(self.today.year, self.today.month, self.today.day, tzinfo=_JAPAN) - timedelta(minutes=1)

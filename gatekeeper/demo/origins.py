@@ -1,4 +1,4 @@
-"""The ways in which みどり小売 (Midori Retail, invented) came to know its people, and the forms it used."""
+"""The origins of the personal data of みどり小売 (Midori Retail, invented), and the forms that it used."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ REFERENCE: tuple[Reference, ...] = (
         name="夏の懸賞応募はがき",
         purposes=("service.survey", PURPOSE),
         complete=True,
-        invalidated_at="2024-02-01",  # the box for direct mail came ticked
+        invalidated_at="2024-02-01",  # the form's box for direct mail was ticked in advance
     ),
     Notice(
         v=1,
@@ -147,10 +147,11 @@ REFERENCE: tuple[Reference, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One way of coming to know people: how many (weight), when, with what told, and how many said yes.
+    """Origin of personal data: its share of people (`weight`), its period, and the shares of consent.
 
-    `postal` and `email` are per mille that agreed to that channel, `minors` per mille who may be minors.
-    `agreed` names controller and purpose of the yes; `method` None stands for people of whom no source is on file.
+    `postal` and `email` are per mille of people who agreed to that channel; `minors` per mille who may be minors.
+    `agreed` is the controller and purpose of the consent. `method` None means that no source is on file.
+    `told`: further fields of the source.
     """
 
     name: str
@@ -179,7 +180,7 @@ ORIGINS: tuple[Origin, ...] = (
     Origin("card-v2", 240, "direct.point_card", "2018-04-01", postal=710, told={"notice_id": "card-v2"}),
     Origin("ec", 210, "direct.ec_signup", "2016-06-01", postal=380, email=640, told={"notice_id": "ec-signup"}),
     Origin("delivery", 90, "direct.contract", "2014-01-01", told={"notice_id": "delivery-slip"}),
-    # told on the telephone, with the purpose published only: no complete notice
+    # collected by telephone; the purpose was only published, so there was no complete notice
     Origin("support", 40, "direct.support_call", "2019-01-01", told={"purposes_told": (PURPOSE,)}),
     Origin("survey", 40, "direct.store_survey", "2020-01-01", postal=550, minors=120, told={"notice_id": "survey"}),
     Origin(
@@ -192,7 +193,7 @@ ORIGINS: tuple[Origin, ...] = (
         minors=60,
         told={"notice_id": "sweepstake-2023"},
     ),
-    # a gift's sender gave the address; its recipient knows nothing of it
+    # the sender of a gift gave the address; the recipient does not know
     Origin("gift", 40, "indirect.gift_recipient", "2017-06-15", told={"provided_by": "gift-sender"}),
     Origin(
         "joint-use",
@@ -276,7 +277,7 @@ ORIGINS: tuple[Origin, ...] = (
             "entrustment": Entrustment(entruster="hoshizora-foods", purposes=("campaign.office",)),
         },
     ),
-    # from the old mainframe: a flag "direct mail: yes", and nothing about where it came from
+    # from the old mainframe: a flag "direct mail: yes" without any source
     Origin("legacy", 30, "unknown.legacy", "2011-01-01", "2011-01-01"),
     Origin("nowhere", 10, None, "2011-01-01", "2011-01-01"),
 )

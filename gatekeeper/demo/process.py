@@ -1,4 +1,4 @@
-"""The demo's processes, which run beside it and end with it."""
+"""The processes that the demo starts and stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENTRY = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from gatekeeper.cli im
 
 
 class Process:
-    """Runs a verb of `gatekeeper` with these environment variables beside ours; what it says goes to a file."""
+    """Process that runs a `gatekeeper` command with additional environment variables and writes its output to a log."""
 
     def __init__(self, log: Path, environment: Mapping[str, str], *words: str) -> None:
         self.log = log
@@ -37,11 +37,11 @@ class Process:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self._environment},
-                start_new_session=True,  # Ctrl-C reaches us, and we stop it in order
+                start_new_session=True,  # Ctrl-C reaches only the demo, which then stops the process in order
             )
 
     def check(self) -> None:
-        """Raises IncompleteError (5), with the end of its log, where the process has ended."""
+        """Raises IncompleteError (5), with the end of the log, when the process has ended."""
         if self._process is not None and self._process.poll() is not None:
             lines = self.log.read_text("utf-8", "replace").splitlines()
             tail = "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
@@ -49,7 +49,7 @@ class Process:
             raise IncompleteError("demo.process_ended", **told)
 
     def stop(self) -> None:
-        """Stops it in order, by force after STOP_SECONDS, and returns when it has gone."""
+        """Terminates the process, kills it after STOP_SECONDS, and waits until it has ended."""
         if self._process is None:
             return
         self._process.terminate()

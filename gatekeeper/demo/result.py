@@ -1,4 +1,4 @@
-"""The proof at the end of the demo: every send has one decision, one audit record, and one place where it went."""
+"""The check at the end of the demo: every send has one decision, one audit record, and one output topic."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OUTPUTS = ("cleared", "review", "deadletter")
 
 @dataclass(slots=True)
 class DemoResult:
-    """Counts what became of the sends at `expected`; sends at other positions are not its business."""
+    """Counts of decisions and outputs for the sends at `expected`; the check ignores sends at other positions."""
 
     expected: frozenset[Position]
     decided: Counter[Position] = field(default_factory=Counter)
@@ -25,7 +25,7 @@ class DemoResult:
     funnel: Counter[tuple[Verdict, str]] = field(default_factory=Counter)
 
     def audit(self, record: AuditRecord) -> None:
-        """Counts the audit record of one send, in the funnel under its verdict and its first reason."""
+        """Counts the audit record of one send under its verdict and its first reason."""
         position = (record.src.partition, record.src.offset)
         if record.stage == "intake" and record.verdict and position in self.expected:
             self.decided[position] += 1
@@ -33,24 +33,24 @@ class DemoResult:
             self.funnel[record.verdict, record.reasons[0].code if record.reasons else ""] += 1
 
     def output(self, topic: str, decision_id: str) -> None:
-        """Counts one record of `topic` (registry name) with the decision that sent it there."""
+        """Counts one record of `topic` (registry name) under its decision id."""
         self.went[topic, decision_id] += 1
 
     def by_verdict(self) -> dict[Verdict, int]:
-        """How many sends got each verdict."""
+        """The number of sends by verdict."""
         return {verdict: sum(n for (v, _), n in self.funnel.items() if v == verdict) for verdict in VERDICTS}
 
     def by_output(self) -> dict[str, int]:
-        """How many of the expected sends' decisions put something on each topic."""
+        """The number of output records of the expected sends, by topic."""
         return {topic: sum(self.went[topic, did] for did in self.verdict) for topic in OUTPUTS}
 
     def missing(self) -> int:
-        """How many sends have no audit record, or a decision that put out nothing."""
+        """The number of sends without an audit record, plus decisions without an output record."""
         undecided = sum(1 for position in self.expected if not self.decided[position])
         return undecided + sum(1 for did in self.verdict if not self._places(did))
 
     def wrong(self) -> int:
-        """How many were decided twice, went to two places, to one that their verdict forbids, or undecided."""
+        """The number of errors: a send decided twice, two outputs, a topic that the verdict forbids, or no decision."""
         twice = sum(1 for n in self.decided.values() if n > 1)
         misled = sum(1 for did, verdict in self.verdict.items() if not _fits(verdict, self._places(did)))
         return twice + misled + sum(1 for _, did in self.went if did not in self.verdict)
@@ -60,6 +60,6 @@ class DemoResult:
 
 
 def _fits(verdict: Verdict, places: Iterable[str]) -> bool:
-    """Tells whether a decision's outputs are at most one, and `cleared` for a clear send only."""
+    """True for at most one output, which is `cleared` exactly when the verdict is clear."""
     found = list(places)
     return len(found) <= 1 and all((place == "cleared") == (verdict == "clear") for place in found)

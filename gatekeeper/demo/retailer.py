@@ -1,4 +1,4 @@
-"""A believable retailer: invented people, where their data came from, what they agreed to, and campaigns to send."""
+"""A believable retailer: invented people with the origin of their data, their consents, and campaigns to send."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CAST: dict[Verdict, tuple[str, str]] = {
     "review": ("山﨑 碧", "survey"),
     "block": ("𠮷田 一", "card-v2"),
 }
-"""The first people of every retailer, one a verdict: name, and the origin of their data."""
+"""The first people of every retailer, one for each verdict: name, and origin of their data."""
 LATE, TWICE = 0.01, 0.005
-DOUBLE = 0.03  # of the people: the one before them once more, under another id
-HOUSEHOLD = 0.012  # share a mailbox with the one before them
+DOUBLE = 0.03  # share of people who duplicate the person before them under another id
+HOUSEHOLD = 0.012  # share of people who use the mailbox of the person before them
 TWO_CONTACT_POINTS = 0.35
 RESPELLED, MISTAKEN = 0.2, 0.01
-"""Of the sends: printed in another spelling than on file; printed with an address that went wrong."""
+"""Shares of sends whose address is spelled differently from the one on file, and whose address is wrong."""
 MAIL_DAYS = (7, 45)
 _ORIGIN = {origin.name: origin for origin in ORIGINS}
 _WEIGHTS = [origin.weight for origin in ORIGINS]
@@ -37,7 +37,7 @@ _WEIGHTS = [origin.weight for origin in ORIGINS]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One invented person: the contact point that mail goes to, and every fact about them, in order."""
+    """One invented person: the contact point for mail, and every fact about the person, in order."""
 
     recipient_id: str
     origin: Origin
@@ -47,14 +47,15 @@ class Person:
 
     @property
     def delivery(self) -> Delivery:
-        """Name and address as they were first written down."""
+        """Name and address in their first spelling."""
         return self.address.written()
 
 
 class Retailer:
-    """Yields the same people, facts and sends for the same arguments, whatever else is asked of it.
+    """Source of people, facts and sends: the same for the same arguments, in any order of calls.
 
-    `people` is their number, at least the cast's; nothing is dated after `today` but mail dates.
+    `people` is their number; a number below the cast's raises ValueError. Only mail dates lie after `today`, and the
+    few event times of a device whose clock is ahead.
     """
 
     def __init__(self, *, people: int = 5000, seed: int = 7, today: date) -> None:
@@ -67,11 +68,11 @@ class Retailer:
 
     @cached_property
     def cast(self) -> dict[Verdict, Person]:
-        """The explained people, by the verdict that a send to them gets."""
+        """The people that the demo explains, by the verdict for a send to them."""
         return {verdict: self.person(number) for number, verdict in enumerate(CAST, start=1)}
 
     def person(self, number: int) -> Person:
-        """The person of that number, from 1; their facts do not depend on how many people there are."""
+        """The person with this number, from 1; the facts do not depend on the number of people."""
         rng = self._random(number)
         recipient = f"R{number:06}"
         address = self._address(number, rng)
@@ -90,7 +91,7 @@ class Retailer:
         return Person(recipient, origin, address, contact, tuple(life.scripted(verdict) if verdict else life.lived()))
 
     def _address(self, number: int, rng: Random) -> Address:
-        """Where the person lives; a double is the one before, under the same name."""
+        """The person's address; a duplicate has the name and address of the person before."""
         address = addresses.invent(rng)
         double = number > len(CAST) + 1 and rng.random() < DOUBLE
         return self._address(number - 1, self._random(number - 1)) if double else address
@@ -107,12 +108,12 @@ class Retailer:
         return found
 
     def reference(self) -> Iterator[Event]:
-        """Yields the legal entities and the versions of their forms."""
+        """Yields the reference records: legal entities, forms, lists and templates."""
         for value in REFERENCE:
             yield "reference", value
 
     def facts(self) -> Iterator[Event]:
-        """Yields sources, consents and suppressions, with the noise of real feeds: some twice, some out of order."""
+        """Yields sources, consents and suppressions, some twice and some out of order, as in real feeds."""
         rng = self._random("noise")
         held: list[Event] = []
         for event in (event for number in range(1, self.people + 1) for event in self.person(number).facts):
@@ -126,7 +127,7 @@ class Retailer:
         yield from held
 
     def sends(self, n: int = 2000) -> Iterator[Send]:
-        """Yields n campaign sends, the cast first; nobody twice in a campaign, a new campaign when all had one."""
+        """Yields `n` sends, the cast first; one a person in each campaign, then a new campaign begins."""
         rng = self._random("sends")
         others = range(len(CAST) + 1, self.people + 1)
         for first in range(0, n, self.people):
@@ -138,9 +139,9 @@ class Retailer:
                 yield self.send_to(self.person(number), campaign=campaign, mail_date=mail_date)
 
     def send_to(self, person: Person, *, campaign: str, mail_date: date | None = None) -> Send:
-        """One piece of direct mail to this person; within a campaign only the person tells events apart.
+        """One piece of direct mail to this person; its event id depends on seed, campaign and person only.
 
-        One in five prints the address in another spelling, and a few, never the cast's, one that went wrong.
+        One in five sends spells the address differently. A few, never the cast's, have a wrong address.
         """
         rng = self._random(f"{campaign}/{person.recipient_id}")
         luck, cast = rng.random(), int(person.recipient_id[1:]) <= len(CAST)
@@ -165,5 +166,5 @@ class Retailer:
         )
 
     def _random(self, of: int | str) -> Random:
-        """A generator for one purpose, so that no purpose disturbs another."""
+        """A random generator for one use, so that the uses do not affect each other."""
         return Random(f"{self.seed}/{of}")  # noqa: S311 - invented data, no secret

@@ -46,29 +46,32 @@ WINDOW = 500
 STALL_SECONDS = 60.0
 LOOK_SECONDS = 0.3
 SEAL_SECONDS = 1.0
-"""Between checkpoints, and between a witness's looks: a demo is short."""
+"""Time between checkpoints, and between a witness's checks; short, because the demo is short."""
 RECENT = 30
-"""Offsets of each partition that are read to find the newest decision."""
+"""The number of last offsets read in each partition to find the newest decision."""
 FOUND_BY = ("broker", "keys", "log", "token_key", "http_port")
-"""The settings by which a command finds the demo."""
+"""Settings that a command needs to find the demo."""
 OURS = (*FOUND_BY, "mode", *PLAIN)
-"""The settings that are the demo's own, whatever the environment says."""
+"""Settings that the demo sets itself, regardless of the environment."""
 
 _T = TypeVar("_T")
 Advance = Callable[[int], None]
-"""Told how many more are done."""
+"""Callback with the number of newly finished records."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainedDecision:
-    """One decision as its records tell it; `decision` is the review record's header, None for a cleared send."""
+    """Decision with its audit record; `decision` is the review record's header, None for a cleared send."""
 
     record: AuditRecord
     decision: Decision | None
 
 
 class Scene:
-    """Sets everything up on entry and takes everything down on exit; the methods are the acts, in their order."""
+    """Run of the demo, with its steps as methods, in order.
+
+    On exit it stops its processes and removes its folder; with `keep` the folder stays.
+    """
 
     def __init__(self, settings: Settings, *, people: int, seed: int, keep: bool = False) -> None:
         self.retailer = Retailer(people=people, seed=seed, today=date.today())
@@ -93,7 +96,7 @@ class Scene:
             self._stack.close()
 
     def start_kafka(self, fetching: Fetching | None) -> None:
-        """Starts a broker of the demo's own and makes the topics; whatever GATEKEEPER_BROKER names is left alone."""
+        """Starts a separate broker and makes topics and keys; the broker in GATEKEEPER_BROKER is not touched."""
         broker = Broker(self.folder / "kafka")
         self._stack.callback(broker.stop)
         broker.start(progress=fetching)
@@ -106,7 +109,7 @@ class Scene:
             keys.make(role, key_name(self.settings.group, role))
 
     def load(self, advance: Advance) -> int:
-        """Publishes reference and facts; returns how many."""
+        """Publishes reference records and facts, and returns their number."""
         with ExitStack() as stack:
             publishers = {topic: stack.enter_context(Publisher(self.settings, topic)) for topic in FACT_TOPICS}
             done = 0
@@ -118,7 +121,7 @@ class Scene:
         return done
 
     def start_worker(self) -> None:
-        """Starts the worker and returns when every partition has its owner, which then writes a first manifest."""
+        """Starts the worker and waits for each partition's first manifest, which shows that it has an owner."""
         key = Path(self.settings.token_key)
         key.touch(0o600)
         key.write_bytes(addresses.KEY)
@@ -136,9 +139,9 @@ class Scene:
         self._beside("audit", "witness", "--state", str(self.folder / "witness"), *pace)
 
     def open_console(self, users: Path | None = None) -> str:
-        """Starts the console on the filled queue, for this machine only, and returns its address once it answers.
+        """Starts the console for this machine only, and returns its address once it answers.
 
-        `users`: the file of who may sign in; without one everybody acts as `demo`.
+        `users`: the user file; without one no sign-in is needed and everybody acts as `demo`.
         """
         alone = {"HOST": "127.0.0.1", "PORT": "0", "USERS": str(users or ""), "DATA": str(self.folder / "console")}
         settings = {f"GATEKEEPER_CONSOLE_{name}": value for name, value in alone.items()}
@@ -153,7 +156,7 @@ class Scene:
         return str(orjson.loads(said[0])["url"])
 
     def _beside(self, *words: str, **more: str) -> Process:
-        """Starts a verb of ours as a process of the demo, which ends with it."""
+        """Starts a `gatekeeper` command as a process that ends with the demo."""
         verb = [word for word in words[:2] if not word.startswith("-")][-1]
         process = Process(self.folder / f"{verb}.log", self._environment(OURS) | more, *words)
         self._stack.callback(process.stop)
@@ -163,7 +166,7 @@ class Scene:
         return process
 
     def publish(self, sends: Iterable[Send], advance: Advance) -> list[Place]:
-        """Publishes sends and returns where each stands."""
+        """Publishes sends and returns the place of each: partition and offset."""
         places: list[Place] = []
         with Publisher(self.settings, "sends") as publisher:
             for window in _windows(sends):
@@ -173,7 +176,7 @@ class Scene:
         return places
 
     def await_decisions(self, n: int, advance: Advance) -> None:
-        """Returns when the manifests count `n` decisions."""
+        """Waits until the manifests count `n` decisions."""
 
         def decided() -> int:
             return sum(Manifest.model_validate_json(record.value or b"").audit.n for record in self._read("manifests"))
@@ -181,11 +184,11 @@ class Scene:
         self._until(decided, n, advance)
 
     def count(self, places: Iterable[Place], advance: Advance) -> tuple[DemoResult, dict[Verdict, ExplainedDecision]]:
-        """Reads everything that the worker wrote; returns what became of the sends, and the cast's decisions."""
+        """Reads the worker's output and returns the result of the sends, and the decisions about the cast."""
         tally = DemoResult(frozenset((place.partition, place.offset) for place in places))
         cast = {person.recipient_id.encode(): verdict for verdict, person in self.retailer.cast.items()}
         headers: dict[str, tuple[Verdict, Decision | None]] = {}
-        with Reader(self.settings) as reader:  # a commit that manifests show may still be on its way to other topics
+        with Reader(self.settings) as reader:  # a commit visible on `manifests` may not be visible on other topics yet
             for topic in (*OUTPUTS, "audit"):
                 reader.settled(topic)
         for topic in OUTPUTS:
@@ -205,7 +208,7 @@ class Scene:
         return tally, told
 
     def await_seal(self, advance: Advance) -> int:
-        """How many leaves the log has, once every manifest until now is one and a witness has cosigned them."""
+        """The number of leaves in the log, once it includes every present manifest and the witness has cosigned it."""
         wanted = sum(1 for _ in self._read("manifests"))
         files, keys = AtomicStore(self.settings.log_folder), Keys(self.settings.key_folder)
         log, (witness,) = keys.public("log"), keys.public("witness")
@@ -218,7 +221,10 @@ class Scene:
         return cosigned() or wanted
 
     def send_again(self, person: Person) -> ExplainedDecision:
-        """Sends this person one more piece, of a campaign of its own, and returns what was decided."""
+        """Sends this person one more piece, in a separate campaign, and returns the decision.
+
+        Raises IncompleteError (5) when no decision comes within STALL_SECONDS.
+        """
         self._pieces += 1
         send = self.retailer.send_to(person, campaign=f"DM-AGAIN-{self._pieces:04}")
         (place,) = self.publish([send], lambda _: None)
@@ -232,12 +238,12 @@ class Scene:
         raise IncompleteError("demo.stalled", done=0, total=1, seconds=int(STALL_SECONDS), log=self._worker.log)
 
     def pause(self, seconds: float) -> None:
-        """Waits, and raises where the worker, the sealer or the witness has ended."""
+        """Waits; raises IncompleteError (5) when one of the demo's processes has ended."""
         time.sleep(seconds)
         self._check()
 
     def _environment(self, names: Iterable[str]) -> dict[str, str]:
-        """These settings of the demo as a process takes them."""
+        """These settings of the demo as environment variables."""
         return {f"GATEKEEPER_{name}".upper(): str(getattr(self.settings, name)) for name in names}
 
     def _check(self) -> None:
@@ -245,14 +251,14 @@ class Scene:
             process.check()
 
     def exports(self) -> str:
-        """Returns what another shell on this machine is told first, so that every command finds the demo."""
+        """An `export` line for another shell on this machine, so that every command there finds the demo."""
         given = {name: value for name, value in os.environ.items() if name.startswith("GATEKEEPER_")}
         over = {name: value for name, value in self._environment(OURS).items() if name in given}
         words = (given | over | self._environment(FOUND_BY)).items()
         return " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in sorted(words))])
 
     def command(self, *arguments: str) -> str:
-        """`gatekeeper` with these arguments, for a shell that has taken the exports over."""
+        """A `gatekeeper` command line with these arguments, for a shell that has run the `exports` line."""
         return shlex.join((str(Path(sys.executable).with_name("gatekeeper")), *arguments))
 
     def _read(self, topic: str, *, last: int | None = None) -> Iterator[Record]:
@@ -264,7 +270,7 @@ class Scene:
         return next((_decision(one) for one in records if one.header("gate-decision-id") == found.did), None)
 
     def _until(self, look: Callable[[], int], total: int, advance: Advance = lambda _: None) -> None:
-        """Returns when `look` counts `total`; raises IncompleteError (5) where nothing moves for STALL_SECONDS."""
+        """Waits until `look` counts `total`; raises IncompleteError (5) after STALL_SECONDS without progress."""
         done, moved_at = 0, time.monotonic()
         while done < total:
             if (now := look()) > done:

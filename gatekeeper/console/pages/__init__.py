@@ -1,7 +1,7 @@
-"""The rooms of the console, in the order of the navigation.
+"""The pages of the console, in the order of the navigation.
 
-A new one is a module here with its routes, a template, its sentences in `texts/page.toml` (`nav_NAME` with them), and
-a line below. What it needs of the topics is a `gatekeeper.console.model.Part`, named in `gatekeeper.console.app.PARTS`.
+To add a page, add a module here with its routes, a template, its sentences in `texts/page.toml` (with `nav_NAME`), and
+a line below. Data from topics comes from a `gatekeeper.console.model.Part`, listed in `gatekeeper.console.app.PARTS`.
 """
 
 from __future__ import annotations

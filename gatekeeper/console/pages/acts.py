@@ -1,4 +1,4 @@
-"""An act about one item: written, and answered by the worker; the page goes on to the next item of the filter."""
+"""Writes an act about one item, which the worker answers; the page goes on to the next item of the filter."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from streams.operations import reviews
 router = APIRouter()
 KINDS = frozenset((*KEYS, "reveal"))
 STAYS = ("claim", "note", "reveal")
-"""What does not end the work on an item."""
+"""Acts after which the page stays on the item."""
 _RUN = re.compile(r"[A-Za-z0-9]{1,24}")
 
 
 @router.post("/items/{id_}/acts")
 def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
-    """Writes an act about an item as it stands, or says why it cannot be done; nothing typed is lost by that."""
+    """Writes an act about an item, or says why the act is not possible and keeps the typed text in the form."""
     held, written = console(request), field(form, "filter")
     call = call_of(held, session, form)
     with held.model.read() as db:
@@ -55,7 +55,10 @@ def act(request: Request, session: Actor, form: Form, id_: str) -> Response:
 
 
 def call_of(held: Console, session: Session, form: FormData) -> ActRequest:
-    """Returns what a form asks for; raises Refused (403) for what this person may not do, (400) for what is no act."""
+    """The act that a form asks for.
+
+    Raises Denied (403) for an act that this user may not do, and Denied (400) for an unknown act.
+    """
     kind, run = field(form, "kind"), field(form, "run")
     if kind not in KINDS or not _RUN.fullmatch(run):
         raise Denied("page.request_bad", 400)
@@ -66,13 +69,13 @@ def call_of(held: Console, session: Session, form: FormData) -> ActRequest:
 
 
 def field(form: FormData, name: str) -> str:
-    """A field of a form, '' without it."""
+    """A field of a form, '' for a missing field."""
     found = form.get(name, "")
     return found if isinstance(found, str) else ""
 
 
 def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> str | None:
-    """Returns in a sentence why an act cannot be done about an item as it stands, None where the worker may do it."""
+    """A sentence on why an act about this item is not possible now, None when the worker may accept the act."""
     if call.kind in REASONED and not call.reason:
         return text("page.needs_reason", lang)
     try:
@@ -83,13 +86,13 @@ def why_not(call: ActRequest, item: Item, lang: Any, *, under_way: bool) -> str 
 
 
 def unfitting(unfit: UnfitValue, lang: Any) -> str:
-    """Returns in a sentence which field of a form is wrong."""
+    """A sentence that says which field of a form is wrong."""
     known = unfit.field if unfit.field in ("reason", "evidence_ref") else "other"
     return text(f"page.unfit_{known}", lang)
 
 
 def write(held: Console, calls: list[tuple[ActRequest, Item]]) -> None:
-    """Writes acts; raises IncompleteError (504) where some have no answer, which may have been written all the same."""
+    """Writes acts; raises IncompleteError (504) when Kafka did not acknowledge some, which may still be written."""
     lost = 0
     for window in reviews.write(held.settings, [call.act(item) for call, item in calls]):
         lost += sum(not acknowledged for _, acknowledged in window)
@@ -98,7 +101,7 @@ def write(held: Console, calls: list[tuple[ActRequest, Item]]) -> None:
 
 
 def _next(held: Console, search: ItemSearch, item: Item) -> str | None:
-    """The item that comes after this one in its list, about which nothing is being done."""
+    """The id of the next item of the search that has no pending act, None when there is none."""
     with held.model.read() as db:
         return search.after(db, item)
 

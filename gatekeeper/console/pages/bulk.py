@@ -1,4 +1,4 @@
-"""One act about all that a filter finds, or about a selection: shown first, confirmed, and told item by item."""
+"""One act about all items of a filter or a selection: preview, confirmation, and the result of each item."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from gatekeeper.times import instant
 
 router = APIRouter()
 MAX_ITEMS = 20_000
-"""So many items at once."""
+"""The largest number of items in one bulk act."""
 SHOWN = 500
-"""So many rows of a run are shown, in the end those first that did not go as asked."""
+"""The number of rows shown of a run; once all are answered, those that failed come first."""
 
 
 @router.get("/bulk")
 def ask(request: Request, session: Actor, kind: str = "") -> Response:
-    """How many it is, five samples and what cannot be done, with the form that does it."""
+    """The preview: number of items, samples, refusals, and the form to confirm."""
     if kind not in KEYS:
         raise Denied("page.request_bad", 400)
     if not session.may(kind):
@@ -40,7 +40,7 @@ def ask(request: Request, session: Actor, kind: str = "") -> Response:
 
 @router.post("/bulk")
 def do(request: Request, session: Actor, form: Form) -> Response:
-    """Writes the acts about what was shown, and no more: what has arrived since then was not looked at."""
+    """Writes the acts about the items shown; items that arrived after the preview are not included."""
     held, lang = console(request), language(request)
     call, written, shown = call_of(held, session, form), field(form, "filter"), field(form, "until")
     if call.kind not in KEYS:
@@ -69,7 +69,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
     held.runs.put(BulkRun(call.run, call.kind, session.user, rows, written))
     with held.model.read() as db:
         known = items.run(db, call.run)
-    # what was confirmed counts, also where the same form comes again for what is left of it
+    # `bulk` is the confirmed number, also when the same form is sent again for the remaining items
     call = replace(call, bulk=max(confirmed, len(known.keys() | {item.id for item in todo})))
     write(held, [(call, item) for item in todo if item.id not in known])
     return RedirectResponse(f"/runs/{call.run}", 303)
@@ -77,7 +77,7 @@ def do(request: Request, session: Actor, form: Form) -> Response:
 
 @router.get("/runs/{name}")
 def run(request: Request, session: Viewer, name: str) -> Response:
-    """Returns what became of each item of a run, as the worker has answered so far."""
+    """The result of each item of a run, as far as the worker has answered."""
     held, lang = console(request), language(request)
     kept = held.runs.get(name)
     with held.model.read() as db:
@@ -93,7 +93,7 @@ def run(request: Request, session: Viewer, name: str) -> Response:
         rows[id_] = ActResult(id_, doing.act_id, doing.outcome, doing.code, doing.did)
     waiting = sum(row.outcome is None for row in rows.values())
     order = list(rows.values())
-    if not waiting:  # before, rows would move under the reader
+    if not waiting:  # sorting earlier would move rows while somebody reads them
         order.sort(key=lambda row: row.outcome in GOOD)
     counts = Counter((row.outcome, told(row.outcome, row.code, lang)) for row in rows.values())
     return page(
@@ -152,7 +152,7 @@ def _preview(
 
 
 def _split(request: Request, call: ActRequest, written: str, until: int) -> tuple[list[Item], dict[str, ActResult]]:
-    """The items to act on, and a row for each that the filter means; raises Refused (400) for too many."""
+    """The items to act on, and a row for each item found; raises Denied (400) for more than MAX_ITEMS."""
     search = filters.search(request, written, kind=call.kind, until=until)
     with console(request).model.read() as db:
         if search.count(db) > MAX_ITEMS:
@@ -164,7 +164,7 @@ def _split(request: Request, call: ActRequest, written: str, until: int) -> tupl
         try:
             code = call.refusal(item)
         except UnfitValue:
-            code = None  # of the form, not of the item: told by whoever asked
+            code = None  # the form is wrong, not the item: the caller reports it
         if code:
             row.outcome, row.code = "refused", code
         else:

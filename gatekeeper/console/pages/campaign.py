@@ -1,4 +1,4 @@
-"""What happened to a campaign: how many of its pieces were published, decided, cleared, withheld, and sent."""
+"""The counts of a campaign: pieces published, decided, cleared, withheld, and handed off."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gatekeeper.report import chart
 router = APIRouter()
 MAX_CAMPAIGNS = 200
 STEPS = ("expected", "decided", "cleared", "handed_off")
-"""The way of a piece, each step being a part of the one before."""
+"""The steps of a piece; each step counts a part of the step before."""
 REST = ("withheld", "recalled", "recalled_after_hand_off", "waiting_for_hand_off")
 
 
 @router.get("/campaigns")
 def listed(request: Request, session: Viewer) -> Response:
-    """The campaigns of which anything happened last."""
+    """The most recently active campaigns."""
     with console(request).model.read() as db:
         found = [(counts.told(), last) for counts, last in flow.campaigns(db, most=MAX_CAMPAIGNS)]
     return page(request, "campaigns", campaigns=found)
@@ -29,7 +29,7 @@ def listed(request: Request, session: Viewer) -> Response:
 
 @router.get("/campaigns/{id_}")
 def shown(request: Request, session: Viewer, id_: str) -> Response:
-    """The counts of one campaign, as `gatekeeper campaign show` tells them."""
+    """The counts of one campaign, the same as from `gatekeeper campaign show`."""
     with console(request).model.read() as db:
         found = flow.campaign(db, id_)
     if found is None:
@@ -42,7 +42,7 @@ def shown(request: Request, session: Viewer, id_: str) -> Response:
 
 @router.get("/campaigns/{id_}/counts.json")
 def counts(request: Request, session: Viewer, id_: str) -> dict[str, Any]:
-    """The same for programs."""
+    """The counts of one campaign as JSON."""
     with console(request).model.read() as db:
         found = flow.campaign(db, id_)
     if found is None:

@@ -1,4 +1,4 @@
-"""One item: why it is withheld, the facts as they were seen, what would change the verdict, and what was done."""
+"""The page of one item: reasons for the verdict, facts at the time of decision, remedies, and acts."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from streams.client.reader import Reader
 
 router = APIRouter()
 CLAIM_MS = 15 * 60_000
-"""How long a claim is shown: a soft lease, which keeps nobody from acting."""
+"""Time for which a claim is shown; a claim is a soft lease and keeps nobody from acting."""
 REVEAL_MS = 5 * 60_000
-"""How long contact details are shown by one reveal."""
+"""Time for which one reveal shows contact details."""
 KEYS = {
     "release": "r",
     "approve": "p",
@@ -43,12 +43,12 @@ KEYS = {
 
 
 UNDONE = ("release", "approve", "uphold")
-"""What can be taken back once it is done."""
+"""Acts that an undo can reverse."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An act that may be done, with its key; `why_not`: the sentence, where it may not be done about this item."""
+    """Act offered to the user, with its shortcut key; `why_not`: why this item does not allow the act, else None."""
 
     kind: str
     key: str
@@ -58,7 +58,7 @@ class Offer:
 
 @router.get("/items/{id_}")
 def shown(request: Request, session: Viewer, id_: str, after: str = "", reveal: str = "") -> Response:
-    """The page of one item. `after`: the act that came before. `reveal`: the act that shows contact details."""
+    """The page of one item. `after`: id of the act just done. `reveal`: id of the act that shows contact details."""
     return item_page(request, session, id_, written=filters.written(request), after=after, reveal=reveal)
 
 
@@ -74,7 +74,7 @@ def item_page(
     wrong: str | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response:
-    """The page; `wrong`: what a form got wrong, and `typed` what stood in it."""
+    """The page of one item. `wrong`: the sentence on a form's error. `typed`: the text typed into that form."""
     held, now = console(request), console(request).now()
     lang = language(request)
     with held.model.read() as db:
@@ -128,7 +128,7 @@ def item_page(
 
 @router.get("/items/{id_}/audit.json")
 def proof(request: Request, session: Viewer, id_: str) -> Response:
-    """The very bytes of the audit record, which are a leaf of its manifest's tree."""
+    """The exact bytes of the audit record, which are a leaf of its manifest's tree."""
     with console(request).model.read() as db:
         found = items.record(db, id_)
     if found is None:
@@ -138,13 +138,13 @@ def proof(request: Request, session: Viewer, id_: str) -> Response:
 
 
 def _history(facts: dict[str, Any], item: Item, tell: Telling) -> list[FactLine]:
-    """Returns what was known of the person, and the decision itself."""
+    """The facts known of the person at the decision, then the decision itself."""
     known = [one for one in tell.facts(facts, item.source) if facts.get(one.kind)] if facts else []
     return [*known, FactLine("decided", instant(item.seen), tell.say(f"verdict_{item.verdict}"))]
 
 
 def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: bool) -> list[Offer]:
-    """Returns what this person may do; evidence and reason are assumed, since they are not typed yet."""
+    """The acts offered to this user; evidence and reason are assumed, since they are not typed yet."""
     offers = []
     for kind, key in KEYS.items():
         if not session.may(kind):
@@ -158,22 +158,22 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
 
 
 def claimed(item: Item, now: int) -> str | None:
-    """Who works on an item just now, None where nobody has said so of late."""
+    """The user with a current claim on an item, None without a claim within CLAIM_MS."""
     if item.state != "open" or item.by is None or item.at is None:
         return None
     return item.by if now - times.span(item.at, "UTC").first // 1000 < CLAIM_MS else None
 
 
 def _before(db: sqlite3.Connection, after: str) -> tuple[str, Any] | None:
-    """The item that was acted on before this one, and what became of that."""
+    """The id of the item acted on just before, and that act with its outcome."""
     id_ = after.rpartition(".")[2]
     return (id_, items.answer(db, id_, after)) if after and items.one(db, id_) else None
 
 
 def _revealed(held: Console, session: Session, item: Item, act_id: str, now: int) -> tuple[Send | str, int]:
-    """The send with its contact details where the reveal is on record, and for how long (milliseconds).
+    """The send with contact details, and the milliseconds left to show them, once the reveal is on record.
 
-    Else the key of what to say, and 0. They are read from `review` each time, and kept nowhere.
+    Otherwise the key of a sentence, and 0. Contact details are read from `review` each time and stored nowhere.
     """
     with held.model.read() as db:
         act = items.answer(db, item.id, act_id)

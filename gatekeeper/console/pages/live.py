@@ -1,4 +1,4 @@
-"""What has changed since a page was made, as server-sent events: a number of new rows, and which ones are different."""
+"""Server-sent events about changes since a page was made: the number of new items, and the ids of changed ones."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from gatekeeper.console.state import Console, console
 
 router = APIRouter()
 MAX_LIVE_PAGES = 100
-"""So many pages may listen at once."""
+"""The largest number of pages that listen at once."""
 BEAT_SECONDS = 10.0
 GATHER_SECONDS = 0.1
-"""Changes that come so close together are told together."""
+"""Changes within this time are sent as one event."""
 
 
 @router.get("/events")
 async def events(request: Request, since: str = "") -> Response:
-    """The stream; `since`: where the page stood, unless the browser says what it has heard last.
+    """The stream of changes after `since`, or after the browser's `Last-Event-ID`; raises Denied (429) for too many.
 
-    Who is not signed in is told so in it: a browser would give up at any other answer.
+    Without a session the stream sends the event `signin`, because a browser gives up after any other answer.
     """
     held = console(request)
     if len(held.hub) >= MAX_LIVE_PAGES:

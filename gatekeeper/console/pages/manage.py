@@ -1,7 +1,7 @@
-"""What only the privacy manager does: a controller, a list, a person or a policy, each with a look before the word.
+"""The privacy manager's acts on a controller, a list, a person or a policy, with a preview before each act.
 
-Facts and act are written together, by the functions of the commands. Reading all sources takes time: both the look
-and the writing are done in the background.
+The functions behind the commands write the facts and the act together. Reading all sources takes time, so both the
+preview and the writing run in the background.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SHOWN = 20
 
 @router.get("/manage")
 def shown(request: Request, session: Manager) -> Response:
-    """Returns what is registered, and the forms that lead to each act."""
+    """The registered controllers, lists and policies, recent acts, and the forms that lead to each act."""
     held = console(request)
     with held.model.read() as db:
         known = {kind: registry.registered(db, kind) for kind in ("controller", "batch", "policy")}
@@ -54,7 +54,7 @@ def shown(request: Request, session: Manager) -> Response:
 
 @router.get("/manage/{kind}")
 def look(request: Request, session: Manager, kind: str, subject: str = "", since: str = "", look: str = "") -> Response:
-    """Returns what an act would meet, with the form that does it; nothing is written. `look`: names the looking."""
+    """The preview of an act, with the form to confirm it; nothing is written. `look`: id of the preview's task."""
     if kind not in KINDS:
         raise Denied("page.no_such_page", 404)
     subject = subject.strip()
@@ -68,7 +68,7 @@ def look(request: Request, session: Manager, kind: str, subject: str = "", since
 
 @router.post("/manage/{kind}")
 def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
-    """Begins to write an act, or says what is wrong with it; the same form again does nothing twice."""
+    """Starts to write an act, or says what is wrong with the form; sending the same form again writes nothing new."""
     held, lang = console(request), language(request)
     run, subject = field(form, "run"), field(form, "subject").strip()
     if kind not in KINDS or not _RUN.fullmatch(run):
@@ -98,7 +98,7 @@ def do(request: Request, session: Manager, form: Form, kind: str) -> Response:
 
 @router.get("/manage/{kind}/{run}")
 def done(request: Request, session: Manager, kind: str, run: str) -> Response:
-    """Returns what became of an act: acknowledged by Kafka, then answered by the worker."""
+    """The state of an act: acknowledged by Kafka, then answered by the worker."""
     held = console(request)
     task = held.tasks.get(run)
     with held.model.read() as db:

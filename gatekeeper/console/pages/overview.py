@@ -1,4 +1,4 @@
-"""The overview: the flow in numbers, how far gate and seal are, who waits, what people did, and which rule is wrong."""
+"""The overview page: decisions over time, progress of gate and seal, waiting sends, acts, and overturned rules."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from streams.operations import fleet
 
 router = APIRouter()
 SPANS = {"day": 1, "week": 7, "quarter": 90}
-"""What the flow can be shown of, in days; a day by its hours, the others by days."""
+"""Spans of the flow in days; a day is shown by hours, the others by days."""
 SHOWN = 12
-"""So many reasons are shown, and so many acts."""
+"""The number of reasons shown, and of acts."""
 SMALL = 32
-"""The height of a reason's plot."""
+"""Height of a reason's plot."""
 TIMED = 1_000
-"""Of so many sends that a person decided last the time is told."""
+"""The number of latest human decisions from which waiting times are computed."""
 
 
 @router.get("/overview")
 def overview(request: Request, session: Viewer, span: str = "week") -> Response:
-    """The page; `span`: day, week or quarter."""
+    """The overview page; `span`: day, week or quarter, week for any other value."""
     held, lang = console(request), language(request)
     now, zone, days = held.now(), held.zone(), SPANS.get(span, SPANS["week"])
     with held.model.read() as db:
@@ -67,7 +67,7 @@ def overview(request: Request, session: Viewer, span: str = "week") -> Response:
 
 
 def buckets(now: int, days: int, zone: str) -> list[str]:
-    """The names of the hours or days up to now, as clocks show them there."""
+    """The local names of the hours or days up to now in `zone`."""
     step = flow.HOUR_MS if days == 1 else DAY_MS
     names = [_name(at, days, zone) for at in range(now - days * DAY_MS + step, now + 1, step)]
     return list(dict.fromkeys(names))
@@ -76,7 +76,7 @@ def buckets(now: int, days: int, zone: str) -> list[str]:
 def over(
     rows: Sequence[tuple[int, str, str, int]], frame: Sequence[str], zone: str, column: int | None
 ) -> list[tuple[str, Mapping[str, int]]]:
-    """Numbers by bucket, and by what stands in a column of the rows (None: all as one)."""
+    """Counts by bucket, split by the value in a column of the rows (None: not split)."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     hourly = bool(frame) and ":" in frame[0]
     for row in rows:
@@ -86,7 +86,7 @@ def over(
 
 
 def waiting(db: sqlite3.Connection) -> list[sqlite3.Row]:
-    """How many sends wait in each state, since when, and until when."""
+    """The number of waiting sends in each state, with the oldest arrival and the earliest due time."""
     marks = ", ".join("?" * len(WAITING))
     return db.execute(
         f"SELECT state, count(*) AS n, min(seen) AS oldest, min(due) AS due FROM item WHERE state IN ({marks})"
@@ -96,7 +96,7 @@ def waiting(db: sqlite3.Connection) -> list[sqlite3.Row]:
 
 
 def overturns(db: sqlite3.Connection) -> list[sqlite3.Row]:
-    """By primary reason how many sends people released and upheld: a rule that is often overturned is wrong."""
+    """Human decisions by primary reason: released sends, and all decided; an often overturned rule is wrong."""
     return db.execute(
         "SELECT \"primary\" AS reason, sum(state = 'released') AS released, count(*) AS decided FROM item"
         " WHERE state IN ('released', 'upheld') GROUP BY 1 ORDER BY 1.0 * released / decided DESC, decided DESC, 1"
@@ -104,7 +104,7 @@ def overturns(db: sqlite3.Connection) -> list[sqlite3.Row]:
 
 
 def times(db: sqlite3.Connection) -> dict[str, Any] | None:
-    """How long sends waited until a person had decided (milliseconds): median, nine in ten, of how many."""
+    """Waiting times until a human decision, in milliseconds: median, 90th percentile, and number of sends."""
     rows = db.execute(
         "SELECT seen, at FROM item WHERE state IN ('released', 'upheld') AND at IS NOT NULL"
         " ORDER BY changed DESC LIMIT ?",
@@ -118,7 +118,7 @@ def times(db: sqlite3.Connection) -> dict[str, Any] | None:
 
 
 def lags(positions: Mapping[tuple[str, int], int], heads: Sequence[flow.PartitionProgress]) -> list[tuple[int, int]]:
-    """By partition how many sends are not decided yet: those that the model has read, less those decided."""
+    """Undecided sends by partition: sends that the model has read, minus decided sends."""
     next_ = {head.partition: head.next or 0 for head in heads}
     ends = {number: end for (topic, number), end in sorted(positions.items()) if topic == "sends"}
     return [(number, max(0, end - next_.get(number, 0))) for number, end in ends.items()]

@@ -1,4 +1,4 @@
-"""Why somebody got a letter, what is known of them, and how it is stopped: by inquiry code or by id."""
+"""Pages that look up a letter by inquiry code or a person by id, and record a person's withdrawal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNFIT = {"--reason": "page.unfit_reason", "--evidence": "page.unfit_evidence_re
 
 
 def looking(request: Request, session: Viewer) -> Session:
-    """The session of somebody who looks at a person; raises Refused (429) of who looks at too many."""
+    """The session of a user who looks up a person; raises Denied (429) after too many look-ups."""
     if console(request).looks.full(session.user):
         raise Denied("page.too_many", 429)
     return session
@@ -41,13 +41,13 @@ Looking = Annotated[Session, Depends(looking)]
 
 @router.get("/people")
 def ask(request: Request, session: Viewer) -> Response:
-    """The forms by which a letter or a person is looked up."""
+    """The forms to look up a letter or a person."""
     return page(request, "people", wrong=None)
 
 
 @router.post("/people")
 def sought(request: Request, session: Looking, form: Form) -> Response:
-    """Goes on to what was typed, which no address holds until it is known to be a code or an id."""
+    """Redirects to the letter or person typed; the text enters an address only after it proves a code or an id."""
     code, recipient = field(form, "code").strip(), field(form, "recipient").strip()
     try:
         found = f"/letters/{_printed(_start(code))}" if code else f"/people/{_named(recipient)}"
@@ -58,7 +58,7 @@ def sought(request: Request, session: Looking, form: Form) -> Response:
 
 @router.get("/letters/{code}")
 def letter(request: Request, session: Looking, code: str) -> Response:
-    """Why a letter was sent or not; a choice where one code means several."""
+    """The explanation of a letter's decision, or a choice when one code matches several letters."""
     held, lang = console(request), language(request)
     with held.model.read() as db:
         dids = index.beginning(db, _start(code))
@@ -86,13 +86,13 @@ def letter(request: Request, session: Looking, code: str) -> Response:
 
 @router.get("/people/{recipient}")
 def person(request: Request, session: Looking, recipient: str, stopped: str = "") -> Response:
-    """Returns what is known of a person. `stopped`: where a stop of theirs stands on `acts`, as partition.offset."""
+    """The history of a person. `stopped`: the place of the person's withdrawal on `acts`, as partition.offset."""
     return _person(request, _named(recipient), stopped=stopped)
 
 
 @router.post("/people/{recipient}/stop")
 def stop(request: Request, session: Actor, form: Form, recipient: str) -> Response:
-    """Writes that a person takes back all consent; what is answered is acknowledged and binds."""
+    """Writes a person's withdrawal of all consent; the redirect means that Kafka acknowledged it and that it binds."""
     typed = {"reason": field(form, "reason").strip(), "evidence": field(form, "evidence").strip()}
     try:
         done = withdrawals.write(
@@ -138,17 +138,17 @@ def _person(
 
 
 def _start(code: str) -> str:
-    """The decision id that is meant, or how it begins; raises UsageError (400) where it is neither."""
+    """The decision id of a code, or its beginning; raises UsageError (400) for text that is neither."""
     return SearchTerm.read(code).beginning or inquiry.read(code)
 
 
 def _printed(start: str) -> str:
-    """A code with its check letter, as it is printed; a whole decision id as it is."""
+    """A code as printed, with its check letter; a whole decision id stays as it is."""
     return inquiry.make(start) if len(start) == inquiry.LENGTH else start
 
 
 def _named(recipient: str) -> str:
-    """A recipient id; raises UsageError (400) for what is none, which is not said again."""
+    """The recipient id; raises UsageError (400) for an invalid id, without repeating the typed text."""
     try:
         return _ID.validate_python(recipient)
     except ValidationError:

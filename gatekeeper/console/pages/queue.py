@@ -1,4 +1,4 @@
-"""The queue: groups by cause first, then the sends of a filter, and the same filter as a file."""
+"""The queue's pages: groups by cause, the sends of a filter, and the same sends as a file."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def listed(
         total=total,
         now=search.now,
         filter=written,
-        opened=written or f"state={','.join(search.states)}",  # so that from all of them, too, one leads to the next
+        opened=written or f"state={','.join(search.states)}",  # without a filter, too, each item leads to the next
         claimed={item.id: claimed(item, search.now) for item in found},
         wanted={key: ",".join(sorted(values)) for key, values in search.query.wanted.items()},
         number=number,
@@ -92,7 +92,7 @@ def listed(
 
 @router.get("/items.csv")
 def as_csv(request: Request, session: Viewer) -> Response:
-    """The sends of a filter as a table, in UTF-8 with a mark that spreadsheets need."""
+    """The sends of a filter as CSV, in UTF-8 with the byte order mark that spreadsheets need."""
 
     def lines() -> Iterator[str]:
         out = io.StringIO("")
@@ -118,7 +118,7 @@ def as_lines(request: Request, session: Viewer) -> Response:
 
 
 def _all(request: Request, search: ItemSearch) -> Iterator[Item]:
-    # each piece is asked for anew: pieces may be asked for in several threads
+    # each batch opens its own read, because different threads may ask for the batches
     skip = 0
     while True:
         with console(request).model.read() as db:

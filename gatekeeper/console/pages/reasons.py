@@ -1,4 +1,4 @@
-"""Every reason in plain words: when it arises, what it weighs, by which clause, and who can cure it."""
+"""The catalogue of reasons in plain words: cause, weight, clause of law, and the role that can cure it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _group(kind: Kind) -> int:
 
 
 def _sentences(code: str, lang: Language) -> Iterator[str]:
-    """Yields what a withheld send says of it, once for each way in which it arises, with blanks for what is its own."""
+    """Yields a reason's sentences, one for each way in which the reason arises, with blanks for a send's own values."""
     prefix = f"reason.{code}"
     others = {other for other in CATALOGUE if other.startswith(f"{code}_")}
     for key, sentences in catalogue().items():

@@ -1,4 +1,4 @@
-"""The report of a period: a form, how far its reading is, and the report as a page, a file or JSON."""
+"""The report of a period: the form, the progress of its reading, and the report as page, file or JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from streams.operations.reports import Passed, read
 
 router = APIRouter()
 FRESH_MS = 300_000
-"""So long the same report is shown to whoever asks for it."""
+"""Age up to which a finished report is shown again instead of made anew."""
 Auditor = Annotated[Session, Depends(may("report"))]
 To = Annotated[str, Query(max_length=40)]
 Since = Annotated[str, Query(alias="from", max_length=40)]
@@ -30,7 +30,7 @@ Make = Callable[[Passed], Mapping[str, Any]]
 
 @router.get("/report")
 def shown(request: Request, session: Auditor, since: Since = "", to: To = "") -> Response:
-    """The form; with a period, its report or how far that is, or why there can be none."""
+    """The form; with a period, also its report, the progress of its reading, or the error."""
     held, lang = console(request), language(request)
     none: dict[str, Any] = {"task": None, "wrong": None, "body": None, "days": None}
     if not (since or to):
@@ -41,7 +41,7 @@ def shown(request: Request, session: Auditor, since: Since = "", to: To = "") ->
         task = _task(request, session, since, to)
     except UsageError as wrong:
         return page(request, "report", status=422, **ends, **{**none, "wrong": wrong})
-    except IntegrityError as wrong:  # a finding about the records, and no failure of the page
+    except IntegrityError as wrong:  # a finding about the records, not a failure of the page
         return page(request, "report", **ends, **{**none, "wrong": wrong})
     if not task.over:
         return page(request, "report", status=202, refresh=1, **ends, **{**none, "task": task})
@@ -51,7 +51,7 @@ def shown(request: Request, session: Auditor, since: Since = "", to: To = "") ->
 
 @router.get("/report.html")
 def as_file(request: Request, session: Auditor, since: Since, to: To) -> Response:
-    """The report as a file that stands alone; 202 while it is being read."""
+    """The report as one self-contained HTML file; 202 while its records are being read."""
     task = _task(request, session, since, to)
     if not task.over:
         return _waiting(task)
@@ -62,7 +62,7 @@ def as_file(request: Request, session: Auditor, since: Since, to: To) -> Respons
 
 @router.get("/report.json")
 def as_json(request: Request, session: Auditor, since: Since, to: To) -> Response:
-    """The report as `gatekeeper report --json` prints it; 202 while it is being read."""
+    """The report as `gatekeeper report --json` prints it; 202 while its records are being read."""
     task = _task(request, session, since, to)
     if not task.over:
         return _waiting(task)
@@ -71,14 +71,14 @@ def as_json(request: Request, session: Auditor, since: Since, to: To) -> Respons
 
 @router.get("/report.css")
 def style() -> Response:
-    """The sheet of the report."""
+    """The style sheet of the report."""
     return Response(report.css(), media_type="text/css")
 
 
 def reported(tasks: Tasks, wanted: Period, make: Make, *, by: str, now: int) -> Task:
-    """The report of a period as far as it is; it is begun where there is none, or it has become old.
+    """The task of a period's report; a missing or old report (FRESH_MS) is started anew.
 
-    `now`: milliseconds. Raises what kept it from being made, once: after that it is begun anew.
+    `now`: milliseconds. Raises the error of a failed task once; the next call starts a new task.
     """
     name = f"report-{wanted.since}-{wanted.to}"
     task = tasks.get(name)
