@@ -1,1 +1,1 @@
-"""The question whether we may write: its text and lint, its answer code, and what comes back (J.8.7)."""
+"""Confirmation letters that ask a person for consent: text and lint, answer code, and answers (J.8.7)."""

@@ -1,7 +1,7 @@
-"""What people answer: each answer becomes a consent event of the one who was asked, or is set aside with its cause.
+"""Answers to confirmation letters: each becomes a consent event of the person asked, or is rejected with its cause.
 
-A yes counts from its own date, also after the last day to answer: then it is a new consent, and nothing before it is
-covered. A no is always heard, after a yes too; a yes to a question that got a no is not, since the code is spent.
+A yes counts from its own date, even after the last day to answer. A late yes is a new consent that covers nothing
+before it. A no always counts, even after a yes. A yes after a no is rejected, because the code is spent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from schemas.events import Ask, Consent, PersonEvent
 from schemas.events.consents import GIVEN_STATES, NO_STATES
 
 FIELDS: Final = ("code", "answer", "date", "channel", "evidence_ref", "recipient_id")
-"""Of a row. `channel`: how it came back. `recipient_id` need not be there; where it is, the code must be theirs."""
+"""Fields of a row. `channel`: the way in which the answer came. `recipient_id`: optional; must match the code."""
 CHANNELS: Final = ("postcard", "qr", "form", "counter", "phone", "email")
 
 _NAMES = {
@@ -37,7 +37,7 @@ _SAID = {"yes": True, "はい": True, "no": False, "いいえ": False}
 
 
 class Unanswerable(Exception):
-    """A row that answers nothing: `fault` is the catalogue's key of why, `field` the row's field at fault."""
+    """Error for a row that is no valid answer: `fault` is a key of texts/fault.toml, `field` the field at fault."""
 
     def __init__(self, fault: str, field: str) -> None:
         super().__init__(f"{fault} at {field}")
@@ -45,9 +45,9 @@ class Unanswerable(Exception):
 
 
 class Questions:
-    """What was asked, found by answer code, with what is known of its answer; every code counts once.
+    """Questions by answer code, with the answers known so far; each code counts once.
 
-    `asks`: as the ledger has them. `said`: the events of `consents`; those that belong to no question are passed over.
+    `asks`: the questions in the ledger. `said`: the events of `consents`; events without a question are ignored.
     """
 
     def __init__(self, asks: Iterable[Ask], said: Iterable[Consent | PersonEvent]) -> None:
@@ -65,10 +65,11 @@ class Questions:
                 self._returned.add(event.request_id)
 
     def answer(self, row: Mapping[str, str], *, now: str, zone: str) -> Consent:
-        """The consent event that a row says.
+        """The consent event of a row.
 
-        `now`: the instant of recording, RFC 3339. `zone`: where a date without time is read, as `Asia/Tokyo`.
-        Raises Unanswerable where the code is wrong, unknown, shared, spent or another's, or the row says nothing sound.
+        `now`: the instant of recording, RFC 3339. `zone`: the zone of a date without time, such as `Asia/Tokyo`.
+        Raises Unanswerable if the code is wrong, unknown, shared, spent or another person's, or if another field of
+        the row is invalid.
         """
         ask, yes = self._asked(row), _said(row)
         self._refuse_spent(ask, yes=yes)
@@ -124,9 +125,9 @@ def read_file(
     zone: str,
     from_line: int = 1,
 ) -> Iterator[Outcome]:
-    """Reads the header of a CSV file of answers, and returns what each row comes to, in their order, from a line on.
+    """Reads the header of a CSV file of answers, and gives the outcome of each row, in order, from a line on.
 
-    The columns are named as in FIELDS, or as a Japanese form names them. `now`, `zone`: as of `Questions.answer`.
+    The columns have the names in FIELDS, or those of the Japanese form. `now`, `zone`: as in `Questions.answer`.
     Raises UsageError (2) for a file without header, or one without `code` and `answer`.
     """
     header, rows = headed(handle, encoding, file=file, from_line=from_line)
@@ -157,7 +158,7 @@ def _said(row: Mapping[str, str]) -> bool:
 
 
 def _possible(written: str, ask: Ask, *, now: str, zone: str) -> str:
-    """A written date as ISO 8601; refuses one before the question and one that has not come yet."""
+    """A written date as ISO 8601; raises Unanswerable for a date before the question or in the future."""
     try:
         date = dates.time(written)
         said, asked, recorded = span(date, zone), span(ask.at, zone), span(now, zone)
@@ -171,7 +172,7 @@ def _possible(written: str, ask: Ask, *, now: str, zone: str) -> str:
 
 
 def _event(ask: Ask, *, yes: bool, date: str | None, method: str, evidence: str | None, now: str) -> Consent:
-    """The consent to what was asked: this purpose, by this channel, at this contact point; a no to all."""
+    """The consent event: a yes covers the purpose, channel and contact point asked for, a no all contact points."""
     point = ask.contact_point if isinstance(ask.contact_point, str) else getattr(ask.contact_point, "id", None)
     return Consent(
         v=1,

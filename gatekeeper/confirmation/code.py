@@ -1,8 +1,8 @@
-"""The answer code: what a person copies from the letter, so that an answer finds its question.
+"""The answer code, which a person copies from the letter to link an answer to its question.
 
-Eleven random characters and a check character. The alphabet has no I, L, O and U; who writes them is understood.
-The check is a sum over the field of 32 elements in which every place has a weight of its own: one wrong character
-and two that changed places never pass, and of other slips one in 32 does.
+Eleven random characters and a check character. The alphabet has no I, L, O and U; a written I, L or O is read as 1 or
+0. The check character is a weighted sum over the field of 32 elements. It detects each wrong character and each
+swap of two; one in 32 of other mistakes passes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 
 ENTROPY_BYTES = 7
-"""55 bits of them are used: a million open questions, and a guess finds one of them once in 36,000 million times."""
+"""Random bytes of a code; 55 bits are used. With a million open questions, one guess in 36,000 million hits."""
 LENGTH = 12
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -19,7 +19,7 @@ _POLYNOMIAL = 0b100101  # x^5 + x^2 + 1, primitive: x has 31 different powers
 
 
 def new(entropy: bytes) -> str:
-    """The code made of 7 random bytes, without the hyphens that it is shown with."""
+    """The code made from 7 random bytes, without hyphens; raises ValueError for another number of bytes."""
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"{ENTROPY_BYTES} bytes are needed")
     number = int.from_bytes(entropy, "big") & (1 << 55) - 1
@@ -28,7 +28,7 @@ def new(entropy: bytes) -> str:
 
 
 def read(written: str) -> str | None:
-    """The code that somebody wrote in whatever case, width and grouping; None where the check fails."""
+    """The code in a text of any case, width and grouping; None if the check fails."""
     found = unicodedata.normalize("NFKC", written).strip().upper().translate(_WRITTEN)
     digits = [ALPHABET.find(char) for char in found]
     if len(digits) != LENGTH or -1 in digits or _sum(digits[:-1]) != digits[-1]:
@@ -37,12 +37,12 @@ def read(written: str) -> str | None:
 
 
 def shown(code: str) -> str:
-    """A code as it is printed: in three groups of four."""
+    """A code in print: three groups of four, joined by hyphens."""
     return "-".join(code[start : start + 4] for start in range(0, LENGTH, 4))
 
 
 def _sum(digits: list[int]) -> int:
-    """The sum of the digits times x, x^2, x^3…; the check itself stands for x^0."""
+    """The sum of the digits times x, x^2, x^3…; the check digit has the weight x^0."""
     total = 0
     for digit in reversed(digits):
         total = _times_x(total ^ digit)

@@ -1,6 +1,6 @@
-"""The letter that asks a person whether we may write, built from facts, and the lint that it must pass (J.8.7).
+"""The letter that asks a person for consent, built from facts, and the lint that it must pass (J.8.7).
 
-Nothing in it is guessed: an item that no fact gives stays empty, the lint names it, and the letter does not leave.
+Nothing in the letter is guessed. An item without a fact stays empty, the lint reports it, and no letter is sent.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ ITEMS: Mapping[str, tuple[str, ...]] = {
     "route": ("route",),
     "reply": ("reply", "code", "answer_by"),
 }
-"""What must stand in the letter, item by item: J.8.7 a to f, 取得方法, and how to answer by when."""
+"""Required items of the letter: J.8.7 a to f, the acquisition route (取得方法), and how and by when to answer."""
 FORM = "form"
-"""One item more, not in the text: the registered notice that a yes agrees to, or the yes would cure nothing."""
+"""Required item outside the text: the registered notice that a yes agrees to; without it a yes cures nothing."""
 
 _HOLLOW = re.compile(
     r"(個人情報(の)?(保護)?管理者|(the)?privacymanager|当社|第三者|名簿業者|未定|なし|未記入|tbd|none)"
 )
-"""Words that name nobody and nothing; alone they are no item (J.8.5 b)."""
+"""Empty phrases, which alone do not state an item (J.8.5 b)."""
 _OPTIONAL = ("named", "acquired")
 
 
 class Question(NamedTuple):
-    """What a letter asks: whether the held send of `case` may go out, about the source that it stands on.
+    """Question of a letter: may the withheld send of `case` go out, based on `source`?
 
-    `template` is the one that asks, `code` the answer code, `answer_by` the last day to answer.
+    `template`: the template of the letter. `code`: the answer code. `answer_by`: the last day to answer.
     """
 
     case: Case
@@ -53,14 +53,14 @@ class Question(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """A finished text, and the items that its lint misses; only one that misses nothing may leave."""
+    """A finished text and its missing items; a letter with missing items must not be sent."""
 
     text: str
     missing: tuple[str, ...]
 
 
 def letter(question: Question) -> Letter:
-    """The letter that puts a question, linted."""
+    """The linted letter for a question."""
     values = stated(question)
     written = text("notice.letter", _language(question.case), **values).strip() + "\n"
     missing = lint(written, values)
@@ -68,9 +68,9 @@ def letter(question: Question) -> Letter:
 
 
 def lint(written: str, values: Mapping[str, str]) -> tuple[str, ...]:
-    """The items that a finished text does not state concretely; () = it may leave.
+    """The items that a finished text does not state concretely; () = the letter may be sent.
 
-    `values`: what the facts say must stand in it, as of `stated`.
+    `values`: the words that the text must contain, from `stated`.
     """
     return tuple(
         item
@@ -80,7 +80,7 @@ def lint(written: str, values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def stated(question: Question) -> dict[str, str]:
-    """The words of the letter by name; "" for those that no fact gives."""
+    """The words of the letter by name; "" for those without a fact."""
     case, language = question.case, _language(question.case)
     controller = case.reference.controllers.get(case.send.controller_id)
     items = (controller.notice_items if controller else None) or NoticeItems()
@@ -102,7 +102,7 @@ def stated(question: Question) -> dict[str, str]:
 
 
 def route(case: Case, source: Source, language: Language) -> str:
-    """By what route the data came, as it is printed (取得方法); "" where that cannot be said concretely."""
+    """The acquisition route of the data in print (取得方法); "" if the facts do not state it concretely."""
     kind = "direct" if source.method.startswith("direct.") else source.method
     sentence = catalogue().get(f"notice.route.{kind}")
     if sentence is None:
@@ -130,12 +130,12 @@ def route(case: Case, source: Source, language: Language) -> str:
 
 
 def last_day(case: Case) -> date:
-    """The last day to answer a question that is put at the case's instant, by the send's channel."""
+    """The last day to answer a question asked at the case's instant by the send's channel."""
     return today(case.at + case.policy.window_ms(case.send.channel) * 1000, case.policy.timezone)
 
 
 def _concrete(name: str, value: str) -> bool:
-    """Whether words say something: not nothing, no empty phrase, and a contact is one that can be reached."""
+    """Tells whether words are concrete: neither blank nor an empty phrase; a contact needs a digit or an @."""
     bare = re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", value)).lower()
     if not bare or _HOLLOW.fullmatch(bare):
         return False
@@ -143,7 +143,7 @@ def _concrete(name: str, value: str) -> bool:
 
 
 def _form(question: Question) -> bool:
-    """Whether a yes will stand on a notice of the sender's that is complete and tells the purpose."""
+    """Tells whether a yes would agree to a valid, complete notice of the sender that covers the purpose."""
     send, notice = question.case.send, question.case.notice(question.template.notice_id)
     return bool(
         notice

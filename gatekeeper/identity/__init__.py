@@ -1,9 +1,9 @@
-"""Who a send is for, said so that spellings of one person meet: normalise, tokenise, compare.
+"""Identity of a send's recipient: normalises, tokenises and compares contact values, so that spellings match.
 
-Names and addresses stay in this room: what leaves it is a token, a score or a verdict.
-What is alike, and what is not, stands in `tests/unit/identity_cases.yaml`, for a person to read and extend.
-Everything here is a function of its arguments and of tables that come with the product or with packages; only
-`read_key` opens a file of the operator's.
+Names and addresses stay in this room; only tokens, scores and verdicts leave it.
+`tests/unit/identity_cases.yaml` lists equal and different spellings, for people to read and extend.
+Every function depends only on its arguments and on tables shipped with the product or with packages. Only
+`read_key` opens a file of the operator.
 """
 
 from gatekeeper.identity.contact import normalise_email, normalise_phone

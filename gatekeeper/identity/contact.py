@@ -1,4 +1,4 @@
-"""E-mail addresses and telephone numbers: one form for every way to write a mailbox or a line."""
+"""Normalisation of e-mail addresses and telephone numbers: one form for all spellings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _ABROAD = re.compile(r"^(?:00|010)(?=[1-9])")
 
 
 def normalise_email(text: str) -> str:
-    """The mailbox in lower case and full ASCII width, its domain in IDNA; "" for what is no address.
+    """The mailbox in lower case and ASCII width, its domain in IDNA; "" for text that is no address.
 
-    Dots and plus tags of the local part tell mailboxes apart and stay, also those that RFC 5322 forbids and mobile
-    carriers gave out (`a..b@`, `c.@`). Its case does not: no mailbox provider tells people apart by it, and an
-    objection must not be missed for a capital letter. Idempotent.
+    Dots and plus tags of the local part stay, because they distinguish mailboxes. That includes dots that RFC 5322
+    forbids but mobile carriers assigned (`a..b@`, `c.@`). Case is dropped: no mailbox provider distinguishes people
+    by case, and a capital letter must not hide an objection. Idempotent.
     """
     return settled(_email, text)
 
@@ -36,15 +36,15 @@ def _email(text: str) -> str:
     try:
         domain = domain.encode("idna").decode("ascii")
     except UnicodeError:
-        pass  # an odd domain is nobody's reason to forget an objection: it stays as written
+        pass  # an odd domain stays as written, so that an objection is not lost
     return f"{local}@{domain}"
 
 
 def normalise_phone(text: str) -> str:
-    """The number as `+` and digits, Japanese unless it says otherwise; "" for what is no number.
+    """The number as `+` and digits, Japanese without another country code; "" for text that is no number.
 
-    `03-…`, `+81 3-…`, `+81 (0)3…` and `3…` (a spreadsheet took the 0) are one line. An extension is left out:
-    who objects to calls on a line means the line. Idempotent.
+    `03-…`, `+81 3-…`, `+81 (0)3…` and `3…` (a spreadsheet dropped the 0) are one line. An extension is left out,
+    because an objection to calls applies to the whole line. Idempotent.
     """
     plain = _EXTENSION.split(normalize("NFKC", text).casefold().strip(" \t("), maxsplit=1)[0]
     number = _NOT_DIGITS.sub("", plain)

@@ -1,4 +1,4 @@
-"""The key that turns a normalised value into a token: 32 bytes that only the operator has."""
+"""The token key, which turns a normalised value into a token: 32 bytes that only the operator has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from stat import S_IMODE, S_ISREG
 from gatekeeper.errors import UsageError
 
 SETTING = "GATEKEEPER_TOKEN_KEY"
-"""Names the file; a path, never the key itself, which would stand in process lists and container descriptions."""
+"""Setting with the path of the key file; never the key itself, which process lists and container data would show."""
 
 KEY_BYTES = 32
 
@@ -16,8 +16,8 @@ KEY_BYTES = 32
 def read_key(path: Path) -> bytes:
     """The 32 bytes of the key file.
 
-    Raises UsageError (2) where it cannot be read, is no plain file, is open to others than its owner, or is not
-    exactly 32 bytes long; the message says how to make one. Never shows a byte of it.
+    Raises UsageError (2) if the file cannot be read, is not a regular file, is open to others than its owner, or is
+    not exactly 32 bytes long. The message explains how to make a key, and never shows a byte of one.
     """
     try:
         status = path.stat()

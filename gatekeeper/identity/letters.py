@@ -1,4 +1,4 @@
-"""Letters that are alike: one form for every width, script variant and dash."""
+"""Normalisation of letters: one form for all widths, script variants and dashes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unicodedata import normalize
 from joyokanji import convert
 
 HIRAGANA = {katakana: katakana - 0x60 for katakana in range(0x30A1, 0x30F7)}
-"""For `str.translate`: every katakana as its hiragana."""
+"""Table for `str.translate` from katakana to hiragana."""
 
 _DASHES = "\u02d7\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\u2500\u2501\ufe58\ufe63"
 _INVISIBLE = [0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]
@@ -27,9 +27,9 @@ _AGAIN = re.compile(r"([\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff])々")
 
 
 def settled(step: Callable[[str], str], text: str) -> str:
-    """`step` applied until it changes nothing more, so that the result is a fixed point of it.
+    """`text` after `step` is applied until nothing changes, at most 64 times, so that the result is a fixed point.
 
-    Real spellings take one round and a look; the bound is for text made to be difficult.
+    Real spellings need one round and a check; the bound protects against hostile text.
     """
     for _ in range(64):
         again = step(text)
@@ -40,7 +40,7 @@ def settled(step: Callable[[str], str], text: str) -> str:
 
 
 def alike(text: str) -> str:
-    """`text` in one form: NFKC, lower case, today's kanji, one dash, one long vowel, no invisible letters.
+    """`text` in one form: NFKC, lower case, modern kanji, one dash, one long vowel mark, no invisible letters.
 
     White space and punctuation stay. Idempotent.
     """
@@ -56,7 +56,7 @@ def _alike(text: str) -> str:
 
 @cache
 def _table() -> Mapping[int, str | None]:
-    """One table for `str.translate`, of joyokanji's 旧字体 and our own."""
+    """Table for `str.translate`, from joyokanji's old forms (旧字体) and our own."""
     olds = map(chr, range(0x4E00, 0xA000))
     table = {**_TO_ONE_FORM, **{ord(old): new for old in olds if (new := convert(old)) != old}}
     for new, others in _kanji()["same"].items():
@@ -66,7 +66,7 @@ def _table() -> Mapping[int, str | None]:
 
 @cache
 def similar() -> Mapping[str, str]:
-    """The characters that are mistaken for each other: each with those of its group, without itself."""
+    """Characters often confused with each other: each maps to the others of its group."""
     groups: list[str] = _kanji()["similar"]["groups"]
     return {letter: group.replace(letter, "") for group in groups for letter in group}
 

@@ -1,4 +1,4 @@
-"""How near two postal values are, in per mille: 1000 is the same, below the policy's floor a person should look."""
+"""Match scores of postal values in per mille: 1000 is equal; below the policy's floor a person should check."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from gatekeeper.identity.postal import Postal
 from schemas.events.sends import READINGS
 
 CARE_MISSING = 950
-"""One says with whom the person lives, the other does not."""
+"""Only one value names a host (様方)."""
 PLACE_SHORTER = 950
-"""One leaves out the prefecture or the city, and nothing could fill it in."""
+"""One value lacks the prefecture or the city, and the postal table could not fill it in."""
 SIMILAR_NAME = 850
-"""Letters that are mistaken for each other (斉 斎), or hiragana against katakana."""
+"""The names differ in letters that are often confused (斉 斎), or in hiragana and katakana."""
 POSTCODE_DIFFERS = 850
-"""One postcode contradicts its place or says more than it, the other does not; or both do, differently."""
+"""The kept postcodes differ; a postcode is kept if it contradicts its place or is more exact (`places.settle`)."""
 NUMBER_MISSING = 800
-"""One lacks the room, or other numbers at the end."""
+"""One value lacks the room, or other numbers at the end."""
 CARE_DIFFERS = 700
-"""Both say with whom, and differ."""
+"""Both values name a host (様方), and the hosts differ."""
 
 
 def match(one: str, other: str) -> int:
-    """How sure it is that two normalised postal values are one person at one address, 0 to 1000.
+    """The score, 0 to 1000, that two normalised postal values are one person at one address.
 
-    1000 for equal values, 0 for another name (a former name, 旧姓, is another), another place or other numbers;
-    between them the product of the constants above, one for each part that differs. Symmetrical.
-    Raises ValueError for a value that is not of `normalise_postal`.
+    Equal values score 1000. Another name (including a former name, 旧姓), place or number scores 0. Otherwise the score
+    is the product of the constants above, one for each part that differs. Symmetrical.
+    Raises ValueError for a value that does not come from `normalise_postal`.
     """
     return 1000 if one == other else _sureness(Postal.of(one), Postal.of(other))
 
@@ -36,9 +36,9 @@ def match(one: str, other: str) -> int:
 def readings(value: str) -> dict[str, int]:
     """The less exact values under which the person of `value` may be on record, each with its match score.
 
-    A token tells nothing of its neighbours, so what is near must be asked for by its own token. These are the
-    values without room, without postcode, without 様方, and with each letter of the name that is often mistaken
-    exchanged, and all of them combined, the surest first, at most 32, without `value` itself.
+    Tokens of similar values have nothing in common, so each similar value needs a lookup by its own token. Readings
+    leave out the room, the postcode or the host (様方), or exchange one often confused letter of the name, in all
+    combinations. The highest scores come first, at most 32, without `value` itself.
     """
     whole = Postal.of(value)
     found = {
@@ -89,7 +89,7 @@ def _numbers(one: str, other: str) -> int:
 
 
 def _names(name: str) -> Iterator[str]:
-    """Yields the name, then each with one letter exchanged for one that it is mistaken for."""
+    """Yields the name, then its variants with one letter exchanged for an often confused one."""
     yield name
     for at, letter in enumerate(name):
         for other in similar().get(letter, ""):
@@ -97,6 +97,6 @@ def _names(name: str) -> Iterator[str]:
 
 
 def _shorter(numbers: str) -> tuple[str, ...]:
-    """The numbers, and those without the last where enough stay to name one house."""
+    """The numbers, then also without the last one if the rest still identifies a house."""
     house, _, _ = numbers.rpartition("-")
     return (numbers, house) if "-" in house else (numbers,)

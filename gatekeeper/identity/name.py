@@ -1,4 +1,4 @@
-"""Names: one form for every way to write a person's own name."""
+"""Normalisation of names: one form for all spellings of a person's name."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SMALL = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤ�
 def normalise_name(text: str) -> str:
     """The name without spaces, marks, honorifics, reading or former name; "" where nothing is left.
 
-    Small katakana become large, as old systems print them. A former name (旧姓) in brackets is left out; standing
-    alone in place of today's it is another name. Order, kanji against kana, and Latin against Japanese script are
-    kept as they are written. Idempotent.
+    Small katakana become large, as old systems print them. A former name (旧姓) in brackets is left out; written alone,
+    a former name counts as another name. The order of names and the script (kanji, kana, Latin) stay as written.
+    Idempotent.
     """
     return settled(_normalise, alike(text))
 

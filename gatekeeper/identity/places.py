@@ -1,6 +1,6 @@
-"""The postal table: which prefecture, city and town a place lies in, and whether its postcode agrees.
+"""The postal table: looks up the prefecture, city and town of a place, and compares its postcode.
 
-`scripts/make-postal-table` writes it, two files of tab-separated columns beside this one.
+`scripts/make-postal-table` writes the table as two files of tab-separated columns beside this module.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WAY = re.compile(r"(京都府京都市.{1,3}?区).*(?:[上下]ル|[東西南北
 
 
 class Town(NamedTuple):
-    """Where a postcode delivers; `town` is "" where it serves all of the city that has no code of its own."""
+    """Delivery area of a postcode; `town` is "" if the code serves all parts of the city without their own code."""
 
     prefecture: str
     city: str
@@ -29,11 +29,11 @@ class Town(NamedTuple):
 
 
 def settle(place: str, postcode: str) -> tuple[str, str]:
-    """The place as the postal table writes it, and the postcode where it says more than the place.
+    """The place as the postal table writes it, and the postcode if it adds information to the place.
 
-    A postcode that the place bears out says nothing more and becomes "". It stays where it contradicts the place,
-    where the table does not know it, and in Kyoto, where towns of one name in one ward differ by it. With its help
-    a lost prefecture and a municipality that has since merged are put right. The streets of Kyoto are left out.
+    A postcode that agrees with the place adds nothing and becomes "". It stays if it contradicts the place or if the
+    table does not know it. It also stays in Kyoto, where only the postcode distinguishes towns of one name in a ward.
+    The postcode helps to restore a missing prefecture or a merged municipality. Streets of Kyoto are left out.
     """
     full = _WAY.sub(r"\1", _complete(place))
     found = _town(postcode) if postcode else None
@@ -53,7 +53,7 @@ def settle(place: str, postcode: str) -> tuple[str, str]:
 
 
 def _after_former(place: str, found: Town) -> str:
-    """Returns what follows a missing or former municipality in `place`, if it is the postcode's town; else ""."""
+    """The rest of `place` after a missing or former municipality, if it begins with the postcode's town; else ""."""
     if not found.town or any(place.startswith(city) for city in _current().get(place[:1], ())):
         return ""
     if place.startswith(found.city):
@@ -71,7 +71,7 @@ def _after_former(place: str, found: Town) -> str:
 
 
 def _complete(place: str) -> str:
-    """`place` with the prefecture and the county that its city lies in, where only one can be meant."""
+    """`place` with the prefecture and county of its city, if the city is unambiguous."""
     for city in _current().get(place[:1], ()):
         if place.startswith(city):
             whole = _whole_names()[city]
@@ -81,7 +81,7 @@ def _complete(place: str) -> str:
 
 @cache
 def _whole_names() -> Mapping[str, str]:
-    """Every way to write a city, short or whole, and its whole name; "" where several cities are written so."""
+    """The full name of a city by each of its spellings, short or full; "" if several cities share the spelling."""
     names: dict[str, str] = {}
     for prefecture, city in _municipalities().values():
         whole = prefecture + city
@@ -93,7 +93,7 @@ def _whole_names() -> Mapping[str, str]:
 
 @cache
 def _current() -> Mapping[str, tuple[str, ...]]:
-    """The ways to write a city by their first letter, the longest first."""
+    """The spellings of cities by first letter, the longest first."""
     found: dict[str, list[str]] = {}
     for name in sorted(_whole_names(), key=len, reverse=True):
         found.setdefault(name[0], []).append(name)
@@ -109,21 +109,21 @@ def _town(postcode: str) -> Town | None:
     if code != wanted:
         return None
     municipality, town = rest.decode().split("\t")
-    # A few towns are written as lists (甲、乙) or spans (64地割〜65) that no address repeats. Companies with a postcode
-    # of their own have no town here: they are checked no further than the city.
+    # A few towns are written as lists (甲、乙) or ranges (64地割〜65), which no address repeats. Companies with a
+    # postcode of their own have no town here; their places are checked only down to the city.
     return Town(*_municipalities()[municipality], "" if set(town) & set("、〜") else _form(town))
 
 
 @cache
 def _municipalities() -> Mapping[str, tuple[str, str]]:
-    """Prefecture and city by their code (JIS X 0402)."""
+    """Prefecture and city by municipality code (JIS X 0402)."""
     rows = (line.split("\t") for line in _table("municipalities.tsv").decode().splitlines())
     return {code: (_form(prefecture), _form(city)) for code, prefecture, city in rows}
 
 
 @cache
 def _postcodes() -> list[bytes]:
-    """The rows of all postcodes, sorted; unparsed, as a process looks up few of them. They take 11 MB."""
+    """The rows of all postcodes, sorted (11 MB); left unparsed, because a process looks up few of them."""
     return _table("postcodes.tsv").splitlines()
 
 

@@ -1,4 +1,4 @@
-"""A person at an address: the value that the token of a postal contact point is made from."""
+"""A person at an address: the value behind the token of a postal contact point."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from schemas.events import Delivery
 
 
 class Postal(NamedTuple):
-    """The parts of a normalised postal value, in its order; none holds a `|`."""
+    """The parts of a normalised postal value, in order; no part holds a `|`."""
 
     name: str
     postcode: str
-    """Seven digits, only where they say more than the place does (see `places.settle`)."""
+    """Seven digits; "" unless they add information to the place (see `places.settle`)."""
     place: str
     numbers: str
     care: str
-    """With whom the person lives (様方)."""
+    """The host with whom the person lives (様方)."""
 
     def __str__(self) -> str:
         return "|".join(self)
 
     @classmethod
     def of(cls, value: str) -> Postal:
-        """The parts of a value that `normalise_postal` returned; ValueError for anything else."""
+        """The parts of a value from `normalise_postal`; raises ValueError for a text with another number of parts."""
         parts = value.split("|")
         if len(parts) != len(cls._fields):
             raise ValueError("not a normalised postal value")
@@ -41,9 +41,9 @@ def postal(delivery: Delivery) -> Postal | None:
 
 
 def normalise_postal(delivery: Delivery) -> str:
-    """The one form of `delivery`'s name and address, `name|postcode|place|numbers|care`; "" without either.
+    """The normalised name and address of `delivery`, `name|postcode|place|numbers|care`; "" if either is missing.
 
     `髙橋 一郎様 〒150-0001 渋谷区神宮前一丁目２番３号 みどりハイツ101` and `高橋一郎 東京都渋谷区神宮前1-2-3-101`
-    are one. Idempotent: a delivery written from the parts has the same form.
+    have one form. Idempotent: a delivery written from the parts has the same form.
     """
     return str(postal(delivery) or "")

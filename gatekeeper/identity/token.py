@@ -1,4 +1,4 @@
-"""Tokens: what stands for a contact value in facts, so that no fact holds the value."""
+"""Tokens: pseudonyms of contact values, so that no fact holds the value itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from schemas.events import Delivery, Send
 from schemas.values import Channel
 
 VERSION = 1
-"""Of the normaliser. Tokens of two versions never meet: an old one stays while suppressions made with it do."""
+"""Version of the normaliser. Tokens of two versions never match.
+
+An old version must stay as long as suppressions made with it are in use.
+"""
 
 MEMO = 16_384
 _WRITTEN = ("postal", "visit")
@@ -25,8 +28,8 @@ _WRITTEN = ("postal", "visit")
 def token(key: bytes, value: str) -> str:
     """`t1_` + base64url(HMAC-SHA256(key, normalised value)) without padding (design §1).
 
-    Raises ValueError for a key that is not 32 bytes, and for an empty value: everybody without an address would
-    have the token of everybody else without one.
+    Raises ValueError for a key that is not 32 bytes, and for an empty value: all people without an address would
+    share one token.
     """
     if len(key) != KEY_BYTES:
         raise ValueError(f"a token key has {KEY_BYTES} bytes")
@@ -37,7 +40,7 @@ def token(key: bytes, value: str) -> str:
 
 
 def normalise(channel: Channel, delivery: Delivery) -> str:
-    """The one form of what `channel` needs of `delivery`; "" where it is not there or cannot be read.
+    """The normalised contact value that `channel` needs from `delivery`; "" if it is missing or unreadable.
 
     Postal and visit: name and address. E-mail: the mailbox. Telephone, SMS and fax: the number.
     Push and social have no contact value in a delivery.
@@ -54,25 +57,28 @@ def normalise(channel: Channel, delivery: Delivery) -> str:
 
 
 class Identified(NamedTuple):
-    """What a contact value is known by: its token, and the tokens of its less exact readings with their scores.
+    """Tokens of a contact value: its own, and those of its less exact readings with their scores.
 
-    A record that is less exact than the value is met by a reading of the value; one that is more exact, by a reading
-    of its own, which it must carry (`SourceContactPoint.readings`, `Suppression.readings`).
+    A less exact record matches a reading of the value. A more exact record matches by its own readings, which it must
+    carry (`SourceContactPoint.readings`, `Suppression.readings`).
     """
 
     token: str
     readings: tuple[tuple[str, int], ...] = ()
-    """Surest first, scores in per mille below 1000, at most `schemas.events.sends.READINGS`."""
+    """Pairs of token and score, highest score first, per mille below 1000; at most `schemas.events.sends.READINGS`."""
 
 
 Printed = Identified | Literal["not_an_address", "no_key"]
-"""What a send's delivery comes to. `not_an_address`: it lacks what the channel needs, or that cannot be read."""
+"""Tokens of a send's delivery, or the cause for having none.
+
+`not_an_address`: the contact value that the channel needs is missing or unreadable. `no_key`: no token key is set.
+"""
 
 
 def identify(key: bytes, channel: Channel, delivery: Delivery) -> Identified | None:
-    """Returns what `delivery` is known by on `channel`; None where it can be known by nothing.
+    """The tokens of `delivery` on `channel`; None if its contact value is missing or unreadable.
 
-    None is never a match: what is printed cannot be bound to a contact point, and the send must not pass.
+    None never matches: the printed address cannot be bound to a contact point, so the send must not pass.
     """
     value = normalise(channel, delivery)
     if not value:
@@ -82,9 +88,9 @@ def identify(key: bytes, channel: Channel, delivery: Delivery) -> Identified | N
 
 
 def printed(tokens: Tokens | None, send: Send) -> Printed | None:
-    """Returns what the delivery of `send` comes to; None where it carries none, and the token it names is judged.
+    """The tokens of the delivery of `send`; None for a send without delivery, which is judged by its stated token.
 
-    `tokens`: None where no key is known; nobody can then say whether the address printed is the one judged.
+    `tokens`: None without a key. Then nobody can tell whether the printed address is the judged one.
     """
     if send.delivery is None:
         return None
@@ -97,9 +103,9 @@ def open_tokens(path: str) -> Tokens | None:
 
 
 class Tokens:
-    """Remembers what the spellings seen last are known by, so that a known one costs no more than a look.
+    """Tokens under one key, with a cache of the spellings seen last.
 
-    Holds spellings in memory and nowhere else, at most `size` of them; the one not seen for longest goes first.
+    Spellings are held in memory only, at most `size` of them; the least recently used one is dropped first.
     """
 
     def __init__(self, key: bytes, *, size: int = MEMO) -> None:
@@ -113,7 +119,7 @@ class Tokens:
         self._remembered = remembered
 
     def of(self, channel: Channel, delivery: Delivery) -> Identified | None:
-        """`identify` of the key, the channel and the delivery."""
+        """The result of `identify` for the key, the channel and the delivery."""
         if channel in _WRITTEN:
             return self._remembered("postal", delivery.name, delivery.postcode, delivery.lines, None)
         return self._remembered(channel, "", None, (), delivery.email if channel == "email" else delivery.phone)

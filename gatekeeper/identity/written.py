@@ -1,4 +1,4 @@
-"""An address as written, taken apart: where it is, which numbers, with whom."""
+"""Parser of written addresses: place, numbers, host and postcode."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POSTCODE = re.compile(r"〒?\s*([0-9]{3})-?([0-9]{4})")
 _MARKED_POSTCODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{4})(?![0-9])")
 _CARE = re.compile(r"([^\s\d-]{1,20}?)様方|(?<=[\d\s])(?!番|丁|号|条|線|地割|区|階)([^\s\d-]{1,20}?)方$")
 _DIGIT = re.compile(r"[0-9]")
-# At most nine and from their first on, so that a line of nothing but numerals takes no longer than another.
+# At most nine numerals, matched from the first, so that a line of only numerals takes no longer than another.
 _COUNTED = re.compile(rf"(?<![{_NUMERALS}])[{_NUMERALS}]{{1,9}}(?=丁目|番|号|条|線|地割|区|階(?![一-鿿]))")
 _AFTER_COUNT = re.compile(rf"(?<=[目番地号の])[{_NUMERALS}]+(?![^\W0-9_ぁ-ヺa-z])")  # 五番地六, but 1番千代田荘
 _CHAINED = re.compile(
@@ -30,7 +30,7 @@ _SECTION = re.compile(r"(?<!文)[大小]?字")
 _NOT_LETTERS = re.compile(r"(?:[^\w-]|_)+")
 _FLOOR = re.compile(r"(?<=[0-9])(?:階(?![一-鿿])|f(?![a-z]))")
 
-# The first number that counts houses; those of a 条, a 線, a 区, a 番町 or a 2号北 belong to the name of the place.
+# The first house number; numbers of a 条, a 線, a 区, a 番町 or a 2号北 belong to the name of the place.
 _HOUSE = re.compile(r"[0-9]+(?![0-9])(?!条|線|基線|地割|区|町|番[町丁街川沢堰江]|号[東西南北]|丁目[一-鿿])")
 _ITEM = r"(?:[0-9]+|[a-z](?![a-z]))"
 _SEPARATOR = r"(?:丁目|番地|番(?!館)|号室|号棟|号|室|棟|[-のノ])"
@@ -44,18 +44,18 @@ _ITEMS = re.compile(r"[0-9]+|[a-z]")
 
 
 class AddressParts(NamedTuple):
-    """The parts of an address, each in one form; "" for what is not there."""
+    """The normalised parts of an address; "" for a missing part."""
 
     place: str
     numbers: str
-    """House and room, joined by `-`; the name of a building says nothing more once its numbers are known."""
+    """House and room, joined by `-`; the name of a building is dropped, because the numbers identify it."""
     care: str
     postcode: str
     """Seven digits."""
 
 
 def read(lines: tuple[str, ...], postcode: str | None) -> AddressParts:
-    """The parts of the address on `lines`; the postcode is the field's, else one marked 〒 on a line."""
+    """The parts of the address on `lines`; the postcode comes from the field, else from a 〒 mark on a line."""
     text = alike(" ".join(lines)).strip()
     code = _POSTCODE.fullmatch(alike(postcode).strip()) if postcode else None
     if "〒" in text:
@@ -67,7 +67,7 @@ def read(lines: tuple[str, ...], postcode: str | None) -> AddressParts:
         care = normalise_name(with_whom[1] or with_whom[2])[-20:]  # 株式会社 is longer than the ㈱ it was found as
         text = f"{text[: with_whom.start()]} {text[with_whom.end() :]}"
     place, numbers = parts = _split(text)
-    for _ in range(64):  # until the parts, written again, are the same parts
+    for _ in range(64):  # until parsing the parts again gives the same parts
         place, numbers = _split(place + numbers)
         if (place, numbers) == parts:
             break
@@ -87,9 +87,9 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def one_form(text: str) -> str:
-    """`text` with counted numerals as digits.
+    """`text` with kanji numerals of counts as digits.
 
-    White space stays, so that numbers side by side are not run together.
+    White space stays, so that neighbouring numbers do not run together.
     """
     if not _NUMERAL.search(text):
         return text
@@ -98,18 +98,18 @@ def one_form(text: str) -> str:
 
 
 def squeezed(text: str) -> str:
-    """The name of a place without white space, marks, 大字 and 字, its small words in one spelling."""
+    """The name of a place without white space, marks, 大字 and 字, and with one spelling of の, ツ and ケ."""
     return settled(_squeezed, text)
 
 
 def _squeezed(text: str) -> str:
     text = _STREET.sub(lambda found: f"{found[1]}ル" if found[1] else f"{found[2]}入", _NOT_LETTERS.sub("", text))
-    text = _SECTION.sub("", text).replace("様方", "")  # that of nobody: `read` has taken the others
+    text = _SECTION.sub("", text).replace("様方", "")  # a 様方 without a name: `read` has taken the others
     return alike(_BETWEEN.sub(lambda found: "の" if found[1] else "ツ" if found[2] else "ケ", text))
 
 
 def _chain(text: str, house: re.Match[str]) -> tuple[list[str], str]:
-    """The numbers from the first of a house on as far as they follow each other, and what is left."""
+    """The consecutive numbers from the first house number on, and the rest of the text."""
     items, end = [house[0]], house.end()
     while found := _NEXT.match(text, end):
         items.append(found[1] or found[2])
@@ -118,7 +118,7 @@ def _chain(text: str, house: re.Match[str]) -> tuple[list[str], str]:
 
 
 def _inside(rest: str) -> list[str]:
-    """The tower and the room that stand after the name of a building; a number in its name is not one."""
+    """The tower and the room after the name of a building; a number inside the name does not count."""
     rest = rest.strip()
     room = _ROOM.search(rest)
     if room and not (room[2] or len(room[1]) > 2 or rest[: room.start()][-1:] in ("", " ", "-")):
@@ -128,7 +128,7 @@ def _inside(rest: str) -> list[str]:
 
 
 def _digits(numeral: re.Match[str]) -> str:
-    """A kanji numeral as digits: by place (一〇三) or by tens (百三)."""
+    """A kanji numeral as digits, positional (一〇三) or with units (百三)."""
     letters = numeral[0]
     if not any(letter in _TENS for letter in letters):
         return "".join(str(_DIGITS[letter]) for letter in letters)

@@ -1,7 +1,7 @@
-"""List files: what a person or an old system wrote in rows, read as events of the contract, or set aside with a cause.
+"""List files: rows written by people or old systems become events of the contract, or rejections with a cause.
 
-Nothing here knows Kafka, a clock or a file's name: bytes come in, events and rejections come out.
-Names and addresses of a row stay in this room: an event holds their tokens, a rejection the number of its line.
+This room reads bytes and gives events and rejections; it knows neither Kafka nor a clock nor a file's location.
+Names and addresses stay in this room: an event holds their tokens, a rejection only the line number.
 """
 
 from gatekeeper.lists import dates

@@ -1,4 +1,4 @@
-"""A cell's text as the value of an event's field: the field's own type says how it is read."""
+"""Conversion of a cell's text to the value of an event's field, by the field's type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gatekeeper.lists import dates
 from schemas.values import BirthDate, Model, Time, ZonedTime
 
 Hint = Any
-"""A type as it is annotated, such as `Time | None`."""
+"""A type annotation, such as `Time | None`."""
 Read = Callable[[str], Any]
 
 _BETWEEN = re.compile(r"[\s,;|、]+")
@@ -19,7 +19,7 @@ _YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
 
 
 class UnfitRow(Exception):
-    """A row that cannot become an event: `cause` is a key of texts/row.toml, `column` as the map names it."""
+    """Error for a row that cannot become an event: `cause` is a key of texts/row.toml, `column` its name in the map."""
 
     def __init__(self, cause: str, column: str = "") -> None:
         super().__init__(cause)
@@ -28,9 +28,9 @@ class UnfitRow(Exception):
 
 
 def inside(hint: Hint, key: str) -> Hint | None:
-    """The type of the field (of a list, the item) `key` within a value of that type; None where there is none.
+    """The type of the field, or list item, `key` in a value of a type; None if there is no such field.
 
-    Where several models have the field, it is that of the first.
+    If several models have the field, the first one counts.
     """
     for kind in alternatives(hint):
         if isinstance(kind, type) and issubclass(kind, Model):
@@ -45,7 +45,7 @@ def inside(hint: Hint, key: str) -> Hint | None:
 
 
 def alternatives(hint: Hint) -> Iterator[Hint]:
-    """Yields what a value of that type may be, its bounds taken off; days and times keep their names."""
+    """Yields the alternatives of a type, without bounds; the types of days and times stay as they are."""
     if any(hint == named for named in (Time, ZonedTime, BirthDate)):
         yield hint
     elif _origin(hint) is Annotated:
@@ -58,10 +58,10 @@ def alternatives(hint: Hint) -> Iterator[Hint]:
 
 
 def reader(hint: Hint, pattern: str | None = None) -> Read | None:
-    """How a cell becomes a value of that type; None where no cell can: the value has parts of its own.
+    """The function that reads a cell as a value of a type; None for a value with parts, which no cell can hold.
 
-    `pattern`: of `strptime`, for a day or time that is not written in one of the ways of `dates.time`.
-    What is read is only of the right kind: bounds and vocabulary are the contract's to judge.
+    `pattern`: a `strptime` pattern, for days or times in a form that `dates.time` does not read.
+    The function checks only the kind of the value; the contract checks bounds and vocabulary.
     """
     kinds = list(alternatives(hint))
     if any(_has_parts(kind) for kind in kinds):

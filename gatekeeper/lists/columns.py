@@ -1,4 +1,4 @@
-"""The column map: an event's shape, with the columns of a list in the places of its values."""
+"""The column map: the shape of an event, with columns of a list in place of its values."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from schemas.values import Channel
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The same value for every row."""
+    """A value that is the same for every row."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value from one column. `values`: what its cells may be, and mean; `skip`: cells of rows that say nothing."""
+    """A value from one column.
+
+    `values`: the allowed cells with their meanings; None = any. `absent`: cells that stand for an absent field.
+    `skip`: cells whose rows are skipped. `prefix`, `suffix`: text put around each cell before it is read.
+    """
 
     column: str
     read: Read
@@ -33,7 +37,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A token, made from the columns that a name and address, a mailbox or a number stand in."""
+    """A token, made from the columns of a name and address, of an e-mail address, or of a telephone number."""
 
     channel: Channel
     name: str | None = None
@@ -44,12 +48,12 @@ class Contact:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """The columns that say where the person is to be reached; all empty, there is no contact value."""
+        """The columns of the contact value, without the name; if all are empty, the row has no contact value."""
         return tuple(each for each in (*self.lines, self.postcode, self.email, self.phone) if each)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns that are read."""
+        """All columns that the token reads."""
         return (*self.places, self.name) if self.name else self.places
 
 
@@ -58,9 +62,10 @@ Node = Constant | Cell | Contact | dict[str, "Node"] | list["Node"]
 
 @dataclass(frozen=True)
 class ColumnMap:
-    """How a row becomes an event of `topic`: its root, and the columns that it needs with the key that names each.
+    """Map from a row to an event of `topic`.
 
-    `column_of`: by a field's path (`check.basis`) the column that feeds it, for a rejection to name.
+    `root`: the shape of the event. `needs`: pairs of a field's path and a column that it needs.
+    `column_of`: the column of each field by the field's path (`check.basis`), for rejections.
     """
 
     topic: str
@@ -70,27 +75,27 @@ class ColumnMap:
 
     @property
     def makes_tokens(self) -> bool:
-        """Whether a key is needed."""
+        """Tells whether the map makes tokens, for which a key is needed."""
         return any(isinstance(node, Contact) for _, node in leaves(self.root))
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """All values that come from one column."""
+        """All values that come from a single column."""
         return tuple(node for _, node in leaves(self.root) if isinstance(node, Cell))
 
     @property
     def contact_column(self) -> str:
-        """The first column of a contact value, "" where there is none."""
+        """The first column of a contact value, "" without one."""
         return next((node.places[0] for _, node in leaves(self.root) if isinstance(node, Contact)), "")
 
 
 def alike(cell: str) -> str:
-    """A cell as it is compared: without space around it, and one width."""
+    """A cell in the form used for comparison: NFKC, without space around it."""
     return normalize("NFKC", cell).strip()
 
 
 def leaves(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
-    """Yields what feeds or is a value, each with the path of its field."""
+    """Yields the leaves of a map (constants, cells and contacts), each with the path of its field."""
     if isinstance(node, dict | list):
         inner = node.items() if isinstance(node, dict) else enumerate(node)
         for key, each in inner:

@@ -1,4 +1,4 @@
-"""Days and times as people and old systems in Japan write them, made ISO 8601; what can mean two things is refused."""
+"""Conversion of days and times, as people and old systems in Japan write them, to ISO 8601; ambiguous ones fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ERAS = {
     "平成": date(1989, 1, 8),
     "令和": date(2019, 5, 1),
 }
-"""Name and first day. A year counts from the calendar year of the first day, which is 元年."""
+"""Japanese eras with their first days; the calendar year of the first day is year 1 (元年)."""
 
 _LETTERS = dict(zip("MTSHR", ERAS, strict=True))
 _YEAR = rf"(?:(?P<era>{'|'.join(ERAS)}|[MTSHR])\.?(?P<of_era>元|[0-9]{{1,3}})|(?P<year>[0-9]{{4}}))"
@@ -36,12 +36,12 @@ _WEEKDAY = re.compile(r"\([月火水木金土日]\)")
 
 
 def time(text: str) -> str:
-    """A written day or time as ISO 8601: a day stays a day, and a time without offset has none.
+    """A written day or time as ISO 8601; a day stays a day, and a time without offset gets none.
 
-    Reads `2019-05-01`, `2019/5/1`, `2019年5月1日(水)`, `20190501`, `令和元年5月1日`, `R1.5.1`, each also with a time
-    behind it (`13:05`, `13時5分`, `13:05:30.5+09:00`); 24:00 is the start of the next day. An era may be written
-    after it ended, as old forms do, but not before it began.
-    Raises ValueError for anything else: `5/1/2019`, `19/5/1`, 30 February, the number of a spreadsheet's day.
+    Reads `2019-05-01`, `2019/5/1`, `2019年5月1日(水)`, `20190501`, `令和元年5月1日`, `R1.5.1`. A time may follow
+    (`13:05`, `13時5分`, `13:05:30.5+09:00`); 24:00 is the start of the next day. Old forms use an era after its
+    end, which is accepted; a day before the start of its era is not.
+    Raises ValueError for anything else: `5/1/2019`, `19/5/1`, 30 February, a spreadsheet's day number.
     """
     day, clock = _parts(text)
     if len(day) < 3:
@@ -51,9 +51,9 @@ def time(text: str) -> str:
 
 
 def birth_date(text: str) -> str:
-    """A written birth date as `YYYY`, `YYYY-MM` or `YYYY-MM-DD`, as much of it as is written.
+    """A written birth date as `YYYY`, `YYYY-MM` or `YYYY-MM-DD`, as precise as it is written.
 
-    A midnight behind the day, as databases write it, is left out. Raises ValueError for anything else.
+    Midnight after the day, as databases write it, is left out. Raises ValueError for anything else.
     """
     day, clock = _parts(text)
     if clock and not re.fullmatch(r"0?0:00(?::00(?:\.0+)?)?", clock):
@@ -63,16 +63,16 @@ def birth_date(text: str) -> str:
 
 
 def formatted(text: str, pattern: str) -> str:
-    """A day or time written by a pattern of `strptime`; a day where the pattern has no hour.
+    """A day or time in a `strptime` pattern, as ISO 8601; a day if the pattern has no hour.
 
-    Raises ValueError for a text, or a pattern, that does not fit.
+    Raises ValueError if the text does not match the pattern, or the pattern is invalid.
     """
     read = datetime.strptime(text, pattern)
     return read.isoformat() if re.search("%[HIcX]", pattern) else read.date().isoformat()
 
 
 def _parts(text: str) -> tuple[tuple[int, ...], str]:
-    """Year, month and day, as many as are written, and the time as written."""
+    """The written parts of year, month and day, and the time as written."""
     plain = _WITHIN.sub("", _WEEKDAY.sub(" ", normalize("NFKC", text)).strip())
     day, *clock = _BETWEEN.split(plain, maxsplit=1)
     for pattern in _DATES:

@@ -1,4 +1,4 @@
-"""From rows to events: each row becomes one event of its topic, says nothing, or is rejected with a cause."""
+"""Conversion of rows to events: each row becomes one event of its topic, is skipped, or is rejected with a cause."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _SAYS = {
     "consents": ("record_id", "recorded_at"),
     "suppressions": ("suppression_id", "received_at"),
 }
-"""By topic the id of an event, and what says when it was recorded: filled in where no column says them."""
+"""By topic, the fields of an event's id and recording time, which are filled in if no column feeds them."""
 _ABSENT = object()
 _TEXT = TypeAdapter(Line)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A record of a fact topic, as it is to be published, with the line that it comes from."""
+    """A record of a fact topic to publish, with the line of its row."""
 
     line: int
     key: bytes
@@ -42,9 +42,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row of which nothing is published: its lines, the map's name of the column, the event's field, and the cause.
+    """A rejected row: its lines, the column by its name in the map, the event's field, and the cause.
 
-    `cause` is a key of texts/row.toml or texts/fault.toml, both named in full. No value of the row is in it.
+    `cause` is a full key of texts/row.toml or texts/fault.toml (`row.…`, `fault.…`). No value of the row is included.
     """
 
     line: int
@@ -56,7 +56,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """A row of which one cell says, by the map, that the row says nothing."""
+    """A row that is skipped, because one of its cells is in the map's `skip`."""
 
     line: int
 
@@ -75,11 +75,11 @@ def events(
     list_date: str,
     from_line: int = 1,
 ) -> Iterator[Outcome]:
-    """Reads the header of a CSV file, and returns what each row comes to, in the order of the file, from a line on.
+    """Reads the header of a CSV file, and gives the outcome of each row, in order, from a line on.
 
-    `columns`: None for a list whose columns are named as fields. `list_date`: when the list was drawn up, for the
-    records of rows that do not say it. `tokens`: None only where the map makes none.
-    Raises UsageError (2) for a file without header, or one whose header lacks a column of the map or has it twice.
+    `columns`: None for a list whose columns have the names of fields. `list_date`: the date of the list, for rows
+    without a date of their own. `tokens`: None only if the map makes no tokens.
+    Raises UsageError (2) for a file without header, or a header that lacks a column of the map or repeats it.
     """
     names, coming = headed(handle, encoding, file=file, from_line=from_line)
     columns = columns or by_name(names, topic=topic, file=file)
@@ -104,14 +104,14 @@ def headed(
 
 
 def demand(header: Sequence[str], column: str, *, file: str, field: str) -> None:
-    """Raises UsageError (2) unless a header has this column just once; `field`: what it is needed for."""
+    """Raises UsageError (2) unless a header has this column exactly once; `field` is the field that needs it."""
     if (count := header.count(column)) != 1:
         key = "error.column_missing" if count == 0 else "error.column_twice"
         raise UsageError(key, file=file, column=column, field=field)
 
 
 def json_events(handle: IO[bytes], *, topic: str, from_line: int = 1) -> Iterator[Outcome]:
-    """Yields what each line of a JSONL file comes to, from a line on: an event's value as it stands on its topic."""
+    """Yields the outcome of each line of a JSONL file from a line on; a line holds an event's value as on its topic."""
     for line in lines(handle):
         value = line.raw.rstrip(b"\r\n")
         if line.number < from_line:
@@ -119,12 +119,12 @@ def json_events(handle: IO[bytes], *, topic: str, from_line: int = 1) -> Iterato
         if not line.whole:
             yield Rejected(line.number, line.number, "", "", "row.line_too_long")
         elif value.strip():
-            # the mark that some editors begin a file with is no JSON
+            # the byte order mark, which some editors write first, is not JSON
             yield _checked(topic, Row(line.number, line.number, []), value.removeprefix(BOM), {})
 
 
 class _Maker:
-    """Makes events of rows by one column map."""
+    """Maker of events from rows, for one column map."""
 
     def __init__(self, columns: ColumnMap, tokens: Tokens | None, list_date: str) -> None:
         self._map = columns
@@ -133,7 +133,7 @@ class _Maker:
         self._skips = [(cell.column, cell.skip) for cell in columns.cells if cell.skip]
 
     def outcome(self, row: Row, header: Sequence[str]) -> Outcome:
-        """Returns what a row comes to; never raises for what stands in it."""
+        """The outcome of a row; no content of a row raises."""
         if row.cause or len(row.cells) != len(header):
             return Rejected(row.line, row.last_line, "", "", f"row.{row.cause or 'cells_differ'}")
         cells = dict(zip(header, row.cells, strict=True))
@@ -148,14 +148,14 @@ class _Maker:
 
     def _root(self, cells: Mapping[str, str]) -> dict[str, Any]:
         made = self._object(self._map.root, cells)
-        # a source without contact point would stand for all of them, and a stop of nobody for nobody
+        # a source without contact point would cover all of them; a suppression without person or token stops nobody
         for name, other in (("contact_points", ""), ("token", "recipient_id")):
             if name in self._map.root and name not in made and other not in made:
                 raise UnfitRow("contact_missing", self._map.contact_column)
         return made
 
     def _completed(self, made: dict[str, Any]) -> dict[str, Any]:
-        """The event with what its row need not say: version, kind, method, id and date."""
+        """The event with the fields that its row may omit: version, kind, method, id and date."""
         topic = self._map.topic
         event: dict[str, Any] = {"v": 1, **({"kind": "consent"} if topic == "consents" else {}), **made}
         if topic == "consents":
@@ -163,10 +163,10 @@ class _Maker:
                 return event
             event = {"method": "import", "expressed_by": "import", **event}
             if event.get("state") in GIVEN_STATES and "evidence_ref" not in event:
-                event["method"] = "import"  # a yes without its evidence is not proven by what a map says of its form
+                event["method"] = "import"  # a method stated by the map alone does not prove a yes without evidence
         name, date = _SAYS.get(topic, ("", ""))
         if name and name not in event:
-            # of the event, which holds tokens for contact values: the same row again is the same fact again
+            # the id is a hash of the event, with tokens for contact values, so that a repeated row is the same fact
             event[name] = f"list-{sha256(canonical(event)).hexdigest()[:40]}"
         if date and date not in event:
             event[date] = self._list_date
@@ -185,7 +185,7 @@ class _Maker:
         raise TypeError(node)
 
     def _object(self, node: dict[str, Node], cells: Mapping[str, str]) -> dict[str, Any]:
-        """The part with what the row says of it; nothing where the row says nothing, or names no contact."""
+        """The part of the event with its values from the row; empty if the row has no value or no contact for it."""
         found: dict[str, Any] = {}
         said = False
         for key, each in node.items():
@@ -202,7 +202,7 @@ class _Maker:
         return found if said or node is self._map.root else {}
 
     def _known(self, contact: Contact, cells: Mapping[str, str]) -> dict[str, Any] | None:
-        """The token of a contact value and its readings; None where the row gives no value."""
+        """The token of a contact value with its readings; None if the row has no contact value."""
         parts = {column: " ".join(cells[column].split()) for column in contact.columns}
         if not any(parts[column] for column in contact.places):
             return None
@@ -240,7 +240,7 @@ def _cell(node: Cell, text: str) -> Any:
 
 
 def _checked(topic: str, row: Row, value: bytes, column_of: Mapping[str, str]) -> Outcome:
-    """The event if the worker would read it, else the rejection."""
+    """The event if a worker would accept it, else a rejection."""
     try:
         model = decode(topic, None, value)
     except Unreadable as fault:

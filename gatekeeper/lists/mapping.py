@@ -1,4 +1,4 @@
-"""Column maps as they are written: TOML, or a header whose columns are named as fields; every mistake is named."""
+"""Readers of column maps, from TOML or from a header with field names; each mistake is reported with its place."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SHAPES: Mapping[str, Hint] = {
     "suppressions": Suppression,
     "reference": Reference,
 }
-"""By topic (registry name) what an event on it is."""
+"""Event type of each topic, by its registry name."""
 
 
 def read_map(content: bytes, *, topic: str, file: str) -> ColumnMap:
     """Reads a column map from the bytes of its TOML file.
 
-    Raises UsageError (2) with file, key path and a hint for whatever is not exactly as it must be.
+    Raises UsageError (2) with file, key path and a hint for any deviation from the format.
     """
     try:
         table = tomllib.loads(content.decode("utf-8-sig"))
@@ -40,9 +40,10 @@ def read_map(content: bytes, *, topic: str, file: str) -> ColumnMap:
 
 
 def by_name(header: Sequence[str], *, topic: str, file: str) -> ColumnMap:
-    """The map of a list whose columns are named as fields: `recipient_id`, `check.basis`.
+    """The map of a list whose columns have the names of fields: `recipient_id`, `check.basis`.
 
-    Raises UsageError (2) with the number of a column that is not: its name may be a person's, in a list without header.
+    Raises UsageError (2) with the number of a column that has no field's name. The name itself is not shown, because
+    in a list without header it may be a person's.
     """
     reading = _Reading(file, topic)
     table: dict[str, Any] = {}
@@ -61,7 +62,7 @@ def by_name(header: Sequence[str], *, topic: str, file: str) -> ColumnMap:
 
 
 def _with_lists(table: Any) -> Any:
-    """The table with lists for those parts whose keys are numbers."""
+    """The table with lists in place of parts whose keys are numbers."""
     if not isinstance(table, dict):
         return table
     inner = {key: _with_lists(value) for key, value in table.items()}
@@ -100,11 +101,11 @@ _FORMS: Mapping[str, frozenset[str]] = {
     "sms": _NUMBER,
     "fax": _NUMBER,
 }
-"""By channel what its contact value needs; a postcode beside an address is read too. The others have none."""
+"""Parts that a contact value needs, by channel; an address may also have a postcode. Other channels have no value."""
 
 
 class _Reading:
-    """One map being read: every complaint names the file and the key path."""
+    """Reader of one map; each error has the file and the key path."""
 
     def __init__(self, file: str, topic: str) -> None:
         self.file = file
@@ -112,7 +113,7 @@ class _Reading:
         self.shape: Hint = SHAPES[topic]
 
     def map(self, table: dict[str, Any]) -> ColumnMap:
-        """The map that the table is."""
+        """The column map of a table."""
         kinds = [each for each in alternatives(self.shape) if table.get("kind") in _kinds(each)]
         self.shape = kinds[0] if kinds else self.shape
         root = self._table(table, self.shape, ())
@@ -199,7 +200,7 @@ class _Reading:
             found = error.errors(include_url=False, include_input=False)
         except TypeError:
             raise self._wrong(path, "wrong.value") from None
-        # a key that is mistyped is also missing: what was written says more
+        # a mistyped key is also a missing one; the mistyped one tells more
         first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
         key = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
@@ -213,7 +214,7 @@ class _Reading:
 
 
 def _feeds(value: Any) -> bool:
-    """Whether anything in a part of the map comes from a row."""
+    """Tells whether any value in a part of the map comes from a row."""
     if isinstance(value, dict):
         return "column" in value or "channel" in value or any(_feeds(each) for each in value.values())
     return isinstance(value, list) and any(_feeds(each) for each in value)
@@ -225,8 +226,8 @@ def _kinds(shape: Hint) -> tuple[Any, ...]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of TOML as one of JSON: days and times in ISO 8601."""
-    if isinstance(value, date):  # a datetime is one
+    """A TOML value as a JSON value, with days and times in ISO 8601."""
+    if isinstance(value, date):  # includes datetime
         return value.isoformat()
     if isinstance(value, list):
         return [_plain(each) for each in value]

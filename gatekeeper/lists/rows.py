@@ -1,4 +1,4 @@
-"""A list file's bytes as rows, each with the number of its line; what is broken costs its own row and no other."""
+"""Rows of a list file, with line numbers; a broken row spoils no other."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import IO, Literal, NamedTuple
 
 Encoding = Literal["utf-8", "cp932"]
 ROW_LINES = 64
-"""A row may span so many lines: cells may hold line breaks, and a quotation that never ends must not take the rest."""
+"""Most lines of a row. Cells may hold line breaks, but an unclosed quote must not swallow the rest of the file."""
 LINE_BYTES = 256 * 1024
-"""Of a longer line the rest is passed over: no event of ours is so long."""
+"""Longest line in bytes; the rest of a longer line is skipped, because no event is that long."""
 
 BOM = b"\xef\xbb\xbf"
 
 
 class Row(NamedTuple):
-    """A row: the numbers of its first and last line, and its cells; or the cause for which it could not be read.
+    """A row: the numbers of its first and last line, and its cells or the cause for which it is unreadable.
 
-    `cause` is a key of texts/row.toml. `cells` of a row of nothing are empty.
+    `cause` is a key of texts/row.toml. An empty row has no cells.
     """
 
     line: int
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line: its number from 1, and its bytes with the line break; `whole` unless it was longer than LINE_BYTES."""
+    """A line: its number from 1 and its bytes with line break; `whole` is False if it was longer than LINE_BYTES."""
 
     number: int
     raw: bytes
@@ -40,7 +40,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a file looks like: its encoding, and how many lines it has."""
+    """Form of a file: its encoding and its number of lines."""
 
     encoding: Encoding
     lines: int
@@ -49,8 +49,8 @@ class Form:
 def survey(handle: IO[bytes]) -> Form:
     """Reads a file through and returns its form; may raise OSError.
 
-    It is UTF-8 where it says so by a mark, or where not more of its lines with letters beyond ASCII fail to be than
-    are: one damaged line does not make a file CP932 (Shift_JIS as Japanese Excel writes it).
+    A file is UTF-8 if it has a byte order mark, or if at least half of its non-ASCII lines are valid UTF-8. So one
+    damaged line does not make a file CP932 (Shift_JIS as Japanese Excel writes it).
     """
     marked, right, wrong, count = False, 0, 0, 0
     for line in lines(handle):
@@ -65,7 +65,7 @@ def survey(handle: IO[bytes]) -> Form:
 
 
 def lines(handle: IO[bytes]) -> Iterator[Line]:
-    """Yields the lines of a file; of one that is too long its beginning, marked."""
+    """Yields the lines of a file; a line that is too long is cut and marked."""
     number = 0
     while raw := handle.readline(LINE_BYTES):
         number += 1
@@ -76,9 +76,9 @@ def lines(handle: IO[bytes]) -> Iterator[Line]:
 
 
 def rows(handle: IO[bytes], encoding: Encoding) -> Iterator[Row]:
-    """Yields the rows of a CSV file, its header among them. Never raises for what stands in it.
+    """Yields the rows of a CSV file, including its header; no content of a file raises.
 
-    A quotation that is not closed as CSV demands costs the line that opens it. Each line is parsed three times at most.
+    A quote that is not properly closed spoils only the line that opens it. Each line is parsed at most three times.
     """
     source = _Lines(handle, encoding)
     while line := source.take():
@@ -86,7 +86,7 @@ def rows(handle: IO[bytes], encoding: Encoding) -> Iterator[Row]:
 
 
 def decoded(raw: bytes, encoding: Encoding) -> str | None:
-    """The text, without the mark of UTF-8; None where it is not in that encoding."""
+    """The text without byte order mark; None if the bytes are not in that encoding."""
     try:
         return raw.removeprefix(BOM).decode(encoding)
     except UnicodeDecodeError:
@@ -94,20 +94,20 @@ def decoded(raw: bytes, encoding: Encoding) -> str | None:
 
 
 class _Lines:
-    """The lines of a file, from which rows are taken; lines that a broken quotation ran through are taken again."""
+    """The lines of a file as a source of rows; lines inside a broken quote are read again."""
 
     def __init__(self, handle: IO[bytes], encoding: Encoding) -> None:
         self._coming, self._encoding = lines(handle), encoding
         self._waiting: deque[Line] = deque()
         self._inside = 0
-        """The last line that lay wholly within a broken quotation. No sound row of several lines begins up to here."""
+        """The last line wholly inside a broken quote. Up to this line no valid row of several lines begins."""
 
     def take(self) -> Line | None:
-        """The next line, None behind the last."""
+        """The next line, None after the last."""
         return self._waiting.popleft() if self._waiting else next(self._coming, None)
 
     def row(self, first: Line) -> Row:
-        """The row that begins with a line, and takes the lines on which it goes on."""
+        """The row that begins at a line, with the lines on which it continues."""
         if (text := self._text(first)) is None:
             return Row(first.number, first.number, [], "not_encoded" if first.whole else "line_too_long")
         more: list[Line] = []
@@ -120,7 +120,7 @@ class _Lines:
         return Row(first.number, first.number + len(more), [cell.strip() for cell in cells])
 
     def _following(self, first: Line, taken: list[Line]) -> Iterator[str]:
-        """Yields the text of the lines behind the first one, as far as its row may go, and notes the lines taken."""
+        """Yields the text of the lines after the first one, up to the longest row, and adds them to `taken`."""
         while first.number > self._inside and len(taken) < ROW_LINES - 1 and (line := self.take()):
             taken.append(line)
             if (text := self._text(line)) is None:

@@ -1,4 +1,4 @@
-"""How far a list of data reaches: who came with it, and what they were cleared for that can still be called back."""
+"""Blast radius of a purchased list: its people, and their live clearances that can still be recalled."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from schemas.codec import Unreadable, decode
 
 @dataclass(slots=True)
 class AffectedCampaign:
-    """A campaign by one channel: live clearances of people of the list.
+    """Live clearances of the list's people in one campaign and channel.
 
-    `standing`: those that stand on a source of the list. `ahead`: those of them whose mail date is not over, or that
-    have none, so that a recall can still stop them. `next`: the first of these mail dates, None without one.
+    `standing`: those whose basis is a source of the list. `ahead`: those of them that a recall can still stop, because
+    their mail date is missing or not over. `next`: the first of these mail dates, None without one.
     """
 
     campaign: str
@@ -28,7 +28,7 @@ class AffectedCampaign:
 
 
 class Reach:
-    """Takes the records of `sources`, then those of `ledger`, and tells what a quarantine of the list would meet."""
+    """Preview of a quarantine of a list; takes the records of `sources` first, then those of `ledger`."""
 
     def __init__(self, batch: str) -> None:
         self._batch = batch
@@ -37,16 +37,16 @@ class Reach:
 
     @property
     def people(self) -> int:
-        """How many people have a source of the list."""
+        """The number of people with a source of the list."""
         return len(self._sources)
 
     @property
     def recipients(self) -> list[str]:
-        """Who has a source of the list, by recipient id."""
+        """The recipient ids of people with a source of the list, in order."""
         return sorted(map(bytes.decode, self._sources))
 
     def source(self, key: bytes | None, value: bytes | None) -> None:
-        """Takes in a record of `sources`; one that cannot be read names no list."""
+        """Adds a record of `sources`; an unreadable one belongs to no list."""
         try:
             found = decode("sources", key, value)
         except Unreadable:
@@ -55,15 +55,15 @@ class Reach:
             self._sources.setdefault(found.recipient_id.encode(), set()).add(found.source_id)
 
     def entry(self, partition: int, key: bytes | None, value: bytes | None) -> None:
-        """Takes in a record of `ledger`, in the order of its partition; raises IntegrityError (4) as a worker does."""
+        """Adds a record of `ledger`, in the order of its partition; raises IntegrityError (4) as a worker does."""
         kind, _, rest = (key or b"").partition(b"/")
         if kind == CLEAR and rest.partition(b"/")[0] in self._sources:
             self._memories[partition].take(key or b"", value)
 
     def campaigns(self, at: int, timezone: str) -> list[AffectedCampaign]:
-        """Where people of the list have live clearances at that instant (milliseconds), by id and channel.
+        """The campaigns with live clearances of the list's people at an instant (milliseconds), by id and channel.
 
-        `timezone`: in which a mail date without one is read.
+        `timezone`: the zone of mail dates that name none.
         """
         found: dict[tuple[str, str], AffectedCampaign] = {}
         for memory in self._memories.values():

@@ -1,4 +1,4 @@
-"""What became of a campaign's pieces, as the records of the gate tell it: decided, cleared, handed off, called back."""
+"""Progress of a campaign, counted from the gate's records: decided, cleared, handed off and recalled pieces."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from schemas.codec import Unreadable, decode
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many sends of a campaign there are: `withheld` by primary reason, `late` recalled after their hand-off.
+    """Counts of a campaign's sends: `withheld` by primary reason, `late` for those recalled after their hand-off.
 
-    `waiting`: cleared, and neither handed off nor called back. `pieces`: how many different ones were decided, as one
-    may be sent several times; None = not counted.
+    `waiting`: cleared, but neither handed off nor recalled. `pieces`: the number of different pieces decided, since one
+    piece may be sent several times; None = not counted.
     """
 
     id: str
@@ -34,9 +34,9 @@ class Counts:
     pieces: int | None = field(default=None, compare=False)
 
     def told(self, expected: int | None = None) -> dict[str, Any]:
-        """The counts for programs. `expected`: how many pieces there are to be; None = all sends published.
+        """The counts for programs. `expected`: the planned number of pieces; None = all sends published.
 
-        It is done when all of them are decided, and what was cleared is handed off or called back.
+        A campaign is done when all pieces are decided, and each cleared one is handed off or recalled.
         """
         wanted = max(self.published, self.decided) if expected is None else expected
         decided = self.decided if expected is None or self.pieces is None else self.pieces
@@ -60,9 +60,9 @@ class Counts:
 class Campaign:
     """The pieces of one campaign, by the ids of their decisions; records come in the order of their partition.
 
-    `published`: how many of its sends still stand on the topic. `pieces`: person and channel of what was decided; a
-    person whom the record does not name counts by decision. `withheld`: primary reason by decision. `handed`: the
-    clearances that were handed off, by which act last.
+    `published`: the number of its sends still on the topic. `pieces`: person and channel of each decided piece; if the
+    record has no person, the decision's id counts instead. `withheld`: primary reason by decision. `handed`: the
+    clearances handed off, with the last act of each.
     """
 
     id: str
@@ -75,14 +75,14 @@ class Campaign:
     handed: dict[str, str] = field(default_factory=dict)
 
     def send(self, value: bytes | None) -> None:
-        """Takes in a record of `sends`; one that cannot be read belongs to no campaign."""
+        """Adds a record of `sends`; an unreadable one belongs to no campaign."""
         with suppress(Unreadable, *FOREIGN):
-            if orjson.loads(value or b"")["campaign_id"] == self.id:  # of most sends no more need be read
+            if orjson.loads(value or b"")["campaign_id"] == self.id:  # most sends need no full decoding
                 decode("sends", None, value)
                 self.published += 1
 
     def audit(self, value: bytes | None) -> None:
-        """Takes in a record of `audit`."""
+        """Adds a record of `audit`."""
         with suppress(*FOREIGN):
             self._audit(orjson.loads(value or b""))
 
@@ -108,14 +108,14 @@ class Campaign:
             self.withheld[did] = reasons[0]["code"] if reasons else ""
 
     def recall(self, value: bytes | None) -> None:
-        """Takes in a record of `recalls`."""
+        """Adds a record of `recalls`."""
         with suppress(*FOREIGN):
             found = orjson.loads(value or b"")
             if found["campaign_id"] == self.id:
                 self.recalled.add(found["decision_id"])
 
     def counts(self) -> Counts:
-        """How many there are of each."""
+        """The counts so far."""
         return Counts(
             self.id,
             published=self.published,

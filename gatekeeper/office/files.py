@@ -1,4 +1,4 @@
-"""Campaigns and facts as files: what stands on each line, read line by line, and no line ever stops the next."""
+"""Campaigns and facts as files, read line by line; a faulty line never stops the next."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from schemas.events import Send
 from schemas.topics import FACT_TOPICS, logical_name
 
 SAID_OF_SENDS = ("confirmations", "acts")
-"""Topics beside the facts that files may hold: what people were asked, and what reviewers said."""
+"""Topics that files may hold besides the facts: questions to people, and acts of reviewers."""
 
 Line = tuple[int, bytes]
-"""Its number in the file, from 1, and its bytes without the line break; of one longer than any record its beginning."""
+"""A line's number from 1 and its bytes without line break; a line longer than any record is cut."""
 
 
 class Unread(NamedTuple):
-    """A line of facts that could not be read, and why."""
+    """An unreadable line of facts, with its fault."""
 
     file: Path
     line: int
@@ -42,7 +42,7 @@ class _Event(NamedTuple):
 
 @contextmanager
 def opened(file: Path) -> Iterator[IO[bytes]]:
-    """Yields the file, or stdin for `-`; raises UsageError (2) for one that cannot be opened."""
+    """Yields the open file, or stdin for `-`; raises UsageError (2) for one that cannot be opened."""
     if str(file) == "-":
         yield sys.stdin.buffer
         return
@@ -61,9 +61,9 @@ def _reading(file: Path) -> Iterator[None]:
 
 
 def lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
-    """Yields what stands on each line that is not empty, in bounded memory; raises UsageError (2) where it fails.
+    """Yields the lines that are not empty, in bounded memory; raises UsageError (2) if reading fails.
 
-    The mark of UTF-8 that some editors begin a file with is left out.
+    A byte order mark, which some editors write at the start of a UTF-8 file, is left out.
     """
     with _reading(file):
         for number, raw, _ in rows.lines(handle):
@@ -72,27 +72,27 @@ def lines(handle: IO[bytes], file: Path) -> Iterator[Line]:
 
 
 def campaign(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unreadable]]:
-    """Yields the sends of a campaign as JSON: a JSONL file as it is, a CSV file (by its name) row by row.
+    """Yields the sends of a campaign as JSON, with line numbers, from a JSONL file or a CSV file (`.csv`).
 
     A CSV file has field names in its first line: `contact_point.id` is a field within a field, `match.0.token` one
     within a list. An empty cell is an absent field, and `v` may be left out.
-    Raises UsageError (2) where the columns are not those of a send.
+    Raises UsageError (2) if the columns are not those of a send.
     """
     return _rows(handle, file) if file.suffix.lower() == ".csv" else lines(handle, file)
 
 
 def fold(paths: Iterable[Path], store: FactStore) -> Iterator[Unread | None]:
-    """Takes facts from files into a store: yields, for each of their lines, None or why it could not be read.
+    """Loads facts from files into a store, and yields for each line None or its fault.
 
     A path is a file with one event a line, `{"topic", "key"?, "value"}`, or a folder with a file of values for each
-    topic, such as `sources.jsonl`. A line that names no topic of ours is refused: whomever it names is withheld.
-    Raises UsageError (2) for a file that is not there: nobody may be cleared because it is missing.
+    topic, such as `sources.jsonl`. A line without a known topic is refused, and the person in it is withheld.
+    Raises UsageError (2) for a missing file, because missing facts must never clear a send.
     """
     for number, (file, topic) in enumerate([found for path in paths for found in _fact_files(path)]):
         with opened(file) as handle:
             for line, value in lines(handle, file):
                 event = _Event(topic, None, value) if topic else _event(value)
-                # what a resolution resolves has its place on a broker, and none in a file
+                # a resolution refers to an offset on a broker, which a file does not have
                 if event.topic == "reference" and _resolves(event.value or b""):
                     fault = None
                 else:
@@ -135,7 +135,7 @@ def _rows(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unreadab
         encoding = rows.survey(handle).encoding
         handle.seek(0)
         columns: list[str] = []
-        # each line alone: no field of a send holds a line break, and a quotation left open takes no other line
+        # each line alone: no field of a send holds a line break, and an open quote must not take the next line
         for number, raw, _ in rows.lines(handle):
             cells = _cells(raw, encoding)
             if not columns:
@@ -149,7 +149,7 @@ def _rows(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unreadab
 
 
 def _cells(raw: bytes, encoding: rows.Encoding) -> list[str] | str:
-    """The cells of a line; a key of texts/row.toml where it has none."""
+    """The cells of a line, or a key of texts/row.toml if it cannot be read."""
     written = rows.decoded(raw, encoding)
     if written is None:
         return "not_encoded"
@@ -160,7 +160,7 @@ def _cells(raw: bytes, encoding: rows.Encoding) -> list[str] | str:
 
 
 def _columns(columns: list[str], file: Path) -> list[str]:
-    """The columns of a campaign; a file without its header must not be taken for one."""
+    """The columns of a campaign, checked: a file without header must not pass as one with it."""
     tops = {column.partition(".")[0] for column in columns}
     wanted = [name for name, field in Send.model_fields.items() if field.is_required() and name != "v"]
     if missing := [name for name in wanted if name not in tops]:
@@ -169,7 +169,7 @@ def _columns(columns: list[str], file: Path) -> list[str]:
         others = (*columns[:place], *columns[place + 1 :])
         taken = any(other == column or other.startswith(f"{column}.") for other in others)
         if taken or column.partition(".")[0] not in Send.model_fields:
-            # a column's name comes from outside and may be anything: it is told by its place
+            # a column's name may be anything, even personal data, so the error gives its number
             raise UsageError("error.column_wrong", file=file, column=place + 1)
     return columns
 
@@ -187,7 +187,7 @@ def _nested(row: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _listed(value: Any) -> Any:
-    """A value with each object whose names are all numbers as the list it stands for."""
+    """The value with a list in place of each object whose names are all numbers."""
     if not isinstance(value, dict):
         return value
     inner = {name: _listed(each) for name, each in value.items()}

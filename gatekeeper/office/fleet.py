@@ -1,4 +1,4 @@
-"""The fleet: which workers there are, which partitions each owns, how far these are, and what needs a person."""
+"""The fleet: the workers, their partitions with the lag, and the troubles that need a person."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from gatekeeper.ledger.head import Head
 from gatekeeper.ledger.refused import Refused
 
 PATIENCE_MS = 5_000
-"""How much longer than its session time-out an owner may write nothing while sends wait.
+"""Time beyond the session time-out that an owner may write nothing while sends wait, in milliseconds.
 
-Kafka takes the session time-out to notice a dead worker, so nobody can tell it from a slow one before that. The rest
-is for the rebalance and the take-over. A worker that waits for late facts is reported as well: it decides nothing.
+Kafka needs the session time-out to notice a dead worker; until then a dead worker looks like a slow one. The rest is
+for the rebalance and the take-over. A worker that waits for late facts is reported as well, since it decides nothing.
 """
 
 SHARING_OUT = ("PreparingRebalance", "CompletingRebalance")
-"""States in which Kafka names no owners, because the members are about to be given their partitions."""
+"""Group states of a rebalance, in which Kafka reports no owners of partitions."""
 
 Trouble = Literal["no_owner", "refused", "not_deciding", "log_unreadable"]
-"""What needs a person: a partition without an owner, one that its owner refuses, an owner that is silent while sends
+"""Troubles that need a person: a partition without an owner, a refused one, an owner that writes nothing while sends
 wait, an unreadable log."""
 
 
@@ -29,7 +29,7 @@ wait, an unreadable log."""
 class Member:
     """One member of the workers' consumer group, as Kafka describes it.
 
-    `worker`: its GATEKEEPER_WORKER, "" where it has none; `id`: Kafka's own name for it. `partitions`: of `sends`.
+    `worker`: its GATEKEEPER_WORKER, "" without one; `id`: Kafka's member id. `partitions`: its partitions of `sends`.
     """
 
     worker: str
@@ -39,13 +39,13 @@ class Member:
 
     @property
     def name(self) -> str:
-        """How people name it."""
+        """The name for people: the worker's, else Kafka's member id."""
         return self.worker or self.id
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumerGroup:
-    """The workers' consumer group: Kafka's word for its state, and its members."""
+    """The workers' consumer group: its state in Kafka's terms, and its members."""
 
     state: str
     members: tuple[Member, ...] = ()
@@ -61,11 +61,11 @@ class LastWrite:
 
 @dataclass(frozen=True, slots=True)
 class InputPartition:
-    """What Kafka holds of one partition of `sends`.
+    """State of one partition of `sends`, as Kafka holds it.
 
-    `start`, `end`: its first offset and its end. `waiting_since`: the broker's time stamp of the oldest send that is
-    not decided, in milliseconds, None where no send waits: an end can also lie behind transaction markers alone.
-    `refused`: why the owner does not go on, None where nothing holds it up.
+    `start`, `end`: its first offset and its end offset. `waiting_since`: the broker's time stamp of the oldest
+    undecided send, in milliseconds; None where no send waits, since only transaction markers may lie before `end`.
+    `refused`: the cause for which the owner has stopped, None without one.
     """
 
     start: int
@@ -77,13 +77,13 @@ class InputPartition:
 
     @property
     def lag(self) -> int:
-        """How many offsets are not decided; an upper bound for the sends among them."""
+        """The number of undecided offsets, an upper bound for undecided sends."""
         return max(0, self.end - (self.head.sends if self.head else self.start))
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One partition of `sends`, and the member that owns it, None where nobody does."""
+    """One partition of `sends` and its owner, None without one."""
 
     number: int
     place: InputPartition
@@ -91,7 +91,7 @@ class Partition:
 
     @property
     def silent_since(self) -> int | None:
-        """Since when sends wait and the owner has written nothing (milliseconds); None where none waits."""
+        """The start of the owner's silence while sends wait, in milliseconds; None where no send waits."""
         if self.place.waiting_since is None:
             return None
         written = self.place.written
@@ -101,9 +101,10 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One worker: its partitions, and when it last wrote a manifest (milliseconds, None: none is the newest anywhere).
+    """One worker: its partitions, and the time of its last manifest.
 
-    `host` is None for a worker that wrote the newest manifest of a partition and is no longer in the group.
+    `written_at`: in milliseconds; None where no partition's newest manifest is this worker's.
+    `host`: None for a worker that wrote the newest manifest of a partition and is no longer in the group.
     """
 
     name: str
@@ -114,9 +115,10 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All that is known of the workers at the instant `at` (milliseconds).
+    """State of all workers at the instant `at` (milliseconds).
 
-    `patience_ms`: how long an owner may write nothing while sends wait. `seal`: None without a log on this machine.
+    `patience_ms`: the time that an owner may write nothing while sends wait. `seal`: None without a log on this
+    machine.
     """
 
     at: int
@@ -128,12 +130,12 @@ class Fleet:
 
     @property
     def lag(self) -> int:
-        """How many sends are not decided, at most."""
+        """The highest possible number of undecided sends."""
         return sum(each.place.lag for each in self.partitions)
 
     @property
     def sharing_out(self) -> bool:
-        """Tells whether the partitions are being given to the members, so that nobody owns one at the moment."""
+        """Tells whether a rebalance is under way, in which no partition has an owner."""
         return self.state in SHARING_OUT
 
     @property
@@ -143,14 +145,14 @@ class Fleet:
 
     @property
     def refused(self) -> tuple[Partition, ...]:
-        """The partitions that wait for a person to look."""
+        """The refused partitions, which wait for a person."""
         return tuple(each for each in self.partitions if each.place.refused)
 
     @property
     def undecided(self) -> tuple[Partition, ...]:
         """The partitions whose owner has written nothing for longer than `patience_ms` while sends wait.
 
-        Without those that are refused: their owner says why it writes nothing.
+        Refused partitions are left out, because their owner has stated the cause.
         """
         return tuple(
             each
@@ -161,7 +163,7 @@ class Fleet:
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
-        """Returns what needs a person, gravest first; nothing where every partition is decided."""
+        """The troubles that need a person, the gravest first; empty if the fleet is well."""
         found: list[tuple[Trouble, object]] = [
             ("no_owner", self.unowned),
             ("refused", self.refused),
@@ -174,10 +176,10 @@ class Fleet:
 def fleet(
     group: ConsumerGroup, places: Mapping[int, InputPartition], *, at: int, session_ms: int, seal: Seal | None = None
 ) -> Fleet:
-    """The fleet as the group, the partitions (by number) and the seal show it.
+    """The fleet, computed from the group, the partitions (by number) and the seal.
 
-    `at`: when the heads were read, or earlier; what came later counts as not waiting. `session_ms`: the session
-    time-out of the group. Both in milliseconds.
+    `at`: the time when the heads were read, or earlier; sends that came later do not count as waiting. `session_ms`:
+    the session time-out of the group. Both in milliseconds.
     """
     owners = {number: member for member in group.members for number in member.partitions}
     partitions = tuple(Partition(number, place, owners.get(number)) for number, place in sorted(places.items()))
@@ -191,7 +193,7 @@ def _workers(members: Sequence[Member], places: Mapping[int, InputPartition]) ->
             member.name,
             member.host,
             member.partitions,
-            # members without a name all write under the same one
+            # members without a name all write under "", so only their own partitions count
             _last((one for n, one in written.items() if member.worker or n in member.partitions), member.worker),
         )
         for member in members

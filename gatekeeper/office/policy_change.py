@@ -1,6 +1,6 @@
-"""A version of a policy that shall be put in force: what it would change, whether it lets more through, and its record.
+"""Proposal to put a policy version in force: its differences, the lines that widen it, and its record.
 
-Pure: what is known of policies and an instant in, a proposal or a refusal out. Nothing is in force by a proposal.
+Pure: takes the known policies and an instant, and gives a proposal or a refusal. A proposal puts nothing in force.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from schemas.codec import VALUE_BYTES, Unreadable, decode, encode
 from schemas.events import PolicyVersion
 
 AFTER_ALL: Order = (0, 2**53)
-"""Where a record that is not written yet would stand."""
+"""Order of a record that is not written yet: after all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What `reference` says of policies: the facts with their activations, and the records by their places."""
+    """Policies on `reference`: the facts with their activations, and the records by partition and offset."""
 
     store: FactStore = field(default_factory=FactStore)
     records: dict[Order, PolicyVersion] = field(default_factory=dict)
 
     def take(self, partition: int, offset: int, key: bytes | None, value: bytes | None) -> None:
-        """Takes in a record of `reference`, as a worker would."""
+        """Adds a record of `reference`, as a worker does."""
         if self.store.apply("reference", partition, offset, key, value) is None:
             model = decode("reference", key, value)
             if isinstance(model, PolicyVersion):
                 self.records[partition, offset] = model
 
     def over(self, id_: str) -> Packs:
-        """The packs of that id as they hold."""
+        """The packs of an id, with the activated versions."""
         return self.store.activations.over(packs.load(id_))
 
     def text(self, policy: Policy) -> str:
@@ -52,9 +52,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What would be in force: the version, from when (milliseconds), over which, and with what it leaves.
+    """A proposed policy version: the replaced one, its beginning (milliseconds), its record and the packs after it.
 
-    `widening`: the lines that let more through than before; it takes a word of its own to allow them.
+    `widening`: the lines that let more through than before; the person must allow them expressly.
     """
 
     new: Policy
@@ -67,14 +67,14 @@ class Proposal:
 
     @property
     def later(self) -> tuple[Policy, ...]:
-        """The versions that follow it by their own day."""
+        """The home versions that take force after the proposed one."""
         return tuple(policy for policy in self.after.home if policy.since > self.begins * 1000)
 
 
 def propose(known: Known, new: Policy, content: str, *, by: str, since: str | None, now: int) -> Proposal:
     """The proposal; `content` is the policy's text, `since` an instant, `now` or None for its own day.
 
-    Takes the record into `known`. Raises UsageError (2) for a version that cannot be put in force then.
+    Adds the record to `known`. Raises UsageError (2) for a version that cannot be put in force at that time.
     """
     before = _packs(known, new)
     begins = _begins(new, since, now=now, skew_ms=before.at(now).skew_ms)
@@ -86,7 +86,7 @@ def propose(known: Known, new: Policy, content: str, *, by: str, since: str | No
 
 
 def every(known: Known | None = None) -> list[Policy]:
-    """The shipped versions, and those that were put in force."""
+    """The shipped versions and the activated ones."""
     found = [policy for versions in packs.shipped().values() for policy in versions]
     if known is not None:
         found += [policy for id_ in packs.shipped() for _, policy in known.store.activations.of(id_)]
@@ -94,7 +94,7 @@ def every(known: Known | None = None) -> list[Policy]:
 
 
 def named(name: str, among: Iterable[Policy]) -> Policy:
-    """The last version that is meant by an id or id@version."""
+    """The last version that an `id` or `id@version` matches; raises UsageError (2) for an unknown name."""
     among = list(among)
     found = [policy for policy in among if name in (policy.id, policy.name)]
     if not found:
@@ -103,7 +103,7 @@ def named(name: str, among: Iterable[Policy]) -> Policy:
 
 
 def _packs(known: Known, new: Policy) -> Packs:
-    """The packs that a version goes into; its number must not be that of another text."""
+    """The packs that a version joins; raises UsageError (2) if another text has its version number."""
     for policy in every(known):
         if (policy.id, policy.version) == (new.id, new.version) and policy.sha256 != new.sha256:
             raise UsageError("error.policy_version_taken", name=new.name, next=policy.version + 1)
@@ -111,7 +111,10 @@ def _packs(known: Known, new: Policy) -> Packs:
 
 
 def _begins(new: Policy, since: str | None, *, now: int, skew_ms: int) -> int:
-    """Returns from when the version shall be in force, in milliseconds; never from a day that is over."""
+    """The instant from which the version will be in force, in milliseconds.
+
+    Raises UsageError (2) for a malformed instant, or one that has passed.
+    """
     try:
         begins = now if since == "now" else new.since // 1000
         if since not in (None, "now"):
@@ -148,7 +151,7 @@ def _record(new: Policy, content: str, *, begins: int, by: str) -> PolicyVersion
 
 
 def _checked(known: Known, new: Policy, record: PolicyVersion, *, begins: int) -> Packs:
-    """The packs as they would hold; raises UsageError where the strictest pack were the strictest no more."""
+    """The packs with the new version; raises UsageError (2) if the strictest pack would be looser than another."""
     try:
         known.store.activations.put(AFTER_ALL, record)
     except Unreadable as fault:
@@ -164,7 +167,7 @@ def _checked(known: Known, new: Policy, record: PolicyVersion, *, begins: int) -
 
 
 def _widening(before: Packs, after: Packs, *, begins: int) -> list[str]:
-    """The lines that let more through than before, on that day or when any later version takes force."""
+    """The lines that let more through than before, at the beginning or when a later version takes force."""
     turns = {policy.since // 1000 for policy in before.home + after.home}
     days = sorted({begins, *(turn for turn in turns if turn > begins)})
     return sorted({line for day in days for line in wider(before.at(day), after.at(day))})

@@ -1,6 +1,6 @@
-"""What a campaign would come to: its funnel, what withholds it, what would cure it, and who left and came back.
+"""Forecast of a campaign: its funnel, the reasons with their remedies, and people who had left and are listed again.
 
-Pure counting: a send, its facts and its decision in, sums out. It decides nothing.
+Pure counting: takes sends with their facts and decisions, and gives sums. This module decides nothing.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from schemas.audit import Verdict
 from schemas.events import Consent, Send
 
 Grade = Literal["A", "B", "C", "D", "-"]
-"""How well a yes is proven: A the sender's own form version and proof, B proof without that form, C a dated record
-without proof, D a bare flag, - no yes at all for this purpose and channel."""
+"""Grade of a consent's evidence: A proof with the sender's own form version, B proof without that form, C a dated
+record without proof, D a bare flag, - no consent for this purpose and channel."""
 
 GRADES: tuple[Grade, ...] = ("A", "B", "C", "D", "-")
 NO_SOURCE = "none"
-"""Stands for the acquisition method where no source is on file."""
+"""Acquisition method of a send without a source on file."""
 
 ENDING = frozenset({"FACTS_UNAVAILABLE", "FACTS_STALE", "POLICY_UNKNOWN", "EVENT_INVALID", "DECISION_FAILED"})
-"""Nothing else was looked at beside these (rule 6.4.1), so nobody knows what their cure would leave."""
+"""Reasons that end the check of a send (rule 6.4.1), so that other reasons stay unknown until these are cured."""
 ONE_RECORD = (
-    frozenset({"SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING"}),  # the record of the provider's check (APPI 30)
-    frozenset({"CONSENT_EVIDENCE_MISSING", "EMAIL_CONSENT_RECORD_MISSING"}),  # the proof of the yes
+    frozenset({"SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING"}),  # record of the check of the provider (APPI 30)
+    frozenset({"CONSENT_EVIDENCE_MISSING", "EMAIL_CONSENT_RECORD_MISSING"}),  # proof of the consent
 )
 """Reasons that one corrected record cures together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """How a person who had left is in the list again: by what they left, and by which later source they came.
+    """Return of a person who had left: the reason they left for, and the later source that brought them back.
 
     `source` is None where the person was erased and no later source is dated.
     """
@@ -51,7 +51,10 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One line of a campaign, judged. `send` is None if it could not be read; `duplicate_of` is an earlier line."""
+    """One line of a campaign with its decision.
+
+    `send`: None if the line could not be read. `duplicate_of`: the number of the earlier line with the same piece.
+    """
 
     line: int
     decision: Decision
@@ -62,7 +65,7 @@ class Checked:
 
 @dataclass(slots=True)
 class Weight:
-    """How many sends a reason withholds, alone or beside others, and how many a cure of it would leave clear."""
+    """Weight of a reason: the sends it withholds, alone or with others, and those that its cure alone would clear."""
 
     withheld: int = 0
     recoverable: int = 0
@@ -70,7 +73,7 @@ class Weight:
 
 
 class Preflight:
-    """Sums of a campaign's judged lines, each of them added once."""
+    """Sums over a campaign's decided lines; add each line once."""
 
     def __init__(self) -> None:
         self.funnel: Counter[tuple[Verdict, str]] = Counter()
@@ -82,16 +85,16 @@ class Preflight:
 
     @property
     def sends(self) -> int:
-        """How many lines were added."""
+        """The number of lines added."""
         return sum(self.funnel.values())
 
     @property
     def withheld(self) -> int:
-        """How many of them are not clear."""
+        """The number of lines that are not clear."""
         return sum(n for (verdict, _), n in self.funnel.items() if verdict != "clear")
 
     def add(self, checked: Checked, reference: Reference) -> Return | None:
-        """Adds one line; returns how its person came back, if that person had left."""
+        """Adds one line; gives its person's return, None if that person had not left and come back."""
         decision, send = checked.decision, checked.send
         self.funnel[decision.verdict, decision.primary or ""] += 1
         self.duplicates += checked.duplicate_of is not None
@@ -113,7 +116,7 @@ class Preflight:
         return returned
 
     def ranked(self) -> list[tuple[str, Weight]]:
-        """Each reason with its weight: the one that withholds most first, then the one that cures most."""
+        """The reasons with their weights: those that withhold most first, then those whose cure clears most."""
         return sorted(self._weights.items(), key=lambda one: (-one[1].withheld, -one[1].recoverable, one[0]))
 
     def sources(self) -> list[tuple[str, Counter[Grade]]]:
@@ -121,12 +124,12 @@ class Preflight:
         return sorted(self.evidence.items(), key=lambda one: (-one[1].total(), one[0]))
 
     def returners(self) -> list[tuple[tuple[str, str, str | None], set[str]]]:
-        """Who came back, by (the reason they left for, acquisition method, batch), most people first."""
+        """Recipient ids of returned people by (reason for leaving, acquisition method, batch), most people first."""
         return sorted(self.returned.items(), key=lambda one: (-len(one[1]), one[0][:2], one[0][2] or ""))
 
 
 def cures(decision: Decision) -> Mapping[str, tuple[Remedy, ...]]:
-    """Returns, for each reason of a decision, those of its remedies that alone would leave the send clear."""
+    """The remedies of each reason that would clear the send alone."""
     return {
         code: tuple(remedy for remedy in CATALOGUE[code].remedy if _clears(decision, code, remedy))
         for code in decision.codes
@@ -137,15 +140,16 @@ def _clears(decision: Decision, code: str, remedy: Remedy) -> bool:
     codes = set(decision.codes)
     if not ENDING.isdisjoint(codes) or codes - cured(decision, code, remedy):
         return False
-    # a new word of the person also brings the consent whose absence was left out; a corrected record does not
+    # a new act of the person also supplies the consent whose absence was left out; a corrected record does not
     return remedy not in ("F", "W") or not decision.left_out
 
 
 def cured(decision: Decision, code: str, remedy: Remedy) -> frozenset[str]:
-    """Which reasons of a decision one remedy takes away, the remedy of `code` being applied.
+    """The reasons of a decision that one remedy of `code` removes.
 
-    One yes on a complete form answers whatever asking may cure, a new act of the person that and what only such an
-    act may, a release whatever is SOFT (rule 6.8), and a corrected record what stands on it.
+    C: consent on a complete form removes each reason that asking may cure. N: a new act of the person removes these,
+    and those that only such an act cures. R: a release removes each SOFT reason (rule 6.8). F: a corrected record
+    removes the reasons that depend on it. W: waiting removes `code` alone.
     """
     kinds = [CATALOGUE[each] for each in decision.codes]
     match remedy:
@@ -155,7 +159,7 @@ def cured(decision: Decision, code: str, remedy: Remedy) -> frozenset[str]:
             return frozenset(kind.code for kind in kinds if "C" in kind.remedy or "N" in kind.remedy)
         case "R" if decision.verdict == "review":
             return frozenset(kind.code for kind in kinds if kind.severity == "SOFT")
-        case "F" if CATALOGUE[code].group != "lifecycle":  # there it only makes it possible to ask again
+        case "F" if CATALOGUE[code].group != "lifecycle":  # in `lifecycle` a corrected fact only allows asking again
             return next((record for record in ONE_RECORD if code in record), frozenset((code,)))
         case "W":
             return frozenset((code,))
@@ -163,7 +167,7 @@ def cured(decision: Decision, code: str, remedy: Remedy) -> frozenset[str]:
 
 
 def grade(case: Case) -> Grade:
-    """The best grade of the person's consents to the send's purpose by its channel, whoever collected them."""
+    """The best grade of the person's consents to the send's purpose and channel, with any controller."""
     consents = Consents(case)
     found = [
         _grade(case, event, consents)
@@ -182,10 +186,10 @@ def _grade(case: Case, event: Consent, consents: Consents) -> Grade:
 
 
 def came_back(case: Case, decision: Decision) -> Return | None:
-    """How a person whose no stands is in the list again; None for one who never left, or never came back.
+    """The return of a person whose refusal still holds; None for a person who never left, or never came back.
 
-    Whoever was erased should not be found at all. Anybody else came back by a source that was acquired after the no:
-    under the same id, or under another one that a token of the contact point or of a source betrays.
+    An erased person should not be listed at all, so each listing counts. Others count as returned if a source was
+    acquired after the refusal, under the same id or under another id with a common contact token.
     """
     left = [reason for reason in decision.reasons if reason.code in WILL]
     if not left:
@@ -215,5 +219,5 @@ def _nos(case: Case) -> Iterator[No]:
 
 
 def _method(decision: Decision, facts: Facts) -> str:
-    """By what route the data that a decision stands on came."""
+    """The acquisition method of a decision's basis."""
     return next((one.method for one in facts.sources if one.source_id == decision.basis), NO_SOURCE)

@@ -1,4 +1,4 @@
-"""What may be published: each line is held against the contract, and a send against the reference data as well."""
+"""Check before publication: each line against the contract, and a send against the reference data as well."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.values import Model
 
 FEW = 20
-"""So many allowed values are told; of more only those that are like the one that was written."""
+"""Most allowed values listed in full; if there are more, only similar ones are listed."""
 LIKE = 3
+"""Most similar values listed."""
 _NO_FACTS = Facts((), (), (), frozenset(), (), b"{}")
 _BY_POLICY = ("purpose", "mail_date")
-"""Cases of EVENT_INVALID that the policy in force decides."""
+"""Cases of EVENT_INVALID that depend on the policy in force."""
 _SEPARATORS = (b",", b";", b"\t")
 
 
 class LineFault(NamedTuple):
-    """Why a line is not published: the fault (of texts/fault.toml), the field ("" for none), and what would be right.
+    """Cause for which a line is not published: a key of texts/fault.toml, the field ("" for none), and a hint.
 
-    `hint` holds ids, codes and days only, and is "" where nothing more can be said.
+    `hint` lists allowed values: ids, codes and days only. It is "" where there is nothing to list.
     """
 
     fault: str
@@ -42,16 +43,16 @@ class LineFault(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What is wrong and what would be right, in the reader's language."""
+        """The fault with its hint, in the reader's language."""
         says = text(f"fault.{self.fault}")
         return text("publish.says", fault=says, hint=self.hint) if self.hint else says
 
 
 class Publication:
-    """Tells of each value whether it may stand on `topic`.
+    """Checker of values for `topic`.
 
-    `reference`, `packs`: what sends are held against at the instant `at` (milliseconds since the epoch); None: the
-    contract alone.
+    `reference`, `packs`: the data that sends are checked against at the instant `at` (milliseconds since the epoch).
+    Without them only the contract is checked.
     """
 
     def __init__(
@@ -61,10 +62,10 @@ class Publication:
         self._reference, self._packs, self._at = reference, packs, at
 
     def read(self, value: bytes) -> Any | LineFault:
-        """The value as its topic's model, or why it is refused. Never raises for what stands in it.
+        """The value as its topic's model, or the fault for which it is refused; no content of a value raises.
 
-        A send is refused for what the gate would find EVENT_INVALID, for a template that is not registered, and for a
-        mail date that is over.
+        A send is refused if the gate would find it EVENT_INVALID, if its template is not registered, or if its mail
+        date is over.
         """
         try:
             model = decode(self.topic, None, value)
@@ -88,7 +89,7 @@ class Publication:
         return None
 
     def _hint(self, kind: str, case: Case) -> str:
-        """Returns what was written, and what may stand there instead."""
+        """The written value and the allowed ones; "" for other cases."""
         send, reference = case.send, case.reference
         if kind == "controller":
             return _instead(send.controller_id, reference.controllers)
@@ -104,7 +105,7 @@ class Publication:
 
 
 def is_table(line: bytes) -> bool:
-    """Tells whether a file's first line is no JSON, and has the commas, semicolons or tabs of a table."""
+    """Tells whether a file's first line is not JSON and has commas, semicolons or tabs, as a table has."""
     return not line.lstrip().startswith((b"{", b"[")) and any(sign in line for sign in _SEPARATORS)
 
 
@@ -119,7 +120,7 @@ def _instead(written: str, known: Collection[str]) -> str:
 
 
 def _by_contract(fault: Unreadable) -> str:
-    """Which values or fields the contract of sends has at the place of a fault, '' where it lists none."""
+    """The values or fields that the contract of sends allows at the place of a fault; "" where it lists none."""
     hint: Any = Send
     for part in fault.place.split(".") if fault.place else ():
         hint = inside(hint, part)

@@ -1,4 +1,4 @@
-"""What a print house says it sent, held against what was cleared, handed off and called back."""
+"""Comparison of a print house's report of delivered pieces with the cleared, handed-off and recalled ones."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from schemas.values import ID_PATTERN
 
 Kind = Literal["unreadable", "unknown", "differs", "withheld", "recalled", "not_handed", "twice"]
 KEY = ("recipient_id", "campaign_id", "channel")
-"""The columns that name a piece where its decision is not named."""
+"""Columns that identify a piece without its decision id."""
 Key = tuple[str, str, str]
 
 
 class Delivered(NamedTuple):
-    """A row of the print house's file: what it names of a piece, and when it was sent. '' = not said."""
+    """A row of the print house's file: the ids of a piece and the date when it was sent; "" = not given."""
 
     line: int
     decision_id: str = ""
@@ -29,12 +29,12 @@ class Delivered(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """The piece by its key."""
+        """The key of the piece."""
         return self.recipient_id, self.campaign_id, self.channel
 
 
 class Discrepancy(NamedTuple):
-    """What is wrong with a row; `decision` is the one found for it, '' without one."""
+    """A discrepancy in a row; `decision` is the id found for it, "" without one."""
 
     row: Delivered
     kind: Kind
@@ -43,9 +43,9 @@ class Discrepancy(NamedTuple):
 
 @dataclass(slots=True)
 class Books:
-    """What the gate's records say of pieces, each by the id of its decision.
+    """Pieces in the gate's records, by decision id.
 
-    `recalled`: when, in milliseconds since the epoch. `zone`: in which days are read.
+    `recalled`: the times of the recalls, in milliseconds since the epoch. `zone`: the time zone of days.
     """
 
     zone: str
@@ -55,17 +55,17 @@ class Books:
     handed: set[str] = field(default_factory=set)
 
     def compare(self, rows: Iterable[Delivered]) -> Iterator[tuple[Delivered, str, Kind | None]]:
-        """Yields each row once, with the decision found for it ('' without) and what is wrong, None where it is right.
+        """Yields each row once, with its decision id ("" without) and its discrepancy, None if it is right.
 
-        Of several things that are wrong the first is told: unreadable, unknown, differs, withheld, recalled,
-        not_handed, twice.
+        If a row has several discrepancies, the first of this order is given: unreadable, unknown, differs, withheld,
+        recalled, not_handed, twice.
         """
         known: dict[Key, str] = {}
         for decisions in (self.withheld, self.recalled, self.cleared):
             for did in decisions:
                 key = self.cleared.get(did) or self.withheld.get(did)
                 if key and not (decisions is self.cleared and did in self.recalled):
-                    known[key] = did  # a clearance that stands goes before one called back, and that before a refusal
+                    known[key] = did  # a live clearance overrides a recalled one, which overrides a refusal
         seen: set[str] = set()
         for row in rows:
             if not _readable(row, self.zone):
@@ -90,7 +90,7 @@ class Books:
         return "twice" if did in seen else None
 
     def _before(self, date: str, recalled: int) -> bool:
-        """Whether a piece went out on a day before the one of its recall; without a date nobody can say so."""
+        """Tells whether a piece went out on a day before its recall; False without a date."""
         return (
             bool(date)
             and times.span(date, self.zone).last < times.span(times.day(recalled * 1000, self.zone), self.zone).first
@@ -98,7 +98,7 @@ class Books:
 
 
 def counted(findings: Iterable[Discrepancy]) -> Mapping[str, int]:
-    """How often each kind was found, the most frequent first."""
+    """The number of discrepancies of each kind, the most frequent first."""
     return dict(Counter(one.kind for one in findings).most_common())
 
 

@@ -1,4 +1,4 @@
-"""A refused partition as a person looks at it: where it stands, from where it may go on, and what that would skip."""
+"""A refused partition for the person who resumes it: its position, the allowed offsets, and the skipped records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Input = Literal["sends", "acts"]
 
 
 class KeptRange(NamedTuple):
-    """What Kafka keeps of a partition of an input: its first offset and its end."""
+    """Offsets that Kafka keeps of an input partition: its first offset and its end offset."""
 
     start: int
     end: int
@@ -33,7 +33,7 @@ class Position(NamedTuple):
 
 
 class ProposedSkip(NamedTuple):
-    """Offsets of an input that would go undecided; `to` below `start`: the partition would go back so far."""
+    """Range of an input's offsets that would go undecided; `to` below `start` means that it would go back."""
 
     topic: Input
     start: int
@@ -42,10 +42,10 @@ class ProposedSkip(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """All that is known of a refused partition.
+    """State of a refused partition.
 
-    `head`, `raw`: as the ledger holds it, and its bytes; None without one. `logs`: of both inputs. `claimed`: the next
-    offsets of inputs by the last manifest, where there is one.
+    `head`, `raw`: the head in the ledger and its bytes, None without one. `logs`: the kept offsets of both inputs.
+    `claimed`: the next offsets of the inputs in the last manifest, empty without one.
     """
 
     partition: int
@@ -57,22 +57,22 @@ class Refusal:
 
     @property
     def topic(self) -> Input:
-        """The input that `--from` is an offset of: `acts` only where the refusal is about that."""
+        """The input that `--from` refers to: `acts` if the refusal is about `acts`, else `sends`."""
         return "acts" if logical_name(str(self.note.values.get("topic", ""))) == "acts" else "sends"
 
     @property
     def before(self) -> Position:
-        """Where the partition stands: by its head, else by its last manifest, else at the start of the logs."""
+        """The position of the partition: from its head, else its last manifest, else the start of the logs."""
         if self.head is not None:
             return Position(self.head.sends, self.head.acts)
         return Position(*(self.claimed.get(name, self.logs[name].start) for name in ("sends", "acts")))
 
     @property
     def range(self) -> KeptRange:
-        """The offsets that `--from` may name, first and last.
+        """The first and last offset that `--from` allows.
 
-        Nothing is decided twice, so the first is where the partition stands; only where the log ends before that, it
-        is the start of the log.
+        Nothing may be decided twice, so the first is the partition's position. Only if the log ends before that
+        position, the first is the start of the log.
         """
         log, before = self.logs[self.topic], self.before[self.topic == "acts"]
         if self.note.key == "error.torn":
@@ -81,21 +81,21 @@ class Refusal:
 
     @property
     def suggested(self) -> int:
-        """The offset that skips least."""
+        """The offset that skips the fewest records."""
         return self.range.end if self.before[self.topic == "acts"] > self.range.end else self.range.start
 
     def position(self, start: int) -> Position:
-        """Where it goes on if `--from` is `start`; raises UsageError (2) with the allowed offsets."""
+        """The new position if `--from` is `start`; raises UsageError (2) with the allowed offsets."""
         first, last = self.range
         if not first <= start <= last:
             raise UsageError("error.partition_from", partition=self.partition, topic=self.topic, first=first, last=last)
         found = dict(zip(("sends", "acts"), self.before, strict=True))
-        for name, log in self.logs.items():  # the input that the refusal is not about may have expired as well
+        for name, log in self.logs.items():  # records of the other input may have expired as well
             found[name] = min(max(self._settled(name, found[name]), log.start), log.end)
         return Position(**{**found, self.topic: start})
 
     def skips(self, position: Position) -> list[ProposedSkip]:
-        """Returns what would go undecided by going on there; nothing that audit records decide already."""
+        """The ranges that would go undecided after resuming at a position, without those that audit records decide."""
         sends, acts = (self._settled(name, start) for name, start in zip(("sends", "acts"), self.before, strict=True))
         decided = self.note.values.get("sends") if self.note.key == "error.torn" else None
         sends = decided if type(decided) is int else sends
@@ -103,7 +103,7 @@ class Refusal:
         return [one for one in found if one.start != one.to]
 
     def act(self, position: Position, *, act_id: str, at: str, by: str, reason: str) -> PartitionAct:
-        """The act; raises UsageError (2) that names the option whose value it cannot hold."""
+        """The act that resumes the partition; raises UsageError (2) that names the option with an invalid value."""
         said: dict[str, Any] = {"v": 1, "kind": "resume_partition", "act_id": act_id, "at": at, "by": by}
         said |= {"subject": f"partition/{self.partition}", "reason": reason, **position._asdict()}
         said |= {"refused": self.note.key, "head": fingerprint(self.raw)}
@@ -114,6 +114,6 @@ class Refusal:
         raise UsageError("error.option_invalid", option=f"--{place}")
 
     def _settled(self, name: str, otherwise: int) -> int:
-        """Where an input stands once a torn transaction is settled, as the note has it."""
+        """The next offset of an input after a torn transaction is settled, from the note; else `otherwise`."""
         value = self.note.values.get({"sends": "end", "acts": "acts"}[name]) if self.note.key == "error.torn" else None
         return value if type(value) is int else otherwise

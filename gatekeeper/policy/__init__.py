@@ -1,1 +1,1 @@
-"""Policies: the rules in force, from when, in which country, under which clause."""
+"""Policies: the rules in force by time and country, with their clauses of law."""

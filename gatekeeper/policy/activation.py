@@ -1,7 +1,7 @@
-"""The versions that the privacy manager put in force by records of `reference`, over the shipped ones.
+"""Policy versions that the privacy manager put in force by records of `reference`, over the shipped ones.
 
-A record holds the whole text of its policy. One that cannot be put in force must not leave the old version deciding
-what the manager believes to be stricter: from its day on nothing is decided under that id.
+A record holds the whole text of its policy. A faulty record stops all decisions under its id from its day on.
+Otherwise the old version would go on deciding, while the manager believes that a stricter one is in force.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from schemas.codec import Unreadable
 from schemas.events import PolicyVersion
 
 Order = tuple[int, int]
-"""Partition and offset on `reference`: which of two records is the later one."""
+"""Partition and offset on `reference`, which order the records."""
 
 SHIPPED: Order = (-1, -1)
+"""Order of a shipped version: before all records."""
 EARLIEST_ZONE = "Etc/GMT-14"
-"""Where a day begins first: a day of nobody knows which zone begins there."""
+"""Zone in which a day begins first; used for a day without a known zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class _Unread:
 
 
 class Activations:
-    """All records of policies so far, good and bad; `revision` changes with every one of them."""
+    """All policy records so far, valid and faulty; `revision` changes with each of them."""
 
     def __init__(self) -> None:
         self.revision = 0
@@ -43,22 +44,22 @@ class Activations:
         self._unread: dict[Order, _Unread] = {}
 
     def put(self, order: Order, record: PolicyVersion) -> None:
-        """Takes a version in; raises Unreadable, and takes nothing in, for one that must not be put in force."""
+        """Adds a version; raises Unreadable, and adds nothing, if it must not be put in force."""
         self._versions[order] = activated(record)
         self.revision += 1
 
     def bar(self, order: Order, ids: frozenset[str], value: bytes) -> None:
-        """Takes a record in that cannot be put in force: it bars these policies from its own day on, if it has one."""
+        """Adds a faulty record, which bars these policies from its own day on, or from its arrival on."""
         self._unread[order] = _unread(ids, value)
         self.revision += 1
 
     def free(self, order: Order) -> None:
-        """Forgets a record that bars, as somebody has dealt with it."""
+        """Removes the bar of a faulty record after somebody resolved it."""
         if self._unread.pop(order, None) is not None:
             self.revision += 1
 
     def over(self, base: Packs) -> Packs:
-        """The packs that hold: the activated versions over those of `base`, and what bars them."""
+        """The packs in use: the activated versions over those of `base`, with their bars."""
         home = self._line(base.home[0].id, base.home)
         strictest = self._line(STRICTEST, base.strictest)
         packs = Packs(home, strictest).with_max_lag(base.max_lag_ms)
@@ -66,13 +67,13 @@ class Activations:
         return dataclasses.replace(packs, bars=(*unread, *packs.looser()))
 
     def of(self, id_: str) -> list[tuple[Order, Policy]]:
-        """The activated versions of a policy with their places, in the order in which they came."""
+        """The activated versions of a policy with their partition and offset, in that order."""
         return sorted((order, policy) for order, policy in self._versions.items() if policy.id == id_)
 
     def _line(self, id_: str, base: Iterable[Policy]) -> tuple[Policy, ...]:
-        """The versions as they take force: by date, of one date the last word.
+        """The versions by the date on which they take force; of one date the latest record wins.
 
-        A version that was put in force again from the same day or earlier is gone.
+        A version is dropped if a later record puts it in force again from the same day or an earlier one.
         """
         every = [(SHIPPED, policy) for policy in base] + self.of(id_)
         return tuple(
@@ -85,9 +86,9 @@ class Activations:
         )
 
     def _bars(self, id_: str) -> Iterable[PolicyOutage]:
-        """Yields the bars of unreadable records, each up to the next good record that takes its place.
+        """Yields the bars of unreadable records, each until a valid record replaces it.
 
-        That is one that came later and is of the same version, or of no earlier day.
+        A later record replaces it if it has the same version, or takes force on the same day or later.
         """
         for order, unread in sorted(self._unread.items()):
             if id_ in unread.ids:
@@ -99,10 +100,10 @@ class Activations:
 
 
 def activated(record: PolicyVersion) -> Policy:
-    """The policy that a record puts in force, with its `since` as the record says.
+    """The policy that a record puts in force, with `since` from the record.
 
-    A record without text names a shipped version. Raises Unreadable where the text is no policy, is not the one that
-    the hash names, or is of another id, version or place than the record.
+    A record without text refers to a shipped version. Raises Unreadable if the text is missing or no policy, or if
+    its hash, id, version or jurisdictions differ from the record.
     """
     if record.toml is None:
         policy = next((one for one in shipped().get(record.id, ()) if one.version == record.version), None)
@@ -123,7 +124,7 @@ def activated(record: PolicyVersion) -> Policy:
 
 
 def _unread(ids: frozenset[str], value: bytes) -> _Unread:
-    """Returns what can still be read of a record's version and day; without a day it bars from its arrival on."""
+    """The readable version and day of a faulty record; without a day it bars from its arrival on."""
     try:
         read_ = orjson.loads(value)
     except ValueError:

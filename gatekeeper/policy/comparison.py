@@ -1,4 +1,4 @@
-"""What differs between two versions of a policy, and which of it lets more through than before."""
+"""Differences between two policy versions, and the ones that let more through than before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LESS = ("consent_channels", "double_opt_in_channels", "sensitive")
 
 
 class Difference(NamedTuple):
-    """One line that differs. `widens`: the new one lets through what the old one withheld."""
+    """One line that differs. `widens`: the new value lets through sends that the old one withheld."""
 
     key: str
     old: str
@@ -27,7 +27,7 @@ class Difference(NamedTuple):
 
 
 def differences(old: Policy, new: Policy) -> list[Difference]:
-    """Returns what differs from `old` to `new`, in the order of the policy's fields; names, hash and day left out."""
+    """The differences from `old` to `new`, in the order of the policy's fields, without id, version, hash and day."""
     found = []
     for field in fields(Policy):
         before, after = getattr(old, field.name), getattr(new, field.name)
@@ -37,13 +37,13 @@ def differences(old: Policy, new: Policy) -> list[Difference]:
 
 
 def wider(old: Policy, new: Policy) -> list[str]:
-    """The lines by which `new` lets through what `old` withholds."""
+    """The lines by which `new` lets through sends that `old` withholds."""
     return [one.key for one in differences(old, new) if one.widens]
 
 
 def _widens(key: str, old: Policy, new: Policy) -> bool:
     before, after = getattr(old, key), getattr(new, key)
-    if key in _UP:  # no limit is the widest
+    if key in _UP:  # None is no limit, the widest value
         return before is not None and (after is None or after > before)
     if key in _DOWN:
         return bool(after < before)

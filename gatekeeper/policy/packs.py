@@ -1,4 +1,4 @@
-"""The packs in use: which version of which policy decides a send, by the place of its address and by the instant."""
+"""The policy packs in use, which give the version that decides a send by country and instant."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from gatekeeper.policy.comparison import wider
 from gatekeeper.policy.policy import Policy, read
 
 STRICTEST = "strictest"
-"""The pack that decides where nobody knows in which country a person lives."""
+"""The pack that decides sends to people whose country is unknown."""
 
 
 @dataclass(frozen=True)
 class PolicyOutage:
-    """From `since` up to `until` (microseconds) nothing is decided under the policy `id`.
+    """Outage of the policy `id`: no decision under it from `since` to before `until` (microseconds).
 
-    `case`: a record that put a version in force is "unreadable", or the strictest pack is "looser" than the home pack.
-    `what` names the record, or the lines that are looser.
+    `case`: "unreadable" for a faulty record of a version, "looser" if the strictest pack is looser than the home pack.
+    `what`: the record, or the looser lines.
     """
 
     id: str
@@ -34,9 +34,9 @@ class PolicyOutage:
 
 @dataclass(frozen=True)
 class Packs:
-    """The versions of the company's own pack and of the strictest one, each in the order in which they take force.
+    """The versions of the company's own pack and of the strictest one, each in the order of taking force.
 
-    `max_lag_ms`: a longest lag of the facts that goes over the one of every version.
+    `max_lag_ms`: a longest lag of the facts that overrides the one of each version.
     """
 
     home: tuple[Policy, ...]
@@ -45,11 +45,11 @@ class Packs:
     max_lag_ms: int | None = None
 
     def at(self, at: int) -> Policy:
-        """The home version in force at an instant (milliseconds); before the first, that one."""
+        """The home version in force at an instant (milliseconds); the first one before its beginning."""
         return _in_force(self.home, at * 1000) or self.home[0]
 
     def deciding(self, country: str | None, at: int) -> Policy | None:
-        """The version that decides a send to `country` at an instant (milliseconds); None if none does."""
+        """The version that decides a send to `country` at an instant (milliseconds); None without one."""
         if self.bars and self.bar(country, at):
             return None
         if country is None:
@@ -58,30 +58,30 @@ class Packs:
         return found if found and (country in found.jurisdictions or "*" in found.jurisdictions) else None
 
     def bar(self, country: str | None, at: int) -> PolicyOutage | None:
-        """Why no version may decide a send to `country` at an instant (milliseconds), None without a bar.
+        """The outage that bars decisions on sends to `country` at an instant (milliseconds); None without one.
 
-        What bars the home pack bars the strictest one as well: nobody can say what it had to be stricter than.
+        An outage of the home pack bars the strictest pack as well, because the two cannot be compared.
         """
         ids = {self.home[0].id} if country else {self.home[0].id, STRICTEST}
         return next((bar for bar in self.barring(at) if bar.id in ids), None)
 
     def barring(self, at: int) -> tuple[PolicyOutage, ...]:
-        """All that bars a pack at an instant (milliseconds)."""
+        """The outages of both packs at an instant (milliseconds)."""
         return tuple(bar for bar in self.bars if bar.since <= at * 1000 < bar.until)
 
     def with_max_lag(self, max_lag_ms: int | None) -> Packs:
-        """The same with another longest lag of the facts; None leaves every version its own."""
+        """The packs with another longest lag of the facts; None keeps that of each version."""
         if max_lag_ms is None:
             return self
         home, strictest = (_lagging(versions, max_lag_ms) for versions in (self.home, self.strictest))
         return dataclasses.replace(self, home=home, strictest=strictest, max_lag_ms=max_lag_ms)
 
     def looser(self) -> Iterator[PolicyOutage]:
-        """Yields the times in which the strictest pack would let through what the home pack withholds."""
+        """Yields the periods in which the strictest pack would let through sends that the home pack withholds."""
         turns = sorted({policy.since for policy in self.home + self.strictest})
         for since, until in zip(turns, [*turns[1:], NEVER], strict=True):
             home, strictest = _in_force(self.home, since), _in_force(self.strictest, since)
-            # its places are all there are, and that is no line that could be stricter
+            # the strictest pack covers all jurisdictions, so this line cannot be stricter
             if home and strictest and (lines := set(wider(home, strictest)) - {"jurisdictions"}):
                 yield PolicyOutage(STRICTEST, since, until, "looser", ", ".join(sorted(lines)))
 
@@ -91,7 +91,7 @@ NEVER = 2**62
 
 @cache
 def load(name: str) -> Packs:
-    """The shipped pack of that id beside the strictest; raises UsageError (2) for one that is not shipped."""
+    """The shipped pack of an id, with the strictest one; raises UsageError (2) for an unknown id."""
     packs = shipped()
     if name not in packs:
         raise UsageError("error.policy_unknown", name=name, known=", ".join(sorted(packs)))
@@ -100,14 +100,14 @@ def load(name: str) -> Packs:
 
 @cache
 def shipped() -> dict[str, tuple[Policy, ...]]:
-    """The shipped packs by id, each the oldest version first."""
+    """The versions of the shipped packs by id, the oldest first."""
     found = [read(content, file=name) for name, content in _files().items()]
     ids = sorted({policy.id for policy in found})
     return {id_: tuple(sorted((p for p in found if p.id == id_), key=lambda p: (p.since, p.version))) for id_ in ids}
 
 
 def shipped_text(policy: Policy) -> str:
-    """The text of a shipped version, by the hash of its bytes; raises KeyError for one that is not shipped."""
+    """The text of a shipped version, found by its hash; raises KeyError for a version that is not shipped."""
     return {read(content, file=name).sha256: content.decode() for name, content in _files().items()}[policy.sha256]
 
 

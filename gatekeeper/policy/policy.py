@@ -1,4 +1,4 @@
-"""One version of a policy as data: purposes, places, from when, which rules, with which numbers (domain rule 6.9)."""
+"""One policy version as data: purposes, jurisdictions, beginning, rules and parameters (domain rule 6.9)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from schemas.topics import CLEARED_DAYS, DAY_MS
 from schemas.values import Any_, Channel, Code, Id, Model, ZonedTime
 
 Setting = Literal["on", "purpose", "off"]
-"""Of a rule: in force, in force for the purpose only, or not in force."""
+"""Setting of a rule: in force, in force for the purpose only, or not in force."""
 
 PURPOSE_ONLY = ("JOINT_USE_NOT_COVERED", "SUCCESSION_NOT_COVERED")
 TUNABLE = (
@@ -38,17 +38,20 @@ TUNABLE = (
     "ENTRUSTED_OWN_USE",
     "ENTRUSTED_COMMINGLED",
 )
-"""Rules that a law may not know. No policy can switch off any other: not the person's will, nor what fails closed."""
+"""Rules that a policy may switch off, because some laws do not have them.
+
+No other rule can be switched off, such as those on the person's will and those that fail closed.
+"""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """One version of a policy. Times in milliseconds, `match_floor` per mille, `sha256` of the bytes it came from.
+    """One version of a policy. Times in milliseconds, `match_floor` per mille, `sha256` of the bytes of its file.
 
-    `since`: microseconds since the epoch from which it is in force. `off`, `purpose_only`: rules that are not, or
-    only for the purpose, in force. `sensitive`: attributes that need their own consent (J.8.3), as words of a code.
-    `four_eyes_bulk`: how many items one person may release at once; None = any number. `rejudge_hours`: for so long
-    the gate itself judges again what late or unreadable facts withheld; 0 = never.
+    `since`: the beginning of its force, in microseconds since the epoch. `off`: rules not in force. `purpose_only`:
+    rules in force for the purpose only. `sensitive`: codes of attributes that need their own consent (J.8.3).
+    `four_eyes_bulk`: the number of items that one person may release at once; None = any number. `rejudge_hours`:
+    the time in which the gate itself decides again on sends withheld for late or unreadable facts; 0 = never.
     """
 
     id: str
@@ -79,12 +82,12 @@ class Policy:
 
     @property
     def name(self) -> str:
-        """The policy as headers name it: id@version."""
+        """The policy's name in headers: id@version."""
         return f"{self.id}@{self.version}"
 
     @cached_property
     def ref(self) -> dict[str, Any]:
-        """The policy as records name it: id, version and the hash of its bytes."""
+        """The policy's reference in records: id, version and the hash of its bytes."""
         return {"id": self.id, "version": self.version, "sha256": self.sha256}
 
     @cached_property
@@ -92,11 +95,11 @@ class Policy:
         return frozenset(TUNABLE) - self.off
 
     def asks_for(self, rule: str) -> bool:
-        """Whether a tunable rule is in force, be it for the purpose only."""
+        """Tells whether a tunable rule is in force, fully or for the purpose only."""
         return rule in self._on
 
     def needs_consent(self, channel: str) -> bool:
-        """Whether nothing may go by `channel` without consent."""
+        """Tells whether sends by `channel` need consent."""
         return channel in self.consent_channels or "*" in self.consent_channels
 
     @property
@@ -105,7 +108,7 @@ class Policy:
         return self.rejudge_hours * 3_600_000
 
     def window_ms(self, channel: str) -> int:
-        """How long an answer to an ask by `channel` is waited for; the longest for one that is not named."""
+        """The time to wait for an answer to a question by `channel`; an unlisted channel gets the longest one."""
         days = dict(self.confirm_days)
         return days.get(channel, max(days.values())) * 86_400_000
 
@@ -113,7 +116,7 @@ class Policy:
 def read(content: bytes, *, file: str) -> Policy:
     """Reads a policy from the bytes of its TOML file.
 
-    Raises UsageError (2) with file, key path and a hint for whatever is not exactly as it must be.
+    Raises UsageError (2) with file, key path and a hint for any deviation from the format.
     """
     try:
         table = tomllib.loads(content.decode("utf-8"))
@@ -144,7 +147,7 @@ def read(content: bytes, *, file: str) -> Policy:
 
 
 def _untunable(code: str, setting: Setting) -> str | None:
-    """Why a rule cannot have that setting, or None."""
+    """The cause for which a rule cannot have a setting, None if it can."""
     if code not in CATALOGUE:
         return text("wrong.rule", near=near(code, TUNABLE))
     if code not in TUNABLE and setting != "on":
@@ -201,7 +204,7 @@ class _File(Model):
 
 def _first(error: ValidationError) -> tuple[str, str]:
     found = error.errors(include_url=False, include_input=False)
-    # a key that is mistyped is also missing: what was written says more
+    # a mistyped key is also a missing one; the mistyped one tells more
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

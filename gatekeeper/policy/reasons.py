@@ -1,6 +1,6 @@
-"""The catalogue of reasons: what each weighs, by which clause, who can cure it, and in which order they are told.
+"""The catalogue of reasons: severity, clause and remedies of each, and their order.
 
-The sentences stand in `texts/reason.toml`, under the same codes.
+`texts/reason.toml` holds the sentences, under the same codes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from schemas.audit import Severity, Verdict
 
 Group = Literal["will", "source", "person", "lifecycle", "scope", "channel", "consent", "system"]
 Remedy = Literal["R", "C", "F", "N", "W", "-"]
-"""R a reviewer may release, C ask the person, F fix a fact, N only a new act of the person, W wait, - never."""
+"""Remedies: R release by a reviewer, C ask the person, F fix a fact, N only a new act of the person, W wait, - none."""
 
 VERDICTS: tuple[Verdict, ...] = ("clear", "confirm", "review", "block")
-"""Worst last."""
+"""Verdicts, the worst last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,18 @@ class Kind:
     remedy: tuple[Remedy, ...]
     clause: str
     absence: bool = False
-    """True: it only says that something is missing, and is left out beside a reason that says more (rule 6.4.2)."""
+    """True for a reason that only reports missing data; a more specific reason replaces it (rule 6.4.2)."""
 
     @property
     def verdict(self) -> Verdict:
-        """What it leads to: HARD blocks; of SOFT, a release goes before asking (rule 6.5)."""
+        """The verdict of this reason alone: HARD blocks; SOFT goes to review if a release can cure it (rule 6.5)."""
         if self.severity == "HARD":
             return "block"
         return "confirm" if "C" in self.remedy and "R" not in self.remedy else "review"
 
 
 class Found(NamedTuple):
-    """A reason found: its code, the ids of the facts it stands on, and what fills its sentence."""
+    """A reason found for a send: its code, the ids of its facts, and the values for its sentence."""
 
     code: str
     facts: tuple[str, ...] = ()
@@ -54,8 +54,8 @@ CATALOGUE: Mapping[str, Kind] = MappingProxyType(
     {
         kind.code: kind
         for kind in (
-            # in the order of domain §3.2, which decides between reasons of one class; EXTERNAL_* and ART14_* come
-            # with the packs of the countries that have them
+            # in the order of domain §3.2, which ranks the reasons of one class; EXTERNAL_* and ART14_* come with the
+            # packs of their countries
             Kind("SUBJECT_OBJECTED", "will", "HARD", ("N",), "APPI 35(5)(6); J.10 (A.3.4.4)"),
             Kind("CONSENT_WITHDRAWN", "will", "HARD", ("N",), J87),
             Kind("CONSENT_REFUSED", "will", "HARD", ("N",), J87),
@@ -136,21 +136,21 @@ CATALOGUE: Mapping[str, Kind] = MappingProxyType(
 )
 
 FORMER: tuple[tuple[int, Kind], ...] = ()
-"""Reasons as earlier rules had them, each with the last version of the rules that did, oldest first.
+"""Reasons of earlier rules, each with the last version of the rules that had it, oldest first.
 
-A reason that no rule finds any more moves here, as does the old form of one whose clause changes. Its sentences stay
-in `texts/reason.toml`. Nothing is taken away: records of that time are explained by it.
+A reason that no rule finds any more moves here, and so does the old form of a reason whose clause changes. Its
+sentences stay in `texts/reason.toml`. Nothing may be deleted, because old records are explained by these reasons.
 """
 
 
 def kind_at(code: str, rules: int, former: Sequence[tuple[int, Kind]] = FORMER) -> Kind | None:
-    """A reason as that version of the rules had it; None for a code that this release does not know."""
+    """A reason as defined in a version of the rules; None for a code that this release does not know."""
     then = (kind for last, kind in former if kind.code == code and rules <= last)
     return next(then, CATALOGUE.get(code))
 
 
 WORST = {code: VERDICTS.index(kind.verdict) for code, kind in CATALOGUE.items()}
-"""How bad each reason is, as an index of VERDICTS."""
+"""Verdict of each reason, as an index of VERDICTS."""
 
 WILL = frozenset(code for code, kind in CATALOGUE.items() if kind.group == "will")
 ABSENCE = frozenset(code for code, kind in CATALOGUE.items() if kind.absence)
@@ -159,10 +159,10 @@ DECISIVE = frozenset(
     for code, kind in CATALOGUE.items()
     if kind.group == "lifecycle" or (kind.group == "source" and kind.severity == "HARD")
 )
-"""Of the basis: what says more than that something is missing (rule 6.4.2)."""
+"""Reasons about the basis that are more specific than missing data (rule 6.4.2)."""
 
 NEVER = frozenset({"SOURCE_ILLICIT", "PROVIDER_OPTOUT_CHAIN", "ENTRUSTED_OWN_USE", "IMPROPER_USE_TARGETING"})
-"""What no fact can mend: told before the status of the person."""
+"""Reasons that no fact can cure; they rank before reasons about the person."""
 _PLACE = {code: place for place, code in enumerate(CATALOGUE)}
 _CLASS: Mapping[Group, int] = {
     "system": 1,
@@ -177,7 +177,7 @@ _CLASS: Mapping[Group, int] = {
 
 
 def verdict(found: Iterable[Found]) -> Verdict:
-    """The worst of what the reasons lead to; `clear` of none."""
+    """The worst verdict of the reasons; `clear` without any."""
     worst = 0
     for reason in found:
         worst = max(worst, WORST[reason.code])
@@ -185,9 +185,9 @@ def verdict(found: Iterable[Found]) -> Verdict:
 
 
 def ordered(found: Sequence[Found]) -> tuple[Found, ...]:
-    """Each reason once, in the order of rule 6.5: by class, then by the catalogue; the first is the primary.
+    """Each reason once, in the order of rule 6.5: by class, then by the catalogue; the first is the primary reason.
 
-    What several rules found under one code stands on the facts of all of them.
+    Reasons of one code from several rules are merged with the facts of all.
     """
     if len(found) < 2:
         return tuple(found)

@@ -1,4 +1,4 @@
-"""The report of a period for management review and the auditor: what the gate did, by its records, clause by clause.
+"""The report of a period for management review and the auditor, computed from the gate's records, clause by clause.
 
-Pure: the records of a period in, one at a time, and out come integers and ids, as JSON and as a page.
+Pure: takes the records of a period one at a time and yields integers and ids, as JSON and as a page.
 """

@@ -1,4 +1,4 @@
-"""Releases by run: of how many items each said to be one, how many there were, and who approved what took two."""
+"""Releases by run: the stated number of items, the actual number, and the second persons who approved."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gatekeeper.times import instant
 
 HOUR_MS = 3_600_000
 OUTCOMES = ("waiting", "cleared", "withheld")
-"""What becomes of a release that is not refused."""
+"""Outcomes of a release that is not refused."""
 
 
 @dataclass(slots=True)
 class _Run:
-    """One run: since when (milliseconds), the largest number that an act of it told, and what came of its releases."""
+    """One run: its first release (milliseconds), the largest `bulk` of its acts, and the outcomes of its releases."""
 
     since: int
     said: int = 0
@@ -27,7 +27,10 @@ class _Run:
 
 
 class Bulks:
-    """Takes the acts of each partition in order. Two people with one name of a run share its row."""
+    """Releases grouped by run, from the acts of each partition in order.
+
+    Two people who use the same run name share its row.
+    """
 
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
@@ -35,7 +38,7 @@ class Bulks:
         self._hours: Counter[tuple[str, int]] = Counter()
 
     def take(self, doing: Doing, bulk: int | None, at: int) -> None:
-        """Takes in what was done to an item at that instant (milliseconds); `bulk`: as the act told it."""
+        """Adds an act about an item at an instant (milliseconds); `bulk` is the number stated in the act."""
         if after(doing) is None:
             return
         outcome = doing.outcome or ""
@@ -57,14 +60,17 @@ class Bulks:
                 self._waiting[doing.item] = name
 
     def busiest(self) -> dict[str, int]:
-        """By person how many items they released within the hour of the clock in which it was most."""
+        """The number of items that each person released in their busiest clock hour."""
         found: dict[str, int] = {}
         for (by, _), n in self._hours.items():
             found[by] = max(n, found.get(by, 0))
         return found
 
     def told(self) -> list[dict[str, Any]]:
-        """Each run of more than one item, the largest first; `said` is less than `acts` where it told less."""
+        """The runs of more than one item, the largest first.
+
+        `said` is less than `acts` where a run stated fewer items than it released.
+        """
         found = [(name, run) for name, run in self._runs.items() if max(run.said, run.acts) > 1]
         return [
             {

@@ -1,4 +1,4 @@
-"""Plots as numbers: where the bars of a plot stand, for a template to draw. Colours are classes of the style sheet."""
+"""Plots as numbers: positions of bars for a template to draw. Colours are classes of the style sheet."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 720, 160
-"""The plot's own units, which the page scales."""
+"""Size of a plot in its own units, which the page scales."""
 GAP = 0.15
-"""Of the room of a bar, what is left free."""
+"""Share of a bar's width that stays free."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One piece of a bar, in units of the plot; `kind` is its class, `label` and `n` what it stands for."""
+    """One piece of a bar, in units of the plot.
+
+    `kind` is its class in the style sheet, `label` its bucket and `n` the number it shows.
+    """
 
     x: float
     y: float
@@ -26,7 +29,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Bars with the number that the full height stands for, and the labels of the buckets."""
+    """A bar chart: `top` is the number at full height, `labels` those of the buckets."""
 
     bars: tuple[Segment, ...]
     top: int
@@ -36,7 +39,7 @@ class Plot:
 
 
 def stacked(buckets: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[str], *, height: int = HEIGHT) -> Plot:
-    """A bar for each bucket (label, numbers by kind), its kinds in this order from the bottom up."""
+    """A plot with one bar for each bucket (label, numbers by kind), its kinds stacked in order from the bottom up."""
     top = max((sum(numbers.get(kind, 0) for kind in kinds) for _, numbers in buckets), default=0)
     room, found = WIDTH / max(1, len(buckets)), []
     for place, (label, numbers) in enumerate(buckets):
@@ -52,6 +55,9 @@ def stacked(buckets: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[st
 
 
 def line(numbers: Sequence[int]) -> str:
-    """The points of a line through numbers, from left to right over 0-100, the highest of them at 0 of 0-20."""
+    """The points of a line through numbers, as SVG writes them.
+
+    x runs from 0 to 100, y from 20 (zero) up to 0 (the highest number).
+    """
     top, step = max(1, *numbers), 100 / (len(numbers) - 1)
     return " ".join(f"{place * step:.1f},{20 - 20 * n / top:.1f}" for place, n in enumerate(numbers))

@@ -1,4 +1,4 @@
-"""What people did about withheld sends: how long it took, what cured them, and which rule they overturned."""
+"""Review statistics of withheld sends: time to a decision, remedies, and the reasons that reviewers overturned."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from gatekeeper.review.queue import Doing, after, answered
 from gatekeeper.times import span
 
 _BY_PEOPLE = {"release": "R", "approve": "R", "redecide": "F"}
-"""What a colleague cured an item with, by the act that cleared it."""
+"""Remedy that a person applied, by the act that cleared the item."""
 _DECIDED: frozenset[State] = frozenset(("released", "redecided", "upheld", "asked"))
 
 
 @dataclass(slots=True)
 class _Item:
-    """A withheld send: since when (milliseconds), for which reasons, and what became of it."""
+    """A withheld send: when it was withheld (milliseconds), its reasons, its state and its remedy."""
 
     since: int
     codes: tuple[str, ...]
@@ -34,7 +34,10 @@ class _Item:
 
 
 class Desk:
-    """The items that were withheld in a period, as that period's acts leave them; each partition's records in order."""
+    """The items withheld in a period, in the state that the period's acts leave them.
+
+    Takes the records of each partition in order.
+    """
 
     def __init__(self) -> None:
         self._items: dict[str, _Item] = {}
@@ -44,7 +47,7 @@ class Desk:
         self._bulks = Bulks()
 
     def take(self, record: Mapping[str, Any]) -> None:
-        """Takes in an audit record."""
+        """Adds an audit record."""
         at = span(record["at"], "UTC").first // 1000
         if act := record.get("act"):
             self._act(act)
@@ -57,9 +60,10 @@ class Desk:
             self._items[out[1]] = _Item(at, self._codes.setdefault(codes, codes))
 
     def cured(self) -> dict[str, Counter[str]]:
-        """How many items were cleared later, by reason and remedy.
+        """The number of items that were cleared later, by reason and remedy.
 
-        R released, C answered, F decided again, W cleared by the gate itself once late or unreadable facts were known.
+        R: released by a person. C: cleared by the person's answer. F: decided again.
+        W: cleared by the gate itself, once late or unreadable facts were known.
         """
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for item in self._items.values():
@@ -69,7 +73,7 @@ class Desk:
         return found
 
     def told(self) -> dict[str, Any]:
-        """The sections of the review queue and of the acts."""
+        """The report's sections `review` and `acts`."""
         items = [item for item in self._items.values() if item.codes != INFORMATIONAL]
         busiest = self._bulks.busiest()
         times = sorted(item.decided - item.since for item in items if item.decided is not None)
@@ -95,7 +99,7 @@ class Desk:
 
     def _act(self, act: Mapping[str, Any]) -> None:
         if act["kind"] is None:
-            return  # of which nothing could be read
+            return  # an act that could not be read
         self._acts[act["kind"], act["outcome"]] += 1
         for person in (act["by"],) if isinstance(act["by"], str) else act["by"] or ():
             if person != ITSELF:
@@ -113,12 +117,12 @@ def _done(item: _Item, doing: Doing, at: int) -> None:
 
 
 def _by_itself(item: _Item) -> str:
-    """Returns what cured an item that the gate itself cleared."""
+    """The remedy of an item that the gate itself cleared."""
     return "C" if {STALE, UNAVAILABLE}.isdisjoint(item.codes) else "W"
 
 
 def _overturned(items: list[_Item]) -> list[dict[str, Any]]:
-    """By primary reason how many items people released and how many they upheld, and the share in per mille."""
+    """The items that people released and upheld, by primary reason, with the released share in per mille."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for item in items:
         if item.state == "upheld" or (item.state == "released" and item.cured == "R"):

@@ -1,4 +1,4 @@
-"""What proves the numbers: every partition's manifests without a gap, the seal, and proofs of decisions by lot."""
+"""Evidence for a report: the chain of manifests of each partition, the seal, and proofs of sampled decisions."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ SAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class ProvingLog:
-    """The log that decisions are proven by, and the keys to check it with; `keys`: those of workers and logs.
+    """The transparency log that proves decisions, and the public keys to check it with.
 
-    `published`: when its checkpoint was written, in milliseconds, None = not known.
+    `keys`: those of workers and logs. `published`: when its checkpoint was written, in milliseconds; None = not known.
     """
 
     log: Sealed | None
@@ -41,12 +41,12 @@ class ProvingLog:
 
     @property
     def witnessed(self) -> int | None:
-        """When a witness cosigned it, in milliseconds; None where none did."""
+        """The time of a witness's cosignature, in milliseconds; None without one."""
         found = self.log.cosigned_at(self.witnesses) if self.log else None
         return None if found is None else found * 1000
 
     def told(self, now: int) -> dict[str, Any] | None:
-        """Its section, None without a log."""
+        """The report's section `seal`; None without a log. `now`: in milliseconds."""
         if self.log is None:
             return None
         witnessed = self.witnessed
@@ -62,7 +62,7 @@ class ProvingLog:
 
 @dataclass(slots=True)
 class _Chain:
-    """One partition: what was counted of it, where its inputs are, and the hash of its last manifest."""
+    """The manifest chain of one partition: its counts and the hash of its last manifest."""
 
     partition: int
     manifests: int = 0
@@ -75,7 +75,10 @@ class _Chain:
 
 
 class Chains:
-    """Every partition's manifests of the period in order; `sealed` tells whether one is in the log."""
+    """The manifest chains of all partitions in a period, taken in order.
+
+    `sealed` tells whether a manifest is in the log.
+    """
 
     def __init__(self, sealed: Callable[[Link], bool]) -> None:
         self._sealed = sealed
@@ -83,7 +86,7 @@ class Chains:
         self._ends: dict[tuple[int, str], int] = {}
 
     def take(self, link: Link, said: Mapping[str, Any]) -> None:
-        """Takes in a manifest with its records."""
+        """Adds a manifest with its records."""
         chain = self._chains.setdefault(link.partition, _Chain(link.partition))
         broken = chain.manifests > 0 and said["prev"] != chain.prev
         for taken in said["in"]:
@@ -91,7 +94,7 @@ class Chains:
             broken |= self._ends.get((link.partition, topic), taken["from"]) != taken["from"]
             self._ends[link.partition, topic] = taken["to"]
             chain.sends += taken["n"] if topic == "sends" else 0
-        for skipped in said.get("skipped", ()):  # by a person, on record
+        for skipped in said.get("skipped", ()):  # a person skipped these offsets, on record
             place = link.partition, logical_name(skipped["topic"])
             broken |= self._ends.get(place, skipped["from"]) != skipped["from"]
             self._ends[place] = skipped["to"]
@@ -103,13 +106,16 @@ class Chains:
         chain.prev = sha256(link.value).hexdigest()
 
     def told(self) -> list[dict[str, int]]:
-        """The section: a row a partition."""
+        """The report's section `coverage`: one row for each partition."""
         names = ("partition", "manifests", "records", "sends", "sealed", "breaks", "torn")
         return [{name: getattr(chain, name) for name in names} for _, chain in sorted(self._chains.items())]
 
 
 class Samples:
-    """Decisions drawn by lot: those whose ids hash lowest with the period, so that everybody draws the same ones."""
+    """Sampled decisions: those whose ids hash lowest with the period.
+
+    Everybody who repeats the draw gets the same decisions.
+    """
 
     def __init__(self, period: Period) -> None:
         self._seed = f"gate/sample/1\0{period.since}\0{period.to}\0".encode()
@@ -117,17 +123,20 @@ class Samples:
         self._seen = 0
 
     def take(self, did: str, place: int, link: Link) -> None:
-        """Takes in a decision that may be drawn; `place`: of its record in the manifest."""
+        """Adds a decision to the draw; `place` is the index of its record in the manifest."""
         lot = -int.from_bytes(sha256(self._seed + did.encode()).digest())
         self._seen += 1
-        drawn = (lot, -self._seen, place, link)  # no two are alike, also where a record was doubled
+        drawn = (lot, -self._seen, place, link)  # `_seen` keeps duplicated records apart
         if len(self._drawn) < SAMPLES:
             heappush(self._drawn, drawn)
         elif drawn > self._drawn[0]:
             heapreplace(self._drawn, drawn)
 
     def told(self, seal: ProvingLog) -> list[dict[str, Any]]:
-        """Each with its reasons, and its proof as `gatekeeper audit check` reads it, checked already."""
+        """The samples with their reasons and proofs.
+
+        Each proof is already checked and in the form that `gatekeeper audit check` reads.
+        """
         return [_sample(link, place, seal) for *_, place, link in sorted(self._drawn, reverse=True)]
 
 
@@ -153,9 +162,9 @@ def _sample(link: Link, place: int, seal: ProvingLog) -> dict[str, Any]:
 
 
 def _state(proof: bytes, seal: ProvingLog) -> str:
-    """How far a proof leads: to the witness, the seal or the worker's signature; or that it does not hold.
+    """The strongest level that a proof reaches: `witnessed`, `sealed` or `signed` (by the worker).
 
-    `unchecked`: a public key is not at hand.
+    `wrong`: the proof does not verify. `unchecked`: a public key is missing.
     """
     match check_content(proof, "proof").exit_code:
         case sentences.CHANGED:

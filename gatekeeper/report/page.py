@@ -1,4 +1,4 @@
-"""The report as a page for people: the body that the console shows, and a whole file that stands alone and prints."""
+"""The report as HTML: a body for the console, and a self-contained file to print."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.words import Words
 
 LEFT, ABOVE, BELOW = 64, 12, 24
-"""Room around a drawing for what is written there, in its units."""
+"""Margins of a plot for its labels, in the plot's units."""
 LABELS = 8
-"""So many steps at most are named below a drawing."""
+"""Most steps that are labelled below a plot."""
 ROWS = 50
-"""So many rows of a table are shown; the others stand together in the last one."""
+"""Most rows that a table shows; the last one sums up the others."""
 
 
 def body(report: Mapping[str, Any], lang: Language) -> Markup:
-    """The report as HTML to stand in a page, its headings from the second level on."""
+    """The report as an HTML fragment, with headings from the second level on."""
     return Markup(_template("report").render(_values(report, lang)))  # noqa: S704 - autoescaped by its template
 
 
 def document(report: Mapping[str, Any], lang: Language) -> str:
-    """The report as one HTML file that needs nothing else."""
+    """The report as one self-contained HTML file."""
     style = Markup(css())  # noqa: S704 - our own file
     return _template("document").render(**_values(report, lang), style=style, body=body(report, lang))
 
 
 @cache
 def css() -> str:
-    """The sheet of the report."""
+    """The style sheet of the report."""
     return files("gatekeeper.report").joinpath("report.css").read_text("utf-8")
 
 

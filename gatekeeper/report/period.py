@@ -1,4 +1,4 @@
-"""The period of a report: from one instant up to another, and the days or months in which its numbers are drawn."""
+"""The period of a report, and the days or months by which its numbers are plotted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from gatekeeper.times import day, span, today
 from schemas.topics import DAY_MS
 
 DAYS = 62
-"""Longer periods are drawn in months."""
+"""Longest period that is plotted by day; longer ones are plotted by month."""
 YEARS_MS = 10 * 366 * DAY_MS
+"""Longest period of a report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `since` up to `to`, milliseconds since the epoch; days are those of `zone`."""
+    """A half-open period from `since` to before `to`, in milliseconds since the epoch; days are those of `zone`."""
 
     since: int
     to: int
@@ -25,22 +26,25 @@ class Period:
 
     @property
     def step(self) -> str:
-        """Returns in what it is drawn: day or month."""
+        """The unit of the plot: `day` or `month`."""
         return "day" if self.to - self.since <= DAYS * DAY_MS else "month"
 
     @property
     def days(self) -> tuple[str, str]:
-        """Its first and its last day."""
+        """The first and the last day of the period."""
         return day(self.since * 1000, self.zone), day(self.to * 1000 - 1, self.zone)
 
     def steps(self) -> list[str]:
-        """The name of each step, `2026-11-24` or `2026-11`, those too in which nothing happened."""
+        """The name of each step, `2026-11-24` or `2026-11`, including steps without records."""
         first, last = (date.fromisoformat(one) for one in self.days)
         every = (first + timedelta(days=n) for n in range((last - first).days + 1))
         return list(dict.fromkeys(self._named(one.isoformat()) for one in every))
 
     def step_of(self, at: int) -> str:
-        """The step in which an instant (milliseconds) lies; what is decided at an edge counts to it."""
+        """The step in which an instant (milliseconds) lies.
+
+        An instant outside the period counts in the first or the last step.
+        """
         return self._named(day(min(max(at, self.since), self.to - 1) * 1000, self.zone))
 
     def _named(self, of: str) -> str:
@@ -48,9 +52,10 @@ class Period:
 
 
 def read(since: str, to: str, zone: str) -> Period:
-    """Reads a period as people write it: two days, both of them in it whole, or instants; a day is one of `zone`.
+    """Reads a period as people write it: two days or two instants.
 
-    Raises UsageError (2) for what is no time, a period that ends before it begins, or more than ten years.
+    A day is one of `zone`, and both days are included whole.
+    Raises UsageError (2) for a malformed time, an empty or reversed period, or more than ten years.
     """
     ends = []
     for text, name in ((since, "from"), (to, "to")):
@@ -72,5 +77,5 @@ def last_month(at: int, zone: str) -> tuple[str, str]:
 
 
 def percentile(found: Sequence[int], per_cent: int) -> int | None:
-    """The smallest of ascending numbers that so many per cent of them do not exceed, None of none."""
+    """The nearest-rank percentile of numbers in ascending order; None if there are none."""
     return found[-(-len(found) * per_cent // 100) - 1] if found else None

@@ -1,4 +1,4 @@
-"""What the people written to said: asked and answered, withdrawn and how soon that bound, and what was called back."""
+"""Responses of recipients: confirmations, withdrawals with the time until they took effect, and recalls."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from schemas.events import Consent
 from schemas.events.consents import GIVEN_STATES, NO_STATES
 
 _WEIGHT = {"no": 0, "yes": 1, "undelivered": 2}
-"""Which word on a question counts: a no is always heard."""
+"""Precedence of answers to one request, lowest first: a no overrides every other answer."""
 
 
 class _Said(NamedTuple):
-    """A withdrawal: its offset on its partition of `consents`, and when the broker had it, in milliseconds."""
+    """A withdrawal: its offset in its partition of `consents`, and the broker's time stamp in milliseconds."""
 
     offset: int
     at: int
 
 
 class People:
-    """Consents first, each partition's in order; then manifests and audit records, each partition's in order.
+    """Confirmations, withdrawals and recalls of a period.
 
-    `partitions`: how many `sends` has.
+    Takes consents first, then manifests and audit records; the records of each partition in order.
+    `partitions`: the number of partitions of `sends`.
     """
 
     def __init__(self, partitions: int) -> None:
@@ -42,11 +43,11 @@ class People:
         self._recalls: dict[str, Counter[str]] = defaultdict(Counter)
 
     def consent(self, partition: int, offset: int, at: int, key: bytes | None, value: bytes | None) -> None:
-        """Takes in a record of `consents`; `at`: when the broker had it, in milliseconds."""
+        """Adds a record of `consents`; `at` is the broker's time stamp in milliseconds."""
         try:
             event = decode("consents", key, value)
         except Unreadable:
-            return  # it withholds its person, and is a dead letter
+            return  # a dead letter, which withholds every send to its person
         if not isinstance(event, Consent):
             if event.kind == "ask_undelivered" and event.request_id:
                 self._answer(event.request_id, "undelivered")
@@ -61,18 +62,18 @@ class People:
             self._pending[own, partition].append(_Said(offset, at))
 
     def recall(self, did: str, mail_date: str | None) -> None:
-        """Takes in the mail date of a record of `recalls`; `did`: the decision or act that called it back."""
+        """Adds the mail date of a record of `recalls`; `did` is the decision or act that recalled the piece."""
         self._dates[did] = mail_date
 
     def manifest(self, said: Mapping[str, Any]) -> None:
-        """Takes in a manifest: withdrawals of its people up to its `asof` were known when it judged."""
+        """Adds a manifest: its worker had read the withdrawals of its people up to `asof` when it decided."""
         for partition, to in enumerate(said["asof"].get("consents", ())):
             pending = self._pending.get((said["partition"], partition))
             while pending and pending[0].offset < to:
                 self._bound.append(max(0, span(said["t1"], "UTC").first // 1000 - pending.popleft().at))
 
     def record(self, record: Mapping[str, Any], window: int | None, zone: str) -> None:
-        """Takes in an audit record; `window`: how long an answer is waited for, in milliseconds, None = not known."""
+        """Adds an audit record; `window` is the time to wait for an answer, in milliseconds; None = not known."""
         act, at = record.get("act") or {}, span(record["at"], "UTC").first // 1000
         if act.get("outcome") == "asked" and act.get("code") != "waits_along":
             self._asked[record["did"]] = None if window is None else at + window
@@ -84,7 +85,10 @@ class People:
             self._recalls[cause]["undated" if late is None else "late" if late else "in_time"] += 1
 
     def told(self, now: int) -> dict[str, Any]:
-        """The sections; `now`: an answer that is not there then is silence once its time is over."""
+        """The report's sections `confirmations`, `withdrawals` and `recalls`.
+
+        `now`, in milliseconds: a request without an answer counts as silence once its window has ended.
+        """
         outcomes: Counter[str] = Counter()
         for request, until in self._asked.items():
             silent = until is not None and now >= until

@@ -1,4 +1,4 @@
-"""A period's records in, one at a time, the report out: a value of integers, ids and sentences, ready for JSON."""
+"""The computation of a report from the records of a period; the result is ready for JSON."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from gatekeeper.report.verdicts import Sends
 from gatekeeper.times import instant
 
 PLACES = 10
-"""So many strangers are told one by one."""
+"""Most places of foreign records that are listed one by one."""
 Window = Callable[[Mapping[str, Any]], int | None]
-"""How long the answer to the ask of an audit record is waited for, in milliseconds; None = not known."""
+"""Gives the time to wait for the answer to an audit record's question, in milliseconds; None = not known."""
 
 
 class Tally:
-    """Takes consents and recalls first, then the links of each partition in order.
+    """Running totals of a report.
 
-    `partitions`: how many `sends` has.
+    Takes consents and recalls first, then the links of each partition in order.
+    `partitions`: the number of partitions of `sends`.
     """
 
     def __init__(self, period: Period, *, partitions: int, seal: ProvingLog, window: Window) -> None:
@@ -41,9 +42,9 @@ class Tally:
         self._shadow = 0
 
     def link(self, link: Link) -> None:
-        """Takes in a manifest with its audit records; what was judged in shadow mode is counted and no more.
+        """Adds a manifest with its audit records; decisions in shadow mode are only counted.
 
-        Raises IntegrityError (4) where a record was changed into something that cannot be read.
+        Raises IntegrityError (4) for a record that was changed and cannot be read any more.
         """
         said = link.manifest
         self._chains.take(link, said)
@@ -71,8 +72,8 @@ class Tally:
     ) -> dict[str, Any]:
         """The report (docs/reference/report.md).
 
-        `made`: now, in milliseconds. `group`: whose system. `kept`: from when on all records were there, None: always.
-        `foreign`: the records not signed by a worker.
+        `made`: now, in milliseconds. `group`: the consumer group of the workers. `foreign`: records not signed by a
+        worker. `kept`: the time, in milliseconds, from which all records are retained; None: all are.
         """
         first, last = self.period.days
         return {
@@ -104,7 +105,7 @@ def wrong(report: Mapping[str, Any]) -> bool:
 def foreign(report: Mapping[str, Any]) -> dict[str, str] | None:
     """Count and places of records not signed by a worker, for `report.foreign`; None without any.
 
-    Of a stretch its beginning is told.
+    A range of such records is listed by its first offset.
     """
     found = report["foreign"]
     if not found:

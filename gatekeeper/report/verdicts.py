@@ -1,4 +1,4 @@
-"""What was sent and what was not: decisions by data source, verdict and time, and by reason and clause."""
+"""Counts of decisions by data source, verdict and time, and by reason and clause."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ SHOWS: Mapping[str, tuple[str, ...]] = {
     "J.10": ("withdrawals", "recalls", "reasons"),
     "J.11": ("withdrawals", "acts", "samples"),
 }
-"""Clause of JIS Q 15001, as the guideline numbers it, to the sections of the report that show how it is kept."""
+"""Sections of the report that show compliance with a clause of JIS Q 15001, numbered as in its guideline."""
 
 
 def clauses(code: str) -> tuple[str, ...]:
-    """The clauses of JIS Q 15001 that a reason stands on."""
+    """The clauses of JIS Q 15001 behind a reason."""
     kind = CATALOGUE.get(code)
     return tuple(dict.fromkeys(_CLAUSE.findall(kind.clause))) if kind else ()
 
 
 class Sends:
-    """Counts of the sends that were decided, each taken once by the record of its first decision."""
+    """Counts of decided sends; each send counts once, by its first decision."""
 
     def __init__(self, period: Period) -> None:
         self._period = period
@@ -52,11 +52,11 @@ class Sends:
 
     @property
     def total(self) -> int:
-        """How many sends were decided."""
+        """The number of decided sends."""
         return self._verdicts.total()
 
     def take(self, record: Mapping[str, Any]) -> None:
-        """Takes in the audit record of a send's first decision."""
+        """Adds the audit record of a send's first decision."""
         verdict, policy = record["verdict"], record["policy"]
         self._verdicts[verdict] += 1
         self._sources[route(record), origin(record)][verdict] += 1
@@ -68,7 +68,10 @@ class Sends:
         self._clauses.update({clause for code in codes for clause in clauses(code)})
 
     def told(self, cured: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-        """The sections; `cured`: how many items each reason had withheld were cleared later, by remedy."""
+        """The report's sections on sends, from `sends` to `clauses`.
+
+        `cured`: by reason and remedy, the number of withheld items that were cleared later.
+        """
         ranked = sorted(self._withheld.keys() | cured.keys(), key=lambda code: (-self._withheld[code], code))
         return {
             "sends": {"total": self.total, "verdicts": _plain(self._verdicts)},

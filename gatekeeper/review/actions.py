@@ -1,6 +1,6 @@
-"""One call for an act about items of the review queue, from a terminal or from a page, and what became of it in words.
+"""Acts on items of the review queue, requested on the command line or in the console, and sentences about the results.
 
-Pure: what the worker is bound to refuse is told before anything is written.
+Pure: acts that the worker is bound to refuse are refused here, before anything is written.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from schemas.audit import Reason
 from schemas.events import ItemAct, Release
 
 GOOD = frozenset(("recorded", "cleared", "waiting", "upheld", "asked", "reopened", "recalled", "undone"))
-"""Outcomes that are what was asked for."""
+"""Outcomes in which the act succeeded."""
 REASONED = ("release", "uphold", "undo", "note")
-"""What is not done without saying why."""
+"""Kinds of act that need a reason."""
 SAMPLES = 5
-"""So many items are shown before many are acted on."""
+"""Number of items shown before an act on many."""
 TYPED_ABOVE = 100
-"""More than this is confirmed by typing the number: a yes is given too easily."""
+"""Acts on more items are confirmed by typing the number, because people answer "yes" too easily."""
 
 Act = Release | ItemAct
 
 
 class UnfitValue(ValueError):
-    """A value that no act may hold; `field` names it."""
+    """Error for a value that an act does not allow; `field` is its name."""
 
     def __init__(self, field: str) -> None:
         super().__init__(field)
@@ -42,10 +42,10 @@ class UnfitValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ActRequest:
-    """What shall be done, by whom and why.
+    """Request for an act on items: its kind, actor and reason.
 
-    `run`: begins the id of each act, so that the same call again does nothing twice. `bulk`: how many items the person
-    confirmed, those included that the same run has written before.
+    `run`: the prefix of each act's id, so that a repeated call does nothing twice.
+    `bulk`: the number of items that the person confirmed, including those that the same run wrote before.
     """
 
     kind: str
@@ -57,11 +57,11 @@ class ActRequest:
     bulk: int | None = None
 
     def act_id(self, item: str) -> str:
-        """The id of this call's act about an item: always the same."""
+        """The id of this request's act on an item; the same each time."""
         return f"{self.run}.{item}"
 
     def act(self, item: Item) -> Act:
-        """The act about an item; raises Unfit that names the field with a wrong value."""
+        """The act on an item; raises UnfitValue that names the field with a wrong value."""
         said: dict[str, Any] = {
             "v": 1,
             "kind": self.kind,
@@ -85,9 +85,10 @@ class ActRequest:
         raise UnfitValue(place)
 
     def refusal(self, item: Item, *, under_way: bool = False) -> str | None:
-        """Why it cannot be done about an item as it stands, None where the worker may do it; raises Unfit.
+        """The reason why this act is not possible on an item in its present state; None if the worker may accept it.
 
-        `under_way`: an act about it waits for its answer, which may be taken back before there is one.
+        `under_way`: an earlier act on the item has no answer yet, and may be undone before the answer comes.
+        Raises UnfitValue for a value that an act does not allow.
         """
         act = self.act(item)
         if self.kind == "undo" and under_way:
@@ -103,7 +104,7 @@ class ActRequest:
 
 @dataclass(slots=True)
 class ActResult:
-    """One item, and what became of the act about it; `outcome` is None as long as nobody has answered."""
+    """Result of an act on one item; `outcome` is None until the worker answers."""
 
     id: str
     act_id: str
@@ -112,7 +113,7 @@ class ActResult:
     decision_id: str | None = None
 
     def plain(self) -> dict[str, Any]:
-        """It for programs, with its sentence in the reader's language."""
+        """The result for programs, with its sentence in the reader's language."""
         return {
             "id": self.id,
             "act_id": self.act_id,
@@ -124,31 +125,31 @@ class ActResult:
 
 
 def remedies(reason: Reason, item: Item) -> list[str]:
-    """The keys of the sentences that say what would change a reason of an item."""
+    """Text keys of the remedies for a reason of an item."""
     found = CATALOGUE[reason.code].remedy if reason.code in CATALOGUE else reason.remedy
     later = () if _askable(item) else ("C",)
     return [f"act.remedy_{one}_later" if one in later else f"act.remedy_{one.replace('-', 'never')}" for one in found]
 
 
 def _askable(item: Item) -> bool:
-    """Tells whether the person may be asked as things were decided, or has been and the item may wait along."""
+    """Tells whether the person may be asked, or was asked already, so that the item can wait for the same answer."""
     return item.verdict == "confirm" or PENDING in item.codes
 
 
 def states(kind: str) -> Collection[State]:
-    """The states that a filter means, which names none, where this is to be done about what it finds.
+    """The states that a filter without a `state` matches, for an act of this kind.
 
-    What was undone or decided is only meant where the filter says so, unless undoing is what is asked for.
+    Undone and decided items match only where the filter names their state, or where the act is `undo`.
     """
     possible = FROM.get(kind, frozenset(WAITING))
     return possible if kind == "undo" else possible & frozenset(WAITING)
 
 
 def sentence(outcome: str | None, code: str | None, lang: Language | None = None) -> str:
-    """Returns what became of an act in one sentence, with what to do next."""
+    """The result of an act in one sentence, with the next step."""
     if outcome is None:
         return text("act.unanswered", lang)
-    # of a code such as notice_lacks.name the first part is the sentence's
+    # the first part of a code such as notice_lacks.name selects the sentence
     kind, _, detail = (code or "").partition(".")
     key = f"act.{outcome}_{kind}" if f"act.{outcome}_{kind}" in catalogue() else f"act.{outcome}"
     return text(key, lang, code=code, detail=detail)

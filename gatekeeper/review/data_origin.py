@@ -1,6 +1,6 @@
-"""Where the data came from that a decision stands on: the list it was bought with, else the form it was given on.
+"""The origin of the data behind a decision: the purchased list, else the form on which the person gave it.
 
-Read from an audit record alone, so that causes can be grouped: one list, or one form, is usually one fix.
+Read from an audit record alone. Grouping by origin helps, because one list or one form usually needs one fix.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from schemas.values import ID_PATTERN
 
 Kind = Literal["batch", "notice", "method"]
 NONE = "none"
-"""No source is known that the decision stands on."""
+"""Origin of a decision without a known source."""
 _FORM = re.compile(rf"(?:batch|notice|method)/{ID_PATTERN.strip('^$')}")
 
 
 def origin(record: Mapping[str, Any]) -> str:
     """The data source of an audit record: `batch/ID`, `notice/ID`, `method/CODE`, or `none`.
 
-    It is that of the basis; where the decision stands on no source, that of the only one there is.
+    The source is the decision's basis. Without a basis, the person's only source counts.
     """
     if (source := _source(record)) is None:
         return NONE
@@ -31,7 +31,7 @@ def origin(record: Mapping[str, Any]) -> str:
 
 
 def route(record: Mapping[str, Any]) -> str:
-    """By which route the data of an audit record came, an acquisition method, or `none`."""
+    """The acquisition method of the data of an audit record, or `none`."""
     source = _source(record)
     return NONE if source is None else str(source.get("method"))
 
@@ -43,5 +43,5 @@ def _source(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def is_origin(text: str) -> bool:
-    """Whether a text has the form of one."""
+    """Tells whether a text has the form of an origin."""
     return text == NONE or _FORM.fullmatch(text) is not None

@@ -1,7 +1,7 @@
-"""The filter of the review queue, one language for the command line and for the console's addresses.
+"""The filter of the review queue, one language for the command line and for the console's URLs.
 
-It is the query of a URL: `state=open&reason=AGE_UNCERTAIN&before=2026-12-01`. Keys narrow, and of several values of a
-key (`channel=postal,email`, or the key again) one is enough.
+A filter is the query of a URL: `state=open&reason=AGE_UNCERTAIN&before=2026-12-01`. An item must match every key.
+One value of a key is enough, if it has several (`channel=postal,email`, or the key again).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gatekeeper.review.queue import Item
 from schemas.values import ID_PATTERN, Channel, Time
 
 ANY = "any"
-"""As a state: whatever it is."""
+"""Value of `state` that matches every state."""
 _UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DAY = TypeAdapter[str](Time)
 _AGE = re.compile(r"([0-9]{1,5})([mhd])")
@@ -62,20 +62,20 @@ _VALID: Mapping[str, Callable[[str], bool]] = {
 }
 KEYS = tuple(_VALID)
 FIELDS = ("id", "run", "verdict", "primary", "campaign", "channel", "source", "origin", "recipient", "controller")
-"""The keys that are what an item's field of that name is."""
+"""Keys that are compared with the item's field of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for, by key; a key that is not in it narrows nothing."""
+    """A parsed filter: the accepted values of each key; an absent key restricts nothing."""
 
     wanted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def matches(self, item: Item, *, now: int, zone: str, states: Collection[str] = WAITING) -> bool:
-        """Whether an item is looked for at that instant (milliseconds), dates being read in `zone`.
+        """Tells whether an item matches at an instant (milliseconds); dates are read in `zone`.
 
-        `states`: which ones are meant where the query names none, nor an item by its id. What needs nobody (the same
-        piece twice) is only looked for by that reason, or by id.
+        `states`: the states that match where the query names neither a state nor an id.
+        Informational items (the same piece twice) match only by their reason or their id.
         """
         for key, wanted in self.wanted.items():
             if not _MATCHES[key](item, wanted, now, zone):
@@ -87,7 +87,7 @@ class Query:
 
     @property
     def of_origin(self) -> bool:
-        """Whether it asks for what only the audit tells: where the data came from."""
+        """Tells whether the query filters by data origin, which only audit records hold."""
         return "origin" in self.wanted
 
     def _of(self, key: str) -> frozenset[str]:
@@ -95,9 +95,9 @@ class Query:
 
 
 def parse(*queries: str) -> Query:
-    """Reads queries, all of which must hold; a leading `?` is passed over.
+    """Parses queries into one that needs all of them; a leading `?` is ignored.
 
-    Raises UsageError (2) for an unknown key, naming the known ones, and for a value that no item can have.
+    Raises UsageError (2) for an unknown key, with the known ones, and for a value that no item can have.
     """
     found: dict[str, set[str]] = {}
     for query in queries:
@@ -110,7 +110,7 @@ def parse(*queries: str) -> Query:
             raise UsageError("error.filter_form", known=", ".join(KEYS)) from None
         for key, values in pairs:
             if key not in _VALID:
-                # what is no key of ours may be anything, a person's name included
+                # an unknown key may be anything, even a person's name
                 shown = key if re.fullmatch(r"[a-z_]{1,20}", key) else "?"
                 raise UsageError("error.filter_key", name=shown, known=", ".join(KEYS))
             for value in values.split(","):
@@ -121,7 +121,7 @@ def parse(*queries: str) -> Query:
 
 
 def older_than(age: str) -> int:
-    """An age such as 36h in milliseconds."""
+    """An age such as `36h`, in milliseconds."""
     return int(age[:-1]) * _UNITS[age[-1]]
 
 

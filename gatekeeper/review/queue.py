@@ -1,7 +1,7 @@
-"""The review queue as people read it: withheld sends, and what was done about each; a view of the topics alone.
+"""The review queue as people read it: withheld sends with their acts, computed from the topics alone.
 
-Pure, and indifferent to the order in which the topics are read: `review` says what there is, `acts` what was asked and
-why, `audit` what became of it. State is what the worker answered, never what was asked.
+Pure; the topics may be read in any order. `review` holds the items, `acts` the requests with their reasons, and
+`audit` the worker's answers. Only the worker's answers change the state of an item, never the requests.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ _AFTER: Mapping[str, State] = {
     "undone": "undone",
     "recalled": "undone",
 }
-"""What an act leaves of its item, by its outcome; a decision closes it, as its act says."""
+"""State of an item after an act, by the act's outcome; `after` adds the outcomes that are decisions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One withheld send. `seen`: when it was withheld, in milliseconds. `source`: the id of the one it stands on.
+    """One withheld send, with its state.
 
-    `by`, `at` and `run`: who left it in its state, when they asked for that, and in which run. `origin`: the list or
-    form of its data (gatekeeper.review.data_origin), None = not looked at.
+    `seen`: the time when it was withheld, in milliseconds. `source`: the id of the source that is its basis.
+    `by`, `at` and `run`: the actor, time and run of the request that led to its state.
+    `origin`: the list or form of its data (gatekeeper.review.data_origin), None = not read.
     """
 
     id: str
@@ -62,30 +63,30 @@ class Item:
 
     @property
     def primary(self) -> str:
-        """The reason that is told first."""
+        """The primary reason; "" without any."""
         return self.codes[0] if self.codes else ""
 
     @property
     def informational(self) -> bool:
-        """Whether it needs nobody: the same piece went out already."""
+        """Tells whether the item needs no action, because the same piece went out already."""
         return self.codes == INFORMATIONAL
 
     @property
     def reasons(self) -> tuple[Found, ...]:
-        """Its reasons as the rules of a release read them."""
+        """The reasons in the form that the rules for a release read."""
         return tuple(Found(code) for code in self.codes)
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:
-        """Returns what can cure it: each remedy of its reasons once, in their order."""
+        """The remedies of its reasons, each once, in the order of the reasons."""
         return tuple(dict.fromkeys(cure for code in self.codes if code in CATALOGUE for cure in CATALOGUE[code].remedy))
 
     def due(self, zone: str) -> int | None:
-        """Returns from when the piece is too late, in milliseconds, None without a mail date."""
+        """The end of its mail date, in milliseconds, after which the piece is too late; None without a mail date."""
         return times.span(self.mail_date, zone).last // 1000 + 1 if self.mail_date else None
 
     def plain(self) -> dict[str, Any]:
-        """It for programs."""
+        """The item for programs."""
         return {
             "decision_id": self.id,
             "state": self.state,
@@ -111,9 +112,9 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """One act about an item: what was asked, and what became of it; `outcome` is None until the worker answers.
+    """One act on an item: the request and its result; `outcome` is None until the worker answers.
 
-    `did`: its audit record, which is also the decision that it led to.
+    `did`: the id of its audit record, which is also that of the resulting decision.
     """
 
     act_id: str
@@ -129,14 +130,14 @@ class Doing:
 
     @property
     def run(self) -> str | None:
-        """The run that it was done in, which begins its id; None where its id names none."""
+        """The run of the act, which is the prefix of its id; None where the id has no prefix."""
         return self.act_id.rpartition(".")[0] or None
 
 
 def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Item | None:
-    """The item of one record of `review`, as it was withheld; None in shadow mode, where nobody waits for it.
+    """The item of a record of `review`, in its first state; None in shadow mode, where nobody reviews it.
 
-    Raises ValueError for a record that holds none.
+    Raises ValueError for a record that holds no item.
     """
     told = dict(headers)
     if told.get("gate-mode") == b"shadow":
@@ -162,9 +163,9 @@ def held(partition: int, offset: int, value: bytes | None, headers: Iterable[tup
 
 
 def asked(act: Act | None) -> Doing | None:
-    """Returns what one record of `acts` asks for about an item, None where it asks nothing about one.
+    """The request of a record of `acts` about an item; None for an act about anything else.
 
-    `act`: None for one that cannot be read. It is a dead letter, and nothing was done by it.
+    `act`: None for an unreadable record, which is a dead letter and had no effect.
     """
     if not isinstance(act, Release | ItemAct) or act.act_id is None:
         return None
@@ -172,7 +173,7 @@ def asked(act: Act | None) -> Doing | None:
 
 
 def answered(found: Mapping[str, Any]) -> Doing | None:
-    """Returns what one record of `audit`, by its JSON, answers to an act about an item; None where it answers none."""
+    """The answer of an audit record (parsed JSON) to an act about an item; None for any other record."""
     try:
         if found.get("act") is None:
             return None
@@ -181,7 +182,7 @@ def answered(found: Mapping[str, Any]) -> Doing | None:
     except (LookupError, TypeError, ValidationError):
         return None
     if acted.item is None or acted.act_id is None or acted.kind in ("handoff", "cancel"):
-        return None  # what it is about is a clearance, and no item
+        return None  # these acts are about a clearance, not about an item
     return Doing(
         acted.act_id,
         acted.item,
@@ -197,7 +198,7 @@ def answered(found: Mapping[str, Any]) -> Doing | None:
 
 
 def standing(item: Item, answers: Iterable[Doing]) -> Item:
-    """An item as the answers to the acts about it leave it, in the order in which they were judged."""
+    """An item in the state that the answers to its acts leave, taken in the order of judgement."""
     state: State = "open"
     by, at, run = None, None, None
     for doing in answers:
@@ -210,13 +211,13 @@ def standing(item: Item, answers: Iterable[Doing]) -> Item:
 
 
 def urgent(items: Iterable[Item], zone: str) -> list[Item]:
-    """Items in the order in which they need somebody: by mail date, then the longest withheld."""
+    """Items by urgency: the earliest mail date first, then the longest withheld."""
     return sorted(items, key=lambda item: (item.due(zone) or 2**63, item.seen, item.id))
 
 
 @dataclass(slots=True)
 class Queue:
-    """All items of `review`, with their states; `unread` counts the records that hold none."""
+    """All items of `review`, with their states; `unread` counts the records without a readable item."""
 
     unread: int = 0
     _items: dict[str, Item] = field(default_factory=dict)
@@ -225,7 +226,7 @@ class Queue:
     _answers: dict[str, dict[tuple[int, int], Doing]] = field(default_factory=dict)
 
     def review(self, partition: int, offset: int, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> None:
-        """Takes in one record of `review`."""
+        """Adds a record of `review`."""
         try:
             item = held(partition, offset, value, headers)
         except ValueError:
@@ -235,17 +236,17 @@ class Queue:
                 self._items[item.id] = item
 
     def act(self, key: bytes | None, value: bytes | None) -> None:
-        """Takes in one record of `acts`."""
+        """Adds a record of `acts`."""
         with suppress(Unreadable):
             if doing := asked(decode("acts", key, value)):
                 self._asked.setdefault(doing.act_id, doing)
 
     def audit(self, partition: int, offset: int, value: bytes | None, *, origins: bool = False) -> None:
-        """Takes in one record of `audit`: an answer to an act about an item.
+        """Adds a record of `audit`: an answer to an act about an item.
 
-        `origins`: also where the data came from, which the record of an item's decision tells.
+        `origins`: also keep the data origin, which the audit record of an item's decision holds.
         """
-        with suppress(ValueError, LookupError, TypeError, AttributeError):  # not of a worker
+        with suppress(ValueError, LookupError, TypeError, AttributeError):  # not written by a worker
             found = orjson.loads(value or b"")
             if doing := answered(found):
                 # an item's acts are judged in the order of its partition, and their audit records stand in it
@@ -254,27 +255,27 @@ class Queue:
                 self._origins[found["did"]] = origin(found)
 
     def items(self) -> Iterator[Item]:
-        """Yields every item as it stands, in no order."""
+        """Yields every item with its state, in no particular order."""
         return (self._standing(item) for item in self._items.values())
 
     def item(self, id_: str) -> Item | None:
-        """One item as it stands, None where `review` has none with this decision id."""
+        """One item with its state; None where `review` has no item with this decision id."""
         found = self._items.get(id_)
         return self._standing(found) if found else None
 
     def doings(self, id_: str) -> list[Doing]:
-        """Returns what was done about an item, in the order in which it was judged, what waits for its answer last."""
+        """The acts on an item in the order of judgement, unanswered ones last."""
         answered = [self._with_reason(doing) for _, doing in sorted(self._answers.get(id_, {}).items())]
         told = {doing.act_id for doing in answered}
         waiting = [one for one in self._asked.values() if one.item == id_ and one.act_id not in told]
         return answered + sorted(waiting, key=lambda doing: (doing.at, doing.act_id))
 
     def run(self, prefix: str) -> dict[str, Doing]:
-        """By item what was asked under act ids that begin like this, answered or not."""
+        """The requests by item whose act ids begin with a prefix, answered or not."""
         return {one.item: one for act_id, one in self._asked.items() if act_id.startswith(prefix)}
 
     def answer(self, item: str, act_id: str) -> Doing | None:
-        """Returns what became of an act, None as long as the worker has not said; the first word on it counts."""
+        """The worker's answer to an act, None until there is one; the first answer counts."""
         found = [one for _, one in sorted(self._answers.get(item, {}).items()) if one.act_id == act_id]
         return next((one for one in found if one.code != "repeated"), found[0] if found else None)
 
@@ -288,7 +289,7 @@ class Queue:
 
 
 def after(doing: Doing) -> State | None:
-    """The state in which an answered act leaves its item, None where it changes nothing."""
+    """The state of an item after an answered act; None where the act changes nothing."""
     if doing.outcome in ("cleared", "withheld"):
         return "redecided" if doing.kind == "redecide" else "released"
     return _AFTER.get(doing.outcome or "")
