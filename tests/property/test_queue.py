@@ -83,6 +83,7 @@ def test_any_acts_then_the_order_of_reading_changes_nothing_and_states_are_the_w
     for item in found.items():
         standing = desk.memory.standing("P-1", item.id)
         assert item.state == (standing.state if standing else "open")
-        assert item.by == (standing.by if standing else None)
+        # who took an act back is no longer who left the item in its state
+        assert item.by == (standing.by if standing and standing.state != "open" else None)
         assert all(doing.outcome for doing in found.doings(item.id))
         assert [doing.reason for doing in found.doings(item.id)] == ["looked at the form"] * len(found.doings(item.id))
