@@ -84,15 +84,15 @@ def unread(now: Moment, asked: ActRecord) -> Answer:
 def erased(memory: Memory, recipient_id: str, at: int, *, readmitted: bool) -> tuple[Entry, ...]:
     """The ledger entries of an erasure or a readmission of a person.
 
-    An erasure destroys the salt for good; a readmission starts with a new salt. A second erasure deletes the entries
-    that acts about the person's items have made since the first one.
+    An erasure destroys the salt for good. A second erasure changes nothing, because its audit record names nobody; a
+    readmission starts with a new salt.
     A person who was not erased on this partition keeps the salt, because the salt proves their earlier records.
     """
     gone = memory.erased_at(recipient_id) is not None
     if readmitted:
         return (entries.readmitted(recipient_id),) if gone else ()
     if gone:
-        return memory.forgotten(recipient_id)
+        return ()
     return (*memory.forgotten(recipient_id), entries.erased(recipient_id, at))
 
 
