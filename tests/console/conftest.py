@@ -32,7 +32,7 @@ PASSWORD = "correct horse battery"
 PEOPLE = (*((role, (role,)) for role in ROLES), ("approver2", ("approver",)), ("reviewer2", ("reviewer",)))
 """Everybody in the user file: one a role, named like it, and a second one where two are needed."""
 BROWSER = {"accept-language": "en", "sec-fetch-site": "same-origin"}
-"""What a browser says with each request that a page of the console makes."""
+"""Headers that a browser sends with each request from a page of the console."""
 _NUMBERS = itertools.count()
 
 expect.set_options(timeout=30_000)  # what a page shows at last has passed through Kafka, a worker and back

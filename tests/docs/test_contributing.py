@@ -1,4 +1,4 @@
-"""What a newcomer is told: which files a change touches, and which decisions were taken."""
+"""CONTRIBUTING names the files that a change touches, and the ADR index names every decision."""
 
 from __future__ import annotations
 

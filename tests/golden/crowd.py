@@ -46,7 +46,7 @@ CHECKS = (
 STOPS = ("objection", "cessation", "erasure", "refusal_returned", "deceased", "undeliverable", "external")
 RELEASED = ("AGE_UNCERTAIN", "IDENTITY_AMBIGUOUS", "SOURCE_CONFLICT", "CREATIVE_PERSON_UNRELEASED", "CONSENT_MISSING")
 SOURCES, CONSENTS, ASKS = (0, *[1] * 24, *[2] * 5), (0, 0, *[1] * 8, 2, 2), (*[0] * 12, 1, 1, 2)
-"""How many of each somebody has: one of these."""
+"""Possible numbers of facts of each kind that one person has."""
 PACKS = (*["jp-pmark"] * 40, *["jp-appi"] * 20, "aging", "aging", "lenient", "unreadable", "looser", "not yet")
 """By which packs somebody is judged: one of these."""
 POOL = 1_000

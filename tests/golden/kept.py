@@ -1,4 +1,4 @@
-"""What each version of the rules decided, kept for good: a folder of records and of digests of decisions for each.
+"""The decisions of each version of the rules, kept for good, as a folder of records and of digests of decisions.
 
 `python -m tests.golden.kept --write` writes the folder of a new version, or one more file with the digests of new
 golden cases. It changes nothing that is there.

@@ -27,7 +27,7 @@ from tests.support.world import BACK_SOON, World, consent, eventually, send, unt
 ELECTED_SECONDS = 3 * 15.0
 """After the election of new leaders decisions come within 15 seconds; a busy machine is given three times as long."""
 TRUSTING = 3
-"""So many trials a worker gets that believes any broker. In each of 5 with halts of 8 seconds more, all was cleared."""
+"""Trials for the worker that believes any broker. In each of 5 with halts of 8 seconds more, all was cleared."""
 SENDS = 200
 LEADERS = {"audit": 2, "cleared": 3}
 """Who leads what the worker writes, so that one transaction is several requests; all else is led by the first."""

@@ -1,4 +1,4 @@
-"""What is installed from a wheel is all that the sources hold, under one name, and it runs without them."""
+"""The wheel installs all of the sources under one name, and runs without them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ SEEDS, STEPS = 200, 300
 LEAST = 0.8
 """Below this the worker's code is not what was simulated."""
 TRACED = 10
-"""So many seeds are traced: the others run faster, and no other lines."""
+"""Number of seeds that are traced. The others run faster, and run the same lines."""
 MODULES = tuple(
     f"streams.worker.{name}"
     for name in (

@@ -1,1 +1,1 @@
-"""What tests stand on: worlds on Kafka, invented people, brokers that can be hurt, and oracles."""
+"""Helpers of the tests: worlds on Kafka, invented people, brokers that can be hurt, and oracles."""
