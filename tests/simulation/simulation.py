@@ -44,6 +44,8 @@ SMALL: tuple[tuple[Any, str, Any], ...] = (
 """Bounds of what is done at a time: small ones, that long work takes several transactions here, too."""
 REFUSALS = ("error.sends_expired", "error.clock_before_head")
 """Why a partition may be refused here: retention overtook it, or a machine's clock is wrong."""
+FAILING = "error.partition_failing"
+"""The alarm of a partition whose turns all fail: right while the network is bad, and over once it is well again."""
 HEALED_SECONDS = 60.0
 """Within this all must be decided, once nothing is wrong any more."""
 RESUME_SECONDS = 5.0
@@ -118,11 +120,15 @@ class Simulation:
         if worker.machine.dead:
             worker.boot()
 
-    def watch(self) -> None:
-        """Raises Broken where a worker refuses what it should not, or ended by itself without need."""
+    def watch(self, *, well: bool = False) -> None:
+        """Raises Broken where a worker refuses what it should not, or ended by itself without need.
+
+        `well`: nothing has been wrong for a while, so no partition may still fail.
+        """
+        allowed = REFUSALS if well else (*REFUSALS, FAILING)
         for worker in self.workers:
             for partition in () if worker.machine.dead or not worker.up else worker.gate._partitions.values():
-                if partition.refused and partition.refused.key not in REFUSALS:
+                if partition.refused and partition.refused.key not in allowed:
                     raise promises.Broken(f"refused by {worker.name}: {partition.refused.sentence}")
             for error in worker.ended:
                 if not (isinstance(error, KafkaError) or getattr(error, "key", "") in REFUSALS):
@@ -225,6 +231,7 @@ def simulate(seed: int, steps: int) -> Outcome:
             await Driver(simulation, Random(f"{seed}/driver")).drive(steps)
             outcome.settled = await simulation.healed()
             await asyncio.sleep(QUIET_SECONDS)
+            simulation.watch(well=True)
             outcome.counts = simulation.check()
         except Exception as error:  # also what our own checker cannot read
             outcome.broken = f"{type(error).__name__}: {error}"
