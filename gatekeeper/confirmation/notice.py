@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from gatekeeper.confirmation import code as codes
 from gatekeeper.deciding.case import Case
+from gatekeeper.policy.methods import METHODS
 from gatekeeper.texts import Language, catalogue, text
 from gatekeeper.times import today
 from schemas.events import NoticeItems, Provision, Source, Template
@@ -103,7 +104,7 @@ def stated(question: Question) -> dict[str, str]:
 
 def route(case: Case, source: Source, language: Language) -> str:
     """The acquisition route of the data in print (取得方法); "" if the facts do not state it concretely."""
-    kind = "direct" if source.method.startswith("direct.") else source.method
+    kind = "direct" if METHODS[source.method].lane == "own" else source.method
     sentence = catalogue().get(f"notice.route.{kind}")
     if sentence is None:
         return ""

@@ -10,11 +10,12 @@ from gatekeeper.deciding.consent import Consents, ConsentState
 from gatekeeper.deciding.rules import channel as channel_rules
 from gatekeeper.deciding.rules import confirmation, will
 from gatekeeper.deciding.rules import source as source_rules
+from gatekeeper.policy.methods import METHODS, RANKS
 from gatekeeper.policy.reasons import CATALOGUE, WORST, Found
 from schemas.events import Consent, Source
 
-_LANES = {"own": 0, "shared": 1, "other": 2, "unknown": 3}
-_TOLD_BY_OTHERS = ("indirect.joint_use", "indirect.succession")
+_ASKED_AGAIN = ("notice", "joint_use", "succession")
+"""Conditions that an answer to an ask can replace."""
 _MEASURED_BY_TERMS = ("PURPOSE_NOT_COVERED", "CONTROLLER_MISMATCH")
 
 
@@ -34,7 +35,7 @@ class Basis(NamedTuple):
     @property
     def own(self) -> bool:
         """True if the person gave the data to us."""
-        return self.source is not None and self.source.method.startswith("direct.")
+        return self.source is not None and source_rules.lane(self.source) == "own"
 
 
 def choose(case: Case, consents: Consents) -> Basis:
@@ -76,7 +77,7 @@ def _versions(sources: Sequence[Source], counting: Sequence[Source]) -> Iterable
 def _judge(case: Case, source: Source, consents: Consents) -> Basis:
     """Judges one source with each valid consent, the latest first, and keeps the best."""
     state = source_rules.state(case, source)
-    if source.method == "indirect.entrusted" and (refused := source_rules.own_use(case, source)):
+    if METHODS[source.method].condition == "entrustment" and (refused := source_rules.own_use(case, source)):
         return Basis(source, (*state, *refused), consents.standing((case.send.controller_id,)))
     standing = consents.standing(_parties(case, source))
     before = (*state, *will.taken_back(case, standing))
@@ -98,33 +99,38 @@ def _lane(
     standing: ConsentState,
 ) -> Basis:
     notes: frozenset[str] = frozenset()
-    method = source.method
+    condition = METHODS[source.method].condition
     found = [*before]
     lacks: Iterable[Found] = standing.lacks
-    asking = bool(lacks) and method != "unknown.legacy"
-    if method.startswith("direct."):
-        reasons, notes = source_rules.own(case, source, consent)
-        found += reasons
-    elif method == "indirect.joint_use":
-        lacks = [reason for reason in lacks if reason.code not in _MEASURED_BY_TERMS]
-        hidden = len(lacks) < len(standing.lacks)
-        found += source_rules.joint_use(case, source, consent, hidden=hidden)
-    elif method == "indirect.succession":
-        found += source_rules.succession(case, source, consent)
-    elif method == "unknown.legacy":
-        found += source_rules.unknown(case, source)
-    elif method != "indirect.entrusted":
-        if method in source_rules.CHECKED:
-            found += source_rules.provider(case, source)
-        asking = False
-        rule = case.policy.asks_for(confirmation.rule_of(source))
-        if not confirmation.confirmed(case, source, consent):
-            asking = bool(rule or lacks)
-            if rule and not confirmation.asked(case, source):
-                found.append(confirmation.unconfirmed(source))
-            if not asking and (nos := confirmation.refusals(case, source, consents)):
-                found.append(confirmation.refused(case, nos))
-    if case.facts.asks and (method.startswith("direct.") or method in _TOLD_BY_OTHERS):
+    asking = bool(lacks)
+    match condition:
+        case "notice":
+            reasons, notes = source_rules.own(case, source, consent)
+            found += reasons
+        case "joint_use":
+            lacks = [reason for reason in lacks if reason.code not in _MEASURED_BY_TERMS]
+            hidden = len(lacks) < len(standing.lacks)
+            found += source_rules.joint_use(case, source, consent, hidden=hidden)
+        case "succession":
+            found += source_rules.succession(case, source, consent)
+        case "entrustment":
+            pass  # own use is refused before, and the entruster's consent is the sender's
+        case "confirmation":
+            if METHODS[source.method].provider_checked:
+                found += source_rules.provider(case, source)
+            asking = False
+            if not confirmation.confirmed(case, source, consent):
+                unconfirmed = confirmation.unconfirmed(case, source)
+                asking = bool(unconfirmed or lacks)
+                if unconfirmed and not confirmation.asked(case, source):
+                    found.append(unconfirmed)
+                if not asking and (nos := confirmation.refusals(case, source, consents)):
+                    found.append(confirmation.refused(case, nos))
+        case _:
+            assert condition == "origin", condition
+            asking = False
+            found += source_rules.unknown(case, source)
+    if case.facts.asks and condition in _ASKED_AGAIN:
         asking = asking or any(CATALOGUE[reason.code].verdict == "confirm" for reason in found)
     if asking and (lifecycle := confirmation.lifecycle(case, source, consents)):
         found += lifecycle
@@ -137,12 +143,9 @@ def _lane(
 
 def _parties(case: Case, source: Source) -> tuple[str, ...]:
     """The parties to which a consent may have been given to support a source of this lane."""
-    sender = case.send.controller_id
-    if source.method == "indirect.joint_use":
-        return sender, source.collected_by
-    if source.method == "indirect.succession" and source.succession:
-        return sender, source.succession.predecessor
-    return (sender,)
+    predecessor = source.succession.predecessor if source.succession else None
+    named = {"sender": case.send.controller_id, "collector": source.collected_by, "predecessor": predecessor}
+    return tuple([party for role in METHODS[source.method].yes_to if (party := named[role])])
 
 
 def _conflict(case: Case, best: Basis, counting: Iterable[Source]) -> list[Found]:
@@ -179,4 +182,4 @@ def _rank(basis: Basis) -> tuple[int, int, int, str]:
     assert basis.source is not None
     codes = {reason.code for reason in basis.reasons}
     worst = max((WORST[code] for code in codes), default=0)
-    return worst, len(codes), _LANES[source_rules.lane(basis.source)], basis.source.source_id
+    return worst, len(codes), RANKS[source_rules.lane(basis.source)], basis.source.source_id

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gatekeeper.deciding.case import Case, below
+from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import LONG_AGO, Span, months_after
 from schemas.events import GIVEN_STATES, NO_STATES, Consent, Source, Suppression
@@ -241,7 +242,7 @@ class Consents:
 
 def handed_by(source: Source) -> Iterable[str]:
     """Yields the parties that had the data before the sender: the collector, the predecessor, the entruster."""
-    if source.method == "indirect.joint_use":
+    if "collector" in METHODS[source.method].yes_to:
         yield source.collected_by
     if source.succession:
         yield source.succession.predecessor

@@ -31,6 +31,7 @@ Method = Literal[
     "direct.observed",
     "indirect.purchased_list",
     "indirect.partner",
+    "indirect.personal_related",
     "indirect.joint_use",
     "indirect.entrusted",
     "indirect.succession",

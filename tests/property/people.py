@@ -53,6 +53,7 @@ METHODS = (
     "direct.point_card",
     "direct.support_call",
     "indirect.purchased_list",
+    "indirect.personal_related",
     "indirect.joint_use",
     "indirect.succession",
     "indirect.entrusted",

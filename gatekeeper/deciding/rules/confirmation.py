@@ -7,6 +7,7 @@ from operator import attrgetter
 from gatekeeper.deciding.case import Case, route
 from gatekeeper.deciding.consent import Consents
 from gatekeeper.deciding.rules.source import lane, states_route
+from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
 from schemas.events import Ask, Consent, Source
 
@@ -26,19 +27,16 @@ def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
     return any(sound(case, source, ask) and said >= case.span(ask.at).first for ask in asks)
 
 
-def unconfirmed(source: Source) -> Found:
-    """THIRD_PARTY_UNCONFIRMED, PUBLIC_SOURCE_UNCONFIRMED, REFERRAL_UNCONFIRMED: not yet informed and asked."""
+def unconfirmed(case: Case, source: Source) -> Found | None:
+    """THIRD_PARTY_UNCONFIRMED, PUBLIC_SOURCE_UNCONFIRMED, REFERRAL_UNCONFIRMED: not yet informed and asked.
+
+    None if the policy does not ask for it. By law, data matched from a third party always need it (APPI 31).
+    """
+    method = METHODS[source.method]
+    if method.unconfirmed is None or not (method.by_law or case.policy.asks_for(method.unconfirmed)):
+        return None
     says = {"method": source.method, "provider": source.provided_by or source.route or source.collected_by}
-    return Found(rule_of(source), (source.source_id,), says)
-
-
-def rule_of(source: Source) -> str:
-    """The rule that a source from a third party must meet before mail goes out."""
-    if source.method.startswith("public."):
-        return "PUBLIC_SOURCE_UNCONFIRMED"
-    if source.method in ("indirect.referral", "indirect.gift_recipient"):
-        return "REFERRAL_UNCONFIRMED"
-    return "THIRD_PARTY_UNCONFIRMED"
+    return Found(method.unconfirmed, (source.source_id,), says)
 
 
 def asked(case: Case, source: Source) -> bool:

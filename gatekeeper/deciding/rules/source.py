@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from gatekeeper.deciding.case import Case, route
+from gatekeeper.policy.methods import METHODS, Lane
 from gatekeeper.policy.reasons import Found
 from gatekeeper.times import months_after
 from schemas.events import Batch, Consent, Notice, ProviderCheck, Source
 
 LEGACY_FORM = "LEGACY_FORM_ACCEPTED"
-Lane = Literal["own", "shared", "other", "unknown"]
-CHECKED = ("indirect.purchased_list", "indirect.partner")
-_SHARED = ("indirect.joint_use", "indirect.succession", "indirect.entrusted")
 
 
 def lane(source: Source) -> Lane:
     """The class of a source, by its acquisition method."""
-    if source.method.startswith("direct."):
-        return "own"
-    if source.method in _SHARED:
-        return "shared"
-    return "unknown" if source.method == "unknown.legacy" else "other"
+    return METHODS[source.method].lane
 
 
 def illicit(case: Case, source: Source) -> bool:
