@@ -122,10 +122,10 @@ def _lane(
             if not confirmation.confirmed(case, source, consent):
                 unconfirmed = confirmation.unconfirmed(case, source)
                 asking = bool(unconfirmed or lacks)
-                if unconfirmed and not confirmation.asked(case, source):
+                if unconfirmed and not confirmation.asked(case, source, consents):
                     found.append(unconfirmed)
-                if not asking and (nos := confirmation.refusals(case, source, consents)):
-                    found.append(confirmation.refused(case, nos))
+            if not asking and (nos := confirmation.refusals(case, source, consents)):
+                found.append(confirmation.refused(case, nos))
         case _:
             assert condition == "origin", condition
             asking = False

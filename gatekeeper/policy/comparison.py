@@ -12,7 +12,7 @@ _UP = (
     *("skew_ms", "max_lag_ms", "release_ttl_ms", "rejudge_hours", "ask_cap", "four_eyes_bulk"),
     *("consent_max_age_months", "source_max_age_months"),
 )
-_DOWN = ("minor_age", "match_floor", "dedupe_ms")
+_DOWN = ("minor_age", "match_floor", "dedupe_ms", "ask_again_months")
 _MORE = ("purposes", "jurisdictions", "confirm_channels", "off", "purpose_only")
 _LESS = ("consent_channels", "double_opt_in_channels", "sensitive")
 
@@ -45,8 +45,8 @@ def _widens(key: str, old: Policy, new: Policy) -> bool:
     before, after = getattr(old, key), getattr(new, key)
     if key in _UP:  # None is no limit, the widest value
         return before is not None and (after is None or after > before)
-    if key in _DOWN:
-        return bool(after < before)
+    if key in _DOWN:  # None is never, the narrowest value
+        return after is not None and (before is None or after < before)
     if key == "purpose_only":
         return not after <= before | old.off
     if key in _MORE:

@@ -52,6 +52,7 @@ class Policy:
     rules in force for the purpose only. `sensitive`: codes of attributes that need their own consent (J.8.3).
     `four_eyes_bulk`: the number of items that one person may release at once; None = any number. `rejudge_hours`:
     the time in which the gate itself decides again on sends withheld for late or unreadable facts; 0 = never.
+    `ask_again_months`: a person who did not answer may be asked again so long after the window closed; None = never.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Policy:
     rejudge_hours: int
     minor_age: int
     ask_cap: int
+    ask_again_months: int | None
     four_eyes_bulk: int | None
     consent_max_age_months: int | None
     source_max_age_months: int | None
@@ -179,6 +181,7 @@ class _Parameters(Model):
     rejudge_hours: Annotated[int, Field(ge=0, le=CLEARED_DAYS * 24)] = 72
     minor_age: Annotated[int, Field(ge=0, le=20)]
     ask_cap: Annotated[int, Field(ge=1, le=3)]
+    ask_again_months: Months | None = None
     four_eyes_bulk: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     consent_channels: frozenset[Channel | Any_]
     confirm_channels: Channels

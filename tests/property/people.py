@@ -191,17 +191,22 @@ def others() -> st.SearchStrategy[invented.Event]:
     return consents | stops | corrections
 
 
-def asked() -> st.SearchStrategy[invented.Event]:
-    """What the person was asked, and what else became known."""
-    asks = st.fixed_dictionaries(
+def questions() -> st.SearchStrategy[invented.Event]:
+    """Asks to the person, in the name of one controller or of every one."""
+    return st.fixed_dictionaries(
         {
             "request_id": numbers.map("Q-{}".format),
             "source_id": numbers.map("S-{}".format),
             "template_id": st.sampled_from(("T-1", "T-1", "T-BARE", "T-9")),
             "stated_route": st.sampled_from(("broker-a", "direct.point_card")),
             "at": st.sampled_from(TIMES),
+            "controller_id": st.sampled_from((None, None, "C1", "C2")),
         }
     ).map(lambda made: invented.ask(**made))
+
+
+def asked() -> st.SearchStrategy[invented.Event]:
+    """What the person was asked, and what else became known."""
     events = st.sampled_from(
         (
             {"kind": "ask_undelivered", "request_id": "Q-0"},
@@ -210,7 +215,7 @@ def asked() -> st.SearchStrategy[invented.Event]:
             {"kind": "identity_resolved"},
         )
     ).map(lambda made: invented.event(**made))
-    return asks | events
+    return questions() | events
 
 
 def releases() -> st.SearchStrategy[invented.Event]:
@@ -242,6 +247,14 @@ def releases() -> st.SearchStrategy[invented.Event]:
 def people() -> st.SearchStrategy[list[invented.Event]]:
     """Anything that may be known of a person."""
     return st.lists(sources(warning=True) | givens() | nos() | others() | asked() | releases(), max_size=9)
+
+
+def bought() -> st.SearchStrategy[list[invented.Event]]:
+    """People whose data was bought, once or twice, and of whom little else is known."""
+    named = {"method": "indirect.purchased_list", "notice_id": None, "check": CHECK, "route": "broker-a"}
+    lists = [invented.source(source_id=f"S-{n}", **named) for n in (1, 2)]
+    known = st.lists(sources(warning=False) | givens(), max_size=2)
+    return st.tuples(st.sampled_from((lists[:1], lists)), known).map(lambda made: [*made[0], *made[1]])
 
 
 def ruled_people() -> st.SearchStrategy[list[invented.Event]]:

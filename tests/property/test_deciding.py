@@ -29,6 +29,7 @@ from tests.support import invented
 
 POLICY = load("jp-pmark")
 JUDGE = Judge(POLICY, 8, tokens=invented.TOKENS, judge_misplaced=True)
+SHARED = ("indirect.joint_use", "indirect.succession", "indirect.entrusted")
 FEW = settings(max_examples=150, deadline=None)
 
 
@@ -208,3 +209,19 @@ def test_any_bytes_then_are_one_dead_letter_or_one_fault(value: bytes, key: byte
     assert (found.dead, found.failed, found.codes) == (True, False, ("EVENT_INVALID",))
     for topic in ("sources", "consents", "suppressions", "reference"):
         assert FactStore().apply(topic, 0, 0, key, value)
+
+
+@FEW
+@given(people.bought(), people.questions(), people.sends())
+def test_person_asked_about_data_of_others_then_these_are_no_reason_to_ask(facts: Any, ask: Any, send: Any) -> None:
+    question = ask[1]
+    answered = any(value.get("answers") == question["request_id"] for _, value in facts)
+    returned = any(value.get("kind") == "ask_undelivered" for _, value in facts)
+    ours = question.get("controller_id") in (None, send["controller_id"])
+    sources = {value["source_id"]: value["method"] for topic, value in facts if topic == "sources"}
+    of_others = {id_ for id_, method in sources.items() if not method.startswith("direct.") and method not in SHARED}
+    if answered or returned or not ours or (question["source_id"] in {*sources} - of_others):
+        return
+    store, one = invented.store(*facts, ask), read(send)
+    decision = decide(one, viewed(store, one), store.reference, POLICY, invented.T)
+    assert decision.verdict != "confirm" or decision.basis not in of_others

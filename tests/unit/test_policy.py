@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from importlib.resources import files
 
 import pytest
 
 from gatekeeper.errors import UsageError
-from gatekeeper.policy.comparison import differences
+from gatekeeper.policy.comparison import differences, wider
 from gatekeeper.policy.packs import load, shipped
 from gatekeeper.policy.policy import read
 
@@ -96,6 +97,7 @@ def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> N
         (b"minor_age = 15", b"minor_age = 14", ["minor_age"]),
         (b"minor_age = 15", b"minor_age = 16", []),
         (b"ask_cap = 1", b"ask_cap = 2", ["ask_cap"]),
+        (b"ask_cap = 1", b"ask_cap = 1\nask_again_months = 12", ["ask_again_months"]),
         (b"four_eyes_bulk = 100", b"four_eyes_bulk = 101", ["four_eyes_bulk"]),
         (b"four_eyes_bulk = 100", b"# no limit: 100", ["four_eyes_bulk"]),
         (b"four_eyes_bulk = 100", b"four_eyes_bulk = 99", []),
@@ -116,3 +118,11 @@ def test_policy_changed_then_what_widens_is_told(old: bytes, new: bytes, wider: 
     found = differences(before, after)
     assert len(found) == 1
     assert [one.key for one in found if one.widens] == wider
+
+
+def test_time_to_ask_again_shortened_or_added_then_wider_and_lengthened_or_dropped_then_not() -> None:
+    never = read(SHIPPED, file="a.toml")
+    soon, late = (replace(never, ask_again_months=months) for months in (6, 12))
+    for old, new in ((never, late), (late, soon), (never, soon)):
+        assert wider(old, new) == ["ask_again_months"]
+        assert wider(new, old) == []

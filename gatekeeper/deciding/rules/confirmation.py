@@ -5,13 +5,16 @@ from __future__ import annotations
 from operator import attrgetter
 
 from gatekeeper.deciding.case import Case, route
-from gatekeeper.deciding.consent import Consents
+from gatekeeper.deciding.consent import Consents, no_of, unlifted
 from gatekeeper.deciding.rules.source import lane, states_route
 from gatekeeper.policy.methods import METHODS
 from gatekeeper.policy.reasons import Found
+from gatekeeper.times import months_after
 from schemas.events import Ask, Consent, Source
 
 BY_OPT_IN = ("email", "sms")
+_ASKED_ONCE = ("other", "unknown")
+"""Classes of sources whose asks count together: a person is asked once, whichever of them the ask is about."""
 
 
 def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
@@ -22,7 +25,7 @@ def confirmed(case: Case, source: Source, consent: Consent | None) -> bool:
         return True
     if consent.answers is None:
         return False
-    asks = [ask for ask in _asks(case, source) if ask.request_id == consent.answers]
+    asks = [ask for ask in case.facts.asks if ask.request_id == consent.answers and _about(case, source, ask)]
     said = case.span(consent.event_time or consent.recorded_at).last
     return any(sound(case, source, ask) and said >= case.span(ask.at).first for ask in asks)
 
@@ -39,40 +42,51 @@ def unconfirmed(case: Case, source: Source) -> Found | None:
     return Found(method.unconfirmed, (source.source_id,), says)
 
 
-def asked(case: Case, source: Source) -> bool:
-    """True if the person was ever asked about this source."""
-    return any(ask.source_id == source.source_id for ask in case.facts.asks)
+def asked(case: Case, source: Source, consents: Consents) -> bool:
+    """True if an ask binds this source: one about it or, for a source of class other, about any of that class."""
+    return bool(_asks(case, source, consents))
 
 
 def lifecycle(case: Case, source: Source, consents: Consents) -> tuple[Found, ...]:
-    """CONFIRMATION_* and CONSENT_REFUSED: the result of the newest ask for this source; () = never asked."""
-    asks = _asks(case, source)
+    """CONFIRMATION_* and CONSENT_REFUSED: the result of the newest ask that binds this source; () = never asked.
+
+    A refusal outlives later asks. A yes that was taken back, or is about another source, leaves the person asked.
+    """
+    if nos := refusals(case, source, consents):
+        return (refused(case, nos),)
+    asks = _asks(case, source, consents)
     if not asks:
         return ()
     ask = asks[-1]
     says = {"date": case.day(ask.at), "request": ask.request_id}
     facts = (source.source_id, ask.request_id)
-    yes = any(event.answers == ask.request_id for event in consents.yeses)
-    if yes and not sound(case, source, ask):
+    if _agreed(ask, consents) and not sound(case, source, ask):
         return (Found("CONFIRMATION_DEFECTIVE", facts, {"case": "answered", **says}),)
-    nos = [
-        no
-        for no in refusals(case, source, consents)
-        if no.answers == ask.request_id or consents.when(no).last >= case.span(ask.at).first
-    ]
-    if nos:
-        return (refused(case, nos),)
     if _returned(case, ask):
         return (Found("CONFIRMATION_UNDELIVERED", facts, says),)
-    if case.at < case.span(ask.at).last + case.policy.window_ms(ask.channel) * 1000 and not yes:
-        return (Found("CONFIRMATION_PENDING", facts, says),)
-    return (Found("CONFIRMATION_CAP_REACHED" if yes else "CONFIRMATION_LAPSED", facts, says),)
+    if _answered(ask, consents):
+        return (Found("CONFIRMATION_CAP_REACHED", facts, says),)
+    pending = case.at < _closes(case, ask)
+    return (Found("CONFIRMATION_PENDING" if pending else "CONFIRMATION_LAPSED", facts, says),)
 
 
 def refusals(case: Case, source: Source, consents: Consents) -> list[Consent]:
-    """The refusals that answer an ask for this source."""
-    asked_as = {ask.request_id for ask in _asks(case, source)}
-    return [event for event in consents.nos if event.answers in asked_as]
+    """The refusals in answer to an ask that binds this source, whatever their scope (rule 7.1.11).
+
+    Only a later proven consent for the send ends one.
+    """
+    asks = _asks(case, source, consents)
+    if not asks:
+        return []
+    asked_as = {ask.request_id for ask in asks}
+    lifters = consents.standing((case.send.controller_id,)).lifters
+    found = []
+    for event in consents.nos:
+        if event.answers in asked_as:
+            no = no_of(case, event)._replace(contact_point=None, channels=frozenset())
+            if unlifted(case, (no,), lifters)[0]:
+                found.append(event)
+    return found
 
 
 def refused(case: Case, nos: list[Consent]) -> Found:
@@ -93,7 +107,7 @@ def barred(case: Case, source: Source | None, consents: Consents) -> list[Found]
     ):
         found.append(Found("CONFIRMATION_CHANNEL_UNLAWFUL", (), {"case": "origin", "channel": send.channel}))
     if source is not None:
-        counted = [ask for ask in _asks(case, source) if _counts(case, source, ask, consents)]
+        counted = [ask for ask in _asks(case, source, consents) if _counts(case, source, ask, consents)]
         if len(counted) >= policy.ask_cap:
             says = {"date": case.day(counted[-1].at), "request": counted[-1].request_id}
             found.append(Found("CONFIRMATION_CAP_REACHED", tuple(ask.request_id for ask in counted), says))
@@ -115,19 +129,69 @@ def defective(case: Case) -> tuple[Found, ...]:
 
 
 def sound(case: Case, source: Source, ask: Ask) -> bool:
-    """True if an ask had items a to f and stated the true route of the data."""
+    """True if an ask had items a to f and stated the true route of the data that it was about.
+
+    `source`: the source that is judged. The route of an ask about a source that is not on file counts as true.
+    """
     template = case.template(ask.template_id)
-    return bool(template and template.ask_complete and ask.stated_route == route(source))
+    if template is None or not template.ask_complete:
+        return False
+    about = [source] if ask.source_id == source.source_id else _named(case, ask)
+    return not about or any(ask.stated_route == route(one) for one in about)
 
 
-def _asks(case: Case, source: Source) -> list[Ask]:
-    """The asks for a source, the newest last."""
+def _asks(case: Case, source: Source, consents: Consents) -> list[Ask]:
+    """The asks that bind a source, the newest last, without silences that have ended."""
     if not case.facts.asks:
         return []
-    found = [ask for ask in case.facts.asks if ask.source_id == source.source_id]
+    found = [ask for ask in case.facts.asks if _binds(case, source, ask) and not _over(case, ask, consents)]
     found.sort(key=attrgetter("request_id"))
     found.sort(key=lambda ask: case.span(ask.at).last)
     return found
+
+
+def _about(case: Case, source: Source, ask: Ask) -> bool:
+    """True if an ask was about this source, in the name of the send's controller or of every one."""
+    return ask.source_id == source.source_id and ask.controller_id in (None, case.send.controller_id)
+
+
+def _binds(case: Case, source: Source, ask: Ask) -> bool:
+    """True if an ask binds a source: it was about it, or both are of class other (rule 7.1.11).
+
+    An ask about a source that is not on file, or no longer, counts as one of class other.
+    """
+    if _about(case, source, ask):
+        return True
+    if lane(source) not in _ASKED_ONCE or ask.controller_id not in (None, case.send.controller_id):
+        return False
+    named = _named(case, ask)
+    return not named or any(lane(one) in _ASKED_ONCE for one in named)
+
+
+def _named(case: Case, ask: Ask) -> list[Source]:
+    """The versions on file of the source that an ask was about."""
+    return [one for one in case.facts.sources if one.source_id == ask.source_id]
+
+
+def _closes(case: Case, ask: Ask) -> int:
+    """The instant at which the window for an answer closes, in microseconds."""
+    return case.span(ask.at).last + case.policy.window_ms(ask.channel) * 1000
+
+
+def _over(case: Case, ask: Ask, consents: Consents) -> bool:
+    """True if nobody answered an ask, and the policy allows to ask again by now."""
+    months = case.policy.ask_again_months
+    if months is None or _answered(ask, consents) or _returned(case, ask):
+        return False
+    return months_after(_closes(case, ask), months, case.policy.timezone) < case.at
+
+
+def _agreed(ask: Ask, consents: Consents) -> bool:
+    return any(event.answers == ask.request_id for event in consents.yeses)
+
+
+def _answered(ask: Ask, consents: Consents) -> bool:
+    return _agreed(ask, consents) or any(event.answers == ask.request_id for event in consents.nos)
 
 
 def _counts(case: Case, source: Source, ask: Ask, consents: Consents) -> bool:
@@ -136,7 +200,7 @@ def _counts(case: Case, source: Source, ask: Ask, consents: Consents) -> bool:
     this = ask.request_id == send.request_id and ask.campaign_id in (None, send.campaign_id)
     if this or _returned(case, ask):
         return False
-    return sound(case, source, ask) or not any(event.answers == ask.request_id for event in consents.yeses)
+    return sound(case, source, ask) or not _agreed(ask, consents)
 
 
 def _returned(case: Case, ask: Ask) -> bool:
