@@ -28,6 +28,7 @@ from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import ordered
 from schemas.codec import encode
+from schemas.record import Record
 from schemas.topics import subject_key
 
 AT = 1_795_482_000_000
@@ -39,7 +40,7 @@ def main(people: int) -> None:
     retailer = Retailer(people=people, today=date(2026, 11, 24))
     store = FactStore()
     for offset, (topic, value) in enumerate([*retailer.reference(), *retailer.facts()]):
-        store.apply(topic, 0, offset, subject_key(topic, value).encode(), encode(value))
+        store.apply(Record(topic, 0, offset, AT, subject_key(topic, value).encode(), encode(value)))
     sends, packs = list(retailer.sends(people)), load("jp-pmark")
     policy, tokens = packs.at(AT), Tokens(KEY)
     made = [(send, printed(tokens, send)) for send in sends]

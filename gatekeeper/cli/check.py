@@ -82,7 +82,11 @@ def command(
             raise UsageError("error.campaign_empty", file=campaign)
         store = FactStore()
         memory = Memory()
-        unread_facts = _from_files(paths, store) if paths else _from_system(settings, store, memory)
+        unread_facts = (
+            _from_files(paths, store, at=at, zone=known.home[0].timezone)
+            if paths
+            else _from_system(settings, store, memory)
+        )
         with written(out) if out else nullcontext() as write:
             judge = _Judge(store, memory, store.activations.over(known), tokens=tokens, at=at)
             preflight, unread_sends = _judge(chain((first,), lines), judge, write)
@@ -117,11 +121,11 @@ def _milliseconds(written_at: str | None, known: Packs) -> int:
     return times.span(written_at, known.home[0].timezone).first // 1000
 
 
-def _from_files(paths: tuple[Path, ...], store: FactStore) -> list[Fault]:
+def _from_files(paths: tuple[Path, ...], store: FactStore, *, at: int, zone: str) -> list[Fault]:
     found = []
     with progress_bar() as bar:
         task = bar.add_task(text("check.reading"), total=None)
-        for fault in files.fold(paths, store):
+        for fault in files.fold(paths, store, at=at, zone=zone):
             bar.advance(task)
             if fault:
                 found.append(Fault(f"{fault.file}:{fault.line}", fault.fault))
@@ -143,7 +147,7 @@ def _from_system(settings: Settings, store: FactStore, memory: Memory) -> list[F
                         raise IntegrityError("error.ledger_spoilt", place=place, sha256=record.refused.sha256)
                     ledger.apply(record.key or b"", record.value)
                 else:
-                    store.apply(topic, record.partition, record.offset, record.key, record.value, record.refused)
+                    store.apply(record)
                 bar.advance(task)
     return [Fault("/".join(map(str, place)), fault) for place, fault in sorted(store.unreadable.items())]
 

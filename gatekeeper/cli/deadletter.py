@@ -166,7 +166,7 @@ def _is_readable(reader: Reader, source: Source) -> bool:
     record = reader.at(topic, partition=partition, offset=offset)
     if record is None:
         raise UsageError("error.record_absent", source="{}/{}/{}".format(*source))
-    return FactStore().apply(topic, partition, offset, record.key, record.value, record.refused) is None
+    return FactStore().apply(record) is None
 
 
 def _fault(letter: DeadLetter) -> str:

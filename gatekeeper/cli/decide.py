@@ -22,6 +22,7 @@ from gatekeeper.deciding.rules.system import Checkpoint
 from gatekeeper.engine.failures import invalid
 from gatekeeper.errors import UsageError
 from gatekeeper.identity import open_tokens, printed
+from gatekeeper.knowledge.filed import filed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.office.files import SAID_OF_SENDS, opened
 from gatekeeper.policy import packs
@@ -113,7 +114,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
         if topic in SAID_OF_SENDS or topic in FACT_TOPICS:
             value = None if event.value is None else _written(_whose(topic, event, case.send))
             key = None if event.key is None else event.key.encode()
-            if fault := store.apply(topic, 0, offset, key, value):
+            if fault := store.apply(filed((topic, 0, offset), key, value, at=at, zone=known.home[0].timezone)):
                 unread.append(f"{place}: {fault}")
         elif topic in TOPICS:
             unread.append(f"{place}: {topic}")

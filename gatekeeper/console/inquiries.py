@@ -150,12 +150,12 @@ def _snapshot(held: Console, reader: Reader, recipient: str, own: Mapping[str, r
     tokens: set[str] = set()
     for topic in FACT_TOPICS:
         for record in reader.some(topic, own.get(topic, ())):
-            store.apply(topic, record.partition, record.offset, record.key, record.value, record.refused)
+            store.apply(record)
             tokens |= _tokens(record) if topic == "sources" else set()
     with held.model.read() as db:
         by_token = record_places.facts(db, tokens).get("suppressions", ())
     for record in reader.some("suppressions", by_token):
-        store.apply("suppressions", record.partition, record.offset, record.key, record.value, record.refused)
+        store.apply(record)
     found: dict[str, Any] = orjson.loads(store.person(recipient))
     return found
 

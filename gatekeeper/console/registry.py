@@ -17,6 +17,7 @@ from gatekeeper.policy.packs import Packs
 from gatekeeper.times import instant
 from schemas.codec import Unreadable, decode
 from schemas.events import Batch, Controller, Notice, PairedAct, PolicyVersion
+from schemas.record import Record
 from schemas.topics import TOPICS
 
 SCHEMA = """
@@ -118,7 +119,7 @@ def packs(db: sqlite3.Connection, id_: str) -> Packs:
     """The policy packs of this id, with the versions that `reference` has put in force."""
     known = Known()
     for row in db.execute("SELECT * FROM activated ORDER BY part, place"):
-        known.take(row["part"], row["place"], row["key"], row["value"])
+        known.take(Record("reference", row["part"], row["place"], 0, row["key"], row["value"]))
     return known.over(id_)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import orjson
 from pydantic import BaseModel
 
+from gatekeeper.deciding import arrival
 from schemas.audit import Printing, Snapshot
 from schemas.codec import canonical
 from schemas.events import (
@@ -40,6 +41,21 @@ _STATES = ("active", "quarantined", "deleted", "illicit")
 """States of a source, the strongest last: a deleted source is not read, but an illicit one stays illicit."""
 
 
+class HeldConsent(Consent):
+    """A consent event as the store holds it.
+
+    `arrived`: milliseconds since the epoch when the log took it; None where no rule may read that (deciding/arrival).
+    """
+
+    arrived: int | None = None
+
+
+class HeldSuppression(Suppression):
+    """A suppression as the store holds it; `arrived` as for a consent event."""
+
+    arrived: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A suppression that names the person, with the certainty of the match (per mille).
@@ -47,7 +63,7 @@ class Hit:
     `elsewhere`: the suppression names only another contact point, which a source of the person names.
     """
 
-    stop: Suppression
+    stop: HeldSuppression
     score: int
     elsewhere: bool = False
 
@@ -69,7 +85,7 @@ class Facts:
     """
 
     sources: tuple[Source, ...]
-    consents: tuple[Consent, ...]
+    consents: tuple[HeldConsent, ...]
     suppressions: tuple[Hit, ...]
     contact_point_from: frozenset[str]
     unreadable: tuple[str, ...]
@@ -90,8 +106,11 @@ class Token(NamedTuple):
     score: int = CERTAIN
 
 
-def judged(topic: str, value: bytes) -> tuple[bytes, list[Token]]:
-    """The judged form of a readable event, and the tokens that were kept out of it."""
+def judged(topic: str, value: bytes, arrived: int | None = None) -> tuple[bytes, list[Token]]:
+    """The judged form of a readable event, and the tokens that were kept out of it.
+
+    `arrived`: milliseconds since the epoch when the log took it, for an event that came by a topic.
+    """
     event: dict[str, Any] = orjson.loads(value)
     event.pop("recipient_id", None)
     tokens: list[Token] = []
@@ -114,6 +133,8 @@ def judged(topic: str, value: bytes) -> tuple[bytes, list[Token]]:
                     check.pop(name, None)
     if b"null" in value or b"[]" in value:  # one meaning, one form
         event = {name: field for name, field in event.items() if field is not None and field != []}
+    if arrived is not None and arrival.matters(topic, event, arrived):
+        event["arrived"] = arrived
     return canonical(event), tokens
 
 
@@ -140,9 +161,9 @@ def sources(lines: bytes) -> tuple[Source, ...]:
 
 
 @lru_cache(maxsize=16384)
-def consents(lines: bytes) -> tuple[Consent, ...]:
+def consents(lines: bytes) -> tuple[HeldConsent, ...]:
     """Reads the consent events of one person from their judged forms, one per line."""
-    return tuple(_made(Consent, orjson.loads(line)) for line in lines.splitlines())
+    return tuple(_made(HeldConsent, orjson.loads(line)) for line in lines.splitlines())
 
 
 @lru_cache(maxsize=4096)
@@ -243,9 +264,9 @@ def _source(event: dict[str, Any]) -> Source:
 
 
 @lru_cache(maxsize=4096)
-def _suppression(line: bytes) -> Suppression:
+def _suppression(line: bytes) -> HeldSuppression:
     event = orjson.loads(line)
-    return _made(Suppression, {**event, "scope": _made(Scope, event.get("scope", {}))})
+    return _made(HeldSuppression, {**event, "scope": _made(Scope, event.get("scope", {}))})
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -280,9 +301,9 @@ _MODELS = (
     ProviderCheck,
     Succession,
     Entrustment,
-    Consent,
+    HeldConsent,
     PersonEvent,
-    Suppression,
+    HeldSuppression,
     Scope,
     Ask,
     Release,

@@ -28,8 +28,11 @@ class Reference:
     ask: Template | None = None
     _versions: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def put(self, model: Referred, value: bytes) -> None:
-        """Adds one record. Policies and registers only leave a digest: FactStore.activations holds the versions."""
+    def put(self, model: Referred, value: bytes, arrived: int) -> None:
+        """Adds one record. Policies and registers only leave a digest: FactStore.activations holds the versions.
+
+        `arrived`: milliseconds since the epoch when the log took the record.
+        """
         key, digest = f"{model.kind}/{model.id}", sha256(value).hexdigest()
         if isinstance(model, JointUseTerms):
             self.terms.setdefault(model.id, {})[str(model.version)] = model

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from gatekeeper.deciding import facts
-from gatekeeper.deciding.facts import CERTAIN
+from gatekeeper.deciding import arrival, facts
+from gatekeeper.deciding.facts import CERTAIN, HeldConsent
 from gatekeeper.identity import Identified
 from schemas.events import (
     Ask,
@@ -68,7 +68,7 @@ class PersonFacts:
     """
 
     sources: tuple[Source, ...]
-    consents: tuple[Consent, ...]
+    consents: tuple[HeldConsent, ...]
     events: tuple[PersonEvent, ...]
     asks: tuple[Ask, ...]
     releases: tuple[Release, ...]
@@ -197,7 +197,10 @@ def _referred(sources: Collection[Source], consents: Collection[Consent], asks: 
 
 
 def add(found: dict[str, bytes], name: str, lines: list[bytes]) -> None:
-    """Adds lines to those in `found` under a name, a recipient id or a token; CAPS apply."""
+    """Adds lines to those in `found` under a name, a recipient id or a token; CAPS apply.
+
+    Of several copies of an event the earliest arrival holds.
+    """
     had = found.get(name)
     if had is None and len(lines) == 1:
         found[name] = lines[0]
@@ -205,6 +208,7 @@ def add(found: dict[str, bytes], name: str, lines: list[bytes]) -> None:
     union = set(lines)
     if had is not None:
         union.update(had.split(b"\n"))
+    union = arrival.earliest(union)
     for kind, cap in CAPS.items():
         if len(union) > cap or kind + _OVERFULL in union:
             of_kind = {line for line in union if line[:1] == kind}

@@ -18,7 +18,7 @@ from gatekeeper.policy.activation import Activations
 from schemas.audit import Printing
 from schemas.codec import Unreadable, canonical, decode
 from schemas.events import PolicyVersion, Resolution, Send
-from schemas.record import Refusal
+from schemas.record import Record
 from schemas.topics import logical_name, subject_key
 
 Place = tuple[str, int, int]
@@ -61,28 +61,22 @@ class FactStore:
         """Number of people with facts."""
         return len(self._people)
 
-    def apply(
-        self,
-        topic: str,
-        partition: int,
-        offset: int,
-        key: bytes | None,
-        value: bytes | None,
-        refused: Refusal | None = None,
-    ) -> str | None:
+    def apply(self, record: Record) -> str | None:
         """Applies one record. The result is None, or the fault of an unreadable record. Never raises.
 
-        `topic` is the registry name. `refused`: the part of the record that the client refused; headers do not matter
-        here. An unreadable record withholds the people whom it names until a resolution names it. A batch with
-        unreadable keys withholds everybody; it is one fault, at its first offset.
+        `record`: its topic is the registry name, and its timestamp is its arrival; headers do not matter here.
+        An unreadable record withholds the people whom it names until a resolution names it. A batch with unreadable
+        keys withholds everybody; it is one fault, at its first offset.
         """
+        topic, partition, offset = record.topic, record.partition, record.offset
+        key, value, refused = record.key, record.value, record.refused
         if refused and refused.what == "batch":
             return self._withhold_everybody((topic, partition, refused.base), refused.fault)
         fault = None
         try:
             if refused and refused.what == "record":
                 raise Unreadable(refused.fault)
-            names = self._fold(topic, (partition, offset), decode(topic, key, value), value or b"")
+            names = self._fold(record, decode(topic, key, value))
         except Unreadable as unreadable:
             fault = str(unreadable)
         except Exception as error:  # a defect of ours must not stop the facts of everybody else
@@ -222,14 +216,15 @@ class FactStore:
                     add(token, line, score * weaker // CERTAIN)
         return stops, elsewhere - at_hand, overfull
 
-    def _fold(self, topic: str, at: tuple[int, int], model: Any, value: bytes) -> Collection[str]:
+    def _fold(self, record: Record, model: Any) -> Collection[str]:
         """Applies a readable record. The result names its person, or the token and readings of a suppression."""
+        topic = record.topic
         if topic == "reference":
-            self._refer(model, value, at)
+            self._refer(record, model)
             return (subject_key(topic, model),)
         if type(model) not in KINDS and topic == "acts":
             raise Unreadable("kind_unknown", "kind")  # an act about an item is no fact of a person
-        line, tokens = facts.judged(topic, value)
+        line, tokens = facts.judged(topic, record.value or b"", record.timestamp)
         if topic == "sources":
             lines = [b"s" + line]
             lines += [f"t{one.token} {one.point} {model.source_id} {one.score}".encode() for one in tokens]
@@ -268,16 +263,16 @@ class FactStore:
             self._refs[send.controller_id, send.template_id, named] = refs
         return refs
 
-    def _refer(self, model: Referred | Resolution, value: bytes, at: tuple[int, int]) -> None:
+    def _refer(self, record: Record, model: Referred | Resolution) -> None:
         if isinstance(model, Resolution):
             self._resolve((logical_name(model.topic), model.partition, model.offset))
             return
-        key = place_of(model)
+        key, at = place_of(model), (record.partition, record.offset)
         if self._newest.get(key, at) <= at:  # after a re-read from the start, an older record changes nothing
             if isinstance(model, PolicyVersion):
                 self.activations.put(at, model)
             self._newest[key] = at
-            self.reference.put(model, value)
+            self.reference.put(model, record.value or b"", record.timestamp)
             self._refs.clear()
 
     def _withhold(self, place: Place, fault: str, names: frozenset[str], value: bytes) -> None:

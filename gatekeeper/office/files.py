@@ -13,6 +13,7 @@ import jiter
 import orjson
 
 from gatekeeper.errors import UsageError
+from gatekeeper.knowledge.filed import filed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.lists import rows
 from schemas.codec import Unreadable
@@ -81,11 +82,12 @@ def campaign(handle: IO[bytes], file: Path) -> Iterator[tuple[int, bytes | Unrea
     return _rows(handle, file) if file.suffix.lower() == ".csv" else lines(handle, file)
 
 
-def fold(paths: Iterable[Path], store: FactStore) -> Iterator[Unread | None]:
+def fold(paths: Iterable[Path], store: FactStore, *, at: int, zone: str) -> Iterator[Unread | None]:
     """Loads facts from files into a store, and yields for each line None or its fault.
 
     A path is a file with one event a line, `{"topic", "key"?, "value"}`, or a folder with a file of values for each
     topic, such as `sources.jsonl`. A line without a known topic is refused, and the person in it is withheld.
+    `at`, `zone`: as for `filed`.
     Raises UsageError (2) for a missing file, because missing facts must never clear a send.
     """
     for number, (file, topic) in enumerate([found for path in paths for found in _fact_files(path)]):
@@ -96,7 +98,7 @@ def fold(paths: Iterable[Path], store: FactStore) -> Iterator[Unread | None]:
                 if event.topic == "reference" and _resolves(event.value or b""):
                     fault = None
                 else:
-                    fault = store.apply(event.topic, number, line, event.key, event.value)
+                    fault = store.apply(filed((event.topic, number, line), event.key, event.value, at=at, zone=zone))
                 yield Unread(file, line, fault) if fault else None
 
 

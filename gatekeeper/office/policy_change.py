@@ -21,6 +21,7 @@ from gatekeeper.texts import text
 from gatekeeper.times import instant, span
 from schemas.codec import VALUE_BYTES, Unreadable, decode, encode
 from schemas.events import PolicyVersion
+from schemas.record import Record
 
 AFTER_ALL: Order = (0, 2**53)
 """Order of a record that is not written yet: after all others."""
@@ -33,12 +34,12 @@ class Known:
     store: FactStore = field(default_factory=FactStore)
     records: dict[Order, PolicyVersion] = field(default_factory=dict)
 
-    def take(self, partition: int, offset: int, key: bytes | None, value: bytes | None) -> None:
+    def take(self, record: Record) -> None:
         """Adds a record of `reference`, as a worker does."""
-        if self.store.apply("reference", partition, offset, key, value) is None:
-            model = decode("reference", key, value)
+        if self.store.apply(record) is None:
+            model = decode("reference", record.key, record.value)
             if isinstance(model, PolicyVersion):
-                self.records[partition, offset] = model
+                self.records[record.partition, record.offset] = model
 
     def over(self, id_: str) -> Packs:
         """The packs of an id, with the activated versions."""

@@ -127,7 +127,7 @@ def policies(settings: Settings) -> Known:
     known = Known()
     with Reader(settings) as reader:
         for found in reader.read("reference"):
-            known.take(found.partition, found.offset, found.key, found.value)
+            known.take(found)
     return known
 
 

@@ -27,7 +27,7 @@ def registered(reader: Reader) -> FactStore:
     """The present reference data; raises as `Reader` does, IntegrityError (4) if a batch of `reference` is spoilt."""
     store = FactStore()
     for record in reader.read("reference"):
-        store.apply(record.topic, record.partition, record.offset, record.key, record.value, record.refused)
+        store.apply(record)
     if store.withholds_everybody:
         raise IntegrityError(
             "error.reference_spoilt", places=", ".join("{}/{}/{}".format(*one) for one in store.unreadable)

@@ -23,7 +23,7 @@ from gatekeeper.errors import RestartError
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.settings import Settings
 from schemas.codec import KEY_BYTES, VALUE_BYTES
-from schemas.record import Refusal
+from schemas.record import Record, Refusal
 from schemas.topics import FACT_TOPICS, logical_name
 from streams.client import replicas
 from streams.client.batches import refusal
@@ -196,7 +196,7 @@ class Followers:
             refused, value = Refusal("value_too_long", value.sha256), None  # its content names nobody
         offset = refused.base if refused and refused.what == "batch" else record.offset
         place = (topic, tp.partition, offset)
-        fault = self.store.apply(*place, record.key, value, refused)
+        fault = self.store.apply(Record(*place, record.timestamp, record.key, value, refused=refused))
         if fault is not None:
             self.unreadable[place] = self._unread(record, refused, fault)
             log.error("fact_unreadable", topic=topic, partition=tp.partition, offset=offset, fault=fault)

@@ -95,7 +95,8 @@ class Forger:
         for topic in FACT_TOPICS:
             for message in self.world.read(topic):
                 if without.encode() not in message.value():
-                    store.apply(topic, message.partition(), message.offset(), message.key(), message.value())
+                    place = topic, message.partition(), message.offset(), message.timestamp()[1]
+                    store.apply(Record(*place, message.key(), message.value()))
         memory, sent = Memory(), decode("sends", None, self.record.value)
         if released:
             said = {"campaign_id": sent.campaign_id, "channel": "postal", "decision_id": "A" * 26, "by": "hanako"}

@@ -23,6 +23,7 @@ from gatekeeper.policy.policy import TUNABLE, Policy
 from gatekeeper.times import LONG_AGO
 from schemas.events import Send
 from tests.support import invented
+from tests.support.facts import fact
 
 WRITTEN = (
     {"name": "高橋 一郎", "lines": ["東京都渋谷区神宮前1-2-3"]},
@@ -103,7 +104,7 @@ class _Crowd:
         which = draw.one(*["usual"] * 44, "suspended", "resumed", *["speechless"] * 3)
         store.reference = _reference(which)
         for place, (topic, value) in enumerate(self._facts()):
-            assert store.apply(topic, 0, place, None, value) is None, value
+            assert store.apply(fact(topic, 0, place, None, value)) is None, value
         send, packs = draw.of(self._sends), _packs(draw.of(PACKS))
         at_point = printed(None if draw.often(0.05) else invented.TOKENS, send)
         erased = invented.T - 30 * DAY if draw.often(0.01) else None

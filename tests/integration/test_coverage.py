@@ -36,6 +36,7 @@ from schemas.record import Record
 from streams.kafka.broker import Broker
 from streams.operations import coverage
 from streams.operations.coverage import check
+from tests.support.facts import fact
 from tests.support.world import NOTICE, TEMPLATE, World, consent, controller, send, source, until
 
 AT = 1_800_000_000_000
@@ -70,13 +71,13 @@ class Forger:
         world.put("sends", [(name, send(name, name, delivery=None)) for name in NAMES[25:]], partition=partition)
         self.store = FactStore()
         for number, (key, value) in enumerate((controller(), NOTICE, TEMPLATE)):
-            self.store.apply("reference", 0, number, key.encode(), orjson.dumps(value))
+            self.store.apply(fact("reference", 0, number, key.encode(), orjson.dumps(value)))
         for number, name in enumerate(NAMES):
             facts = [("sources", source(name))]
             if number % 3:
                 facts.append(("consents", consent(name)))
             for topic, value in facts:
-                self.store.apply(topic, 0, number, None, orjson.dumps(value))
+                self.store.apply(fact(topic, 0, number, None, orjson.dumps(value)))
         self.topic = world.settings.topic("sends")
         self.key = self.last = Keys(world.settings.key_folder).signer("worker")
         """The one that signs, and the one that signs the last manifest."""

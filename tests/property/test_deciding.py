@@ -26,6 +26,7 @@ from schemas.events import Send
 from schemas.record import Record
 from tests.property import people
 from tests.support import invented
+from tests.support.facts import fact
 
 POLICY = load("jp-pmark")
 JUDGE = Judge(POLICY, 8, tokens=invented.TOKENS, judge_misplaced=True)
@@ -208,7 +209,7 @@ def test_any_bytes_then_are_one_dead_letter_or_one_fault(value: bytes, key: byte
     found = JUDGE.judge(Record("mail.sends.v1", 0, 7, -1, key, value), invented.store(), invented.T)
     assert (found.dead, found.failed, found.codes) == (True, False, ("EVENT_INVALID",))
     for topic in ("sources", "consents", "suppressions", "reference"):
-        assert FactStore().apply(topic, 0, 0, key, value)
+        assert FactStore().apply(fact(topic, 0, 0, key, value))
 
 
 @FEW

@@ -15,6 +15,7 @@ from gatekeeper.policy.packs import load
 from schemas.record import Record
 from tests.property import people
 from tests.support import invented
+from tests.support.facts import fact
 from tests.support.records import Recorded, named
 
 LIBRARY = ByHash(named())
@@ -59,11 +60,11 @@ def test_any_person_then_the_facts_at_the_positions_of_then_are_those_recorded(
     known = [*invented.REFERENCE, *(event for event in facts if event[0] in FACTS)]
     desk = Recorded(*(event for event in facts if event[0] in FACTS))
     for offset, (topic, value) in enumerate(known):
-        archive.apply(topic, 0, offset, None, orjson.dumps(value))
+        archive.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
     at = {topic: [len(known)] for topic in (*FACTS, "reference")}
     for offset, (topic, value) in enumerate(later, start=len(known)):
         if topic in FACTS:
-            archive.apply(topic, 0, offset, None, orjson.dumps(value))
+            archive.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
     desk.send(sent)
     recheck = Recheck(LIBRARY, archive, Kept(sent), load("jp-pmark"), tokens=invented.TOKENS, partitions=8)
     (value,) = desk.values

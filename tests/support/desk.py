@@ -31,6 +31,7 @@ from schemas.codec import decode
 from schemas.events import Ask
 from schemas.record import Output, Record
 from tests.support import invented
+from tests.support.facts import fact
 from tests.support.ledger_oracle import Implied, Piece
 
 JUDGE = Judge(load("jp-pmark"), 8, tokens=invented.TOKENS, subjects=invented.SUBJECTS, judge_misplaced=True)
@@ -96,11 +97,11 @@ class Desk:
     def learn(self, *facts: invented.Event) -> None:
         """Applies further facts."""
         for topic, value in facts:
-            assert self.store.apply(topic, 1, len(self.records), None, orjson.dumps(value)) is None
+            assert self.store.apply(fact(topic, 1, len(self.records), None, orjson.dumps(value))) is None
 
     def spoil(self, recipient_id: str, offset: int) -> None:
         """Applies a record of `consents` that cannot be read."""
-        assert self.store.apply("consents", 1, offset, recipient_id.encode(), b"{") is not None
+        assert self.store.apply(fact("consents", 1, offset, recipient_id.encode(), b"{")) is not None
 
     def resolve(self, offset: int, topic: str = "consents") -> None:
         """Applies the word that an unreadable record has been dealt with."""

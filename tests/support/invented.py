@@ -17,14 +17,13 @@ from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
 from schemas.events import Delivery
 from schemas.values import Channel
+from tests.support.facts import T as T
+from tests.support.facts import fact
 
 KEY = bytes(range(32))
 TOKENS = Tokens(KEY)
 _SALTS = count()
 SUBJECTS = Subjects({1: KEY}, lambda size: sha256(b"%d" % next(_SALTS)).digest()[:size])
-T = 1_795_482_000_000
-"""2026-11-24T10:00:00+09:00 in milliseconds."""
-
 Event = tuple[str, dict[str, Any]]
 """Topic (registry name) and value."""
 
@@ -282,6 +281,6 @@ def store(*events: Event, reference: Iterable[Event] = REFERENCE) -> FactStore:
     """Returns a store with the events applied; every one of them must be readable."""
     found = FactStore()
     for offset, (topic, value) in enumerate((*reference, *events)):
-        fault = found.apply(topic, 0, offset, None, orjson.dumps(value))
+        fault = found.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
         assert fault is None, (topic, fault)
     return found

@@ -36,6 +36,7 @@ from schemas.topics import DAY_MS, subject_key
 from tests.golden.table import CASES, events, millis
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, TWO, YOUNG, Desk, answered
+from tests.support.facts import fact
 
 TODAY = date(2026, 11, 24)
 PEOPLE, CAMPAIGNS = 1_000, 12
@@ -111,9 +112,9 @@ def _year(retailer: Retailer, reference: list[bytes]) -> Iterator[bytes]:
     desk = Recorded(judge=Judge(load("jp-pmark"), 8, tokens=tokens, subjects=invented.SUBJECTS, judge_misplaced=True))
     desk.store = FactStore()
     for offset, value in enumerate(reference):
-        assert desk.store.apply("reference", 0, offset, None, value) is None
+        assert desk.store.apply(fact("reference", 0, offset, None, value)) is None
     for offset, (topic, model) in enumerate(retailer.facts()):
-        assert desk.store.apply(topic, 0, offset, subject_key(topic, model).encode(), encode(model)) is None
+        assert desk.store.apply(fact(topic, 0, offset, subject_key(topic, model).encode(), encode(model))) is None
     sends = retailer.sends(PEOPLE * CAMPAIGNS)
     for campaign in range(CAMPAIGNS):
         for number in range(PEOPLE):
@@ -228,7 +229,7 @@ def _failing() -> Recorded:
     shadow.send()
     shadow.act("note")
     bad = Recorded(invented.source(), invented.consent())
-    bad.store.apply("consents", 0, 99, b"P-1", b"{")
+    bad.store.apply(fact("consents", 0, 99, b"P-1", b"{"))
     bad.send()
     desk.values += shadow.values + bad.values
     return desk

@@ -40,6 +40,7 @@ from schemas.audit import Skipped
 from schemas.codec import canonical
 from schemas.record import Record
 from tests.support import invented
+from tests.support.facts import fact
 
 GROUP = "mail.gatekeeper"
 SENDS, ACTS = "mail.sends.v1", "mail.acts.v1"
@@ -271,7 +272,7 @@ class _Desk:
         if self._count and self._random.random() < self._acting:
             person = f"P-{self.number}-{self._random.randrange(self._count)}"
             topic, value = invented.suppression(suppression_id=f"X-{self._count}", recipient_id=person)
-            assert self.store.apply(topic, 1, self._count, None, orjson.dumps(value)) is None
+            assert self.store.apply(fact(topic, 1, self._count, None, orjson.dumps(value))) is None
             for clearance in list(self.memory.clearances(self.at, person)):
                 if one := weighed(self._now, clearance):
                     self._remember(judged, one)
@@ -334,7 +335,7 @@ class _Desk:
         if kind > 2:
             facts.append(invented.consent(record_id=f"R-{number}", recipient_id=person))
         for place, (topic, value) in enumerate(facts):
-            assert self.store.apply(topic, 0, 10 * number + place, None, orjson.dumps(value)) is None
+            assert self.store.apply(fact(topic, 0, 10 * number + place, None, orjson.dumps(value))) is None
         value = orjson.dumps(invented.send(event_id=f"E-{number}", recipient_id=person))
         if kind == 2 and number % 2:
             value = b'{"v":1}'

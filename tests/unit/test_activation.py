@@ -17,6 +17,7 @@ from schemas.audit import AuditRecord
 from schemas.events import Send
 from schemas.record import Record
 from tests.support import invented
+from tests.support.facts import fact
 from tests.support.policies import record, shipped, text
 
 BASE = load("jp-pmark")
@@ -28,7 +29,7 @@ def store(*values: dict[str, Any] | bytes, faults: int = 0) -> FactStore:
     said = []
     for offset, value in enumerate(values, 100):
         key, data = (b"policy/jp-pmark", value) if isinstance(value, bytes) else (None, orjson.dumps(value))
-        said.append(found.apply("reference", 0, offset, key, data))
+        said.append(found.apply(fact("reference", 0, offset, key, data)))
     assert sum(fault is not None for fault in said) == faults, said
     return found
 
@@ -70,7 +71,7 @@ def test_two_of_one_day_then_the_last_word_holds_and_order_on_the_topic_alone_sa
     assert names(store(second, first), 0) == ["jp-pmark@4"]
     again = FactStore()
     for offset, value in ((101, second), (100, first), (101, second)):
-        assert again.apply("reference", 0, offset, None, orjson.dumps(value)) is None
+        assert again.apply(fact("reference", 0, offset, None, orjson.dumps(value))) is None
     assert names(again, 0) == ["jp-pmark@3"]
 
 
@@ -181,11 +182,11 @@ def test_judge_hears_of_a_version_then_its_records_name_it_and_its_hash() -> Non
     before = judge.holding(known)
     assert decides().policy.model_dump() == BASE.home[0].ref
     assert judge.holding(known) is before, "made anew only when a record of a policy came"
-    assert known.apply("reference", 0, 100, None, orjson.dumps(record(content))) is None
+    assert known.apply(fact("reference", 0, 100, None, orjson.dumps(record(content)))) is None
     after = decides()
     assert after.verdict == "clear"
     assert after.policy.model_dump() == {"id": "jp-pmark", "version": 3, "sha256": sha256(content.encode()).hexdigest()}
-    assert known.apply("reference", 0, 101, b"policy/jp-pmark", b"{") is not None
+    assert known.apply(fact("reference", 0, 101, b"policy/jp-pmark", b"{")) is not None
     assert decides().verdict == "block"
 
 
@@ -202,7 +203,7 @@ def test_tightened_by_activation_then_nothing_becomes_clear() -> None:
             send = Send.model_validate_json(orjson.dumps(invented.send(channel=channel)))
             before = decide(send, known.view(send), known.reference, base, invented.T)
             appi = text(3, ('id = "jp-pmark"', 'id = "jp-appi"'))
-            assert known.apply("reference", 0, 100, None, orjson.dumps(record(appi))) is None
+            assert known.apply(fact("reference", 0, 100, None, orjson.dumps(record(appi)))) is None
             after = decide(send, known.view(send), known.reference, known.activations.over(base), invented.T)
             assert after.policy.name == "jp-appi@3"
             assert before.verdict == "clear" or after.verdict != "clear"

@@ -17,6 +17,7 @@ from schemas.codec import SEND_BYTES
 from schemas.events import Send
 from schemas.record import Refusal
 from tests.support import invented
+from tests.support.facts import fact
 
 
 def send(**fields: Any) -> Send:
@@ -62,7 +63,7 @@ def test_unreadable_fact_applied_then_withholds_whom_it_names_until_resolved(
 ) -> None:
     store = clear_store()
     assert decided(store).verdict == "clear"
-    fault = store.apply(topic, 2, 77, key, value)
+    fault = store.apply(fact(topic, 2, 77, key, value))
 
     assert fault
     assert "P-1" not in fault
@@ -74,24 +75,24 @@ def test_unreadable_fact_applied_then_withholds_whom_it_names_until_resolved(
 
     resolution = {"v": 1, "kind": "resolution", "id": "r", "by": "pm", "reason": "-", "at": "2026-11-24T10:00:00+09:00"}
     place = {"topic": f"mail.{topic}.v1", "partition": 2, "offset": 77}
-    assert store.apply("reference", 0, 900, None, orjson.dumps({**resolution, **place})) is None
+    assert store.apply(fact("reference", 0, 900, None, orjson.dumps({**resolution, **place}))) is None
     assert decided(store).verdict == "clear"
     assert store.unreadable == {}
-    assert store.apply(topic, 2, 77, key, value) == fault
+    assert store.apply(fact(topic, 2, 77, key, value)) == fault
     assert decided(store).verdict == "clear", "read again after its resolution"
 
 
 def test_unreadable_fact_of_another_then_withholds_nobody_else() -> None:
     store = clear_store()
-    store.apply("consents", 0, 50, b"P-2", b"{")
+    store.apply(fact("consents", 0, 50, b"P-2", b"{"))
     assert decided(store).verdict == "clear"
 
 
 @pytest.mark.parametrize("key", [None, b"", b"\xff", b"090-0000-0000", b"x" * 65])
 def test_unreadable_fact_that_names_nobody_then_is_stray(key: bytes | None) -> None:
     store = clear_store()
-    store.apply("consents", 0, 50, key, b"{")
-    store.apply("reference", 0, 51, key, b'{"kind":"notice"}')
+    store.apply(fact("consents", 0, 50, key, b"{"))
+    store.apply(fact("reference", 0, 51, key, b'{"kind":"notice"}'))
     assert list(store.stray) == [("consents", 0, 50), ("reference", 0, 51)]
     assert decided(store).verdict == "clear"
 
@@ -109,10 +110,10 @@ def test_more_facts_than_count_then_unavailable_and_none_before(cap: int, events
     store = clear_store()
     topic = events(0)[0]
     for n in range(1, cap):
-        store.apply(topic, 0, n, None, orjson.dumps(events(n)[1]))
+        store.apply(fact(topic, 0, n, None, orjson.dumps(events(n)[1])))
     assert decided(store).verdict == "clear"
     for n in range(cap, cap + 2):
-        store.apply(topic, 0, n, None, orjson.dumps(events(n)[1]))
+        store.apply(fact(topic, 0, n, None, orjson.dumps(events(n)[1])))
     found = decided(store)
     assert found.codes == ("FACTS_UNAVAILABLE",)
     assert found.reasons[0].facts == (f"too_many/{topic}",)
@@ -122,7 +123,7 @@ def test_many_suppressions_of_one_token_then_unavailable() -> None:
     store = clear_store()
     for n in range(257):
         value = invented.suppression(suppression_id=f"X-{n}", token="cp-1", scope={"controller": "C2"})[1]
-        store.apply("suppressions", 0, n, None, orjson.dumps(value))
+        store.apply(fact("suppressions", 0, n, None, orjson.dumps(value)))
     assert decided(store).codes == ("FACTS_UNAVAILABLE",)
 
 
@@ -134,7 +135,7 @@ def _swollen(name: str) -> FactStore:
     store = clear_store()
     if name == "unreadable":
         for n in range(65):
-            store.apply("consents", 0, n, b"P-1", b"{")
+            store.apply(fact("consents", 0, n, b"P-1", b"{"))
         return store
     companies = [
         invented.source(
@@ -157,7 +158,7 @@ def _swollen(name: str) -> FactStore:
     points = [f"p-{at}" for at in range(32)]
     events = {"sources": companies, "consents": yeses, "stops": [invented.source(contact_points=points), *stops]}
     for n, (topic, value) in enumerate(events[name]):
-        assert store.apply(topic, 0, n, None, orjson.dumps(value)) is None
+        assert store.apply(fact(topic, 0, n, None, orjson.dumps(value))) is None
     return store
 
 
@@ -175,11 +176,11 @@ def test_more_known_than_a_record_holds_then_unavailable_and_the_record_short(na
 def test_as_much_known_as_counts_then_the_record_keeps_its_bound() -> None:
     store = clear_store()
     points = [f"p-{at}" for at in range(32)]
-    store.apply("sources", 0, 0, None, orjson.dumps(invented.source(contact_points=["cp-1", *points[1:]])[1]))
+    store.apply(fact("sources", 0, 0, None, orjson.dumps(invented.source(contact_points=["cp-1", *points[1:]])[1])))
     one, snapshot, largest = send(), b"", 0
     for n in range(1001):
         value = invented.suppression(suppression_id=f"{n:04}{L}", received_at="2026-01-01", token=points[n % 31 + 1])[1]
-        assert store.apply("suppressions", 0, n, None, orjson.dumps(value)) is None
+        assert store.apply(fact("suppressions", 0, n, None, orjson.dumps(value))) is None
         if n < 840 or n % 20:
             continue
         view = store.view(one)
@@ -227,8 +228,8 @@ def test_token_of_a_deleted_source_then_no_longer_the_persons() -> None:
 def test_controller_read_again_from_an_older_record_then_the_newer_holds() -> None:
     store = clear_store()
     frozen = orjson.dumps(invented.controller(suspended_since="2026-11-01")[1])
-    store.apply("reference", 0, 500, None, frozen)
-    store.apply("reference", 0, 0, None, orjson.dumps(invented.controller()[1]))
+    store.apply(fact("reference", 0, 500, None, frozen))
+    store.apply(fact("reference", 0, 0, None, orjson.dumps(invented.controller()[1])))
     assert decided(store).codes == ("SENDING_SUSPENDED",)
 
 
@@ -258,7 +259,7 @@ WRITTEN = {"name": "高橋 一郎", "lines": ["東京都渋谷区神宮前1-2-3 
 
 def test_readings_that_are_nobodys_then_the_event_is_unreadable() -> None:
     value = {**invented.suppression()[1], "readings": invented.known_by(WRITTEN)["readings"]}
-    assert FactStore().apply("suppressions", 0, 0, None, orjson.dumps(value)) == "field_invalid"
+    assert FactStore().apply(fact("suppressions", 0, 0, None, orjson.dumps(value))) == "field_invalid"
 
 
 def test_many_readings_of_a_source_then_one_value_holds_them_all() -> None:
@@ -266,9 +267,9 @@ def test_many_readings_of_a_source_then_one_value_holds_them_all() -> None:
     point = {"id": "cp-1", "token": invented.token("cp-1"), "readings": score[:32]}
     topic, value = invented.source()
     store = FactStore()
-    assert store.apply(topic, 0, 0, None, orjson.dumps({**value, "contact_points": [point]})) is None
+    assert store.apply(fact(topic, 0, 0, None, orjson.dumps({**value, "contact_points": [point]}))) is None
     point["readings"] = score
-    assert "readings" in str(store.apply(topic, 0, 1, None, orjson.dumps({**value, "contact_points": [point]})))
+    assert "readings" in str(store.apply(fact(topic, 0, 1, None, orjson.dumps({**value, "contact_points": [point]}))))
 
 
 def test_stop_known_by_a_reading_then_too_many_of_them_are_unavailable() -> None:
@@ -276,7 +277,7 @@ def test_stop_known_by_a_reading_then_too_many_of_them_are_unavailable() -> None
     near = {"token": invented.token("cp-1"), "score": 800}
     for n in range(257):
         value = {**invented.suppression(suppression_id=f"X-{n}", token=f"t-{n}")[1], "readings": [near]}
-        assert store.apply("suppressions", 0, n, None, orjson.dumps(value)) is None
+        assert store.apply(fact("suppressions", 0, n, None, orjson.dumps(value))) is None
         if n == 0:
             assert decided(store).codes == ("IDENTITY_AMBIGUOUS",)
     assert decided(store).codes == ("FACTS_UNAVAILABLE",)
@@ -284,7 +285,7 @@ def test_stop_known_by_a_reading_then_too_many_of_them_are_unavailable() -> None
 
 def test_people_counted_then_once_each() -> None:
     store = clear_store()
-    store.apply("sources", 0, 90, None, orjson.dumps(invented.source(recipient_id="P-2")[1]))
+    store.apply(fact("sources", 0, 90, None, orjson.dumps(invented.source(recipient_id="P-2")[1])))
     assert store.people == 2
 
 
@@ -293,7 +294,7 @@ def test_company_that_a_persons_data_came_from_then_its_record_is_among_what_the
     found = invented.store(invented.source(method="indirect.succession", collected_by="AOBA", succession=taken))
     view = found.view(send())
     assert b'"controller/AOBA":"' in view.snapshot
-    found.apply("reference", 0, 999, b"controller/AOBA", b"{")
+    found.apply(fact("reference", 0, 999, b"controller/AOBA", b"{"))
     assert found.view(send()).unreadable, "its group may bind the successor"
 
 
@@ -311,9 +312,9 @@ def test_facts_viewed_then_they_have_what_the_contract_gives_and_nobodys_id_or_t
     facts = (*view.sources, *view.consents, view.suppressions[0].stop, *view.asks, *view.releases, *view.events)
 
     assert len(facts) == 6
-    for fact in (*facts, *view.sources[0].contact_points):
+    for one in (*facts, *view.sources[0].contact_points):
         for name in ("recipient_id", "token", "reason"):
-            assert not hasattr(fact, name)
+            assert not hasattr(one, name)
     assert view.sources[0].state == "active"
     assert view.suppressions[0].stop.scope.channels == ()
     assert view.events[0].said == "2026-11-20T10:00:00+09:00"
@@ -330,7 +331,7 @@ def seen(store: FactStore, person: str) -> tuple[str, ...]:
 
 def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_is_resolved() -> None:
     store = invented.store(invented.source(), invented.consent())
-    faults = [store.apply("consents", 1, offset, None, None, refused(base=7)) for offset in (7, 8, 9)]
+    faults = [store.apply(fact("consents", 1, offset, None, None, refused(base=7))) for offset in (7, 8, 9)]
     assert faults == ["batch_corrupt", None, None], "one fault, however many records"
     assert seen(store, "P-1") == seen(store, "P-9") == ("consents/1/7/*",)
     assert store.withholds_everybody
@@ -338,8 +339,8 @@ def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_i
     resolution = {"v": 1, "kind": "resolution", "id": "x", "topic": "consents", "partition": 1, "offset": 7, "by": "pm"}
     resolution |= {"reason": "entered again", "at": "2026-01-01T09:00:00+09:00"}
     for order in (store, invented.store()):  # read again after a restart the resolution may come first
-        order.apply("reference", 0, 50, None, orjson.dumps(resolution))
-        order.apply("consents", 1, 7, None, None, refused(base=7))
+        order.apply(fact("reference", 0, 50, None, orjson.dumps(resolution)))
+        order.apply(fact("consents", 1, 7, None, None, refused(base=7)))
         assert seen(order, "P-1") == ()
         assert not order.withholds_everybody
 
@@ -347,14 +348,14 @@ def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_i
 def test_headers_that_cannot_be_taken_then_the_fact_holds_all_the_same() -> None:
     store = invented.store(invented.source(), invented.consent())
     _, value = invented.consent(record_id="R-9", state="Withdrawn")
-    assert store.apply("consents", 0, 90, None, orjson.dumps(value), refused(base=0, what="headers")) is None
+    assert store.apply(fact("consents", 0, 90, None, orjson.dumps(value), refused(base=0, what="headers"))) is None
     assert seen(store, "P-1") == ()
     assert b"R-9" in store.person("P-1")
 
 
 def test_a_record_without_value_then_its_key_names_whom_it_withholds() -> None:
     store = invented.store(invented.source(), invented.consent())
-    assert store.apply("consents", 0, 90, b"P-1", None, refused("record_unreadable", base=0, what="record"))
+    assert store.apply(fact("consents", 0, 90, b"P-1", None, refused("record_unreadable", base=0, what="record")))
     assert (seen(store, "P-1"), seen(store, "P-2")) == (("consents/0/90",), ())
 
 
@@ -363,22 +364,22 @@ def test_an_unreadable_record_that_names_hundreds_then_the_first_ones_are_withhe
 ) -> None:
     store = invented.store()
     value = b"".join(b'"recipient_id":"Q-%d",' % number for number in range(200))
-    assert store.apply("consents", 0, 90, None, value) is not None
+    assert store.apply(fact("consents", 0, 90, None, value)) is not None
     assert [bool(seen(store, f"Q-{number}")) for number in (0, 63, 64, 199)] == [True, True, False, False]
-    assert store.apply("consents", 0, 91, b"Q-199", value + b" " * 70_000) is not None
+    assert store.apply(fact("consents", 0, 91, b"Q-199", value + b" " * 70_000)) is not None
     assert seen(store, "Q-198") == ()
     assert seen(store, "Q-199") == ("consents/0/91",)
     monkeypatch.setattr("gatekeeper.knowledge.store.WITHHELD", 100)
-    assert store.apply("consents", 0, 92, None, value) is not None
+    assert store.apply(fact("consents", 0, 92, None, value)) is not None
     assert seen(store, "somebody") == ("consents/0/92/*",)
 
 
 def test_a_whole_batch_then_the_reason_names_its_place_and_that_it_concerns_everybody() -> None:
     store = clear_store()
-    store.apply("consents", 1, 7, None, None, refused(base=7))
+    store.apply(fact("consents", 1, 7, None, None, refused(base=7)))
     (reason,) = decided(store).reasons
     assert (reason.code, reason.says) == ("FACTS_UNAVAILABLE", {"case": "batch", "what": "consents/1/7"})
     assert "everybody is withheld" in sentence(reason, "en")
-    store.apply("consents", 0, 90, b"P-1", b"{")
+    store.apply(fact("consents", 0, 90, b"P-1", b"{"))
     (reason,) = decided(store).reasons
     assert reason.says["case"] == "unreadable", "one of them is about this person"

@@ -20,6 +20,7 @@ from schemas.record import Record, Refusal
 from schemas.topics import DAY_MS
 from tests.support import invented
 from tests.support.desk import Desk
+from tests.support.facts import fact
 
 NAMES = [f"P-{number}" for number in range(1, 8)]
 
@@ -74,12 +75,12 @@ def test_withdrawal_before_the_hand_off_then_the_piece_is_recalled_with_the_reas
 def test_a_batch_of_facts_that_nobody_can_read_then_no_piece_is_handed_or_recalled_until_it_is_resolved(
     desk: Desk,
 ) -> None:
-    assert desk.store.apply("consents", 1, 7, None, None, Refusal("batch_corrupt", "00", what="batch", base=7))
+    assert desk.store.apply(fact("consents", 1, 7, None, None, Refusal("batch_corrupt", "00", what="batch", base=7)))
     assert desk.weigh() == []
     assert desk.campaign("handoff") == [("done", "")]
     resolution = {"id": "x", "topic": "consents", "partition": 1, "offset": 7, "by": "pm", "reason": "entered again"}
     resolution |= {"v": 1, "kind": "resolution", "at": "2026-01-01T09:00:00+09:00"}
-    assert desk.store.apply("reference", 0, 900, None, orjson.dumps(resolution)) is None
+    assert desk.store.apply(fact("reference", 0, 900, None, orjson.dumps(resolution))) is None
     assert Counter(outcome for outcome, _ in desk.campaign("handoff", act_id="later")) == {"handed": 7, "done": 1}
 
 

@@ -24,7 +24,7 @@ def reference(*more: tuple[str, dict[str, Any]]) -> Reference:
     found = Reference()
     for _, fields in (controller(), TEMPLATE, *more):
         value = orjson.dumps(fields)
-        found.put(decode("reference", None, value), value)
+        found.put(decode("reference", None, value), value, 0)
     return found
 
 

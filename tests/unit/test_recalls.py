@@ -12,6 +12,7 @@ from schemas.events import Recall, Send
 from schemas.topics import DAY_MS
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
+from tests.support.facts import fact
 
 NO = invented.consent(
     record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None, event_time="2026-11-24"
@@ -107,7 +108,7 @@ def test_released_then_a_no_at_the_hand_off_calls_it_back_and_the_release_is_gon
 def test_a_record_that_cannot_be_read_then_only_one_about_the_person_calls_back(
     desk: Desk, topic: str, key: bytes, recalls: int
 ) -> None:
-    assert desk.store.apply(topic, 0, 99, key, b"{")
+    assert desk.store.apply(fact(topic, 0, 99, key, b"{"))
     assert len(desk.weigh()) == recalls
     assert desk.send(campaign_id="K-2").verdict == "block"
 

@@ -22,6 +22,7 @@ from schemas.codec import canonical, decode
 from schemas.record import Record
 from tests.support import invented
 from tests.support.desk import YOUNG
+from tests.support.facts import fact
 from tests.support.records import Recorded, named
 
 AT = {topic: [100] for topic in ("sources", "consents", "suppressions", "reference")}
@@ -71,8 +72,8 @@ class Told(Recorded):
 def recheck(*records: Record) -> Recheck:
     archive = Archive()
     for offset, (topic, value) in enumerate([*invented.REFERENCE, *YOUNG]):
-        archive.apply(topic, 0, offset, None, orjson.dumps(value))
-    archive.apply(NO[0], 0, 500, None, orjson.dumps(NO[1]))
+        archive.apply(fact(topic, 0, offset, None, orjson.dumps(value)))
+    archive.apply(fact(NO[0], 0, 500, None, orjson.dumps(NO[1])))
     inputs = Kept(*records)
     return Recheck(ByHash(named()), archive, inputs, load("jp-pmark"), tokens=invented.TOKENS, whole=True, partitions=8)
 

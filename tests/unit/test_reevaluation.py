@@ -14,6 +14,7 @@ from schemas.record import Refusal
 from streams.worker import reevaluation
 from streams.worker.reevaluation import STEP, Touched
 from tests.support import invented
+from tests.support.facts import fact
 
 RESOLVED = (
     "reference",
@@ -64,7 +65,7 @@ def waits(touched: Touched, *names: str) -> None:
 
 def learn(store: invented.FactStore, *facts: invented.Event) -> None:
     for number, (topic, value) in enumerate(facts):
-        assert store.apply(topic, 9, number, None, orjson.dumps(value)) is None
+        assert store.apply(fact(topic, 9, number, None, orjson.dumps(value))) is None
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_a_record_that_cannot_be_read_then_whom_it_names_is_touched(
     watched: tuple[Touched, invented.FactStore],
 ) -> None:
     touched, store = watched
-    assert store.apply("consents", 0, 0, b"P-8", b"{")
+    assert store.apply(fact("consents", 0, 0, b"P-8", b"{"))
     assert everybody(touched) == ["P-8"]
 
 
@@ -192,7 +193,7 @@ def test_a_batch_that_withholds_everybody_then_nobody_is_touched_in_vain_until_i
 ) -> None:
     touched, store = watched
     waits(touched, "W-1", "W-2")
-    store.apply("consents", 1, 77, None, None, Refusal("batch_broken", "0" * 64, "batch", 77))
+    store.apply(fact("consents", 1, 77, None, None, Refusal("batch_broken", "0" * 64, "batch", 77)))
     learn(store, ("reference", {**RESOLVED[1], "id": "consents-1-8", "offset": 8}))
     assert set(everybody(touched)) == {*PEOPLE}
     learn(store, RESOLVED)

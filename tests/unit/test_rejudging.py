@@ -16,6 +16,7 @@ from schemas.record import Refusal
 from schemas.topics import DAY_MS
 from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, JUDGE, Desk, answered
+from tests.support.facts import fact
 
 HOUR_MS = 3_600_000
 WITHDRAWN = invented.consent(record_id="R-9", state="Withdrawn", purpose="*", channels="*", notice_id=None)
@@ -193,7 +194,7 @@ def test_late_and_then_unreadable_then_that_is_told_once_as_somebody_must_resolv
 
 def test_late_and_then_a_batch_that_withholds_everybody_then_all_wait_on_without_a_word(desk: Desk) -> None:
     late(desk)
-    desk.store.apply("consents", 1, OFFSET, None, None, Refusal("batch_broken", "0" * 64, "batch", OFFSET))
+    desk.store.apply(fact("consents", 1, OFFSET, None, None, Refusal("batch_broken", "0" * 64, "batch", OFFSET)))
     before = len(desk.records)
     assert desk.reconsider() == ["withheld"]
     assert len(desk.records) == before

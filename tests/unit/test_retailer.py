@@ -29,6 +29,7 @@ from schemas.codec import decode, encode
 from schemas.events import Consent, Notice, Source, Suppression, Template
 from schemas.record import Record
 from schemas.topics import CLEARED_DAYS, subject_key
+from tests.support.facts import fact
 
 TOKENS = Tokens(addresses.KEY)
 TODAY = date(2026, 11, 24)
@@ -240,7 +241,7 @@ def campaign(retailer: Retailer, facts: list[Event]) -> list[Judged]:
     store = FactStore()
     for offset, event in enumerate([*retailer.reference(), *facts]):
         topic, key, value = _wire(event)
-        assert store.apply(topic, 0, offset, key, value) is None
+        assert store.apply(fact(topic, 0, offset, key, value)) is None
     judge = Judge(packs.load("jp-pmark"), partitions=1, tokens=TOKENS)
     wires = [_wire(("sends", send)) for send in retailer.sends(retailer.people)]
     records = [Record("mail.sends.v1", 0, offset, AT, key, value) for offset, (_, key, value) in enumerate(wires)]
@@ -310,7 +311,7 @@ def test_given_all_who_may_be_asked_then_every_letter_passes_its_lint(retailer: 
     store, known = FactStore(), packs.load("jp-pmark")
     for event in [*retailer.reference(), *facts]:
         topic, key, value = _wire(event)
-        assert store.apply(topic, 0, 0, key, value) is None
+        assert store.apply(fact(topic, 0, 0, key, value)) is None
     missing: Counter[tuple[str, ...]] = Counter()
     for send in retailer.sends(600):
         view = store.view(send)

@@ -4,57 +4,37 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import replace
 
 from gatekeeper.deciding.facts import Facts, judged
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.store import FactStore
 from schemas.codec import Unreadable, decode
 from schemas.events import Resolution, Send
-from schemas.record import Refusal
+from schemas.record import Record
 
 Positions = Mapping[str, Sequence[int]]
 """Next offset of each fact topic (registry name), by partition. Records below it were known."""
 _KEPT = 8
 
 
-class _Stored(NamedTuple):
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    refused: Refusal | None
-
-    def known(self, at: Positions) -> bool:
-        ends = at.get(self.topic, ())
-        return self.partition < len(ends) and self.offset < ends[self.partition]
-
-
 class Archive:
     """All records of the fact topics, by person. An archive takes about twice the memory of a worker's facts."""
 
     def __init__(self) -> None:
-        self._about: dict[str, list[_Stored]] = defaultdict(list)
-        self._reference: list[_Stored] = []
-        self._special: list[_Stored] = []
+        self._about: dict[str, list[Record]] = defaultdict(list)
+        self._reference: list[Record] = []
+        self._special: list[Record] = []
         """Records that may concern anyone: refused batches, unreadable reference records, resolutions."""
         self._stores: dict[tuple[int, ...], FactStore] = {}
 
-    def apply(
-        self,
-        topic: str,
-        partition: int,
-        offset: int,
-        key: bytes | None,
-        value: bytes | None,
-        refused: Refusal | None = None,
-    ) -> None:
+    def apply(self, record: Record) -> None:
         """Adds one record, as `FactStore.apply` does. Call it in offset order within each partition."""
-        record = _Stored(topic, partition, offset, key, value, refused)
-        if refused and refused.what == "batch":
+        if record.headers:  # no rule reads them
+            record = replace(record, headers=())
+        if record.refused and record.refused.what == "batch":
             self._special.append(record)
-        if topic == "reference":
+        if record.topic == "reference":
             self._reference.append(record)
             if _special(record):
                 self._special.append(record)
@@ -62,7 +42,7 @@ class Archive:
         names: list[str] = []
         store = FactStore()
         store.listeners.append(names.append)
-        store.apply(*record)
+        store.apply(record)
         for name in dict.fromkeys(names):
             self._about[name].append(record)
 
@@ -73,8 +53,8 @@ class Archive:
         if store is None:
             store = FactStore()
             for record in self._reference:
-                if record.known(at):
-                    store.apply(*record)
+                if _known(record, at):
+                    store.apply(record)
             if len(self._stores) >= _KEPT:
                 del self._stores[next(iter(self._stores))]
             self._stores[key] = store
@@ -91,7 +71,7 @@ class Archive:
         erased: int | None = None,
     ) -> Facts:
         """The view that `FactStore.view` gave then. The worker's own memory comes in as arguments."""
-        ours = [record for record in self._about.get(send.recipient_id, ()) if record.known(at)]
+        ours = [record for record in self._about.get(send.recipient_id, ()) if _known(record, at)]
         names = {send.contact_point.token, *(match.token for match in send.match)}
         if isinstance(printed, Identified):
             names |= {printed.token, *(token for token, _ in printed.readings)}
@@ -100,20 +80,25 @@ class Archive:
         store = FactStore()
         store.reference = self.reference(at).reference
         for name in names - {send.recipient_id}:
-            ours += [record for record in self._about.get(name, ()) if record.known(at)]
-        for record in (*ours, *(record for record in self._special if record.known(at))):
-            store.apply(*record)
+            ours += [record for record in self._about.get(name, ()) if _known(record, at)]
+        for record in (*ours, *(record for record in self._special if _known(record, at))):
+            store.apply(record)
         return store.view(send, printed, asks=asks, releases=releases, erased=erased)
 
 
-def _special(record: _Stored) -> bool:
+def _known(record: Record, at: Positions) -> bool:
+    ends = at.get(record.topic, ())
+    return record.partition < len(ends) and record.offset < ends[record.partition]
+
+
+def _special(record: Record) -> bool:
     try:
         return isinstance(decode("reference", record.key, record.value), Resolution)
     except Unreadable:
         return True
 
 
-def _tokens(record: _Stored) -> set[str]:
+def _tokens(record: Record) -> set[str]:
     """The tokens of a source record; empty for any other record, and for an unreadable one."""
     if record.topic != "sources":
         return set()

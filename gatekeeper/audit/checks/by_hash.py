@@ -75,7 +75,7 @@ class ByHash:
     def _put(self, reference: Reference, digest: str) -> None:
         value = self._bytes("reference", digest)
         try:
-            reference.put(decode("reference", None, value), value)
+            reference.put(decode("reference", None, value), value, 0)
         except (Unreadable, AttributeError):
             raise Missing("reference", digest) from None
 

@@ -140,7 +140,7 @@ def _recheck(settings: Settings, reader: Reader, library: ByHash, trail: LiveTra
     with progress_bar() as bar:
         task = bar.add_task(text("replay.facts"), total=None)
         for record in inputs.facts(reader):
-            archive.apply(record.topic, record.partition, record.offset, record.key, record.value, record.refused)
+            archive.apply(record)
             bar.advance(task)
     return Recheck(
         library,

@@ -1,0 +1,25 @@
+"""Records from files, which no log has taken: their arrival is the time that stands in them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import orjson
+
+from gatekeeper.times import span
+from schemas.record import Record
+
+Place = tuple[str, int, int]
+"""Topic (registry name), partition, offset."""
+
+
+def filed(place: Place, key: bytes | None, value: bytes | None, *, at: int, zone: str) -> Record:
+    """The record of a fact in a file: it arrived when it was recorded (`recorded_at`), else at `at`.
+
+    `at`: milliseconds since the epoch, the instant of the decision. `zone`: for a time without offset; a day counts
+    from its end. An unreadable value arrived at `at`.
+    """
+    arrived = at
+    with suppress(ValueError, LookupError, TypeError, OverflowError):
+        arrived = span(orjson.loads(value or b"")["recorded_at"], zone).last // 1000
+    return Record(*place, arrived, key, value)

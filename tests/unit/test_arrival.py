@@ -1,0 +1,75 @@
+"""The arrival of an event: kept where a rule may read it, and of several copies the earliest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import orjson
+import pytest
+
+from gatekeeper.knowledge.filed import filed
+from gatekeeper.knowledge.store import FactStore
+from schemas.events import Send
+from tests.support import invented
+from tests.support.facts import fact
+
+DAY = 86_400_000
+SEND = Send.model_validate_json(orjson.dumps(invented.send()))
+
+
+def arrivals(*events: tuple[invented.Event, int]) -> list[int | None]:
+    """Returns the arrivals that the view of a person holds, of events that the log took at these instants."""
+    store = FactStore()
+    for offset, ((topic, value), at) in enumerate(events):
+        assert store.apply(replace(fact(topic, 0, offset, None, orjson.dumps(value)), timestamp=at)) is None
+    view = store.view(SEND)
+    return [one.arrived for one in view.consents] + [hit.stop.arrived for hit in view.suppressions]
+
+
+@pytest.mark.parametrize(
+    ("event", "kept"),
+    [
+        (invented.consent(event_time="2026-11-23", recorded_at="2026-11-23T09:00:00+09:00"), False),
+        (invented.consent(event_time="2026-11-24", recorded_at="2026-11-24T09:59:59+09:00"), False),
+        (invented.consent(event_time="2026-11-25", recorded_at="2026-11-22"), False),
+        (invented.consent(event_time="2026-11-25", recorded_at="2026-11-25"), True),
+        (invented.consent(event_time=None, recorded_at="2026-11-25"), False),
+        (invented.consent(state="Withdrawn"), True),
+        (invented.consent(state="Withdrawn", controller_id="*", purpose=None), False),
+        (invented.consent(state="Requested"), False),
+        (invented.suppression(), False),
+        (invented.suppression(scope={"purpose": "mkt.dm.own"}), True),
+        (invented.suppression(kind="undeliverable", scope={"controller": "C1"}), False),
+    ],
+)
+def test_an_event_then_its_arrival_is_kept_only_where_a_rule_may_read_it(event: invented.Event, kept: bool) -> None:
+    assert arrivals((event, invented.T)) == [invented.T if kept else None]
+
+
+@pytest.mark.parametrize("order", list(permutations((0, 1, 2))))
+@pytest.mark.parametrize("value", [{"token": "cp-1"}, {}], ids=["of a token", "of a person"])
+def test_copies_of_an_event_then_the_earliest_arrival_holds_in_any_order(
+    order: tuple[int, ...], value: dict[str, Any]
+) -> None:
+    ahead = invented.consent(event_time="2026-12-24", recorded_at="2026-12-24")
+    no = invented.suppression(scope={"controller": "C1"}, **value)
+    copies = [(event, invented.T + days * DAY) for event in (ahead, no) for days in (90, 1, 60)]
+    assert arrivals(*(copies[base + n] for base in (0, 3) for n in order)) == [invented.T + DAY] * 2
+
+
+@pytest.mark.parametrize(
+    ("value", "arrived"),
+    [
+        (b'{"recorded_at":"2026-11-24T09:00:00+09:00"}', invented.T - 3_600_000),
+        (b'{"recorded_at":"2026-11-23"}', invented.T - 10 * 3_600_000 - 1),
+        (b'{"recorded_at":"soon"}', invented.T),
+        (b'{"recorded_at":7}', invented.T),
+        (b"{}", invented.T),
+        (b"[", invented.T),
+        (None, invented.T),
+    ],
+)
+def test_a_record_from_a_file_then_it_arrived_when_it_was_recorded(value: bytes | None, arrived: int) -> None:
+    assert filed(("consents", 0, 1), None, value, at=invented.T, zone="Asia/Tokyo").timestamp == arrived
