@@ -44,7 +44,7 @@ def main(people: int) -> None:
     sends, packs = list(retailer.sends(people)), load("jp-pmark")
     policy, tokens = packs.at(AT), Tokens(KEY)
     made = [(send, printed(tokens, send)) for send in sends]
-    views = [store.view(*one) for one in made]
+    views = [store.view(*one, at=AT, zone="Asia/Tokyo") for one in made]
     cases = [Case(send, view, store.reference, policy, AT * 1000) for send, view in zip(sends, views, strict=True)]
     sender = (sends[0].controller_id,)
     read = [Consents(case) for case in cases]
@@ -56,7 +56,7 @@ def main(people: int) -> None:
     groups: dict[str, tuple[Callable[[Any], Any], Iterable[Any]]] = {
         "identity: a new spelling": (lambda send: identify(KEY, send.channel, send.delivery), sends),
         "identity: a known spelling": (lambda send: printed(tokens, send), sends),
-        "facts: view of a person": (lambda one: store.view(*one), made),
+        "facts: view of a person": (lambda one: store.view(*one, at=AT, zone="Asia/Tokyo"), made),
         "system": (lambda c: [*system.unready(c, None), *system.invalid(c), *system.suspended(c)], cases),
         "consents: what stands": (lambda c: Consents(c).standing(sender), cases),
         "source: basis": (lambda one: basis.choose(*one), both),

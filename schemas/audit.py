@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.values import Code, Id, Model, PerMille
+from schemas.values import Code, Day, Id, Model, PerMille
 
 Verdict = Literal["clear", "confirm", "review", "block"]
 Severity = Literal["HARD", "SOFT"]
@@ -23,6 +23,8 @@ Count = Annotated[int, Field(ge=0, lt=2**53)]
 ErrorKey = Annotated[str, StringConstraints(pattern=r"^error\.[a-z_]{1,60}$")]
 """Reason for refusing a partition, as a key of the catalogue of sentences."""
 Version = Annotated[int, Field(ge=1, le=1)]
+Age = Annotated[int, Field(ge=0, le=25)]
+"""Completed years; 25 stands for every higher age, as no rule asks for more."""
 Printing = Literal["tokenised", "not_an_address", "no_key"]
 """Treatment of a send's delivery: compared, unusable on its channel, or not compared for want of a key."""
 
@@ -97,7 +99,8 @@ class Snapshot(Model):
     `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the treatment of the
     delivery; None if the send had none and the token in it was taken. `unreadable`: the records that could not be read.
     `erased`: the time of the person's erasure in the ledger, in milliseconds. `refs`: the SHA-256 of the reference data
-    that was read (None: named but unknown).
+    that was read (None: named but unknown). `age`: completed years at the decision, at most 25, None without a birth
+    date; `age_from`: the sources that tell it; `age_on`: the same by the days of the consents.
     """
 
     sources: tuple[dict[str, Any], ...]
@@ -112,6 +115,9 @@ class Snapshot(Model):
     contact_point_near: dict[str, PerMille] = Field(default_factory=dict)
     printed: Printing | None = None
     erased: Count | None = None
+    age: Age | None = None
+    age_from: tuple[Id, ...] = ()
+    age_on: dict[Day, Age] = Field(default_factory=dict)
 
 
 class Engine(Model):

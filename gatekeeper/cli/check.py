@@ -195,7 +195,15 @@ class _Judge:
             delivered = printed(self._tokens, send)
             self.keyless = self.keyless or delivered == "no_key"
             told = self.memory.about(send, self._at)
-            facts = self.store.view(send, delivered, asks=told.asks, releases=told.releases, erased=told.erased)
+            facts = self.store.view(
+                send,
+                delivered,
+                at=self._at,
+                zone=self.known.zone(send.contact_point.country, self._at),
+                asks=told.asks,
+                releases=told.releases,
+                erased=told.erased,
+            )
             clearance = told.clearance.did if told.clearance else None
             if key in self._cleared:
                 clearance = f"line/{self._cleared[key]}"

@@ -138,11 +138,11 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
     if delivered == "no_key":
         note("cli.decide_no_key")
         delivered = None
-    facts = store.view(send, delivered)
+    known = store.activations.over(known)
+    facts = store.view(send, delivered, at=at, zone=known.zone(send.contact_point.country, at))
     # a case is about one person, so an unreadable part counts as theirs, whatever it names
     facts = dataclasses.replace(facts, unreadable=tuple(unread) or facts.unreadable)
     as_of = _milliseconds(case.as_of) if case.as_of else None
-    known = store.activations.over(known)
     return decide(send, facts, store.reference, known, at, as_of=as_of, checkpoint=case.checkpoint, clearance=clearance)
 
 

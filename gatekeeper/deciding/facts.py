@@ -1,6 +1,6 @@
 """The facts of a person that decide() reads, in the events' judged form.
 
-The judged form of an event is its canonical JSON without the recipient id, without tokens and without free text.
+The judged form of an event is its canonical JSON without the recipient id, tokens, birth date and free text.
 The audit record stores the very bytes that decide() read, so a replay reads them again and finds the same.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, cast
 
 import orjson
@@ -68,6 +69,22 @@ class Hit:
     elsewhere: bool = False
 
 
+class Ages(NamedTuple):
+    """A person's age in completed years, at most 25; the birth date itself is no fact.
+
+    `now`: on the day of the decision, None if no source tells a birth date. `sources`: the ids of those that do.
+    `on`: by the days (YYYY-MM-DD) on which the person's consents were given and recorded.
+    """
+
+    now: int | None = None
+    sources: tuple[str, ...] = ()
+    on: Mapping[str, int] = MappingProxyType({})
+
+
+NO_AGES = Ages()
+"""The ages of a person of whom no source tells a birth date."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The facts of one person that bear on one send.
@@ -80,8 +97,8 @@ class Facts:
     `snapshot`: all facts as canonical JSON of `schemas.audit.Snapshot`.
     `erased`: milliseconds since the epoch when the person was erased, None if never erased or readmitted since.
 
-    The events have the fields of the contract's classes except recipient id and token; reading one of these is an
-    error.
+    The events have the fields of the contract's classes except recipient id, token and birth date; reading one of
+    these is an error.
     """
 
     sources: tuple[Source, ...]
@@ -96,6 +113,7 @@ class Facts:
     contact_point_near: Mapping[str, int] = field(default_factory=dict)
     printed: Printing | None = None
     erased: int | None = None
+    ages: Ages = NO_AGES
 
 
 class Token(NamedTuple):
@@ -113,6 +131,7 @@ def judged(topic: str, value: bytes, arrived: int | None = None) -> tuple[bytes,
     """
     event: dict[str, Any] = orjson.loads(value)
     event.pop("recipient_id", None)
+    event.pop("birth_date", None)
     tokens: list[Token] = []
     if topic == "suppressions":
         tokens = _tokens(event, "")
@@ -204,13 +223,19 @@ def snapshot(
     contact_point_near: Mapping[str, int] | None = None,
     printed: Printing | None = None,
     erased: int | None = None,
+    ages: Ages = NO_AGES,
 ) -> bytes:
     """The canonical JSON of a Snapshot, joined from the judged forms without encoding them again."""
     stopped = b",".join(
         b'{%b"event":%b,"score":%d}' % (b'"elsewhere":true,' if line in elsewhere else b"", line, stops[line])
         for line in sorted(stops)
     )
-    parts = [b'"asks":[%b],' % ask_lines.replace(b"\n", b",")] if ask_lines else []
+    parts = []
+    if ages.now is not None:
+        told = canonical(ages.sources), canonical(ages.on)
+        parts.append(b'"age":%d,"age_from":%b,"age_on":%b,' % (ages.now, *told))
+    if ask_lines:
+        parts.append(b'"asks":[%b],' % ask_lines.replace(b"\n", b","))
     parts.append(b'"consents":[%b],' % consent_lines.replace(b"\n", b","))
     parts.append(b'"contact_point_from":%b,' % canonical(sorted(contact_point_from)))
     if contact_point_near:
@@ -247,6 +272,7 @@ def read_snapshot(recorded: bytes) -> Facts:
         asks=asks(_lines(found.asks)),
         releases=releases(_lines(found.releases)),
         erased=found.erased,
+        ages=Ages(found.age, found.age_from, found.age_on),
     )
 
 
@@ -308,6 +334,6 @@ _MODELS = (
     Ask,
     Release,
 )
-_KEPT_OUT = ("recipient_id", "token", "readings", "reason")
+_KEPT_OUT = ("recipient_id", "token", "readings", "birth_date", "reason")
 """Fields that the judged form never has, so no code can read them by mistake."""
 _BARE: Mapping[type[BaseModel], type[Any]] = {model: _bare(model) for model in _MODELS}

@@ -154,7 +154,15 @@ class Moment:
             if counts_no_more is not None:
                 gone = canonical(counts_no_more)
                 releases = b"\n".join(line for line in releases.split(b"\n") if line != gone)
-            facts = self.store.view(send, at_point, asks=known.asks, releases=releases, erased=known.erased)
+            facts = self.store.view(
+                send,
+                at_point,
+                at=self.at,
+                zone=self.packs.zone(send.contact_point.country, self.at),
+                asks=known.asks,
+                releases=releases,
+                erased=known.erased,
+            )
             checkpoint: Checkpoint = "intake" if clearance is None else "handoff"
             if clearance is None and known.clearance:
                 before = known.clearance.did

@@ -1,9 +1,9 @@
 """The facts of one person, as a value of lines: sorted, distinct, the same for the same set of events.
 
 A line is its kind and the judged form of an event (gatekeeper.deciding.facts): `s` a source,
-`t` a token that a source names, `c` a consent event, `e` another event, `x` a suppression, `a` an ask,
-`r` a reviewer's release. A person takes about 1 KB, adds no work for the garbage collector, and is decoded only when
-judged.
+`t` a token that a source names, `b` a birth date that a source tells, `c` a consent event, `e` another event,
+`x` a suppression, `a` an ask, `r` a reviewer's release. A person takes about 1 KB, adds no work for the garbage
+collector, and is decoded only when judged.
 The lines of a token are `x`, a suppression that names it, and `w`, a suppression of which it is a less exact reading.
 """
 
@@ -18,6 +18,7 @@ from typing import NamedTuple
 from gatekeeper.deciding import arrival, facts
 from gatekeeper.deciding.facts import CERTAIN, HeldConsent
 from gatekeeper.identity import Identified
+from gatekeeper.knowledge.ages import Birth
 from schemas.events import (
     Ask,
     Consent,
@@ -29,7 +30,7 @@ from schemas.events import (
     Suppression,
 )
 
-CAPS = {b"s": 64, b"t": 4096, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"a": 256, b"r": 256}
+CAPS = {b"s": 64, b"t": 4096, b"b": 64, b"c": 256, b"e": 256, b"x": 256, b"w": 256, b"a": 256, b"r": 256}
 """Lines of each kind that count, at most. Beyond that none is kept, and the person is FACTS_UNAVAILABLE."""
 WORD = re.compile(rb"(?m)^[a-z]|[A-Za-z0-9._:\-]+")
 """An id or token in the lines of a person, or a line's kind, which directly precedes it."""
@@ -39,6 +40,7 @@ KINDS: Mapping[type, bytes] = {Consent: b"c", PersonEvent: b"e", Suppression: b"
 _TOO_MANY = {
     "s": "sources",
     "t": "sources",
+    "b": "sources",
     "c": "consents",
     "e": "consents",
     "x": "suppressions",
@@ -75,6 +77,7 @@ class PersonFacts:
     stops: tuple[bytes, ...]
     near: tuple[tuple[int, bytes], ...]
     tokens: tuple[Given, ...]
+    births: tuple[Birth, ...]
     exact: dict[str, int]
     less: dict[str, int]
     refs: tuple[str, ...]
@@ -98,6 +101,7 @@ def person_of(lines: bytes) -> PersonFacts:
     read = {source.source_id for source in sources}
     given = (_given(*line.decode().split(" ")) for line in clean[b"t"].splitlines())
     near = (line.partition(b" ") for line in clean[b"w"].splitlines())
+    births = (Birth(*line.decode().split(" ")) for line in clean[b"b"].splitlines())
     tokens = tuple(sorted((token for token in given if token.source in read), key=lambda one: one.score))
     return PersonFacts(
         sources=sources,
@@ -108,6 +112,7 @@ def person_of(lines: bytes) -> PersonFacts:
         stops=tuple(clean[b"x"].splitlines()),
         near=tuple((int(score), line) for score, _, line in near),
         tokens=tokens,
+        births=tuple(birth for birth in births if birth.source in read),
         exact={one.token: CERTAIN for one in tokens if one.score == CERTAIN},
         less={one.token: one.score for one in tokens if one.score < CERTAIN},
         refs=tuple(sorted(_referred(sources, consents, asks))),

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from typing import Any
 
 from gatekeeper.deciding import facts
-from gatekeeper.deciding.facts import CERTAIN, WHOLE_BATCH, Facts
+from gatekeeper.deciding.facts import CERTAIN, NO_AGES, WHOLE_BATCH, Facts
 from gatekeeper.deciding.reference import Reference, Referred, place_of
 from gatekeeper.identity import Identified, Printed
+from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
 from gatekeeper.knowledge.unreadable import named
 from gatekeeper.policy.activation import Activations
@@ -98,6 +99,8 @@ class FactStore:
         send: Send,
         printed: Printed | None = None,
         *,
+        at: int,
+        zone: str,
         asks: bytes = b"",
         releases: bytes = b"",
         erased: int | None = None,
@@ -106,20 +109,22 @@ class FactStore:
 
         `printed`: the send's printed address (`identity.printed`); if there is none, the token of its contact point
         counts.
+        `at`, `zone`: the instant of the decision (milliseconds) and its policy's time zone, for the person's age.
         `asks`, `releases`: the worker's own entries in their judged form, one per line, in addition to the facts.
         `erased`: the instant of the person's erasure according to the worker (milliseconds).
         """
         person = person_of(self._people.get(send.recipient_id, b""))
         if asks or releases:
             person = joined(person, asks, releases)
-        at = printed if isinstance(printed, Identified) else None
-        given_by, near = covering(person, send.contact_point, at) if at or printed is None else (frozenset(), {})
-        tokens, readings, here = spellings(person, send, at, near)
+        place = printed if isinstance(printed, Identified) else None
+        given_by, near = covering(person, send.contact_point, place) if place or printed is None else (frozenset(), {})
+        tokens, readings, here = spellings(person, send, place, near)
         stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
         faults = {*person.overfull, *overfull}
         if self._withheld or self._of_everybody:
             faults.update(self._unreadable_for(send, person, {**readings, **tokens}))
         unreadable = tuple(sorted(faults))
+        known = ages(person.births, person.consents, at=at, zone=zone) if person.births else NO_AGES
         how: Printing | None = "tokenised" if isinstance(printed, Identified) else printed
         snapshot = facts.snapshot(
             source_lines=person.source_lines,
@@ -135,6 +140,7 @@ class FactStore:
             ask_lines=person.ask_lines,
             release_lines=person.release_lines,
             erased=erased,
+            ages=known,
         )
         if len(snapshot) > SNAPSHOT_BYTES or len(unreadable) > UNREADABLE:
             return self._overfull(send, unreadable, printed=how, erased=erased)
@@ -151,6 +157,7 @@ class FactStore:
             asks=person.asks,
             releases=person.releases,
             erased=erased,
+            ages=known,
         )
 
     def _overfull(
@@ -227,6 +234,7 @@ class FactStore:
         line, tokens = facts.judged(topic, record.value or b"", record.timestamp)
         if topic == "sources":
             lines = [b"s" + line]
+            lines += [f"b{model.birth_date} {model.source_id}".encode()] if model.birth_date else []
             lines += [f"t{one.token} {one.point} {model.source_id} {one.score}".encode() for one in tokens]
             add(self._people, model.recipient_id, lines)
         elif topic == "suppressions" and tokens:

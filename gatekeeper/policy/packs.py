@@ -57,6 +57,10 @@ class Packs:
         found = _in_force(self.home, at * 1000)
         return found if found and (country in found.jurisdictions or "*" in found.jurisdictions) else None
 
+    def zone(self, country: str | None, at: int) -> str:
+        """The time zone in which a send to `country` is judged at an instant (milliseconds)."""
+        return (self.deciding(country, at) or self.at(at)).timezone
+
     def bar(self, country: str | None, at: int) -> PolicyOutage | None:
         """The outage that bars decisions on sends to `country` at an instant (milliseconds); None without one.
 

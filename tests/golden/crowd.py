@@ -110,10 +110,11 @@ class _Crowd:
         erased = invented.T - 30 * DAY if draw.often(0.01) else None
         asks = self._remembered(self._asks[0], 0.08)
         releases = self._remembered(self._releases, 0.03)
-        view = store.view(send, at_point, asks=asks, releases=releases, erased=erased)
+        at = invented.T - (900 * DAY if draw.often(0.01) else 0)
+        now: dict[str, Any] = {"at": at, "zone": packs.zone(send.contact_point.country, at)}
+        view = store.view(send, at_point, **now, asks=asks, releases=releases, erased=erased)
         if draw.often(0.01):
             view = dataclasses.replace(view, unreadable=(draw.one("consents/0/9", "consents/0/9/*"),))
-        at = invented.T - (900 * DAY if draw.often(0.01) else 0)
         as_of = invented.T - draw.one(1_000, 10 * DAY) if draw.often(0.02) else None
         checkpoint, clearance = draw.one("intake", "intake", "handoff"), "D-9" if draw.often(0.03) else None
 
@@ -125,7 +126,7 @@ class _Crowd:
         found = judge(view)
         if found.reasons and draw.often(0.7 if found.verdict == "review" else 0.08):
             line = self._release_of(found, send.channel)
-            return judge(store.view(send, at_point, asks=asks, releases=line, erased=erased))
+            return judge(store.view(send, at_point, **now, asks=asks, releases=line, erased=erased))
         return found
 
     def _remembered(self, pool: list[tuple[str, bytes]], share: float) -> bytes:
@@ -243,7 +244,7 @@ def _source(draw: Draw, number: int) -> invented.Event:
         0.04,
         state=("deleted", "illicit", "quarantined"),
         may_be_minor=(True, False),
-        birth_date=("2015", "2001-02-28", "2008-06-01"),
+        birth_date=("2015", "2001-02-28", "2008-06-01", "1900-01-01"),
     )
     fields |= draw.fields(0.8 if method.startswith(("indirect", "public")) else 0.1, check=CHECKS, route=("broker-a",))
     if method == "indirect.joint_use":

@@ -50,7 +50,9 @@ def decided(case: dict[str, Any]) -> Decision:
     reference, facts = events(case)
     store = invented.store(*facts, reference=reference)
     send = Send.model_validate_json(json.dumps(invented.send(**case.get("send", {}))))
-    view = store.view(send, printed(invented.TOKENS, send))
+    at, packs = millis(case["at"]) if "at" in case else invented.T, load(case.get("policy", "jp-pmark"))
+    zone = packs.zone(send.contact_point.country, at)
+    view = store.view(send, printed(invented.TOKENS, send), at=at, zone=zone)
     if case.get("unavailable"):
         view = dataclasses.replace(view, unreadable=tuple(case["unavailable"]))
     clearances = [one for one in case.get("clearances", ()) if one["campaign_id"] == "K-1" and not one.get("recalled")]
@@ -58,8 +60,8 @@ def decided(case: dict[str, Any]) -> Decision:
         send,
         view,
         store.reference,
-        load(case.get("policy", "jp-pmark")),
-        millis(case["at"]) if "at" in case else invented.T,
+        packs,
+        at,
         as_of=millis(case["as_of"]) if "as_of" in case else None,
         checkpoint=case.get("checkpoint", "intake"),
         clearance=next((one.get("decision_id", "D-0") for one in clearances), None),

@@ -68,7 +68,7 @@ def test_golden_case_withheld_then_each_reason_says_clause_and_next_step_in_both
         store = invented.store(*facts, reference=reference)
         send = Send.model_validate_json(json.dumps(invented.send(**case.get("send", {}))))
         packs = load(case.get("policy", "jp-pmark"))
-        view = store.view(send, printed(invented.TOKENS, send))
+        view = store.view(send, printed(invented.TOKENS, send), **invented.NOW)
         decision = decide(send, view, store.reference, packs, invented.T, clearance="D-1")
         for reason in answer(decision)["reasons"]:
             assert reason["clause"], name

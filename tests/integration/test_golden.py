@@ -35,8 +35,9 @@ def own(name: str, value: dict[str, Any]) -> dict[str, Any]:
 
 def by_now(store: FactStore, send: dict[str, Any]) -> Decision:
     read = decode("sends", None, orjson.dumps(send))
-    facts = store.view(read, printed(invented.TOKENS, read))
-    return decide(read, facts, store.reference, load("jp-pmark"), int(time.time() * 1000))
+    now = int(time.time() * 1000)
+    facts = store.view(read, printed(invented.TOKENS, read), at=now, zone="Asia/Tokyo")
+    return decide(read, facts, store.reference, load("jp-pmark"), now)
 
 
 def of_one_person(case: dict[str, Any]) -> bool:

@@ -62,6 +62,8 @@ METHODS = (
     "unknown.legacy",
 )
 
+BIRTHS = ("2015", "2001-02-28", "2010-09-30", "1900-01-01")
+
 numbers = st.integers(0, 3)
 times = st.sampled_from(TIMES)
 
@@ -90,7 +92,7 @@ def sources(*, warning: bool) -> st.SearchStrategy[invented.Event]:
         fields |= {
             "state": st.sampled_from(("active", "active", "deleted", "illicit", "quarantined")),
             "may_be_minor": st.none() | st.booleans(),
-            "birth_date": st.sampled_from((None, None, "2015", "2001-02-28")),
+            "birth_date": st.sampled_from((None, None, *BIRTHS)),
             "batch_id": st.sampled_from((None, "B-1", "B-LEAK", "B-FROZEN")),
         }
     return st.fixed_dictionaries(fields).map(lambda made: invented.source(**made))

@@ -38,7 +38,9 @@ def hard(desk: Desk, send: dict[str, Any]) -> bool:
     """Returns whether a HARD reason stands against the send, whatever reviewers said."""
     one = Send.model_validate_json(orjson.dumps(send))
     asks = desk.memory.about(one, desk.at).asks
-    decision = decide(one, desk.store.view(one, asks=asks), desk.store.reference, JUDGE.packs, desk.at)
+    decision = decide(
+        one, desk.store.view(one, at=desk.at, zone="Asia/Tokyo", asks=asks), desk.store.reference, JUDGE.packs, desk.at
+    )
     return any(CATALOGUE[code].severity == "HARD" for code in decision.codes)
 
 

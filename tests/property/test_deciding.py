@@ -39,7 +39,7 @@ def read(send: dict[str, Any]) -> Send:
 
 
 def viewed(store: FactStore, send: Send) -> Facts:
-    return store.view(send, printed(invented.TOKENS, send))
+    return store.view(send, printed(invented.TOKENS, send), **invented.NOW)
 
 
 def decided(facts: list[invented.Event], send: dict[str, Any] | None = None) -> Decision:
@@ -61,6 +61,21 @@ def test_events_in_any_order_and_number_then_the_same_record(facts: Any, send: A
     rng.shuffle(again)
     second, _ = judged(again, send)
     assert first.audit == second.audit
+
+
+@FEW
+@given(people.people(), people.sends())
+def test_birth_dates_on_file_then_no_record_holds_one_and_replay_finds_the_same(facts: Any, send: Any) -> None:
+    found, _ = judged(facts, send)
+    for born in people.BIRTHS:
+        assert f'"{born}"'.encode() not in found.audit
+    assert b"birth" not in found.audit
+    one = read(send)
+    before = viewed(invented.store(*facts), one)
+    after = read_snapshot(before.snapshot)
+    assert after.ages == before.ages
+    reference = invented.store(*facts).reference
+    assert decide(one, after, reference, POLICY, invented.T) == decide(one, before, reference, POLICY, invented.T)
 
 
 @FEW

@@ -36,7 +36,8 @@ def test_any_facts_after_a_clearance_then_what_is_left_is_clear_now_and_nothing_
         recalled += len(desk.weigh())
         for clearance in desk.memory.clearances(desk.at):
             about = desk.memory.about(clearance.send, desk.at)
-            view = desk.store.view(clearance.send, clearance.printed, asks=about.asks, releases=about.releases)
+            now: dict[str, Any] = {"at": desk.at, "zone": "Asia/Tokyo"}
+            view = desk.store.view(clearance.send, clearance.printed, **now, asks=about.asks, releases=about.releases)
             assert decide(clearance.send, view, desk.store.reference, JUDGE.packs, desk.at).verdict == "clear"
     assert recalled == len(before) - len(list(desk.memory.clearances(desk.at)))
     assert len({did for topic, did in desk.out if topic == "recalls"}) == recalled

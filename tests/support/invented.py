@@ -24,6 +24,9 @@ KEY = bytes(range(32))
 TOKENS = Tokens(KEY)
 _SALTS = count()
 SUBJECTS = Subjects({1: KEY}, lambda size: sha256(b"%d" % next(_SALTS)).digest()[:size])
+NOW: dict[str, Any] = {"at": T, "zone": "Asia/Tokyo"}
+"""The instant and time zone of a view."""
+
 Event = tuple[str, dict[str, Any]]
 """Topic (registry name) and value."""
 

@@ -46,7 +46,7 @@ def names(known: FactStore, *days: int, country: str | None = "JP") -> list[str 
 
 def decided(known: FactStore, **fields: Any) -> Decision:
     one = Send.model_validate_json(orjson.dumps(invented.send(**fields)))
-    return decide(one, known.view(one), known.reference, packs(known), invented.T)
+    return decide(one, known.view(one, **invented.NOW), known.reference, packs(known), invented.T)
 
 
 def test_version_activated_then_it_holds_from_its_instant_and_decides() -> None:
@@ -201,10 +201,12 @@ def test_tightened_by_activation_then_nothing_becomes_clear() -> None:
         for channel in ("postal", "email"):
             known = invented.store(*chosen)
             send = Send.model_validate_json(orjson.dumps(invented.send(channel=channel)))
-            before = decide(send, known.view(send), known.reference, base, invented.T)
+            before = decide(send, known.view(send, **invented.NOW), known.reference, base, invented.T)
             appi = text(3, ('id = "jp-pmark"', 'id = "jp-appi"'))
             assert known.apply(fact("reference", 0, 100, None, orjson.dumps(record(appi)))) is None
-            after = decide(send, known.view(send), known.reference, known.activations.over(base), invented.T)
+            after = decide(
+                send, known.view(send, **invented.NOW), known.reference, known.activations.over(base), invented.T
+            )
             assert after.policy.name == "jp-appi@3"
             assert before.verdict == "clear" or after.verdict != "clear"
 

@@ -26,7 +26,7 @@ def send(**fields: Any) -> Send:
 
 def decided(store: FactStore, **fields: Any) -> Decision:
     one = send(**fields)
-    return decide(one, store.view(one), store.reference, load("jp-pmark"), invented.T)
+    return decide(one, store.view(one, **invented.NOW), store.reference, load("jp-pmark"), invented.T)
 
 
 def clear_store() -> FactStore:
@@ -165,7 +165,7 @@ def _swollen(name: str) -> FactStore:
 @pytest.mark.parametrize("name", ["sources", "consents", "stops", "unreadable"])
 def test_more_known_than_a_record_holds_then_unavailable_and_the_record_short(name: str) -> None:
     one, store = send(), _swollen(name)
-    view = store.view(one, "no_key", erased=7)
+    view = store.view(one, "no_key", **invented.NOW, erased=7)
     found = decide(one, view, store.reference, load("jp-pmark"), invented.T)
     assert found.codes == ("FACTS_UNAVAILABLE",)
     assert "too_many/facts" in found.reasons[0].facts
@@ -183,7 +183,7 @@ def test_as_much_known_as_counts_then_the_record_keeps_its_bound() -> None:
         assert store.apply(fact("suppressions", 0, n, None, orjson.dumps(value))) is None
         if n < 840 or n % 20:
             continue
-        view = store.view(one)
+        view = store.view(one, **invented.NOW)
         proof = record(
             decide(one, view, store.reference, load("jp-pmark"), invented.T),
             id_="",
@@ -292,10 +292,10 @@ def test_people_counted_then_once_each() -> None:
 def test_company_that_a_persons_data_came_from_then_its_record_is_among_what_the_decision_stands_on() -> None:
     taken = {"predecessor": "AOBA", "closed_at": "2023-10-01", "old_purposes": ["mkt.dm.food"]}
     found = invented.store(invented.source(method="indirect.succession", collected_by="AOBA", succession=taken))
-    view = found.view(send())
+    view = found.view(send(), **invented.NOW)
     assert b'"controller/AOBA":"' in view.snapshot
     found.apply(fact("reference", 0, 999, b"controller/AOBA", b"{"))
-    assert found.view(send()).unreadable, "its group may bind the successor"
+    assert found.view(send(), **invented.NOW).unreadable, "its group may bind the successor"
 
 
 def test_facts_viewed_then_they_have_what_the_contract_gives_and_nobodys_id_or_token() -> None:
@@ -308,7 +308,7 @@ def test_facts_viewed_then_they_have_what_the_contract_gives_and_nobodys_id_or_t
         invented.act(),
         invented.event(kind="notice_given", source_id="S-1"),
     )
-    view = store.view(send())
+    view = store.view(send(), **invented.NOW)
     facts = (*view.sources, *view.consents, view.suppressions[0].stop, *view.asks, *view.releases, *view.events)
 
     assert len(facts) == 6
@@ -326,7 +326,7 @@ def refused(fault: str = "batch_corrupt", *, base: int, what: str = "batch") -> 
 
 
 def seen(store: FactStore, person: str) -> tuple[str, ...]:
-    return store.view(send(recipient_id=person)).unreadable
+    return store.view(send(recipient_id=person), **invented.NOW).unreadable
 
 
 def test_a_batch_that_nobody_can_read_then_everybody_is_withheld_once_until_it_is_resolved() -> None:

@@ -104,7 +104,7 @@ def campaign() -> tuple[Preflight, dict[str, tuple[Decision, Return | None]]]:
         twin = 1 if line > len(SENDS) else None
         value = invented.send(recipient_id=person, point=f"cp-{person}", **fields)
         send = Send.model_validate_json(orjson.dumps(value))
-        facts = store.view(send)
+        facts = store.view(send, **invented.NOW)
         decision = decide(send, facts, store.reference, PACKS, invented.T, clearance="line/1" if twin else None)
         returned = preflight.add(Checked(line, decision, send, facts, duplicate_of=twin), store.reference)
         found.setdefault(person, (decision, returned))
@@ -184,7 +184,7 @@ def test_list_without_its_check_then_the_check_is_promised_as_cure_only_where_it
         facts += [invented.consent(notice_id="ROUTE-A")] if confirmed else []
         store = invented.store(*facts)
         send = Send.model_validate_json(orjson.dumps(invented.send(point="cp-P-1")))
-        return decide(send, store.view(send), store.reference, PACKS, invented.T)
+        return decide(send, store.view(send, **invented.NOW), store.reference, PACKS, invented.T)
 
     assert decided().codes == ("SOURCE_CHECK_MISSING", "PROVIDER_BASIS_MISSING")
     assert cures(decided()) == {"SOURCE_CHECK_MISSING": promised, "PROVIDER_BASIS_MISSING": promised}
@@ -209,7 +209,7 @@ def test_list_without_its_check_then_the_check_is_promised_as_cure_only_where_it
 def test_yes_on_file_then_its_grade(fields: dict[str, Any], grade: str) -> None:
     store, preflight = invented.store(invented.source(), invented.consent(**fields)), Preflight()
     send = Send.model_validate_json(orjson.dumps(invented.send()))
-    facts = store.view(send)
+    facts = store.view(send, **invented.NOW)
     preflight.add(Checked(1, decide(send, facts, store.reference, PACKS, invented.T), send, facts), store.reference)
     assert [dict(counts) for _, counts in preflight.sources()] == [{grade: 1}]
 
@@ -235,7 +235,7 @@ def test_withdrawn_and_a_further_source_then_back_only_if_it_was_acquired_later(
         invented.source(), invented.consent(), taken, invented.source(source_id="S-2", acquired_at=acquired)
     )
     send = Send.model_validate_json(orjson.dumps(invented.send()))
-    facts = store.view(send)
+    facts = store.view(send, **invented.NOW)
     decision = decide(send, facts, store.reference, PACKS, invented.T)
     assert decision.codes == ("CONSENT_WITHDRAWN",)
     returned = Preflight().add(Checked(1, decision, send, facts), store.reference)
@@ -247,7 +247,7 @@ def test_withdrawn_then_agreed_again_then_nobody_is_told_as_returned() -> None:
     again = invented.consent(record_id="R-3", event_time="2026-02-01")
     store = invented.store(invented.source(), taken, again, invented.source(source_id="S-2", acquired_at="2026-02-01"))
     send = Send.model_validate_json(orjson.dumps(invented.send()))
-    facts = store.view(send)
+    facts = store.view(send, **invented.NOW)
     decision = decide(send, facts, store.reference, PACKS, invented.T)
     assert decision.verdict == "clear"
     assert Preflight().add(Checked(1, decision, send, facts), store.reference) is None

@@ -314,7 +314,7 @@ def test_given_all_who_may_be_asked_then_every_letter_passes_its_lint(retailer: 
         assert store.apply(fact(topic, 0, 0, key, value)) is None
     missing: Counter[tuple[str, ...]] = Counter()
     for send in retailer.sends(600):
-        view = store.view(send)
+        view = store.view(send, at=AT, zone="Asia/Tokyo")
         decision = decide(send, view, store.reference, known, AT)
         if decision.verdict != "confirm":
             continue

@@ -66,11 +66,16 @@ class Archive:
         printed: Printed | None,
         at: Positions,
         *,
+        instant: int,
+        zone: str,
         asks: bytes,
         releases: bytes,
         erased: int | None = None,
     ) -> Facts:
-        """The view that `FactStore.view` gave then. The worker's own memory comes in as arguments."""
+        """The view that `FactStore.view` gave then. The worker's own memory comes in as arguments.
+
+        `instant`, `zone`: the `at` and `zone` of that view.
+        """
         ours = [record for record in self._about.get(send.recipient_id, ()) if _known(record, at)]
         names = {send.contact_point.token, *(match.token for match in send.match)}
         if isinstance(printed, Identified):
@@ -83,7 +88,7 @@ class Archive:
             ours += [record for record in self._about.get(name, ()) if _known(record, at)]
         for record in (*ours, *(record for record in self._special if _known(record, at))):
             store.apply(record)
-        return store.view(send, printed, asks=asks, releases=releases, erased=erased)
+        return store.view(send, printed, at=instant, zone=zone, asks=asks, releases=releases, erased=erased)
 
 
 def _known(record: Record, at: Positions) -> bool:

@@ -10,7 +10,7 @@ import orjson
 
 from gatekeeper.audit.checks.archive import Archive, Positions
 from gatekeeper.audit.checks.by_hash import ByHash
-from gatekeeper.audit.checks.replay import Finding, Replayed, difference, other_rules, replay
+from gatekeeper.audit.checks.replay import Finding, Replayed, difference, milliseconds, other_rules, replay
 from gatekeeper.audit.records import record as audit
 from gatekeeper.audit.records.masking import told
 from gatekeeper.audit.records.releases import RELEASES
@@ -119,7 +119,8 @@ class Recheck:
 
         Raises the errors of `inputs` and no others.
         """
-        found = replay(value, self._library, under=self._in_force(value, at), releases=self._releases)
+        packs = self._in_force(value, at)
+        found = replay(value, self._library, under=packs, releases=self._releases)
         if found.finding not in ("same", "told", "unverified"):
             return Rechecked(found)
         said = orjson.loads(value)
@@ -128,7 +129,7 @@ class Recheck:
             if found.finding == "unverified" and not found.place:
                 self._at(said, self._place(said))  # fields unknown to this release allow no further check
             else:
-                self._compare(said, at)
+                self._compare(said, at, packs)
         except _Unseen as unseen:
             return Rechecked(found, unseen.why)
         except _Differs as differs:
@@ -147,7 +148,7 @@ class Recheck:
         except (ValueError, AttributeError):
             return packs  # replay says that it is no record
 
-    def _compare(self, said: dict[str, Any], at: Positions) -> None:
+    def _compare(self, said: dict[str, Any], at: Positions, packs: Packs) -> None:
         """Raises _Differs if the record contradicts the topics, _Unseen if they no longer hold the evidence."""
         if said["stage"] == "handoff":
             self._handed(said)
@@ -170,8 +171,17 @@ class Recheck:
         if send.delivery is not None and (self._tokens is None or facts.get("printed") == "no_key"):
             raise _Unseen("no_key")
         asks, releases = (b"\n".join(map(canonical, facts.get(name, ()))) for name in ("asks", "releases"))
-        at_point, erased = printed(self._tokens, send), facts.get("erased")
-        view = self._archive.view(send, at_point, at, asks=asks, releases=releases, erased=erased)
+        instant = milliseconds(said["at"])
+        view = self._archive.view(
+            send,
+            printed(self._tokens, send),
+            at,
+            instant=instant,
+            zone=packs.zone(send.contact_point.country, instant),
+            asks=asks,
+            releases=releases,
+            erased=facts.get("erased"),
+        )
         if differs := difference(facts, orjson.loads(view.snapshot), "facts"):
             with suppress(_Unseen):
                 self._acted(said, facts)  # no rules excuse an act that nobody did

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Iterator
-from datetime import date
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents, ConsentState, stop_of
@@ -12,7 +10,7 @@ from gatekeeper.deciding.facts import Hit
 from gatekeeper.deciding.rules import will
 from gatekeeper.deciding.rules.source import lane
 from gatekeeper.policy.reasons import Found
-from gatekeeper.times import Span, day, today
+from gatekeeper.times import Span, day
 
 _CODES = {"deceased": "RECIPIENT_DECEASED", "undeliverable": "CONTACT_UNDELIVERABLE"}
 
@@ -39,31 +37,14 @@ def age(case: Case, standing: ConsentState) -> tuple[Found, ...]:
     """MINOR_NO_GUARDIAN: below the policy's age. AGE_UNCERTAIN: a source says so, and the birth date is unknown."""
     if standing.guardian:
         return ()
-    sources = case.facts.sources
-    for source in sources:  # for most people no source tells the age
-        if source.birth_date or source.may_be_minor:
-            break
-    else:
-        return ()
-    if born := [source for source in sources if source.birth_date]:
-        youngest = max(_latest(str(source.birth_date)) for source in born)
-        now = today(case.at, case.policy.timezone)
-        years = now.year - youngest.year - ((now.month, now.day) < (youngest.month, youngest.day))
-        if years < case.policy.minor_age:
-            says = {"age": str(case.policy.minor_age)}
-            return (Found("MINOR_NO_GUARDIAN", tuple(sorted({source.source_id for source in born})), says),)
-    elif young := [source for source in sources if source.may_be_minor]:
+    ages, minor_age = case.facts.ages, case.policy.minor_age
+    if ages.now is not None:
+        if ages.now >= minor_age:
+            return ()
+        return (Found("MINOR_NO_GUARDIAN", ages.sources, {"age": str(minor_age)}),)
+    if young := [source for source in case.facts.sources if source.may_be_minor]:
         return (Found("AGE_UNCERTAIN", tuple(source.source_id for source in young), {"method": young[0].method}),)
     return ()
-
-
-def _latest(written: str) -> date:
-    """The last day that a birth date may mean; if the day or month does not exist, the whole month or year counts."""
-    year, month, in_month = (int(part) for part in f"{written}-00-00"[:10].split("-"))
-    if not 1 <= month <= 12:
-        return date(year, 12, 31)
-    last = monthrange(year, month)[1]
-    return date(year, month, in_month if 1 <= in_month <= last else last)
 
 
 def _unreached(case: Case, hit: Hit) -> Span | None:
