@@ -41,6 +41,10 @@ class Case(NamedTuple):
         """The template with that id; an unknown id counts as no template."""
         return self.reference.templates.get(template_id)
 
+    def marketing(self, purpose: str) -> bool:
+        """True if the purpose is registered as marketing."""
+        return below(purpose, "mkt")
+
     @property
     def stops(self) -> tuple[Hit, ...]:
         """The suppressions in force: not corrected, not rejected, and not replaced by a later version.

@@ -79,16 +79,13 @@ def decide(
     if ending := ending or system.invalid(case):
         return only(case.policy, at, ending)
     found = [*system.unplaced(case), *system.twice(clearance, checkpoint)]
-    message_class = send.message_class
-    if message_class != "marketing" and not channel.shows(case, message_class):
-        message_class = "marketing"  # a label alone does not lower the requirements
-    if message_class == "marketing":
+    if send.message_class == "marketing":
         return _marketing(case, found)
-    if message_class == "confirmation":
+    if send.message_class == "confirmation":
         return _confirmation(case, found)
-    if message_class == "transactional":
+    if send.message_class == "transactional":
         found += system.suspended(case)
-    return _decided(case, [*found, *person.reached(case)], message_class)
+    return _decided(case, [*found, *person.reached(case)], send.message_class)
 
 
 def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:

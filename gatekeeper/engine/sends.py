@@ -28,6 +28,10 @@ INVALID = {
     "purpose": ("purpose_unknown", "purpose"),
     "mail_date": ("mail_date_too_far", "mail_date"),
     "confirmation": ("confirmation_incomplete", "source_id"),
+    "class_differs": ("class_differs", "message_class"),
+    "template_differs": ("class_differs", "template_id"),
+    "class_not_registered": ("class_not_registered", "template_id"),
+    "ground_missing": ("ground_missing", "ground"),
 }
 """Fault and place of a send that can be read but cannot be judged."""
 PARTITION_WRONG = "partition_wrong"

@@ -12,6 +12,7 @@ from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules import system
+from gatekeeper.deciding.rules.message_class import grounds
 from gatekeeper.engine.sends import INVALID
 from gatekeeper.lists.cells import alternatives, inside
 from gatekeeper.policy.packs import Packs
@@ -80,7 +81,8 @@ class Publication:
         case = Case(send, _NO_FACTS, reference, governing or packs.at(self._at), self._at * 1000)
         for found in system.invalid(case):
             kind = found.says["case"]
-            if governing is not None or kind not in _BY_POLICY:
+            unregistered = kind == "class_not_registered" and case.template(send.template_id) is None
+            if (governing is not None or kind not in _BY_POLICY) and not unregistered:
                 return LineFault(*INVALID[kind], self._hint(kind, case))
         if case.template(send.template_id) is None:
             return LineFault("template_unknown", "template_id", self._hint("template", case))
@@ -97,6 +99,11 @@ class Publication:
             return _instead(send.template_id, reference.templates)
         if kind == "purpose":
             return _instead(send.purpose, case.policy.purposes)
+        if kind == "class_not_registered":
+            classes = case.reference.templates[send.template_id].display_ok
+            return _instead(send.message_class, [name for name, by in classes.items() if send.channel in by])
+        if kind == "ground_missing":
+            return text("publish.values", values=", ".join(grounds(send.message_class)))
         if kind == "mail_date":
             last = self._at + (CLEARED_DAYS - 1) * DAY_MS  # a day counts up to its end
             first, last_day = (times.day(at * 1000, case.policy.timezone) for at in (self._at, last))

@@ -70,6 +70,6 @@ class Send(Model):
     li_ref: Id | None = None
     source_id: Id | None = None
     request_id: Id | None = None
-    ground: Code | None = None
+    ground: Id | None = None
     mail_date: ZonedTime | None = None
     delivery: Delivery | None = None

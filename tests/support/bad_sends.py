@@ -15,6 +15,10 @@ def _value(**fields: Any) -> bytes:
     return orjson.dumps({**invented.send(), **fields})
 
 
+def _service(**fields: Any) -> bytes:
+    return _value(**{"message_class": "transactional", **invented.SERVICE, **fields})
+
+
 def _without(name: str) -> bytes:
     return orjson.dumps({k: v for k, v in invented.send().items() if k != name})
 
@@ -72,5 +76,9 @@ BAD_SENDS: list[tuple[str, bytes | None, bytes | None, str]] = [
     ("a key too long", b"P" * 300, _GOOD, "key_too_long"),
     ("a sender nobody registered", KEY, _value(controller_id="C9"), "controller_unknown"),
     ("a purpose nobody registered", KEY, _value(purpose="mkt.dm.other"), "purpose_unknown"),
+    ("an advertisement for a service", KEY, _value(purpose="service.orders"), "class_differs"),
+    ("a service on an advertisement", KEY, _service(template_id="T-1"), "class_differs"),
+    ("a service on an unknown template", KEY, _service(template_id="T-9"), "class_not_registered"),
+    ("a recall without a ground", KEY, _service(message_class="safety_legal"), "ground_missing"),
     ("a mail date years ahead", KEY, _value(mail_date="2199-01-01"), "mail_date_too_far"),
 ]

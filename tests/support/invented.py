@@ -47,7 +47,17 @@ def bare(value: dict[str, Any]) -> dict[str, Any]:
     return {k: v.isoformat() if isinstance(v, date) else v for k, v in value.items() if v is not None}
 
 
+SERVICE = {"purpose": "service.orders", "template_id": "T-SERVICE"}
+"""Further fields of a send that is no advertisement."""
+BY_CLASS: dict[str, dict[str, str]] = {
+    "transactional": SERVICE,
+    "safety_legal": {**SERVICE, "ground": "recall"},
+    "rights_reply": {**SERVICE, "ground": "dsr.7"},
+}
+
+
 def send(*, country: str | None = "JP", point: str = "cp-1", **fields: Any) -> dict[str, Any]:
+    """Returns a send; purpose, template and ground agree with its class unless the test names them."""
     match = [{**one, "token": token(one["token"])} for one in fields.pop("match", ())]
     return bare(
         {
@@ -62,6 +72,7 @@ def send(*, country: str | None = "JP", point: str = "cp-1", **fields: Any) -> d
             "contact_point": bare({"id": point, "token": token(point), "country": country}),
             "template_id": "T-1",
             "match": match,
+            **BY_CLASS.get(fields.get("message_class", ""), {}),
             **fields,
         }
     )
@@ -152,9 +163,6 @@ def notice(**fields: Any) -> Event:
 def template(**fields: Any) -> Event:
     shown = {
         "marketing": ["postal", "email"],
-        "transactional": ["postal"],
-        "safety_legal": ["postal"],
-        "rights_reply": ["postal"],
         "confirmation": ["postal", "email"],
     }
     value = {"v": 1, "kind": "template", "id": "T-1", "display_ok": shown, "ask_complete": True}
@@ -269,6 +277,7 @@ REFERENCE: tuple[Event, ...] = (
     controller(id="X", name="ほしぞら食品", group=None),
     template(notice_id="OK"),
     template(id="T-BARE", ask_complete=False),
+    template(id="T-SERVICE", display_ok={class_: ["postal", "email"] for class_ in BY_CLASS}, ask_complete=False),
     template(id="T-FACE", persons=[{"release": "MR-1"}, {}]),
     terms(),
     terms(terms_id="JU-CARD", parties=["C2"]),

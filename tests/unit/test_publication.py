@@ -19,10 +19,14 @@ from tests.support.world import TEMPLATE, controller, send
 
 NOW = span("2026-11-27T10:00:00+09:00", "Asia/Tokyo").first // 1000
 
+RECALL = {"message_class": "safety_legal", "purpose": "service.orders", "template_id": "T2"}
+
 
 def reference(*more: tuple[str, dict[str, Any]]) -> Reference:
     found = Reference()
-    for _, fields in (controller(), TEMPLATE, *more):
+    service = (("T2", {"transactional": ["postal"]}), ("T3", {"safety_legal": ["postal"]}))
+    others = [(f"template/{id_}", {**TEMPLATE[1], "id": id_, "display_ok": shown}) for id_, shown in service]
+    for _, fields in (controller(), TEMPLATE, *others, *more):
         value = orjson.dumps(fields)
         found.put(decode("reference", None, value), value, 0)
     return found
@@ -48,6 +52,11 @@ def test_send_that_the_gate_can_judge_then_it_may_be_published(day: str | None) 
         ({"mail_date": "2026-11-26"}, "mail_date_past", "mail_date", "allowed: 2026-11-27 to 2027-01-25"),
         ({"mail_date": "2027-01-26"}, "mail_date_too_far", "mail_date", "allowed: 2026-11-27 to 2027-01-25"),
         ({"message_class": "confirmation"}, "confirmation_incomplete", "source_id", ""),
+        ({"message_class": "transactional"}, "class_differs", "message_class", ""),
+        ({"message_class": "transactional", "purpose": "service.orders"}, "class_differs", "template_id", ""),
+        ({**RECALL, "template_id": "T9"}, "template_unknown", "template_id", "allowed: T1"),
+        (RECALL, "class_not_registered", "template_id", "it says safety_legal, allowed: transactional"),
+        ({**RECALL, "template_id": "T3"}, "ground_missing", "ground", "recall, safety, breach"),
         ({"channel": "花子"}, "field_invalid", "channel", "postal, email"),
         ({"message_class": None}, "field_invalid", "message_class", "marketing, transactional"),
         ({"花子": 1}, "field_unknown", "", "mail_date, delivery"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.consent import Consents
+from gatekeeper.deciding.rules.message_class import shows
 from gatekeeper.policy.reasons import Found
 from schemas.events import Consent
-from schemas.values import MessageClass
 
 OPT_IN = ("email", "sms")
 
@@ -26,12 +26,6 @@ def record(case: Case, consent: Consent, consents: Consents) -> tuple[Found, ...
     if case.send.channel not in OPT_IN or consents.evidence(consent) is not None:
         return ()
     return (Found("EMAIL_CONSENT_RECORD_MISSING", (consent.record_id,), {"consent": consent.record_id}),)
-
-
-def shows(case: Case, message_class: MessageClass) -> bool:
-    """True if the template is registered for that class by the send's channel."""
-    template = case.template(case.send.template_id)
-    return template is not None and case.send.channel in template.display_ok.get(message_class, ())
 
 
 def displayed(case: Case) -> tuple[Found, ...]:

@@ -7,6 +7,7 @@ from typing import Literal
 from gatekeeper import times
 from gatekeeper.deciding.case import Case
 from gatekeeper.deciding.facts import WHOLE_BATCH
+from gatekeeper.deciding.rules.message_class import disagreeing
 from gatekeeper.policy.packs import PolicyOutage
 from gatekeeper.policy.reasons import Found
 from schemas.topics import CLEARED_DAYS, DAY_MS
@@ -43,7 +44,10 @@ def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
 
 
 def invalid(case: Case) -> tuple[Found, ...]:
-    """EVENT_INVALID: an unregistered controller or purpose, a mail date too far, a confirmation without source."""
+    """EVENT_INVALID: an unregistered controller or purpose, a mail date too far, a confirmation without source.
+
+    So is a send whose class disagrees with its purpose, template or ground.
+    """
     send = case.send
     if send.controller_id not in case.reference.controllers:
         return (Found("EVENT_INVALID", (), {"case": "controller", "controller": send.controller_id}),)
@@ -54,7 +58,7 @@ def invalid(case: Case) -> tuple[Found, ...]:
         return (Found("EVENT_INVALID", (), says),)
     if send.message_class == "confirmation" and (send.source_id is None or send.request_id is None):
         return (Found("EVENT_INVALID", (), {"case": "confirmation"}),)
-    return ()
+    return disagreeing(case)
 
 
 def suspended(case: Case) -> tuple[Found, ...]:
