@@ -1,17 +1,31 @@
-"""A reviewer's release: when it is allowed, and its effect on later decisions (domain rule 6.8)."""
+"""A reviewer's release: when it is allowed, and its effect on later decisions (domain rules 6.8, 7.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from gatekeeper.deciding.case import Case
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import CATALOGUE, Found
 from schemas.events import Release
 
-RELEASED = "RELEASED_BY_REVIEWER"
+RELEASED, EXPIRED = "RELEASED_BY_REVIEWER", "RELEASE_EXPIRED"
 TWO_PERSONS = ("SOURCE_CONFLICT", "ART14_DEADLINE_MISSED")
 """Reasons that two different people must release."""
+EVIDENCED = (
+    "AGE_UNCERTAIN",
+    "IDENTITY_AMBIGUOUS",
+    "SOURCE_CONFLICT",
+    "CREATIVE_PERSON_UNRELEASED",
+    "JURISDICTION_UNKNOWN",
+)
+"""Reasons that a reviewer releases only with evidence (rule 7.2.13)."""
+
+
+def releasable(code: str) -> bool:
+    """True for a reason that a reviewer may release; all others need the person, a corrected record, or time."""
+    kind = CATALOGUE.get(code)
+    return bool(kind and kind.severity == "SOFT" and ("R" in kind.remedy or code == "JURISDICTION_UNKNOWN"))
 
 
 def two_persons(release: Release, policy: Policy) -> frozenset[str]:
@@ -28,20 +42,22 @@ def two_persons(release: Release, policy: Policy) -> frozenset[str]:
 def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
     """The code for refusing a release of a decision with these reasons; None = the release is allowed.
 
-    `hard`: there is a HARD reason. `not_releasable`: no reason has the remedy R. `incomplete`: the release does not
-    name every SOFT reason. `surplus`: the release names a reason that was not found. `evidence`: a reason without R
-    needs evidence.
+    `hard`: there is a HARD reason. `not_releasable`: no reason is for a reviewer to release, or the release names one
+    that is not. `unnamed`: the release names no reason. `surplus`: it names one that the decision does not have.
+    `evidence`: it names one that needs evidence, and has none.
     """
-    kinds = [CATALOGUE[reason.code] for reason in reasons]
-    if any(kind.severity == "HARD" for kind in kinds):
+    codes, named = [reason.code for reason in reasons], release.reasons
+    if any(CATALOGUE[code].severity == "HARD" for code in codes):
         return "hard"
-    if not any("R" in kind.remedy for kind in kinds):
+    if not any(releasable(code) for code in codes):
         return "not_releasable"
-    if not {kind.code for kind in kinds} <= set(release.reasons):
-        return "incomplete"
-    if not set(release.reasons) <= {kind.code for kind in kinds}:
+    if not named:
+        return "unnamed"
+    if not set(named) <= set(codes):
         return "surplus"
-    if release.evidence_ref is None and any("R" not in kind.remedy for kind in kinds):
+    if not all(releasable(code) for code in named):
+        return "not_releasable"
+    if not _evidenced(release):
         return "evidence"
     return None
 
@@ -49,31 +65,33 @@ def refusal(release: Release, reasons: Sequence[Found]) -> str | None:
 def apply(case: Case, found: Iterable[Found]) -> tuple[list[Found], frozenset[str]]:
     """The reasons that remain after the releases of the send key, and the note of a release.
 
-    A valid release removes the SOFT reasons that it names. A HARD reason ends the release and adds RELEASE_SUPERSEDED,
-    except DUPLICATE_SEND, which only says that the release has had its effect.
+    A valid release removes the reasons that it names, and no others. A HARD reason ends the release and adds
+    RELEASE_SUPERSEDED, except DUPLICATE_SEND, which only says that the release has had its effect.
     An expired release removes nothing, and adds RELEASE_EXPIRED if it covered a remaining reason.
     """
     reasons = list(found)
     given = _given(case)
     if not given or not reasons:
         return reasons, frozenset()
-    ttl = case.policy.release_ttl_ms * 1000
+    ttl, codes = case.policy.release_ttl_ms * 1000, {reason.code for reason in reasons}
     alive = [release for release in given if case.at < case.span(release.at).first + ttl]
-    taken = {code for code in _named(alive, case.policy) if code in CATALOGUE and CATALOGUE[code].severity == "SOFT"}
+    over = [release for release in given if release not in alive and _heard(release, codes)]
+    lapsed = _named(over, case.policy) & codes
+    alive = [release for release in alive if _heard(release, {*codes, EXPIRED} if lapsed else codes)]
+    taken = _named(alive, case.policy)
     left = [reason for reason in reasons if reason.code not in taken]
     released = len(left) < len(reasons)
     if alive and any(CATALOGUE[reason.code].severity == "HARD" and reason.code != "DUPLICATE_SEND" for reason in left):
         left.append(Found("RELEASE_SUPERSEDED", tuple(sorted({release.decision_id for release in alive}))))
         released = False
-    over = [release for release in given if release not in alive]
-    if covered := {reason.code for reason in left} & _named(over, case.policy):
+    if EXPIRED not in taken and (covered := lapsed & {reason.code for reason in left}):
         facts = tuple(sorted({release.decision_id for release in over}))
-        left.append(Found("RELEASE_EXPIRED", facts, {"reasons": ", ".join(sorted(covered))}))
+        left.append(Found(EXPIRED, facts, {"reasons": ", ".join(sorted(covered))}))
     return left, frozenset((RELEASED,)) if released else frozenset()
 
 
 def _given(case: Case) -> list[Release]:
-    """The releases of the send key that were given in due form and not taken back."""
+    """The releases of the send key that were not dated ahead and not taken back."""
     key = (case.send.campaign_id, case.send.channel)
     ours = [one for one in case.facts.releases if (one.campaign_id, one.channel) == key]
     revoked = {one.decision_id for one in ours if one.kind == "release_revoked"}
@@ -81,19 +99,27 @@ def _given(case: Case) -> list[Release]:
     return [
         one
         for one in ours
-        if one.kind == "release" and one.decision_id not in revoked and case.span(one.at).last <= latest and _sound(one)
+        if one.kind == "release" and one.decision_id not in revoked and case.span(one.at).last <= latest
     ]
 
 
-def _sound(release: Release) -> bool:
-    """True if a release is well formed: SOFT reasons only, one of them with R, and evidence for those without R."""
-    kinds = [CATALOGUE[code] for code in release.reasons if code in CATALOGUE]
+def _heard(release: Release, found: Collection[str]) -> bool:
+    """True if a release names only releasable reasons of the decision that it is about, with the evidence they need.
+
+    Without `had`, the reasons found now count as those of that decision. Nobody can release a decision with a HARD
+    reason, so a release that says it had one is not heard.
+    """
+    had = release.had or found
     return (
-        len(kinds) == len(release.reasons)
-        and all(kind.severity == "SOFT" for kind in kinds)
-        and any("R" in kind.remedy for kind in kinds)
-        and (release.evidence_ref is not None or all("R" in kind.remedy for kind in kinds))
+        bool(release.reasons)
+        and all(releasable(code) and code in had for code in release.reasons)
+        and not any(CATALOGUE[code].severity == "HARD" for code in release.had if code in CATALOGUE)
+        and _evidenced(release)
     )
+
+
+def _evidenced(release: Release) -> bool:
+    return release.evidence_ref is not None or not set(release.reasons) & set(EVIDENCED)
 
 
 def _named(releases: Iterable[Release], policy: Policy) -> set[str]:

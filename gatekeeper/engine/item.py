@@ -97,8 +97,8 @@ def weigh(
     """The step that an act leads to, or the code of its refusal, at that instant (milliseconds).
 
     Refused: item_unknown, item_differs, item_expired; repeated (this very act was done), closed (another act was),
-    nothing_to_approve, nothing_to_undo; same_person, one_person, no_reason, dated_ahead, release_expired; and the
-    refusals of a release (gatekeeper.deciding.release.refusal).
+    nothing_to_approve, nothing_to_undo; same_person, one_person, no_reason, dated_ahead, release_expired,
+    had_differs (the item has other reasons); and the refusals of a release (gatekeeper.deciding.release.refusal).
     """
     if found is None:
         return Consequence(None, "item_unknown")
@@ -134,6 +134,8 @@ def _release(act: Release, found: ReviewRecord, at: int, policy: Policy) -> Cons
         return Consequence(None, "dated_ahead")
     if said_at.first + policy.release_ttl_ms * 1000 <= at * 1000:
         return Consequence(None, "release_expired")
+    if set(act.had) != {reason.code for reason in found.reasons}:
+        return Consequence(None, "had_differs")
     if refused := releases.refusal(act, found.reasons):
         return Consequence(None, refused)
     return Consequence("propose" if releases.two_persons(act, policy) else "release", said=judged_form(act))

@@ -15,6 +15,7 @@ from gatekeeper.deciding.consent import Consents, No, no_of, stop_of
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.release import releasable
 from gatekeeper.policy.reasons import CATALOGUE, WILL, Remedy
 from schemas.audit import Verdict
 from schemas.events import Consent, Send
@@ -148,8 +149,8 @@ def cured(decision: Decision, code: str, remedy: Remedy) -> frozenset[str]:
     """The reasons of a decision that one remedy of `code` removes.
 
     C: consent on a complete form removes each reason that asking may cure. N: a new act of the person removes these,
-    and those that only such an act cures. R: a release removes each SOFT reason (rule 6.8). F: a corrected record
-    removes the reasons that depend on it. W: waiting removes `code` alone.
+    and those that only such an act cures. R: a release removes each reason that a reviewer may release.
+    F: a corrected record removes the reasons that depend on it. W: waiting removes `code` alone.
     """
     kinds = [CATALOGUE[each] for each in decision.codes]
     match remedy:
@@ -158,7 +159,7 @@ def cured(decision: Decision, code: str, remedy: Remedy) -> frozenset[str]:
         case "N":
             return frozenset(kind.code for kind in kinds if "C" in kind.remedy or "N" in kind.remedy)
         case "R" if decision.verdict == "review":
-            return frozenset(kind.code for kind in kinds if kind.severity == "SOFT")
+            return frozenset(kind.code for kind in kinds if releasable(kind.code))
         case "F" if CATALOGUE[code].group != "lifecycle":  # in `lifecycle` a corrected fact only allows asking again
             return next((record for record in ONE_RECORD if code in record), frozenset((code,)))
         case "W":

@@ -78,7 +78,7 @@ class ActRequest:
         }
         try:
             if self.kind == "release":
-                return Release(**said, reasons=item.codes, bulk=self.bulk)
+                return Release(**said, reasons=item.releasable, had=item.codes, bulk=self.bulk)
             return ItemAct(**said)
         except ValidationError as error:
             place = str(error.errors(include_input=False, include_context=False)[0]["loc"][0])
@@ -127,6 +127,8 @@ class ActResult:
 def remedies(reason: Reason, item: Item) -> list[str]:
     """Text keys of the remedies for a reason of an item."""
     found = CATALOGUE[reason.code].remedy if reason.code in CATALOGUE else reason.remedy
+    if releases.releasable(reason.code) and "R" not in found:
+        found = ("R", *found)
     later = () if _askable(item) else ("C",)
     return [f"act.remedy_{one}_later" if one in later else f"act.remedy_{one.replace('-', 'never')}" for one in found]
 

@@ -15,6 +15,7 @@ import orjson
 from pydantic import ValidationError
 
 from gatekeeper import times
+from gatekeeper.deciding.release import releasable
 from gatekeeper.engine.item import State
 from gatekeeper.engine.outputs import INFORMATIONAL
 from gatekeeper.policy.reasons import CATALOGUE, Found, Remedy
@@ -75,6 +76,16 @@ class Item:
     def reasons(self) -> tuple[Found, ...]:
         """The reasons in the form that the rules for a release read."""
         return tuple(Found(code) for code in self.codes)
+
+    @property
+    def releasable(self) -> tuple[str, ...]:
+        """The reasons that a reviewer may release."""
+        return tuple(code for code in self.codes if releasable(code))
+
+    @property
+    def staying(self) -> tuple[str, ...]:
+        """The reasons that stay after a release."""
+        return tuple(code for code in self.codes if not releasable(code))
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:

@@ -29,10 +29,11 @@ class ReviewPlace(Model):
 
 
 class Release(Model):
-    """A reviewer's word on one decision: that its reasons need not withhold the piece, or that word taken back.
+    """A reviewer's word on one decision: that some of its reasons need not withhold the piece, or that taken back.
 
-    It holds for the send key: recipient, campaign and channel. On `acts` it needs `act_id` and `review`, is one
-    person's, and is taken back by an undo; `release_revoked` and several people are for case files.
+    It holds for the send key: recipient, campaign and channel. `reasons`: those that it takes out. `had`: all reasons
+    of the decision. On `acts` it needs `had`, `act_id` and `review`, is one person's, and is taken back by an undo;
+    `release_revoked` and several people are for case files.
     `bulk`: of how many items it is one, as the person confirmed them; 1 of one alone. Where a policy limits that, a
     release which does not say so is one of too many.
     """
@@ -47,6 +48,7 @@ class Release(Model):
     reason: Line
     at: Time
     reasons: Annotated[tuple[Code, ...], Field(max_length=64)] = ()
+    had: Annotated[tuple[Code, ...], Field(max_length=64)] = ()
     evidence_ref: Surrogate | None = None
     bulk: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     act_id: Id | None = None

@@ -21,6 +21,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
+from gatekeeper.deciding.release import releasable
 from tests.chaos.journal import UNKNOWN, Journal, Kind, Said
 from tests.support.world import consent, send, source
 
@@ -172,9 +173,9 @@ class Driver:
     def _act(self, kind: str, by: str, item: dict[str, Any]) -> Entry:
         with self._lock:
             id_ = f"act-{next(self._ids)}"
-        named = {name: value for name, value in item.items() if name != "reasons" or kind == "release"}
+        named = {name: value for name, value in item.items() if name not in ("reasons", "had") or kind == "release"}
         value = {"v": 1, "kind": kind, "act_id": id_, "by": by, "reason": "looked at it", "at": now(), **named}
-        value |= {"bulk": 1} if kind == "release" else {}
+        value |= {"bulk": 1, "evidence_ref": "memo-1"} if kind == "release" else {}
         return Entry("act", id_, item["recipient_id"], "acts", value, partition=item["review"]["partition"])
 
     def _items(self) -> Callable[[], list[dict[str, Any]]]:
@@ -198,7 +199,8 @@ class Driver:
                 sent, decision = json.loads(message.value()), json.loads(dict(message.headers())["gate-decision"])
                 found.append(
                     {name: sent[name] for name in ("recipient_id", "campaign_id", "channel")}
-                    | {"decision_id": decision["id"], "reasons": [one["code"] for one in decision["reasons"]]}
+                    | {"decision_id": decision["id"], "had": [one["code"] for one in decision["reasons"]]}
+                    | {"reasons": [one["code"] for one in decision["reasons"] if releasable(one["code"])]}
                     | {"review": {"partition": message.partition(), "offset": message.offset()}}
                 )
             return found

@@ -15,9 +15,10 @@ import pytest
 from streams.client.reader import Reader
 from streams.operations import reviews
 from tests.cli.conftest import Outcome, Run
-from tests.support.world import Supervised, World, send, source, until
+from tests.support.world import Supervised, World, consent, send, source, until
 
-REASON = ("--reason", "looked at the form", "--yes")
+REASON = ("--reason", "looked at the form", "--evidence", "scan-9", "--yes")
+UNPROVEN = ("--reason", "looked at the form", "--yes")
 
 
 def publish(world: World, names: list[str], campaign: str, **more: Any) -> list[str]:
@@ -59,19 +60,16 @@ def cleared(world: World, campaign: str) -> list[str]:
 def test_a_release_with_evidence_then_it_is_cleared_once_and_the_item_says_by_whom(
     run: Run, world: World, campaign: str
 ) -> None:
-    world.put("sources", [(campaign, source(campaign, may_be_minor=True))])
+    world.people([campaign], may_be_minor=True)
     (id_,) = publish(world, [campaign], campaign, mail_date="2026-12-10")
-    assert lines(run("review", "list", "--filter", f"campaign={campaign}"))[0]["reasons"] == [
-        "AGE_UNCERTAIN",
-        "CONSENT_MISSING",
-    ]
-    refused = run("review", "release", id_, *REASON)
+    assert lines(run("review", "list", "--filter", f"campaign={campaign}"))[0]["reasons"] == ["AGE_UNCERTAIN"]
+    refused = run("review", "release", id_, *UNPROVEN)
     assert (refused.code, one(refused)["code"]) == (1, "evidence")
     assert "--evidence" in one(refused)["message"]
-    done = run("review", "release", id_, *REASON, "--evidence", "scan-9")
+    done = run("review", "release", id_, *REASON)
     assert (done.code, one(done)["outcome"], done.err) == (0, "cleared", "")
     assert cleared(world, campaign) == [campaign]
-    again = run("review", "release", id_, *REASON, "--evidence", "scan-9")
+    again = run("review", "release", id_, *REASON)
     assert (again.code, one(again)["code"]) == (1, "closed")
     assert cleared(world, campaign) == [campaign]
     shown = one(run("review", "show", id_))
@@ -88,7 +86,7 @@ def test_a_hard_item_then_its_release_is_refused_with_the_sentence_and_nothing_i
 ) -> None:
     (id_,) = publish(world, [campaign], campaign)
     before = world.ends("acts")
-    done = run("review", "release", id_, *REASON, "--evidence", "scan-9")
+    done = run("review", "release", id_, *REASON)
     assert (done.code, one(done)["code"]) == (1, "hard")
     assert "review show" in one(done)["message"]
     assert world.ends("acts") == before
@@ -126,8 +124,11 @@ def test_four_eyes_then_the_same_person_is_refused_and_another_one_clears(
     run: Run, world: World, campaign: str
 ) -> None:
     points = {"contact_points": [{"id": f"cp-{campaign}", "token": "t1_" + "A" * 43}]}
-    world.people([campaign], **points)
-    world.put("sources", [(campaign, {**source(campaign, **points), "source_id": "bad", "state": "illicit"})])
+    own = source(campaign, **points)
+    del own["acquired_at"]
+    bought = {**source(campaign, **points), "source_id": "bought", "method": "indirect.purchased_list"}
+    world.put("sources", [(campaign, own), (campaign, bought)])
+    world.put("consents", [(campaign, consent(campaign))])
     (id_,) = publish(world, [campaign], campaign, delivery=None)
     first = run("review", "release", id_, *REASON)
     assert (first.code, one(first)["outcome"]) == (0, "waiting")
@@ -146,7 +147,7 @@ def test_fifty_items_by_filter_then_each_is_told_and_what_cannot_be_is_said_befo
     young(world, campaign, 50)
     publish(world, [f"{campaign}-x"], f"{campaign}-x")
     both = f"campaign={campaign},{campaign}-x"
-    unasked = run("review", "release", "--filter", both, "--reason", "looked at the forms")
+    unasked = run("review", "release", "--filter", both, *UNPROVEN[:2], "--evidence", "scan-9")
     assert unasked.code == 2
     assert "--yes" in unasked.err
     assert cleared(world, campaign) == []

@@ -12,7 +12,7 @@ from tests.support.world import until
 
 
 def acted(client: httpx.Client, id_: str, kind: str, **more: Any) -> httpx.Response:
-    form = {"kind": kind, "run": "r1", "reason": "form seen", **more}
+    form = {"kind": kind, "run": "r1", "reason": "form seen", "evidence": "form-9", **more}
     return client.post(f"/items/{id_}/acts", data=form)
 
 
@@ -98,7 +98,12 @@ def test_a_reveal_then_details_are_shown_only_once_it_is_on_record(site: Site) -
 def test_a_reason_that_is_missing_or_too_long_then_the_form_says_so(site: Site) -> None:
     campaign, client = site.withheld(1), site.client()
     (item,) = site.items(campaign)
-    for reason, evidence, says in (("  ", "", "Say why"), ("x" * 201, "", "at most 200"), ("x", "a b", "up to 64")):
+    for reason, evidence, says in (
+        ("  ", "", "Say why"),
+        ("x" * 201, "", "at most 200"),
+        ("x", "a b", "up to 64"),
+        ("x", "", "needs evidence"),
+    ):
         answer = acted(client, item["id"], "release", reason=reason, evidence=evidence)
         assert (answer.status_code, says in answer.text) == (422, True), says
     assert site.state(item["id"]) == "open"
@@ -112,7 +117,7 @@ def test_a_bulk_act_then_it_is_previewed_confirmed_and_told_item_by_item(site: S
     site.withheld(1, campaign_id=campaign)  # arrives after the preview, and is not meant
     names = ("user", "run", "kind", "filter", "until", "count")
     form = {name: field_of(preview, name).replace("&amp;", "&") for name in names}
-    answer = client.post("/bulk", data={**form, "reason": "list checked"})
+    answer = client.post("/bulk", data={**form, "reason": "list checked", "evidence": "list-9"})
     assert answer.status_code == 303
     place = answer.headers["location"]
     until(lambda: "7 of 7 answered" in client.get(place).text, "the answers")
@@ -128,7 +133,7 @@ def test_what_is_left_of_a_bulk_confirmed_again_then_its_acts_say_of_how_many_it
     first = site.items(campaign)[0]["id"]
     assert acted(client, first, "uphold", run=form["run"]).status_code == 303
     until(lambda: site.state(first) == "upheld", "one of them done")
-    assert client.post("/bulk", data={**form, "reason": "list checked"}).status_code == 303
+    assert client.post("/bulk", data={**form, "reason": "list checked", "evidence": "list-9"}).status_code == 303
     until(lambda: sum(item["state"] == "released" for item in site.items(campaign)) == 2, "the rest")
     told = [a.act for a in site.world.acted().values() if a.act and a.act.act_id and a.act.act_id[:12] == form["run"]]
     assert sorted((act.kind, act.bulk) for act in told) == [("release", 3), ("release", 3), ("uphold", None)]

@@ -109,6 +109,7 @@ def test_without_javascript_then_a_send_is_released_another_upheld_and_all_of_a_
     plain.goto(f"/items?campaign={campaign}")
     plain.locator(f"#row-{first} a").first.click()
     plain.fill("#reason", "申込書を確認")
+    plain.fill("#evidence", "form-9")
     plain.click("#offers [value=release]")
     plain.wait_for_url(f"**/items/{second}?*")
     plain.fill("#reason", "申込書なし")

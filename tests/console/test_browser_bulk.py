@@ -45,8 +45,9 @@ def test_many_released_at_once_then_another_person_approves_them_at_once_and_a_b
     campaign = site.withheld(BULK)
     first, second = signed_in("approver"), signed_in("approver2", "en-US")
     first.goto(f"/bulk?kind=release&campaign={campaign}")
-    expect(first.locator("#two")).to_contain_text("一度に 100 件を超えて認めるには二人が必要です")
+    expect(first.locator("#two")).to_contain_text("一度に 100 件を超える保留の解除には二人が必要です")
     first.fill("#reason", "名簿を確認")
+    first.fill("#evidence", "list-9")
     first.fill("#typed", str(BULK))
     assert progress(first) == BULK
     expect(first.locator("#to-approve")).to_contain_text(f"二人目の承認待ち: {BULK} 件")

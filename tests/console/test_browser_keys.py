@@ -33,6 +33,9 @@ def test_keys_alone_then_sends_are_released_upheld_and_taken_back(page: Page, si
     page.wait_for_url(f"**/items/{first}?*")
     expect(page.locator("#reason")).to_be_focused()
     page.keyboard.type("申込書を確認")
+    page.keyboard.press("Enter")  # this release needs evidence as well
+    expect(page.locator("#evidence")).to_be_focused()
+    page.keyboard.type("form-9")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/items/{second}?*")  # the next one opens by itself
     expect(page.locator("#before")).to_contain_text("送付可になりました")

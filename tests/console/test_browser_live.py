@@ -190,6 +190,7 @@ def test_a_session_that_has_run_out_then_the_act_is_not_done_and_its_words_are_n
     (item,) = site.items(site.withheld(1))
     page.goto(f"/items/{item['id']}")
     page.fill("#reason", "申込書を確認")
+    page.fill("#evidence", "form-9")
     (cookie,) = [one for one in page.context.cookies() if one["name"] == "gatekeeper-session"]
     site.console.sessions.end(cookie["value"])
     page.click("#offers [value=release]")

@@ -17,6 +17,7 @@ import orjson
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from gatekeeper.deciding.release import releasable
 from gatekeeper.ledger.refused import Refused
 from gatekeeper.partitioner import partition_of
 from gatekeeper.settings import Settings
@@ -216,7 +217,8 @@ class Company:
         said = orjson.loads(item.value or b"")
         named = {name: said[name] for name in ("recipient_id", "campaign_id", "channel")}
         named |= {"decision_id": decision["id"], "review": {"partition": item.partition, "offset": item.offset}}
-        named["reasons"] = [reason["code"] for reason in decision["reasons"]]
+        named["had"] = [reason["code"] for reason in decision["reasons"]]
+        named["reasons"] = [code for code in named["had"] if releasable(code)]
         value = invented.item_act(kind, named, **{"act_id": f"A-{self.number()}", "at": self.now(), **more})
         tp = TopicPartition(self.settings.topic("acts"), item.partition)
         return tp, (said["recipient_id"].encode(), orjson.dumps(value), ())

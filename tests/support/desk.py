@@ -10,6 +10,7 @@ import orjson
 
 from gatekeeper.confirmation import code as codes
 from gatekeeper.confirmation.answers import Questions
+from gatekeeper.deciding.release import releasable
 from gatekeeper.engine import asks as asking
 from gatekeeper.engine.act import ActRecord
 from gatekeeper.engine.acts import handling
@@ -40,11 +41,11 @@ YOUNG = (invented.source(may_be_minor=True), invented.consent())
 CHECK = {"checked_at": "2024-01-01", "name": "a", "address": "b", "representative": "c", "how_obtained": "d"}
 BOUGHT = {"method": "indirect.purchased_list", "provided_by": "broker-a", "check": {**CHECK, "basis": "consent"}}
 TWO = (
-    invented.source(notice_id=None, acquired_at=None, purposes_told=["mkt.dm.own"]),
+    invented.source(acquired_at=None),
     invented.source(source_id="S-2", notice_id=None, **BOUGHT),
-    invented.consent(evidence_ref=None, notice_id=None, event_time=None),
+    invented.consent(),
 )
-"""SOURCE_CONFLICT and what is soft beside it: two people must release it."""
+"""SOURCE_CONFLICT: two people must release it."""
 
 DELIVERY = {"name": "見本 一郎", "postcode": "999-0001", "lines": ["緑山県若葉市青葉町1-2-3"]}
 BROKER = {
@@ -134,10 +135,11 @@ class Desk:
             return {}
         record, place = self.review[item], item % len(self.review)
         decision = orjson.loads(dict(record.headers)["gate-decision"])
-        said = orjson.loads(record.value or b"")
-        names = {name: said[name] for name in ("recipient_id", "campaign_id", "channel")}
-        soft = [reason["code"] for reason in decision["reasons"]]
-        return {**names, "decision_id": decision["id"], "review": {"partition": 3, "offset": place}, "reasons": soft}
+        sent = orjson.loads(record.value or b"")
+        names = {name: sent[name] for name in ("recipient_id", "campaign_id", "channel")}
+        had = [reason["code"] for reason in decision["reasons"]]
+        said = {"reasons": [code for code in had if releasable(code)], "had": had}
+        return {**names, "decision_id": decision["id"], "review": {"partition": 3, "offset": place}, **said}
 
     def judged(self, value: dict[str, Any] | bytes) -> tuple[str, str | None]:
         """Judges a record of `acts`."""

@@ -199,6 +199,7 @@ def act(**fields: Any) -> Event:
         "by": "hanako",
         "reason": "looked at the form",
         "at": "2026-11-23T10:00:00+09:00",
+        "evidence_ref": "memo-1",
         "bulk": 1,
     }
     return "acts", bare({**value, **fields})
@@ -216,9 +217,9 @@ def escaped(value: Any) -> bytes:
 
 def item_act(kind: str, item: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """Returns an act about an item of the review queue, as `told` of a desk or a reader names it."""
-    named = {name: item[name] for name in item if name != "reasons" or kind == "release"}
+    named = {name: item[name] for name in item if name not in ("reasons", "had") or kind == "release"}
     if kind == "release":
-        named["bulk"] = 1
+        named |= {"bulk": 1, "evidence_ref": "memo-1"}
     value = {
         "v": 1,
         "kind": kind,

@@ -29,6 +29,7 @@ from typing import Any, Literal
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from gatekeeper.deciding.release import releasable
 from gatekeeper.keys import ROLES, Keys
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.packs import load as load_packs
@@ -350,7 +351,8 @@ class World:
                 **{name: sent[name] for name in ("recipient_id", "campaign_id", "channel")},
                 "decision_id": decision["id"],
                 "review": {"partition": message.partition(), "offset": message.offset()},
-                "reasons": [reason["code"] for reason in decision["reasons"]],
+                "reasons": [one["code"] for one in decision["reasons"] if releasable(one["code"])],
+                "had": [one["code"] for one in decision["reasons"]],
             }
         return found
 

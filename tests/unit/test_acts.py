@@ -113,7 +113,11 @@ REFUSED = [
     ({"by": ["hanako", "taro"]}, "one_person"),
     ({"at": "2026-11-24T10:06:00+09:00"}, "dated_ahead"),
     ({"at": "2026-11-21T09:59:59+09:00"}, "release_expired"),
-    ({"reasons": []}, "incomplete"),
+    ({"reasons": []}, "unnamed"),
+    ({"reasons": ["SOURCE_CONFLICT"]}, "surplus"),
+    ({"evidence_ref": None}, "evidence"),
+    ({"had": []}, "had_differs"),
+    ({"had": ["AGE_UNCERTAIN", "SOURCE_CONFLICT"], "reasons": ["SOURCE_CONFLICT"]}, "had_differs"),
     ({"act_id": None}, "item_unknown"),
     ({"kind": "release_revoked"}, "kind_unknown"),
     ({"kind": "approve"}, "nothing_to_approve"),
@@ -127,7 +131,7 @@ def test_release_that_is_wrong_then_it_is_refused_and_a_right_one_still_goes(
 ) -> None:
     value = invented.bare(invented.item_act("release", desk.told()) | wrong)
     if value["kind"] in ("approve", "undo"):
-        value = {name: field for name, field in value.items() if name not in ("reasons", "bulk")}
+        value = {name: field for name, field in value.items() if name not in ("reasons", "had", "bulk")}
     before = dict(desk.memory._people)
     assert desk.judged(value) == ("refused", code)
     assert desk.records[-1].verdict is None
@@ -226,7 +230,7 @@ def test_threshold_lowered_after_a_release_of_one_person_then_its_word_is_no_lon
 
 
 def test_country_unknown_then_the_threshold_of_the_strictest_pack_counts() -> None:
-    desk = Desk(*YOUNG)
+    desk = Desk(invented.source(may_be_minor=True, last_contact_at="2026-01-01"), invented.consent())
     strict = policies.text(3, ("four_eyes_bulk = 100", "four_eyes_bulk = 10"), of=policies.shipped("strictest", 1))
     desk.learn(("reference", policies.record(strict)))
     point = invented.send()["contact_point"]

@@ -86,7 +86,7 @@ def test_sends_that_nobody_asked_about_then_a_yes_clears_those_from_before_the_q
     desk.send(campaign_id="K-0", delivery=DELIVERY)
     asked(desk)
     desk.send(campaign_id="K-2", delivery=DELIVERY)
-    assert [item["reasons"][0] for item in map(desk.told, (0, 2))] == [
+    assert [item["had"][0] for item in map(desk.told, (0, 2))] == [
         "THIRD_PARTY_UNCONFIRMED",
         "CONFIRMATION_PENDING",
     ]
@@ -382,7 +382,7 @@ def test_asked_anew_after_a_defect_then_another_defect_has_an_id_of_its_own(desk
 
 def released(desk: Desk) -> None:
     """Lets a release of another item of the same key be alive."""
-    said = invented.act(decision_id="A" * 26, reasons=["AGE_UNCERTAIN"])[1]
+    said = invented.act(decision_id="A" * 26, reasons=["AGE_UNCERTAIN"], had=["AGE_UNCERTAIN"])[1]
     desk.memory.put(entries.release(SEND, "A" * 26, said, until=desk.at + 60 * DAY))
 
 

@@ -195,7 +195,7 @@ def test_facts_that_other_rules_fold_otherwise_then_only_acts_of_people_are_held
     [
         ({"act": {"by": "saburo"}}, "act.by"),
         ({"act": {"item": "A" * 26}}, "act.item"),
-        ({"releases": {"reasons": ["AGE_UNCERTAIN", "SOURCE_CONFLICT"]}}, "facts.releases.reasons[1]"),
+        ({"releases": {"had": ["AGE_UNCERTAIN", "SOURCE_CONFLICT"]}}, "facts.releases.had[1]"),
         ({"releases": {"by": "saburo"}}, "facts.releases.by"),
     ],
 )

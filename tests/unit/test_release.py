@@ -13,7 +13,8 @@ from gatekeeper.policy.reasons import Found
 from schemas.events import Release
 from tests.support import invented, policies
 
-PROVEN = {"evidence_ref": "memo-1"}
+BARE = {"evidence_ref": None}
+EXPIRED, COUNTRY = "RELEASE_EXPIRED", "JURISDICTION_UNKNOWN"
 AGE, CONFLICT, MISSING, PENDING = "AGE_UNCERTAIN", "SOURCE_CONFLICT", "CONSENT_MISSING", "CONFIRMATION_PENDING"
 
 
@@ -22,12 +23,18 @@ AGE, CONFLICT, MISSING, PENDING = "AGE_UNCERTAIN", "SOURCE_CONFLICT", "CONSENT_M
     [
         ([AGE], {"reasons": [AGE]}, None),
         ([AGE, PENDING], {"reasons": [AGE]}, "hard"),
-        ([MISSING], {"reasons": [MISSING], **PROVEN}, "not_releasable"),
-        ([AGE, MISSING], {"reasons": [AGE], **PROVEN}, "incomplete"),
+        ([MISSING], {"reasons": [MISSING]}, "not_releasable"),
+        ([MISSING], {"reasons": []}, "not_releasable"),
+        ([AGE, MISSING], {"reasons": [AGE]}, None),
+        ([AGE, MISSING], {"reasons": [AGE, MISSING]}, "not_releasable"),
+        ([AGE, MISSING], {"reasons": []}, "unnamed"),
         ([AGE], {"reasons": [AGE, CONFLICT], "by": ["hanako", "taro"]}, "surplus"),
-        ([AGE, MISSING], {"reasons": [AGE, MISSING]}, "evidence"),
-        ([AGE, MISSING], {"reasons": [AGE, MISSING], **PROVEN}, None),
+        ([AGE, EXPIRED], {"reasons": [AGE, EXPIRED]}, None),
+        ([AGE, EXPIRED], {"reasons": [EXPIRED], **BARE}, None),
+        ([AGE], {"reasons": [AGE], **BARE}, "evidence"),
         ([CONFLICT], {"reasons": [CONFLICT]}, None),
+        ([COUNTRY], {"reasons": [COUNTRY]}, None),
+        ([COUNTRY], {"reasons": [COUNTRY], **BARE}, "evidence"),
     ],
 )
 def test_release_then_is_refused_for(found: list[str], release: dict[str, Any], refused: str | None) -> None:

@@ -59,6 +59,8 @@ def do(request: Request, session: Actor, form: Form) -> Response:
         wrong = unfitting(unfit, lang)
     if call.kind in REASONED and not call.reason:
         wrong = text("page.needs_reason", lang)
+    elif any(row.code == "evidence" for row in rows.values()):
+        wrong = told("refused", "evidence", lang)
     elif len(todo) > confirmed:
         wrong = text("page.bulk_stale", lang)
     elif confirmed > TYPED_ABOVE and field(form, "typed").replace(",", "").strip() != count:
@@ -145,6 +147,7 @@ def _preview(
         needs_reason=kind in REASONED,
         needs_typing=len(todo) > TYPED_ABOVE,
         most=most if kind == "release" and most is not None and len(todo) > most else None,
+        partly=sum(bool(item.staying) for item in todo) if kind == "release" else 0,
         run=run or uuid4().hex[:12],
         wrong=wrong,
         typed=typed or {"reason": "", "evidence": ""},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -54,6 +54,7 @@ class Offer:
     key: str
     why_not: str | None
     needs_reason: bool
+    needs_evidence: bool
 
 
 @router.get("/items/{id_}")
@@ -153,7 +154,8 @@ def _offers(item: Item, session: Session, now: int, lang: Any, *, under_way: boo
             continue
         call = ActRequest(kind, session.user, "-", "x", "run", instant(now))
         code = call.refusal(item, under_way=under_way)
-        offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED))
+        evidence = kind == "release" and replace(call, evidence=None).refusal(item) == "evidence"
+        offers.append(Offer(kind, key, told("refused", code, lang) if code else None, kind in REASONED, evidence))
     return offers
 
 

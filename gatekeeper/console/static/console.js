@@ -131,13 +131,18 @@ function act(key) {
   return false;
 }
 
-document.querySelector("#reason")?.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.isComposing || !document.querySelector("#offers")) return;
-  event.preventDefault();
-  const button = wanted && document.querySelector(`#offers [value="${wanted.value}"]`);
-  // without a key pressed before, nobody has said which act is meant
-  if (button) button.form.requestSubmit(button);
-});
+for (const field of document.querySelectorAll("#reason, #evidence")) {
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || !document.querySelector("#offers")) return;
+    event.preventDefault();
+    const button = wanted && document.querySelector(`#offers [value="${wanted.value}"]`);
+    const evidence = document.querySelector("#evidence");
+    // without a key pressed before, nobody has said which act is meant
+    if (!button) return;
+    if (button.hasAttribute("data-evidence") && !evidence.value.trim()) evidence.focus();
+    else button.form.requestSubmit(button);
+  });
+}
 
 const begun = sessionStorage.getItem("act");
 if (begun && document.querySelector("#offers")) {
