@@ -1,8 +1,8 @@
 """The keys behind proofs: a folder with one file per role and number; the highest number is in use.
 
 `ROLE-N.key` is secret (mode 0600 in a folder of 0700) and `ROLE-N.pub` is for everybody. A machine holds the secrets
-of its own roles only: a worker `master` and `worker`, the sealer `log`, a witness `witness`. Signing keys have the
-form of C2SP signed notes, `NAME+HASH+BASE64`; a master key is 32 random bytes in hex.
+of its own roles only: a worker `master` and `worker`, an importer `import`, the sealer `log`, a witness `witness`.
+Signing keys have the form of C2SP signed notes, `NAME+HASH+BASE64`; the others are 32 random bytes in hex.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from gatekeeper.audit.tlog.notes import Vkey, parse_vkey
 from gatekeeper.errors import IntegrityError, UnavailableError, UsageError
 
 SIGNERS = ("worker", "log", "witness")
-ROLES = ("master", *SIGNERS)
-MASTER_BYTES = 32
+ROTATED = ("master", *SIGNERS)
+ROLES = (*ROTATED, "import")
+"""All roles; the key for ids of imported rows stays the same, so that a list imported again meets its earlier ids."""
+SECRET_BYTES = 32
 PUBLIC_BYTES = 4096
 ED25519, COSIGNATURE = b"\x01", b"\x04"
 """Kinds of signature in a note: of a log or a worker, and of a witness, whose signature holds its time."""
 _SECRET = "PRIVATE+KEY+"  # noqa: S105 - how C2SP begins a signing key, not one
-_FILE = re.compile(r"(master|worker|log|witness)-([1-9][0-9]{0,5})\.(key|pub)")
+_FILE = re.compile(r"(master|worker|log|witness|import)-([1-9][0-9]{0,5})\.(key|pub)")
 
 State = Literal["in use", "former", "public only"]
 
@@ -138,7 +140,14 @@ class Keys:
         """
         self._demand_closed()
         self._newest("master")
-        return {number: self._master(number) for number in self.numbers("master")}
+        return {number: self._random("master", number) for number in self.numbers("master")}
+
+    def importing(self) -> bytes | None:
+        """The key for ids of imported rows, None without one; raises UsageError (2) if it is readable by others."""
+        if not self.numbers("import"):
+            return None
+        self._demand_closed()
+        return self._random("import", 1)
 
     def verifiers(self, role: str) -> list[str]:
         """The public keys of a role, `NAME+HASH+BASE64`, by number; raises as `public` does."""
@@ -167,8 +176,8 @@ class Keys:
 
     def _made(self, role: str, name: str) -> Key:
         number = max([0, *self.numbers(role), *self.numbers(role, "pub")]) + 1
-        if role == "master":
-            self._write(role, number, "key", secrets.token_hex(MASTER_BYTES))
+        if role not in SIGNERS:
+            self._write(role, number, "key", secrets.token_hex(SECRET_BYTES))
             return Key(role, number, "in use", None)
         signer = Signer(name, COSIGNATURE if role == "witness" else ED25519, Ed25519PrivateKey.generate())
         seed = base64.b64encode(ED25519 + signer.private.private_bytes_raw()).decode()
@@ -190,7 +199,7 @@ class Keys:
                 verifier, faults = None, []
                 try:
                     if number in secret:
-                        self._master(number) if role == "master" else self._signer(role, number)
+                        self._signer(role, number) if role in SIGNERS else self._random(role, number)
                 except UsageError as fault:
                     faults.append(fault)
                 try:
@@ -221,13 +230,13 @@ class Keys:
         self._of_role(role, number, "key", found.name, found.kind)
         return found
 
-    def _master(self, number: int) -> bytes:
+    def _random(self, role: str, number: int) -> bytes:
         try:
-            found = bytes.fromhex(self._secret("master", number))
+            found = bytes.fromhex(self._secret(role, number))
         except ValueError:
             found = b""
-        if len(found) != MASTER_BYTES:
-            raise self._unreadable("master", number, "key")
+        if len(found) != SECRET_BYTES:
+            raise self._unreadable(role, number, "key")
         return found
 
     def _vkey(self, role: str, number: int) -> Vkey:

@@ -18,6 +18,7 @@ from gatekeeper.cli.rejects import Rejects
 from gatekeeper.confirmation.answers import Questions, read_file
 from gatekeeper.errors import UnavailableError, UsageError
 from gatekeeper.identity import open_tokens
+from gatekeeper.keys import Keys
 from gatekeeper.ledger.entries import asked
 from gatekeeper.lists import Encoding, Event, Outcome, Rejected, dates, events, json_events, read_map, survey
 from gatekeeper.policy import packs
@@ -199,6 +200,7 @@ class _List:
                 file=str(self._file),
                 encoding=self.encoding,
                 tokens=tokens,
+                id_key=Keys(self._settings.key_folder).importing(),
                 list_date=self.date,
                 from_line=self._first,
             )

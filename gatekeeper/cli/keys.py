@@ -6,11 +6,9 @@ import click
 
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.errors import UsageError
-from gatekeeper.keys import ROLES, Key, Keys, key_name
+from gatekeeper.keys import ROLES, ROTATED, Key, Keys, key_name
 from gatekeeper.settings import Settings, load
 from gatekeeper.texts import text
-
-_role = click.Choice(ROLES)
 
 
 @click.group("keys", help=text("cli.keys"))
@@ -19,7 +17,7 @@ def command() -> None:
 
 
 @command.command("init", help=text("cli.keys_init"))
-@click.option("--role", "roles", type=_role, multiple=True, help=text("cli.keys_init_role"))
+@click.option("--role", "roles", type=click.Choice(ROLES), multiple=True, help=text("cli.keys_init_role"))
 @json_option
 def init(roles: tuple[str, ...], as_json: bool) -> None:
     """Makes the missing keys, and changes no existing one."""
@@ -27,7 +25,9 @@ def init(roles: tuple[str, ...], as_json: bool) -> None:
     keys = Keys(settings.key_folder)
     for role in roles:
         if keys.numbers(role):
-            raise UsageError("error.key_exists", role=role, folder=keys.folder)
+            raise UsageError(
+                "error.key_exists" if role in ROTATED else "error.key_fixed", role=role, folder=keys.folder
+            )
     missing = roles or tuple(r for r in ROLES if not (keys.numbers(r) or keys.numbers(r, "pub")))
     made = [_made(settings, keys, role) for role in missing]
     _show(made, as_json=as_json)
@@ -38,7 +38,7 @@ def init(roles: tuple[str, ...], as_json: bool) -> None:
 
 
 @command.command("rotate", help=text("cli.keys_rotate"))
-@click.option("--role", type=_role, required=True, help=text("cli.keys_rotate_role"))
+@click.option("--role", type=click.Choice(ROTATED), required=True, help=text("cli.keys_rotate_role"))
 @json_option
 def rotate(role: str, as_json: bool) -> None:
     """Makes the next key of a role, which is used from now on; signatures by earlier keys stay valid."""

@@ -60,6 +60,10 @@ class Contact:
 Node = Constant | Cell | Contact | dict[str, "Node"] | list["Node"]
 
 
+ID_OF = {"sources": "source_id", "consents": "record_id", "suppressions": "suppression_id"}
+"""The field of an event's id, by topic; it is filled in if no column feeds it."""
+
+
 @dataclass(frozen=True)
 class ColumnMap:
     """Map from a row to an event of `topic`.
@@ -77,6 +81,13 @@ class ColumnMap:
     def makes_tokens(self) -> bool:
         """Tells whether the map makes tokens, for which a key is needed."""
         return any(isinstance(node, Contact) for _, node in leaves(self.root))
+
+    @property
+    def makes_ids(self) -> bool:
+        """Tells whether no column gives the events' ids, so that they are made, for which a key is needed."""
+        name, kind = ID_OF.get(self.topic), self.root.get("kind")
+        other = isinstance(kind, Constant) and kind.value != "consent"
+        return name is not None and name not in self.root and not other
 
     @property
     def cells(self) -> tuple[Cell, ...]:

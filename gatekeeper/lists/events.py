@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from hmac import digest
 from typing import IO, Any
 
 import orjson
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from gatekeeper.errors import UsageError
 from gatekeeper.identity import Tokens
 from gatekeeper.lists.cells import UnfitRow
-from gatekeeper.lists.columns import Cell, ColumnMap, Constant, Contact, Node, alike
+from gatekeeper.lists.columns import ID_OF, Cell, ColumnMap, Constant, Contact, Node, alike
 from gatekeeper.lists.mapping import by_name
 from gatekeeper.lists.rows import BOM, Encoding, Row, lines, rows
 from schemas.codec import Unreadable, canonical, decode
@@ -21,12 +21,8 @@ from schemas.events import GIVEN_STATES, Delivery
 from schemas.topics import subject_key
 from schemas.values import Line
 
-_SAYS = {
-    "sources": ("source_id", ""),
-    "consents": ("record_id", "recorded_at"),
-    "suppressions": ("suppression_id", "received_at"),
-}
-"""By topic, the fields of an event's id and recording time, which are filled in if no column feeds them."""
+_DATE_OF = {"consents": "recorded_at", "suppressions": "received_at"}
+"""The field of an event's recording time, by topic; it is filled in if no column feeds it."""
 _ABSENT = object()
 _TEXT = TypeAdapter(Line)
 
@@ -72,20 +68,25 @@ def events(
     file: str,
     encoding: Encoding,
     tokens: Tokens | None,
+    id_key: bytes | None,
     list_date: str,
     from_line: int = 1,
 ) -> Iterator[Outcome]:
     """Reads the header of a CSV file, and gives the outcome of each row, in order, from a line on.
 
     `columns`: None for a list whose columns have the names of fields. `list_date`: the date of the list, for rows
-    without a date of their own. `tokens`: None only if the map makes no tokens.
-    Raises UsageError (2) for a file without header, or a header that lacks a column of the map or repeats it.
+    without a date of their own. `tokens`: None only if the map makes no tokens. `id_key`: for the ids of rows without
+    an id of their own; without it such a row is rejected.
+    Raises UsageError (2) for a file without header, a header that lacks a column of the map or repeats it, or a list
+    without ids if there is no `id_key`.
     """
     names, coming = headed(handle, encoding, file=file, from_line=from_line)
     columns = columns or by_name(names, topic=topic, file=file)
     for path, column in columns.needs:
         demand(names, column, file=file, field=path)
-    maker = _Maker(columns, tokens, list_date)
+    if columns.makes_ids and id_key is None:
+        raise UsageError("error.import_key_missing", field=ID_OF[topic])
+    maker = _Maker(columns, tokens, id_key, list_date)
     return (maker.outcome(row, names) for row in coming)
 
 
@@ -126,9 +127,10 @@ def json_events(handle: IO[bytes], *, topic: str, from_line: int = 1) -> Iterato
 class _Maker:
     """Maker of events from rows, for one column map."""
 
-    def __init__(self, columns: ColumnMap, tokens: Tokens | None, list_date: str) -> None:
+    def __init__(self, columns: ColumnMap, tokens: Tokens | None, id_key: bytes | None, list_date: str) -> None:
         self._map = columns
         self._tokens = tokens
+        self._id_key = id_key
         self._list_date = list_date
         self._skips = [(cell.column, cell.skip) for cell in columns.cells if cell.skip]
 
@@ -164,13 +166,18 @@ class _Maker:
             event = {"method": "import", "expressed_by": "import", **event}
             if event.get("state") in GIVEN_STATES and "evidence_ref" not in event:
                 event["method"] = "import"  # a method stated by the map alone does not prove a yes without evidence
-        name, date = _SAYS.get(topic, ("", ""))
+        name, date = ID_OF.get(topic, ""), _DATE_OF.get(topic, "")
         if name and name not in event:
-            # the id is a hash of the event, with tokens for contact values, so that a repeated row is the same fact
-            event[name] = f"list-{sha256(canonical(event)).hexdigest()[:40]}"
+            event[name] = self._id(event)
         if date and date not in event:
             event[date] = self._list_date
         return event
+
+    def _id(self, event: Mapping[str, Any]) -> str:
+        """The id of a row without one: the same for a repeated row, and without the key it tells nobody the row."""
+        if self._id_key is None:
+            raise UnfitRow("id_missing", "")
+        return f"row-{digest(self._id_key, canonical(event), 'sha256').hex()[:40]}"
 
     def _filled(self, node: Node, cells: Mapping[str, str]) -> Any:
         if isinstance(node, Constant):

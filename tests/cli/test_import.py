@@ -14,6 +14,7 @@ from gatekeeper.settings import Settings
 from schemas.events import Delivery
 from streams.client.reader import Reader
 from tests.cli.conftest import dying
+from tests.support.world import key_folder
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 KEY = bytes(range(32))
@@ -38,11 +39,12 @@ R5,,緑山県若葉市カナリア町1-2-7,2019-05-01
 
 @pytest.fixture
 def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A token key, and its setting."""
+    """A token key and the key of import, and their settings."""
     path = tmp_path / "token.key"
     path.write_bytes(KEY)
     path.chmod(0o600)
     monkeypatch.setenv("GATEKEEPER_TOKEN_KEY", str(path))
+    monkeypatch.setenv("GATEKEEPER_KEYS", str(key_folder()))
     return path
 
 
@@ -72,7 +74,7 @@ def test_list_with_bad_rows_then_the_good_ones_are_published_and_no_name_or_addr
     assert [record.key for record in records] == [b"R1", b"R4"]
     events = [json.loads(record.value) for record in records]
     assert [event["acquired_at"] for event in events] == ["2019-05-01", "2020-03-01T00:00:00"]
-    assert events[0]["source_id"].startswith("list-")
+    assert events[0]["source_id"].startswith("row-")
     assert events[0] == {
         "v": 1,
         "source_id": events[0]["source_id"],
@@ -196,9 +198,9 @@ def test_rejects_of_another_kind_then_going_on_does_not_overwrite_them(run, key,
 def test_a_broker_that_dies_midway_then_the_line_to_go_on_from_is_told_and_nothing_is_lost(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [f"R{number},{'G' if number % 10 else 'owl'}iven,C1,mkt.dm.own,postal" for number in range(1, 41)]
+    rows = [f"R{number},I{number},{'G' if number % 10 else 'owl'}iven,C1,mkt.dm.own,postal" for number in range(1, 41)]
     file = tmp_path / "consents.csv"
-    file.write_text("\n".join(["recipient_id,state,controller_id,purpose,channels", *rows]))
+    file.write_text("\n".join(["recipient_id,record_id,state,controller_id,purpose,channels", *rows]))
     with dying(tmp_path, monkeypatch, window=18) as broker:
         says = run("import", "consents", str(file), "--list-date", "2026-11-01").says(3)
         assert "acknowledged 18 records" in says

@@ -75,6 +75,14 @@ def test_given_a_rotation_then_the_next_key_is_in_use_and_the_former_stays(run: 
     assert keys.signer("log").verifier == keys.verifiers("log")[1]
 
 
+def test_given_the_key_of_import_then_it_is_never_renewed(run: Run, folder: Path) -> None:
+    run("keys", "init", "--role", "import")
+    first = Keys(folder).importing()
+    assert "gets the same ids" in run("keys", "init", "--role", "import").says(2)
+    assert "one of master, worker, log, witness" in run("keys", "rotate", "--role", "import").says(2)
+    assert Keys(folder).importing() == first
+
+
 def test_given_a_secret_open_to_others_then_list_exits_1_and_it_does_not_sign(run: Run, folder: Path) -> None:
     run("keys", "init", "--role", "log")
     (folder / "log-1.key").chmod(0o640)
@@ -165,7 +173,7 @@ def test_given_a_file_that_is_no_such_key_then_list_names_it_and_exits_1(
         file.write_bytes(content if isinstance(content, bytes) else (folder / content).read_bytes())
         file.chmod(0o600)
     told = run("keys", "list", "--json")
-    assert (told.code, len(told.json)) == (1, 5)
+    assert (told.code, len(told.json)) == (1, 6)
     assert f"{file}" in told.err
     assert said in told.err
     if file.suffix == ".key" and not name.startswith("master"):

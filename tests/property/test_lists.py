@@ -94,6 +94,13 @@ def test_any_text_then_a_day_or_a_refusal_and_a_day_in_its_era_is_that_day(text:
 
 def _events(content: bytes) -> list[Event | Rejected | Silent]:
     found = events(
-        io.BytesIO(content), MAP, topic="sources", file="x", encoding="utf-8", tokens=TOKENS, list_date="2026-11-01"
+        io.BytesIO(content),
+        MAP,
+        topic="sources",
+        file="x",
+        encoding="utf-8",
+        tokens=TOKENS,
+        id_key=bytes(32),
+        list_date="2026-11-01",
     )
     return list(found)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -15,9 +17,10 @@ from gatekeeper.identity import Tokens
 from gatekeeper.lists import Event, Outcome, Rejected, Silent, dates, events, json_events, read_map, survey
 from gatekeeper.lists.rows import LINE_BYTES, ROW_LINES, rows
 from gatekeeper.texts import catalogue
+from schemas.codec import canonical
 from schemas.events import Delivery
 
-TOKENS = Tokens(bytes(range(32)))
+TOKENS, ID_KEY = Tokens(bytes(range(32))), bytes(range(32, 64))
 MEMBER = 'recipient_id = { column = "番号" }\n'
 SOURCE = MEMBER + 'method = "direct.point_card"\ncollected_by = "C1"\n'
 CONSENT = MEMBER + 'controller_id = "C1"\npurpose = "mkt.dm.own"\nchannels = ["postal"]\n'
@@ -33,7 +36,7 @@ skip = ["", "9"]
 def read(text: str | bytes, column_map: str | None = None, topic: str = "sources", **more: Any) -> list[Outcome]:
     content = text.encode() if isinstance(text, str) else text
     columns = None if column_map is None else read_map(column_map.encode(), topic=topic, file="map.toml")
-    given = {"encoding": "utf-8", "tokens": TOKENS, "list_date": "2026-11-01", **more}
+    given = {"encoding": "utf-8", "tokens": TOKENS, "id_key": ID_KEY, "list_date": "2026-11-01", **more}
     return list(events(io.BytesIO(content), columns, topic=topic, file="list.csv", **given))
 
 
@@ -124,6 +127,28 @@ def test_row_twice_then_it_is_the_same_event_whatever_day_the_list_is_of() -> No
     assert first["record_id"] != other["record_id"]
     (later, *_) = values(read(list_, CONSENT + FLAG, "consents", list_date="2026-12-01"))
     assert later == {**first, "recorded_at": "2026-12-01"}
+
+
+def test_row_without_id_then_nobody_without_the_key_can_make_its_id_from_the_row() -> None:
+    list_ = "番号,DM可否\nR1,1\n"
+    ours = values(read(list_, CONSENT + FLAG, "consents"))[0]
+    assert re.fullmatch(r"row-[0-9a-f]{40}", ours["record_id"])
+    guessed = {name: value for name, value in ours.items() if name not in ("record_id", "recorded_at")}
+    assert sha256(canonical(guessed)).hexdigest()[:40] not in ours["record_id"]
+    theirs = values(read(list_, CONSENT + FLAG, "consents", id_key=bytes(32)))[0]
+    assert theirs["record_id"] != ours["record_id"]
+
+
+def test_list_without_ids_and_no_key_then_refused_before_any_row() -> None:
+    with pytest.raises(UsageError, match="keys init --role import"):
+        read("番号,DM可否\nR1,1\n", CONSENT + FLAG, "consents", id_key=None)
+
+
+def test_list_with_ids_and_no_key_then_only_a_row_without_one_is_rejected() -> None:
+    columns = 'record_id = { column = "受付", absent = [""] }\n' + CONSENT + FLAG
+    found = read("番号,DM可否,受付\nR1,1,A-1\nR2,1,\n", columns, "consents", id_key=None)
+    assert [each["record_id"] for each in values(found[:1])] == ["A-1"]
+    assert [cause for _, _, cause in rejected(found)] == ["row.id_missing"]
 
 
 def test_name_and_address_then_the_token_of_that_contact_point_and_nothing_else_of_them() -> None:
