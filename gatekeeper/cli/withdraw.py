@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from time import time
 from typing import get_args
 
 import click
 
 from gatekeeper.cli.actor import by_option, evidence_option, person
 from gatekeeper.cli.output import json_option, note, show_json, show_table
-from gatekeeper.policy.packs import load as load_packs
 from gatekeeper.settings import load
 from gatekeeper.texts import text
 from schemas.values import Channel
@@ -45,7 +42,6 @@ def command(
 ) -> None:
     """Writes a Withdrawn event for each controller and the act that names the actor, all or nothing."""
     settings = load()
-    covers = purpose == "*" or _covers_any(purpose, load_packs(settings.policy).at(int(time() * 1000)).purposes)
     done = withdrawals.write(
         settings,
         recipient,
@@ -70,8 +66,8 @@ def command(
     ]
     if done.unknown:
         note("cli.withdraw_unknown_controller", controllers=", ".join(done.unknown))
-    if not covers:
-        note("cli.withdraw_unknown_purpose", purpose=purpose, policy=settings.policy)
+    if not done.covers:
+        note("cli.withdraw_unknown_purpose", purpose=purpose)
     if as_json:
         told = {"recipient_id": recipient, "purpose": purpose, "channels": channels or "*", "acknowledged": rows}
         show_json({**told, "act_id": done.pair.act_id, "by": done.act.by, "unknown": done.unknown})
@@ -81,8 +77,3 @@ def command(
         ("cli.column_controller", "cli.column_place"),
         [(row["controller_id"], f"{row['topic']}/{row['partition']}/{row['offset']}") for row in rows],
     )
-
-
-def _covers_any(purpose: str, known: Iterable[str]) -> bool:
-    """Tells whether a withdrawal of `purpose` covers any purpose of the policy."""
-    return any(one == purpose or one.startswith(f"{purpose}.") for one in known)

@@ -9,7 +9,7 @@ from gatekeeper.deciding.facts import Facts, Hit
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import Span
-from schemas.events import Batch, Notice, Send, Source, Suppression, Template
+from schemas.events import Batch, Notice, Purpose, Send, Source, Suppression, Template
 
 
 class Case(NamedTuple):
@@ -41,9 +41,14 @@ class Case(NamedTuple):
         """The template with that id; an unknown id counts as no template."""
         return self.reference.templates.get(template_id)
 
+    def purpose(self, code: str) -> Purpose | None:
+        """The registered purpose with that code, None without one (domain rule 7.5.22)."""
+        return self.reference.purposes.get(code)
+
     def marketing(self, purpose: str) -> bool:
         """True if the purpose is registered as marketing."""
-        return below(purpose, "mkt")
+        found = self.purpose(purpose)
+        return found is not None and found.marketing
 
     @property
     def stops(self) -> tuple[Hit, ...]:

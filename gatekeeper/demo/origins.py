@@ -16,6 +16,7 @@ from schemas.events import (
     Notice,
     NoticeItems,
     ProviderCheck,
+    Purpose,
     Reference,
     Succession,
     Template,
@@ -43,7 +44,23 @@ def _check(
     )
 
 
+MANAGERS = ("hanako", "taro")
 REFERENCE: tuple[Reference, ...] = (
+    *(
+        Purpose(
+            v=1, kind="purpose", id=id_, name_ja=ja, name_en=en, marketing=marketing, by=None if marketing else MANAGERS
+        )
+        for id_, ja, en, marketing in (
+            (PURPOSE, "当社の商品と催事のご案内", "News of our goods and events", True),
+            ("mkt.dm.finance", "みどりカードのご案内", "News of the Midori card", True),
+            ("food.news", "食品のご案内", "News of food", True),
+            (BELOW, "ポイントのご案内", "Points", False),
+            ("service.orders", "ご注文のお知らせ", "Orders", False),
+            ("service.delivery", "配送と保証のお知らせ", "Delivery and warranty", False),
+            ("service.survey", "アンケート", "Surveys", False),
+            ("service.card", "カードのお取り扱い", "The card's service", False),
+        )
+    ),
     Controller(
         v=1,
         kind="controller",

@@ -26,6 +26,8 @@ from schemas.record import Record
 INVALID = {
     "controller": ("controller_unknown", "controller_id"),
     "purpose": ("purpose_unknown", "purpose"),
+    "purpose_near": ("purpose_unknown", "purpose"),
+    "purpose_not_of_controller": ("purpose_not_of_controller", "purpose"),
     "mail_date": ("mail_date_too_far", "mail_date"),
     "confirmation": ("confirmation_incomplete", "source_id"),
     "class_differs": ("class_differs", "message_class"),

@@ -9,6 +9,8 @@ import orjson
 from gatekeeper.times import span
 from schemas.record import Record
 
+ALWAYS = 0
+"""The arrival of a record that was always there."""
 Place = tuple[str, int, int]
 """Topic (registry name), partition, offset."""
 
@@ -17,9 +19,12 @@ def filed(place: Place, key: bytes | None, value: bytes | None, *, at: int, zone
     """The record of a fact in a file: it arrived when it was recorded (`recorded_at`), else at `at`.
 
     `at`: milliseconds since the epoch, the instant of the decision. `zone`: for a time without offset; a day counts
-    from its end. An unreadable value arrived at `at`.
+    from its end. An unreadable value arrived at `at`; a purpose or controller without `recorded_at` was always there.
     """
     arrived = at
     with suppress(ValueError, LookupError, TypeError, OverflowError):
-        arrived = span(orjson.loads(value or b"")["recorded_at"], zone).last // 1000
+        said = orjson.loads(value or b"")
+        if place[0] == "reference" and said["kind"] in ("purpose", "controller"):
+            arrived = ALWAYS
+        arrived = span(said["recorded_at"], zone).last // 1000
     return Record(*place, arrived, key, value)

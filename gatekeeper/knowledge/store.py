@@ -10,7 +10,8 @@ from typing import Any
 
 from gatekeeper.deciding import facts
 from gatekeeper.deciding.facts import CERTAIN, NO_AGES, WHOLE_BATCH, Facts
-from gatekeeper.deciding.reference import Reference, Referred, place_of
+from gatekeeper.deciding.purposes import above
+from gatekeeper.deciding.reference import PURPOSES, Reference, Referred, place_of
 from gatekeeper.identity import Identified, Printed
 from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
@@ -248,7 +249,8 @@ class FactStore:
 
     def _unreadable_for(self, send: Send, person: PersonFacts, tokens: Iterable[str]) -> list[str]:
         names = {send.recipient_id, f"controller/{send.controller_id}", f"template/{send.template_id}", *tokens}
-        places = set().union(*(self._withheld.get(name, ()) for name in (*names, *person.refs)))
+        purposes = [f"purpose/{code}" for code in (send.purpose, *above(send.purpose))]
+        places = set().union(*(self._withheld.get(name, ()) for name in (*names, *purposes, *person.refs)))
         return [*(f"{topic}/{partition}/{offset}" for topic, partition, offset in places), *self._for_everybody()]
 
     @property
@@ -260,10 +262,10 @@ class FactStore:
         return ["/".join((*map(str, place), WHOLE_BATCH)) for place in self._of_everybody]
 
     def _references(self, send: Send, named: tuple[str, ...]) -> bytes:
-        """The digests of all reference data that a send and its person name, and of the template that asks people."""
+        """The digests of the reference data that a send and its person name, of purposes, and of the ask template."""
         refs = self._refs.get((send.controller_id, send.template_id, named))
         if refs is None:
-            keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", *named}
+            keys = {f"controller/{send.controller_id}", f"template/{send.template_id}", PURPOSES, *named}
             keys.update({f"template/{self.reference.ask.id}"} if self.reference.ask else ())
             refs = canonical({key: self.reference.digests.get(key) for key in keys})
             if len(self._refs) >= 4096:

@@ -27,7 +27,7 @@ FEW = 20
 LIKE = 3
 """Most similar values listed."""
 _NO_FACTS = Facts((), (), (), frozenset(), (), b"{}")
-_BY_POLICY = ("purpose", "mail_date")
+_BY_POLICY = ("mail_date",)
 """Cases of EVENT_INVALID that depend on the policy in force."""
 _SEPARATORS = (b",", b";", b"\t")
 
@@ -97,8 +97,15 @@ class Publication:
             return _instead(send.controller_id, reference.controllers)
         if kind == "template":
             return _instead(send.template_id, reference.templates)
-        if kind == "purpose":
-            return _instead(send.purpose, case.policy.purposes)
+        if kind in ("purpose", "purpose_near"):
+            return _instead(send.purpose, reference.purposes.registered)
+        if kind == "purpose_not_of_controller":
+            ours = [
+                code
+                for code, one in reference.purposes.registered.items()
+                if one.purpose.controllers is None or send.controller_id in one.purpose.controllers
+            ]
+            return _instead(send.purpose, ours)
         if kind == "class_not_registered":
             classes = case.reference.templates[send.template_id].display_ok
             return _instead(send.message_class, [name for name, by in classes.items() if send.channel in by])

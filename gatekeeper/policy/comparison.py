@@ -13,7 +13,7 @@ _UP = (
     *("consent_max_age_months", "source_max_age_months"),
 )
 _DOWN = ("minor_age", "match_floor", "dedupe_ms", "ask_again_months")
-_MORE = ("purposes", "jurisdictions", "confirm_channels", "off", "purpose_only")
+_MORE = ("jurisdictions", "confirm_channels", "off", "purpose_only")
 _LESS = ("consent_channels", "double_opt_in_channels", "sensitive")
 
 

@@ -1,4 +1,4 @@
-"""One policy version as data: purposes, jurisdictions, beginning, rules and parameters (domain rule 6.9)."""
+"""One policy version as data: jurisdictions, beginning, rules and parameters (domain rule 6.9)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,6 @@ class Policy:
     jurisdictions: frozenset[str]
     since: int
     timezone: str
-    purposes: frozenset[str]
     off: frozenset[str]
     purpose_only: frozenset[str]
     consent_channels: frozenset[str]
@@ -138,7 +137,6 @@ def read(content: bytes, *, file: str) -> Policy:
         jurisdictions=found.jurisdictions,
         since=span(found.effective_from, found.timezone).first,
         timezone=found.timezone,
-        purposes=found.purposes,
         sensitive=found.sensitive,
         off=frozenset(code for code, setting in found.rules.items() if setting == "off"),
         purpose_only=frozenset(code for code, setting in found.rules.items() if setting == "purpose"),
@@ -192,6 +190,8 @@ class _Parameters(Model):
 
 
 class _File(Model):
+    """A policy's file. `purposes` is read in older files only, and means nothing: purposes are reference records."""
+
     id: Id
     version: Annotated[int, Field(ge=1)]
     jurisdictions: Annotated[
@@ -199,7 +199,7 @@ class _File(Model):
     ]
     effective_from: ZonedTime
     timezone: Annotated[str, AfterValidator(_zone)]
-    purposes: Annotated[frozenset[Code], Field(min_length=1)]
+    purposes: frozenset[Code] = frozenset()
     sensitive: frozenset[Code]
     rules: dict[str, Setting] = Field(default_factory=dict)
     parameters: _Parameters

@@ -20,6 +20,36 @@ from schemas.values import (
     ZonedTime,
 )
 
+TwoManagers = tuple[Id, Id]
+"""The ids of the two managers who stand for a record. Equal ids after casefold are one manager."""
+
+
+class Purpose(Model):
+    """A purpose for which the company uses people's data, in its own words (利用目的, APPI 17; domain rule 7.5.22).
+
+    `marketing`: mail for this purpose is marketing. `controllers`: the entities that have it; None = all of them.
+    """
+
+    v: Version
+    kind: Literal["purpose"]
+    id: Code
+    name_ja: Line
+    name_en: Line
+    marketing: bool
+    controllers: Annotated[tuple[Id, ...], Field(max_length=64)] | None = None
+    by: TwoManagers | None = None
+    recorded_at: Time | None = None
+
+    @property
+    def by_two(self) -> bool:
+        """True if two different managers stand for the record."""
+        return two_managers(self.by)
+
+
+def two_managers(by: tuple[str, ...] | None) -> bool:
+    """True if two different people are named; equal ids after casefold are one person."""
+    return by is not None and len({one.casefold() for one in by}) > 1
+
 
 class Provision(Model):
     """A planned provision of the data to third parties, as a notice must state it (J.8.5 d)."""
@@ -59,6 +89,13 @@ class Controller(Model):
     notice_items: NoticeItems | None = None
     suspended_since: Time | None = None
     suspended_until: Time | None = None
+    by: TwoManagers | None = None
+    recorded_at: Time | None = None
+
+    @property
+    def by_two(self) -> bool:
+        """True if two different managers stand for the record."""
+        return two_managers(self.by)
 
 
 class Notice(Model):
@@ -188,6 +225,6 @@ class Resolution(Model):
 
 
 Reference = Annotated[
-    Controller | Notice | JointUseTerms | Batch | Template | PolicyVersion | Register | Resolution,
+    Purpose | Controller | Notice | JointUseTerms | Batch | Template | PolicyVersion | Register | Resolution,
     Field(discriminator="kind"),
 ]

@@ -6,15 +6,18 @@ Commands and pages share this module. It reads the current records, and writes r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gatekeeper.deciding.purposes import Purposes
+from gatekeeper.deciding.reference import Reference
 from gatekeeper.errors import UsageError
 from gatekeeper.office.blast_radius import Reach
 from gatekeeper.office.policy_change import Known, Proposal
 from gatekeeper.settings import Settings
 from schemas.codec import Unreadable, decode, encode
-from schemas.events import Batch, Controller, PairedAct
+from schemas.events import Batch, Controller, PairedAct, Purpose
 from streams.client import fact_with_act
 from streams.client.fact_with_act import NewestReference, Pair, Rival
 from streams.client.publisher import Outgoing
@@ -88,6 +91,17 @@ def controllers(reader: Reader) -> list[str]:
             if isinstance(value, Controller):
                 found.add(value.id)
     return sorted(found)
+
+
+def purposes(reader: Reader) -> Purposes:
+    """The purposes that `reference` registers now."""
+    found = Reference()
+    for record in reader.read("reference"):
+        with suppress(Unreadable):
+            value = decode("reference", record.key, record.value)
+            if isinstance(value, Purpose):
+                found.put(value, record.value or b"", record.timestamp)
+    return found.purposes
 
 
 def batch(reader: Reader, id_: str) -> NewestReference[Batch]:

@@ -14,13 +14,14 @@ import orjson
 from gatekeeper.audit.checks.chain import ChainFinding, Own
 from gatekeeper.audit.checks.record_matching import Sieve
 from gatekeeper.audit.checks.trail import Link, link
+from gatekeeper.deciding.reference import Reference
 from gatekeeper.errors import IncompleteError, IntegrityError
 from gatekeeper.keys import Keys
 from gatekeeper.policy import packs
 from gatekeeper.settings import Settings
 from gatekeeper.times import instant
-from schemas.codec import Unreadable, canonical, decode
-from schemas.events import JointUseTerms, PolicyVersion
+from schemas.codec import Unreadable, decode
+from schemas.events import PolicyVersion, Resolution
 from schemas.record import Record
 from streams.client.reader import Reader
 
@@ -128,7 +129,7 @@ class LiveTrail:
         return self._policies.get(sha256)
 
     def reference(self, sha256: str) -> bytes | None:
-        """The bytes of a record that `reference` keeps, or of the map that names terms, by SHA-256 in hex."""
+        """The bytes of a record that `reference` keeps, or of the list that names versions, by SHA-256 in hex."""
         return self._reference.get(sha256)
 
     def _links(self, partition: int) -> Iterator[Link]:
@@ -258,21 +259,18 @@ class LiveTrail:
         for versions in packs.shipped().values():
             for policy in versions:
                 self._policies[policy.sha256] = packs.shipped_text(policy).encode()
-        terms: dict[str, dict[str, str]] = {}
+        reference = Reference()
         for record in self._manifests.read("reference"):
             value = record.value or b""
-            digest = sha256(value).hexdigest()
-            self._reference[digest] = value
+            self._reference[sha256(value).hexdigest()] = value
             try:
                 found = decode("reference", record.key, value)
             except Unreadable:
                 continue
             if isinstance(found, PolicyVersion) and found.toml is not None:
                 self._policies[sha256(found.toml.encode()).hexdigest()] = found.toml.encode()
-            elif isinstance(found, JointUseTerms):
-                versions_of = terms.setdefault(found.id, {})
-                versions_of[str(found.version)] = digest
-                named = canonical(versions_of)
+            elif not isinstance(found, Resolution):
+                named = reference.put(found, value, record.timestamp)
                 self._reference[sha256(named).hexdigest()] = named
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
+from gatekeeper.deciding.case import below
 from gatekeeper.errors import UsageError
 from gatekeeper.settings import Settings
 from schemas.codec import encode
@@ -28,12 +29,14 @@ class Withdrawal:
     """An acknowledged, binding withdrawal: the events, the place of each, and the act.
 
     `unknown`: the given controllers that no record names; perhaps a typing error, which stops nobody's mail.
+    `covers`: some registered purpose equals the given one or is below it.
     """
 
     events: tuple[Consent, ...]
     act: PairedAct
     pair: Pair
     unknown: tuple[str, ...] = ()
+    covers: bool = True
 
 
 def write(
@@ -60,13 +63,14 @@ def write(
     _event(recipient, next(iter(controllers), "any"), **said)  # refused before any broker is asked
     with Reader(settings) as reader:
         known = management.controllers(reader)
+        covers = purpose == "*" or any(below(one, purpose) for one in management.purposes(reader).registered)
     named = sorted(set(controllers)) or known
     if not named:
         raise UsageError("error.controller_unknown", topic=settings.topic("reference"))
     events = tuple(_event(recipient, one, **said) for one in named)
     facts = [Outgoing("consents", recipient.encode(), encode(event)) for event in events]
     unknown = tuple(one for one in named if one not in known)
-    return Withdrawal(events, act, fact_with_act.write(settings, facts, act), unknown)
+    return Withdrawal(events, act, fact_with_act.write(settings, facts, act), unknown, covers)
 
 
 def _event(recipient: str, controller: str, **said: Any) -> Consent:

@@ -23,7 +23,7 @@ from streams.client.reader import Reader
 from streams.operations import publishing
 from tests.cli.conftest import System, dying
 from tests.cli.conftest import send as any_send
-from tests.support.world import TEMPLATE, controller
+from tests.support.world import PURPOSES, TEMPLATE, controller
 
 
 def write(path: Path, *lines: object, end: str = "\n") -> Path:
@@ -48,7 +48,7 @@ def system(system: System) -> System:
 
 
 def register(system: System) -> None:
-    for key, value in (controller(), TEMPLATE):
+    for key, value in (controller(), *PURPOSES, TEMPLATE):
         system.put("reference", json.dumps(value).encode(), key=key.encode())
 
 

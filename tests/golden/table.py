@@ -31,6 +31,7 @@ _REFERENCE = {
     "controller": invented.controller,
     "joint_use_terms": invented.terms,
     "notice": invented.notice,
+    "purpose": invented.purpose,
     "template": invented.template,
 }
 

@@ -37,7 +37,7 @@ from streams.kafka.broker import Broker
 from streams.operations import coverage
 from streams.operations.coverage import check
 from tests.support.facts import fact
-from tests.support.world import NOTICE, TEMPLATE, World, consent, controller, send, source, until
+from tests.support.world import NOTICE, PURPOSES, TEMPLATE, World, consent, controller, send, source, until
 
 AT = 1_800_000_000_000
 SIZE = 10
@@ -70,7 +70,7 @@ class Forger:
             through.abort_transaction()
         world.put("sends", [(name, send(name, name, delivery=None)) for name in NAMES[25:]], partition=partition)
         self.store = FactStore()
-        for number, (key, value) in enumerate((controller(), NOTICE, TEMPLATE)):
+        for number, (key, value) in enumerate((controller(), *PURPOSES, NOTICE, TEMPLATE)):
             self.store.apply(fact("reference", 0, number, key.encode(), orjson.dumps(value)))
         for number, name in enumerate(NAMES):
             facts = [("sources", source(name))]

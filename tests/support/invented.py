@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from hashlib import sha256
 from itertools import count
@@ -13,9 +14,11 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.records.pseudonym import Subjects
+from gatekeeper.deciding.reference import Reference
 from gatekeeper.identity import Tokens
 from gatekeeper.knowledge.store import FactStore
-from schemas.events import Delivery
+from schemas.codec import Unreadable, decode
+from schemas.events import Delivery, Resolution
 from schemas.values import Channel
 from tests.support.facts import T as T
 from tests.support.facts import fact
@@ -155,6 +158,16 @@ def controller(**fields: Any) -> Event:
     return "reference", bare({"v": 1, "kind": "controller", "id": "C1", "name": "みどり小売", "group": "G1", **fields})
 
 
+MANAGERS = ["pm-7", "pm-9"]
+
+
+def purpose(*, marketing: bool = True, **fields: Any) -> Event:
+    id_ = fields["id"]
+    value = {"v": 1, "kind": "purpose", "name_ja": f"目的 {id_}", "name_en": f"purpose {id_}"}
+    by = None if marketing else MANAGERS
+    return "reference", bare({**value, "marketing": marketing, "by": by, **fields})
+
+
 def notice(**fields: Any) -> Event:
     value = {"v": 1, "kind": "notice", "id": "OK", "controller_id": "C1", "purposes": ["mkt.dm.own"], "complete": True}
     return "reference", bare({**value, **fields})
@@ -263,8 +276,18 @@ CHECK = {
     "filing_no": "F-2025-0311",
 }
 
+PURPOSES: tuple[Event, ...] = (
+    *(purpose(id=f"mkt.dm.{name}") for name in ("own", "group", "food", "cosmetics", "finance")),
+    *(purpose(id=id_) for id_ in ("mkt.confirm", "food.news")),
+    *(
+        purpose(id=f"service.{name}", marketing=False)
+        for name in ("orders", "delivery", "points", "survey", "card", "brochure")
+    ),
+    purpose(id="safety.recall", marketing=False),
+)
 REFERENCE: tuple[Event, ...] = (
     controller(notice_items=NOTICE_ITEMS),
+    *PURPOSES,
     controller(id="C2", name="みどりカード"),
     notice(name="ポイントカード申込書 2018"),
     notice(id="CARD-V1", complete=False),
@@ -288,6 +311,19 @@ REFERENCE: tuple[Event, ...] = (
     batch(id="B-LEAK", flags=["leak"]),
     batch(id="B-FROZEN", state="quarantined"),
 )
+
+
+def named(values: Iterable[bytes]) -> dict[str, bytes]:
+    """Returns what snapshots may name of these reference records, by SHA-256."""
+    found, whole = {}, Reference()
+    for value in values:
+        found[sha256(value).hexdigest()] = value
+        with suppress(Unreadable):
+            model = decode("reference", None, value)
+            if not isinstance(model, Resolution):
+                versions = whole.put(model, value, fact("reference", 0, 0, None, value).timestamp)
+                found[sha256(versions).hexdigest()] = versions
+    return found
 
 
 def store(*events: Event, reference: Iterable[Event] = REFERENCE) -> FactStore:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +31,7 @@ from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.times import instant
 from schemas.codec import Unreadable, canonical, decode, encode
-from schemas.events import JointUseTerms, PolicyVersion
+from schemas.events import PolicyVersion
 from schemas.record import Record
 from schemas.topics import DAY_MS, subject_key
 from tests.golden.table import CASES, events, millis
@@ -49,21 +50,13 @@ class Named:
         self.policies = {
             one.sha256: packs.shipped_text(one).encode() for all_ in packs.shipped().values() for one in all_
         }
-        self.references: dict[str, bytes] = {}
-        terms: dict[str, dict[str, str]] = {}
-        for value in reference:
-            self.references[sha256(value).hexdigest()] = value
-            try:
+        values = list(reference)
+        self.references = invented.named(values)
+        for value in values:
+            with suppress(Unreadable):
                 model = decode("reference", None, value)
-            except Unreadable:
-                continue
-            if isinstance(model, PolicyVersion) and model.toml:
-                self.policies[sha256(model.toml.encode()).hexdigest()] = model.toml.encode()
-            if isinstance(model, JointUseTerms):
-                versions = terms.setdefault(model.id, {})
-                versions[str(model.version)] = sha256(value).hexdigest()
-                named = canonical(versions)
-                self.references[sha256(named).hexdigest()] = named
+                if isinstance(model, PolicyVersion) and model.toml:
+                    self.policies[sha256(model.toml.encode()).hexdigest()] = model.toml.encode()
 
     def policy(self, sha256: str) -> bytes | None:
         return self.policies.get(sha256)

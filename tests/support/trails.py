@@ -150,9 +150,8 @@ class Trail:
             (folder / "keys" / f"{name}.pub").write_text(f"{signer.verifier}\n", "ascii")
         for policy in (one for versions in shipped().values() for one in versions):
             (folder / "policies" / f"{policy.sha256}.toml").write_text(shipped_text(policy), "utf-8")
-        for _, value in invented.REFERENCE:
-            data = orjson.dumps(value)
-            (folder / "reference" / f"{sha256(data).hexdigest()}.json").write_bytes(data)
+        for digest, data in invented.named(orjson.dumps(value) for _, value in invented.REFERENCE).items():
+            (folder / "reference" / f"{digest}.json").write_bytes(data)
         for name in ("audit", "manifest"):
             (folder / "schemas" / f"{name}.json").write_bytes(b"{}")
         (folder / "verify.py").write_text(bundle(), "utf-8")

@@ -125,6 +125,23 @@ TEMPLATE = (
 )
 
 
+_PURPOSE = {"v": 1, "kind": "purpose"}
+PURPOSES = (
+    ("purpose/mkt.dm.own", {**_PURPOSE, "id": "mkt.dm.own", "name_ja": "ご案内", "name_en": "News", "marketing": True}),
+    (
+        "purpose/service.orders",
+        {
+            **_PURPOSE,
+            "id": "service.orders",
+            "name_ja": "ご注文のお知らせ",
+            "name_en": "Orders",
+            "marketing": False,
+            "by": ["pm-7", "pm-9"],
+        },
+    ),
+)
+
+
 def source(person: str, **more: Any) -> dict[str, Any]:
     return {
         "v": 1,
@@ -277,7 +294,7 @@ class World:
     def create(self) -> World:
         """Makes the topics, and one controller with one notice."""
         admin.create(self.settings)
-        self.put("reference", [controller(), NOTICE, TEMPLATE])
+        self.put("reference", [controller(), *PURPOSES, NOTICE, TEMPLATE])
         return self
 
     def may_ask(self) -> World:

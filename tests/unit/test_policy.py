@@ -19,7 +19,6 @@ SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()
 def test_shipped_policy_loaded_then_named_by_its_bytes() -> None:
     policy = load("jp-pmark").home[0]
     assert policy.ref == {"id": "jp-pmark", "version": 1, "sha256": sha256(SHIPPED).hexdigest()}
-    assert "mkt.dm.own" in policy.purposes
     assert policy.name == "jp-pmark@1"
     assert (policy.skew_ms, policy.max_lag_ms, policy.match_floor) == (300_000, 300_000, 900)
 
@@ -107,7 +106,6 @@ def test_strictest_pack_then_no_line_of_any_other_is_stricter(version: int) -> N
         (b"[rules]", b'[rules]\nNOTICE_ITEMS_MISSING = "off"', ["off"]),
         (b"[rules]", b'[rules]\nJOINT_USE_NOT_COVERED = "purpose"', ["purpose_only"]),
         (b"postal = 30", b"postal = 60", ["confirm_days"]),
-        (b'"mkt.dm.own",', b'"mkt.dm.own", "mkt.dm.more",', ["purposes"]),
         (b'  "diabetic",\n', b"", ["sensitive"]),
         (b"ask_cap = 1", b"ask_cap = 1\nsource_max_age_months = 36", []),
     ],

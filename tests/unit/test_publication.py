@@ -15,7 +15,7 @@ from gatekeeper.office.publication import FEW, LineFault, Publication, is_table
 from gatekeeper.policy.packs import load
 from gatekeeper.times import span
 from schemas.codec import decode
-from tests.support.world import TEMPLATE, controller, send
+from tests.support.world import PURPOSES, TEMPLATE, controller, send
 
 NOW = span("2026-11-27T10:00:00+09:00", "Asia/Tokyo").first // 1000
 
@@ -26,7 +26,7 @@ def reference(*more: tuple[str, dict[str, Any]]) -> Reference:
     found = Reference()
     service = (("T2", {"transactional": ["postal"]}), ("T3", {"safety_legal": ["postal"]}))
     others = [(f"template/{id_}", {**TEMPLATE[1], "id": id_, "display_ok": shown}) for id_, shown in service]
-    for _, fields in (controller(), TEMPLATE, *others, *more):
+    for _, fields in (controller(), *PURPOSES, TEMPLATE, *others, *more):
         value = orjson.dumps(fields)
         found.put(decode("reference", None, value), value, 0)
     return found
@@ -46,7 +46,12 @@ def test_send_that_the_gate_can_judge_then_it_may_be_published(day: str | None) 
 @pytest.mark.parametrize(
     ("fields", "fault", "field", "hint"),
     [
-        ({"purpose": "mkt.dm.onw"}, "purpose_unknown", "purpose", "mkt.dm.own, safety.recall"),
+        (
+            {"purpose": "mkt.dm.onw"},
+            "purpose_unknown",
+            "purpose",
+            "allowed: mkt.dm.own, service.orders",
+        ),
         ({"controller_id": "C9"}, "controller_unknown", "controller_id", "it says C9, allowed: C1"),
         ({"template_id": "T9"}, "template_unknown", "template_id", "allowed: T1"),
         ({"mail_date": "2026-11-26"}, "mail_date_past", "mail_date", "allowed: 2026-11-27 to 2027-01-25"),
@@ -94,9 +99,9 @@ def test_id_that_looks_like_a_telephone_number_then_it_is_not_repeated() -> None
     assert "1234" not in found.sentence
 
 
-def test_place_without_a_policy_then_purpose_and_day_are_left_to_the_gate() -> None:
+def test_place_without_a_policy_then_the_day_is_left_to_the_gate() -> None:
     abroad = {"id": "cp", "token": "t1_" + "A" * 43, "country": "US"}
-    assert refused(contact_point=abroad, purpose="elsewhere") is None
+    assert refused(contact_point=abroad, mail_date="2027-01-26") is None
     found = refused(contact_point=abroad, controller_id="C9")
     assert found
     assert found.fault == "controller_unknown"

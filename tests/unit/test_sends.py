@@ -108,7 +108,7 @@ def test_send_judged_then_the_audit_record_is_whole_and_names_nobody() -> None:
     assert set(read.send) == set(value) - {"delivery", "recipient_id"}
     assert read.facts.contact_point_from == ("S-1",)
     assert read.facts.printed == "tokenised"
-    assert set(read.facts.refs) == {"controller/C1", "notice/OK", "template/T-1"}
+    assert set(read.facts.refs) == {"controller/C1", "notice/OK", "purpose/*", "template/T-1"}
     assert read.engine.unicode == unicodedata.unidata_version
     for secret in ("P-1", "見本", "緑山", "h@mail", "t1_"):
         assert secret.encode() not in found.audit

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.audit.checks.trail import Named
-from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.reference import PURPOSES, Reference
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.policy import Policy, read
 from schemas.audit import Digest
@@ -17,6 +17,7 @@ from schemas.codec import Unreadable, canonical, decode
 TERMS = "joint_use_terms/"
 """A record names all versions of joint-use terms by one hash, that of canonical JSON, version to SHA-256."""
 _DIGESTS = TypeAdapter(dict[str, Digest])
+_VERSIONS = TypeAdapter(list[tuple[int, Digest]])
 _KEPT = 4096
 
 
@@ -55,27 +56,30 @@ class ByHash:
         if found is None:
             found = Reference()
             for key, digest in refs.items():
-                for each in self._digests(key, digest):
-                    self._put(found, each)
+                for arrived, each in self._versions(key, digest):
+                    self._put(found, each, arrived)
             if len(self._references) >= _KEPT:
                 self._references.clear()
             self._references[name] = found
         return found
 
-    def _digests(self, key: str, digest: str | None) -> Iterable[str]:
+    def _versions(self, key: str, digest: str | None) -> Iterable[tuple[int, str]]:
+        """The records behind a hash in the order of arrival, each with its arrival (0 = not recorded)."""
         if digest is None:
             return ()
-        if not key.startswith(TERMS):
-            return (digest,)
         try:
-            return _DIGESTS.validate_json(self._bytes("reference", digest)).values()
+            if key == PURPOSES:
+                return _VERSIONS.validate_json(self._bytes("reference", digest))
+            if key.startswith(TERMS):
+                return [(0, each) for each in _DIGESTS.validate_json(self._bytes("reference", digest)).values()]
         except ValidationError:
             raise Missing("reference", digest) from None
+        return ((0, digest),)
 
-    def _put(self, reference: Reference, digest: str) -> None:
+    def _put(self, reference: Reference, digest: str, arrived: int) -> None:
         value = self._bytes("reference", digest)
         try:
-            reference.put(decode("reference", None, value), value, 0)
+            reference.put(decode("reference", None, value), value, arrived)
         except (Unreadable, AttributeError):
             raise Missing("reference", digest) from None
 

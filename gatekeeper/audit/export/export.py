@@ -222,8 +222,9 @@ def _digests(named: Iterable[str]) -> list[str]:
 
 
 def _versions(value: bytes) -> set[str]:
-    """The hashes in a map of versions, empty for another value; a forger may have named any value."""
+    """The hashes in a map or list of versions, empty for another value; a forger may have named any value."""
     with suppress(*FOREIGN):
         said = orjson.loads(value)
-        return set(_digests(said.values())) if "v" not in said else set()
+        named = said.values() if isinstance(said, dict) else (one[1] for one in said)
+        return set(_digests(named)) if "v" not in said else set()
     return set()

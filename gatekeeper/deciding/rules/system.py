@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Literal
 
 from gatekeeper import times
@@ -44,21 +46,31 @@ def ungoverned(country: str | None, bar: PolicyOutage | None) -> Found:
 
 
 def invalid(case: Case) -> tuple[Found, ...]:
-    """EVENT_INVALID: an unregistered controller or purpose, a mail date too far, a confirmation without source.
+    """EVENT_INVALID: a controller or purpose not registered, a mail date too far, a confirmation without source.
 
     So is a send whose class disagrees with its purpose, template or ground.
     """
     send = case.send
     if send.controller_id not in case.reference.controllers:
         return (Found("EVENT_INVALID", (), {"case": "controller", "controller": send.controller_id}),)
-    if send.purpose not in case.policy.purposes:
-        return (Found("EVENT_INVALID", (), {"case": "purpose", "purpose": send.purpose}),)
+    if (found := case.purpose(send.purpose)) is None:
+        return (Found("EVENT_INVALID", (), _unregistered(send.purpose, case.reference.purposes.registered)),)
+    if found.controllers is not None and send.controller_id not in found.controllers:
+        says = {"case": "purpose_not_of_controller", "purpose": send.purpose, "controller": case.sender}
+        return (Found("EVENT_INVALID", (), says),)
     if send.mail_date and case.span(send.mail_date).last > case.at + CLEARED_DAYS * DAY_MS * 1000:
         says = {"case": "mail_date", "date": case.day(send.mail_date), "days": str(CLEARED_DAYS)}
         return (Found("EVENT_INVALID", (), says),)
     if send.message_class == "confirmation" and (send.source_id is None or send.request_id is None):
         return (Found("EVENT_INVALID", (), {"case": "confirmation"}),)
     return disagreeing(case)
+
+
+def _unregistered(purpose: str, registered: Iterable[str]) -> dict[str, str]:
+    """The values for the sentence about a purpose that is not registered, with the nearest registered one."""
+    near = get_close_matches(purpose, sorted(registered), 1)
+    says = {"case": "purpose", "purpose": purpose}
+    return {**says, "case": "purpose_near", "near": near[0]} if near else says
 
 
 def suspended(case: Case) -> tuple[Found, ...]:

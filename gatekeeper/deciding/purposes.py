@@ -1,0 +1,80 @@
+"""The company's own purposes: the registered ones, and the records that are not read (domain rule 7.5.22)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from schemas.events import Purpose
+
+
+class Registered(NamedTuple):
+    """A registered purpose: its newest record and the arrival of its first one, in milliseconds since the epoch.
+
+    `by_two`: two managers stand for one of its records.
+    """
+
+    purpose: Purpose
+    arrived: int
+    by_two: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Purposes:
+    """The registered purposes by code, and the codes with a record that is not read."""
+
+    registered: Mapping[str, Registered] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+
+    def get(self, code: str) -> Purpose | None:
+        """The newest record of a registered purpose; None for a code that is not registered."""
+        found = self.registered.get(code)
+        return found.purpose if found else None
+
+
+def read(records: Iterable[tuple[int, Purpose]]) -> Purposes:
+    """The purposes that these records register, given in the order of arrival, each with its arrival (milliseconds).
+
+    A record that is not marketing counts only if two managers stand for it. The first record that counts settles
+    whether its purpose is marketing; a later one that says otherwise is not read. A purpose below another has the
+    upper one's word: the lower one that differs is not read. An upper one without two managers does not take back a
+    lower one that arrived before it; then the upper one is not read.
+    """
+    found: dict[str, Registered] = {}
+    unread: set[str] = set()
+    for arrived, record in records:
+        first = found.get(record.id)
+        if not (record.marketing or record.by_two) or (first and first.purpose.marketing != record.marketing):
+            unread.add(record.id)
+        elif first:
+            found[record.id] = Registered(record, first.arrived, first.by_two or record.by_two)
+        else:
+            found[record.id] = Registered(record, arrived, record.by_two)
+    came = {code: (one.arrived, place) for place, (code, one) in enumerate(found.items())}
+    registered: dict[str, Registered] = {}
+    for code in sorted(found, key=lambda one: one.count(".")):
+        one = found[code]
+        refused = any(_differ(one, registered[upper]) for upper in above(code) if upper in registered)
+        if not one.by_two:
+            refused = refused or any(
+                _differ(one, lower) and came[name] < came[code]
+                for name, lower in found.items()
+                if name.startswith(f"{code}.")
+            )
+        if refused:
+            unread.add(code)
+        else:
+            registered[code] = one
+    return Purposes(registered, tuple(sorted(unread)))
+
+
+def above(code: str) -> Iterator[str]:
+    """Yields the codes above a purpose, the nearest first: `a.b` and `a` are above `a.b.c`."""
+    while "." in code:
+        code = code.rpartition(".")[0]
+        yield code
+
+
+def _differ(one: Registered, other: Registered) -> bool:
+    return one.purpose.marketing != other.purpose.marketing
