@@ -92,10 +92,25 @@ class Stop(Model):
     score: PerMille
 
 
+class Address(Model):
+    """An address that a source gave for a contact point, without saying which address it is.
+
+    `id`: the contact point. `n`: the number of the address among those of the person; equal addresses have one number.
+    `acquired_at`: when the source was acquired. `here`: how surely it is the address of the send (per mille).
+    """
+
+    id: Id
+    n: Count
+    acquired_at: str | None = None
+    here: PerMille = 0
+
+
 class Snapshot(Model):
     """The facts about a person that decide() saw, without ids of the person, contact values or tokens.
 
     `contact_point_from`: the sources whose contact point has exactly the token of the printed value.
+    `addresses`: the addresses behind the contact points of sources, deleted ones too; none if each contact point is one
+    address, and the send's is the one on file.
     `contact_point_near`: the sources with a less exact spelling of it, with the score. `printed`: the treatment of the
     delivery; None if the send had none and the token in it was taken. `unreadable`: the records that could not be read.
     `erased`: the time of the person's erasure in the ledger, in milliseconds. `refs`: the SHA-256 of the reference data
@@ -113,6 +128,7 @@ class Snapshot(Model):
     asks: tuple[dict[str, Any], ...] = ()
     releases: tuple[dict[str, Any], ...] = ()
     contact_point_near: dict[str, PerMille] = Field(default_factory=dict)
+    addresses: tuple[Address, ...] = ()
     printed: Printing | None = None
     erased: Count | None = None
     age: Age | None = None

@@ -8,7 +8,8 @@ from gatekeeper import times
 from gatekeeper.deciding.facts import Facts, Hit
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.policy.policy import Policy
-from gatekeeper.times import Span
+from gatekeeper.times import LONG_AGO, Span
+from schemas.audit import Address
 from schemas.events import Batch, Notice, Purpose, Send, Source, Suppression, Template
 
 
@@ -97,11 +98,48 @@ class Case(NamedTuple):
         facts, id_ = self.facts, source.source_id
         given = id_ in facts.contact_point_from or facts.contact_point_near.get(id_, 0) >= self.policy.match_floor
         if given:
-            point = self.send.contact_point.id
             for named in source.contact_points:
-                if named.id == point:
+                if self.is_here(named.id):
                     return True
         return False
+
+    def is_here(self, point: str | None) -> bool:
+        """True if a contact point that a refusal names may be the send's: the same id, or ever the same address.
+
+        None and `*` are every contact point (rule 7.1.7).
+        """
+        if point in (None, "*", self.send.contact_point.id):
+            return True
+        floor = self.policy.match_floor
+        return any(one.id == point and one.here >= floor for one in self.facts.addresses)
+
+    def was_here(self, point: str | None, said: Span) -> bool:
+        """True if a contact point that a consent names was the send's when the person said so (rule 7.1.7).
+
+        It means the newest address that a source gave for it by then, else the first; of several of one day, none.
+        """
+        if point is None or not self.facts.addresses:
+            return point in (None, self.send.contact_point.id)
+        given = [one for one in self.facts.addresses if one.id == point]
+        by_then = [one for one in given if self._acquired(one).last <= said.last]
+        days = [self._day_of(one) for one in by_then or given]
+        day = max(days, default="") if by_then else min(days, default="")
+        meant = [one for one in by_then or given if self._day_of(one) == day]
+        return len({one.n for one in meant}) == 1 and max(one.here for one in meant) >= self.policy.match_floor
+
+    def same_point(self, one: str | None, other: str | None) -> bool:
+        """True if two contact points are one, or ever were one address; None and `*` are every contact point."""
+        if one == other or one in (None, "*") or other in (None, "*"):
+            return True
+        numbers = [{known.n for known in self.facts.addresses if known.id == point} for point in (one, other)]
+        return not numbers[0].isdisjoint(numbers[1])
+
+    def _acquired(self, address: Address) -> Span:
+        """The time since when an address is on file; long ago if the source does not say."""
+        return self.span(address.acquired_at) if address.acquired_at else LONG_AGO
+
+    def _day_of(self, address: Address) -> str:
+        return self.day(address.acquired_at) if address.acquired_at else ""
 
 
 class _Fields:

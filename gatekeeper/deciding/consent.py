@@ -195,7 +195,7 @@ class Consents:
         if end.voids:
             return end.voids == yes.record_id
         earlier = self.when(yes).first <= self.case.span(end.event_time or end.recorded_at).last
-        return earlier and _covers(end, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
+        return earlier and _covers(self.case, end, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
 
     def _near_miss(self, parties: tuple[str, ...]) -> tuple[Found, ...]:
         """The differences of the nearest proven consent that no refusal covers (rule 6.3.7); () if there is none."""
@@ -237,7 +237,9 @@ class Consents:
     def taken_back(self, yes: Consent, no: Consent) -> bool:
         """True if a refusal covers everything that a consent allows, and the consent is not later."""
         later_yes = self.when(yes).first > self.when(no).last
-        return not later_yes and _covers(no, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
+        return not later_yes and _covers(
+            self.case, no, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id
+        )
 
 
 def handed_by(source: Source) -> Iterable[str]:
@@ -296,7 +298,7 @@ def _differs(case: Case, event: Consent, parties: tuple[str, ...]) -> tuple[str,
         differs.append("PURPOSE_NOT_COVERED")
     if send.channel not in event.channels:
         differs.append("CHANNEL_NOT_CONSENTED")
-    if event.contact_point_id not in (None, send.contact_point.id):
+    if not case.was_here(event.contact_point_id, case.span(event.event_time) if event.event_time else LONG_AGO):
         differs.append("CONTACT_POINT_NOT_COVERED")
     return tuple(differs)
 
@@ -308,17 +310,21 @@ def _by(event: Consent) -> str:
 
 def _covers_send(case: Case, event: Consent, parties: tuple[str, ...]) -> bool:
     send = case.send
-    return any(_covers(event, party, send.purpose, (send.channel,), send.contact_point.id) for party in parties)
+    return case.is_here(event.contact_point_id) and any(
+        _covers(case, event, party, send.purpose, (send.channel,), None) for party in parties
+    )
 
 
-def _covers(no: Consent, party: str, purpose: str | None, channels: Iterable[str], point: str | None) -> bool:
+def _covers(
+    case: Case, no: Consent, party: str, purpose: str | None, channels: Iterable[str], point: str | None
+) -> bool:
     """True if a refusal covers a scope, or any channel of it; `*` and an absent value cover everything."""
     named = _channels(no.channels)
     return (
         no.controller_id in ("*", party)
         and (no.purpose in (None, "*") or below(purpose or "", str(no.purpose)))
         and (not named or not named.isdisjoint(channels))
-        and (no.contact_point_id in (None, "*") or point is None or no.contact_point_id == point)
+        and case.same_point(no.contact_point_id, point)
     )
 
 

@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel
 
 from gatekeeper.deciding import arrival
-from schemas.audit import Printing, Snapshot
+from schemas.audit import Address, Printing, Snapshot
 from schemas.codec import canonical
 from schemas.events import (
     Ask,
@@ -90,7 +90,9 @@ class Facts:
     """The facts of one person that bear on one send.
 
     `contact_point_from`: ids of the sources that name the send's contact point with the same token as the printed
-    value.
+    value, under whatever id.
+    `points`: the contact points that any source ever gave, deleted ones too, each with the times of its acquisition.
+    `addresses`: the addresses behind these ids; () if each id is one address, and the send's is the one on file.
     `contact_point_near`: ids of the sources that name a similar spelling, with the score (per mille).
     `printed`: result of comparing the send's delivery; None if the send has none, and its own token was used.
     `unreadable`: records that could not be read; while there is one, the facts are incomplete.
@@ -111,9 +113,21 @@ class Facts:
     asks: tuple[Ask, ...] = ()
     releases: tuple[Release, ...] = ()
     contact_point_near: Mapping[str, int] = field(default_factory=dict)
+    points: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    addresses: tuple[Address, ...] = ()
     printed: Printing | None = None
     erased: int | None = None
     ages: Ages = NO_AGES
+
+
+class KnownSources(NamedTuple):
+    """The sources of a person. `read`: without deleted ones.
+
+    `points`: the contact points that any source ever gave, deleted ones too, each with the times of its acquisition.
+    """
+
+    read: tuple[Source, ...]
+    points: Mapping[str, tuple[str | None, ...]]
 
 
 class Token(NamedTuple):
@@ -164,8 +178,8 @@ def _tokens(named: dict[str, Any], point: str) -> list[Token]:
 
 
 @lru_cache(maxsize=16384)
-def sources(lines: bytes) -> tuple[Source, ...]:
-    """Reads the sources of one person from their judged forms, one per line, without deleted ones.
+def sources(lines: bytes) -> KnownSources:
+    """Reads the sources of one person from their judged forms, one per line.
 
     All versions of one source are kept, each in the strongest state that any of them has.
     """
@@ -176,7 +190,11 @@ def sources(lines: bytes) -> tuple[Source, ...]:
         strongest[id_] = max(strongest.get(id_, 0), _STATES.index(event.get("state", "active")))
     states = {id_: _STATES[place] for id_, place in strongest.items()}
     kept = ({**event, "state": states[event["source_id"]]} for event in found)
-    return tuple(_source(event) for event in kept if event["state"] != "deleted")
+    points: dict[str, tuple[str | None, ...]] = {}
+    for event in found:
+        for point in event.get("contact_points", ()):
+            points[point["id"]] = (*points.get(point["id"], ()), event.get("acquired_at"))
+    return KnownSources(tuple(_source(event) for event in kept if event["state"] != "deleted"), points)
 
 
 @lru_cache(maxsize=16384)
@@ -221,6 +239,7 @@ def snapshot(
     ask_lines: bytes = b"",
     release_lines: bytes = b"",
     contact_point_near: Mapping[str, int] | None = None,
+    addresses: Iterable[Address] = (),
     printed: Printing | None = None,
     erased: int | None = None,
     ages: Ages = NO_AGES,
@@ -231,6 +250,8 @@ def snapshot(
         for line in sorted(stops)
     )
     parts = []
+    if addresses:
+        parts.append(b'"addresses":%b,' % canonical([one.model_dump(exclude_defaults=True) for one in addresses]))
     if ages.now is not None:
         told = canonical(ages.sources), canonical(ages.on)
         parts.append(b'"age":%d,"age_from":%b,"age_on":%b,' % (ages.now, *told))
@@ -259,8 +280,11 @@ def read_snapshot(recorded: bytes) -> Facts:
     found = Snapshot.model_validate_json(recorded)
     stops = {canonical(stop.event): stop.score for stop in found.suppressions}
     elsewhere = {canonical(stop.event) for stop in found.suppressions if stop.elsewhere}
+    known = sources(_lines(found.sources))
     return Facts(
-        sources=sources(_lines(found.sources)),
+        sources=known.read,
+        points=known.points,
+        addresses=found.addresses,
         consents=consents(_lines(found.consents)),
         suppressions=hits(stops, elsewhere),
         contact_point_from=frozenset(found.contact_point_from),

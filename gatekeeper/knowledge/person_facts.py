@@ -13,11 +13,11 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
 
 from gatekeeper.deciding import arrival, facts
 from gatekeeper.deciding.facts import CERTAIN, HeldConsent
 from gatekeeper.identity import Identified
+from gatekeeper.knowledge.addresses import Given, known_as
 from gatekeeper.knowledge.ages import Birth
 from schemas.events import (
     Ask,
@@ -50,21 +50,14 @@ _TOO_MANY = {
 }
 
 
-class Given(NamedTuple):
-    """A token that a source names for a contact point, or a reading of that token, with its score."""
-
-    token: str
-    point: str
-    source: str
-    score: int
-
-
 @dataclass(frozen=True, slots=True)
 class PersonFacts:
     """The decoded lines of a person, or of a token.
 
     `stops`, `near`: suppressions in their judged form; a suppression in `near` names only a reading, with its score
     (per mille). `exact`, `less`: scores by token, of the tokens that sources name and of readings of these.
+    `given`: all tokens, those of deleted sources too. `known_as`: the token of each contact point, None if a contact
+    point has several tokens, or a token several contact points. `points`: as in `deciding.facts.KnownSources`.
     `refs`: the reference data that the lines name, as kind/id. `overfull`: the faults of kinds with too many lines.
     `source_lines` and so on: the judged forms, one per line.
     """
@@ -78,6 +71,9 @@ class PersonFacts:
     near: tuple[tuple[int, bytes], ...]
     tokens: tuple[Given, ...]
     births: tuple[Birth, ...]
+    given: tuple[Given, ...]
+    known_as: Mapping[str, str] | None
+    points: Mapping[str, tuple[str | None, ...]]
     exact: dict[str, int]
     less: dict[str, int]
     refs: tuple[str, ...]
@@ -97,9 +93,10 @@ def person_of(lines: bytes) -> PersonFacts:
         kinds[line[:1]].append(line[1:])
     overfull = [kind.decode() for kind, found in kinds.items() if _OVERFULL in found]
     clean = {kind: b"\n".join(line for line in found if line != _OVERFULL) for kind, found in kinds.items()}
-    sources, consents, asks = facts.sources(clean[b"s"]), facts.consents(clean[b"c"]), facts.asks(clean[b"a"])
+    (sources, points), consents = facts.sources(clean[b"s"]), facts.consents(clean[b"c"])
+    asks = facts.asks(clean[b"a"])
     read = {source.source_id for source in sources}
-    given = (_given(*line.decode().split(" ")) for line in clean[b"t"].splitlines())
+    given = [Given.read(line) for line in clean[b"t"].splitlines()]
     near = (line.partition(b" ") for line in clean[b"w"].splitlines())
     births = (Birth(*line.decode().split(" ")) for line in clean[b"b"].splitlines())
     tokens = tuple(sorted((token for token in given if token.source in read), key=lambda one: one.score))
@@ -113,6 +110,9 @@ def person_of(lines: bytes) -> PersonFacts:
         near=tuple((int(score), line) for score, _, line in near),
         tokens=tokens,
         births=tuple(birth for birth in births if birth.source in read),
+        given=tuple(given),
+        known_as=known_as(given),
+        points=points,
         exact={one.token: CERTAIN for one in tokens if one.score == CERTAIN},
         less={one.token: one.score for one in tokens if one.score < CERTAIN},
         refs=tuple(sorted(_referred(sources, consents, asks))),
@@ -128,7 +128,7 @@ def person_of(lines: bytes) -> PersonFacts:
 def covering(
     person: PersonFacts, point: SendContactPoint, at: Identified | None
 ) -> tuple[frozenset[str], dict[str, int]]:
-    """The sources that name exactly this contact point, and those that name a similar one, with scores.
+    """The sources that name exactly this contact point, under any id, and those that name a similar one, with scores.
 
     `at`: the printed address; if the send prints none, the token of its contact point counts.
     """
@@ -137,7 +137,7 @@ def covering(
     given_by: set[str] = set()
     near: dict[str, int] = {}
     for one in person.tokens:
-        if one.point != point.id:
+        if one.point != point.id and one.token != token:
             continue
         score = one.score if one.token == token else less.get(one.token, 0) if one.score == CERTAIN else 0
         if score == CERTAIN:
@@ -166,10 +166,6 @@ def spellings(
     if near:
         here.update(one.token for one in person.tokens if one.point == point.id and one.source in near)
     return tokens, readings, here
-
-
-def _given(token: str, point: str, source: str, score: str) -> Given:
-    return Given(token, point, source, int(score))
 
 
 def joined(person: PersonFacts, ask_lines: bytes, release_lines: bytes) -> PersonFacts:

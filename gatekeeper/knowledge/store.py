@@ -13,6 +13,7 @@ from gatekeeper.deciding.facts import CERTAIN, NO_AGES, WHOLE_BATCH, Facts
 from gatekeeper.deciding.purposes import above
 from gatekeeper.deciding.reference import PURPOSES, Reference, Referred, place_of
 from gatekeeper.identity import Identified, Printed
+from gatekeeper.knowledge.addresses import Given, addresses
 from gatekeeper.knowledge.ages import ages
 from gatekeeper.knowledge.person_facts import KINDS, WORD, PersonFacts, add, covering, joined, person_of, spellings
 from gatekeeper.knowledge.unreadable import named
@@ -119,6 +120,7 @@ class FactStore:
             person = joined(person, asks, releases)
         place = printed if isinstance(printed, Identified) else None
         given_by, near = covering(person, send.contact_point, place) if place or printed is None else (frozenset(), {})
+        where = addresses(person.given, person.known_as, send.contact_point, place)
         tokens, readings, here = spellings(person, send, place, near)
         stops, elsewhere, overfull = self._stops(person, tokens, readings, here)
         faults = {*person.overfull, *overfull}
@@ -133,6 +135,7 @@ class FactStore:
             stops=stops,
             contact_point_from=given_by,
             contact_point_near=near,
+            addresses=where,
             printed=how,
             unreadable=unreadable,
             refs=self._references(send, person.refs),
@@ -151,6 +154,8 @@ class FactStore:
             suppressions=facts.hits(stops, elsewhere) if stops else (),
             contact_point_from=given_by,
             contact_point_near=near,
+            points=person.points,
+            addresses=where,
             printed=how,
             unreadable=unreadable,
             snapshot=snapshot,
@@ -236,7 +241,9 @@ class FactStore:
         if topic == "sources":
             lines = [b"s" + line]
             lines += [f"b{model.birth_date} {model.source_id}".encode()] if model.birth_date else []
-            lines += [f"t{one.token} {one.point} {model.source_id} {one.score}".encode() for one in tokens]
+            for one in tokens:
+                given = Given(one.token, one.point, model.source_id, one.score, model.acquired_at)
+                lines.append(b"t" + given.written)
             add(self._people, model.recipient_id, lines)
         elif topic == "suppressions" and tokens:
             add(self._by_token, tokens[0].token, [b"x" + line])

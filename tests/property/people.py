@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -77,7 +78,11 @@ def sources(*, warning: bool) -> st.SearchStrategy[invented.Event]:
         "collected_by": st.sampled_from(("C1", "C1", "C2")),
         "acquired_at": st.none() | times,
         "contact_points": st.sampled_from(
-            (("cp-1",), ("cp-1",), ("cp-2",), (), POINTS, *([{"id": "cp-1", "written": one}] for one in WRITTEN))
+            (
+                *(("cp-1",), ("cp-1",), ("cp-2",), (), POINTS),
+                *([{"id": "cp-1", "written": one}] for one in WRITTEN),
+                *([{"id": "cp-2", "written": one}] for one in WRITTEN[:2]),
+            )
         ),
         "purposes_told": st.sampled_from(((), ("mkt.dm.own",))).map(list),
         "check": st.sampled_from((None, CHECK, CHECK)),
@@ -257,6 +262,28 @@ def bought() -> st.SearchStrategy[list[invented.Event]]:
     lists = [invented.source(source_id=f"S-{n}", **named) for n in (1, 2)]
     known = st.lists(sources(warning=False) | givens(), max_size=2)
     return st.tuples(st.sampled_from((lists[:1], lists)), known).map(lambda made: [*made[0], *made[1]])
+
+
+def addressed(named: Mapping[str, dict[str, Any]]) -> st.SearchStrategy[list[invented.Event]]:
+    """People with consents and refusals for contact points; `named`: the address behind each contact point."""
+    points, times = st.sampled_from(tuple(named)), st.sampled_from(TIMES)
+    own = st.builds(
+        lambda n, id_, when: invented.source(
+            source_id=f"S-{n}", acquired_at=when, contact_points=[{"id": id_, "written": named[id_]}]
+        ),
+        *(numbers, points, st.none() | times),
+    )
+    said = st.builds(
+        lambda n, id_, when, state: invented.consent(
+            record_id=f"R-{n}", contact_point_id=id_, event_time=when, state=state
+        ),
+        *(numbers, st.none() | points, times, st.sampled_from(("Given", "Given", "Withdrawn", "Expired"))),
+    )
+    stops = st.builds(
+        lambda n, id_, kind: invented.suppression(suppression_id=f"X-{n}", kind=kind, scope={"contact_point": id_}),
+        *(numbers, points, st.sampled_from(("objection", "undeliverable"))),
+    )
+    return st.tuples(own, st.lists(own | said | said | stops, max_size=5)).map(lambda made: [made[0], *made[1]])
 
 
 def ruled_people() -> st.SearchStrategy[list[invented.Event]]:

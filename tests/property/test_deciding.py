@@ -241,3 +241,37 @@ def test_person_asked_about_data_of_others_then_these_are_no_reason_to_ask(facts
     store, one = invented.store(*facts, ask), read(send)
     decision = decide(one, viewed(store, one), store.reference, POLICY, invented.T)
     assert decision.verdict != "confirm" or decision.basis not in of_others
+
+
+@FEW
+@given(
+    st.fixed_dictionaries({id_: st.sampled_from(people.WRITTEN[::3]) for id_ in ("cp-1", "cp-2", "cp-3")}),
+    st.sampled_from(("cp-1", "cp-2", "cp-3", "cp-4")),
+    st.sampled_from(people.WRITTEN[::3]),
+    st.data(),
+)
+def test_contact_points_named_otherwise_then_the_same_decision(
+    addresses: Any, point: Any, printed: Any, data: Any
+) -> None:
+    # one id for each address says the same as several; the id of the send alone is read as well (rule 7.1.7)
+    facts = data.draw(people.addressed(addresses))
+    given = {one["id"] for topic, value in facts if topic == "sources" for one in value["contact_points"]}
+    if addresses.get(point, printed) != printed or (point in addresses and point not in given):
+        return
+    facts = [(topic, value) for topic, value in facts if _point_named(value) in (None, *given)]
+    one_each = {id_: f"cp-{people.WRITTEN.index(where)}" for id_, where in {**addresses, point: printed}.items()}
+    renamed = orjson.loads(orjson.dumps(facts))
+    for topic, value in renamed:
+        if topic == "sources":
+            value["contact_points"][0]["id"] = one_each[value["contact_points"][0]["id"]]
+        for scope, name in ((value, "contact_point_id"), (value.get("scope", {}), "contact_point")):
+            if name in scope:
+                scope[name] = one_each[scope[name]]
+    before = decided(facts, invented.send(delivery=printed, point=point))
+    after = decided(renamed, invented.send(delivery=printed, point=one_each[point]))
+    assert (before.verdict, before.codes) == (after.verdict, after.codes)
+
+
+def _point_named(value: dict[str, Any]) -> str | None:
+    named: str | None = value.get("contact_point_id") or value.get("scope", {}).get("contact_point")
+    return named

@@ -203,6 +203,25 @@ def test_contact_point_with_another_token_then_not_covered() -> None:
     assert (found.verdict, found.codes) == ("block", ("CONTACT_POINT_NOT_COVERED",))
 
 
+def test_each_contact_point_one_address_then_the_snapshot_tells_no_addresses() -> None:
+    store = invented.store(invented.source(contact_points=("cp-1", "cp-2")), invented.consent(contact_point_id="cp-2"))
+    for point in ("cp-1", "cp-2", "cp-9"):
+        assert b"addresses" not in store.view(send(point=point), **invented.NOW).snapshot
+
+
+def test_one_address_under_two_ids_then_the_snapshot_numbers_it_and_holds_no_token() -> None:
+    home = invented.token("home")
+    points = [{"id": id_, "token": home} for id_ in ("cp-1", "cp-2")]
+    topic, source = invented.source(acquired_at="2024-05-01")
+    store = invented.store((topic, {**source, "contact_points": points}), invented.source(source_id="S-2"))
+    view = store.view(send(contact_point={"id": "cp-3", "token": home, "country": "JP"}), **invented.NOW)
+    told = orjson.loads(view.snapshot)["addresses"]
+    assert home.encode() not in view.snapshot
+    assert {(one["id"], one.get("here", 0)) for one in told} == {("cp-1", 1000), ("cp-2", 1000), ("cp-1", 0)}
+    assert len({one["n"] for one in told}) == 2
+    assert read_snapshot(view.snapshot) == view
+
+
 def test_source_version_with_a_worse_state_then_that_state_holds() -> None:
     deleted = invented.source(state="deleted")
     assert decided(invented.store(invented.source(), deleted, invented.consent())).codes == ("SOURCE_UNKNOWN",)

@@ -61,17 +61,16 @@ def _here(case: Case, hit: Hit) -> bool:
     scope, send = hit.stop.scope, case.send
     return (
         not hit.elsewhere
-        and scope.contact_point in (None, "*", send.contact_point.id)
+        and case.is_here(scope.contact_point)
         and (not scope.channels or "*" in scope.channels or send.channel in scope.channels)
     )
 
 
 def _mended(case: Case, said: Span) -> bool:
     """True if the contact point was later found to be good: by hand, or by a later form of the person."""
-    point = case.send.contact_point.id
     for event in case.facts.events:
-        named = event.contact_point_id in (None, point)
-        if event.kind == "undeliverable_resolved" and named and _later(case, str(event.said), said):
+        resolved = event.kind == "undeliverable_resolved" and _later(case, str(event.said), said)
+        if resolved and case.was_here(event.contact_point_id, case.span(str(event.said))):
             return True
     return any(
         lane(source) == "own"

@@ -29,7 +29,7 @@ def _illicit(source: Source, batch: Batch | None) -> bool:
 
 def state(case: Case, source: Source) -> list[Found]:
     """SOURCE_ILLICIT, SOURCE_BATCH_QUARANTINED, ENTRUSTED_COMMINGLED, SOURCE_STALE: of a source in any lane."""
-    batch, id_, point = case.batch(source), source.source_id, case.send.contact_point.id
+    batch, id_ = case.batch(source), source.source_id
     facts = (id_, f"batch/{source.batch_id}") if source.batch_id else (id_,)
     found = []
     if _illicit(source, batch):
@@ -37,7 +37,7 @@ def state(case: Case, source: Source) -> list[Found]:
     if source.state == "quarantined" or (batch and batch.state == "quarantined"):
         found.append(Found("SOURCE_BATCH_QUARANTINED", facts, {"batch": source.batch_id or id_}))
     for named in source.contact_points:
-        if named.derived_from and named.id == point and case.policy.asks_for("ENTRUSTED_COMMINGLED"):
+        if named.derived_from and case.is_here(named.id) and case.policy.asks_for("ENTRUSTED_COMMINGLED"):
             found.append(Found("ENTRUSTED_COMMINGLED", (id_,), {"source": id_}))
     if (months := case.policy.source_max_age_months) is not None:
         last = [case.span(text).last for text in (source.acquired_at, source.last_contact_at) if text]

@@ -73,7 +73,7 @@ def _bound(case: Case, stop: Suppression) -> tuple[str, ...] | None:
     if not returned and not (
         (scope.purpose in (None, "*") or below(send.purpose, str(scope.purpose)))
         and (not scope.channels or "*" in scope.channels or send.channel in scope.channels)
-        and scope.contact_point in (None, "*", send.contact_point.id)
+        and case.is_here(scope.contact_point)
     ):
         return None
     group = case.reference.controllers[send.controller_id].group
