@@ -16,9 +16,11 @@ LAWS = (
     *("proviso", "policy:"),
     *("double opt-in", "a frozen list", "strictest", "purposes and controllers", "nothing is cleared by an absence"),
     *("a country needs a policy in force", "a failed decision withholds", "a newer hard fact ends a release"),
-    *("one piece a person, campaign and channel", "validity"),
+    *("one piece a person, campaign and channel", "validity", "Privacy Mark rules", "(unverified)"),
+    *("sender, contact and how to stop", "a consent is proven", "only a registered template asks"),
+    *("the privacy manager suspends sending",),
 )
-"""Laws in clauses, and the wording of clauses that are our own policy, as the catalogue of reasons writes them."""
+"""Laws in clauses, and the wording of clauses that are our own policy, as packs and catalogue write them in English."""
 
 
 def law(clause: str, lang: Language) -> str:

@@ -89,11 +89,14 @@ def command(context: click.Context, case: Path, as_json: bool) -> None:
     """Prints the decision as JSON; exit 0 if clear, 1 if withheld, 2 for a file that is no case."""
     with opened(case) as handle:
         content = handle.read()
-    decision = judge(_read(content, file=str(case)), file=str(case))
+    said = _read(content, file=str(case))
+    decision = judge(said, file=str(case))
+    channel = said.send.get("channel")
+    found = answer(decision, channel if isinstance(channel, str) else None)
     if as_json:
-        show_json(answer(decision))
+        show_json(found)
     else:
-        click.echo(orjson.dumps(answer(decision), option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     context.exit(0 if decision.verdict == "clear" else 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 import click
@@ -14,11 +15,13 @@ from gatekeeper.cli.activate import version as version_of
 from gatekeeper.cli.output import json_option, note, show_json, show_table
 from gatekeeper.office.policy_change import every
 from gatekeeper.policy import packs
+from gatekeeper.policy.clauses import Clause
 from gatekeeper.policy.comparison import differences
 from gatekeeper.policy.policy import Policy
 from gatekeeper.settings import load
-from gatekeeper.texts import text
+from gatekeeper.texts import language, text
 from gatekeeper.times import local
+from gatekeeper.words import law
 from streams.operations import management
 
 
@@ -29,6 +32,7 @@ def command() -> None:
 
 command.add_command(activate.command)
 
+_APART = ("since", "clauses")
 _OFFLINE = ("policy", "since", "countries", "sha256")
 
 
@@ -92,14 +96,18 @@ def show(policy: str, version: int | None, as_json: bool) -> None:
         found = packs.load(policy).at(_now())
     else:
         found = version_of(policy if version is None else f"{policy}@{version}", every())
-    plain = {field.name: _plain(getattr(found, field.name)) for field in fields(Policy) if field.name != "since"}
+    plain = {field.name: _plain(getattr(found, field.name)) for field in fields(Policy) if field.name not in _APART}
     plain["effective_from"] = _since(found)
+    plain["clauses"] = {
+        name: [{**one._asdict(), "channels": sorted(one.channels)} for one in rows]
+        for name, rows in groupby(found.clauses, key=lambda one: one.name)
+    }
     if as_json:
         show_json(plain)
         return
-    show_table(
-        [f"cli.column_{name}" for name in ("key", "set_to")], [(key, _told(value)) for key, value in plain.items()]
-    )
+    lines = [(key, _told(value)) for key, value in plain.items() if key != "clauses"]
+    cites = [(f"clauses.{one.name}", _cited(one)) for one in found.clauses]
+    show_table([f"cli.column_{name}" for name in ("key", "set_to")], [*lines, *cites])
 
 
 @command.command("lint", help=text("cli.policy_lint"))
@@ -135,6 +143,11 @@ def _now() -> int:
 
 def _since(policy: Policy) -> str:
     return local(policy.since, policy.timezone)
+
+
+def _cited(clause: Clause) -> str:
+    channels = f" ({', '.join(text(f'word.channel.{name}') for name in sorted(clause.channels))})"
+    return law(clause.told, language()) + (channels if clause.channels else "")
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`gatekeeper suspend`: freezes the sending of a controller, binding from the acknowledgement (J.4.2)."""
+"""`gatekeeper suspend`: freezes the sending of a controller, binding from the acknowledgement (J.4.4.2)."""
 
 from __future__ import annotations
 

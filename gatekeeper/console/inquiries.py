@@ -88,10 +88,14 @@ def letters(held: Console, reader: Reader, dids: Collection[str], lang: Language
             registry.names(db),
             registry.registered(db, "controller"),
         )
+        citations = registry.citations(db)
     told, zone = _told(reader, places), held.zone()
     found = []
     for piece in pieces(told):
-        chapters = Explanation(piece, None, local=lambda at: clock(at, zone), lang=lang, names=names).chapters()
+        explained = Explanation(
+            piece, None, local=lambda at: clock(at, zone), lang=lang, names=names, citations=citations
+        )
+        chapters = explained.chapters()
         with_facts = [pair for pair in zip(piece, chapters, strict=True) if pair[1].facts]
         cleared = [pair for pair in with_facts if pair[0].record["verdict"] == "clear"]
         _, evidence = (cleared or with_facts or [(piece[0], chapters[0])])[0]

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import orjson
 
+from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.console.model import Incoming, Part, Writing
 from gatekeeper.office.policy_change import Known
 from gatekeeper.policy.packs import Packs
@@ -117,10 +118,20 @@ def names(db: sqlite3.Connection) -> dict[str, str]:
 
 def packs(db: sqlite3.Connection, id_: str) -> Packs:
     """The policy packs of this id, with the versions that `reference` has put in force."""
+    return _policies(db).over(id_)
+
+
+def citations(db: sqlite3.Connection) -> Citations:
+    """The clauses behind recorded reasons, by the policies that are shipped or were put in force."""
+    texts = {record.sha256: record.toml for record in _policies(db).records.values() if record.toml is not None}
+    return Citations(lambda sha256: texts[sha256].encode() if sha256 in texts else None)
+
+
+def _policies(db: sqlite3.Connection) -> Known:
     known = Known()
     for row in db.execute("SELECT * FROM activated ORDER BY part, place"):
         known.take(Record("reference", row["part"], row["place"], 0, row["key"], row["value"]))
-    return known.over(id_)
+    return known
 
 
 def outcome(db: sqlite3.Connection, act_id: str) -> tuple[bool, str | None]:

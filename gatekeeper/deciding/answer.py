@@ -11,13 +11,13 @@ from gatekeeper.texts import Language, text
 from gatekeeper.times import instant
 
 
-def answer(decision: Decision, did: str | None = None) -> dict[str, Any]:
-    """The fields of `schemas.audit.Decision`, ready for JSON."""
+def answer(decision: Decision, channel: str | None = None, did: str | None = None) -> dict[str, Any]:
+    """The fields of `schemas.audit.Decision`, ready for JSON. `channel`: of the send; None if it cannot be read."""
     found: dict[str, Any] = {
         "v": 1,
         "verdict": decision.verdict,
         "primary": decision.primary,
-        "reasons": [_reason(reason) for reason in decision.reasons],
+        "reasons": [_reason(reason, decision.policy.cites(reason.code, channel)) for reason in decision.reasons],
         "notes": decision.notes,
         "obligations": decision.obligations,
         "basis": decision.basis,
@@ -45,11 +45,11 @@ def _sentence(code: str, says: tuple[tuple[str, str], ...], language: Language) 
     return text(f"reason.{code}_{case}" if case else f"reason.{code}", language, **values)
 
 
-def _reason(reason: Found) -> dict[str, Any]:
+def _reason(reason: Found, clause: str) -> dict[str, Any]:
     kind = CATALOGUE[reason.code]
     return {
         "code": reason.code,
-        "clause": kind.clause,
+        "clause": clause,
         "severity": kind.severity,
         "remedy": kind.remedy,
         "facts": reason.facts,

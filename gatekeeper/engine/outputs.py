@@ -49,7 +49,7 @@ def told(record: Record, send: Send, decision: Decision, id_: str, *, mode: Mode
     if clear:
         headers.append(("gate-inquiry", inquiry.make(id_).encode()))
     else:
-        headers.append(("gate-decision", canonical(answer(decision, id_))))
+        headers.append(("gate-decision", canonical(answer(decision, send.channel, id_))))
     return Output("cleared" if clear else "review", send.recipient_id.encode(), record.value, tuple(headers))
 
 

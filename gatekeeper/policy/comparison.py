@@ -31,9 +31,26 @@ def differences(old: Policy, new: Policy) -> list[Difference]:
     found = []
     for field in fields(Policy):
         before, after = getattr(old, field.name), getattr(new, field.name)
-        if field.name not in _NAMES and before != after:
+        if field.name == "clauses":
+            found += _of_clauses(old, new)
+        elif field.name not in _NAMES and before != after:
             found.append(Difference(field.name, _told(before), _told(after), _widens(field.name, old, new)))
     return found
+
+
+def _of_clauses(old: Policy, new: Policy) -> list[Difference]:
+    """The reasons that the two versions cite otherwise. A citation lets nothing through."""
+    before, after = (_citations(policy) for policy in (old, new))
+    names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return [Difference(f"clauses.{name}", before.get(name, "-"), after.get(name, "-"), False) for name in names]
+
+
+def _citations(policy: Policy) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for clause in policy.clauses:
+        channels = f" [{', '.join(sorted(clause.channels))}]" if clause.channels else ""
+        found.setdefault(clause.name, []).append(clause.told + channels)
+    return {name: "; ".join(told) for name, told in found.items()}
 
 
 def wider(old: Policy, new: Policy) -> list[str]:

@@ -1,4 +1,4 @@
-"""One policy version as data: jurisdictions, beginning, rules and parameters (domain rule 6.9)."""
+"""One policy version as data: jurisdictions, beginning, rules, parameters and clauses (domain rule 6.9)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from gatekeeper.errors import UsageError
+from gatekeeper.policy.clauses import CODE, Clause, Rows, cited, clauses, listed, uncited
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import near, text, wrong
 from gatekeeper.times import span
 from schemas.topics import CLEARED_DAYS, DAY_MS
-from schemas.values import Any_, Channel, Code, Id, Model, ZonedTime
+from schemas.values import Any_, Channel, Code, Id, Line, Model, ZonedTime
 
 Setting = Literal["on", "purpose", "off"]
 """Setting of a rule: in force, in force for the purpose only, or not in force."""
@@ -53,6 +54,7 @@ class Policy:
     `four_eyes_bulk`: the number of items that one person may release at once; None = any number. `rejudge_hours`:
     the time in which the gate itself decides again on sends withheld for late or unreadable facts; 0 = never.
     `ask_again_months`: a person who did not answer may be asked again so long after the window closed; None = never.
+    `clauses`: empty only in texts of before release 0.3.0. `aliases`: other numbers of clauses, for searching alone.
     """
 
     id: str
@@ -79,6 +81,8 @@ class Policy:
     four_eyes_bulk: int | None
     consent_max_age_months: int | None
     source_max_age_months: int | None
+    clauses: tuple[Clause, ...]
+    aliases: tuple[tuple[str, str], ...]
     sha256: str
 
     @property
@@ -98,6 +102,18 @@ class Policy:
     def asks_for(self, rule: str) -> bool:
         """Tells whether a tunable rule is in force, fully or for the purpose only."""
         return rule in self._on
+
+    def cites(self, code: str, channel: str | None = None) -> str:
+        """The clauses behind a reason for a send by `channel`; our own rule, or the policy's name, if it cites none."""
+        kind = CATALOGUE.get(code)
+        return cited(self._clauses.get(code, ()), channel) or (kind.own_rule if kind else "") or f"policy: {self.name}"
+
+    @cached_property
+    def _clauses(self) -> dict[str, list[Clause]]:
+        found: dict[str, list[Clause]] = {}
+        for clause in self.clauses:
+            found.setdefault(clause.name, []).append(clause)
+        return found
 
     def needs_consent(self, channel: str) -> bool:
         """Tells whether sends by `channel` need consent."""
@@ -121,6 +137,8 @@ def read(content: bytes, *, file: str) -> Policy:
     """
     try:
         table = tomllib.loads(content.decode("utf-8"))
+        if "clauses" in table:
+            table["clauses"] = listed(table["clauses"])
         found = _File.model_validate_json(orjson.dumps(table))
     except ValidationError as error:
         place, hint = _first(error)
@@ -130,6 +148,10 @@ def read(content: bytes, *, file: str) -> Policy:
     for code, setting in found.rules.items():
         if why := _untunable(code, setting):
             raise UsageError("error.policy_wrong", file=file, place=f"rules.{code}", hint=why)
+    off = frozenset(code for code, setting in found.rules.items() if setting == "off")
+    cites = clauses(found.clauses)
+    if fault := _miscited(cites, off):
+        raise UsageError("error.policy_wrong", file=file, place=f"clauses.{fault[0]}", hint=fault[1])
     numbers = found.parameters.model_dump(exclude={"confirm_days"})
     return Policy(
         id=found.id,
@@ -138,9 +160,11 @@ def read(content: bytes, *, file: str) -> Policy:
         since=span(found.effective_from, found.timezone).first,
         timezone=found.timezone,
         sensitive=found.sensitive,
-        off=frozenset(code for code, setting in found.rules.items() if setting == "off"),
+        off=off,
         purpose_only=frozenset(code for code, setting in found.rules.items() if setting == "purpose"),
         confirm_days=tuple(sorted(found.parameters.confirm_days.items())),
+        clauses=cites,
+        aliases=tuple(sorted(found.aliases.items())),
         sha256=sha256(content).hexdigest(),
         **numbers,
     )
@@ -155,6 +179,18 @@ def _untunable(code: str, setting: Setting) -> str | None:
     if code not in PURPOSE_ONLY and setting == "purpose":
         return text("wrong.rule_on_or_off")
     return None
+
+
+def _miscited(found: tuple[Clause, ...], off: frozenset[str]) -> tuple[str, str] | None:
+    """The name of a wrong or missing row of a pack's clauses, with the cause; None if all are right, or none is there.
+
+    Texts of before release 0.3.0 have no clauses, and their records are replayed by them.
+    """
+    for clause in found:
+        if CODE.fullmatch(clause.name) and clause.name not in CATALOGUE:
+            return clause.name, text("wrong.rule", near=near(clause.name, CATALOGUE))
+    missing = uncited(found, off) if found else None
+    return (missing, text("wrong.clause_missing")) if missing else None
 
 
 def _zone(name: str) -> str:
@@ -203,6 +239,8 @@ class _File(Model):
     sensitive: frozenset[Code]
     rules: dict[str, Setting] = Field(default_factory=dict)
     parameters: _Parameters
+    clauses: Annotated[dict[Line, Rows], Field(max_length=256)] = Field(default_factory=dict)
+    aliases: Annotated[dict[Line, Line], Field(max_length=256)] = Field(default_factory=dict)
 
 
 def _first(error: ValidationError) -> tuple[str, str]:

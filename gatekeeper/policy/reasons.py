@@ -1,4 +1,4 @@
-"""The catalogue of reasons: severity, clause and remedies of each, and their order.
+"""The catalogue of reasons: severity and remedies of each, and their order.
 
 `texts/reason.toml` holds the sentences, under the same codes.
 """
@@ -22,13 +22,16 @@ VERDICTS: tuple[Verdict, ...] = ("clear", "confirm", "review", "block")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One reason of the catalogue (domain §3.2)."""
+    """One reason of the catalogue (domain §3.2). Its clauses of law stand in the policy pack of each country.
+
+    `own_rule`: our own rule behind it, which is cited where a pack cites no law.
+    """
 
     code: str
     group: Group
     severity: Severity
     remedy: tuple[Remedy, ...]
-    clause: str
+    own_rule: str = ""
     absence: bool = False
     """True for a reason that only reports missing data; a more specific reason replaces it (rule 6.4.2)."""
 
@@ -48,7 +51,7 @@ class Found(NamedTuple):
     says: Mapping[str, str] = MappingProxyType({})
 
 
-J87 = "J.8.7 (JIS Q 15001:2017 A.3.4.2.7)"
+ONE_PIECE = "policy: one piece a person, campaign and channel"
 
 CATALOGUE: Mapping[str, Kind] = MappingProxyType(
     {
@@ -56,98 +59,72 @@ CATALOGUE: Mapping[str, Kind] = MappingProxyType(
         for kind in (
             # in the order of domain §3.2, which ranks the reasons of one class; EXTERNAL_* and ART14_* come with the
             # packs of their countries
-            Kind("SUBJECT_OBJECTED", "will", "HARD", ("N",), "APPI 35(5)(6); J.10 (A.3.4.4)"),
-            Kind("CONSENT_WITHDRAWN", "will", "HARD", ("N",), J87),
-            Kind("CONSENT_REFUSED", "will", "HARD", ("N",), J87),
-            Kind("CESSATION_REQUESTED", "will", "HARD", ("N",), "APPI 35(1)(5); J.10 (A.3.4.4)"),
-            Kind("SUBJECT_ERASED", "will", "HARD", ("N",), "APPI 35; J.10 (A.3.4.4)"),
-            Kind("POSTAL_REFUSAL_RETURNED", "will", "HARD", ("N",), "APPI 35(5); J.10 (A.3.4.4)"),
-            Kind("SOURCE_UNKNOWN", "source", "HARD", ("F",), f"{J87}; J.8.4 (A.3.4.2.4)"),
-            Kind("SOURCE_ILLICIT", "source", "HARD", ("-",), "APPI 20(1); J.8.2 (A.3.4.2.2)"),
-            Kind("SOURCE_BATCH_QUARANTINED", "source", "HARD", ("F",), "J.8.2 (A.3.4.2.2); policy: a frozen list"),
-            Kind("SOURCE_CHECK_MISSING", "source", "HARD", ("F",), "APPI 30(1)(3); J.8.8 (A.3.4.2.8)"),
-            Kind("PROVIDER_BASIS_MISSING", "source", "HARD", ("F",), "APPI 27(1)(2)"),
-            Kind("PROVIDER_OPTOUT_CHAIN", "source", "HARD", ("-",), "APPI 27(2) proviso"),
-            Kind("ENTRUSTED_OWN_USE", "source", "HARD", ("-",), "APPI 27(5)(i), 18; J.8.7 b"),
-            Kind("ENTRUSTED_COMMINGLED", "source", "HARD", ("F",), "APPI 27(5)(i); PPC Q&A 7-42"),
-            Kind("JOINT_USE_TERMS_MISSING", "source", "HARD", ("F",), "APPI 27(5)(iii); J.8.7 d"),
-            Kind("JOINT_USE_PARTY_OUT_OF_RANGE", "source", "HARD", ("F",), "APPI 27(5)(iii); J.8.7 d"),
-            Kind("SENSITIVE_AUDIENCE", "source", "HARD", ("F",), "APPI 20(2); J.8.3 (A.3.4.2.3)"),
-            Kind("IMPROPER_USE_TARGETING", "source", "HARD", ("-",), "APPI 19"),
-            Kind("RECIPIENT_DECEASED", "person", "HARD", ("F",), "J.3.1.1; APPI 22"),
-            Kind("MINOR_NO_GUARDIAN", "person", "HARD", ("F",), "PPC Q&A 1-62; Civil Code 5"),
-            Kind("AGE_UNCERTAIN", "person", "SOFT", ("R", "C"), "PPC Q&A 1-62"),
-            Kind("IDENTITY_AMBIGUOUS", "person", "SOFT", ("R", "F"), "APPI 22"),
-            Kind("CONTACT_UNDELIVERABLE", "person", "HARD", ("F",), "APPI 22"),
-            Kind("THIRD_PARTY_UNCONFIRMED", "source", "SOFT", ("C",), J87, absence=True),
-            Kind("PUBLIC_SOURCE_UNCONFIRMED", "source", "SOFT", ("C",), J87, absence=True),
-            Kind("REFERRAL_UNCONFIRMED", "source", "SOFT", ("C",), J87, absence=True),
-            Kind("SUCCESSION_NOT_COVERED", "source", "SOFT", ("C",), "APPI 18(2); J.8.7 c"),
-            Kind("JOINT_USE_NOT_COVERED", "source", "SOFT", ("C",), "APPI 27(5)(iii), 27(6); J.8.7 d"),
-            Kind("NOTICE_ITEMS_MISSING", "source", "SOFT", ("C", "F"), "J.8.5 (A.3.4.2.5); J.8.7 a"),
-            Kind("SOURCE_CONFLICT", "source", "SOFT", ("R", "F"), "J.8.2 (A.3.4.2.2)"),
-            Kind("SOURCE_STALE", "source", "SOFT", ("C",), "APPI 22; policy: source_max_age"),
-            Kind("CONFIRMATION_PENDING", "lifecycle", "HARD", ("W",), "J.8.7; PPC Q&A 1-60"),
-            Kind("CONFIRMATION_LAPSED", "lifecycle", "HARD", ("N",), J87),
-            Kind("CONFIRMATION_UNDELIVERED", "lifecycle", "HARD", ("F",), J87),
-            Kind("CONFIRMATION_DEFECTIVE", "lifecycle", "HARD", ("F",), J87),
-            Kind("CONFIRMATION_CHANNEL_UNLAWFUL", "lifecycle", "HARD", ("F",), "Specified E-mail Act 3(1)"),
-            Kind("CONFIRMATION_CAP_REACHED", "lifecycle", "HARD", ("N",), "J.8.7; policy: ask_cap"),
-            Kind("PURPOSE_NOT_COVERED", "scope", "SOFT", ("C",), "APPI 17, 18; J.8.6 (A.3.4.2.6)"),
-            Kind("CONTROLLER_MISMATCH", "scope", "SOFT", ("C",), "J.8.7; APPI 27"),
-            Kind("CHANNEL_NOT_CONSENTED", "scope", "SOFT", ("C",), J87),
-            Kind("CONTACT_POINT_NOT_COVERED", "scope", "SOFT", ("C", "F"), J87),
-            Kind(
-                "EMAIL_OPT_IN_MISSING",
-                "channel",
-                "HARD",
-                ("N",),
-                "Specified E-mail Act 3(1); Specified Commercial Transactions Act 12-3",
-            ),
-            Kind(
-                "EMAIL_CONSENT_RECORD_MISSING",
-                "channel",
-                "HARD",
-                ("F",),
-                "Specified E-mail Act 3(2); Specified Commercial Transactions Act 12-3(3)",
-            ),
-            Kind("DISPLAY_ITEMS_MISSING", "channel", "HARD", ("F",), "Specified E-mail Act 4; J.8.7"),
-            Kind("CREATIVE_PERSON_UNRELEASED", "channel", "SOFT", ("R", "F"), "APPI 17, 18; J.8.6 (A.3.4.2.6)"),
-            Kind("CONSENT_MISSING", "consent", "SOFT", ("C",), J87, absence=True),
-            Kind("CONSENT_EVIDENCE_MISSING", "consent", "SOFT", ("C", "F"), "J.8.7; J.4.5.5 (A.3.5.3)"),
-            Kind("CONSENT_UNCONFIRMED", "consent", "HARD", ("W", "N"), "J.8.7; policy: double opt-in"),
-            Kind("CONSENT_NOT_YET_VALID", "consent", "HARD", ("W", "F"), "J.8.7; ISO/IEC TS 27560 validity"),
-            Kind("CONSENT_EXPIRED", "consent", "SOFT", ("C",), "J.8.7; ISO/IEC TS 27560 validity"),
-            Kind("CONSENT_INVALIDATED", "consent", "HARD", ("N",), "J.8.7; APPI 20(1)"),
-            Kind("CONSENT_BY_OTHER", "consent", "SOFT", ("C",), "J.8.7; Civil Code 99, 113"),
-            Kind("FACTS_UNAVAILABLE", "system", "HARD", ("W",), "J.8.7; policy: nothing is cleared by an absence"),
-            Kind("FACTS_STALE", "system", "HARD", ("W",), "APPI 35(5)(6); policy: max_lag"),
-            Kind("SENDING_SUSPENDED", "system", "HARD", ("W",), "J.4.2"),
-            Kind("JURISDICTION_UNKNOWN", "system", "SOFT", ("F",), "policy: strictest"),
-            Kind("POLICY_UNKNOWN", "system", "HARD", ("F",), "policy: a country needs a policy in force"),
-            Kind("EVENT_INVALID", "system", "HARD", ("F",), "J.8.1 (A.3.4.2.1); policy: purposes and controllers"),
-            Kind("DECISION_FAILED", "system", "HARD", ("W",), "policy: a failed decision withholds"),
-            Kind("RELEASE_SUPERSEDED", "system", "HARD", ("-",), "policy: a newer hard fact ends a release"),
-            Kind("RELEASE_EXPIRED", "system", "SOFT", ("R",), "policy: release_ttl"),
-            Kind("ASK_TEMPLATE_MISSING", "system", "SOFT", ("F", "C"), J87),
-            Kind("DUPLICATE_SEND", "system", "HARD", ("-",), "policy: one piece a person, campaign and channel"),
+            Kind("SUBJECT_OBJECTED", "will", "HARD", ("N",)),
+            Kind("CONSENT_WITHDRAWN", "will", "HARD", ("N",)),
+            Kind("CONSENT_REFUSED", "will", "HARD", ("N",)),
+            Kind("CESSATION_REQUESTED", "will", "HARD", ("N",)),
+            Kind("SUBJECT_ERASED", "will", "HARD", ("N",)),
+            Kind("POSTAL_REFUSAL_RETURNED", "will", "HARD", ("N",)),
+            Kind("SOURCE_UNKNOWN", "source", "HARD", ("F",)),
+            Kind("SOURCE_ILLICIT", "source", "HARD", ("-",)),
+            Kind("SOURCE_BATCH_QUARANTINED", "source", "HARD", ("F",)),
+            Kind("SOURCE_CHECK_MISSING", "source", "HARD", ("F",)),
+            Kind("PROVIDER_BASIS_MISSING", "source", "HARD", ("F",)),
+            Kind("PROVIDER_OPTOUT_CHAIN", "source", "HARD", ("-",)),
+            Kind("ENTRUSTED_OWN_USE", "source", "HARD", ("-",)),
+            Kind("ENTRUSTED_COMMINGLED", "source", "HARD", ("F",)),
+            Kind("JOINT_USE_TERMS_MISSING", "source", "HARD", ("F",)),
+            Kind("JOINT_USE_PARTY_OUT_OF_RANGE", "source", "HARD", ("F",)),
+            Kind("SENSITIVE_AUDIENCE", "source", "HARD", ("F",)),
+            Kind("IMPROPER_USE_TARGETING", "source", "HARD", ("-",)),
+            Kind("RECIPIENT_DECEASED", "person", "HARD", ("F",)),
+            Kind("MINOR_NO_GUARDIAN", "person", "HARD", ("F",)),
+            Kind("AGE_UNCERTAIN", "person", "SOFT", ("R", "C")),
+            Kind("IDENTITY_AMBIGUOUS", "person", "SOFT", ("R", "F")),
+            Kind("CONTACT_UNDELIVERABLE", "person", "HARD", ("F",)),
+            Kind("THIRD_PARTY_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
+            Kind("PUBLIC_SOURCE_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
+            Kind("REFERRAL_UNCONFIRMED", "source", "SOFT", ("C",), absence=True),
+            Kind("SUCCESSION_NOT_COVERED", "source", "SOFT", ("C",)),
+            Kind("JOINT_USE_NOT_COVERED", "source", "SOFT", ("C",)),
+            Kind("NOTICE_ITEMS_MISSING", "source", "SOFT", ("C", "F")),
+            Kind("SOURCE_CONFLICT", "source", "SOFT", ("R", "F")),
+            Kind("SOURCE_STALE", "source", "SOFT", ("C",)),
+            Kind("CONFIRMATION_PENDING", "lifecycle", "HARD", ("W",)),
+            Kind("CONFIRMATION_LAPSED", "lifecycle", "HARD", ("N",)),
+            Kind("CONFIRMATION_UNDELIVERED", "lifecycle", "HARD", ("F",)),
+            Kind("CONFIRMATION_DEFECTIVE", "lifecycle", "HARD", ("F",)),
+            Kind("CONFIRMATION_CHANNEL_UNLAWFUL", "lifecycle", "HARD", ("F",)),
+            Kind("CONFIRMATION_CAP_REACHED", "lifecycle", "HARD", ("N",)),
+            Kind("PURPOSE_NOT_COVERED", "scope", "SOFT", ("C",)),
+            Kind("CONTROLLER_MISMATCH", "scope", "SOFT", ("C",)),
+            Kind("CHANNEL_NOT_CONSENTED", "scope", "SOFT", ("C",)),
+            Kind("CONTACT_POINT_NOT_COVERED", "scope", "SOFT", ("C", "F")),
+            Kind("EMAIL_OPT_IN_MISSING", "channel", "HARD", ("N",)),
+            Kind("EMAIL_CONSENT_RECORD_MISSING", "channel", "HARD", ("F",)),
+            Kind("DISPLAY_ITEMS_MISSING", "channel", "HARD", ("F",)),
+            Kind("CREATIVE_PERSON_UNRELEASED", "channel", "SOFT", ("R", "F")),
+            Kind("CONSENT_MISSING", "consent", "SOFT", ("C",), absence=True),
+            Kind("CONSENT_EVIDENCE_MISSING", "consent", "SOFT", ("C", "F")),
+            Kind("CONSENT_UNCONFIRMED", "consent", "HARD", ("W", "N")),
+            Kind("CONSENT_NOT_YET_VALID", "consent", "HARD", ("W", "F")),
+            Kind("CONSENT_EXPIRED", "consent", "SOFT", ("C",)),
+            Kind("CONSENT_INVALIDATED", "consent", "HARD", ("N",)),
+            Kind("CONSENT_BY_OTHER", "consent", "SOFT", ("C",)),
+            Kind("FACTS_UNAVAILABLE", "system", "HARD", ("W",), own_rule="policy: nothing is cleared by an absence"),
+            Kind("FACTS_STALE", "system", "HARD", ("W",), own_rule="policy: max_lag"),
+            Kind("SENDING_SUSPENDED", "system", "HARD", ("W",)),
+            Kind("JURISDICTION_UNKNOWN", "system", "SOFT", ("F",), own_rule="policy: strictest"),
+            Kind("POLICY_UNKNOWN", "system", "HARD", ("F",), own_rule="policy: a country needs a policy in force"),
+            Kind("EVENT_INVALID", "system", "HARD", ("F",), own_rule="policy: purposes and controllers"),
+            Kind("DECISION_FAILED", "system", "HARD", ("W",), own_rule="policy: a failed decision withholds"),
+            Kind("RELEASE_SUPERSEDED", "system", "HARD", ("-",), own_rule="policy: a newer hard fact ends a release"),
+            Kind("RELEASE_EXPIRED", "system", "SOFT", ("R",), own_rule="policy: release_ttl"),
+            Kind("ASK_TEMPLATE_MISSING", "system", "SOFT", ("F", "C")),
+            Kind("DUPLICATE_SEND", "system", "HARD", ("-",), own_rule=ONE_PIECE),
         )
     }
 )
-
-FORMER: tuple[tuple[int, Kind], ...] = ()
-"""Reasons of earlier rules, each with the last version of the rules that had it, oldest first.
-
-A reason that no rule finds any more moves here, and so does the old form of a reason whose clause changes. Its
-sentences stay in `texts/reason.toml`. Nothing may be deleted, because old records are explained by these reasons.
-"""
-
-
-def kind_at(code: str, rules: int, former: Sequence[tuple[int, Kind]] = FORMER) -> Kind | None:
-    """A reason as defined in a version of the rules; None for a code that this release does not know."""
-    then = (kind for last, kind in former if kind.code == code and rules <= last)
-    return next(then, CATALOGUE.get(code))
-
 
 WORST = {code: VERDICTS.index(kind.verdict) for code, kind in CATALOGUE.items()}
 """Verdict of each reason, as an index of VERDICTS."""

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.wording import told_reason
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.log.sealed import Sealed
@@ -117,7 +118,8 @@ class Samples:
     Everybody who repeats the draw gets the same decisions.
     """
 
-    def __init__(self, period: Period) -> None:
+    def __init__(self, period: Period, citations: Citations) -> None:
+        self._citations = citations
         self._seed = f"gate/sample/1\0{period.since}\0{period.to}\0".encode()
         self._drawn: list[tuple[int, int, int, Link]] = []
         self._seen = 0
@@ -137,10 +139,10 @@ class Samples:
 
         Each proof is already checked and in the form that `gatekeeper audit check` reads.
         """
-        return [_sample(link, place, seal) for *_, place, link in sorted(self._drawn, reverse=True)]
+        return [_sample(link, place, seal, self._citations) for *_, place, link in sorted(self._drawn, reverse=True)]
 
 
-def _sample(link: Link, place: int, seal: ProvingLog) -> dict[str, Any]:
+def _sample(link: Link, place: int, seal: ProvingLog, citations: Citations) -> dict[str, Any]:
     record = orjson.loads(link.records[place])
     written, did = of_record(link, place, seal.log, seal.keys), record["did"]
     proof = orjson.loads(written)
@@ -153,7 +155,7 @@ def _sample(link: Link, place: int, seal: ProvingLog) -> dict[str, Any]:
         "route": route(record),
         "origin": origin(record),
         "verdict": record["verdict"],
-        "reasons": [told_reason(reason, record["engine"]["rules"]) for reason in record["reasons"]],
+        "reasons": [told_reason(reason, record, citations) for reason in record["reasons"]],
         "manifest": link.place,
         "leaf": proof["log"]["index"] if proof["log"] else None,
         "state": _state(written, seal),

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.records.record import FOREIGN
 from gatekeeper.audit.tlog.merkle import leaf_hash
 from gatekeeper.errors import IntegrityError
@@ -28,17 +29,27 @@ class Tally:
     """Running totals of a report.
 
     Takes consents and recalls first, then the links of each partition in order.
-    `partitions`: the number of partitions of `sends`.
+    `partitions`: the number of partitions of `sends`. `citations`: the clauses behind reasons; None = those of the
+    shipped policies.
     """
 
-    def __init__(self, period: Period, *, partitions: int, seal: ProvingLog, window: Window) -> None:
+    def __init__(
+        self,
+        period: Period,
+        *,
+        partitions: int,
+        seal: ProvingLog,
+        window: Window,
+        citations: Citations | None = None,
+    ) -> None:
+        citations = citations or Citations()
         self.period, self._seal, self._window = period, seal, window
         indexes = seal.log.indexes if seal.log else {}
-        self._sends = Sends(period)
+        self._sends = Sends(period, citations)
         self._desk = Desk()
         self.people = People(partitions)
         self._chains = Chains(lambda link: leaf_hash(link.value) in indexes)
-        self._samples = Samples(period)
+        self._samples = Samples(period, citations)
         self._shadow = 0
 
     def link(self, link: Link) -> None:

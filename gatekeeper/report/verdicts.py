@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from gatekeeper.policy.reasons import CATALOGUE, VERDICTS
+from gatekeeper.audit.explanation.citations import Citations
+from gatekeeper.policy.reasons import VERDICTS
 from gatekeeper.report.period import Period
 from gatekeeper.review.data_origin import origin, route
 from gatekeeper.times import span
@@ -15,7 +16,7 @@ from gatekeeper.times import span
 _CLAUSE = re.compile(r"J\.\d+(?:\.\d+)*")
 SHOWS: Mapping[str, tuple[str, ...]] = {
     "J.3.1.1": ("reasons",),
-    "J.4.2": ("reasons", "policies"),
+    "J.4.4.2": ("reasons", "policies"),
     "J.4.5.5": ("coverage", "seal", "samples"),
     "J.8.1": ("reasons",),
     "J.8.2": ("sources", "reasons"),
@@ -31,17 +32,18 @@ SHOWS: Mapping[str, tuple[str, ...]] = {
 """Sections of the report that show compliance with a clause of JIS Q 15001, numbered as in its guideline."""
 
 
-def clauses(code: str) -> tuple[str, ...]:
-    """The clauses of JIS Q 15001 behind a reason."""
-    kind = CATALOGUE.get(code)
-    return tuple(dict.fromkeys(_CLAUSE.findall(kind.clause))) if kind else ()
+def clauses(citation: str | None) -> tuple[str, ...]:
+    """The clauses of JIS Q 15001 in a citation."""
+    return tuple(dict.fromkeys(_CLAUSE.findall(citation or "")))
 
 
 class Sends:
     """Counts of decided sends; each send counts once, by its first decision."""
 
-    def __init__(self, period: Period) -> None:
+    def __init__(self, period: Period, citations: Citations) -> None:
         self._period = period
+        self._citations = citations
+        self._cited: dict[str, dict[str, None]] = {}
         self._verdicts: Counter[str] = Counter()
         self._sources: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self._steps: dict[str, Counter[str]] = defaultdict(Counter)
@@ -65,7 +67,10 @@ class Sends:
         codes = [reason["code"] for reason in record["reasons"]]
         self._withheld.update(codes)
         self._primary.update(codes[:1])
-        self._clauses.update({clause for code in codes for clause in clauses(code)})
+        cited = {code: self._citations.clause(code, record) for code in codes}
+        self._clauses.update({clause for citation in cited.values() for clause in clauses(citation)})
+        for code, citation in cited.items():
+            self._cited.setdefault(code, {}).update(dict.fromkeys(citation.split("; ") if citation else ()))
 
     def told(self, cured: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
         """The report's sections on sends, from `sends` to `clauses`.
@@ -86,7 +91,7 @@ class Sends:
             "reasons": [
                 {
                     "code": code,
-                    "clause": CATALOGUE[code].clause if code in CATALOGUE else None,
+                    "clause": "; ".join(self._cited.get(code, ())) or None,
                     "withheld": self._withheld[code],
                     "primary": self._primary[code],
                     "cured": {remedy: cured.get(code, {}).get(remedy, 0) for remedy in ("R", "C", "F", "W")},

@@ -79,7 +79,7 @@ class NoticeItems(Model):
 
 
 class Controller(Model):
-    """A legal entity in whose name mail is sent, what it tells people, and whether it is frozen (J.4.2, J.8.7)."""
+    """A legal entity in whose name mail is sent, what it tells people, and whether it is frozen (J.4.4.2, J.8.7)."""
 
     v: Version
     kind: Literal["controller"]

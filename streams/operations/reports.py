@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.checks.by_hash import ByHash, Missing
+from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.log.atomic_store import AtomicStore
 from gatekeeper.audit.log.sealed import sealed
 from gatekeeper.audit.log.tree import CHECKPOINT
@@ -42,7 +43,8 @@ def read(settings: Settings, period: Period, passed: Passed = lambda done, total
             except Missing:
                 return None
 
-        tally = Tally(period, partitions=len(reader.partitions("sends")), seal=seal, window=window)
+        partitions, citations = len(reader.partitions("sends")), Citations(trail.policy)
+        tally = Tally(period, partitions=partitions, seal=seal, window=window, citations=citations)
         starts = reader.since("manifests", period.since)
         total = sum(max(0, end - starts[number]) for number, (_, end) in trail.bounds.manifests.items())
         passed(0, total)

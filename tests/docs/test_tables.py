@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from gatekeeper import errors
 from gatekeeper.cli.decide import command
+from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.report.evidence import ProvingLog
 from gatekeeper.report.period import Period
@@ -55,8 +56,9 @@ def test_topic_settings_then_the_page_names_each_with_its_value(table: Table) ->
 
 def test_reasons_then_the_page_is_the_catalogue(table: Table) -> None:
     words = {code: [text(f"meaning.{code}", "ja"), text(f"meaning.{code}", "en")] for code in CATALOGUE}
+    cites = load("jp-pmark").home[0].cites
     assert [[cell.replace("`", "") for cell in row] for row in table("docs/reference/reasons.md", "code")] == [
-        [kind.code, *words[kind.code], kind.verdict, kind.severity, " ".join(kind.remedy), kind.clause]
+        [kind.code, *words[kind.code], kind.verdict, kind.severity, " ".join(kind.remedy), cites(kind.code)]
         for kind in CATALOGUE.values()
     ]
 

@@ -20,6 +20,7 @@ import orjson
 from gatekeeper.audit.records.releases import RULES
 from gatekeeper.deciding.decide import Decision
 from gatekeeper.deciding.release import refusal
+from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE, Found
 from gatekeeper.texts import catalogue
 from schemas.codec import canonical
@@ -85,10 +86,10 @@ def fixture(rules: int) -> tuple[list[bytes], Named]:
 
 
 def explained() -> dict[str, Any]:
-    """Returns how reasons are explained now: the clause of each, and what each sentence fills in."""
+    """Returns how reasons are explained now: the clause of each for post, and what each sentence fills in."""
     sentences = {key.removeprefix("reason."): both for key, both in catalogue().items() if key.startswith("reason.")}
     return {
-        "clauses": {code: kind.clause for code, kind in CATALOGUE.items()},
+        "clauses": {code: load("jp-pmark").home[0].cites(code, "postal") for code in CATALOGUE},
         "sentences": {key: sorted(set().union(*map(filled, both.values()))) for key, both in sentences.items()},
     }
 

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from gatekeeper.audit.checks.trail import Link
+from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.explanation import Explanation, NewestCheckpoint, PlacedRecord, of
 from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
 from gatekeeper.audit.records import inquiry
@@ -16,7 +17,7 @@ from gatekeeper.audit.records.releases import RULES
 from gatekeeper.audit.verify.findings import Finding
 from gatekeeper.deciding.decide import ENCLOSE_NOTICE, OPT_OUT, STATE_SOURCE, STOP_CONTACT
 from gatekeeper.errors import IncompleteError, IntegrityError, UsageError
-from gatekeeper.policy.reasons import CATALOGUE, kind_at
+from gatekeeper.policy.policy import read
 from gatekeeper.texts import Language, catalogue, text
 from schemas.audit import Outcome, Stage, Verdict
 from schemas.codec import canonical
@@ -33,6 +34,7 @@ from schemas.events import (
 )
 from tests.support import invented
 from tests.support.desk import YOUNG, Desk
+from tests.unit.test_policy import SHIPPED
 
 NO = invented.consent(record_id="R-2", state="Withdrawn", purpose="*", channels=[], event_time="2026-11-01")
 CLEAR = (invented.source(), invented.consent())
@@ -255,11 +257,20 @@ def test_record_that_cannot_be_read_then_of_later_rules_it_is_not_called_wrong(
 
 
 def test_reason_that_changed_then_a_record_is_told_by_the_clause_of_its_time() -> None:
-    now = CATALOGUE["SUBJECT_OBJECTED"]
-    former = ((2, replace(now, clause="Act 1")), (4, replace(now, clause="Act 2")), (4, replace(now, code="GONE")))
-    clauses = [(kind_at("SUBJECT_OBJECTED", rules, former) or now).clause for rules in range(1, 6)]
-    assert clauses == ["Act 1", "Act 1", "Act 2", "Act 2", now.clause]
-    assert [kind_at("GONE", rules, former) is None for rules in (4, 5)] == [False, True]
+    other = SHIPPED.replace(b"version = 1", b"version = 9").replace(b"APPI 35(5)(6); J.10", b"Act 1")
+    ref = read(other, file="other").ref
+    texts = {ref["sha256"]: other}
+
+    def clause(rules: int, channel: str | None = "postal", **policy: object) -> str | None:
+        record = {"engine": {"rules": rules}, "channel": channel, "policy": {**ref, **policy}}
+        return Citations(texts.get).clause("SUBJECT_OBJECTED", record)
+
+    assert clause(5) == "APPI 35(5)(6); J.10 (A.3.4.4)"
+    assert clause(RULES) == "Act 1"
+    assert clause(RULES, "fax") == "Act 1; Specified Commercial Transactions Act 12-5"
+    assert clause(RULES, "phone") == "Act 1; Specified Commercial Transactions Act 17 (unverified)"
+    assert clause(RULES, None, version=1, sha256="0" * 64) == "APPI 35(5)(6); J.10", "the text is nowhere any more"
+    assert clause(RULES, sha256="0" * 64) is None
 
 
 def test_piece_released_in_bulk_then_the_page_says_of_how_many_and_by_whom() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from hashlib import sha256
 from importlib.resources import files
@@ -11,7 +12,8 @@ import pytest
 from gatekeeper.errors import UsageError
 from gatekeeper.policy.comparison import differences, wider
 from gatekeeper.policy.packs import load, shipped
-from gatekeeper.policy.policy import read
+from gatekeeper.policy.policy import Policy, read
+from gatekeeper.policy.reasons import CATALOGUE
 
 SHIPPED = files("gatekeeper.policy").joinpath("jp-pmark.toml").read_bytes()
 
@@ -47,6 +49,10 @@ def test_shipped_policy_loaded_then_named_by_its_bytes() -> None:
         (b"ask_cap = 1", b"ask_cap = 0", "parameters.ask_cap", "greater"),
         (b"four_eyes_bulk = 100", b"four_eyes_bulk = 0", "parameters.four_eyes_bulk", "greater"),
         (b"four_eyes_bulk = 100", b"four_eyes_bulks = 100", "parameters.", "four_eyes_bulk"),
+        (b"CONSENT_MISSING = {", b"CONSENT_MISING = {", "clauses.CONSENT_MISING", "CONSENT_MISSING"),
+        (b"CONSENT_MISSING = {", b"# CONSENT_MISSING = {", "clauses.CONSENT_MISSING", "no clause"),
+        (b'{ cite = "APPI 19", verified = true }', b'{ cite = "APPI 19", sure = true }', "clauses.IMPROPER_USE", "key"),
+        (b'channels = ["fax"]', b'channels = ["telefax"]', "clauses.SUBJECT_OBJECTED", "fax"),
         (b"four_eyes_bulk = 100", b"rejudge_hours = 1441", "parameters.rejudge_hours", "1440"),
     ],
 )
@@ -124,3 +130,53 @@ def test_time_to_ask_again_shortened_or_added_then_wider_and_lengthened_or_dropp
     for old, new in ((never, late), (late, soon), (never, soon)):
         assert wider(old, new) == ["ask_again_months"]
         assert wider(new, old) == []
+
+
+CHANNELS = ("postal", "email", "sms", "fax", "phone", "visit", None)
+
+
+@pytest.mark.parametrize(
+    "policy", [one for versions in shipped().values() for one in versions], ids=lambda one: one.name
+)
+def test_shipped_pack_then_each_reason_has_its_clause_and_none_of_2017(policy: Policy) -> None:
+    cites = {(code, channel): policy.cites(code, channel) for code in CATALOGUE for channel in CHANNELS}
+    assert all(cites.values())
+    assert [said for said in cites.values() if re.search(r"A\.3\.|2017", said)] == []
+    assert (policy.id == "jp-appi") != any("J.8.7" in said for said in cites.values())
+
+
+def test_conditions_of_the_guide_then_each_is_a_row_that_nobody_has_verified() -> None:
+    policy = load("jp-pmark").home[0]
+    rows = {clause.name: clause.verified for clause in policy.clauses if clause.name.startswith("J.8.7 ")}
+    assert rows == {f"J.8.7 {letter}": False for letter in "abcdef"}
+    assert policy.cites("ENTRUSTED_OWN_USE") == "APPI 27(5)(i), 18; J.8.7 b) (unverified)"
+    assert ("A.3.4.2.7", "J.8.7") in policy.aliases
+
+
+@pytest.mark.parametrize("code", ["CONSENT_WITHDRAWN", "SUBJECT_OBJECTED"])
+def test_a_no_by_channel_then_the_law_of_that_channel_is_cited_beside(code: str) -> None:
+    for name in ("jp-pmark", "jp-appi", "strictest"):
+        cites = [
+            load(name).home[0].cites(code, channel) for channel in ("postal", "email", "sms", "fax", "phone", "visit")
+        ]
+        post, email, sms, fax, phone, visit = (said.removeprefix(cites[0]) for said in cites)
+        assert email == sms == "; Specified E-mail Act 3(3); Specified Commercial Transactions Act 12-3(2)"
+        assert (post, fax) == ("", "; Specified Commercial Transactions Act 12-5")
+        assert phone == "; Specified Commercial Transactions Act 17 (unverified)"
+        assert visit == "; Specified Commercial Transactions Act 3-2 (unverified)"
+
+
+def test_text_of_an_earlier_release_then_read_without_clauses() -> None:
+    former = read(SHIPPED.partition(b"# The clause behind")[0], file="former.toml")
+    assert (former.clauses, former.cites("FACTS_STALE"), former.cites("CONSENT_MISSING")) == (
+        (),
+        "policy: max_lag",
+        "policy: jp-pmark@1",
+    )
+
+
+def test_clauses_changed_then_the_difference_names_the_reason_and_widens_nothing() -> None:
+    new = read(SHIPPED.replace(b'J.8.7 b)", verified = false', b'J.8.7 b)", verified = true'), file="new.toml")
+    found = differences(load("jp-pmark").home[0], new)
+    assert {one.key for one in found} == {"clauses.ENTRUSTED_OWN_USE", "clauses.J.8.7 b"}
+    assert not any(one.widens for one in found)

@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 
 from gatekeeper.audit.checks.trail import Link
-from gatekeeper.audit.explanation.wording import FactLine, Telling, told_reason
+from gatekeeper.audit.explanation.citations import Citations
+from gatekeeper.audit.explanation.wording import FactLine, Telling
 from gatekeeper.audit.export.proof import of_record
 from gatekeeper.audit.log.sealed import Sealed
 from gatekeeper.audit.records import inquiry, masking
@@ -157,7 +158,7 @@ def _unread(rules: int, partition: int, offset: int | str) -> GatekeeperError:
 class Explanation:
     """Explanation of one piece in a language (None: the reader's). `local` writes an instant in local time.
 
-    `seal`: of the log, None if nothing is sealed. `names`: as `Telling` takes them.
+    `seal`: of the log, None if nothing is sealed. `names`, `citations`: as `Telling` takes them.
     """
 
     def __init__(
@@ -168,9 +169,10 @@ class Explanation:
         local: Callable[[str], str],
         lang: Language | None = None,
         names: Mapping[str, str] | None = None,
+        citations: Citations | None = None,
     ):
         self.piece, self._seal, self._local = piece, seal, local
-        self._tell = Telling(lang or language(), names)
+        self._tell = Telling(lang or language(), names, citations)
 
     def page(self) -> str:
         """The page as text."""
@@ -210,7 +212,7 @@ class Explanation:
                 **{name: told.record[name] for name in _SHOWN},
                 "mode": told.record.get("mode", "live"),
                 "act": told.record.get("act"),
-                "reasons": [told_reason(reason, _rules(told)) for reason in told.record["reasons"]],
+                "reasons": [self._tell.reason(reason, told.record) for reason in told.record["reasons"]],
                 "facts": self._whole(chapter.facts, chapter.more),
                 "place": {"partition": told.partition, "manifest": told.manifest, "position": told.position},
                 "wrong": [finding.code for finding in told.wrong],
@@ -245,7 +247,7 @@ class Explanation:
             piece=tell.say("piece", **named, channel=channel) if record["campaign"] else None,
             act=tell.act(record["act"]) if record.get("act") else None,
             verdict=tell.say(f"verdict_{record['verdict']}") if record["verdict"] else None,
-            because=[tell.because(reason, _rules(told)) for reason in record["reasons"]],
+            because=[tell.because(reason, record) for reason in record["reasons"]],
             facts=tell.facts(facts, record["basis"]) if facts else [],
             more=more,
             must=[tell.known("must", code) for code in record["obligations"]],

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.records import masking
 from gatekeeper.deciding.answer import sentence
-from gatekeeper.policy.reasons import Found, kind_at
+from gatekeeper.policy.reasons import Found
 from gatekeeper.texts import Language, catalogue
 from gatekeeper.texts import text as worded
 from gatekeeper.words import law
@@ -21,13 +22,12 @@ _MORE = (("provided_by", "provider"), ("batch_id", "batch"), ("notice_id", "noti
 _CERTAIN = 1000
 
 
-def told_reason(reason: Mapping[str, Any], rules: int) -> dict[str, Any]:
-    """A recorded reason for programs: code, clause, its facts, and its sentence in both languages.
+def told_reason(reason: Mapping[str, Any], record: Mapping[str, Any], citations: Citations) -> dict[str, Any]:
+    """A reason of an audit record for programs: code, clause, its facts, and its sentence in both languages.
 
-    `rules`: the version of the rules that decided. For a reason unknown to this release, the record is quoted, with
-    possible personal data left out.
+    For a reason unknown to this release, the record is quoted, with possible personal data left out.
     """
-    code, kind = reason["code"], kind_at(reason["code"], rules)
+    code, rules = reason["code"], record["engine"]["rules"]
     found = Found(code, tuple(reason["facts"]), reason["says"])
     try:
         said = {lang: sentence(found, lang) for lang in ("ja", "en")}
@@ -36,7 +36,7 @@ def told_reason(reason: Mapping[str, Any], rules: int) -> dict[str, Any]:
         says = ", ".join(f"{name} {value}" for name, value in sorted(quoted.items()) if name != masking.MASK)
         key = "explanation.reason_quoted" if says else "explanation.reason_unknown"
         said = {lang: worded(key, lang, rules=rules, says=says) for lang in ("ja", "en")}
-    return {"code": code, "clause": kind.clause if kind else None, "facts": reason["facts"], **said}
+    return {"code": code, "clause": citations.clause(code, record), "facts": reason["facts"], **said}
 
 
 class FactLine(NamedTuple):
@@ -54,12 +54,16 @@ class FactLine(NamedTuple):
 class Telling:
     """Wording in one language. `names`: the names of reference records by kind/id, and of purposes.
 
+    `citations`: the clauses behind reasons; None = those of the shipped policies.
     The key of a purpose is purpose/controller/code. Its name is in the words of that controller's notice.
     """
 
-    def __init__(self, lang: Language, names: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, lang: Language, names: Mapping[str, str] | None = None, citations: Citations | None = None
+    ) -> None:
         self.lang = lang
         self._names = names or {}
+        self._citations = citations or Citations()
 
     def say(self, key: str, **values: Any) -> str:
         """A sentence of `explanation`."""
@@ -88,9 +92,13 @@ class Telling:
             else told
         )
 
-    def because(self, reason: Mapping[str, Any], rules: int) -> FactLine:
-        """A recorded reason with its clause and its facts' ids. `rules`: as in `told_reason`."""
-        told = told_reason(reason, rules)
+    def reason(self, reason: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+        """A reason of an audit record for programs, as `told_reason` gives it."""
+        return told_reason(reason, record, self._citations)
+
+    def because(self, reason: Mapping[str, Any], record: Mapping[str, Any]) -> FactLine:
+        """A reason of an audit record, with its clause and its facts' ids."""
+        told = self.reason(reason, record)
         clause = f" [{law(told['clause'], self.lang)}]" if told["clause"] else ""
         return FactLine("because", None, f"{told['code']}: {told[self.lang]}{clause}", ", ".join(told["facts"]))
 

@@ -9,6 +9,7 @@ import click
 
 from gatekeeper.audit.checks.by_hash import ByHash, Missing
 from gatekeeper.audit.checks.trail import Trail
+from gatekeeper.audit.explanation.citations import Citations
 from gatekeeper.audit.explanation.explanation import UNREADABLE, Explanation, NewestCheckpoint, PlacedRecord, proven
 from gatekeeper.audit.explanation.trail_search import SearchTerm, TrailSearch
 from gatekeeper.audit.log.sealed import Sealed
@@ -43,7 +44,8 @@ def command(asked: str, folder: Path | None, live: bool, as_json: bool) -> None:
         found, log = _proven(search.found(quest), kept, [*keys.verifiers("worker"), *keys.verifiers("log")])
         readable = readable and log is kept
         seal = _seal(log, keys) if readable else UNREADABLE
-        explanations = [Explanation(piece, seal, local=_clock(trail, piece)) for piece in found]
+        citations = Citations(trail.policy)
+        explanations = [Explanation(piece, seal, local=_clock(trail, piece), citations=citations) for piece in found]
     for trouble in search.troubles:
         note("cli.audit_explain_part", trouble=trouble)
     if not found and (search.troubles or (isinstance(trail, LiveTrail) and trail.aside)):

@@ -1,4 +1,7 @@
-"""The catalogue of reasons in plain words: cause, weight, clause of law, and the role that can cure it."""
+"""The catalogue of reasons in plain words: cause, weight, clause of law, and the role that can cure it.
+
+The clauses are those of the company's own policy in force.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from itertools import groupby
 
 from fastapi import APIRouter, Request, Response
 
+from gatekeeper.console import registry
 from gatekeeper.console.session import Viewer
+from gatekeeper.console.state import console
 from gatekeeper.console.view import language, page
 from gatekeeper.policy.reasons import CATALOGUE, Kind
 from gatekeeper.texts import Language, catalogue
@@ -25,7 +30,10 @@ def listed(request: Request, session: Viewer) -> Response:
         (group, [(kind, list(_sentences(kind.code, lang))) for kind in kinds])
         for group, kinds in groupby(sorted(CATALOGUE.values(), key=_group), key=lambda kind: kind.group)
     ]
-    return page(request, "reasons", groups=groups)
+    held = console(request)
+    with held.model.read() as db:
+        policy = registry.packs(db, held.settings.policy).at(held.now())
+    return page(request, "reasons", groups=groups, cites=policy.cites, policy=policy)
 
 
 _GROUPS = list(dict.fromkeys(kind.group for kind in CATALOGUE.values()))

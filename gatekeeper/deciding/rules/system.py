@@ -1,4 +1,4 @@
-"""Conditions for judging a send at all, and for its controller to send (domain rules 6.4.1, 6.1; J.4.2)."""
+"""Conditions for judging a send at all, and for its controller to send (domain rules 6.4.1, 6.1; J.4.4.2)."""
 
 from __future__ import annotations
 

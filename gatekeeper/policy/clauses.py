@@ -1,0 +1,71 @@
+"""Clauses of law as a policy pack cites them: by reason, by channel, and whether somebody has verified them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, StringConstraints
+
+from gatekeeper.policy.reasons import CATALOGUE
+from schemas.values import Channel, Model
+
+UNVERIFIED = " (unverified)"
+"""Stands behind each citation that nobody has compared with the text of the law."""
+CODE = re.compile(r"[A-Z][A-Z0-9_]*")
+"""The form of a reason's code. A row under another name is a condition of a clause, such as `J.8.7 a`."""
+
+
+class Clause(NamedTuple):
+    """One citation. `name`: the code of its reason, or its own name. `channels`: only for these; empty = for all."""
+
+    name: str
+    cite: str
+    channels: frozenset[str] = frozenset()
+    verified: bool = False
+
+    @property
+    def told(self) -> str:
+        """The citation, marked if it is not verified."""
+        return self.cite if self.verified else self.cite + UNVERIFIED
+
+
+class ClauseRow(Model):
+    """A citation in the file of a pack. Only somebody who holds the text of the law writes `verified = true`."""
+
+    cite: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    channels: frozenset[Channel] = frozenset()
+    verified: bool = False
+
+
+Rows = Annotated[tuple[ClauseRow, ...], Field(min_length=1, max_length=16)]
+
+
+def listed(table: Any) -> Any:
+    """The table `[clauses]` with a list for each name; a file may give one citation without its list."""
+    if not isinstance(table, dict):
+        return table
+    return {name: [rows] if isinstance(rows, dict) else rows for name, rows in table.items()}
+
+
+def clauses(table: Mapping[str, Iterable[ClauseRow]]) -> tuple[Clause, ...]:
+    """The citations of a pack's table `[clauses]`, in its order."""
+    return tuple(
+        Clause(name, row.cite, frozenset(row.channels), row.verified) for name, rows in table.items() for row in rows
+    )
+
+
+def uncited(found: Iterable[Clause], off: Iterable[str]) -> str | None:
+    """The first reason for which a pack cites nothing, though it may arise; None if each has its clause.
+
+    Reasons with a rule of our own need no clause. `off`: the rules that the pack switches off.
+    """
+    known = {clause.name for clause in found} | set(off)
+    return next((code for code, kind in CATALOGUE.items() if not kind.own_rule and code not in known), None)
+
+
+def cited(found: Iterable[Clause], channel: str | None) -> str:
+    """The citations of one reason for a send by `channel`, joined; "" for none. None = of no channel."""
+    told = [one.told for one in found if not one.channels or channel in one.channels]
+    return "; ".join(dict.fromkeys(told))
