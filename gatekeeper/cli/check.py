@@ -13,9 +13,12 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper import times
-from gatekeeper.cli.output import json_option, note, progress_bar, show_json
+from gatekeeper.audit.records.releases import RULES
+from gatekeeper.cli.changes import rows as changes_told
+from gatekeeper.cli.changes import show as show_changes
+from gatekeeper.cli.output import json_option, note, progress_bar, show_heading, show_json
 from gatekeeper.cli.preflight import show, summary
-from gatekeeper.cli.withheld import Write, written
+from gatekeeper.cli.withheld import Earlier, Write, written
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.errors import IntegrityError, UsageError
@@ -23,8 +26,9 @@ from gatekeeper.identity import Tokens, open_tokens, printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.office import files
-from gatekeeper.office.preflight import Checked, Preflight
+from gatekeeper.office.preflight import Checked, Preflight, method
 from gatekeeper.policy import packs
+from gatekeeper.policy.changes import NONE, Changes, Result
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.reasons import Found
 from gatekeeper.settings import Settings, load
@@ -56,6 +60,7 @@ class Fault:
 @click.option("--policy", help=text("check.policy"))
 @click.option("--at", "written_at", help=text("check.at"))
 @click.option("--out", type=click.Path(path_type=Path), help=text("check.out"))
+@click.option("--before", type=click.Path(path_type=Path), help=text("check.before"))
 @json_option
 @click.pass_context
 def command(
@@ -65,6 +70,7 @@ def command(
     policy: str | None,
     written_at: str | None,
     out: Path | None,
+    before: Path | None,
     as_json: bool,
 ) -> None:
     """Prints the predicted decisions on a campaign; exit 1 if a send is withheld or a fact cannot be read."""
@@ -72,8 +78,10 @@ def command(
     known = packs.load(policy or settings.policy)
     tokens = open_tokens(settings.token_key)
     at = _milliseconds(written_at, known)
-    if out and any(out.exists() and path.exists() and out.samefile(path) for path in (campaign, *paths)):
+    inputs = (campaign, *paths, *((before,) if before else ()))
+    if out and any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
         raise UsageError("error.out_is_input", file=out)
+    earlier = Earlier(before) if before else None
     with files.opened(campaign) as handle:
         lines = files.campaign(handle, campaign)
         # an empty file or a wrong header is reported before the facts are read
@@ -89,21 +97,27 @@ def command(
         )
         with written(out) if out else nullcontext() as write:
             judge = _Judge(store, memory, store.activations.over(known), tokens=tokens, at=at)
-            preflight, unread_sends = _judge(chain((first,), lines), judge, write)
+            preflight, changes, unread_sends = _judge(chain((first,), lines), judge, write, earlier)
     told = {
         "campaign": str(campaign),
         "facts": [str(path) for path in paths] or settings.bootstrap,
         "policy": judge.known.at(at).ref,
+        "rules": RULES,
         "at": times.instant(at),
         **summary(preflight),
         "unreadable_sends": [asdict(fault) for fault in unread_sends[:TOLD]],
         "unreadable_facts": [asdict(fault) for fault in unread_facts[:TOLD]],
         "out": str(out) if out else None,
+        "before": str(before) if before else None,
+        "changes": changes_told(changes) if before else None,
     }
     if as_json:
         show_json(told)
     else:
         show(preflight)
+        if before:
+            show_heading("check.changes")
+            show_changes(changes)
     if judge.keyless:
         note("check.no_key")
     _tell(preflight, unread_sends, unread_facts, out=out)
@@ -153,9 +167,9 @@ def _from_system(settings: Settings, store: FactStore, memory: Memory) -> list[F
 
 
 def _judge(
-    lines: Iterator[tuple[int, bytes | Unreadable]], judge: _Judge, write: Write | None
-) -> tuple[Preflight, list[Fault]]:
-    preflight, unreadable = Preflight(), list[Fault]()
+    lines: Iterator[tuple[int, bytes | Unreadable]], judge: _Judge, write: Write | None, earlier: Earlier | None
+) -> tuple[Preflight, Changes, list[Fault]]:
+    preflight, changes, unreadable = Preflight(), Changes(), list[Fault]()
     with progress_bar() as bar:
         task = bar.add_task(text("check.judging"), total=None)
         for line, value in lines:
@@ -163,11 +177,28 @@ def _judge(
             if fault:
                 unreadable.append(Fault(str(line), fault))
             returned = preflight.add(checked, judge.store.reference)
+            if earlier:
+                old = earlier.result(line, checked.send.event_id if checked.send else None)
+                _compare(changes, old, checked)
             if write and checked.decision.verdict != "clear":
                 write(checked, returned)
             if preflight.sends % STEP == 0:
                 bar.advance(task, STEP)
-    return preflight, unreadable
+    if earlier:
+        earlier.finish()
+    return preflight, changes, unreadable
+
+
+def _compare(changes: Changes, old: Result, checked: Checked) -> None:
+    """Counts a line whose earlier result is known."""
+    decision, send = checked.decision, checked.send
+    changes.add(
+        old,
+        Result(decision.verdict, decision.primary),
+        method=method(decision, checked.facts),
+        campaign=send.campaign_id if send else NONE,
+        person=send.recipient_id if send else None,
+    )
 
 
 class _Judge:

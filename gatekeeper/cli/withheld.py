@@ -1,9 +1,12 @@
-"""The file of sends that a campaign's check withholds: one a line, with reasons and remedies, no contact value."""
+"""The file of sends that a campaign's check withholds: one a line, with reasons and remedies, no contact value.
+
+A later check reads the file again, to tell which decisions changed.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -12,8 +15,10 @@ import orjson
 
 from gatekeeper.cli.output import whole
 from gatekeeper.deciding.answer import sentence
+from gatekeeper.errors import UsageError
 from gatekeeper.office.preflight import Checked, Return, cures
-from gatekeeper.policy.reasons import CATALOGUE
+from gatekeeper.policy.changes import Result
+from gatekeeper.policy.reasons import CATALOGUE, FORMER
 from gatekeeper.texts import language
 
 COLUMNS = (
@@ -34,7 +39,48 @@ COLUMNS = (
     "next",
 )
 
+CLEAR = Result("clear", None)
+WITHHELD = ("confirm", "review", "block")
+KNOWN = {*CATALOGUE, *(kind.code for _, kind in FORMER)}
+"""Codes of reasons, those of earlier releases too."""
+
 Write = Callable[[Checked, Return | None], None]
+
+
+class Earlier:
+    """The results of an earlier check of the same campaign, from its file of withheld sends.
+
+    Raises UsageError (2) for a file that no check wrote.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._withheld: dict[int, tuple[str | None, Result]] = {}
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as handle:
+                is_csv = file.suffix.lower() == ".csv"
+                read: Iterable[Any] = csv.DictReader(handle) if is_csv else map(orjson.loads, handle)
+                for row in read:
+                    number, verdict = int(row["line"]), row["verdict"]
+                    if number in self._withheld or verdict not in WITHHELD or row["primary"] not in KNOWN:
+                        raise ValueError(number)
+                    self._withheld[number] = row["event_id"] or None, Result(verdict, row["primary"])
+        except OSError as error:
+            raise UsageError("error.file_unreadable", file=file, detail=error) from None
+        except (ValueError, LookupError, TypeError):
+            raise UsageError("error.before_unreadable", file=file) from None
+
+    def result(self, line: int, event_id: str | None) -> Result:
+        """The earlier result of a line, each once; raises UsageError (2) if the line had another send."""
+        had, result = self._withheld.pop(line, (event_id, CLEAR))
+        if had != event_id:
+            raise UsageError("error.before_differs", file=self._file, line=line)
+        return result
+
+    def finish(self) -> None:
+        """Raises UsageError (2) if the earlier check had lines that this campaign lacks."""
+        if self._withheld:
+            raise UsageError("error.before_differs", file=self._file, line=min(self._withheld))
 
 
 @contextmanager

@@ -73,12 +73,16 @@ class Ages(NamedTuple):
     """A person's age in completed years, at most 25; the birth date itself is no fact.
 
     `now`: on the day of the decision, None if no source tells a birth date. `sources`: the ids of those that do.
-    `on`: by the days (YYYY-MM-DD) on which the person's consents were given and recorded.
+    `by_day`: on the days (YYYY-MM-DD) from which the person's consents may speak.
     """
 
     now: int | None = None
     sources: tuple[str, ...] = ()
-    on: Mapping[str, int] = MappingProxyType({})
+    by_day: Mapping[str, int] = MappingProxyType({})
+
+    def on(self, day: str) -> int:
+        """The age on a day (YYYY-MM-DD); on one that is not listed, that of the last listed day before it, else 0."""
+        return max((years for listed, years in self.by_day.items() if listed <= day), default=0)
 
 
 NO_AGES = Ages()
@@ -253,7 +257,7 @@ def snapshot(
     if addresses:
         parts.append(b'"addresses":%b,' % canonical([one.model_dump(exclude_defaults=True) for one in addresses]))
     if ages.now is not None:
-        told = canonical(ages.sources), canonical(ages.on)
+        told = canonical(ages.sources), canonical(ages.by_day)
         parts.append(b'"age":%d,"age_from":%b,"age_on":%b,' % (ages.now, *told))
     if ask_lines:
         parts.append(b'"asks":[%b],' % ask_lines.replace(b"\n", b","))

@@ -110,7 +110,7 @@ class Preflight:
             return None
         case = Case(send, checked.facts, reference, decision.policy, decision.at * 1000)
         if send.message_class == "marketing":
-            self.evidence[_method(decision, checked.facts)][grade(case)] += 1
+            self.evidence[method(decision, checked.facts)][grade(case)] += 1
         returned = came_back(case, decision)
         if returned:
             self.returned[returned.left, returned.method, returned.batch].add(send.recipient_id)
@@ -208,7 +208,7 @@ def came_back(case: Case, decision: Decision) -> Return | None:
     source = max(later, key=lambda one: (case.span(str(one.acquired_at)), one.source_id)) if later else None
     return Return(
         left="SUBJECT_ERASED" if erased else left[0].code,
-        method=source.method if source else _method(decision, case.facts),
+        method=source.method if source else method(decision, case.facts),
         source=source.source_id if source else None,
         batch=source.batch_id if source else None,
     )
@@ -219,6 +219,7 @@ def _nos(case: Case) -> Iterator[No]:
     yield from (no_of(case, event) for event in case.facts.consents)
 
 
-def _method(decision: Decision, facts: Facts) -> str:
+def method(decision: Decision, facts: Facts | None) -> str:
     """The acquisition method of a decision's basis."""
-    return next((one.method for one in facts.sources if one.source_id == decision.basis), NO_SOURCE)
+    sources = facts.sources if facts else ()
+    return next((one.method for one in sources if one.source_id == decision.basis), NO_SOURCE)

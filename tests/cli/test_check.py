@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from gatekeeper.audit.records.releases import RULES
 from gatekeeper.ledger import entries
 from gatekeeper.texts import language, text
 from schemas.codec import parse
 from tests.support import invented
 
 AT = "2026-11-24T10:00:00+09:00"
+OLD = '{"line": 1, "event_id": "E-no", "verdict": "block", "primary": "SUBJECT_OBJECTED"}'
 
 
 def person(name: str) -> list[invented.Event]:
@@ -324,6 +326,61 @@ def test_version_of_the_policy_put_in_force_by_the_facts_then_it_decides(run, tm
     )
     assert (after.code, after.json["policy"]["version"]) == (1, 2)
     assert [one["code"] for one in after.json["reasons"]] == ["MINOR_NO_GUARDIAN"]
+
+
+@pytest.mark.parametrize("name", ["appi.csv", "appi.jsonl"])
+def test_result_of_an_earlier_check_then_the_changes_by_reason_and_source(run, tmp_path: Path, name: str) -> None:
+    silent = invented.source(source_id="S-silent", recipient_id="silent", contact_points=("cp-silent",))
+    facts = events(tmp_path / "facts.jsonl", *person("yes"), *person("no"), objection("no"), silent)
+    campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no"), send("silent"), "{"])
+    check = ("check", campaign, "--facts", facts, "--at", AT)
+    earlier = str(tmp_path / name)
+    assert run(*check, "--policy", "jp-appi", "--out", earlier).code == 1
+    found = run(*check, "--before", earlier, "--json").json["changes"]
+    assert found["reason"] == [
+        {"reason": "- → CONSENT_MISSING", "old": "clear", "new": "confirm", "sends": 1, "people": 1}
+    ]
+    assert [row["source"] for row in found["source"]] == ["direct.point_card"]
+    assert (found["narrowed"], found["widened"]) == ({"sends": 1, "people": 1}, {"sends": 0, "people": 0})
+    assert sum(row["sends"] for row in found["verdict"]) == 4
+    shown = run(*check, "--before", earlier)
+    assert "CONSENT_MISSING" in shown.out.partition("What changed since the earlier check")[2]
+
+    assert run(*check, "--out", earlier).code == 1
+    back = run(*check, "--policy", "jp-appi", "--before", earlier, "--json").json["changes"]
+    assert (back["narrowed"]["sends"], back["widened"]["sends"]) == (0, 1)
+
+
+def test_file_of_an_earlier_release_then_it_is_read(run, tmp_path: Path, facts: str) -> None:
+    campaign = jsonl(tmp_path / "c.jsonl", [send("yes"), send("no")])
+    row = (
+        '{"line":1,"event_id":"E-yes","recipient_id":"yes","campaign_id":"K-1","channel":"postal","verdict":"block",'
+        '"primary":"CONSENT_WITHDRAWN","remedy":["N"],"reasons":["CONSENT_WITHDRAWN"],"cures":[],"duplicate_of":null,'
+        '"left":null,"came_by":null,"batch":null,"next":"Once."}'
+    )
+    before = jsonl(tmp_path / "old.jsonl", [row])
+    told = run("check", campaign, "--facts", facts, "--at", AT, "--before", before, "--json").json
+    assert told["rules"] == RULES
+    assert {row["reason"] for row in told["changes"]["reason"]} == {"CONSENT_WITHDRAWN → -", "- → SUBJECT_OBJECTED"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["no JSON"], "is not a file that check --out wrote"),
+        (['{"line": 1}'], "is not a file that check --out wrote"),
+        ([OLD.replace("SUBJECT_OBJECTED", "見本花子")], "is not a file that check --out wrote"),
+        ([OLD, OLD], "is not a file that check --out wrote"),
+        ([OLD.replace("E-no", "E-other")], "line 1 had another send"),
+        ([OLD.replace('"line": 1', '"line": 7')], "line 7 had another send"),
+    ],
+)
+def test_before_that_is_no_result_of_this_campaign_then_exit_2(
+    run, tmp_path: Path, facts: str, rows: list[str], said: str
+) -> None:
+    campaign = jsonl(tmp_path / "c.jsonl", [send("no")])
+    before = jsonl(tmp_path / "old.jsonl", rows)
+    assert said in run("check", campaign, "--facts", facts, "--at", AT, "--before", before).says(2)
 
 
 @pytest.mark.parametrize(

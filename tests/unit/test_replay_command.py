@@ -504,6 +504,15 @@ def test_a_laxer_policy_then_exit_1_unless_that_is_allowed(folder: Path) -> None
     assert f"{said['widened']['sends']:,} sends to {said['widened']['people']:,} people" in done.stderr
 
 
+def test_records_of_other_rules_then_they_are_counted_and_not_compared(
+    tmp_path: Path, demo: tuple[list[bytes], Named]
+) -> None:
+    ours, *_ = [said for said in map(orjson.loads, demo[0]) if said["stage"] == "intake"]
+    theirs = {**ours, "engine": {**ours["engine"], "rules": RULES - 1}}
+    code, said = what_if(export(tmp_path / "old", [canonical(theirs), canonical(ours)], demo[1]), "jp-pmark")
+    assert (code, said["decisions"], said["other_rules"], said["unknown"]) == (5, 1, 1, 0)
+
+
 @pytest.mark.parametrize("method", [NAME, [NAME], {NAME: 1}])
 def test_a_forged_method_that_names_somebody_then_it_is_not_told(
     tmp_path: Path, demo: tuple[list[bytes], Named], method: Any

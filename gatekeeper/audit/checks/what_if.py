@@ -3,63 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
 
 import orjson
 
 from gatekeeper.audit.checks.by_hash import ByHash, Missing
 from gatekeeper.audit.checks.replay import RecordedCase, Unjudged, decided, read
 from gatekeeper.audit.records.masking import word
+from gatekeeper.audit.records.releases import RULES
+from gatekeeper.policy.changes import NONE, Changes, Result
 from gatekeeper.policy.packs import STRICTEST, Packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.times import LONG_AGO
-from schemas.audit import AuditRecord, Verdict
-
-By = Literal["verdict", "reason", "source", "campaign"]
-NONE = "-"
-
-
-class Change(NamedTuple):
-    """One row: old and new verdict, grouped by primary reasons, acquisition method or campaign."""
-
-    by: By
-    name: str
-    old: Verdict
-    new: Verdict
-
-
-@dataclass(slots=True)
-class SendCount:
-    """Number of sends, and the pseudonyms of their people where records name them."""
-
-    sends: int = 0
-    people: set[str] = field(default_factory=set)
-
-    def add(self, person: str | None) -> None:
-        """Counts one send of a person."""
-        self.sends += 1
-        if person is not None:
-            self.people.add(person)
+from schemas.audit import AuditRecord
 
 
 class WhatIf:
-    """Counts of a new policy's verdicts on recorded sends; the policy replaces the home pack, or the strictest one.
+    """A new policy's verdicts on recorded sends; the policy replaces the home pack, or the strictest one.
 
     Only decisions at intake count, with the facts of that time. Consequences are not followed up: another piece as the
     first one, or a person not asked. `left_out` counts sends whose verdict no policy text decides: unreadable sends,
-    defects, and times without a policy in force. `unknown` counts values that are no record, and records whose named
-    bytes are missing.
+    defects, and times without a policy in force. `other_rules` counts sends that another version of the rules decided:
+    our rules may need facts that such a record does not hold. `unknown` counts values that are no record, and records
+    whose named bytes are missing.
     """
 
     def __init__(self, new: Policy, library: ByHash) -> None:
         self.new = new
-        self.decisions = 0
+        self.changes = Changes()
         self.left_out = 0
+        self.other_rules = 0
         self.unknown = 0
-        self.cells: dict[Change, SendCount] = defaultdict(SendCount)
         self._library = library
         self._forever = dataclasses.replace(new, since=LONG_AGO.first)
 
@@ -68,6 +41,9 @@ class WhatIf:
         try:
             record = AuditRecord.model_validate_json(value)
             if record.stage != "intake" or record.verdict is None:
+                return
+            if record.engine.rules != RULES:
+                self.other_rules += 1
                 return
             said = orjson.loads(value)
             case = read(record, said, self._library)
@@ -78,30 +54,15 @@ class WhatIf:
         except (ValueError, Missing, Unjudged):
             self.unknown += 1
             return
-        self.decisions += 1
-        before = record.reasons[0].code if record.reasons else NONE
+        old = Result(record.verdict, record.reasons[0].code if record.reasons else None)
         method = next((word(one.method) for one in case.facts.sources if one.source_id == new.basis), NONE)  # type: ignore[union-attr]
-        names: dict[By, str] = {"verdict": "", "reason": f"{before} → {new.primary or NONE}"}
-        names |= {"source": method, "campaign": record.campaign or NONE}
-        for by, name in names.items():
-            self.cells[Change(by, name, record.verdict, new.verdict)].add(said.get("subj"))
-
-    def rows(self, by: By, *, changed: bool = True) -> Iterator[tuple[Change, SendCount]]:
-        """Yields the rows of one kind, most sends first. `changed`: only rows with another verdict."""
-        rows = [(change, cell) for change, cell in self.cells.items() if change.by == by]
-        for change, cell in sorted(rows, key=lambda row: (-row[1].sends, row[0])):
-            if not changed or change.old != change.new:
-                yield change, cell
-
-    @property
-    def widened(self) -> SendCount:
-        """The sends that the new policy clears and the old one withheld."""
-        found = SendCount()
-        for change, cell in self.rows("verdict"):
-            if change.new == "clear":
-                found.sends += cell.sends
-                found.people |= cell.people
-        return found
+        self.changes.add(
+            old,
+            Result(new.verdict, new.primary),
+            method=method,
+            campaign=record.campaign or NONE,
+            person=said.get("subj"),
+        )
 
     def _packs(self, case: RecordedCase) -> Packs:
         """Packs with the new version in its place, beside the version that decided."""
