@@ -145,13 +145,13 @@ def _concrete(name: str, value: str) -> bool:
 
 def _form(question: Question) -> bool:
     """Tells whether a yes would agree to a valid, complete notice of the sender that covers the purpose."""
-    send, notice = question.case.send, question.case.notice(question.template.notice_id)
+    case, notice = question.case, question.case.notice(question.template.notice_id)
     return bool(
         notice
         and notice.complete
         and not notice.invalidated_at
-        and notice.controller_id == send.controller_id
-        and send.purpose in notice.purposes
+        and notice.controller_id == case.send.controller_id
+        and case.covered_by(notice.purposes)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple, cast
 
 from gatekeeper import times
@@ -50,6 +51,19 @@ class Case(NamedTuple):
         """True if the purpose is registered as marketing."""
         found = self.purpose(purpose)
         return found is not None and found.marketing
+
+    def covered_by(self, named: Collection[str]) -> bool:
+        """True if one of these purposes covers the send's: the same, or one above it that is registered alike.
+
+        So of a consent, a notice, terms of joint use, and purposes told, taken over or entrusted (rule 7.1.8).
+        """
+        purpose = self.send.purpose
+        if purpose in named:
+            return True
+        return any(
+            below(purpose, one) and self.purpose(one) and self.marketing(one) == self.marketing(purpose)
+            for one in named
+        )
 
     @property
     def stops(self) -> tuple[Hit, ...]:

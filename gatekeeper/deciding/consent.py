@@ -194,8 +194,10 @@ class Consents:
         """True if an event ends a consent: it names the consent, or names none and came later in the same scope."""
         if end.voids:
             return end.voids == yes.record_id
-        earlier = self.when(yes).first <= self.case.span(end.event_time or end.recorded_at).last
-        return earlier and _covers(self.case, end, yes.controller_id, yes.purpose, yes.channels, yes.contact_point_id)
+        case = self.case
+        earlier = self.when(yes).first <= case.span(end.event_time or end.recorded_at).last
+        purpose = case.send.purpose if case.covered_by((str(yes.purpose),)) else yes.purpose
+        return earlier and _covers(case, end, yes.controller_id, purpose, yes.channels, yes.contact_point_id)
 
     def _near_miss(self, parties: tuple[str, ...]) -> tuple[Found, ...]:
         """The differences of the nearest proven consent that no refusal covers (rule 6.3.7); () if there is none."""
@@ -294,7 +296,7 @@ def _differs(case: Case, event: Consent, parties: tuple[str, ...]) -> tuple[str,
     differs = []
     if event.controller_id not in parties:
         differs.append("CONTROLLER_MISMATCH")
-    if event.purpose != send.purpose:
+    if not case.covered_by((str(event.purpose),)):
         differs.append("PURPOSE_NOT_COVERED")
     if send.channel not in event.channels:
         differs.append("CHANNEL_NOT_CONSENTED")

@@ -275,3 +275,21 @@ def test_contact_points_named_otherwise_then_the_same_decision(
 def _point_named(value: dict[str, Any]) -> str | None:
     named: str | None = value.get("contact_point_id") or value.get("scope", {}).get("contact_point")
     return named
+
+
+@FEW
+@given(people.people() | people.ruled_people(), people.sends())
+def test_consents_for_a_purpose_above_then_they_clear_as_much_and_nothing_unless_it_is_registered(
+    facts: Any, send: Any
+) -> None:
+    wide = [(topic, _widened(value)) for topic, value in facts]
+    registered = invented.purpose(id="mkt.dm")
+    assert (decided([*wide, registered], send).verdict == "clear") == (decided(facts, send).verdict == "clear")
+    if send["message_class"] == "marketing":
+        assert decided(wide, send).verdict != "clear"
+
+
+def _widened(value: dict[str, Any]) -> dict[str, Any]:
+    """A consent with the purpose above its own; any other event as it is."""
+    given = value.get("state") in ("Given", "RenewedGiven") and value["purpose"] == "mkt.dm.own"
+    return {**value, "purpose": "mkt.dm"} if given else value

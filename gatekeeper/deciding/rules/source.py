@@ -68,7 +68,7 @@ def own(case: Case, source: Source, consent: Consent | None) -> tuple[list[Found
     sender, purpose = case.send.controller_id, case.send.purpose
     named = (consent.notice_id if consent else None) or source.notice_id
     notice = case.notice(named)
-    told = purpose in source.purposes_told or bool(notice and purpose in notice.purposes)
+    told = case.covered_by(source.purposes_told) or bool(notice and case.covered_by(notice.purposes))
     found: list[Found] = []
     facts = (source.source_id, f"notice/{named}") if named else (source.source_id,)
     if source.collected_by != sender or (notice and notice.controller_id != sender):
@@ -128,7 +128,7 @@ def joint_use(case: Case, source: Source, consent: Consent | None, *, hidden: bo
         published, _, terms = max(before, key=lambda one: one[:2])
         if case.send.controller_id not in terms.parties and policy.asks_for("JOINT_USE_PARTY_OUT_OF_RANGE"):
             yield Found("JOINT_USE_PARTY_OUT_OF_RANGE", facts, {**says, "controller": case.sender})
-        covered = case.send.purpose in terms.purposes and (
+        covered = case.covered_by(terms.purposes) and (
             (bool(source.acquired_at) and case.span(str(source.acquired_at)).first >= published) or _told(case, source)
         )
     elif policy.asks_for("JOINT_USE_TERMS_MISSING"):
@@ -142,7 +142,7 @@ def succession(case: Case, source: Source, consent: Consent | None) -> Iterator[
     """SUCCESSION_NOT_COVERED, and PURPOSE_NOT_COVERED if the old purposes do not cover the send (J.8.7 c)."""
     deal = source.succession
     says = {"predecessor": case.party(deal.predecessor) if deal else "-", "purpose": case.send.purpose}
-    covered = bool(deal and case.send.purpose in deal.old_purposes)
+    covered = bool(deal and case.covered_by(deal.old_purposes))
     parties = frozenset((deal.predecessor,) if deal else ()) | {case.send.controller_id}
     rule = case.policy.asks_for("SUCCESSION_NOT_COVERED")
     if rule and not (covered and _shown(case, source, consent, parties, "SUCCESSION_NOT_COVERED")):
@@ -156,7 +156,7 @@ def own_use(case: Case, source: Source) -> tuple[Found, ...]:
     trust = source.entrustment
     if not case.policy.asks_for("ENTRUSTED_OWN_USE"):
         return ()
-    if trust and trust.entruster == case.send.controller_id and case.send.purpose in trust.purposes:
+    if trust and trust.entruster == case.send.controller_id and case.covered_by(trust.purposes):
         return ()
     entruster = case.party(trust.entruster) if trust else "-"
     return (Found("ENTRUSTED_OWN_USE", (source.source_id,), {"entruster": entruster}),)
@@ -181,7 +181,7 @@ def states_route(case: Case, source: Source, notice: Notice | None) -> bool:
 
 def _told(case: Case, source: Source) -> bool:
     notice = case.notice(source.notice_id)
-    return case.send.purpose in source.purposes_told or bool(notice and case.send.purpose in notice.purposes)
+    return case.covered_by(source.purposes_told) or bool(notice and case.covered_by(notice.purposes))
 
 
 def _shown(case: Case, source: Source, consent: Consent | None, parties: frozenset[str], rule: str) -> bool:
