@@ -6,6 +6,7 @@ A later check reads the file again, to tell which decisions changed.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from gatekeeper.deciding.answer import sentence
 from gatekeeper.errors import UsageError
 from gatekeeper.office.preflight import Checked, Return, cures
 from gatekeeper.policy.changes import Result
-from gatekeeper.policy.reasons import CATALOGUE, FORMER
+from gatekeeper.policy.reasons import CATALOGUE
 from gatekeeper.texts import language
 
 COLUMNS = (
@@ -40,10 +41,9 @@ COLUMNS = (
 )
 
 CLEAR = Result("clear", None)
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+"""A code of a reason, also of one that only an earlier release had."""
 WITHHELD = ("confirm", "review", "block")
-KNOWN = {*CATALOGUE, *(kind.code for _, kind in FORMER)}
-"""Codes of reasons, those of earlier releases too."""
-
 Write = Callable[[Checked, Return | None], None]
 
 
@@ -62,7 +62,7 @@ class Earlier:
                 read: Iterable[Any] = csv.DictReader(handle) if is_csv else map(orjson.loads, handle)
                 for row in read:
                     number, verdict = int(row["line"]), row["verdict"]
-                    if number in self._withheld or verdict not in WITHHELD or row["primary"] not in KNOWN:
+                    if number in self._withheld or verdict not in WITHHELD or not _CODE.fullmatch(row["primary"]):
                         raise ValueError(number)
                     self._withheld[number] = row["event_id"] or None, Result(verdict, row["primary"])
         except OSError as error:
