@@ -76,6 +76,8 @@ Any_ = Literal["*"]
 
 Channel = Literal["postal", "email", "sms", "phone", "fax", "push", "visit", "social"]
 MessageClass = Literal["marketing", "transactional", "safety_legal", "rights_reply", "confirmation"]
+OWED: tuple[MessageClass, ...] = ("safety_legal", "rights_reply")
+"""Classes of mail that the sender owes the person: neither missing data nor the person's will withholds it."""
 
 Version = Annotated[int, Field(ge=1, le=1)]
 PerMille = Annotated[int, Field(ge=0, le=1000)]

@@ -20,10 +20,12 @@ from gatekeeper.cli.output import json_option, note, progress_bar, show_heading,
 from gatekeeper.cli.preflight import show, summary
 from gatekeeper.cli.withheld import Earlier, Write, written
 from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.failures import defect, invalid
 from gatekeeper.errors import IntegrityError, UsageError
 from gatekeeper.identity import Tokens, open_tokens, printed
 from gatekeeper.knowledge.store import FactStore
+from gatekeeper.ledger.entries import clear_key
 from gatekeeper.ledger.memory import Memory
 from gatekeeper.office import files
 from gatekeeper.office.preflight import Checked, Preflight, method
@@ -211,8 +213,8 @@ class _Judge:
         self.keyless = False
         self._tokens = tokens
         self._at = at
-        self._earlier: dict[tuple[str, str, str], int] = {}
-        self._cleared: dict[tuple[str, str, str], int] = {}
+        self._earlier: dict[bytes, int] = {}
+        self._cleared: dict[tuple[str, str, str], dict[str, Cleared]] = {}
 
     def checked(self, line: int, value: bytes | Unreadable) -> tuple[Checked, str | None]:
         """The judged line, and its fault if it cannot be read. Never raises."""
@@ -222,7 +224,7 @@ class _Judge:
                 raise value
             send = decode("sends", None, value)
             key = send.recipient_id, send.campaign_id, send.channel
-            twin = self._earlier.setdefault(key, line)
+            twin = self._earlier.setdefault(clear_key(send), line)
             delivered = printed(self._tokens, send)
             self.keyless = self.keyless or delivered == "no_key"
             told = self.memory.about(send, self._at)
@@ -235,12 +237,12 @@ class _Judge:
                 releases=told.releases,
                 erased=told.erased,
             )
-            clearance = told.clearance.did if told.clearance else None
-            if key in self._cleared:
-                clearance = f"line/{self._cleared[key]}"
+            clearance = Cleared(told.clearance.did, told.clearance.send.event_id) if told.clearance else None
+            if here := self._cleared.get(key):
+                clearance = here.get(send.event_id) or next(reversed(here.values()))
             decision = decide(send, facts, self.store.reference, self.known, self._at, clearance=clearance)
             if decision.verdict == "clear":
-                self._cleared[key] = line
+                self._cleared.setdefault(key, {})[send.event_id] = Cleared(f"line/{line}", send.event_id)
         except Unreadable as fault:
             return Checked(line, self._only(invalid(fault))), str(fault)
         except Exception as error:  # a defect of ours on one line must not stop the rest

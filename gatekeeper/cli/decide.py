@@ -18,7 +18,7 @@ from gatekeeper import settings
 from gatekeeper.cli.output import json_option, note, show_json
 from gatekeeper.deciding.answer import answer
 from gatekeeper.deciding.decide import Decision, decide, only
-from gatekeeper.deciding.rules.system import Checkpoint
+from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.engine.failures import invalid
 from gatekeeper.errors import UsageError
 from gatekeeper.identity import open_tokens, printed
@@ -56,6 +56,7 @@ class _Clearance(BaseModel):
     campaign_id: Id
     channel: Channel
     recipient_id: RecipientId | None = None
+    event_id: Id | None = None
     decision_id: Id | None = None
     did: Id | None = None
     recalled: bool | str | None = None
@@ -127,7 +128,7 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
         send: Send = decode("sends", None, _written(case.send))
     except Unreadable as fault:
         return only(known.at(at), at, [invalid(fault)])
-    clearance = None
+    clearance: Cleared | None = None
     for index, written in enumerate(case.clearances):
         try:
             said = written.get("send")
@@ -136,7 +137,9 @@ def judge(case: _CaseFile, *, file: str) -> Decision:
             unread.append(f"clearances.{index}: {error.errors()[0]['type']}")
             continue
         if found.of(send):
-            clearance = found.did or found.decision_id or f"clearances/{index}"
+            did = found.did or found.decision_id or f"clearances/{index}"
+            if clearance is None or clearance.event_id != send.event_id:
+                clearance = Cleared(did, found.event_id)
     delivered = printed(open_tokens(settings.load().token_key), send)
     if delivered == "no_key":
         note("cli.decide_no_key")

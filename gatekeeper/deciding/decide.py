@@ -14,16 +14,17 @@ from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.reference import Reference
 from gatekeeper.deciding.rules import audience, channel, confirmation, person, system, will
 from gatekeeper.deciding.rules import source as source_rules
-from gatekeeper.deciding.rules.system import Checkpoint
+from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.policy.packs import Packs
 from gatekeeper.policy.policy import Policy
 from gatekeeper.policy.reasons import ABSENCE, CATALOGUE, DECISIVE, WILL, Found, ordered, verdict
 from schemas.audit import Verdict
 from schemas.events import Send
-from schemas.values import MessageClass
+from schemas.values import OWED, MessageClass
 
 STOP_CONTACT, OPT_OUT = "MUST_PRINT_STOP_CONTACT", "MUST_CARRY_OPT_OUT"
 STATE_SOURCE, ENCLOSE_NOTICE = "MUST_STATE_SOURCE", "MUST_ENCLOSE_NOTICE"
+ERASED = "ERASED_BUT_OWED"
 _NO_NOTES: frozenset[str] = frozenset()
 
 
@@ -62,30 +63,32 @@ def decide(
     *,
     as_of: int | None = None,
     checkpoint: Checkpoint = "intake",
-    clearance: str | None = None,
+    clearance: Cleared | None = None,
 ) -> Decision:
     """The decision whether this send may go out at that instant, with its reasons.
 
     `at`: milliseconds since the epoch. `as_of`: the instant up to which all facts are known; None = `at`.
-    `clearance`: the decision that cleared this recipient, campaign and channel before, if it is live.
+    `clearance`: the live clearance of this recipient, campaign and channel, if there is one.
     Reads no clock and no file; the same arguments give the same decision. Nothing is cleared by an absence.
     """
     policy = packs.deciding(send.contact_point.country, at)
     send = plain(send)
     case = Case(send, facts, reference, policy or packs.at(at), at * 1000)
     ending: Sequence[Found] = system.unready(case, as_of)
-    if not ending and policy is None:
-        ending = [system.ungoverned(send.contact_point.country, packs.bar(send.contact_point.country, at))]
+    if policy is None and (not ending or send.message_class in OWED):
+        bar = packs.bar(send.contact_point.country, at)
+        ending = [*ending, system.ungoverned(send.contact_point.country, bar)]
+    found = [*system.unplaced(case), *system.twice(clearance, checkpoint)]
+    if send.message_class in OWED:
+        invalid = system.invalid(case)
+        return only(case.policy, at, invalid) if invalid else _owed(case, [*ending, *found], clearance)
     if ending := ending or system.invalid(case):
         return only(case.policy, at, ending)
-    found = [*system.unplaced(case), *system.twice(clearance, checkpoint)]
     if send.message_class == "marketing":
         return _marketing(case, found)
     if send.message_class == "confirmation":
         return _confirmation(case, found)
-    if send.message_class == "transactional":
-        found += system.suspended(case)
-    return _decided(case, [*found, *person.reached(case)], send.message_class)
+    return _transactional(case, found)
 
 
 def only(policy: Policy, at: int, reasons: Sequence[Found]) -> Decision:
@@ -148,6 +151,30 @@ def _confirmation(case: Case, found: list[Found]) -> Decision:
     if decision.verdict != "confirm":
         return decision
     return decision._replace(verdict="block", obligations=())  # the person is not asked whether they may be asked
+
+
+def _transactional(case: Case, found: list[Found]) -> Decision:
+    """Judges service mail: without consent, and not after an erasure until the person gives the address anew."""
+    consents = Consents(case)
+    found += system.suspended(case)
+    found += will.erased(case, consents, lifted=lambda said: person.given_since(case, said))
+    found += person.reached(case)
+    return _decided(case, found, "transactional")
+
+
+def _owed(case: Case, found: list[Found], clearance: Cleared | None) -> Decision:
+    """Judges mail about safety and rights, which goes out (rule 7.3.16).
+
+    Only an unreachable contact point and the same event a second time withhold it. All else is noted.
+    """
+    again = clearance is not None and clearance.event_id == case.send.event_id
+    withholding = {"CONTACT_UNDELIVERABLE", "DUPLICATE_SEND"} if again else {"CONTACT_UNDELIVERABLE"}
+    found += person.reached(case)
+    notes = {reason.code for reason in found if reason.code not in withholding}
+    if will.erased(case, Consents(case)):
+        notes.add(ERASED)
+    reasons = ordered([reason for reason in found if reason.code in withholding])
+    return Decision(verdict(reasons), reasons, tuple(sorted(notes)), (), None, case.at // 1000, case.policy)
 
 
 def _status(case: Case, basis: Basis, consents: Consents) -> Iterable[Found]:

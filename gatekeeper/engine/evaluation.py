@@ -12,7 +12,7 @@ from gatekeeper.audit.records.pseudonym import Subject, Subjects
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts
 from gatekeeper.deciding.release import RELEASED
-from gatekeeper.deciding.rules.system import Checkpoint
+from gatekeeper.deciding.rules.system import Checkpoint, Cleared
 from gatekeeper.engine.failures import defect
 from gatekeeper.engine.judged import Cause
 from gatekeeper.engine.outputs import INFORMATIONAL
@@ -106,7 +106,7 @@ class Moment:
         return self._evaluated(parsed(clearance.send), clearance, counts_no_more=without)
 
     def defective(
-        self, sent: Parsed[Send], error: Exception, *, facts: Facts | None = None, clearance: str | None = None
+        self, sent: Parsed[Send], error: Exception, *, facts: Facts | None = None, clearance: Cleared | None = None
     ) -> Evaluation:
         """The evaluation of a send on which our own code raised: DECISION_FAILED."""
         decision = only(self.policy, self.at, [defect(error)])
@@ -143,7 +143,7 @@ class Moment:
         counts_no_more: Mapping[str, Any] | None = None,
     ) -> Evaluation:
         send, facts = sent.model, None
-        at_point, before = (clearance.printed, clearance.did) if clearance else (None, None)
+        at_point, before = (clearance.printed, Cleared(clearance.did)) if clearance else (None, None)
         try:
             known = self.memory.about(send, self.at)
             if clearance is None:
@@ -165,7 +165,7 @@ class Moment:
             )
             checkpoint: Checkpoint = "intake" if clearance is None else "handoff"
             if clearance is None and known.clearance:
-                before = known.clearance.did
+                before = Cleared(known.clearance.did, known.clearance.send.event_id)
             decision = decide(
                 send,
                 facts,
@@ -177,7 +177,7 @@ class Moment:
                 clearance=before,
             )
         except Exception as error:
-            return self.defective(sent, error, facts=facts, clearance=clearance.did if clearance else None)
+            return self.defective(sent, error, facts=facts, clearance=Cleared(clearance.did) if clearance else None)
         return Evaluation(self, sent, decision, facts, at_point, before)
 
 
@@ -185,8 +185,8 @@ class Moment:
 class Evaluation:
     """A decision on one send, with its inputs.
 
-    `facts`: None if the look-up failed. `printed`: the result of comparing the send's delivery. `clearance`: the
-    decision id that was passed to decide(). `error`: the defect of ours that led to DECISION_FAILED.
+    `facts`: None if the look-up failed. `printed`: the result of comparing the send's delivery. `clearance`: as
+    decide() was given it. `error`: the defect of ours that led to DECISION_FAILED.
     """
 
     moment: Moment
@@ -194,7 +194,7 @@ class Evaluation:
     decision: Decision
     facts: Facts | None = None
     printed: Printed | None = None
-    clearance: str | None = None
+    clearance: Cleared | None = None
     error: Exception | None = None
 
     @property
@@ -219,7 +219,8 @@ class Evaluation:
             snapshot=facts.snapshot if facts else None,
             stage=cause.stage,
             as_of=self.moment.as_of,
-            clearance=self.clearance,
+            clearance=self.clearance.did if self.clearance else None,
+            clearance_event=self.clearance.event_id if self.clearance else None,
             act=act,
             mode=self.moment.mode,
             normalised=facts is not None and facts.printed == "tokenised",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.act import ActRecord, Answer, answered
 from gatekeeper.engine.evaluation import Evaluation, Moment
 from gatekeeper.engine.item import KEPT_MS
@@ -48,7 +49,7 @@ class CampaignWalk:
             raise TypeError("an act about no campaign")
         self.done = False
         self._asked, self._act = asked, asked.act
-        self._left: list[tuple[str, str]] | None = None
+        self._left: list[bytes] | None = None
 
     def step(self, now: Moment, behind: Sequence[Act | None] = (), most: int = MAX_PIECES) -> list[Judged]:
         """The results for the next `most` clearances at most, and at the end the act's own answer.
@@ -66,8 +67,8 @@ class CampaignWalk:
             self._left = [] if shadow else now.memory.of_campaign(self._act.campaign, self._act.channel)
         taken, self._left = self._left[:most], self._left[most:]
         found = []
-        for recipient_id, channel in taken:
-            clearance = now.memory.clearance(recipient_id, self._act.campaign, channel, now.at)
+        for key in taken:
+            clearance = now.memory.clearance(key, now.at)
             judged = self._of(now, clearance) if clearance else None
             if judged is not None:
                 found.append(judged)
@@ -88,7 +89,8 @@ class CampaignWalk:
                 return None  # neither handed off nor recalled; the next hand-off takes it
             return self._handed(now, clearance, evaluation)
         except Exception as error:  # a defect of ours: nobody can tell whether the piece may go out, so it is recalled
-            return self._handed(now, clearance, now.defective(parsed(clearance.send), error, clearance=clearance.did))
+            judged = now.defective(parsed(clearance.send), error, clearance=Cleared(clearance.did))
+            return self._handed(now, clearance, judged)
 
     def _handed(self, now: Moment, clearance: Clearance, evaluation: Evaluation) -> Judged:
         """Hands the piece to the print house, or recalls a piece that no longer stands."""

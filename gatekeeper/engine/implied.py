@@ -182,7 +182,7 @@ class _Implying:
             kept = (Entry(entries.release_key(send, found.did), None),)
             if outcome == "recalled":
                 clearance = self._memory.about(send, self._at).clearance
-                kept += (Entry(entries.clear_key(send), None),) if clearance else ()
+                kept += (Entry(clearance.key, None),) if clearance else ()
         if state is None:
             return kept
         return (*kept, self._closed(found, state, form, last, place))
@@ -251,8 +251,8 @@ class _Implying:
 
     def _clearance(self, did: str | None) -> Clearance:
         campaign = self._said["campaign"]
-        for owner, channel in self._memory.of_campaign(campaign or ""):
-            found = self._memory.clearance(owner, campaign, channel, self._at)
+        for key in self._memory.of_campaign(campaign or ""):
+            found = self._memory.clearance(key, self._at)
             if found is not None and found.did == did:
                 return found
         raise Lacking

@@ -27,10 +27,11 @@ def reemitted(now: Moment, asked: ActRecord) -> Answer:
     act, source = asked.act, asked.about
     if not isinstance(act, Reemission):
         raise TypeError("an act about no piece")
-    clearance = now.memory.clearance(act.recipient_id, act.campaign_id, act.channel, now.at)
+    live = now.memory.clearances(now.at, act.recipient_id)
+    clearance = next((one for one in live if one.did == act.decision_id), None)
     if now.mode == "shadow":
         return Answer("refused", "shadow")
-    if clearance is None or clearance.did != act.decision_id:
+    if clearance is None or (clearance.send.campaign_id, clearance.send.channel) != (act.campaign_id, act.channel):
         return Answer("refused", "not_cleared")
     if clearance.reemitted != act.after:
         return Answer("refused", "repeated")

@@ -1,7 +1,9 @@
 """Entries of the ledger: clearances, asks, releases, states of review items, salts, cancellations.
 
-The key is `kind/RECIPIENT/rest`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel). The value is canonical JSON with `v`
-and `until`, the instant (milliseconds) from which the entry no longer matters (null: it always does).
+The key is `kind/RECIPIENT/rest`, or `cancel/CAMPAIGN/CHANNEL` (* for any channel). The rest of a clearance's key is
+CAMPAIGN/CHANNEL, or CAMPAIGN/CHANNEL/EVENT of mail that is owed to the person, as each event of that goes out.
+The value is canonical JSON with `v` and `until`, the instant (milliseconds) from which the entry no longer matters
+(null: it always does).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import orjson
 from gatekeeper.identity import Identified, Printed
 from schemas.codec import Parsed, canonical
 from schemas.events import Ask, Send
+from schemas.values import OWED
 
 CLEAR, ASK, RELEASE, ACT, SALT, CANCEL = b"clear", b"ask", b"release", b"act", b"salt", b"cancel"
 KINDS = frozenset((CLEAR, ASK, RELEASE, ACT, SALT, CANCEL))
@@ -61,7 +64,7 @@ class Clearance:
 
     @property
     def key(self) -> bytes:
-        """The key of its entry: one per recipient, campaign and channel."""
+        """The key of its entry."""
         return clear_key(self.send)
 
 
@@ -103,8 +106,9 @@ def cancelled(campaign: str, channel: str | None, at: int, *, until: int) -> Ent
 
 
 def clear_key(send: Send) -> bytes:
-    """The key of the entry of this send's clearance."""
-    return f"clear/{send.recipient_id}/{send.campaign_id}/{send.channel}".encode()
+    """The key of the entry of this send's clearance: one per send key, or per event of owed mail."""
+    event = f"/{send.event_id}" if send.message_class in OWED else ""
+    return f"clear/{send.recipient_id}/{send.campaign_id}/{send.channel}{event}".encode()
 
 
 def clearance(
@@ -187,8 +191,9 @@ def _salt_key(recipient_id: str) -> bytes:
     return f"salt/{recipient_id}/".encode()
 
 
-def read_clearance(value: bytes, recipient_id: str, campaign_id: str, channel: str) -> Clearance:
-    """Decodes the value of a clearance's entry; its key gives the other fields."""
+def read_clearance(key: bytes, value: bytes) -> Clearance:
+    """Decodes the entry of a clearance."""
+    _, recipient_id, campaign_id, channel, *_ = key.decode().split("/")
     found = orjson.loads(value)
     found["send"].update(recipient_id=recipient_id, campaign_id=campaign_id, channel=channel)
     send, printed = Send.model_validate_json(orjson.dumps(found["send"])), found["printed"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -26,6 +27,7 @@ from gatekeeper.ledger.entries import (
     Entry,
     ItemState,
     cancel_key,
+    clear_key,
     read_clearance,
     read_standing,
 )
@@ -39,7 +41,7 @@ _KIND = re.compile(rb"[a-z]{1,16}")
 
 
 class Remembered(NamedTuple):
-    """Entries that bear on one send: its live clearance, the asks of its person, the releases of its key.
+    """Entries that bear on one send: the live clearance nearest to it, the asks of its person, the releases of its key.
 
     Asks and releases are in their judged form, one per line. `erased`: the instant of the person's erasure,
     milliseconds.
@@ -172,19 +174,20 @@ class Memory:
         lines, erased = self._people.get(send.recipient_id.encode()), self.erased_at(send.recipient_id)
         if lines is None:
             return NOTHING if erased is None else Remembered(erased=erased)
-        clearance, asks, releases = None, [], []
+        owner, asks, releases = send.recipient_id.encode(), [], []
         key = f"{send.campaign_id}/{send.channel}".encode()
-        cleared, released = b"clear/%b " % key, b"release/%b/" % key
+        cleared, released = (b"clear/%b " % key, b"clear/%b/" % key), b"release/%b/" % key
+        live: list[Clearance] = []
         for line in lines.split(b"\n"):
             if line.startswith(cleared):
-                value = line[len(cleared) :]
-                clearance = read_clearance(value, send.recipient_id, send.campaign_id, send.channel)
+                live.append(_clearance(owner, line))
             elif line.startswith(b"ask/"):
                 asks.append(_said(line))
             elif line.startswith(released):
                 releases.append(_said(line))
-        live = clearance if clearance and at < clearance.until else None
-        return Remembered(live, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)), erased)
+        live = sorted((one for one in live if at < one.until), key=partial(_nearness, send), reverse=True)
+        clearance = live[0] if live else None
+        return Remembered(clearance, b"\n".join(sorted(asks)), b"\n".join(sorted(releases)), erased)
 
     def forgotten(self, recipient_id: str) -> tuple[Entry, ...]:
         """The deletions of all entries about a person except live clearances, which are recalled."""
@@ -250,32 +253,26 @@ class Memory:
         owners = list(self._people) if recipient_id is None else [recipient_id.encode()]
         for owner in owners:
             for line in self._lines(owner):
-                if line.startswith(b"clear/"):
-                    name, _, value = line.partition(b" ")
-                    _, campaign, channel = name.decode().split("/")
-                    found = read_clearance(value, owner.decode(), campaign, channel)
-                    if at < found.until:
-                        yield found
+                if line.startswith(b"clear/") and at < (found := _clearance(owner, line)).until:
+                    yield found
 
-    def of_campaign(self, campaign: str, channel: str | None = None) -> list[tuple[str, str]]:
-        """Recipient and channel of each clearance of a campaign; nothing is decoded, as there may be many."""
-        start = f"clear/{campaign}/".encode()
+    def of_campaign(self, campaign: str, channel: str | None = None) -> list[bytes]:
+        """The key of each clearance of a campaign; nothing is decoded, as there may be many."""
+        start = f"clear/{campaign}/{channel or ''}".encode()
         return [
-            (owner.decode(), found)
+            _key(owner, line)
             for owner, lines in self._people.items()
             if start in lines
             for line in lines.split(b"\n")
-            if line.startswith(start)
-            and (found := line.partition(b" ")[0][len(start) :].decode())
-            and channel in (None, found)
+            if line.startswith(start) and channel in (None, line.split(b"/", 3)[2].partition(b" ")[0].decode())
         ]
 
-    def clearance(self, recipient_id: str, campaign: str, channel: str, at: int) -> Clearance | None:
-        """One clearance, None if it is not live at that instant."""
-        name = f"clear/{campaign}/{channel} ".encode()
-        for line in self._lines(recipient_id.encode()):
-            if line.startswith(name):
-                found = read_clearance(line[len(name) :], recipient_id, campaign, channel)
+    def clearance(self, key: bytes, at: int) -> Clearance | None:
+        """The clearance with this key, None if it is not live at that instant."""
+        _, owner, rest = key.split(b"/", 2)
+        for line in self._lines(owner):
+            if line.startswith(b"clear/%b " % rest):
+                found = _clearance(owner, line)
                 return found if at < found.until else None
         return None
 
@@ -288,8 +285,8 @@ class Memory:
         return self._noted(clearance, reemitted=act_id)
 
     def _noted(self, clearance: Clearance, **noted: str) -> Entry:
-        name = f"clear/{clearance.send.campaign_id}/{clearance.send.channel} ".encode()
-        (line,) = (each for each in self._lines(clearance.send.recipient_id.encode()) if each.startswith(name))
+        _, owner, rest = clearance.key.split(b"/", 2)
+        (line,) = (each for each in self._lines(owner) if each.startswith(b"clear/%b " % rest))
         return Entry(clearance.key, canonical(_value(line) | noted), clearance.until)
 
     def due(self, at: int, limit: int) -> list[Entry]:
@@ -310,6 +307,16 @@ class Memory:
     def _lines(self, owner: bytes) -> list[bytes]:
         lines = self._people.get(owner)
         return lines.split(b"\n") if lines else []
+
+
+def _clearance(owner: bytes, line: bytes) -> Clearance:
+    return read_clearance(_key(owner, line), line.partition(b" ")[2])
+
+
+def _nearness(send: Send, clearance: Clearance) -> tuple[bool, bool, int, str]:
+    """How near a clearance of the same recipient, campaign and channel is to a send: same key, same event, newest."""
+    same = clearance.send.event_id == send.event_id
+    return clearance.key == clear_key(send), same, clearance.at, clearance.did
 
 
 def _concerned(lines: bytes) -> bool:

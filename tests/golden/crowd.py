@@ -16,6 +16,7 @@ import orjson
 from gatekeeper.deciding.decide import Decision, decide
 from gatekeeper.deciding.facts import Facts, judged
 from gatekeeper.deciding.reference import Reference
+from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.identity import printed
 from gatekeeper.knowledge.store import FactStore
 from gatekeeper.policy.packs import NEVER, STRICTEST, Packs, PolicyOutage, load
@@ -116,7 +117,10 @@ class _Crowd:
         if draw.often(0.01):
             view = dataclasses.replace(view, unreadable=(draw.one("consents/0/9", "consents/0/9/*"),))
         as_of = invented.T - draw.one(1_000, 10 * DAY) if draw.often(0.02) else None
-        checkpoint, clearance = draw.one("intake", "intake", "handoff"), "D-9" if draw.often(0.03) else None
+        checkpoint, clearance = (
+            draw.one("intake", "intake", "handoff"),
+            Cleared("D-9", "E-1") if draw.often(0.03) else None,
+        )
 
         def judge(facts: Facts) -> Decision:
             return decide(

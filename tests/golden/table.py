@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from gatekeeper.deciding.decide import Decision, decide
+from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.identity import printed
 from gatekeeper.policy.packs import load
 from schemas.events import Send
@@ -65,7 +66,7 @@ def decided(case: dict[str, Any]) -> Decision:
         at,
         as_of=millis(case["as_of"]) if "as_of" in case else None,
         checkpoint=case.get("checkpoint", "intake"),
-        clearance=next((one.get("decision_id", "D-0") for one in clearances), None),
+        clearance=next((Cleared(one.get("decision_id", "D-0"), one.get("event_id")) for one in clearances), None),
     )
 
 

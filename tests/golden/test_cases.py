@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from gatekeeper.cli.decide import command
 from gatekeeper.deciding.answer import answer
 from gatekeeper.deciding.decide import decide
+from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.identity import printed
 from gatekeeper.policy.packs import load
 from gatekeeper.policy.reasons import CATALOGUE
@@ -69,7 +70,7 @@ def test_golden_case_withheld_then_each_reason_says_clause_and_next_step_in_both
         send = Send.model_validate_json(json.dumps(invented.send(**case.get("send", {}))))
         packs = load(case.get("policy", "jp-pmark"))
         view = store.view(send, printed(invented.TOKENS, send), **invented.NOW)
-        decision = decide(send, view, store.reference, packs, invented.T, clearance="D-1")
+        decision = decide(send, view, store.reference, packs, invented.T, clearance=Cleared("D-1"))
         for reason in answer(decision)["reasons"]:
             assert reason["clause"], name
             assert reason["remedy"], name

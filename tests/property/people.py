@@ -295,7 +295,7 @@ def sends() -> st.SearchStrategy[dict[str, Any]]:
     """Sends to the person, most of them ordinary."""
     return st.fixed_dictionaries(
         {
-            "purpose": st.sampled_from(("mkt.dm.own", "mkt.dm.own", "mkt.dm.own", "nowhere")),
+            "purpose": st.sampled_from((None, None, None, "mkt.dm.own", "service.orders", "nowhere")),
             "channel": st.sampled_from(("postal", "postal", "postal", "email")),
             "controller_id": st.sampled_from(("C1", "C1", "C1", "C9")),
             "country": st.sampled_from(("JP", "JP", "JP", "GB", None)),
@@ -304,9 +304,9 @@ def sends() -> st.SearchStrategy[dict[str, Any]]:
             ),
             "mail_date": st.sampled_from((None, "2026-12-20", "2030-01-01")),
             "audience": st.sampled_from(([], [], [], ["health.check"])),
-            "message_class": st.sampled_from(("marketing", "marketing", "marketing", "transactional", "confirmation")),
+            "message_class": st.sampled_from(("marketing",) * 5 + ("transactional", "confirmation", "safety_legal")),
             "source_id": st.sampled_from(("S-0", "S-1")),
             "request_id": st.just("Q-0"),
             "delivery": st.sampled_from((None, None, *WRITTEN, {"name": "高橋 一郎"})),
         }
-    ).map(lambda made: invented.send(**made))
+    ).map(lambda made: invented.send(**invented.bare(made)))

@@ -108,6 +108,32 @@ def test_hard_reason_then_no_release_makes_it_clear(facts: Any, send: Any, acts:
 
 
 @FEW
+@given(people.people(), people.sends().filter(lambda send: send["message_class"] != "safety_legal"))
+def test_erased_just_now_then_no_mail_but_what_is_owed(facts: Any, send: Any) -> None:
+    erased = invented.suppression(kind="erasure", suppression_id="ERASED", received_at="2026-11-24T09:59:00+09:00")
+    known = [event for event in facts if not (event[0] == "sources" and event[1].get("acquired_at", "") > "2026-11-24")]
+    assert decided([*known, erased], send).verdict != "clear"
+
+
+@FEW
+@given(people.people(), st.sampled_from(("safety_legal", "rights_reply")), st.sampled_from(("JP", "GB", None)))
+def test_mail_that_is_owed_then_nothing_withholds_it_but_an_address_where_mail_comes_back(
+    facts: Any, message_class: Any, country: Any
+) -> None:
+    found = decided(facts, invented.send(message_class=message_class, country=country))
+    returned = any(value.get("kind") == "undeliverable" for _, value in facts)
+    assert found.codes in ((), ("CONTACT_UNDELIVERABLE",)[: int(returned)])
+
+
+@FEW
+@given(people.people(), people.sends())
+def test_class_and_purpose_that_disagree_then_nothing_is_cleared(facts: Any, send: Any) -> None:
+    advertises = send["message_class"] in ("marketing", "confirmation")
+    if advertises != send["purpose"].startswith("mkt."):
+        assert decided(facts, send).codes[-1] in ("EVENT_INVALID", "POLICY_UNKNOWN")
+
+
+@FEW
 @given(people.people(), people.sends())
 def test_policy_tightened_then_nothing_becomes_clear(facts: Any, send: Any) -> None:
     store, one = invented.store(*facts), read(send)

@@ -13,9 +13,15 @@ from tests.support import invented
 from tests.support.desk import BROKER, DELIVERY, TWO, YOUNG, Desk
 
 FEW = settings(max_examples=200, deadline=None)
-PEOPLE = {"P-1": YOUNG, "P-2": (invented.source(), invented.consent()), "P-3": TWO, "P-4": (invented.source(**BROKER),)}
+PEOPLE = {
+    "P-1": YOUNG,
+    "P-2": (invented.source(), invented.consent()),
+    "P-3": TWO,
+    "P-4": (invented.source(**BROKER),),
+    "P-5": (),
+}
 """Two whose pieces a reviewer may release, the one alone and the other with a second person; one who is cleared; one
-who is to be asked."""
+who is to be asked; one to whom recall notices are owed."""
 REASON = {"evidence_ref": "scan-9"}
 
 
@@ -24,9 +30,18 @@ def of(name: str, event: invented.Event) -> invented.Event:
     return event[0], {**event[1], "recipient_id": name}
 
 
-def sent(name: str) -> dict[str, Any]:
-    """Returns what is special about a send to them."""
+def sent(name: str, number: int = 0) -> dict[str, Any]:
+    """Returns what is special about a send to them; recall notices come as several events, each of them twice."""
+    if name == "P-5":
+        return {"message_class": "safety_legal", "event_id": f"E-{number % 3}"}
     return {"delivery": DELIVERY} if name == "P-4" else {}
+
+
+def against(name: str) -> invented.Event:
+    """Returns what speaks against all mail to them."""
+    if name == "P-5":
+        return of(name, invented.suppression(kind="undeliverable", received_at="2026-11-01"))
+    return of(name, invented.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-01"))
 
 
 def steps() -> st.SearchStrategy[list[tuple[Any, ...]]]:
@@ -53,7 +68,7 @@ def test_any_course_of_events_then_the_ledger_is_what_the_audit_records_imply(co
             evidence = REASON if kind == "release" else {}
             desk.act(kind, item % len(desk.review), by=by, act_id=f"a-{number}", at=instant(desk.at), **evidence)
         elif step in ("send", "late"):
-            desk.send(recipient_id=more[0], late=step == "late", **sent(more[0]))
+            desk.send(recipient_id=more[0], late=step == "late", **sent(more[0], number))
         elif step == "spoil":
             desk.spoil(more[0], number)
         elif step == "known":
@@ -61,7 +76,7 @@ def test_any_course_of_events_then_the_ledger_is_what_the_audit_records_imply(co
                 desk.resolve(offset)
             desk.reconsider()
         elif step.startswith("no"):
-            desk.learn(of(more[0], invented.consent(record_id="R-9", state="Withdrawn", event_time="2026-11-01")))
+            desk.learn(against(more[0]))
             if step == "no and weigh":
                 desk.weigh()
         elif step == "yes":

@@ -348,10 +348,7 @@ def ledger_is_what_follows(told: Told, packs: Packs) -> None:
     """The ledger is what the audit records imply, and one terminal act, one release an item."""
     pieces = {}
     for one in (*told.outputs["cleared"], *told.outputs["review"]):
-        said = orjson.loads(one.value or b"")
-        pieces[did(one.headers)] = Piece(
-            *(said[name] for name in ("recipient_id", "campaign_id", "channel")), one.offset
-        )
+        pieces[did(one.headers)] = Piece.of(orjson.loads(one.value or b""), one.offset)
     entries = {key: value for key, value in told.ledger.items() if key != "head" and not key.startswith("dead/")}
     implied = Implied(packs, pieces, erasures(told))
     try:

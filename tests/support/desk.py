@@ -261,9 +261,7 @@ class Desk:
             self.outputs.setdefault(output.topic, []).append(output)
             if output.topic in ("cleared", "review"):
                 assert output.value == value, "the very bytes"
-                sent = orjson.loads(output.value)
-                names = (sent[name] for name in ("recipient_id", "campaign_id", "channel"))
-                self._pieces[found.did] = Piece(*names, len(self.review))
+                self._pieces[found.did] = Piece.of(orjson.loads(output.value), len(self.review))
             if output.topic == "review":
                 place = len(self.review)
                 headers = output.headers

@@ -41,11 +41,25 @@ class Piece(NamedTuple):
     campaign_id: str
     channel: str
     offset: int
+    event: str = ""
+    """The event's id where every event of the send key goes out: mail that is owed to the person."""
+
+    @classmethod
+    def of(cls, sent: dict[str, Any], offset: int) -> Piece:
+        """Returns the piece of a send that stands there."""
+        owed = sent["message_class"] in ("safety_legal", "rights_reply")
+        names = (sent[name] for name in ("recipient_id", "campaign_id", "channel"))
+        return cls(*names, offset, sent["event_id"] if owed else "")
 
     @property
     def key(self) -> str:
         """The send key, as ledger keys write it."""
         return f"{self.recipient_id}/{self.campaign_id}/{self.channel}"
+
+    @property
+    def cleared(self) -> str:
+        """The key of its clearance."""
+        return f"clear/{self.key}/{self.event}" if self.event else f"clear/{self.key}"
 
 
 @dataclass
@@ -125,7 +139,7 @@ class Implied:
         self._named = {name: whose for name, whose in self._named.items() if whose != owner}
 
     def _live(self, piece: Piece, at: int) -> dict[str, Any]:
-        entry = self._entries.get(f"clear/{piece.key}")
+        entry = self._entries.get(piece.cleared)
         assert entry is not None, f"recalled twice, or never cleared: {piece.key}"
         assert at < entry["until"], f"no longer of interest: {piece.key}"
         return entry
@@ -137,16 +151,16 @@ class Implied:
             dids = {self._entries[f"act/{piece.recipient_id}/{a.act.item}"]["did"]}
             dids |= {entry["did"]} if entry["released"] else set()
         assert entry["did"] in dids, "another clearance was recalled"
-        del self._entries[f"clear/{piece.key}"]
+        del self._entries[piece.cleared]
 
     def _cleared(self, a: AuditRecord, piece: Piece, at: int) -> None:
-        before = self._entries.get(f"clear/{piece.key}")
+        before = self._entries.get(piece.cleared)
         assert before is None or before["until"] <= at, f"cleared twice: {piece.key}"
         policy = self._policy(a)
         until = at + policy.dedupe_ms
         if a.send and (day := a.send.get("mail_date")):
             until = max(until, span(day, policy.timezone).last // 1000 + 1)
-        self._entries[f"clear/{piece.key}"] = {
+        self._entries[piece.cleared] = {
             "did": a.did,
             "at": at,
             "until": until,

@@ -540,9 +540,7 @@ class World:
     def pieces(self) -> dict[str, Piece]:
         """Returns whom and what each decision was about that is told."""
         for message in (*self._new("cleared"), *self._new("review")):
-            sent = json.loads(message.value())
-            names = (sent[name] for name in ("recipient_id", "campaign_id", "channel"))
-            self._pieces[_did(message)] = Piece(*names, message.offset())
+            self._pieces[_did(message)] = Piece.of(json.loads(message.value()), message.offset())
         return dict(self._pieces)
 
     def _asks(self) -> dict[str, str]:

@@ -92,6 +92,23 @@ def test_erased_then_the_record_derives_again() -> None:
     assert again.codes == judged.codes == ("SUBJECT_ERASED",)
 
 
+def test_erased_then_what_is_owed_goes_out_and_names_nobody() -> None:
+    desk = Desk()
+    paired(desk, "erase")
+    assert desk.send(message_class="rights_reply").verdict == "clear"
+    assert (desk.records[-1].notes, desk.records[-1].subj) == (("ERASED_BUT_OWED",), None)
+
+
+def test_erased_then_service_mail_goes_out_once_the_person_gives_the_address_anew() -> None:
+    desk = Desk(*CLEAR)
+    paired(desk, "erase")
+    assert desk.send(message_class="transactional").codes == ("SUBJECT_ERASED",)
+    desk.at += 60_000
+    desk.learn(invented.source(source_id="S-9", acquired_at=instant(desk.at - 1)))
+    assert desk.send(message_class="transactional", campaign_id="K-2").verdict == "clear"
+    assert desk.send(campaign_id="K-3").codes == ("SUBJECT_ERASED",), "but no advertisement"
+
+
 def test_cleared_before_then_called_back() -> None:
     desk = Desk(*CLEAR)
     assert desk.send().verdict == "clear"

@@ -134,15 +134,16 @@ def test_entry_that_this_engine_did_not_write_then_it_stops(key: bytes, value: b
 def test_clearances_of_a_campaign_then_its_own_are_named_and_a_handed_one_says_by_what_and_stays_the_same() -> None:
     others = (cleared(campaign_id="K-10", did="D2"), cleared(campaign_id="K", did="D3"))
     found = held(cleared(), cleared(channel="email", did="D4"), cleared(recipient_id="P-2", did="D5"), *others)
-    assert sorted(found.of_campaign("K-1")) == [("P-1", "email"), ("P-1", "postal"), ("P-2", "postal")]
-    assert sorted(found.of_campaign("K-1", "postal")) == [("P-1", "postal"), ("P-2", "postal")]
-    before = found.clearance("P-1", "K-1", "postal", AT)
+    mine, post = b"clear/P-1/K-1/postal", [b"clear/P-1/K-1/postal", b"clear/P-2/K-1/postal"]
+    assert sorted(found.of_campaign("K-1")) == [b"clear/P-1/K-1/email", *post]
+    assert sorted(found.of_campaign("K-1", "postal")) == post
+    before = found.clearance(mine, AT)
     assert before is not None
     assert (before.did, before.handed) == ("D", None)
     entry = found.handed(before, "run-1")
     found.take(entry.key, entry.value)
-    after = found.clearance("P-1", "K-1", "postal", AT)
+    after = found.clearance(mine, AT)
     assert after is not None
     assert (after.handed, dataclasses.replace(after, handed=None)) == ("run-1", before)
-    assert found.clearance("P-1", "K-1", "postal", AT + DAY_MS) is None
-    assert found.clearance("P-1", "K-2", "postal", AT) is None
+    assert found.clearance(mine, AT + DAY_MS) is None
+    assert found.clearance(b"clear/P-1/K-2/postal", AT) is None

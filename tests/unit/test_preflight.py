@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from gatekeeper.deciding.decide import Decision, decide, only
+from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.failures import invalid
 from gatekeeper.office.preflight import Checked, Preflight, Return, cures
 from gatekeeper.policy.packs import load
@@ -105,7 +106,9 @@ def campaign() -> tuple[Preflight, dict[str, tuple[Decision, Return | None]]]:
         value = invented.send(recipient_id=person, point=f"cp-{person}", **fields)
         send = Send.model_validate_json(orjson.dumps(value))
         facts = store.view(send, **invented.NOW)
-        decision = decide(send, facts, store.reference, PACKS, invented.T, clearance="line/1" if twin else None)
+        decision = decide(
+            send, facts, store.reference, PACKS, invented.T, clearance=Cleared("line/1") if twin else None
+        )
         returned = preflight.add(Checked(line, decision, send, facts, duplicate_of=twin), store.reference)
         found.setdefault(person, (decision, returned))
     broken = only(PACKS.at(invented.T), invented.T, [invalid(Unreadable("not_json"))])

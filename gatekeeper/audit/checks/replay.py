@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -23,6 +23,7 @@ from gatekeeper.audit.records.releases import RELEASES, RULES, rules_of
 from gatekeeper.audit.tlog.canonical_json import read_canonical
 from gatekeeper.deciding.decide import Decision, decide, only
 from gatekeeper.deciding.facts import Facts, read_snapshot
+from gatekeeper.deciding.rules.system import Cleared
 from gatekeeper.engine.failures import defect
 from gatekeeper.policy.packs import NEVER, Packs, PolicyOutage
 from gatekeeper.policy.policy import Policy
@@ -211,11 +212,11 @@ def decided(case: RecordedCase, library: ByHash, under: Packs | None = None) -> 
             case.send,
             case.facts,
             reference,
-            under or _packs(case.policy, reasons),
+            under or _packs(case.policy, reasons, record.notes),
             at,
             as_of=milliseconds(record.asof) if record.asof else None,
             checkpoint="handoff" if record.stage in ("handoff", "recall") else "intake",
-            clearance=record.clearance,
+            clearance=Cleared(record.clearance, record.clearance_event) if record.clearance else None,
         )
     except Exception as error:  # facts that no worker of ours could have judged
         return only(policy, at, [defect(error)])
@@ -276,9 +277,9 @@ def _whole(send: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def _packs(policy: Policy, reasons: list[Found]) -> Packs:
+def _packs(policy: Policy, reasons: list[Found], notes: Collection[str]) -> Packs:
     """Packs with this version in force, or with none if the record says so."""
-    since, bars = LONG_AGO.first, []
+    since, bars = NEVER if "POLICY_UNKNOWN" in notes else LONG_AGO.first, []
     if [reason.code for reason in reasons] == ["POLICY_UNKNOWN"]:
         says = reasons[0].says
         if (case := says.get("case")) in ("unreadable", "looser"):
@@ -305,6 +306,7 @@ def _rebuilt(case: RecordedCase, decision: Decision) -> dict[str, Any]:
         mode=record.mode,
         normalised=case.facts is not None and case.facts.printed == "tokenised",
         clearance=record.clearance,
+        clearance_event=record.clearance_event,
         act=act,
     )
     return _copied(orjson.loads(proof), said)

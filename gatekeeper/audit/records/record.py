@@ -87,6 +87,7 @@ def record(
     mode: Mode = "live",
     normalised: bool = False,
     clearance: str | None = None,
+    clearance_event: str | None = None,
     act: Mapping[str, Any] | None = None,
     subject: Subject | None = None,
     raw: bytes | None = None,
@@ -94,9 +95,9 @@ def record(
     """The bytes of `schemas.audit.AuditRecord`. `snapshot` goes in unchanged, not encoded again.
 
     `origin`: topic, partition, offset and timestamp of the input. `send`: of `judged_send`, None = unreadable.
-    `normalised`: the printed value was normalised and compared, by this machine's Unicode tables. `clearance`: as
-    decide() was given it. `act`: the fields of `schemas.audit.Acted`, if an act was judged. `subject`: the person, None
-    if nobody may be named. `raw`: the input's bytes, None = not available.
+    `normalised`: the printed value was normalised and compared, by this machine's Unicode tables. `clearance`,
+    `clearance_event`: as decide() was given them. `act`: the fields of `schemas.audit.Acted`, if an act was judged.
+    `subject`: the person, None if nobody may be named. `raw`: the input's bytes, None = not available.
     """
     found = _record(
         decision.policy,
@@ -121,6 +122,8 @@ def record(
         found["asof"], found["max_lag_ms"] = instant(as_of), decision.policy.max_lag_ms
     if clearance is not None:
         found["clearance"] = clearance
+    if clearance_event is not None:
+        found["clearance_event"] = clearance_event
     if normalised:
         found["engine"]["unicode"] = unidata_version
     return canonical(found)

@@ -7,12 +7,10 @@ import re
 from gatekeeper.deciding.case import Case
 from gatekeeper.policy.reasons import Found
 from schemas.events import Send
-from schemas.values import MessageClass
+from schemas.values import OWED, MessageClass
 
 ADVERTISING = ("marketing", "confirmation")
 """Classes that take a purpose registered as marketing; the others take one that is not."""
-OWED = ("safety_legal", "rights_reply")
-"""Classes that must reach the person: missing data and the person's will do not withhold them (rule 7.3.16)."""
 GROUNDS = ("recall", "safety", "breach", "statutory", "tax")
 """Grounds of the class safety_legal."""
 _REQUEST = re.compile(r"dsr\.[A-Za-z0-9][A-Za-z0-9._:\-]*")

@@ -72,6 +72,11 @@ def _mended(case: Case, said: Span) -> bool:
         resolved = event.kind == "undeliverable_resolved" and _later(case, str(event.said), said)
         if resolved and case.was_here(event.contact_point_id, case.span(str(event.said))):
             return True
+    return given_since(case, said)
+
+
+def given_since(case: Case, said: Span) -> bool:
+    """True if the person has given us the send's contact point since."""
     return any(
         lane(source) == "own"
         and source.state == "active"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gatekeeper import times
 from gatekeeper.deciding.case import Case
@@ -15,6 +15,13 @@ from gatekeeper.policy.reasons import Found
 from schemas.topics import CLEARED_DAYS, DAY_MS
 
 Checkpoint = Literal["intake", "handoff", "drop"]
+
+
+class Cleared(NamedTuple):
+    """A live clearance of the send's key: its decision id, and the event id of the send that it cleared."""
+
+    did: str
+    event_id: str | None = None
 
 
 def unready(case: Case, as_of: int | None) -> list[Found]:
@@ -94,8 +101,8 @@ def unplaced(case: Case) -> tuple[Found, ...]:
     return (Found("JURISDICTION_UNKNOWN", (), {"policy": case.policy.name}),)
 
 
-def twice(clearance: str | None, checkpoint: Checkpoint) -> tuple[Found, ...]:
+def twice(clearance: Cleared | None, checkpoint: Checkpoint) -> tuple[Found, ...]:
     """DUPLICATE_SEND: at intake, this recipient has a live clearance of this campaign by this channel."""
     if clearance is None or checkpoint != "intake":
         return ()
-    return (Found("DUPLICATE_SEND", (clearance,), {"clearance": clearance}),)
+    return (Found("DUPLICATE_SEND", (clearance.did,), {"clearance": clearance.did}),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gatekeeper.deciding.case import Case, below, is_open
 from gatekeeper.deciding.consent import Consents, ConsentState, No, stop_of, unlifted
@@ -23,6 +23,19 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
 
     A stop that matches the person only below the policy's floor is IDENTITY_AMBIGUOUS instead (rules/person.py).
     """
+    left, notes = _unlifted(case, consents)
+    return [_said(case, CODES[kind], nos) for kind, nos in left.items()], notes
+
+
+def erased(case: Case, consents: Consents, *, lifted: Callable[[Span], bool] = lambda _: False) -> tuple[Found, ...]:
+    """SUBJECT_ERASED: an erasure in scope of the send, except those whose time `lifted` accepts (rule 7.3.15)."""
+    left, _ = _unlifted(case, consents)
+    nos = [no for no in left.get("erasure", ()) if not lifted(no.said)]
+    return (_said(case, CODES["erasure"], nos),) if nos else ()
+
+
+def _unlifted(case: Case, consents: Consents) -> tuple[dict[str, list[No]], frozenset[str]]:
+    """The stops in force for the send by kind, with the notes of lifting."""
     left: dict[str, list[No]] = {}
     if (erased := case.facts.erased) is not None:  # no later consent lifts an erasure, only a readmission
         left["erasure"] = [No("erasure", "erasure", Span(erased * 1000, erased * 1000), None, frozenset())]
@@ -34,7 +47,7 @@ def stopped(case: Case, consents: Consents) -> tuple[list[Found], frozenset[str]
         notes |= told
         if no:
             left.setdefault(no.kind, []).append(no)
-    return [_said(case, CODES[kind], nos) for kind, nos in left.items()], frozenset(notes)
+    return left, frozenset(notes)
 
 
 def standing(case: Case, stop: Suppression, consents: Consents) -> tuple[No | None, frozenset[str]]:

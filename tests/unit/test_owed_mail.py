@@ -1,0 +1,59 @@
+"""Mail that is owed to a person: each of its events goes out once, and each piece is recalled by itself."""
+
+from __future__ import annotations
+
+import orjson
+
+from gatekeeper.audit.checks.by_hash import ByHash
+from gatekeeper.audit.checks.replay import replay
+from tests.support import invented
+from tests.support.desk import Desk
+from tests.support.records import Recorded, named
+
+RECALL = {"message_class": "safety_legal"}
+CAME_BACK = invented.suppression(kind="undeliverable")
+
+
+def test_several_events_of_one_key_then_each_goes_out_once() -> None:
+    desk = Desk()
+    assert desk.send(**RECALL, event_id="E-1").verdict == "clear"
+    assert desk.send(**RECALL, event_id="E-2").verdict == "clear"
+    assert desk.records[-1].notes == ("DUPLICATE_SEND",)
+    for again in ("E-1", "E-2"):
+        assert desk.send(**RECALL, event_id=again).codes == ("DUPLICATE_SEND",)
+    keys = [b"clear/P-1/K-1/postal/E-1", b"clear/P-1/K-1/postal/E-2"]
+    assert [key for key, value in desk.ledger.items() if value and key.startswith(b"clear/")] == keys
+    desk.check_ledger()
+
+
+def test_events_handed_off_then_each_piece_is_and_each_is_recalled_by_itself() -> None:
+    desk = Desk()
+    first, second = (desk.send(**RECALL, event_id=event).did for event in ("E-1", "E-2"))
+    assert {item for outcome, item in desk.campaign("handoff") if outcome == "handed"} == {first, second}
+    assert desk.reemit(second)[0] == "reemitted"
+    desk.learn(CAME_BACK)
+    desk.weigh()
+    recalled = [orjson.loads(one.value or b"") for one in desk.outputs["recalls"]]
+    assert [(one["event_id"], one["decision_id"]) for one in recalled] == [("E-1", first), ("E-2", second)]
+    desk.check_ledger()
+
+
+def test_an_advertisement_of_the_same_key_then_it_is_a_second_piece_and_the_recall_notice_is_not() -> None:
+    desk = Desk(invented.source(), invented.consent())
+    assert desk.send(**RECALL, event_id="E-1").verdict == "clear"
+    assert desk.send(event_id="E-2").codes == ("DUPLICATE_SEND",)
+    other = Desk(invented.source(), invented.consent())
+    assert other.send(event_id="E-1").verdict == "clear"
+    assert other.send(**RECALL, event_id="E-2").verdict == "clear"
+    assert other.send(**RECALL, event_id="E-1").codes == ("DUPLICATE_SEND",), "whatever class it had"
+    other.check_ledger()
+
+
+def test_late_facts_and_no_policy_then_it_goes_out_and_its_record_derives_again() -> None:
+    desk = Recorded(invented.suppression(kind="deceased"))
+    assert desk.send(**RECALL, late=True, country="GB").verdict == "clear"
+    assert desk.records[-1].notes == ("FACTS_STALE", "POLICY_UNKNOWN", "RECIPIENT_DECEASED")
+    desk.send(**RECALL, event_id="E-2")
+    desk.send(**RECALL, event_id="E-2")
+    library = ByHash(named())
+    assert [replay(value, library).finding for value in desk.values] == ["same"] * 3
